@@ -1,0 +1,58 @@
+"""The ``twoalike`` command: its verbs, and how every one of them ends.
+
+Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App
+
+VERBS = {
+    "init": ("init:init", "Make a study folder."),
+    "design": ("design:design", "Write the trial lists of sessions."),
+    "run": ("run:run", "Run one session with a participant, or a simulated one."),
+    "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),
+    "import": ("import_:app", "Bring in judgments collected elsewhere."),
+    "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
+    "predict": ("predict:predict", "Choice probabilities of a posterior or a teacher."),
+    "features": ("features:features", "Compute a network's features of images."),
+    "teach": ("teach:teach", "Map a network's features into the human space."),
+    "distill": ("distill:distill", "Align a network with a teacher."),
+    "evaluate": ("evaluate:evaluate", "Score a network against human judgments."),
+    "report": ("report:report", "Write a study's report as one HTML file."),
+    "demo": ("demo:demo", "Run the whole chain on drawn creatures."),
+}
+"""Verb -> (place in twoalike.cli, what it does), in the order of the chain.
+
+The place is a string, so that nothing is imported before it is needed.
+"""
+
+app = App(
+    name="twoalike",
+    help="From people's similarity judgments to aligned vision networks.",
+    version=lambda: version("twoalike"),
+)
+for position, (verb, (place, summary)) in enumerate(VERBS.items()):
+    app.command(f"twoalike.cli.{place}", name=verb, help=summary, sort_key=position)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``twoalike`` script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as error:
+        # Imported here, since the error class brings pandas along and --help must be instant.
+        from twoalike.study import TwoalikeError
+
+        if not isinstance(error, TwoalikeError):
+            raise
+        print(f"twoalike: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The ground all stages stand on: a study's folder and settings, files, errors, provenance.
+
+Nothing here knows about tasks, models or networks, and nothing here is heavy to import.
+"""
+
+from twoalike.study._config import (
+    DesignConfig,
+    Study,
+    StudyConfig,
+    load_toml,
+)
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._files import (
+    atomic_directory,
+    atomic_path,
+    read_delimited,
+    read_ids,
+    require_file,
+    sha256_file,
+    write_json,
+)
+from twoalike.study._progress import progress
+from twoalike.study._provenance import provenance, read_json
+
+__all__ = [
+    "DesignConfig",
+    "Study",
+    "StudyConfig",
+    "TwoalikeError",
+    "atomic_directory",
+    "atomic_path",
+    "load_toml",
+    "progress",
+    "provenance",
+    "read_delimited",
+    "read_ids",
+    "read_json",
+    "require_file",
+    "sha256_file",
+    "write_json",
+]

@@ -1,0 +1,158 @@
+"""A study: a folder with ``study.toml``, and where each stage finds and puts its files."""
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._files import require_file
+
+PARTICIPANT = re.compile(r"[0-9a-zA-Z+]+")
+"""A BIDS label: what may follow ``sub-`` in a file name."""
+
+
+class Strict(BaseModel):
+    """Settings that are frozen and refuse unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DesignConfig(Strict):
+    """Which triplets one session of the odd-one-out task shows."""
+
+    sampler: Literal["random"] = Field(default="random", description="how triplets are chosen")
+    trials: int = Field(default=300, ge=1, description="main trials a session")
+    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, for reliability"
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+
+
+class StudyConfig(Strict):
+    """The content of ``study.toml``."""
+
+    schema_version: Literal[1] = 1
+    title: str = Field(min_length=1, description="shown in the report and the data set")
+    authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
+    license: str = Field(default="CC0", description="licence of the collected data")
+    seed: int = Field(ge=0, description="everything random in the study derives from it")
+    stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
+    protocol: str = Field(
+        default="protocols/odd_one_out.toml",
+        description="protocol of the odd-one-out task, in the study",
+    )
+    design: DesignConfig = DesignConfig()
+
+
+def _nearest_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Suggest the valid key closest to the unknown one at ``location``."""
+    current: type[BaseModel] | None = model
+    for part in location[:-1]:
+        field = current.model_fields.get(str(part)) if current else None
+        annotation = field.annotation if field else None
+        is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        current = cast("type[BaseModel]", annotation) if is_model else None
+    valid = list(current.model_fields) if current else []
+    close = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else f"valid keys: {', '.join(valid)}."
+
+
+def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
+    """Read settings from TOML.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or not TOML, or a key is unknown, missing or out of range; the
+        message names the key, the file and, for an unknown key, the nearest valid one.
+    """
+    require_file(path, "settings (TOML)")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TwoalikeError(f"{path}: not valid TOML ({error}).") from error
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise TwoalikeError(
+                f"{path}: unknown key {key!r}; {_nearest_key(model, first['loc'])}"
+            ) from error
+        found = "" if first["type"] == "missing" else f", found {first['input']!r}"
+        raise TwoalikeError(f"{path}: key {key!r}: {first['msg']}{found}.") from error
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder with its settings; every path of the layout is defined here, once."""
+
+    root: Path
+    config: StudyConfig
+
+    @classmethod
+    def load(cls, root: Path) -> "Study":
+        """Open the study in ``root``.
+
+        Raises
+        ------
+        TwoalikeError
+            If ``root`` is no folder with a valid ``study.toml``.
+        """
+        if not (root / "study.toml").is_file():
+            raise TwoalikeError(
+                f"{root}: expected a study (a folder with study.toml), found none. "
+                f"Make one with: twoalike init {root}"
+            )
+        return cls(root, load_toml(root / "study.toml", StudyConfig))
+
+    @property
+    def stimuli(self) -> Path:
+        """Folder of the stimulus set."""
+        return self.root / self.config.stimuli
+
+    @property
+    def protocol(self) -> Path:
+        """Protocol of the odd-one-out task (TOML)."""
+        return self.root / self.config.protocol
+
+    @property
+    def raw(self) -> Path:
+        """Root of the BIDS data set."""
+        return self.root / "data" / "raw"
+
+    @property
+    def pilot(self) -> Path:
+        """Root of the BIDS data set of pilot and dry runs, never mixed with real data."""
+        return self.root / "data" / "pilot"
+
+    @property
+    def derived(self) -> Path:
+        """Folder of everything computed from the raw data."""
+        return self.root / "derived"
+
+    @property
+    def choices(self) -> Path:
+        """Tidy odd-one-out and anchored judgments."""
+        return self.derived / "choices.parquet"
+
+    @property
+    def posterior(self) -> Path:
+        """The fitted embedding."""
+        return self.derived / "posterior.nc"
+
+    def trial_list(self, task: str, participant: str, session: int) -> Path:
+        """Trial list of one session (``task`` is the BIDS label, such as ``oddoneout``)."""
+        name = f"sub-{participant}_ses-{session:02d}_task-{task}_trials.tsv"
+        return self.root / "design" / name

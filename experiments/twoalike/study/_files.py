@@ -1,0 +1,197 @@
+"""Reading with clear complaints, writing all or nothing.
+
+Outputs appear by rename: a reader, or a run that is killed half-way, sees the old file or the
+new one and never a part of either.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.study._errors import TwoalikeError
+
+
+def require_file(path: Path, what: str) -> Path:
+    """Return ``path`` if it is a readable, non-empty file.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is missing, a folder or empty; the message names ``what`` was expected there.
+    """
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected {what}, found a folder. Name the file itself.")
+    if not path.is_file():
+        raise TwoalikeError(f"{path}: expected {what}, found no such file. Check the path.")
+    if path.stat().st_size == 0:
+        raise TwoalikeError(f"{path}: expected {what}, found an empty file. Make it again.")
+    return path
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_parent(path: Path) -> None:
+    """Make a rename durable: on POSIX the folder entry has to reach the disk as well."""
+    if os.name != "posix":
+        return
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path.parent}: cannot make this folder ({error.strerror}). Choose another output."
+        ) from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that becomes ``path`` when the block succeeds.
+
+    The temporary name keeps the suffix, since many writers choose the format by it. Whatever
+    stood at ``path`` before stays untouched if the block raises.
+
+    Raises
+    ------
+    TwoalikeError
+        If the folder cannot be written to or the disk is full.
+    """
+    _make_parent(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_parent(path)
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path}: cannot write ({error.strerror or error}). Free space or choose another place."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder that replaces the folder ``path`` when the block succeeds.
+
+    Two renames cannot be one step on every system: the old folder is set aside first, and put
+    back if the second rename fails.
+    """
+    _make_parent(path)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
+    temporary.chmod(0o755)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(aside)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if aside.exists():
+                aside.rename(path)
+            raise
+        _sync_parent(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write readable UTF-8 JSON atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
+
+
+def read_ids(path: Path) -> list[str]:
+    """Read object ids, one a line, order kept.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, not UTF-8, holds no id, or an id twice.
+    """
+    require_file(path, "object ids, one a line")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
+        ) from error
+    ids = [line.strip() for line in lines if line.strip()]
+    if not ids:
+        raise TwoalikeError(f"{path}: expected object ids, one a line, found none.")
+    seen: set[str] = set()
+    for number, name in enumerate(ids, start=1):
+        if name in seen:
+            raise TwoalikeError(f"{path}: id {name!r} stands twice (second at id {number}).")
+        seen.add(name)
+    return ids
+
+
+def read_delimited(path: Path, what: str) -> pd.DataFrame:
+    """Read a text table with no header, split at tabs, commas, semicolons or spaces, as strings.
+
+    Columns are numbered from 0. Lines that are blank or start with ``#`` are passed over.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, empty, not UTF-8, or its rows differ in length.
+    """
+    require_file(path, what)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
+        ) from error
+    first = next((s for s in text.splitlines() if s.strip() and not s.startswith("#")), None)
+    if first is None:
+        raise TwoalikeError(f"{path}: expected {what}, found no rows.")
+    separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
+    try:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            dtype=str,
+            comment="#",
+            skip_blank_lines=True,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+        )
+    except (pd.errors.ParserError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise TwoalikeError(f"{path}: expected {what}, rows do not fit ({reason}).") from error
+
+
+def look_up(values: Sequence[str], ids: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Positions of ``values`` among ``ids``; -1 where a value is unknown."""
+    return pd.Index(ids).get_indexer(pd.Index(values)).astype(np.int64)

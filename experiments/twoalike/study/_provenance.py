@@ -1,0 +1,74 @@
+"""Where a file came from: version, seed, inputs and settings, stored with every output.
+
+No clock time is recorded, so the same inputs and seed give the same bytes.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._files import require_file, sha256_file
+
+SCHEMA_VERSION = 1
+"""Version of the file contracts between stages; readers refuse a newer one."""
+
+
+def provenance(
+    kind: str,
+    *,
+    seed: int | None = None,
+    inputs: Mapping[str, Path] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Describe an output for whoever finds it later.
+
+    Parameters
+    ----------
+    kind
+        What the file is (``posterior``, ``teacher``, ...).
+    seed
+        The seed that makes it again.
+    inputs
+        Input files by role; the name (without folders, which may tell of a person) and the
+        SHA-256 of each is stored.
+    config
+        The resolved settings, JSON-ready.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "twoalike_version": version("twoalike"),
+        "seed": seed,
+        "inputs": {
+            role: {"file": path.name, "sha256": sha256_file(path)}
+            for role, path in (inputs or {}).items()
+        },
+        "config": dict(config or {}),
+    }
+
+
+def read_json(path: Path, kind: str) -> dict[str, Any]:
+    """Read a JSON file that :func:`provenance` described and check that it is a ``kind``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, not JSON, of another kind or of a newer schema.
+    """
+    require_file(path, f"a {kind} description (JSON)")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TwoalikeError(f"{path}: not valid JSON ({error}). The file is damaged.") from error
+    if not isinstance(content, dict) or content.get("kind") != kind:
+        found = content.get("kind") if isinstance(content, dict) else type(content).__name__
+        raise TwoalikeError(f"{path}: expected kind {kind!r}, found {found!r}.")
+    if int(content.get("schema_version", 0)) > SCHEMA_VERSION:
+        raise TwoalikeError(
+            f"{path}: written with schema {content['schema_version']}, this twoalike reads up to "
+            f"{SCHEMA_VERSION}. Upgrade twoalike."
+        )
+    return content

@@ -1,0 +1,122 @@
+"""Choice probabilities for triplets.
+
+The pair that is most alike is kept and the third item is the odd one; the possible answers are
+a softmax over the three pair similarities (doi:10.1038/s41586-025-09631-6), divided by the
+observer's temperature and mixed with a guess at the observer's lapse rate:
+
+    p = (1 - lapse) * softmax(similarity / temperature) + lapse / 3
+
+The functions use only arithmetic and the ``logaddexp``, ``log`` and ``log1p`` that numpy,
+PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition for
+fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
+similarities, where the log of a softmax gives -inf.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PAIRS = ((0, 1), (0, 2), (1, 2))
+"""Pair order used everywhere; the odd item of pair k is ODD[k]."""
+ODD = (2, 1, 0)
+"""Item left out by each pair of PAIRS."""
+
+
+def odd_from_pair(pair: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Item index (0, 1, 2) left out by each pair index; it is its own inverse.
+
+    Examples
+    --------
+    >>> odd_from_pair(np.array([0, 1, 2]))
+    array([2, 1, 0])
+    """
+    return 2 - pair
+
+
+def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
+    """Similarities of each triplet's pairs, in PAIRS order, from a similarity matrix.
+
+    Parameters
+    ----------
+    matrix
+        Similarities, shape (..., m, m); numpy, JAX or torch.
+    triplets
+        Object indices, shape (n, 3).
+
+    Returns
+    -------
+    Three arrays of shape (..., n).
+    """
+    i, j, k = (triplets[:, column] for column in range(3))
+    return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
+
+
+def _with_lapse(log_p: Any, lapse: Any, guess: int, xp: ModuleType) -> Any:
+    if lapse is None:
+        return log_p
+    return xp.logaddexp(xp.log1p(-lapse) + log_p, xp.log(lapse / guess))
+
+
+def log_choice(
+    similarities: tuple[Any, Any, Any],
+    temperature: Any = 1.0,
+    lapse: Any = None,
+    *,
+    xp: ModuleType = np,
+) -> tuple[Any, Any, Any]:
+    """Log-probability that item 1, 2, 3 is called the odd one.
+
+    Parameters
+    ----------
+    similarities
+        Pair similarities in PAIRS order, three arrays that broadcast together.
+    temperature
+        Observer noise, > 0. Small values make the most alike pair win always.
+    lapse
+        Share of guesses, in (0, 1); None for an observer who never guesses.
+    xp
+        Module of the arrays: numpy, ``pytensor.tensor``, ``jax.numpy`` or torch.
+
+    Returns
+    -------
+    Three arrays in item order; their exponentials sum to one.
+
+    Examples
+    --------
+    >>> np.exp(log_choice((2.0, 0.0, 0.0))).round(2)
+    array([0.11, 0.11, 0.79])
+    """
+    scaled = [similarity / temperature for similarity in similarities]
+    total = xp.logaddexp(xp.logaddexp(scaled[0], scaled[1]), scaled[2])
+    first, second, third = (
+        _with_lapse(scaled[ODD[item]] - total, lapse, 3, xp) for item in range(3)
+    )
+    return first, second, third
+
+
+def anchored_log_choice(
+    similarities: tuple[Any, Any],
+    temperature: Any = 1.0,
+    lapse: Any = None,
+    *,
+    xp: ModuleType = np,
+) -> tuple[Any, Any]:
+    """Log-probability that item 2, 3 is called the more similar to item 1, the reference.
+
+    Parameters
+    ----------
+    similarities
+        Similarities of (1, 2) and (1, 3).
+    temperature, lapse, xp
+        As in :func:`log_choice`; a guess hits either item with probability 1/2.
+
+    Examples
+    --------
+    >>> np.exp(anchored_log_choice((1.0, 1.0))).round(2)
+    array([0.5, 0.5])
+    """
+    near, far = (similarity / temperature for similarity in similarities)
+    total = xp.logaddexp(near, far)
+    return _with_lapse(near - total, lapse, 2, xp), _with_lapse(far - total, lapse, 2, xp)

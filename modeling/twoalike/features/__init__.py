@@ -1,0 +1,9 @@
+"""Features of objects, and the file that holds them: ``ids`` and ``features`` in an npz.
+
+A package of its own, since fitting, teaching and evaluating all read it and none may import
+the others' heavy libraries.
+"""
+
+from twoalike.features._table import FeatureTable, read_features, write_features
+
+__all__ = ["FeatureTable", "read_features", "write_features"]
