@@ -1,0 +1,39 @@
+# Three commands: make setup, make test, make lint. And make demo, to see it all work.
+.PHONY: setup demo test test-all lint format constraints clean
+
+run := .venv/bin/
+# Numerical libraries that each start a thread a core slow one another down.
+export OMP_NUM_THREADS ?= 2
+
+setup:  ## Everything twoalike needs, into .venv
+	@./scripts/setup.sh
+
+demo: setup  ## The whole chain on drawn creatures, into demo/
+	$(run)twoalike demo demo
+
+# Windows and torch's compiler stack cannot share a process (docs/decisions), so two runs.
+test: setup  ## The default suite
+	$(run)python -m pytest -q -m "not slow and not display" -p no:xvfb
+	$(run)python -m pytest -q -m "display and not slow" tests
+
+test-all: setup  ## The default suite and the slow tests
+	$(run)python -m pytest -q -m "not display" -p no:xvfb
+	$(run)python -m pytest -q -m display tests
+
+lint: setup  ## Style, types, import order
+	$(run)ruff check .
+	$(run)ruff format --check .
+	$(run)mypy
+	$(run)lint-imports
+	$(run)codespell
+
+format: setup
+	$(run)ruff check --fix .
+	$(run)ruff format .
+
+constraints:  ## Pin all versions anew
+	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.12 --universal \
+		--no-emit-index-url --no-header --no-annotate --upgrade -o constraints.txt
+
+clean:
+	rm -rf .venv .tools demo derived
