@@ -13,11 +13,11 @@ demo: setup  ## The whole chain on drawn creatures, into demo/
 
 # Windows and torch's compiler stack cannot share a process (docs/decisions), so two runs.
 test: setup  ## The default suite
-	$(run)python -m pytest -q -m "not slow and not display" -p no:xvfb
+	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb
 	$(run)python -m pytest -q -m "display and not slow" tests
 
 test-all: setup  ## The default suite and the slow tests
-	$(run)python -m pytest -q -m "not display" -p no:xvfb
+	$(run)python -m pytest -q -m "not display" --no-xvfb
 	$(run)python -m pytest -q -m display tests
 
 lint: setup  ## Style, types, import order

@@ -42,7 +42,9 @@ def test_import_contracts_hold() -> None:
 def _modules_after(statement: str) -> set[str]:
     """Top-level modules loaded in a fresh interpreter after a statement."""
     code = f"{statement}\nimport sys\nprint(*sorted({{m.split('.')[0] for m in sys.modules}}))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     return set(result.stdout.split("\n")[-2].split())
 
 

@@ -69,6 +69,18 @@ def _checked(path: Path, ids: Sequence[str], values: npt.NDArray[Any]) -> npt.ND
     return result
 
 
+def _from_npz(
+    path: Path, loaded: np.lib.npyio.NpzFile
+) -> tuple[list[str], npt.NDArray[Any], dict[str, Any]]:
+    if {"ids", "features"} - set(loaded.files):
+        raise TwoalikeError(
+            f"{path}: expected arrays 'ids' and 'features', found "
+            f"{', '.join(loaded.files) or 'none'}."
+        )
+    meta = json.loads(str(loaded["meta"])) if "meta" in loaded.files else {}
+    return [str(name) for name in loaded["ids"]], loaded["features"], meta
+
+
 def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
     """Read ``.npz`` (arrays ``ids`` and ``features``), or ``.npy`` with a list of object ids.
 
@@ -78,26 +90,18 @@ def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
         If a file is missing, damaged, holds a pickle, or its arrays do not fit together.
     """
     require_file(path, "features (.npz or .npy)")
-    meta: dict[str, Any] = {}
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                absent = {"ids", "features"} - set(loaded.files)
-                if absent:
-                    raise TwoalikeError(
-                        f"{path}: expected arrays 'ids' and 'features', found "
-                        f"{', '.join(loaded.files) or 'none'}."
-                    )
-                values, ids = loaded["features"], [str(name) for name in loaded["ids"]]
-                if "meta" in loaded.files:
-                    meta = json.loads(str(loaded["meta"]))
-        else:
-            if objects is None:
+        # Opened here: numpy leaves its own handle open when a zip file is damaged.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.lib.npyio.NpzFile):
+                ids, values, meta = _from_npz(path, loaded)
+            elif objects is None:
                 raise TwoalikeError(
                     f"{path}: a .npy file has no object ids; name their list with --objects."
                 )
-            values, ids = loaded, read_ids(objects)
+            else:
+                ids, values, meta = read_ids(objects), loaded, {}
     except (ValueError, OSError, EOFError, BadZipFile, KeyError) as error:
         raise TwoalikeError(f"{path}: cannot be read as features ({error}).") from error
     return FeatureTable(tuple(ids), _checked(path, ids, values), meta)

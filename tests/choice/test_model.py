@@ -1,0 +1,137 @@
+"""Identities of the choice model, in every library that uses it."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+import scipy.optimize
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_allclose
+from scipy.special import softmax
+
+from twoalike.choice import (
+    ODD,
+    PAIRS,
+    anchored_log_choice,
+    entropy,
+    expected_accuracy,
+    log_choice,
+    log_loss,
+    odd_from_pair,
+    pair_similarities,
+)
+
+SIMILARITIES = hnp.arrays(np.float64, (3, 7), elements=st.floats(-50, 50))
+
+
+def test_odd_item_is_the_one_outside_the_pair() -> None:
+    for pair, odd in zip(PAIRS, ODD, strict=True):
+        assert {*pair, odd} == {0, 1, 2}
+    assert_allclose(odd_from_pair(np.arange(3)), ODD)
+
+
+@given(SIMILARITIES, st.floats(0.05, 20), st.floats(0.001, 0.999))
+def test_probabilities_are_the_mixture_they_claim(
+    similarity: np.ndarray, temperature: float, lapse: float
+) -> None:
+    expected = (1 - lapse) * softmax(similarity / temperature, axis=0)[list(ODD)] + lapse / 3
+    result = np.exp(log_choice(tuple(similarity), temperature, lapse))
+    assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
+    assert_allclose(result.sum(axis=0), 1)
+
+
+@given(SIMILARITIES, st.permutations([0, 1, 2]), st.floats(-30, 30))
+def test_order_of_items_and_a_constant_do_not_matter(
+    similarity: np.ndarray, order: list[int], constant: float
+) -> None:
+    pair_of = {frozenset(pair): k for k, pair in enumerate(PAIRS)}
+    moved = [similarity[pair_of[frozenset({order[a], order[b]})]] + constant for a, b in PAIRS]
+    original = np.stack(log_choice(tuple(similarity)))
+    assert_allclose(np.stack(log_choice(tuple(moved))), original[order], atol=1e-9)
+
+
+def test_temperature_goes_from_always_to_guessing() -> None:
+    similarity = (3.0, 1.0, 0.0)
+    assert_allclose(np.exp(log_choice(similarity, 1e-3)), [0, 0, 1], atol=1e-12)
+    assert_allclose(np.exp(log_choice(similarity, 1e6)), 1 / 3, rtol=1e-5)
+
+
+def test_a_large_gap_stays_finite() -> None:
+    assert np.isfinite(log_choice((1e4, 0.0, -1e4))).all()
+
+
+def test_anchored_choice_prefers_the_similar_item() -> None:
+    near, far = np.exp(anchored_log_choice((2.0, 0.0), 1.0, 0.1))
+    assert_allclose(near, 0.9 / (1 + np.exp(-2)) + 0.05)
+    assert_allclose(near + far, 1)
+
+
+def test_pairs_of_a_matrix(rng: np.random.Generator) -> None:
+    matrix = rng.normal(size=(2, 5, 5))
+    triplets = np.array([[0, 1, 2], [4, 2, 0]])
+    result = np.stack(pair_similarities(matrix, triplets))
+    for k, (a, b) in enumerate(PAIRS):
+        assert_allclose(result[k], matrix[:, triplets[:, a], triplets[:, b]])
+
+
+def _pytensor(similarity: np.ndarray) -> np.ndarray:
+    pt = pytest.importorskip("pytensor.tensor")
+    return np.stack(
+        [part.eval() for part in log_choice(tuple(map(pt.constant, similarity)), 0.7, 0.1, xp=pt)]
+    )
+
+
+def _jax(similarity: np.ndarray) -> np.ndarray:
+    jnp = pytest.importorskip("jax.numpy")
+    return np.stack(log_choice(tuple(map(jnp.asarray, similarity)), 0.7, 0.1, xp=jnp))
+
+
+def _torch(similarity: np.ndarray) -> np.ndarray:
+    torch = pytest.importorskip("torch")
+    lapse, module = torch.tensor(0.1, dtype=torch.float64), torch
+    assert isinstance(module, ModuleType)
+    parts = log_choice(tuple(map(torch.tensor, similarity)), 0.7, lapse, xp=module)
+    return torch.stack(parts).numpy()
+
+
+@pytest.mark.parametrize("library", [_pytensor, _jax, _torch])
+def test_every_library_gives_the_same(library, rng: np.random.Generator) -> None:
+    similarity = rng.normal(size=(3, 20)) * 5
+    expected = np.stack(log_choice(tuple(similarity), 0.7, 0.1))
+    assert_allclose(library(similarity), expected, rtol=2e-5, atol=1e-5)
+
+
+def test_gradient_by_torch_matches_finite_differences(rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch")
+    start = rng.normal(size=3)
+
+    def value(x: np.ndarray) -> float:
+        return float(log_choice(tuple(x), 0.7, 0.1)[1])
+
+    x = torch.tensor(start, requires_grad=True)
+    log_choice(tuple(x), 0.7, torch.tensor(0.1, dtype=torch.float64), xp=torch)[1].backward()
+    assert_allclose(x.grad, scipy.optimize.approx_fprime(start, value), atol=1e-5)
+
+
+def test_a_tie_counts_as_a_share() -> None:
+    probabilities = np.array([[0.4, 0.4, 0.2], [1, 1, 1], [0.1, 0.2, 0.7]])
+    assert_allclose(expected_accuracy(probabilities, np.array([1, 0, 2])), [0.5, 1 / 3, 1])
+    assert_allclose(expected_accuracy(probabilities, np.array([2, 0, 0])), [0, 1 / 3, 0])
+
+
+@given(st.permutations([0, 1, 2]))
+def test_scores_do_not_depend_on_the_order_of_columns(order: list[int]) -> None:
+    probabilities = np.random.default_rng(3).dirichlet(np.ones(3), size=30).round(1)
+    chosen = np.random.default_rng(4).integers(3, size=30)
+    moved = np.argsort(order)[chosen]
+    before = expected_accuracy(probabilities, chosen)
+    assert_allclose(expected_accuracy(probabilities[:, order], moved), before)
+
+
+def test_losses_by_hand() -> None:
+    probabilities = [[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]
+    assert_allclose(log_loss(probabilities, np.array([1, 0])), [np.log(4), 0])
+    assert log_loss(probabilities, np.array([0, 1]))[1] == np.inf
+    assert_allclose(entropy(probabilities), [1.5 * np.log(2), 0])

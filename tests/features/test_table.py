@@ -1,0 +1,59 @@
+"""The features file: written whole, read with every claim checked."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.study import TwoalikeError
+
+
+def test_round_trip(tmp_path: Path, rng: np.random.Generator) -> None:
+    table = FeatureTable(("a", "ß", "c"), rng.normal(size=(3, 4)).astype(np.float32), {"n": 1})
+    write_features(tmp_path / "f.npz", table)
+    again = read_features(tmp_path / "f.npz")
+    assert again.ids == table.ids
+    assert again.meta == {"n": 1}
+    assert_array_equal(again.values, table.values)
+    assert_array_equal(again.select(["c", "a"]), table.values[[2, 0]])
+    with pytest.raises(TwoalikeError, match="no features for 1 of 2 objects, first 'x'"):
+        again.select(["a", "x"])
+
+
+def test_npy_needs_object_ids(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", np.eye(2))
+    (tmp_path / "ids.txt").write_text("a\nb\n")
+    with pytest.raises(TwoalikeError, match="--objects"):
+        read_features(tmp_path / "f.npy")
+    assert read_features(tmp_path / "f.npy", tmp_path / "ids.txt").ids == ("a", "b")
+    (tmp_path / "ids.txt").write_text("a\n")
+    with pytest.raises(TwoalikeError, match="2 rows of features for 1 object ids"):
+        read_features(tmp_path / "f.npy", tmp_path / "ids.txt")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "complaint"),
+    [
+        ({"features": np.eye(2)}, "expected arrays 'ids' and 'features'"),
+        ({"ids": ["a", "b"], "features": np.ones(2)}, "shape"),
+        ({"ids": ["a", "a"], "features": np.eye(2)}, "stands twice"),
+        ({"ids": ["a", "b"], "features": np.full((2, 2), np.nan)}, "NaN"),
+        ({"ids": ["a", "b"], "features": np.array([[{}], [{}]])}, "cannot be read"),
+    ],
+)
+def test_bad_arrays_are_named(tmp_path: Path, arrays: dict, complaint: str) -> None:
+    np.savez(tmp_path / "f.npz", **arrays)
+    with pytest.raises(TwoalikeError, match=complaint):
+        read_features(tmp_path / "f.npz")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200])
+def test_a_truncated_file_is_one_clear_line(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "f.npz"
+    write_features(path, FeatureTable(("a", "b"), np.ones((2, 2), dtype=np.float32)))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(TwoalikeError) as caught:
+        read_features(path)
+    assert "\n" not in str(caught.value)
