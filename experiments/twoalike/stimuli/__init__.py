@@ -1,0 +1,15 @@
+"""Stimulus sets: images, the manifest that names and checks them, and the drawn creatures."""
+
+from twoalike.stimuli._creatures import draw_creatures
+from twoalike.stimuli._images import MANIFEST, find_images
+from twoalike.stimuli._set import StimulusSet
+from twoalike.stimuli._tsv import read_tsv, write_tsv
+
+__all__ = [
+    "MANIFEST",
+    "StimulusSet",
+    "draw_creatures",
+    "find_images",
+    "read_tsv",
+    "write_tsv",
+]

@@ -1,0 +1,202 @@
+"""The stimulus set: which objects there are, their images, and the categories they are in.
+
+The manifest ``stimuli.tsv`` is the one list of objects in a study. Its checksums hold the
+images to what participants saw: a file that was edited or swapped later is refused on load.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from twoalike.stimuli._images import MANIFEST, list_image_files
+from twoalike.stimuli._tsv import read_tsv, write_tsv
+from twoalike.study import TwoalikeError, sha256_file
+
+COLUMNS = ("id", "file", "sha256")
+"""Columns every manifest has; those after them are category levels, coarse to fine."""
+FEWEST = 3
+"""Objects that make one triplet."""
+ID = re.compile(r"[^\s,;#][^\s,;]*")
+"""No blanks, commas or semicolons, which separate ids in the files between stages."""
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusSet:
+    """Objects with their images and categories.
+
+    Attributes
+    ----------
+    folder
+        Where the manifest and, in it or below it, the images are.
+    table
+        The manifest: columns ``id``, ``file`` (relative to ``folder``), ``sha256``, then the
+        category levels from coarse to fine; strings, one row an object, in manifest order.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Object ids in manifest order."""
+        return tuple(self.table["id"])
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the category levels, coarse to fine."""
+        return tuple(self.table.columns[len(COLUMNS) :])
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        return dict(zip(self.table["id"], self.table["file"], strict=True))
+
+    def path(self, name: str) -> Path:
+        """Image file of an object.
+
+        Raises
+        ------
+        TwoalikeError
+            If the manifest has no such object.
+        """
+        if name not in self._files:
+            raise TwoalikeError(
+                f"{self.folder / MANIFEST}: no object {name!r} among its {len(self.ids)} objects."
+            )
+        return self.folder / self._files[name]
+
+    @classmethod
+    def load(cls, folder: Path, verify: bool = True) -> Self:
+        """Read the manifest of a folder and check it.
+
+        Parameters
+        ----------
+        folder
+            Folder with ``stimuli.tsv``.
+        verify
+            Also open every image and compare its checksum; leave out only where the images
+            themselves are not needed.
+
+        Raises
+        ------
+        TwoalikeError
+            If the manifest is missing or malformed, has fewer than three objects, an id twice
+            or a file outside the folder, or (``verify``) an image is missing, cannot be read
+            or differs from its checksum.
+        """
+        path = folder / MANIFEST
+        table = read_tsv(path, "a manifest of stimuli", COLUMNS)
+        levels = [name for name in table.columns if name not in COLUMNS]
+        table = table[[*COLUMNS, *levels]]
+        _check_rows(path, table)
+        if verify:
+            for name, file, digest in table[list(COLUMNS)].itertuples(index=False):
+                _check_image(path, name, folder / file, digest)
+        return cls(folder, table)
+
+    @classmethod
+    def from_images(cls, folder: Path) -> Self:
+        """Build and write the manifest of a folder of images.
+
+        Sub-folders become the category levels ``level_1``, ``level_2``, ...; a category is
+        named by its path, so that two folders of one name stay apart. The id of an image is
+        its name without the ending, with its folders in front where that name is not unique.
+
+        Raises
+        ------
+        TwoalikeError
+            If there is a manifest already, fewer than three images, or one cannot be read.
+        """
+        path = folder / MANIFEST
+        if path.exists():
+            raise TwoalikeError(f"{path}: there is a manifest already. Remove it to build it anew.")
+        files = list_image_files(folder)
+        relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
+        table = pd.DataFrame({"id": _make_ids(relative), "file": [str(name) for name in relative]})
+        table["sha256"] = [sha256_file(file) for file in files]
+        for level in range(1, max(len(name.parts) for name in relative)):
+            table[f"level_{level}"] = [
+                "/".join(name.parts[:level]) if len(name.parts) > level else "n/a"
+                for name in relative
+            ]
+        return cls.write(folder, table)
+
+    @classmethod
+    def write(cls, folder: Path, table: pd.DataFrame) -> Self:
+        """Write ``table`` as the manifest of ``folder``, all or nothing, and load it.
+
+        Raises
+        ------
+        TwoalikeError
+            As in :meth:`load`; then no manifest is written.
+        """
+        path = folder / MANIFEST
+        _check_rows(path, table)
+        for name, file, digest in table[list(COLUMNS)].itertuples(index=False):
+            _check_image(path, name, folder / file, digest)
+        write_tsv(path, table)
+        return cls.load(folder, verify=False)
+
+
+def _make_ids(files: Sequence[PurePosixPath]) -> list[str]:
+    stems = pd.Series([file.stem for file in files])
+    unique = ~stems.duplicated(keep=False)
+    names = [
+        stem if alone else "-".join(file.with_suffix("").parts)
+        for stem, alone, file in zip(stems, unique, files, strict=True)
+    ]
+    return [re.sub(r"[\s,;]+", "_", name).lstrip("#") for name in names]
+
+
+def _check_rows(path: Path, table: pd.DataFrame) -> None:
+    """Check ids and files of a manifest; row numbers in messages count the objects from 1."""
+    if len(table) < FEWEST:
+        raise TwoalikeError(
+            f"{path}: expected at least {FEWEST} objects (one triplet), found {len(table)}."
+        )
+    root = path.parent.resolve()
+    seen: set[str] = set()
+    for number, (name, file) in enumerate(table[["id", "file"]].itertuples(index=False), start=1):
+        if not ID.fullmatch(name) or name == "n/a":
+            raise TwoalikeError(
+                f"{path}: object {number}: id {name!r} is not usable; ids have no blanks, commas "
+                "or semicolons, do not start with # and are not n/a."
+            )
+        if name in seen:
+            raise TwoalikeError(
+                f"{path}: object {number}: id {name!r} stands twice; ids must be unique."
+            )
+        seen.add(name)
+        # A manifest may come from elsewhere: it must not make us open files outside its folder.
+        outside = Path(file).is_absolute() or "\\" in file or ".." in PurePosixPath(file).parts
+        if outside or not (root / file).resolve().is_relative_to(root):
+            raise TwoalikeError(
+                f"{path}: object {number} ({name}): file {file!r} lies outside the folder of the "
+                "manifest. Put the image into the folder and name it relative to it, with '/'."
+            )
+
+
+def _check_image(manifest: Path, name: str, image: Path, digest: str) -> None:
+    if not image.is_file():
+        raise TwoalikeError(
+            f"{manifest}: object {name!r}: no image at {image}. Restore it or drop the object."
+        )
+    found = sha256_file(image)
+    if found != digest:
+        raise TwoalikeError(
+            f"{manifest}: object {name!r}: {image.name} is not the image listed (sha256 "
+            f"{found[:12]}..., expected {digest[:12]}...). Restore it or make the manifest anew."
+        )
+    try:
+        with Image.open(image) as opened:
+            opened.verify()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise TwoalikeError(
+            f"{manifest}: object {name!r}: {image.name} cannot be read as an image ({error}). "
+            "Replace it."
+        ) from error
