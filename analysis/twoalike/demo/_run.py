@@ -1,0 +1,211 @@
+"""The demo from an empty folder to a report and a table."""
+
+import json
+import re
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from twoalike.demo._chain import Stage, run_stage, screen
+from twoalike.demo._world import held_out_species, write_ids, write_observers, write_truth
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Size of the demo; the defaults fit ten minutes on two cores."""
+
+    seed: int = 20261125
+    participants: int = 8
+    trials: int = 300  # a participant; a person would need about 20 minutes
+    held_out_share: float = 1 / 3  # of each family's species, shown to nobody
+    test_triplets: int = 4000  # of held-out creatures, judged by the true observer
+    backbone: str = "efficientnet_lite0"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Participant labels."""
+        return tuple(f"{number:02d}" for number in range(1, self.participants + 1))
+
+
+def _configure(root: Path, config: DemoConfig, held_out: tuple[str, ...]) -> None:
+    """Set the design of the study that ``init`` made: number of trials, species left out."""
+    path = root / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    text, n = re.subn(r"(?m)^trials = \d+", f"trials = {config.trials}", text)
+    if n != 1:
+        raise TwoalikeError(f"{path}: expected one line 'trials = ...', found {n}.")
+    text = re.sub(r"(?m)^practice = \d+", "practice = 0", text)
+    names = ", ".join(json.dumps(name) for name in held_out)
+    text = text.rstrip() + f"\n\n[design.exclude]\nspecies = [{names}]\n"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _prepare(root: Path, config: DemoConfig) -> None:
+    """Make the simulated world in ``root/world``, once; its last file marks it complete."""
+    world = root / "world"
+    marker = world / "world.json"
+    if marker.exists():
+        return
+    stimuli = StimulusSet.load(root / "stimuli")
+    held_out = held_out_species(
+        stimuli, config.held_out_share, np.random.default_rng([config.seed, 0])
+    )
+    if "[design.exclude]" not in (root / "study.toml").read_text(encoding="utf-8"):
+        _configure(root, config, held_out)
+    is_out = stimuli.table["species"].isin(held_out)
+    write_ids(world / "judged.txt", stimuli.table.loc[~is_out, "id"].tolist())
+    write_ids(world / "held_out.txt", stimuli.table.loc[is_out, "id"].tolist())
+    embedding = write_observers(world, stimuli, config.labels, config.seed)
+    write_truth(world, stimuli, embedding, held_out, config.test_triplets, config.seed)
+    write_json(marker, {"kind": "world", "held_out": list(held_out), **asdict(config)})
+
+
+def _session_done(study: Study, participant: str) -> bool:
+    """Whether the session's manifest says that every trial was shown."""
+    folder = study.raw / "sourcedata" / f"sub-{participant}" / "ses-01"
+    manifests = list(folder.glob("*_manifest.json"))
+    return any(
+        json.loads(path.read_text(encoding="utf-8")).get("end_reason") == "completed"
+        for path in manifests
+    )
+
+
+def _collect(root: Path, config: DemoConfig) -> list[Stage]:
+    study = Study.load(root)
+    return [
+        Stage(
+            f"participant {name}: {config.trials} trials in a window",
+            ("run", str(root), "--task", "odd-one-out", "--participant", name, "--resume")
+            + ("--simulate", str(root / "world" / f"observer-{name}.npz"), "--windowed"),
+            study.raw,
+            finished=lambda name=name: _session_done(study, name),  # type: ignore[misc]
+        )
+        for name in config.labels
+    ]
+
+
+def _learn(root: Path, config: DemoConfig) -> list[Stage]:
+    """Fit, teach, distil and score, for the aligned network and for its control."""
+    derived, world, images = root / "derived", root / "world", str(root / "stimuli")
+    features = derived / "features.npz"
+    posterior = derived / "posterior.nc"
+    stages = [
+        Stage("fit the Bayesian embedding", ("fit", str(root)), posterior),
+        Stage(
+            f"features of {config.backbone}",
+            ("features", "--backbone", config.backbone, "--images", images)
+            + ("--out", str(features)),
+            features,
+        ),
+    ]
+    tables = [f"base={features}"]
+    for name, folder, extra in (
+        ("control", "control", ("--untransformed",)),
+        ("aligned", "student", ()),
+    ):
+        teacher, student = derived / f"{folder}_teacher", derived / folder
+        if name == "aligned":
+            teacher = derived / "teacher"
+        seen = derived / f"{folder}_features.npz"
+        tables.append(f"{name}={seen}")
+        stages += [
+            Stage(
+                f"teacher of the {name} network",
+                ("teach", str(posterior), "--features", str(features), *extra)
+                + ("--choices", str(derived / "choices.parquet"), "--out", str(teacher)),
+                teacher,
+            ),
+            Stage(
+                f"distil the {name} network",
+                ("distill", "--teacher", str(teacher), "--images", images)
+                + ("--student", config.backbone, "--only", str(world / "judged.txt"))
+                + ("--out", str(student), "--resume"),
+                student / "model.safetensors",
+            ),
+            Stage(
+                f"features of the {name} network",
+                ("features", "--backbone", str(student), "--images", images, "--out", str(seen)),
+                seen,
+            ),
+        ]
+    named = [word for table in tables for word in ("--features", table)]
+    return [
+        *stages,
+        Stage(
+            "score on species nobody judged",
+            ("evaluate", *named, "--ceiling", f"true observer={world / 'truth.npz'}")
+            + ("--choices", str(world / "held_out_choices.parquet"))
+            + ("--out", str(derived / "results.json")),
+            derived / "results.json",
+        ),
+        Stage(
+            "write the report",
+            ("report", str(root), "--out", str(root / "report.html")),
+            root / "report.html",
+        ),
+    ]
+
+
+def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
+    """Run the chain in ``root`` and return the content of its ``results.json``.
+
+    Raises
+    ------
+    TwoalikeError
+        If ``root`` holds something else, or a stage fails.
+    """
+    config = config or DemoConfig()
+    console = Console()
+    start = time.monotonic()
+    init = Stage(
+        "draw the creatures",
+        ("init", str(root), "--title", "Creatures", "--seed", str(config.seed)),
+        root / "study.toml",
+    )
+    with screen() as environment:
+        _run_all([init], environment, console)
+        _prepare(root, config)
+        _run_all([*_collect(root, config), *_learn(root, config)], environment, console)
+    results: dict[str, Any] = json.loads((root / "derived" / "results.json").read_text("utf-8"))
+    console.print(summary(results))
+    console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")
+    return results
+
+
+def _run_all(stages: list[Stage], environment: dict[str, str], console: Console) -> None:
+    for stage in stages:
+        if stage.done:
+            console.print(f"[dim]{stage.title}: there already")
+            continue
+        console.print(f"[bold]{stage.title}")
+        console.print(f"[dim]{run_stage(stage, environment):.0f} s")
+
+
+def summary(results: dict[str, Any]) -> Table:
+    """Table of every model's accuracy and log-loss, with intervals and the share of the gap closed.
+
+    The gap is the one between the base network (the first model) and the true observer (the last).
+    """
+    table = Table(title="Odd-one-out on species that nobody judged (95 % intervals)")
+    table.add_column("model")
+    for column in ("accuracy", "log-loss", "gap closed"):
+        table.add_column(column, justify="right")
+    models = results["models"]
+    base, ceiling = (models[index]["accuracy"]["value"] for index in (0, -1))
+    for model in models:
+        measures = (model["accuracy"], model["log_loss"])
+        closed = (model["accuracy"]["value"] - base) / (ceiling - base)
+        table.add_row(
+            model["name"],
+            *(f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in measures),
+            f"{closed:.0%}",
+        )
+    return table
