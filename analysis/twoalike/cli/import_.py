@@ -1,0 +1,81 @@
+"""``twoalike import``: judgments collected elsewhere become our tables."""
+
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import App
+
+app = App(name="import", help="Bring in judgments collected elsewhere.")
+
+
+def _three_columns(text: str) -> tuple[int, ...]:
+    """Read ``1,2,3``."""
+    from twoalike.study import TwoalikeError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise TwoalikeError(
+            f"--item-columns: expected three column numbers such as 1,2,3, found {text!r}."
+        ) from None
+
+
+@app.command
+def triplets(
+    file: Path,
+    /,
+    *,
+    objects: Path,
+    out: Path,
+    kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
+    item_columns: str = "1,2,3",
+    chosen_column: int = 3,
+    participant_column: int | None = None,
+) -> None:
+    """Import judgments from delimited text without a header, one a line.
+
+    Parameters
+    ----------
+    file
+        Text split at tabs, commas, semicolons or spaces. Items are object ids or 0-based
+        indices into the list of objects.
+    objects
+        All object ids, one a line.
+    out
+        Table of choices to write (.parquet).
+    kind
+        odd-one-out: the chosen item is the odd one. anchored: the first item column is the
+        reference, the chosen item the more similar of the other two.
+    item_columns
+        The three columns of items, numbered from 1.
+    chosen_column
+        Column of the chosen item: one of the item columns, or a further one that repeats it.
+    participant_column
+        Column of participant labels; without it all judgments are by one unknown person.
+
+    Examples
+    --------
+        twoalike import triplets judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
+    """  # noqa: E501
+    from twoalike.judgments import import_triplets, write_choices
+    from twoalike.study import provenance, read_ids
+
+    items = _three_columns(item_columns)
+    table = import_triplets(
+        file,
+        read_ids(objects),
+        kind=kind,
+        item_columns=items,
+        chosen_column=chosen_column,
+        participant_column=participant_column,
+    )
+    config = {
+        "kind": kind,
+        "item_columns": list(items),
+        "chosen_column": chosen_column,
+        "participant_column": participant_column,
+    }
+    inputs = {"judgments": file, "objects": objects}
+    write_choices(out, table, provenance("choices", inputs=inputs, config=config))
+    people = table["participant"].nunique()
+    print(f"{out}: {len(table)} judgments by {people} participants")  # noqa: T201

@@ -1,0 +1,253 @@
+"""The table of choices: columns, checks, and its view as arrays of indices.
+
+=============  ===========  ==================================================================
+column         type         content
+=============  ===========  ==================================================================
+participant    category     who judged; ``unknown`` where the source does not say
+session        category     session label, may be missing
+trial          int32        trial number in its session, from 1
+kind           category     ``odd_one_out``: the chosen item is the odd one; ``anchored``:
+                            item_1 is the reference, the chosen item (2 or 3) is the more
+                            similar of the two others
+item_1..3      category     object ids in the order shown; the three columns share one list of
+                            categories, which is the order of objects everywhere downstream
+                            and may name objects nobody judged
+chosen         int8         1, 2 or 3: which item was chosen
+response_time  float32      seconds, may be missing
+trial_type     category     ``main``, ``catch``, ``repeat`` or ``practice``
+level          category     ``coarse``, ``fine``, ``boundary`` or missing
+=============  ===========  ==================================================================
+
+Strings are categories (dictionary-encoded on disk): five million rows load in seconds and
+comparing two items is comparing two small integers.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.study import TwoalikeError
+
+ITEMS = ("item_1", "item_2", "item_3")
+KINDS = ("odd_one_out", "anchored")
+TRIAL_TYPES = ("main", "catch", "repeat", "practice")
+LEVELS = ("coarse", "fine", "boundary")
+CATEGORIES = ("participant", "session", "kind", *ITEMS, "trial_type", "level")
+COLUMNS = (
+    "participant",
+    "session",
+    "trial",
+    "kind",
+    *ITEMS,
+    "chosen",
+    "response_time",
+    "trial_type",
+    "level",
+)
+
+
+@cache
+def choices_schema() -> Any:
+    """Pandera schema of the table (built on first use, since pandera is slow to import)."""
+    import pandera.pandas as pa
+
+    def words(valid: Sequence[str], *, nullable: bool = False) -> Any:
+        check = pa.Check.isin(list(valid), error=f"one of {', '.join(valid)}")
+        return pa.Column("category", check, nullable=nullable)
+
+    label = pa.Column("category", nullable=False)
+    positive = pa.Check.ge(1, error="a whole number from 1")
+    differ = pa.Check(
+        lambda table: (
+            (table["item_1"] != table["item_2"])
+            & (table["item_1"] != table["item_3"])
+            & (table["item_2"] != table["item_3"])
+        ),
+        error="three different items",
+    )
+    reference = pa.Check(
+        lambda table: (table["kind"] != "anchored") | (table["chosen"] != 1),
+        error="item_1 is the reference of an anchored judgment and cannot be the chosen one",
+    )
+    columns = {
+        "participant": label,
+        "session": pa.Column("category", nullable=True),
+        "trial": pa.Column("int32", positive),
+        "kind": words(KINDS),
+        **dict.fromkeys(ITEMS, label),
+        "chosen": pa.Column("int8", pa.Check.isin([1, 2, 3], error="1, 2 or 3")),
+        "response_time": pa.Column("float32", pa.Check.ge(0, error="seconds"), nullable=True),
+        "trial_type": words(TRIAL_TYPES),
+        "level": words(LEVELS, nullable=True),
+    }
+    return pa.DataFrameSchema(columns, checks=[differ, reference], strict=True, ordered=True)
+
+
+def validate(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Check a table of choices; the complaint names the place, the row and the column.
+
+    Raises
+    ------
+    TwoalikeError
+        If a column is missing or of the wrong type, a value out of range, or no row left.
+    """
+    import pandera.errors
+
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise TwoalikeError(
+            f"{where}: column {missing[0]!r} is missing; a table of choices has "
+            f"{', '.join(COLUMNS)}, found {', '.join(map(str, table.columns)) or 'none'}."
+        )
+    if not len(table):
+        raise TwoalikeError(f"{where}: expected judgments, found an empty table.")
+    try:
+        return pd.DataFrame(choices_schema().validate(table))
+    except pandera.errors.SchemaError as error:
+        raise TwoalikeError(_complaint(error, where)) from error
+
+
+def _complaint(error: Any, where: str) -> str:
+    """One line from pandera's first finding."""
+    column = getattr(error.schema, "name", None)
+    place = f"{where}: column {column!r}" if column else where
+    cases = error.failure_cases
+    if isinstance(cases, pd.DataFrame) and len(cases) and cases["index"].notna().any():
+        first = cases.iloc[0]
+        found = f", found {str(first['failure_case'])!r}" if column else ""
+        expected = getattr(error.check, "error", None) or str(error.check)
+        return f"{place}, row {int(first['index']) + 1}: expected {expected}{found}."
+    reason = " ".join(str(error).split())
+    return f"{place}: does not fit the table of choices ({reason})."
+
+
+def choices_table(
+    columns: dict[str, Any], objects: Sequence[str], where: str = "choices"
+) -> pd.DataFrame:
+    """Build and check a table of choices from arrays.
+
+    Parameters
+    ----------
+    columns
+        Values by column name. ``trial`` (default 1, 2, ...), ``session``, ``response_time``,
+        ``level`` (default missing), ``participant`` (default ``unknown``), ``kind`` (default
+        ``odd_one_out``) and ``trial_type`` (default ``main``) may be left out. Items are ids,
+        or integers that index ``objects``.
+    objects
+        All object ids, in the order to keep; may name objects nobody judged.
+    where
+        What to name in complaints.
+
+    Raises
+    ------
+    TwoalikeError
+        If an item is not among ``objects`` or a value breaks the schema.
+
+    Examples
+    --------
+    >>> table = choices_table(
+    ...     {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [3]}, ["cat", "dog", "oak"]
+    ... )
+    >>> table["item_3"].tolist(), table["chosen"].tolist(), table["kind"].tolist()
+    (['oak'], [3], ['odd_one_out'])
+    """
+    n = len(columns["chosen"])
+    first, missing = np.zeros(n, dtype=np.int8), np.full(n, -1, dtype=np.int8)
+    defaults = {
+        "participant": category(first, ["unknown"]),
+        "session": category(missing, []),
+        "trial": np.arange(1, n + 1),
+        "kind": category(first, KINDS),
+        "response_time": np.full(n, np.nan),
+        "trial_type": category(first, TRIAL_TYPES),
+        "level": category(missing, LEVELS),
+    }
+    values = defaults | columns
+    ids = pd.Index(list(objects), dtype=object)
+    table = {name: _column(name, values[name], ids, where) for name in COLUMNS}
+    return validate(pd.DataFrame(table), where)
+
+
+def category(codes: Any, labels: Any) -> Any:
+    """Categorical from codes; pandas' own annotations refuse plain lists of strings."""
+    return pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
+
+
+def _column(name: str, values: Any, objects: "pd.Index[str]", where: str) -> Any:
+    if name in ITEMS:
+        return _items(name, values, objects, where)
+    if name in CATEGORIES:
+        return values if isinstance(values, pd.Categorical) else _in_order_of_appearance(values)
+    types = {"trial": np.int32, "chosen": np.int8, "response_time": np.float32}
+    return np.asarray(values).astype(types[name])
+
+
+def _in_order_of_appearance(values: Any) -> Any:
+    codes, labels = pd.factorize(pd.Series(values, dtype=object))
+    return category(codes, [str(label) for label in labels])
+
+
+def _items(name: str, values: Any, objects: "pd.Index[str]", where: str) -> Any:
+    array = np.asarray(values)
+    codes = array if array.dtype.kind in "iu" else objects.get_indexer(pd.Index(values))
+    bad = np.flatnonzero((codes < 0) | (codes >= len(objects)))
+    if len(bad):
+        raise TwoalikeError(
+            f"{where}: column {name!r}, row {bad[0] + 1}: {str(values[bad[0]])!r} is not one of "
+            f"the {len(objects)} objects."
+        )
+    return category(codes, objects)
+
+
+def object_index(
+    choices: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], tuple[str, ...]]:
+    """Choices as arrays.
+
+    Parameters
+    ----------
+    choices
+        Table of n choices.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    Object indices of the items shown, shape (n, 3); position of the chosen item in 0..2,
+    shape (n,); the ids the indices point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If a judged object is not among ``ids``.
+    """
+    own = [str(name) for name in choices["item_1"].cat.categories]
+    codes = [np.asarray(choices[item].cat.codes, dtype=np.int64) for item in ITEMS]
+    triplets = np.stack(codes, axis=1)
+    if ids is not None:
+        place = pd.Index(list(ids)).get_indexer(pd.Index(own))
+        triplets = np.asarray(place[triplets], dtype=np.int64)
+        unknown = np.argwhere(triplets < 0)
+        if len(unknown):
+            row, column = unknown[0]
+            raise TwoalikeError(
+                f"judgment {row + 1}: object {choices[ITEMS[column]].iloc[row]!r} is not one of "
+                f"the {len(ids)} objects of the model."
+            )
+    chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
+    return triplets, chosen, tuple(own if ids is None else map(str, ids))
+
+
+def participant_index(
+    choices: pd.DataFrame,
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Participant of each choice as an index, shape (n,), and the participants' labels.
+
+    Only participants with at least one row are listed, in the table's order.
+    """
+    used = choices["participant"].cat.remove_unused_categories()
+    return np.asarray(used.cat.codes, dtype=np.int64), tuple(map(str, used.cat.categories))

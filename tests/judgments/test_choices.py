@@ -1,0 +1,176 @@
+"""The table of choices: checks, file, splits."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.judgments import (
+    choices_table,
+    object_index,
+    participant_index,
+    read_choices,
+    split_by_object,
+    split_by_participant,
+    split_by_triplet,
+    write_choices,
+)
+from twoalike.study import TwoalikeError
+
+OBJECTS = ["zebra", "ant", "maple", "oak", "never_judged"]
+
+
+@pytest.fixture
+def choices(rng: np.random.Generator) -> pd.DataFrame:
+    shown = np.stack([rng.permutation(4)[:3] for _ in range(200)])
+    return choices_table(
+        {
+            "participant": rng.choice(["p1", "p2", "p3"], 200),
+            "session": ["01"] * 200,
+            "item_1": shown[:, 0],
+            "item_2": shown[:, 1],
+            "item_3": shown[:, 2],
+            "chosen": rng.integers(1, 4, 200),
+            "response_time": rng.uniform(0.5, 2.0, 200),
+        },
+        OBJECTS,
+    )
+
+
+def test_file_returns_what_was_written(choices: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "choices.parquet"
+    write_choices(path, choices, {"seed": 3})
+    again = read_choices(path)
+    assert again.attrs["provenance"] == {"seed": 3}
+    for column in choices:
+        assert again[column].astype(object).where(again[column].notna(), None).tolist() == (
+            choices[column].astype(object).where(choices[column].notna(), None).tolist()
+        )
+
+
+def test_order_of_objects_survives_with_objects_nobody_judged(
+    choices: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "choices.parquet"
+    write_choices(path, choices, {})
+    triplets, chosen, ids = object_index(read_choices(path))
+    assert ids == tuple(OBJECTS)
+    assert np.array([OBJECTS[k] for k in triplets[:, 1]]).tolist() == choices["item_2"].tolist()
+    assert (chosen + 1).tolist() == choices["chosen"].tolist()
+
+
+def test_same_choices_same_bytes(choices: pd.DataFrame, tmp_path: Path) -> None:
+    for name in ("a.parquet", "b.parquet"):
+        write_choices(tmp_path / name, choices, {"seed": 1})
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_file_of_another_tool_is_read(choices: pd.DataFrame, tmp_path: Path) -> None:
+    plain = choices.astype({c: str for c in choices if choices[c].dtype == "category"})
+    plain["session"], plain["level"] = "01", None
+    plain["trial"], plain["chosen"] = plain["trial"].astype("int64"), plain["chosen"].astype(float)
+    plain.to_parquet(tmp_path / "plain.parquet")
+    again = read_choices(tmp_path / "plain.parquet")
+    assert again["item_3"].tolist() == choices["item_3"].tolist()
+    assert again["chosen"].dtype == np.int8
+
+
+def test_index_into_other_ids(choices: pd.DataFrame) -> None:
+    other = ["oak", "maple", "extra", "ant", "zebra"]
+    triplets, _, ids = object_index(choices, other)
+    assert [ids[k] for k in triplets[:, 0]] == choices["item_1"].tolist()
+    with pytest.raises(TwoalikeError, match="not one of the 2 objects of the model"):
+        object_index(choices, ["oak", "maple"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "complaint"),
+    [
+        ("chosen", 4, "column 'chosen', row 3: expected 1, 2 or 3, found '4'"),
+        ("kind", "guess", "column 'kind', row 3: expected one of odd_one_out, anchored"),
+        ("trial", 0, "column 'trial', row 3: expected a whole number from 1, found '0'"),
+        ("response_time", "soon", "column 'response_time'"),
+        ("item_2", "same", "row 3: expected three different items"),
+        ("participant", None, "column 'participant'"),
+    ],
+)
+def test_a_bad_cell_is_named(
+    choices: pd.DataFrame, tmp_path: Path, column: str, value: object, complaint: str
+) -> None:
+    plain = choices.astype(object).where(choices.notna(), None)
+    plain.loc[2, column] = plain.loc[2, "item_1"] if value == "same" else value
+    if column == "response_time":
+        plain[column] = plain[column].astype(str)
+    plain.to_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(TwoalikeError, match=complaint) as raised:
+        read_choices(tmp_path / "bad.parquet")
+    assert "\n" not in str(raised.value)
+    assert "bad.parquet" in str(raised.value)
+
+
+def test_missing_column_empty_table_and_damage_are_refused(
+    choices: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.parquet"
+    choices.drop(columns="chosen").to_parquet(path)
+    with pytest.raises(TwoalikeError, match="column 'chosen' is missing"):
+        read_choices(path)
+    choices.iloc[:0].to_parquet(path)
+    with pytest.raises(TwoalikeError, match="empty table"):
+        read_choices(path)
+    write_choices(path, choices, {})
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
+        read_choices(path)
+
+
+def test_reference_cannot_be_chosen() -> None:
+    columns = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1], "kind": ["anchored"]}
+    with pytest.raises(TwoalikeError, match="row 1: expected item_1 is the reference"):
+        choices_table(columns, OBJECTS)
+
+
+def test_repeats_of_a_triplet_stay_together_whatever_the_order(
+    choices: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    first, second = split_by_triplet(choices, 0.5, rng)
+
+    def keys(table: pd.DataFrame) -> set[frozenset[int]]:
+        return {frozenset(row) for row in object_index(table)[0]}
+
+    assert len(first) + len(second) == len(choices)
+    assert keys(first) and keys(second) and not keys(first) & keys(second)
+
+
+def test_split_by_participant_keeps_people_whole(
+    choices: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    first, second = split_by_participant(choices, 0.34, rng)
+    people = [set(participant_index(part)[1]) for part in (first, second)]
+    assert [len(group) for group in people] == [2, 1]
+    assert not people[0] & people[1]
+
+
+def test_split_by_object_counts_what_it_drops(rng: np.random.Generator) -> None:
+    shown = np.stack([rng.permutation(12)[:3] for _ in range(500)])
+    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": np.ones(500, int)}
+    table = choices_table(columns, [f"o{k}" for k in range(12)])
+    first, second, dropped = split_by_object(table, 0.5, rng)
+    objects = [set(object_index(part)[0].ravel()) for part in (first, second)]
+    assert not objects[0] & objects[1]
+    assert len(first) and len(second)
+    assert len(first) + len(second) + dropped == 500
+
+
+def test_splits_follow_the_seed(choices: pd.DataFrame) -> None:
+    splits = [split_by_triplet(choices, 0.2, np.random.default_rng(s))[1] for s in (1, 1, 2)]
+    assert splits[0].index.tolist() == splits[1].index.tolist() != splits[2].index.tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_impossible_shares_are_refused(
+    choices: pd.DataFrame, share: float, rng: np.random.Generator
+) -> None:
+    with pytest.raises(TwoalikeError, match="between 0 and 1"):
+        split_by_triplet(choices, share, rng)

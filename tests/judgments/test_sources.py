@@ -1,0 +1,188 @@
+"""Delimited text and raw rows become the table of choices."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.judgments import (
+    import_triplets,
+    object_index,
+    read_choices,
+    read_raw,
+    read_triplets,
+)
+from twoalike.study import TwoalikeError
+
+OBJECTS = ["ant", "bee", "cat", "dog"]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "judgments.txt"
+    path.write_text("0 1 2 p1\n3 2 1 p2\n0 3 1 p1\n")
+    return path
+
+
+def test_indices_and_ids_say_the_same(text: Path, tmp_path: Path) -> None:
+    named = tmp_path / "named.tsv"
+    named.write_text("ant\tbee\tcat\n# a remark\ndog\tcat\tbee\n\nant\tdog\tbee\n")
+    expected = [[0, 1, 2], [3, 2, 1], [0, 3, 1]]
+    assert read_triplets(text, OBJECTS).tolist() == expected
+    assert read_triplets(named, OBJECTS).tolist() == expected
+
+
+def test_import_keeps_people_order_and_choice(text: Path) -> None:
+    table = import_triplets(text, OBJECTS, participant_column=4)
+    assert table["participant"].tolist() == ["p1", "p2", "p1"]
+    assert table["trial"].tolist() == [1, 1, 2]
+    assert table["chosen"].tolist() == [3, 3, 3]
+    assert table["item_1"].tolist() == ["ant", "dog", "ant"]
+    assert object_index(table)[2] == tuple(OBJECTS)
+
+
+def test_chosen_item_in_a_column_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "j.csv"
+    path.write_text("ant,bee,cat,bee\ndog,cat,bee,dog\n")
+    assert import_triplets(path, OBJECTS, chosen_column=4)["chosen"].tolist() == [2, 1]
+    path.write_text("ant,bee,cat,dog\n")
+    with pytest.raises(TwoalikeError, match=r"row 1, column 4: the chosen item 'dog' is not one"):
+        import_triplets(path, OBJECTS, chosen_column=4)
+
+
+def test_anchored(text: Path) -> None:
+    table = import_triplets(text, OBJECTS, kind="anchored", chosen_column=2)
+    assert set(table["kind"]) == {"anchored"}
+    assert table["chosen"].tolist() == [2, 2, 2]
+    with pytest.raises(TwoalikeError, match="the chosen item is the reference"):
+        import_triplets(text, OBJECTS, kind="anchored", chosen_column=1)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("0 1 2\n0 1 9\n", "row 2, column 3: '9' is not one of the 4 objects"),
+        ("ant bee cat\nant emu cat\n", "row 2, column 2: 'emu' is not one of the 4 objects"),
+        ("0 1 2\n1 1 2\n", "row 2: an object stands twice"),
+        ("0 1\n2 3\n", "expected column 3, found 2 columns"),
+        ("0 1 2\n0 1 2 3 4\n", "rows do not fit"),
+        ("# nothing\n", "found no rows"),
+        ("", "empty file"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, content: str, complaint: str) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_text(content)
+    with pytest.raises(TwoalikeError, match=complaint) as raised:
+        read_triplets(path, OBJECTS)
+    assert "bad.txt" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def raw_session(folder: Path, participant: str = "001", **changes: list[str]) -> Path:
+    """Write four trials as the odd-one-out task does."""
+    columns = {
+        "trial_index": ["1", "2", "3", "4"],
+        "trial_type": ["practice", "main", "main", "repeat"],
+        "stimulus_1": ["ant", "ant", "bee", "ant"],
+        "stimulus_2": ["bee", "bee", "cat", "bee"],
+        "stimulus_3": ["cat", "dog", "dog", "dog"],
+        "position_1": ["left", "right", "middle", "left"],
+        "position_2": ["middle", "left", "right", "middle"],
+        "position_3": ["right", "middle", "left", "right"],
+        "response": ["3", "1", "n/a", "2"],
+        "odd_stimulus": ["cat", "ant", "n/a", "bee"],
+        "response_time": ["1.5", "0.75", "n/a", "2"],
+        "condition": ["n/a", "fine", "n/a", "own_words"],
+    } | changes
+    path = folder / f"sub-{participant}/ses-01/beh"
+    path.mkdir(parents=True, exist_ok=True)
+    file = path / f"sub-{participant}_ses-01_task-oddoneout_run-01_beh.tsv"
+    pd.DataFrame(columns).to_csv(file, sep="\t", index=False)
+    return file
+
+
+def test_raw_rows_become_choices_in_the_order_shown(tmp_path: Path) -> None:
+    raw_session(tmp_path, "001")
+    raw_session(tmp_path, "002")
+    table = read_raw(tmp_path, ["zebra", *reversed(OBJECTS)])
+    assert table.attrs["n_without_choice"] == 2
+    first = table[table["participant"] == "001"]
+    assert first[["item_1", "item_2", "item_3"]].to_numpy().tolist() == [
+        ["ant", "bee", "cat"],
+        ["bee", "dog", "ant"],  # left, middle, right
+        ["ant", "bee", "dog"],
+    ]
+    assert first["chosen"].tolist() == [3, 3, 2]
+    assert first["trial"].tolist() == [1, 2, 4]
+    assert first["trial_type"].tolist() == ["practice", "main", "repeat"]
+    assert first["level"].astype(object).where(first["level"].notna(), None).tolist() == [
+        None,
+        "fine",
+        None,
+    ]
+    assert object_index(table)[2] == ("dog", "cat", "bee", "ant")  # the manifest's order
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"response": ["3", "7", "n/a", "2"]}, "row 2, column 'response': expected 1, 2, 3"),
+        ({"odd_stimulus": ["cat", "bee", "n/a", "bee"]}, "row 2, column 'odd_stimulus'"),
+        ({"position_1": ["left", "left", "middle", "left"]}, "row 2, column 'position_1'"),
+        ({"response_time": ["1", "fast", "n/a", "2"]}, "row 2, column 'response_time'"),
+        ({"trial_type": ["practice", "main", "main", "huh"]}, "row 4, column 'trial_type'"),
+    ],
+)
+def test_a_bad_raw_cell_is_named(
+    tmp_path: Path, changes: dict[str, list[str]], complaint: str
+) -> None:
+    file = raw_session(tmp_path, **changes)
+    with pytest.raises(TwoalikeError, match=complaint) as raised:
+        read_raw(tmp_path)
+    assert str(file) in str(raised.value)
+
+
+def test_raw_without_sessions_or_with_unknown_stimuli_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match="found none"):
+        read_raw(tmp_path)
+    raw_session(tmp_path)
+    with pytest.raises(TwoalikeError, match="stimulus 'dog' was shown but is not one of the 3"):
+        read_raw(tmp_path, OBJECTS[:3])
+
+
+def command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "twoalike.cli.app", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_command_line_imports_and_refuses(text: Path, tmp_path: Path) -> None:
+    ids, out = tmp_path / "ids.txt", tmp_path / "new" / "choices.parquet"
+    ids.write_text("\n".join(OBJECTS))
+    base = ("import", "triplets", text, "--objects", ids, "--out", out)
+    refused = command(*base, "--participant-column", 9)
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "expected column 9, found 4 columns" in refused.stderr
+    assert not out.exists()
+    done = command(*base, "--participant-column", 4)
+    assert done.returncode == 0, done.stderr
+    assert "3 judgments by 2 participants" in done.stdout
+    assert len(read_choices(out)) == 3
+
+
+def test_real_judgments(shared_data: Path, tmp_path: Path) -> None:
+    things = shared_data / "things"
+    ids = (things / "object_ids.txt").read_text().split("\n")[:1854]
+    source = things / "triplets_by_participant.txt"
+    table = import_triplets(source, ids, participant_column=4)
+    expected = np.loadtxt(source, dtype=int)
+    assert (object_index(table)[0] == expected[:, :3]).all()
+    assert table["participant"].nunique() == 264
