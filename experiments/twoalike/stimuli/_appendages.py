@@ -13,17 +13,17 @@ from twoalike.stimuli._palette import Palette
 
 def _tentacle(length: float, paint: Palette, bend: float) -> str:
     x = np.linspace(-6, length, 24)
-    y = bend * 5.5 * np.sin(np.clip(x, 0, None) / 6.0)
+    y = bend * 6.0 * np.sin(np.clip(x, 0, None) / 5.0)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     common = 'fill="none" stroke-linecap="round" stroke-linejoin="round"'
     return (
-        f'<polyline points="{points}" {common} stroke="{paint.line}" stroke-width="9.5"/>'
-        f'<polyline points="{points}" {common} stroke="{paint.limb}" stroke-width="5.5"/>'
+        f'<polyline points="{points}" {common} stroke="{paint.line}" stroke-width="9"/>'
+        f'<polyline points="{points}" {common} stroke="{paint.limb}" stroke-width="4.6"/>'
     )
 
 
 def _knob(length: float, paint: Palette, bend: float) -> str:
-    end, radius = length, 8.0
+    end, radius = length - 2, 9.5
     stalk = f"M-6,0 Q{end / 2:.1f},{bend * 5:.1f} {end:.1f},0"
     return (
         f'<path d="{stalk}" fill="none" stroke="{paint.line}" stroke-width="4.5"/>'
@@ -34,7 +34,7 @@ def _knob(length: float, paint: Palette, bend: float) -> str:
 
 
 def _leaf(length: float, paint: Palette, bend: float) -> str:
-    end, width = length + 4, 10.5
+    end, width = length + 5, 13.0
     shape = (
         f"M-6,0 C{end * 0.2:.1f},{-width} {end * 0.75:.1f},{-width * 1.25:.1f} {end:.1f},0 "
         f"C{end * 0.75:.1f},{width * 1.25:.1f} {end * 0.2:.1f},{width} -6,0 Z"

@@ -32,7 +32,7 @@ def _lobed(size: float, depth: float, lobes: int) -> Callable[[Array], Array]:
 
 def _tent(size: float) -> Callable[[Array], Array]:
     def radius(angle: Array) -> Array:
-        return np.asarray(size * (1 + 0.17 * np.cos(3 * (angle + np.pi / 2))))
+        return np.asarray(size * (1 + 0.2 * np.cos(3 * (angle + np.pi / 2))))
 
     return radius
 
@@ -49,9 +49,9 @@ def _gourd(head: float, belly: float) -> Callable[[Array], Array]:
 
 
 BODIES: dict[str, Callable[[Array], Array]] = {
-    "column": _superellipse(28, 54, 2.8),
+    "column": _superellipse(29, 58, 3.0),
     "tent": _tent(43),
-    "cloud": _lobed(49, 0.2, 7),
+    "cloud": _lobed(52, 0.28, 7),
     "loaf": _superellipse(56, 31, 2.6),
     "gourd": _gourd(28, 37),
     "orb": _superellipse(44, 44, 2.0),

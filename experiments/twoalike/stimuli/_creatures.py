@@ -21,8 +21,8 @@ from twoalike.stimuli._portrait import MARKINGS, Traits, draw_portrait
 from twoalike.stimuli._set import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, progress, sha256_file
 
-NUMBERS = (3, 5, 8)
-LENGTHS = (17.0, 34.0)
+NUMBERS = (4, 6, 9)
+LENGTHS = (18.0, 31.0)
 MOST_SPECIES = len(NUMBERS) * len(LENGTHS) * len(MARKINGS)
 
 

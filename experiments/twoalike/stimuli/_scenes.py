@@ -34,7 +34,9 @@ def _stripes(paint: Palette, rng: np.random.Generator) -> str:
         f'<rect x="{x:.0f}" y="-100" width="{width:.1f}" height="400"/>'
         for x in np.arange(-100, 300, 2.2 * width)
     )
-    return f'<g transform="rotate({turn:.0f} 100 100)" fill="{paint.decor}" opacity=".6">{bars}</g>'
+    return (
+        f'<g transform="rotate({turn:.0f} 100 100)" fill="{paint.decor}" opacity=".38">{bars}</g>'
+    )
 
 
 def _rays(paint: Palette, rng: np.random.Generator) -> str:
@@ -46,7 +48,7 @@ def _rays(paint: Palette, rng: np.random.Generator) -> str:
             f'<path d="M100,100 L{100 + 160 * np.cos(a):.0f},{100 + 160 * np.sin(a):.0f} '
             f'L{100 + 160 * np.cos(b):.0f},{100 + 160 * np.sin(b):.0f} Z"/>'
         )
-    return f'<g fill="{paint.decor}" opacity=".5">{wedges}</g>'
+    return f'<g fill="{paint.decor}" opacity=".32">{wedges}</g>'
 
 
 def _confetti(paint: Palette, rng: np.random.Generator) -> str:
