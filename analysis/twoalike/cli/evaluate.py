@@ -1,0 +1,205 @@
+"""``twoalike evaluate``: networks, side by side, against human judgments."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from twoalike.evaluation import Candidate
+
+
+def evaluate(
+    *,
+    features: list[str] | None = None,
+    model: Path | None = None,
+    images: Path | None = None,
+    ceiling: str | None = None,
+    choices: Path | None = None,
+    rdm: Path | None = None,
+    objects: Path | None = None,
+    labels: Path | None = None,
+    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine",
+    seed: int = 0,
+    out: Path,
+) -> None:
+    """Score networks against people's choices, dissimilarities or both.
+
+    Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
+    choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
+    participants and objects, and its difference to the first network.
+
+    Parameters
+    ----------
+    features
+        Feature table (.npz, or .npy with --objects), as FILE or NAME=FILE. Give it once a
+        network; the first is the one that the others are compared with.
+    model
+        A student folder; its base network is scored as well. Needs --images.
+    images
+        Folder with the images of the objects.
+    ceiling
+        Where answers were simulated: the true observer's embedding, as NAME=FILE.
+    choices
+        Judgments (choices.parquet).
+    rdm
+        People's dissimilarities (.mat, .npy, .npz, .csv).
+    objects
+        Object ids, one a line: the order of --rdm, and of features in .npy.
+    labels
+        Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores
+        also by kind of triplet (within, boundary, between) at each level.
+    similarity
+        cosine: of features minus their mean over the objects scored. raw-cosine: of features as
+        they are. dot: their dot product.
+    seed
+        Seed of the halves for the temperature and of the resamples.
+    out
+        Results to write (.json).
+
+    Examples
+    --------
+        twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
+        twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
+    """  # noqa: E501
+    from rich.console import Console
+
+    from twoalike.evaluation import evaluate as score
+    from twoalike.study import write_json
+
+    candidates, inputs = _candidates(features or [], objects, similarity)
+    if model is not None:
+        candidates += _student(model, images, similarity)
+    if ceiling is not None:
+        name, path = _named(ceiling)
+        candidates.append(_oracle(name, path, objects))
+        inputs[name] = path
+    by_level, label_inputs = _read_labels(labels)
+    results = score(
+        candidates,
+        choices=choices,
+        rdm=rdm,
+        objects=objects,
+        labels=by_level,
+        seed=seed,
+        inputs=inputs | label_inputs,
+    )
+    write_json(out, results)
+    console = Console()
+    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
+    for table in _tables(results):
+        console.print(table)
+    print(f"Wrote {out}")  # noqa: T201
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
+    name, mark, file = text.partition("=")
+    if not mark or Path(text).exists():
+        return Path(text).stem, Path(text)
+    return name.strip(), Path(file)
+
+
+def _candidates(
+    features: list[str], objects: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
+) -> tuple[list["Candidate"], dict[str, Path]]:
+    from twoalike.evaluation import Candidate
+    from twoalike.features import read_features
+
+    files = [_named(text) for text in features]
+    tables = [read_features(path, objects) for _, path in files]
+    candidates = [
+        Candidate(name, table, similarity) for (name, _), table in zip(files, tables, strict=True)
+    ]
+    return candidates, {f"features {name}": path for name, path in files}
+
+
+def _oracle(name: str, path: Path, objects: Path | None) -> "Candidate":
+    from twoalike.evaluation import Candidate
+    from twoalike.features import read_features
+
+    return Candidate(name, read_features(path, objects), "dot", role="ceiling", temperature=1.0)
+
+
+def _student(
+    model: Path, images: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
+) -> list["Candidate"]:
+    """Features of a student and of the network it started from."""
+    from twoalike.backbones import extract_features
+    from twoalike.evaluation import Candidate
+    from twoalike.study import TwoalikeError, read_json
+
+    if images is None:
+        raise TwoalikeError(f"{model}: a student is scored on images; name them with --images.")
+    base = read_json(model / "config.json", "student")["backbone"]
+    return [
+        Candidate("base", extract_features(str(base), images), similarity),
+        Candidate("aligned", extract_features(model, images), similarity),
+    ]
+
+
+def _read_labels(path: Path | None) -> tuple[dict[str, dict[str, str]], dict[str, Path]]:
+    """Labels of each level by object id."""
+    from twoalike.stimuli import read_tsv
+
+    if path is None:
+        return {}, {}
+    table = read_tsv(path, "labels of objects", ["id"])
+    levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
+    by_level = {level: dict(zip(table["id"], table[level], strict=True)) for level in levels}
+    return by_level, {"labels": path}
+
+
+def _cell(measure: dict[str, float] | None) -> str:
+    if measure is None:
+        return ""
+    return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, no_wrap=place > 0)
+    return table
+
+
+def _tables(results: dict[str, Any]) -> list["Table"]:
+    """Tables for the terminal: choices, then dissimilarities, as far as there are any."""
+    from rich.markup import escape
+
+    tables = []
+    if results["judgments"]:
+        said = results["judgments"]
+        title = (
+            f"{said['choices']} choices by {said['participants']} participants on "
+            f"{said['objects']} objects"
+        )
+        table = _table(title, "model", "accuracy", "log-loss", "temperature", "gap closed")
+        for of in results["models"]:
+            temperature = f"{of['temperature']['value']:.3g}"
+            closed = f"{of['gap_closed']['value']:.0%}" if of["gap_closed"] else ""
+            measures = (_cell(of["accuracy"]), _cell(of["log_loss"]))
+            table.add_row(escape(of["name"]), *measures, temperature, closed)
+        chance = said["chance"]
+        table.add_row("[dim]chance", f"{chance['accuracy']:.3f}", f"{chance['log_loss']:.3f}")
+        tables.append(table)
+    if results["rdm"]:
+        people = results["rdm"]
+        title = f"Dissimilarities by {people['participants']} people of {people['objects']} objects"
+        table = _table(title, "model", "Spearman, mean person", "rho-a", "mean over people")
+        for of in results["models"]:
+            structure = of["rdm"]
+            table.add_row(
+                escape(of["name"]),
+                _cell(structure["spearman"]),
+                f"{structure['rho_a']:.3f}",
+                f"{structure['per_person']['mean']:.3f}",
+            )
+        if people["ceiling"]:
+            span = f"{people['ceiling']['lower']:.3f} to {people['ceiling']['upper']:.3f}"
+            table.add_row("[dim]noise ceiling", "", "", span)
+        tables.append(table)
+    return tables

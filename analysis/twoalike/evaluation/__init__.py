@@ -1,0 +1,68 @@
+"""How human-like a network is: its agreement with people's choices and similarity structure.
+
+Measures are pure functions on arrays; :func:`evaluate` puts them together for ``results.json``.
+"""
+
+from twoalike.evaluation._agreement import (
+    CHANCE_ACCURACY,
+    CHANCE_LOG_LOSS,
+    accuracy_scores,
+    choice_losses,
+    cross_fitted_losses,
+    fit_temperature,
+)
+from twoalike.evaluation._compare import (
+    Candidate,
+    Judgments,
+    compare_choices,
+    compare_structure,
+)
+from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._kinds import KINDS, triplet_kinds
+from twoalike.evaluation._rdm_file import RdmTable, read_rdms
+from twoalike.evaluation._run import evaluate, read_judgments
+from twoalike.evaluation._similarity import (
+    SIMILARITIES,
+    Similarity,
+    similarity_matrix,
+    triplet_similarities,
+)
+from twoalike.evaluation._structure import (
+    NoiseCeiling,
+    mean_person,
+    noise_ceiling,
+    rho_a,
+    spearman,
+    structure_intervals,
+)
+
+__all__ = [
+    "CHANCE_ACCURACY",
+    "CHANCE_LOG_LOSS",
+    "KINDS",
+    "SIMILARITIES",
+    "Candidate",
+    "Interval",
+    "Judgments",
+    "NoiseCeiling",
+    "RdmTable",
+    "Similarity",
+    "TwoWayBootstrap",
+    "accuracy_scores",
+    "choice_losses",
+    "compare_choices",
+    "compare_structure",
+    "cross_fitted_losses",
+    "evaluate",
+    "fit_temperature",
+    "mean_person",
+    "noise_ceiling",
+    "read_judgments",
+    "read_rdms",
+    "rho_a",
+    "similarity_matrix",
+    "spearman",
+    "structure_intervals",
+    "triplet_kinds",
+    "triplet_similarities",
+]

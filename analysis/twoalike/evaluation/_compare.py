@@ -1,0 +1,254 @@
+"""Several models side by side on the same judgments, as the content of ``results.json``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.evaluation._agreement import (
+    accuracy_scores,
+    choice_losses,
+    cross_fitted_losses,
+    fit_temperature,
+)
+from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._kinds import KINDS, triplet_kinds
+from twoalike.evaluation._rdm_file import RdmTable
+from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
+from twoalike.evaluation._structure import (
+    mean_person,
+    noise_ceiling,
+    rho_a,
+    spearman,
+    structure_intervals,
+    upper,
+)
+from twoalike.features import FeatureTable
+
+type Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model to score.
+
+    Attributes
+    ----------
+    name
+        How the results call it.
+    features
+        One row an object.
+    similarity
+        How similarities come from the features.
+    role
+        ``ceiling`` for the true observer's embedding, where answers were simulated.
+    temperature
+        The choice temperature, where it is known; None to fit it.
+    """
+
+    name: str
+    features: FeatureTable
+    similarity: Similarity = "cosine"
+    role: Literal["model", "ceiling"] = "model"
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Judgments:
+    """Odd-one-out choices as arrays.
+
+    Attributes
+    ----------
+    triplets
+        Objects shown, indices into ``ids``, shape (n, 3).
+    chosen
+        Place of the odd one in 0..2, shape (n,).
+    participants
+        Participant of each choice, 0..P-1, shape (n,).
+    ids
+        Object ids.
+    groups
+        Names of subsets of the choices -> for each choice the subset it is in ("" for none),
+        shape (n,); such as ``level`` -> coarse, fine, boundary.
+    """
+
+    triplets: npt.NDArray[np.int64]
+    chosen: npt.NDArray[np.int64]
+    participants: npt.NDArray[np.int64]
+    ids: tuple[str, ...]
+    groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+
+    def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
+        """Add a group a level of labels (m of them): within, boundary and between its classes."""
+        kinds = {level: triplet_kinds(of, self.triplets) for level, of in labels.items()}
+        return Judgments(
+            self.triplets, self.chosen, self.participants, self.ids, {**self.groups, **kinds}
+        )
+
+
+def _scores(
+    candidate: Candidate, judged: Judgments, rng: np.random.Generator
+) -> tuple[Floats, Floats, float]:
+    """Accuracy and log-loss of each choice, and the temperature."""
+    used, local = np.unique(judged.triplets, return_inverse=True)
+    values = candidate.features.select([judged.ids[row] for row in used], candidate.name)
+    triplets = local.reshape(-1, 3)
+    similarities = triplet_similarities(values, triplets, candidate.similarity)
+    hits = accuracy_scores(similarities, judged.chosen)
+    if candidate.temperature is not None:
+        losses = choice_losses(similarities, judged.chosen, candidate.temperature)
+        return hits, losses, candidate.temperature
+    losses = cross_fitted_losses(similarities, judged.chosen, triplets, rng)
+    return hits, losses, fit_temperature(similarities, judged.chosen)
+
+
+def _gap_closed(
+    boot: TwoWayBootstrap, own: Floats, base: Floats, ceiling: Floats
+) -> Interval | None:
+    """Share of the way from the base to the ceiling, by linearising the ratio of the means."""
+    gap = float((ceiling - base).mean())
+    if gap <= 0:
+        return None
+    share = float((own - base).mean()) / gap
+    return boot.interval(((own - base) - share * (ceiling - base)) / gap, share)
+
+
+def compare_choices(
+    candidates: Sequence[Candidate],
+    judged: Judgments,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 2000,
+) -> list[dict[str, Any]]:
+    """Score every candidate on the same choices.
+
+    Returns
+    -------
+    One dictionary a candidate: ``accuracy`` and ``log_loss`` with intervals, ``temperature``,
+    ``difference`` to the first candidate (paired on the same resamples), ``gap_closed`` between
+    the first candidate and a ceiling, if there is one, and ``groups``.
+
+    Raises
+    ------
+    TwoalikeError
+        If a candidate has no features for a judged object.
+    ValueError
+        If there are fewer than two different triplets.
+    """
+    split, draws = rng.spawn(2)
+    half = int(split.integers(2**63))  # the same halves for every candidate
+    scored = [_scores(c, judged, np.random.default_rng(half)) for c in candidates]
+    boot = TwoWayBootstrap(judged.participants, judged.triplets, draws, resamples=resamples)
+    ceilings = [s[0] for c, s in zip(candidates, scored, strict=True) if c.role == "ceiling"]
+    base_hits, base_losses, _ = scored[0]
+    results: list[dict[str, Any]] = []
+    for number, (candidate, (hits, losses, temperature)) in enumerate(
+        zip(candidates, scored, strict=True)
+    ):
+        is_model = number > 0 and candidate.role == "model"
+        gap = _gap_closed(boot, hits, base_hits, ceilings[0]) if is_model and ceilings else None
+        difference = {
+            "to": candidates[0].name,
+            "accuracy": boot.interval(hits - base_hits).as_dict(),
+            "log_loss": boot.interval(losses - base_losses).as_dict(),
+        }
+        results.append(
+            {
+                "accuracy": boot.interval(hits).as_dict(),
+                "log_loss": boot.interval(losses).as_dict(),
+                "temperature": {
+                    "value": temperature,
+                    "fitted": candidate.temperature is None,
+                },
+                "difference": difference if number else None,
+                "gap_closed": gap.as_dict() if gap else None,
+            }
+        )
+    for name, subsets in _by_group(judged, scored, draws, resamples).items():
+        for result, subset in zip(results, subsets, strict=True):
+            result.setdefault("groups", {})[name] = subset
+    return results
+
+
+def _by_group(
+    judged: Judgments,
+    scored: Sequence[tuple[Floats, Floats, float]],
+    rng: np.random.Generator,
+    resamples: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """Accuracy and log-loss within each subset of each group, for every candidate."""
+    order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for name, subset_of in judged.groups.items():
+        found = sorted(set(subset_of.tolist()) - {""}, key=lambda n: order.get(n, len(order)))
+        groups[name] = [{} for _ in scored]
+        for subset in found:
+            rows = subset_of == subset
+            boot = TwoWayBootstrap(
+                judged.participants[rows], judged.triplets[rows], rng, resamples=resamples
+            )
+            for result, (hits, losses, _) in zip(groups[name], scored, strict=True):
+                result[subset] = {
+                    "choices": int(rows.sum()),
+                    "accuracy": boot.interval(hits[rows]).as_dict(),
+                    "log_loss": boot.interval(losses[rows]).as_dict(),
+                }
+    return groups
+
+
+def compare_structure(
+    candidates: Sequence[Candidate],
+    rdm: RdmTable,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 500,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Rank correlation of every candidate's dissimilarities with people's.
+
+    Parameters
+    ----------
+    candidates
+        The models.
+    rdm
+        People's dissimilarities, with object ids.
+    rng
+        Source of the resamples.
+
+    Returns
+    -------
+    What the people say of each other (``participants``, ``objects``, ``ceiling``), and for every
+    candidate ``spearman`` (against the mean person, with an interval), ``rho_a``,
+    ``per_person`` (mean and every person's Spearman) and ``difference`` to the first.
+
+    Raises
+    ------
+    TwoalikeError
+        If a candidate has no features for one of the objects.
+    """
+    ids = rdm.ids or ()
+    people = upper(rdm.values)
+    models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
+    values, gains = structure_intervals(models, rdm.values, rng, resamples=resamples)
+    mean = mean_person(people)
+    results = []
+    for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
+        own = upper(model)
+        each = [spearman(own, person) for person in people]
+        difference = {"to": candidates[0].name, "spearman": gain.as_dict()}
+        results.append(
+            {
+                "spearman": value.as_dict(),
+                "rho_a": rho_a(own, mean),
+                "per_person": {"mean": float(np.mean(each)), "values": each},
+                "difference": difference if number else None,
+            }
+        )
+    ceiling = noise_ceiling(people) if len(people) > 1 else None
+    summary = {
+        "participants": len(people),
+        "objects": len(ids),
+        "ceiling": {"lower": ceiling.lower, "upper": ceiling.upper} if ceiling else None,
+    }
+    return summary, results
