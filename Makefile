@@ -11,7 +11,7 @@ setup:  ## Everything twoalike needs, into .venv
 demo: setup  ## The whole chain on drawn creatures, into demo/
 	$(run)twoalike demo demo
 
-# Windows and torch's compiler stack cannot share a process (docs/decisions), so two runs.
+# Windows and torch's compiler stack cannot share a process (docs/decisions.md), so two runs.
 test: setup  ## The default suite
 	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb
 	$(run)python -m pytest -q -m "display and not slow" tests
