@@ -1,0 +1,19 @@
+"""Which triplets a session shows, in which order and places, and the file that says so."""
+
+from twoalike.design._list import POSITIONS, read_trial_list, write_trial_list
+from twoalike.design._random import random_trial_list
+from twoalike.design._session import session_rng, session_trial_list
+from twoalike.design._summary import DesignSummary, summarize_design
+from twoalike.study import DesignConfig
+
+__all__ = [
+    "POSITIONS",
+    "DesignConfig",
+    "DesignSummary",
+    "random_trial_list",
+    "read_trial_list",
+    "session_rng",
+    "session_trial_list",
+    "summarize_design",
+    "write_trial_list",
+]

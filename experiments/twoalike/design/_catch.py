@@ -1,0 +1,80 @@
+"""Attention checks: two individuals of one kind and one object from a far kind.
+
+They need category levels: the pair shares the finest category, the odd one differs from it in
+the coarsest. Anyone who looks at the images gets them right, whatever else they think alike.
+"""
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design._triplets import Triplets
+
+
+def catch_triplets(
+    levels: pd.DataFrame, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
+) -> tuple[Triplets, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Draw ``n`` attention checks that are not in ``used``, and add them to it.
+
+    Parameters
+    ----------
+    levels
+        Categories of the m objects, coarse to fine; ``n/a`` where an object has none.
+    n
+        How many.
+    used
+        Triplets (ascending indices) to keep clear of.
+
+    Returns
+    -------
+    Triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row.
+
+    Raises
+    ------
+    ValueError
+        If the categories do not allow so many; the message says why.
+    """
+    if n == 0:
+        return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
+    pairs, strangers = _candidates(levels)
+    total = sum(len(strangers[pair]) for pair in pairs)
+    if total < n:
+        raise ValueError(
+            f"asked for {n} attention checks, the categories allow {total}: each needs two "
+            "objects of one finest category and one of another coarsest category."
+        )
+    rows: list[tuple[int, ...]] = []
+    odd: list[int] = []
+    tried: set[tuple[int, ...]] = set()
+    while len(rows) < n:
+        if len(tried) == total:
+            raise ValueError(f"asked for {n} attention checks, only {len(rows)} are not used yet.")
+        pair = pairs[rng.integers(len(pairs))]
+        stranger = int(rng.choice(strangers[pair]))
+        row = tuple(sorted((*pair, stranger)))
+        tried.add(row)
+        if row not in used:
+            used.add(row)
+            rows.append(row)
+            odd.append(row.index(stranger))
+    return np.array(rows, dtype=np.int64), np.array(odd, dtype=np.int64)
+
+
+def _candidates(
+    levels: pd.DataFrame,
+) -> tuple[list[tuple[int, int]], dict[tuple[int, int], list[int]]]:
+    """Pairs of one finest category, and for each pair the objects that are far from it."""
+    if levels.shape[1] == 0:
+        return [], {}
+    coarse, fine = levels.iloc[:, 0].to_numpy(), levels.iloc[:, -1].to_numpy()
+    named = coarse != "n/a"
+    far = {kind: np.flatnonzero(named & (coarse != kind)).tolist() for kind in set(coarse)}
+    # The whole path makes a category: two folders may share the name of the finest level.
+    path = pd.Series(list(zip(*(levels[name] for name in levels), strict=True)))
+    strangers = {}
+    for _, group in path.groupby(path, sort=False):
+        members = [int(index) for index in group.index if named[index] and fine[index] != "n/a"]
+        for at, first in enumerate(members):
+            for second in members[at + 1 :]:
+                if far[coarse[first]]:
+                    strangers[first, second] = far[coarse[first]]
+    return list(strangers), strangers
