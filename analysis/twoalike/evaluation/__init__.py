@@ -11,6 +11,7 @@ from twoalike.evaluation._agreement import (
     cross_fitted_losses,
     fit_temperature,
 )
+from twoalike.evaluation._calibration import Reliability, reliability, wilson_interval
 from twoalike.evaluation._compare import (
     Candidate,
     Judgments,
@@ -46,6 +47,7 @@ __all__ = [
     "Judgments",
     "NoiseCeiling",
     "RdmTable",
+    "Reliability",
     "Similarity",
     "TwoWayBootstrap",
     "accuracy_scores",
@@ -59,10 +61,12 @@ __all__ = [
     "noise_ceiling",
     "read_judgments",
     "read_rdms",
+    "reliability",
     "rho_a",
     "similarity_matrix",
     "spearman",
     "structure_intervals",
     "triplet_kinds",
     "triplet_similarities",
+    "wilson_interval",
 ]

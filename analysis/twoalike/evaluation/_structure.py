@@ -127,7 +127,7 @@ def structure_intervals(
     -------
     Intervals of the correlations, and of the differences to the first model's.
     """
-    n_people, n_objects = len(people), people.shape[1]
+    n_people, n_objects = len(people), int(people.shape[1])
     scaled = _same_scale(upper(people))
     full = np.zeros((n_people, n_objects, n_objects))
     rows, columns = np.triu_indices(n_objects, 1)

@@ -1,0 +1,30 @@
+"""Figures, one function each: arrays in, a matplotlib figure out, all in one style."""
+
+from twoalike.figures._choices import reliability_curve
+from twoalike.figures._layout import MapLayout, map_layout
+from twoalike.figures._map import embedding_map, visible_images
+from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
+from twoalike.figures._observers import observer_parameters, response_times
+from twoalike.figures._similarity import category_order, similarity_heatmap
+from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_svg
+
+__all__ = [
+    "NARROW",
+    "WIDE",
+    "MapLayout",
+    "alignment_chart",
+    "category_colours",
+    "category_order",
+    "embedding_map",
+    "group_chart",
+    "map_layout",
+    "model_colours",
+    "observer_parameters",
+    "reliability_curve",
+    "response_times",
+    "similarity_heatmap",
+    "structure_chart",
+    "to_data_uri",
+    "to_svg",
+    "visible_images",
+]

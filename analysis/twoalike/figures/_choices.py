@@ -1,0 +1,42 @@
+"""Figures of predicted choices against those people made."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twoalike.evaluation import Reliability
+from twoalike.figures._style import BLUE, MUTED, WIDE, light_grid, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@styled
+def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
+    """Observed share of choices against predicted probability, with a histogram below.
+
+    Parameters
+    ----------
+    curve
+        From :func:`twoalike.evaluation.reliability`.
+    width
+        Inches.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    size = min(width, 4.6)
+    figure = new_figure(size, size * 1.12)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
+    upper.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=1)
+    upper.vlines(curve.predicted, curve.low, curve.high, color=BLUE, lw=1.6, alpha=0.6)
+    upper.plot(curve.predicted, curve.observed, "o-", color=BLUE, ms=5, lw=1.0)
+    upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share chosen as odd")
+    upper.set_aspect("equal")
+    upper.grid()
+    edges = np.asarray(curve.edges)
+    share = curve.counts / curve.counts.sum()
+    lower.bar(edges[:-1], share, np.diff(edges), align="edge", color=BLUE, alpha=0.35, lw=0)
+    lower.set(xlabel="predicted probability of being the odd one", ylabel="share")
+    lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    light_grid(lower, "y")
+    return figure

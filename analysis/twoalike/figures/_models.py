@@ -1,0 +1,193 @@
+"""Figures of models side by side: before and after alignment, between chance and ceiling."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twoalike.figures._style import (
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    WIDE,
+    interval_line,
+    light_grid,
+    new_figure,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+type Model = Mapping[str, Any]
+"""One entry of ``models`` in results.json."""
+
+_KNOWN = {"base": "#7a8590", "control": PALETTE[1], "aligned": PALETTE[0]}
+
+
+def model_colours(models: Sequence[Model]) -> dict[str, str]:
+    """Colour of each model: the same in every figure, ink for a ceiling."""
+    free = iter([c for c in PALETTE if c not in _KNOWN.values()] * len(models))
+    colours = {}
+    for model in models:
+        name = model["name"]
+        known = INK if model["role"] == "ceiling" else _KNOWN.get(name)
+        colours[name] = known or next(free)
+    return colours
+
+
+def _dots(
+    axes: "Axes",
+    models: Sequence[Model],
+    measures: Sequence[Mapping[str, float]],
+    reference: float | None,
+) -> None:
+    """One row a model: dot, interval, value; a dashed line at the reference."""
+    colours = model_colours(models)
+    for row, (model, of) in enumerate(zip(models, measures, strict=True)):
+        colour = colours[model["name"]]
+        marker = "D" if model["role"] == "ceiling" else "o"
+        interval_line(axes, of["low"], of["high"], row, color=colour, lw=3.0, alpha=0.45)
+        axes.plot(of["value"], row, marker, color=colour, ms=6.5)
+        axes.annotate(
+            f"{of['value']:.3f}",
+            (of["value"], row),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontweight="bold",
+        )
+    if reference is not None:
+        axes.axvline(reference, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        axes.annotate(
+            "chance",
+            (reference, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, -1),
+            textcoords="offset points",
+            va="top",
+            color=MUTED,
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(models)), [model["name"] for model in models])
+    axes.set_ylim(len(models) - 0.5, -0.75)
+    axes.margins(x=0.14)
+    light_grid(axes, "x")
+
+
+@styled
+def alignment_chart(
+    models: Sequence[Model], chance: Mapping[str, float], *, width: float = WIDE
+) -> "Figure":
+    """Accuracy and log-loss of every model, with 95 % intervals and the chance level.
+
+    Parameters
+    ----------
+    models
+        ``models`` of results.json.
+    chance
+        ``accuracy`` and ``log_loss`` of guessing.
+    width
+        Inches; the panels stand one above the other where it is small.
+    """
+    stacked = width < 5
+    height = 0.95 + 0.42 * len(models)
+    figure = new_figure(width, 2 * height if stacked else height)
+    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    _dots(left, models, [model["accuracy"] for model in models], chance["accuracy"])
+    left.set_title("Odd-one-out accuracy")
+    left.set_xlabel("more is better")
+    _dots(right, models, [model["log_loss"] for model in models], chance["log_loss"])
+    right.set_title("Log-loss (nats)")
+    right.set_xlabel("less is better")
+    if not stacked:
+        right.set_yticklabels([])
+    return figure
+
+
+@styled
+def group_chart(models: Sequence[Model], group: str, *, width: float = WIDE) -> "Figure":
+    """Accuracy of every model within each subset of a group (levels, kinds of triplets).
+
+    Parameters
+    ----------
+    models
+        ``models`` of results.json, each with this group.
+    group
+        Its name.
+    width
+        Inches.
+    """
+    subsets = list(models[0]["groups"][group])
+    colours = model_colours(models)
+    figure = new_figure(width, 0.9 + 0.2 * len(models) * len(subsets) + 0.1 * len(subsets))
+    axes = figure.add_subplot()
+    offsets = np.linspace(-0.3, 0.3, len(models)) if len(models) > 1 else np.zeros(1)
+    for model, offset in zip(models, offsets, strict=True):
+        colour = colours[model["name"]]
+        marker = "D" if model["role"] == "ceiling" else "o"
+        for row, subset in enumerate(subsets):
+            of = model["groups"][group][subset]["accuracy"]
+            line = {"color": colour, "lw": 2.4, "alpha": 0.45}
+            interval_line(axes, of["low"], of["high"], row + offset, **line)
+            label = model["name"] if row == 0 else None
+            axes.plot(of["value"], row + offset, marker, color=colour, ms=5.5, label=label)
+    axes.axvline(1 / 3, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+    for edge in range(1, len(subsets)):
+        axes.axhline(edge - 0.5, color=FAINT, lw=0.8)
+    axes.set_yticks(range(len(subsets)), subsets)
+    axes.set_ylim(len(subsets) - 0.5, -0.5)
+    axes.set_xlabel("odd-one-out accuracy (dashed: chance)")
+    light_grid(axes, "x")
+    figure.legend(loc="outside upper left", ncols=min(len(models), 4 if width > 5 else 2))
+    return figure
+
+
+@styled
+def structure_chart(
+    models: Sequence[Model], ceiling: Mapping[str, float] | None, *, width: float = WIDE
+) -> "Figure":
+    """Rank correlation of every model's dissimilarities with people's.
+
+    Two panels, since a mean over people has less noise than a person: against the mean person
+    (with intervals), and the mean over persons, where the noise ceiling applies.
+
+    Parameters
+    ----------
+    models
+        ``models`` of results.json, each with ``rdm``.
+    ceiling
+        ``lower`` and ``upper`` noise ceiling; None with a single person.
+    width
+        Inches.
+    """
+    stacked = width < 5
+    height = 0.95 + 0.42 * len(models)
+    figure = new_figure(width, 2 * height if stacked else height)
+    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    _dots(left, models, [model["rdm"]["spearman"] for model in models], None)
+    left.set_title("Against the mean person")
+    means = [model["rdm"]["per_person"]["mean"] for model in models]
+    _dots(right, models, [{"value": m, "low": m, "high": m} for m in means], None)
+    right.set_title("Mean over persons")
+    if ceiling is not None:
+        right.axvspan(ceiling["lower"], ceiling["upper"], color=FAINT, zorder=0, lw=0)
+        right.annotate(
+            "noise ceiling",
+            ((ceiling["lower"] + ceiling["upper"]) / 2, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            color=MUTED,
+            fontsize=8,
+        )
+    for axes in (left, right):
+        axes.set_xlabel("Spearman correlation")
+    if not stacked:
+        right.set_yticklabels([])
+    return figure

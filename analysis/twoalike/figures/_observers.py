@@ -1,0 +1,112 @@
+"""Figures of the people: how long they took, how noisy they were."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.figures._style import BLUE, MUTED, WIDE, light_grid, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_NAMED = 40
+"""Participants up to which each has a labelled line of its own."""
+
+
+def _height(n: int) -> float:
+    return 0.75 + 0.21 * n if n <= _MOST_NAMED else 5.5
+
+
+def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    if len(names) <= _MOST_NAMED:
+        axes.set_yticks(range(len(names)), names)
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel(f"{len(names)} participants")
+
+
+@styled
+def response_times(
+    times: Mapping[str, npt.NDArray[np.floating]], *, width: float = WIDE
+) -> "Figure":
+    """Response times of each participant on a log scale, fastest on top.
+
+    Dot: median; thick line: middle half; thin line: middle nine tenths.
+
+    Parameters
+    ----------
+    times
+        Participant -> response times in seconds; at least one each, all above 0.
+    width
+        Inches.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    names = sorted(times, key=lambda name: (float(np.median(times[name])), name))
+    quantiles = np.array([np.percentile(times[name], [5, 25, 50, 75, 95]) for name in names])
+    figure = new_figure(width, _height(len(names)))
+    axes = figure.add_subplot()
+    rows = np.arange(len(names))
+    axes.hlines(rows, quantiles[:, 0], quantiles[:, 4], color=BLUE, lw=1.0, alpha=0.7)
+    axes.hlines(rows, quantiles[:, 1], quantiles[:, 3], color=BLUE, lw=4.0, alpha=0.45)
+    axes.plot(quantiles[:, 2], rows, "o", color=BLUE, ms=5)
+    axes.set_xscale("log")
+    few = quantiles.max() / quantiles.min() < 30
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("response time (s)")
+    _name_rows(axes, names)
+    light_grid(axes, "x")
+    return figure
+
+
+def _forest(axes: "Axes", draws: npt.NDArray[np.floating], order: npt.NDArray[np.integer]) -> None:
+    low, middle, high = np.percentile(draws[:, order], [2.5, 50, 97.5], axis=0)
+    rows = np.arange(len(order))
+    axes.hlines(rows, low, high, color=BLUE, lw=1.6, alpha=0.6)
+    axes.plot(middle, rows, "o", color=BLUE, ms=5)
+
+
+@styled
+def observer_parameters(
+    participants: Sequence[str],
+    temperature: npt.NDArray[np.floating],
+    lapse: npt.NDArray[np.floating],
+    *,
+    width: float = WIDE,
+) -> "Figure":
+    """Posterior of each participant's temperature and lapse rate: median and 95 % interval.
+
+    Parameters
+    ----------
+    participants
+        Labels, length P.
+    temperature, lapse
+        Draws, shape (S, P).
+    width
+        Inches; the two panels stand one above the other where it is small.
+    """
+    order = np.argsort(np.median(temperature, axis=0), kind="stable")
+    names = [participants[row] for row in order]
+    stacked = width < 5
+    height = _height(len(names))
+    figure = new_figure(width, 2 * height if stacked else height)
+    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    _forest(left, temperature, order)
+    left.axvline(1.0, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+    left.set_xlabel("temperature (1 = typical)")
+    _forest(right, lapse, order)
+    right.set_xlabel("lapse rate (share of guesses)")
+    right.set_xlim(left=0)
+    for axes in (left, right):
+        _name_rows(axes, names)
+        light_grid(axes, "x")
+    if not stacked:
+        right.set_yticklabels([])
+        right.set_ylabel("")
+    return figure

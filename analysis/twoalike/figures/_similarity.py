@@ -1,0 +1,107 @@
+"""The similarity matrix, its objects ordered by category."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.figures._style import INK, WIDE, category_colours, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def category_order(levels: Sequence[Sequence[str]], n: int) -> npt.NDArray[np.int64]:
+    """Order that puts objects of one category together, levels coarse to fine.
+
+    Categories keep their order of first appearance.
+
+    Examples
+    --------
+    >>> category_order([["plant", "animal", "plant"], ["fern", "fox", "moss"]], 3)
+    array([0, 2, 1])
+    """
+    ranks: list[npt.NDArray[np.int64]] = []
+    for level in levels:
+        place = {name: rank for rank, name in enumerate(dict.fromkeys(level))}
+        ranks.append(np.array([place[name] for name in level]))
+    return np.lexsort([np.arange(n), *ranks[::-1]]).astype(np.int64)
+
+
+def _runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Name, start and end of each run of equal labels."""
+    runs, start = [], 0
+    for name, members in groupby(labels):
+        end = start + len(list(members))
+        runs.append((name, start, end))
+        start = end
+    return runs
+
+
+def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int) -> None:
+    """Coloured strips and names of the coarse categories, thin lines between the next ones."""
+    from matplotlib.patches import Rectangle
+
+    looks = category_colours(levels[0])
+    strip = 0.025 * n
+    for name, start, end in _runs(levels[0]):
+        colour = looks[name][0]
+        box: dict[str, Any] = {"facecolor": colour, "lw": 0, "clip_on": False}
+        axes.add_patch(Rectangle((-strip * 1.5, start), strip, end - start, **box))
+        axes.add_patch(Rectangle((start, -strip * 1.5), end - start, strip, **box))
+        middle = (start + end) / 2
+        axes.text(-strip * 2.2, middle, name, rotation=90, ha="right", va="center", color=INK)
+        for edge in {start, end} - {0, n}:
+            axes.axhline(edge, color="white", lw=1.2)
+            axes.axvline(edge, color="white", lw=1.2)
+    for _, start, _ in _runs(levels[1]) if len(levels) > 1 else []:
+        if 0 < start:
+            axes.axhline(start, color="white", lw=0.4)
+            axes.axvline(start, color="white", lw=0.4)
+
+
+@styled
+def similarity_heatmap(
+    matrix: npt.NDArray[np.floating],
+    *,
+    levels: Sequence[Sequence[str]] = (),
+    label: str = "similarity",
+    width: float = WIDE,
+) -> "Figure":
+    """Similarity of every pair of m objects, grouped by category.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric, shape (m, m); the diagonal is left blank.
+    levels
+        Category of each object at each level, coarse to fine; the first two are marked.
+    label
+        Name of the colour scale.
+    width
+        Inches.
+    """
+    n = len(matrix)
+    order = category_order(levels, n)
+    values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
+    between = values[~np.eye(n, dtype=bool)]
+    np.fill_diagonal(values, np.nan)
+    size = min(width, 5.6)
+    figure = new_figure(size, size * 0.88)
+    axes = figure.add_subplot()
+    image = axes.imshow(
+        values,
+        extent=(0, n, n, 0),
+        interpolation="none",
+        vmin=float(np.percentile(between, 1)),
+        vmax=float(np.percentile(between, 99)),
+    )
+    axes.axis("off")
+    if levels:
+        _mark_categories(axes, [[level[row] for row in order] for level in levels], n)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
+    bar.outline.set_visible(False)
+    return figure
