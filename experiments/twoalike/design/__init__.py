@@ -1,7 +1,7 @@
 """Which triplets a session shows, in which order and places, and the file that says so."""
 
 from twoalike.design._list import POSITIONS, read_trial_list, write_trial_list
-from twoalike.design._random import random_trial_list
+from twoalike.design._random import random_trial_list, shown_objects
 from twoalike.design._session import session_rng, session_trial_list
 from twoalike.design._summary import DesignSummary, summarize_design
 from twoalike.study import DesignConfig
@@ -14,6 +14,7 @@ __all__ = [
     "read_trial_list",
     "session_rng",
     "session_trial_list",
+    "shown_objects",
     "summarize_design",
     "write_trial_list",
 ]

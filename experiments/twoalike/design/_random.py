@@ -60,7 +60,7 @@ def random_trial_list(
     """
     if trials_per_block < 1:
         raise ValueError(f"trials_per_block must be at least 1, found {trials_per_block}.")
-    shown = _shown(stimuli, config)
+    shown = _shown_table(stimuli, config)
     available = comb(len(shown), 3)
     if config.trials + config.practice > available:
         raise TwoalikeError(
@@ -84,14 +84,19 @@ def random_trial_list(
     return typed(table)
 
 
-def _shown(stimuli: StimulusSet, config: DesignConfig) -> pd.DataFrame:
-    """Rows of the manifest that ``config.exclude`` leaves.
+def shown_objects(stimuli: StimulusSet, config: DesignConfig) -> tuple[str, ...]:
+    """Objects that ``config.exclude`` leaves, in manifest order.
 
     Raises
     ------
     TwoalikeError
         If a column or a value to exclude does not exist, or fewer than three objects are left.
     """
+    return tuple(_shown_table(stimuli, config)["id"])
+
+
+def _shown_table(stimuli: StimulusSet, config: DesignConfig) -> pd.DataFrame:
+    """Rows of the manifest that ``config.exclude`` leaves."""
     table = stimuli.table
     keep = pd.Series(True, index=table.index)
     columns = ("id", *stimuli.levels)

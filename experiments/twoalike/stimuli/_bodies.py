@@ -50,9 +50,9 @@ def _gourd(head: float, belly: float) -> Callable[[Array], Array]:
 
 BODIES: dict[str, Callable[[Array], Array]] = {
     "column": _superellipse(29, 58, 3.0),
-    "tent": _tent(43),
     "cloud": _lobed(52, 0.28, 7),
     "loaf": _superellipse(56, 31, 2.6),
+    "tent": _tent(43),
     "gourd": _gourd(28, 37),
     "orb": _superellipse(44, 44, 2.0),
 }

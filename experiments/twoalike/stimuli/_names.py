@@ -21,10 +21,11 @@ def invent_names(n: int, rng: np.random.Generator) -> list[str]:
     Examples
     --------
     >>> invent_names(3, np.random.default_rng(1))
-    ['vazo', 'fata', 'dovu']
+    ['zuli', 'dolo', 'neta']
     """
     short = ["".join(parts) for parts in product(FIRST, LAST)]
     long = ["".join(parts) for parts in product(FIRST, MIDDLE, LAST)]
     if n > len(short) + len(long):
         raise ValueError(f"asked for {n} names, there are {len(short) + len(long)}.")
-    return [*rng.permutation(short), *rng.permutation(long)][:n]
+    names = [*rng.permutation(short), *rng.permutation(long)][:n]
+    return [str(name) for name in names]

@@ -45,7 +45,7 @@ def draw_portrait(traits: Traits, rng: np.random.Generator) -> str:
     scene = draw_scene(paint, rng)
     size = rng.uniform(0.84, 1.08)
     x, y = 100 + rng.uniform(-9, 9, size=2)
-    lean, mirror = rng.uniform(-18, 18), rng.choice([-1, 1])
+    lean, mirror = rng.uniform(-15, 15), rng.choice([-1, 1])
     creature = _appendages(traits, paint, rng) + _body(traits, paint) + _face(traits, paint, rng)
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 200">'

@@ -1,0 +1,96 @@
+"""Making a study folder, whole or not at all."""
+
+import shutil
+from pathlib import Path
+
+from twoalike.cli._study_file import study_template
+from twoalike.stimuli import MANIFEST, StimulusSet, draw_creatures, find_images
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    atomic_directory,
+    provenance,
+    write_json,
+)
+
+
+def make_study(
+    root: Path, *, images: Path | None, title: str | None, seed: int
+) -> tuple[Path, Path, int, tuple[str, ...]]:
+    """Make the study ``root``.
+
+    Parameters
+    ----------
+    root
+        Folder to make; may exist if it is empty.
+    images
+        Folder of images to copy; None for the drawn creatures.
+    title
+        Title of the study; the folder's name if None.
+    seed
+        Seed of the study.
+
+    Returns
+    -------
+    The folder, the protocol's path, the number of objects and the category levels.
+
+    Raises
+    ------
+    TwoalikeError
+        If ``root`` holds anything, the title is empty, or the images cannot be used.
+    """
+    from twoalike.tasks import protocol_template
+
+    if seed < 0:
+        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    name = (title if title is not None else root.resolve().name).strip()
+    if not name:
+        raise TwoalikeError("--title: expected some text, found none.")
+    if root.exists() and not root.is_dir():
+        raise TwoalikeError(f"{root}: expected a new folder, found a file. Choose another name.")
+    if root.is_dir() and any(root.iterdir()):
+        raise TwoalikeError(
+            f"{root}: expected a new or empty folder, found files in it. Nothing was changed; "
+            "choose another name."
+        )
+    with atomic_directory(root) as temporary:
+        (temporary / "study.toml").write_text(
+            study_template(title=name, seed=seed), encoding="utf-8"
+        )
+        draft = Study.load(temporary)
+        draft.protocol.parent.mkdir(parents=True)
+        draft.protocol.write_text(protocol_template(), encoding="utf-8")
+        if images is None:
+            draw_creatures(draft.stimuli, seed=seed)
+        else:
+            copy_images(images, draft.stimuli)
+        about = provenance(
+            "stimuli",
+            seed=seed if images is None else None,
+            inputs={"manifest": draft.stimuli / MANIFEST},
+            config={"source": "creatures" if images is None else "images"},
+        )
+        write_json(draft.stimuli / "stimuli.json", about)
+    study = Study.load(root)
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    return root, study.protocol, len(stimuli.ids), stimuli.levels
+
+
+def copy_images(source: Path, target: Path) -> StimulusSet:
+    """Copy the images of ``source`` with their folders, and write or copy their manifest.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are fewer than three images, one cannot be read, or a manifest in ``source``
+        does not fit them.
+    """
+    _, files = find_images(source)
+    for file in files:
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    if (source / MANIFEST).is_file():
+        shutil.copyfile(source / MANIFEST, target / MANIFEST)
+        return StimulusSet.load(target)
+    return StimulusSet.from_images(target)

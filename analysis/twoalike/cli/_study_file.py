@@ -1,0 +1,59 @@
+"""The text of a new ``study.toml``, rendered from the settings' own definition.
+
+So the file names every key there is, with its default and what it is for, and cannot fall
+behind the code.
+"""
+
+import json
+import textwrap
+
+from pydantic import BaseModel
+
+from twoalike.study import StudyConfig
+
+WIDTH = 98
+
+
+def study_template(*, title: str, seed: int) -> str:
+    """Commented TOML of a study with the default design.
+
+    Parameters
+    ----------
+    title
+        Title of the study.
+    seed
+        Seed of the study.
+
+    Examples
+    --------
+    >>> print(study_template(title="Birds", seed=7).splitlines()[5])
+    title = "Birds"
+    """
+    head = _comment(
+        "A study: what is shown to whom. Keys may be left out, all but title and seed; what "
+        "stands here are the defaults."
+    )
+    return f"{head}\n\n{_render(StudyConfig(title=title, seed=seed), '')}"
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _render(model: BaseModel, name: str) -> str:
+    """Keys of ``model`` first, then its tables, as TOML wants it."""
+    lines, tables = [], []
+    for key, field in type(model).model_fields.items():
+        value = getattr(model, key)
+        if isinstance(value, BaseModel):
+            tables.append(f"[{name}{key}]\n{_render(value, f'{name}{key}.')}")
+            continue
+        lines.append(_comment(field.description or "version of this file's format"))
+        # JSON writes strings, numbers and lists as TOML does; an empty table stays a comment,
+        # so that a [table] of that name can be added below.
+        lines.append(f"# {key} = {{}}" if value == {} else f"{key} = {_value(value)}")
+    return "\n".join(["\n".join(lines) + "\n", *tables])
+
+
+def _value(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

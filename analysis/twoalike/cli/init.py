@@ -1,0 +1,43 @@
+"""``twoalike init``."""
+
+from pathlib import Path
+
+
+def init(
+    study: Path, /, *, images: Path | None = None, title: str | None = None, seed: int = 0
+) -> None:
+    """Make a study folder: settings, stimuli and protocol, ready to run.
+
+    Without ``--images`` the stimuli are novel creatures that twoalike draws; with it, the
+    images are copied in, sub-folders become categories, and a manifest with checksums is
+    written. An existing folder is never touched.
+
+    Parameters
+    ----------
+    study
+        Folder to make.
+    images
+        Folder of images to study instead of the creatures; its stimuli.tsv is used if there
+        is one.
+    title
+        Title of the study; the name of the folder if left out.
+    seed
+        Everything random in the study derives from it, the creatures included.
+
+    Examples
+    --------
+        twoalike init my-study
+        twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
+    """
+    import shlex
+
+    from twoalike.cli._new_study import make_study
+
+    made, protocol, n_objects, levels = make_study(study, images=images, title=title, seed=seed)
+    kind = "images" if images else "drawn creatures"
+    print(f"{made / 'study.toml'}  settings of the study")  # noqa: T201
+    print(f"{protocol}  protocol of the task")  # noqa: T201
+    categories = f", categories: {', '.join(levels)}" if levels else ""
+    print(f"{made / 'stimuli'}  {n_objects} {kind}{categories}")  # noqa: T201
+    folder = shlex.quote(str(study))
+    print(f"next: twoalike design {folder} --task odd-one-out --participants 01 --summary")  # noqa: T201
