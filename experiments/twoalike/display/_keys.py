@@ -1,0 +1,91 @@
+"""Presses from the window, with the time at which it received them.
+
+PsychoPy's own keyboard classes lose short presses, read other windows' keys, or fall silent
+where a system library is missing; handlers on the window itself lost none of 60 drags and 30
+presses. See the notes on input in ``experiments/README.md``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twoalike.tasks import Event, KeyPress, PointerPress, PointerRelease, Stop
+
+_KEYPAD = {
+    "num_end": "num_1",
+    "num_down": "num_2",
+    "num_next": "num_3",
+    "num_page_down": "num_3",
+    "num_left": "num_4",
+    "num_begin": "num_5",
+    "num_right": "num_6",
+    "num_home": "num_7",
+    "num_up": "num_8",
+    "num_prior": "num_9",
+    "num_page_up": "num_9",
+}
+"""The number pad sends these while NumLock is off; the person presses the same keys."""
+
+
+def key_name(symbol_string: str) -> str:
+    """Name of a key as protocols write it, from pyglet's.
+
+    Examples
+    --------
+    >>> key_name("_1"), key_name("LEFT"), key_name("NUM_END")
+    ('1', 'left', 'num_1')
+    """
+    name = symbol_string.lower().removeprefix("_")
+    return _KEYPAD.get(name, name)
+
+
+class InputQueue:
+    """Collects the events of a pyglet window.
+
+    Parameters
+    ----------
+    handle
+        The pyglet window.
+    now
+        Clock of the run.
+    """
+
+    def __init__(self, handle: Any, now: Callable[[], float]) -> None:
+        import pyglet
+
+        self._handle, self._now = handle, now
+        self._events: list[Event] = []
+        self._left: int = pyglet.window.mouse.LEFT
+        self._symbol: Callable[[int], str] = pyglet.window.key.symbol_string
+        handle.push_handlers(
+            on_key_press=self._on_key,
+            on_mouse_press=self._on_press,
+            on_mouse_release=self._on_release,
+            on_close=self._on_close,
+        )
+
+    def take(self) -> list[Event]:
+        """Let the window deliver its events; give those since the last call."""
+        self._handle.dispatch_events()
+        events, self._events = self._events, []
+        return events
+
+    # Handlers return None, so that PsychoPy's own run as well; but for on_close below.
+
+    def _on_key(self, symbol: int, _modifiers: int) -> None:
+        self._events.append(KeyPress(self._now(), key_name(self._symbol(symbol))))
+
+    def _on_press(self, x: int, y: int, button: int, _modifiers: int) -> None:
+        if button == self._left:
+            self._events.append(PointerPress(self._now(), *self._centred(x, y)))
+
+    def _on_release(self, x: int, y: int, button: int, _modifiers: int) -> None:
+        if button == self._left:
+            self._events.append(PointerRelease(self._now(), *self._centred(x, y)))
+
+    def _on_close(self) -> bool:
+        self._events.append(Stop(self._now(), "window_closed"))
+        return True
+
+    def _centred(self, x: int, y: int) -> tuple[float, float]:
+        width, height = self._handle.get_size()
+        return x - width / 2, y - height / 2

@@ -1,0 +1,125 @@
+"""Spaces and people to simulate: a hierarchical embedding, and observers who differ."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.stimuli import StimulusSet
+from twoalike.study import TwoalikeError
+
+_N_TRIPLETS = 4000
+
+
+def _oracle_accuracy(embedding: npt.NDArray[np.float64], triplets: npt.NDArray[np.int64]) -> float:
+    """Accuracy expected of one who knows the embedding, for choices at temperature 1."""
+    log_p = log_choice(pair_similarities(embedding @ embedding.T, triplets))
+    return float(np.exp(np.max(log_p, axis=0)).mean())
+
+
+def _scale_to(
+    embedding: npt.NDArray[np.float64], accuracy: float, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Embedding times the number that gives the oracle this accuracy on random triplets."""
+    m = len(embedding)
+    triplets = np.stack([rng.choice(m, 3, replace=False) for _ in range(_N_TRIPLETS)])
+    low, high = 0.0, 64.0
+    if _oracle_accuracy(embedding * high, triplets) < accuracy:
+        raise TwoalikeError(
+            f"no scale of this space gives an oracle accuracy of {accuracy}: its categories "
+            "leave too many triplets undecided. Ask for less."
+        )
+    for _ in range(40):
+        middle = (low + high) / 2
+        if _oracle_accuracy(embedding * middle, triplets) < accuracy:
+            low = middle
+        else:
+            high = middle
+    return embedding * high
+
+
+def hierarchical_embedding(
+    stimuli: StimulusSet,
+    rng: np.random.Generator,
+    *,
+    strengths: Sequence[float] | None = None,
+    spread: float = 0.35,
+    jitter: float = 0.1,
+    accuracy: float = 0.69,
+) -> npt.NDArray[np.float64]:
+    """Embed objects by their categories, as people group things: coarse kinds before fine ones.
+
+    Every category of every level is a dimension. An object loads on the categories it is in
+    with the strength of the level; categories of one level differ in strength (``spread``),
+    and so, a little, do the individuals of a category (``jitter``).
+
+    Parameters
+    ----------
+    strengths
+        Loading of each level, coarse to fine; equal ones if left out.
+    spread, jitter
+        Standard deviations of the log-strength over categories and over individuals.
+    accuracy
+        The space is scaled so that this is the accuracy, on random triplets, of somebody who
+        knows it and predicts choices at temperature 1.
+
+    Returns
+    -------
+    Non-negative coordinates, shape (m, D), rows in the order of ``stimuli.ids``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli have no category levels, or no scale gives that accuracy.
+    """
+    levels = stimuli.levels
+    if not levels:
+        raise TwoalikeError(
+            f"{stimuli.folder}: the stimuli have no category columns to build an observer from. "
+            "Give one: --simulate OBSERVER.npz"
+        )
+    blocks = []
+    for level, strength in zip(levels, strengths or [1.0] * len(levels), strict=True):
+        labels = stimuli.table[level]
+        members = pd.get_dummies(labels).drop(columns="n/a", errors="ignore").to_numpy(float)
+        by_category = np.exp(spread * rng.standard_normal(members.shape[1]))
+        by_object = np.exp(jitter * rng.standard_normal(members.shape))
+        blocks.append(strength * members * by_category * by_object)
+    return _scale_to(np.concatenate(blocks, axis=1), accuracy, rng)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one participant differs from the others."""
+
+    temperature: float
+    lapse: float
+
+
+def draw_population(
+    n: int,
+    rng: np.random.Generator,
+    *,
+    temperature_sd: float = 0.25,
+    mean_lapse: float = 0.03,
+    careless: int = 1,
+    careless_lapse: float = 0.4,
+) -> tuple[Manner, ...]:
+    """Temperature and lapse of ``n`` participants.
+
+    Log-temperatures are normal and centred, since only their differences can be told from
+    data; lapses are beta-distributed, but for the last ``careless`` participants, who guess
+    much more often.
+    """
+    log_temperature = temperature_sd * rng.standard_normal(n)
+    log_temperature -= log_temperature.mean()
+    lapse = rng.beta(2.0, 2.0 / mean_lapse - 2.0, size=n)
+    if careless:
+        lapse[-careless:] = careless_lapse
+    return tuple(
+        Manner(float(np.exp(log_t)), float(guess))
+        for log_t, guess in zip(log_temperature, lapse, strict=True)
+    )

@@ -1,0 +1,129 @@
+"""The data set around the runs: what BIDS wants at its root, and the list of participants.
+
+The order of the steps matters. A process may be killed between any two of them, and the data
+set has to pass the validator even then: a file of participants without a folder of one is an
+error, a folder of a participant who is not listed is another.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from twoalike.record._lock import hold_lock
+from twoalike.stimuli import read_tsv, write_tsv
+from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+
+BIDS_VERSION = "1.11.1"
+_README = """# {title}
+
+Judgments of similarity, collected with twoalike: behaviour only, laid out as a BIDS data set.
+
+- `sub-*/ses-*/beh/*_beh.tsv`: one row a trial, appended and flushed to the disk while the
+  session runs; the columns are described in the `.json` file of the same name.
+- `sourcedata/sub-*/ses-*/`: of each run, the manifest (seed, versions, screen, checksums of the
+  stimuli), the trial list as shown, and a log of breaks, interruptions and resumes.
+- `participants.tsv`: one row a participant; `simulated` tells people from simulated observers.
+
+Raw files are never changed afterwards. No file holds names, contact data or dates of birth.
+"""
+_PARTICIPANTS = {
+    "participant_id": {"Description": "Code of the participant, with sub- in front."},
+    "simulated": {
+        "Description": "Whether the answers came from a simulated observer.",
+        "Levels": {"true": "a simulated observer", "false": "a person"},
+    },
+}
+
+
+def lock_folder(study: Study) -> Path:
+    """Where a study's lock files stand: outside the data sets, which hold data only."""
+    return study.root / ".locks"
+
+
+def make_dataset(root: Path, study: Study) -> None:
+    """Make the root of a BIDS data set, or what of it is missing."""
+    description = root / "dataset_description.json"
+    if not description.exists():
+        write_json(
+            description,
+            {
+                "Name": study.config.title,
+                "BIDSVersion": BIDS_VERSION,
+                "DatasetType": "raw",
+                "License": study.config.license,
+                "Authors": list(study.config.authors),
+                "GeneratedBy": [{"Name": "twoalike", "Version": version("twoalike")}],
+            },
+        )
+    if not any(root.glob("README*")):
+        with atomic_path(root / "README.md") as temporary:
+            temporary.write_text(_README.format(title=study.config.title), encoding="utf-8")
+
+
+def _with_participant(
+    table: pd.DataFrame, participant: str, simulated: bool, folders: Sequence[str]
+) -> pd.DataFrame:
+    """Table with a row for ``participant`` and for every folder; other columns stay."""
+    table = table.copy()
+    if "simulated" not in table:
+        table["simulated"] = None
+    label = f"sub-{participant}"
+    known = set(table["participant_id"])
+    new = [name for name in dict.fromkeys([*folders, label]) if name not in known]
+    table = pd.concat([table, pd.DataFrame({"participant_id": new})], ignore_index=True)
+    table = table.astype(object)
+    row = table["participant_id"] == label
+    found = table.loc[row, "simulated"].iloc[0]
+    text = str(simulated).lower()
+    if isinstance(found, str) and found in ("true", "false") and found != text:
+        kind = "a simulated observer" if found == "true" else "a person"
+        raise TwoalikeError(
+            f"participant {participant} is {kind} in this data set (participants.tsv), this run "
+            "would be the other. Choose another --participant."
+        )
+    table.loc[row, "simulated"] = text
+    return table
+
+
+def check_participant(root: Path, participant: str, simulated: bool) -> None:
+    """Check that a participant does not change between person and simulated observer.
+
+    Raises
+    ------
+    TwoalikeError
+        If it would.
+    """
+    if (path := root / "participants.tsv").exists():
+        table = read_tsv(path, "the list of participants", ["participant_id"])
+        _with_participant(table, participant, simulated, [])
+
+
+def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
+    """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid.
+
+    Raises
+    ------
+    TwoalikeError
+        If the participant was a person and is now simulated, or the other way round.
+    """
+    path, folder = root / "participants.tsv", root / f"sub-{participant}"
+    busy = f"{path}: another process has been writing it for ten seconds. Try again."
+    with hold_lock(lock_folder(study) / f"{root.name}.lock", busy, patience_s=10.0):
+        make_dataset(root, study)
+        first = not path.exists()
+        before = (
+            pd.DataFrame({"participant_id": []}, dtype=object)
+            if first
+            else read_tsv(path, "the list of participants", ["participant_id"])
+        )
+        if first:
+            folder.mkdir(parents=True, exist_ok=True)
+        folders = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
+        after = _with_participant(before, participant, simulated, folders)
+        if first or not after.astype(str).equals(before.astype(str)):
+            write_tsv(path, after)
+        if not (root / "participants.json").exists():
+            write_json(root / "participants.json", _PARTICIPANTS)
+        folder.mkdir(exist_ok=True)

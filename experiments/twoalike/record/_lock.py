@@ -1,0 +1,65 @@
+"""One process a participant at a time.
+
+The operating system holds the lock, not the file: it is released when the process ends, also
+when it is killed, so no stale lock ever has to be removed by hand.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from twoalike.study import TwoalikeError
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock of ``path`` while the block runs.
+
+    Parameters
+    ----------
+    path
+        Lock file, made if missing and left behind: removing it would race with the next one.
+    busy
+        Message if another process holds it.
+    patience_s
+        How long to wait for the other process.
+
+    Raises
+    ------
+    TwoalikeError
+        If another process holds the lock, or the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path}: cannot write ({error.strerror}). Check who may write to the study."
+        ) from error
+    try:
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                raise TwoalikeError(busy)
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,181 @@
+"""The manifest of a run: everything that made it, and what has to agree to go on with it."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._columns import COLUMNS
+from twoalike.record._names import RunName
+from twoalike.study import TwoalikeError, provenance, read_json
+
+KIND = "run"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """What a run shows, to whom and from which seed; a resume must find it unchanged.
+
+    Attributes
+    ----------
+    protocol
+        The resolved protocol, JSON-ready.
+    trials
+        Trial list as shown, one row a trial, strings.
+    stimuli
+        SHA-256 of the image of every object shown.
+    observer
+        Describes the simulated observer; None for a person.
+    """
+
+    name: RunName
+    seed: int
+    protocol: Mapping[str, Any]
+    trials: pd.DataFrame
+    stimuli: Mapping[str, str]
+    pilot: bool
+    observer: Mapping[str, Any] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a simulated observer answers."""
+        return self.observer is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Apparatus:
+    """What showed the trials and took the answers.
+
+    Attributes
+    ----------
+    software, software_version, rrid
+        For the sidecar's StimulusPresentation; ``rrid`` is empty where there is none.
+    versions
+        Further versions worth keeping.
+    clock, input
+        Which clock times come from, and which path presses take.
+    screen
+        ``size_px``, ``refresh_hz``, ``fullscreen``, ``width_m``, ``distance_m``, as far as known.
+    """
+
+    software: str = "twoalike"
+    software_version: str = ""
+    rrid: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    clock: str = ""
+    input: str = ""
+    screen: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _presentation(apparatus: Apparatus) -> dict[str, Any]:
+    screen = apparatus.screen
+    entries = {
+        "OperatingSystem": f"{platform.system()} {platform.release()}",
+        "SoftwareName": apparatus.software,
+        "SoftwareRRID": apparatus.rrid,
+        "SoftwareVersion": apparatus.software_version,
+        "ScreenDistance": screen.get("distance_m"),
+        "ScreenRefreshRate": screen.get("refresh_hz"),
+        "ScreenResolution": list(screen["size_px"]) if screen.get("size_px") else None,
+    }
+    return {name: value for name, value in entries.items() if value}
+
+
+def sidecar(plan: RunPlan, apparatus: Apparatus, instructions: str) -> dict[str, Any]:
+    """BIDS sidecar of a raw table, from the same columns that the writer uses."""
+    return {
+        "TaskName": "odd-one-out",
+        "TaskDescription": "Of three images in a row, the participant picks the odd one out.",
+        "Instructions": instructions,
+        "StimulusPresentation": _presentation(apparatus),
+        "Simulated": plan.simulated,
+        **{column.name: column.sidecar() for column in COLUMNS},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Manifest of a run that is about to start; ``inputs`` must hold its ``trials``."""
+    return {
+        **provenance(KIND, seed=plan.seed, inputs=inputs, config=plan.protocol),
+        "participant": plan.name.participant,
+        "session": plan.name.session,
+        "task": plan.name.task,
+        "run": plan.name.run,
+        "pilot": plan.pilot,
+        "simulated": plan.simulated,
+        "observer": dict(plan.observer) if plan.observer is not None else None,
+        "n_trials": len(plan.trials),
+        "stimuli": dict(plan.stimuli),
+        "segments": [],
+    }
+
+
+def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -> dict[str, Any]:
+    """Note that the run starts, or goes on after ``n_done`` trials."""
+    segments = [
+        {**segment, "end_reason": "killed"} if segment["end_reason"] is None else segment
+        for segment in manifest["segments"]
+    ]
+    segment = {
+        "first_trial": n_done + 1,
+        "resumed": bool(segments),
+        "started_utc": _now(),
+        "ended_utc": None,
+        "end_reason": None,
+        "apparatus": asdict(apparatus),
+    }
+    return {**manifest, "segments": [*segments, segment]}
+
+
+def end_segment(manifest: dict[str, Any], end_reason: str) -> dict[str, Any]:
+    """Note why and when the run ended."""
+    *before, last = manifest["segments"]
+    last = {**last, "ended_utc": _now(), "end_reason": end_reason}
+    return {**manifest, "segments": [*before, last]}
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a run.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is missing, damaged, or of a newer twoalike.
+    """
+    return read_json(path, KIND)
+
+
+def check_same(
+    manifest: Mapping[str, Any], plan: RunPlan, shown: pd.DataFrame, where: Path
+) -> None:
+    """Check that a run may go on: same protocol, trials, stimuli, seed and kind of observer.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming what has changed since the run began.
+    """
+    changed = [
+        what
+        for what, before, now in (
+            ("the seed", manifest["seed"], plan.seed),
+            ("the protocol", manifest["config"], dict(plan.protocol)),
+            ("the images", manifest["stimuli"], dict(plan.stimuli)),
+            ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
+            ("the trial list", shown.to_numpy().tolist(), plan.trials.to_numpy().tolist()),
+        )
+        if before != now
+    ]
+    if changed:
+        raise TwoalikeError(
+            f"{where}: cannot go on with this run, {' and '.join(changed)} changed since it "
+            "began. Restore it, or start the next --session."
+        )

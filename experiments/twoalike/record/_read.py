@@ -1,0 +1,138 @@
+"""Reading raw tables back, typed by the columns that wrote them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._columns import COLUMNS
+from twoalike.record._names import RunName
+from twoalike.study import TwoalikeError, require_file
+
+_DTYPE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
+
+
+@dataclass(frozen=True)
+class RawProblem:
+    """What is wrong with a file: where, and what was expected.
+
+    Attributes
+    ----------
+    row
+        Trial row, counted from 1; None for the file as a whole.
+    column
+        Name of the column; empty for the row as a whole.
+    """
+
+    file: Path
+    message: str
+    row: int | None = None
+    column: str = ""
+
+    def __str__(self) -> str:
+        place = [str(self.file)]
+        if self.row is not None:
+            place.append(f"row {self.row}")
+        if self.column:
+            place.append(f"column {self.column}")
+        return f"{', '.join(place)}: {self.message}"
+
+
+@dataclass(frozen=True)
+class RawRun:
+    """One raw table.
+
+    Attributes
+    ----------
+    name
+        Participant, session, task and run, from the file name.
+    rows
+        The trials: nullable types (string, Int64, Float64, boolean), missing values NA.
+    torn
+        What stands after the last line end: part of a trial that a power cut tore; not in rows.
+    """
+
+    name: RunName
+    rows: pd.DataFrame
+    torn: str = ""
+
+
+def scan_rows(path: Path) -> tuple[list[list[str]], str, list[RawProblem]]:
+    """Split a raw table into cells and collect what is wrong with its form.
+
+    Returns
+    -------
+    The rows that have as many cells as there are columns, the torn rest, the problems.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, empty, not UTF-8, or its header is not the one we write.
+    """
+    require_file(path, "a raw table")
+    try:
+        *lines, torn = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"{path}: not UTF-8 text (byte {error.start}). Restore the file."
+        ) from error
+    names = [column.name for column in COLUMNS]
+    found = lines[0].split("\t") if lines else [torn]
+    if found != names:
+        odd = next((name for name in names if name not in found), None)
+        what = f"has no column {odd!r}" if odd else "has other columns, or in another order"
+        raise TwoalikeError(f"{path}: header {what}; expected {', '.join(names)}.")
+    rows, problems = [], []
+    for number, line in enumerate(lines[1:], start=1):
+        cells = line.split("\t")
+        if len(cells) == len(names):
+            rows.append(cells)
+        else:
+            message = f"has {len(cells)} cells, expected {len(names)}"
+            problems.append(RawProblem(path, message, number))
+    return rows, torn, problems
+
+
+def parse_rows(path: Path, rows: list[list[str]]) -> tuple[list[dict[str, Any]], list[RawProblem]]:
+    """Give cells their types.
+
+    Returns
+    -------
+    One dictionary a row, None where a value is missing or not allowed; the problems met.
+    """
+    parsed: list[dict[str, Any]] = []
+    problems = []
+    for number, cells in enumerate(rows, start=1):
+        row: dict[str, Any] = {}
+        for column, text in zip(COLUMNS, cells, strict=True):
+            try:
+                row[column.name] = column.parse(text)
+            except ValueError as error:
+                row[column.name] = None
+                problems.append(RawProblem(path, str(error), number, column.name))
+        parsed.append(row)
+    return parsed, problems
+
+
+def read_run(path: Path) -> RawRun:
+    """Read one raw table.
+
+    A torn last line (a power cut during the write) is passed over; ``--resume`` shows that
+    trial again.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, badly named, or a row or a value is not what the columns allow;
+        the message names file, row and column.
+    """
+    name = RunName.parse(path)
+    cells, torn, problems = scan_rows(path)
+    rows, wrong = parse_rows(path, cells)
+    for problem in [*problems, *wrong]:
+        raise TwoalikeError(f"{problem}. List all problems: twoalike validate")
+    table = pd.DataFrame(rows, columns=[column.name for column in COLUMNS], dtype=object)
+    return RawRun(
+        name, table.astype({column.name: _DTYPE[column.kind] for column in COLUMNS}), torn
+    )

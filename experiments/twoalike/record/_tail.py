@@ -1,0 +1,64 @@
+"""Appending lines that survive a kill, and mending the one that a power cut can tear.
+
+A line goes to the operating system in one write, so a killed process leaves all of it or
+nothing; only the machine itself going down can leave a part.
+"""
+
+import os
+from pathlib import Path
+
+from twoalike.study import TwoalikeError
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
+    """Append ``line`` (with its line end) in one write; with ``sync``, to the disk itself.
+
+    Raises
+    ------
+    TwoalikeError
+        If the disk is full or gone; then no part of the line stays.
+    """
+    content = line.encode()
+    length = os.fstat(handle).st_size
+    try:
+        written = os.write(handle, content)
+        if written != len(content):
+            os.ftruncate(handle, length)
+            raise OSError(f"only {written} of {len(content)} bytes fit")
+        if sync:
+            os.fsync(handle)
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path}: cannot write ({error.strerror or error}). Trials so far are safe: free "
+            "space, then go on with --resume."
+        ) from error
+
+
+def open_to_append(path: Path, *, create: bool = False) -> int:
+    """Handle for :func:`append_line`; ``os.close`` it.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file cannot be opened.
+    """
+    try:
+        return os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o644)
+    except OSError as error:
+        raise TwoalikeError(f"{path}: cannot open to append ({error.strerror}).") from error
+
+
+def torn_tail(path: Path) -> str:
+    """Text after the last line end; empty in a whole file."""
+    content = path.read_bytes()
+    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "replace")
+
+
+def cut_tail(path: Path) -> None:
+    """Drop what stands after the last line end."""
+    content = path.read_bytes()
+    with path.open("rb+") as file:
+        file.truncate(content.rfind(b"\n") + 1)
+        os.fsync(file.fileno())

@@ -1,0 +1,189 @@
+"""One trial as a state machine: fixation, choice, feedback; or a message when time ran out.
+
+Pure: a state and an event give the next state. The window tells when a scene became visible
+(:class:`~twoalike.tasks.Shown`), and only then does its time begin to count, so a slow frame
+delays the clock of a phase and never shortens it.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown
+from twoalike.tasks._layout import Layout
+from twoalike.tasks._protocol import OddOneOut
+from twoalike.tasks._scenes import Fixation, Page, Row, Scene
+from twoalike.tasks._trial import Answer, Trial, TrialResult
+
+_GO_ON = frozenset({"space", "return", "enter", "num_enter"})
+
+
+class Phase(StrEnum):
+    """Where a trial stands."""
+
+    FIXATION = "fixation"
+    CHOICE = "choice"
+    FEEDBACK = "feedback"
+    MESSAGE = "message"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialState:
+    """A trial under way.
+
+    Attributes
+    ----------
+    since
+        First frame of the present phase, s; None until it was shown.
+    onset
+        First frame of the triplet, s; None until it was shown.
+    interrupted
+        Whether the triplet had been shown before, and Esc made the trial start again.
+    """
+
+    trial: Trial
+    phase: Phase
+    since: float | None = None
+    onset: float | None = None
+    early: int = 0
+    dropped: int | None = 0
+    interrupted: bool = False
+    answer: Answer | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is a choice, or the time for it is over."""
+        return self.phase in (Phase.FEEDBACK, Phase.MESSAGE, Phase.DONE)
+
+
+def begin_trial(trial: Trial, protocol: OddOneOut) -> TrialState:
+    """First state of a trial."""
+    phase = Phase.FIXATION if protocol.timing.fixation_s > 0 else Phase.CHOICE
+    return TrialState(trial=trial, phase=phase)
+
+
+def restart_trial(state: TrialState, protocol: OddOneOut) -> TrialState:
+    """State after an interruption: an open trial starts again, a decided one is over."""
+    if state.decided:
+        return replace(state, phase=Phase.DONE)
+    return replace(
+        begin_trial(state.trial, protocol),
+        early=state.early,
+        interrupted=state.interrupted or state.onset is not None,
+    )
+
+
+def goes_on(key: str, protocol: OddOneOut) -> bool:
+    """Whether ``key`` turns a page: the space bar, return, or a key that answers."""
+    return key in _GO_ON or protocol.answers.position(key) is not None
+
+
+def phase_end(state: TrialState, protocol: OddOneOut) -> float | None:
+    """Time at which the phase ends by itself; None if it waits for somebody or for its frame."""
+    length = {
+        Phase.FIXATION: protocol.timing.fixation_s,
+        Phase.CHOICE: protocol.timing.response_limit_s or None,
+        Phase.FEEDBACK: protocol.timing.feedback_s,
+    }.get(state.phase)
+    return None if state.since is None or length is None else state.since + length
+
+
+def _pass_time(state: TrialState, time: float, protocol: OddOneOut) -> TrialState:
+    end = phase_end(state, protocol)
+    if end is None or time < end:
+        return state
+    following = {
+        Phase.FIXATION: Phase.CHOICE,
+        Phase.CHOICE: Phase.MESSAGE,
+        Phase.FEEDBACK: Phase.DONE,
+    }[state.phase]
+    return replace(state, phase=following, since=None)
+
+
+def _show(state: TrialState, event: Shown) -> TrialState:
+    if state.since is None:
+        onset = event.time if state.phase is Phase.CHOICE else state.onset
+        dropped = 0 if event.dropped is not None else None
+        return replace(state, since=event.time, onset=onset, dropped=dropped)
+    if state.phase is not Phase.CHOICE or state.dropped is None or event.dropped is None:
+        return state
+    return replace(state, dropped=state.dropped + event.dropped)
+
+
+def _choose(
+    state: TrialState, protocol: OddOneOut, time: float, place: str, key: str | None
+) -> TrialState:
+    taken = -1.0 if state.onset is None else time - state.onset
+    if taken < max(protocol.timing.minimum_rt_s, 0.0):
+        return replace(state, early=state.early + 1)
+    answer = Answer(place, "mouse" if key is None else "keyboard", taken, key)
+    phase = Phase.FEEDBACK if protocol.timing.feedback_s > 0 else Phase.DONE
+    return replace(state, phase=phase, since=None, answer=answer)
+
+
+def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout) -> TrialState:
+    """State after ``event``; a press that means nothing now changes nothing."""
+    if isinstance(event, Shown):
+        # The frame belongs to the phase that was drawn, so time must not pass first.
+        return _show(state, event)
+    state = _pass_time(state, event.time, protocol)
+    pressed: str | None = None
+    match event:
+        case KeyPress(key=key):
+            pressed = key
+            place, turns = protocol.answers.position(key), goes_on(key, protocol)
+        case PointerPress(x=x, y=y) if protocol.answers.mouse:
+            place, turns = layout.hit(x, y), True
+        case _:
+            return state
+    if state.phase is Phase.MESSAGE:
+        read = state.since is not None and event.time - state.since >= protocol.timing.page_s
+        return replace(state, phase=Phase.DONE) if turns and read else state
+    if state.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
+        return _choose(state, protocol, event.time, place, pressed)
+    return state
+
+
+def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
+    """Scene of a trial now."""
+    texts = protocol.texts
+    if state.phase is Phase.FIXATION:
+        return Fixation()
+    if state.phase is Phase.CHOICE:
+        end = phase_end(state, protocol)
+        until = None if end is None else (end, protocol.timing.response_limit_s)
+        return Row(state.trial.row, texts.prompt, protocol.answers.labels, until)
+    if state.answer is None:
+        return Page(texts.time_out, texts.go_on)
+    left, middle, right = (
+        name
+        if state.trial.positions[state.trial.stimuli.index(name)] == state.answer.position
+        else None
+        for name in state.trial.row
+    )
+    return Row((left, middle, right))
+
+
+def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:
+    """Outcome of a decided trial.
+
+    Raises
+    ------
+    ValueError
+        If the trial is still open.
+    """
+    if not state.decided or state.onset is None:
+        raise ValueError(f"trial {state.trial.trial_index} is still open ({state.phase})")
+    return TrialResult(
+        state.trial, state.onset, state.answer, state.early, state.dropped, _flag(state, protocol)
+    )
+
+
+def _flag(state: TrialState, protocol: OddOneOut) -> str | None:
+    if state.interrupted:
+        return "interrupted"
+    if state.answer is None:
+        return None
+    if state.answer.response_time < protocol.timing.flag_fast_s:
+        return "fast"
+    return "slow" if state.answer.response_time > protocol.timing.flag_slow_s else None

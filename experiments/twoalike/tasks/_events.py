@@ -1,0 +1,66 @@
+"""What reaches a task from outside: frames shown, presses, the wish to stop, time itself.
+
+Times are seconds of the run's clock. Positions are pixels from the centre of the window, y up.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A frame with the present scene became visible.
+
+    Attributes
+    ----------
+    time
+        When, by the screen's own count.
+    dropped
+        Frames that came late since the one before; None where the refresh rate is not known.
+    """
+
+    time: float
+    dropped: int | None = 0
+
+
+@dataclass(frozen=True)
+class KeyPress:
+    """A key went down; ``key`` is its name in small letters (``left``, ``1``, ``num_1``)."""
+
+    time: float
+    key: str
+
+
+@dataclass(frozen=True)
+class PointerPress:
+    """The first button of the mouse went down."""
+
+    time: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class PointerRelease:
+    """The first button of the mouse went up; choices are made on the press."""
+
+    time: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The session has to end now, in order; ``reason`` goes into the manifest."""
+
+    time: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed."""
+
+    time: float
+
+
+type Event = Shown | KeyPress | PointerPress | PointerRelease | Stop | Tick
