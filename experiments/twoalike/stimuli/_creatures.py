@@ -22,7 +22,7 @@ from twoalike.stimuli._set import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, progress, sha256_file
 
 NUMBERS = (4, 6, 9)
-LENGTHS = (18.0, 31.0)
+LENGTHS = (16.0, 28.0)
 MOST_SPECIES = len(NUMBERS) * len(LENGTHS) * len(MARKINGS)
 
 

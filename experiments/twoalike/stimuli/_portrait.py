@@ -43,8 +43,8 @@ def draw_portrait(traits: Traits, rng: np.random.Generator) -> str:
     """SVG of one individual on a 200 x 200 drawing."""
     paint = draw_palette(rng)
     scene = draw_scene(paint, rng)
-    size = rng.uniform(0.84, 1.08)
-    x, y = 100 + rng.uniform(-9, 9, size=2)
+    size = rng.uniform(0.82, 1.0)
+    x, y = 100 + rng.uniform(-6, 6, size=2)
     lean, mirror = rng.uniform(-15, 15), rng.choice([-1, 1])
     creature = _appendages(traits, paint, rng) + _body(traits, paint) + _face(traits, paint, rng)
     return (
