@@ -1,0 +1,228 @@
+"""Stimulus sets: what is loaded is what was listed, and anything else is refused in one line."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from twoalike.stimuli import MANIFEST, StimulusSet, find_images, read_tsv, write_tsv
+from twoalike.study import TwoalikeError
+
+
+def picture(path: Path, shade: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4, 3), shade, dtype=np.uint8)).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four images in two folders, as a lab has them."""
+    names = ["fish/cod.png", "fish/eel.png", "bird/owl.png", "bird/tit.png"]
+    for shade, name in enumerate(names):
+        picture(tmp_path / name, 40 * shade)
+    return tmp_path
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    path = folder / MANIFEST
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_manifest_of_a_folder_lists_ids_and_categories(folder: Path) -> None:
+    stimuli = StimulusSet.from_images(folder)
+    assert stimuli.ids == ("owl", "tit", "cod", "eel")
+    assert stimuli.levels == ("level_1",)
+    assert stimuli.table["level_1"].tolist() == ["bird", "bird", "fish", "fish"]
+    assert stimuli.path("cod") == folder / "fish" / "cod.png"
+    assert StimulusSet.load(folder).table.equals(stimuli.table)
+
+
+def test_order_and_further_columns_are_the_manifests(folder: Path) -> None:
+    table = StimulusSet.from_images(folder).table[::-1].assign(size=["s", "m", "n/a", "l"])
+    (folder / MANIFEST).unlink()
+    stimuli = StimulusSet.write(folder, table)
+    assert stimuli.ids == ("eel", "cod", "tit", "owl")
+    assert stimuli.levels == ("level_1", "size")
+
+
+def test_names_that_clash_get_their_folders(folder: Path) -> None:
+    picture(folder / "bird" / "cod.png", 200)
+    picture(folder / "bird" / "big one.png", 210)
+    assert StimulusSet.from_images(folder).ids == (
+        "big_one", "bird-cod", "owl", "tit", "fish-cod", "eel",
+    )  # fmt: skip
+
+
+def test_folders_of_one_name_are_different_categories(folder: Path) -> None:
+    picture(folder / "fish" / "small" / "a.png", 200)
+    picture(folder / "bird" / "small" / "b.png", 210)
+    table = StimulusSet.from_images(folder).table.set_index("id")
+    assert table.loc["a", "level_2"] == "fish/small"
+    assert table.loc["b", "level_2"] == "bird/small"
+    assert table.loc["owl", "level_2"] == "n/a"
+
+
+def test_a_manifest_is_not_built_over_another(folder: Path) -> None:
+    StimulusSet.from_images(folder)
+    before = (folder / MANIFEST).read_bytes()
+    with pytest.raises(TwoalikeError, match="there is a manifest already"):
+        StimulusSet.from_images(folder)
+    assert (folder / MANIFEST).read_bytes() == before
+
+
+def test_images_are_found_with_and_without_a_manifest(folder: Path) -> None:
+    (folder / "notes.txt").write_text("not an image")
+    picture(folder / ".cache" / "thumbnail.png", 9)
+    ids, files = find_images(folder)
+    assert ids == ("bird/owl", "bird/tit", "fish/cod", "fish/eel")
+    assert files[0] == folder / "bird" / "owl.png"
+    table = StimulusSet.from_images(folder).table
+    (folder / MANIFEST).unlink()
+    StimulusSet.write(folder, table[::-1])
+    assert find_images(folder)[0] == ("eel", "cod", "tit", "owl")
+
+
+def test_two_images_of_one_id_are_refused(folder: Path) -> None:
+    picture(folder / "bird" / "owl.jpg", 3)
+    with pytest.raises(TwoalikeError, match=r"would share the id 'bird/owl'"):
+        find_images(folder)
+
+
+@pytest.mark.parametrize("content", [None, "no images"])
+def test_a_folder_without_images_is_refused(tmp_path: Path, content: str | None) -> None:
+    target = tmp_path / "images"
+    if content:
+        target.mkdir()
+        (target / "a.txt").write_text(content)
+    with pytest.raises(TwoalikeError, match="found none"):
+        find_images(target)
+
+
+def test_missing_image(folder: Path) -> None:
+    StimulusSet.from_images(folder)
+    (folder / "fish" / "cod.png").unlink()
+    with pytest.raises(TwoalikeError, match=r"'cod': no image at .*cod\.png"):
+        StimulusSet.load(folder)
+    assert StimulusSet.load(folder, verify=False).ids[2] == "cod"
+
+
+def test_swapped_image(folder: Path) -> None:
+    StimulusSet.from_images(folder)
+    picture(folder / "fish" / "cod.png", 99)
+    with pytest.raises(TwoalikeError, match=r"'cod': cod\.png is not the image listed"):
+        StimulusSet.load(folder)
+
+
+@pytest.mark.parametrize("keep", [0, 40])
+def test_unreadable_image_leaves_no_manifest(folder: Path, keep: int) -> None:
+    path = folder / "fish" / "cod.png"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(TwoalikeError, match=r"'cod': cod\.png cannot be read"):
+        StimulusSet.from_images(folder)
+    assert not (folder / MANIFEST).exists()
+
+
+def test_duplicate_id(folder: Path) -> None:
+    StimulusSet.from_images(folder)
+    edit(folder, "\ntit\t", "\nowl\t")
+    with pytest.raises(TwoalikeError, match=r"object 2: id 'owl' stands twice"):
+        StimulusSet.load(folder)
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "#a", "n/a", "a;b"])
+def test_ids_that_other_files_could_not_hold(folder: Path, name: str) -> None:
+    StimulusSet.from_images(folder)
+    edit(folder, "\ntit\t", f"\n{name}\t")
+    with pytest.raises(TwoalikeError, match=re.escape(repr(name))):
+        StimulusSet.load(folder)
+
+
+@pytest.mark.parametrize("file", ["../secret.png", "/etc/hostname", "a/../../b.png", "..\\b.png"])
+def test_a_manifest_may_not_reach_outside_its_folder(folder: Path, file: str) -> None:
+    StimulusSet.from_images(folder)
+    edit(folder, "bird/owl.png", file)
+    with pytest.raises(TwoalikeError, match="outside the folder"):
+        StimulusSet.load(folder, verify=False)
+
+
+def test_a_link_may_not_reach_outside_either(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "owl.png"
+    StimulusSet.from_images(folder)
+    inside = folder / "bird" / "owl.png"
+    inside.rename(elsewhere)
+    inside.symlink_to(elsewhere)
+    with pytest.raises(TwoalikeError, match="outside the folder"):
+        StimulusSet.load(folder)
+
+
+def test_two_objects_make_no_triplet(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", 1)
+    picture(tmp_path / "b.png", 2)
+    with pytest.raises(TwoalikeError, match="at least 3 objects"):
+        StimulusSet.from_images(tmp_path)
+    assert not (tmp_path / MANIFEST).exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sha256", "hash", "column 'sha256'"),
+        ("level_1", "file", "'file' stands twice"),
+        ("\tbird\n", "\n", "line 2 has 3 cells"),
+        ("\tbird\n", "\t\n", "line 2: column 'level_1' is empty"),
+    ],
+)
+def test_malformed_manifests(folder: Path, old: str, new: str, message: str) -> None:
+    StimulusSet.from_images(folder)
+    edit(folder, old, new)
+    with pytest.raises(TwoalikeError, match=message) as caught:
+        StimulusSet.load(folder)
+    assert "\n" not in str(caught.value)
+    assert str(folder / MANIFEST) in str(caught.value)
+
+
+def test_missing_empty_and_binary_manifests(tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match="found no such file"):
+        StimulusSet.load(tmp_path)
+    (tmp_path / MANIFEST).write_bytes(b"")
+    with pytest.raises(TwoalikeError, match="empty file"):
+        StimulusSet.load(tmp_path)
+    (tmp_path / MANIFEST).write_text("id\tfile\tsha256\n")
+    with pytest.raises(TwoalikeError, match="no rows"):
+        StimulusSet.load(tmp_path)
+    (tmp_path / MANIFEST).write_bytes(b"id\tfile\tsha256\n\xff\xfe")
+    with pytest.raises(TwoalikeError, match="not UTF-8"):
+        StimulusSet.load(tmp_path)
+
+
+def test_unknown_object(folder: Path) -> None:
+    with pytest.raises(TwoalikeError, match="no object 'yak'"):
+        StimulusSet.from_images(folder).path("yak")
+
+
+CELLS = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
+def test_tables_come_back_as_they_were_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.mktemp("table") / "t.tsv"
+    table = pd.DataFrame(rows, columns=["a", "b"], dtype=str)
+    write_tsv(path, table)
+    assert read_tsv(path, "a table", ["b"]).equals(table)
+
+
+def test_a_cell_with_a_tab_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a tab"):
+        write_tsv(tmp_path / "t.tsv", pd.DataFrame({"a": ["x\ty"]}))
+    assert not list(tmp_path.iterdir())
