@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -212,6 +212,7 @@ def test_unknown_object(folder: Path) -> None:
 CELLS = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5))
 def test_tables_come_back_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
