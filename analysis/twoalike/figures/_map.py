@@ -23,7 +23,7 @@ def _ellipse(covariance: npt.NDArray[np.float64], mass: float) -> tuple[float, f
 
 
 def visible_images(
-    positions: npt.NDArray[np.float64], size: float, overlap: float = 0.45
+    positions: npt.NDArray[np.float64], size: float, overlap: float = 0.3
 ) -> npt.NDArray[np.bool_]:
     """Choose images so that none hides more than a share of another.
 
@@ -73,6 +73,32 @@ def _draw_images(
     return shown
 
 
+def _draw_ellipses(axes: "Axes", layout: MapLayout, colours: Sequence[str], mass: float) -> None:
+    from matplotlib.patches import Ellipse
+
+    faint = float(min(0.16, 1.3 / np.sqrt(len(layout.positions))))  # many ellipses add up
+    for place, covariance, colour in zip(
+        layout.positions.tolist(), layout.covariances, colours, strict=True
+    ):
+        width, height, angle = _ellipse(covariance, mass)
+        fill: dict[str, Any] = {"facecolor": colour, "alpha": faint, "lw": 0, "zorder": 1}
+        rim: dict[str, Any] = {"edgecolor": colour, "alpha": 0.4, "lw": 0.6, "fill": False}
+        for look in (fill, rim):
+            axes.add_patch(Ellipse(tuple(place), width, height, angle=angle, **look))
+
+
+def _set_limits(axes: "Axes", layout: MapLayout, size: float) -> None:
+    """Leave room for images and ellipses at the border."""
+    reach = np.sqrt(np.diagonal(layout.covariances, axis1=1, axis2=2)) * 1.25
+    reach = np.maximum(reach, 0.75 * size)
+    low = (layout.positions - reach).min(axis=0)
+    high = (layout.positions + reach).max(axis=0)
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    axes.set_aspect("equal")
+    axes.axis("off")
+
+
 @styled
 def embedding_map(
     layout: MapLayout,
@@ -98,35 +124,26 @@ def embedding_map(
     width
         Inches.
     """
-    from matplotlib.patches import Ellipse
-
     positions = layout.positions
     names = list(categories or ["object"] * len(positions))
     looks = category_colours(names)
     colours = [looks[name][0] for name in names]
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    extent = float(max(high - low)) or 1.0
-    size = extent / (7 + 0.45 * np.sqrt(len(positions)))
-    height = width * float(np.clip((high - low)[1] / extent, 0.55, 1.0))
+    span = np.ptp(positions, axis=0)
+    extent = float(span.max()) or 1.0
+    size = extent / (8 + 0.65 * np.sqrt(len(positions)))
+    height = width * float(np.clip(span[1] / extent, 0.55, 1.0))
     figure = new_figure(width, height + (0.35 if categories else 0))
     axes = figure.add_subplot()
-    for place, covariance, colour in zip(positions, layout.covariances, colours, strict=True):
-        w, h, angle = _ellipse(covariance, mass)
-        fill: dict[str, Any] = {"facecolor": colour, "alpha": 0.16, "lw": 0}
-        axes.add_patch(Ellipse((place[0], place[1]), w, h, angle=angle, zorder=1, **fill))
+    _draw_ellipses(axes, layout, colours, mass)
     shown = np.zeros(len(positions), dtype=bool)
     if images is not None:
         shown = _draw_images(axes, positions, images, colours, size)
     for name, (colour, marker) in looks.items():
-        rows = np.array([n == name for n in names]) & ~shown
-        style: dict[str, Any] = {"color": colour, "marker": marker, "s": 16, "lw": 0}
-        axes.scatter(*positions[rows].T, zorder=2, alpha=0.9, **style)
-        axes.scatter([], [], label=name, **style)
-    margin = 0.75 * size
-    axes.set_xlim(low[0] - margin, high[0] + margin)
-    axes.set_ylim(low[1] - margin, high[1] + margin)
-    axes.set_aspect("equal")
-    axes.axis("off")
+        x, y = positions[np.array([n == name for n in names]) & ~shown].T
+        look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
+        axes.scatter(x, y, zorder=4, s=15, lw=0.5, **look)
+        axes.scatter([], [], label=name, s=30, lw=0, **look)
+    _set_limits(axes, layout, size)
     if categories is not None:
         figure.legend(loc="outside upper left", ncols=min(len(looks), max(2, int(width / 1.4))))
     return figure

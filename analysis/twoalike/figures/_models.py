@@ -43,6 +43,8 @@ def _dots(
     models: Sequence[Model],
     measures: Sequence[Mapping[str, float]],
     reference: float | None,
+    *,
+    low_is_chance: bool = True,
 ) -> None:
     """One row a model: dot, interval, value; a dashed line at the reference."""
     colours = model_colours(models)
@@ -64,11 +66,12 @@ def _dots(
         axes.axvline(reference, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
         axes.annotate(
             "chance",
-            (reference, 1),
+            (reference, 0),
             xycoords=("data", "axes fraction"),
-            xytext=(3, -1),
+            xytext=(3 if low_is_chance else -3, 3),
             textcoords="offset points",
-            va="top",
+            ha="left" if low_is_chance else "right",
+            va="bottom",
             color=MUTED,
             fontsize=8,
         )
@@ -100,7 +103,8 @@ def alignment_chart(
     _dots(left, models, [model["accuracy"] for model in models], chance["accuracy"])
     left.set_title("Odd-one-out accuracy")
     left.set_xlabel("more is better")
-    _dots(right, models, [model["log_loss"] for model in models], chance["log_loss"])
+    losses = [model["log_loss"] for model in models]
+    _dots(right, models, losses, chance["log_loss"], low_is_chance=False)
     right.set_title("Log-loss (nats)")
     right.set_xlabel("less is better")
     if not stacked:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 60, 120, 300)
+"""Round numbers on a logarithmic axis of seconds."""
 _MOST_NAMED = 40
 """Participants up to which each has a labelled line of its own."""
 
@@ -44,8 +46,6 @@ def response_times(
     width
         Inches.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     names = sorted(times, key=lambda name: (float(np.median(times[name])), name))
     quantiles = np.array([np.percentile(times[name], [5, 25, 50, 75, 95]) for name in names])
     figure = new_figure(width, _height(len(names)))
@@ -55,10 +55,11 @@ def response_times(
     axes.hlines(rows, quantiles[:, 1], quantiles[:, 3], color=BLUE, lw=4.0, alpha=0.45)
     axes.plot(quantiles[:, 2], rows, "o", color=BLUE, ms=5)
     axes.set_xscale("log")
-    few = quantiles.max() / quantiles.min() < 30
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    ticks = ticks[:: 1 + len(ticks) // 9]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("response time (s)")
     _name_rows(axes, names)
     light_grid(axes, "x")
@@ -91,6 +92,8 @@ def observer_parameters(
     width
         Inches; the two panels stand one above the other where it is small.
     """
+    from matplotlib.ticker import MaxNLocator
+
     order = np.argsort(np.median(temperature, axis=0), kind="stable")
     names = [participants[row] for row in order]
     stacked = width < 5
@@ -104,6 +107,7 @@ def observer_parameters(
     right.set_xlabel("lapse rate (share of guesses)")
     right.set_xlim(left=0)
     for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         _name_rows(axes, names)
         light_grid(axes, "x")
     if not stacked:

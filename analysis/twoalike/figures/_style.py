@@ -54,6 +54,8 @@ _STYLE: Any = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "legend.frameon": False,
+    "legend.handletextpad": 0.2,
+    "text.parse_math": False,  # a category may be called $x$
     "svg.fonttype": "path",  # looks the same where the font is missing
     "svg.hashsalt": "twoalike",  # same data, same bytes
     "image.cmap": "cividis",

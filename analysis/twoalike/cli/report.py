@@ -1,0 +1,30 @@
+"""``twoalike report``: a study as one HTML file."""
+
+from pathlib import Path
+
+
+def report(study: Path, /, *, out: Path, seed: int = 0) -> None:
+    """Write a study's report as one HTML file that needs no network.
+
+    Shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
+    results.json and the student's model card in derived/. What is missing is named, with the
+    command that makes it.
+
+    Parameters
+    ----------
+    study
+        The study's folder.
+    out
+        Report to write (.html).
+    seed
+        Seed of the intervals.
+
+    Examples
+    --------
+        twoalike report mystudy --out mystudy/report.html
+    """
+    from twoalike.report import write_report
+    from twoalike.study import Study
+
+    write_report(Study.load(study), out, seed=seed)
+    print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201

@@ -1,0 +1,174 @@
+"""Sections on agreement: the embedding's predictions, and networks before and after alignment."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
+from twoalike.figures import alignment_chart, group_chart, reliability_curve, structure_chart
+from twoalike.report._blocks import (
+    Block,
+    Grid,
+    Missing,
+    Picture,
+    Section,
+    Text,
+    Verbatim,
+    counted,
+    number,
+    percent,
+    signed,
+    span,
+)
+from twoalike.report._fit import FitCheck
+from twoalike.report._load import Inputs
+from twoalike.report._people import no_posterior
+
+DASH = "\N{EN DASH}"
+
+
+def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
+    """Reliability curve of the embedding's predictions."""
+    title, anchor = "Predicted and observed choices", "predictions"
+    lead = (
+        "If the model is right, of all images it gives a 60 % chance of being the odd one, "
+        "people choose 60 %: the dots lie on the dashed line."
+    )
+    if inputs.posterior is None:
+        return Section(anchor, title, lead, [no_posterior()])
+    if fit is None:
+        missing = Missing("There are no judgments that the embedding knows.", "twoalike fit STUDY")
+        return Section(anchor, title, lead, [missing])
+    worst = max(abs(fit.curve.predicted - fit.curve.observed), default=0.0)
+    alt = (
+        f"Observed share of choices against predicted probability for "
+        f"{counted(fit.choices, 'judgment')}; the largest distance from the line is "
+        f"{number(worst, 2)}."
+    )
+    caption = (
+        "Dots: predictions in bins of a tenth; lines: 95 % intervals of the observed share. "
+        "Below: how the predictions spread. Participants' own lapse and temperature are used."
+    )
+    picture = Picture.draw(
+        lambda width: reliability_curve(fit.curve, width=width), alt=alt, caption=caption
+    )
+    rows = [
+        ["accuracy", span(fit.accuracy.as_dict(), between="\n"), number(CHANCE_ACCURACY)],
+        ["log-loss (nats)", span(fit.log_loss.as_dict(), between="\n"), number(CHANCE_LOG_LOSS)],
+    ]
+    table = Grid(
+        "Mean and 95 % interval over participants and objects. The embedding was fitted to "
+        "judgments of this study, so these values are no test on new ones.",
+        ("measure", f"{counted(fit.choices, 'judgment')}", "chance"),
+        rows,
+    )
+    return Section(anchor, title, lead, [picture, table])
+
+
+def _model_row(model: Mapping[str, Any]) -> list[str]:
+    difference, gap = model["difference"], model["gap_closed"]
+    change = DASH
+    if difference is not None:
+        change = span(difference["accuracy"], signed, "\n")
+    temperature = model["temperature"]
+    fixed = "" if temperature["fitted"] else " (known)"
+    return [
+        model["name"],
+        span(model["accuracy"], between="\n"),
+        change,
+        span(gap, percent, "\n") if gap else DASH,
+        span(model["log_loss"], between="\n"),
+        number(temperature["value"], 0 if temperature["value"] >= 100 else 2) + fixed,
+    ]
+
+
+def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
+    models, said = results["models"], results["judgments"]
+    first = models[0]["name"]
+    alt = "Odd-one-out accuracy: " + "; ".join(
+        f"{model['name']} {span(model['accuracy'])}" for model in models
+    )
+    caption = (
+        f"{counted(said['choices'], 'judgment')} by "
+        f"{counted(said['participants'], 'participant')} on {counted(said['objects'], 'object')}. "
+        "Dot: mean. Line: 95 % interval over participants and objects. Dashed: chance."
+    )
+    blocks: list[Block] = [
+        Picture.draw(
+            lambda width: alignment_chart(models, said["chance"], width=width),
+            alt=alt + ".",
+            caption=caption,
+        ),
+        Grid(
+            f"Differences are to {first}, paired on the same judgments. Gap closed: share of the "
+            f"way from {first} to the ceiling. Temperature: fitted to all judgments; the log-loss "
+            "takes that fitted to the other half.",
+            ("network", "accuracy", "difference", "gap closed", "log-loss", "temperature"),
+            [_model_row(model) for model in models],
+        ),
+    ]
+    for group in models[0]["groups"]:
+        blocks.append(_group_picture(models, group))
+    return blocks
+
+
+def _group_picture(models: Any, group: str) -> Picture:
+    parts = [
+        f"{subset}: "
+        + ", ".join(
+            f"{model['name']} {number(model['groups'][group][subset]['accuracy']['value'])}"
+            for model in models
+        )
+        for subset in models[0]["groups"][group]
+    ]
+    what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
+    return Picture.draw(
+        lambda width: group_chart(models, group, width=width),
+        alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
+        caption=f"Accuracy by {what}. Lines: 95 % intervals. Dashed: chance.",
+    )
+
+
+def _structure_blocks(results: Mapping[str, Any]) -> list[Block]:
+    models, people = results["models"], results["rdm"]
+    alt = "Spearman correlation with the mean person: " + "; ".join(
+        f"{model['name']} {span(model['rdm']['spearman'])}" for model in models
+    )
+    caption = (
+        f"Rank correlation with dissimilarities by {counted(people['participants'], 'person')} "
+        f"of {counted(people['objects'], 'object')}."
+    ).replace("persons", "people")
+    picture = Picture.draw(
+        lambda width: structure_chart(models, people["ceiling"], width=width),
+        alt=alt + ".",
+        caption=caption,
+    )
+    return [picture]
+
+
+def alignment_section(inputs: Inputs) -> Section:
+    """Networks side by side."""
+    title, anchor = "Before and after alignment", "alignment"
+    lead = (
+        "How often a network, shown the same three images, names the odd one that people chose. "
+        "The ceiling, where there is one, is the simulated people's own space."
+    )
+    blocks: list[Block] = []
+    results = inputs.results
+    if results is None:
+        command = "twoalike evaluate --features base=... --features aligned=... --choices ... --out"
+        blocks.append(
+            Missing(
+                "No network has been scored yet.",
+                f"{command} {inputs.results_path.relative_to(inputs.study.root)}",
+            )
+        )
+    else:
+        if results["judgments"]:
+            blocks += _choice_blocks(results)
+        if results["rdm"]:
+            blocks += _structure_blocks(results)
+    if inputs.card is not None:
+        blocks.append(Verbatim("Model card of the aligned network", inputs.card))
+    elif results is not None:
+        blocks.append(Text("No model card of an aligned network stands in derived/student."))
+    return Section(anchor, title, lead, blocks)

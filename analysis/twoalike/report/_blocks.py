@@ -1,0 +1,208 @@
+"""What a section of the report is made of: plain data, turned into HTML by the template.
+
+Text is text: nothing here is HTML, and the template escapes all of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from twoalike.figures import NARROW, WIDE, to_data_uri
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its alternative text and caption.
+
+    Attributes
+    ----------
+    alt
+        What it shows, with its main numbers, for whoever cannot see it.
+    wide, narrow
+        Data URIs for a page and, where it has a form of its own there, for a phone.
+    """
+
+    kind: ClassVar[str] = "picture"
+    alt: str
+    caption: str
+    wide: str
+    narrow: str | None = None
+
+    @classmethod
+    def draw(cls, make: Callable[[float], "Figure"], *, alt: str, caption: str) -> "Picture":
+        """Draw a figure at both widths."""
+        return cls(alt, caption, to_data_uri(make(WIDE)), to_data_uri(make(NARROW)))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table; the first column names the row. A cell's second line is set small."""
+
+    kind: ClassVar[str] = "grid"
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One image of a gallery; a name stands in for an image that is missing."""
+
+    name: str
+    image: str | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a gallery."""
+
+    title: str
+    note: str
+    tiles: Sequence[Tile]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Rows of images, each with a title; ``more`` of them are folded away."""
+
+    kind: ClassVar[str] = "gallery"
+    caption: str
+    rows: Sequence[Row]
+    more: Sequence[Row] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    kind: ClassVar[str] = "text"
+    text: str
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """A file shown as it is, folded away."""
+
+    kind: ClassVar[str] = "verbatim"
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What is not there, and the command that makes it."""
+
+    kind: ClassVar[str] = "missing"
+    text: str
+    command: str
+
+
+type Block = Picture | Grid | Gallery | Text | Verbatim | Missing
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section.
+
+    Attributes
+    ----------
+    anchor
+        Its address in the page.
+    lead
+        How to read it, in a sentence or two.
+    """
+
+    anchor: str
+    title: str
+    lead: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something to distrust; ``grave`` if no conclusion should be drawn before it is mended."""
+
+    text: str
+    grave: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A headline number."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    subtitle: str
+    facts: Sequence[Fact]
+    findings: Sequence[str]
+    cautions: Sequence[Caution]
+    sections: Sequence[Section]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with fixed digits and a true minus sign.
+
+    Examples
+    --------
+    >>> number(-0.0512, 2)
+    '−0.05'
+    """
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign.
+
+    Examples
+    --------
+    >>> signed(0.0512, 2)
+    '+0.05'
+    """
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent(value: float, digits: int = 0) -> str:
+    """Return a share as a percentage, with a space that does not break.
+
+    Examples
+    --------
+    >>> percent(0.416).replace("\N{NO-BREAK SPACE}", " ")
+    '42 %'
+    """
+    return f"{number(100 * value, digits)}\N{NO-BREAK SPACE}%"
+
+
+def span(
+    measure: Mapping[str, float], show: Callable[[float], str] = number, between: str = " "
+) -> str:
+    """Return an estimate with its interval; in tables ``between`` is a line break.
+
+    Examples
+    --------
+    >>> span({"value": 0.5, "low": 0.45, "high": 0.55})
+    '0.500 [0.450, 0.550]'
+    """
+    return f"{show(measure['value'])}{between}[{show(measure['low'])}, {show(measure['high'])}]"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "participant"), counted(2400, "judgment")
+    ('1 participant', '2,400 judgments')
+    """
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")

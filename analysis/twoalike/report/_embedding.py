@@ -1,0 +1,183 @@
+"""Sections on the embedding: the map, its dimensions, the similarity matrix."""
+
+import numpy as np
+import pandas as pd
+
+from twoalike.figures import (
+    NARROW,
+    WIDE,
+    embedding_map,
+    map_layout,
+    similarity_heatmap,
+    to_data_uri,
+)
+from twoalike.report._blocks import (
+    Block,
+    Gallery,
+    Picture,
+    Row,
+    Section,
+    Tile,
+    counted,
+    number,
+    percent,
+)
+from twoalike.report._dimensions import Dimension, describe_dimensions
+from twoalike.report._fit import thinned
+from twoalike.report._load import Inputs
+from twoalike.report._people import no_posterior
+from twoalike.report._thumbnails import image_uri, thumbnails
+from twoalike.stimuli import StimulusSet
+
+_MOST_IMAGES = 600
+"""Objects up to which the map shows images; beyond, they would only hide each other."""
+_MOST_COLOURS = 8
+_MOST_DIMENSIONS = 12
+_LEAST_SHARE = 0.01
+_LEAST_SURE = 0.2
+_UNFOLDED = 6
+
+
+def _known_stimuli(inputs: Inputs, ids: tuple[str, ...]) -> StimulusSet | None:
+    """Return the stimulus set, if it holds all objects of the embedding."""
+    stimuli = inputs.stimuli
+    return stimuli if stimuli is not None and set(ids) <= set(stimuli.ids) else None
+
+
+def _labels(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> pd.DataFrame:
+    """Category of each object at each level; no columns where nothing is known."""
+    if stimuli is None:
+        return pd.DataFrame(index=list(ids))
+    return stimuli.table.set_index("id").loc[list(ids), list(stimuli.levels)]
+
+
+def map_section(inputs: Inputs) -> Section:
+    """Map of the embedding."""
+    title, anchor = "Map of the embedding", "map"
+    lead = (
+        "What people find alike lies close together. The map flattens all dimensions to two, so "
+        "near means alike only as far as two dimensions can show it."
+    )
+    posterior = inputs.posterior
+    if posterior is None:
+        return Section(anchor, title, lead, [no_posterior()])
+    ids = posterior.ids
+    stimuli = _known_stimuli(inputs, ids)
+    labels = _labels(stimuli, ids)
+    levels = [name for name in labels if 1 < labels[name].nunique() <= _MOST_COLOURS]
+    categories = list(labels[levels[0]]) if levels else None
+    layout = map_layout(thinned(posterior).embedding)
+
+    def draw(width: float, pixels: int) -> str:
+        images = thumbnails(stimuli, ids, pixels) if stimuli and len(ids) <= _MOST_IMAGES else None
+        return to_data_uri(embedding_map(layout, categories=categories, images=images, width=width))
+
+    by = f", coloured by {levels[0]}" if levels else ""
+    caption = (
+        f"Each object at its place by the mean similarities{by}. Ellipse: where half of the "
+        "posterior puts it. Distances on the map and in the embedding correlate "
+        f"{number(layout.fit, 2)}. Images that would hide another are drawn as marks."
+    )
+    alt = f"Map of {counted(len(ids), 'object')}{by}, with an ellipse of uncertainty for each."
+    return Section(anchor, title, lead, [Picture(alt, caption, draw(WIDE, 48), draw(NARROW, 32))])
+
+
+def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
+    """Finest category that at least three quarters of the objects share."""
+    for level in reversed(list(labels)):
+        counts = labels[level].iloc[rows].value_counts()
+        if counts.iloc[0] >= 0.75 * len(rows):
+            return f"mostly {level} {counts.index[0]}"
+    return ""
+
+
+def _dimension_row(
+    place: int,
+    dimension: Dimension,
+    ids: tuple[str, ...],
+    stimuli: StimulusSet | None,
+    labels: pd.DataFrame,
+) -> Row:
+    tiles = []
+    pairs = list(zip(dimension.top.tolist(), dimension.sureness.tolist(), strict=True))
+    pairs = [pair for pair in pairs if pair[1] >= _LEAST_SURE] or pairs[:1]
+    rows = [row for row, _ in pairs]
+    for row, sure in pairs:
+        image = image_uri(stimuli.path(ids[row])) if stimuli else None
+        tiles.append(Tile(ids[row], image, percent(sure)))
+    share = f"{percent(dimension.share, 1)} of similarity"
+    interval = f"[{percent(dimension.low, 1)}, {percent(dimension.high, 1)}]"
+    note = " · ".join(part for part in (f"{share} {interval}", _common_label(labels, rows)) if part)
+    return Row(f"Dimension {place}", note, tiles)
+
+
+def dimensions_section(inputs: Inputs) -> Section:
+    """Dimensions with their highest objects."""
+    title, anchor = "Dimensions", "dimensions"
+    lead = (
+        "Two objects are alike as far as they are high on the same dimensions. Read a dimension "
+        "by its highest objects; the percentages say how sure it is that they belong there."
+    )
+    posterior = inputs.posterior
+    if posterior is None:
+        return Section(anchor, title, lead, [no_posterior()])
+    ids = posterior.ids
+    stimuli = _known_stimuli(inputs, ids)
+    labels = _labels(stimuli, ids)
+    described = describe_dimensions(thinned(posterior).embedding)
+    shown = [d for d in described if d.share >= _LEAST_SHARE][:_MOST_DIMENSIONS]
+    rows = [
+        _dimension_row(place, dimension, ids, stimuli, labels)
+        for place, dimension in enumerate(shown, start=1)
+    ]
+    rest = len(described) - len(shown)
+    caption = (
+        f"{counted(len(shown), 'dimension')} of {len(described)}, by weight"
+        + (f"; the other {rest} carry little" if rest else "")
+        + ". Percentage under an image: share of draws with it among the highest."
+    )
+    blocks = [Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])]
+    return Section(anchor, title, lead, blocks)
+
+
+def similarity_section(inputs: Inputs) -> Section:
+    """Matrix of similarities by category."""
+    title, anchor = "Similarity", "similarity"
+    lead = "Bright blocks on the diagonal are categories whose members people find alike."
+    posterior = inputs.posterior
+    if posterior is None:
+        return Section(anchor, title, lead, [no_posterior()])
+    ids = posterior.ids
+    labels = _labels(_known_stimuli(inputs, ids), ids)
+    levels = [list(labels[name]) for name in labels if labels[name].nunique() <= _MOST_COLOURS]
+    finer = [list(labels[name]) for name in labels if labels[name].nunique() > _MOST_COLOURS]
+    levels = levels + finer if levels else []
+    matrix = thinned(posterior).similarity()
+    ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""
+    caption = (
+        "Mean over draws of the dot product of two objects' embeddings"
+        + (ordered or ", in the order of the stimulus list")
+        + "; colours end at the 1st and 99th percentile."
+    )
+    alt = f"Similarity matrix of {counted(len(ids), 'object')}{ordered}."
+    if levels:
+        alt += " " + _contrast(matrix, levels[0])
+    picture = Picture(
+        alt,
+        caption,
+        to_data_uri(similarity_heatmap(matrix, levels=levels, width=WIDE)),
+        to_data_uri(similarity_heatmap(matrix, levels=levels, width=NARROW)),
+    )
+    blocks: list[Block] = [picture]
+    return Section(anchor, title, lead, blocks)
+
+
+def _contrast(matrix: np.ndarray, labels: list[str]) -> str:
+    """Mean similarity within and between categories, in words."""
+    _, codes = np.unique(np.asarray(labels), return_inverse=True)
+    same = codes[:, None] == codes[None, :]
+    off = ~np.eye(len(matrix), dtype=bool)
+    if not (same & off).any() or same.all():
+        return ""
+    within, between = matrix[same & off].mean(), matrix[~same].mean()
+    return f"Mean similarity within a category {within:.2f}, between categories {between:.2f}."

@@ -1,0 +1,91 @@
+"""The fitted embedding against the judgments in hand."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.choice import expected_accuracy, log_loss
+from twoalike.embedding import Posterior
+from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
+from twoalike.judgments import object_index, participant_index
+from twoalike.report._load import Inputs
+
+_MOST_DRAWS = 200
+_MOST_CHOICES = 20_000
+
+
+@dataclass(frozen=True)
+class FitCheck:
+    """Predicted choices against those made.
+
+    Attributes
+    ----------
+    choices
+        Judgments predicted; ``unknown`` more are by people or on objects not in the fit.
+    """
+
+    choices: int
+    unknown: int
+    accuracy: Interval
+    log_loss: Interval
+    curve: Reliability
+
+
+def thinned(posterior: Posterior, most: int = _MOST_DRAWS) -> Posterior:
+    """Posterior with at most about ``most`` draws, evenly spaced: enough for means."""
+    chains, draws = posterior.tree["posterior"].dataset["embedding"].shape[:2]
+    step = max(1, -(-chains * draws // most))
+    group = posterior.tree["posterior"].isel(draw=slice(None, None, step))
+    tree = posterior.tree.copy()
+    tree["posterior"] = group
+    return Posterior(tree)
+
+
+def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
+    known = choices["participant"].isin(posterior.participants).to_numpy()
+    for item in ("item_1", "item_2", "item_3"):
+        known = known & choices[item].isin(posterior.ids).to_numpy()
+    return np.asarray(known)
+
+
+def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
+    """Predict the study's judgments with the embedding, each with its participant's noise.
+
+    The probabilities are averaged over draws, with the participant's own lapse and temperature.
+    None where there is no posterior, no judgment, or none that the posterior knows.
+    """
+    posterior, choices = inputs.posterior, inputs.choices
+    if posterior is None or choices is None:
+        return None
+    known = _known(choices, posterior)
+    rows = np.flatnonzero(known)
+    if len(rows) > _MOST_CHOICES:
+        rows = np.sort(rng.choice(rows, size=_MOST_CHOICES, replace=False))
+    if not len(rows):
+        return None
+    table = choices.iloc[rows]
+    used = sorted(set(table[["item_1", "item_2", "item_3"]].astype(str).to_numpy().ravel()))
+    for item in ("item_1", "item_2", "item_3"):
+        table = table.assign(**{item: table[item].cat.set_categories(used)})
+    triplets, chosen, _ = object_index(table, posterior.ids)
+    codes, names = participant_index(table)
+    people = np.array([posterior.participants.index(name) for name in names])[codes]
+    probabilities = thinned(posterior).choice_probabilities(
+        triplets, lapse=True, participants=people
+    )
+    boot = TwoWayBootstrap(people, triplets, rng, resamples=1000)
+    return FitCheck(
+        choices=len(rows),
+        unknown=int((~known).sum()),
+        accuracy=boot.interval(expected_accuracy(probabilities, chosen)),
+        log_loss=boot.interval(log_loss(probabilities, chosen)),
+        curve=reliability(probabilities, chosen),
+    )
+
+
+def convergence(posterior: Posterior) -> dict[str, Any]:
+    """Return what the fit says of its own convergence."""
+    return dict(posterior.attrs.get("convergence", {}))

@@ -1,0 +1,106 @@
+"""Everything a report is made from, read once; what does not exist is None."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.embedding import Posterior
+from twoalike.judgments import read_choices
+from twoalike.report._sessions import Session, read_sessions
+from twoalike.stimuli import MANIFEST, StimulusSet
+from twoalike.study import Study, TwoalikeError, read_json, sha256_file
+
+JUDGED = ("main", "repeat")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A study's data.
+
+    Attributes
+    ----------
+    choices
+        Main and repeat odd-one-out judgments of ``choices.parquet``.
+    hashes
+        SHA-256 of the files read, by role, to tell results that are older than their inputs.
+    card
+        The student's model card.
+    """
+
+    study: Study
+    stimuli: StimulusSet | None
+    sessions: list[Session]
+    choices: pd.DataFrame | None
+    posterior: Posterior | None
+    results: Mapping[str, Any] | None
+    card: str | None
+    hashes: Mapping[str, str]
+
+    @property
+    def results_path(self) -> Path:
+        """Where ``twoalike evaluate`` is expected to write."""
+        return self.study.derived / "results.json"
+
+    def made_from(self, provenance: Mapping[str, Any], role: str) -> bool | None:
+        """Whether an output was made from the present file; None if it does not say."""
+        stored = provenance.get("inputs", {}).get(role, {}).get("sha256")
+        if stored is None or role not in self.hashes:
+            return None
+        return bool(stored == self.hashes[role])
+
+
+def _read_card(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(f"{path}: not UTF-8 text (byte {error.start}).") from error
+
+
+def _read_posterior(path: Path) -> Posterior | None:
+    if not path.exists():
+        return None
+    posterior = Posterior.load(path)
+    try:
+        posterior.attrs.get("provenance")
+    except json.JSONDecodeError as error:
+        raise TwoalikeError(f"{path}: attributes are damaged ({error}). Fit it again.") from error
+    return posterior
+
+
+def _read_choices(path: Path) -> pd.DataFrame | None:
+    if not path.exists():
+        return None
+    table = read_choices(path)
+    scored = (table["kind"] == "odd_one_out") & table["trial_type"].isin(JUDGED)
+    kept = table[scored].reset_index(drop=True)
+    kept.attrs.clear()
+    return kept if len(kept) else None
+
+
+def read_inputs(study: Study) -> Inputs:
+    """Read what a study has; what it does not have yet is no error.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file that exists is damaged or of another kind.
+    """
+    results = study.derived / "results.json"
+    has_stimuli = (study.stimuli / MANIFEST).is_file()
+    files = {"choices": study.choices, "posterior": study.posterior, "results": results}
+    return Inputs(
+        study=study,
+        stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
+        sessions=read_sessions(study.raw),
+        choices=_read_choices(study.choices),
+        posterior=_read_posterior(study.posterior),
+        results=read_json(results, "results") if results.exists() else None,
+        card=_read_card(study.derived / "student" / "README.md"),
+        hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},
+    )

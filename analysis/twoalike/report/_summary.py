@@ -1,0 +1,205 @@
+"""The first screen: what was collected, what it says, what to distrust."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
+from twoalike.report._blocks import Caution, Fact, counted, number, percent, signed, span
+from twoalike.report._fit import FitCheck, convergence
+from twoalike.report._load import Inputs
+from twoalike.report._people import people_cautions
+
+_FEW_PEOPLE = 5
+_FEW_JUDGMENTS = 10
+_MOST_NAMED = 6
+ITEMS = ("item_1", "item_2", "item_3")
+
+
+def _coverage(choices: pd.DataFrame) -> tuple[int, int, float]:
+    """Objects judged, judgments of the least judged one, share of pairs seen together."""
+    codes = np.stack([choices[item].cat.codes.to_numpy(np.int64) for item in ITEMS], axis=1)
+    counts = np.bincount(codes.ravel())
+    m = int((counts > 0).sum())
+    pairs = np.concatenate([codes[:, [0, 1]], codes[:, [0, 2]], codes[:, [1, 2]]])
+    low, high = pairs.min(axis=1), pairs.max(axis=1)
+    seen = len(np.unique(low * len(counts) + high))
+    return m, int(counts[counts > 0].min()), seen / (m * (m - 1) / 2)
+
+
+def facts(inputs: Inputs, fit: FitCheck | None) -> list[Fact]:
+    """Headline numbers."""
+    listed = []
+    if inputs.choices is not None:
+        m, _, pairs = _coverage(inputs.choices)
+        people = inputs.choices["participant"].nunique()
+        listed += [
+            Fact(f"{people}", "participant" if people == 1 else "participants"),
+            Fact(f"{len(inputs.choices):,}", "judgments"),
+            Fact(f"{m}", f"objects, {percent(pairs)} of their pairs seen together"),
+        ]
+    elif inputs.sessions:
+        names = {session.participant for session in inputs.sessions}
+        trials = sum(session.trials for session in inputs.sessions)
+        listed += [Fact(f"{len(names)}", "participants"), Fact(f"{trials:,}", "trials")]
+    if fit is not None:
+        label = f"choices predicted by the embedding (chance {percent(CHANCE_ACCURACY)})"
+        listed.append(Fact(percent(fit.accuracy.value), label))
+    best = _best_model(inputs.results)
+    if best is not None and best["gap_closed"]:
+        label = f"of the gap to the ceiling closed by {best['name']}"
+        listed.append(Fact(percent(best["gap_closed"]["value"]), label))
+    return listed
+
+
+def _best_model(results: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the most accurate network other than the first."""
+    if results is None or not results["judgments"]:
+        return None
+    others = [model for model in results["models"][1:] if model["role"] == "model"]
+    return max(others, key=lambda model: model["accuracy"]["value"], default=None)
+
+
+def findings(inputs: Inputs, fit: FitCheck | None) -> list[str]:
+    """Say in sentences what the numbers say."""
+    said = []
+    if fit is not None:
+        said.append(
+            f"The embedding names the odd one in {span(fit.accuracy.as_dict(), percent)} of the "
+            f"judgments, with a log-loss of {number(fit.log_loss.value)} "
+            f"(guessing: {percent(CHANCE_ACCURACY)}, {number(CHANCE_LOG_LOSS)})."
+        )
+    best = _best_model(inputs.results)
+    if best is not None and inputs.results is not None:
+        base = inputs.results["models"][0]
+        said.append(_change(best, base))
+        if best["gap_closed"]:
+            said.append(
+                f"That is {span(best['gap_closed'], percent)} of the gap between {base['name']} "
+                "and the ceiling."
+            )
+    if inputs.results is not None and inputs.results["rdm"]:
+        said.append(_structure(inputs.results))
+    return said
+
+
+def _change(best: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    difference = best["difference"]["accuracy"]
+    clear = difference["low"] > 0 or difference["high"] < 0
+    doubt = "" if clear else " The interval includes no difference."
+    return (
+        f"Network {best['name']} agrees with people in {percent(best['accuracy']['value'])} of "
+        f"the judgments scored, {base['name']} in {percent(base['accuracy']['value'])}: a "
+        f"difference of {span(difference, signed)}.{doubt}"
+    )
+
+
+def _structure(results: Mapping[str, Any]) -> str:
+    each = "; ".join(f"{m['name']} {span(m['rdm']['spearman'], _two)}" for m in results["models"])
+    ceiling = results["rdm"]["ceiling"]
+    tail = ""
+    if ceiling:
+        tail = f" Noise ceiling for single persons: {_two(ceiling['lower'])} to "
+        tail += f"{_two(ceiling['upper'])}."
+    return f"Rank correlation with the mean person's dissimilarities: {each}.{tail}"
+
+
+def _two(value: float) -> str:
+    return number(value, 2)
+
+
+def cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
+    """List what to distrust, the gravest first."""
+    listed = [*_fit_cautions(inputs, fit), *_data_cautions(inputs), *_result_cautions(inputs)]
+    return sorted(listed, key=lambda caution: not caution.grave)
+
+
+def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
+    posterior = inputs.posterior
+    if posterior is None:
+        return []
+    listed = []
+    state = convergence(posterior)
+    if state.get("converged") is False:
+        reason = f" ({state['message']})" if state.get("message") else ""
+        listed.append(
+            Caution(
+                f"The fit has not converged{reason}. Draw no conclusion from the embedding: fit "
+                "it longer or with fewer dimensions.",
+                grave=True,
+            )
+        )
+    if posterior.attrs.get("engine") == "vi":
+        listed.append(
+            Caution(
+                "The posterior is a variational approximation: its intervals tend to be too narrow."
+            )
+        )
+    if inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is False:
+        listed.append(
+            Caution("The embedding was fitted to other judgments than those of choices.parquet.")
+        )
+    if fit is not None and fit.unknown:
+        listed.append(
+            Caution(
+                f"{counted(fit.unknown, 'judgment')} by people or on objects that the fit does "
+                "not know were left out."
+            )
+        )
+    return listed
+
+
+def _data_cautions(inputs: Inputs) -> list[Caution]:
+    listed = []
+    simulated = {session.participant for session in inputs.sessions if session.simulated}
+    if simulated:
+        everyone = len(simulated) == len({session.participant for session in inputs.sessions})
+        who = "All participants are" if everyone else f"{counted(len(simulated), 'participant')}"
+        verb = "" if everyone else (" is" if len(simulated) == 1 else " are")
+        listed.append(Caution(f"{who}{verb} simulated: nothing here tells of people."))
+    choices = inputs.choices
+    if choices is not None:
+        people = choices["participant"].nunique()
+        if people < _FEW_PEOPLE:
+            listed.append(
+                Caution(f"With {counted(people, 'participant')}, little is known about others.")
+            )
+        m, least, _ = _coverage(choices)
+        if least < _FEW_JUDGMENTS:
+            listed.append(
+                Caution(
+                    f"The least judged of {m} objects was seen in {counted(least, 'judgment')}: "
+                    "its place is mostly a guess."
+                )
+            )
+    said = people_cautions(inputs.sessions)
+    listed += [Caution(text) for text in said[:_MOST_NAMED]]
+    if len(said) > _MOST_NAMED:
+        listed.append(
+            Caution(f"{len(said) - _MOST_NAMED} further remarks on sessions: see the table.")
+        )
+    return listed
+
+
+def _result_cautions(inputs: Inputs) -> list[Caution]:
+    results = inputs.results
+    if results is None or not results["judgments"]:
+        return []
+    listed = []
+    if inputs.made_from(results, "choices"):
+        listed.append(
+            Caution(
+                "The networks were scored on the judgments of this study. If an aligned network "
+                "learnt from them, its score is no test on new ones.",
+            )
+        )
+    if results["judgments"]["participants"] == 1:
+        listed.append(
+            Caution(
+                "The networks were scored on one participant: their intervals cover other "
+                "objects, not other people."
+            )
+        )
+    return listed

@@ -1,0 +1,32 @@
+"""From a study's folder to a file."""
+
+from pathlib import Path
+
+from twoalike.report._html import render
+from twoalike.report._load import read_inputs
+from twoalike.report._page import build_page
+from twoalike.study import Study, TwoalikeError, atomic_path
+
+
+def write_report(study: Study, out: Path, *, seed: int = 0) -> None:
+    """Write a study's report as one HTML file, all or nothing.
+
+    Parameters
+    ----------
+    study
+        The study; whatever its stages have made so far is shown.
+    out
+        File to write, ``.html``.
+    seed
+        Seed of the intervals.
+
+    Raises
+    ------
+    TwoalikeError
+        If an input is damaged or the file cannot be written.
+    """
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise TwoalikeError(f"{out}: a report is written as .html; choose that ending.")
+    page = render(build_page(read_inputs(study), seed))
+    with atomic_path(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
