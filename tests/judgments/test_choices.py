@@ -76,6 +76,14 @@ def test_file_of_another_tool_is_read(choices: pd.DataFrame, tmp_path: Path) -> 
     assert again["chosen"].dtype == np.int8
 
 
+def test_plain_strings_can_be_written(choices: pd.DataFrame, tmp_path: Path) -> None:
+    plain = choices.astype(object).where(choices.notna(), None)
+    write_choices(tmp_path / "c.parquet", plain, {})
+    again = read_choices(tmp_path / "c.parquet")
+    assert again["item_3"].tolist() == choices["item_3"].tolist()
+    assert again["chosen"].tolist() == choices["chosen"].tolist()
+
+
 def test_index_into_other_ids(choices: pd.DataFrame) -> None:
     other = ["oak", "maple", "extra", "ant", "zebra"]
     triplets, _, ids = object_index(choices, other)

@@ -18,7 +18,7 @@ may leave out the values of no row, and the order of objects must survive."""
 
 
 def write_choices(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
-    """Write a table of choices, all or nothing.
+    """Write a table of choices, all or nothing; strings become categories.
 
     Raises
     ------
@@ -28,7 +28,12 @@ def write_choices(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    checked = validate(table[list(COLUMNS)].reset_index(drop=True), str(path))
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise TwoalikeError(f"{path}: cannot write choices without column {missing[0]!r}.")
+    tidy = table[list(COLUMNS)].reset_index(drop=True)
+    _tidy(tidy, list(table["item_1"].cat.categories) if _is_category(table["item_1"]) else None)
+    checked = validate(tidy, str(path))
     objects = [str(name) for name in checked["item_1"].cat.categories]
     content = pa.Table.from_pandas(checked, preserve_index=False)
     # Not pandas' own metadata: it tells the writer's pandas version and no more.
@@ -76,10 +81,14 @@ def read_choices(path: Path) -> pd.DataFrame:
     return checked
 
 
+def _is_category(column: "pd.Series[Any]") -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
 def _tidy(table: pd.DataFrame, objects: list[str] | None) -> None:
     """Give the columns their types, where the values allow it; the schema complains elsewhere."""
     for name in CATEGORIES:
-        if not isinstance(table[name].dtype, pd.CategoricalDtype):
+        if not _is_category(table[name]):
             table[name] = table[name].astype("category")
     if objects is None:
         seen: dict[str, None] = {}
