@@ -28,6 +28,12 @@ def test_same_seed_same_bytes(tmp_path: Path, snapshot: Callable[[Path], object]
     assert snapshot(tmp_path / "a") != snapshot(tmp_path / "c")
 
 
+def test_the_seed_changes_the_pictures_and_not_just_the_names(tmp_path: Path) -> None:
+    first, second = (draw_creatures(tmp_path / f"{s}", seed=s, **SMALL) for s in (1, 2))
+    for one, other in zip(first.ids, second.ids, strict=True):
+        assert first.path(one).read_bytes() != second.path(other).read_bytes()
+
+
 def test_hierarchy_is_nested_and_balanced(tmp_path: Path) -> None:
     stimuli = draw_creatures(tmp_path / "s", seed=4, **SMALL)
     assert stimuli.levels == ("kingdom", "family", "species")

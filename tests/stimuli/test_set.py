@@ -129,6 +129,16 @@ def test_unreadable_image_leaves_no_manifest(folder: Path, keep: int) -> None:
     assert not (folder / MANIFEST).exists()
 
 
+def test_a_photo_that_was_cut_off_leaves_no_manifest(folder: Path) -> None:
+    path = folder / "fish" / "ray.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(TwoalikeError, match=r"'ray': ray\.jpg cannot be read .*truncated"):
+        StimulusSet.from_images(folder)
+    assert not (folder / MANIFEST).exists()
+
+
 def test_duplicate_id(folder: Path) -> None:
     StimulusSet.from_images(folder)
     edit(folder, "\ntit\t", "\nowl\t")

@@ -26,7 +26,7 @@ def study_template(*, title: str, seed: int) -> str:
 
     Examples
     --------
-    >>> print(study_template(title="Birds", seed=7).splitlines()[5])
+    >>> print(study_template(title="Birds", seed=7).splitlines()[6])
     title = "Birds"
     """
     head = _comment(

@@ -52,6 +52,8 @@ def design(
 
     if sessions < 1:
         raise TwoalikeError(f"--sessions {sessions}: expected a whole number from 1.")
+    if seed is not None and seed < 0:
+        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
     ids, lists = make_session_lists(Study.load(study), participants, sessions, seed)
     for item, written in zip(lists, write_session_lists(lists, overwrite), strict=True):
         state = "" if written else ", there already"
