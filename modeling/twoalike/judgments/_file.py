@@ -32,7 +32,8 @@ def write_choices(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]
     if missing:
         raise TwoalikeError(f"{path}: cannot write choices without column {missing[0]!r}.")
     tidy = table[list(COLUMNS)].reset_index(drop=True)
-    _tidy(tidy, list(table["item_1"].cat.categories) if _is_category(table["item_1"]) else None)
+    same = len({table[item].dtype for item in ITEMS}) == 1 and _is_category(table[ITEMS[0]])
+    _tidy(tidy, list(table[ITEMS[0]].cat.categories) if same else None)
     checked = validate(tidy, str(path))
     objects = [str(name) for name in checked["item_1"].cat.categories]
     content = pa.Table.from_pandas(checked, preserve_index=False)
