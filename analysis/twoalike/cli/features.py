@@ -1,0 +1,67 @@
+"""``twoalike features``."""
+
+from pathlib import Path
+
+
+def features(
+    *,
+    backbone: str,
+    images: Path,
+    out: Path,
+    size: int | None = None,
+    weights: Path | None = None,
+    untrained: bool = False,
+    batch: int = 32,
+    device: str = "auto",
+    seed: int = 0,
+) -> None:
+    """Compute a network's pooled features of the images in a folder.
+
+    Examples
+    --------
+        twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
+        twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
+        twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
+
+    Parameters
+    ----------
+    backbone
+        efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder.
+    images
+        Folder of images; with a stimuli.tsv in it, its ids and order.
+    out
+        Table of features to write (.npz).
+    size
+        Width and height of the network's input in pixels, if not its own.
+    weights
+        Local weights (.safetensors, .pth) for a name of timm's, instead of a download.
+    untrained
+        Take random weights, drawn from --seed.
+    batch
+        Images at once.
+    device
+        auto, cpu, cuda, cuda:1, ...
+    seed
+        Seed of random weights.
+    """  # noqa: E501
+    from twoalike.backbones import extract_features
+    from twoalike.features import write_features
+    from twoalike.study import TwoalikeError
+
+    if out.suffix != ".npz":
+        raise TwoalikeError(f"{out}: features are written as .npz; choose that ending.")
+    if batch < 1:
+        raise TwoalikeError(f"--batch: expected at least 1 image, found {batch}.")
+    table = extract_features(
+        backbone,
+        images,
+        batch_size=batch,
+        size=size,
+        device=device,
+        weights=weights,
+        untrained=untrained,
+        seed=seed,
+    )
+    write_features(out, table)
+    n, p = table.values.shape
+    print(f"{out}  {p} features of {n} images by {table.meta['backbone']}")  # noqa: T201

@@ -1,0 +1,43 @@
+"""Backbones: networks with the preprocessing that belongs to their weights, and their features.
+
+Names are loaded when they are asked for, so that importing the package loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twoalike.backbones._backbone import Backbone, load_backbone
+    from twoalike.backbones._extract import extract_features, images_digest, pooled_features
+    from twoalike.backbones._preprocessing import Preprocessing, open_image
+    from twoalike.backbones._weights import read_weights, weights_sha256
+
+__all__ = [
+    "Backbone",
+    "Preprocessing",
+    "extract_features",
+    "images_digest",
+    "load_backbone",
+    "open_image",
+    "pooled_features",
+    "read_weights",
+    "weights_sha256",
+]
+
+_HOMES = {
+    "Backbone": "_backbone",
+    "Preprocessing": "_preprocessing",
+    "extract_features": "_extract",
+    "images_digest": "_extract",
+    "load_backbone": "_backbone",
+    "open_image": "_preprocessing",
+    "pooled_features": "_extract",
+    "read_weights": "_weights",
+    "weights_sha256": "_weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"twoalike.backbones.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

