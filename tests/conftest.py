@@ -34,3 +34,37 @@ def snapshot() -> Callable[[Path], dict[str, bytes]]:
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     return read
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., Path]:
+    """A function that makes a study of eight plain images of two kinds, ready to run.
+
+    ``design`` and ``protocol`` are TOML: the table [design] and the whole protocol.
+    """
+    import pandas as pd
+    from PIL import Image
+
+    from twoalike.stimuli import StimulusSet
+    from twoalike.study import sha256_file
+
+    def make(name: str = "study", design: str = "", protocol: str = "") -> Path:
+        root = tmp_path / name
+        (root / "stimuli").mkdir(parents=True)
+        rows = []
+        for number in range(8):
+            kind = ("warm", "cold")[number // 4]
+            colour = (200, 20 + 30 * number, 40) if kind == "warm" else (40, 30 * number, 220)
+            file = root / "stimuli" / f"{kind}{number}.png"
+            Image.new("RGB", (40, 30 + number), colour).save(file)
+            rows.append((file.stem, file.name, sha256_file(file), kind, f"{kind}{number // 2}"))
+        columns = ["id", "file", "sha256", "kind", "shade"]
+        StimulusSet.write(root / "stimuli", pd.DataFrame(rows, columns=columns))
+        (root / "protocols").mkdir()
+        (root / "protocols" / "odd_one_out.toml").write_text(protocol or "schema_version = 1\n")
+        settings = 'title = "A small study"\nauthors = ["A. Nyone", "B. Ody"]\nseed = 7\n'
+        table = design or "trials = 12\npractice = 2\n"
+        (root / "study.toml").write_text(f"{settings}[design]\n{table}")
+        return root
+
+    return make

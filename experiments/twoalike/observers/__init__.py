@@ -1,10 +1,9 @@
 """Simulated observers, who choose from a space known to be true and differ as people do."""
 
 from twoalike.observers._observer import ResponseTimes, SimulatedObserver
-from twoalike.observers._population import Manner, draw_population, hierarchical_embedding
+from twoalike.observers._population import draw_population, hierarchical_embedding
 
 __all__ = [
-    "Manner",
     "ResponseTimes",
     "SimulatedObserver",
     "draw_population",

@@ -38,7 +38,7 @@ class ResponseTimes:
         return float(self.base_s + self.scale_s * np.exp(spread))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SimulatedObserver:
     """An observer who chooses by the choice model.
 
@@ -65,6 +65,10 @@ class SimulatedObserver:
             raise ValueError(
                 f"embedding of shape {self.embedding.shape} for {len(self.ids)} objects"
             )
+        if len(set(self.ids)) < len(self.ids):
+            raise ValueError("an object id stands twice")
+        if not np.isfinite(self.embedding).all():
+            raise ValueError("the embedding has values that are not finite")
         if not (self.temperature > 0 and 0 <= self.lapse < 1):
             raise ValueError(f"temperature {self.temperature}, lapse {self.lapse}: out of range")
 
@@ -154,7 +158,7 @@ class SimulatedObserver:
         """
         require_file(path, "a simulated observer (.npz)")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
         except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
             raise TwoalikeError(f"{path}: not an observer file ({error}). Make it anew.") from error

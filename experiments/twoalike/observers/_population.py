@@ -1,7 +1,6 @@
 """Spaces and people to simulate: a hierarchical embedding, and observers who differ."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -91,14 +90,6 @@ def hierarchical_embedding(
     return _scale_to(np.concatenate(blocks, axis=1), accuracy, rng)
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How one participant differs from the others."""
-
-    temperature: float
-    lapse: float
-
-
 def draw_population(
     n: int,
     rng: np.random.Generator,
@@ -107,8 +98,8 @@ def draw_population(
     mean_lapse: float = 0.03,
     careless: int = 1,
     careless_lapse: float = 0.4,
-) -> tuple[Manner, ...]:
-    """Temperature and lapse of ``n`` participants.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Temperatures and lapses of ``n`` participants, each of shape (n,).
 
     Log-temperatures are normal and centred, since only their differences can be told from
     data; lapses are beta-distributed, but for the last ``careless`` participants, who guess
@@ -119,7 +110,4 @@ def draw_population(
     lapse = rng.beta(2.0, 2.0 / mean_lapse - 2.0, size=n)
     if careless:
         lapse[-careless:] = careless_lapse
-    return tuple(
-        Manner(float(np.exp(log_t)), float(guess))
-        for log_t, guess in zip(log_temperature, lapse, strict=True)
-    )
+    return np.exp(log_temperature), lapse

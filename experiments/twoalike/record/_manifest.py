@@ -114,6 +114,7 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
         "observer": dict(plan.observer) if plan.observer is not None else None,
         "n_trials": len(plan.trials),
         "stimuli": dict(plan.stimuli),
+        "end_reason": None,
         "segments": [],
     }
 
@@ -132,14 +133,14 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
         "end_reason": None,
         "apparatus": asdict(apparatus),
     }
-    return {**manifest, "segments": [*segments, segment]}
+    return {**manifest, "end_reason": None, "segments": [*segments, segment]}
 
 
 def end_segment(manifest: dict[str, Any], end_reason: str) -> dict[str, Any]:
     """Note why and when the run ended."""
     *before, last = manifest["segments"]
     last = {**last, "ended_utc": _now(), "end_reason": end_reason}
-    return {**manifest, "segments": [*before, last]}
+    return {**manifest, "end_reason": end_reason, "segments": [*before, last]}
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

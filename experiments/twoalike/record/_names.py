@@ -30,15 +30,15 @@ def participant_label(text: str) -> str:
     """
     advice = "Use a code such as 001, and keep the list of who is who outside the study."
     if "@" in text:
-        raise TwoalikeError(f"--participant {text}: looks like an e-mail address. {advice}")
+        raise TwoalikeError(f"participant {text}: looks like an e-mail address. {advice}")
     if text.startswith("sub-") and LABEL.fullmatch(text[4:]):
-        raise TwoalikeError(f"--participant {text}: leave out sub-, as in {text[4:]}.")
+        raise TwoalikeError(f"participant {text}: leave out sub-, as in {text[4:]}.")
     if not LABEL.fullmatch(text):
         raise TwoalikeError(
-            f"--participant {text!r}: expected letters and digits only (a BIDS label). {advice}"
+            f"participant {text!r}: expected letters and digits only (a BIDS label). {advice}"
         )
     if not any(mark.isdigit() for mark in text):
-        raise TwoalikeError(f"--participant {text}: has no digit, so may be a name. {advice}")
+        raise TwoalikeError(f"participant {text}: has no digit, so may be a name. {advice}")
     return text
 
 

@@ -32,12 +32,15 @@ class Progress:
 
     Attributes
     ----------
+    begun
+        Whether there is a raw table.
     n_done
         Trials on the disk.
     time_s
         Run time at the end of the last of them, where a resumed run's clock goes on.
     """
 
+    begun: bool = False
     n_done: int = 0
     time_s: float = 0.0
 
@@ -69,7 +72,7 @@ def _progress(path: Path) -> Progress:
             "next --session."
         )
     if not lines:
-        return Progress()
+        return Progress(begun=True)
     names = [column.name for column in COLUMNS]
     last = dict(zip(names, lines[-1].split("\t"), strict=False))
     if last.get("trial_index") != str(len(lines)):
@@ -78,7 +81,7 @@ def _progress(path: Path) -> Progress:
             f"{len(lines)}. The file was edited: restore it, or start the next --session."
         )
     taken = 0.0 if last["response_time"] == "n/a" else float(last["response_time"])
-    return Progress(len(lines), float(last["onset"]) + taken)
+    return Progress(True, len(lines), float(last["onset"]) + taken)
 
 
 def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
@@ -87,14 +90,12 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     Raises
     ------
     TwoalikeError
-        If the run exists and ``resume`` is false, or is finished, or there is nothing to resume,
-        or what it shows has changed since.
+        If the run exists and ``resume`` is false, or is finished, or what it shows has changed
+        since.
     """
     check_participant(root, plan.name.participant, plan.simulated)
     rows = plan.name.rows(root)
     if not rows.exists():
-        if resume:
-            raise TwoalikeError(f"{rows}: no such run, nothing to resume. Leave out --resume.")
         return Progress()
     progress = _progress(rows)
     if progress.n_done >= len(plan.trials):
@@ -114,11 +115,12 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
 
 
 class RunRecord:
-    """An open run: rows are appended, never changed."""
+    """An open run: rows are appended, never changed; ``n_done`` counts them."""
 
     def __init__(self, root: Path, plan: RunPlan, manifest: dict[str, Any], table: int, log: int):
         self._root, self._plan, self._manifest = root, plan, manifest
         self._table, self._log = table, log
+        self.n_done = manifest["segments"][-1]["first_trial"] - 1
 
     @property
     def path(self) -> Path:
@@ -134,6 +136,7 @@ class RunRecord:
             If the disk is full or gone.
         """
         append_line(self._table, self.path, format_row(row), sync=True)
+        self.n_done += 1
 
     def note(self, event: str, time_s: float, **detail: object) -> None:
         """Write one line of the log: what happened besides the trials."""

@@ -160,8 +160,10 @@ class Texts(_Settings):
     instruction: tuple[str, ...] = Field(
         default=(
             "You will see three images side by side.\n\n"
-            "Pick the one that is the odd one out: the image that is least like the other two.\n\n"
-            "There is no right or wrong. If you do not know what you see, go by your best guess.",
+            "Pick the one that is the odd one out:\n"
+            "the image that is least like the other two.\n\n"
+            "There is no right or wrong.\n"
+            "If you do not know what you see, go by your best guess.",
             "Choose with the keys ← ↓ → or 1 2 3, or click on the image.\n\n"
             "You may stop at any time, without giving a reason: press Esc.",
         ),

@@ -179,7 +179,7 @@ class Session:
     def _finish(self, reason: EndReason, time: float) -> list[TrialResult | Note]:
         at_end = self._state is None and self._page.name == "end"
         self.end_reason = "completed" if at_end else reason
-        return [Note("end", time, {"reason": self.end_reason})]
+        return [Note("session_end", time, {"reason": self.end_reason})]
 
     def _escape(self, time: float) -> list[TrialResult | Note]:
         if self._asking or (self._state is None and self._page.name == "end"):
@@ -229,7 +229,7 @@ class Session:
 
     def _turn(self, time: float, by: str) -> list[TrialResult | Note]:
         page = self._page
-        shown = round(time - (self._since or time), 4)
+        shown = 0.0 if self._since is None else round(time - self._since, 4)
         notes: list[TrialResult | Note] = [
             Note(page.name, time, {"shown_s": shown, "ended_by": by})
         ]

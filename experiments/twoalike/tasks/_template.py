@@ -10,11 +10,11 @@ from twoalike.tasks._protocol import OddOneOut
 _WIDTH = 98
 
 
-def _value(value: object, indent: str = "") -> str:
+def _value(value: object) -> str:
     """TOML of a value; JSON writes strings, numbers and booleans the same way."""
     if isinstance(value, str) and "\n" in value:
-        escaped = json.dumps(value, ensure_ascii=False)[1:-1].replace("\\n", "\n")
-        return f'"""\n{escaped}"""'
+        lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
+        return '"""\n' + "\n".join(lines) + '"""'
     if isinstance(value, tuple):
         items = [_value(item) for item in value]
         if any("\n" in item for item in items):

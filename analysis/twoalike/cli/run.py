@@ -1,0 +1,92 @@
+"""``twoalike run``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def run(
+    study: Path,
+    /,
+    *,
+    participant: str,
+    task: Literal["odd-one-out"] = "odd-one-out",
+    session: int = 1,
+    resume: Annotated[bool, Parameter(negative=())] = False,
+    pilot: Annotated[bool, Parameter(negative=())] = False,
+    simulate: Annotated[bool | Path, Parameter(negative=())] = False,
+    window: bool = True,
+    windowed: Annotated[bool, Parameter(negative=())] = False,
+    virtual_display: Annotated[bool, Parameter(negative=())] = False,
+    speed: float | None = None,
+    seed: int | None = None,
+) -> None:
+    """Run one session with a participant, or with a simulated one.
+
+    Every trial is on the disk before the next one begins. Esc, then Esc again, stops the
+    session; --resume goes on with the next trial, also after a crash or a power cut.
+
+    Exit status: 0 the session is finished, 130 it was stopped before, 1 it could not run.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    participant
+        Code of the participant, such as 001; never a name.
+    task
+        The task.
+    session
+        Number of the session, from 1.
+    resume
+        Go on with a session that was stopped or broke off; starts it if it has not begun.
+    pilot
+        Record in data/pilot instead of data/raw.
+    simulate
+        A simulated observer answers: the one in the file that follows (.npz), or one made from
+        the stimuli's categories.
+    window
+        With --no-window, a simulated session runs without a window and without PsychoPy.
+    windowed
+        A window instead of the whole screen.
+    virtual_display
+        Start a screen that nobody sees (Linux).
+    speed
+        Simulated sessions: seconds of the session in a second; all waiting is skipped if left
+        out.
+    seed
+        Use this seed instead of the study's.
+
+    Examples
+    --------
+        twoalike run my-study --task odd-one-out --participant 001
+        twoalike run my-study --task odd-one-out --participant 001 --resume
+        twoalike run my-study --participant 901 --simulate --no-window
+        twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
+    """
+    import sys
+
+    from twoalike.cli._sitting import Options, sit
+
+    outcome = sit(
+        study,
+        participant,
+        session,
+        Options(
+            resume=resume,
+            pilot=pilot,
+            simulate=simulate,
+            window=window,
+            windowed=windowed,
+            virtual_display=virtual_display,
+            speed=speed,
+            seed=seed,
+        ),
+    )
+    done = f"{outcome.n_done} of {outcome.n_trials} trials"
+    if outcome.n_done == outcome.n_trials:
+        print(f"{outcome.path}  {done}")  # noqa: T201
+        return
+    print(f"{outcome.path}  {done}, {outcome.end_reason}; go on with: --resume")  # noqa: T201
+    sys.exit(130)

@@ -1,0 +1,49 @@
+"""``twoalike validate``."""
+
+from pathlib import Path
+
+
+def validate(study: Path, /) -> None:
+    """Check a study's raw data, pilot data included: BIDS, and our own rules.
+
+    Our own: trials numbered from 1 with none twice, times that can be, three places and three
+    objects, a response that agrees with the object and the place it names, trials as in the
+    trial list, images as in the manifest. Each problem names file, row and column; rows are
+    trials, counted from 1.
+
+    Exit status: 0 all is well, 1 there are problems.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+
+    Examples
+    --------
+        twoalike validate my-study
+    """
+    from twoalike.record import check_bids, check_run_files, find_runs
+    from twoalike.stimuli import StimulusSet
+    from twoalike.study import Study, TwoalikeError, sha256_file
+
+    opened = Study.load(study)
+    roots = [root for root in (opened.raw, opened.pilot) if find_runs(root)]
+    if not roots:
+        raise TwoalikeError(
+            f"{opened.raw}: expected raw data, found none. Run a session with: twoalike run"
+        )
+    stimuli = StimulusSet.load(opened.stimuli, verify=False)
+    images = {name: stimuli.path(name) for name in stimuli.ids}
+    hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    n_problems = n_runs = n_trials = 0
+    for root in roots:
+        runs = [(path, check_run_files(root, path, hashes)) for path in find_runs(root)]
+        problems = [*check_bids(root), *(problem for _, found in runs for problem in found)]
+        for problem in problems:
+            print(problem)  # noqa: T201
+        n_problems += len(problems)
+        n_runs += len(runs)
+        n_trials += sum(max(0, path.read_bytes().count(b"\n") - 1) for path, _ in runs)
+    if n_problems:
+        raise TwoalikeError(f"{opened.root}: {n_problems} problem(s) in the raw data, see above.")
+    print(f"{opened.root}: {n_runs} runs, {n_trials} trials, no problem found")  # noqa: T201

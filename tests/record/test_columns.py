@@ -1,0 +1,125 @@
+"""The column definition: writer, reader, sidecar and dictionary agree."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twoalike.record import COLUMNS, Column, column_dictionary, format_row
+from twoalike.record._columns import header
+
+ROOT = Path(__file__).resolve().parents[2]
+
+ROW: dict[str, object] = {
+    "trial_index": 3,
+    "block_index": 1,
+    "trial_type": "main",
+    "triplet_id": "t1",
+    "stimulus_1": "a",
+    "stimulus_2": "b",
+    "stimulus_3": "c",
+    "position_1": "middle",
+    "position_2": "left",
+    "position_3": "right",
+    "response": 2,
+    "odd_stimulus": "b",
+    "response_position": "left",
+    "response_key": "1",
+    "response_method": "keyboard",
+    "response_time": 1.23456,
+    "rt_source": "pyglet",
+    "rt_flag": None,
+    "onset": 10.0,
+    "timed_out": False,
+    "n_early_presses": 0,
+    "dropped_frames": None,
+    "expected_odd": None,
+    "correct": None,
+    "repeat_of": None,
+    "sampler": "random",
+    "sampler_score": None,
+    "condition": None,
+    "pilot": False,
+}
+
+
+def test_a_row_has_a_cell_for_each_column_and_no_empty_one() -> None:
+    cells = format_row(ROW).rstrip("\n").split("\t")
+    assert len(cells) == len(COLUMNS) == header().count("\t") + 1
+    assert all(cells)
+    assert cells[15] == "1.2346"
+    assert cells[17] == "n/a"
+    assert cells[-1] == "false"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("trial_type", "warm-up"),
+        ("trial_index", 0),
+        ("trial_index", None),
+        ("trial_index", 1.5),
+        ("response", 4),
+        ("response_time", -0.1),
+        ("response_time", float("nan")),
+        ("response_time", float("inf")),
+        ("triplet_id", "a\tb"),
+        ("triplet_id", ""),
+        ("timed_out", "yes"),
+        ("position_1", "top"),
+    ],
+)
+def test_a_value_that_the_sidecar_forbids_is_never_written(column: str, value: object) -> None:
+    with pytest.raises(ValueError, match=column):
+        format_row({**ROW, column: value})
+
+
+def test_a_row_with_a_missing_or_a_further_value_is_never_written() -> None:
+    with pytest.raises(ValueError, match="pilot"):
+        format_row({name: value for name, value in ROW.items() if name != "pilot"})
+    with pytest.raises(ValueError, match="mood"):
+        format_row({**ROW, "mood": "good"})
+
+
+@settings(deadline=None)
+@given(value=st.one_of(st.none(), st.booleans()))
+def test_booleans_come_back(value: bool | None) -> None:
+    column = Column(name="x", kind="boolean", description="", missing="none")
+    assert column.parse(column.format(value)) is value
+
+
+@settings(deadline=None)
+@given(value=st.floats(min_value=0, max_value=1e6))
+def test_numbers_come_back_to_their_rounding(value: float) -> None:
+    column = Column(name="x", kind="number", description="", minimum=0)
+    assert column.parse(column.format(value)) == pytest.approx(value, abs=5.1e-5)
+
+
+@settings(deadline=None)
+@given(value=st.text(min_size=1))
+def test_text_comes_back_or_is_refused(value: str) -> None:
+    column = Column(name="x", kind="string", description="")
+    try:
+        text = column.format(value)
+    except ValueError:
+        assert value == "n/a" or any(mark in value for mark in "\t\n\r")
+    else:
+        assert column.parse(text) == value
+
+
+def test_every_level_of_the_sidecar_can_be_written_and_is_described() -> None:
+    for column in COLUMNS:
+        entry = column.sidecar()
+        json.dumps(entry)
+        assert entry["Description"].endswith(".")
+        for level in entry.get("Levels", {}):
+            assert column.format(level) == level
+
+
+def test_the_dictionary_in_the_readme_is_the_definition() -> None:
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert column_dictionary() in readme, (
+        "data/README.md differs from twoalike.record.column_dictionary(): paste its output"
+    )

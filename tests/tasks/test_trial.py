@@ -1,0 +1,270 @@
+"""One trial: known answers first, then any sequence of events."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twoalike.record import format_row
+from twoalike.tasks import (
+    Event,
+    Fixation,
+    KeyPress,
+    OddOneOut,
+    Page,
+    Phase,
+    PointerPress,
+    PointerRelease,
+    Row,
+    Shown,
+    Tick,
+    Trial,
+    TrialState,
+    advance,
+    begin_trial,
+    lay_out,
+    trial_scene,
+)
+from twoalike.tasks._answering import restart_trial, trial_result
+
+TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
+
+
+def protocol(**timing: float) -> OddOneOut:
+    return OddOneOut.model_validate({"timing": timing})
+
+
+DEFAULT = protocol()
+LAYOUT = lay_out(DEFAULT, (1280, 1024))
+
+
+def play(rules: OddOneOut, *events: Event, trial: Trial = TRIAL) -> TrialState:
+    state = begin_trial(trial, rules)
+    for event in events:
+        state = advance(state, event, rules, LAYOUT)
+    return state
+
+
+OPENING = (Shown(0.0), Tick(0.6), Shown(0.7))
+"""Fixation at 0 s, triplet at 0.7 s."""
+
+
+def test_a_choice_is_timed_from_the_first_frame_of_the_triplet() -> None:
+    state = play(DEFAULT, *OPENING, Shown(0.8, 2), KeyPress(1.9, "down"))
+    row = trial_result(state, DEFAULT).row(rt_source="pyglet", pilot=False)
+    assert row["response_time"] == pytest.approx(1.2)
+    assert (row["onset"], row["dropped_frames"], row["rt_flag"]) == (0.7, 2, None)
+    # The middle shows stimulus_1.
+    assert (row["response"], row["odd_stimulus"], row["response_position"]) == (1, "a", "middle")
+    assert (row["response_key"], row["response_method"]) == ("down", "keyboard")
+    format_row(row)
+
+
+@pytest.mark.parametrize("key", ["left", "1", "num_1"])
+def test_every_key_of_a_place_picks_it(key: str) -> None:
+    state = play(DEFAULT, *OPENING, KeyPress(2.0, key))
+    assert state.answer is not None
+    assert (state.answer.position, state.answer.key) == ("left", key)
+
+
+def test_a_click_picks_the_image_it_hits_and_nothing_beside_it() -> None:
+    x, y = LAYOUT.centre("right")
+    missed = play(DEFAULT, *OPENING, PointerPress(2.0, 0, 400), PointerRelease(2.1, x, y))
+    assert missed.phase is Phase.CHOICE
+    assert missed.early == 0
+    state = play(DEFAULT, *OPENING, PointerPress(2.0, x + 5, y - 5))
+    assert state.answer is not None
+    assert (state.answer.position, state.answer.method, state.answer.key) == (
+        "right",
+        "mouse",
+        None,
+    )
+
+
+def test_clicks_mean_nothing_where_the_mouse_is_off() -> None:
+    rules = OddOneOut.model_validate({"answers": {"mouse": False}})
+    assert play(rules, *OPENING, PointerPress(2.0, 0, 0)).phase is Phase.CHOICE
+
+
+def test_early_presses_are_ignored_and_counted() -> None:
+    early = (KeyPress(0.1, "1"), PointerPress(0.2, 0, 0), KeyPress(0.3, "x"))
+    # At 0.75 s the triplet is there for 0.05 s only.
+    state = play(DEFAULT, Shown(0.0), *early, Tick(0.6), Shown(0.7), KeyPress(0.75, "2"))
+    assert state.phase is Phase.CHOICE
+    assert state.early == 3
+    state = advance(state, KeyPress(0.9, "2"), DEFAULT, LAYOUT)
+    assert trial_result(state, DEFAULT).early == 3
+
+
+def test_a_press_before_the_first_frame_of_the_triplet_is_early_even_without_a_minimum() -> None:
+    rules = protocol(minimum_rt_s=0, fixation_s=0)
+    state = play(rules, KeyPress(0.5, "1"), Shown(1.0), KeyPress(0.9, "1"))
+    assert (state.phase, state.early) == (Phase.CHOICE, 2)
+
+
+def test_time_runs_out_into_a_message_that_waits() -> None:
+    rules = protocol(response_limit_s=2.0)
+    state = play(rules, *OPENING, Tick(2.6))
+    assert state.phase is Phase.CHOICE
+    state = advance(state, KeyPress(2.8, "1"), rules, LAYOUT)
+    assert state.phase is Phase.MESSAGE
+    row = trial_result(state, rules).row(rt_source="pyglet", pilot=True)
+    assert row["timed_out"] is True
+    assert row["response"] is None
+    format_row(row)
+    assert isinstance(trial_scene(state, rules), Page)
+    for early in (KeyPress(2.9, "space"), Shown(3.0), KeyPress(3.5, "space"), KeyPress(9.0, "x")):
+        state = advance(state, early, rules, LAYOUT)
+        assert state.phase is Phase.MESSAGE
+    assert advance(state, KeyPress(9.1, "space"), rules, LAYOUT).phase is Phase.DONE
+
+
+def test_scenes_follow_the_phases_and_feedback_keeps_the_chosen_image_only() -> None:
+    state = play(DEFAULT)
+    assert isinstance(trial_scene(state, DEFAULT), Fixation)
+    state = play(DEFAULT, *OPENING)
+    scene = trial_scene(state, DEFAULT)
+    assert isinstance(scene, Row)
+    assert scene.images == ("c", "a", "b")
+    state = advance(state, KeyPress(2.0, "right"), DEFAULT, LAYOUT)
+    scene = trial_scene(state, DEFAULT)
+    assert isinstance(scene, Row)
+    assert (scene.images, scene.prompt) == ((None, None, "b"), "")
+    state = advance(state, Shown(2.01), DEFAULT, LAYOUT)
+    assert advance(state, Tick(2.40), DEFAULT, LAYOUT).phase is Phase.FEEDBACK
+    assert advance(state, Tick(2.42), DEFAULT, LAYOUT).phase is Phase.DONE
+
+
+@pytest.mark.parametrize(("taken", "flag"), [(0.3, "fast"), (1.0, None), (11.0, "slow")])
+def test_odd_response_times_are_flagged(taken: float, flag: str | None) -> None:
+    state = play(DEFAULT, *OPENING, KeyPress(0.7 + taken, "1"))
+    assert trial_result(state, DEFAULT).flag == flag
+
+
+def test_an_interrupted_trial_starts_again_and_says_so() -> None:
+    state = restart_trial(play(DEFAULT, Shown(0.0), KeyPress(0.1, "1"), *OPENING[1:]), DEFAULT)
+    assert (state.phase, state.onset, state.early) == (Phase.FIXATION, None, 1)
+    for event in (Shown(5.0), Tick(6.0), Shown(6.0), KeyPress(7.0, "1")):
+        state = advance(state, event, DEFAULT, LAYOUT)
+    result = trial_result(state, DEFAULT)
+    assert (result.flag, result.onset, result.early) == ("interrupted", 6.0, 1)
+
+
+def test_right_answers_are_known_where_there_are_any() -> None:
+    catch = replace(TRIAL, trial_type="catch", expected_odd=1)
+    for key, correct in (("down", True), ("left", False)):
+        state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
+        row = trial_result(state, DEFAULT).row(rt_source="pyglet", pilot=False)
+        assert row["correct"] is correct
+
+
+def test_an_open_trial_has_no_result() -> None:
+    with pytest.raises(ValueError, match="still open"):
+        trial_result(play(DEFAULT, *OPENING), DEFAULT)
+
+
+KEYS = ["left", "1", "num_2", "down", "3", "right", "space", "x", "lshift"]
+POINTS = st.floats(-700, 700)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Any events in the order of their times, frames among them."""
+    events: list[Event] = []
+    time = 0.0
+    for _ in range(draw(st.integers(0, 40))):
+        time += draw(st.floats(0, 1.5))
+        kind = draw(st.sampled_from(["frame", "frame", "tick", "key", "press", "release"]))
+        match kind:
+            case "frame":
+                events.append(Shown(time, draw(st.sampled_from([0, 1, None]))))
+            case "tick":
+                events.append(Tick(time))
+            case "key":
+                events.append(KeyPress(time, draw(st.sampled_from(KEYS))))
+            case "press":
+                events.append(PointerPress(time, draw(POINTS), draw(POINTS)))
+            case _:
+                events.append(PointerRelease(time, draw(POINTS), draw(POINTS)))
+    return events
+
+
+RULES = st.builds(
+    protocol,
+    fixation_s=st.sampled_from([0.0, 0.5]),
+    minimum_rt_s=st.sampled_from([0.0, 0.2, 1.0]),
+    response_limit_s=st.sampled_from([0.0, 3.0]),
+    feedback_s=st.sampled_from([0.0, 0.4]),
+)
+
+
+def picks(event: Event, rules: OddOneOut) -> str | None:
+    """Place an event picks, said again without the machine."""
+    if isinstance(event, KeyPress):
+        return rules.answers.position(event.key)
+    return LAYOUT.hit(event.x, event.y) if isinstance(event, PointerPress) else None
+
+
+@settings(deadline=None)
+@given(rules=RULES, events=histories())
+def test_any_history_can_be_finished_and_gives_a_valid_row(
+    rules: OddOneOut, events: list[Event]
+) -> None:
+    state = play(rules, *events)
+    last = events[-1].time if events else 0.0
+    # Whatever happened, frames, time and one key lead to the end.
+    finish = [Shown(last + 5.0), Tick(last + 10.0), Shown(last + 10.0), KeyPress(last + 12, "1")]
+    more = [Shown(last + 12.0), Tick(last + 20.0), KeyPress(last + 20.0, "space")]
+    for event in (*finish, *more):
+        state = advance(state, event, rules, LAYOUT)
+    assert state.phase is Phase.DONE
+    format_row(trial_result(state, rules).row(rt_source="pyglet", pilot=False))
+
+
+@settings(deadline=None)
+@given(rules=RULES, events=histories())
+def test_no_press_is_lost(rules: OddOneOut, events: list[Event]) -> None:
+    """Each press that picks an image is early, or the choice, or comes after the decision."""
+    state = begin_trial(TRIAL, rules)
+    early = 0
+    for event in events:
+        before, place = state, picks(event, rules)
+        state = advance(state, event, rules, LAYOUT)
+        if before.decided:
+            assert (state.answer, state.early) == (before.answer, before.early)
+        elif place is None:
+            assert (state.answer, state.early) == (None, before.early)
+        elif state.phase is Phase.MESSAGE:
+            assert event.time - state_onset(state) >= rules.timing.response_limit_s
+        elif state.answer is None:
+            early += 1
+            too_soon = state.onset is None or (
+                event.time - state.onset < rules.timing.minimum_rt_s or event.time < state.onset
+            )
+            assert too_soon
+        else:
+            assert state.answer.position == place
+            assert state.answer.response_time == event.time - state_onset(state)
+            assert state.answer.response_time >= rules.timing.minimum_rt_s
+        assert state.early == early
+
+
+def state_onset(state: TrialState) -> float:
+    assert state.onset is not None
+    return state.onset
+
+
+@settings(deadline=None)
+@given(rules=RULES, events=histories())
+def test_releases_and_other_keys_change_nothing_but_time(
+    rules: OddOneOut, events: list[Event]
+) -> None:
+    idle: list[Event] = [
+        Tick(event.time)
+        if isinstance(event, PointerRelease)
+        or (isinstance(event, KeyPress) and event.key in ("x", "lshift"))
+        else event
+        for event in events
+    ]
+    assert play(rules, *events) == play(rules, *idle)
