@@ -125,13 +125,14 @@ def _student(
     model: Path, images: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
 ) -> list["Candidate"]:
     """Features of a student and of the network it started from."""
-    from twoalike.backbones import extract_features
     from twoalike.evaluation import Candidate
     from twoalike.study import TwoalikeError, read_json
 
     if images is None:
         raise TwoalikeError(f"{model}: a student is scored on images; name them with --images.")
     base = read_json(model / "config.json", "student")["backbone"]
+    from twoalike.backbones import extract_features  # torch: not before it is needed
+
     return [
         Candidate("base", extract_features(str(base), images), similarity),
         Candidate("aligned", extract_features(model, images), similarity),

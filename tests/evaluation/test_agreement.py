@@ -1,0 +1,140 @@
+"""Agreement with choices: known answers, invariances, temperature."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.choice import log_choice
+from twoalike.evaluation import (
+    CHANCE_LOG_LOSS,
+    accuracy_scores,
+    choice_losses,
+    cross_fitted_losses,
+    fit_temperature,
+    similarity_matrix,
+    triplet_kinds,
+    triplet_similarities,
+)
+
+
+def simulate(
+    rng: np.random.Generator, n: int, temperature: float, m: int = 30
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, triplets and choices of an observer who sees them by dot product."""
+    values = rng.normal(size=(m, 5))
+    triplets = np.stack([rng.permutation(m)[:3] for _ in range(n)])
+    logs = np.stack(
+        log_choice(tuple(triplet_similarities(values, triplets, "dot").T), temperature), axis=1
+    )
+    return values, triplets, np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+
+
+def test_cosine_is_of_centred_rows_and_ignores_origin_and_unit(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(8, 4))
+    centred = values - values.mean(axis=0)
+    unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    assert_allclose(similarity_matrix(values), unit @ unit.T, atol=1e-12)
+    assert_allclose(similarity_matrix(3 * values + 7), similarity_matrix(values), atol=1e-9)
+    raw = values / np.linalg.norm(values, axis=1, keepdims=True)
+    assert_allclose(similarity_matrix(values, "raw-cosine"), raw @ raw.T, atol=1e-12)
+    assert_allclose(similarity_matrix(values, "dot"), values @ values.T, atol=1e-12)
+
+
+def test_an_object_at_the_mean_is_like_nothing() -> None:
+    values = np.array([[1.1, 0.3], [-0.5, 0.3], [0.3, 0.3]], dtype=np.float32)
+    assert_array_equal(similarity_matrix(values)[2], 0.0)
+    assert_array_equal(similarity_matrix(np.full((3, 2), 0.1)), 0.0)
+
+
+def test_many_objects_take_the_same_values_by_another_way(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values, triplets, _ = simulate(rng, 50, 1.0)
+    expected = triplet_similarities(values, triplets)
+    monkeypatch.setattr("twoalike.evaluation._similarity._LARGEST_MATRIX", 5)
+    assert_allclose(triplet_similarities(values, triplets), expected, atol=1e-12)
+
+
+def test_ties_count_one_over_their_number() -> None:
+    similarities = np.array([[0.9, 0.1, 0.1], [0.4, 0.4, 0.1], [0.2, 0.2, 0.2], [0.9, 0.1, 0.1]])
+    scores = accuracy_scores(similarities, np.array([2, 1, 0, 0]))
+    assert_allclose(scores, [1.0, 0.5, 1 / 3, 0.0])
+
+
+def test_equal_features_are_tied_whatever_their_unit(rng: np.random.Generator) -> None:
+    values = rng.normal(size=(3, 6)).astype(np.float32)[[0, 0, 0, 1, 2]]
+    triplets = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2]])
+    for unit in (1e-6, 1.0, 1e6):
+        hits = accuracy_scores(triplet_similarities(values * unit, triplets), np.arange(3))
+        assert_allclose(hits, 1 / 3)
+
+
+@given(st.permutations([0, 1, 2]), st.integers(0, 2**32 - 1))
+def test_order_of_items_does_not_matter(order: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, triplets, chosen = simulate(rng, 20, 1.0, m=8)
+    shuffled = triplets[:, order]
+    moved = np.array([order.index(item) for item in chosen])
+    before, after = (triplet_similarities(values, t) for t in (triplets, shuffled))
+    assert_allclose(accuracy_scores(before, chosen), accuracy_scores(after, moved))
+    assert_allclose(choice_losses(before, chosen, 0.3), choice_losses(after, moved, 0.3))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_of_an_observer_is_recovered(
+    temperature: float, rng: np.random.Generator
+) -> None:
+    values, triplets, chosen = simulate(rng, 8000, temperature)
+    similarities = triplet_similarities(values, triplets, "dot")
+    assert_allclose(fit_temperature(similarities, chosen), temperature, rtol=0.08)
+
+
+def test_temperature_at_its_limits(rng: np.random.Generator) -> None:
+    similarities = rng.normal(size=(200, 3))
+    best, worst = 2 - similarities.argmax(axis=1), 2 - similarities.argmin(axis=1)
+    assert choice_losses(similarities, best, fit_temperature(similarities, best)).mean() < 0.01
+    contrary = choice_losses(similarities, worst, fit_temperature(similarities, worst))
+    assert_allclose(contrary.mean(), CHANCE_LOG_LOSS, atol=1e-3)
+    assert fit_temperature(np.ones((5, 3)), np.zeros(5, dtype=int)) == 1.0
+
+
+def test_losses_stay_finite_where_probabilities_underflow() -> None:
+    losses = choice_losses(np.array([[5000.0, 0.0, 0.0]]), np.array([0]), 1.0)
+    assert_allclose(losses, 5000.0)
+
+
+def test_cross_fitting_scores_each_half_by_the_other(rng: np.random.Generator) -> None:
+    """With repeated answers a temperature fitted to the scored choices would look better."""
+    values, triplets, chosen = simulate(rng, 12, 1.0, m=10)
+    similarities = triplet_similarities(values, triplets, "dot")
+    triplets, similarities = np.tile(triplets, (5, 1)), np.tile(similarities, (5, 1))
+    chosen = np.tile(chosen, 5)
+    losses = cross_fitted_losses(similarities, chosen, triplets, rng)
+    own = choice_losses(similarities, chosen, fit_temperature(similarities, chosen))
+    assert losses.mean() > own.mean()
+    assert_allclose(losses[:12], losses[12:24])  # all answers to a triplet lie on one side
+    with pytest.raises(ValueError, match="two different triplets"):
+        cross_fitted_losses(similarities[:1], chosen[:1], triplets[:1], rng)
+
+
+def test_kinds_count_the_different_labels(rng: np.random.Generator) -> None:
+    labels = ["a", "a", "a", "b", "c"]
+    triplets = np.array([[0, 1, 2], [3, 0, 1], [0, 3, 1], [4, 3, 0]])
+    expected = ["within", "boundary", "boundary", "between"]
+    assert triplet_kinds(labels, triplets).tolist() == expected
+    assert triplet_kinds(labels, rng.permuted(triplets, axis=1)).tolist() == expected
+
+
+def test_things_reference_values(shared_data: Path, tmp_path: Path) -> None:
+    """SPoSE-49 on real judgments: accuracy .640, log-loss .817 (its own scale)."""
+    folder = shared_data / "things"
+    rows = np.loadtxt(folder / "triplets_by_participant.txt", dtype=int)[::5]
+    values = np.load(folder / "spose49_embedding.npy")
+    similarities = triplet_similarities(values, rows[:, :3], "dot")
+    chosen = np.full(len(rows), 2)  # the file puts the odd one last
+    assert_allclose(accuracy_scores(similarities, chosen).mean(), 0.640, atol=0.008)
+    assert_allclose(choice_losses(similarities, chosen, 1.0).mean(), 0.817, atol=0.015)

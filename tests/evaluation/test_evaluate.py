@@ -1,0 +1,210 @@
+"""Models side by side, through files and the real command line."""
+
+import json
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice
+from twoalike.cli.app import main
+from twoalike.evaluation import Candidate, evaluate, triplet_similarities
+from twoalike.features import FeatureTable, write_features
+from twoalike.judgments import choices_table, write_choices
+from twoalike.study import TwoalikeError, provenance
+
+M = 24
+IDS = tuple(f"o{index:02d}" for index in range(M))
+
+
+@pytest.fixture
+def world(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Judgments by four people who see ``truth.npz``; networks see it through noise."""
+    truth = rng.normal(size=(M, 4))
+    triplets = np.stack([rng.permutation(M)[:3] for _ in range(800)])
+    logs = np.stack(log_choice(tuple(triplet_similarities(truth, triplets, "dot").T)), axis=1)
+    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) + 1
+    table = choices_table(
+        {
+            **{f"item_{k + 1}": triplets[:, k] for k in range(3)},
+            "chosen": chosen,
+            "participant": [f"p{index % 4}" for index in range(800)],
+            "level": ["coarse", "fine"] * 400,
+            "trial_type": ["main"] * 780 + ["catch"] * 20,
+        },
+        IDS,
+    )
+    write_choices(tmp_path / "choices.parquet", table, provenance("choices"))
+    for name, noise in (("truth", 0.0), ("good", 0.5), ("poor", 3.0)):
+        values = truth + noise * rng.normal(size=truth.shape)
+        write_features(tmp_path / f"{name}.npz", FeatureTable(IDS, values.astype(np.float32)))
+    people = [np.linalg.norm(truth[:, None] - truth, axis=-1) + 0.0 for _ in range(3)]
+    noise = rng.random((3, M, M))
+    np.savez(
+        tmp_path / "rdm.npz",
+        ids=np.array(IDS),
+        rdm=np.stack(people) + (noise + noise.transpose(0, 2, 1)) * (1 - np.eye(M)),
+    )
+    labels = "\n".join(f"{name}\t{'ab'[index % 2]}" for index, name in enumerate(IDS))
+    (tmp_path / "labels.tsv").write_text("id\thalf\n" + labels + "\n")
+    return tmp_path
+
+
+def run(world: Path, *words: str) -> dict:
+    """Results of the command."""
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", *words, "--out", str(world / "results.json")])
+    assert caught.value.code in (0, None)
+    return json.loads((world / "results.json").read_text())
+
+
+def test_models_side_by_side(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(world)
+    words = "--features base=poor.npz --features good.npz --ceiling oracle=truth.npz "
+    words += "--choices choices.parquet --rdm rdm.npz --labels labels.tsv"
+    results = run(world, *words.split())
+    base, good, oracle = results["models"]
+    assert [model["name"] for model in results["models"]] == ["base", "good", "oracle"]
+    assert base["accuracy"]["value"] < good["accuracy"]["value"] < oracle["accuracy"]["value"]
+    assert base["log_loss"]["value"] > good["log_loss"]["value"] > oracle["log_loss"]["value"]
+    assert 0 < good["gap_closed"]["low"] < good["gap_closed"]["value"] < 1
+    assert good["difference"]["to"] == "base"
+    assert good["difference"]["accuracy"]["low"] > 0
+    assert base["difference"] is None
+    assert oracle["temperature"] == {"value": 1.0, "fitted": False}
+    assert set(base["groups"]) == {"level", "half"}
+    assert list(base["groups"]["half"]) == ["within", "boundary"]
+    counts = [of["choices"] for of in base["groups"]["level"].values()]
+    assert sum(counts) == results["judgments"]["choices"] == 780
+    assert results["judgments"]["left_out"] == {"anchored": 0, "practice_or_catch": 20}
+    assert results["rdm"]["participants"] == 3
+    assert good["rdm"]["spearman"]["value"] > base["rdm"]["spearman"]["value"]
+    assert results["kind"] == "results"
+    assert set(results["inputs"]) >= {"choices", "rdm", "labels", "features base", "oracle"}
+    printed = capsys.readouterr().out
+    assert f"{good['accuracy']['value']:.3f}" in printed
+    assert "noise ceiling" in printed
+
+
+def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world)
+    words = ["--features", "poor.npz", "--choices", "choices.parquet"]
+    first = run(world, *words)
+    assert run(world, *words) == first
+    assert run(world, *words, "--seed", "1") != first
+
+
+def test_models_are_scored_alike_in_any_order(world: Path) -> None:
+    files = {name: world / f"{name}.npz" for name in ("poor", "good")}
+    from twoalike.features import read_features
+
+    def values(order: list[str]) -> dict[str, float]:
+        candidates = [Candidate(name, read_features(files[name])) for name in order]
+        results = evaluate(candidates, choices=world / "choices.parquet", resamples=50)
+        return {model["name"]: model["log_loss"]["value"] for model in results["models"]}
+
+    forth, back = values(["poor", "good"]), values(["good", "poor"])
+    assert_allclose([forth[name] for name in files], [back[name] for name in files])
+
+
+def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> None:
+    table = FeatureTable(IDS, np.ones((M, 3), dtype=np.float32))
+    results = evaluate(
+        [Candidate("flat", table)], choices=world / "choices.parquet", rdm=world / "rdm.npz"
+    )
+    flat = results["models"][0]
+    assert_allclose(flat["accuracy"]["value"], 1 / 3)
+    assert_allclose(flat["log_loss"]["value"], np.log(3))
+    assert flat["rdm"]["spearman"]["value"] == 0.0
+    json.dumps(results, allow_nan=False)
+
+
+def test_student_is_scored_beside_its_base(
+    world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The networks' own features are the backbones' business; here they come from tables."""
+    from twoalike.features import read_features
+    from twoalike.study import write_json
+
+    seen = []
+
+    def extract(backbone: str | Path, images: Path) -> FeatureTable:
+        seen.append(str(backbone))
+        return read_features(world / ("poor.npz" if backbone == "tiny" else "good.npz"))
+
+    stand_in = types.SimpleNamespace(extract_features=extract)
+    monkeypatch.setitem(sys.modules, "twoalike.backbones", stand_in)
+    student = tmp_path / "student"
+    write_json(student / "config.json", {**provenance("student"), "backbone": "tiny"})
+    words = ["--model", str(student), "--images", str(tmp_path)]
+    results = run(world, *words, "--choices", str(world / "choices.parquet"))
+    assert [model["name"] for model in results["models"]] == ["base", "aligned"]
+    assert seen == ["tiny", str(student)]
+
+
+CASES = {
+    "--features missing.npz --choices choices.parquet": "missing.npz",
+    "--features good.npz --choices missing.parquet": "missing.parquet",
+    "--features good.npz": "--choices",
+    "--choices choices.parquet": "--features",
+    "--features good.npz --features good.npz --choices choices.parquet": "two models",
+    "--features few.npz --choices choices.parquet": "no features for",
+    "--features few.npz --rdm rdm.npz": "no features for",
+    "--features good.npz --choices catch.parquet": "main or repeat",
+    "--features good.npz --choices one.parquet": "two different triplets",
+    "--features good.npz --rdm rdm.npz --objects few.txt": "24 objects",
+    "--features good.npz --choices choices.parquet --labels few.tsv": "no label",
+    "--features good.npz --choices choices.parquet --labels labels.txt": "labels.txt",
+    "--model nowhere --images . --choices choices.parquet": "nowhere",
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_what_cannot_be_scored_is_one_line(
+    words: str,
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    monkeypatch.chdir(world)
+    few = FeatureTable(IDS[:5], np.ones((5, 2), dtype=np.float32))
+    write_features(world / "few.npz", few)
+    (world / "few.txt").write_text("\n".join(IDS[:5]))
+    (world / "few.tsv").write_text("id\thalf\no00\ta\n")
+    (world / "labels.txt").write_text("half\na\n")
+    row = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}
+    for name, kind in (("catch", "catch"), ("one", "main")):
+        table = choices_table({**row, "trial_type": [kind]}, IDS)
+        write_choices(world / f"{name}.parquet", table, provenance("choices"))
+    before = snapshot(world)
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", *words.split(), "--out", "out.json"])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert caught.value.code == 1
+    assert len(lines) == 1
+    assert CASES[words] in lines[0]
+    assert snapshot(world) == before
+
+
+def test_the_real_command_ends_with_status_one(tmp_path: Path) -> None:
+    words = ["evaluate", "--features", "no.npz", "--choices", "no.parquet", "--out", "o.json"]
+    command = [sys.executable, "-m", "twoalike.cli.app", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("twoalike: no.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_candidate_without_an_object_is_named(world: Path) -> None:
+    table = FeatureTable(IDS[:-1], np.ones((M - 1, 2), dtype=np.float32))
+    with pytest.raises(TwoalikeError, match=f"short: no features for 1 of {M} objects"):
+        evaluate([Candidate("short", table)], choices=world / "choices.parquet")

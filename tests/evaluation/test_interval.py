@@ -1,0 +1,100 @@
+"""Intervals cover the truth about as often as they say, whatever varies."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.evaluation import TwoWayBootstrap, reliability, wilson_interval
+
+
+def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -> float:
+    """Share of simulated studies whose interval holds the true mean."""
+    rng = np.random.default_rng(11)
+    n, studies, hits = 600, 150, 0
+    for _ in range(studies):
+        triplets = np.stack([rng.permutation(objects)[:3] for _ in range(n)])
+        persons = rng.integers(people, size=n)
+        scores = 0.5 + people_sd * rng.normal(size=people)[persons]
+        scores += object_sd * rng.normal(size=objects)[triplets].sum(axis=1)
+        scores += 0.47 * rng.normal(size=n)
+        interval = TwoWayBootstrap(persons, triplets, rng, resamples=300).interval(scores)
+        hits += interval.low <= 0.5 <= interval.high
+    return hits / studies
+
+
+@pytest.mark.parametrize(
+    ("people_sd", "object_sd", "people", "objects"),
+    [
+        (0.0, 0.0, 20, 40),  # noise of single choices alone, which must not be counted twice
+        (0.1, 0.0, 12, 40),
+        (0.0, 0.1, 20, 20),  # few objects, which differ much
+        (0.08, 0.05, 12, 30),
+    ],
+)
+def test_coverage(people_sd: float, object_sd: float, people: int, objects: int) -> None:
+    assert 0.87 <= coverage(people_sd, object_sd, people=people, objects=objects) <= 0.995
+
+
+def test_noise_alone_has_the_width_of_a_plain_mean(rng: np.random.Generator) -> None:
+    """Weights multiplied over a person and three objects would be four times as wide."""
+    n = 3000
+    triplets = np.stack([rng.permutation(60)[:3] for _ in range(n)])
+    boot = TwoWayBootstrap(rng.integers(30, size=n), triplets, rng)
+    interval = boot.interval(rng.normal(size=n))
+    assert_allclose(interval.high - interval.low, 2 * 1.96 / np.sqrt(n), rtol=0.35)
+
+
+def test_shared_objects_widen_the_interval(rng: np.random.Generator) -> None:
+    n = 2000
+    triplets = np.stack([rng.permutation(25)[:3] for _ in range(n)])
+    boot = TwoWayBootstrap(rng.integers(10, size=n), triplets, rng)
+    noise = rng.normal(size=n)
+    effect = rng.normal(size=25)[triplets].sum(axis=1)
+    effect *= noise.std() / effect.std()
+    plain, shared = boot.interval(noise), boot.interval(effect)
+    assert shared.high - shared.low > 4 * (plain.high - plain.low)
+
+
+def test_differences_are_paired(rng: np.random.Generator) -> None:
+    n = 500
+    triplets = np.stack([rng.permutation(20)[:3] for _ in range(n)])
+    boot = TwoWayBootstrap(rng.integers(5, size=n), triplets, rng)
+    scores = rng.normal(size=n)
+    constant = boot.interval(scores + 0.25 - scores)
+    assert_allclose([constant.low, constant.high], 0.25, atol=1e-9)
+
+
+def test_one_participant_still_has_objects_to_vary(rng: np.random.Generator) -> None:
+    n = 800
+    triplets = np.stack([rng.permutation(30)[:3] for _ in range(n)])
+    interval = TwoWayBootstrap(np.zeros(n, dtype=int), triplets, rng).interval(rng.normal(size=n))
+    assert interval.low < interval.value < interval.high
+
+
+def test_three_objects_give_an_interval(rng: np.random.Generator) -> None:
+    """All choices share all objects: nothing can be said of others, but nothing breaks."""
+    triplets = np.tile([0, 1, 2], (30, 1))
+    interval = TwoWayBootstrap(rng.integers(4, size=30), triplets, rng).interval(
+        rng.normal(size=30)
+    )
+    assert np.isfinite([interval.low, interval.high]).all()
+
+
+def test_calibrated_predictions_lie_on_the_diagonal(rng: np.random.Generator) -> None:
+    probabilities = rng.dirichlet((1, 1, 1), size=20_000)
+    chosen = np.array([rng.choice(3, p=row) for row in probabilities])
+    curve = reliability(probabilities, chosen)
+    assert_allclose(curve.observed, curve.predicted, atol=0.03)
+    assert ((curve.low <= curve.predicted) & (curve.predicted <= curve.high)).mean() >= 0.7
+    assert curve.counts.sum() == 60_000
+    sharp = probabilities**3 / (probabilities**3).sum(axis=1, keepdims=True)
+    over = reliability(sharp, chosen)
+    assert over.observed[-1] < over.predicted[-1] - 0.1
+
+
+def test_wilson_interval_holds_the_share_and_stays_in_bounds() -> None:
+    k, n = np.array([0, 5, 10]), np.array([10, 10, 10])
+    low, high = wilson_interval(k, n)
+    assert ((low >= -1e-12) & (high <= 1 + 1e-12)).all()
+    assert ((low <= k / n + 1e-12) & (k / n <= high + 1e-12)).all()
+    assert_allclose(high[0], 0.2775, atol=1e-4)

@@ -1,0 +1,181 @@
+"""Rank correlations with dissimilarities, noise ceilings, and the files they come from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.stats
+from numpy.testing import assert_allclose
+
+from twoalike.evaluation import (
+    mean_person,
+    noise_ceiling,
+    read_rdms,
+    rho_a,
+    spearman,
+    structure_intervals,
+)
+from twoalike.study import TwoalikeError
+
+M = 6
+ROWS, COLUMNS = np.triu_indices(M, 1)
+IDS = tuple("abcdef")
+
+
+def square(vectors: np.ndarray) -> np.ndarray:
+    """Symmetric matrices from upper triangles."""
+    full = np.zeros((*vectors.shape[:-1], M, M))
+    full[..., ROWS, COLUMNS] = full[..., COLUMNS, ROWS] = vectors
+    return full
+
+
+@pytest.fixture
+def vectors(rng: np.random.Generator) -> np.ndarray:
+    """Dissimilarities by four people who agree in part."""
+    return rng.random(15) + 0.5 * rng.random((4, 15))
+
+
+def test_spearman_is_scipys_also_with_ties(rng: np.random.Generator) -> None:
+    a, b = rng.integers(5, size=(2, 40))
+    assert_allclose(spearman(a, b), scipy.stats.spearmanr(a, b).statistic)
+    assert spearman(np.ones(5), np.arange(5)) == 0.0
+
+
+def test_rho_a_is_spearman_with_ties_broken_at_random(rng: np.random.Generator) -> None:
+    a, b = rng.integers(4, size=12), rng.permutation(12)
+    broken = [spearman(a + 1e-6 * rng.random(12), b) for _ in range(4000)]
+    assert_allclose(rho_a(a, b), np.mean(broken), atol=0.01)
+
+
+def test_people_on_other_scales_weigh_the_same(vectors: np.ndarray) -> None:
+    scaled = vectors * np.array([[1.0], [100.0], [0.01], [5.0]])
+    assert_allclose(mean_person(scaled), mean_person(vectors))
+    assert_allclose(noise_ceiling(scaled).lower, noise_ceiling(vectors).lower)
+
+
+def test_ceiling_bounds(vectors: np.ndarray) -> None:
+    ceiling = noise_ceiling(vectors)
+    assert ceiling.lower < ceiling.upper <= 1
+    same = noise_ceiling(np.tile(vectors[:1], (3, 1)))
+    assert_allclose([same.lower, same.upper], 1.0)
+    with pytest.raises(ValueError, match="two participants"):
+        noise_ceiling(vectors[:1])
+
+
+def test_intervals_hold_the_value_and_pair_the_models(
+    vectors: np.ndarray, rng: np.random.Generator
+) -> None:
+    people = square(vectors)
+    model = square(mean_person(vectors)[None])[0]
+    values, gains = structure_intervals([model, model], people, rng, resamples=100)
+    assert_allclose(values[0].value, 1.0)
+    assert values[0].low < 1.0
+    assert (gains[1].low, gains[1].high) == (0.0, 0.0)
+
+
+def save_csv(path: Path, array: np.ndarray) -> None:
+    np.savetxt(path, array, delimiter=",")
+
+
+def save_named_csv(path: Path, array: np.ndarray) -> None:
+    lines = ["," + ",".join(IDS)]
+    lines += [
+        f"{name}," + ",".join(map(repr, map(float, row)))
+        for name, row in zip(IDS, array, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def save_struct(path: Path, stack: np.ndarray) -> None:
+    """A struct array with one matrix a person, beside fields that are no matrix."""
+    records = np.zeros(
+        (1, len(stack)), dtype=[("RDM", object), ("name", object), ("color", object)]
+    )
+    for index, matrix in enumerate(stack):
+        records[0, index] = (matrix, f"person {index}", np.array([[0.1, 0.2, 0.3]]))
+    scipy.io.savemat(path, {"people": records})
+
+
+@pytest.mark.parametrize(
+    ("name", "save", "people"),
+    [
+        ("stack.npy", lambda p, v: np.save(p, square(v)), 4),
+        ("square.npy", lambda p, v: np.save(p, square(v)[0]), 1),
+        ("upper.npy", np.save, 4),
+        ("named.npz", lambda p, v: np.savez(p, ids=np.array(IDS), rdm=square(v)), 4),
+        ("upper.csv", save_csv, 4),
+        ("square.csv", lambda p, v: save_csv(p, square(v)[0]), 1),
+        ("named.csv", lambda p, v: save_named_csv(p, square(v)[0]), 1),
+        ("struct.mat", lambda p, v: save_struct(p, square(v)), 4),
+        ("stack.mat", lambda p, v: scipy.io.savemat(p, {"x": np.moveaxis(square(v), 0, 2)}), 4),
+        ("upper.mat", lambda p, v: scipy.io.savemat(p, {"rdmutv": v[:1]}), 1),
+    ],
+)
+def test_every_layout_reads_the_same(
+    name: str,
+    save: Callable[[Path, np.ndarray], None],
+    people: int,
+    tmp_path: Path,
+    vectors: np.ndarray,
+) -> None:
+    save(tmp_path / name, vectors)
+    table = read_rdms(tmp_path / name, IDS)
+    assert table.ids == IDS
+    assert_allclose(table.values, square(vectors[:people]), atol=1e-12)
+
+
+def test_objects_are_found_by_name(tmp_path: Path, vectors: np.ndarray) -> None:
+    np.savez(tmp_path / "r.npz", ids=np.array(IDS), rdm=square(vectors))
+    table = read_rdms(tmp_path / "r.npz", IDS[::-1])
+    assert_allclose(table.values, square(vectors)[:, ::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("array", "complaint"),
+    [
+        (np.triu(np.ones((6, 6)), 1), "not symmetric"),
+        (np.ones((6, 6)), "zeros on the diagonal"),
+        (np.full((6, 6), np.nan), "NaN"),
+        (np.zeros((5, 5)), "the list of objects has 6"),
+        (np.zeros(14), "upper triangles"),
+        (np.array(["x", "y", "z"]), "upper triangles"),
+    ],
+)
+def test_bad_matrices_are_named(array: np.ndarray, complaint: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "r.npy", array)
+    with pytest.raises(TwoalikeError, match=complaint):
+        read_rdms(tmp_path / "r.npy", IDS)
+
+
+@pytest.mark.parametrize("name", ["r.mat", "r.npz", "r.npy"])
+def test_damaged_files_are_one_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"MATLAB 5.0 MAT-file" + bytes(200))
+    with pytest.raises(TwoalikeError) as caught:
+        read_rdms(tmp_path / name, IDS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_ids_asks_for_them(tmp_path: Path, vectors: np.ndarray) -> None:
+    np.save(tmp_path / "r.npy", vectors)
+    with pytest.raises(TwoalikeError, match="--objects"):
+        read_rdms(tmp_path / "r.npy")
+
+
+def test_mur92_reference_values(shared_data: Path) -> None:
+    """A person against the mean of the others .478, of all .575, as rsatoolbox has it."""
+    ids = tuple(f"{index:02d}" for index in range(92))
+    table = read_rdms(shared_data / "mur92" / "behavior_rdms.mat", ids)
+    assert table.values.shape == (16, 92, 92)
+    people = table.values[:, *np.triu_indices(92, 1)]
+    ceiling = noise_ceiling(people)
+    assert_allclose([ceiling.lower, ceiling.upper], [0.478, 0.575], atol=5e-4)
+    from rsatoolbox.rdm import RDMs, compare
+    from rsatoolbox.util.inference_util import pool_rdm
+
+    rdms = RDMs(people)
+    pooled = pool_rdm(rdms, method="cosine")  # the same root mean square for everybody
+    assert_allclose(np.mean(compare(pooled, rdms, "spearman")), ceiling.upper, atol=1e-9)
+    own = [rho_a(pooled.get_vectors()[0], person) for person in people]
+    assert_allclose(compare(pooled, rdms, "rho-a")[0], own, atol=1e-9)

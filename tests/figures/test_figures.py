@@ -1,0 +1,175 @@
+"""Figures: what they show is in them, and the map puts objects where they belong."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.evaluation import reliability
+from twoalike.figures import (
+    NARROW,
+    WIDE,
+    alignment_chart,
+    category_order,
+    embedding_map,
+    group_chart,
+    map_layout,
+    model_colours,
+    observer_parameters,
+    reliability_curve,
+    response_times,
+    similarity_heatmap,
+    structure_chart,
+    to_data_uri,
+    to_svg,
+    visible_images,
+)
+
+
+def estimate(value: float) -> dict[str, float]:
+    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def model(name: str, value: float, role: str = "model") -> dict[str, Any]:
+    group = {kind: {"accuracy": estimate(value)} for kind in ("within", "boundary", "between")}
+    return {
+        "name": name,
+        "role": role,
+        "accuracy": estimate(value),
+        "log_loss": estimate(1.6 - value),
+        "groups": {"family": group},
+        "rdm": {"spearman": estimate(value), "per_person": {"mean": value - 0.1}},
+    }
+
+
+MODELS = [model("base", 0.45), model("aligned", 0.6), model("observer", 0.69, "ceiling")]
+CHANCE = {"accuracy": 1 / 3, "log_loss": 1.0986}
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.Generator) -> None:
+    draws = rng.normal(size=(20, 9, 3))
+    labels = ["x", "y", "z"] * 3
+    images = [np.full((8, 8, 3), 200, dtype=np.uint8)] * 9
+    times = {f"p{i}": rng.lognormal(size=30) for i in range(5)}
+    curve = reliability(rng.dirichlet((1, 1, 1), size=400), rng.integers(3, size=400))
+    figures = [
+        alignment_chart(MODELS, CHANCE, width=width),
+        group_chart(MODELS, "family", width=width),
+        structure_chart(MODELS, {"lower": 0.5, "upper": 0.6}, width=width),
+        structure_chart(MODELS, None, width=width),
+        embedding_map(map_layout(draws), categories=labels, images=images, width=width),
+        embedding_map(map_layout(draws), width=width),
+        observer_parameters(list(times), rng.random((50, 5)), rng.random((50, 5)), width=width),
+        response_times(times, width=width),
+        reliability_curve(curve, width=width),
+        similarity_heatmap(rng.random((9, 9)), levels=[labels, list("abcabcabc")], width=width),
+        similarity_heatmap(rng.random((9, 9)), width=width),
+    ]
+    for figure in figures:
+        root = ElementTree.fromstring(to_svg(figure))
+        assert root.tag.endswith("svg")
+        assert float(root.attrib["width"].removesuffix("pt")) <= width * 72 + 1
+
+
+def test_same_data_same_bytes() -> None:
+    first, second = (to_data_uri(alignment_chart(MODELS, CHANCE)) for _ in range(2))
+    assert first == second
+    assert first.startswith("data:image/svg+xml;base64,")
+
+
+def test_settings_of_matplotlib_are_left_alone() -> None:
+    before = dict(mpl.rcParams)
+    to_svg(alignment_chart(MODELS, CHANCE))
+    assert dict(mpl.rcParams) == before
+
+
+def test_alignment_chart_shows_every_value() -> None:
+    figure = alignment_chart(MODELS, CHANCE)
+    accuracy, log_loss = figure.axes
+    assert [t.get_text() for t in accuracy.get_yticklabels()] == ["base", "aligned", "observer"]
+    texts = {t.get_text() for t in accuracy.texts}
+    assert texts == {"0.450", "0.600", "0.690", "chance"}
+    assert {t.get_text() for t in log_loss.texts} >= {"1.150", "1.000", "0.910"}
+
+
+def test_models_keep_their_colours() -> None:
+    colours = model_colours(MODELS)
+    assert len(set(colours.values())) == len(MODELS)
+    assert model_colours(MODELS[:1])["base"] == colours["base"]
+    many = [model(f"m{i}", 0.5) for i in range(20)]
+    assert len(model_colours(many)) == 20
+
+
+def test_names_that_look_like_formulas_are_text(rng: np.random.Generator) -> None:
+    figure = response_times({"$x_{$": rng.lognormal(size=9)})
+    to_svg(figure)
+
+
+def test_many_participants_stay_one_page(rng: np.random.Generator) -> None:
+    figure = response_times({f"p{i}": rng.lognormal(size=9) for i in range(300)})
+    assert figure.get_figheight() < 8
+
+
+def test_categories_stay_together_in_order_of_appearance() -> None:
+    coarse, fine = ["b", "a", "b", "a"], ["z", "y", "x", "y"]
+    assert category_order([coarse, fine], 4).tolist() == [0, 2, 1, 3]
+    assert category_order([], 3).tolist() == [0, 1, 2]
+
+
+def test_a_flat_embedding_is_drawn_as_it_is(rng: np.random.Generator) -> None:
+    """Rotated, mirrored draws of a plane give that plane, with no uncertainty."""
+    plane = rng.normal(size=(12, 2))
+    draws = []
+    for _ in range(10):
+        turn, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+        draws.append(np.pad(plane, ((0, 0), (0, 3))) @ turn)
+    layout = map_layout(np.stack(draws))
+    distance = np.linalg.norm(plane[:, None] - plane, axis=-1)
+    drawn = np.linalg.norm(layout.positions[:, None] - layout.positions, axis=-1)
+    assert_allclose(drawn, distance, atol=1e-5)
+    assert_allclose(layout.covariances, 0, atol=1e-8)
+    assert_allclose(layout.fit, 1.0)
+
+
+def test_ellipses_are_as_large_as_the_posterior_says(rng: np.random.Generator) -> None:
+    plane = rng.normal(size=(40, 2))
+    sd = np.where(np.arange(40) < 20, 0.05, 0.2)
+    draws = plane + sd[:, None] * rng.normal(size=(300, 40, 2))
+    layout = map_layout(draws, most=300)
+    found = np.sqrt(np.trace(layout.covariances, axis1=1, axis2=2) / 2)
+    assert_allclose(found[:20].mean(), 0.05, rtol=0.15)
+    assert_allclose(found[20:].mean(), 0.2, rtol=0.15)
+
+
+def test_groups_lie_apart_on_the_map(rng: np.random.Generator) -> None:
+    centres = 4 * np.eye(3, 8).repeat(6, axis=0)
+    draws = centres + 0.5 * rng.normal(size=(30, 18, 8))
+    layout = map_layout(draws)
+    label = np.arange(3).repeat(6)
+    apart = np.linalg.norm(layout.positions[:, None] - layout.positions, axis=-1)
+    same = label[:, None] == label
+    assert apart[same].max() < apart[~same].min()
+    assert layout.fit > 0.9
+
+
+@pytest.mark.parametrize("draws", [np.zeros((4, 5, 2)), np.ones((1, 3, 1)), np.eye(3)[None]])
+def test_degenerate_embeddings_still_have_a_map(draws: np.ndarray) -> None:
+    layout = map_layout(draws)
+    assert np.isfinite(layout.positions).all()
+    assert np.isfinite(layout.covariances).all()
+    to_svg(embedding_map(layout))
+
+
+def test_no_image_hides_another(rng: np.random.Generator) -> None:
+    positions = rng.random((200, 2))
+    size = 0.1
+    shown = visible_images(positions, size)
+    assert shown[0]
+    apart = np.abs(positions[shown][:, None] - positions[shown]) / size
+    common = np.prod(np.maximum(1 - apart, 0), axis=-1) - np.eye(shown.sum())
+    assert common.max() <= 0.3 + 1e-9
+    assert_array_equal(visible_images(positions * 100, size), True)

@@ -1,0 +1,300 @@
+"""The report: complete, self-contained, escaped, honest about what is missing or wrong."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.report import describe_dimensions, read_sessions, write_report
+from twoalike.study import Study
+
+SECTIONS = (
+    "sessions",
+    "response-times",
+    "map",
+    "dimensions",
+    "similarity",
+    "predictions",
+    "participants",
+    "alignment",
+    "methods",
+)
+
+
+class Page(HTMLParser):
+    """Elements of a page, and its visible text."""
+
+    void = ("meta", "img", "source", "link", "br")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def report(study: Study, out: Path) -> Page:
+    write_report(study, out)
+    return Page(out.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report of the whole study."""
+    out = tmp_path_factory.mktemp("report") / "r.html"
+    write_report(finished, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole_page(whole: Path) -> Page:
+    return Page(whole.read_text(encoding="utf-8"))
+
+
+def test_a_full_study(finished: Study, whole_page: Page) -> None:
+    page = whole_page
+    assert [attrs["id"] for attrs in page.all("section")] == ["summary", *SECTIONS]
+    assert not re.search("Make it with", page.text)
+    for said in (
+        "Shapes & <em>shadows</em>",  # as text: the title comes from the user
+        "All participants are simulated",
+        "scored on the judgments of this study",
+        "01",
+        "aligned",
+        "of the gap between base and the ceiling",
+        "the No-U-Turn sampler (2 chains of 40 draws",
+        "mostly kind",
+    ):
+        assert said in page.text, said
+    results = json.loads((finished.derived / "results.json").read_text())
+    for model in results["models"]:
+        assert f"{model['accuracy']['value']:.3f}" in page.text
+    figures = [image for image in page.all("img") if str(image["src"]).startswith("data:image/svg")]
+    assert len(figures) == 6
+    assert all(len(str(image["alt"])) > 40 for image in figures)
+
+
+def test_one_file_that_asks_nothing_of_the_network(whole: Path, whole_page: Page) -> None:
+    page, html = whole_page, whole.read_text(encoding="utf-8")
+    for _, attrs in page.elements:
+        for name in ("src", "srcset", "href", "data", "poster"):
+            assert re.match(r"data:image/|#|$", attrs.get(name) or ""), attrs
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "link", "iframe", "object"})
+    for image in page.all("img"):
+        uri = str(image["src"])
+        content = base64.b64decode(uri.split(",", 1)[1])
+        assert content[:3] == b"\xff\xd8\xff" or content.lstrip().startswith(b"<?xml")
+    assert len(html) < 6e6
+
+
+def test_text_from_data_is_escaped(
+    study_of: Callable[[tuple[str, ...]], Study], tmp_path: Path
+) -> None:
+    evil = ("<script>alert(1)</script>", 'x"><img/src=x>', "$x_{$", "&amp", *"abcdefgh")
+    study = study_of(evil)
+    path = study.derived / "results.json"
+    path.write_text(path.read_text().replace('"control"', '"<b onclick=x>"'))
+    out = tmp_path / "r.html"
+    page = report(study, out)
+    assert "<script" not in out.read_text(encoding="utf-8")
+    assert not page.all("b")
+    assert all(attrs.get("src") != "x" for _, attrs in page.elements)
+    assert "<script>alert(2)</script>" in page.text
+    assert "<b onclick=x>" in page.text
+    names = {attrs.get("alt") for attrs in page.all("img")}
+    assert names & set(evil[:4]), "the evil names are shown as they are"
+
+
+@pytest.mark.parametrize(
+    ("removed", "missing"),
+    [
+        (("choices.parquet", "posterior.nc", "results.json"), 6),
+        (("posterior.nc",), 5),
+        (("results.json",), 1),
+    ],
+)
+def test_what_is_missing_is_named_with_its_command(
+    removed: tuple[str, ...], missing: int, study: Study, tmp_path: Path
+) -> None:
+    for name in removed:
+        (study.derived / name).unlink()
+    page = report(study, tmp_path / "r.html")
+    assert page.text.count("Make it with") == missing
+    assert [attrs["id"] for attrs in page.all("section")] == ["summary", *SECTIONS]
+    assert ("twoalike fit STUDY" in page.text) == ("posterior.nc" in removed)
+    assert ("twoalike evaluate --features" in page.text) == ("results.json" in removed)
+
+
+def test_an_empty_study_says_what_to_do_first(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text('title = "New"\nseed = 1\n')
+    page = report(Study.load(tmp_path), tmp_path / "r.html")
+    assert "twoalike run STUDY" in page.text
+    assert "Nothing yet" in page.text
+
+
+def test_a_fit_that_has_not_converged_is_said_first(study: Study, tmp_path: Path) -> None:
+    posterior = Posterior.load(study.posterior)
+    state = {"converged": False, "message": "largest R-hat 1.31"}
+    posterior.tree.attrs |= {"convergence": json.dumps(state), "engine": "vi"}
+    posterior.save(study.posterior)
+    page = report(study, tmp_path / "r.html")
+    before = page.text[: page.text.index("What it says")]
+    assert "Stop. The fit has not converged (largest R-hat 1.31)" in before
+    assert any(attrs.get("role") == "alert" for _, attrs in page.elements)
+    assert "variational approximation" in page.text
+
+
+def test_results_older_than_the_judgments_are_not_called_theirs(
+    study: Study, tmp_path: Path
+) -> None:
+    """Scored on other judgments: no warning of that; fitted to others: a warning."""
+    from twoalike.judgments import read_choices, write_choices
+
+    table = read_choices(study.choices)
+    write_choices(study.choices, table.iloc[:-7], {"kind": "choices"})
+    page = report(study, tmp_path / "r.html")
+    assert "scored on the judgments of this study" not in page.text
+    assert "fitted to other judgments than those of choices.parquet" in page.text
+
+
+def test_judgments_that_the_fit_does_not_know_are_counted(study: Study, tmp_path: Path) -> None:
+    posterior = Posterior.load(study.posterior)
+    group = posterior.tree["posterior"].isel(participant=slice(0, 2))
+    tree = posterior.tree.copy()
+    tree["posterior"] = group
+    Posterior(tree).save(study.posterior)
+    assert "44 judgments by people or on objects" in report(study, tmp_path / "r.html").text
+
+
+def test_sessions_are_summarised_as_they_were(study: Study) -> None:
+    first, *rest = read_sessions(study.raw)
+    assert [s.participant for s in (first, *rest)] == ["01", "02", "03"]
+    assert first.trials == first.planned == 2 + 40 + 4 + 4
+    assert (first.catches, first.repeats) == (4, 4)
+    assert 0 <= first.caught <= 4
+    assert len(first.times) == 44
+    assert first.end == "completed"
+    assert first.simulated
+    assert sum(first.places) == pytest.approx(1)
+
+
+def test_careless_sessions_are_pointed_out(study: Study, tmp_path: Path) -> None:
+    """Rewrite one session: all answers left, checks failed, the end cut off."""
+    path = next(study.raw.glob("sub-02/**/*_beh.tsv"))
+    header, *lines = path.read_text().splitlines()
+    names = header.split("\t")
+    changed = []
+    for line in lines[:30]:
+        row = dict(zip(names, line.split("\t"), strict=True))
+        place = next(k for k in "123" if row[f"position_{k}"] == "left")
+        row |= {"response": place, "response_position": "left"}
+        row["odd_stimulus"] = row[f"stimulus_{place}"]
+        if row["expected_odd"] != "n/a":
+            row["correct"] = "false"
+        changed.append("\t".join(row[name] for name in names))
+    path.write_text("\n".join([header, *changed]) + "\n")
+    text = report(study, tmp_path / "r.html").text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Participant 02, session 1: chose the left image in 100 % of the trials" in text
+    assert "Participant 02, session 1: ended after 30 of 50 trials" in text
+    assert "Participant 02, session 1: passed 0 of" in text
+
+
+def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator) -> None:
+    draws = np.abs(rng.normal(scale=0.1, size=(200, 10, 3)))
+    draws[:, 2:4, 1] += 3.0  # two objects surely high on dimension 1
+    draws[:100, 5, 0] += 1.0  # one high on dimension 0 in half of the draws
+    first, second, third = describe_dimensions(draws, highest=2)
+    assert first.index == 1
+    assert set(first.top.tolist()) == {2, 3}
+    assert first.sureness.tolist() == [1.0, 1.0]
+    assert second.index == 0
+    assert second.top[0] == 5
+    assert 0.5 <= second.sureness[0] < 0.8
+    assert first.share + second.share + third.share == pytest.approx(1)
+    assert first.low <= first.share <= first.high
+
+
+def test_same_study_same_bytes(study: Study, whole: Path, tmp_path: Path) -> None:
+    """Also in another folder: nothing of this machine is in the report."""
+    write_report(study, tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("derived/results.json", b"{"),
+        ("derived/results.json", b'{"kind": "teacher"}'),
+        ("derived/posterior.nc", b"\x89HDF\r\n\x1a\n" + bytes(99)),
+        ("derived/choices.parquet", b"PAR1"),
+        ("stimuli/stimuli.tsv", b"id\tfile\n"),
+        ("stimuli/00.png", b"no image"),
+    ],
+)
+def test_damaged_inputs_are_one_line_and_leave_no_report(
+    file: str,
+    content: bytes,
+    study: Study,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    (study.root / file).write_bytes(content)
+    before = snapshot(study.root)
+    with pytest.raises(SystemExit) as caught:
+        main(["report", str(study.root), "--out", str(study.root / "r.html")])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert caught.value.code == 1
+    assert len(lines) == 1
+    assert Path(file).name in lines[0]
+    assert snapshot(study.root) == before
+
+
+def test_the_real_command(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text('title = "New"\nseed = 1\n')
+    out = tmp_path / "new" / "r.html"
+    command = [sys.executable, "-m", "twoalike.cli.app", "report", str(tmp_path), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Wrote" in done.stdout
+    assert out.is_file()
+
+
+def test_no_study_and_no_html_are_refused(
+    finished: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, out in ((tmp_path, "r.html"), (finished.root, "r.pdf")):
+        with pytest.raises(SystemExit) as caught:
+            main(["report", str(folder), "--out", str(tmp_path / out)])
+        assert caught.value.code == 1
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
