@@ -142,6 +142,7 @@ def _described(candidate: Candidate) -> dict[str, Any]:
         "name": candidate.name,
         "role": candidate.role,
         "similarity": candidate.similarity,
+        "features": dict(candidate.features.meta),
         "accuracy": None,
         "log_loss": None,
         "temperature": None,
