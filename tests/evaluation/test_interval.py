@@ -29,6 +29,7 @@ def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -
         (0.1, 0.0, 12, 40),
         (0.0, 0.1, 20, 20),  # few objects, which differ much
         (0.08, 0.05, 12, 30),
+        (0.0, 0.05, 1, 40),  # one participant: other objects only
     ],
 )
 def test_coverage(people_sd: float, object_sd: float, people: int, objects: int) -> None:
@@ -65,10 +66,10 @@ def test_differences_are_paired(rng: np.random.Generator) -> None:
 
 
 def test_one_participant_still_has_objects_to_vary(rng: np.random.Generator) -> None:
-    n = 800
-    triplets = np.stack([rng.permutation(30)[:3] for _ in range(n)])
+    n = 3000
+    triplets = np.stack([rng.permutation(60)[:3] for _ in range(n)])
     interval = TwoWayBootstrap(np.zeros(n, dtype=int), triplets, rng).interval(rng.normal(size=n))
-    assert interval.low < interval.value < interval.high
+    assert_allclose(interval.high - interval.low, 2 * 1.96 / np.sqrt(n), rtol=0.35)
 
 
 def test_three_objects_give_an_interval(rng: np.random.Generator) -> None:

@@ -127,9 +127,12 @@ class TwoWayBootstrap:
 
     def _sums(self, errors: Floats) -> tuple[float, float, float]:
         """Sum products over the pairs that share a person or object, a person, an object."""
-        by_person = _sum_of_squares(self._person, errors)
         shared = [sign * _sum_of_squares(groups, errors) for sign, groups in self._shared]
-        return by_person + sum(shared), by_person, sum(shared[::2])
+        by_object = sum(shared[::2])
+        if self._n_people == 1:  # nothing is known of other people: objects alone vary
+            return by_object, 0.0, by_object
+        by_person = _sum_of_squares(self._person, errors)
+        return by_person + sum(shared), by_person, by_object
 
     def _variance(self, errors: Floats) -> float:
         """Variance of the sum of the errors, each dependent pair of choices counted once."""
