@@ -68,11 +68,41 @@ def test_intervals_hold_the_value_and_pair_the_models(
     vectors: np.ndarray, rng: np.random.Generator
 ) -> None:
     people = square(vectors)
-    model = square(mean_person(vectors)[None])[0]
-    values, gains = structure_intervals([model, model], people, rng, resamples=100)
-    assert_allclose(values[0].value, 1.0)
-    assert values[0].low < 1.0
-    assert (gains[1].low, gains[1].high) == (0.0, 0.0)
+    model = square(vectors[0])
+    values, gains = structure_intervals([model, model], people, rng)
+    assert values[0].value == spearman(vectors[0], mean_person(vectors))
+    assert values[0].low < values[0].value < values[0].high
+    assert (gains[1].value, gains[1].low, gains[1].high) == (0.0, 0.0, 0.0)
+    alone, _ = structure_intervals([model], people[:1] + 0.0, rng)
+    assert alone[0].value == pytest.approx(1.0)
+
+
+def test_intervals_cover_the_truth() -> None:
+    """Other people and other objects: the correlation in a large world, from small studies."""
+    rng = np.random.default_rng(5)
+
+    def study(people: int, objects: int) -> tuple[np.ndarray, np.ndarray]:
+        places = rng.normal(size=(objects, 3))
+        views = places * np.exp(0.4 * rng.normal(size=(people, 1, 3)))
+        seen = np.linalg.norm(views[:, :, None] - views[:, None], axis=-1)
+        noise = rng.normal(scale=0.3, size=seen.shape)
+        seen = np.abs(seen + noise + noise.transpose(0, 2, 1)) * (1 - np.eye(objects))
+        model = np.linalg.norm(places[:, None, :2] - places[None, :, :2], axis=-1)
+        return model, seen
+
+    rows, columns = np.triu_indices(30, 1)
+    true = np.mean(
+        [
+            spearman(model[rows, columns], seen.mean(axis=0)[rows, columns])
+            for model, seen in (study(12, 30) for _ in range(60))
+        ]
+    )
+    hits = 0
+    for _ in range(60):
+        model, seen = study(12, 30)
+        (interval,), _ = structure_intervals([model], seen, rng)
+        hits += interval.low <= true <= interval.high
+    assert hits / 60 >= 0.85
 
 
 def save_csv(path: Path, array: np.ndarray) -> None:

@@ -199,11 +199,7 @@ def _by_group(
 
 
 def compare_structure(
-    candidates: Sequence[Candidate],
-    rdm: RdmTable,
-    rng: np.random.Generator,
-    *,
-    resamples: int = 500,
+    candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
@@ -214,7 +210,7 @@ def compare_structure(
     rdm
         People's dissimilarities, with object ids.
     rng
-        Source of the resamples.
+        Source of the groups of objects that the jackknife leaves out.
 
     Returns
     -------
@@ -230,7 +226,7 @@ def compare_structure(
     ids = rdm.ids or ()
     people = upper(rdm.values)
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
-    values, gains = structure_intervals(models, rdm.values, rng, resamples=resamples)
+    values, gains = structure_intervals(models, rdm.values, rng)
     mean = mean_person(people)
     results = []
     for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):

@@ -85,7 +85,7 @@ def evaluate(
     inputs
         Files to name in the provenance beside ``choices`` and ``rdm``.
     resamples
-        Bootstrap resamples; a quarter of it for dissimilarities, which cost more.
+        Bootstrap resamples for the scores on choices.
 
     Returns
     -------
@@ -111,9 +111,7 @@ def evaluate(
     people: dict[str, Any] | None = None
     if rdm:
         table = read_rdms(rdm, read_ids(objects) if objects else None)
-        people, structure = compare_structure(
-            candidates, table, on_structure, resamples=max(resamples // 4, 100)
-        )
+        people, structure = compare_structure(candidates, table, on_structure)
         parts = [part | {"rdm": of} for part, of in zip(parts, structure, strict=True)]
     config = {"resamples": resamples, "interval": 0.95}
     return {
