@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate, evaluate, triplet_similarities
-from twoalike.features import FeatureTable, write_features
+from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, write_choices
-from twoalike.study import TwoalikeError, provenance
+from twoalike.study import TwoalikeError, provenance, write_json
 
 M = 24
 IDS = tuple(f"o{index:02d}" for index in range(M))
@@ -103,7 +103,6 @@ def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_models_are_scored_alike_in_any_order(world: Path) -> None:
     files = {name: world / f"{name}.npz" for name in ("poor", "good")}
-    from twoalike.features import read_features
 
     def values(order: list[str]) -> dict[str, float]:
         candidates = [Candidate(name, read_features(files[name])) for name in order]
@@ -126,27 +125,46 @@ def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> N
     json.dumps(results, allow_nan=False)
 
 
-def test_student_is_scored_beside_its_base(
-    world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The networks' own features are the backbones' business; here they come from tables."""
-    from twoalike.features import read_features
-    from twoalike.study import write_json
+def make_student(folder: Path, weights: str) -> Path:
+    config = {**provenance("student"), "backbone": "tiny", "initial_sha256": weights}
+    write_json(folder / "config.json", config)
+    return folder
 
+
+def stand_in_for_backbones(monkeypatch: pytest.MonkeyPatch, world: Path) -> list[str]:
+    """The networks' features are the backbones' business; here they come from tables."""
     seen = []
 
     def extract(backbone: str | Path, images: Path) -> FeatureTable:
         seen.append(str(backbone))
-        return read_features(world / ("poor.npz" if backbone == "tiny" else "good.npz"))
+        table = read_features(world / ("poor.npz" if backbone == "tiny" else "good.npz"))
+        return FeatureTable(table.ids, table.values, {"weights_sha256": "abc"})
 
-    stand_in = types.SimpleNamespace(extract_features=extract)
-    monkeypatch.setitem(sys.modules, "twoalike.backbones", stand_in)
-    student = tmp_path / "student"
-    write_json(student / "config.json", {**provenance("student"), "backbone": "tiny"})
-    words = ["--model", str(student), "--images", str(tmp_path)]
+    module = types.SimpleNamespace(extract_features=extract)
+    monkeypatch.setitem(sys.modules, "twoalike.backbones", module)
+    return seen
+
+
+def test_student_is_scored_beside_its_base(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = stand_in_for_backbones(monkeypatch, world)
+    student = make_student(world / "student", "abc")
+    words = ["--model", str(student), "--images", str(world)]
     results = run(world, *words, "--choices", str(world / "choices.parquet"))
     assert [model["name"] for model in results["models"]] == ["base", "aligned"]
+    assert results["models"][1]["difference"]["accuracy"]["low"] > 0
     assert seen == ["tiny", str(student)]
+
+
+def test_a_base_with_other_weights_is_refused(
+    world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in_for_backbones(monkeypatch, world)
+    student = make_student(world / "student", "other")
+    words = ["--model", str(student), "--images", str(world), "--out", str(world / "o.json")]
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", *words, "--choices", str(world / "choices.parquet")])
+    assert caught.value.code == 1
+    assert "other weights than 'tiny'" in capsys.readouterr().err
 
 
 CASES = {

@@ -130,11 +130,17 @@ def _student(
 
     if images is None:
         raise TwoalikeError(f"{model}: a student is scored on images; name them with --images.")
-    base = read_json(model / "config.json", "student")["backbone"]
+    config = read_json(model / "config.json", "student")
     from twoalike.backbones import extract_features  # torch: not before it is needed
 
+    base = extract_features(str(config["backbone"]), images)
+    if base.meta["weights_sha256"] != config["initial_sha256"]:
+        raise TwoalikeError(
+            f"{model}: the student started from other weights than {config['backbone']!r} has "
+            "here. Compute the features of both networks and give them with --features."
+        )
     return [
-        Candidate("base", extract_features(str(base), images), similarity),
+        Candidate("base", base, similarity),
         Candidate("aligned", extract_features(model, images), similarity),
     ]
 

@@ -61,14 +61,18 @@ def _scoring(inputs: Inputs) -> str:
     if inputs.results is None:
         return ""
     kinds = ", ".join(sorted({model["similarity"] for model in inputs.results["models"]}))
-    return (
-        f"Networks were scored by the similarities of their features ({kinds}; cosine is of "
-        "features minus their mean). Ties count 1/k. Log-loss uses one temperature, fitted to one "
-        "half of the triplets and scored on the other, in turn. Intervals are 95 % percentile "
-        f"intervals from {inputs.results['config']['resamples']:,} bootstrap resamples of "
-        "participants and objects, scaled so that each two choices that share a participant or "
-        "an object count once."
-    )
+    said = f"Networks were scored by the similarities of their features ({kinds})."
+    if inputs.results["judgments"]:
+        said += (
+            " Ties count 1/k. Log-loss uses one temperature, fitted to one half of the triplets "
+            "and scored on the other, in turn. Intervals are 95 % percentile intervals from "
+            f"{inputs.results['config']['resamples']:,} bootstrap resamples of participants and "
+            "objects, scaled so that each two choices that share a participant or an object count "
+            "once."
+        )
+    if inputs.results["rdm"]:
+        said += " Intervals of rank correlations are from a jackknife over people and objects."
+    return said
 
 
 def _source(name: str, made: Mapping[str, Any], made_by: str) -> list[str]:
