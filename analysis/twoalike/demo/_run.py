@@ -27,6 +27,8 @@ class DemoConfig:
     held_out_share: float = 1 / 3  # of each family's species, shown to nobody
     test_triplets: int = 4000  # of held-out creatures, judged by the true observer
     backbone: str = "efficientnet_lite0"
+    # Distillation as in modeling/recipes/distill_demo.toml: small images, few steps.
+    distill: tuple[str, ...] = ("--steps", "40", "--size", "128", "--batch", "36", "--rate", "5e-4")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,6 +94,11 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     ]
 
 
+def _resume(student: Path) -> tuple[str, ...]:
+    """Go on with a distillation that was stopped."""
+    return ("--resume",) if (student / "checkpoints").exists() else ()
+
+
 def _learn(root: Path, config: DemoConfig) -> list[Stage]:
     """Fit, teach, distil and score, for the aligned network and for its control."""
     derived, world, images = root / "derived", root / "world", str(root / "stimuli")
@@ -127,7 +134,8 @@ def _learn(root: Path, config: DemoConfig) -> list[Stage]:
                 f"distil the {name} network",
                 ("distill", "--teacher", str(teacher), "--images", images)
                 + ("--student", config.backbone, "--only", str(world / "judged.txt"))
-                + ("--out", str(student), "--resume"),
+                + ("--features", str(features), *config.distill)
+                + ("--out", str(student), *_resume(student)),
                 student / "model.safetensors",
             ),
             Stage(
