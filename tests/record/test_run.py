@@ -268,7 +268,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("participants", ["001", "001,002"])
+@pytest.mark.parametrize("participants", ["001", pytest.param("001,002", marks=pytest.mark.slow)])
 def test_the_data_set_is_valid_between_any_two_steps(
     booth: Any, tmp_path: Path, participants: str
 ) -> None:

@@ -71,5 +71,6 @@ def virtual_display(size: tuple[int, int] = (1280, 1024)) -> Iterator[None]:
         )
     from pyvirtualdisplay.display import Display
 
-    with Display(visible=False, size=size, color_depth=24):
+    # With -terminate it ends with its last window, also if we are killed and cannot end it.
+    with Display(visible=False, size=size, color_depth=24, extra_args=["-terminate"]):
         yield

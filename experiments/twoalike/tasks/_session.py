@@ -95,8 +95,14 @@ class Session:
 
     Examples
     --------
-    >>> session = Session(OddOneOut(), layout, trials)  # doctest: +SKIP
-    >>> session.handle(Shown(0.0))  # doctest: +SKIP
+    >>> from twoalike.tasks import lay_out
+    >>> trial = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("left", "middle", "right"))
+    >>> session = Session(OddOneOut(), lay_out(OddOneOut(), (1280, 1024)), [trial])
+    >>> events = [Shown(0.0), KeyPress(1.5, "space"), Shown(1.5), KeyPress(3.0, "space")]
+    >>> events += [Shown(3.0), Tick(3.5), Shown(3.5), KeyPress(5.0, "2")]
+    >>> results = [item for event in events for item in session.handle(event)]
+    >>> results[-1].answer
+    Answer(position='middle', method='keyboard', response_time=1.5, key='2')
     """
 
     def __init__(

@@ -49,8 +49,8 @@ def protocol_template(protocol: OddOneOut | None = None) -> str:
 
     Examples
     --------
-    >>> print(protocol_template()[:72])
-    # Protocol of the odd-one-out task. Every key may be left out; what stand
+    >>> "fixation_s = 0.5" in protocol_template().splitlines()
+    True
     """
     head = _comment(
         "Protocol of the odd-one-out task. Every key may be left out; what stands here are the "

@@ -1,0 +1,85 @@
+"""What surrounds PsychoPy; no window needed."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twoalike.display import require_screen, virtual_display
+from twoalike.display._drawing import fit_image
+from twoalike.display._environment import psychopy_environment
+from twoalike.display._keys import key_name
+from twoalike.study import TwoalikeError
+
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")
+
+
+@linux_only
+def test_a_missing_screen_is_said_and_a_present_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":77")
+    require_screen()
+    monkeypatch.delenv("DISPLAY")
+    with pytest.raises(TwoalikeError, match="--virtual-display"):
+        require_screen()
+
+
+@linux_only
+def test_a_virtual_screen_without_xvfb_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(TwoalikeError, match="apt-get install xvfb"), virtual_display():
+        pass
+
+
+@linux_only
+@pytest.mark.parametrize("home", [None, "/nonexistent"])
+def test_psychopy_gets_a_home_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    if home is None:
+        monkeypatch.delenv("HOME", raising=False)
+    else:
+        monkeypatch.setenv("HOME", home)
+    with psychopy_environment():
+        made = Path(os.environ["HOME"])
+        assert os.access(made, os.W_OK)
+        assert os.environ["PSYCHOPYNOPACKAGES"] == "1"
+    assert os.environ.get("HOME") == home
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("LEFT", "left"),
+        ("_3", "3"),
+        ("NUM_3", "num_3"),
+        ("NUM_DOWN", "num_2"),
+        ("ESCAPE", "escape"),
+    ],
+)
+def test_keys_have_the_names_that_protocols_use(symbol: str, name: str) -> None:
+    assert key_name(symbol) == name
+
+
+def test_images_keep_their_shape_and_lie_on_the_background(tmp_path: Path) -> None:
+    picture = np.zeros((300, 100, 4), np.uint8)
+    picture[:150] = (255, 0, 0, 255)  # the upper half red, the lower half transparent
+    Image.fromarray(picture).save(tmp_path / "tall.png")
+    image = fit_image(tmp_path / "tall.png", 200, "#102030")
+    assert image.size == (66, 200)
+    assert image.getpixel((33, 20)) == (255, 0, 0)
+    assert image.getpixel((33, 180)) == (0x10, 0x20, 0x30)
+
+
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    image = Image.new("RGB", (80, 40), "red")
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    assert fit_image(tmp_path / "turned.jpg", 40, "#ffffff").size == (20, 40)

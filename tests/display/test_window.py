@@ -1,0 +1,182 @@
+"""A real PsychoPy window on a virtual screen: what is drawn, and what it hears."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from PIL import Image
+
+from twoalike.display import WindowScreen, open_window
+from twoalike.stimuli import StimulusSet
+from twoalike.tasks import (
+    Fixation,
+    KeyPress,
+    Layout,
+    OddOneOut,
+    Page,
+    PointerPress,
+    PointerRelease,
+    Row,
+    Scene,
+    Stop,
+    VirtualClock,
+)
+
+# PsychoPy's imports warn of their own dependencies.
+pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 40, 220)}
+GROUND = (0xE6, 0xE6, 0xE6)
+PROTOCOL = OddOneOut()
+
+
+class Opened:
+    """An open window with what belongs to it."""
+
+    def __init__(self, screen: WindowScreen, layout: Layout, clock: VirtualClock) -> None:
+        self.screen, self.layout, self.clock = screen, layout, clock
+
+    def picture(self, scene: Scene, now: float = 0.0) -> npt.NDArray[np.uint8]:
+        """Pixels of a scene, rows from the top; the front buffer is black on a virtual screen."""
+        window: Any = self.screen._window
+        self.screen._painter.draw(scene, now)
+        image = window.getMovieFrame(buffer="back")
+        window.movieFrames.clear()
+        window.flip()
+        return np.asarray(image.convert("RGB"))
+
+    def at(self, picture: npt.NDArray[np.uint8], x: float, y: float) -> tuple[int, ...]:
+        height, width, _ = picture.shape
+        return tuple(int(v) for v in picture[round(height / 2 - y), round(width / 2 + x)])
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    folder = tmp_path_factory.mktemp("stimuli")
+    rows = []
+    for name, colour in COLOURS.items():
+        # Upper half in its colour, lower half black: shows whether images stand upright.
+        pixels = np.zeros((60, 60, 3), np.uint8)
+        pixels[:30] = colour
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+        rows.append((name, f"{name}.png", "0"))
+    stimuli = StimulusSet(folder, pd.DataFrame(rows, columns=["id", "file", "sha256"]))
+    clock = VirtualClock()
+    with open_window(PROTOCOL, stimuli, tuple(COLOURS), clock=clock) as (screen, layout, _):
+        yield Opened(screen, layout, clock)
+
+
+def test_images_stand_in_their_places_upright(opened: Opened) -> None:
+    picture = opened.picture(Row(("red", "green", "blue"), "Which?", ("1", "2", "3")))
+    quarter = opened.layout.image / 4
+    for place, name in zip(("left", "middle", "right"), COLOURS, strict=True):
+        x, y = opened.layout.centre(place)
+        assert opened.at(picture, x, y + quarter) == COLOURS[name]
+        assert opened.at(picture, x, y - quarter) == (0, 0, 0)
+        assert opened.at(picture, x + opened.layout.image / 2 + 4, y) == GROUND
+
+
+def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:
+    picture = opened.picture(Row((None, "red", None)))
+    coloured = np.flatnonzero((picture[picture.shape[0] // 2 - 20] != GROUND).any(axis=1))
+    width = picture.shape[1]
+    assert coloured[0] == width / 2 - opened.layout.image / 2
+    assert coloured[-1] == width / 2 + opened.layout.image / 2 - 1
+    assert opened.layout.hit(coloured[0] - width / 2, 0) == "middle"
+    assert opened.layout.hit(coloured[0] - 1 - width / 2, 0) is None
+
+
+def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
+    picture = opened.picture(Row((None, None, "blue")))
+    quarter = opened.layout.image / 4
+    assert opened.at(picture, opened.layout.centre("right")[0], quarter) == COLOURS["blue"]
+    left = picture[:, : picture.shape[1] // 2]
+    assert (left == GROUND).all()
+
+
+def test_the_timer_runs_out(opened: Opened) -> None:
+    shares = []
+    accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
+    for now in (0.0, 5.0, 10.0):
+        picture = opened.picture(Row((None, None, None), until=(10.0, 10.0)), now)
+        shares.append(int((picture == accent).all(axis=2).any(axis=0).sum()))
+    assert shares[0] == pytest.approx(opened.layout.size[0] / 2, abs=2)
+    assert shares[1] == pytest.approx(shares[0] / 2, abs=2)
+    assert shares[2] == 0
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        Fixation(),
+        *(Page(text, PROTOCOL.texts.go_on) for text in PROTOCOL.texts.instruction),
+        Page(PROTOCOL.texts.pause, PROTOCOL.texts.go_on, (5, 10), "5 of 10 done"),
+        Page("Grüße, 你好, здравствуйте"),
+        Row(("red", "green", "blue"), PROTOCOL.texts.prompt, PROTOCOL.answers.labels, (9.0, 10.0)),
+    ],
+)
+def test_nothing_touches_the_edge_of_the_window(opened: Opened, scene: Scene) -> None:
+    picture = opened.picture(scene)
+    drawn = (picture != GROUND).any(axis=2)
+    assert drawn.any()
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    assert rows[0] > 20
+    assert rows[-1] < picture.shape[0] - 20
+    assert columns[0] > 20
+    assert columns[-1] < picture.shape[1] - 20
+
+
+def test_keys_arrive_with_their_names_and_times(opened: Opened) -> None:
+    opened.screen.events()
+    answers = PROTOCOL.answers
+    keys = (*answers.left, *answers.middle, *answers.right, "space", "escape")
+    for step, key in enumerate(keys):
+        opened.clock.wait_until(100.0 + step)
+        opened.screen.press_key(key)
+        assert opened.screen.events() == [KeyPress(100.0 + step, key)]
+
+
+def test_clicks_arrive_where_they_were_made(opened: Opened) -> None:
+    opened.screen.events()
+    now = opened.screen.now()
+    places = [opened.layout.centre(place) for place in ("left", "middle", "right")]
+    for x, y in places:
+        opened.screen.click(x, y + 3)
+    expected = [
+        kind(now, float(x), y + 3.0) for x, y in places for kind in (PointerPress, PointerRelease)
+    ]
+    assert opened.screen.events() == expected
+
+
+def test_other_buttons_mean_nothing(opened: Opened) -> None:
+    import pyglet
+
+    opened.screen.events()
+    handle: Any = opened.screen._window.winHandle
+    handle.dispatch_event("on_mouse_press", 10, 10, pyglet.window.mouse.RIGHT, 0)
+    assert opened.screen.events() == []
+
+
+def test_the_close_button_asks_for_a_stop_and_the_window_stays(opened: Opened) -> None:
+    from Xlib.display import Display
+    from Xlib.protocol.event import ClientMessage
+
+    opened.screen.events()
+    display = Display()
+    handle: Any = opened.screen._window.winHandle
+    window = display.create_resource_object("window", handle._window)
+    # What a window manager sends.
+    content = [display.intern_atom("WM_DELETE_WINDOW"), 0, 0, 0, 0]
+    window.send_event(
+        ClientMessage(
+            window=window, client_type=display.intern_atom("WM_PROTOCOLS"), data=(32, content)
+        )
+    )
+    display.sync()
+    found = opened.screen.events()
+    display.close()
+    assert found == [Stop(opened.screen.now(), "window_closed")]
+    assert opened.screen.show(Fixation()).time == opened.screen.now()
