@@ -1,0 +1,36 @@
+"""Settings of a fit; the resolved ones are stored with the posterior."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FitConfig(BaseModel):
+    """Every knob of a fit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Literal["auto", "nuts", "vi"] = Field(default="auto", description="auto: by size")
+    prior: Literal["auto", "spike-and-slab", "softplus"] = Field(
+        default="auto", description="auto: softplus with features, else spike-and-slab"
+    )
+    dimensions: int | None = Field(
+        default=None, ge=1, description="none: more than needed, empty ones dropped"
+    )
+    seed: int = Field(default=0, ge=0, description="everything random derives from it")
+    draws: int | None = Field(default=None, ge=2, description="a chain; none: 300 (nuts), 100 (vi)")
+    chains: int = Field(default=2, ge=1, description="of nuts")
+    tune: int = Field(default=400, ge=50, description="warm-up draws a chain, of nuts")
+    max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
+    steps: int = Field(default=3000, ge=100, description="optimiser steps, of vi")
+    batch: int = Field(default=4000, ge=1, description="judgments a step, of vi")
+    rate: float = Field(default=0.03, gt=0, description="peak learning rate, cosine to zero, of vi")
+    warmup: float = Field(
+        default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
+    )
+    hold: float = Field(
+        default=0.6,
+        ge=0,
+        lt=1,
+        description="share of steps before observers move: else they explain all",
+    )

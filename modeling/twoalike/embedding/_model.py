@@ -1,0 +1,183 @@
+"""The PyMC model: the one definition of the posterior, for both engines.
+
+Lapses are partially pooled; log-temperatures sum to zero, since a common factor trades against
+the scale of the embedding and nothing in the data tells them apart.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.judgments import object_index, participant_index
+
+
+@dataclass(frozen=True)
+class Data:
+    """Judgments as indices.
+
+    Attributes
+    ----------
+    items
+        Shape (n, 3), int32, columns so ordered that the answer's place is fixed: the odd item
+        last; or reference, chosen, other.
+    judge
+        Participant, shape (n,), int32.
+    anchored
+        Whether a judgment has a reference item, shape (n,), bool.
+    ids, participants
+        Labels.
+    """
+
+    items: npt.NDArray[np.int32]
+    judge: npt.NDArray[np.int32]
+    anchored: npt.NDArray[np.bool_]
+    ids: tuple[str, ...]
+    participants: tuple[str, ...]
+
+    @classmethod
+    def from_choices(cls, choices: pd.DataFrame) -> "Data":
+        """Index a table of choices."""
+        triplets, chosen, ids = object_index(choices)
+        judge, participants = participant_index(choices)
+        anchored = (choices["kind"] == "anchored").to_numpy()
+        rows = np.arange(len(triplets))
+        others = np.stack([(chosen + 1) % 3, (chosen + 2) % 3], axis=1)
+        odd_last = np.column_stack(
+            [triplets[rows, others[:, 0]], triplets[rows, others[:, 1]], triplets[rows, chosen]]
+        )
+        other = np.where(chosen == 1, 2, 1)
+        reference_first = np.column_stack(
+            [triplets[:, 0], triplets[rows, chosen], triplets[rows, other]]
+        )
+        items = np.where(anchored[:, None], reference_first, odd_last)
+        return cls(
+            items.astype(np.int32), judge.astype(np.int32), anchored, tuple(ids), participants
+        )
+
+
+def _observers(n_participants: int) -> tuple[Any, Any]:
+    """Temperature and lapse of every participant, shape (P,) each."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    location = pm.Normal("lapse_location", -3.0, 0.5)
+    spread = pm.HalfNormal("lapse_spread", 1.0)
+    offset = pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
+    lapse = pm.Deterministic(
+        "lapse", pm.math.sigmoid(location + spread * offset), dims="participant"
+    )
+    if n_participants == 1:  # one person's temperature is the scale of the embedding
+        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
+    sd = pm.HalfNormal("temperature_spread", 0.5)
+    log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
+    return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
+
+
+def _similarities(x: Any, items: Any, n_objects: int, *, matrix: bool) -> tuple[Any, Any, Any]:
+    import pytensor.tensor as pt
+
+    i, j, k = (items[:, column] for column in range(3))
+    if matrix:
+        flat = pt.dot(x, x.T).ravel()
+        return flat[i * n_objects + j], flat[i * n_objects + k], flat[j * n_objects + k]
+    first, second, third = x[i], x[j], x[k]
+    return (
+        (first * second).sum(axis=1),
+        (first * third).sum(axis=1),
+        (second * third).sum(axis=1),
+    )
+
+
+def log_likelihood(
+    x: Any, temperature: Any, lapse: Any, batch: tuple[Any, Any, Any], *, matrix: bool
+) -> Any:
+    """Log-probability of each judgment, shape (n,).
+
+    Parameters
+    ----------
+    x
+        Embedding, symbolic, shape (m, d).
+    temperature, lapse
+        Of every participant, shape (P,).
+    batch
+        ``items``, ``judge`` and ``anchored`` as in :class:`Data`, symbolic or arrays;
+        ``anchored`` is None where no judgment has a reference.
+    matrix
+        Whether to take similarities from the matrix X Xᵀ (cheaper when all judgments are used
+        and objects are few) or from the rows of the items.
+    """
+    import pytensor.tensor as pt
+
+    items, judge, anchored = batch
+    pairs = _similarities(x, items, x.shape[0], matrix=matrix)
+    noise, guess = temperature[judge], lapse[judge]
+    odd = log_choice(pairs, noise, guess, xp=pt)[2]
+    if anchored is None:
+        return odd
+    near = anchored_log_choice(pairs[:2], noise, guess, xp=pt)[0]
+    return pt.switch(anchored, near, odd)
+
+
+def build_model(
+    data: Data,
+    dimensions: int,
+    *,
+    prior: str,
+    features: npt.NDArray[np.float32] | None = None,
+    batch: tuple[Any, Any, Any] | None = None,
+) -> Any:
+    """Build the model.
+
+    Parameters
+    ----------
+    data
+        Judgments.
+    dimensions
+        Columns of the embedding.
+    prior
+        ``spike-and-slab`` or ``softplus``.
+    features
+        Standardised features, shape (m, p): the prior mean of the embedding is a map of them.
+    batch
+        Symbolic stand-ins for the judgments, for an engine that feeds minibatches; None: all
+        judgments of ``data``.
+
+    Returns
+    -------
+    A ``pymc.Model`` with ``embedding``, ``temperature``, ``lapse`` and the potential ``choices``.
+    """
+    import pymc as pm
+
+    from twoalike.embedding._priors import softplus_gaussian, spike_and_slab
+
+    coords = {
+        "object": list(data.ids),
+        "participant": list(data.participants),
+        "dimension": list(range(dimensions)),
+    }
+    m = len(data.ids)
+    whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
+    with pm.Model(coords=coords) as model:
+        if prior == "spike-and-slab":
+            x = spike_and_slab(m, dimensions)
+        else:
+            x = softplus_gaussian(m, dimensions, features)
+        temperature, lapse = _observers(len(data.participants))
+        matrix = batch is None and m**2 < 30 * len(data.items)
+        logs = log_likelihood(x, temperature, lapse, batch or whole, matrix=matrix)
+        pm.Potential("choices", logs.sum())
+    return model
+
+
+def start_values(
+    data: Data, dimensions: int, prior: str, rng: np.random.Generator
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Start coordinates small: a chain that starts from large ones may stay in a wrong mode."""
+    shape = (len(data.ids), dimensions)
+    if prior == "spike-and-slab":
+        return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=shape) + 0.02}
+    return {"residual": rng.normal(size=shape) * 0.5 - 0.5}
