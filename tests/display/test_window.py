@@ -97,6 +97,15 @@ def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
     assert (left == GROUND).all()
 
 
+def test_more_images_than_are_kept_are_loaded_again(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = opened.picture(Row(("red", "green", "blue")))
+    monkeypatch.setattr("twoalike.display._drawing._MOST_IMAGES", 1)
+    for _ in range(2):
+        np.testing.assert_array_equal(opened.picture(Row(("red", "green", "blue"))), whole)
+
+
 def test_the_timer_runs_out(opened: Opened) -> None:
     shares = []
     accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))

@@ -67,9 +67,13 @@ class Painter:
         ]
 
     def preload(self, names: tuple[str, ...]) -> None:
-        """Get the first images ready, so that no first trial waits for them."""
-        for name in names[:_MOST_IMAGES]:
+        """Get the first images ready, so that no trial waits for them; a bar shows the progress."""
+        names = names[:_MOST_IMAGES]
+        for number, name in enumerate(names):
             self._image(name)
+            if number % 20 == 0:
+                self._draw_bar(number / len(names), 0)
+                self._window.flip()
 
     def draw(self, scene: Scene, now: float) -> None:
         """Draw ``scene`` as it looks at time ``now``."""

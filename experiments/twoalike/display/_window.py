@@ -27,6 +27,7 @@ _SHORTEST_FRAME_S = 0.004
 """A virtual screen has no refresh to wait for; without a pause the loop would eat the processor."""
 _WINDOWED = 0.85
 """Share of the screen that a window takes which is not fullscreen."""
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast")
 RRID = "RRID:SCR_006571"
 
 
@@ -180,8 +181,17 @@ def _create_window(protocol: OddOneOut, *, windowed: bool) -> Any:
     )
 
 
+def _renderer() -> str:
+    """Name of the graphics card, or of the software that draws instead."""
+    import pyglet
+
+    return str(pyglet.gl.gl_info.get_renderer())
+
+
 def _measure_refresh(window: Any) -> float | None:
-    """Refresh rate in Hz; None where it cannot be measured or makes no sense (a virtual screen)."""
+    """Refresh rate in Hz; None where it cannot be measured."""
+    if any(name in _renderer().lower() for name in _SOFTWARE):
+        return None  # it waits for no screen: a rate would be the speed of the processor
     rate = window.getActualFrameRate(nIdentical=10, nMaxFrames=120, nWarmUpFrames=10, threshold=1)
     return round(float(rate), 3) if rate is not None and 20 < rate < 500 else None
 
@@ -204,6 +214,7 @@ def _apparatus(
             "size_px": [int(width), int(height)],
             "refresh_hz": refresh_hz,
             "fullscreen": not windowed,
+            "renderer": _renderer(),
             "scale_factor": float(window.getContentScaleFactor()),
             "width_m": protocol.screen.width_m or None,
             "distance_m": protocol.screen.distance_m or None,

@@ -165,7 +165,7 @@ class Texts(_Settings):
             "There is no right or wrong.\n"
             "If you do not know what you see, go by your best guess.",
             "Choose with the keys ← ↓ → or 1 2 3, or click on the image.\n\n"
-            "You may stop at any time, without giving a reason: press Esc.",
+            "You may stop at any time, without giving a reason:\npress Esc.",
         ),
         min_length=1,
         description="pages shown before the first trial",
