@@ -139,9 +139,9 @@ def make_posterior(world: World, manners: list[tuple[float, float]], *, choices:
         },
         coords={"object": list(world.stimuli.ids), "participant": list(world.participants)},
     )
-    state = {"converged": True, "max_rhat": 1.01}
+    state = {"converged": True, "choice_rhat_95": 1.01, "divergences": 0}
     tree = xr.DataTree.from_dict({"posterior": group})
-    attrs = {"engine": "nuts", "schema_version": 1}
+    attrs = {"engine": "nuts", "prior": "spike-and-slab", "schema_version": 1}
     made = provenance("posterior", seed=world.seed, inputs={"choices": choices})
     tree.attrs = {**attrs, "convergence": json.dumps(state), "provenance": json.dumps(made)}
     return Posterior(tree)

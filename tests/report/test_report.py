@@ -164,12 +164,13 @@ def test_an_empty_study_says_what_to_do_first(tmp_path: Path) -> None:
 
 def test_a_fit_that_has_not_converged_is_said_first(study: Study, tmp_path: Path) -> None:
     posterior = Posterior.load(study.posterior)
-    state = {"converged": False, "message": "largest R-hat 1.31"}
+    state = {"converged": False, "choice_rhat_95": 1.31, "divergences": 3}
     posterior.tree.attrs |= {"convergence": json.dumps(state), "engine": "vi"}
     posterior.save(study.posterior)
     page = report(study, tmp_path / "r.html")
     before = page.text[: page.text.index("What it says")]
-    assert "Stop. The fit has not converged (largest R-hat 1.31)" in before
+    assert "Stop. The fit has not converged (R-hat of choice probabilities 1.310)" in before
+    assert "3 divergent transitions" in page.text
     assert any(attrs.get("role") == "alert" for _, attrs in page.elements)
     assert "variational approximation" in page.text
 

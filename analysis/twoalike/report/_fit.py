@@ -11,6 +11,7 @@ from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import Posterior
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
 from twoalike.judgments import object_index, participant_index
+from twoalike.report._blocks import number
 from twoalike.report._load import Inputs
 
 _MOST_DRAWS = 200
@@ -86,6 +87,32 @@ def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
     )
 
 
-def convergence(posterior: Posterior) -> dict[str, Any]:
-    """Return what the fit says of its own convergence."""
-    return dict(posterior.attrs.get("convergence", {}))
+@dataclass(frozen=True)
+class Convergence:
+    """What a fit says of its own convergence.
+
+    Attributes
+    ----------
+    converged
+        None where the file does not say.
+    reason
+        The figure it was judged by, in words; empty where the file does not say.
+    divergences
+        Divergent transitions of the sampler.
+    """
+
+    converged: bool | None
+    reason: str
+    divergences: int
+
+
+def convergence(posterior: Posterior) -> Convergence:
+    """Read what the fit says of its own convergence."""
+    state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
+    reason = ""
+    if "choice_rhat_95" in state:
+        reason = f"R-hat of choice probabilities {number(state['choice_rhat_95'])}"
+    elif "loss_change" in state:
+        reason = f"last change of the loss {number(state['loss_change'], 4)} nats a judgment"
+    converged = bool(state["converged"]) if "converged" in state else None
+    return Convergence(converged, reason, int(state.get("divergences", 0)))

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from twoalike.record import RunName, find_runs, read_manifest
-from twoalike.report._blocks import Block, Grid, Section, Text, counted, number
+from twoalike.report._blocks import Block, Grid, Section, Text, counted
 from twoalike.report._fit import convergence
 from twoalike.report._load import Inputs
 
@@ -44,13 +44,14 @@ def _model(inputs: Inputs) -> str:
     engine = {"nuts": "the No-U-Turn sampler", "vi": "variational inference"}.get(
         str(attrs.get("engine")), str(attrs.get("engine", "an engine not named in the file"))
     )
-    state = convergence(posterior)
-    worst = state.get("max_rhat")
-    rhat = f", largest R-hat {number(float(worst), 3)}" if isinstance(worst, (int, float)) else ""
+    reason = convergence(posterior).reason
+    judged = f"; {reason}" if reason else ""
+    prior = f", prior {attrs['prior']}" if "prior" in attrs else ""
     return (
         f"A non-negative embedding of {objects} objects in {dimensions} dimensions, with a lapse "
         f"rate and a temperature for each of {people}, "
-        f"was fitted by {engine} ({counted(chains, 'chain')} of {counted(draws, 'draw')}{rhat}). "
+        f"was fitted by {engine} ({counted(chains, 'chain')} of {counted(draws, 'draw')}{prior}"
+        f"{judged}). "
         "The probability that an item is called the odd one is a softmax over the dot products of "
         "the pairs that remain, mixed with guessing. Probabilities and similarities are averaged "
         "over draws, coordinates never are."

@@ -122,13 +122,22 @@ def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
         return []
     listed = []
     state = convergence(posterior)
-    if state.get("converged") is False:
-        reason = f" ({state['message']})" if state.get("message") else ""
+    reason = f" ({state.reason})" if state.reason else ""
+    if state.converged is False:
         listed.append(
             Caution(
                 f"The fit has not converged{reason}. Draw no conclusion from the embedding: fit "
                 "it longer or with fewer dimensions.",
                 grave=True,
+            )
+        )
+    if state.converged is None:
+        listed.append(Caution("The posterior's file does not say whether the fit converged."))
+    if state.divergences:
+        listed.append(
+            Caution(
+                f"{counted(state.divergences, 'divergent transition')}: the sampler may have "
+                "missed a part of the posterior."
             )
         )
     if posterior.attrs.get("engine") == "vi":
