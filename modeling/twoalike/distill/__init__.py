@@ -1,0 +1,46 @@
+"""Distillation: a network learns a teacher's choice probabilities.
+
+:func:`distill` runs it from files to a student's folder; the parts (losses, optimiser, stream of
+batches) are functions of tensors that any loop can use. Names are loaded when they are asked
+for, so that importing the package loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twoalike.distill._config import DistillConfig, load_recipe
+    from twoalike.distill._losses import image_similarity, triplet_kl
+    from twoalike.distill._optimizer import AdamToInit, learning_rate
+    from twoalike.distill._run import distill
+    from twoalike.distill._stream import BatchStream, batch_triplets
+
+__all__ = [
+    "AdamToInit",
+    "BatchStream",
+    "DistillConfig",
+    "batch_triplets",
+    "distill",
+    "image_similarity",
+    "learning_rate",
+    "load_recipe",
+    "triplet_kl",
+]
+
+_HOMES = {
+    "AdamToInit": "_optimizer",
+    "BatchStream": "_stream",
+    "DistillConfig": "_config",
+    "batch_triplets": "_stream",
+    "distill": "_run",
+    "image_similarity": "_losses",
+    "learning_rate": "_optimizer",
+    "load_recipe": "_config",
+    "triplet_kl": "_losses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"twoalike.distill.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

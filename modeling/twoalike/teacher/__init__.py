@@ -1,0 +1,26 @@
+"""Teachers: where the choice probabilities come from that a network learns.
+
+For objects that people judged, the posterior itself is the teacher. For images that nobody
+judged, an affine map takes a network's features into the human space: fitted to the posterior
+(:func:`fit_teacher`), kept in a folder (:func:`save_teacher`, :func:`load_teacher`).
+"""
+
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._file import load_teacher, save_teacher
+from twoalike.teacher._fit import TeachConfig, fit_teacher
+from twoalike.teacher._labels import ChoiceModel, compare_labels, sample_triplets
+from twoalike.teacher._mixture import fit_mixture, odd_logits, score_soft
+
+__all__ = [
+    "AffineTeacher",
+    "ChoiceModel",
+    "TeachConfig",
+    "compare_labels",
+    "fit_mixture",
+    "fit_teacher",
+    "load_teacher",
+    "odd_logits",
+    "sample_triplets",
+    "save_teacher",
+    "score_soft",
+]

@@ -1,0 +1,236 @@
+"""Whole runs in a small world: learning, resuming, exporting, refusing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.distill.conftest import Squares
+
+from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
+from twoalike.cli.app import app
+from twoalike.distill import DistillConfig, distill
+from twoalike.distill._loop import Trainer
+from twoalike.study import TwoalikeError, sha256_file
+from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
+
+QUICK = DistillConfig(steps=6, batch=8, size=32, held_out=0.15, evaluate_every=2, rate=1e-3)
+
+
+def run(squares: Squares, out: Path, config: DistillConfig = QUICK, **options: Any) -> Any:
+    given: dict[str, Any] = {"student": "test_resnet", "untrained": True} | options
+    student = given.pop("student")
+    return distill(
+        squares.teacher, squares.images, student, out, config, features=squares.features, **given
+    )
+
+
+def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -> None:
+    """On images it never saw it comes nearer to the teacher than the network it began as."""
+    only = tmp_path / "only.txt"
+    seen, unseen = squares.features.ids[:28], squares.features.ids[28:]
+    only.write_text("\n".join(seen))
+    config = QUICK.model_copy(update={"steps": 40, "batch": 16, "rate": 2e-3, "evaluate_every": 10})
+    said = run(squares, tmp_path / "student", config, only=only)
+    assert said["data"]["learnt"] == 24
+    assert said["held_out"]["images"] == 4
+    base = extract_features("test_resnet", squares.images, untrained=True, size=32)
+    aligned = extract_features(tmp_path / "student", squares.images)
+    rows = np.array([squares.features.ids.index(name) for name in unseen])
+    triplets = rows[sample_triplets(len(rows), 2000, np.random.default_rng(0))]
+    truth = load_teacher(squares.teacher).choice_probabilities(triplets, squares.features)
+    scores = []
+    for table in (base, aligned):
+        x = table.values - table.values[rows].mean(0)
+        logits = odd_logits(x @ x.T, triplets)
+        scores.append(score_soft(logits, truth)["accuracy"])
+    ceiling = score_soft(np.log(truth), truth)["accuracy"]
+    assert scores[1] > scores[0] + 0.5 * (ceiling - scores[0])
+
+
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_loss_falls_with_every_kind_of_similarity_and_head(
+    squares: Squares, tmp_path: Path, similarity: str
+) -> None:
+    update = {"steps": 12, "similarity": similarity, "head": "linear", "accumulate": 2}
+    config = DistillConfig.model_validate(QUICK.model_dump() | update | {"select": "last"})
+    said = run(squares, tmp_path / "student", config)
+    assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"]
+    assert (tmp_path / "student" / "head.safetensors").is_file()
+
+
+@pytest.mark.parametrize("stop", [1, 4, 5])
+def test_resumed_run_equals_one_that_never_stopped(
+    squares: Squares, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit of the weights, with dropout, mirroring and any step to stop at."""
+    backbone = load_backbone("test_resnet", untrained=True, size=32)
+    start = {name: value.clone() for name, value in backbone.module.state_dict().items()}
+    config = QUICK.model_copy(update={"flip": True, "select": "last"})
+
+    def noisy() -> Backbone:
+        backbone.module.load_state_dict(start)
+        module = torch.nn.Sequential(backbone.module, torch.nn.Dropout(0.2))
+        return Backbone("noisy", module, backbone.preprocessing)
+
+    run(squares, tmp_path / "whole", config, student=noisy(), untrained=False)
+    real = Trainer._step
+
+    def killed(self: Trainer, step: int, data: Any) -> Any:
+        if step == stop:
+            raise KeyboardInterrupt
+        return real(self, step, data)
+
+    monkeypatch.setattr(Trainer, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False)
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    monkeypatch.setattr(Trainer, "_step", real)
+    torch.manual_seed(999)
+    run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False, resume=True)
+    for name in ("model.safetensors", "training.jsonl", "config.json"):
+        whole, stopped = (sha256_file(tmp_path / run / name) for run in ("whole", "stopped"))
+        assert whole == stopped, name
+
+
+PLAIN = """
+import sys, json, torch, timm
+from PIL import Image
+from timm.data import create_transform, resolve_model_data_config
+model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()
+transform = create_transform(**resolve_model_data_config(model), is_training=False)
+with torch.inference_mode():
+    values = model(transform(Image.open(sys.argv[2]).convert("RGB")).unsqueeze(0))
+assert not any(name.startswith("twoalike") for name in sys.modules)
+print(json.dumps(values[0].tolist()))
+"""
+
+
+def test_student_loads_into_plain_timm(squares: Squares, tmp_path: Path) -> None:
+    run(squares, tmp_path / "student")
+    image = squares.images / "s03.png"
+    result = subprocess.run(
+        [sys.executable, "-c", PLAIN, str(tmp_path / "student"), str(image)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    table = extract_features(tmp_path / "student", squares.images)
+    assert table.meta["preprocessing"]["input_size"] == [3, 32, 32]
+    np.testing.assert_allclose(json.loads(result.stdout), table.values[3], atol=1e-4)
+
+
+def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> None:
+    out = tmp_path / "student"
+    said = run(squares, out)
+    names = {path.name for path in out.iterdir()}
+    assert names == {"model.safetensors", "config.json", "README.md", "training.jsonl"} | {
+        "checkpoints"
+    }
+    assert said["kind"] == "student"
+    assert said["backbone"] == "test_resnet"
+    assert said["weights_sha256"] == load_backbone(out).weights_sha256 != said["initial_sha256"]
+    card = (out / "README.md").read_text()
+    assert f"| student | {said['held_out']['student']['accuracy']:.3f} |" in card
+    assert str(tmp_path) not in card + (out / "config.json").read_text()
+    log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if "loss" in row] == [1, 2, 3, 4, 5, 6]
+    assert [row["step"] for row in log if "held_out" in row] == [0, 2, 4, 6]
+    kept = sorted(path.name for path in (out / "checkpoints").glob("step-*"))
+    best = min((row["held_out"]["kl"], row["step"]) for row in log if "held_out" in row)[1]
+    assert kept == sorted({f"step-{best:07d}", "step-0000006"})
+    assert said["selected_step"] == best
+
+
+def test_a_module_of_ones_own(squares: Squares, tmp_path: Path) -> None:
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    said = run(
+        squares,
+        tmp_path / "student",
+        QUICK.model_copy(update={"size": None, "held_out": 0.0}),
+        student=Backbone("mine", module, Preprocessing(size=24)),
+        untrained=False,
+    )
+    assert said["architecture"] is None
+    assert said["held_out"] is None
+    from safetensors.torch import load_file
+
+    weights = load_file(tmp_path / "student" / "model.safetensors")
+    assert weights.keys() == module.state_dict().keys()
+
+
+def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> None:
+    out = tmp_path / "student"
+    said = run(squares, out)
+    with pytest.raises(TwoalikeError, match="student already"):
+        run(squares, out)
+    assert run(squares, out, resume=True) == said
+    (out / "model.safetensors").unlink()
+    with pytest.raises(TwoalikeError, match="--resume"):
+        run(squares, out)
+    with pytest.raises(TwoalikeError, match=r"began with config\.seed = 0, now it is 1"):
+        run(squares, out, QUICK.model_copy(update={"seed": 1}), resume=True)
+    last = out / "checkpoints" / "step-0000006"
+    (last / "optimizer.pt").write_bytes(b"cut")
+    with pytest.raises(TwoalikeError, match="damaged checkpoint"):
+        run(squares, out, resume=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("precious")
+    with pytest.raises(TwoalikeError, match=r"thesis\.txt"):
+        run(squares, tmp_path / "other")
+
+
+def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match="network without a name"):
+        distill(squares.teacher, squares.images, "test_resnet", tmp_path / "a", untrained=True)
+    only = tmp_path / "only.txt"
+    only.write_text("s01\nnobody\n")
+    with pytest.raises(TwoalikeError, match="nobody"):
+        run(squares, tmp_path / "b", only=only)
+    with pytest.raises(TwoalikeError, match="--batch 34"):
+        run(squares, tmp_path / "c", QUICK.model_copy(update={"batch": 99}))
+    only.write_text("s01\ns02\ns03\ns04\ns05\n")
+    with pytest.raises(TwoalikeError, match="a triplet needs 3"):
+        run(squares, tmp_path / "d", only=only)
+
+
+def verb(*arguments: object) -> None:
+    app(["distill", *map(str, arguments)], result_action="return_value")
+
+
+def test_the_verb_with_a_recipe(
+    squares: Squares, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from twoalike.features import write_features
+
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("steps = 50\nbatch = 8\nsize = 32\nheld_out = 0.1\n")
+    write_features(tmp_path / "colours.npz", squares.features)
+    common = ("--teacher", squares.teacher, "--images", squares.images, "--untrained")
+    common += ("--student", "test_resnet", "--features", tmp_path / "colours.npz")
+    verb(*common, "--out", tmp_path / "s", "--config", recipe, "--steps", 2)
+    assert "36 images" in capsys.readouterr().out
+    config = json.loads((tmp_path / "s" / "config.json").read_text())["config"]
+    assert (config["steps"], config["batch"]) == (2, 8)
+    recipe.write_text("stepz = 50\n")
+    with pytest.raises(TwoalikeError, match="did you mean 'steps'"):
+        verb(*common, "--out", tmp_path / "t", "--config", recipe)
+    with pytest.raises(TwoalikeError, match="--batch"):
+        verb(*common, "--out", tmp_path / "t", "--batch", 1)
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("recipe", ["distill_default.toml", "distill_demo.toml"])
+def test_recipes_load(recipe: str) -> None:
+    from twoalike.distill import load_recipe
+
+    path = Path(__file__).resolve().parents[2] / "modeling" / "recipes" / recipe
+    config = load_recipe(path)
+    if recipe == "distill_default.toml":
+        assert config == DistillConfig()

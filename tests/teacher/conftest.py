@@ -1,0 +1,77 @@
+"""A small world whose truth is known: objects, people's space, a network's features of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.features import FeatureTable
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass
+class Draws:
+    """A posterior by its draws alone: what a teacher needs of one."""
+
+    ids: tuple[str, ...]
+    embedding: Array  # (S, m, D)
+
+    def similarity(self) -> Array:
+        x = self.embedding
+        return np.asarray(np.einsum("smd,snd->mn", x, x) / len(x))
+
+    def choice_probabilities(
+        self, triplets: Array, mode: str = "predictive", *, lapse: bool = False
+    ) -> Array:
+        matrices = [self.similarity()] if mode == "plugin" else [x @ x.T for x in self.embedding]
+        rate = 0.02 if lapse else None
+        p = [
+            np.exp(np.stack(log_choice(pair_similarities(s, triplets), 1.0, rate), axis=1))
+            for s in matrices
+        ]
+        return np.asarray(np.mean(p, axis=0))
+
+
+@dataclass
+class World:
+    """m judged objects, more that nobody judged, and features of all."""
+
+    truth: Array  # (all, D)
+    features: FeatureTable
+    posterior: Draws
+    n_judged: int
+
+    def unseen(self, n: int, rng: np.random.Generator) -> Array:
+        """Triplets of objects nobody judged, as rows of the features."""
+        from twoalike.teacher import sample_triplets
+
+        others = np.arange(self.n_judged, len(self.truth))
+        return others[sample_triplets(len(others), n, rng)]
+
+    def true_probabilities(self, triplets: Array) -> Array:
+        similarity = self.truth @ self.truth.T
+        return np.exp(np.stack(log_choice(pair_similarities(similarity, triplets)), axis=1))
+
+
+def make_world(
+    rng: np.random.Generator, *, judged: int = 120, unseen: int = 80, noise: float = 0.15
+) -> World:
+    """Features mix what people attend to with louder things they do not care about."""
+    m, d, nuisance, p = judged + unseen, 4, 12, 40
+    truth = rng.gamma(1.0, 1.0, size=(m, d))
+    latent = np.concatenate([truth - 1.0, 2.0 * rng.standard_normal((m, nuisance))], axis=1)
+    mixing = rng.standard_normal((d + nuisance, p)) / np.sqrt(p)
+    values = latent @ mixing + 0.1 * rng.standard_normal((m, p)) + 3.0
+    meta = {"backbone": "toy", "weights_sha256": "a" * 64}
+    ids = tuple(f"object {number}" for number in range(m))
+    table = FeatureTable(ids, values.astype(np.float32), meta)
+    draws = truth[:judged] + noise * rng.standard_normal((10, judged, d))
+    return World(truth, table, Draws(ids[:judged], draws.astype(np.float32)), judged)
+
+
+@pytest.fixture
+def world(rng: np.random.Generator) -> World:
+    return make_world(rng)

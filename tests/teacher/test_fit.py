@@ -1,0 +1,138 @@
+"""The fitted map: recovery on objects nobody judged, the control, the invariances."""
+
+import numpy as np
+import pytest
+from tests.teacher.conftest import Draws, World, make_world
+
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError
+from twoalike.teacher import AffineTeacher, TeachConfig, fit_teacher
+from twoalike.teacher._mixture import score_soft
+
+
+def accuracy(teacher: AffineTeacher, world: World, rng: np.random.Generator) -> float:
+    triplets = world.unseen(5000, rng)
+    p = teacher.choice_probabilities(triplets, world.features)
+    return score_soft(np.log(p), world.true_probabilities(triplets))["accuracy"]
+
+
+def test_teacher_predicts_objects_nobody_judged(world: World, rng: np.random.Generator) -> None:
+    """The map comes near the true observer, where the network's own geometry is near chance."""
+    aligned = fit_teacher(world.posterior, world.features)
+    control = fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))
+    triplets = world.unseen(5000, rng)
+    truth = world.true_probabilities(triplets)
+    ceiling = score_soft(np.log(truth), truth)["accuracy"]
+    base, ours = (accuracy(t, world, np.random.default_rng(3)) for t in (control, aligned))
+    assert ceiling - base > 0.15
+    assert ours > base + 0.75 * (ceiling - base)
+
+
+def test_temperature_makes_predictions_calibrated(world: World, rng: np.random.Generator) -> None:
+    teacher = fit_teacher(world.posterior, world.features)
+    triplets = world.unseen(5000, rng)
+    truth = world.true_probabilities(triplets)
+    logits = np.log(teacher.choice_probabilities(triplets, world.features))
+    losses = {t: score_soft(logits / t, truth)["log_loss"] for t in (0.6, 0.8, 1.0, 1.25, 1.7)}
+    assert min(losses, key=losses.__getitem__) in {0.8, 1.0, 1.25}
+
+
+def test_validation_foretells_the_score_on_new_objects(
+    world: World, rng: np.random.Generator
+) -> None:
+    teacher = fit_teacher(world.posterior, world.features)
+    said = teacher.description["validation"]["soft_labels"]
+    assert said["untransformed"]["accuracy"] < said["teacher"]["accuracy"]
+    assert said["teacher"]["accuracy"] <= said["ceiling"]["accuracy"]
+    assert abs(said["teacher"]["accuracy"] - accuracy(teacher, world, rng)) < 0.05
+
+
+def test_rotating_each_draw_changes_nothing(world: World, rng: np.random.Generator) -> None:
+    """A posterior's coordinates mean nothing; only similarities do."""
+    turned = np.stack(
+        [x @ np.linalg.qr(rng.standard_normal((4, 4)))[0] for x in world.posterior.embedding]
+    ).astype(np.float32)
+    one = fit_teacher(world.posterior, world.features)
+    two = fit_teacher(Draws(world.posterior.ids, turned), world.features)
+    triplets = world.unseen(500, rng)
+    np.testing.assert_allclose(
+        one.choice_probabilities(triplets, world.features),
+        two.choice_probabilities(triplets, world.features),
+        atol=1e-4,
+    )
+
+
+def test_scale_and_shift_of_features_change_nothing(world: World, rng: np.random.Generator) -> None:
+    values = (7.0 * world.features.values + 5.0).astype(np.float32)
+    other = FeatureTable(world.features.ids, values, world.features.meta)
+    triplets = world.unseen(500, rng)
+    np.testing.assert_allclose(
+        fit_teacher(world.posterior, world.features).choice_probabilities(triplets, world.features),
+        fit_teacher(world.posterior, other).choice_probabilities(triplets, other),
+        atol=1e-3,
+    )
+
+
+def test_strong_penalty_leaves_the_networks_own_geometry(
+    world: World, rng: np.random.Generator
+) -> None:
+    """W goes to zero and what remains is the scaled identity, as in the control."""
+    strong = fit_teacher(world.posterior, world.features, TeachConfig(strengths=(1e9,)))
+    control = fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))
+    assert np.abs(strong.weight).max() < 1e-6 if len(strong.weight) else True
+    triplets = world.unseen(500, rng)
+    np.testing.assert_allclose(
+        strong.choice_probabilities(triplets, world.features),
+        control.choice_probabilities(triplets, world.features),
+        atol=0.02,
+    )
+
+
+def test_unjudged_objects_of_the_posterior_are_left_out(rng: np.random.Generator) -> None:
+    """Objects known from the prior alone teach nothing, if they are named."""
+    world = make_world(rng)
+    junk = rng.gamma(1.0, 1.0, size=(10, 80, 4)).astype(np.float32)
+    both = Draws(world.features.ids, np.concatenate([world.posterior.embedding, junk], axis=1))
+    judged = np.arange(len(both.ids)) < world.n_judged
+    clean = fit_teacher(world.posterior, world.features)
+    marked = fit_teacher(both, world.features, judged=judged)
+    np.testing.assert_allclose(
+        marked.weight.T @ marked.weight, clean.weight.T @ clean.weight, atol=1e-5
+    )
+    mixed = fit_teacher(both, world.features)
+    new = np.random.default_rng
+    assert accuracy(marked, world, new(1)) > accuracy(mixed, world, new(1)) + 0.02
+
+
+def test_choices_are_scored_on_objects_held_out(world: World, rng: np.random.Generator) -> None:
+    from twoalike.teacher import sample_triplets
+
+    triplets = sample_triplets(world.n_judged, 3000, rng)
+    p = world.true_probabilities(triplets)
+    chosen = (p.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)
+    said = fit_teacher(world.posterior, world.features, choices=(triplets, chosen)).description
+    scores = said["validation"]["choices"]
+    assert scores["n"] == 3000
+    assert scores["teacher"]["accuracy"] > scores["untransformed"]["accuracy"] + 0.1
+    assert scores["teacher"]["log_loss"] < scores["untransformed"]["log_loss"]
+
+
+def test_same_seed_same_teacher(world: World) -> None:
+    one, two, other = (
+        fit_teacher(world.posterior, world.features, TeachConfig(seed=seed)) for seed in (1, 1, 2)
+    )
+    assert one.description == two.description
+    np.testing.assert_array_equal(one.weight, two.weight)
+    assert other.temperature != one.temperature
+
+
+def test_what_cannot_be_fitted_says_so(world: World, rng: np.random.Generator) -> None:
+    few = Draws(world.posterior.ids[:5], world.posterior.embedding[:, :5])
+    with pytest.raises(TwoalikeError, match="at least 6 objects, found 5"):
+        fit_teacher(few, world.features)
+    absent = Draws((*world.posterior.ids[:-1], "nobody"), world.posterior.embedding)
+    with pytest.raises(TwoalikeError, match="nobody"):
+        fit_teacher(absent, world.features)
+    flat = FeatureTable(world.features.ids, np.ones_like(world.features.values))
+    with pytest.raises(TwoalikeError, match="same for all objects"):
+        fit_teacher(world.posterior, flat)

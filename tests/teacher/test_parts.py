@@ -1,0 +1,104 @@
+"""Sampling, ridge and mixture: properties and known answers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twoalike.teacher import compare_labels, sample_triplets
+from twoalike.teacher._mixture import fit_mixture, log_probabilities, odd_logits, score_soft
+from twoalike.teacher._ridge import (
+    object_folds,
+    predicted_without_own_fold,
+    ridge_maps,
+    spectral_positions,
+)
+
+
+@given(m=st.integers(3, 9), seed=st.integers(0, 2**32 - 1))
+def test_triplets_hold_three_different_objects(m: int, seed: int) -> None:
+    triplets = sample_triplets(m, 50, np.random.default_rng(seed))
+    assert triplets.min() >= 0
+    assert triplets.max() < m
+    assert (np.sort(triplets, axis=1)[:, 1:] > np.sort(triplets, axis=1)[:, :-1]).all()
+
+
+def test_triplets_are_uniform(rng: np.random.Generator) -> None:
+    triplets = np.sort(sample_triplets(5, 20_000, rng), axis=1)
+    _, counts = np.unique(triplets, axis=0, return_counts=True)
+    assert len(counts) == 10
+    assert counts.min() > 1850
+    assert counts.max() < 2150
+
+
+def test_spectral_positions_give_the_similarities_back(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((12, 3))
+    y = spectral_positions(x @ x.T, 5)
+    assert y.shape == (12, 3)
+    np.testing.assert_allclose(y @ y.T, x @ x.T, atol=1e-10)
+
+
+@pytest.mark.parametrize("p", [4, 60])
+def test_ridge_solves_its_equation(rng: np.random.Generator, p: int) -> None:
+    """The gradient of the penalised squared error vanishes, for p below and above m."""
+    z, y, strength = rng.standard_normal((20, p)) + 2, rng.standard_normal((20, 3)), 0.3
+    ((weight, bias),) = ridge_maps(z, y, [strength])
+    residual = z @ weight.T + bias - y
+    unit = ((z - z.mean(0)) ** 2).sum() / 20
+    np.testing.assert_allclose(residual.T @ z + strength * unit * weight, 0, atol=1e-8)
+    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-9)
+
+
+def test_an_objects_place_does_not_depend_on_its_own_judgments(rng: np.random.Generator) -> None:
+    z, y = rng.standard_normal((30, 8)), rng.standard_normal((30, 2))
+    fold = object_folds(30, 5, rng)
+    before = predicted_without_own_fold(z, y, [0.1, 1.0], fold)
+    other = y.copy()
+    other[7] += 100
+    after = predicted_without_own_fold(z, other, [0.1, 1.0], fold)
+    np.testing.assert_allclose(after[:, fold == fold[7]], before[:, fold == fold[7]])
+    assert np.abs(after - before)[:, fold != fold[7]].min(axis=(0, 2)).min() > 1e-3
+
+
+def test_mixture_recovers_its_weights_and_never_goes_negative(rng: np.random.Generator) -> None:
+    parts = [rng.normal(size=(3000, 3)), 1000 * rng.normal(size=(3000, 3))]
+    labels = np.exp(log_probabilities(1.5 * parts[0] + 0.002 * parts[1]))
+    np.testing.assert_allclose(fit_mixture(parts, labels), [1.5, 0.002], rtol=1e-3)
+    against = np.exp(log_probabilities(1.5 * parts[0] - 0.002 * parts[1]))
+    assert fit_mixture(parts, against)[1] == 0
+
+
+def test_odd_logits_follow_the_item_order() -> None:
+    similarity = np.array([[9.0, 1.0, 2.0], [1.0, 9.0, 3.0], [2.0, 3.0, 9.0]])
+    logits = odd_logits(similarity, np.array([[0, 1, 2], [2, 0, 1]]))
+    np.testing.assert_array_equal(logits, [[3, 2, 1], [1, 3, 2]])
+    score = score_soft(logits, np.array([[1.0, 0, 0], [0, 0, 1.0]]))
+    assert score["accuracy"] == 0.5
+    assert score["kl"] == pytest.approx(score["log_loss"])
+
+
+class Opinions:
+    """Both kinds of labels written down."""
+
+    ids = ("a", "b", "c")
+    embedding = np.zeros((1, 3, 1), dtype=np.float32)
+
+    def __init__(self, predictive: list[float], plugin: list[float]) -> None:
+        self.table = {"predictive": predictive, "plugin": plugin}
+
+    def similarity(self) -> np.ndarray:
+        return np.eye(3)
+
+    def choice_probabilities(
+        self, triplets: np.ndarray, mode: str = "predictive", *, lapse: bool = False
+    ) -> np.ndarray:
+        return np.tile(self.table[mode], (len(triplets), 1))
+
+
+def test_the_better_kind_of_labels_wins() -> None:
+    triplets, chosen = np.array([[0, 1, 2]] * 4), np.array([0, 0, 0, 1])
+    unsure, sure = [0.6, 0.2, 0.2], [0.9, 0.05, 0.05]
+    gate = compare_labels(Opinions(unsure, sure), triplets, chosen)
+    assert gate["chosen"] == "predictive"
+    assert gate["log_loss"]["plugin"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
+    assert compare_labels(Opinions(sure, unsure), triplets, chosen)["chosen"] == "plugin"
