@@ -47,7 +47,7 @@ def fit(
     engine
         nuts samples, vi approximates in minibatches, auto chooses by size and says why.
     prior
-        Of the coordinates; auto: softplus with features, else spike-and-slab.
+        Of the coordinates; auto: softplus with features or for vi, else spike-and-slab.
     draws
         Draws to keep, a chain.
     chains

@@ -12,7 +12,7 @@ class FitConfig(BaseModel):
 
     engine: Literal["auto", "nuts", "vi"] = Field(default="auto", description="auto: by size")
     prior: Literal["auto", "spike-and-slab", "softplus"] = Field(
-        default="auto", description="auto: softplus with features, else spike-and-slab"
+        default="auto", description="auto: softplus with features or for vi, else spike-and-slab"
     )
     dimensions: int | None = Field(
         default=None, ge=1, description="none: more than needed, empty ones dropped"
