@@ -2,10 +2,9 @@
 
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
+from twoalike.record._column import MISSING, Column
 from twoalike.record._columns import (
     COLUMNS,
-    MISSING,
-    Column,
     column_dictionary,
     format_row,
 )
