@@ -62,7 +62,10 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
 
 
 def test_help_needs_neither_numpy_nor_pandas() -> None:
-    statement = "from twoalike.cli.app import app\napp(['--help'], result_action='return_value')"
+    statement = (
+        "from twoalike.cli.app import build\n"
+        "build(summaries=True)(['--help'], result_action='return_value')"
+    )
     assert not _modules_after(statement) & {"numpy", "pandas", "pydantic"}
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
-from twoalike.cli.app import app
+from twoalike.cli.app import build
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
 
@@ -56,7 +56,7 @@ def test_no_such_device(photos: Path) -> None:
 
 
 def run(*arguments: object) -> None:
-    app([str(argument) for argument in arguments], result_action="return_value")
+    build(summaries=False)([str(argument) for argument in arguments], result_action="return_value")
 
 
 def test_the_verb_writes_a_table_or_nothing(

@@ -7,10 +7,10 @@ from twoalike.study import TwoalikeError
 
 
 def _end(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
-    def fail(arguments: list[str] | None) -> None:
+    def fail(arguments: list[str]) -> None:
         raise raised
 
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "build", lambda summaries: fail)
     with pytest.raises(SystemExit) as caught:
         cli.main([])
     return int(str(caught.value.code))
@@ -31,7 +31,7 @@ def test_a_missing_extra_is_named(monkeypatch, capsys) -> None:
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch) -> None:
-    monkeypatch.setattr(cli, "app", lambda arguments: 1 / 0)
+    monkeypatch.setattr(cli, "build", lambda summaries: lambda arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main([])
 

@@ -12,7 +12,7 @@ import torch
 from tests.distill.conftest import Squares
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
-from twoalike.cli.app import app
+from twoalike.cli.app import build
 from twoalike.distill import DistillConfig, distill
 from twoalike.distill._loop import Trainer
 from twoalike.study import TwoalikeError, sha256_file
@@ -201,7 +201,7 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
 
 
 def verb(*arguments: object) -> None:
-    app(["distill", *map(str, arguments)], result_action="return_value")
+    build(summaries=False)(["distill", *map(str, arguments)], result_action="return_value")
 
 
 def test_the_verb_with_a_recipe(

@@ -51,13 +51,25 @@ EXTRAS = {
 }
 """Module -> the extra that installs it: each machine of a lab needs only its part."""
 
-app = App(
-    name="twoalike",
-    help="From people's similarity judgments to aligned vision networks.",
-    version=lambda: version("twoalike"),
-)
-for position, (verb, (place, summary)) in enumerate(VERBS.items()):
-    app.command(f"twoalike.cli.{place}", name=verb, help=summary, sort_key=position)
+
+def build(*, summaries: bool) -> App:
+    """Make the command line.
+
+    Parameters
+    ----------
+    summaries
+        Whether verbs carry their one-line summaries, for the list of all verbs; without them a
+        verb's own help is its docstring, examples included.
+    """
+    app = App(
+        name="twoalike",
+        help="From people's similarity judgments to aligned vision networks.",
+        version=lambda: version("twoalike"),
+    )
+    for position, (verb, (place, summary)) in enumerate(VERBS.items()):
+        extra = {"help": summary} if summaries else {}
+        app.command(f"twoalike.cli.{place}", name=verb, sort_key=position, **extra)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -73,8 +85,9 @@ def main(arguments: list[str] | None = None) -> None:
     SystemExit
         Always, with the exit status.
     """
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments)
+        build(summaries=not words or words[0] not in VERBS)(words)
     except KeyboardInterrupt:
         print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
