@@ -1,0 +1,122 @@
+"""``twoalike teach`` on files: a posterior, features, choices old and new."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.teacher.conftest import World
+
+from twoalike.cli.app import build
+from twoalike.features import write_features
+from twoalike.judgments import choices_table, write_choices
+from twoalike.study import TwoalikeError, provenance, sha256_file
+from twoalike.teacher import load_teacher, sample_triplets
+
+
+def run(*arguments: object) -> None:
+    build(summaries=False)(["teach", *map(str, arguments)], result_action="return_value")
+
+
+def judgments(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    triplets = sample_triplets(world.n_judged, n, rng)
+    p = world.true_probabilities(triplets)
+    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1) + 1
+    columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)} | {"chosen": chosen}
+    return choices_table(columns, list(world.posterior.ids))
+
+
+@pytest.fixture
+def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Posterior of 120 judged objects and 10 that nobody was shown, its choices, new choices."""
+    import xarray as xr
+
+    from twoalike.embedding import Posterior
+
+    write_choices(tmp_path / "old.parquet", judgments(world, 900, rng), provenance("choices"))
+    write_choices(tmp_path / "new.parquet", judgments(world, 600, rng), provenance("choices"))
+    write_features(tmp_path / "features.npz", world.features)
+    x = world.posterior.embedding
+    unknown = rng.gamma(1.0, 1.0, size=(len(x), 10, x.shape[2]))
+    ids = world.features.ids[:130]
+    draws = np.concatenate([x, unknown], axis=1)[None].astype(np.float32)
+    shape = {"chain": np.arange(1), "draw": np.arange(len(x)), "participant": ["01"]}
+    each = ("chain", "draw", "participant")
+    posterior = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), draws),
+            "temperature": (each, np.ones((1, len(x), 1))),
+            "lapse": (each, np.full((1, len(x), 1), 0.02)),
+        },
+        coords=shape | {"object": list(ids), "dimension": np.arange(x.shape[2])},
+    )
+    shown = np.where(np.arange(130) < 120, 20, 0)
+    constant = xr.Dataset({"shown": ("object", shown)}, coords={"object": list(ids)})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+    inputs = {"choices": {"file": "old.parquet", "sha256": sha256_file(tmp_path / "old.parquet")}}
+    tree.attrs = {"schema_version": 1, "provenance": json.dumps({"inputs": inputs})}
+    Posterior(tree).save(tmp_path / "posterior.nc")
+    return tmp_path
+
+
+def test_new_choices_decide_which_labels_are_taught(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    run(*common, "--choices", files / "new.parquet", "--out", files / "teacher")
+    said = json.loads((files / "teacher" / "teacher.json").read_text())
+    gate = said["label_comparison"]
+    assert gate["n"] == 600
+    better = min(gate["log_loss"], key=gate["log_loss"].__getitem__)
+    assert said["labels"] == gate["chosen"] == better
+    printed = capsys.readouterr().out
+    assert f"predictive {gate['log_loss']['predictive']:.4f}" in printed
+    assert said["inputs"]["choices"]["file"] == "new.parquet"
+    assert said["to"]["objects"] == 120
+    assert said["validation"]["choices"]["n"] == 600
+    assert load_teacher(files / "teacher").weight.shape[1] == 40
+
+
+def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    run(*common, "--choices", files / "old.parquet", "--out", files / "teacher")
+    assert "the posterior was fitted to these choices" in capsys.readouterr().out
+    said = json.loads((files / "teacher" / "teacher.json").read_text())
+    assert said["labels"] == "predictive"
+    run(*common, "--untransformed", "--labels", "plugin", "--out", files / "control")
+    control = json.loads((files / "control" / "teacher.json").read_text())
+    assert (control["labels"], control["method"]) == ("plugin", "untransformed")
+    ours, base = (
+        content["validation"]["soft_labels"][name]["accuracy"]
+        for content, name in ((said, "teacher"), (control, "untransformed"))
+    )
+    assert ours > base + 0.1
+
+
+def test_teacher_predicts_through_the_command_line(files: Path) -> None:
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    run(*common, "--out", files / "teacher")
+    (files / "triplets.txt").write_text("object 150,object 160,object 199\n")
+    predict = ["predict", files / "teacher", "--features", files / "features.npz"]
+    predict += ["--triplets", files / "triplets.txt", "--out", files / "p.tsv"]
+    build(summaries=False)([str(word) for word in predict], result_action="return_value")
+    values = np.loadtxt(files / "p.tsv", skiprows=1)
+    assert values.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_wrong_inputs_leave_nothing_behind(files: Path) -> None:
+    features = ("--features", files / "features.npz")
+    (files / "cut.nc").write_bytes((files / "posterior.nc").read_bytes()[:500])
+    out = ("--out", files / "teacher")
+    cases = [
+        ((files / "cut.nc", *features, *out), "cut.nc"),
+        ((files / "posterior.nc", "--features", files / "none.npz", *out), "none.npz"),
+        ((files / "posterior.nc", *features, "--choices", files / "none.parquet", *out), "none.pa"),
+        ((files / "posterior.nc", *features, "--folds", 1, *out), "--folds"),
+        ((files / "posterior.nc", *features, "--seed", -1, *out), "--seed"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(TwoalikeError, match=message):
+            run(*arguments)
+    assert not (files / "teacher").exists()
