@@ -1,5 +1,6 @@
 """``twoalike teach``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -118,7 +119,7 @@ def _compare(posterior: "Posterior", choices: Path | None, judgments: Any) -> di
     return compare_labels(posterior, *judgments)
 
 
-def _summary(said: dict[str, Any]) -> str:
+def _summary(said: Mapping[str, Any]) -> str:
     source = said["from"].get("backbone") or "unnamed network"
     if said["method"] == "untransformed":
         return f"control: {source} as it is, temperature {said['temperature']:.3g}"

@@ -63,8 +63,8 @@ class Agreement:
 
     def score(self, student: Student, batch: int) -> dict[str, float]:
         """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats."""
-        logits = self.similarity_logits(student, batch) / float(student.log_temperature.detach().exp())
-        score = score_soft(logits, self.labels)
+        temperature = float(student.log_temperature.detach().exp())
+        score = score_soft(self.similarity_logits(student, batch) / temperature, self.labels)
         return {"accuracy": score["accuracy"], "kl": score["kl"]}
 
     def best_temperature(self, student: Student, batch: int) -> float:
