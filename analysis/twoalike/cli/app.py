@@ -72,6 +72,9 @@ def build(*, summaries: bool) -> App:
     return app
 
 
+app = build(summaries=False)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; the entry point of the ``twoalike`` script.
 
@@ -87,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        build(summaries=not words or words[0] not in VERBS)(words)
+        (app if words and words[0] in VERBS else build(summaries=True))(words)
     except KeyboardInterrupt:
         print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
