@@ -12,7 +12,7 @@ import torch
 from tests.distill.conftest import Squares
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
-from twoalike.cli.app import build
+from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, distill
 from twoalike.distill._loop import Trainer
 from twoalike.study import TwoalikeError, sha256_file
@@ -200,8 +200,10 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
         run(squares, tmp_path / "d", only=only)
 
 
-def verb(*arguments: object) -> None:
-    build(summaries=False)(["distill", *map(str, arguments)], result_action="return_value")
+def verb(*arguments: object) -> object:
+    with pytest.raises(SystemExit) as end:
+        main(["distill", *map(str, arguments)])
+    return end.value.code
 
 
 def test_the_verb_with_a_recipe(
@@ -214,15 +216,17 @@ def test_the_verb_with_a_recipe(
     write_features(tmp_path / "colours.npz", squares.features)
     common = ("--teacher", squares.teacher, "--images", squares.images, "--untrained")
     common += ("--student", "test_resnet", "--features", tmp_path / "colours.npz")
-    verb(*common, "--out", tmp_path / "s", "--config", recipe, "--steps", 2)
+    assert not verb(*common, "--out", tmp_path / "s", "--config", recipe, "--steps", 2)
     assert "36 images" in capsys.readouterr().out
     config = json.loads((tmp_path / "s" / "config.json").read_text())["config"]
     assert (config["steps"], config["batch"]) == (2, 8)
     recipe.write_text("stepz = 50\n")
-    with pytest.raises(TwoalikeError, match="did you mean 'steps'"):
-        verb(*common, "--out", tmp_path / "t", "--config", recipe)
-    with pytest.raises(TwoalikeError, match="--batch"):
-        verb(*common, "--out", tmp_path / "t", "--batch", 1)
+    wrong = [(("--config", recipe), "did you mean 'steps'"), (("--batch", 1), "--batch")]
+    for options, message in wrong:
+        assert verb(*common, "--out", tmp_path / "t", *options) == 1
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1
     assert not (tmp_path / "t").exists()
 
 

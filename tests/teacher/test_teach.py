@@ -8,15 +8,17 @@ import pandas as pd
 import pytest
 from tests.teacher.conftest import World
 
-from twoalike.cli.app import build
+from twoalike.cli.app import main
 from twoalike.features import write_features
 from twoalike.judgments import choices_table, write_choices
-from twoalike.study import TwoalikeError, provenance, sha256_file
+from twoalike.study import provenance, sha256_file
 from twoalike.teacher import load_teacher, sample_triplets
 
 
-def run(*arguments: object) -> None:
-    build(summaries=False)(["teach", *map(str, arguments)], result_action="return_value")
+def run(verb: str, *arguments: object) -> object:
+    with pytest.raises(SystemExit) as end:
+        main([verb, *map(str, arguments)])
+    return end.value.code
 
 
 def judgments(world: World, n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -64,7 +66,7 @@ def test_new_choices_decide_which_labels_are_taught(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = (files / "posterior.nc", "--features", files / "features.npz")
-    run(*common, "--choices", files / "new.parquet", "--out", files / "teacher")
+    assert not run("teach", *common, "--choices", files / "new.parquet", "--out", files / "teacher")
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     gate = said["label_comparison"]
     assert gate["n"] == 600
@@ -80,11 +82,13 @@ def test_new_choices_decide_which_labels_are_taught(
 
 def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = (files / "posterior.nc", "--features", files / "features.npz")
-    run(*common, "--choices", files / "old.parquet", "--out", files / "teacher")
+    assert not run("teach", *common, "--choices", files / "old.parquet", "--out", files / "teacher")
     assert "the posterior was fitted to these choices" in capsys.readouterr().out
     said = json.loads((files / "teacher" / "teacher.json").read_text())
     assert said["labels"] == "predictive"
-    run(*common, "--untransformed", "--labels", "plugin", "--out", files / "control")
+    assert not run(
+        "teach", *common, "--untransformed", "--labels", "plugin", "--out", files / "control"
+    )
     control = json.loads((files / "control" / "teacher.json").read_text())
     assert (control["labels"], control["method"]) == ("plugin", "untransformed")
     ours, base = (
@@ -96,16 +100,15 @@ def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[s
 
 def test_teacher_predicts_through_the_command_line(files: Path) -> None:
     common = (files / "posterior.nc", "--features", files / "features.npz")
-    run(*common, "--out", files / "teacher")
+    assert not run("teach", *common, "--out", files / "teacher")
     (files / "triplets.txt").write_text("object 150,object 160,object 199\n")
-    predict = ["predict", files / "teacher", "--features", files / "features.npz"]
-    predict += ["--triplets", files / "triplets.txt", "--out", files / "p.tsv"]
-    build(summaries=False)([str(word) for word in predict], result_action="return_value")
+    options = ("--features", files / "features.npz", "--triplets", files / "triplets.txt")
+    assert not run("predict", files / "teacher", *options, "--out", files / "p.tsv")
     values = np.loadtxt(files / "p.tsv", skiprows=1)
     assert values.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_wrong_inputs_leave_nothing_behind(files: Path) -> None:
+def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     features = ("--features", files / "features.npz")
     (files / "cut.nc").write_bytes((files / "posterior.nc").read_bytes()[:500])
     out = ("--out", files / "teacher")
@@ -117,6 +120,8 @@ def test_wrong_inputs_leave_nothing_behind(files: Path) -> None:
         ((files / "posterior.nc", *features, "--seed", -1, *out), "--seed"),
     ]
     for arguments, message in cases:
-        with pytest.raises(TwoalikeError, match=message):
-            run(*arguments)
+        assert run("teach", *arguments) == 1
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1
     assert not (files / "teacher").exists()
