@@ -143,8 +143,10 @@ def main() -> None:
         *("| " + " | ".join(row) + " |" for row in rows),
         "",
     ]
-    (ROOT / "benchmarks" / "results" / "things.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
+    results = ROOT / "benchmarks" / "results"
+    results.mkdir(exist_ok=True)
+    (results / "things.md").write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

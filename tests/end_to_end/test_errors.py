@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from twoalike.cli.app import main
@@ -47,7 +48,8 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
         }
     )
     write_choices(tmp_path / "choices.parquet", table, provenance("choices"))
-    write_choices(tmp_path / "none.parquet", table.iloc[:0], provenance("choices"))
+    whole = pq.read_table(tmp_path / "choices.parquet")  # our writer refuses an empty table
+    pq.write_table(whole.slice(0, 0), tmp_path / "none.parquet")
     (tmp_path / "folder").mkdir()
     return tmp_path
 

@@ -198,22 +198,24 @@ def _run_all(stages: list[Stage], environment: dict[str, str], console: Console)
 
 
 def summary(results: dict[str, Any]) -> Table:
-    """Table of every model's accuracy and log-loss, with intervals and the share of the gap closed.
+    """Every model's accuracy, log-loss and share of the gap closed, with intervals.
 
-    The gap is the one between the base network (the first model) and the true observer (the last).
+    The gap is the one between the base network and the true observer.
     """
     table = Table(title="Odd-one-out on species that nobody judged (95 % intervals)")
     table.add_column("model")
     for column in ("accuracy", "log-loss", "gap closed"):
         table.add_column(column, justify="right")
-    models = results["models"]
-    base, ceiling = (models[index]["accuracy"]["value"] for index in (0, -1))
-    for model in models:
-        measures = (model["accuracy"], model["log_loss"])
-        closed = (model["accuracy"]["value"] - base) / (ceiling - base)
+    for model in results["models"]:
+        closed = model.get("gap_closed")
         table.add_row(
             model["name"],
-            *(f"{m['value']:.3f} [{m['low']:.3f}, {m['high']:.3f}]" for m in measures),
-            f"{closed:.0%}",
+            *(_with_interval(model[measure], "{:.3f}") for measure in ("accuracy", "log_loss")),
+            _with_interval(closed, "{:.0%}") if closed else "",
         )
     return table
+
+
+def _with_interval(measure: dict[str, float], form: str) -> str:
+    value, low, high = (form.format(measure[name]) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

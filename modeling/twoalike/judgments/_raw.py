@@ -5,6 +5,7 @@ The raw row says which stimulus is which (``stimulus_1..3``, sorted), where each
 A choice wants the items in the order shown and the place of the chosen one in that order.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +85,15 @@ def _read_session(path: Path) -> tuple[pd.DataFrame, int]:
     match = TASK_FILE.fullmatch(path.name)
     assert match is not None  # read_raw lists matching names only
     try:
-        raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # BIDS tables have no quoting: a quotation mark is part of a value.
+        raw = pd.read_csv(
+            path,
+            sep="\t",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            quoting=csv.QUOTE_NONE,
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise TwoalikeError(f"{path}: cannot be read as a table ({reason}).") from error
