@@ -1,0 +1,78 @@
+"""A small world whose truth is known: 30 objects, 3 dimensions, 6 people."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.embedding import Posterior
+from twoalike.judgments import choices_table
+
+
+@dataclass(frozen=True)
+class World:
+    """Truth: embedding (m, d), and lapse and temperature of each person."""
+
+    embedding: np.ndarray
+    lapse: np.ndarray
+    temperature: np.ndarray
+
+    @property
+    def ids(self) -> list[str]:
+        return [f"object_{k:02d}" for k in range(len(self.embedding))]
+
+    def triplets(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        return np.stack([rng.choice(len(self.embedding), 3, replace=False) for _ in range(n)])
+
+    def probabilities(self, triplets: np.ndarray) -> np.ndarray:
+        """Choice probabilities of an observer at temperature 1 who never lapses."""
+        pairs = pair_similarities(self.embedding @ self.embedding.T, triplets)
+        return np.exp(np.stack(log_choice(pairs), axis=1))
+
+    def judge(self, n: int, seed: int, *, kind: str = "odd_one_out") -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        shown, who = self.triplets(n, rng), rng.integers(0, len(self.lapse), n)
+        pairs = pair_similarities(self.embedding @ self.embedding.T, shown)
+        noise, guess = self.temperature[who], self.lapse[who]
+        if kind == "anchored":
+            logs = np.stack(anchored_log_choice(pairs[:2], noise, guess), axis=1)
+            chosen = 2 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+        else:
+            logs = np.stack(log_choice(pairs, noise, guess), axis=1)
+            chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+        columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+        people = np.array([f"person_{k}" for k in range(len(self.lapse))])[who]
+        kinds = [kind] * n
+        return choices_table(
+            {"participant": people, "chosen": chosen, "kind": kinds, **columns}, self.ids
+        )
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    rng = np.random.default_rng(7)
+    there = rng.random((30, 3)) < 0.5
+    embedding = np.where(there, rng.gamma(4.0, 0.45, (30, 3)), 0.03)
+    log_temperature = 0.2 * rng.standard_normal(6)
+    temperature = np.exp(log_temperature - log_temperature.mean())
+    return World(embedding, np.array([0.02, 0.03, 0.05, 0.02, 0.04, 0.35]), temperature)
+
+
+@pytest.fixture
+def posterior(rng: np.random.Generator) -> Posterior:
+    """Two chains of five draws, of 7 objects in 3 dimensions and 4 people."""
+    axes = ("chain", "draw")
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), rng.gamma(1.0, 1.0, (2, 5, 7, 3))),
+            "temperature": ((*axes, "participant"), rng.uniform(0.5, 2.0, (2, 5, 4))),
+            "lapse": ((*axes, "participant"), rng.uniform(0.0, 0.4, (2, 5, 4))),
+        },
+        coords={"object": [f"o{k}" for k in range(7)], "participant": list("abcd")},
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    return Posterior(tree)

@@ -1,0 +1,133 @@
+"""``fit`` and ``predict`` through the command line: what they write, and every refusal."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.features import FeatureTable, write_features
+from twoalike.judgments import write_choices
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; gives the exit status and what it said."""
+
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        status = ended.value.code or 0
+        return int(status), said.err if status else said.out
+
+    return call
+
+
+@pytest.fixture
+def choices(world: Any, tmp_path: Path) -> Path:
+    path = tmp_path / "choices.parquet"
+    write_choices(path, world.judge(200, 2), {})
+    return path
+
+
+def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
+    """Status 1, one line that tells what is wrong, no output file."""
+    status, said = run(*arguments, "--out", out)
+    assert status == 1, said
+    assert complaint in said
+    assert said.strip().count("\n") == 0
+    assert not out.exists()
+    assert not [path for path in out.parent.glob(".*part*")]
+
+
+def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
+    out, table = tmp_path / "new" / "p.nc", tmp_path / "p.tsv"
+    options = ("--engine", "vi", "--steps", 100, "--draws", 4)
+    status, said = run("fit", "--choices", choices, "--out", out, *options)
+    assert status == 0
+    assert "engine vi" in said and "30 objects" in said
+    posterior = Posterior.load(out)
+    assert posterior.attrs["provenance"]["inputs"]["choices"]["file"] == "choices.parquet"
+    assert posterior.attrs["provenance"]["config"]["steps"] == 100
+    triplets = world.triplets(50, np.random.default_rng(1))
+    names = tmp_path / "triplets.tsv"
+    pd.DataFrame(np.array(world.ids)[triplets]).to_csv(names, sep="\t", index=False, header=False)
+    assert run("predict", out, "--triplets", names, "--out", table)[0] == 0
+    got = pd.read_csv(table, sep="\t").to_numpy()
+    assert_allclose(got, posterior.choice_probabilities(triplets, lapse=True), atol=1e-6)
+
+
+def test_fit_refuses(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
+    out = tmp_path / "p.nc"
+    refused(run, out, "found no such file", "fit", "--choices", tmp_path / "absent.parquet")
+    refused(run, out, "one of them", "fit")
+    refused(run, out, "expected a study", "fit", tmp_path)
+    refused(run, tmp_path / "p.csv", "written as .nc", "fit", "--choices", choices)
+    refused(run, out, "--dimensions", "fit", "--choices", choices, "--dimensions", "many")
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(choices.read_bytes()[:-300])
+    refused(run, out, "damaged", "fit", "--choices", damaged)
+    table = pd.read_parquet(choices)
+    table.drop(columns="chosen").to_parquet(damaged)
+    refused(run, out, "column 'chosen' is missing", "fit", "--choices", damaged)
+    table.iloc[:0].to_parquet(damaged)
+    refused(run, out, "empty table", "fit", "--choices", damaged)
+    few = tmp_path / "few.npz"
+    write_features(few, FeatureTable(tuple(world.ids[:5]), np.ones((5, 2), dtype="float32")))
+    refused(run, out, "no features for 25 of 30", "fit", "--choices", choices, "--features", few)
+
+
+def test_predict_refuses(run: Run, posterior: Posterior, tmp_path: Path) -> None:
+    source, triplets, out = tmp_path / "p.nc", tmp_path / "t.txt", tmp_path / "out.tsv"
+    posterior.save(source)
+    words = ("predict", source, "--triplets", triplets)
+    refused(run, out, "found no such file", *words)
+    triplets.write_text("o1 o2 o9\n")
+    refused(run, out, "row 1, column 3: 'o9' is not one of the 7 objects", *words)
+    triplets.write_text("0 1 7\n")
+    refused(run, out, "row 1, column 3: '7' is not one of the 7 objects", *words)
+    triplets.write_text("0 1\n")
+    refused(run, out, "expected column 3", *words)
+    triplets.write_text("0 1 2\n")
+    source.write_bytes(source.read_bytes()[:-2000])
+    refused(run, out, "damaged or of another kind", *words)
+    refused(run, out, "found no such file", "predict", tmp_path / "no.nc", "--triplets", triplets)
+
+
+def test_refusal_in_a_process_of_its_own(tmp_path: Path) -> None:
+    out = tmp_path / "p.nc"
+    words = ["fit", "--choices", str(tmp_path / "absent.parquet"), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "twoalike.cli.app", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "found no such file" in done.stderr
+    assert not out.exists()
+
+
+def test_reading_a_posterior_needs_no_pymc(posterior: Posterior, tmp_path: Path) -> None:
+    path = tmp_path / "p.nc"
+    posterior.save(path)
+    code = (
+        "import sys; from pathlib import Path; from twoalike.embedding import Posterior; "
+        f"p = Posterior.load(Path({str(path)!r})); "
+        "p.choice_probabilities(__import__('numpy').array([[0, 1, 2]])); "
+        "heavy = {'pymc', 'pytensor', 'jax', 'arviz', 'torch'} & set(sys.modules); "
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,161 @@
+"""Fits recover a known truth, repeat by seed, and say when they should not be trusted."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import spearmanr
+
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError
+
+QUICK = {"engine": "vi", "steps": 1000, "draws": 40}
+
+
+def divergence(world: Any, posterior: Posterior, *, plugin: bool = False) -> float:
+    """Mean KL(truth || predicted) on triplets nobody judged, in nats; .31 for a uniform guess."""
+    triplets = world.triplets(1500, np.random.default_rng(99))
+    truth = world.probabilities(triplets)
+    mode = "plugin" if plugin else "predictive"
+    predicted = posterior.choice_probabilities(triplets, mode)  # type: ignore[arg-type]
+    return float((truth * np.log(truth / predicted)).sum(axis=1).mean())
+
+
+def similarity_rank(world: Any, posterior: Posterior) -> float:
+    upper = np.triu_indices(len(world.embedding), 1)
+    truth = world.embedding @ world.embedding.T
+    return float(spearmanr(posterior.similarity()[upper], truth[upper])[0])
+
+
+@pytest.fixture(scope="module")
+def variational(world: Any) -> Posterior:
+    return fit_embedding(world.judge(1500, 1), config=FitConfig(**QUICK, prior="softplus"))
+
+
+@pytest.fixture(scope="module")
+def sampled(world: Any) -> Posterior:
+    config = FitConfig(engine="nuts", dimensions=3, tune=300, draws=200)
+    return fit_embedding(world.judge(1500, 1), config=config)
+
+
+def test_variational_inference_recovers_the_truth(world: Any, variational: Posterior) -> None:
+    assert divergence(world, variational) < 0.06
+    assert similarity_rank(world, variational) > 0.8
+    assert variational.lapse.mean(axis=0).argmax() == 5  # the careless person
+    assert variational.attrs["engine"] == "vi"
+
+
+def test_nuts_recovers_the_truth_and_converges(world: Any, sampled: Posterior) -> None:
+    assert divergence(world, sampled) < 0.06
+    assert similarity_rank(world, sampled) > 0.8
+    lapse = sampled.lapse.mean(axis=0)
+    assert lapse.argmax() == 5
+    assert_allclose(lapse[5], 0.35, atol=0.15)
+    state = sampled.attrs["convergence"]
+    assert state["converged"], state
+    assert state["divergences"] < 20
+    assert sampled.tree["posterior"]["embedding"].shape == (2, 200, 30, 3)
+
+
+def test_chains_are_aligned(sampled: Posterior) -> None:
+    x = sampled.tree["posterior"]["embedding"].values.mean(axis=1)  # chain x object x dimension
+    for dimension in range(3):
+        assert np.corrcoef(x[0, :, dimension], x[1, :, dimension])[0, 1] > 0.98
+
+
+def test_both_engines_see_one_posterior(
+    world: Any, sampled: Posterior, variational: Posterior
+) -> None:
+    triplets = world.triplets(500, np.random.default_rng(5))
+    p, q = (f.choice_probabilities(triplets) for f in (sampled, variational))
+    assert np.abs(p - q).mean() < 0.06
+
+
+def test_draws_predict_better_than_a_uniform_guess_is_wrong(
+    world: Any, variational: Posterior
+) -> None:
+    uniform = np.full((1500, 3), 1 / 3)
+    truth = world.probabilities(world.triplets(1500, np.random.default_rng(99)))
+    guess = float((truth * np.log(truth / uniform)).sum(axis=1).mean())
+    assert divergence(world, variational) < 0.3 * guess
+
+
+@pytest.mark.parametrize(("prior", "seeds"), [("spike-and-slab", (1, 1)), ("softplus", (1, 2))])
+def test_the_seed_decides_every_byte(
+    world: Any, tmp_path: Path, prior: str, seeds: tuple[int, int]
+) -> None:
+    choices = world.judge(300, 2)
+    files = [tmp_path / name for name in ("a.nc", "b.nc")]
+    for path, seed in zip(files, seeds, strict=True):
+        config = FitConfig(engine="vi", prior=prior, steps=100, draws=5, seed=seed)
+        fit_embedding(choices, config=config).save(path)
+    same = files[0].read_bytes() == files[1].read_bytes()
+    assert same == (seeds[0] == seeds[1])
+
+
+def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> None:
+    config = FitConfig(engine="nuts", tune=50, draws=10, max_depth=3)
+    posterior = fit_embedding(world.judge(600, 4), config=config)
+    posterior.save(tmp_path / "p.nc")
+    attrs = Posterior.load(tmp_path / "p.nc").attrs
+    assert attrs["converged"] == 0
+    assert attrs["convergence"]["converged"] is False
+    assert attrs["convergence"]["choice_rhat_95"] > 1.05
+
+
+def test_anchored_judgments_inform_the_same_space(world: Any) -> None:
+    choices = world.judge(1500, 6, kind="anchored")
+    posterior = fit_embedding(choices, config=FitConfig(**QUICK, prior="softplus"))
+    assert similarity_rank(world, posterior) > 0.6
+
+
+def test_features_inform_objects_nobody_judged(world: Any) -> None:
+    choices = world.judge(3000, 8)
+    unseen = set(world.ids[-6:])
+    items = ["item_1", "item_2", "item_3"]
+    known = choices[~choices[items].isin(unseen).any(axis=1)]
+    rng = np.random.default_rng(3)
+    noisy = world.embedding @ rng.standard_normal((3, 8)) + 0.1 * rng.standard_normal((30, 8))
+    table = FeatureTable(tuple(world.ids), noisy.astype("float32"))
+    triplets = 24 + np.array([[0, 1, 2], [3, 4, 5], [0, 2, 4], [1, 3, 5], [0, 3, 4], [1, 2, 5]])
+    truth = world.probabilities(triplets)
+    losses = []
+    for features in (None, table):
+        posterior = fit_embedding(known, features=features, config=FitConfig(**QUICK))
+        assert posterior.ids == tuple(world.ids)
+        p = posterior.choice_probabilities(triplets)
+        losses.append(float((truth * np.log(truth / p)).sum(axis=1).mean()))
+    assert losses[1] < 0.6 * losses[0]
+
+
+def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
+    world: Any, variational: Posterior
+) -> None:
+    said = variational.attrs["dimensions"]
+    assert said["fitted"] == 8
+    assert said["kept"] == variational.embedding.shape[2] <= 8
+    assert said["importance"] == sorted(said["importance"], reverse=True)
+    config = FitConfig(engine="vi", steps=100, draws=2, dimensions=5)
+    assert fit_embedding(world.judge(300, 2), config=config).embedding.shape[2] == 5
+
+
+def test_practice_and_catch_trials_do_not_count(world: Any) -> None:
+    choices = world.judge(300, 2)
+    config = FitConfig(engine="vi", steps=100, draws=2)
+    marked = choices.copy()
+    marked.loc[:99, "trial_type"] = "catch"
+    marked.loc[100:149, "trial_type"] = "practice"
+    kept = fit_embedding(marked, config=config)
+    assert int(kept.tree["constant_data"]["judgments"].sum()) == 150
+    marked["trial_type"] = choices["trial_type"].where(choices["trial"] < 0, "catch")
+    with pytest.raises(TwoalikeError, match="expected main or repeat trials"):
+        fit_embedding(marked, config=config)
+
+
+def test_features_that_miss_an_object_are_refused(world: Any) -> None:
+    table = FeatureTable(tuple(world.ids[:20]), np.ones((20, 3), dtype="float32"))
+    with pytest.raises(TwoalikeError, match="no features for 10 of 30 objects"):
+        fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))

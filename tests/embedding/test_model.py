@@ -1,0 +1,179 @@
+"""The PyMC model against definitions written in numpy."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+from numpy.testing import assert_allclose
+from pymc.sampling.jax import get_jaxified_graph
+from scipy.special import expit, log_expit
+from scipy.stats import beta, halfnorm, norm
+
+from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
+from twoalike.embedding._model import Data, build_model, log_likelihood
+from twoalike.judgments import choices_table
+
+PEOPLE = (np.array([0.5, 2.0]), np.array([0.1, 0.4]))  # temperature, lapse
+
+
+def by_hand(x: np.ndarray, row: pd.Series, ids: list[str]) -> float:
+    """Log-probability of one judgment, spelt out."""
+    i, j, k = (ids.index(row[f"item_{n}"]) for n in (1, 2, 3))
+    person = ["p", "q"].index(row["participant"])
+    temperature, lapse = PEOPLE[0][person], PEOPLE[1][person]
+    if row["kind"] == "anchored":
+        near = np.exp(np.array([x[i] @ x[j], x[i] @ x[k]]) / temperature)
+        return float(np.log((1 - lapse) * near[row["chosen"] - 2] / near.sum() + lapse / 2))
+    odd = np.exp(np.array([x[j] @ x[k], x[i] @ x[k], x[i] @ x[j]]) / temperature)
+    return float(np.log((1 - lapse) * odd[row["chosen"] - 1] / odd.sum() + lapse / 3))
+
+
+@pytest.fixture
+def mixed(rng: np.random.Generator) -> pd.DataFrame:
+    """Judgments of both kinds, with every item chosen in some row."""
+    shown = np.stack([rng.permutation(5)[:3] for _ in range(60)])
+    kind = np.where(np.arange(60) < 40, "odd_one_out", "anchored")
+    chosen = np.where(kind == "anchored", rng.integers(2, 4, 60), rng.integers(1, 4, 60))
+    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    people = np.where(np.arange(60) % 2, "q", "p")
+    return choices_table(
+        {"participant": people, "kind": kind, "chosen": chosen, **columns}, list("vwxyz")
+    )
+
+
+def evaluate(data: Data, x: np.ndarray, *, matrix: bool) -> np.ndarray:
+    batch = (data.items, data.judge, data.anchored if data.anchored.any() else None)
+    people = [pt.constant(values) for values in PEOPLE]
+    graph = log_likelihood(pt.constant(x), *people, batch, matrix=matrix)
+    return np.asarray(get_jaxified_graph([], [graph])()[0])
+
+
+@pytest.mark.parametrize("matrix", [True, False])
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 40)], ids=["both kinds", "odd one out"])
+def test_likelihood_is_the_definition(
+    mixed: pd.DataFrame, rng: np.random.Generator, matrix: bool, rows: slice
+) -> None:
+    choices = mixed[rows]
+    x = rng.gamma(1.0, 1.0, (5, 3))
+    expected = [by_hand(x, row, list("vwxyz")) for _, row in choices.iterrows()]
+    got = evaluate(Data.from_choices(choices), x, matrix=matrix)
+    assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_order_of_items_leaves_the_likelihood_unchanged(
+    mixed: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    odd = mixed[mixed["kind"] == "odd_one_out"]
+    x = rng.gamma(1.0, 1.0, (5, 3))
+    swapped = odd.copy()
+    swapped[["item_1", "item_2", "item_3"]] = odd[["item_3", "item_1", "item_2"]].to_numpy()
+    for item in ("item_1", "item_2", "item_3"):
+        swapped[item] = pd.Categorical(swapped[item], odd[item].cat.categories)
+    swapped["chosen"] = odd["chosen"] % 3 + 1
+    before, after = (evaluate(Data.from_choices(c), x, matrix=False) for c in (odd, swapped))
+    assert_allclose(after, before, rtol=1e-6)
+
+
+def small_model(world: Any, prior: str, features: np.ndarray | None = None) -> pm.Model:
+    return build_model(Data.from_choices(world.judge(80, 3)), 2, prior=prior, features=features)
+
+
+def log_density(model: pm.Model) -> object:
+    graph = get_jaxified_graph(model.value_vars, [model.logp()])
+    return lambda values: graph(*(values[v.name] for v in model.value_vars))[0]
+
+
+def random_point(model: pm.Model, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    start = model.initial_point(random_seed=1)
+    return {
+        name: np.asarray(value, dtype=float) + 0.3 * rng.standard_normal(np.shape(value))
+        for name, value in start.items()
+    }
+
+
+@pytest.mark.parametrize("prior", ["spike-and-slab", "softplus", "softplus with features"])
+def test_gradient_agrees_with_finite_differences(
+    world: Any, prior: str, rng: np.random.Generator
+) -> None:
+    features = rng.standard_normal((30, 4)).astype("float32") if "features" in prior else None
+    model = small_model(world, prior.split(" ", maxsplit=1)[0], features)
+    density, point = log_density(model), random_point(model, rng)
+    gradient = jax.grad(density)(point)  # type: ignore[arg-type]
+    direction = {name: rng.standard_normal(np.shape(v)) for name, v in point.items()}
+    slope = sum(float((np.asarray(gradient[n]) * d).sum()) for n, d in direction.items())
+    step = 1e-5
+    ends = [
+        density({n: v + sign * step * direction[n] for n, v in point.items()})  # type: ignore[operator]
+        for sign in (1, -1)
+    ]
+    assert_allclose(slope, float(ends[0] - ends[1]) / (2 * step), rtol=1e-4)
+
+
+def test_spike_and_slab_is_the_definition(world: Any, rng: np.random.Generator) -> None:
+    model = small_model(world, "spike-and-slab")
+    terms = model.logp(vars=model.free_RVs, sum=False)
+    graph = get_jaxified_graph(model.value_vars, terms)
+    point = random_point(model, rng)
+    got = dict(
+        zip(
+            [v.name for v in model.free_RVs],
+            graph(*(point[v.name] for v in model.value_vars)),
+            strict=True,
+        )
+    )
+    below = point["unit_log_exp_m1__"]
+    unit = np.log1p(np.exp(below))
+    odds = point["slab_weight_logodds__"]
+    weight = expit(odds)
+    density = weight * halfnorm.pdf(unit) + (1 - weight) * halfnorm.pdf(unit, scale=0.1)
+    assert_allclose(got["unit"], np.log(density) + log_expit(below), rtol=1e-6)
+    jacobian = log_expit(odds) + log_expit(-odds)
+    assert_allclose(got["slab_weight"], beta.logpdf(weight, 2, 2) + jacobian, rtol=1e-6)
+    assert_allclose(got["lapse_location"], norm.logpdf(point["lapse_location"], -3.0, 0.5))
+
+
+@pytest.mark.parametrize("prior", ["spike-and-slab", "softplus"])
+def test_prior_draws_are_possible_people_and_objects(world: Any, prior: str) -> None:
+    model = small_model(world, prior)
+    names = ["embedding", "lapse", "temperature"]
+    x, lapse, temperature = pm.draw(
+        [model[n] for n in names], draws=50, random_seed=1, mode="FAST_COMPILE"
+    )
+    assert x.shape == (50, 30, 2)
+    assert (x >= 0).all() and 0.05 < x.mean() < 3
+    assert 0.01 < np.median(lapse) < 0.15
+    assert_allclose(np.log(temperature).sum(axis=1), 0.0, atol=1e-6)
+
+
+def test_one_person_has_temperature_one(world: Any) -> None:
+    choices = world.judge(50, 1)
+    alone = choices[choices["participant"] == "person_0"]
+    model = build_model(Data.from_choices(alone), 2, prior="softplus")
+    assert "log_temperature" not in [v.name for v in model.free_RVs]
+
+
+def test_engine_is_chosen_by_size_and_says_why() -> None:
+    assert choose_engine("auto", 2_000, 300)[0] == "nuts"
+    for engine, reason in (choose_engine("auto", 60_000, 300), choose_engine("auto", 2_000, 9_000)):
+        assert engine == "vi"
+        assert "more than" in reason
+    assert choose_engine("nuts", 10**6, 10**5)[0] == "nuts"
+
+
+def test_number_of_dimensions_grows_with_objects_and_is_bounded() -> None:
+    sizes = [default_dimensions(m) for m in (4, 30, 144, 1854, 20_000)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] >= 3
+    assert sizes[-1] == sizes[-2] == 50
+
+
+def test_features_are_standardised_and_constant_ones_ignored(rng: np.random.Generator) -> None:
+    values = rng.standard_normal((40, 6)).astype("float32") * [1, 10, 100, 1, 1, 0] + 5
+    reduced = reduce_features(values.astype("float32"))
+    assert reduced.shape == (40, 5)
+    assert_allclose(reduced.mean(axis=0), 0, atol=1e-5)
+    assert_allclose(reduced.T @ reduced / 40, np.eye(5), atol=1e-5)

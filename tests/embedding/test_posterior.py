@@ -1,0 +1,144 @@
+"""The posterior's file, and the choice probabilities it gives."""
+
+from itertools import permutations
+from pathlib import Path
+
+import arviz
+import numpy as np
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice
+from twoalike.embedding import Posterior
+from twoalike.embedding import _posterior as module
+from twoalike.study import TwoalikeError
+
+
+def all_triplets(m: int) -> np.ndarray:
+    return np.array(list(permutations(range(m), 3)))
+
+
+def test_file_returns_what_was_saved(posterior: Posterior, tmp_path: Path) -> None:
+    path = tmp_path / "p.nc"
+    posterior.save(path)
+    again = Posterior.load(path)
+    assert again.ids == posterior.ids == tuple(f"o{k}" for k in range(7))
+    assert again.participants == ("a", "b", "c", "d")
+    assert again.embedding.shape == (10, 7, 3)
+    assert (again.embedding == posterior.embedding).all()
+    assert (again.lapse == posterior.lapse).all()
+    assert again.attrs["convergence"] == {"converged": True}
+    posterior.save(tmp_path / "q.nc")
+    assert path.read_bytes() == (tmp_path / "q.nc").read_bytes()
+
+
+def test_plain_arviz_reads_the_file(posterior: Posterior, tmp_path: Path) -> None:
+    posterior.save(tmp_path / "p.nc")
+    tree = arviz.from_netcdf(tmp_path / "p.nc")
+    assert tree["posterior"]["embedding"].dims == ("chain", "draw", "object", "dimension")
+    assert tree["posterior"]["embedding"].dtype == np.float32
+    tree.close()
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_one_clear_line(
+    posterior: Posterior, tmp_path: Path, kept: float
+) -> None:
+    path = tmp_path / "p.nc"
+    posterior.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(TwoalikeError, match=r"p\.nc") as raised:
+        Posterior.load(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.nc"
+    xr.Dataset({"temperature": ("time", [1.0, 2.0])}).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(TwoalikeError, match="expected a posterior with 'embedding'"):
+        Posterior.load(path)
+    path.write_text("just text\n" * 50)
+    with pytest.raises(TwoalikeError, match="damaged or of another kind"):
+        Posterior.load(path)
+    with pytest.raises(TwoalikeError, match="no such file"):
+        Posterior.load(tmp_path / "absent.nc")
+
+
+def test_a_newer_schema_and_other_endings_are_refused(posterior: Posterior, tmp_path: Path) -> None:
+    with pytest.raises(TwoalikeError, match=r"written as \.nc"):
+        posterior.save(tmp_path / "p.zarr")
+    posterior.tree.attrs["schema_version"] = 99
+    posterior.save(tmp_path / "p.nc")
+    with pytest.raises(TwoalikeError, match="schema 99"):
+        Posterior.load(tmp_path / "p.nc")
+
+
+def test_nan_is_refused(posterior: Posterior, tmp_path: Path) -> None:
+    posterior.tree["posterior"]["embedding"].values[0, 0, 0, 0] = np.nan
+    posterior.save(tmp_path / "p.nc")
+    with pytest.raises(TwoalikeError, match="NaN"):
+        Posterior.load(tmp_path / "p.nc")
+
+
+def test_probabilities_are_the_mean_over_draws(posterior: Posterior) -> None:
+    triplets = np.array([[0, 1, 2], [6, 3, 4]])
+    expected = np.zeros((2, 3))
+    for x in posterior.embedding.astype(float):
+        s = x @ x.T
+        for row, (i, j, k) in enumerate(triplets):
+            odd = np.exp([s[j, k], s[i, k], s[i, j]])  # item 1, 2, 3 is left out
+            expected[row] += odd / odd.sum() / len(posterior.embedding)
+    assert_allclose(posterior.choice_probabilities(triplets), expected, rtol=1e-5)
+
+
+def test_plugin_uses_mean_similarities(posterior: Posterior) -> None:
+    s = posterior.similarity()
+    expected = np.mean([x @ x.T for x in posterior.embedding.astype(float)], axis=0)
+    assert_allclose(s, expected, rtol=1e-5)
+    triplets = np.array([[0, 1, 2]])
+    logs = log_choice((s[0, 1], s[0, 2], s[1, 2]))
+    plugin = posterior.choice_probabilities(triplets, "plugin")
+    assert_allclose(plugin[0], np.exp(logs), rtol=1e-6)
+    assert not np.allclose(plugin, posterior.choice_probabilities(triplets), atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["predictive", "plugin"])
+@pytest.mark.parametrize("lapse", [True, False])
+def test_order_of_items_permutes_the_answer(posterior: Posterior, mode: str, lapse: bool) -> None:
+    triplets = all_triplets(7)
+    order = [2, 0, 1]
+    p = posterior.choice_probabilities(triplets, mode, lapse=lapse)  # type: ignore[arg-type]
+    q = posterior.choice_probabilities(triplets[:, order], mode, lapse=lapse)  # type: ignore[arg-type]
+    assert_allclose(q, p[:, order], atol=1e-6)
+    assert_allclose(p.sum(axis=1), 1.0)
+
+
+def test_few_and_many_triplets_agree(posterior: Posterior, monkeypatch: pytest.MonkeyPatch) -> None:
+    triplets = all_triplets(7)
+    many = posterior.choice_probabilities(triplets, lapse=True)
+    monkeypatch.setattr(module, "_similarities", lambda x, triplets: None)  # dot products of rows
+    monkeypatch.setattr(module, "ROWS", 17)
+    assert_allclose(posterior.choice_probabilities(triplets, lapse=True), many, atol=1e-6)
+
+
+def test_participants_have_their_own_lapse_and_temperature(posterior: Posterior) -> None:
+    triplets, who = np.array([[0, 1, 2], [0, 1, 2]]), np.array([3, 1])
+    got = posterior.choice_probabilities(triplets, lapse=True, participants=who)
+    for row, person in enumerate(who):
+        expected = np.zeros(3)
+        for x, t, g in zip(
+            posterior.embedding, posterior.temperature, posterior.lapse, strict=True
+        ):
+            s = (x[0] @ x[1], x[0] @ x[2], x[1] @ x[2])
+            expected += np.exp(log_choice(s, t[person], g[person])) / len(posterior.embedding)
+        assert_allclose(got[row], expected, rtol=1e-4)
+
+
+def test_exchanging_columns_of_a_draw_changes_nothing(posterior: Posterior) -> None:
+    triplets = all_triplets(7)
+    before = posterior.choice_probabilities(triplets)
+    values = posterior.tree["posterior"]["embedding"].values
+    values[0, 3] = values[0, 3][:, [2, 0, 1]]
+    assert_allclose(Posterior(posterior.tree).choice_probabilities(triplets), before, atol=1e-6)
