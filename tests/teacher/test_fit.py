@@ -6,7 +6,13 @@ from tests.teacher.conftest import Draws, World, make_world
 
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
-from twoalike.teacher import AffineTeacher, TeachConfig, fit_teacher
+from twoalike.teacher import (
+    AffineTeacher,
+    Judgments,
+    TeachConfig,
+    fit_teacher,
+    sample_triplets,
+)
 from twoalike.teacher._mixture import score_soft
 
 
@@ -104,17 +110,39 @@ def test_unjudged_objects_of_the_posterior_are_left_out(rng: np.random.Generator
     assert accuracy(marked, world, new(1)) > accuracy(mixed, world, new(1)) + 0.02
 
 
-def test_choices_are_scored_on_objects_held_out(world: World, rng: np.random.Generator) -> None:
-    from twoalike.teacher import sample_triplets
+def judgments(world: World, n: int, rng: np.random.Generator, lapse: float = 0.0) -> Judgments:
+    triplets = sample_triplets(world.n_judged, n, rng)
+    p = (1 - lapse) * world.true_probabilities(triplets) + lapse / 3
+    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return Judgments(triplets, chosen, lapse)
 
-    triplets = sample_triplets(world.n_judged, 3000, rng)
-    p = world.true_probabilities(triplets)
-    chosen = (p.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)
-    said = fit_teacher(world.posterior, world.features, choices=(triplets, chosen)).description
-    scores = said["validation"]["choices"]
+
+def test_choices_are_scored_on_objects_held_out(world: World, rng: np.random.Generator) -> None:
+    said = fit_teacher(world.posterior, world.features, choices=judgments(world, 3000, rng))
+    assert said.description["settled_on"] == "choices"
+    scores = said.description["validation"]["choices"]
     assert scores["n"] == 3000
     assert scores["teacher"]["accuracy"] > scores["untransformed"]["accuracy"] + 0.1
     assert scores["teacher"]["log_loss"] < scores["untransformed"]["log_loss"]
+    few = fit_teacher(world.posterior, world.features, choices=judgments(world, 50, rng))
+    assert few.description["settled_on"] == "soft labels"
+
+
+def test_choices_correct_a_posterior_that_is_too_sure(
+    world: World, rng: np.random.Generator
+) -> None:
+    """Soft labels pass over-confidence on; people's choices, lapses and all, undo it."""
+    sure = Draws(world.posterior.ids, np.sqrt(2.5) * world.posterior.embedding)
+    triplets = world.unseen(5000, rng)
+    truth = world.true_probabilities(triplets)
+    losses = []
+    for choices in (None, judgments(world, 4000, rng, lapse=0.2)):
+        teacher = fit_teacher(sure, world.features, choices=choices)
+        logits = np.log(teacher.choice_probabilities(triplets, world.features))
+        losses.append(score_soft(logits, truth)["log_loss"])
+        best = min((0.4, 0.6, 0.8, 1.0, 1.25), key=lambda t: score_soft(logits * t, truth)["kl"])
+    assert losses[1] < losses[0] - 0.02
+    assert best >= 0.8
 
 
 def test_same_seed_same_teacher(world: World) -> None:

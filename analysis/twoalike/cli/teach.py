@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from twoalike.embedding import Posterior
+    from twoalike.teacher import Judgments
 
 
 def teach(
@@ -46,7 +47,8 @@ def teach(
     objects
         Object ids of features in .npy, one a line.
     choices
-        Judgments (choices.parquet) to score the map on. Choices the posterior was not fitted to
+        Judgments (choices.parquet), at best all there are: they set the penalty and the
+        temperature, and the map is scored on them. Choices the posterior was not fitted to
         also decide which labels are taught.
     labels
         predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
@@ -80,7 +82,8 @@ def teach(
     origin = provenance("teacher", seed=seed, inputs=inputs, config=config.model_dump(mode="json"))
     save_teacher(out, teacher, {**origin, "label_comparison": gate})
     print(f"{out}  {_summary(teacher.description)}")  # noqa: T201
-    _show(gate, mode, teacher.description["validation"])
+    said = teacher.description
+    _show(gate, mode, said["settled_on"], said["validation"])
 
 
 def _judged(posterior: "Posterior") -> "npt.NDArray[np.bool_] | None":
@@ -93,30 +96,33 @@ def _judged(posterior: "Posterior") -> "npt.NDArray[np.bool_] | None":
     return judged
 
 
-def _judgments(choices: Path, posterior: "Posterior") -> Any:
-    """Odd-one-out judgments of the posterior's objects: triplets (n, 3) and items chosen (n,)."""
+def _judgments(choices: Path, posterior: "Posterior") -> "Judgments":
+    """Odd-one-out judgments of the posterior's objects."""
     from twoalike.judgments import object_index, read_choices
     from twoalike.study import TwoalikeError
+    from twoalike.teacher import Judgments
 
     table = read_choices(choices)
     kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(["main", "repeat"])
     if not kept.any():
         raise TwoalikeError(f"{choices}: expected odd-one-out judgments, found none.")
     triplets, chosen, _ = object_index(table[kept], list(posterior.ids))
-    return triplets, chosen
+    return Judgments(triplets, chosen, float(posterior.typical_lapse.mean()))
 
 
-def _compare(posterior: "Posterior", choices: Path | None, judgments: Any) -> dict[str, Any]:
+def _compare(
+    posterior: "Posterior", choices: Path | None, judgments: "Judgments | None"
+) -> dict[str, Any]:
     """Compare kinds of labels, on choices that the posterior was not fitted to."""
     from twoalike.study import sha256_file
     from twoalike.teacher import compare_labels
 
-    if choices is None:
+    if choices is None or judgments is None:
         return {"skipped": "no choices given"}
     inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
     if inputs.get("choices", {}).get("sha256") == sha256_file(choices):
         return {"skipped": "the posterior was fitted to these choices"}
-    return compare_labels(posterior, *judgments)
+    return compare_labels(posterior, judgments.triplets, judgments.chosen)
 
 
 def _summary(said: Mapping[str, Any]) -> str:
@@ -129,7 +135,7 @@ def _summary(said: Mapping[str, Any]) -> str:
     )
 
 
-def _show(gate: dict[str, Any], mode: str, validation: dict[str, Any]) -> None:
+def _show(gate: dict[str, Any], mode: str, settled_on: str, validation: dict[str, Any]) -> None:
     """Print how labels compare and how well held-out objects are predicted."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
@@ -144,6 +150,7 @@ def _show(gate: dict[str, Any], mode: str, validation: dict[str, Any]) -> None:
             f"{losses['predictive']:.4f}, plugin {losses['plugin']:.4f})"
         )
     print(said)  # noqa: T201
+    print(f"penalty and temperature: by {settled_on} about held-out objects")  # noqa: T201
     table = Table(
         title=f"Objects held out from the map, {validation['folds']} folds",
         box=SIMPLE_HEAD,

@@ -7,13 +7,14 @@ judged, an affine map takes a network's features into the human space: fitted to
 
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._file import load_teacher, save_teacher
-from twoalike.teacher._fit import TeachConfig, fit_teacher
+from twoalike.teacher._fit import Judgments, TeachConfig, fit_teacher
 from twoalike.teacher._labels import ChoiceModel, compare_labels, sample_triplets
 from twoalike.teacher._mixture import fit_mixture, odd_logits, score_soft
 
 __all__ = [
     "AffineTeacher",
     "ChoiceModel",
+    "Judgments",
     "TeachConfig",
     "compare_labels",
     "fit_mixture",

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from twoalike.choice import expected_accuracy, log_choice, pair_similarities
+from twoalike.choice import expected_accuracy, log_choice, log_loss, pair_similarities
 
 Floats = npt.NDArray[np.float64]
 Triplets = npt.NDArray[np.integer]
@@ -22,17 +22,19 @@ def log_probabilities(logits: Floats) -> Floats:
     return np.stack(log_choice((third, second, first)), axis=1)
 
 
-def fit_mixture(parts: list[Floats], labels: Floats) -> Floats:
-    """Non-negative weights w that minimise the cross-entropy of softmax(Σ w parts) to labels.
+def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floats:
+    """Non-negative weights w for which softmax(Σ w parts) predicts labels best.
 
-    The problem is convex, so there is one answer.
+    What is minimised is the cross-entropy. Without lapses it is convex: there is one answer.
 
     Parameters
     ----------
     parts
         Logits, each of shape (n, 3).
     labels
-        Choice probabilities, shape (n, 3).
+        Choice probabilities, or choices as rows of zeros and a one, shape (n, 3).
+    lapse
+        Share of guesses in the labels; the weights are those of the choices without it.
 
     Examples
     --------
@@ -45,14 +47,17 @@ def fit_mixture(parts: list[Floats], labels: Floats) -> Floats:
     stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        logs = log_probabilities(np.tensordot(weights, stacked, axes=1))
-        gradient = ((np.exp(logs) - labels) * stacked).sum(axis=2).mean(axis=1)
-        return float(-(labels * logs).sum(axis=1).mean()), gradient
+        attentive = np.exp(log_probabilities(np.tensordot(weights, stacked, axes=1)))
+        said = np.maximum((1 - lapse) * attentive + lapse / 3, 1e-300)
+        # Share of each label that attention explains: its pull on the logits, 1 without lapses.
+        pull = labels * (1 - lapse) * attentive / said
+        gradient = attentive * pull.sum(axis=1, keepdims=True) - pull
+        slopes = (gradient * stacked).sum(axis=2).mean(axis=1)
+        return float(-(labels * np.log(said)).sum(axis=1).mean()), slopes
 
-    start = np.full(len(parts), 1.0)
     found = minimize(
         loss,
-        start,
+        np.ones(len(parts)),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0, None)] * len(parts),
@@ -75,10 +80,12 @@ def score_soft(logits: Floats, labels: Floats) -> dict[str, float]:
     }
 
 
-def score_choices(logits: Floats, chosen: npt.NDArray[np.integer]) -> dict[str, float]:
-    """Score logits on choices people made: accuracy (ties 1/k), log-loss."""
-    logs = log_probabilities(logits)
+def score_choices(
+    logits: Floats, chosen: npt.NDArray[np.integer], lapse: float = 0.0
+) -> dict[str, float]:
+    """Score logits on choices people made, of which a share are guesses."""
+    p = (1 - lapse) * np.exp(log_probabilities(logits)) + lapse / 3
     return {
         "accuracy": float(expected_accuracy(logits, chosen).mean()),
-        "log_loss": float(-logs[np.arange(len(chosen)), chosen].mean()),
+        "log_loss": float(log_loss(p, chosen).mean()),
     }
