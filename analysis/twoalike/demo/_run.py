@@ -85,7 +85,8 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
     return [
         Stage(
             f"participant {name}: {config.trials} trials in a window",
-            ("run", str(root), "--task", "odd-one-out", "--participant", name, "--resume")
+            ("run", str(root), "--task", "odd-one-out", "--participant", name)
+            + (("--resume",) if (study.raw / f"sub-{name}").exists() else ())
             + ("--simulate", str(root / "world" / f"observer-{name}.npz"), "--windowed"),
             study.raw,
             finished=lambda name=name: _session_done(study, name),  # type: ignore[misc]
