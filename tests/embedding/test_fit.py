@@ -159,3 +159,10 @@ def test_features_that_miss_an_object_are_refused(world: Any) -> None:
     table = FeatureTable(tuple(world.ids[:20]), np.ones((20, 3), dtype="float32"))
     with pytest.raises(TwoalikeError, match="no features for 10 of 30 objects"):
         fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))
+
+
+@pytest.mark.xfail(reason="a diverged optimiser leaves a posterior of no dimensions")
+def test_a_diverged_optimiser_is_refused(world: Any) -> None:
+    config = FitConfig(engine="vi", prior="softplus", rate=3.0, steps=600, draws=2)
+    with pytest.raises(TwoalikeError, match="diverged"):
+        fit_embedding(world.judge(600, 1), config=config)
