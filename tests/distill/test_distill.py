@@ -52,11 +52,12 @@ def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -
     assert scores[1] > scores[0] + 0.5 * (ceiling - scores[0])
 
 
-@pytest.mark.parametrize("similarity", ["dot", "cosine"])
-def test_loss_falls_with_every_kind_of_similarity_and_head(
-    squares: Squares, tmp_path: Path, similarity: str
+@pytest.mark.parametrize(("similarity", "precision"), [("dot", "bf16"), ("cosine", "32")])
+def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
+    squares: Squares, tmp_path: Path, similarity: str, precision: str
 ) -> None:
     update = {"steps": 12, "similarity": similarity, "head": "linear", "accumulate": 2}
+    update["precision"] = precision
     config = DistillConfig.model_validate(QUICK.model_dump() | update | {"select": "last"})
     said = run(squares, tmp_path / "student", config)
     assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"]
@@ -238,3 +239,48 @@ def test_recipes_load(recipe: str) -> None:
     config = load_recipe(path)
     if recipe == "distill_default.toml":
         assert config == DistillConfig()
+
+
+KILLED = """
+import sys
+from twoalike.cli.app import main
+from twoalike.distill._loop import Trainer
+real = Trainer._step
+def step(self, number, data):
+    if number == 5:
+        sys.exit(3)
+    return real(self, number, data)
+Trainer._step = step
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_make_one_student_and_resume_exactly(
+    squares: Squares, tmp_path: Path
+) -> None:
+    """Under torchrun, stopped in the sixth of six steps and resumed: the same weights."""
+    from twoalike.features import write_features
+
+    write_features(tmp_path / "colours.npz", squares.features)
+    recipe, killed = tmp_path / "recipe.toml", tmp_path / "killed.py"
+    recipe.write_text("steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\n")
+    killed.write_text(KILLED)
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]
+    words += ["--student", "test_resnet", "--features", tmp_path / "colours.npz"]
+    words += ["--config", recipe, "--device", "cpu", "--out"]
+
+    def launch(*program: str | Path) -> int:
+        command = [*together, "--nproc-per-node", "2", *program]
+        return subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, check=False
+        ).returncode
+
+    assert launch("-m", "twoalike.cli.app", *words, tmp_path / "whole") == 0
+    assert launch(killed, *words, tmp_path / "stopped") != 0
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    assert launch("-m", "twoalike.cli.app", *words, tmp_path / "stopped", "--resume") == 0
+    for name in ("model.safetensors", "training.jsonl", "config.json"):
+        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+    assert json.loads((tmp_path / "whole" / "config.json").read_text())["data"]["learnt"] == 36

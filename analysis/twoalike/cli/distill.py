@@ -1,5 +1,6 @@
 """``twoalike distill``."""
 
+import os
 from pathlib import Path
 
 
@@ -89,6 +90,8 @@ def distill(
         device=device,
         resume=resume,
     )
+    if os.environ.get("RANK", "0") != "0":
+        return  # one of several processes speaks
     print(f"{out}  student of {content['backbone']}, {content['data']['learnt']} images")  # noqa: T201
     if content["held_out"]:
         _show(content["held_out"])

@@ -54,7 +54,10 @@ class DistillConfig(BaseModel):
         default=False, description="mirror images at random; where sides mean nothing"
     )
     held_out: float = Field(
-        default=0.1, ge=0, lt=1, description="share of images that only score the student"
+        default=0.1,
+        ge=0,
+        lt=1,
+        description="share of images, 1000 at most, that only score the student",
     )
     evaluate_every: int = Field(
         default=20, ge=1, description="steps between scores and checkpoints"

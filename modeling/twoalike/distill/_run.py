@@ -22,6 +22,7 @@ from twoalike.teacher import AffineTeacher, load_teacher
 
 HELD_OUT = 4  # purpose of randomness, beside those of the stream
 PROBE = 256  # images on which the first temperature is found
+MOST_HELD_OUT = 1000  # images: they are in memory at once
 
 
 def distill(
@@ -128,7 +129,7 @@ def _lesson(
 ) -> Lesson:
     """Divide the images into those to learn from and those to score on."""
     order = np.random.default_rng([config.seed, HELD_OUT]).permutation(len(paths))
-    n_out = round(config.held_out * len(paths))
+    n_out = min(round(config.held_out * len(paths)), MOST_HELD_OUT)
     if 0 < n_out < 3:
         raise TwoalikeError(
             f"{len(paths)} images, of which {config.held_out:.0%} are held out, leave {n_out} to "
