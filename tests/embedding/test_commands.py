@@ -152,7 +152,6 @@ def test_an_interrupt_leaves_nothing_behind(choices: Path, tmp_path: Path) -> No
     assert not out.exists() and not list(tmp_path.glob("out/.*"))
 
 
-@pytest.mark.xfail(reason="a setting out of range ends in pydantic's traceback, not in one line")
 @pytest.mark.parametrize("option", ["--draws", "--chains", "--steps"])
 def test_a_setting_out_of_range_is_one_line(
     run: Run, choices: Path, tmp_path: Path, option: str

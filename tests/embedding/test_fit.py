@@ -161,7 +161,6 @@ def test_features_that_miss_an_object_are_refused(world: Any) -> None:
         fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))
 
 
-@pytest.mark.xfail(reason="a diverged optimiser leaves a posterior of no dimensions")
 def test_a_diverged_optimiser_is_refused(world: Any) -> None:
     config = FitConfig(engine="vi", prior="softplus", rate=3.0, steps=600, draws=2)
     with pytest.raises(TwoalikeError, match="diverged"):

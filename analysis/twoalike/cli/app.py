@@ -65,6 +65,7 @@ def build(*, summaries: bool) -> App:
         name="twoalike",
         help="From people's similarity judgments to aligned vision networks.",
         version=lambda: version("twoalike"),
+        suppress_keyboard_interrupt=False,  # main says so, and ends with 130
     )
     for position, (verb, (place, summary)) in enumerate(VERBS.items()):
         extra = {"help": summary} if summaries else {}

@@ -1,7 +1,10 @@
 """``twoalike fit``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from twoalike.embedding import FitConfig
 
 
 def fit(
@@ -59,7 +62,7 @@ def fit(
     """  # noqa: E501
     from rich import print as show
 
-    from twoalike.embedding import FitConfig, fit_embedding
+    from twoalike.embedding import fit_embedding
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
 
@@ -74,7 +77,7 @@ def fit(
     assert choices is not None
     inputs = {"choices": choices} | ({"features": features} if features else {})
     options: dict[str, Any] = {"draws": draws, "chains": chains, "steps": steps}
-    config = FitConfig.model_validate(
+    config = _settings(
         {"engine": engine, "prior": prior, "seed": seed, "dimensions": _number(dimensions)}
         | {name: value for name, value in options.items() if value is not None}
     )
@@ -94,6 +97,21 @@ def fit(
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged[/]: {attrs['convergence']}")
     print(out)  # noqa: T201
+
+
+def _settings(values: dict[str, Any]) -> "FitConfig":
+    """Check the settings; the message names the option that does not fit."""
+    from pydantic import ValidationError
+
+    from twoalike.embedding import FitConfig
+    from twoalike.study import TwoalikeError
+
+    try:
+        return FitConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise TwoalikeError(f"--{name}: {first['msg']}, found {first['input']!r}.") from error
 
 
 def _number(dimensions: str) -> int | None:

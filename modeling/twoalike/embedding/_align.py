@@ -60,10 +60,18 @@ def align_draws(x: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def importance(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Share of all similarity that each dimension carries, shape (d,).
+    """Share of the variation of similarity that each dimension carries, shape (d,).
 
-    The similarity of two objects is a sum over dimensions; summed over all pairs, a dimension
-    contributes the square of its column sum.
+    The similarity of two objects is a sum over dimensions of products of their coordinates. A
+    dimension matters by how much its product varies over pairs of objects, E[x²]² - E[x]⁴: one
+    on which all objects stand alike adds a constant, which changes no choice.
+
+    Parameters
+    ----------
+    x
+        Draws, shape (chains, draws, m, d).
     """
-    weight = (x.astype(np.float64).sum(axis=2) ** 2).mean(axis=(0, 1))
+    values = x.astype(np.float64)
+    square, mean = (values**2).mean(axis=2), values.mean(axis=2)
+    weight = (square**2 - mean**4).mean(axis=(0, 1))
     return np.asarray(weight / weight.sum())

@@ -12,14 +12,14 @@ from twoalike.embedding._diagnostics import chain_convergence, optimiser_converg
 from twoalike.embedding._model import Data
 from twoalike.embedding._posterior import Posterior
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, provenance
 
 if TYPE_CHECKING:
     import xarray as xr
 
 NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_000
-EMPTY = 0.1  # a dimension that carries less than this share of its fair share is dropped
+EMPTY = 0.1  # a dimension that varies less than this share of its fair share is dropped
 COMPONENTS = 50  # of the features that inform the prior mean
 
 
@@ -140,7 +140,8 @@ def fit_embedding(
             "kept": int(draws["embedding"].shape[-1]),
             "importance": [round(float(v), 5) for v in importance(draws["embedding"])],
         },
-        "provenance": source or {},
+        "provenance": source
+        or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
     return Posterior(_tree(data, draws, stats, attrs))
 

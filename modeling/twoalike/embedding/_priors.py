@@ -33,9 +33,11 @@ def spike_and_slab(m: int, d: int) -> Any:
     scale = pm.HalfNormal("slab_scale", 1.5, dims="dimension")
 
     def logp(value: Any, weight: Any) -> Any:
-        slab = pt.log(weight) - 0.5 * value**2
-        spike = pt.log1p(-weight) - np.log(SPIKE) - 0.5 * (value / SPIKE) ** 2
-        return pt.logaddexp(slab, spike) + 0.5 * np.log(2 / np.pi)
+        # In single precision a weight can round to 0 or 1; plain floats keep the density single.
+        share = pt.clip(weight, 1e-6, 1 - 1e-6)
+        slab = pt.log(share) - 0.5 * value**2
+        spike = pt.log1p(-share) - float(np.log(SPIKE)) - 0.5 * (value / SPIKE) ** 2
+        return pt.logaddexp(slab, spike) + float(0.5 * np.log(2 / np.pi))
 
     def random(weight: Any, rng: Any = None, size: Any = None) -> Any:
         there = rng.random(size) < weight

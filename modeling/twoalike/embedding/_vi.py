@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._model import Data, build_model, start_values
-from twoalike.study import progress
+from twoalike.study import TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature")
@@ -180,6 +180,11 @@ def fit_vi(
         for first in range(0, steps, CHUNK):
             q, state, value = many(q, state, key, first)
             losses.append(float(value))
+            if not np.isfinite(losses[-1]):
+                raise TwoalikeError(
+                    f"the variational fit diverged at step {first + CHUNK} (its bound is "
+                    f"{losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
+                )
             bar.update(task, advance=CHUNK, status=f"loss {losses[-1]:.4f} nats a judgment")
     return _draws(density, q, jax.random.fold_in(key, steps), config.draws or 100), {
         "loss": np.array(losses)
