@@ -72,6 +72,9 @@ def distill(
     resume
         Go on from the last checkpoint in --out; the result is that of a run that never stopped.
     """  # noqa: E501
+    from twoalike.backbones import rest_idle_threads
+
+    rest_idle_threads()
     from twoalike.distill import distill as run
     from twoalike.distill import load_recipe
     from twoalike.features import read_features

@@ -44,6 +44,9 @@ def features(
     seed
         Seed of random weights.
     """  # noqa: E501
+    from twoalike.backbones import rest_idle_threads
+
+    rest_idle_threads()
     from twoalike.backbones import extract_features
     from twoalike.features import write_features
     from twoalike.study import TwoalikeError

@@ -6,6 +6,8 @@ Names are loaded when they are asked for, so that importing the package loads no
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from twoalike.backbones._threads import rest_idle_threads
+
 if TYPE_CHECKING:
     from twoalike.backbones._backbone import Backbone, load_backbone
     from twoalike.backbones._extract import extract_features, images_digest, pooled_features
@@ -21,6 +23,7 @@ __all__ = [
     "open_image",
     "pooled_features",
     "read_weights",
+    "rest_idle_threads",
     "weights_sha256",
 ]
 
