@@ -76,7 +76,6 @@ def student_config(
 def model_card(name: str, config: Mapping[str, Any]) -> str:
     """README.md of a student: what it is, how much it changed, how to load it, its limits."""
     licence = config["pretrained_cfg"].get("license")
-    teacher, data = config["teacher"], config["data"]
     return "\n".join(
         [
             "---",
@@ -101,18 +100,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
             "",
             "## Where it comes from",
             "",
-            "| | |",
-            "|---|---|",
-            f"| weights it started from | `{config['backbone']}`, SHA-256 "
-            f"`{config['initial_sha256'][:16]}` |",
-            f"| licence of those weights | {licence or 'unknown: see their source'} |",
-            f"| teacher | {teacher['method']}, from features of `{teacher['backbone']}`, fitted "
-            f"to judgments of {teacher['objects']} objects |",
-            f"| images learnt from | {data['learnt']}, SHA-256 `{data['images_sha256'][:16]}` |",
-            "| licence of the images | to be filled in by who publishes this model |",
-            f"| steps | {config['selected_step']} of {config['config']['steps']}, "
-            f"{config['config']['batch']} images each |",
-            f"| made with | twoalike {config['twoalike_version']}, seed {config['seed']} |",
+            *_origin_table(config),
             "",
             "## Limits",
             "",
@@ -143,6 +131,25 @@ def _score_table(held_out: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
         *rows,
         f"| teacher itself | {held_out['ceiling']:.3f} | 0 |",
+    ]
+
+
+def _origin_table(config: Mapping[str, Any]) -> list[str]:
+    licence = config["pretrained_cfg"].get("license")
+    teacher, data = config["teacher"], config["data"]
+    return [
+        "| | |",
+        "|---|---|",
+        f"| weights it started from | `{config['backbone']}`, SHA-256 "
+        f"`{config['initial_sha256'][:16]}` |",
+        f"| licence of those weights | {licence or 'unknown: see their source'} |",
+        f"| teacher | {teacher['method']}, from features of `{teacher['backbone']}`, fitted "
+        f"to judgments of {teacher['objects']} objects |",
+        f"| images learnt from | {data['learnt']}, SHA-256 `{data['images_sha256'][:16]}` |",
+        "| licence of the images | to be filled in by who publishes this model |",
+        f"| steps | {config['selected_step']} of {config['config']['steps']}, "
+        f"{config['config']['batch']} images each |",
+        f"| made with | twoalike {config['twoalike_version']}, seed {config['seed']} |",
     ]
 
 

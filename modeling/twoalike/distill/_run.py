@@ -91,32 +91,23 @@ def distill(
     # So that their dot products are similarities divided by the temperature.
     positions /= np.sqrt(np.float32(guide.temperature))
     lesson = _lesson(config, student, paths, positions)
-    initial = weights_sha256(student.module)
-    fingerprint = {
+    origin = {
         "config": config.model_dump(mode="json"),
         "teacher": guide.description["arrays_sha256"],
-        "student": initial,
+        "student": weights_sha256(student.module),
         "images": digest,
         "processes": fabric.world_size,
     }
     network = _student_of(student, config, lesson, fabric.device)
-    trainer = Trainer(fabric, network, lesson, config, out / "checkpoints", fingerprint)
+    trainer = Trainer(fabric, network, lesson, config, out / "checkpoints", origin)
     if resume:
         trainer.resume()
     trainer.run()
-    step = trainer.finish()
-    summary = {
-        "initial_sha256": initial,
-        "selected_step": step,
-        "held_out": _held_out(lesson, trainer, step),
-        "teacher": _about(guide),
-        "data": {"learnt": len(lesson.images), "images_sha256": digest},
-    }
+    summary = _summary(guide, trainer, trainer.finish())
     if fabric.is_global_zero:
         inputs = {"teacher": teacher / "teacher.json"}
-        settings = config.model_dump(mode="json")
-        origin = provenance("student", seed=config.seed, inputs=inputs, config=settings)
-        write_student(out, student, network, origin, summary, trainer.log)
+        made = provenance("student", seed=config.seed, inputs=inputs, config=origin["config"])
+        write_student(out, student, network, made, summary, trainer.log)
     fabric.barrier()
     return read_json(out / "config.json", "student")
 
@@ -166,25 +157,30 @@ def _student_of(
     return network
 
 
-def _held_out(lesson: Lesson, trainer: Trainer, step: int) -> dict[str, Any] | None:
-    """Scores of the base network and of the student, from the log."""
-    if lesson.agreement is None:
-        return None
-    by_step = {row["step"]: row["held_out"] for row in trainer.log if "held_out" in row}
+def _summary(guide: AffineTeacher, trainer: Trainer, step: int) -> dict[str, Any]:
+    """Describe teacher, data and scores for the student's config."""
+    lesson, held_out = trainer.lesson, None
+    if lesson.agreement is not None:
+        by_step = {row["step"]: row["held_out"] for row in trainer.log if "held_out" in row}
+        held_out = {
+            "images": len(lesson.agreement.images),
+            "triplets": len(lesson.agreement.triplets),
+            "ceiling": lesson.agreement.ceiling,
+            "base": by_step[0],
+            "student": by_step[step],
+        }
     return {
-        "images": len(lesson.agreement.images),
-        "triplets": len(lesson.agreement.triplets),
-        "ceiling": lesson.agreement.ceiling,
-        "base": by_step[0],
-        "student": by_step[step],
-    }
-
-
-def _about(guide: AffineTeacher) -> dict[str, Any]:
-    """Describe the teacher for the student's config."""
-    return {
-        "method": guide.description.get("method"),
-        "backbone": guide.source.get("backbone"),
-        "objects": guide.description.get("to", {}).get("objects"),
-        "arrays_sha256": guide.description["arrays_sha256"],
+        "initial_sha256": trainer.fingerprint["student"],
+        "selected_step": step,
+        "held_out": held_out,
+        "teacher": {
+            "method": guide.description.get("method"),
+            "backbone": guide.source.get("backbone"),
+            "objects": guide.description.get("to", {}).get("objects"),
+            "arrays_sha256": guide.description["arrays_sha256"],
+        },
+        "data": {
+            "learnt": len(lesson.images),
+            "images_sha256": trainer.fingerprint["images"],
+        },
     }
