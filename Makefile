@@ -4,6 +4,7 @@
 run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
 export OMP_NUM_THREADS ?= 2
+export OMP_WAIT_POLICY ?= PASSIVE
 
 setup:  ## Everything twoalike needs, into .venv
 	@./scripts/setup.sh

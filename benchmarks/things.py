@@ -108,7 +108,7 @@ def new_objects(choices: pd.DataFrame) -> tuple[str, ...]:
     chosen = write_triplets(WORK / "new.txt", aside)
     fitted = command("fit", "--choices", train, "--engine", "vi", "--out", posterior, *features())
     teacher, table = WORK / "teacher_objects", WORK / "new.tsv"
-    fitted += command("teach", posterior, *features(), "--out", teacher)
+    fitted += command("teach", posterior, *features(), "--choices", train, "--out", teacher)
     words = ("predict", teacher, *features(), "--triplets", WORK / "new.txt", "--out", table)
     predicted = command(*words)
     name = f"teacher, {len(aside):,} triplets of objects nobody judged"
