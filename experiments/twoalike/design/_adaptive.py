@@ -1,0 +1,245 @@
+"""Triplets chosen for what their answers would tell, given what is known so far.
+
+The score of a triplet is the mutual information of its answer and the embedding, from choice
+probabilities under posterior draws: the entropy of the mean prediction less the mean entropy.
+It is high where draws are sure but disagree, and zero where everybody would guess.
+
+The n best triplets tell nearly the same thing n times. So they are picked one by one, each for
+what is left to learn once the others were answered: deviations of the draws from their mean are
+taken for a Gaussian, in which an answer shrinks the uncertainty of all other triplets by an
+amount that does not depend on what the answer is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil, comb
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.choice import entropy
+from twoalike.design._triplets import Triplets, fresh_triplets
+
+ChoiceDraws = Callable[[Triplets], npt.NDArray[np.floating]]
+"""From triplets, shape (n, 3), to choice probabilities under S draws, shape (S, n, 3)."""
+
+CANDIDATES = 20_000
+"""Triplets scored; all there are of up to 50 objects."""
+DRAWS = 300
+"""Posterior draws whose covariance tells what answers share, at most: bounds memory."""
+SLACK = 1.5
+"""An object is shown at most this many times as often as the average one."""
+ROWS = 2_048  # triplets asked for at once: bounds memory
+CERTAIN = 1e-6  # least probability that deviations are divided by
+NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split about
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptiveTriplets:
+    """A block of n trials, in the order to show them.
+
+    Attributes
+    ----------
+    triplets
+        Object indices, shape (n, 3), ascending in each row.
+    score
+        Expected information of each trial on its own in nats, shape (n,); NaN where random.
+    is_random
+        Whether the triplet was drawn at random, shape (n,).
+    """
+
+    triplets: Triplets
+    score: npt.NDArray[np.float64]
+    is_random: npt.NDArray[np.bool_]
+
+
+def expected_information(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Information that the answer to each triplet is expected to give about the embedding.
+
+    Parameters
+    ----------
+    probabilities
+        Choice probabilities under S posterior draws, shape (S, n, 3).
+
+    Returns
+    -------
+    Entropy of the mean prediction less the mean entropy, in nats, shape (n,), in [0, log 3].
+
+    References
+    ----------
+    Houlsby, Huszár, Ghahramani & Lengyel (2011), doi:10.48550/arXiv.1112.5745.
+
+    Examples
+    --------
+    >>> agreed, split = [0.8, 0.1, 0.1], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    >>> expected_information([[agreed, split[0]], [agreed, split[1]]]).round(3)
+    array([0.   , 0.693])
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    draws, n, outcomes = p.shape
+    within = entropy(p.reshape(-1, outcomes)).reshape(draws, n).mean(axis=0)
+    # Rounding can leave a hair less than nothing.
+    return np.clip(entropy(p.mean(axis=0)) - within, 0.0, np.log(outcomes))
+
+
+def adaptive_triplets(
+    choice_probabilities: ChoiceDraws,
+    m: int,
+    n: int,
+    *,
+    rng: np.random.Generator,
+    random_share: float = 0.2,
+    shown: Triplets | None = None,
+    candidates: int = CANDIDATES,
+) -> AdaptiveTriplets:
+    """Choose a block of triplets: most for what they tell, a share at random.
+
+    No triplet comes twice, in the block or among ``shown``. No pick makes an object's number of
+    trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
+    nothing else is left that bound gives way by one trial at a time.
+
+    Parameters
+    ----------
+    choice_probabilities
+        Gives the probability of items 1, 2, 3 being called the odd one under each of S posterior
+        draws: triplets of shape (k, 3) in, shape (S, k, 3) out.
+    m
+        Number of objects.
+    n
+        Number of trials of the block.
+    rng
+        Source of randomness.
+    random_share
+        Share of trials drawn at random, in [0, 1]: a fair test set for any model.
+    shown
+        Triplets judged before, shape (k, 3), in any order of items.
+    candidates
+        Triplets to score, at least; drawn at random where there are more.
+
+    Raises
+    ------
+    ValueError
+        If fewer than n triplets are left, or ``random_share`` is no share.
+    """
+    if not 0 <= random_share <= 1:
+        raise ValueError(f"random_share must be in [0, 1], found {random_share}.")
+    before = np.sort(np.asarray([] if shown is None else shown, dtype=np.int64).reshape(-1, 3))
+    used = {tuple(row) for row in before.tolist()}
+    if n > comb(m, 3) - len(used):
+        raise ValueError(f"asked for {n} fresh triplets, {comb(m, 3) - len(used)} are left.")
+    n_random = round(random_share * n)
+    drawn = fresh_triplets(m, n_random, used, rng)
+    pool = _pool(m, max(candidates, 4 * n), used, rng)
+    information, deviations = _predict(choice_probabilities, pool)
+    exposure = np.bincount(np.concatenate([before, drawn]).ravel(), minlength=m)
+    cap = ceil(SLACK * 3 * (len(before) + n) / m)
+    picks = _pick(pool, information, _Remaining(deviations), n - n_random, exposure, cap)
+    is_random = np.zeros(n, dtype=bool)
+    is_random[rng.permutation(n)[:n_random]] = True
+    triplets, score = np.empty((n, 3), dtype=np.int64), np.full(n, np.nan)
+    triplets[is_random], triplets[~is_random] = drawn, pool[picks]
+    score[~is_random] = information[picks]
+    return AdaptiveTriplets(triplets, score, is_random)
+
+
+def _pool(m: int, size: int, used: set[tuple[int, ...]], rng: np.random.Generator) -> Triplets:
+    """Fresh triplets to choose from: all, or ``size`` random ones where there are more."""
+    if comb(m, 3) - len(used) > size:
+        return fresh_triplets(m, size, set(used), rng)
+    everything = (row for row in combinations(range(m), 3) if row not in used)
+    return np.array(list(everything), dtype=np.int64).reshape(-1, 3)
+
+
+def _predict(
+    choice_probabilities: ChoiceDraws, pool: Triplets
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """Give expected information (n,) and whitened deviations (n, 2, S) of all candidates."""
+    information, deviations = [], []
+    for first in range(0, max(len(pool), 1), ROWS):
+        p = np.asarray(choice_probabilities(pool[first : first + ROWS]), dtype=np.float64)
+        information.append(expected_information(p))
+        deviations.append(_whitened(p[:: ceil(len(p) / DRAWS)]))
+    return np.concatenate(information), np.concatenate(deviations)
+
+
+def _whitened(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """Deviations of the draws from their mean, (n, 2, S), on the scale of an answer's own noise.
+
+    An answer is one of three, so it varies in two directions; in the coordinates used here the
+    covariance of an answer that the mean prediction is right about is the identity.
+    """
+    root = np.sqrt(np.maximum(p.mean(axis=0), CERTAIN))  # (n, 3)
+    root /= np.linalg.norm(root, axis=1, keepdims=True)
+    x = (p - p.mean(axis=0)) / root / np.sqrt(len(p))  # orthogonal to root but for rounding
+    # The reflection that takes the third axis to `root` takes the first two to its complement.
+    plane = x[..., :2] - (x[..., 2] / (1 + root[:, 2]))[..., None] * root[:, :2]
+    return np.ascontiguousarray(plane.transpose(1, 2, 0), dtype=np.float32)
+
+
+class _Remaining:
+    """What is left to learn from each candidate while others are picked.
+
+    Answers are taken for Gaussian, with the draws' covariance K as their prior and the rest
+    of their variance, I - K, as noise.
+    """
+
+    def __init__(self, deviations: npt.NDArray[np.float32]) -> None:
+        n, _, draws = deviations.shape
+        self._rows = deviations.reshape(2 * n, draws)
+        self._known = np.zeros((draws, 0), dtype=np.float32)  # directions of draws answered
+        self.covariance = deviations @ deviations.transpose(0, 2, 1)  # (n, 2, 2)
+        self._noise = np.eye(2, dtype=np.float32) - self.covariance
+        self._noise += NOISE_FLOOR * np.eye(2, dtype=np.float32)
+        self._at_first = self.gain()
+
+    def gain(self) -> npt.NDArray[np.float64]:
+        """Information left in each candidate's answer, nats in the Gaussian picture, (n,)."""
+        noise = np.maximum(_det(self._noise), 1e-12)
+        return np.asarray(0.5 * np.log(np.maximum(_det(self._noise + self.covariance) / noise, 1)))
+
+    def share(self) -> npt.NDArray[np.float64]:
+        """Share of its information that each candidate still has, (n,)."""
+        return np.asarray(self.gain() / np.maximum(self._at_first, 1e-12))
+
+    def answer(self, pick: int) -> None:
+        """Condition all candidates on an answer to this one."""
+        mine = self._rows[2 * pick : 2 * pick + 2].T  # (S, 2)
+        mine = mine - self._known @ (self._known.T @ mine)
+        spread = np.linalg.cholesky(self._noise[pick] + self.covariance[pick])
+        direction = np.linalg.solve(spread, mine.T).T.astype(np.float32)
+        shared = (self._rows @ direction).reshape(-1, 2, 2)
+        self.covariance = self.covariance - shared @ shared.transpose(0, 2, 1)
+        self._known = np.concatenate([self._known, direction], axis=1)
+
+
+def _det(a: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Compute determinants of 2 x 2 matrices, (n, 2, 2) to (n,)."""
+    a = a.astype(np.float64)
+    return np.asarray(a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0])
+
+
+def _pick(
+    pool: Triplets,
+    information: npt.NDArray[np.float64],
+    remaining: _Remaining,
+    n: int,
+    exposure: npt.NDArray[np.int64],
+    cap: int,
+) -> list[int]:
+    """Rows of the pool, best first, that keep each object's exposure within the cap."""
+    exposure = exposure.copy()
+    free = np.ones(len(pool), dtype=bool)
+    picks: list[int] = []
+    while len(picks) < n:
+        allowed = free & (exposure[pool] < cap).all(axis=1)
+        if not allowed.any():
+            cap += 1
+            continue
+        worth = np.where(allowed, information * remaining.share(), -np.inf)
+        pick = int(np.argmax(worth))
+        remaining.answer(pick)
+        free[pick] = False
+        exposure[pool[pick]] += 1
+        picks.append(pick)
+    return picks

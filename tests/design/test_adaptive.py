@@ -1,0 +1,138 @@
+"""Adaptive triplets: the score has its known values, and a block keeps its promises."""
+
+from itertools import combinations
+from math import ceil, comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.design import adaptive_triplets, expected_information
+
+
+def choice_draws(x: np.ndarray):
+    """Choice probabilities under draws of an embedding, shape (S, m, D)."""
+    matrices = x @ x.transpose(0, 2, 1)
+
+    def probabilities(triplets: np.ndarray) -> np.ndarray:
+        return np.exp(np.stack(log_choice(pair_similarities(matrices, triplets)), axis=-1))
+
+    return probabilities
+
+
+def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5):
+    rng = np.random.default_rng(seed)
+    mean = rng.gamma(1.0, 1.0, size=(m, 4))
+    return choice_draws(np.abs(mean + spread * rng.standard_normal((draws, m, 4))))
+
+
+def test_draws_that_agree_promise_nothing(rng: np.random.Generator) -> None:
+    p = np.repeat(rng.dirichlet(np.ones(3), size=(1, 20)), 7, axis=0)
+    assert_allclose(expected_information(p), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (0.25, 0.25, 0.5), (0.75, 0.25, 0.0)])
+def test_draws_sure_of_different_answers_promise_the_entropy_of_their_split(shares) -> None:
+    p = np.repeat(np.eye(3), (np.array(shares) * 8).astype(int), axis=0)[:, None]
+    expected = -sum(s * np.log(s) for s in shares if s > 0)
+    assert_allclose(expected_information(p), [expected])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.floats(0.05, 5))
+def test_information_is_between_none_and_log_3_and_knows_no_order(seed, draws, concentration):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(3, concentration), size=(draws, 6))
+    information = expected_information(p)
+    assert (information >= 0).all()
+    assert (information <= np.log(3)).all()
+    order = rng.permutation(3)
+    assert_allclose(expected_information(p[..., order]), information, atol=1e-12)
+    assert_allclose(expected_information(p[rng.permutation(draws)]), information, atol=1e-12)
+
+
+@given(
+    st.integers(5, 12),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.floats(0, 1),
+    st.integers(0, 1000),
+)
+def test_a_block_is_fresh_balanced_and_as_random_as_asked(m, n, k, share, seed) -> None:
+    rng = np.random.default_rng(seed)
+    everything = rng.permuted(rng.permutation(list(combinations(range(m), 3))), axis=1)
+    k = min(k, len(everything))
+    n = min(n, len(everything) - k)
+    shown = everything[:k]
+    block = adaptive_triplets(random_draws(m, seed), m, n, rng=rng, random_share=share, shown=shown)
+    rows = {tuple(row) for row in block.triplets.tolist()}
+    assert len(rows) == n
+    assert not rows & {tuple(sorted(row)) for row in shown.tolist()}
+    assert all(0 <= a < b < c < m for a, b, c in rows)
+    assert block.is_random.sum() == round(share * n)
+    assert_array_equal(np.isnan(block.score), block.is_random)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_object_is_over_used(seed: int) -> None:
+    m, n, rng = 20, 60, np.random.default_rng(seed)
+    x = np.abs(rng.standard_normal((40, m, 3)))
+    x[:, 3:] = x[0, 3:]  # all that is unknown is known to be three objects
+    shown = np.array(list(combinations(range(8), 3)))[rng.permutation(56)[:30]]
+    block = adaptive_triplets(
+        choice_draws(x), m, n, rng=rng, random_share=0.0, shown=shown, candidates=200
+    )
+    cap = ceil(1.5 * 3 * (len(shown) + n) / m)
+    before = np.bincount(shown.ravel(), minlength=m)
+    after = before + np.bincount(block.triplets.ravel(), minlength=m)
+    assert (after <= np.maximum(cap, before)).all()
+    assert after[:3].min() == cap  # and the unknown ones are used as far as allowed
+
+
+def test_the_first_pick_is_the_most_telling_triplet(rng: np.random.Generator) -> None:
+    m = 12
+    probabilities = random_draws(m, 3)
+    everything = np.array(list(combinations(range(m), 3)))
+    information = expected_information(probabilities(everything))
+    block = adaptive_triplets(probabilities, m, 5, rng=rng, random_share=0.0)
+    assert_array_equal(block.triplets[0], everything[np.argmax(information)])
+    assert_allclose(block.score[0], information.max())
+
+
+def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
+    m, rng = 9, np.random.default_rng(0)
+    x = np.tile(rng.gamma(1.0, 1.0, size=(m, 3)), (60, 1, 1))
+    x[:30, 0] += [1.5, 0, 0]  # one doubt, which shows in every triplet of object 0 ...
+    x[:, 8] += 0.4 * rng.standard_normal((60, 3))  # ... and a smaller one about object 8
+    block = adaptive_triplets(choice_draws(x), m, 6, rng=rng, random_share=0.0)
+    best = np.sort(expected_information(choice_draws(x)(np.array(list(combinations(range(9), 3))))))
+    assert (block.triplets == 8).any(axis=1).sum() >= 2
+    assert block.score.sum() < best[-6:].sum()
+
+
+def test_same_rng_same_block() -> None:
+    def block(seed: int, candidates: int):
+        return adaptive_triplets(
+            random_draws(15, 1), 15, 20, rng=np.random.default_rng(seed), candidates=candidates
+        )
+
+    for candidates in (100, 10_000):
+        a, b, c = block(4, candidates), block(4, candidates), block(5, candidates)
+        assert_array_equal(a.triplets, b.triplets)
+        assert_array_equal(a.score, b.score)
+        assert_array_equal(a.is_random, b.is_random)
+        assert (a.triplets != c.triplets).any()
+
+
+def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator) -> None:
+    m = 6
+    block = adaptive_triplets(random_draws(m, 0), m, comb(m, 3), rng=rng)
+    assert len({tuple(row) for row in block.triplets.tolist()}) == comb(m, 3)
+    with pytest.raises(ValueError, match="21 fresh triplets, 20 are left"):
+        adaptive_triplets(random_draws(m, 0), m, 21, rng=rng)
+    with pytest.raises(ValueError, match="19 fresh triplets, 18 are left"):
+        adaptive_triplets(random_draws(m, 0), m, 19, rng=rng, shown=block.triplets[:2])
+    with pytest.raises(ValueError, match="random_share"):
+        adaptive_triplets(random_draws(m, 0), m, 3, rng=rng, random_share=1.2)
