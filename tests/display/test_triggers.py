@@ -1,0 +1,299 @@
+"""Marks come out of the port as they went in; loop-backs, no window and no hardware."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from twoalike.display._triggers import NoTriggers, PulsePort, open_triggers
+from twoalike.study import TwoalikeError
+from twoalike.tasks._triggers import Triggers
+
+pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ppdev is Linux")
+
+
+class Lines:
+    """Eight lines with a memory."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
+        self.broken: set[int] = set()
+        self.shut = 0
+
+    def write(self, code: int) -> None:
+        if code in self.broken:
+            raise OSError(5, "Input/output error")
+        self.seen.append((time.perf_counter(), code))
+
+    def close(self) -> None:
+        self.shut += 1
+
+    @property
+    def codes(self) -> list[int]:
+        return [code for _, code in self.seen]
+
+
+@pytest.fixture
+def lines() -> Lines:
+    return Lines()
+
+
+def test_nothing_is_sent_by_default() -> None:
+    with open_triggers(Triggers()) as port:
+        assert isinstance(port, NoTriggers)
+        assert port.send(2, "image_onset", 0.0) is None
+
+
+def test_codes_that_touch_are_kept_apart_and_stand_their_time(lines: Lines) -> None:
+    pulse = 0.01
+    port = PulsePort(lines.write, pulse, lines.close)
+    for code in (3, 4, 255, 4):
+        assert port.send(code, "response", 0.0) is None
+    assert port.close() is None
+    assert lines.codes == [3, 0, 4, 0, 255, 0, 4, 0]
+    times = [moment for moment, _ in lines.seen]
+    steps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert min(steps) >= 0.99 * pulse
+    assert lines.shut == 1
+
+
+def test_the_first_mark_does_not_wait_and_its_pulse_ends_without_another(lines: Lines) -> None:
+    port = PulsePort(lines.write, 0.02, lines.close)
+    port.send(7, "image_onset", 0.0)
+    assert lines.codes == [7]  # already written when send comes back, and not yet over
+    deadline = time.monotonic() + 10
+    while lines.codes != [7, 0] and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert lines.codes == [7, 0]
+    port.close()
+
+
+def test_without_a_pulse_the_code_stands_until_the_next(lines: Lines) -> None:
+    port = PulsePort(lines.write, 0.0, lines.close)
+    before = threading.active_count()
+    port.send(7, "image_onset", 0.0)
+    port.send(8, "response", 0.0)
+    assert threading.active_count() == before
+    port.close()
+    assert lines.codes == [7, 8]
+
+
+def test_code_0_leaves_a_moment_out(lines: Lines) -> None:
+    port = PulsePort(lines.write, 0.001, lines.close)
+    assert port.send(0, "break_", 0.0) is None
+    port.close()
+    assert lines.codes == []
+
+
+def test_a_failure_is_said_and_the_next_mark_is_sent(lines: Lines) -> None:
+    port = PulsePort(lines.write, 0.001, lines.close)
+    lines.broken = {5}
+    assert port.send(5, "image_onset", 0.0) == "Input/output error"
+    assert port.send(6, "response", 0.0) is None
+    port.close()
+    assert lines.codes == [0, 6, 0]
+
+
+def test_a_pulse_that_does_not_end_is_said_with_the_next_mark_or_at_the_close(
+    lines: Lines,
+) -> None:
+    port = PulsePort(lines.write, 0.001, lines.close)
+    lines.broken = {0}
+    assert port.send(5, "image_onset", 0.0) is None
+    assert port.send(6, "response", 0.0) == "Input/output error"
+    assert port.close() == "Input/output error"
+    assert port.close() is None
+    assert lines.shut == 1
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[int, str]]:
+    """Two ends of a serial line: what the amplifier reads, and the name of our port."""
+    import tty
+
+    amplifier, ours = os.openpty()
+    tty.setraw(ours)
+    yield amplifier, os.ttyname(ours)
+    os.close(amplifier)
+    os.close(ours)
+
+
+def _read(handle: int, n: int) -> list[int]:
+    found: list[int] = []
+    while len(found) < n:
+        found += os.read(handle, n)
+    return found
+
+
+@pty_only
+@pytest.mark.timeout(60)
+def test_serial_bytes_arrive_and_return_to_zero(line: tuple[int, str]) -> None:
+    amplifier, name = line
+    with open_triggers(Triggers(kind="serial", port=name, pulse_ms=2)) as port:
+        for code in (1, 2, 10, 13, 17, 255):  # line ends and flow control are plain bytes too
+            assert port.send(code, "image_onset", 0.0) is None
+    assert _read(amplifier, 12) == [1, 0, 2, 0, 10, 0, 13, 0, 17, 0, 255, 0]
+
+
+@pty_only
+def test_a_serial_port_that_is_pulled_out_does_not_end_the_session() -> None:
+    import tty
+
+    amplifier, ours = os.openpty()
+    tty.setraw(ours)
+    with open_triggers(Triggers(kind="serial", port=os.ttyname(ours), pulse_ms=1)) as port:
+        assert port.send(1, "image_onset", 0.0) is None
+        os.close(amplifier)
+        reason = port.send(2, "response", 0.0) or port.send(3, "trial_end", 0.0)
+        assert reason
+        assert "\n" not in reason
+    os.close(ours)
+
+
+@pty_only
+@pytest.mark.timeout(60)
+def test_a_serial_port_that_takes_nothing_fails_soon(line: tuple[int, str]) -> None:
+    _, name = line
+    with open_triggers(Triggers(kind="serial", port=name, pulse_ms=0)) as port:
+        reasons = []
+        for _ in range(100_000):  # nobody reads: the buffer fills
+            before = time.monotonic()
+            reasons.append(port.send(1, "image_onset", 0.0))
+            if reasons[-1]:
+                break
+        assert reasons[-1]
+        assert time.monotonic() - before < 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (Triggers(kind="serial", port="/dev/no-such-port"), "cannot open this serial port"),
+        pytest.param(
+            Triggers(kind="parallel", port="/dev/no-such-port"), "modprobe ppdev", marks=linux_only
+        ),
+    ],
+)
+def test_a_missing_port_is_one_line(settings: Triggers, said: str) -> None:
+    with pytest.raises(TwoalikeError, match=said) as caught, open_triggers(settings):
+        pytest.fail("the port is not there")
+    assert "\n" not in str(caught.value)
+    assert "/dev/no-such-port" in str(caught.value)
+
+
+@pytest.mark.parametrize("module", ["serial", "pylsl", "parallel"])
+def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    kind = {"pylsl": "lsl"}.get(module, module)
+    with (
+        pytest.raises(TwoalikeError, match="pip install") as caught,
+        open_triggers(Triggers(kind=kind, port="x")),
+    ):
+        pytest.fail("the library is not there")
+    assert "\n" not in str(caught.value)
+
+
+@linux_only
+def test_a_port_that_is_not_ours_says_permission(monkeypatch: pytest.MonkeyPatch) -> None:
+    import serial
+
+    def refuse(*_: object, **__: object) -> None:
+        raise serial.SerialException(13, "could not open port: [Errno 13] Permission denied")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with (
+        pytest.raises(TwoalikeError, match=r"no permission.*dialout"),
+        open_triggers(Triggers(kind="serial", port="/dev/ttyS0")),
+    ):
+        pytest.fail("the port is not ours")
+
+
+@linux_only
+def test_the_parallel_port_shows_the_code_and_returns_to_zero(
+    monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    class Parallel:
+        def __init__(self, address: str) -> None:
+            assert address == "/dev/parport0"
+
+        def setData(self, code: int) -> None:  # noqa: N802  # the library's name
+            lines.write(code)
+
+    fake = types.ModuleType("parallel")
+    fake.Parallel = Parallel  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "parallel", fake)
+    with open_triggers(Triggers(kind="parallel", port="/dev/parport0", pulse_ms=1)) as port:
+        port.send(9, "image_onset", 0.0)
+        port.send(10, "response", 0.0)
+    assert lines.codes == [0, 9, 0, 10, 0, 0]
+
+
+LOOP = """
+import json, sys
+import pylsl
+from twoalike.display._triggers import open_triggers
+from twoalike.tasks._triggers import Triggers
+
+run = iter([10.5, 12.0])
+with open_triggers(Triggers(kind="lsl", port=sys.argv[1]), now=lambda: next(run)) as port:
+    lonely = port.send(1, "session_start", 10.5)
+    found = pylsl.resolve_byprop("name", sys.argv[1], 1, 30)
+    inlet = pylsl.StreamInlet(found[0])
+    inlet.open_stream(30)
+    before = pylsl.local_clock()
+    heard = port.send(2, "image_onset", 11.25)
+    after = pylsl.local_clock()
+    sample, stamp = inlet.pull_sample(30)
+    info = inlet.info()
+    print(json.dumps({
+        "lonely": lonely, "heard": heard, "sample": sample, "before": before, "after": after,
+        "stamp": stamp, "type": info.type(), "rate": info.nominal_srate(),
+        "source": info.source_id(), "skipped": port.send(0, "break_", 11.0),
+    }))
+"""
+
+
+def test_the_stream_carries_the_mark_at_the_moment_of_the_event(tmp_path: Path) -> None:
+    config = tmp_path / "lsl_api.cfg"  # stay on this machine
+    config.write_text("[multicast]\nResolveScope = machine\n[log]\nlevel = -2\n")
+    name = f"twoalike-test-{os.getpid()}"
+    done = subprocess.run(
+        [sys.executable, "-c", LOOP, name],
+        env={**os.environ, "LSLAPICFG": str(config)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if "needs pylsl and its library" in done.stderr:
+        pytest.skip("liblsl cannot be loaded here")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["lonely"] == "no program records the LSL stream"
+    assert found["heard"] is None
+    assert found["skipped"] is None
+    assert json.loads(found["sample"][0]) == {"event": "image_onset", "code": 2, "time": 11.25}
+    # The run's clock said 12.0 when the event of 11.25 was sent.
+    assert found["before"] - 0.75 <= found["stamp"] <= found["after"] - 0.75
+    assert (found["type"], found["rate"]) == ("Markers", 0.0)
+    assert found["source"] == f"{name}-markers"
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValidationError, match="port must be given"):
+        Triggers(kind="serial")
+    with pytest.raises(ValidationError, match="two moments have the code 2"):
+        Triggers.model_validate({"codes": {"response": 2}})
+    with pytest.raises(ValidationError):
+        Triggers.model_validate({"codes": {"response": 256}})
+    several = Triggers.model_validate({"codes": {"response": 0, "trial_end": 0, "break_": 0}})
+    assert several.codes.response == 0
