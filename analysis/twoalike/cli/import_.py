@@ -1,9 +1,9 @@
 """``twoalike import``: judgments collected elsewhere become our tables."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 app = App(name="import", help="Bring in judgments collected elsewhere.")
 
@@ -79,3 +79,46 @@ def triplets(
     write_choices(out, table, provenance("choices", inputs=inputs, config=config))
     people = table["participant"].nunique()
     print(f"{out}: {len(table)} judgments by {people} participants")  # noqa: T201
+
+
+@app.command
+def meadows(
+    files: Annotated[list[Path], Parameter(negative=())],
+    /,
+    *,
+    out: Path,
+) -> None:
+    """Import multi-arrangement sessions from Meadows' JSON trees.
+
+    Old and new trees, of one or several participants and tasks. The participant is the person's
+    alias on the platform, the session the name of the task. Places become arena diameters, with
+    the centre at 0 and y up.
+
+    Parameters
+    ----------
+    files
+        Data in the tree structure, as downloaded.
+    out
+        Table of arrangements to write (.parquet).
+
+    Examples
+    --------
+        twoalike import meadows Meadows_*_tree.json --out arrangements.parquet
+    """
+    from twoalike.judgments import import_meadows, trials_of, write_arrangements
+    from twoalike.study import provenance
+
+    table = import_meadows(files)
+    inputs = {f"tree_{number}": path for number, path in enumerate(files, start=1)}
+    write_arrangements(out, table, provenance("arrangements", inputs=inputs))
+    people, trials = table["participant"].nunique(), len(trials_of(table)[0])
+    print(  # noqa: T201
+        f"{out}: {len(table)} items placed in {trials} trials by {people} participants"
+    )
+    for name, what in (
+        ("n_outside", "items outside the arena"),
+        ("n_alone", "items alone in their trial"),
+        ("n_other_tasks", "tasks of other types"),
+    ):
+        if table.attrs[name]:
+            print(f"left out: {table.attrs[name]} {what}")  # noqa: T201

@@ -1,26 +1,41 @@
-"""Judgments as one tidy table: its schema, its file, where it comes from, how it is split.
+"""Judgments as tidy tables: their schemas, their files, where they come from, how to split them.
 
-The table has one row a judgment; its columns are described in
-:mod:`twoalike.judgments._schema`. Readers of other people's files and of our own raw data all
-end in that table, and everything downstream starts from it.
+Choices have one row a judgment (:mod:`twoalike.judgments._schema`), arrangements one row an item
+placed (:mod:`twoalike.judgments._arrangements`). Readers of other people's files and of our own
+raw data all end in these tables, and everything downstream starts from them.
 """
 
+from twoalike.judgments._arrangements import Arrangement, arrangements_table, trials_of
 from twoalike.judgments._delimited import import_triplets, read_triplets
-from twoalike.judgments._file import read_choices, write_choices
+from twoalike.judgments._file import (
+    read_arrangements,
+    read_choices,
+    write_arrangements,
+    write_choices,
+)
+from twoalike.judgments._meadows import import_meadows
 from twoalike.judgments._raw import read_raw
+from twoalike.judgments._raw_arrangements import read_raw_arrangements
 from twoalike.judgments._schema import choices_table, object_index, participant_index
 from twoalike.judgments._split import split_by_object, split_by_participant, split_by_triplet
 
 __all__ = [
+    "Arrangement",
+    "arrangements_table",
     "choices_table",
+    "import_meadows",
     "import_triplets",
     "object_index",
     "participant_index",
+    "read_arrangements",
     "read_choices",
     "read_raw",
+    "read_raw_arrangements",
     "read_triplets",
     "split_by_object",
     "split_by_participant",
     "split_by_triplet",
+    "trials_of",
+    "write_arrangements",
     "write_choices",
 ]

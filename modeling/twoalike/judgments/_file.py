@@ -1,14 +1,21 @@
-"""choices.parquet: the table of choices on disk."""
+"""Tidy tables on disk: parquet that keeps the order of objects and says where it came from."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from twoalike.judgments._schema import CATEGORIES, COLUMNS, ITEMS, validate
+from twoalike.judgments._arrangements import ARRANGEMENTS
+from twoalike.judgments._schema import CHOICES
+from twoalike.judgments._table import (
+    TableKind,
+    check_columns,
+    check_table,
+    give_types,
+    is_category,
+)
 from twoalike.study import TwoalikeError, atomic_path, require_file
 
 PROVENANCE = b"twoalike"
@@ -25,24 +32,7 @@ def write_choices(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]
     TwoalikeError
         If the table breaks the schema or the file cannot be written.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise TwoalikeError(f"{path}: cannot write choices without column {missing[0]!r}.")
-    tidy = table[list(COLUMNS)].reset_index(drop=True)
-    same = len({table[item].dtype for item in ITEMS}) == 1 and _is_category(table[ITEMS[0]])
-    _tidy(tidy, list(table[ITEMS[0]].cat.categories) if same else None)
-    checked = validate(tidy, str(path))
-    objects = [str(name) for name in checked["item_1"].cat.categories]
-    content = pa.Table.from_pandas(checked, preserve_index=False)
-    # Not pandas' own metadata: it tells the writer's pandas version and no more.
-    content = content.replace_schema_metadata(
-        {PROVENANCE: json.dumps(dict(provenance)), OBJECTS: json.dumps(objects)}
-    )
-    with atomic_path(path) as temporary:
-        pq.write_table(content, temporary, compression="zstd")
+    _write(path, table, provenance, CHOICES)
 
 
 def read_choices(path: Path) -> pd.DataFrame:
@@ -56,50 +46,71 @@ def read_choices(path: Path) -> pd.DataFrame:
     TwoalikeError
         If the file is missing, damaged or breaks the schema.
     """
+    return _read(path, CHOICES)
+
+
+def write_arrangements(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
+    """Write a table of arrangements, all or nothing; strings become categories.
+
+    Raises
+    ------
+    TwoalikeError
+        If the table breaks the schema or the file cannot be written.
+    """
+    _write(path, table, provenance, ARRANGEMENTS)
+
+
+def read_arrangements(path: Path) -> pd.DataFrame:
+    """Read a table of arrangements; ``table.attrs["provenance"]`` tells where it came from.
+
+    Any parquet file with the right columns will do, as in :func:`read_choices`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged or breaks the schema.
+    """
+    return _read(path, ARRANGEMENTS)
+
+
+def _write(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any], kind: TableKind) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    require_file(path, "a table of choices (parquet)")
+    check_columns(list(table.columns), kind, str(path))
+    tidy = table[list(kind.columns)].reset_index(drop=True)
+    first, types = table[kind.items[0]], {table[item].dtype for item in kind.items}
+    one_list = len(types) == 1 and is_category(first)
+    give_types(tidy, list(first.cat.categories) if one_list else None, kind)
+    checked = check_table(tidy, kind, str(path))
+    objects = [str(name) for name in checked[kind.items[0]].cat.categories]
+    content = pa.Table.from_pandas(checked, preserve_index=False)
+    # Not pandas' own metadata: it tells the writer's pandas version and no more.
+    content = content.replace_schema_metadata(
+        {PROVENANCE: json.dumps(dict(provenance)), OBJECTS: json.dumps(objects)}
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(content, temporary, compression="zstd")
+
+
+def _read(path: Path, kind: TableKind) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    require_file(path, f"a table of {kind.name} (parquet)")
     try:
         names = pq.read_schema(path).names
-        strings = [name for name in CATEGORIES if name in names]
+        strings = [name for name in kind.categories if name in names]
         content = pq.read_table(path, read_dictionary=strings)
     except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise TwoalikeError(
             f"{path}: cannot be read as parquet ({reason}). The file is damaged or of another kind."
         ) from error
-    missing = [name for name in COLUMNS if name not in content.column_names]
-    if missing:
-        raise TwoalikeError(
-            f"{path}: column {missing[0]!r} is missing; a table of choices has {', '.join(COLUMNS)}"
-        )
+    check_columns(content.column_names, kind, str(path))
     metadata = content.schema.metadata or {}
-    table = content.select(list(COLUMNS)).to_pandas(ignore_metadata=True)
-    _tidy(table, json.loads(metadata.get(OBJECTS, b"null")))
-    checked = validate(table, str(path))
+    table = content.select(list(kind.columns)).to_pandas(ignore_metadata=True)
+    give_types(table, json.loads(metadata.get(OBJECTS, b"null")), kind)
+    checked = check_table(table, kind, str(path))
     checked.attrs["provenance"] = json.loads(metadata.get(PROVENANCE, b"{}"))
     return checked
-
-
-def _is_category(column: "pd.Series[Any]") -> bool:
-    return isinstance(column.dtype, pd.CategoricalDtype)
-
-
-def _tidy(table: pd.DataFrame, objects: list[str] | None) -> None:
-    """Give the columns their types, where the values allow it; the schema complains elsewhere."""
-    for name in CATEGORIES:
-        if not _is_category(table[name]):
-            table[name] = table[name].astype("category")
-    if objects is None:
-        seen: dict[str, None] = {}
-        for item in ITEMS:
-            seen |= dict.fromkeys(table[item].cat.categories)
-        objects = list(seen)
-    for item in ITEMS:
-        table[item] = table[item].cat.set_categories(objects)
-    for name, kind in (("trial", np.int32), ("chosen", np.int8), ("response_time", np.float32)):
-        numeric = np.asarray(pd.to_numeric(table[name], errors="coerce"), dtype=np.float64)
-        all_numbers = (np.isnan(numeric) == table[name].isna().to_numpy()).all()
-        if all_numbers and (name == "response_time" or (numeric % 1 == 0).all()):
-            table[name] = numeric.astype(kind)

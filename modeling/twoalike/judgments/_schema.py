@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.judgments._table import TableKind, build_table, category
 from twoalike.study import TwoalikeError
 
 ITEMS = ("item_1", "item_2", "item_3")
@@ -87,42 +88,15 @@ def choices_schema() -> Any:
     return pa.DataFrameSchema(columns, checks=[differ, reference], strict=True, ordered=True)
 
 
-def validate(table: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Check a table of choices; the complaint names the place, the row and the column.
-
-    Raises
-    ------
-    TwoalikeError
-        If a column is missing or of the wrong type, a value out of range, or no row left.
-    """
-    import pandera.errors
-
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise TwoalikeError(
-            f"{where}: column {missing[0]!r} is missing; a table of choices has "
-            f"{', '.join(COLUMNS)}, found {', '.join(map(str, table.columns)) or 'none'}."
-        )
-    if not len(table):
-        raise TwoalikeError(f"{where}: expected judgments, found an empty table.")
-    try:
-        return pd.DataFrame(choices_schema().validate(table))
-    except pandera.errors.SchemaError as error:
-        raise TwoalikeError(_complaint(error, where)) from error
-
-
-def _complaint(error: Any, where: str) -> str:
-    """One line from pandera's first finding."""
-    column = getattr(error.schema, "name", None)
-    place = f"{where}: column {column!r}" if column else where
-    cases = error.failure_cases
-    if isinstance(cases, pd.DataFrame) and len(cases) and cases["index"].notna().any():
-        first = cases.iloc[0]
-        found = f", found {str(first['failure_case'])!r}" if column else ""
-        expected = getattr(error.check, "error", None) or str(error.check)
-        return f"{place}, row {int(first['index']) + 1}: expected {expected}{found}."
-    reason = " ".join(str(error).split())
-    return f"{place}: does not fit the table of choices ({reason})."
+CHOICES = TableKind(
+    name="choices",
+    rows="judgments",
+    columns=COLUMNS,
+    categories=CATEGORIES,
+    items=ITEMS,
+    numbers={"trial": np.int32, "chosen": np.int8, "response_time": np.float32},
+    schema=choices_schema,
+)
 
 
 def choices_table(
@@ -166,41 +140,7 @@ def choices_table(
         "trial_type": category(first, TRIAL_TYPES),
         "level": category(missing, LEVELS),
     }
-    values = defaults | columns
-    ids = pd.Index(list(objects), dtype=object)
-    table = {name: _column(name, values[name], ids, where) for name in COLUMNS}
-    return validate(pd.DataFrame(table), where)
-
-
-def category(codes: Any, labels: Any) -> Any:
-    """Categorical from codes; pandas' own annotations refuse plain lists of strings."""
-    return pd.Categorical.from_codes(codes, pd.Index(labels, dtype=object))
-
-
-def _column(name: str, values: Any, objects: "pd.Index[str]", where: str) -> Any:
-    if name in ITEMS:
-        return _items(name, values, objects, where)
-    if name in CATEGORIES:
-        return values if isinstance(values, pd.Categorical) else _in_order_of_appearance(values)
-    types = {"trial": np.int32, "chosen": np.int8, "response_time": np.float32}
-    return np.asarray(values).astype(types[name])
-
-
-def _in_order_of_appearance(values: Any) -> Any:
-    codes, labels = pd.factorize(pd.Series(values, dtype=object))
-    return category(codes, [str(label) for label in labels])
-
-
-def _items(name: str, values: Any, objects: "pd.Index[str]", where: str) -> Any:
-    array = np.asarray(values)
-    codes = array if array.dtype.kind in "iu" else objects.get_indexer(pd.Index(values))
-    bad = np.flatnonzero((codes < 0) | (codes >= len(objects)))
-    if len(bad):
-        raise TwoalikeError(
-            f"{where}: column {name!r}, row {bad[0] + 1}: {str(values[bad[0]])!r} is not one of "
-            f"the {len(objects)} objects."
-        )
-    return category(codes, objects)
+    return build_table(defaults | columns, objects, CHOICES, where)
 
 
 def object_index(

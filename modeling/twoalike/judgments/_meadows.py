@@ -1,0 +1,207 @@
+"""Multi-arrangement sessions from Meadows (meadows-research.com).
+
+The platform has kept positions in two ways, and its files do not say which. In both, y points
+down. Early ones (2017) are places on a page 2.5 wide and 1.25 high with the arena, of diameter
+1, in its middle; a trial has ``start`` and ``end``. Later (from 2021 at the latest) the arena's
+centre is the origin and its *radius* is 1; a trial has a ``log``. So the positions decide: those
+of the first kind lie around (1.25, .625), those of the second around (0, 0).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.judgments._arrangements import arrangements_table
+from twoalike.judgments._meadows_tree import ARRANGEMENT, MeadowsTask, read_tree
+from twoalike.study import TwoalikeError
+
+_MEDIA = re.compile(
+    r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
+)
+_MILLISECONDS = 1e11
+"""Epoch times above this count milliseconds: in seconds it would be the year 5138."""
+_RIM = 0.55
+"""Distance from the arena's centre, in its diameters, up to which an item counts as placed: the
+arena and a little more, since people put items on its rim."""
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A way to keep positions: where the arena's centre is, and its diameter."""
+
+    centre: tuple[float, float]
+    diameter: float
+
+    def places(self, kept: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Positions in arena diameters, centre 0, y up, shape (n, 2)."""
+        return np.asarray((kept - self.centre) / self.diameter * [1.0, -1.0])
+
+    def inside(self, kept: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which positions lie in the arena, shape (n,)."""
+        return np.asarray(np.hypot(*self.places(kept).T) <= _RIM, dtype=np.bool_)
+
+
+_EARLY, _LATE = _Page((1.25, 0.625), 1.0), _Page((0.0, 0.0), 2.0)
+
+
+def import_meadows(files: Sequence[Path]) -> pd.DataFrame:
+    """Read multi-arrangement sessions from Meadows' JSON trees.
+
+    The participant is the person's alias on the platform (``cuddly-bunny``), the session the
+    name of the task. Objects are the stimuli's names without the ending of a media file, in
+    the order of the first person's list, which is the order of the platform's dissimilarities.
+
+    Parameters
+    ----------
+    files
+        Trees as downloaded, old and new ones, of one or several persons and tasks.
+
+    Returns
+    -------
+    Table of arrangements. Left out, and counted in ``table.attrs``: items outside the arena
+    (``n_outside``), items then alone in their trial (``n_alone``), tasks of other types
+    (``n_other_tasks``).
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is no such tree, has no multi-arrangement task, or what it says does not fit
+        together; or if an alias looks like an e-mail address.
+
+    References
+    ----------
+    https://docs.meadows-research.com/downloads/structures/tree
+    """
+    parts: list[pd.DataFrame] = []
+    objects: dict[str, None] = {}
+    seen: dict[tuple[str, str], MeadowsTask] = {}
+    n_other = 0
+    for path in files:
+        tasks = read_tree(path)
+        arrangements = [task for task in tasks if task.kind == ARRANGEMENT]
+        n_other += len(tasks) - len(arrangements)
+        if not arrangements:
+            _refuse_other_tasks(path, tasks)
+        for task in arrangements:
+            if other := seen.get((task.participant, task.name)):
+                raise TwoalikeError(f"{task} stands already in {other.path}. Give it once.")
+            seen[task.participant, task.name] = task
+            names = _stimulus_names(task)
+            objects |= dict.fromkeys(names.values())
+            parts.append(_placements(task, names))
+    rows = pd.concat(parts, ignore_index=True)
+    inside = rows["inside"].to_numpy(np.bool_)
+    group = rows.groupby(["participant", "session", "trial"], sort=False)["inside"]
+    alone = inside & (group.transform("sum").to_numpy() < 2)
+    kept = rows[inside & ~alone]
+    columns: dict[str, Any] = {str(name): kept[name].to_numpy() for name in kept.columns}
+    columns["session"] = [name or None for name in kept["session"]]
+    table = arrangements_table(columns, list(objects), _list(files))
+    counts = {"n_outside": (~inside).sum(), "n_alone": alone.sum(), "n_other_tasks": n_other}
+    table.attrs |= {name: int(count) for name, count in counts.items()}
+    return table
+
+
+def _list(files: Sequence[Path]) -> str:
+    return ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
+
+
+def _refuse_other_tasks(path: Path, tasks: Sequence[MeadowsTask]) -> None:
+    kinds = sorted({task.kind for task in tasks})
+    advice = "Download the data of the multiple-arrangement task."
+    if any("triplet" in kind for kind in kinds):
+        advice = (
+            "Triplets: download the annotations (CSV), take off its header, and use "
+            "twoalike import triplets."
+        )
+    raise TwoalikeError(
+        f"{path}: expected a task of type {ARRANGEMENT}, found {', '.join(kinds)}. {advice}"
+    )
+
+
+def _stimulus_names(task: MeadowsTask) -> dict[str, str]:
+    """Object id of every stimulus, by the platform's id."""
+    stimuli = task.content.get("stimuli")
+    try:
+        names = {str(entry["id"]): str(entry["name"]) for entry in stimuli or []}
+    except (TypeError, KeyError) as error:
+        raise TwoalikeError(f"{task}: expected stimuli with id and name ({error!r}).") from error
+    if len(names) < 2:
+        raise TwoalikeError(f"{task}: expected a list of stimuli, found {len(names)}.")
+    short = {key: _MEDIA.sub("", name) for key, name in names.items()}
+    for candidate in (short, names):
+        if len(set(candidate.values())) == len(candidate):
+            return candidate
+    twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
+    raise TwoalikeError(f"{task}: two stimuli are named {twice!r}. Rename one in the file.")
+
+
+def _placements(task: MeadowsTask, names: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
+    rows: list[tuple[int, str, float, float, float]] = []
+    for number, trial in enumerate(task.content["trials"], start=1):
+        try:
+            seconds = _duration(trial)
+            for entry in trial["positions"]:
+                item = names[str(entry["id"])]
+                rows.append((number, item, float(entry["x"]), float(entry["y"]), seconds))
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise TwoalikeError(
+                f"{task}, trial {number}: expected positions with the id of a stimulus, x and y, "
+                f"and times ({type(error).__name__}: {reason})."
+            ) from error
+    if not rows:
+        raise TwoalikeError(f"{task}: expected trials with positions, found none.")
+    table = pd.DataFrame(rows, columns=["trial", "item", "x", "y", "response_time"])
+    kept = table[["x", "y"]].to_numpy(np.float64)
+    page = _page(task, kept)
+    places = page.places(kept) + 0.0  # no negative zeros
+    return table.assign(
+        participant=task.participant,
+        session=task.name,
+        x=places[:, 0],
+        y=places[:, 1],
+        inside=page.inside(kept),
+    )
+
+
+def _page(task: MeadowsTask, kept: npt.NDArray[np.float64]) -> _Page:
+    """Way the positions of a task are kept."""
+    early, late = (float(page.inside(kept).mean()) for page in (_EARLY, _LATE))
+    if max(early, late) < 0.5:
+        raise TwoalikeError(
+            f"{task}: most positions lie outside the arena, in both ways Meadows is known to "
+            "keep them (arena around 1.25, .625 with diameter 1; around 0, 0 with radius 1)."
+        )
+    if early == late:
+        has_log = any("log" in trial for trial in task.content["trials"])
+        return _LATE if has_log else _EARLY
+    return _EARLY if early > late else _LATE
+
+
+def _duration(trial: Mapping[str, Any]) -> float:
+    """Seconds a trial took; NaN where the file does not say."""
+    start, end = trial.get("start"), trial.get("end")
+    log = trial.get("log")
+    if start is None and log:
+        start, end = log[0][0], log[-1][0]
+    if start is None or end is None:
+        return float("nan")
+    seconds = _epoch_s(end) - _epoch_s(start)
+    if seconds < 0:
+        raise ValueError(f"ends {-seconds:g} s before it starts")
+    return seconds
+
+
+def _epoch_s(time: Any) -> float:
+    if isinstance(time, str):
+        return datetime.fromisoformat(time).timestamp()
+    return float(time) / 1000 if float(time) > _MILLISECONDS else float(time)
