@@ -1,28 +1,83 @@
-"""Which triplets a session shows, in which order and places, and the file that says so."""
+"""Which triplets or sets a session shows, in which order, and the file that says so."""
 
 from twoalike.design._adaptive import (
     AdaptiveTriplets,
     adaptive_triplets,
     expected_information,
 )
+from twoalike.design._arrangement_list import (
+    ListedArrangement,
+    arrangement_table,
+    listed_arrangements,
+    read_arrangement_list,
+    write_arrangement_list,
+)
+from twoalike.design._arrangement_summary import ArrangementSummary, summarize_arrangements
+from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
+from twoalike.design._covering import covering_bound, covering_triplets
+from twoalike.design._evidence import (
+    ArrangedTrial,
+    RescaledAverage,
+    pair_evidence,
+    rescaled_average,
+)
+from twoalike.design._exclusion import excluded
+from twoalike.design._levels_study import levels_study_design
 from twoalike.design._list import POSITIONS, read_trial_list, write_trial_list
-from twoalike.design._random import random_trial_list, shown_objects
-from twoalike.design._session import session_rng, session_trial_list
+from twoalike.design._next_arrangement import (
+    ArrangementEnd,
+    EvidenceState,
+    PlannedArrangement,
+    arrangement_rng,
+    evidence_state,
+    next_arrangement,
+)
+from twoalike.design._random import random_trial_list
+from twoalike.design._session import session_rng, session_trial_list, session_trial_lists
+from twoalike.design._shown import shown_objects
+from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._summary import DesignSummary, summarize_design
-from twoalike.study import DesignConfig
+from twoalike.study import ArrangementConfig, DesignConfig
 
 __all__ = [
-    "POSITIONS",
     "AdaptiveTriplets",
+    "ArrangedTrial",
+    "ArrangementConfig",
+    "ArrangementEnd",
+    "ArrangementSummary",
     "DesignConfig",
     "DesignSummary",
+    "EvidenceState",
+    "ListedArrangement",
+    "POSITIONS",
+    "PlannedArrangement",
+    "RescaledAverage",
     "adaptive_triplets",
+    "arrangement_rng",
+    "arrangement_table",
+    "arrangement_trial_list",
+    "covering_bound",
+    "covering_sets",
+    "covering_triplets",
+    "evidence_state",
+    "excluded",
     "expected_information",
+    "levels_study_design",
+    "listed_arrangements",
+    "next_arrangement",
+    "pair_evidence",
     "random_trial_list",
+    "read_arrangement_list",
     "read_trial_list",
+    "rescaled_average",
+    "schonheim_bound",
+    "session_arrangement_list",
     "session_rng",
     "session_trial_list",
+    "session_trial_lists",
     "shown_objects",
+    "summarize_arrangements",
     "summarize_design",
+    "write_arrangement_list",
     "write_trial_list",
 ]

@@ -4,6 +4,8 @@ They need category levels: the pair shares the finest category, the odd one diff
 the coarsest. Anyone who looks at the images gets them right, whatever else they think alike.
 """
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
@@ -59,22 +61,37 @@ def catch_triplets(
     return np.array(rows, dtype=np.int64), np.array(odd, dtype=np.int64)
 
 
-def _candidates(
-    levels: pd.DataFrame,
-) -> tuple[list[tuple[int, int]], dict[tuple[int, int], list[int]]]:
-    """Pairs of one finest category, and for each pair the objects that are far from it."""
+def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
+    """Find the objects of each finest category, and those far from them.
+
+    Parameters
+    ----------
+    levels
+        Categories of the m objects, coarse to fine; ``n/a`` where an object has none.
+
+    Returns
+    -------
+    For each finest category with some object of another coarsest category: indices of its
+    objects, and of all objects that differ from it in the coarsest category.
+    """
     if levels.shape[1] == 0:
-        return [], {}
+        return []
     coarse, fine = levels.iloc[:, 0].to_numpy(), levels.iloc[:, -1].to_numpy()
     named = coarse != "n/a"
     far = {kind: np.flatnonzero(named & (coarse != kind)).tolist() for kind in set(coarse)}
     # The whole path makes a category: two folders may share the name of the finest level.
     path = pd.Series(list(zip(*(levels[name] for name in levels), strict=True)))
-    strangers = {}
+    found = []
     for _, group in path.groupby(path, sort=False):
         members = [int(index) for index in group.index if named[index] and fine[index] != "n/a"]
-        for at, first in enumerate(members):
-            for second in members[at + 1 :]:
-                if far[coarse[first]]:
-                    strangers[first, second] = far[coarse[first]]
+        if members and far[coarse[members[0]]]:
+            found.append((members, far[coarse[members[0]]]))
+    return found
+
+
+def _candidates(
+    levels: pd.DataFrame,
+) -> tuple[list[tuple[int, int]], dict[tuple[int, int], list[int]]]:
+    """Pairs of one finest category, and for each pair the objects that are far from it."""
+    strangers = {pair: far for members, far in kinds(levels) for pair in combinations(members, 2)}
     return list(strangers), strangers

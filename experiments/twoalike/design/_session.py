@@ -1,17 +1,28 @@
-"""The trial list of a participant's session, from the study's seed.
+"""The trial lists of participants' sessions, from the study's seed.
 
-Participant and session fix the list whoever asks for it and in whatever order, so that a lost
-list can be made again and two participants never share one by accident.
+Participant and session fix a random list whoever asks for it and in whatever order, so that a
+lost list can be made again and two participants never share one by accident. Where sessions
+share their triplets out among them, it is the whole call that fixes them.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._random import random_trial_list
+from twoalike.design._assemble import assemble
+from twoalike.design._chosen import Chosen
+from twoalike.design._classes import Classes, object_classes
+from twoalike.design._coverage import coverage_sessions
+from twoalike.design._level_sessions import level_practice, level_session, level_sessions
+from twoalike.design._list import read_trial_list
+from twoalike.design._random import random_practice, random_trial_list, require_triplets
+from twoalike.design._shown import shown_table
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study
+from twoalike.study import Study, TwoalikeError
+
+TASK = "oddoneout"
 
 
 def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
@@ -26,20 +37,112 @@ def session_rng(study_seed: int, participant: str, session: int) -> np.random.Ge
     session
         Number of the session, from 1.
     """
-    # Python's own hash of a string differs from process to process.
-    label = int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
-    return np.random.default_rng(np.random.SeedSequence([study_seed, label, session]))
+    words = [study_seed, participant_number(participant), session]
+    return np.random.default_rng(np.random.SeedSequence(words))
+
+
+def participant_number(participant: str) -> int:
+    """Turn a label into a number that seeds; Python's own hash differs between processes."""
+    return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
 
 
 def session_trial_list(
     study: Study, stimuli: StimulusSet, participant: str, session: int
 ) -> pd.DataFrame:
-    """Trial list of one odd-one-out session, always the same for the same study.
+    """Trial list of one odd-one-out session that stands alone, always the same for a study.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study, or its sampler needs a list made
+        beforehand; the message says where.
+    """
+    config = study.config.design
+    path = study.trial_list(TASK, participant, session)
+    if config.sampler in ("list", "adaptive"):
+        how = (
+            "Put your list there."
+            if config.sampler == "list"
+            else "Make it with: twoalike design --sampler adaptive --posterior."
+        )
+        raise TwoalikeError(f"{path}: expected a trial list there, found none. {how}")
+    if config.sampler == "coverage" or (config.sampler == "levels" and config.lists_per_triplet):
+        raise TwoalikeError(
+            f"{path}: expected a trial list there, found none. Sessions of the {config.sampler} "
+            "design share their triplets out: make all of them with one call of twoalike design."
+        )
+    return session_trial_lists(study, stimuli, [participant], session)[-1]
+
+
+def session_trial_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    """Trial lists of ``sessions`` sessions of each participant, designed together.
+
+    Returns
+    -------
+    All sessions of the first participant, then of the second, and so on.
 
     Raises
     ------
     TwoalikeError
         If the stimuli do not allow the design of the study.
     """
-    rng = session_rng(study.config.seed, participant, session)
-    return random_trial_list(stimuli, study.config.design, rng)
+    config, seed = study.config.design, study.config.seed
+    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
+    if config.sampler == "list":
+        paths = [study.trial_list(TASK, label, number) for label, number in wanted]
+        return [read_trial_list(path, stimuli.ids) for path in paths]
+    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    if config.sampler == "random":
+        return [random_trial_list(stimuli, config, rng) for rng in rngs]
+    if config.sampler == "adaptive":
+        raise TwoalikeError(
+            "design: the adaptive sampler chooses by a posterior. Name it: --posterior P.nc."
+        )
+    shown = shown_table(stimuli, config.exclude)
+    require_triplets(config, len(shown))
+    together = _group_rng(seed, participants, sessions)
+    if config.sampler == "coverage":
+        mains = coverage_sessions(len(shown), config, len(wanted), together)
+        practices = [
+            random_practice(config, len(shown), main, rng)
+            for main, rng in zip(mains, rngs, strict=True)
+        ]
+    else:
+        # Clusters must not differ between the sessions of a study.
+        classes = object_classes(
+            shown, stimuli.levels, config, study.root, np.random.default_rng([seed, 2])
+        )
+        mains, practices = _level_triplets(study, classes, participants, sessions, rngs, together)
+    return [
+        assemble(shown, stimuli.levels, config, practice, main, rng)
+        for practice, main, rng in zip(practices, mains, rngs, strict=True)
+    ]
+
+
+def _level_triplets(
+    study: Study,
+    classes: Classes,
+    participants: Sequence[str],
+    sessions: int,
+    rngs: Sequence[np.random.Generator],
+    together: np.random.Generator,
+) -> tuple[list[Chosen], list[Chosen]]:
+    """Draw main and practice triplets of each session of the levels design."""
+    config = study.config.design
+    mains = (
+        level_sessions(classes, config, len(participants), sessions, together)
+        if config.lists_per_triplet
+        else [level_session(classes, config, rng) for rng in rngs]
+    )
+    practices = [
+        level_practice(classes, config, main, rng) for main, rng in zip(mains, rngs, strict=True)
+    ]
+    return mains, practices
+
+
+def _group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.random.Generator:
+    """Source of what sessions share out; other participants get another design."""
+    whole = participant_number("\t".join(participants))
+    return np.random.default_rng(np.random.SeedSequence([seed, whole, sessions, 1]))

@@ -3,12 +3,13 @@
 Nothing here knows about tasks, models or networks, and nothing here is heavy to import.
 """
 
+from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._config import (
-    DesignConfig,
     Study,
     StudyConfig,
     load_toml,
 )
+from twoalike.study._design import PLAN_STEP, DesignConfig, ExclusionConfig, LevelShares
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import (
     atomic_directory,
@@ -19,23 +20,32 @@ from twoalike.study._files import (
     sha256_file,
     write_json,
 )
+from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
 
 __all__ = [
+    "ArrangementConfig",
     "DesignConfig",
+    "ExclusionConfig",
+    "LevelShares",
+    "PLAN_STEP",
+    "ScreenProfile",
     "Study",
     "StudyConfig",
     "TwoalikeError",
     "atomic_directory",
     "atomic_path",
+    "load_profile",
     "load_toml",
+    "profile_path",
     "progress",
     "provenance",
     "read_delimited",
     "read_ids",
     "read_json",
     "require_file",
+    "save_profile",
     "sha256_file",
     "write_json",
 ]

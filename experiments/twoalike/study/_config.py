@@ -7,35 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from twoalike.study._arrangement import ArrangementConfig
+from twoalike.study._design import DesignConfig, ExclusionConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import require_file
+from twoalike.study._strict import Strict
 
 PARTICIPANT = re.compile(r"[0-9a-zA-Z+]+")
 """A BIDS label: what may follow ``sub-`` in a file name."""
-
-
-class Strict(BaseModel):
-    """Settings that are frozen and refuse unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DesignConfig(Strict):
-    """Which triplets one session of the odd-one-out task shows."""
-
-    sampler: Literal["random"] = Field(default="random", description="how triplets are chosen")
-    trials: int = Field(default=300, ge=1, description="main trials a session")
-    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
-    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
-    repeats: int = Field(
-        default=0, ge=0, description="main trials shown a second time, for reliability"
-    )
-    exclude: dict[str, list[str]] = Field(
-        default_factory=dict,
-        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
-    )
 
 
 class StudyConfig(Strict):
@@ -51,7 +32,13 @@ class StudyConfig(Strict):
         default="protocols/odd_one_out.toml",
         description="protocol of the odd-one-out task, in the study",
     )
+    arrangement_protocol: str = Field(
+        default="protocols/multi_arrangement.toml",
+        description="protocol of the multi-arrangement task, in the study",
+    )
     design: DesignConfig = DesignConfig()
+    exclusion: ExclusionConfig = ExclusionConfig()
+    arrangement: ArrangementConfig = ArrangementConfig()
 
 
 def _nearest_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
@@ -126,6 +113,20 @@ class Study:
     def protocol(self) -> Path:
         """Protocol of the odd-one-out task (TOML)."""
         return self.root / self.config.protocol
+
+    def protocol_of(self, task: str) -> Path:
+        """Protocol of a task (``oddoneout`` or ``multiarrangement``, its BIDS label).
+
+        Raises
+        ------
+        ValueError
+            If there is no such task.
+        """
+        if task == "multiarrangement":
+            return self.root / self.config.arrangement_protocol
+        if task == "oddoneout":
+            return self.protocol
+        raise ValueError(f"expected oddoneout or multiarrangement, found {task!r}.")
 
     @property
     def raw(self) -> Path:

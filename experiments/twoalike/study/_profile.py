@@ -16,7 +16,6 @@ from twoalike.study._config import load_toml
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import atomic_path
 from twoalike.study._strict import Strict
-from twoalike.study._strict import Strict
 
 PROFILE_VARIABLE = "TWOALIKE_SCREEN"
 """Environment variable that names another profile, for computers with several set-ups."""

@@ -1,0 +1,94 @@
+"""What lists of arrangement trials will show: coverage, exposure, placements, duration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from twoalike.study import TwoalikeError
+
+SECONDS_PER_PLACEMENT = 2.1
+"""One person's session on Meadows, 118 images: 1,758 placements in 109 trials within 60 min
+(sample data of rsatoolbox 0.3.2). New images take longer: 6 s each in the first trial there."""
+
+
+@dataclass(frozen=True)
+class ArrangementSummary:
+    """Figures of a design; practice counts for trials, placements and duration only.
+
+    What evidence a trial gives depends on where the items are put: it is not known before.
+
+    Attributes
+    ----------
+    trials
+        Trials in all, with practice.
+    items_min, items_max
+        Smallest and largest trial.
+    pairs_shown
+        Share of the pairs of objects that some trial shows together, in [0, 1].
+    pair_min, pair_median
+        Fewest and median number of trials that show a pair.
+    exposure_min, exposure_max
+        Fewest and most trials that show an object.
+    placements
+        Images to place, in all.
+    minutes
+        Expected duration without breaks.
+    """
+
+    trials: int
+    items_min: int
+    items_max: int
+    pairs_shown: float
+    pair_min: int
+    pair_median: float
+    exposure_min: int
+    exposure_max: int
+    placements: int
+    minutes: float
+
+
+def summarize_arrangements(
+    tables: Sequence[pd.DataFrame], ids: Sequence[str]
+) -> ArrangementSummary:
+    """Summarise lists taken together.
+
+    Parameters
+    ----------
+    tables
+        Lists as :func:`twoalike.design.read_arrangement_list` gives them.
+    ids
+        Objects of the design, m of them; those never shown count as such.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are no trials, or one shows an object not in ``ids``.
+    """
+    rows = [table.assign(list=number) for number, table in enumerate(tables) if len(table)]
+    if not rows:
+        raise TwoalikeError("summary: expected trials, found none.")
+    table = pd.concat(rows, ignore_index=True)
+    place = pd.Index(ids).get_indexer(pd.Index(table["stimulus"]))
+    if (place < 0).any():
+        raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
+    trial = table.groupby(["list", "trial_index"], sort=False).ngroup().to_numpy()
+    sizes = np.bincount(trial)
+    judged = (table["trial_type"] != "practice").to_numpy()
+    member = np.zeros((len(sizes), len(ids)), dtype=np.int64)
+    member[trial[judged], place[judged]] = 1
+    pairs = (member.T @ member)[np.triu_indices(len(ids), 1)]
+    exposure = member.sum(axis=0)
+    return ArrangementSummary(
+        trials=len(sizes),
+        items_min=int(sizes.min()),
+        items_max=int(sizes.max()),
+        pairs_shown=float((pairs > 0).mean()),
+        pair_min=int(pairs.min()),
+        pair_median=float(np.median(pairs)),
+        exposure_min=int(exposure.min()),
+        exposure_max=int(exposure.max()),
+        placements=len(table),
+        minutes=len(table) * SECONDS_PER_PLACEMENT / 60,
+    )

@@ -1,0 +1,190 @@
+"""Evidence weights and the rescaled average: an independent oracle, a real session, properties."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import pdist, squareform
+
+from twoalike.design import ArrangedTrial, evidence_state, pair_evidence, rescaled_average
+
+M = 9
+
+
+def arranged(m: int, n: int, rng: np.random.Generator) -> list[ArrangedTrial]:
+    """Trials of a noisy person; the first holds most items, so that all scales are tied."""
+    truth = rng.normal(size=(m, 2))
+    trials = []
+    for number in range(n):
+        size = m - 2 if number == 0 else int(rng.integers(3, m + 1))
+        items = rng.permutation(m)[:size]
+        place = truth[items] + rng.normal(0, 0.3, (size, 2))
+        trials.append(ArrangedTrial(items, place / pdist(place).max() * rng.uniform(0.3, 1)))
+    return trials
+
+
+def oracle(trials: list[ArrangedTrial], m: int) -> Any:
+    """Evidence-weighted rescaling of rsatoolbox, to norm one."""
+    from rsatoolbox.rdm import RDMs
+    from rsatoolbox.rdm.combine import rescale
+
+    partial = np.full((len(trials), m * (m - 1) // 2), np.nan)
+    for row, trial in zip(partial, trials, strict=True):
+        square = np.full((m, m), np.nan)
+        square[np.ix_(trial.items, trial.items)] = squareform(pdist(trial.positions))
+        row[:] = square[np.triu_indices(m, 1)]
+    with np.errstate(invalid="ignore"):  # pairs never shown: 0 / 0
+        aligned = rescale(RDMs(partial), method="evidence")
+        weights = aligned.rdm_descriptors["rescalingWeights"]
+        total = np.nansum(aligned.dissimilarities * weights, axis=0) / np.nansum(weights, axis=0)
+    return total / np.sqrt(np.nansum(total**2))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rescaled_average_is_that_of_rsatoolbox(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    trials = arranged(M, 2 + 2 * seed, rng)
+    found = rescaled_average(trials, M)
+    assert found.converged
+    expected = oracle(trials, M)
+    assert_allclose(found.dissimilarities[np.triu_indices(M, 1)], expected, rtol=0, atol=1e-10)
+    if seed == 0:
+        assert np.isnan(expected).any(), "the case should have pairs never shown together"
+
+
+def test_a_real_session_gives_the_dissimilarities_its_platform_stored(shared_data: Path) -> None:
+    (file,) = (shared_data / "meadows").glob("*_tree.json")
+    session = json.loads(file.read_text(encoding="utf-8"))
+    place = {item["id"]: at for at, item in enumerate(session["stimuli"])}
+    trials = [
+        ArrangedTrial(
+            np.array([place[item["id"]] for item in trial["positions"]]),
+            np.array([[item["x"], item["y"]] for item in trial["positions"]]),
+        )
+        for trial in session["trials"]
+    ]
+    m = len(place)
+    found = rescaled_average(trials, m)
+    assert found.converged
+    pairs = np.triu_indices(m, 1)
+    assert np.corrcoef(found.dissimilarities[pairs], session["rdm"])[0, 1] >= 0.98
+    first = pair_evidence(trials[:1], m)[pairs].min()
+    assert first == pytest.approx(session["trials"][0]["min_evidence"])
+
+
+def test_evidence_by_hand() -> None:
+    # A right triangle with sides .3, .4, .5, and again at a fifth of the size: below the floor.
+    place = np.array([[0, 0], [0.3, 0], [0, 0.4]])
+    trials = [ArrangedTrial(np.array([2, 0, 3]), place), ArrangedTrial(np.array([0, 3]), place[:2])]
+    trials.append(ArrangedTrial(np.array([0, 2, 3]), place / 5))
+    expected = np.zeros((4, 4))
+    expected[0, 2], expected[2, 3], expected[0, 3] = 0.09, 0.16, 0.25 + 0.09
+    expected[[0, 2, 0], [2, 3, 3]] += 0.04
+    assert_allclose(pair_evidence(trials, 4), expected + expected.T)
+    state = evidence_state(pair_evidence(trials, 4), 0.2)
+    assert state.min_evidence == 0
+    assert state.mean_evidence == pytest.approx((0.13 + 0.2 + 0.38) / 6)
+    assert state.progress == pytest.approx((0.13 / 0.2 + 1 + 1) / 6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.floats(0.2, 4), st.floats(-3, 3))
+def test_units_place_and_direction_of_the_arena_do_not_matter(
+    seed: int, scale: float, angle: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    trials = arranged(M, 5, rng)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    moved = [
+        ArrangedTrial(trial.items, scale * trial.positions @ turn + rng.normal(size=2))
+        for trial in trials
+    ]
+    # Positions are kept to six decimals.
+    assert_allclose(
+        rescaled_average(moved, M, 0.2 * scale).dissimilarities,
+        rescaled_average(trials, M).dissimilarities,
+        atol=1e-4,
+    )
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000))
+def test_names_of_items_and_order_of_trials_do_not_matter(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    trials = arranged(M, 5, rng)
+    new = rng.permutation(M)
+    renamed = [ArrangedTrial(new[trials[at].items], trials[at].positions) for at in (3, 0, 4, 2, 1)]
+    shuffled = np.ix_(new, new)
+    assert_allclose(pair_evidence(renamed, M)[shuffled], pair_evidence(trials, M))
+    found = rescaled_average(renamed, M).dissimilarities
+    assert_allclose(found[shuffled], rescaled_average(trials, M).dissimilarities, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000))
+def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    trials = arranged(M, 4, rng)
+    gained = pair_evidence(trials, M) - pair_evidence(trials[:-1], M)
+    shown = np.zeros(M, dtype=bool)
+    shown[trials[-1].items] = True
+    together = np.outer(shown, shown) & ~np.eye(M, dtype=bool)
+    assert (gained[together] >= 0.04 - 1e-12).all()
+    assert (gained[~together] == 0).all()
+    before = evidence_state(pair_evidence(trials[:-1], M), 0.5)
+    after = evidence_state(pair_evidence(trials, M), 0.5)
+    assert 0 <= before.progress <= after.progress <= 1
+    assert after.min_evidence >= before.min_evidence
+
+
+def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator) -> None:
+    truth = rng.normal(size=(M, 2))
+    sets = [np.arange(M), np.array([0, 3, 5]), np.array([2, 3, 4, 7, 8])]
+    trials = [
+        ArrangedTrial(items, scale * truth[items])
+        for items, scale in zip(sets, (0.1, 0.4, 0.2), strict=True)
+    ]
+    distances = pdist(truth)
+    assert_allclose(
+        rescaled_average(trials, M, tolerance=1e-16).dissimilarities[np.triu_indices(M, 1)],
+        distances / np.linalg.norm(distances),
+        atol=1e-5,
+    )
+
+
+def test_cap_is_told_and_piles_and_nothing_are_borne(rng: np.random.Generator) -> None:
+    trials = arranged(M, 6, rng)
+    capped = rescaled_average(trials, M, max_iterations=1)
+    assert (capped.iterations, capped.converged) == (1, False)
+    pile = ArrangedTrial(np.array([0, 1, 2]), np.zeros((3, 2)))
+    alone = rescaled_average([pile], 4).dissimilarities
+    assert alone[0, 1] == alone[1, 2] == 0
+    assert np.isnan(alone[0, 3])
+    assert np.isfinite(rescaled_average([*trials, pile], M).dissimilarities[0, 1])
+    assert np.isnan(rescaled_average([], 3).dissimilarities[np.triu_indices(3, 1)]).all()
+
+
+def test_positions_are_those_of_the_raw_table() -> None:
+    raw = [0.1234565, 0.1234575, -2.5e-7, 1 / 3]
+    trial = ArrangedTrial(np.arange(2), np.array(raw).reshape(2, 2))
+    assert_array_equal(trial.positions.ravel(), [float(f"{value:.6f}") for value in raw])
+
+
+@pytest.mark.parametrize(
+    ("items", "positions"),
+    [([0, 1], [[0, 0]]), ([0, 0], [[0, 0], [1, 1]]), ([0, 1], [[0, 0], [1, np.nan]])],
+)
+def test_malformed_trials_are_refused(items: list[int], positions: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        ArrangedTrial(np.array(items), np.array(positions))
+
+
+def test_items_beyond_the_design_are_refused() -> None:
+    trial = ArrangedTrial(np.array([0, 5]), np.array([[0, 0], [1, 1]]))
+    with pytest.raises(ValueError, match="items from 0 to 4"):
+        pair_evidence([trial], 5)

@@ -1,0 +1,247 @@
+"""Lift the weakest: the efficiency by hand, valid and tied sets, stops, and trials needed."""
+
+import importlib.util
+import sys
+from itertools import combinations
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+
+from twoalike.design import (
+    ArrangedTrial,
+    ArrangementConfig,
+    ArrangementEnd,
+    PlannedArrangement,
+    arrangement_rng,
+    next_arrangement,
+    pair_evidence,
+)
+from twoalike.design._lift import Prospect, efficiency, first_pair, grow_set, utility
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def benchmark_script() -> ModuleType:
+    """The simulated people of the benchmark."""
+    spec = importlib.util.spec_from_file_location(
+        "arrangement_benchmark", ROOT / "benchmarks" / "arrangement.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def prospect(evidence: np.ndarray, dissimilarities: np.ndarray, cost: float = 1.5) -> Prospect:
+    return Prospect(
+        evidence=evidence, dissimilarities=dissimilarities, exponent=10, floor=0.2, cost=cost
+    )
+
+
+def random_prospect(m: int, rng: np.random.Generator, share: float, cost: float) -> Prospect:
+    """Evidence on a share of the pairs, and dissimilarities of points."""
+    upper = np.triu(rng.uniform(0.04, 0.6, (m, m)) * (rng.random((m, m)) < share), 1)
+    upper[0, 1] = 0.1
+    points = rng.normal(size=(m, 3))
+    known = np.linalg.norm(points[:, None] - points[None], axis=2)
+    return prospect(upper + upper.T, known, cost)
+
+
+def place(items: tuple[int, ...], rng: np.random.Generator) -> ArrangedTrial:
+    """Somebody who puts things anywhere."""
+    positions = rng.uniform(-0.35, 0.35, (len(items), 2))
+    return ArrangedTrial(np.array(items), positions)
+
+
+def session(
+    config: ArrangementConfig, m: int, seed: int, limit: int
+) -> tuple[list[ArrangedTrial], ArrangementEnd | None]:
+    rng = np.random.default_rng(seed)
+    done: list[ArrangedTrial] = []
+    while len(done) < limit:
+        trial_rng = arrangement_rng(seed, "p1", 1, len(done) + 1)
+        planned = next_arrangement(config, m, done, trial_rng, spent_s=0)
+        if isinstance(planned, ArrangementEnd):
+            return done, planned
+        done.append(place(planned.items, rng))
+    return done, None
+
+
+def test_efficiency_by_hand() -> None:
+    evidence = np.array([[0, 0.1, 0.3], [0.1, 0, 0], [0.3, 0, 0]])
+    known = np.array([[0, 1.0, 2.0], [1.0, 0, 0.2], [2.0, 0.2, 0]])
+    weights = {(0, 1): 0.25, (0, 2): 1.0, (1, 2): 0.04}
+    gain = sum(
+        np.exp(-10 * evidence[pair]) - np.exp(-10 * (evidence[pair] + weight))
+        for pair, weight in weights.items()
+    )
+    found = efficiency(np.arange(3), prospect(evidence, known))
+    assert found == pytest.approx(gain / 3**1.5)
+    assert utility(np.array([0.5]))[0] == pytest.approx(1 - np.exp(-5))
+    assert efficiency(np.arange(3), prospect(evidence, np.zeros((3, 3)))) == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(5, 14), st.floats(0, 1), st.floats(1, 2))
+def test_each_step_of_growth_is_the_best_one(seed: int, m: int, share: float, cost: float) -> None:
+    rng = np.random.default_rng(seed)
+    known = random_prospect(m, rng, share, cost)
+    items = grow_set((0, 1), known, m, rng)
+    assert items[:2] == [0, 1]
+    sizes = range(3, len(items) + 1)
+    values = {size: efficiency(np.array(items[:size]), known) for size in sizes}
+    for size in sizes:
+        for other in set(range(m)) - set(items[: size - 1]):
+            tried = efficiency(np.array([*items[: size - 1], other]), known)
+            assert tried <= values[size] * (1 + 1e-9)
+        if size > 3:
+            assert values[size] > values[size - 1]
+    for other in set(range(m)) - set(items):
+        tried = efficiency(np.array([*items, other]), known)
+        assert tried <= values[len(items)] * (1 + 1e-9), "growth stopped too early"
+
+
+def test_first_pair_rules(rng: np.random.Generator) -> None:
+    evidence = np.full((5, 5), 0.3)
+    np.fill_diagonal(evidence, 0)
+    evidence[1, 4] = evidence[4, 1] = 0.05
+    assert first_pair(evidence, "weakest", 5, rng) == (1, 4)
+    found = {first_pair(evidence, "zero_reach", 5, rng) for _ in range(300)}
+    assert found == set(combinations(range(5), 2)), "without open pairs any pair may start"
+    for open_pair in ((0, 2), (0, 3), (2, 3)):
+        evidence[open_pair] = evidence[open_pair[::-1]] = 0
+    evidence[1, 2] = evidence[2, 1] = 0
+    # Open pairs of the items: 0: 2, 1: 1, 2: 3, 3: 2, 4: 0; of pairs with evidence, 2 and 4 or
+    # 0 and 1, 1 and 3 reach three of them.
+    found = {first_pair(evidence, "zero_reach", 5, rng) for _ in range(100)}
+    assert found == {(0, 1), (1, 3), (2, 4)}
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(0, 10_000),
+    st.integers(3, 16),
+    st.sampled_from([0, 3, 4, 5, 8]),
+    st.sampled_from(["zero_reach", "weakest"]),
+)
+def test_every_set_is_valid_and_tied_to_earlier_ones(
+    seed: int, m: int, max_items: int, rule: str
+) -> None:
+    config = ArrangementConfig(max_items=max_items, first_pair=rule)
+    limit = min(max_items or m, m)
+    done, _ = session(config, m, seed, 25)
+    for number, trial in enumerate(done):
+        items = trial.items.tolist()
+        assert len(set(items)) == len(items)
+        assert set(items) <= set(range(m))
+        assert 3 <= len(items) <= limit
+        if number == 0:
+            assert len(items) == limit
+        else:
+            earlier = pair_evidence(done[:number], m)
+            assert earlier[np.ix_(items, items)].any(), "shares no pair with an earlier trial"
+
+
+@pytest.mark.parametrize("rule", ["zero_reach", "weakest"])
+def test_session_ends_when_the_weakest_pair_has_enough(rule: str) -> None:
+    config = ArrangementConfig(first_pair=rule, max_items=6, stop_evidence=0.1)
+    done, end = session(config, 8, 1, 500)
+    assert end is not None
+    assert end.reason == "evidence"
+    assert end.progress == 1
+    pairs = np.triu_indices(8, 1)
+    assert pair_evidence(done, 8)[pairs].min() == end.min_evidence >= 0.1
+    assert pair_evidence(done[:-1], 8)[pairs].min() < 0.1
+
+
+def test_time_trials_and_lists_end_a_session(rng: np.random.Generator) -> None:
+    config = ArrangementConfig(session_minutes=10, max_trials=3)
+    done = [place((0, 1, 2, 3, 4), rng)] * 2
+
+    def reason(config: ArrangementConfig, **options: object) -> str | None:
+        options = {"spent_s": 0.0} | options
+        found = next_arrangement(config, 5, done, np.random.default_rng(0), **options)
+        return found.reason if isinstance(found, ArrangementEnd) else None
+
+    assert reason(config) is None
+    assert reason(config, spent_s=599.9) is None
+    assert reason(config, spent_s=600.0) == "time"
+    assert reason(config, in_session=3) == "max_trials"
+    # Trials of earlier sessions count as evidence, not as trials of this session.
+    assert reason(ArrangementConfig(max_trials=2)) == "max_trials"
+    assert reason(ArrangementConfig(max_trials=2), in_session=0) is None
+    assert reason(ArrangementConfig(session_minutes=0), spent_s=1e9) is None
+    fixed = ArrangementConfig(scheduler="full", stop_evidence=0.01)
+    listed = [((2, 1, 0), "all")] * 3
+    third = next_arrangement(fixed, 5, done, rng, spent_s=0, listed=listed)
+    assert isinstance(third, PlannedArrangement)
+    assert (third.items, third.scheduler) == ((2, 1, 0), "all")
+    assert reason(fixed, listed=listed[:2]) == "list"
+    with pytest.raises(ValueError, match="listed"):
+        next_arrangement(fixed, 5, done, rng, spent_s=0)
+
+
+def test_first_trial_shows_as_much_as_it_may(rng: np.random.Generator) -> None:
+    whole = next_arrangement(ArrangementConfig(), 20, [], rng, spent_s=0)
+    assert isinstance(whole, PlannedArrangement)
+    assert (sorted(whole.items), whole.scheduler) == (list(range(20)), "all")
+    assert (whole.min_evidence, whole.mean_evidence, whole.progress) == (0, 0, 0)
+    part = next_arrangement(ArrangementConfig(), 21, [], rng, spent_s=0)
+    assert isinstance(part, PlannedArrangement)
+    assert (len(set(part.items)), part.scheduler) == (20, "random")
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.integers(1, 11))
+def test_a_resumed_session_goes_on_as_if_it_had_not_stopped(seed: int, stop: int) -> None:
+    config = ArrangementConfig(max_items=7)
+    whole, _ = session(config, 12, seed, 12)
+    # What was placed comes back from text with six decimals.
+    read = [
+        ArrangedTrial(
+            trial.items, np.array([[float(f"{v:.6f}") for v in xy] for xy in trial.positions])
+        )
+        for trial in whole[:stop]
+    ]
+    rng = arrangement_rng(seed, "p1", 1, stop + 1)
+    planned = next_arrangement(config, 12, read, rng, spent_s=0)
+    assert isinstance(planned, PlannedArrangement)
+    assert planned.items == tuple(whole[stop].items.tolist())
+
+
+def test_seed_participant_session_and_trial_all_matter() -> None:
+    drawn = [
+        arrangement_rng(*key).integers(2**60)
+        for key in ((1, "a", 1, 1), (2, "a", 1, 1), (1, "b", 1, 1), (1, "a", 2, 1), (1, "a", 1, 0))
+    ]
+    assert len(set(drawn)) == len(drawn)
+    assert drawn[0] == arrangement_rng(1, "a", 1, 1).integers(2**60)
+
+
+@pytest.mark.parametrize("rule", ["zero_reach", "weakest"])
+def test_twenty_items_need_at_most_the_published_trials(
+    benchmark_script: ModuleType, rule: str
+) -> None:
+    config = ArrangementConfig(first_pair=rule, max_items=0, session_minutes=0)
+    runs = [benchmark_script.simulate(20, config, seed) for seed in range(3)]
+    most = {"zero_reach": 40, "weakest": 59}[rule]
+    assert max(run.trials for run in runs) <= most
+    assert np.mean([run.trials for run in runs]) <= {"zero_reach": 39, "weakest": 53}[rule] + 1
+    assert np.mean([run.r for run in runs]) >= 0.85
+    assert all(run.r > run.r_first for run in runs)
+
+
+def test_simulated_layout_is_the_truth_where_the_plane_suffices(
+    benchmark_script: ModuleType, rng: np.random.Generator
+) -> None:
+    points = rng.normal(size=(7, 2))
+    square = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.testing.assert_allclose(pdist(benchmark_script.lay_out(square)), pdist(points), atol=1e-8)
