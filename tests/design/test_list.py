@@ -70,12 +70,11 @@ def test_a_session_is_what_was_asked_for(
 
 
 def test_blocks(objects: Objects, rng: np.random.Generator) -> None:
-    config = DesignConfig(trials=25, practice=2)
-    table = random_trial_list(objects(3, 3, 2), config, rng, trials_per_block=10)
+    config = DesignConfig(trials=25, practice=2, trials_per_block=10)
+    table = random_trial_list(objects(3, 3, 2), config, rng)
     assert table["block_index"].tolist() == [1] * 2 + [2] * 10 + [3] * 10 + [4] * 5
-    table = random_trial_list(
-        objects(3, 3, 2), DesignConfig(trials=10, practice=0), rng, trials_per_block=5
-    )
+    config = DesignConfig(trials=10, practice=0, trials_per_block=5)
+    table = random_trial_list(objects(3, 3, 2), config, rng)
     assert table["block_index"].tolist() == [1] * 5 + [2] * 5
 
 

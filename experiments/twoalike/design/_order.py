@@ -1,8 +1,11 @@
 """The order of a session: attention checks spread out, repeats far from the first showing."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+
+from twoalike.study import PLAN_STEP
 
 GAP = 10
 """A repeat comes at least this many trials after the first showing, so that nobody remembers."""
@@ -77,3 +80,63 @@ def _insert_repeats(
         else:
             return None
     return order
+
+
+def plan_order(
+    plan: Sequence[str], rng: np.random.Generator
+) -> tuple[list[tuple[str, int]], list[int]]:
+    """Order of the trials after the practice as a plan has it.
+
+    Parameters
+    ----------
+    plan
+        Steps such as ``main 50``, ``catch 2``, ``repeat 5`` and ``break``.
+    rng
+        Draws which earlier main trials are repeated.
+
+    Returns
+    -------
+    The order as :func:`session_order` gives it, and the block of each trial, from 1: trials
+    without a break between them are one block.
+
+    Raises
+    ------
+    ValueError
+        If repeats stand too early in the plan.
+
+    Examples
+    --------
+    >>> plan_order(["main 2", "catch 1", "break", "main 1"], np.random.default_rng(0))
+    ([('main', 0), ('main', 1), ('catch', 0), ('main', 2)], [1, 1, 1, 2])
+    """
+    order: list[tuple[str, int]] = []
+    blocks: list[int] = []
+    done = {"main": 0, "catch": 0}
+    repeated: set[int] = set()
+    block, pause = 1, False
+    for step in plan:
+        parts = PLAN_STEP.fullmatch(step)
+        if parts is None or parts[1] is None:
+            pause = True
+            continue
+        block += int(pause and bool(order))
+        pause = False
+        for _ in range(int(parts[2])):
+            if parts[1] == "repeat":
+                far = [i for kind, i in order[: max(0, len(order) - GAP + 1)] if kind == "main"]
+                index = _draw_new(far, repeated, rng)
+            else:
+                index = done[parts[1]]
+                done[parts[1]] += 1
+            order.append((parts[1], index))
+            blocks.append(block)
+    return order, blocks
+
+
+def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) -> int:
+    left = [index for index in far if index not in repeated]
+    if not left:
+        raise ValueError(f"a repeat of the plan has no main trial {GAP} trials before it.")
+    index = left[rng.integers(len(left))]
+    repeated.add(index)
+    return index

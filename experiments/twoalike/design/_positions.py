@@ -5,6 +5,7 @@ pass for a preference among objects.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
@@ -91,10 +92,21 @@ def _chain(
     raise AssertionError("an excess without a lack: counts do not add up")
 
 
-def catch_places(odd: npt.NDArray[np.integer], rng: np.random.Generator) -> Places:
-    """Random places with the odd one equally often (within one) at each place, shape (n, 3)."""
+def catch_places(
+    odd: npt.NDArray[np.integer], rng: np.random.Generator, sides: Sequence[int] = ()
+) -> Places:
+    """Random places with the odd one at left, middle, right so often, shape (n, 3).
+
+    Parameters
+    ----------
+    odd
+        Which item, 0 to 2, is the odd one, shape (n,).
+    sides
+        Three numbers that sum to n; none: within one of equally often.
+    """
     n = len(odd)
-    target = rng.permutation(np.arange(n) % 3)
+    wanted = np.repeat(np.arange(3), sides) if len(sides) else np.arange(n) % 3
+    target = rng.permutation(wanted)
     places = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
     rows = np.arange(n)
     # Whoever stands at the target place changes with the odd one.

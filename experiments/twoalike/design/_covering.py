@@ -1,0 +1,131 @@
+"""Triplets that show every pair of objects, as few as there can be.
+
+A triplet shows three pairs. Each object must meet the m - 1 others and a triplet shows it two
+of them, which gives a lower bound on the number of triplets (Schoenheim 1964), one more in the
+cases that Hanani found. Designs of that size exist (Fort & Hedlund 1958). What they have in
+common: the pairs to be shown, and a known handful of pairs shown once more, fall apart into
+triangles. Such a division is found by hill climbing (Stinson 1985): a triangle of open pairs is
+taken, and where its third pair is taken already, the triangle that has it gives way.
+"""
+
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from twoalike.design._climb import Climb
+from twoalike.design._triplets import Triplets
+
+RESTARTS = 8
+"""Climbs tried before a design a little larger is accepted; the first nearly always succeeds."""
+
+
+def covering_bound(m: int, repeats: int = 1) -> int:
+    """Fewest triplets that show each pair of ``m`` objects ``repeats`` times or more.
+
+    References
+    ----------
+    Schoenheim (1964), doi:10.2140/pjm.1964.14.1405. Hanani (1975),
+    doi:10.1016/0012-365X(75)90040-0.
+
+    Examples
+    --------
+    >>> [covering_bound(m) for m in (10, 20, 24, 30, 48, 100)]
+    [17, 67, 96, 150, 384, 1667]
+    """
+    meetings = -(-repeats * (m - 1) // 2)
+    bound = -(-m * meetings // 3)
+    exact = repeats * (m - 1) % 2 == 0
+    return bound + int(exact and repeats * m * (m - 1) // 2 % 3 == 2)
+
+
+def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplets:
+    """Triplets that show each pair of ``m`` objects ``repeats`` times or more.
+
+    Parameters
+    ----------
+    m
+        Number of objects, 3 or more.
+    repeats
+        How often each pair is to be shown, 1 or more. Up to m - 2 times, no triplet is there
+        twice; beyond, all triplets come once for each m - 2 times.
+
+    Returns
+    -------
+    Shape (n, 3), ascending in each row, in random order. n is :func:`covering_bound`, or
+    slightly above where m is tiny and ``repeats`` close to m - 2. Objects are shown within one
+    of equally often where n is the bound.
+
+    Examples
+    --------
+    >>> covering_triplets(7, 1, np.random.default_rng(0)).shape
+    (7, 3)
+    """
+    if m < 3 or repeats < 1:
+        raise ValueError(f"needs 3 objects and 1 repeat or more, found {m} and {repeats}.")
+    whole, rest = divmod(repeats, m - 2)
+    every = np.array(list(combinations(range(m), 3)) if whole else [], dtype=np.int64)
+    parts = [every.reshape(-1, 3)] * whole
+    if rest:
+        parts.append(_cover(m, rest, rng))
+    return rng.permutation(np.concatenate(parts))
+
+
+def _cover(m: int, repeats: int, rng: np.random.Generator) -> Triplets:
+    """Distinct triplets showing each pair ``repeats`` <= m - 2 times or more."""
+    for _ in range(RESTARTS):
+        climb = Climb(m, _demand(m, repeats, rng), rng)
+        if climb.run():
+            return climb.triplets()
+    return _complete(m, repeats, climb.triplets())
+
+
+def _demand(m: int, repeats: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each pair is to be shown so that triangles work out, shape (m, m).
+
+    Each object needs an even number of meetings, and all meetings a multiple of three.
+    """
+    demand = np.full((m, m), repeats)
+    np.fill_diagonal(demand, 0)
+    objects = rng.permutation(m).tolist()
+    for first, second in _extra_pairs(objects, repeats):
+        demand[first, second] += 1
+        demand[second, first] += 1
+    return demand
+
+
+def _extra_pairs(objects: list[int], repeats: int) -> list[tuple[int, int]]:
+    m = len(objects)
+    total = repeats * m * (m - 1) // 2
+    if repeats * (m - 1) % 2 == 0:
+        a, b, c, d = (objects * 2)[:4]
+        short = -total % 3
+        # One pair more would leave two objects odd: a ring of four, or the same pair twice.
+        return [[], [(a, b), (b, c), (c, d), (d, a)], [(a, b), (a, b)]][short]
+    short = -(total + m // 2) % 3
+    extra = []
+    for star in range(short):  # four objects as a star have one pair more than as two pairs
+        hub, *leaves = objects[4 * star : 4 * star + 4]
+        extra += [(hub, leaf) for leaf in leaves]
+    left = objects[4 * short :]
+    return extra + list(pairwise(left))[::2]
+
+
+def _complete(m: int, repeats: int, triplets: Triplets) -> Triplets:
+    """Add triplets, each the one that shows the most pairs still wanting, until none wants."""
+    taken = {tuple(row) for row in triplets.tolist()}
+    wanting = np.full((m, m), repeats)
+    np.fill_diagonal(wanting, 0)
+    for row in taken:
+        for pair in combinations(row, 2):
+            wanting[pair] -= 1
+            wanting[pair[::-1]] -= 1
+    while (wanting > 0).any():
+        first, second = map(int, np.unravel_index(np.argmax(wanting), wanting.shape))
+        gain = (wanting[first] > 0).astype(int) + (wanting[second] > 0)
+        thirds = [int(k) for k in np.argsort(-gain, kind="stable") if k not in (first, second)]
+        row = next(key for k in thirds if (key := tuple(sorted((first, second, k)))) not in taken)
+        taken.add(row)
+        for pair in combinations(row, 2):
+            wanting[pair] -= 1
+            wanting[pair[::-1]] -= 1
+    return np.array(sorted(taken), dtype=np.int64)
