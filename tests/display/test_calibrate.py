@@ -1,0 +1,259 @@
+"""Calibrating a screen: the card's arithmetic, the frames' figures, and a person at the window."""
+
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
+from twoalike.display._frames import frame_timing, is_software, verdict
+from twoalike.study import ScreenProfile
+
+CARD_BLUE = (0x00, 0x72, 0xB2)
+
+
+@given(width_m=st.floats(0.2, 2), full=st.integers(1000, 8000))
+def test_the_width_is_found_to_a_pixel_of_the_card(width_m: float, full: int) -> None:
+    card = card_on(full, width_m)
+    assert abs(picture_width(card, full) - width_m) <= width_m * 0.51 / card
+
+
+def test_a_known_screen() -> None:
+    # A 24-inch screen of 1920 x 1080 is 53.1 cm wide; a card on it covers 309.5 pixels.
+    assert picture_width(309.5, 1920) == pytest.approx(0.531, abs=1e-4)
+
+
+@pytest.mark.parametrize("card", [0.0, -1.0, 1001.0])
+def test_a_card_that_cannot_be_is_refused(card: float) -> None:
+    with pytest.raises(ValueError, match="card"):
+        picture_width(card, 1000)
+
+
+steps = st.lists(
+    st.one_of(
+        st.sampled_from(["left", "right", "up", "down", "x", "return", "escape"]),
+        st.floats(-30, 30),
+    ),
+    max_size=60,
+)
+
+
+@given(steps=steps)
+def test_whatever_is_pressed_the_card_stays_on_the_screen(steps: list[str | float]) -> None:
+    match = CardMatch(300, 700)
+    for step in steps:
+        match = match.press(step) if isinstance(step, str) else match.scroll(step)
+        assert 40 <= match.width_px <= 700
+    assert match.fits == ("return" in steps)
+    assert match.left == ("escape" in steps)
+
+
+def test_the_outline_is_a_card() -> None:
+    points = np.array(card_outline(856.0))
+    assert_allclose(points.min(0), 0, atol=1e-9)
+    assert_allclose(points.max(0), (856.0, 539.8), atol=1e-9)
+    x, y = points.T
+    area = 0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)  # positive: counter-clockwise
+    assert area == pytest.approx(856 * 539.8 - (4 - np.pi) * 31.8**2, rel=1e-3)
+
+
+def test_late_frames_are_counted_and_the_rate_does_not_follow_them(
+    rng: np.random.Generator,
+) -> None:
+    intervals = 1 / 60 + rng.normal(0, 0.0002, 600)
+    intervals[[100, 300, 500]] += 1 / 60
+    timing = frame_timing(np.cumsum(intervals).tolist())
+    assert timing.refresh_hz == pytest.approx(60, rel=1e-3)
+    assert (timing.frames, timing.late) == (599, 3)
+    assert timing.sd_s == pytest.approx(np.std(intervals[1:]))
+
+
+@pytest.mark.parametrize("interval", [0.0, 0.0005, 0.3])
+def test_what_no_screen_does_is_no_rate(interval: float) -> None:
+    assert frame_timing([i * interval for i in range(100)]).refresh_hz == 0
+
+
+def test_two_frames_are_too_few() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        frame_timing([0.0, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"refresh_hz": 60.0, "frames": 600}, "60.0 Hz, 0 of 600 frames late: good"),
+        ({"refresh_hz": 143.9, "frames": 600, "late_frames": 6}, "usable"),
+        ({"refresh_hz": 60.0, "frames": 600, "late_frames": 7}, "poor"),
+        ({"frames": 600}, "vsync"),
+        ({}, "not measured"),
+        ({"renderer": "llvmpipe (LLVM 19.1.7, 256 bits)"}, "software renderer"),
+    ],
+)
+def test_the_verdict_is_plain(found: dict[str, Any], said: str) -> None:
+    assert said in verdict(ScreenProfile(**found))
+
+
+def test_graphics_cards_are_told_from_software() -> None:
+    assert is_software("llvmpipe (LLVM 19.1.7, 256 bits)")
+    assert not is_software("NVIDIA GeForce RTX 4060/PCIe/SSE2")
+
+
+# --- With a window ----------------------------------------------------------------------------
+
+window = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
+
+
+class Calibration:
+    """``twoalike screen`` in a process of its own, and hands at the X server's keyboard."""
+
+    def __init__(self, profile: Path, *words: str) -> None:
+        from Xlib.display import Display
+
+        self.display, self.profile = Display(), profile
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "twoalike.cli.app", "screen", *words],
+            env={**os.environ, "TWOALIKE_SCREEN": str(profile)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def press(self, key: str) -> None:
+        from Xlib import XK, X
+        from Xlib.ext import xtest
+
+        code = self.display.keysym_to_keycode(XK.string_to_keysym(key))
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(self.display, kind, code)
+            self.display.sync()
+            time.sleep(0.03)
+
+    def wheel(self, button: int) -> None:
+        from Xlib import X
+        from Xlib.ext import xtest
+
+        for kind in (X.ButtonPress, X.ButtonRelease):
+            xtest.fake_input(self.display, kind, button)
+            self.display.sync()
+            time.sleep(0.03)
+
+    def card_px(self) -> int:
+        """Width of the blue card on the screen, 0 where there is none."""
+        blue = np.all(self.picture() == CARD_BLUE, axis=2)
+        return int(blue.any(axis=0).sum())
+
+    def picture(self) -> np.ndarray[Any, Any]:
+        from Xlib import X
+
+        root = self.display.screen().root
+        size = root.get_geometry()
+        raw = root.get_image(0, 0, size.width, size.height, X.ZPixmap, 0xFFFFFFFF)
+        pixels = np.frombuffer(raw.data, np.uint8).reshape(size.height, size.width, 4)
+        return pixels[:, :, 2::-1]
+
+    def until_card(self, width: int | None = None) -> int:
+        deadline = time.monotonic() + 60
+        while True:
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, self.card_px()
+            found = self.card_px()
+            if found and (width is None or found == width):
+                return found
+            time.sleep(0.05)
+
+    def leave(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.display.close()
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def measure(tmp_path: Path) -> Iterator[Callable[..., Calibration]]:
+    """Start ``twoalike screen`` with options; everything ends with the test."""
+    if not os.environ.get("DISPLAY"):
+        pytest.fail("no display: Xvfb is missing, or pytest-xvfb is off")
+    with ExitStack() as stack:
+
+        def start(*words: str) -> Calibration:
+            calibration = Calibration(tmp_path / "screen.toml", *words)
+            stack.callback(calibration.leave)
+            return calibration
+
+        yield start
+
+
+class TestWithAWindow:
+    pytestmark = window
+
+    def test_a_person_matches_a_card(self, measure: Callable[..., Calibration]) -> None:
+        started = measure("--distance-cm", "60")
+        assert started.until_card() == 324  # 96 pixels in an inch
+        for _ in range(3):
+            started.press("Right")
+        started.press("Up")
+        started.press("Left")
+        started.wheel(4)
+        width = started.until_card(324 + 3 + 10 - 1 + 2)
+        if folder := os.environ.get("TWOALIKE_SCREENSHOTS"):
+            from PIL import Image
+
+            picture = Image.fromarray(started.picture())
+            picture.save(Path(folder) / "screen_calibration.png")
+        started.press("Return")
+        status, out, err = started.end()
+        assert status == 0, err
+        found = tomllib.loads(started.profile.read_text(encoding="utf-8"))
+        assert found["width_m"] == pytest.approx(1280 / width * CARD_M[0], abs=1e-5)
+        assert (found["how"], found["distance_m"]) == ("card", 0.6)
+        assert found["size_px"] == [1280, 1024]
+        assert "timing cannot be measured" in out
+        assert out.splitlines()[-1] == str(started.profile)
+
+    def test_who_leaves_saves_nothing(self, measure: Callable[..., Calibration]) -> None:
+        started = measure("--distance-cm", "60")
+        started.until_card()
+        started.press("Escape")
+        status, out, err = started.end()
+        assert (status, out) == (130, "")
+        assert "nothing was saved" in err
+        assert not started.profile.exists()
+
+    def test_frames_are_shown_and_their_times_taken(self) -> None:
+        from twoalike.display._calibrate import _measure_frames, _open
+
+        with _open(0, windowed=True) as opened:
+            timing = _measure_frames(opened, 30)
+            assert opened.full_size == (1280, 1024)
+            assert opened.size == (1088, 870)
+        assert timing.frames == 30
+        assert timing.median_s > 0
+
+    def test_with_both_lengths_nobody_is_asked(self, measure: Callable[..., Calibration]) -> None:
+        words = ("--width-cm", "53.1", "--distance-cm", "57", "--virtual-display")
+        started = measure(*words)
+        status, out, err = started.end()
+        assert status == 0, err
+        assert "53.10 cm, as given" in out
+        found = tomllib.loads(started.profile.read_text(encoding="utf-8"))
+        assert (found["width_m"], found["how"]) == (0.531, "given")
+
+    def test_a_screen_that_is_not_there_is_said(self, measure: Callable[..., Calibration]) -> None:
+        words = ("--number", "7", "--width-cm", "53", "--distance-cm", "57")
+        status, _, err = measure(*words).end()
+        assert (status, err.count("\n")) == (1, 1)
+        assert "1 screen(s)" in err
