@@ -10,10 +10,12 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from rich.console import Console
 
 from twoalike.study import TwoalikeError
 
@@ -66,9 +68,24 @@ def run_stage(stage: Stage, environment: dict[str, str]) -> float:
     return time.monotonic() - start
 
 
+def run_stages(stages: Sequence[Stage], environment: dict[str, str], console: Console) -> None:
+    """Run what is not done yet, in order, and say so."""
+    for stage in stages:
+        if stage.done:
+            console.print(f"[dim]{stage.title}: there already")
+            continue
+        console.print(f"[bold]{stage.title}")
+        console.print(f"[dim]{run_stage(stage, environment):.0f} s")
+
+
 @contextmanager
-def screen() -> Iterator[dict[str, str]]:
+def screen(*, needed: bool = True) -> Iterator[dict[str, str]]:
     """Environment with a display: the user's own, or a virtual one for as long as needed.
+
+    Parameters
+    ----------
+    needed
+        Whether any stage shows a window.
 
     Raises
     ------
@@ -76,7 +93,7 @@ def screen() -> Iterator[dict[str, str]]:
         If there is no display and no Xvfb to make one.
     """
     environment = dict(os.environ)
-    if sys.platform != "linux" or environment.get("DISPLAY"):
+    if not needed or sys.platform != "linux" or environment.get("DISPLAY"):
         yield environment
         return
     from pyvirtualdisplay.display import Display

@@ -1,7 +1,6 @@
 """The demo from an empty folder to a report and a table."""
 
 import json
-import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from twoalike.demo._chain import Stage, run_stage, screen
+from twoalike.demo._chain import Stage, run_stages, screen
+from twoalike.demo._design import session_done, set_design
 from twoalike.demo._world import held_out_species, write_ids, write_observers, write_truth
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+from twoalike.study import Study, write_json
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,6 @@ class DemoConfig:
         return tuple(f"{number:02d}" for number in range(1, self.participants + 1))
 
 
-def _configure(root: Path, config: DemoConfig, held_out: tuple[str, ...]) -> None:
-    """Set the design of the study that ``init`` made: number of trials, species left out."""
-    path = root / "study.toml"
-    text = path.read_text(encoding="utf-8")
-    text, n = re.subn(r"(?m)^trials = \d+", f"trials = {config.trials}", text)
-    if n != 1:
-        raise TwoalikeError(f"{path}: expected one line 'trials = ...', found {n}.")
-    text = re.sub(r"(?m)^practice = \d+", "practice = 0", text)
-    names = ", ".join(json.dumps(name) for name in held_out)
-    text = text.rstrip() + f"\n\n[design.exclude]\nspecies = [{names}]\n"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def _prepare(root: Path, config: DemoConfig) -> None:
     """Make the simulated world in ``root/world``, once; its last file marks it complete."""
     world = root / "world"
@@ -61,23 +47,14 @@ def _prepare(root: Path, config: DemoConfig) -> None:
         stimuli, config.held_out_share, np.random.default_rng([config.seed, 0])
     )
     if "[design.exclude]" not in (root / "study.toml").read_text(encoding="utf-8"):
-        _configure(root, config, held_out)
+        numbers = {"trials": config.trials, "practice": 0}
+        set_design(root, numbers, {"species": held_out})
     is_out = stimuli.table["species"].isin(held_out)
     write_ids(world / "judged.txt", stimuli.table.loc[~is_out, "id"].tolist())
     write_ids(world / "held_out.txt", stimuli.table.loc[is_out, "id"].tolist())
     embedding = write_observers(world, stimuli, config.labels, config.seed)
     write_truth(world, stimuli, embedding, held_out, config.test_triplets, config.seed)
     write_json(marker, {"kind": "world", "held_out": list(held_out), **asdict(config)})
-
-
-def _session_done(study: Study, participant: str) -> bool:
-    """Whether the session's manifest says that every trial was shown."""
-    folder = study.raw / "sourcedata" / f"sub-{participant}" / "ses-01"
-    manifests = list(folder.glob("*_manifest.json"))
-    return any(
-        json.loads(path.read_text(encoding="utf-8")).get("end_reason") == "completed"
-        for path in manifests
-    )
 
 
 def _collect(root: Path, config: DemoConfig) -> list[Stage]:
@@ -89,7 +66,7 @@ def _collect(root: Path, config: DemoConfig) -> list[Stage]:
             + (("--resume",) if (study.raw / f"sub-{name}").exists() else ())
             + ("--simulate", str(root / "world" / f"observer-{name}.npz"), "--windowed"),
             study.raw,
-            finished=lambda name=name: _session_done(study, name),  # type: ignore[misc]
+            finished=lambda name=name: session_done(study, name),  # type: ignore[misc]
         )
         for name in config.labels
     ]
@@ -180,22 +157,13 @@ def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
         root / "study.toml",
     )
     with screen() as environment:
-        _run_all([init], environment, console)
+        run_stages([init], environment, console)
         _prepare(root, config)
-        _run_all([*_collect(root, config), *_learn(root, config)], environment, console)
+        run_stages([*_collect(root, config), *_learn(root, config)], environment, console)
     results: dict[str, Any] = json.loads((root / "derived" / "results.json").read_text("utf-8"))
     console.print(summary(results))
     console.print(f"{time.monotonic() - start:.0f} s. Open {root / 'report.html'}")
     return results
-
-
-def _run_all(stages: list[Stage], environment: dict[str, str], console: Console) -> None:
-    for stage in stages:
-        if stage.done:
-            console.print(f"[dim]{stage.title}: there already")
-            continue
-        console.print(f"[bold]{stage.title}")
-        console.print(f"[dim]{run_stage(stage, environment):.0f} s")
 
 
 def summary(results: dict[str, Any]) -> Table:

@@ -6,7 +6,7 @@ from twoalike.figures._map import embedding_map, visible_images
 from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
 from twoalike.figures._observers import observer_parameters, response_times
 from twoalike.figures._similarity import category_order, similarity_heatmap
-from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_svg
+from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_png, to_svg
 
 __all__ = [
     "NARROW",
@@ -25,6 +25,7 @@ __all__ = [
     "similarity_heatmap",
     "structure_chart",
     "to_data_uri",
+    "to_png",
     "to_svg",
     "visible_images",
 ]

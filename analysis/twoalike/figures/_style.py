@@ -94,6 +94,18 @@ def to_svg(figure: "Figure") -> bytes:
     return buffer.getvalue()
 
 
+def to_png(figure: "Figure", dpi: int = 200) -> bytes:
+    """Figure as PNG on white; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context(_STYLE):
+        figure.savefig(
+            buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None}
+        )
+    return buffer.getvalue()
+
+
 def to_data_uri(figure: "Figure") -> str:
     """Figure as an SVG data URI, for one-file pages."""
     return "data:image/svg+xml;base64," + base64.b64encode(to_svg(figure)).decode("ascii")

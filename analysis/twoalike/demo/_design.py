@@ -1,0 +1,56 @@
+"""What both demos ask of a study that ``twoalike init`` made: its design, and whether it is run."""
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from twoalike.study import Study, TwoalikeError, atomic_path
+
+
+def set_design(
+    root: Path, numbers: Mapping[str, int], exclude: Mapping[str, Sequence[str]]
+) -> None:
+    """Set keys of ``[design]`` in ``study.toml``, and the objects that are never shown.
+
+    Parameters
+    ----------
+    root
+        Folder of a study as ``init`` makes it: every key of ``[design]`` has a line.
+    numbers
+        New values.
+    exclude
+        By column of the manifest, what is left out.
+
+    Raises
+    ------
+    TwoalikeError
+        If a key has no line, or more than one.
+    """
+    path = root / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in numbers.items():
+        text, n = re.subn(rf"(?m)^{key} = \d+", f"{key} = {value}", text)
+        if n != 1:
+            raise TwoalikeError(f"{path}: expected one line '{key} = ...', found {n}.")
+    lines = [f"{column} = {_array(values)}" for column, values in exclude.items()]
+    text = "\n".join([text.rstrip(), "", "[design.exclude]", *lines, ""])
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _array(values: Sequence[str]) -> str:
+    names = ", ".join(json.dumps(name) for name in values)
+    wrapped = textwrap.fill(names, 94, initial_indent="    ", subsequent_indent="    ")
+    return f"[\n{wrapped},\n]" if len(names) > 80 else f"[{names}]"
+
+
+def session_done(study: Study, participant: str) -> bool:
+    """Whether the session's manifest says that every trial was shown."""
+    folder = study.raw / "sourcedata" / f"sub-{participant}" / "ses-01"
+    manifests = list(folder.glob("*_manifest.json"))
+    return any(
+        json.loads(path.read_text(encoding="utf-8")).get("end_reason") == "completed"
+        for path in manifests
+    )

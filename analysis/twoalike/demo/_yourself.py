@@ -1,0 +1,191 @@
+"""The person at the keyboard as the participant, and their own map of likeness.
+
+Every stage is a process of its own, as in the whole demo; only the last one, which neither
+shows windows nor trains, is done here.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from twoalike.demo._chain import Stage, run_stages, screen
+from twoalike.demo._design import session_done, set_design
+from twoalike.demo._yourself_objects import pick_objects
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study, TwoalikeError
+
+PARTICIPANT = "you1"
+N_OBJECTS = 12
+"""Of these, thirty trials show most pairs once or twice."""
+OBSERVER = "observer.npz"
+FEWEST, MOST = 20, 100
+REPEATED = 6
+"""One trial in so many is a triplet shown before, to see whether the answer stays."""
+_NEEDED = ("psychopy", "pymc", "nutpie", "arviz", "matplotlib", "jinja2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class YourselfConfig:
+    """What the session shows, and who answers.
+
+    Attributes
+    ----------
+    trials
+        Trials in all, 20 to 100, repeated ones included.
+    stimuli
+        The set to choose the objects from.
+    simulate
+        A simulated observer answers instead of a person.
+    window
+        Without it (simulated sessions only) nothing is shown.
+    windowed
+        A window instead of the whole screen.
+    """
+
+    seed: int
+    trials: int = 30
+    stimuli: Literal["creatures", "familiar"] = "familiar"
+    simulate: bool = False
+    window: bool = True
+    windowed: bool = False
+
+    @property
+    def title(self) -> str:
+        """Title of the study; it tells a simulated session from a person's."""
+        return "A simulated person's map of likeness" if self.simulate else "Your map of likeness"
+
+    def check(self) -> None:
+        """Refuse what cannot be run, before anything is made.
+
+        Raises
+        ------
+        TwoalikeError
+            If a setting is out of range, contradicts another, or there is no screen.
+        ModuleNotFoundError
+            If a package that a later stage needs is missing.
+        """
+        if not FEWEST <= self.trials <= MOST:
+            raise TwoalikeError(
+                f"--trials {self.trials}: expected {FEWEST} to {MOST}; fewer say nothing, more "
+                "are a study of their own (twoalike init)."
+            )
+        if not self.window and not self.simulate:
+            raise TwoalikeError("--no-window needs --simulate: a person has to see something.")
+        missing = next((name for name in _NEEDED if find_spec(name) is None), None)
+        if missing:  # now, not after the last trial
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+        if not self.simulate:
+            _need_screen()
+
+
+def _need_screen() -> None:
+    from twoalike.display import require_screen
+
+    try:
+        require_screen()
+    except TwoalikeError as error:
+        raise TwoalikeError(
+            "demo --yourself: no screen to answer on (DISPLAY is not set). Run it from a "
+            "desktop; or add --simulate to see a simulated person's map."
+        ) from error
+
+
+def _design(root: Path, config: YourselfConfig) -> None:
+    """Choose the few objects and the number of trials, once."""
+    title = Study.load(root).config.title
+    if title != config.title:
+        raise TwoalikeError(
+            f"{root}: expected a study called {config.title!r}, found {title!r}. Name another "
+            "folder."
+        )
+    if "[design.exclude]" in (root / "study.toml").read_text(encoding="utf-8"):
+        return
+    study = Study.load(root)
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    rng = np.random.default_rng([config.seed, 3])
+    picked = pick_objects(stimuli.table[list(stimuli.levels)], N_OBJECTS, rng)
+    left_out = stimuli.table["id"].drop(stimuli.table.index[picked]).tolist()
+    if config.simulate:
+        embedding = hierarchical_embedding(stimuli, rng)
+        observer = SimulatedObserver(stimuli.ids, embedding, temperature=0.4, lapse=0.02)
+        observer.save(root / OBSERVER, seed=config.seed)
+    repeats = config.trials // REPEATED
+    numbers = {"trials": config.trials - repeats, "repeats": repeats, "practice": 0}
+    set_design(root, numbers, {"id": left_out})
+
+
+def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
+    study = Study.load(root)
+    n = study.config.design.trials + study.config.design.repeats
+    who = "a simulated person" if config.simulate else "you"
+    options = ["--resume"] if study.raw.exists() else []
+    options += ["--simulate", str(root / OBSERVER)] if config.simulate else []
+    options += [] if config.window else ["--no-window"]
+    options += ["--windowed"] if config.windowed and config.window else []
+    return (
+        Stage(
+            f"{n} trials, answered by {who}",
+            ("run", str(root), "--task", "odd-one-out", "--participant", PARTICIPANT, *options),
+            study.raw,
+            finished=lambda: session_done(study, PARTICIPANT),
+        ),
+        Stage(
+            "fit the Bayesian embedding to the answers",
+            ("fit", str(root), "--seed", str(config.seed)),
+            study.posterior,
+        ),
+    )
+
+
+def run_yourself(root: Path, config: YourselfConfig) -> Path:
+    """Run a short session and draw the map of whoever answered.
+
+    A session that was stopped goes on where it stopped.
+
+    Parameters
+    ----------
+    root
+        Study to make.
+    config
+        What to show and who answers.
+
+    Returns
+    -------
+    The page, ``you.html``; the map alone is ``you.png`` and the numbers are ``you.json``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the settings do not fit, ``root`` holds something else, or a stage fails.
+    ModuleNotFoundError
+        If a package of the extras experiments, modeling or analysis is missing.
+    KeyboardInterrupt
+        If the person stops the session.
+    """
+    config.check()
+    from twoalike.demo._yourself_page import write_page
+    from twoalike.demo._yourself_result import read_result
+
+    console = Console()
+    start = time.monotonic()
+    init = Stage(
+        f"prepare the {config.stimuli} set",
+        ("init", str(root), "--stimuli", config.stimuli, "--title", config.title)
+        + ("--seed", str(config.seed)),
+        root / "study.toml",
+    )
+    with screen(needed=config.window) as environment:
+        run_stages([init], environment, console)
+        _design(root, config)
+        run_stages(_stages(root, config), environment, console)
+    result = read_result(Study.load(root), seed=config.seed, simulated=config.simulate)
+    page = write_page(root, result)
+    console.print(f"{time.monotonic() - start:.0f} s. Open {page}")
+    return page

