@@ -12,6 +12,7 @@ from cyclopts import App
 VERBS = {
     "init": ("init:init", "Make a study folder."),
     "design": ("design:design", "Write the trial lists of sessions."),
+    "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
     "run": ("run:run", "Run one session with a participant, or a simulated one."),
     "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),
     "import": ("import_:app", "Bring in judgments collected elsewhere."),
