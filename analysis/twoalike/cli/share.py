@@ -1,0 +1,87 @@
+"""``twoalike share``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+
+def share(
+    study: Path,
+    /,
+    *,
+    out: Path,
+    with_free_text: bool = False,
+    times: Literal["shift", "drop"] = "shift",
+    pilot: bool = False,
+    allow: Annotated[list[str] | None, Parameter(negative=())] = None,
+) -> None:
+    """Write a copy of a study's raw data that is fit for publication.
+
+    Participants get new, random codes. Their dates are moved back by a whole number of days, to
+    before 1925, each person's by another; the time of day and the days between visits stay.
+    Ages above 89 become 89. Seeds, answers in free text, torn rows and words in logs are left
+    out, and so is every file that is not part of the raw data. E-mail addresses, paths, names of
+    this computer and its user, and full dates anywhere else are searched for; if one is found,
+    nothing is written. The copy passes the BIDS validator.
+
+    There is no --seed, on purpose: which new code belongs to which old one is random and is
+    kept nowhere, so that nobody can find it out by trying. The copy cannot be made a second time;
+    publish the one you checked. Whoever has the study's seed (study.toml) can still compute for
+    which old code a trial list was made: do not publish it beside the copy. Read the copy before
+    you publish it: a name in a text passes every search.
+
+    Parameters
+    ----------
+    study
+        Folder of the study.
+    out
+        Folder to write, new or empty.
+    with_free_text
+        Also publish answers in participants' own words (debriefing, comments).
+    times
+        shift: move dates; drop: leave dates and times out.
+    pilot
+        Publish the pilot data instead.
+    allow
+        A text that looks private and is harmless, such as the lab's address in a consent text.
+
+    Examples
+    --------
+        twoalike share my-study --out my-study-public
+        twoalike share my-study --out public --times drop --allow lab@example.org
+    """
+    import numpy as np
+
+    from twoalike.exchange import (
+        ShareOptions,
+        check_new_folder,
+        file_kind,
+        read_texts,
+        share_files,
+        write_texts,
+    )
+    from twoalike.record import check_bids, find_runs
+    from twoalike.study import Study, TwoalikeError, atomic_directory
+
+    opened = Study.load(study)
+    root = opened.pilot if pilot else opened.raw
+    if not find_runs(root):
+        raise TwoalikeError(f"{root}: expected raw data, found none.")
+    check_new_folder(out, opened.raw, opened.pilot)
+    texts = read_texts(root, lambda path: file_kind(path) is not None)
+    options = ShareOptions(with_free_text=with_free_text, times=times, allow=allow or ())
+    # Seeded by the operating system; see the help for why there is no --seed.
+    shared = share_files(texts.files, texts.folders, options, np.random.default_rng())
+    with atomic_directory(out) as folder:
+        write_texts(folder, shared.files, shared.folders)
+        problems = check_bids(folder)
+        if problems:
+            first = str(problems[0]).replace(str(folder), str(out))
+            raise TwoalikeError(
+                f"{first}. The raw data have the same problem: mend it as twoalike validate says."
+            )
+        runs = len(find_runs(folder))
+    print(f"{out}: {runs} runs of {shared.n_people} participants")  # noqa: T201
+    for path in sorted([*shared.left_out, *texts.others]):
+        print(f"left out: {path}")  # noqa: T201

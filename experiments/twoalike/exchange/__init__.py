@@ -1,0 +1,18 @@
+"""Data out of the lab: copies fit for publication, and formats that other tools read."""
+
+from twoalike.exchange._dataset import check_new_folder, read_texts, write_texts
+from twoalike.exchange._private import Private, computer_names, find_private
+from twoalike.exchange._share import Shared, ShareOptions, file_kind, share_files
+
+__all__ = [
+    "Private",
+    "ShareOptions",
+    "Shared",
+    "check_new_folder",
+    "computer_names",
+    "file_kind",
+    "find_private",
+    "read_texts",
+    "share_files",
+    "write_texts",
+]
