@@ -1,0 +1,273 @@
+"""What the operator sees in the terminal while a participant works.
+
+The state follows the items of a session and knows no terminal; showing it is apart. It holds
+counts and times only: nothing that the participant sees or says, and no name but the code.
+"""
+
+import io
+import os
+import select
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from statistics import median
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from twoalike.study import ExclusionConfig
+from twoalike.tasks import Item, Note, Result
+
+_FEW_CATCH = 3
+"""Attention checks before their share is a reason to warn: the first miss is no news."""
+_RECENT = 50
+"""Trials that the expected time is taken from: people get faster."""
+_REFRESH_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorState:
+    """A session so far, as its items and the clock tell it; times in seconds of one clock.
+
+    Attributes
+    ----------
+    n_trials
+        Trials of the session; None where that is decided on the way.
+    budget_s
+        Time that the session may take, where its protocol sets one.
+    started
+        When this sitting began.
+    since
+        When the present trial began: breaks and pages do not count.
+    done, resumed_at
+        Trials finished, and how many of them in an earlier sitting.
+    durations
+        Of the recent trials.
+    catch_right, catch_seen, missed, fast
+        Counts; practice trials count in none of them.
+    """
+
+    participant: str
+    session: int
+    task: str
+    n_trials: int | None
+    exclusion: ExclusionConfig = field(default_factory=ExclusionConfig)
+    remarks: tuple[str, ...] = ()
+    budget_s: float | None = None
+    started: float = 0.0
+    now: float = 0.0
+    since: float | None = None
+    done: int = 0
+    block: int | None = None
+    doing: str = "starting"
+    durations: tuple[float, ...] = ()
+    catch_right: int = 0
+    catch_seen: int = 0
+    missed: int = 0
+    fast: int = 0
+    last_response_s: float | None = None
+    trigger_failures: int = 0
+    trigger_reason: str = ""
+    ended: str = ""
+
+    def tick(self, now: float) -> "OperatorState":
+        """Let time pass."""
+        return replace(self, now=max(now, self.now))
+
+    def take(self, item: Item, now: float) -> "OperatorState":
+        """Take an item of the session that arose at ``now``."""
+        state = self.tick(now)
+        if isinstance(item, Note):
+            return state._note(item)
+        return state._result(item) if isinstance(item, Result) else state
+
+    def _note(self, note: Note) -> "OperatorState":
+        match note.event:
+            case "stop_asked":
+                return replace(self, doing="asked whether to stop")
+            case "went_on":  # the trial starts again
+                return replace(self, doing="trial", since=self.now)
+            case "trigger_failed":
+                reason = str(note.detail.get("reason", ""))
+                failures = self.trigger_failures + 1
+                return replace(self, trigger_failures=failures, trigger_reason=reason)
+            case "session_end":
+                reason = str(note.detail.get("reason", ""))
+                return replace(self, doing="over", ended=reason, since=None)
+        if "shown_s" in note.detail:  # a page was turned: what comes next starts now
+            return replace(self, doing=f"after the page {note.event!r}", since=self.now)
+        return self
+
+    def _result(self, result: Result) -> "OperatorState":
+        spent = () if self.since is None else (self.now - self.since,)
+        counts = result.trial_type != "practice"
+        catch = result.trial_type == "catch"
+        # Tasks tell more of a trial than all have in common: shown where it is there.
+        answer, trial = getattr(result, "answer", None), getattr(result, "trial", None)
+        return replace(
+            self,
+            doing=f"{result.trial_type} trials",
+            since=self.now,
+            done=max(self.done, result.trial_index),
+            block=getattr(trial, "block_index", None),
+            durations=(*self.durations, *spent)[-_RECENT:],
+            catch_seen=self.catch_seen + catch,
+            catch_right=self.catch_right + (catch and result.correct is True),
+            missed=self.missed + (counts and result.timed_out),
+            fast=self.fast + (counts and getattr(result, "flag", None) == "fast"),
+            last_response_s=getattr(answer, "response_time", None),
+        )
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since this sitting began."""
+        return self.now - self.started
+
+    @property
+    def left_s(self) -> float | None:
+        """Time still expected, breaks not counted; None before the first trial is over."""
+        left = []
+        if self.n_trials is not None and self.durations:
+            left.append(median(self.durations) * max(0, self.n_trials - self.done))
+        if self.budget_s is not None:
+            left.append(max(0.0, self.budget_s - self.elapsed_s))
+        return min(left, default=None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the operator should know, the declared exclusion rule first."""
+        found = []
+        rule = self.exclusion
+        if (
+            self.catch_seen >= _FEW_CATCH
+            and self.catch_right < rule.catch_accuracy * self.catch_seen
+        ):
+            found.append(
+                f"exclusion rule: {self.catch_right} of {self.catch_seen} attention checks right, "
+                f"fewer than {rule.catch_accuracy:.0%}"
+            )
+        if self.missed > rule.missed:
+            found.append(
+                f"exclusion rule: {self.missed} trials without an answer, more than {rule.missed}"
+            )
+        if self.trigger_failures:
+            found.append(
+                f"triggers: {self.trigger_failures} not sent, last because {self.trigger_reason}"
+            )
+        return (*found, *self.remarks)
+
+
+def _minutes(seconds: float | None) -> str:
+    """Duration as minutes and seconds.
+
+    Examples
+    --------
+    >>> _minutes(125.4), _minutes(None)
+    ('2:05', '')
+    """
+    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def render(state: OperatorState) -> RenderableType:
+    """Panel of a session's state."""
+    table = Table.grid(padding=(0, 2))
+    total = "" if state.n_trials is None else f" of {state.n_trials}"
+    block = "" if state.block is None else f", block {state.block}"
+    table.add_row("trial", Text(f"{state.done}{total} done{block}"))
+    if state.n_trials:
+        bar = ProgressBar(total=state.n_trials, completed=min(state.done, state.n_trials), width=40)
+        table.add_row("", bar)
+    table.add_row("now", Text(state.ended or state.doing))
+    left = "" if state.left_s is None else f", about {_minutes(state.left_s)} left without breaks"
+    table.add_row("time", Text(f"{_minutes(state.elapsed_s)}{left}"))
+    if state.catch_seen:
+        table.add_row("checks", Text(f"{state.catch_right} of {state.catch_seen} right"))
+    last = "" if state.last_response_s is None else f", the last took {state.last_response_s:.2f} s"
+    table.add_row("answers", Text(f"{state.missed} missed, {state.fast} fast{last}"))
+    for warning in state.warnings:
+        table.add_row(Text("warning", style="bold yellow"), Text(warning, style="yellow"))
+    title = f"{state.task}, participant {state.participant}, session {state.session}"
+    return Panel(table, title=Text(title), title_align="left", expand=False)
+
+
+class OperatorView:
+    """Shows a session on the terminal it was started from; on none, it stays silent.
+
+    It never holds the session up: it writes at most twice a second, in no thread of its own,
+    and not while the terminal takes nothing (Ctrl-S, or a connection that stalls).
+
+    Parameters
+    ----------
+    state
+        The session before it starts.
+    console
+        Where to show it; standard error if left out.
+    """
+
+    def __init__(self, state: OperatorState, console: Console | None = None) -> None:
+        self.state = state
+        self._console = console or Console(stderr=True)
+        self._live = (
+            Live(render(state), console=self._console, auto_refresh=False, redirect_stdout=False)
+            if self._console.is_terminal
+            else None
+        )
+        self._shown_at = -_REFRESH_S
+        self._gone = False
+
+    def __enter__(self) -> Self:
+        self._on_terminal(Live.start)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._on_terminal(lambda live: live.update(render(self.state)))
+        self._on_terminal(Live.stop)
+
+    def take(self, item: Item, now: float) -> None:
+        """Take an item of the session that arose at ``now`` (s, any one clock)."""
+        self.state = self.state.take(item, now)
+        self._show()
+
+    def tick(self, now: float) -> None:
+        """Let time pass; call it as often as you like."""
+        self.state = self.state.tick(now)
+        self._show()
+
+    def _show(self) -> None:
+        # By the real clock, since that of a simulated session may run.
+        now = clock.monotonic()
+        if now - self._shown_at < _REFRESH_S or not self._ready():
+            return
+        self._shown_at = now
+        self._on_terminal(lambda live: live.update(render(self.state), refresh=True))
+
+    def _ready(self) -> bool:
+        """Whether the terminal takes output now; else a write would hold the session up."""
+        if self._live is None or self._gone:
+            return False
+        if os.name != "posix":
+            return True
+        try:
+            handle = self._console.file.fileno()
+        except io.UnsupportedOperation:  # not a file of the system: never waits
+            return True
+        return bool(select.select([], [handle], [], 0)[1])
+
+    def _on_terminal(self, act: Callable[[Live], None]) -> None:
+        if self._live is None:
+            return
+        try:
+            act(self._live)
+        except OSError:  # the terminal was closed: there is nobody left to show anything to
+            self._gone = True

@@ -1,0 +1,261 @@
+"""The operator's view: counts and warnings follow the items, and showing them costs nothing."""
+
+import io
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from twoalike.cli._operator import OperatorState, OperatorView, render
+from twoalike.study import ExclusionConfig
+from twoalike.tasks import Note
+
+pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+START = OperatorState(participant="007", session=2, task="odd-one-out", n_trials=40)
+
+
+@dataclass(frozen=True)
+class Answer:
+    response_time: float
+
+
+@dataclass(frozen=True)
+class Place:
+    block_index: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished trial, as little of one as the view needs."""
+
+    trial_index: int
+    trial_type: str = "main"
+    correct: bool | None = None
+    timed_out: bool = False
+    flag: str | None = None
+    answer: Answer | None = None
+    trial: Place = Place(1)
+
+    def rows(self, *, rt_source: str, pilot: bool) -> list[dict[str, object]]:
+        return []
+
+
+def _text(state: OperatorState) -> str:
+    console = Console(file=io.StringIO(), width=120, color_system=None)
+    console.print(render(state))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def _page(name: str, time: float) -> Note:
+    return Note(name, time, {"shown_s": 10.0, "ended_by": "press"})
+
+
+trials = st.lists(
+    st.builds(
+        Done,
+        trial_index=st.just(1),
+        trial_type=st.sampled_from(["practice", "main", "catch", "repeat"]),
+        correct=st.sampled_from([True, False, None]),
+        timed_out=st.booleans(),
+        flag=st.sampled_from([None, "fast", "slow"]),
+        answer=st.sampled_from([None, Answer(0.7)]),
+    ),
+    max_size=60,
+)
+
+
+@given(trials=trials)
+def test_counts_are_those_of_the_trials(trials: list[Done]) -> None:
+    state = START
+    for number, trial in enumerate(trials, start=1):
+        state = state.take(replace(trial, trial_index=number), 3.0 * number)
+    counted = [trial for trial in trials if trial.trial_type != "practice"]
+    catch = [trial for trial in trials if trial.trial_type == "catch"]
+    assert state.done == len(trials)
+    assert state.missed == sum(trial.timed_out for trial in counted)
+    assert state.fast == sum(trial.flag == "fast" for trial in counted)
+    assert (state.catch_right, state.catch_seen) == (
+        sum(trial.correct is True for trial in catch),
+        len(catch),
+    )
+    said = any("attention checks" in warning for warning in state.warnings)
+    assert said == (len(catch) >= 3 and state.catch_right / len(catch) < 0.9)
+    assert _text(state)
+
+
+def test_breaks_and_pages_do_not_count_as_trials() -> None:
+    state = START.take(_page("instruction", 30.0), 30.0)
+    now = 30.0
+    for number in range(1, 11):
+        now += 2.0
+        state = state.take(Done(number), now)
+        if number % 5 == 0:
+            now += 600.0  # a break
+            state = state.take(_page("break", now), now)
+    assert state.durations == (2.0,) * 10
+    assert state.left_s == 60.0
+    assert state.elapsed_s == 30 + 20 + 1200
+
+
+def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
+    state = START.take(_page("instruction", 0.0), 0.0)
+    state = state.take(Note("stop_asked", 1.0), 1.0)
+    assert "asked whether to stop" in _text(state)
+    state = state.take(Note("went_on", 500.0), 500.0)
+    assert state.take(Done(1), 503.0).durations == (3.0,)
+
+
+def test_one_slow_trial_does_not_move_the_expected_time() -> None:
+    state = START.take(_page("instruction", 0.0), 0.0)
+    now = 0.0
+    for number, duration in enumerate([2.0] * 9 + [300.0], start=1):
+        now += duration
+        state = state.take(Done(number), now)
+    assert state.left_s == 2.0 * 30
+
+
+def test_without_a_number_of_trials_the_budget_counts() -> None:
+    state = replace(START, n_trials=None, budget_s=600.0).take(Done(1), 100.0)
+    assert state.left_s == 500.0
+    assert "1 done" in _text(state)
+    assert replace(START, n_trials=None).left_s is None
+
+
+def test_the_declared_rule_warns() -> None:
+    strict = ExclusionConfig(catch_accuracy=1.0, missed=1)
+    state = replace(START, exclusion=strict)
+    for number in range(1, 4):
+        state = state.take(Done(number, "catch", correct=number > 1), float(number))
+    assert state.warnings == ("exclusion rule: 2 of 3 attention checks right, fewer than 100%",)
+    state = state.take(Done(4, timed_out=True), 4.0)
+    assert len(state.warnings) == 1
+    state = state.take(Done(5, timed_out=True), 5.0)
+    assert "2 trials without an answer, more than 1" in state.warnings[1]
+
+
+def test_triggers_and_the_screen_are_warned_of() -> None:
+    state = replace(START, remarks=("screen not measured: sizes are not in degrees",))
+    for number in (1, 2):
+        failed = Note("trigger_failed", 1.0, {"trigger": "response", "reason": f"reason {number}"})
+        state = state.take(failed, 1.0)
+    assert "triggers: 2 not sent, last because reason 2" in _text(state)
+    assert "screen not measured" in _text(state)
+
+
+def test_the_panel_says_what_the_operator_asks() -> None:
+    state = START.take(_page("instruction", 60.0), 60.0)
+    for number in range(1, 13):
+        kind = "catch" if number == 5 else "main"
+        trial = Done(number, kind, number == 5 or None, answer=Answer(0.8), trial=Place(3))
+        state = state.take(trial, 60.0 + 5 * number)
+    text = _text(state)
+    for part in (
+        "odd-one-out, participant 007, session 2",
+        "12 of 40 done, block 3",
+        "2:00, about 2:20 left without breaks",
+        "1 of 1 right",
+        "0 missed, 0 fast, the last took 0.80 s",
+    ):
+        assert part in text
+    ended = _text(state.take(Note("session_end", 200.0, {"reason": "stopped"}), 200.0))
+    assert "stopped" in ended
+
+
+def test_an_earlier_sitting_counts() -> None:
+    state = replace(START, started=100.0, now=100.0, done=20, catch_seen=3, catch_right=3)
+    assert state.elapsed_s == 0
+    state = state.take(_page("resume", 101.0), 101.0).take(Done(21), 104.0)
+    assert state.left_s == 3.0 * 19
+
+
+def test_square_brackets_are_no_markup() -> None:
+    state = replace(START, participant="[bold]1", remarks=("[red]x",))
+    assert "[bold]1" in _text(state)
+    assert "[red]x" in _text(state)
+
+
+def test_no_terminal_no_output(capsys: pytest.CaptureFixture[str]) -> None:
+    with OperatorView(START) as view:
+        view.take(Done(1), 1.0)
+        view.tick(2.0)
+    assert capsys.readouterr() == ("", "")
+    assert view.state.done == 1
+
+
+class Counting(io.StringIO):
+    """Counts how often something is written."""
+
+    n_writes = 0
+
+    def write(self, text: str) -> int:
+        self.n_writes += 1
+        return super().write(text)
+
+
+def test_it_is_shown_at_most_twice_a_second_and_costs_the_loop_little() -> None:
+    file = Counting()
+    console = Console(file=file, force_terminal=True, width=100)
+    with OperatorView(START, console) as view:
+        started = file.n_writes
+        before = time.monotonic()
+        ticks = 0
+        while time.monotonic() - before < 1.2:
+            view.tick(float(ticks))
+            ticks += 1
+        refreshes = file.n_writes - started
+    assert 1 <= refreshes <= 4
+    assert ticks > 1000  # hardly anything but the clock is read between two refreshes
+    assert "participant 007" in file.getvalue()
+
+
+def test_what_the_command_prints_stays_on_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with OperatorView(START, console):
+        print("result")  # noqa: T201
+    assert capsys.readouterr().out == "result\n"
+
+
+@pty_only
+@pytest.mark.timeout(60)
+def test_a_terminal_that_takes_nothing_does_not_hold_the_session_up() -> None:
+    import termios
+
+    reader, terminal = os.openpty()
+    with open(terminal, "w", closefd=False) as file:
+        console = Console(file=file, force_terminal=True, width=100)
+        with OperatorView(START, console) as view:
+            termios.tcflow(terminal, termios.TCOOFF)  # as Ctrl-S does
+            before = time.monotonic()
+            while time.monotonic() - before < 0.7:
+                view.tick(time.monotonic())
+            assert time.monotonic() - before < 5
+            termios.tcflow(terminal, termios.TCOON)
+            view.take(Done(1), 5.0)
+    shown = os.read(reader, 1 << 16).decode()
+    assert "1 of 40 done" in shown
+    os.close(reader)
+    os.close(terminal)
+
+
+@pty_only
+def test_a_terminal_that_is_closed_does_not_end_the_session() -> None:
+    reader, terminal = os.openpty()
+    file = open(terminal, "w", closefd=False)  # noqa: SIM115
+    console = Console(file=file, force_terminal=True, width=100)
+    error = sys.stderr
+    with OperatorView(START, console) as view:
+        os.close(reader)
+        view.take(Done(1), 1.0)
+        view._shown_at = 0.0
+        view.take(Done(2), 2.0)
+    assert view._gone
+    assert view.state.done == 2
+    assert sys.stderr is error
+    os.close(terminal)
