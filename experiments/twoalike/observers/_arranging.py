@@ -1,0 +1,197 @@
+"""Simulated arrangements: a space flattened to two dimensions and placed with a shaky hand.
+
+A person lays out few images at a time in the plane, so the layout is a two-dimensional picture
+of distances that need more dimensions, and no two placements are alike. Distances come from the
+observer's similarities, d_ij = sqrt(s_ii + s_jj - 2 s_ij); metric multidimensional scaling by
+majorisation gives the plane; Gaussian noise stands for the hand.
+
+References
+----------
+Kriegeskorte & Mur (2012), doi:10.3389/fpsyg.2012.00245: the same model of placement, noise of
+.1 arena diameters. De Leeuw (1977): the majorisation of the stress (SMACOF).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.observers._observer import SimulatedObserver
+from twoalike.study import TwoalikeError
+
+type Array = npt.NDArray[np.float64]
+
+_FILLED = 0.45
+"""Radius of the layout before noise, arena diameters: it fills .9 of the arena."""
+_REACH = 0.49
+"""Centres stay this far inside, so that rounding to pixels puts none outside."""
+_MOST_STEPS = 500
+_STARTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacementTimes:
+    """How long an image takes: to look and think, then to drag it; lognormal, in s.
+
+    The defaults give some 3 s an image.
+    """
+
+    pause_s: float = 1.8
+    drag_s: float = 0.9
+    sigma: float = 0.4
+
+    def sample(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Pause before a drag, and duration of the drag, s."""
+        pause, drag = np.exp(self.sigma * rng.standard_normal(2)) * (self.pause_s, self.drag_s)
+        return float(pause), float(drag)
+
+
+def _pairwise(points: Array) -> Array:
+    return np.asarray(np.linalg.norm(points[:, None] - points[None], axis=-1))
+
+
+def _classical(distances: Array) -> Array:
+    """Torgerson's solution in the plane: where majorisation starts."""
+    n = len(distances)
+    centring = np.eye(n) - 1 / n
+    values, vectors = np.linalg.eigh(-0.5 * centring @ distances**2 @ centring)
+    coordinates = np.zeros((n, 2))
+    n_used = min(2, n)
+    coordinates[:, :n_used] = vectors[:, ::-1][:, :n_used] * np.sqrt(
+        np.maximum(values[::-1][:n_used], 0)
+    )
+    return coordinates
+
+
+def _majorise(distances: Array, points: Array) -> tuple[Array, float]:
+    """Guttman transforms from ``points`` until the stress stays; the points and their stress."""
+    n = len(distances)
+    before = np.inf
+    for _ in range(_MOST_STEPS):
+        found = _pairwise(points)
+        stress = float(((found - distances) ** 2).sum() / 2)
+        if before - stress <= 1e-8 * (distances**2).sum():
+            break
+        before = stress
+        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 0)
+        transform = np.diag(ratio.sum(axis=1)) - ratio
+        points = transform @ points / n
+    return points, stress
+
+
+def flatten(distances: Array, rng: np.random.Generator) -> Array:
+    """Place points in the plane so that their distances are near those given.
+
+    Parameters
+    ----------
+    distances
+        Symmetric with a zero diagonal, shape (n, n).
+
+    Returns
+    -------
+    Shape (n, 2): the best of a few starts, one of them Torgerson's solution.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])
+    >>> distances = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    >>> flat = flatten(distances, np.random.default_rng(1))
+    >>> np.linalg.norm(flat[:, None] - flat[None], axis=-1).round(3)[1]
+    array([3., 0., 5.])
+    """
+    scale = float(distances.max())
+    if scale == 0:
+        return np.zeros((len(distances), 2))
+    starts = [_classical(distances)]
+    starts += [scale / 2 * rng.standard_normal((len(distances), 2)) for _ in range(_STARTS - 1)]
+    solutions = [_majorise(distances, start) for start in starts]
+    return min(solutions, key=lambda solution: solution[1])[0]
+
+
+def _middle(points: Array) -> Array:
+    """Centre of the smallest circle around the points, by steps towards the furthest one.
+
+    References
+    ----------
+    Badoiu & Clarkson (2003).
+    """
+    centre = points.mean(axis=0)
+    for step in range(1, 1000):
+        furthest = points[np.argmax(((points - centre) ** 2).sum(axis=1))]
+        centre = centre + (furthest - centre) / (step + 1)
+    return np.asarray(centre)
+
+
+def _fill(points: Array) -> Array:
+    """Move and scale points so that they fill the arena."""
+    points = points - _middle(points)
+    radius = float(np.linalg.norm(points, axis=1).max())
+    return points * (_FILLED / radius) if radius > 0 else points
+
+
+def _turn(points: Array, rng: np.random.Generator) -> Array:
+    """Turn and mirror at random: up and left mean nothing."""
+    angle = rng.uniform(0, 2 * np.pi)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.asarray(points @ turn * (1, rng.choice([-1, 1])))
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedArranger:
+    """An observer at the arena.
+
+    Attributes
+    ----------
+    observer
+        Whose similarities are laid out.
+    placement_noise
+        Standard deviation of a placement in each direction, arena diameters.
+    """
+
+    observer: SimulatedObserver
+    placement_noise: float = 0.1
+    times: PlacementTimes = field(default_factory=PlacementTimes)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.placement_noise < 1:
+            raise ValueError(f"placement_noise {self.placement_noise}: expected 0 or more, under 1")
+
+    def distances(self, items: Sequence[str]) -> Array:
+        """Distances of the observer's space, shape (n, n).
+
+        Raises
+        ------
+        TwoalikeError
+            If the observer does not know an object.
+        """
+        index = {name: number for number, name in enumerate(self.observer.ids)}
+        unknown = [name for name in items if name not in index]
+        if unknown:
+            raise TwoalikeError(
+                f"the simulated observer knows no object {unknown[0]!r} among its "
+                f"{len(index)}. Use one made for this stimulus set."
+            )
+        embedding = self.observer.embedding[[index[name] for name in items]]
+        similarity = embedding @ embedding.T
+        own = np.diag(similarity)
+        squared = own[:, None] + own[None] - 2 * similarity
+        np.fill_diagonal(squared, 0.0)
+        return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+    def arrange(self, items: Sequence[str], rng: np.random.Generator) -> Array:
+        """Arrange items: the same generator gives the same arrangement.
+
+        Returns
+        -------
+        Final places in arena units (diameter 1), all inside; shape (n, 2).
+
+        Raises
+        ------
+        TwoalikeError
+            If the observer does not know an object.
+        """
+        points = _turn(_fill(flatten(self.distances(items), rng)), rng)
+        points = points + self.placement_noise * rng.standard_normal(points.shape)
+        reach = np.linalg.norm(points, axis=1, keepdims=True)
+        return np.asarray(points * np.minimum(1, _REACH / np.maximum(reach, _REACH)))

@@ -1,0 +1,64 @@
+"""The multi-arrangement task: images are dragged into a circle, so that alike ones are close."""
+
+from twoalike.tasks.multi_arrangement._activity import (
+    ArrangementActivity,
+    arrangement_result,
+    arrangement_scene,
+)
+from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Box, Seat, lay_out_arena
+from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.multi_arrangement._simulate import (
+    ArrangementPlan,
+    Placement,
+    drag,
+    next_action,
+    plan_arrangement,
+)
+from twoalike.tasks.multi_arrangement._state import (
+    ArrangingState,
+    Phase,
+    begin_arrangement,
+    may_finish,
+    n_outside,
+)
+from twoalike.tasks.multi_arrangement._trial import (
+    ArrangementResult,
+    ArrangementTrial,
+    Seating,
+    draw_seats,
+    groups_apart,
+    replay,
+)
+
+__all__ = [
+    "ArenaLayout",
+    "ArrangementActivity",
+    "ArrangementPlan",
+    "ArrangementResult",
+    "ArrangementTrial",
+    "ArrangingState",
+    "Box",
+    "MultiArrangement",
+    "Phase",
+    "Placement",
+    "PreparedArrangements",
+    "Seat",
+    "Seating",
+    "advance",
+    "arrangement_result",
+    "arrangement_scene",
+    "begin_arrangement",
+    "drag",
+    "draw_seats",
+    "groups_apart",
+    "interrupt",
+    "lay_out_arena",
+    "may_finish",
+    "n_outside",
+    "next_action",
+    "plan_arrangement",
+    "prepare_arrangements",
+    "replay",
+]

@@ -1,0 +1,264 @@
+"""Where things are in the window of an arrangement: circle, seats, buttons, lines of text.
+
+Seats lie on rings around the circle: the innermost first, further out only where they are
+needed, and each ring only where its images are whole in the window and clear of the texts above
+and the buttons below. A window is wider than high, so outer rings are arcs at the sides. The
+size of the images is derived from the largest trial of a session, so that it stays the same.
+"""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.study import TwoalikeError
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+
+_TOP_LINES, _BOTTOM_LINES = 3.2, 3.0
+_FIRST_RING = 0.75
+"""From the circle's line to the first seats, in images: none touches the circle."""
+_PITCH = 1.1
+"""From a seat to the next along its ring, in images; more than 1, since a ring is bent."""
+_RING_STEP = 1.45
+"""From a ring to the next, in images: squares that are neighbours across a corner are apart."""
+_DECIMALS = 6
+_ANGLES = (np.arange(2880) + 0.5) * (2 * np.pi / 2880)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Where an image is when the trial begins: pixels, and degrees counter-clockwise."""
+
+    x: float
+    y: float
+    angle: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle by its centre and size in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point is in it."""
+        return abs(x - self.x) <= self.width / 2 and abs(y - self.y) <= self.height / 2
+
+
+@dataclass(frozen=True)
+class ArenaLayout:
+    """Geometry of a window in pixels, origin in the centre, y up.
+
+    Attributes
+    ----------
+    size
+        Width and height of the window.
+    text
+        Height of a line of text.
+    centre, radius
+        Of the circle.
+    item
+        Side of the square each image is fitted into.
+    magnified
+        Side of the square of an image looked at large.
+    done, start_over
+        The buttons.
+    prompt_y, timer_y, counter_y, progress_y
+        Heights of the lines and bars, all centred.
+    """
+
+    size: tuple[int, int]
+    text: int
+    centre: tuple[float, float]
+    radius: float
+    item: int
+    magnified: int
+    done: Box
+    start_over: Box
+    prompt_y: float
+    timer_y: float
+    counter_y: float
+    progress_y: float
+
+    def to_arena(self, x: float, y: float) -> tuple[float, float]:
+        """Pixels to arena units (diameter 1), rounded as they are recorded."""
+        scale = 2 * self.radius
+        along, up = (x - self.centre[0]) / scale, (y - self.centre[1]) / scale
+        # Adding 0 makes a plain zero of a negative one.
+        return round(along, _DECIMALS) + 0.0, round(up, _DECIMALS) + 0.0
+
+    def to_pixels(self, x: float, y: float) -> tuple[float, float]:
+        """Arena units to pixels."""
+        scale = 2 * self.radius
+        return self.centre[0] + scale * x, self.centre[1] + scale * y
+
+    def inside(self, x: float, y: float) -> bool:
+        """Whether a point in pixels is in the circle, by its recorded coordinates."""
+        return math.hypot(*self.to_arena(x, y)) <= 0.5
+
+    def clamp(self, x: float, y: float) -> tuple[float, float]:
+        """Nearest point in the window."""
+        width, height = self.size
+        return min(max(x, -width / 2), width / 2), min(max(y, -height / 2), height / 2)
+
+    def capacity(self) -> int:
+        """Count the seats."""
+        return sum(
+            n for _, _, n in _rings(self.size, self.text, self.centre, self.radius, self.item)
+        )
+
+    def seats(self, n: int, rotation: float) -> tuple[Seat, ...]:
+        """``n`` seats, evenly along each ring, counter-clockwise from the right.
+
+        Parameters
+        ----------
+        n
+            Number of images.
+        rotation
+            In degrees; all the way round is the same as none.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many.
+        """
+        seats: list[Seat] = []
+        for radius, length, most in _rings(
+            self.size, self.text, self.centre, self.radius, self.item
+        ):
+            here = min(most, n - len(seats))
+            if here > 0:
+                at = (np.arange(here) / here + rotation / 360) % 1 * length[-1]
+                angles = np.interp(at, length, _ANGLES)
+                seats += [self._seat(radius, float(angle)) for angle in angles]
+        if len(seats) < n:
+            raise ValueError(f"{n} images for {len(seats)} seats")
+        return tuple(sorted(seats, key=lambda seat: seat.angle))
+
+    def _seat(self, radius: float, angle: float) -> Seat:
+        x, y = self.centre
+        return Seat(
+            x + radius * math.cos(angle), y + radius * math.sin(angle), math.degrees(angle) % 360
+        )
+
+
+type _Ring = tuple[float, npt.NDArray[np.float64], int]
+
+
+def _bands(text: int) -> tuple[float, float]:
+    return _TOP_LINES * text, _BOTTOM_LINES * text
+
+
+def _rings(
+    size: tuple[int, int], text: int, centre: tuple[float, float], radius: float, item: int
+) -> list[_Ring]:
+    """Radius of each ring, its length up to each angle, and how many seats it has.
+
+    The length is counted by the coordinate that changes faster, and only where a seat may be:
+    squares whose centres are a side apart in one coordinate do not overlap.
+    """
+    width, height = size
+    top, bottom = _bands(text)
+    low, high = -height / 2 + bottom + item / 2, height / 2 - top - item / 2
+    rings: list[_Ring] = []
+    ring = radius + _FIRST_RING * item
+    while ring <= width / 2 - item / 2:
+        x, y = centre[0] + ring * np.cos(_ANGLES), centre[1] + ring * np.sin(_ANGLES)
+        free = (np.abs(x) <= width / 2 - item / 2) & (y >= low) & (y <= high)
+        speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
+        length = np.cumsum(np.where(free, speed, 0.0)) * (_ANGLES[1] - _ANGLES[0])
+        rings.append((ring, length, int(length[-1] / (_PITCH * item))))
+        ring += _RING_STEP * item
+    return rings
+
+
+def _widest(lines: Iterable[str]) -> float:
+    """Rough width of the widest line in heights of the text."""
+    return max(
+        sum(1.1 if unicodedata.east_asian_width(sign) in "WF" else 0.56 for sign in line)
+        for line in lines
+    )
+
+
+def _buttons(protocol: MultiArrangement, size: tuple[int, int], text: int) -> tuple[Box, Box]:
+    """Done at the lower right, Start over at the lower left, as wide as their texts need."""
+    texts = protocol.texts
+    labels = (texts.done, texts.confirm, texts.start_over, texts.confirm_start_over)
+    wide = text * max(6.0, 1.5 + _widest(labels))
+    x, y = size[0] / 2 - 0.5 * text - wide / 2, -size[1] / 2 + 1.5 * text
+    return Box(x, y, wide, 2.2 * text), Box(-x, y, wide, 2.2 * text)
+
+
+def _item_size(
+    protocol: MultiArrangement,
+    layout: tuple[tuple[int, int], int, tuple[float, float], float],
+    n: int,
+) -> int:
+    """Largest even side, up to that of the protocol, at which ``n`` images have a seat."""
+    size, text, centre, radius = layout
+    item = max(2, round(protocol.arena.item_fraction * 2 * radius) // 2 * 2)
+    least = min(item, protocol.arena.minimum_px)
+    for side in range(item, least - 1, -2):
+        if sum(most for _, _, most in _rings(size, text, centre, radius, side)) >= n:
+            return side
+    raise TwoalikeError(
+        f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a window "
+        f"of {size[0]} x {size[1]} px. Show fewer images in a trial, make arena.arena_fraction or "
+        "arena.minimum_px smaller in the protocol, or the window larger."
+    )
+
+
+def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: int) -> ArenaLayout:
+    """Geometry of a window of ``size`` pixels for trials of up to ``max_items`` images.
+
+    Parameters
+    ----------
+    max_items
+        Images of the largest trial of the session; from them comes the size of all images.
+
+    Raises
+    ------
+    TwoalikeError
+        If circle, texts or images do not fit, naming the settings to change.
+
+    Examples
+    --------
+    >>> layout = lay_out_arena(MultiArrangement(), (1280, 1024), 20)
+    >>> round(2 * layout.radius), layout.item
+    (696, 56)
+    """
+    width, height = size
+    text = max(16, round(protocol.screen.text_fraction * height))
+    top, bottom = _bands(text)
+    radius = protocol.arena.arena_fraction * min(size) / 2
+    centre = (0.0, (bottom - top) / 2)
+    done, start_over = _buttons(protocol, size, text)
+    texts = protocol.texts
+    line = text * (2 + _widest((texts.too_few, *map(texts.count, (0, 1, 99)))))
+    if 2 * radius > height - top - bottom or line / 2 > done.x - done.width / 2:
+        raise TwoalikeError(
+            f"a circle of {2 * radius:.0f} px, its texts and buttons do not fit a window of "
+            f"{width} x {height} px. Make arena.arena_fraction or screen.text_fraction smaller in "
+            "the protocol, the texts beside and on the buttons shorter, or the window larger."
+        )
+    item = _item_size(protocol, (size, text, centre, radius), max_items)
+    return ArenaLayout(
+        size=size,
+        text=text,
+        centre=centre,
+        radius=radius,
+        item=item,
+        magnified=round(protocol.arena.magnify_fraction * height / 2) * 2,
+        done=done,
+        start_over=start_over,
+        prompt_y=height / 2 - 1.2 * text,
+        timer_y=height / 2 - 2.5 * text,
+        counter_y=-height / 2 + 2.0 * text,
+        progress_y=-height / 2 + 0.8 * text,
+    )

@@ -1,0 +1,193 @@
+"""A multi-arrangement session from its files."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from twoalike.design import (
+    listed_arrangements,
+    read_arrangement_list,
+    session_arrangement_list,
+    shown_objects,
+)
+from twoalike.observers import SimulatedArranger
+from twoalike.record import Progress, RunName, find_runs, read_run
+from twoalike.stimuli import StimulusSet
+from twoalike.study import ArrangementConfig, TwoalikeError, load_toml
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_objects,
+    check_sitting,
+    run_plan,
+    stimuli_inputs,
+)
+from twoalike.tasks._session import Script
+from twoalike.tasks._simulated import Hands
+from twoalike.tasks._virtual import PlayableScreen, VirtualClock
+from twoalike.tasks.multi_arrangement._hands import ArrangementHands
+from twoalike.tasks.multi_arrangement._layout import lay_out_arena
+from twoalike.tasks.multi_arrangement._protocol import ArrangementTexts, MultiArrangement
+from twoalike.tasks.multi_arrangement._script import Arranging, Placed, arrangement_script
+from twoalike.tasks.screens import View
+
+TASK = "multiarrangement"
+_PILOT_TRIALS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedArrangements(Prepared):
+    """A multi-arrangement session that can start."""
+
+    protocol: MultiArrangement
+    arranging: Arranging
+
+    @property
+    def texts(self) -> ArrangementTexts:
+        """What the participant reads."""
+        return self.protocol.texts
+
+    @property
+    def max_items(self) -> int:
+        """Images of the largest trial."""
+        config, m = self.arranging.config, len(self.arranging.ids)
+        chosen = min(config.max_items or m, m) if config.scheduler == "lift_weakest" else 0
+        return max([chosen, *(len(trial.stimuli) for trial in self.arranging.listed)])
+
+    def first_images(self, progress: Progress) -> tuple[str, ...]:
+        """Give the objects of the design; which come first is not known."""
+        pages = [name for page in self.protocol.pages.images for name in page]
+        return tuple(dict.fromkeys([*pages, *self.arranging.ids]))
+
+    def image_size(self, view: View) -> int:
+        """Side of the images' squares while one is held, when they are largest."""
+        layout = lay_out_arena(self.protocol, view.size, self.max_items)
+        return round(layout.item * self.protocol.arena.held_scale)
+
+    def script(self, view: View, progress: Progress) -> Script:
+        """Pages, trials, breaks."""
+        layout = lay_out_arena(self.protocol, view.size, self.max_items)
+        arranging = replace(self.arranging, done=self._done(progress))
+        return arrangement_script(self.protocol, layout, arranging, self.opening(progress))
+
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands that arrange."""
+        assert self.sitting.observer is not None
+        arranger = SimulatedArranger(self.sitting.observer)
+        return ArrangementHands(arranger, screen, clock, self.sitting.seed)
+
+    def _done(self, progress: Progress) -> list[Placed]:
+        if not progress.n_done:
+            return []
+        return _placed_trials(self.plan.name.rows(self.sitting.root))
+
+
+def _placed_trials(path: Path) -> list[Placed]:
+    """Read the submitted trials of a raw table, in order."""
+    rows = read_run(path).rows
+    return [_one_placed(trial) for _, trial in rows.groupby("trial_index", sort=False)]
+
+
+def _one_placed(trial: pd.DataFrame) -> Placed:
+    inside = trial[trial["inside"].astype(bool)]
+    points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
+    return Placed(
+        trial_type=str(trial["trial_type"].iloc[0]),
+        places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
+        time_s=float(trial["response_time"].iloc[0]),
+    )
+
+
+def _earlier_trials(sitting: Sitting) -> list[Placed]:
+    """Read the main trials of the participant's earlier sessions: their evidence counts."""
+    runs = find_runs(sitting.root, TASK, sitting.participant)
+    earlier = [path for path in runs if RunName.parse(path).session < sitting.session]
+    trials = [trial for path in earlier for trial in _placed_trials(path)]
+    return [trial for trial in trials if trial.trial_type == "main"]
+
+
+def _config(sitting: Sitting) -> ArrangementConfig:
+    config = sitting.study.config.arrangement
+    if not sitting.pilot:
+        return config
+    few = min(config.max_trials or _PILOT_TRIALS, _PILOT_TRIALS)
+    return config.model_copy(update={"max_trials": few})
+
+
+def arrangement_list(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
+    """Find the fixed trials of a session: the list in the study's ``design`` folder, or made anew.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is damaged or missing, or the stimuli do not allow the design.
+    """
+    study = sitting.study
+    listed = study.trial_list(TASK, sitting.participant, sitting.session)
+    if listed.exists():
+        return read_arrangement_list(listed, stimuli.ids)
+    if study.config.arrangement.scheduler == "list":
+        raise TwoalikeError(
+            f'{listed}: arrangement.scheduler is "list", found no list. Put one there, or choose '
+            "another scheduler in study.toml."
+        )
+    return session_arrangement_list(study, stimuli, sitting.participant, sitting.session)
+
+
+def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
+    """Read and check protocol, stimuli, fixed trials and earlier sessions.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study = check_sitting(sitting).study
+    path = study.protocol_of(TASK)
+    protocol = load_toml(path, MultiArrangement)
+    stimuli = StimulusSet.load(study.stimuli)
+    config = _config(sitting)
+    ids = shown_objects(stimuli, config)
+    table = arrangement_list(sitting, stimuli)
+    listed = listed_arrangements(table)
+    shown = dict.fromkeys([*ids, *(name for trial in listed for name in trial.stimuli)])
+    check_objects(sitting, protocol, stimuli, shown)
+    n_listed = None if config.scheduler == "lift_weakest" or config.max_trials else len(listed)
+    plan = run_plan(
+        sitting,
+        TASK,
+        protocol,
+        stimuli,
+        shown=shown,
+        trials=table,
+        n_trials=n_listed,
+        design=config.model_dump(mode="json"),
+    )
+    coarsest = stimuli.levels[0] if stimuli.levels else None
+    kinds = stimuli.table[coarsest] if coarsest else pd.Series("", index=stimuli.table.index)
+    arranging = Arranging(
+        config=config,
+        ids=ids,
+        kinds=dict(zip(stimuli.table["id"], kinds, strict=True)),
+        listed=listed,
+        study_seed=study.config.seed,
+        participant=sitting.participant,
+        session=sitting.session,
+        seed=sitting.seed,
+        earlier=_earlier_trials(sitting),
+    )
+    if arranging.following() is None:
+        raise TwoalikeError(
+            f"participant {sitting.participant} has nothing left to arrange: every pair of "
+            f"{len(ids)} objects has the evidence asked for. Another participant, or a higher "
+            "arrangement.stop_evidence in study.toml."
+        )
+    return PreparedArrangements(
+        sitting=sitting,
+        protocol=protocol,
+        stimuli=stimuli,
+        plan=plan,
+        inputs=stimuli_inputs(study, path),
+        arranging=arranging,
+    )

@@ -1,0 +1,170 @@
+"""The protocol of a multi-arrangement session: every knob, with its unit and its reason."""
+
+from collections import Counter
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from twoalike.study import Strict
+from twoalike.tasks._settings import Colour, KeyName, PageTexts, Protocol
+from twoalike.tasks._texts import shipped_texts
+
+
+class ArenaSettings(Strict):
+    """The circle, and the images in and around it."""
+
+    arena_fraction: float = Field(
+        default=0.68,
+        ge=0.3,
+        le=0.95,
+        description="diameter of the circle as a share of the window's smaller side",
+    )
+    item_fraction: float = Field(
+        default=0.08,
+        ge=0.02,
+        le=0.2,
+        description="side of an image's square as a share of the circle's diameter; it shrinks "
+        "where the images of the largest trial would not fit around the circle",
+    )
+    minimum_px: int = Field(
+        default=32, ge=8, description="side of an image's square below which nothing is shown"
+    )
+    held_scale: float = Field(
+        default=1.15, ge=1, le=2, description="size of an image while it is held, times its size"
+    )
+    magnify_fraction: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="side of an image looked at large as a share of the window's height",
+    )
+    fill: Colour = Field(default="#ffffff", description="colour inside the circle")
+    line: Colour = Field(default="#8c8c8c", description="colour of the circle's line")
+    held_rim: Colour = Field(default="#0072b2", description="rim of the image that is held")
+    outside_rim: Colour = Field(
+        default="#d55e00", description="rim of images still to be placed; safe for the colour-blind"
+    )
+
+
+class ArrangementTiming(Strict):
+    """How long things last; all in seconds."""
+
+    trial_limit_s: float = Field(
+        default=0.0, ge=0, description="longest time for a trial; 0: no limit"
+    )
+    show_timer: bool = Field(default=True, description="whether a bar shows the time left")
+    minimum_s: float = Field(
+        default=1.0, ge=0, description="Done counts from this time on: nobody arranges faster"
+    )
+    confirm_s: float = Field(
+        default=3.0,
+        gt=0,
+        description="time for the second press where one must confirm; remarks stay as long",
+    )
+    page_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="shortest time for a page of text, so that a stray press skips none",
+    )
+
+    @model_validator(mode="after")
+    def _limit_leaves_time(self) -> Self:
+        if 0 < self.trial_limit_s <= self.minimum_s:
+            raise ValueError("trial_limit_s must be longer than minimum_s, or 0")
+        return self
+
+
+class ArrangementAnswers(Strict):
+    """Keys besides the pointer; images are moved with the left button or a finger."""
+
+    done_keys: tuple[KeyName, ...] = Field(
+        default=("return", "enter", "num_enter"), description="keys for Done, as the button"
+    )
+    start_over_keys: tuple[KeyName, ...] = Field(
+        default=("backspace",), description="keys for Start over, as the button"
+    )
+    magnify_keys: tuple[KeyName, ...] = Field(
+        default=("space",), description="keys that show the image at the pointer large, and small"
+    )
+    magnify_button: bool = Field(
+        default=True, description="whether the right button shows an image large while it is down"
+    )
+    confirm_done: bool = Field(
+        default=False, description="whether Done has to be pressed a second time"
+    )
+
+    @model_validator(mode="after")
+    def _each_key_once(self) -> Self:
+        keys = Counter([*self.done_keys, *self.start_over_keys, *self.magnify_keys, "escape"])
+        if twice := [key for key, count in keys.items() if count > 1]:
+            raise ValueError(f"key {twice[0]!r} has two meanings (escape stops the session)")
+        return self
+
+
+class ArrangementRules(Strict):
+    """What ends a trial, and what is allowed in it."""
+
+    unplaced_allowed: int = Field(
+        default=0, ge=0, description="images that may stay outside the circle at Done"
+    )
+    start_over: bool = Field(
+        default=True, description="whether all images can be sent back to their seats"
+    )
+
+
+class ArrangementTexts(PageTexts):
+    """What the participant reads; UTF-8, any language."""
+
+    prompt: str = Field(description="above the circle: what to do")
+    left: str = Field(description="how many images are outside; {n} is their number, 2 or more")
+    left_one: str = Field(description="the same for one image")
+    left_none: str = Field(description="the same for none")
+    too_few: str = Field(description="in its place when Done comes too early")
+    done: str = Field(description="button that ends the trial")
+    confirm: str = Field(description="on that button, where Done must be confirmed")
+    start_over: str = Field(description="button that sends all images back to their seats")
+    confirm_start_over: str = Field(description="on that button after the first press")
+    time_out: str = Field(description="page after a trial that timed out")
+
+    @model_validator(mode="after")
+    def _left_is_a_format(self) -> Self:
+        try:
+            self.left.format(n=2)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("left knows {n} only") from error
+        return self
+
+    def count(self, n: int) -> str:
+        """Line that says how many images are left.
+
+        Examples
+        --------
+        >>> texts = MultiArrangement().texts
+        >>> texts.count(3), texts.count(1)
+        ('3 images left', '1 image left')
+        """
+        return {0: self.left_none, 1: self.left_one}.get(n, self.left.format(n=n))
+
+
+class MultiArrangement(Protocol):
+    """Protocol of one multi-arrangement session."""
+
+    task: Literal["multi-arrangement"] = Field(
+        default="multi-arrangement", description="the task that this protocol is for"
+    )
+    arena: ArenaSettings = Field(
+        default=ArenaSettings(), description="The circle, and the images in and around it."
+    )
+    timing: ArrangementTiming = Field(
+        default=ArrangementTiming(), description="How long things last, in seconds."
+    )
+    answers: ArrangementAnswers = Field(
+        default=ArrangementAnswers(), description="Keys besides the pointer."
+    )
+    rules: ArrangementRules = Field(
+        default=ArrangementRules(), description="What ends a trial, and what is allowed in it."
+    )
+    texts: ArrangementTexts = Field(
+        default_factory=lambda: ArrangementTexts(**shipped_texts("multi-arrangement", "en")),
+        description="What the participant reads: UTF-8, any language.",
+    )

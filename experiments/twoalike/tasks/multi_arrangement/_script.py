@@ -1,0 +1,228 @@
+"""The order of a multi-arrangement session: practice, sets chosen as evidence grows, checks."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twoalike.design import (
+    ArrangedTrial,
+    ArrangementEnd,
+    ListedArrangement,
+    PlannedArrangement,
+    arrangement_rng,
+    next_arrangement,
+)
+from twoalike.study import ArrangementConfig
+from twoalike.tasks._activity import Activity, Item, Note
+from twoalike.tasks._scenes import Page
+from twoalike.tasks.multi_arrangement._activity import ArrangementActivity, arrangement_result
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.multi_arrangement._trial import (
+    ArrangementResult,
+    ArrangementTrial,
+    draw_seats,
+)
+from twoalike.tasks.screens import (
+    Frame,
+    Opening,
+    PageActivity,
+    after_trials,
+    before_trials,
+    text_page,
+)
+
+_SEATS = 1
+"""Word of the seed that sets the drawing of seats apart from other draws of a trial."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A trial that was submitted: what it showed, where its images lay, how long it took.
+
+    Attributes
+    ----------
+    places
+        Of the images inside the arena, by id; arena units.
+    time_s
+        From its onset to its end.
+    """
+
+    trial_type: str
+    places: dict[str, tuple[float, float]]
+    time_s: float
+
+
+@dataclass(kw_only=True)
+class Arranging:
+    """A session's trials: those that are fixed, those done, and how the next one is chosen.
+
+    Attributes
+    ----------
+    ids
+        Objects of the design, m of them.
+    kinds
+        Coarsest category of each object, for attention checks; empty where there is none.
+    listed
+        Fixed trials: practice first, attention checks last.
+    earlier
+        Main trials of earlier sessions, oldest first.
+    done
+        Trials of this session, in order.
+    seed
+        Words of the session's seed.
+    """
+
+    config: ArrangementConfig
+    ids: tuple[str, ...]
+    kinds: dict[str, str]
+    listed: Sequence[ListedArrangement]
+    study_seed: int
+    participant: str
+    session: int
+    seed: tuple[int, ...]
+    earlier: Sequence[Placed] = ()
+    done: list[Placed] = field(default_factory=list)
+
+    def fixed(self, trial_type: str) -> list[ListedArrangement]:
+        """List the fixed trials of a type."""
+        return [trial for trial in self.listed if trial.trial_type == trial_type]
+
+    def following(self) -> ListedArrangement | PlannedArrangement | ArrangementEnd | None:
+        """Choose the next trial; None after the last.
+
+        An :class:`~twoalike.design.ArrangementEnd` says why the main trials are over where no
+        attention check follows.
+        """
+        counts = {kind: self._n_done(kind) for kind in ("practice", "main", "catch")}
+        practice, catch = self.fixed("practice"), self.fixed("catch")
+        if counts["practice"] < len(practice):
+            return practice[counts["practice"]]
+        planned = self._next_main(counts["main"])
+        if isinstance(planned, PlannedArrangement) and not counts["catch"]:
+            return planned
+        return catch[counts["catch"]] if counts["catch"] < len(catch) else None
+
+    def end(self) -> ArrangementEnd | None:
+        """Say why there is no further main trial; None while there is one."""
+        planned = self._next_main(self._n_done("main"))
+        return planned if isinstance(planned, ArrangementEnd) else None
+
+    def _n_done(self, trial_type: str) -> int:
+        return sum(trial.trial_type == trial_type for trial in self.done)
+
+    def _next_main(self, n_main: int) -> PlannedArrangement | ArrangementEnd:
+        number = {name: at for at, name in enumerate(self.ids)}
+        main = [trial for trial in self.done if trial.trial_type == "main"]
+        fixed = [
+            ([number[name] for name in trial.stimuli], trial.scheduler)
+            for trial in self.fixed("main")
+        ]
+        return next_arrangement(
+            self.config,
+            len(self.ids),
+            [_arranged(trial, number) for trial in (*self.earlier, *main)],
+            arrangement_rng(self.study_seed, self.participant, self.session, n_main + 1),
+            spent_s=sum(trial.time_s for trial in main),
+            in_session=len(main),
+            listed=None if self.config.scheduler == "lift_weakest" else fixed,
+        )
+
+    def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
+        """Make the trial to show, with seats drawn for it."""
+        index = len(self.done) + 1
+        rng = np.random.default_rng([*self.seed, index, _SEATS])
+        if isinstance(planned, PlannedArrangement):
+            items = tuple(self.ids[at] for at in planned.items)
+            return ArrangementTrial(
+                trial_index=index,
+                trial_type="main",
+                items=items,
+                seats=draw_seats(len(items), rng),
+                scheduler=planned.scheduler,
+                min_evidence_before=planned.min_evidence,
+                mean_evidence_before=planned.mean_evidence,
+            )
+        checked = planned.trial_type == "catch"
+        return ArrangementTrial(
+            trial_index=index,
+            trial_type=planned.trial_type,
+            items=planned.stimuli,
+            seats=draw_seats(len(planned.stimuli), rng),
+            scheduler=planned.scheduler,
+            groups=tuple(self.kinds[name] for name in planned.stimuli) if checked else None,
+        )
+
+
+def _arranged(trial: Placed, number: dict[str, int]) -> ArrangedTrial:
+    """Trial as the design reads it; objects that are no longer in the design are left out."""
+    known = [(number[name], place) for name, place in trial.places.items() if name in number]
+    items = np.array([at for at, _ in known], dtype=np.int64)
+    positions = np.array([place for _, place in known], dtype=np.float64).reshape(-1, 2)
+    return ArrangedTrial(items, positions)
+
+
+def arrangement_script(
+    protocol: MultiArrangement, layout: ArenaLayout, arranging: Arranging, opening: Opening
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session; trials already in ``arranging.done`` are behind it.
+
+    Returns
+    -------
+    How it ended: ``completed`` or ``declined`` (the generator's value).
+    """
+    texts, frame = protocol.texts, Frame(layout.size, layout.text)
+    if not (yield from before_trials(protocol, texts, frame, opening, frozenset())):
+        return "declined"
+    before, time = None, 0.0
+    while (planned := arranging.following()) is not None:
+        assert not isinstance(planned, ArrangementEnd)
+        trial = arranging.trial(planned)
+        progress = planned.progress if isinstance(planned, PlannedArrangement) else None
+        if before is not None:
+            yield from _between(protocol, arranging, before, trial.trial_type, progress)
+        activity = ArrangementActivity(trial, protocol, layout, progress)
+        yield activity
+        result = arrangement_result(activity.state, layout)
+        arranging.done.append(_placed(result))
+        before, time = trial.trial_type, result.ending.time
+    if (end := arranging.end()) is not None:
+        detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
+        yield Note("arranged", time, detail)
+    yield from after_trials(protocol, texts, frame)
+    return "completed"
+
+
+def _placed(result: ArrangementResult) -> Placed:
+    kept = zip(result.trial.items, result.places, result.inside, strict=True)
+    return Placed(
+        trial_type=result.trial_type,
+        places={name: place for name, place, inside in kept if inside},
+        time_s=result.ending.time - result.onset,
+    )
+
+
+def _between(
+    protocol: MultiArrangement,
+    arranging: Arranging,
+    before: str,
+    following: str,
+    progress: float | None,
+) -> Iterator[Activity]:
+    """Pages between two trials."""
+    texts = protocol.texts
+    if before == "practice":
+        if following != "practice":
+            yield text_page("practice_end", texts.practice_end, protocol, texts)
+        return
+    n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
+    every = protocol.breaks.break_every
+    if every and n_main % every == 0:
+        bar = None if progress is None else (round(100 * progress), 100)
+        yield PageActivity(
+            "break",
+            Page(texts.pause, texts.go_on, bar),
+            minimum_s=protocol.pages.page_s,
+            limit_s=protocol.breaks.break_limit_s,
+        )

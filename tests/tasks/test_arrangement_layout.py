@@ -1,0 +1,153 @@
+"""Where things are in the window of an arrangement."""
+
+import math
+from itertools import combinations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from twoalike.study import TwoalikeError
+from twoalike.tasks.multi_arrangement import (
+    ArenaLayout,
+    Box,
+    MultiArrangement,
+    Seat,
+    lay_out_arena,
+)
+
+WINDOWS = [(1280, 1024), (1088, 870), (1024, 768), (1920, 1080), (3840, 2160), (1366, 768)]
+
+
+def layout(size: tuple[int, int] = (1280, 1024), n: int = 20, **arena: float) -> ArenaLayout:
+    return lay_out_arena(MultiArrangement.model_validate({"arena": arena}), size, n)
+
+
+def check_seats(found: ArenaLayout, seats: tuple[Seat, ...]) -> None:
+    """Whole in the window, outside the circle, apart from each other, buttons and texts."""
+    width, height = found.size
+    half = found.item / 2
+    for seat in seats:
+        assert abs(seat.x) + half <= width / 2 + 1e-6
+        assert not found.inside(seat.x, seat.y)
+        assert seat.y + half < min(found.prompt_y, found.timer_y) + 1e-6
+        assert seat.y - half > max(found.counter_y, found.progress_y) - 1e-6
+        for button in (found.done, found.start_over):
+            across, up = abs(seat.x - button.x), abs(seat.y - button.y)
+            assert across >= half + button.width / 2 or up >= half + button.height / 2
+    for one, other in combinations(seats, 2):
+        assert max(abs(one.x - other.x), abs(one.y - other.y)) >= found.item - 1e-6
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    size=st.sampled_from(WINDOWS),
+    most=st.integers(2, 90),
+    fewer=st.integers(0, 60),
+    rotation=st.floats(0, 360),
+    fraction=st.sampled_from([0.04, 0.08, 0.2]),
+)
+def test_every_seat_is_free(
+    size: tuple[int, int], most: int, fewer: int, rotation: float, fraction: float
+) -> None:
+    try:
+        found = layout(size, most, item_fraction=fraction)
+    except TwoalikeError:
+        assume(False)
+    n = max(2, most - fewer)
+    seats = found.seats(n, rotation)
+    assert len(seats) == n
+    check_seats(found, seats)
+
+
+@pytest.mark.parametrize("size", WINDOWS)
+def test_fifty_images_fit_every_window(size: tuple[int, int]) -> None:
+    found = layout(size, 50)
+    assert found.capacity() >= 50
+    assert found.item >= 32
+
+
+def test_few_images_have_one_ring_and_the_size_of_the_protocol() -> None:
+    found = layout((1920, 1080), 12)
+    assert found.item == round(0.08 * 2 * found.radius) // 2 * 2
+    distances = {
+        round(math.dist((seat.x, seat.y), found.centre), 3) for seat in found.seats(12, 77.0)
+    }
+    assert len(distances) == 1
+
+
+def test_the_size_of_images_comes_from_the_largest_trial_alone() -> None:
+    small, large = layout(n=20), layout(n=90)
+    assert large.item < small.item
+    # A trial of fewer images does not change it: the layout is made once a session.
+    assert large.seats(3, 0.0)[0] != small.seats(3, 0.0)[0]
+
+
+def test_seats_are_numbered_counter_clockwise_and_turn() -> None:
+    found = layout()
+    angles = [seat.angle for seat in found.seats(20, 12.0)]
+    assert angles == sorted(angles)
+    assert all(0 <= angle < 360 for angle in angles)
+    for seat in found.seats(20, 12.0):
+        x, y = seat.x - found.centre[0], seat.y - found.centre[1]
+        assert math.degrees(math.atan2(y, x)) % 360 == pytest.approx(seat.angle)
+    assert found.seats(20, 12.0) != found.seats(20, 13.0)
+    ends = zip(found.seats(20, 0.0), found.seats(20, 360.0), strict=True)
+    assert all(math.dist((a.x, a.y), (b.x, b.y)) < 1e-6 for a, b in ends)
+
+
+@given(x=st.floats(-2000, 2000), y=st.floats(-2000, 2000))
+def test_units_go_there_and_back(x: float, y: float) -> None:
+    found = layout()
+    back = found.to_pixels(*found.to_arena(x, y))
+    assert back == pytest.approx((x, y), abs=2e-6 * 2 * found.radius)
+    # The diameter is 1, and the recorded coordinates alone say who is inside.
+    assert found.inside(x, y) == (math.hypot(*found.to_arena(x, y)) <= 0.5)
+
+
+def test_the_arena_has_diameter_one_around_its_centre() -> None:
+    found = layout()
+    assert found.to_arena(*found.centre) == (0.0, 0.0)
+    assert found.to_arena(found.centre[0] + found.radius, found.centre[1]) == (0.5, 0.0)
+    assert found.to_arena(found.centre[0], found.centre[1] + found.radius)[1] == 0.5
+
+
+@given(x=st.floats(-1e9, 1e9), y=st.floats(-1e9, 1e9))
+def test_the_nearest_point_in_the_window(x: float, y: float) -> None:
+    near = layout().clamp(x, y)
+    assert abs(near[0]) <= 640 and abs(near[1]) <= 512
+    assert near == (x, y) or abs(x) > 640 or abs(y) > 512
+
+
+def test_a_box_holds_its_edge() -> None:
+    box = Box(10, 0, 4, 2)
+    assert box.holds(12, 1) and not box.holds(12.1, 0) and not box.holds(10, -1.1)
+
+
+def test_buttons_are_as_wide_as_their_longest_text() -> None:
+    german = lay_out_arena(MultiArrangement(language="de"), (1280, 1024), 10)
+    english = lay_out_arena(MultiArrangement(), (1280, 1024), 10)
+    assert german.done.width > english.done.width
+    assert abs(german.done.x) + german.done.width / 2 <= 640
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "arena", "setting"),
+    [
+        ((1280, 1024), 400, {}, "arena.minimum_px"),
+        ((1280, 1024), 10, {"arena_fraction": 0.95}, "arena.arena_fraction"),
+        ((300, 1000), 4, {"arena_fraction": 0.9}, "arena.arena_fraction"),
+    ],
+)
+def test_what_does_not_fit_names_the_setting(
+    size: tuple[int, int], n: int, arena: dict[str, float], setting: str
+) -> None:
+    with pytest.raises(TwoalikeError, match=setting) as raised:
+        layout(size, n, **arena)
+    assert "\n" not in str(raised.value)
+
+
+def test_more_images_than_seats_is_a_defect() -> None:
+    found = layout(n=20)
+    with pytest.raises(ValueError, match="seats"):
+        found.seats(found.capacity() + 1, 0.0)
