@@ -222,7 +222,7 @@ def test_summary_of_a_design_small_enough_to_count() -> None:
         (2, 1, "main", "m", "a", "b", "c", *POSITIONS),
         (3, 1, "main", "n", "a", "b", "d", *POSITIONS),
     ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS[:10]))
+    table = pd.DataFrame(rows, columns=list(COLUMNS[:10])).assign(condition=None, sampler="random")
     summary = summarize_design([table], ("a", "b", "c", "d"))
     assert summary.trials == 3
     assert summary.pairs_shown == pytest.approx(5 / 6)  # c with d is never shown
@@ -231,6 +231,9 @@ def test_summary_of_a_design_small_enough_to_count() -> None:
     assert summary.place_spread == 2  # a stands left twice
     both = summarize_design([table, table], ("a", "b", "c", "d"))
     assert (both.trials, both.exposure_max) == (6, 4)
+    assert (both.triplets, both.bound) == (2, 3)
+    assert both.kinds == {"practice": 2, "main": 4}
+    assert (both.conditions, both.samplers) == ({}, {"random": 4})
     with pytest.raises(TwoalikeError, match="not among the ids"):
         summarize_design([table], ("a", "b", "c"))
     with pytest.raises(TwoalikeError, match="not practice"):

@@ -4,12 +4,15 @@ They need category levels: the pair shares the finest category, the odd one diff
 the coarsest. Anyone who looks at the images gets them right, whatever else they think alike.
 """
 
-from itertools import combinations
+from math import comb
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from twoalike.design._triplets import Triplets
+
+Indices = npt.NDArray[np.int64]
 
 
 def catch_triplets(
@@ -37,8 +40,11 @@ def catch_triplets(
     """
     if n == 0:
         return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
-    pairs, strangers = _candidates(levels)
-    total = sum(len(strangers[pair]) for pair in pairs)
+    coarse, groups = _groups(levels)
+    far = np.bincount(coarse[coarse >= 0], minlength=1)
+    far = far.sum() - far
+    pairs = np.array([comb(len(members), 2) for members in groups], dtype=np.int64)
+    total = sum(int(k) * int(far[coarse[g[0]]]) for k, g in zip(pairs, groups, strict=True))
     if total < n:
         raise ValueError(
             f"asked for {n} attention checks, the categories allow {total}: each needs two "
@@ -50,8 +56,10 @@ def catch_triplets(
     while len(rows) < n:
         if len(tried) == total:
             raise ValueError(f"asked for {n} attention checks, only {len(rows)} are not used yet.")
-        pair = pairs[rng.integers(len(pairs))]
-        stranger = int(rng.choice(strangers[pair]))
+        members = groups[rng.choice(len(groups), p=pairs / pairs.sum())]
+        pair = rng.choice(members, size=2, replace=False).tolist()
+        strangers = np.flatnonzero((coarse >= 0) & (coarse != coarse[pair[0]]))
+        stranger = int(rng.choice(strangers))
         row = tuple(sorted((*pair, stranger)))
         tried.add(row)
         if row not in used:
@@ -89,9 +97,16 @@ def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
     return found
 
 
-def _candidates(
-    levels: pd.DataFrame,
-) -> tuple[list[tuple[int, int]], dict[tuple[int, int], list[int]]]:
-    """Pairs of one finest category, and for each pair the objects that are far from it."""
-    strangers = {pair: far for members, far in kinds(levels) for pair in combinations(members, 2)}
-    return list(strangers), strangers
+def _groups(levels: pd.DataFrame) -> tuple[Indices, list[Indices]]:
+    """Coarsest category of each object, -1 without, and the groups that pairs can come from."""
+    if levels.shape[1] == 0:
+        return np.empty(0, dtype=np.int64), []
+    first, last = levels.iloc[:, 0], levels.iloc[:, -1]
+    coarse = np.where((first == "n/a").to_numpy(), -1, pd.factorize(first)[0]).astype(np.int64)
+    path = pd.factorize(pd.Series(list(levels.itertuples(index=False, name=None))))[0]
+    path = np.where((coarse < 0) | (last == "n/a").to_numpy(), -1, path)
+    order = np.argsort(path, kind="stable")
+    starts = np.flatnonzero(np.diff(path[order])) + 1
+    groups = [g for g in np.split(order, starts) if len(g) > 1 and path[g[0]] >= 0]
+    several = len(np.unique(coarse[coarse >= 0])) > 1
+    return coarse, groups if several else []

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from twoalike.design._list import PLACES, POSITIONS, STIMULI
+from twoalike.design._covering import covering_bound
+from twoalike.design._list import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
 from twoalike.study import TwoalikeError
 
 SECONDS_PER_TRIAL = 4.4
@@ -22,29 +25,52 @@ class DesignSummary:
     ----------
     trials
         Trials in all, with practice.
+    triplets
+        Different triplets that are judged.
     pairs_shown
         Share of the pairs of objects that some trial shows, in [0, 1].
     pair_min, pair_median
         Fewest and median number of trials that show a pair.
+    bound
+        Fewest triplets that would show every pair once (Schönheim).
     exposure_min, exposure_max
         Fewest and most trials that show an object.
     place_spread
         Largest difference, over objects, between an object's counts at two places.
+    kinds
+        Trials of each type: practice, main, catch, repeat.
+    conditions
+        Share of each condition among the main trials that have one; empty where none has.
+    samplers
+        Main trials of each sampler.
+    catch_sides
+        Attention checks with the odd one left, middle, right.
     minutes
         Expected duration without breaks.
     """
 
     trials: int
+    triplets: int
     pairs_shown: float
     pair_min: int
     pair_median: float
+    bound: int
     exposure_min: int
     exposure_max: int
     place_spread: int
+    kinds: dict[str, int]
+    conditions: dict[str, float]
+    samplers: dict[str, int]
+    catch_sides: tuple[int, int, int]
     minutes: float
 
 
-def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:
+def summarize_design(
+    tables: Sequence[pd.DataFrame],
+    ids: Sequence[str],
+    *,
+    seconds_per_trial: float = SECONDS_PER_TRIAL,
+) -> DesignSummary:
     """Summarise trial lists taken together.
 
     Parameters
@@ -53,6 +79,8 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
         Trial lists as :func:`twoalike.design.read_trial_list` gives them.
     ids
         Objects of the design, m of them; those never shown count as such.
+    seconds_per_trial
+        What a trial takes, from one fixation to the next.
 
     Raises
     ------
@@ -68,22 +96,59 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     )
     if (items < 0).any():
         raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
-    m = len(ids)
-    pairs = np.zeros((m, m), dtype=np.int64)
-    for first, second in ((0, 1), (0, 2), (1, 2)):
-        np.add.at(pairs, (items[:, first], items[:, second]), 1)
-    counts = (pairs + pairs.T)[np.triu_indices(m, 1)]
-    places = np.zeros((m, len(POSITIONS)), dtype=np.int64)
-    for k, name in enumerate(PLACES):
-        np.add.at(places, (items[:, k], pd.Index(POSITIONS).get_indexer(pd.Index(judged[name]))), 1)
+    places = _place_counts(judged, items, len(ids))
     exposure = places.sum(axis=1)
+    main = judged[judged["trial_type"] == "main"]
+    shares = main["condition"].dropna().value_counts(normalize=True)
     return DesignSummary(
         trials=len(table),
-        pairs_shown=float((counts > 0).mean()),
-        pair_min=int(counts.min()),
-        pair_median=float(np.median(counts)),
+        triplets=len(np.unique(np.sort(items, axis=1), axis=0)),
+        **_pair_figures(items, len(ids)),
+        bound=covering_bound(len(ids)),
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
         place_spread=int((places.max(axis=1) - places.min(axis=1)).max()),
-        minutes=len(table) * SECONDS_PER_TRIAL / 60,
+        kinds=_counts(table["trial_type"], TRIAL_TYPES),
+        conditions={str(name): float(share) for name, share in sorted(shares.items())},
+        samplers=_counts(main["sampler"], sorted(main["sampler"].unique())),
+        catch_sides=_catch_sides(judged[judged["trial_type"] == "catch"]),
+        minutes=len(table) * seconds_per_trial / 60,
     )
+
+
+def _counts(values: "pd.Series[str]", names: Sequence[str]) -> dict[str, int]:
+    return {name: count for name in names if (count := int((values == name).sum()))}
+
+
+def _pair_figures(items: npt.NDArray[np.integer], m: int) -> dict[str, Any]:
+    """How often pairs are shown, without a table of all pairs: there may be millions."""
+    ordered = np.sort(items, axis=1).astype(np.int64)
+    keys = np.concatenate([ordered[:, a] * m + ordered[:, b] for a, b in ((0, 1), (0, 2), (1, 2))])
+    counts = np.sort(np.unique(keys, return_counts=True)[1])
+    pairs = m * (m - 1) // 2
+    never = pairs - len(counts)
+
+    def ranked(rank: int) -> int:
+        return int(counts[rank - never]) if rank >= never else 0
+
+    return {
+        "pairs_shown": len(counts) / pairs,
+        "pair_min": ranked(0),
+        "pair_median": (ranked((pairs - 1) // 2) + ranked(pairs // 2)) / 2,
+    }
+
+
+def _place_counts(
+    judged: pd.DataFrame, items: npt.NDArray[np.integer], m: int
+) -> npt.NDArray[np.int64]:
+    """How often each object is at each place, shape (m, 3)."""
+    places = np.zeros((m, len(POSITIONS)), dtype=np.int64)
+    for k, name in enumerate(PLACES):
+        np.add.at(places, (items[:, k], pd.Index(POSITIONS).get_indexer(pd.Index(judged[name]))), 1)
+    return places
+
+
+def _catch_sides(catch: pd.DataFrame) -> tuple[int, int, int]:
+    odd = [row[PLACES[int(row["expected_odd"]) - 1]] for row in catch.to_dict("records")]
+    left, middle, right = (odd.count(place) for place in POSITIONS)
+    return left, middle, right
