@@ -56,7 +56,7 @@ def make_study(
         If ``root`` holds anything, the title is empty, two sources of stimuli are named, or the
         images cannot be used.
     """
-    from twoalike.tasks import protocol_template
+    from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
     if stimuli is not None and images is not None:
         raise TwoalikeError(
@@ -80,7 +80,8 @@ def make_study(
         )
         draft = Study.load(temporary)
         draft.protocol.parent.mkdir(parents=True)
-        draft.protocol.write_text(protocol_template(), encoding="utf-8")
+        for label, protocol in (("oddoneout", OddOneOut()), ("multiarrangement", MultiArrangement())):
+            draft.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
         source = _fill(draft.stimuli, stimuli, images, seed)
         about = provenance(
             "stimuli",

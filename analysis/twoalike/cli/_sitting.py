@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -11,20 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
-from twoalike.record import Apparatus, Progress, check_run, hold_participant, open_run
+from twoalike.record import (
+    Apparatus,
+    Progress,
+    RunRecord,
+    check_run,
+    give,
+    hold_participant,
+    open_run,
+)
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
 from twoalike.tasks import (
-    Layout,
+    Keeper,
+    Marks,
     NoWindow,
     PlayableScreen,
-    PreparedSession,
+    Prepared,
     Session,
     SimulatedParticipant,
+    Sitting,
+    View,
     VirtualClock,
-    keep_in,
-    lay_out,
-    observer_seed,
     prepare_session,
     run_session,
 )
@@ -65,11 +73,19 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sitting ended: the raw table, how many trials it holds, and why it is over."""
+    """How a sitting ended.
+
+    Attributes
+    ----------
+    path
+        The raw table; it need not exist.
+    n_done, n_trials
+        Trials it holds, and trials in all; None where the answers decide.
+    """
 
     path: Path
     n_done: int
-    n_trials: int
+    n_trials: int | None
     end_reason: str
 
 
@@ -87,38 +103,44 @@ def _observer(study: Study, simulate: bool | Path) -> SimulatedObserver | None:
 
 @contextmanager
 def _open_screen(
-    prepared: PreparedSession, progress: Progress, clock: VirtualClock | None, options: Options
-) -> Iterator[tuple[PlayableScreen, Layout, Apparatus]]:
+    prepared: Prepared, progress: Progress, clock: VirtualClock | None, options: Options
+) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
     if not options.window and clock is not None:
         screen = NoWindow(clock)
+        view = View(screen.size)
+        prepared.image_size(view)
         apparatus = Apparatus(
             software_version=version("twoalike"),
             versions={"python": platform.python_version()},
             clock="virtual",
             input="none",
         )
-        yield screen, lay_out(prepared.protocol, screen.size), apparatus
+        yield screen, view, apparatus
         return
     from twoalike.display import open_window, virtual_display
 
-    ahead = prepared.trials[progress.n_done :]
-    names = tuple(dict.fromkeys(name for trial in ahead for name in trial.stimuli))
     with ExitStack() as stack:
         if options.virtual_display:
             stack.enter_context(virtual_display())
+        windowed = options.windowed or (options.pilot and not options.virtual_display)
+        profile = load_profile()
+        if clock is None and not options.pilot:
+            _warn_of_screen(profile)
         yield stack.enter_context(
-            open_window(
-                prepared.protocol,
-                prepared.stimuli,
-                names,
-                windowed=options.windowed,
-                clock=clock,
-                start=progress.time_s,
-            )
+            open_window(prepared, progress, profile, windowed=windowed, clock=clock)
         )
 
 
-def sit(folder: Path, participant: str, session: int, options: Options) -> Outcome:
+def _warn_of_screen(profile: ScreenProfile) -> None:
+    if not profile.measured:
+        print(  # noqa: T201
+            "the screen of this computer was not measured: sizes are in pixels only. Measure it "
+            "with: twoalike screen",
+            file=sys.stderr,
+        )
+
+
+def sit(folder: Path, task: str, participant: str, session: int, options: Options) -> Outcome:
     """Run one session from the first check to the last row.
 
     Raises
@@ -131,41 +153,85 @@ def sit(folder: Path, participant: str, session: int, options: Options) -> Outco
     if options.seed is not None:
         config = study.config.model_copy(update={"seed": options.seed})
         study = replace(study, config=config)
-    observer = _observer(study, options.simulate)
-    prepared = prepare_session(study, participant, session, pilot=options.pilot, observer=observer)
-    with hold_participant(study, prepared.root, prepared.plan.name.participant):
-        progress = check_run(prepared.root, prepared.plan, resume=options.resume)
+    sitting = Sitting(
+        study=study,
+        participant=participant,
+        session=session,
+        pilot=options.pilot,
+        observer=_observer(study, options.simulate),
+    )
+    prepared = prepare_session(task, sitting)
+    with hold_participant(study, sitting.root, participant):
+        progress = check_run(sitting.root, prepared.plan, resume=options.resume)
         if options.resume and not progress.begun:
             print("nothing to resume, the session starts", file=sys.stderr)  # noqa: T201
-        clock = None if observer is None else VirtualClock(progress.time_s, options.speed)
-        with _open_screen(prepared, progress, clock, options) as (screen, layout, apparatus):
-            state = Session(prepared.protocol, layout, prepared.trials, progress.n_done)
-            player = (
-                None
-                if observer is None or clock is None
-                else SimulatedParticipant(
-                    observer,
-                    screen,
-                    clock,
-                    observer_seed(study.config.seed, participant, session),
-                )
-            )
-            return _record(study, prepared, apparatus, state, screen, player)
+        return _run(prepared, progress, options)
 
 
-def _record(
-    study: Study,
-    prepared: PreparedSession,
-    apparatus: Apparatus,
-    session: Session,
-    screen: PlayableScreen,
-    player: SimulatedParticipant | None,
-) -> Outcome:
-    rt_source = "pyglet" if player is None else "simulated"
-    with open_run(
-        prepared.root, study, prepared.plan, apparatus, prepared.instructions, prepared.inputs
-    ) as record:
-        keep = keep_in(record, rt_source=rt_source, pilot=prepared.plan.pilot)
-        reason = run_session(session, screen, keep, player.act if player else None)
-        record.end(reason)
-        return Outcome(record.path, record.n_done, len(prepared.trials), reason)
+def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
+    """Open screen and triggers, and let the session take its course."""
+    simulated = prepared.sitting.observer is not None
+    clock = VirtualClock(progress.time_s, options.speed) if simulated else None
+    with ExitStack() as stack:
+        screen, view, apparatus = stack.enter_context(
+            _open_screen(prepared, progress, clock, options)
+        )
+        marks = _open_marks(prepared, screen, stack)
+        keeper = Keeper(
+            open_record=lambda: _open_record(prepared, apparatus, stack),
+            give=lambda measure, values: _give(prepared, measure, values),
+            consent_first=prepared.opening(progress).consent,
+            rt_source="simulated" if simulated else "pyglet",
+            pilot=options.pilot,
+        )
+        session = Session(prepared.script(view, progress), prepared.texts.stop)
+        player = (
+            None
+            if clock is None
+            else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
+        )
+        reason = run_session(session, screen, keeper, player.act if player else None, marks)
+        if keeper.record is not None:
+            keeper.record.end(reason)
+        n_done = progress.n_done if keeper.record is None else keeper.record.n_done
+    plan = prepared.plan
+    return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
+
+
+def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> RunRecord:
+    sitting = prepared.sitting
+    return stack.enter_context(
+        open_run(
+            sitting.root,
+            sitting.study,
+            prepared.plan,
+            apparatus,
+            prepared.instructions,
+            prepared.inputs,
+        )
+    )
+
+
+def _give(prepared: Prepared, measure: str, values: Mapping[str, object]) -> None:
+    sitting = prepared.sitting
+    give(
+        sitting.root,
+        sitting.study,
+        sitting.participant,
+        sitting.session,
+        simulated=sitting.observer is not None,
+        measure=measure,
+        values=values,
+        descriptions=prepared.describe_given(measure),
+    )
+
+
+def _open_marks(prepared: Prepared, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
+    """Open the trigger output, if the protocol has one."""
+    triggers = prepared.protocol.triggers
+    if triggers.kind == "none":
+        return None
+    from twoalike.display import open_triggers
+
+    port = stack.enter_context(open_triggers(triggers, now=screen.now))
+    return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))

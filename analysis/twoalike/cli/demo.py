@@ -44,7 +44,8 @@ def demo(
     yourself
         You are the participant.
     trials
-        With --yourself: how many, 20 to 100; 30 if left out.
+        With --yourself: how many, 20 to 100; 30 if left out. From 35 on, each of the twelve
+        things is shown with each other.
     stimuli
         With --yourself: what to choose from; familiar if left out.
     simulate

@@ -11,7 +11,7 @@ def run(
     /,
     *,
     participant: str,
-    task: Literal["odd-one-out"] = "odd-one-out",
+    task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
     session: int = 1,
     resume: Annotated[bool, Parameter(negative=())] = False,
     pilot: Annotated[bool, Parameter(negative=())] = False,
@@ -42,7 +42,7 @@ def run(
     resume
         Go on with a session that was stopped or broke off; starts it if it has not begun.
     pilot
-        Record in data/pilot instead of data/raw.
+        A short try in a window, recorded in data/pilot instead of data/raw.
     simulate
         A simulated observer answers: the one in the file that follows (.npz), or one made from
         the stimuli's categories.
@@ -62,6 +62,7 @@ def run(
     --------
         twoalike run my-study --task odd-one-out --participant 001
         twoalike run my-study --task odd-one-out --participant 001 --resume
+        twoalike run my-study --task multi-arrangement --participant 001
         twoalike run my-study --participant 901 --simulate --no-window
         twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
     """
@@ -71,6 +72,7 @@ def run(
 
     outcome = sit(
         study,
+        task,
         participant,
         session,
         Options(
@@ -84,8 +86,12 @@ def run(
             seed=seed,
         ),
     )
-    done = f"{outcome.n_done} of {outcome.n_trials} trials"
-    if outcome.n_done == outcome.n_trials:
+    if outcome.end_reason == "declined":
+        print(f"participant {participant} did not consent; nothing else was stored")  # noqa: T201
+        return
+    of = "" if outcome.n_trials is None else f" of {outcome.n_trials}"
+    done = f"{outcome.n_done}{of} trials"
+    if outcome.end_reason == "completed":
         print(f"{outcome.path}  {done}")  # noqa: T201
         return
     print(f"{outcome.path}  {done}, {outcome.end_reason}; go on with: --resume")  # noqa: T201

@@ -10,7 +10,7 @@ from twoalike.study import Study, TwoalikeError, atomic_path
 
 
 def set_design(
-    root: Path, numbers: Mapping[str, int], exclude: Mapping[str, Sequence[str]]
+    root: Path, settings: Mapping[str, int | str], exclude: Mapping[str, Sequence[str]]
 ) -> None:
     """Set keys of ``[design]`` in ``study.toml``, and the objects that are never shown.
 
@@ -18,7 +18,7 @@ def set_design(
     ----------
     root
         Folder of a study as ``init`` makes it: every key of ``[design]`` has a line.
-    numbers
+    settings
         New values.
     exclude
         By column of the manifest, what is left out.
@@ -30,8 +30,8 @@ def set_design(
     """
     path = root / "study.toml"
     text = path.read_text(encoding="utf-8")
-    for key, value in numbers.items():
-        text, n = re.subn(rf"(?m)^{key} = \d+", f"{key} = {value}", text)
+    for key, value in settings.items():
+        text, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
         if n != 1:
             raise TwoalikeError(f"{path}: expected one line '{key} = ...', found {n}.")
     lines = [f"{column} = {_array(values)}" for column, values in exclude.items()]

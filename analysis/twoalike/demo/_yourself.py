@@ -25,6 +25,8 @@ PARTICIPANT = "you1"
 N_OBJECTS = 12
 """Of these, thirty trials show most pairs once or twice."""
 OBSERVER = "observer.npz"
+COVERING = 29
+"""Triplets that it takes to show all 66 pairs of twelve objects."""
 FEWEST, MOST = 20, 100
 REPEATED = 6
 """One trial in so many is a triplet shown before, to see whether the answer stays."""
@@ -117,8 +119,11 @@ def _design(root: Path, config: YourselfConfig) -> None:
         observer = SimulatedObserver(stimuli.ids, embedding, temperature=0.4, lapse=0.02)
         observer.save(root / OBSERVER, seed=config.seed)
     repeats = config.trials // REPEATED
-    numbers = {"trials": config.trials - repeats, "repeats": repeats, "practice": 0}
-    set_design(root, numbers, {"id": left_out})
+    main = config.trials - repeats
+    settings: dict[str, int | str] = {"trials": main, "repeats": repeats, "practice": 0}
+    if main >= COVERING:
+        settings["sampler"] = "coverage"
+    set_design(root, settings, {"id": left_out})
 
 
 def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
@@ -130,6 +135,11 @@ def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
     options += [] if config.window else ["--no-window"]
     options += ["--windowed"] if config.windowed and config.window else []
     return (
+        Stage(
+            f"choose the triplets of {N_OBJECTS} objects",
+            ("design", str(root), "--task", "odd-one-out", "--participants", PARTICIPANT),
+            study.trial_list("oddoneout", PARTICIPANT, 1),
+        ),
         Stage(
             f"{n} trials, answered by {who}",
             ("run", str(root), "--task", "odd-one-out", "--participant", PARTICIPANT, *options),

@@ -161,7 +161,7 @@ def kept_together(draws: npt.NDArray[np.floating]) -> Floats:
         np.add.at(total.reshape(len(draws), -1).T, index, odd[:, :, out].T)
     total = (total + total.transpose(0, 2, 1)) / (m - 2)
     total[:, np.arange(m), np.arange(m)] = 1.0
-    return total
+    return np.asarray(total)
 
 
 def to_coordinates(together: Floats) -> Floats:
@@ -185,7 +185,8 @@ def to_coordinates(together: Floats) -> Floats:
     inner = -0.5 * centre @ (1 - together) ** 2 @ centre
     values, vectors = np.linalg.eigh(inner)
     scaled = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
-    return np.asarray(scaled[:, :, :0:-1])
+    coordinates: Floats = scaled[:, :, :0:-1]
+    return coordinates
 
 
 def find_groups(together: Floats, n_groups: int = N_GROUPS) -> tuple[list[Group], float]:

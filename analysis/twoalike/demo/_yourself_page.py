@@ -64,6 +64,7 @@ def draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
         categories=list(result.categories[level]) if level else None,
         images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
         width=width,
+        spread=True,
     )
     if titled:
         lines = [
@@ -196,7 +197,7 @@ def _map(result: Result) -> Section:
         "Distance: how rarely two objects are kept when a third of these is with them, mean "
         f"over the posterior{by}. Ellipse: where half of the posterior puts the object. The "
         f"distances on the flat map and the unflattened ones correlate {result.layout.fit:.2f}. "
-        "Images that would hide another are drawn as marks."
+        "Images that would hide one another are moved apart."
     )
     alt = f"Map of {counted(len(result.ids), 'object')}{by}, with an ellipse of uncertainty each."
     picture = Picture.draw(lambda width: draw_map(result, width), alt=alt, caption=caption)

@@ -49,6 +49,59 @@ def visible_images(
     return shown
 
 
+def moved_apart(
+    positions: npt.NDArray[np.float64], size: float, rounds: int = 500
+) -> npt.NDArray[np.float64]:
+    """Push squares apart, no more than it takes, until none lies on another.
+
+    Parameters
+    ----------
+    positions
+        Centres, shape (m, 2).
+    size
+        Width of a square in the same unit.
+    rounds
+        Passes over all pairs at most; a crowd may need more and stays crowded.
+
+    Examples
+    --------
+    >>> moved_apart(np.array([[0.0, 0.0], [0.5, 0.1], [3.0, 0.0]]), size=1.0).round(2)
+    array([[-0.25,  0.  ],
+           [ 0.75,  0.1 ],
+           [ 3.  ,  0.  ]])
+    """
+    places = np.array(positions, dtype=np.float64)
+    pairs = np.stack(np.triu_indices(len(places), 1), axis=1).tolist()
+    for _ in range(rounds):
+        still = True
+        for i, j in pairs:
+            gap = places[j] - places[i]
+            axis = int(np.abs(gap).argmax())
+            lacking = size - abs(gap[axis])
+            if lacking > 1e-6 * size:
+                push = (1.0 if gap[axis] >= 0 else -1.0) * lacking / 2
+                places[i, axis] -= push
+                places[j, axis] += push
+                still = False
+        if still:
+            break
+    return places
+
+
+def _draw_leaders(
+    axes: "Axes",
+    layout: MapLayout,
+    places: npt.NDArray[np.float64],
+    colours: Sequence[str],
+    size: float,
+) -> None:
+    """Draw a line from the place of each object to its image, where that had to move far."""
+    for start, end, colour in zip(layout.positions, places, colours, strict=True):
+        if np.abs(end - start).max() > size / 2:
+            axes.plot(*np.stack([start, end]).T, color=colour, lw=1.0, zorder=2)
+            axes.plot(*start, marker="o", ms=3.0, color=colour, zorder=2)
+
+
 def _draw_images(
     axes: "Axes",
     positions: npt.NDArray[np.float64],
@@ -107,6 +160,7 @@ def embedding_map(
     images: Sequence[npt.NDArray[np.uint8]] | None = None,
     mass: float = 0.5,
     width: float = WIDE,
+    spread: bool = False,
 ) -> "Figure":
     """Map of m objects.
 
@@ -123,6 +177,9 @@ def embedding_map(
         Share of the posterior inside an ellipse.
     width
         Inches.
+    spread
+        Move images apart instead of leaving any out, for a map of few objects; a line leads to
+        the place of one that moved by more than half its width.
     """
     positions = layout.positions
     names = list(categories or ["object"] * len(positions))
@@ -137,7 +194,9 @@ def embedding_map(
     _draw_ellipses(axes, layout, colours, mass)
     shown = np.zeros(len(positions), dtype=bool)
     if images is not None:
-        shown = _draw_images(axes, positions, images, colours, size)
+        places = moved_apart(positions, 1.05 * size) if spread else positions
+        _draw_leaders(axes, layout, places, colours, size)
+        shown = _draw_images(axes, places, images, colours, size)
     for name, (colour, marker) in looks.items():
         x, y = positions[np.array([n == name for n in names]) & ~shown].T
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}

@@ -53,12 +53,8 @@ def arrangement_trial_list(
         )
     shown = shown_table(stimuli, config.exclude, "arrangement")
     ids = shown["id"].tolist()
-    if config.practice_items > len(ids):
-        raise TwoalikeError(
-            f"arrangement: asked for {config.practice_items} practice items, there are "
-            f"{len(ids)} objects. Lower arrangement.practice_items."
-        )
-    practice = [rng.choice(len(ids), size=config.practice_items, replace=False).tolist()]
+    n_practice = min(config.practice_items, len(ids))
+    practice = [rng.choice(len(ids), size=n_practice, replace=False).tolist()]
     levels = shown[list(stimuli.levels)]
     planned = [
         *(("practice", items, "random") for items in practice if items),

@@ -1,15 +1,17 @@
 """Fixed sets of items that together show every pair, in about as few trials as possible.
 
-Greedy sets first, then rounds in which a few sets are taken out and what they covered is
-covered anew. Trials tie to each other through pairs they share, so where two groups of trials
-share none, a set is added that does.
+Greedy sets first. Then one set after the other is taken out, and items are exchanged between
+sets until the pairs it alone showed are shown again. Trials tie to each other through pairs
+they share, so where two groups of trials share none, a set is added that does.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-ROUNDS = 400
-"""Rounds of improvement; at 100 items in sets of 8 they take seconds and later ones gain little."""
+from twoalike.design._covering_search import without_a_set
+
+EXCHANGES = 10_000
+"""Exchanges of items to try, about a second; more gain little (benchmarks/arrangement.py)."""
 SMALLEST = 4
 """Sets of three cannot link two groups of trials that have no item in common."""
 
@@ -34,7 +36,9 @@ def schonheim_bound(m: int, size: int) -> int:
     return -(-m * per_item // size)
 
 
-def covering_sets(m: int, size: int, rng: np.random.Generator, *, rounds: int = ROUNDS) -> Sets:
+def covering_sets(
+    m: int, size: int, rng: np.random.Generator, *, exchanges: int = EXCHANGES
+) -> Sets:
     """Find sets of items in which every pair is together at least once.
 
     Parameters
@@ -45,8 +49,8 @@ def covering_sets(m: int, size: int, rng: np.random.Generator, *, rounds: int = 
         Items a set, at least 4; one set of all items where there are no more.
     rng
         Source of randomness.
-    rounds
-        Rounds of improvement.
+    exchanges
+        Exchanges of items to try, in search of fewer sets.
 
     Returns
     -------
@@ -62,79 +66,62 @@ def covering_sets(m: int, size: int, rng: np.random.Generator, *, rounds: int = 
         raise ValueError(f"expected sets of at least {SMALLEST} items, found {size}.")
     if size >= m:
         return [list(range(m))]
-    sets = _cover([], m, size, rng)
-    bound = schonheim_bound(m, size)
-    for _ in range(rounds):
-        if len(sets) <= bound:
+    member = _greedy(m, size, rng)
+    best = _linked(member, size, rng)
+    bound, left = schonheim_bound(m, size), exchanges
+    while len(member) > bound and left > 0:
+        fewer, tried = without_a_set(member, left, rng)
+        left -= tried
+        if fewer is None:
             break
-        kept = _without(sets, m, rng)
-        tried = _cover(kept, m, size, rng)
-        if len(tried) <= len(sets):
-            sets = tried
-    return [sorted(items) for items in _linked(sets, m, size, rng)]
+        member = fewer
+        # A covering that shows each pair once has fewest sets, and needs most links.
+        best = min(_linked(member, size, rng), best, key=len)
+    return [sorted(items) for items in best]
 
 
-def _counts(sets: Sets, m: int) -> npt.NDArray[np.int64]:
-    """How many sets show each pair, shape (m, m)."""
-    member = np.zeros((len(sets), m), dtype=np.int64)
-    for row, items in enumerate(sets):
-        member[row, items] = 1
-    return member.T @ member
-
-
-def _cover(kept: Sets, m: int, size: int, rng: np.random.Generator) -> Sets:
-    """Add sets, each with as many new pairs as greed finds, until every pair is shown."""
-    sets = [list(items) for items in kept]
-    new = (_counts(sets, m) == 0).astype(np.float64)
-    np.fill_diagonal(new, 0)
+def _greedy(m: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Add sets, each with as many new pairs as greed finds; shape (sets, m): who is in which."""
+    member = []
+    new = 1.0 - np.eye(m)
     while new.any():
         degree = new.sum(axis=1)
         items = [int(rng.choice(np.flatnonzero(degree == degree.max())))]
         gain = new[items[0]].copy()
         while len(items) < size:
             # New pairs within the set count; those still open elsewhere break the ties.
-            score = gain + degree / (m * m) + rng.random(m) / (m * m)
+            score = gain + (degree + rng.random(m)) / (m * m)
             score[items] = -1
             items.append(int(score.argmax()))
             gain += new[items[-1]]
         new[np.ix_(items, items)] = 0
-        sets.append(items)
-    return sets
+        member.append(np.isin(np.arange(m), items))
+    return np.array(member)
 
 
-def _without(sets: Sets, m: int, rng: np.random.Generator) -> Sets:
-    """Drop sets: those that share most pairs with others are the likelier to go."""
-    counts = _counts(sets, m)
-    spare = np.array([(counts[np.ix_(s, s)][np.triu_indices(len(s), 1)] > 1).mean() for s in sets])
-    n = min(len(sets), int(rng.integers(2, max(3, len(sets) // 6) + 1)))
-    weight = spare + 0.05
-    gone = rng.choice(len(sets), size=n, replace=False, p=weight / weight.sum())
-    return [items for at, items in enumerate(sets) if at not in set(gone.tolist())]
-
-
-def _linked(sets: Sets, m: int, size: int, rng: np.random.Generator) -> Sets:
+def _linked(member: npt.NDArray[np.bool_], size: int, rng: np.random.Generator) -> Sets:
     """Order sets so that each shares a pair with an earlier one; add sets where none does."""
-    waiting = [sets[at] for at in rng.permutation(len(sets))]
+    m = member.shape[1]
+    waiting = [np.flatnonzero(row).tolist() for row in rng.permutation(member)]
     ordered = [waiting.pop(0)]
-    shown = _counts(ordered, m) > 0
+    shown = np.zeros((m, m), dtype=bool)
+    shown[np.ix_(ordered[0], ordered[0])] = True
+    np.fill_diagonal(shown, False)
     while waiting:
-        at = next((k for k, items in enumerate(waiting) if _shares(shown, items)), None)
-        items = waiting.pop(at) if at is not None else _link(shown, waiting[0], m, size, rng)
+        at = next((k for k, items in enumerate(waiting) if shown[np.ix_(items, items)].any()), None)
+        items = _link(shown, waiting[0], size, rng) if at is None else waiting.pop(at)
         ordered.append(items)
         shown[np.ix_(items, items)] = True
+        np.fill_diagonal(shown, False)
     return ordered
 
 
-def _shares(shown: npt.NDArray[np.bool_], items: list[int]) -> bool:
-    return bool(shown[np.ix_(items, items)][np.triu_indices(len(items), 1)].any())
-
-
 def _link(
-    shown: npt.NDArray[np.bool_], items: list[int], m: int, size: int, rng: np.random.Generator
+    shown: npt.NDArray[np.bool_], items: list[int], size: int, rng: np.random.Generator
 ) -> list[int]:
     """Make a set of a pair shown before, a pair of ``items``, and others at random."""
-    first, second = np.nonzero(np.triu(shown, 1))
+    first, second = np.nonzero(shown)
     at = rng.integers(len(first))
     chosen = list(dict.fromkeys([int(first[at]), int(second[at]), *items[:2]]))
-    others = np.setdiff1d(np.arange(m), chosen)
+    others = np.setdiff1d(np.arange(len(shown)), chosen)
     return [*chosen, *rng.permutation(others)[: size - len(chosen)].tolist()]

@@ -1,6 +1,18 @@
 """The one place that knows PsychoPy: window, drawing, input. Imported only where one is shown."""
 
+from twoalike.display._calibrate import calibrate
 from twoalike.display._environment import require_screen, virtual_display
+from twoalike.display._frames import verdict
+from twoalike.display._triggers import TriggerPort, open_triggers
 from twoalike.display._window import WindowScreen, open_window
 
-__all__ = ["WindowScreen", "open_window", "require_screen", "virtual_display"]
+__all__ = [
+    "TriggerPort",
+    "WindowScreen",
+    "calibrate",
+    "open_triggers",
+    "open_window",
+    "require_screen",
+    "verdict",
+    "virtual_display",
+]

@@ -8,7 +8,17 @@ presses. See the notes on input in ``experiments/README.md``.
 from collections.abc import Callable
 from typing import Any
 
-from twoalike.tasks import Event, KeyPress, PointerPress, PointerRelease, Stop
+from twoalike.tasks import (
+    Button,
+    Event,
+    Focus,
+    KeyPress,
+    PointerMove,
+    PointerPress,
+    PointerRelease,
+    Stop,
+    Typed,
+)
 
 _KEYPAD = {
     "num_end": "num_1",
@@ -54,12 +64,18 @@ class InputQueue:
 
         self._handle, self._now = handle, now
         self._events: list[Event] = []
-        self._left: int = pyglet.window.mouse.LEFT
+        mouse = pyglet.window.mouse
+        self._buttons: dict[int, Button] = {mouse.LEFT: "left", mouse.RIGHT: "right"}
         self._symbol: Callable[[int], str] = pyglet.window.key.symbol_string
         handle.push_handlers(
             on_key_press=self._on_key,
+            on_text=self._on_text,
             on_mouse_press=self._on_press,
+            on_mouse_motion=self._on_motion,
+            on_mouse_drag=self._on_drag,
             on_mouse_release=self._on_release,
+            on_activate=self._on_activate,
+            on_deactivate=self._on_deactivate,
             on_close=self._on_close,
         )
 
@@ -74,13 +90,31 @@ class InputQueue:
     def _on_key(self, symbol: int, _modifiers: int) -> None:
         self._events.append(KeyPress(self._now(), key_name(self._symbol(symbol))))
 
+    def _on_text(self, text: str) -> None:
+        if text.isprintable():  # Return comes as a key and as a line end
+            self._events.append(Typed(self._now(), text))
+
     def _on_press(self, x: int, y: int, button: int, _modifiers: int) -> None:
-        if button == self._left:
-            self._events.append(PointerPress(self._now(), *self._centred(x, y)))
+        if button in self._buttons:
+            place = self._centred(x, y)
+            self._events.append(PointerPress(self._now(), *place, self._buttons[button]))
+
+    def _on_motion(self, x: int, y: int, _dx: int, _dy: int) -> None:
+        self._events.append(PointerMove(self._now(), *self._centred(x, y)))
+
+    def _on_drag(self, x: int, y: int, _dx: int, _dy: int, _buttons: int, _modifiers: int) -> None:
+        self._events.append(PointerMove(self._now(), *self._centred(x, y)))
 
     def _on_release(self, x: int, y: int, button: int, _modifiers: int) -> None:
-        if button == self._left:
-            self._events.append(PointerRelease(self._now(), *self._centred(x, y)))
+        if button in self._buttons:
+            place = self._centred(x, y)
+            self._events.append(PointerRelease(self._now(), *place, self._buttons[button]))
+
+    def _on_activate(self) -> None:
+        self._events.append(Focus(self._now(), here=True))
+
+    def _on_deactivate(self) -> None:
+        self._events.append(Focus(self._now(), here=False))
 
     def _on_close(self) -> bool:
         self._events.append(Stop(self._now(), "window_closed"))

@@ -2,25 +2,26 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
-from twoalike.display._drawing import Painter
+from twoalike.display._drawing import Canvas, Painter
 from twoalike.display._environment import psychopy_environment, require_screen
 from twoalike.display._keys import InputQueue
-from twoalike.record import Apparatus
-from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.display._lettering import check_texts
+from twoalike.record import Apparatus, Progress
+from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks import (
+    Button,
     Event,
-    Layout,
-    OddOneOut,
+    Prepared,
     Scene,
     Shown,
+    View,
     VirtualClock,
-    lay_out,
+    frame,
 )
 
 _SHORTEST_FRAME_S = 0.004
@@ -106,15 +107,37 @@ class WindowScreen:
         self._window.winHandle.dispatch_event("on_key_press", symbol, 0)
         self._window.winHandle.dispatch_event("on_key_release", symbol, 0)
 
+    def type_text(self, text: str) -> None:
+        """Enter text, the way the system would report it."""
+        self._window.winHandle.dispatch_event("on_text", text)
+
+    def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
+        """Press a button at a point, pixels from the centre, y up."""
+        self._dispatch("on_mouse_press", x, y, self._code(button), 0)
+
+    def pointer_move(self, x: float, y: float) -> None:
+        """Move the pointer to a point."""
+        self._dispatch("on_mouse_motion", x, y, 0, 0)
+
+    def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
+        """Let a button go at a point."""
+        self._dispatch("on_mouse_release", x, y, self._code(button), 0)
+
     def click(self, x: float, y: float) -> None:
-        """Press and release the mouse at a point, pixels from the centre, y up."""
+        """Press and release the left button at a point."""
+        self.pointer_press(x, y)
+        self.pointer_release(x, y)
+
+    def _dispatch(self, event: str, x: float, y: float, *details: int) -> None:
+        width, height = self.size
+        place = (round(x + width / 2), round(y + height / 2))
+        self._window.winHandle.dispatch_event(event, *place, *details)
+
+    def _code(self, button: Button) -> int:
         import pyglet
 
-        width, height = self.size
-        left = pyglet.window.mouse.LEFT
-        place = (round(x + width / 2), round(y + height / 2))
-        self._window.winHandle.dispatch_event("on_mouse_press", *place, left, 0)
-        self._window.winHandle.dispatch_event("on_mouse_release", *place, left, 0)
+        mouse = pyglet.window.mouse
+        return int(mouse.LEFT if button == "left" else mouse.RIGHT)
 
 
 def _screen_size(number: int) -> tuple[int, int]:
@@ -130,14 +153,14 @@ def _screen_size(number: int) -> tuple[int, int]:
     screens = pyglet.canvas.get_display().get_screens()
     if number >= len(screens):
         raise TwoalikeError(
-            f"screen.number is {number} in the protocol, this computer has {len(screens)} "
-            "screen(s), counted from 0. Change the protocol, or connect the screen."
+            f"the profile of this computer asks for screen {number}, it has {len(screens)} "
+            "screen(s), counted from 0. Connect it, or measure another: twoalike screen"
         )
     return screens[number].width, screens[number].height
 
 
-def _create_window(protocol: OddOneOut, *, windowed: bool) -> Any:
-    """Open a PsychoPy window.
+def _create_window(background: str, profile: ScreenProfile, *, windowed: bool) -> tuple[Any, int]:
+    """Open a PsychoPy window; give it and the width of the whole screen in pixels.
 
     Raises
     ------
@@ -159,26 +182,26 @@ def _create_window(protocol: OddOneOut, *, windowed: bool) -> Any:
             "--virtual-display."
         ) from error
     logging.console.setLevel(logging.ERROR)
-    screen = protocol.screen
-    size = _screen_size(screen.number)
+    full = size = _screen_size(profile.number)
     if windowed:
         size = (int(_WINDOWED * size[0]) // 2 * 2, int(_WINDOWED * size[1]) // 2 * 2)
     monitor = monitors.Monitor(
-        "twoalike", width=100 * screen.width_m or None, distance=100 * screen.distance_m or None
+        "twoalike", width=100 * profile.width_m or None, distance=100 * profile.distance_m or None
     )
-    monitor.setSizePix(size)
-    return visual.Window(
+    monitor.setSizePix(full)
+    window = visual.Window(
         size=size,
         fullscr=not windowed,
-        screen=screen.number,
+        screen=profile.number,
         monitor=monitor,
         units="pix",
-        color=screen.background,
+        color=background,
         title="twoalike",
         allowGUI=windowed,
         checkTiming=False,
         gammaErrorPolicy="ignore",
     )
+    return window, full[0]
 
 
 def _renderer() -> str:
@@ -197,7 +220,12 @@ def _measure_refresh(window: Any) -> float | None:
 
 
 def _apparatus(
-    window: Any, protocol: OddOneOut, refresh_hz: float | None, *, windowed: bool, simulated: bool
+    window: Any,
+    profile: ScreenProfile,
+    refresh_hz: float | None,
+    *,
+    windowed: bool,
+    simulated: bool,
 ) -> Apparatus:
     from psychopy import clock as psychopy_clock
 
@@ -216,57 +244,79 @@ def _apparatus(
             "fullscreen": not windowed,
             "renderer": _renderer(),
             "scale_factor": float(window.getContentScaleFactor()),
-            "width_m": protocol.screen.width_m or None,
-            "distance_m": protocol.screen.distance_m or None,
+            "width_m": profile.width_m or None,
+            "distance_m": profile.distance_m or None,
         },
     )
 
 
+def _texts(content: object) -> Iterator[str]:
+    """Every text in the settings of a protocol."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping):
+        for part in content.values():
+            yield from _texts(part)
+    elif isinstance(content, list | tuple):
+        for part in content:
+            yield from _texts(part)
+
+
 @contextmanager
 def open_window(
-    protocol: OddOneOut,
-    stimuli: StimulusSet,
-    names: tuple[str, ...],
+    prepared: Prepared,
+    progress: Progress,
+    profile: ScreenProfile,
     *,
     windowed: bool = False,
     clock: VirtualClock | None = None,
-    start: float = 0.0,
-) -> Iterator[tuple[WindowScreen, Layout, Apparatus]]:
+) -> Iterator[tuple[WindowScreen, View, Apparatus]]:
     """Open a window for a session and close it with the block.
 
     Parameters
     ----------
-    protocol
-        Screen, colours and sizes.
-    stimuli, names
-        Where the images are, and which objects come first.
+    prepared, progress
+        The session, and how far it is.
+    profile
+        The screen of this computer.
     windowed
         Not fullscreen.
     clock
         A virtual clock, for a simulated participant.
-    start
-        Time of the run at which a real clock starts, s.
 
     Raises
     ------
     TwoalikeError
-        If there is no screen or no PsychoPy, or the images do not fit.
+        If there is no screen or no PsychoPy, or the images do not fit, or a text has a character
+        that no font has.
     """
     require_screen()
+    protocol = prepared.protocol
     with psychopy_environment():
-        window = _create_window(protocol, windowed=windowed)
+        window, full_width = _create_window(protocol.screen.background, profile, windowed=windowed)
         try:
-            width, height = window.winHandle.get_size()
-            layout = lay_out(protocol, (int(width), int(height)))
-            window.mouseVisible = protocol.answers.mouse
-            painter = Painter(window, protocol, layout, stimuli.path)
-            painter.preload(names)
+            width, height = (int(length) for length in window.winHandle.get_size())
+            view = View((width, height), profile, full_width)
+            side = prepared.image_size(view)
+            settings = protocol.model_dump(include={"texts", "form", "debrief"})
+            check_texts(_texts(settings))
+            window.mouseVisible = not protocol.screen.touch
+            canvas = Canvas(
+                window, protocol, frame(protocol.screen, view.size), prepared.stimuli.path
+            )
+            painter = Painter(canvas, protocol, view)
+            painter.preload(prepared.first_images(progress), side)
             refresh_hz = None if clock is not None else _measure_refresh(window)
             apparatus = _apparatus(
-                window, protocol, refresh_hz, windowed=windowed, simulated=clock is not None
+                window, profile, refresh_hz, windowed=windowed, simulated=clock is not None
             )
-            frame_s = None if refresh_hz is None else 1 / refresh_hz
-            screen = WindowScreen(window, painter, clock=clock, start=start, frame_s=frame_s)
-            yield screen, layout, apparatus
+            screen = WindowScreen(
+                window,
+                painter,
+                clock=clock,
+                start=progress.time_s,
+                frame_s=None if refresh_hz is None else 1 / refresh_hz,
+            )
+            yield screen, view, apparatus
         finally:
             window.close()

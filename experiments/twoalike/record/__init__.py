@@ -3,19 +3,17 @@
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._column import MISSING, Column
-from twoalike.record._columns import (
-    COLUMNS,
-    column_dictionary,
-    format_row,
-)
+from twoalike.record._given import give, read_given
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._names import RunName, find_runs, participant_label
-from twoalike.record._read import RawProblem, RawRun, read_run
-from twoalike.record._run import Progress, RunRecord, check_run, hold_participant, open_run
+from twoalike.record._progress import Progress, run_progress
+from twoalike.record._read import RawProblem, RawRun, read_events, read_run
+from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
+from twoalike.record._table import TASKS, Table, TaskTables
 
 __all__ = [
-    "COLUMNS",
     "MISSING",
+    "TASKS",
     "Apparatus",
     "Column",
     "Progress",
@@ -24,15 +22,20 @@ __all__ = [
     "RunName",
     "RunPlan",
     "RunRecord",
+    "Table",
+    "TaskTables",
     "check_bids",
     "check_run",
     "check_run_files",
-    "column_dictionary",
     "find_runs",
-    "format_row",
+    "give",
     "hold_participant",
     "open_run",
     "participant_label",
     "read_manifest",
+    "read_events",
+    "read_given",
     "read_run",
+    "run_progress",
+    "shown_trials",
 ]

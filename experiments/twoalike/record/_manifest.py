@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._columns import COLUMNS
 from twoalike.record._names import RunName
+from twoalike.record._table import Table, TaskTables
 from twoalike.study import TwoalikeError, provenance, read_json
 
 KIND = "run"
@@ -25,9 +25,13 @@ class RunPlan:
     protocol
         The resolved protocol, JSON-ready.
     trials
-        Trial list as shown, one row a trial, strings.
+        Trial list as shown, strings; None where trials follow from the answers before.
+    n_trials
+        Trials in all; None where the answers decide.
     stimuli
-        SHA-256 of the image of every object shown.
+        SHA-256 of the image of every object that may be shown.
+    design
+        Settings that the trials are chosen by, JSON-ready, where they are not all listed.
     observer
         Describes the simulated observer; None for a person.
     """
@@ -35,9 +39,11 @@ class RunPlan:
     name: RunName
     seed: int
     protocol: Mapping[str, Any]
-    trials: pd.DataFrame
+    trials: pd.DataFrame | None
+    n_trials: int | None
     stimuli: Mapping[str, str]
     pilot: bool
+    design: Mapping[str, Any] = field(default_factory=dict)
     observer: Mapping[str, Any] | None = None
 
     @property
@@ -85,15 +91,17 @@ def _presentation(apparatus: Apparatus) -> dict[str, Any]:
     return {name: value for name, value in entries.items() if value}
 
 
-def sidecar(plan: RunPlan, apparatus: Apparatus, instructions: str) -> dict[str, Any]:
+def sidecar(
+    plan: RunPlan, tables: TaskTables, table: Table, apparatus: Apparatus, instructions: str
+) -> dict[str, Any]:
     """BIDS sidecar of a raw table, from the same columns that the writer uses."""
     return {
-        "TaskName": "odd-one-out",
-        "TaskDescription": "Of three images in a row, the participant picks the odd one out.",
+        "TaskName": tables.name,
+        "TaskDescription": tables.description,
         "Instructions": instructions,
         "StimulusPresentation": _presentation(apparatus),
         "Simulated": plan.simulated,
-        **{column.name: column.sidecar() for column in COLUMNS},
+        **{column.name: column.sidecar() for column in table.columns},
     }
 
 
@@ -102,7 +110,7 @@ def _now() -> str:
 
 
 def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
-    """Manifest of a run that is about to start; ``inputs`` must hold its ``trials``."""
+    """Manifest of a run that is about to start."""
     return {
         **provenance(KIND, seed=plan.seed, inputs=inputs, config=plan.protocol),
         "participant": plan.name.participant,
@@ -112,7 +120,8 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
         "pilot": plan.pilot,
         "simulated": plan.simulated,
         "observer": dict(plan.observer) if plan.observer is not None else None,
-        "n_trials": len(plan.trials),
+        "n_trials": plan.n_trials,
+        "design": dict(plan.design),
         "stimuli": dict(plan.stimuli),
         "end_reason": None,
         "segments": [],
@@ -155,27 +164,35 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def check_same(
-    manifest: Mapping[str, Any], plan: RunPlan, shown: pd.DataFrame, where: Path
+    manifest: Mapping[str, Any], plan: RunPlan, shown: pd.DataFrame | None, where: Path
 ) -> None:
     """Check that a run may go on: same protocol, trials, stimuli, seed and kind of observer.
+
+    Parameters
+    ----------
+    shown
+        Trial list as shown so far; None where there is none. Where later blocks are chosen
+        during the session it may be longer than the plan's.
 
     Raises
     ------
     TwoalikeError
         Naming what has changed since the run began.
     """
-    changed = [
-        what
-        for what, before, now in (
-            ("the seed", manifest["seed"], plan.seed),
-            ("the protocol", manifest["config"], dict(plan.protocol)),
-            ("the images", manifest["stimuli"], dict(plan.stimuli)),
-            ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
-            ("the trial list", shown.to_numpy().tolist(), plan.trials.to_numpy().tolist()),
-        )
-        if before != now
+    pairs = [
+        ("the seed", manifest["seed"], plan.seed),
+        ("the protocol", manifest["config"], dict(plan.protocol)),
+        ("the design", manifest["design"], dict(plan.design)),
+        ("the images", manifest["stimuli"], dict(plan.stimuli)),
+        ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
+        ("the number of trials", manifest["n_trials"], plan.n_trials),
     ]
-    if changed:
+    if plan.trials is not None and shown is not None:
+        before = shown.iloc[: len(plan.trials)]
+        pairs.append(
+            ("the trial list", before.to_numpy().tolist(), plan.trials.to_numpy().tolist())
+        )
+    if changed := [what for what, before, now in pairs if before != now]:
         raise TwoalikeError(
             f"{where}: cannot go on with this run, {' and '.join(changed)} changed since it "
             "began. Restore it, or start the next --session."

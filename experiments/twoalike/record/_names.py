@@ -68,6 +68,10 @@ class RunName:
         """Sidecar: describes the raw table's columns and the screen."""
         return root / self._folder / "beh" / f"{self.stem}_beh.json"
 
+    def events(self, root: Path) -> Path:
+        """Table of what happened within trials, where the task keeps one."""
+        return root / self._folder / "beh" / f"{self.stem}_events.tsv"
+
     def _source(self, root: Path, ending: str) -> Path:
         # BIDS validators refuse unknown files everywhere but in folders such as this one.
         return root / "sourcedata" / self._folder / f"{self.stem}_{ending}"
@@ -102,6 +106,13 @@ class RunName:
         return cls(match["participant"], int(match["session"]), match["task"], int(match["run"]))
 
 
-def find_runs(root: Path, task: str = "oddoneout") -> tuple[Path, ...]:
-    """Raw tables of a task in a data set, in the order of their names."""
-    return tuple(sorted(root.glob(f"sub-*/ses-*/beh/sub-*_task-{task}_run-*_beh.tsv")))
+def find_runs(root: Path, task: str = "*", participant: str = "*") -> tuple[Path, ...]:
+    """Raw tables of trials in a data set, in the order of their names.
+
+    Parameters
+    ----------
+    task, participant
+        Labels; all if left out.
+    """
+    pattern = f"sub-{participant}/ses-*/beh/sub-*_task-{task}_run-*_beh.tsv"
+    return tuple(sorted(root.glob(pattern)))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._columns import COLUMNS
 from twoalike.record._names import RunName
+from twoalike.record._table import TASKS, Table, TaskTables
+from twoalike.record._whole import n_partial_rows
 from twoalike.study import TwoalikeError, require_file
 
 _DTYPE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
@@ -20,7 +21,7 @@ class RawProblem:
     Attributes
     ----------
     row
-        Trial row, counted from 1; None for the file as a whole.
+        Row, counted from 1; None for the file as a whole.
     column
         Name of the column; empty for the row as a whole.
     """
@@ -48,7 +49,8 @@ class RawRun:
     name
         Participant, session, task and run, from the file name.
     rows
-        The trials: nullable types (string, Int64, Float64, boolean), missing values NA.
+        The trials (an image a row where a trial has many): nullable types (string, Int64,
+        Float64, boolean), missing values NA.
     torn
         What stands after the last line end: part of a trial that a power cut tore; not in rows.
     """
@@ -58,7 +60,7 @@ class RawRun:
     torn: str = ""
 
 
-def scan_rows(path: Path) -> tuple[list[list[str]], str, list[RawProblem]]:
+def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
     """Split a raw table into cells and collect what is wrong with its form.
 
     Returns
@@ -77,7 +79,7 @@ def scan_rows(path: Path) -> tuple[list[list[str]], str, list[RawProblem]]:
         raise TwoalikeError(
             f"{path}: not UTF-8 text (byte {error.start}). Restore the file."
         ) from error
-    names = [column.name for column in COLUMNS]
+    names = list(table.names)
     found = lines[0].split("\t") if lines else [torn]
     if found != names:
         odd = next((name for name in names if name not in found), None)
@@ -94,7 +96,9 @@ def scan_rows(path: Path) -> tuple[list[list[str]], str, list[RawProblem]]:
     return rows, torn, problems
 
 
-def parse_rows(path: Path, rows: list[list[str]]) -> tuple[list[dict[str, Any]], list[RawProblem]]:
+def parse_rows(
+    path: Path, rows: list[list[str]], table: Table
+) -> tuple[list[dict[str, Any]], list[RawProblem]]:
     """Give cells their types.
 
     Returns
@@ -105,7 +109,7 @@ def parse_rows(path: Path, rows: list[list[str]]) -> tuple[list[dict[str, Any]],
     problems = []
     for number, cells in enumerate(rows, start=1):
         row: dict[str, Any] = {}
-        for column, text in zip(COLUMNS, cells, strict=True):
+        for column, text in zip(table.columns, cells, strict=True):
             try:
                 row[column.name] = column.parse(text)
             except ValueError as error:
@@ -118,7 +122,7 @@ def parse_rows(path: Path, rows: list[list[str]]) -> tuple[list[dict[str, Any]],
 def read_run(path: Path) -> RawRun:
     """Read one raw table.
 
-    A torn last line (a power cut during the write) is passed over; ``--resume`` shows that
+    A torn last line or trial (a power cut during the write) is passed over; ``--resume`` shows that
     trial again.
 
     Raises
@@ -128,11 +132,46 @@ def read_run(path: Path) -> RawRun:
         the message names file, row and column.
     """
     name = RunName.parse(path)
-    cells, torn, problems = scan_rows(path)
-    rows, wrong = parse_rows(path, cells)
+    rows, torn = _read_typed(path, task_tables(path, name).trials)
+    return RawRun(name, rows, torn)
+
+
+def read_events(root: Path, name: RunName) -> pd.DataFrame:
+    """Read what happened within the trials of a run; a torn last line is passed over.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_run`, and if the task keeps no such table.
+    """
+    path = name.events(root)
+    table = task_tables(path, name).events
+    if table is None:
+        raise TwoalikeError(f"{path}: the task {name.task} keeps no table of events.")
+    return _read_typed(path, table)[0]
+
+
+def task_tables(path: Path, name: RunName) -> TaskTables:
+    """Tables of the task that a file belongs to.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such task.
+    """
+    if name.task not in TASKS:
+        raise TwoalikeError(
+            f"{path}: expected a task of {', '.join(TASKS)}, found {name.task!r}. Move the file "
+            "away, or restore its name."
+        )
+    return TASKS[name.task]
+
+
+def _read_typed(path: Path, table: Table) -> tuple[pd.DataFrame, str]:
+    cells, torn, problems = scan_rows(path, table)
+    cells = cells[: len(cells) - n_partial_rows(cells, table)]
+    rows, wrong = parse_rows(path, cells, table)
     for problem in [*problems, *wrong]:
         raise TwoalikeError(f"{problem}. List all problems: twoalike validate")
-    table = pd.DataFrame(rows, columns=[column.name for column in COLUMNS], dtype=object)
-    return RawRun(
-        name, table.astype({column.name: _DTYPE[column.kind] for column in COLUMNS}), torn
-    )
+    content = pd.DataFrame(rows, columns=list(table.names), dtype=object)
+    return content.astype({column.name: _DTYPE[column.kind] for column in table.columns}), torn

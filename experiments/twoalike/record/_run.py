@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoalike.record._columns import COLUMNS, format_row, header
+import pandas as pd
+
 from twoalike.record._dataset import check_participant, lock_folder, register_participant
 from twoalike.record._lock import hold_lock
 from twoalike.record._manifest import (
@@ -21,28 +22,11 @@ from twoalike.record._manifest import (
     sidecar,
     start_segment,
 )
-from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_tail
+from twoalike.record._progress import Progress, run_progress
+from twoalike.record._table import TASKS, Table
+from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import Study, TwoalikeError, atomic_path, write_json
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    begun
-        Whether there is a raw table.
-    n_done
-        Trials on the disk.
-    time_s
-        Run time at the end of the last of them, where a resumed run's clock goes on.
-    """
-
-    begun: bool = False
-    n_done: int = 0
-    time_s: float = 0.0
 
 
 @contextmanager
@@ -63,27 +47,6 @@ def hold_participant(study: Study, root: Path, participant: str) -> Iterator[Non
         yield
 
 
-def _progress(path: Path) -> Progress:
-    """Read how far the run in ``path`` is; an unfinished last line does not count."""
-    first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
-    if first + "\n" != header():
-        raise TwoalikeError(
-            f"{path}: its header is not this version's. Run: twoalike validate, and start the "
-            "next --session."
-        )
-    if not lines:
-        return Progress(begun=True)
-    names = [column.name for column in COLUMNS]
-    last = dict(zip(names, lines[-1].split("\t"), strict=False))
-    if last.get("trial_index") != str(len(lines)):
-        raise TwoalikeError(
-            f"{path}: row {len(lines)} has trial_index {last.get('trial_index')!r}, expected "
-            f"{len(lines)}. The file was edited: restore it, or start the next --session."
-        )
-    taken = 0.0 if last["response_time"] == "n/a" else float(last["response_time"])
-    return Progress(True, len(lines), float(last["onset"]) + taken)
-
-
 def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     """Check whether a run may start, or go on, before anything is shown or written.
 
@@ -97,29 +60,34 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     rows = plan.name.rows(root)
     if not rows.exists():
         return Progress()
-    progress = _progress(rows)
-    if progress.n_done >= len(plan.trials):
+    progress = run_progress(root, plan.name)
+    manifest = read_manifest(plan.name.manifest(root))
+    count = f"{progress.n_done} trials"
+    if manifest["end_reason"] == "completed" or progress.n_done == plan.n_trials:
         raise TwoalikeError(
-            f"{rows}: this session is finished ({progress.n_done} trials). The next one: "
+            f"{rows}: this session is finished ({count}). The next one: "
             f"--session {plan.name.session + 1}"
         )
     if not resume:
-        raise TwoalikeError(
-            f"{rows}: this session has begun ({progress.n_done} of {len(plan.trials)} trials). "
-            "Go on with it: --resume"
-        )
-    manifest = read_manifest(plan.name.manifest(root))
-    shown = read_tsv(plan.name.trials(root), "the trial list as shown", list(plan.trials.columns))
-    check_same(manifest, plan, shown, rows)
+        of = f"{progress.n_done} of {plan.n_trials} trials" if plan.n_trials else count
+        raise TwoalikeError(f"{rows}: this session has begun ({of}). Go on with it: --resume")
+    check_same(manifest, plan, shown_trials(root, plan), rows)
     return progress
 
 
-class RunRecord:
-    """An open run: rows are appended, never changed; ``n_done`` counts them."""
+def shown_trials(root: Path, plan: RunPlan) -> pd.DataFrame | None:
+    """Trial list of a run as shown so far; None where the plan lists none."""
+    if plan.trials is None:
+        return None
+    return read_tsv(plan.name.trials(root), "the trial list as shown", list(plan.trials.columns))
 
-    def __init__(self, root: Path, plan: RunPlan, manifest: dict[str, Any], table: int, log: int):
+
+class RunRecord:
+    """An open run: rows are appended, never changed; ``n_done`` counts the trials."""
+
+    def __init__(self, root: Path, plan: RunPlan, manifest: dict[str, Any], handles: "_Handles"):
         self._root, self._plan, self._manifest = root, plan, manifest
-        self._table, self._log = table, log
+        self._tables, self._handles = TASKS[plan.name.task], handles
         self.n_done = manifest["segments"][-1]["first_trial"] - 1
 
     @property
@@ -127,22 +95,38 @@ class RunRecord:
         """The raw table."""
         return self._plan.name.rows(self._root)
 
-    def append(self, row: Mapping[str, object]) -> None:
-        """Write one trial and wait until it is on the disk.
+    def append(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write one trial, all its rows in one write, and wait until it is on the disk.
 
         Raises
         ------
         TwoalikeError
             If the disk is full or gone.
         """
-        append_line(self._table, self.path, format_row(row), sync=True)
+        lines = "".join(self._tables.trials.format_row(row) for row in rows)
+        if self._handles.events is not None:
+            os.fsync(self._handles.events)  # what led to the trial's end comes before it
+        append_line(self._handles.trials, self.path, lines, sync=True)
         self.n_done += 1
+
+    def event(self, row: Mapping[str, object]) -> None:
+        """Write one line of the table of events; it survives a kill, not a power cut."""
+        if self._tables.events is None or self._handles.events is None:
+            raise ValueError(f"the task {self._tables.name} keeps no events")
+        line = self._tables.events.format_row(row)
+        append_line(self._handles.events, self._plan.name.events(self._root), line, sync=False)
 
     def note(self, event: str, time_s: float, **detail: object) -> None:
         """Write one line of the log: what happened besides the trials."""
         entry = {"event": event, "time_s": round(time_s, 4), **detail}
         line = json.dumps(entry, ensure_ascii=False) + "\n"
-        append_line(self._log, self._plan.name.log(self._root), line, sync=False)
+        append_line(self._handles.log, self._plan.name.log(self._root), line, sync=False)
+
+    def extend(self, table: pd.DataFrame) -> None:
+        """Add trials to the list as shown: a block that was chosen during the session."""
+        path = self._plan.name.trials(self._root)
+        before = read_tsv(path, "the trial list as shown", list(table.columns))
+        write_tsv(path, pd.concat([before, table], ignore_index=True))
 
     def end(self, reason: str) -> None:
         """Write into the manifest why the run ended."""
@@ -150,29 +134,59 @@ class RunRecord:
         write_json(self._plan.name.manifest(self._root), self._manifest)
 
 
+@dataclass(frozen=True)
+class _Handles:
+    """Open files of a run."""
+
+    trials: int
+    events: int | None
+    log: int
+
+
 def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
-    """Make the files of a new run, the table last but for its sidecar.
+    """Make the files of a new run, the table of trials last but for the sidecars.
 
     A sidecar without its table is an error to BIDS validators, a table without its sidecar is
-    none, and only the table says that the run exists.
+    none, and only the table of trials says that the run exists.
     """
-    trials = plan.name.trials(root)
-    write_tsv(trials, plan.trials)
-    manifest = new_manifest(plan, {**inputs, "trials": trials})
+    tables = TASKS[plan.name.task]
+    if plan.trials is not None:
+        trials = plan.name.trials(root)
+        write_tsv(trials, plan.trials)
+        inputs = {**inputs, "trials": trials}
+    manifest = new_manifest(plan, inputs)
     write_json(plan.name.manifest(root), manifest)
     plan.name.log(root).unlink(missing_ok=True)
+    if tables.events is not None:
+        with atomic_path(plan.name.events(root)) as temporary:
+            temporary.write_bytes(tables.events.header().encode())
     with atomic_path(plan.name.rows(root)) as temporary:
-        temporary.write_bytes(header().encode())
+        temporary.write_bytes(tables.trials.header().encode())
     return manifest
 
 
-def _mend_tail(root: Path, plan: RunPlan, log: int) -> None:
-    """Move an unfinished last line from the table to the log."""
-    rows = plan.name.rows(root)
-    if torn := torn_tail(rows):
+def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instructions: str) -> None:
+    """Describe the tables that are there and not yet described."""
+    tables = TASKS[plan.name.task]
+    for path, table in (
+        (plan.name.rows(root), tables.trials),
+        (_events(root, plan), tables.events),
+    ):
+        if path is not None and table is not None and not path.with_suffix(".json").exists():
+            content = sidecar(plan, tables, table, apparatus, instructions)
+            write_json(path.with_suffix(".json"), content)
+
+
+def _events(root: Path, plan: RunPlan) -> Path | None:
+    return plan.name.events(root) if TASKS[plan.name.task].events is not None else None
+
+
+def _mend_tail(path: Path, table: Table, log: int, log_path: Path) -> None:
+    """Move an unfinished last line, and the rows of an unfinished last trial, to the log."""
+    if torn := torn_tail(path, table):
         entry = json.dumps({"event": "torn_row", "text": torn}, ensure_ascii=False)
-        append_line(log, plan.name.log(root), entry + "\n", sync=True)
-        cut_tail(rows)
+        append_line(log, log_path, entry + "\n", sync=True)
+        cut_tail(path, torn)
 
 
 @contextmanager
@@ -205,21 +219,26 @@ def open_run(
     manifest = (
         _start_files(root, plan, inputs) if fresh else read_manifest(plan.name.manifest(root))
     )
-    if not plan.name.sidecar(root).exists():
-        write_json(plan.name.sidecar(root), sidecar(plan, apparatus, instructions))
-    log = open_to_append(plan.name.log(root), create=True)
-    if torn_tail(plan.name.log(root)):
-        append_line(log, plan.name.log(root), "\n", sync=False)
-    _mend_tail(root, plan, log)
-    manifest = start_segment(manifest, apparatus, _progress(rows).n_done)
+    _write_sidecars(root, plan, apparatus, instructions)
+    log_path, events_path = plan.name.log(root), _events(root, plan)
+    log = open_to_append(log_path, create=True)
+    if torn_line(log_path):
+        append_line(log, log_path, "\n", sync=False)
+    tables = TASKS[plan.name.task]
+    _mend_tail(rows, tables.trials, log, log_path)
+    if events_path is not None and tables.events is not None:
+        _mend_tail(events_path, tables.events, log, log_path)
+    manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done)
     write_json(plan.name.manifest(root), manifest)
-    table = open_to_append(rows)
-    record = RunRecord(root, plan, manifest, table, log)
+    events = None if events_path is None else open_to_append(events_path)
+    handles = _Handles(open_to_append(rows), events, log)
+    record = RunRecord(root, plan, manifest, handles)
     try:
         yield record
     except BaseException:
         record.end("error")
         raise
     finally:
-        os.close(table)
-        os.close(log)
+        for handle in (handles.trials, handles.events, handles.log):
+            if handle is not None:
+                os.close(handle)

@@ -7,6 +7,8 @@ nothing; only the machine itself going down can leave a part.
 import os
 from pathlib import Path
 
+from twoalike.record._table import Table
+from twoalike.record._whole import n_partial_rows
 from twoalike.study import TwoalikeError
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -50,15 +52,27 @@ def open_to_append(path: Path, *, create: bool = False) -> int:
         raise TwoalikeError(f"{path}: cannot open to append ({error.strerror}).") from error
 
 
-def torn_tail(path: Path) -> str:
+def torn_line(path: Path) -> str:
     """Text after the last line end; empty in a whole file."""
     content = path.read_bytes()
-    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "replace")
+    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")
 
 
-def cut_tail(path: Path) -> None:
-    """Drop what stands after the last line end."""
-    content = path.read_bytes()
+def torn_tail(path: Path, table: Table) -> str:
+    """Text at the end of a raw table that is no whole trial; empty in a whole file."""
+    _, *lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    if not lines:
+        return ""
+    *whole, torn = lines
+    cells = [line.split("\t") for line in whole]
+    fit = all(len(row) == len(table.names) for row in cells)
+    partial = n_partial_rows(cells, table) if fit else 0
+    return "\n".join([*whole[len(whole) - partial :], torn])
+
+
+def cut_tail(path: Path, tail: str) -> None:
+    """Drop ``tail``, as :func:`torn_tail` gave it, from the end of a file."""
     with path.open("rb+") as file:
-        file.truncate(content.rfind(b"\n") + 1)
+        length = len(tail.encode("utf-8", "surrogateescape"))
+        file.truncate(file.seek(0, os.SEEK_END) - length)
         os.fsync(file.fileno())

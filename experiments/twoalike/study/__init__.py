@@ -23,6 +23,7 @@ from twoalike.study._files import (
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
+from twoalike.study._strict import Strict
 
 __all__ = [
     "ArrangementConfig",
@@ -31,6 +32,7 @@ __all__ = [
     "LevelShares",
     "PLAN_STEP",
     "ScreenProfile",
+    "Strict",
     "Study",
     "StudyConfig",
     "TwoalikeError",

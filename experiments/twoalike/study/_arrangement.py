@@ -73,7 +73,9 @@ class ArrangementConfig(Strict):
         description="covering: images a trial; fewer than 4 cannot link the scales of trials",
     )
     practice_items: int = Field(
-        default=5, ge=0, description="images of the one practice trial; 0: no practice"
+        default=5,
+        ge=0,
+        description="images of the one practice trial, or all where there are fewer; 0: none",
     )
     catch: int = Field(
         default=0,

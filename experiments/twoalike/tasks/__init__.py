@@ -1,70 +1,136 @@
-"""The odd-one-out task as state machines: no window, no file, nothing but events and scenes."""
+"""The tasks as state machines: no window, no file, nothing but events and scenes."""
 
-from twoalike.tasks._answering import Phase, TrialState, advance, begin_trial, trial_scene
-from twoalike.tasks._conduct import Keep, Screen, catch_signals, keep_in, run_session
+from twoalike.tasks._activity import (
+    Activity,
+    EventRow,
+    Given,
+    Item,
+    MoreShown,
+    Note,
+    Result,
+)
+from twoalike.tasks._conduct import Keep, Screen, catch_signals, run_session
 from twoalike.tasks._events import (
+    Button,
     Event,
+    Focus,
     KeyPress,
+    PointerMove,
     PointerPress,
     PointerRelease,
     Shown,
     Stop,
     Tick,
+    Typed,
 )
-from twoalike.tasks._layout import Layout, lay_out
-from twoalike.tasks._prepare import PreparedSession, observer_seed, prepare_session
-from twoalike.tasks._protocol import OddOneOut
-from twoalike.tasks._scenes import Fixation, Page, Row, Scene
-from twoalike.tasks._session import EndReason, Note, PageStep, Session, plan_steps
-from twoalike.tasks._simulate import (
-    NoWindow,
-    PlayableScreen,
-    SimulatedParticipant,
-    VirtualClock,
-)
+from twoalike.tasks._keep import Keeper
+from twoalike.tasks._marks import Marks
+from twoalike.tasks._prepare import Prepared, Sitting
+from twoalike.tasks._ready import prepare_session
+from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene
+from twoalike.tasks._session import EndReason, Script, Session
+from twoalike.tasks._settings import Protocol
+from twoalike.tasks._settings import Screen as ScreenSettings
+from twoalike.tasks._simulated import Hands, SimulatedParticipant
 from twoalike.tasks._template import protocol_template
-from twoalike.tasks._trial import Answer, Trial, TrialResult, trials_from_table
+from twoalike.tasks._texts import languages
+from twoalike.tasks._virtual import NoWindow, PlayableScreen, VirtualClock
+from twoalike.tasks.multi_arrangement import (
+    ArenaLayout,
+    ArrangementActivity,
+    ArrangementResult,
+    MultiArrangement,
+    lay_out_arena,
+)
+from twoalike.tasks.odd_one_out import (
+    Answer,
+    Layout,
+    OddOneOut,
+    Phase,
+    Trial,
+    TrialResult,
+    TrialState,
+    TripletActivity,
+    advance,
+    begin_trial,
+    lay_out,
+    trial_scene,
+    trials_from_table,
+    triplet_script,
+)
+from twoalike.tasks.screens import Frame, Opening, PageActivity, QuestionActivity, View, frame
 
 __all__ = [
+    "Activity",
     "Answer",
+    "Arena",
+    "ArenaLayout",
+    "ArrangementActivity",
+    "ArrangementResult",
+    "Ask",
+    "Button",
     "EndReason",
     "Event",
+    "EventRow",
     "Fixation",
+    "Focus",
+    "Frame",
+    "Given",
+    "Hands",
+    "Item",
     "Keep",
+    "Keeper",
     "KeyPress",
     "Layout",
+    "Marks",
+    "MoreShown",
+    "MultiArrangement",
     "NoWindow",
     "Note",
     "OddOneOut",
+    "Opening",
     "Page",
-    "PageStep",
+    "PageActivity",
     "Phase",
+    "Placed",
     "PlayableScreen",
+    "PointerMove",
     "PointerPress",
     "PointerRelease",
-    "PreparedSession",
+    "Prepared",
+    "Protocol",
+    "PushButton",
+    "QuestionActivity",
+    "Result",
     "Row",
     "Scene",
     "Screen",
+    "ScreenSettings",
+    "Script",
     "Session",
     "Shown",
     "SimulatedParticipant",
+    "Sitting",
     "Stop",
     "Tick",
     "Trial",
     "TrialResult",
     "TrialState",
+    "TripletActivity",
+    "Typed",
+    "View",
     "VirtualClock",
     "advance",
     "begin_trial",
     "catch_signals",
-    "keep_in",
+    "frame",
+    "languages",
     "lay_out",
-    "observer_seed",
-    "plan_steps",
+    "lay_out_arena",
     "prepare_session",
     "protocol_template",
     "run_session",
     "trial_scene",
     "trials_from_table",
+    "triplet_script",
 ]

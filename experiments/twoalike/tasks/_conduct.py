@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
 
-from twoalike.record import RunRecord
+from twoalike.tasks._activity import Item
 from twoalike.tasks._events import Event, Shown, Stop, Tick
+from twoalike.tasks._marks import Marks
 from twoalike.tasks._scenes import Scene
-from twoalike.tasks._session import EndReason, Note, Session
-from twoalike.tasks._trial import TrialResult
+from twoalike.tasks._session import EndReason, Session
 
 _SIGNALS = {"SIGTERM": "terminated", "SIGHUP": "terminated", "SIGINT": "interrupted"}
-type Keep = Callable[[TrialResult | Note], None]
-"""Takes each result and note as it arises."""
+type Keep = Callable[[Item], None]
+"""Takes each item as it arises."""
 
 
 class Screen(Protocol):
@@ -32,18 +32,6 @@ class Screen(Protocol):
 
     def events(self) -> Sequence[Event]:
         """Presses since the last call."""
-
-
-def keep_in(record: RunRecord, *, rt_source: str, pilot: bool) -> Keep:
-    """Write results as rows and notes as lines of the log."""
-
-    def keep(item: TrialResult | Note) -> None:
-        if isinstance(item, Note):
-            record.note(item.event, item.time, **item.detail)
-        else:
-            record.append(item.row(rt_source=rt_source, pilot=pilot))
-
-    return keep
 
 
 @contextmanager
@@ -74,6 +62,7 @@ def run_session(
     screen: Screen,
     keep: Keep,
     act: Callable[[Session], None] | None = None,
+    marks: Marks | None = None,
 ) -> EndReason:
     """Run a session to its end.
 
@@ -84,26 +73,39 @@ def run_session(
     ----------
     act
         Called after each frame: a simulated participant, who presses keys or waits.
+    marks
+        Sends triggers; None for none.
 
     Returns
     -------
     How the session ended.
     """
-    pending: list[TrialResult | Note] = []
+    pending: list[Item] = []
 
     def flush() -> None:
         while pending:
             keep(pending.pop(0))
 
+    def take(event: Event) -> None:
+        for item in session.handle(event):
+            pending.append(item)
+            if marks is not None:
+                pending.extend(marks.kept(item, screen.now()))
+
     with catch_signals() as signals:
         try:
             while not session.finished:
-                pending += session.handle(screen.show(session.scene))
+                shown = screen.show(session.scene)
+                if marks is not None:
+                    pending.extend(marks.shown(session, shown.time))
+                take(shown)
                 flush()
                 if act is not None:
                     act(session)
                 for event in (*screen.events(), *signals(screen.now()), Tick(screen.now())):
-                    pending += session.handle(event)
+                    take(event)
+            if marks is not None:
+                pending.extend(marks.ended(screen.now()))
         finally:
             flush()
     return session.end_reason or "error"

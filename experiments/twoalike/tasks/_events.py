@@ -4,6 +4,10 @@ Times are seconds of the run's clock. Positions are pixels from the centre of th
 """
 
 from dataclasses import dataclass
+from typing import Literal
+
+type Button = Literal["left", "right"]
+type Pointer = Literal["mouse", "touch"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,26 @@ class KeyPress:
 
 
 @dataclass(frozen=True)
+class Typed:
+    """Text was entered, as the keyboard's layout and input method make it."""
+
+    time: float
+    text: str
+
+
+@dataclass(frozen=True)
 class PointerPress:
-    """The first button of the mouse went down."""
+    """A button of the mouse went down, or a finger touched the screen."""
+
+    time: float
+    x: float
+    y: float
+    button: Button = "left"
+
+
+@dataclass(frozen=True)
+class PointerMove:
+    """The pointer moved, whether a button is down or not."""
 
     time: float
     x: float
@@ -41,11 +63,20 @@ class PointerPress:
 
 @dataclass(frozen=True)
 class PointerRelease:
-    """The first button of the mouse went up; choices are made on the press."""
+    """A button of the mouse went up, or the finger left the screen."""
 
     time: float
     x: float
     y: float
+    button: Button = "left"
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The window got the keyboard, or lost it to another window."""
+
+    time: float
+    here: bool
 
 
 @dataclass(frozen=True)
@@ -63,4 +94,6 @@ class Tick:
     time: float
 
 
-type Event = Shown | KeyPress | PointerPress | PointerRelease | Stop | Tick
+type Event = (
+    Shown | KeyPress | Typed | PointerPress | PointerMove | PointerRelease | Focus | Stop | Tick
+)

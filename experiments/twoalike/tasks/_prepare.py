@@ -1,125 +1,240 @@
 """Everything a session needs, read and checked before anything is shown or written."""
 
 import hashlib
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from twoalike.design import read_trial_list, session_trial_list
 from twoalike.observers import SimulatedObserver
-from twoalike.record import MISSING, RunName, RunPlan, participant_label
+from twoalike.record import MISSING, Progress, RunName, RunPlan, participant_label, read_given
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, load_toml
-from twoalike.tasks._protocol import OddOneOut
-from twoalike.tasks._trial import Trial, trials_from_table
-
-_STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
+from twoalike.study import Study, TwoalikeError
+from twoalike.tasks._session import Script
+from twoalike.tasks._settings import PageTexts, Protocol, Question
+from twoalike.tasks._simulated import Hands
+from twoalike.tasks._virtual import PlayableScreen, VirtualClock
+from twoalike.tasks.screens import Opening, View, consent_text_hash
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreparedSession:
+class Sitting:
+    """Who sits down for which session, in which study.
+
+    Attributes
+    ----------
+    pilot
+        Whether the session goes to the study's pilot data set.
+    observer
+        Simulated observer who answers; None for a person.
+    """
+
+    study: Study
+    participant: str
+    session: int
+    pilot: bool = False
+    observer: SimulatedObserver | None = None
+
+    @property
+    def root(self) -> Path:
+        """Data set the session is recorded in."""
+        return self.study.pilot if self.pilot else self.study.raw
+
+    @property
+    def seed(self) -> tuple[int, int, int]:
+        """Words of the seed of the session; trials add their number."""
+        label = int.from_bytes(hashlib.sha256(self.participant.encode()).digest()[:8], "big")
+        return self.study.config.seed, label, self.session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(ABC):
     """A session that can start.
 
     Attributes
     ----------
-    root
-        Data set it is recorded in.
-    plan
-        What is recorded about it.
     inputs
         Files it was made from, by role.
     """
 
-    root: Path
-    protocol: OddOneOut
+    sitting: Sitting
+    protocol: Protocol
     stimuli: StimulusSet
-    trials: tuple[Trial, ...]
     plan: RunPlan
     inputs: Mapping[str, Path]
 
     @property
+    @abstractmethod
+    def texts(self) -> PageTexts:
+        """What the participant reads."""
+
+    @property
     def instructions(self) -> str:
         """What the participant is told."""
-        return "\n\n".join(self.protocol.texts.instruction)
+        return "\n\n".join(self.texts.instruction)
+
+    @abstractmethod
+    def first_images(self, progress: Progress) -> tuple[str, ...]:
+        """Objects to get ready, those shown first first."""
+
+    @abstractmethod
+    def image_size(self, view: View) -> int:
+        """Side of the square that images are fitted into.
+
+        Raises
+        ------
+        TwoalikeError
+            If they do not fit.
+        """
+
+    @abstractmethod
+    def script(self, view: View, progress: Progress) -> Script:
+        """Make the order of what is shown."""
+
+    @abstractmethod
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands of the simulated observer."""
+
+    def opening(self, progress: Progress) -> Opening:
+        """Which pages this participant still has to see."""
+        return Opening(
+            consent=self.protocol.consent.ask and not progress.begun and not self._consented(),
+            form=not progress.begun and not self._known("form"),
+            resumed=progress.n_done > 0,
+        )
+
+    def _known(self, measure: str) -> bool:
+        label = f"sub-{self.sitting.participant}"
+        return bool((read_given(self.sitting.root, measure)["participant_id"] == label).any())
+
+    def _consented(self) -> bool:
+        """Whether the participant has agreed to this very text before."""
+        table = read_given(self.sitting.root, "consent")
+        if "consent_sha256" not in table:
+            return False
+        return bool(
+            (
+                (table["participant_id"] == f"sub-{self.sitting.participant}")
+                & (table["consent_sha256"] == consent_text_hash(self.texts))
+                & (table["consent"] == "true")
+            ).any()
+        )
+
+    def describe_given(self, measure: str) -> dict[str, Mapping[str, Any]]:
+        """Sidecar entries of what the participant says outside the trials."""
+        if measure == "consent":
+            return dict(_CONSENT)
+        settings = self.protocol.form if measure == "form" else self.protocol.debrief
+        return {question.id: _describe(question) for question in settings.questions}
 
 
-def observer_seed(seed: int, participant: str, session: int) -> tuple[int, int, int]:
-    """Words of the seed of a simulated participant's session; trials add their number."""
-    label = int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
-    return seed, label, session
+_CONSENT: Mapping[str, Mapping[str, Any]] = {
+    "consent": {
+        "Description": "Whether the participant agreed to take part.",
+        "Levels": {"true": "yes", "false": "no; nothing else is stored then"},
+    },
+    "consent_version": {"Description": "Version of the text that was shown."},
+    "consent_sha256": {"Description": "SHA-256 of the text and the two answers, as shown."},
+    "consent_language": {"Description": "Language of the text."},
+}
 
 
-def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+def _describe(question: Question) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Description": question.text}
+    if question.options:
+        entry["Levels"] = {option: option for option in question.options}
+    if question.kind == "age":
+        entry["Units"] = "years"
+        entry["Description"] += " (ages above 89 are stored as 89)"
+    return entry
+
+
+def run_plan(
+    sitting: Sitting,
+    task: str,
+    protocol: Protocol,
+    stimuli: StimulusSet,
+    *,
+    shown: Iterable[str],
+    trials: pd.DataFrame | None,
+    n_trials: int | None,
+    design: Mapping[str, Any] | None = None,
+) -> RunPlan:
+    """Describe a session for its record.
+
+    Parameters
+    ----------
+    shown
+        Objects that may be shown.
+    trials
+        Trial list, any types; stored as the file of it reads.
+    """
+    hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
+    names = set(shown) | {name for page in protocol.pages.images for name in page}
+    observer = sitting.observer
+    return RunPlan(
+        name=RunName(sitting.participant, sitting.session, task),
+        seed=sitting.study.config.seed,
+        protocol=protocol.model_dump(mode="json"),
+        trials=None if trials is None else as_text(trials),
+        n_trials=n_trials,
+        stimuli={name: digest for name, digest in hashes.items() if name in names},
+        pilot=sitting.pilot,
+        observer=None if observer is None else observer.describe(),
+        design=design or {},
+    )
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Table of strings, as the file of it would be read."""
     return table.astype(object).where(table.notna(), MISSING).astype(str)
 
 
-def _check_observer(observer: SimulatedObserver, trials: tuple[Trial, ...]) -> None:
-    shown = {name for trial in trials for name in trial.stimuli}
-    if unknown := sorted(shown - set(observer.ids)):
-        raise TwoalikeError(
-            f"the simulated observer does not know {len(unknown)} of the {len(shown)} objects of "
-            f"this session, such as {unknown[0]!r}. Use one made for this stimulus set."
-        )
-
-
-def prepare_session(
-    study: Study,
-    participant: str,
-    session: int,
-    *,
-    pilot: bool = False,
-    observer: SimulatedObserver | None = None,
-) -> PreparedSession:
-    """Read and check protocol, stimuli and trial list of a session.
-
-    The trial list is the one in the study's ``design`` folder; where there is none, it is made
-    from the study's seed, always the same.
-
-    Parameters
-    ----------
-    pilot
-        Record in the study's pilot data set.
-    observer
-        Simulated observer who answers; None for a person.
+def check_sitting(sitting: Sitting) -> Sitting:
+    """Check participant and session.
 
     Raises
     ------
     TwoalikeError
-        If something is missing, damaged or does not fit.
+        If the code is no code, or the session no session.
     """
-    label = participant_label(participant)
-    if session < 1:
-        raise TwoalikeError(f"--session {session}: sessions count from 1.")
-    protocol = load_toml(study.protocol, OddOneOut)
-    stimuli = StimulusSet.load(study.stimuli)
-    listed = study.trial_list("oddoneout", label, session)
-    table = (
-        read_trial_list(listed, stimuli.ids)
-        if listed.exists()
-        else session_trial_list(study, stimuli, label, session)
-    )
-    trials = trials_from_table(table)
-    if observer is not None:
-        _check_observer(observer, trials)
-    shown = set(table[list(_STIMULI)].to_numpy().ravel())
-    hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
-    plan = RunPlan(
-        name=RunName(label, session),
-        seed=study.config.seed,
-        protocol=protocol.model_dump(mode="json"),
-        trials=_as_text(table),
-        stimuli={name: digest for name, digest in hashes.items() if name in shown},
-        pilot=pilot,
-        observer=None if observer is None else observer.describe(),
-    )
-    return PreparedSession(
-        root=study.pilot if pilot else study.raw,
-        protocol=protocol,
-        stimuli=stimuli,
-        trials=trials,
-        plan=plan,
-        inputs={"protocol": study.protocol, "stimuli": study.stimuli / MANIFEST},
-    )
+    participant_label(sitting.participant)
+    if sitting.session < 1:
+        raise TwoalikeError(f"--session {sitting.session}: sessions count from 1.")
+    return sitting
+
+
+def check_objects(
+    sitting: Sitting, protocol: Protocol, stimuli: StimulusSet, shown: Iterable[str]
+) -> None:
+    """Check that the observer knows what is shown, and the stimulus set what pages show.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming one that is not known.
+    """
+    known = set(stimuli.ids)
+    for page in protocol.pages.images:
+        for name in page:
+            if name not in known:
+                raise TwoalikeError(
+                    f"pages.images of the protocol names the object {name!r}, which is not in the "
+                    f"manifest of {stimuli.folder}. Check the spelling."
+                )
+    if sitting.observer is None:
+        return
+    names = set(shown)
+    if unknown := sorted(names - set(sitting.observer.ids)):
+        raise TwoalikeError(
+            f"the simulated observer does not know {len(unknown)} of the {len(names)} objects of "
+            f"this session, such as {unknown[0]!r}. Use one made for this stimulus set."
+        )
+
+
+def stimuli_inputs(study: Study, protocol: Path) -> dict[str, Path]:
+    """Files that every session is made from."""
+    return {"protocol": protocol, "stimuli": study.stimuli / MANIFEST}

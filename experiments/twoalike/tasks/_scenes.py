@@ -15,19 +15,22 @@ class Row:
     Attributes
     ----------
     images
-        Object ids from left to right; None leaves the place empty.
+        Object ids at left, middle and right; None leaves the place empty.
     prompt
         Line above the images, or nothing.
     labels
         Lines below the images, or nothing.
     until
         Time at which the choice is cut off, and how long it takes in all, for the timer.
+    verdict
+        Line in place of the prompt after an answer in practice: right or not.
     """
 
     images: tuple[str | None, str | None, str | None]
     prompt: str = ""
     labels: tuple[str, str, str] = ("", "", "")
     until: tuple[float, float] | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,102 @@ class Page:
         Trials done and in all, for a bar; None shows no bar.
     caption
         Line below the bar.
+    images
+        Object ids of an example shown below the text.
     """
 
     text: str
     footer: str = ""
     progress: tuple[int, int] | None = None
     caption: str = ""
+    images: tuple[str, ...] = ()
 
 
-type Scene = Fixation | Row | Page
+@dataclass(frozen=True)
+class Ask:
+    """A question with an answer to choose or to type.
+
+    Attributes
+    ----------
+    options
+        Answers to choose from, numbered from 1 on the screen; empty where text is typed.
+    entry
+        Text typed so far; None where there are options.
+    remark
+        Line below: why the answer is not taken yet.
+    """
+
+    text: str
+    options: tuple[str, ...] = ()
+    entry: str | None = None
+    footer: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image at a point of the arena's window; sizes and points in pixels, y up.
+
+    Attributes
+    ----------
+    size
+        Side of the square the image is fitted into.
+    rim
+        ``none``, ``held`` (under the pointer's button) or ``outside`` (still to be placed).
+    """
+
+    stimulus: str
+    x: float
+    y: float
+    size: float
+    rim: str = "none"
+
+
+@dataclass(frozen=True)
+class PushButton:
+    """A button to press with the pointer: its text, centre and size in pixels."""
+
+    name: str
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A circular arena with images on and around it.
+
+    Attributes
+    ----------
+    centre, radius
+        Of the circle, pixels from the centre of the window, y up.
+    images
+        From the lowest to the topmost.
+    prompt, counter
+        Lines above the arena: what to do, how many images are left.
+    until
+        Time at which the trial is cut off, and how long it takes in all, for the timer.
+    magnified
+        Object shown large on top of all; None for none.
+    magnified_size
+        Side of its square, pixels.
+    progress
+        Share of the session's evidence reached, in [0, 1]; None shows no bar.
+    """
+
+    centre: tuple[float, float]
+    radius: float
+    images: tuple[Placed, ...]
+    buttons: tuple[PushButton, ...] = ()
+    prompt: str = ""
+    counter: str = ""
+    until: tuple[float, float] | None = None
+    magnified: str | None = None
+    magnified_size: float = 0.0
+    progress: float | None = None
+
+
+type Scene = Fixation | Row | Page | Ask | Arena

@@ -5,7 +5,7 @@ import textwrap
 
 from pydantic import BaseModel
 
-from twoalike.tasks._protocol import OddOneOut
+from twoalike.tasks._settings import Protocol
 
 _WIDTH = 98
 
@@ -15,6 +15,9 @@ def _value(value: object) -> str:
     if isinstance(value, str) and "\n" in value:
         lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
         return '"""\n' + "\n".join(lines) + '"""'
+    if isinstance(value, BaseModel):
+        pairs = ((key, getattr(value, key)) for key in type(value).model_fields)
+        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in pairs) + " }"
     if isinstance(value, tuple):
         items = [_value(item) for item in value]
         if any("\n" in item for item in items):
@@ -39,21 +42,17 @@ def _render(model: BaseModel, name: str) -> str:
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
 
-def protocol_template(protocol: OddOneOut | None = None) -> str:
+def protocol_template(protocol: Protocol) -> str:
     """Render a protocol as TOML; each key stands below its meaning and unit.
-
-    Parameters
-    ----------
-    protocol
-        The values; the defaults if left out.
 
     Examples
     --------
-    >>> "fixation_s = 0.5" in protocol_template().splitlines()
+    >>> from twoalike.tasks import OddOneOut
+    >>> "fixation_s = 0.5" in protocol_template(OddOneOut()).splitlines()
     True
     """
     head = _comment(
-        "Protocol of the odd-one-out task. Every key may be left out; what stands here are the "
-        "defaults. Times are in seconds, sizes in the unit that ends the key."
+        f"Protocol of the {protocol.task} task. Every key may be left out; what stands here are "
+        "the defaults. Times are in seconds, sizes in the unit that ends the key."
     )
-    return f"{head}\n\n{_render(protocol or OddOneOut(), '')}"
+    return f"{head}\n\n{_render(protocol, '')}"

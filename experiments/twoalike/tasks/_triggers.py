@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.tasks._settings import Settings
+from twoalike.study import Strict
 
 type Code = Annotated[int, Field(ge=0, le=255)]
 type Moment = Literal[
@@ -17,7 +17,7 @@ type Moment = Literal[
 """What is marked."""
 
 
-class TriggerCodes(Settings):
+class TriggerCodes(Strict):
     """The number sent for each kind of moment, 1 to 255; 0: this one is not sent."""
 
     session_start: Code = Field(default=1, description="the first page appears")
@@ -35,7 +35,7 @@ class TriggerCodes(Settings):
         return self
 
 
-class Triggers(Settings):
+class Triggers(Strict):
     """Trigger output for recordings beside the session; off by default."""
 
     kind: Literal["none", "parallel", "serial", "lsl"] = Field(

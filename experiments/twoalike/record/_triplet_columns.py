@@ -1,14 +1,12 @@
-"""The columns of a raw table, defined once.
+"""The columns of the odd-one-out task's raw table, defined once.
 
 The writer, the reader, the sidecar and the column dictionary of ``data/README.md`` all come
 from here. BIDS validators enforce what a sidecar says, so a value that the writer knows and
 the sidecar does not would make the data set invalid.
 """
 
-from collections.abc import Mapping
-
 from twoalike.design import POSITIONS
-from twoalike.record._column import MISSING, Column
+from twoalike.record._column import Column
 
 
 def _stimulus(number: int) -> Column:
@@ -24,13 +22,13 @@ def _position(number: int) -> Column:
         name=f"position_{number}",
         kind="string",
         description=f"Where stimulus_{number} was shown.",
-        levels={place: f"{place} of the row" for place in POSITIONS},
+        levels={place: f"{place} of the three" for place in POSITIONS},
     )
 
 
 _ITEM = {str(number): f"stimulus_{number}" for number in (1, 2, 3)}
 
-COLUMNS: tuple[Column, ...] = (
+TRIPLET_COLUMNS: tuple[Column, ...] = (
     Column(
         name="trial_index",
         kind="integer",
@@ -71,7 +69,7 @@ COLUMNS: tuple[Column, ...] = (
         name="response_position",
         kind="string",
         description="Where the chosen object stood.",
-        levels={place: f"{place} of the row" for place in POSITIONS},
+        levels={place: f"{place} of the three" for place in POSITIONS},
         missing="no choice",
     ),
     Column(
@@ -190,41 +188,3 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 """Columns of ``*_task-oddoneout_*_beh.tsv``, one row a trial shown to its end."""
-
-
-def format_row(values: Mapping[str, object]) -> str:
-    """One line of the raw table, with its line end.
-
-    Raises
-    ------
-    ValueError
-        If the names are not exactly those of :data:`COLUMNS`, or a value is not allowed.
-    """
-    names = [column.name for column in COLUMNS]
-    if set(values) != set(names):
-        raise ValueError(f"row differs in {sorted(set(values) ^ set(names))}")
-    cells = []
-    for column in COLUMNS:
-        try:
-            cells.append(column.format(values[column.name]))
-        except ValueError as error:
-            raise ValueError(f"column {column.name}: {error}") from error
-    return "\t".join(cells) + "\n"
-
-
-def header() -> str:
-    """First line of the raw table, with its line end."""
-    return "\t".join(column.name for column in COLUMNS) + "\n"
-
-
-def column_dictionary() -> str:
-    """Markdown table of the columns, as ``data/README.md`` shows it."""
-    lines = ["| column | values | meaning |", "|---|---|---|"]
-    for column in COLUMNS:
-        values = ", ".join(f"`{level}`" for level in column.levels) or column.kind
-        if column.units:
-            values += f", {column.units}"
-        if column.missing:
-            values += f", `{MISSING}` ({column.missing})"
-        lines.append(f"| `{column.name}` | {values} | {column.description} |")
-    return "\n".join(lines) + "\n"

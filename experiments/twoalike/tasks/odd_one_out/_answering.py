@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown
-from twoalike.tasks._layout import Layout
-from twoalike.tasks._protocol import OddOneOut
 from twoalike.tasks._scenes import Fixation, Page, Row, Scene
-from twoalike.tasks._trial import Answer, Trial, TrialResult
-
-_GO_ON = frozenset({"space", "return", "enter", "num_enter"})
+from twoalike.tasks.odd_one_out._layout import Layout
+from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult
+from twoalike.tasks.screens import GO_ON
 
 
 class Phase(StrEnum):
@@ -75,7 +74,7 @@ def restart_trial(state: TrialState, protocol: OddOneOut) -> TrialState:
 
 def goes_on(key: str, protocol: OddOneOut) -> bool:
     """Whether ``key`` turns a page: the space bar, return, or a key that answers."""
-    return key in _GO_ON or protocol.answers.position(key) is not None
+    return key in GO_ON or protocol.answers.position(key) is not None
 
 
 def phase_end(state: TrialState, protocol: OddOneOut) -> float | None:
@@ -83,7 +82,7 @@ def phase_end(state: TrialState, protocol: OddOneOut) -> float | None:
     length = {
         Phase.FIXATION: protocol.timing.fixation_s,
         Phase.CHOICE: protocol.timing.response_limit_s or None,
-        Phase.FEEDBACK: protocol.timing.feedback_s,
+        Phase.FEEDBACK: _feedback_s(state, protocol),
     }.get(state.phase)
     return None if state.since is None or length is None else state.since + length
 
@@ -116,9 +115,23 @@ def _choose(
     taken = -1.0 if state.onset is None else time - state.onset
     if taken < max(protocol.timing.minimum_rt_s, 0.0):
         return replace(state, early=state.early + 1)
-    answer = Answer(place, "mouse" if key is None else "keyboard", taken, key)
-    phase = Phase.FEEDBACK if protocol.timing.feedback_s > 0 else Phase.DONE
-    return replace(state, phase=phase, since=None, answer=answer)
+    pointer = "touch" if protocol.screen.touch else "mouse"
+    answer = Answer(place, pointer if key is None else "keyboard", taken, key)
+    answered = replace(state, phase=Phase.FEEDBACK, since=None, answer=answer)
+    return answered if _feedback_s(answered, protocol) > 0 else replace(answered, phase=Phase.DONE)
+
+
+def _verdict(state: TrialState, protocol: OddOneOut) -> bool | None:
+    """Whether the answer was right, where practice says so; else None."""
+    told = state.trial.trial_type == "practice" and protocol.practice.feedback
+    if not told or state.answer is None or state.trial.expected_odd is None:
+        return None
+    return state.trial.positions.index(state.answer.position) + 1 == state.trial.expected_odd
+
+
+def _feedback_s(state: TrialState, protocol: OddOneOut) -> float:
+    told = _verdict(state, protocol) is not None
+    return protocol.practice.feedback_s if told else protocol.timing.feedback_s
 
 
 def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout) -> TrialState:
@@ -132,12 +145,12 @@ def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout
         case KeyPress(key=key):
             pressed = key
             place, turns = protocol.answers.position(key), goes_on(key, protocol)
-        case PointerPress(x=x, y=y) if protocol.answers.mouse:
+        case PointerPress(x=x, y=y, button="left") if protocol.answers.mouse:
             place, turns = layout.hit(x, y), True
         case _:
             return state
     if state.phase is Phase.MESSAGE:
-        read = state.since is not None and event.time - state.since >= protocol.timing.page_s
+        read = state.since is not None and event.time - state.since >= protocol.pages.page_s
         return replace(state, phase=Phase.DONE) if turns and read else state
     if state.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
         return _choose(state, protocol, event.time, place, pressed)
@@ -151,8 +164,9 @@ def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
         return Fixation()
     if state.phase is Phase.CHOICE:
         end = phase_end(state, protocol)
-        until = None if end is None else (end, protocol.timing.response_limit_s)
-        return Row(state.trial.row, texts.prompt, protocol.answers.labels, until)
+        shown = end is not None and protocol.timing.show_timer
+        until = (end, protocol.timing.response_limit_s) if shown and end is not None else None
+        return Row(state.trial.row, texts.prompt, texts.labels, until)
     if state.answer is None:
         return Page(texts.time_out, texts.go_on)
     left, middle, right = (
@@ -161,7 +175,10 @@ def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
         else None
         for name in state.trial.row
     )
-    return Row((left, middle, right))
+    verdict = _verdict(state, protocol)
+    if verdict is None:
+        return Row((left, middle, right))
+    return Row((left, middle, right), verdict=texts.right if verdict else texts.wrong)
 
 
 def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:

@@ -21,6 +21,8 @@ class Trial:
         1, 2, 3 where there is a right answer.
     repeat_of
         ``trial_index`` of the first showing.
+    break_before
+        Whether a break comes before the trial.
     """
 
     trial_index: int
@@ -34,6 +36,7 @@ class Trial:
     sampler: str = "list"
     sampler_score: float | None = None
     condition: str | None = None
+    break_before: bool = False
 
     @property
     def row(self) -> tuple[str, str, str]:
@@ -69,6 +72,7 @@ def _trial(row: Mapping[str, object]) -> Trial:
         sampler=str(row["sampler"]),
         sampler_score=None if score is None else float(score),
         condition=text("condition"),
+        break_before=str(row.get("break_before", "false")).lower() == "true",
     )
 
 
@@ -115,12 +119,33 @@ class TrialResult:
     dropped: int | None
     flag: str | None
 
-    def row(self, *, rt_source: str, pilot: bool) -> dict[str, object]:
-        """Values of the raw table's columns, :data:`twoalike.record.COLUMNS`."""
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run."""
+        return self.trial.trial_index
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown."""
+        return self.trial.trial_type
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the time limit passed."""
+        return self.answer is None
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the answer was right; None where there is no right answer, or no answer."""
+        if self.answer is None or self.trial.expected_odd is None:
+            return None
+        return self.trial.positions.index(self.answer.position) + 1 == self.trial.expected_odd
+
+    def rows(self, *, rt_source: str, pilot: bool) -> tuple[dict[str, object]]:
+        """Give the row of the raw table, by :data:`twoalike.record.TRIPLET_COLUMNS`."""
         trial, answer = self.trial, self.answer
         item = None if answer is None else trial.positions.index(answer.position)
-        right = trial.expected_odd
-        return {
+        row: dict[str, object] = {
             "trial_index": trial.trial_index,
             "block_index": trial.block_index,
             "trial_type": trial.trial_type,
@@ -136,14 +161,15 @@ class TrialResult:
             "rt_source": rt_source,
             "rt_flag": self.flag,
             "onset": float(self.onset),
-            "timed_out": answer is None,
+            "timed_out": self.timed_out,
             "n_early_presses": self.early,
             "dropped_frames": self.dropped,
-            "expected_odd": right,
-            "correct": None if item is None or right is None else item + 1 == right,
+            "expected_odd": trial.expected_odd,
+            "correct": self.correct,
             "repeat_of": trial.repeat_of,
             "sampler": trial.sampler,
             "sampler_score": trial.sampler_score,
             "condition": trial.condition,
             "pilot": pilot,
         }
+        return (row,)

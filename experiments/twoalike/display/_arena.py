@@ -1,0 +1,83 @@
+"""The arena and what lies on it, in pixels."""
+
+from typing import TYPE_CHECKING
+
+from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton
+
+if TYPE_CHECKING:
+    from twoalike.display._drawing import Canvas
+
+_EDGES = 256
+_RIM = 3
+
+
+class ArenaPainter:
+    """Draws arenas.
+
+    Parameters
+    ----------
+    canvas
+        What to draw with.
+    protocol
+        Colours and sizes.
+    """
+
+    def __init__(self, canvas: "Canvas", protocol: MultiArrangement) -> None:
+        self._canvas, self._settings = canvas, protocol.arena
+        self._circle = canvas.visual.Circle(
+            canvas.window,
+            edges=_EDGES,
+            units="pix",
+            lineWidth=2,
+            fillColor=protocol.arena.fill,
+            lineColor=protocol.arena.line,
+        )
+
+    @property
+    def ground(self) -> str:
+        """Colour behind transparent images."""
+        return self._settings.fill
+
+    def draw(self, arena: Arena, now: float) -> None:
+        """Draw ``arena`` as it looks at time ``now``."""
+        canvas = self._canvas
+        text, (width, height) = canvas.frame.text, canvas.frame.size
+        self._circle.pos, self._circle.radius = arena.centre, arena.radius
+        self._circle.draw()
+        for placed in arena.images:
+            self._draw_image(placed)
+        for button in arena.buttons:
+            self._draw_button(button)
+        canvas.text(arena.prompt, 0, height / 2 - 1.2 * text)
+        canvas.text(arena.counter, 0, -height / 2 + 2.0 * text)
+        if arena.until is not None:
+            end, length = arena.until
+            canvas.bar((end - now) / length, height / 2 - 2.5 * text, 0.3 * width)
+        if arena.progress is not None:
+            canvas.bar(arena.progress, -height / 2 + 0.8 * text, 0.3 * width)
+        if arena.magnified is not None:
+            self._draw_magnified(arena.magnified, round(arena.magnified_size))
+
+    def _draw_image(self, placed: Placed) -> None:
+        # One texture serves both sizes: made for the larger, which is the one looked at.
+        side = round(placed.size * (1 if placed.rim == "held" else self._settings.held_scale))
+        wide, high = self._canvas.image(
+            placed.stimulus, side, placed.x, placed.y, shown=placed.size, ground=self.ground
+        )
+        colour = {"held": self._settings.held_rim, "outside": self._settings.outside_rim}.get(
+            placed.rim
+        )
+        if colour is not None:
+            self._canvas.box(placed.x, placed.y, wide + _RIM, high + _RIM, line=colour, thick=_RIM)
+
+    def _draw_button(self, button: PushButton) -> None:
+        canvas = self._canvas
+        fill = canvas.screen.accent if button.enabled else canvas.faint
+        canvas.box(button.x, button.y, button.width, button.height, fill=fill)
+        colour = "#ffffff" if button.enabled else canvas.screen.foreground
+        canvas.text(button.text, button.x, button.y, colour=colour, width=button.width)
+
+    def _draw_magnified(self, name: str, side: int) -> None:
+        canvas = self._canvas
+        canvas.box(0, 0, side + 24, side + 24, fill=self.ground, line=canvas.faint)
+        canvas.image(name, side, 0, 0, ground=self.ground)

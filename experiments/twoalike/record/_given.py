@@ -1,0 +1,89 @@
+"""What participants say outside the trials: consent, the form, the debriefing.
+
+One table each in the data set's ``phenotype`` folder, one row a participant and session, with a
+sidecar that holds the questions.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._column import MISSING
+from twoalike.record._dataset import lock_folder, register_participant
+from twoalike.record._lock import hold_lock
+from twoalike.stimuli import read_tsv, write_tsv
+from twoalike.study import Study, TwoalikeError, write_json
+
+_KEYS = ("participant_id", "session_id")
+
+
+def given_path(root: Path, measure: str) -> Path:
+    """Table of ``consent``, ``form`` or ``debrief``."""
+    return root / "phenotype" / f"{measure}.tsv"
+
+
+def read_given(root: Path, measure: str) -> pd.DataFrame:
+    """Rows of a measure, strings; no rows where nothing was asked yet."""
+    path = given_path(root, measure)
+    if not path.exists():
+        return pd.DataFrame({key: pd.Series(dtype=str) for key in _KEYS})
+    return read_tsv(path, f"answers ({measure})", _KEYS)
+
+
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise TwoalikeError(f"{path}: not valid JSON ({error}). Restore the file.") from error
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(str(value).split()) or MISSING
+
+
+def give(
+    root: Path,
+    study: Study,
+    participant: str,
+    session: int,
+    *,
+    simulated: bool,
+    measure: str,
+    values: Mapping[str, object],
+    descriptions: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Store answers of a participant; those of the same session before are replaced.
+
+    Parameters
+    ----------
+    values
+        Answers by column; None for none.
+    descriptions
+        Sidecar entries by column.
+    """
+    register_participant(root, study, participant, simulated)
+    path = given_path(root, measure)
+    busy = f"{path}: another process has been writing it for ten seconds. Try again."
+    with hold_lock(lock_folder(study) / f"{root.name}_{measure}.lock", busy, patience_s=10.0):
+        before = read_given(root, measure)
+        keys = (f"sub-{participant}", f"ses-{session:02d}")
+        same = (before["participant_id"] == keys[0]) & (before["session_id"] == keys[1])
+        cells = {name: _cell(value) for name, value in values.items()}
+        row = pd.DataFrame([dict(zip(_KEYS, keys, strict=True)) | cells])
+        after = pd.concat([before[~same], row], ignore_index=True).fillna(MISSING)
+        sidecar = path.with_suffix(".json")
+        known = _read_sidecar(sidecar) if sidecar.exists() else {}
+        # A sidecar without its table is an error to BIDS validators; the other way round is not.
+        write_tsv(path, after)
+        keys_about = {
+            "participant_id": {"Description": "Code of the participant, with sub- in front."},
+            "session_id": {"Description": "Session, with ses- in front."},
+        }
+        write_json(sidecar, {**keys_about, **known, **descriptions})

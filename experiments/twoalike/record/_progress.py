@@ -1,0 +1,77 @@
+"""How far a run is, from what is on the disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from twoalike.record._names import RunName
+from twoalike.record._table import TASKS, Table
+from twoalike.record._whole import n_partial_rows
+from twoalike.study import TwoalikeError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    begun
+        Whether there is a raw table.
+    n_done
+        Trials on the disk.
+    time_s
+        Run time at the end of the last of them, where a resumed run's clock goes on.
+    """
+
+    begun: bool = False
+    n_done: int = 0
+    time_s: float = 0.0
+
+
+def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
+    """Rows of a raw table, without an unfinished last line or trial.
+
+    Raises
+    ------
+    TwoalikeError
+        If the header is not the one that this version writes.
+    """
+    first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
+    if first + "\n" != table.header():
+        raise TwoalikeError(
+            f"{path}: its header is not this version's. Run: twoalike validate, and start the "
+            "next --session."
+        )
+    cells = [line.split("\t") for line in lines]
+    if any(len(row) != len(table.names) for row in cells):
+        raise TwoalikeError(f"{path}: a row has too few or too many cells. Run: twoalike validate")
+    cells = cells[: len(cells) - n_partial_rows(cells, table)]
+    return [dict(zip(table.names, row, strict=True)) for row in cells]
+
+
+def run_progress(root: Path, name: RunName) -> Progress:
+    """Read how far a run is.
+
+    Raises
+    ------
+    TwoalikeError
+        If its tables are not as the writer leaves them.
+    """
+    tables, path = TASKS[name.task], name.rows(root)
+    if not path.exists():
+        return Progress()
+    done, time_s = 0, 0.0
+    for number, row in enumerate(whole_rows(path, tables.trials), start=1):
+        if (index := row.get("trial_index")) not in (str(done), str(done + 1)) or index == "0":
+            raise TwoalikeError(
+                f"{path}: row {number} has trial_index {index!r}, expected {done + 1}. The file "
+                "was edited: restore it, or start the next --session."
+            )
+        done = int(index)
+        taken = 0.0 if row["response_time"] == "n/a" else float(row["response_time"])
+        time_s = float(row["onset"]) + taken
+    events = name.events(root)
+    if tables.events is not None and events.exists():
+        for row in whole_rows(events, tables.events):
+            time_s = max(time_s, float(row["onset"]) + float(row["duration"]))
+    return Progress(True, done, time_s)

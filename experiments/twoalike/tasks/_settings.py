@@ -1,0 +1,199 @@
+"""Settings that the protocols of all tasks share: screen, breaks, and the pages around trials."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from twoalike.study import Strict
+from twoalike.tasks._texts import shipped_texts
+from twoalike.tasks._triggers import Triggers
+
+type Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+type KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+type ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Screen(Strict):
+    """What the screen looks like at all times."""
+
+    background: Colour = Field(
+        default="#e6e6e6", description="colour behind the images; light grey spares the eyes"
+    )
+    foreground: Colour = Field(default="#262626", description="colour of texts and fixation")
+    accent: Colour = Field(
+        default="#0072b2", description="colour of progress and timer; kept by the colour-blind"
+    )
+    text_fraction: float = Field(
+        default=0.026,
+        ge=0.02,
+        le=0.1,
+        description="height of text as a share of the window's height; under .02 is hard to read",
+    )
+    touch: bool = Field(
+        default=False,
+        description="whether the screen is touched; the window reports a touch as a mouse press, "
+        "so only you can tell",
+    )
+
+
+class Pages(Strict):
+    """The pages of text."""
+
+    page_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="shortest time for a page, so that a stray press skips none, in seconds",
+    )
+    instruction_s: float = Field(
+        default=1.0, ge=0, description="shortest time for a page of instruction, in seconds"
+    )
+    images: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="ids of up to four objects shown below each page of instruction, such as "
+        '[[], ["dog", "cat", "car"]]',
+    )
+
+
+class Breaks(Strict):
+    """Rests between trials."""
+
+    break_every: int = Field(
+        default=60, ge=0, description="trials between two breaks, practice not counted; 0: none"
+    )
+    break_limit_s: float = Field(
+        default=120.0, ge=0, description="longest break in seconds; 0: no limit"
+    )
+
+
+class Consent(Strict):
+    """The consent page, before everything else in a participant's first session."""
+
+    ask: bool = Field(
+        default=False, description="whether to ask; write your own text into texts.consent first"
+    )
+    version: str = Field(
+        default="1", min_length=1, description="version of the text; stored, with the text's hash"
+    )
+    minimum_s: float = Field(default=5.0, ge=0, description="shortest time for reading, seconds")
+
+
+class Question(Strict):
+    """One question of the participant form."""
+
+    id: ColumnName = Field(description="column the answer is stored in")
+    text: str = Field(min_length=1, description="what is asked")
+    kind: Literal["choice", "age", "number", "text"] = Field(
+        description="choice: one of options; age: whole years, above 89 stored as 89"
+    )
+    options: tuple[str, ...] = Field(default=(), max_length=9, description="of a choice")
+    required: bool = Field(default=True, description="whether an answer must be given")
+
+    @model_validator(mode="after")
+    def _options_of_a_choice(self) -> Self:
+        if (self.kind == "choice") != (len(self.options) >= 2):
+            raise ValueError("a choice, and only a choice, needs options, at least two")
+        return self
+
+
+class Form(Strict):
+    """Questions before the instruction, in a participant's first session."""
+
+    questions: tuple[Question, ...] = Field(
+        default=(),
+        description="each a table [[form.questions]] with id, text, kind (choice, age, number, "
+        "text), options and required; never ask for names or birth dates",
+    )
+
+    @model_validator(mode="after")
+    def _each_id_once(self) -> Self:
+        ids = [question.id for question in self.questions]
+        if twice := [name for name in ids if ids.count(name) > 1]:
+            raise ValueError(f"two questions have the id {twice[0]!r}")
+        return self
+
+
+class Debrief(Strict):
+    """Questions in free text after the last trial."""
+
+    questions: tuple[Question, ...] = Field(
+        default=(), description="as form.questions, such as the strategy the participant used"
+    )
+
+
+class PageTexts(Strict):
+    """What the participant reads in every task; UTF-8, any language."""
+
+    consent: str = Field(description="the consent page; shown where consent.ask is true")
+    agree: str = Field(description="choice below the consent text")
+    decline: str = Field(description="the other choice; nothing but it is stored then")
+    declined: str = Field(description="page after consent was not given")
+    instruction: tuple[str, ...] = Field(
+        min_length=1, description="pages shown before the first trial"
+    )
+    practice_end: str = Field(description="page after the practice trials")
+    pause: str = Field(description="page of a break")
+    resume: str = Field(
+        description="page shown instead of the instruction when a session is resumed"
+    )
+    stop: str = Field(description="page after Esc")
+    end: str = Field(description="page at the end")
+    go_on: str = Field(description="line at the bottom of the pages")
+    choose: str = Field(description="line at the bottom of a question with options")
+    enter: str = Field(description="line at the bottom of a question with a text to enter")
+    needs_number: str = Field(description="below an answer that should be a number")
+    needs_answer: str = Field(description="below a question that must be answered")
+    wait: str = Field(description="page while something is computed between blocks")
+    progress: str = Field(
+        description="line of the break page; {done} and {total} are numbers of trials"
+    )
+
+    @model_validator(mode="after")
+    def _progress_is_a_format(self) -> Self:
+        try:
+            self.progress.format(done=1, total=2)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("progress knows {done} and {total} only") from error
+        return self
+
+
+class Protocol(Strict):
+    """What the protocols of all tasks have in common.
+
+    Texts that the file leaves out are those shipped for its language.
+    """
+
+    schema_version: Literal[1] = Field(default=1, description="version of this file's format")
+    task: str
+    language: str = Field(
+        default="en",
+        pattern="^[a-z]{2,3}$",
+        description="language of the texts, such as en or de (shipped); another one needs all "
+        "keys of [texts]",
+    )
+    screen: Screen = Field(default=Screen(), description="The screen.")
+    pages: Pages = Field(default=Pages(), description="The pages of text.")
+    breaks: Breaks = Field(default=Breaks(), description="Rests between trials.")
+    consent: Consent = Field(
+        default=Consent(), description="The consent page of a participant's first session."
+    )
+    form: Form = Field(
+        default=Form(), description="Questions before a participant's first session."
+    )
+    debrief: Debrief = Field(default=Debrief(), description="Questions after the last trial.")
+    triggers: Triggers = Field(
+        default=Triggers(), description="Marks for EEG and other recordings; off by default."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_texts(cls, values: Any) -> Any:
+        """Put the shipped texts below those given."""
+        if not isinstance(values, Mapping):
+            return values
+        given = values.get("texts", {})
+        if isinstance(given, BaseModel) or not isinstance(given, Mapping):
+            return values
+        language = values.get("language", cls.model_fields["language"].default)
+        shipped = shipped_texts(cls.model_fields["task"].default, str(language))
+        return {**values, "texts": {**shipped, **given}}

@@ -1,0 +1,39 @@
+"""The texts that come with twoalike, by task and language."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_FOLDER = files("twoalike.tasks") / "texts"
+
+
+def languages() -> tuple[str, ...]:
+    """Languages whose texts are shipped, by their two-letter code.
+
+    Examples
+    --------
+    >>> languages()
+    ('de', 'en')
+    """
+    names = (entry.name for entry in _FOLDER.iterdir())
+    return tuple(sorted(name.split(".")[1] for name in names if name.startswith("common.")))
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
+
+
+def shipped_texts(task: str, language: str) -> dict[str, Any]:
+    """Texts of a task in a language; none where the language is not shipped.
+
+    Parameters
+    ----------
+    task
+        As on the command line, ``odd-one-out``.
+    """
+    if language not in languages():
+        return {}
+    own = _read(f"{task.replace('-', '_')}.{language}.toml")
+    return {**_read(f"common.{language}.toml"), **own}

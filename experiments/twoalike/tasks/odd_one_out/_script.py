@@ -1,0 +1,118 @@
+"""The order of an odd-one-out session: pages, trials, breaks."""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Protocol
+
+from twoalike.design import POSITIONS
+from twoalike.tasks._activity import Activity, Item
+from twoalike.tasks._scenes import Page
+from twoalike.tasks.odd_one_out._activity import TripletActivity
+from twoalike.tasks.odd_one_out._layout import Layout
+from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._trial import Trial
+from twoalike.tasks.screens import (
+    Frame,
+    Opening,
+    WaitActivity,
+    after_trials,
+    before_trials,
+    pause_page,
+    text_page,
+)
+
+
+class MoreTrials(Protocol):
+    """Where the trials come from that are chosen while the session runs."""
+
+    @property
+    def total(self) -> int:
+        """Trials of the whole session, practice not counted."""
+
+    def start(self) -> None:
+        """Begin to choose the next block; all trials so far are on the disk."""
+
+    def ready(self) -> bool:
+        """Whether the next block is there.
+
+        Raises
+        ------
+        TwoalikeError
+            If it could not be made.
+        """
+
+    def take(self) -> tuple[Sequence[Trial], Item]:
+        """Give the next block, and the item that records it."""
+
+
+def triplet_script(
+    protocol: OddOneOut,
+    layout: Layout,
+    trials: Sequence[Trial],
+    opening: Opening,
+    *,
+    n_done: int = 0,
+    more: MoreTrials | None = None,
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session that has ``n_done`` trials behind it.
+
+    Parameters
+    ----------
+    trials
+        Those known at the start.
+    more
+        Where later blocks come from; None where ``trials`` are all.
+
+    Returns
+    -------
+    How it ended: ``completed`` or ``declined`` (the generator's value).
+    """
+    texts, frame = protocol.texts, Frame(layout.size, layout.text)
+    keys = answer_keys(protocol)
+    if not (yield from before_trials(protocol, texts, frame, opening, keys)):
+        return "declined"
+    known = list(trials)
+    total = more.total if more is not None else _count(known)
+    number = n_done
+    while True:
+        for trial in known[number:]:
+            if number > n_done:
+                yield from _between(protocol, known, number, total)
+            yield TripletActivity(trial, protocol, layout)
+            number += 1
+        if more is None or _count(known) >= more.total:
+            break
+        more.start()
+        if number > n_done:
+            yield pause_page(protocol, texts, _count(known), total, keys)
+        yield WaitActivity("prepare", Page(texts.wait), more.ready)
+        following, item = more.take()
+        yield item
+        known += following
+        n_done = number  # the break before the new block has been
+    yield from after_trials(protocol, texts, frame)
+    return "completed"
+
+
+def answer_keys(protocol: OddOneOut) -> frozenset[str]:
+    """Keys that answer; they turn pages as well."""
+    return frozenset(key for place in POSITIONS for key in getattr(protocol.answers, place))
+
+
+def _count(trials: Sequence[Trial]) -> int:
+    return sum(trial.trial_type != "practice" for trial in trials)
+
+
+def _between(
+    protocol: OddOneOut, trials: Sequence[Trial], number: int, total: int
+) -> Iterator[Activity]:
+    """Pages before trial ``number`` of a session, counted from 0."""
+    texts, keys = protocol.texts, answer_keys(protocol)
+    before, trial = trials[number - 1], trials[number]
+    if before.trial_type == "practice":
+        if trial.trial_type != "practice":
+            yield text_page("practice_end", texts.practice_end, protocol, texts, keys=keys)
+        return
+    n_main = _count(trials[:number])
+    every = protocol.breaks.break_every
+    if trial.break_before or (every and n_main % every == 0):
+        yield pause_page(protocol, texts, n_main, total, keys)

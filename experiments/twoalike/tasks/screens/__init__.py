@@ -1,0 +1,32 @@
+"""Pages and questions around the trials, as activities."""
+
+from twoalike.tasks.screens._around import (
+    Opening,
+    after_trials,
+    before_trials,
+    consent_text_hash,
+    pause_page,
+    text_page,
+)
+from twoalike.tasks.screens._frame import Box, Frame, View, frame
+from twoalike.tasks.screens._page import GO_ON, PageActivity
+from twoalike.tasks.screens._question import OLDEST, QuestionActivity
+from twoalike.tasks.screens._wait import WaitActivity
+
+__all__ = [
+    "GO_ON",
+    "OLDEST",
+    "Box",
+    "Frame",
+    "Opening",
+    "PageActivity",
+    "QuestionActivity",
+    "View",
+    "WaitActivity",
+    "after_trials",
+    "before_trials",
+    "consent_text_hash",
+    "frame",
+    "pause_page",
+    "text_page",
+]

@@ -1,0 +1,134 @@
+"""What comes before the first trial and after the last, in every task."""
+
+import hashlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from twoalike.tasks._activity import Activity, Given, Item
+from twoalike.tasks._scenes import Page
+from twoalike.tasks._settings import PageTexts, Protocol, Question
+from twoalike.tasks.screens._frame import Frame
+from twoalike.tasks.screens._page import PageActivity
+from twoalike.tasks.screens._question import QuestionActivity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """Which pages this participant still has to see before the trials.
+
+    Attributes
+    ----------
+    consent, form
+        Whether consent and the participant form are asked.
+    resumed
+        Whether the session was begun before: a word of welcome in place of the instruction.
+    """
+
+    consent: bool
+    form: bool
+    resumed: bool
+
+
+def consent_text_hash(texts: PageTexts) -> str:
+    """SHA-256 of the consent page as shown: text and both answers."""
+    shown = "\n".join((texts.consent, texts.agree, texts.decline))
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+def text_page(
+    name: str,
+    text: str,
+    protocol: Protocol,
+    texts: PageTexts,
+    *,
+    keys: frozenset[str] = frozenset(),
+    images: tuple[str, ...] = (),
+    minimum_s: float | None = None,
+) -> PageActivity:
+    """Make a page of text with the usual line at the bottom."""
+    least = protocol.pages.page_s if minimum_s is None else minimum_s
+    page = Page(text, texts.go_on, images=images)
+    return PageActivity(name, page, keys=keys, minimum_s=least)
+
+
+def pause_page(
+    protocol: Protocol, texts: PageTexts, done: int, total: int, keys: frozenset[str]
+) -> PageActivity:
+    """Make the page of a break, with how far the session is."""
+    caption = texts.progress.format(done=done, total=total)
+    page = Page(texts.pause, texts.go_on, (done, total), caption)
+    least, limit = protocol.pages.page_s, protocol.breaks.break_limit_s
+    return PageActivity("break", page, keys=keys, minimum_s=least, limit_s=limit)
+
+
+def _questions(
+    measure: str, questions: Sequence[Question], protocol: Protocol, texts: PageTexts, frame: Frame
+) -> Iterator[Activity | Item]:
+    """Questions one after the other, and then their answers together."""
+    asked = []
+    for question in questions:
+        activity = QuestionActivity(question, texts, frame, protocol.pages.page_s)
+        asked.append(activity)
+        yield activity
+    if asked:
+        yield Given(measure, {item.question.id: item.answer for item in asked})
+
+
+def before_trials(
+    protocol: Protocol, texts: PageTexts, frame: Frame, opening: Opening, keys: frozenset[str]
+) -> Generator[Activity | Item, None, bool]:
+    """Consent, form and instruction; ends early if consent is declined.
+
+    Returns
+    -------
+    Whether the session goes on (the generator's value).
+    """
+    if opening.consent and not (yield from _ask_consent(protocol, texts, frame)):
+        return False
+    if opening.form:
+        yield from _questions("form", protocol.form.questions, protocol, texts, frame)
+    if opening.resumed:
+        yield text_page("resume", texts.resume, protocol, texts, keys=keys)
+        return True
+    settings = protocol.pages
+    for number, text in enumerate(texts.instruction):
+        images = settings.images[number] if number < len(settings.images) else ()
+        yield text_page(
+            "instruction",
+            text,
+            protocol,
+            texts,
+            keys=keys,
+            images=images,
+            minimum_s=settings.instruction_s,
+        )
+    return True
+
+
+def _ask_consent(
+    protocol: Protocol, texts: PageTexts, frame: Frame
+) -> Generator[Activity | Item, None, bool]:
+    question = Question(
+        id="consent", text=texts.consent, kind="choice", options=(texts.agree, texts.decline)
+    )
+    asked = QuestionActivity(question, texts, frame, protocol.consent.minimum_s)
+    yield asked
+    accepted = asked.chosen == 0
+    yield Given(
+        "consent",
+        {
+            "consent": accepted,
+            "consent_version": protocol.consent.version,
+            "consent_sha256": consent_text_hash(texts),
+            "consent_language": protocol.language,
+        },
+    )
+    if not accepted:
+        yield text_page("declined", texts.declined, protocol, texts)
+    return accepted
+
+
+def after_trials(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[Activity | Item]:
+    """Free questions, and thanks."""
+    yield from _questions("debrief", protocol.debrief.questions, protocol, texts, frame)
+    yield text_page("end", texts.end, protocol, texts)
