@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks._texts import languages
 from twoalike.tasks.multi_arrangement import (
     ArenaLayout,
     Box,
@@ -125,10 +126,20 @@ def test_a_box_holds_its_edge() -> None:
 
 
 def test_buttons_are_as_wide_as_their_longest_text() -> None:
-    german = lay_out_arena(MultiArrangement(language="de"), (1280, 1024), 10)
-    english = lay_out_arena(MultiArrangement(), (1280, 1024), 10)
-    assert german.done.width > english.done.width
-    assert abs(german.done.x) + german.done.width / 2 <= 640
+    longer = MultiArrangement.model_validate({"texts": {"confirm": "Have you really finished?"}})
+    wide, usual = (
+        lay_out_arena(protocol, (1920, 1080), 10) for protocol in (longer, MultiArrangement())
+    )
+    assert wide.done.width > usual.done.width
+    for found in (wide, usual):
+        assert found.done.x + found.done.width / 2 <= 960
+        assert found.start_over.x - found.start_over.width / 2 >= -960
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("size", WINDOWS)
+def test_shipped_texts_fit(language: str, size: tuple[int, int]) -> None:
+    assert lay_out_arena(MultiArrangement(language=language), size, 10).item >= 32
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,11 @@ def test_a_click_moves_nothing_and_is_no_move() -> None:
 def test_what_comes_before_the_first_frame_is_ignored() -> None:
     activity = begin(rules={"unplaced_allowed": 3}, timing={"minimum_s": 0})
     place = centre(activity, "a")
-    early = [KeyPress(0.5, "return"), PointerPress(0.6, *place), PointerMove(0.7, 0.0, 0.0)]
+    early: list[Event] = [
+        KeyPress(0.5, "return"),
+        PointerPress(0.6, *place),
+        PointerMove(0.7, 0.0, 0.0),
+    ]
     assert not play(activity, *early)
     play(activity, Shown(1.0), KeyPress(0.9, "return"), PointerPress(0.95, *place))
     assert not activity.finished
@@ -288,7 +292,10 @@ def test_starting_over_takes_two_presses() -> None:
     seats = {name: centre(activity, name) for name in "abc"}
     items = arrange(activity, 0.0)
     button = activity.layout.start_over
-    press = [PointerPress(5.0, button.x, button.y), PointerRelease(5.1, button.x, button.y)]
+    press: list[Event] = [
+        PointerPress(5.0, button.x, button.y),
+        PointerRelease(5.1, button.x, button.y),
+    ]
     assert not play(activity, *press)
     assert seen(activity).buttons[1].text == activity.protocol.texts.confirm_start_over
     # Too late for a second press; that one is a first again.

@@ -27,7 +27,7 @@ _FILLED = 0.45
 _REACH = 0.49
 """Centres stay this far inside, so that rounding to pixels puts none outside."""
 _MOST_STEPS = 500
-_STARTS = 3
+_STARTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)

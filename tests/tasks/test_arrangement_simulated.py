@@ -1,0 +1,157 @@
+"""A simulated participant at the arena."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twoalike.observers import SimulatedArranger, SimulatedObserver
+from twoalike.tasks._events import (
+    Event,
+    KeyPress,
+    PointerMove,
+    PointerPress,
+    PointerRelease,
+    Shown,
+    Tick,
+)
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    ArrangementResult,
+    ArrangementTrial,
+    MultiArrangement,
+    drag,
+    draw_seats,
+    lay_out_arena,
+    next_action,
+    plan_arrangement,
+)
+
+
+class Desk:
+    """Clock and screen in one; ``whole`` counts the pointer in whole pixels, as windows do."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self.time, self.whole = 0.0, whole
+        self.pending: list[Event] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def wait_until(self, moment: float) -> None:
+        self.time = max(self.time, moment)
+
+    def press_key(self, key: str) -> None:
+        self.pending.append(KeyPress(self.time, key))
+
+    def click(self, x: float, y: float) -> None:
+        self.pointer_press(x, y)
+        self.pointer_release(x, y)
+
+    def _point(self, x: float, y: float) -> tuple[float, float]:
+        return (float(round(x)), float(round(y))) if self.whole else (x, y)
+
+    def pointer_press(self, x: float, y: float) -> None:
+        self.pending.append(PointerPress(self.time, *self._point(x, y)))
+
+    def pointer_move(self, x: float, y: float) -> None:
+        self.pending.append(PointerMove(self.time, *self._point(x, y)))
+
+    def pointer_release(self, x: float, y: float) -> None:
+        self.pending.append(PointerRelease(self.time, *self._point(x, y)))
+
+
+def arranger(n: int) -> SimulatedArranger:
+    embedding = np.random.default_rng(5).gamma(1.0, size=(n, 5))
+    return SimulatedArranger(SimulatedObserver(tuple(f"o{k}" for k in range(n)), embedding))
+
+
+def run(
+    n: int, *, seed: int = 1, whole: bool = False, meddle: tuple[Event, ...] = (), **tables: Any
+) -> tuple[ArrangementResult, Any, ArrangementActivity]:
+    """One trial through; ``meddle`` is what a real hand does at the start."""
+    protocol = MultiArrangement.model_validate(tables)
+    rng = np.random.default_rng(seed)
+    trial = ArrangementTrial(
+        trial_index=1,
+        trial_type="main",
+        items=tuple(f"o{k}" for k in range(n)),
+        seats=draw_seats(n, rng),
+    )
+    activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, (1280, 1024), n))
+    plan = plan_arrangement(arranger(n), trial, rng)
+    desk, results = Desk(whole=whole), []
+    events: list[Event] = [Shown(0.0), *meddle]
+    for _ in range(60 * n):
+        results += [item for event in events for item in activity.handle(event)]
+        if activity.finished:
+            break
+        next_action(activity, plan, desk, desk)
+        events, desk.pending = [*desk.pending, Tick(desk.time), Shown(desk.time)], []
+    (result,) = (item for item in results if isinstance(item, ArrangementResult))
+    return result, plan, activity
+
+
+@pytest.mark.parametrize("n", [2, 3, 20, 60])
+@pytest.mark.parametrize("whole", [False, True])
+def test_images_end_where_the_observer_wants_them(n: int, whole: bool) -> None:
+    result, plan, activity = run(n, whole=whole)
+    wanted = {placement.stimulus: placement.place for placement in plan.placements}
+    # Half a pixel at either end of a drag.
+    tolerance = 1.01 * math.sqrt(2) / (2 * activity.layout.radius) if whole else 2e-6
+    for name, place in zip(result.trial.items, result.places, strict=True):
+        assert math.dist(place, wanted[name]) < tolerance
+    assert all(result.inside) and not result.timed_out
+    assert {handled.n_moves for handled in result.handling} == {1}
+    took = sum(p.pause_s + p.drag_s for p in plan.placements) + plan.pause_s
+    assert result.ending.time == pytest.approx(max(took, activity.protocol.timing.minimum_s))
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_one_others() -> None:
+    first, again, other = (
+        run(8, seed=seed)[0].rows(rt_source="simulated", pilot=False) for seed in (4, 4, 5)
+    )
+    assert first == again != other
+
+
+def test_done_comes_by_key_and_by_button_and_can_be_confirmed() -> None:
+    methods = {run(3, seed=seed)[0].ending.method for seed in range(12)}
+    assert methods == {"keyboard", "mouse"}
+    assert run(3, answers={"confirm_done": True})[0].ending.reason == "done"
+    assert run(3, answers={"done_keys": []})[0].ending.method == "mouse"
+
+
+def test_the_time_limit_cuts_a_simulated_participant_off() -> None:
+    result, _, activity = run(20, timing={"trial_limit_s": 12.0})
+    assert result.timed_out and result.ending.time == 12.0
+    assert 0 < sum(result.inside) < 20
+    assert activity.finished
+
+
+def test_a_real_hand_cannot_bring_it_to_a_stop() -> None:
+    probe = run(3)[2]
+    seats = probe.state.seats
+    # All images on one pile, outside.
+    meddle: list[Event] = []
+    for number, seat in enumerate(seats):
+        meddle += [
+            PointerPress(0.1 * number, seat.x, seat.y),
+            PointerRelease(0.1 * number, -600.0, 300.0),
+        ]
+    result, _, _ = run(3, meddle=tuple(meddle))
+    assert result.ending.reason == "done"
+
+
+def test_a_drag_takes_its_time_and_ends_where_it_should() -> None:
+    desk = Desk()
+    desk.wait_until(5.0)
+    drag(desk, desk, [(0.0, 0.0), (10.0, 0.0), (10.0, 20.0)], 2.0)
+    assert desk.pending == [
+        PointerPress(5.0, 0.0, 0.0),
+        PointerMove(6.0, 10.0, 0.0),
+        PointerMove(7.0, 10.0, 20.0),
+        PointerRelease(7.0, 10.0, 20.0),
+    ]
+    with pytest.raises(ValueError, match="start and an end"):
+        drag(desk, desk, [(0.0, 0.0)], 1.0)
