@@ -1,5 +1,7 @@
 """Simulated arrangements: known geometry first, then what noise does."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,7 +15,7 @@ from twoalike.study import TwoalikeError
 
 def arranger(embedding: npt.NDArray[np.float64], noise: float = 0.0) -> SimulatedArranger:
     ids = tuple(f"o{number}" for number in range(len(embedding)))
-    return SimulatedArranger(SimulatedObserver(ids, embedding), placement_noise=noise)
+    return SimulatedArranger(SimulatedObserver(ids, embedding, placement_noise=noise))
 
 
 def test_points_of_a_plane_come_back_but_for_scale(rng: np.random.Generator) -> None:
@@ -69,13 +71,13 @@ def test_noise_has_the_size_it_is_said_to_have() -> None:
     grid = np.stack(np.meshgrid(np.arange(5.0), np.arange(5.0)), axis=-1).reshape(-1, 2)
     items = [f"o{n}" for n in range(25)]
     deviations = []
-    for seed in range(40):
+    for seed in range(25):
         still, shaky = (
             arranger(grid, noise).arrange(items, np.random.default_rng(seed))
             for noise in (0.0, 0.03)
         )
         deviations.append(shaky - still)
-    assert np.std(deviations) == pytest.approx(0.03, rel=0.08)
+    assert np.std(deviations) == pytest.approx(0.03, rel=0.1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -119,3 +121,11 @@ def test_unknown_objects_and_impossible_noise_are_refused(rng: np.random.Generat
         arranger(np.eye(3)).arrange(["o1", "x"], rng)
     with pytest.raises(ValueError, match="placement_noise"):
         arranger(np.eye(3), -0.1)
+
+
+def test_the_noise_of_the_hand_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "observer.npz"
+    arranger(np.eye(3), 0.25).observer.save(path)
+    assert SimulatedObserver.load(path).placement_noise == 0.25
+    np.savez(path, ids=np.array(["a", "b"]), embedding=np.eye(2))
+    assert SimulatedObserver.load(path).placement_noise == 0.1

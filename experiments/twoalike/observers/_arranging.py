@@ -144,18 +144,13 @@ class SimulatedArranger:
     Attributes
     ----------
     observer
-        Whose similarities are laid out.
-    placement_noise
-        Standard deviation of a placement in each direction, arena diameters.
+        Whose similarities are laid out, and whose hand shakes by ``placement_noise``.
+    times
+        How long it takes.
     """
 
     observer: SimulatedObserver
-    placement_noise: float = 0.1
     times: PlacementTimes = field(default_factory=PlacementTimes)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.placement_noise < 1:
-            raise ValueError(f"placement_noise {self.placement_noise}: expected 0 or more, under 1")
 
     def distances(self, items: Sequence[str]) -> Array:
         """Distances of the observer's space, shape (n, n).
@@ -192,6 +187,6 @@ class SimulatedArranger:
             If the observer does not know an object.
         """
         points = _turn(_fill(flatten(self.distances(items), rng)), rng)
-        points = points + self.placement_noise * rng.standard_normal(points.shape)
+        points = points + self.observer.placement_noise * rng.standard_normal(points.shape)
         reach = np.linalg.norm(points, axis=1, keepdims=True)
         return np.asarray(points * np.minimum(1, _REACH / np.maximum(reach, _REACH)))

@@ -52,6 +52,9 @@ class SimulatedObserver:
         Noise of the choices, > 0.
     lapse
         Share of guesses, in [0, 1).
+    placement_noise
+        Standard deviation of an image's place in each direction when images are arranged, in
+        diameters of the arena.
     """
 
     ids: tuple[str, ...]
@@ -59,6 +62,7 @@ class SimulatedObserver:
     temperature: float = 1.0
     lapse: float = 0.0
     response_times: ResponseTimes = field(default_factory=ResponseTimes)
+    placement_noise: float = 0.1
 
     def __post_init__(self) -> None:
         if self.embedding.ndim != 2 or len(self.embedding) != len(self.ids):
@@ -71,6 +75,8 @@ class SimulatedObserver:
             raise ValueError("the embedding has values that are not finite")
         if not (self.temperature > 0 and 0 <= self.lapse < 1):
             raise ValueError(f"temperature {self.temperature}, lapse {self.lapse}: out of range")
+        if not 0 <= self.placement_noise < 1:
+            raise ValueError(f"placement_noise {self.placement_noise}: expected 0 or more, under 1")
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -124,6 +130,7 @@ class SimulatedObserver:
         return {
             "temperature": self.temperature,
             "lapse": self.lapse,
+            "placement_noise": self.placement_noise,
             "response_times": {
                 "base_s": times.base_s,
                 "scale_s": times.scale_s,
@@ -135,7 +142,7 @@ class SimulatedObserver:
     def save(
         self, path: Path, *, seed: int | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
-        """Write the observer as ``.npz``: ids, embedding, temperature, lapse, provenance."""
+        """Write the observer as ``.npz``: ids, embedding, its noise, provenance."""
         content = provenance(KIND, seed=seed, config={**self.describe(), **(config or {})})
         with atomic_path(path) as temporary:
             np.savez(
@@ -144,12 +151,13 @@ class SimulatedObserver:
                 embedding=self.embedding.astype(np.float32),
                 temperature=np.float64(self.temperature),
                 lapse=np.float64(self.lapse),
+                placement_noise=np.float64(self.placement_noise),
                 provenance=np.array(json.dumps(content)),
             )
 
     @classmethod
     def load(cls, path: Path) -> "SimulatedObserver":
-        """Read an observer; temperature 1 and lapse 0 where the file has none.
+        """Read an observer; temperature 1, lapse 0, placement noise .1 where the file has none.
 
         Raises
         ------
@@ -173,6 +181,7 @@ class SimulatedObserver:
                 embedding=content["embedding"].astype(np.float64),
                 temperature=float(content.get("temperature", 1.0)),
                 lapse=float(content.get("lapse", 0.0)),
+                placement_noise=float(content.get("placement_noise", 0.1)),
             )
         except (ValueError, TypeError) as error:
             raise TwoalikeError(f"{path}: {error}.") from error
