@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.judgments import (
@@ -75,6 +75,7 @@ def test_trials_are_what_was_put_in(arrangements: pd.DataFrame) -> None:
         trials_of(arrangements, other[:3])
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.lists(

@@ -1,0 +1,148 @@
+"""``twoalike export``: our data in the formats of other tools."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cyclopts import App
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = App(name="export", help="Write data in the formats of other tools.")
+
+
+@app.command
+def psychds(study: Path, /, *, out: Path) -> None:
+    """Export a study's raw data as a Psych-DS data set: CSV files and their description.
+
+    One file a session and task, one for the participants, one each for what they said outside
+    the trials. This only changes the format: codes, times and answers stay. For publication,
+    make a copy with twoalike share first.
+
+    Parameters
+    ----------
+    study
+        Folder of the study, or a BIDS data set such as a copy made by twoalike share.
+    out
+        Folder to write, new or empty.
+
+    Examples
+    --------
+        twoalike export psychds my-study --out my-study-psychds
+    """
+    from twoalike.exchange import (
+        check_new_folder,
+        is_psychds_source,
+        psychds_files,
+        read_texts,
+        write_texts,
+    )
+    from twoalike.study import TwoalikeError, atomic_directory, provenance, write_json
+
+    root = _raw(study)
+    check_new_folder(out, root)
+    texts = read_texts(root, is_psychds_source)
+    if not any(path.endswith("_beh.tsv") for path in texts.files):
+        raise TwoalikeError(f"{root}: expected raw data, found none.")
+    files = psychds_files(texts.files)
+    inputs = {path: root / path for path in texts.files}
+    with atomic_directory(out) as folder:
+        write_texts(folder, files)
+        made = provenance("psychds", inputs=inputs)
+        (folder / "documentation").mkdir()
+        write_json(folder / "documentation" / "provenance.json", made)
+    tables = sum(path.startswith("data/") for path in files)
+    print(f"{out}: {tables} tables in Psych-DS")  # noqa: T201
+
+
+def _raw(study: Path) -> Path:
+    """Raw data of a study, or the folder itself where it is a BIDS data set."""
+    from twoalike.study import Study
+
+    if (study / "dataset_description.json").is_file():
+        return study
+    return Study.load(study).raw
+
+
+@app.command
+def meadows(
+    study: Path | None = None,
+    /,
+    *,
+    out: Path,
+    arrangements: Path | None = None,
+    session: str | None = None,
+) -> None:
+    """Export dissimilarities from arrangements, as Meadows does and rsatoolbox reads them.
+
+    Each participant's come from the evidence-weighted, rescaled average of the main trials of
+    all sessions; pairs never placed together are NaN. rsatoolbox reads scope and participant
+    from the file's name: Meadows_<study>_v_v1_<participant>_1_1D.mat for one participant,
+    Meadows_<study>_v_v1_<task>_1D.mat for several.
+
+    Parameters
+    ----------
+    study
+        Folder of the study, or a BIDS data set.
+    out
+        File to write: .mat (stimuli and rdmutv, of each participant) or .npz (ids, rdmutv with
+        one row a participant, meta).
+    arrangements
+        A table of arrangements (.parquet) instead of a study.
+    session
+        Use this session only, such as 01, or the name of a task imported from Meadows.
+
+    Examples
+    --------
+        twoalike export meadows my-study --out Meadows_likeness_v_v1_arrangement_1D.mat
+        twoalike export meadows --arrangements a.parquet --out dissimilarities.npz
+    """
+    from twoalike.design import ArrangedTrial
+    from twoalike.exchange import arranged_dissimilarities, as_mat, as_npz
+    from twoalike.judgments import trials_of
+    from twoalike.study import TwoalikeError, atomic_path, provenance
+
+    if out.suffix not in {".mat", ".npz"}:
+        raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
+    table, inputs = _arrangements(study, arrangements)
+    trials, objects = trials_of(table)
+    own: dict[str, list[ArrangedTrial]] = {}
+    for trial in trials:
+        if trial.trial_type in {"main", "repeat"} and session in {None, trial.session}:
+            arranged = ArrangedTrial(trial.items, trial.positions)
+            own.setdefault(trial.participant, []).append(arranged)
+    if not own:
+        sessions = ", ".join(sorted({trial.session or "none" for trial in trials}))
+        raise TwoalikeError(
+            f"{arrangements or study}: no main trial in session {session or 'any'}; found "
+            f"sessions: {sessions}."
+        )
+    result = arranged_dissimilarities(own, objects)
+    meta = provenance("dissimilarities", inputs=inputs, config={"session": session})
+    content = (as_mat if out.suffix == ".mat" else as_npz)(result, meta)
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(content)
+    people, m = len(result.participants), len(result.objects)
+    print(f"{out}: dissimilarities of {m} objects by {people} participants")  # noqa: T201
+    if result.n_missing:
+        print(f"{result.n_missing} pairs were never placed together (NaN)")  # noqa: T201
+    for code, settled in zip(result.participants, result.converged, strict=True):
+        if not settled:
+            print(f"participant {code}: the rescaling did not settle")  # noqa: T201
+
+
+def _arrangements(
+    study: Path | None, arrangements: Path | None
+) -> "tuple[pd.DataFrame, dict[str, Path]]":
+    """Table of arrangements, and the files it was made from."""
+    from twoalike.judgments import read_arrangements, read_raw_arrangements
+    from twoalike.study import TwoalikeError
+
+    if (study is None) == (arrangements is None):
+        raise TwoalikeError("expected either the folder of a study or --arrangements.")
+    if arrangements is not None:
+        return read_arrangements(arrangements), {"arrangements": arrangements}
+    assert study is not None  # one of the two is given
+    root = _raw(study)
+    files = sorted(root.glob("sub-*/**/beh/*_task-multiarrangement_*_beh.tsv"))
+    return read_raw_arrangements(root), {path.name: path for path in files}

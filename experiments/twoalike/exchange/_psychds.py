@@ -1,0 +1,182 @@
+"""Psych-DS: the raw data as CSV files, with a description that lists every column.
+
+See https://psych-ds.github.io (schema of May 2025). Psych-DS wants ``data/`` with files named
+``keyword-value_..._data.csv`` and a ``dataset_description.json`` in JSON-LD whose
+``variableMeasured`` names all their columns.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twoalike.study import TwoalikeError
+
+_RUN = re.compile(
+    r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
+    r"_run-(?P<run>\d+)_(?P<table>beh|events)\.tsv"
+)
+_PATH = re.compile(r"sub-[^/]+/ses-[^/]+/beh/[^/]+_(beh|events)\.(tsv|json)")
+_ABOUT_PEOPLE = re.compile(r"(participants|phenotype/\w+)\.(tsv|json)")
+_DESCRIPTION = "dataset_description.json"
+_ADDED = {
+    "subject": {"Description": "Code of the participant."},
+    "session": {"Description": "Session."},
+    "run": {"Description": "Number of the run in the session."},
+}
+"""Columns that hold what the name of a raw file says."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One CSV file to be, with what is known of its columns."""
+
+    name: str
+    header: list[str]
+    rows: list[list[str]]
+    about: Mapping[str, Any]
+
+    def csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows([["" if cell == "n/a" else cell for cell in row] for row in self.rows])
+        return text.getvalue()
+
+
+def is_psychds_source(path: str) -> bool:
+    """Tell whether a file of the raw data has a part in the export."""
+    return bool(
+        _PATH.fullmatch(path)
+        or _ABOUT_PEOPLE.fullmatch(path)
+        or path in {_DESCRIPTION, "README.md", "README"}
+    )
+
+
+def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
+    """Convert a raw data set to Psych-DS.
+
+    Missing values become empty cells; columns ``subject``, ``session`` and ``run`` are put
+    before those of a run. A torn last row is passed over.
+
+    Parameters
+    ----------
+    files
+        Text by path in the data set, with ``/`` between its parts.
+
+    Returns
+    -------
+    Text by path in the export.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is damaged, or two would get the same name.
+    """
+    tables = list(_tables(files))
+    exported = {path: files[path] for path in ("README.md", "README") if path in files}
+    for table in tables:
+        path = f"data/{table.name}_data.csv"
+        if path in exported:
+            raise TwoalikeError(f"{path}: two tables get this name. Rename a participant's code.")
+        exported[path] = table.csv()
+    source = _load(files, _DESCRIPTION)
+    description = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "name": source.get("Name", ""),
+        "description": f"{source.get('Name', '')}: judgments of similarity, one row a trial, an "
+        "item placed or an event, exported from a BIDS data set by twoalike. Empty cells are "
+        "missing values.",
+        "author": [{"@type": "Person", "name": name} for name in source.get("Authors", [])],
+        "license": source.get("License", ""),
+        "variableMeasured": _variables(tables),
+    }
+    text = json.dumps(
+        {key: value for key, value in description.items() if value}, indent=2, ensure_ascii=False
+    )
+    return {_DESCRIPTION: text + "\n", **exported}
+
+
+def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
+    for path, text in sorted(files.items()):
+        if not path.endswith(".tsv"):
+            continue
+        header, rows = _cells(path, text)
+        about = _load(files, path.removesuffix(".tsv") + ".json")
+        if match := _RUN.fullmatch(path.rpartition("/")[2]):
+            who = [match["participant"], match["session"], str(int(match["run"]))]
+            yield _Table(
+                _run_name(match), [*_ADDED, *header], [who + row for row in rows], _ADDED | about
+            )
+        else:
+            name = path.rpartition("/")[2].removesuffix(".tsv")
+            yield _Table(f"study-all_description-{_value(name)}", header, rows, about)
+
+
+def _run_name(match: re.Match[str]) -> str:
+    """Name in the keywords of Psych-DS, which has none for runs and for kinds of tables."""
+    name = f"subject-{_value(match['participant'])}_session-{_value(match['session'])}"
+    name += f"_task-{_value(match['task'])}"
+    kind = "events" if match["table"] == "events" else ""
+    run = f"run{match['run']}" if int(match["run"]) > 1 else ""
+    return f"{name}_description-{kind}{run}" if kind or run else name
+
+
+def _value(text: str) -> str:
+    """Part of a file name: letters and digits only."""
+    return re.sub(r"[^0-9A-Za-z]", "", text.replace("+", "plus"))
+
+
+def _cells(path: str, text: str) -> tuple[list[str], list[list[str]]]:
+    lines = text.removeprefix("\ufeff").split("\n")[:-1]
+    if not lines:
+        raise TwoalikeError(f"{path}: expected a table, found no line. Restore the file.")
+    header, *rows = [line.removesuffix("\r").split("\t") for line in lines if line]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise TwoalikeError(
+                f"{path}: row {number} has {len(row)} cells, expected {len(header)}."
+            )
+    return header, rows
+
+
+def _load(files: Mapping[str, str], path: str) -> dict[str, Any]:
+    """Content of a JSON file; nothing where there is none."""
+    try:
+        return dict(json.loads(files.get(path, "{}")))
+    except (json.JSONDecodeError, TypeError, ValueError) as error:
+        raise TwoalikeError(f"{path}: not valid JSON ({error}). Restore the file.") from error
+
+
+def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
+    """Every column once, with what its sidecars say."""
+    variables: dict[str, dict[str, Any]] = {}
+    for table in tables:
+        for name in table.header:
+            about = table.about.get(name)
+            entry = _variable(name, about if isinstance(about, dict) else {})
+            known = variables.setdefault(name, entry)
+            for key, value in entry.items():
+                if key not in known:
+                    known[key] = value
+                elif isinstance(value, str) and value not in known[key]:
+                    known[key] += f" / {value}"
+    return list(variables.values())
+
+
+def _variable(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    levels = about.get("Levels")
+    meaning = "; ".join(f"{level}: {text}" for level, text in levels.items()) if levels else ""
+    description = " ".join(filter(None, [str(about.get("Description", "")), meaning]))
+    entry: dict[str, Any] = {"@type": "PropertyValue", "name": name}
+    if description:
+        entry["description"] = description
+    if "Units" in about:
+        entry["unitText"] = str(about["Units"])
+    if "Minimum" in about:
+        entry["minValue"] = about["Minimum"]
+    return entry
