@@ -140,9 +140,10 @@ def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
 
     (tmp_path / "study.toml").write_text(study_template(title="x", seed=1), encoding="utf-8")
     names = [f"thing_{number}" for number in range(40)]
-    set_design(tmp_path, {"trials": 25, "repeats": 5}, {"id": names})
+    set_design(tmp_path, {"trials": 25, "repeats": 5, "sampler": "coverage"}, {"id": names})
     config: StudyConfig = Study.load(tmp_path).config
     assert (config.design.trials, config.design.repeats) == (25, 5)
+    assert config.design.sampler == "coverage"
     assert config.design.exclude == {"id": names}
     with pytest.raises(TwoalikeError, match="expected one line 'nothing = ...', found 0"):
         set_design(tmp_path, {"nothing": 1}, {})
@@ -222,7 +223,7 @@ def test_from_the_command_to_the_page(tmp_path: Path) -> None:
 
     again = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("there already") == 3
+    assert again.stdout.count("there already") == 4
 
     person = subprocess.run(
         [*command[:6], "--windowed"],

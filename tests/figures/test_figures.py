@@ -18,12 +18,14 @@ from twoalike.figures import (
     group_chart,
     map_layout,
     model_colours,
+    moved_apart,
     observer_parameters,
     reliability_curve,
     response_times,
     similarity_heatmap,
     structure_chart,
     to_data_uri,
+    to_png,
     to_svg,
     visible_images,
 )
@@ -173,3 +175,25 @@ def test_no_image_hides_another(rng: np.random.Generator) -> None:
     common = np.prod(np.maximum(1 - apart, 0), axis=-1) - np.eye(shown.sum())
     assert common.max() <= 0.3 + 1e-9
     assert_array_equal(visible_images(positions * 100, size), True)
+
+
+def test_images_that_are_moved_apart_show_each_of_them(rng: np.random.Generator) -> None:
+    positions = rng.normal(size=(15, 2))
+    places = moved_apart(positions, 0.4)
+    gap = np.abs(places[:, None] - places).max(axis=-1) + np.eye(15)
+    assert gap.min() >= 0.4 * (1 - 1e-5)
+    assert visible_images(places, 0.4).all()
+    assert_allclose(places.mean(axis=0), positions.mean(axis=0))
+    assert_array_equal(moved_apart(positions, 1e-6), positions)
+    together = moved_apart(np.zeros((4, 2)), 1.0)
+    assert len(np.unique(together.round(3), axis=0)) == 4
+
+
+def test_a_map_can_show_every_image(rng: np.random.Generator) -> None:
+    layout = map_layout(rng.normal(scale=0.01, size=(20, 6, 3)) + np.eye(6, 3))
+    images = [np.full((4, 4, 3), 100, dtype=np.uint8)] * 6
+    for spread, expected in ((False, 4), (True, 6)):
+        figure = embedding_map(layout, images=images, spread=spread)
+        assert len(figure.axes[0].images) == expected
+    assert to_png(figure).startswith(b"\x89PNG")
+    assert to_png(figure) == to_png(figure)

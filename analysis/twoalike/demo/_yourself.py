@@ -194,7 +194,11 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
     with screen(needed=config.window) as environment:
         run_stages([init], environment, console)
         _design(root, config)
-        run_stages(_stages(root, config), environment, console)
+        try:
+            run_stages(_stages(root, config), environment, console)
+        except KeyboardInterrupt:
+            console.print("Stopped; the same command goes on from here.")
+            raise
     result = read_result(Study.load(root), seed=config.seed, simulated=config.simulate)
     page = write_page(root, result)
     console.print(f"{time.monotonic() - start:.0f} s. Open {page}")

@@ -3,14 +3,14 @@
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twoalike.demo._yourself_findings import Share
+from twoalike.demo._yourself_map import coloured_level, credited, draw_map, title_of
 from twoalike.demo._yourself_result import Result
 from twoalike.evaluation import wilson_interval
-from twoalike.figures import NARROW, WIDE, embedding_map, to_png
+from twoalike.figures import WIDE, to_png
 from twoalike.report import (
     Caution,
     Fact,
@@ -27,17 +27,10 @@ from twoalike.report import (
     image_uri,
     percent,
     render,
-    thumbnails,
 )
-from twoalike.stimuli import ATTRIBUTION
 from twoalike.study import atomic_path, write_json
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_MOST_COLOURS = 6
 _UNFOLDED = 4
-_CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
 
 def write_page(root: Path, result: Result) -> Path:
@@ -54,41 +47,6 @@ def write_page(root: Path, result: Result) -> Path:
     with atomic_path(page) as temporary:
         temporary.write_text(render(build_page(result)), encoding="utf-8")
     return page
-
-
-def draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
-    """Map of the objects; ``titled`` where it will be seen without the page."""
-    level = _coloured_level(result)
-    figure = embedding_map(
-        result.layout,
-        categories=list(result.categories[level]) if level else None,
-        images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
-        width=width,
-        spread=True,
-    )
-    if titled:
-        lines = [
-            f"{_title(result)}, from {counted(len(result.chosen), 'choice')}: what was kept "
-            "together lies close.",
-            "An ellipse holds half of the places where its object may belong. "
-            + (f"{_CREDIT}." if _credited(result) else ""),
-        ]
-        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5)
-    return figure
-
-
-def _title(result: Result) -> str:
-    return "A simulated person's map of likeness" if result.simulated else "Your map of likeness"
-
-
-def _credited(result: Result) -> bool:
-    return (result.stimuli.folder / ATTRIBUTION).is_file()
-
-
-def _coloured_level(result: Result) -> str | None:
-    """Finest level with few enough categories to tell colours apart."""
-    levels = [n for n in result.categories if 1 < result.categories[n].nunique() <= _MOST_COLOURS]
-    return str(levels[-1]) if levels else None
 
 
 def _said(share: Share) -> str:
@@ -109,7 +67,7 @@ def build_page(result: Result) -> Page:
     sections.append(_about(result))
     n = counted(len(result.chosen), "choice")
     return Page(
-        title=_title(result),
+        title=title_of(result),
         subtitle=f"{n} among {len(result.ids)} objects · twoalike {version('twoalike')}",
         facts=_facts(result),
         findings=_findings(result),
@@ -175,8 +133,8 @@ def _cautions(result: Result) -> list[Caution]:
     cautions += [
         Caution(
             f"{counted(len(result.chosen), 'choice')} are few: {percent(result.pairs_shown)} of "
-            f"the {m * (m - 1) // 2} pairs were on the screen at all, most of them once. A study "
-            "asks ten times as much."
+            f"the {m * (m - 1) // 2} pairs were on the screen at all, half of the pairs "
+            f"{_often(result.pair_median)}. A study asks ten times as much."
         ),
         Caution(
             "Where two ellipses overlap, the map does not know which object is nearer. The "
@@ -191,7 +149,7 @@ def _cautions(result: Result) -> list[Caution]:
 
 
 def _map(result: Result) -> Section:
-    level = _coloured_level(result)
+    level = coloured_level(result)
     by = f", coloured by {level}" if level else ""
     caption = (
         "Distance: how rarely two objects are kept when a third of these is with them, mean "
@@ -270,13 +228,20 @@ def _about(result: Result) -> Section:
         "are averages over posterior draws; the prediction of a triplet weighs the draws as if "
         "its own answers had not been given."
     )
-    if _credited(result):
+    if credited(result):
         text += (
             " All emojis designed by OpenMoji, the open-source emoji and icon project "
             "(openmoji.org). Licence: CC BY-SA 4.0."
         )
     made = Verbatim("Where this comes from", json.dumps(result.made_from, indent=2))
     return Section("about", "How it was made", "", [Text(text), made])
+
+
+def _often(median: float) -> str:
+    """Return how often, at most, half of the pairs were seen."""
+    if median < 1:
+        return "never"
+    return "once at most" if median < 2 else f"{median:.0f} times at most"
 
 
 def _plain(name: str) -> str:

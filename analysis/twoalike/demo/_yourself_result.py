@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import expected_accuracy
+from twoalike.choice import PAIRS, expected_accuracy
 from twoalike.demo._yourself_findings import (
     Group,
     Share,
@@ -50,8 +50,9 @@ class Result:
         1 / (number tied).
     groups, together_by_chance
         As of :func:`find_groups`.
-    pairs_shown
-        Share of the pairs of the m objects that were on the screen together.
+    pairs_shown, pair_median
+        Share of the pairs of the m objects that were on the screen together, and how often the
+        median pair was.
     response_time
         Median, s; NaN if none was recorded.
     converged
@@ -73,6 +74,7 @@ class Result:
     groups: list[Group]
     together_by_chance: float
     pairs_shown: float
+    pair_median: float
     response_time: float
     converged: bool
     simulated: bool
@@ -103,6 +105,7 @@ class Result:
             "objects": list(self.ids),
             "trials": len(self.chosen),
             "pairs_shown": self.pairs_shown,
+            "pair_median": self.pair_median,
             "response_time_s": self.response_time if np.isfinite(self.response_time) else None,
             "follows_categories": {name: share.as_dict() for name, share in self.tree.items()},
             "same_on_repeat": self.repeats.as_dict(),
@@ -139,6 +142,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     groups, by_chance = find_groups(together)
     guesses = held_out_probabilities(draw_probabilities(draws, triplets, lapse), triplets, chosen)
     hits = expected_accuracy(guesses[first], chosen[first])
+    pairs = _pair_counts(triplets, len(ids))
     return Result(
         ids=ids,
         categories=categories,
@@ -152,7 +156,8 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
         predicted=Share(float(hits.sum()), len(hits)),
         groups=groups,
         together_by_chance=by_chance,
-        pairs_shown=_pairs_shown(triplets, len(ids)),
+        pairs_shown=float((pairs > 0).mean()),
+        pair_median=float(np.median(pairs)),
         response_time=float(np.nanmedian(choices["response_time"].to_numpy(dtype=float))),
         converged=bool(posterior.attrs["converged"]),
         simulated=simulated,
@@ -169,8 +174,9 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     )
 
 
-def _pairs_shown(triplets: Triplets, m: int) -> float:
-    seen = np.zeros((m, m), dtype=bool)
-    for a, b in ((0, 1), (0, 2), (1, 2)):
-        seen[triplets[:, a], triplets[:, b]] = True
-    return float((seen | seen.T)[np.triu_indices(m, 1)].mean())
+def _pair_counts(triplets: Triplets, m: int) -> npt.NDArray[np.int64]:
+    """How often each pair of objects was on the screen together, shape (m (m - 1) / 2,)."""
+    counts = np.zeros((m, m), dtype=np.int64)
+    for a, b in PAIRS:
+        np.add.at(counts, (triplets[:, a], triplets[:, b]), 1)
+    return (counts + counts.T)[np.triu_indices(m, 1)]

@@ -2,7 +2,7 @@
 
 from twoalike.figures._choices import reliability_curve
 from twoalike.figures._layout import MapLayout, map_layout
-from twoalike.figures._map import embedding_map, visible_images
+from twoalike.figures._map import embedding_map, moved_apart, visible_images
 from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
 from twoalike.figures._observers import observer_parameters, response_times
 from twoalike.figures._similarity import category_order, similarity_heatmap
@@ -19,6 +19,7 @@ __all__ = [
     "group_chart",
     "map_layout",
     "model_colours",
+    "moved_apart",
     "observer_parameters",
     "reliability_curve",
     "response_times",
