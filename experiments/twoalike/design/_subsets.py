@@ -8,7 +8,7 @@ they share, so where two groups of trials share none, a set is added that does.
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.design._covering_search import without_a_set
+from twoalike.design._covering_search import Member, without_a_set
 
 EXCHANGES = 10_000
 """Exchanges of items to try, about a second; more gain little (benchmarks/arrangement.py)."""
@@ -77,10 +77,10 @@ def covering_sets(
         member = fewer
         # A covering that shows each pair once has fewest sets, and needs most links.
         best = min(_linked(member, size, rng), best, key=len)
-    return [sorted(items) for items in best]
+    return [np.flatnonzero(row).tolist() for row in best]
 
 
-def _greedy(m: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def _greedy(m: int, size: int, rng: np.random.Generator) -> Member:
     """Add sets, each with as many new pairs as greed finds; shape (sets, m): who is in which."""
     member = []
     new = 1.0 - np.eye(m)
@@ -99,29 +99,34 @@ def _greedy(m: int, size: int, rng: np.random.Generator) -> npt.NDArray[np.bool_
     return np.array(member)
 
 
-def _linked(member: npt.NDArray[np.bool_], size: int, rng: np.random.Generator) -> Sets:
+def _linked(member: Member, size: int, rng: np.random.Generator) -> Member:
     """Order sets so that each shares a pair with an earlier one; add sets where none does."""
-    m = member.shape[1]
-    waiting = [np.flatnonzero(row).tolist() for row in rng.permutation(member)]
-    ordered = [waiting.pop(0)]
-    shown = np.zeros((m, m), dtype=bool)
-    shown[np.ix_(ordered[0], ordered[0])] = True
-    np.fill_diagonal(shown, False)
-    while waiting:
-        at = next((k for k, items in enumerate(waiting) if shown[np.ix_(items, items)].any()), None)
-        items = _link(shown, waiting[0], size, rng) if at is None else waiting.pop(at)
-        ordered.append(items)
-        shown[np.ix_(items, items)] = True
-        np.fill_diagonal(shown, False)
-    return ordered
+    member = rng.permutation(member)
+    count = member.astype(np.float64)
+    shares = count @ count.T >= 2
+    waiting = np.ones(len(member), dtype=bool)
+    tied = np.zeros(len(member), dtype=bool)
+    ordered: list[npt.NDArray[np.bool_]] = []
+    while waiting.any():
+        ready = np.flatnonzero(waiting & tied)
+        if len(ready) or not ordered:
+            at = int(ready[0]) if len(ready) else 0
+            waiting[at] = False
+            tied |= shares[at]
+            ordered.append(member[at])
+        else:
+            before = ordered[rng.integers(len(ordered))]
+            ordered.append(_link(before, member[waiting.argmax()], size, rng))
+            tied |= count @ ordered[-1] >= 2
+    return np.array(ordered)
 
 
 def _link(
-    shown: npt.NDArray[np.bool_], items: list[int], size: int, rng: np.random.Generator
-) -> list[int]:
-    """Make a set of a pair shown before, a pair of ``items``, and others at random."""
-    first, second = np.nonzero(shown)
-    at = rng.integers(len(first))
-    chosen = list(dict.fromkeys([int(first[at]), int(second[at]), *items[:2]]))
-    others = np.setdiff1d(np.arange(len(shown)), chosen)
-    return [*chosen, *rng.permutation(others)[: size - len(chosen)].tolist()]
+    before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], size: int, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Make a set of two items of each of two sets, and others at random."""
+    pairs = [rng.permutation(np.flatnonzero(row))[:2] for row in (before, after)]
+    chosen = np.unique(np.concatenate(pairs))
+    others = np.setdiff1d(np.arange(len(before)), chosen)
+    items = [*chosen, *rng.permutation(others)[: size - len(chosen)]]
+    return np.isin(np.arange(len(before)), items)
