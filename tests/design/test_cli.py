@@ -59,7 +59,7 @@ def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert all(name in printed.replace("\n", "") for name in names)
     assert "12 objects, 66 pairs" in printed
-    assert "sub-02 ses-02" in printed
+    assert printed.count("ses-02") >= 2 and "all 4" in printed
     opened = Study.load(study)
     stimuli = StimulusSet.load(opened.stimuli)
     path = opened.trial_list("oddoneout", "02", 2)

@@ -1,45 +1,71 @@
-"""Making and writing the trial lists of several sessions."""
+"""Making and writing the trial lists of several odd-one-out sessions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.design import (
-    random_trial_list,
-    read_trial_list,
-    session_rng,
-    shown_objects,
-    write_trial_list,
-)
+from twoalike.design import read_trial_list, session_trial_lists, shown_objects, write_trial_list
 from twoalike.record import participant_label
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, progress, provenance
+from twoalike.study import DesignConfig, Study, TwoalikeError, provenance
 
 TASK = "oddoneout"
 
 
 @dataclass(frozen=True)
 class SessionList:
-    """A trial list, whose it is, where it goes and what is said of it."""
+    """A trial list, whose it is, where it goes and what is said of it.
+
+    Attributes
+    ----------
+    extends
+        Whether the list there may be replaced by this one if it is its beginning.
+    """
 
     participant: str
     session: int
     path: Path
     table: pd.DataFrame
     about: dict[str, Any]
+    extends: bool = False
+
+
+def study_with(study: Study, *, seed: int | None, sampler: str | None) -> Study:
+    """Give the study the seed and the sampler of the command line, if any."""
+    design = study.config.design
+    if sampler is not None:
+        design = DesignConfig.model_validate(design.model_dump() | {"sampler": sampler})
+    updates = {"design": design} | ({} if seed is None else {"seed": seed})
+    return replace(study, config=study.config.model_copy(update=updates))
+
+
+def unique_labels(participants: Sequence[str]) -> list[str]:
+    """Labels of participants for file names.
+
+    Raises
+    ------
+    TwoalikeError
+        If a code is unusable or stands twice.
+    """
+    labels = [participant_label(label) for label in participants]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise TwoalikeError(f"--participants: {twice} stands twice. Name each one once.")
+    return labels
 
 
 def make_session_lists(
-    study: Study, participants: Sequence[str], sessions: int, seed: int | None
+    study: Study, participants: Sequence[str], sessions: int
 ) -> tuple[tuple[str, ...], list[SessionList]]:
     """Design every session before any file is written.
 
     Returns
     -------
-    The objects that the design may show, and one list a participant and session.
+    The objects that the design may show, and one list a participant and session. With the
+    sampler ``list``, they are those that are there.
 
     Raises
     ------
@@ -47,32 +73,45 @@ def make_session_lists(
         If a participant's code is unusable or stands twice, or the stimuli do not allow the
         design.
     """
-    labels = [participant_label(label) for label in participants]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice is not None:
-        raise TwoalikeError(f"--participants: {twice} stands twice. Name each one once.")
+    labels = unique_labels(participants)
     stimuli = StimulusSet.load(study.stimuli)
-    seed = study.config.seed if seed is None else seed
-    config = study.config.design
-    wanted = [(label, session) for label in labels for session in range(1, sessions + 1)]
+    tables = session_trial_lists(study, stimuli, labels, sessions)
+    wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
+    design = study.config.design
+    # Lists that share their triplets out are made again only by the same call.
+    alone = design.sampler == "random" or (
+        design.sampler == "levels" and not design.lists_per_triplet
+    )
+    together = {} if alone else {"participants": labels, "sessions": sessions}
+    inputs = {"features": study.root / design.features} if design.features else {}
     lists = []
-    with progress() as bar:
-        for label, session in bar.track(wanted, description="design"):
-            about = provenance(
-                "trial_list",
-                seed=seed,
-                inputs={"stimuli": study.stimuli / MANIFEST},
-                config={
-                    "task": "odd-one-out",
-                    "participant": label,
-                    "session": session,
-                    "design": config.model_dump(mode="json"),
-                },
-            )
-            table = random_trial_list(stimuli, config, session_rng(seed, label, session))
-            path = study.trial_list(TASK, label, session)
-            lists.append(SessionList(label, session, path, table, about))
-    return shown_objects(stimuli, config), lists
+    for (label, number), table in zip(wanted, tables, strict=True):
+        about = describe_list(study, label, number, inputs, together)
+        path = study.trial_list(TASK, label, number)
+        lists.append(SessionList(label, number, path, table, about))
+    return shown_objects(stimuli, design), lists
+
+
+def describe_list(
+    study: Study,
+    participant: str,
+    session: int,
+    inputs: Mapping[str, Path],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe a trial list for the file beside it."""
+    return provenance(
+        "trial_list",
+        seed=study.config.seed,
+        inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
+        config={
+            "task": "odd-one-out",
+            "participant": participant,
+            "session": session,
+            **more,
+            "design": study.config.design.model_dump(mode="json"),
+        },
+    )
 
 
 def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[bool]:
@@ -87,9 +126,14 @@ def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[b
     TwoalikeError
         If a list that differs is there and ``overwrite`` is off; then none is written.
     """
-    new = [not _same(item) for item in lists]
-    for item, is_new in zip(lists, new, strict=True):
-        if is_new and item.path.exists() and not overwrite:
+    there = [_read_there(item) for item in lists]
+    new = [
+        found is None or not found.equals(item.table)
+        for item, found in zip(lists, there, strict=True)
+    ]
+    for item, found, is_new in zip(lists, there, new, strict=True):
+        grows = item.extends and found is not None and _is_beginning(found, item.table)
+        if is_new and item.path.exists() and not (overwrite or grows):
             raise TwoalikeError(
                 f"{item.path}: a different trial list is there already, perhaps in use. Nothing "
                 "was written; move it away, or replace it with --overwrite."
@@ -100,12 +144,16 @@ def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[b
     return new
 
 
-def _same(item: SessionList) -> bool:
-    """Whether the list on disk is this one; one that cannot be read is another."""
+def _is_beginning(first: pd.DataFrame, whole: pd.DataFrame) -> bool:
+    return first.equals(whole.iloc[: len(first)])
+
+
+def _read_there(item: SessionList) -> pd.DataFrame | None:
+    """Return the list on disk; None where none is or it cannot be read."""
     if not item.path.is_file():
-        return False
+        return None
     shown = set(item.table[["stimulus_1", "stimulus_2", "stimulus_3"]].to_numpy().ravel())
     try:
-        return read_trial_list(item.path, shown).equals(item.table)
+        return read_trial_list(item.path, shown)
     except TwoalikeError:
-        return False
+        return None

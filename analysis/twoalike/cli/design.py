@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from twoalike.cli._trial_lists import SessionList
+    from twoalike.study import Study
 
 
 def design(
@@ -16,14 +17,19 @@ def design(
     task: Literal["odd-one-out"],
     participants: Annotated[list[str], Parameter(consume_multiple=True)],
     sessions: int = 1,
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
+    posterior: Path | None = None,
+    block: int | None = None,
     summary: bool = False,
     overwrite: bool = False,
     seed: int | None = None,
 ) -> None:
     """Write the trial lists of sessions, and say how well they cover the objects.
 
-    The settings are in the table [design] of study.toml. A list depends on the study's seed,
-    the participant and the session only, so writing it again gives the same file.
+    The settings are in the table [design] of study.toml. Writing a list again gives the same
+    file. A random list depends on the study's seed, the participant and the session only.
+    Sessions of the coverage design, and of the levels design with lists_per_triplet, share
+    their triplets out: name all participants in one call.
 
     Parameters
     ----------
@@ -34,9 +40,17 @@ def design(
     participants
         Codes of the participants, such as 01 02 03.
     sessions
-        Sessions of each participant, numbered from 1.
+        Sessions of each participant, numbered from 1; with --block the number of the one
+        session meant.
+    sampler
+        Use this sampler instead of the study's. list: only check the lists that are there.
+    posterior
+        Fitted embedding that the adaptive sampler chooses by.
+    block
+        Adaptive: put this block of trials behind those of the list that is there, which stay
+        as they are. Practice is block 1.
     summary
-        Also print pair coverage, exposure, balance of places and expected duration.
+        Also print pair coverage, exposure, balance, levels, checks and expected duration.
     overwrite
         Replace a list that differs. Never do this after its session has begun.
     seed
@@ -46,49 +60,53 @@ def design(
     --------
         twoalike design my-study --task odd-one-out --participants 01 02 03 --summary
         twoalike design my-study --task odd-one-out --participants 07 --sessions 2
+        twoalike design my-study --task odd-one-out --participants 01 02 --sampler coverage
+        twoalike design my-study --task odd-one-out --participants 01 --sampler adaptive \
+            --posterior my-study/derived/posterior.nc --block 3
     """
-    from twoalike.cli._trial_lists import make_session_lists, write_session_lists
+    from twoalike.cli._trial_lists import study_with, write_session_lists
     from twoalike.study import Study, TwoalikeError
 
-    if sessions < 1:
-        raise TwoalikeError(f"--sessions {sessions}: expected a whole number from 1.")
+    for name, value in (("sessions", sessions), ("block", block)):
+        if value is not None and value < 1:
+            raise TwoalikeError(f"--{name} {value}: expected a whole number from 1.")
     if seed is not None and seed < 0:
         raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
-    ids, lists = make_session_lists(Study.load(study), participants, sessions, seed)
-    for item, written in zip(lists, write_session_lists(lists, overwrite), strict=True):
-        state = "" if written else ", there already"
-        print(f"{item.path}  {len(item.table)} trials{state}")  # noqa: T201
+    opened = study_with(Study.load(study), seed=seed, sampler=sampler)
+    ids, lists = _make_lists(opened, participants, sessions, posterior, block)
+    if opened.config.design.sampler == "list":
+        for item in lists:
+            print(f"{item.path}  {len(item.table)} trials, checked")  # noqa: T201
+    else:
+        for item, written in zip(lists, write_session_lists(lists, overwrite), strict=True):
+            state = "" if written else ", there already"
+            print(f"{item.path}  {len(item.table)} trials{state}")  # noqa: T201
     if summary:
-        _print_summary(lists, ids)
+        from twoalike.cli._design_summary import print_summary
+
+        print_summary(opened, lists, ids)
 
 
-def _print_summary(lists: list["SessionList"], ids: tuple[str, ...]) -> None:
-    """Print one line of figures for each list, and one for all together."""
-    from rich.console import Console
-    from rich.table import Table
+def _make_lists(
+    study: "Study",
+    participants: list[str],
+    sessions: int,
+    posterior: Path | None,
+    block: int | None,
+) -> tuple[tuple[str, ...], list["SessionList"]]:
+    from twoalike.study import TwoalikeError
 
-    from twoalike.design import summarize_design
+    sampler = study.config.design.sampler
+    if sampler == "adaptive":
+        from twoalike.cli._adaptive_lists import make_adaptive_lists
 
-    table = Table(title=f"Design: {len(ids)} objects, {len(ids) * (len(ids) - 1) // 2} pairs")
-    for column in ("session", "trials", "pairs", "per pair", "per object", "places", "min"):
-        table.add_column(column, justify="left" if column == "session" else "right")
-    groups = [(f"sub-{item.participant} ses-{item.session:02d}", [item.table]) for item in lists]
-    if len(lists) > 1:
-        groups.append(("all", [item.table for item in lists]))
-    for name, tables in groups:
-        s = summarize_design(tables, ids)
-        table.add_row(
-            name,
-            str(s.trials),
-            f"{s.pairs_shown:.1%}",
-            f"{s.pair_min} / {s.pair_median:g}",
-            f"{s.exposure_min}-{s.exposure_max}",
-            str(s.place_spread),
-            f"{s.minutes:.0f}",
+        return make_adaptive_lists(study, participants, sessions, posterior, block)
+    if posterior is not None or block is not None:
+        option = "--posterior" if posterior is not None else "--block"
+        raise TwoalikeError(
+            f"{option}: only the adaptive sampler uses it, the sampler here is {sampler}. Add "
+            "--sampler adaptive, or leave the option out."
         )
-    table.caption = (
-        "pairs: share of the pairs of objects that are shown; per pair: fewest / median; per "
-        "object: fewest-most trials; places: largest difference between an object's counts at "
-        "two places; min: expected minutes without breaks"
-    )
-    Console().print(table)
+    from twoalike.cli._trial_lists import make_session_lists
+
+    return make_session_lists(study, participants, sessions)

@@ -2,8 +2,14 @@
 
 from twoalike.design._adaptive import (
     AdaptiveTriplets,
+    ChoiceDraws,
     adaptive_triplets,
     expected_information,
+)
+from twoalike.design._adaptive_session import (
+    adaptive_blocks,
+    adaptive_trial_list,
+    with_adaptive_block,
 )
 from twoalike.design._arrangement_list import (
     ListedArrangement,
@@ -33,7 +39,12 @@ from twoalike.design._next_arrangement import (
     next_arrangement,
 )
 from twoalike.design._random import random_trial_list
-from twoalike.design._session import session_rng, session_trial_list, session_trial_lists
+from twoalike.design._session import (
+    participant_number,
+    session_rng,
+    session_trial_list,
+    session_trial_lists,
+)
 from twoalike.design._shown import shown_objects
 from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._summary import DesignSummary, summarize_design
@@ -45,6 +56,7 @@ __all__ = [
     "ArrangementConfig",
     "ArrangementEnd",
     "ArrangementSummary",
+    "ChoiceDraws",
     "DesignConfig",
     "DesignSummary",
     "EvidenceState",
@@ -52,6 +64,8 @@ __all__ = [
     "POSITIONS",
     "PlannedArrangement",
     "RescaledAverage",
+    "adaptive_blocks",
+    "adaptive_trial_list",
     "adaptive_triplets",
     "arrangement_rng",
     "arrangement_table",
@@ -66,6 +80,7 @@ __all__ = [
     "listed_arrangements",
     "next_arrangement",
     "pair_evidence",
+    "participant_number",
     "random_trial_list",
     "read_arrangement_list",
     "read_trial_list",
@@ -78,6 +93,7 @@ __all__ = [
     "shown_objects",
     "summarize_arrangements",
     "summarize_design",
+    "with_adaptive_block",
     "write_arrangement_list",
     "write_trial_list",
 ]

@@ -23,6 +23,8 @@ def assemble(
     practice: Chosen,
     main: Chosen,
     rng: np.random.Generator,
+    *,
+    avoid: Triplets | None = None,
 ) -> pd.DataFrame:
     """Trial list of a session that shows ``practice`` and ``main``.
 
@@ -41,6 +43,8 @@ def assemble(
         Triplets of indices into ``shown``.
     rng
         Source of randomness.
+    avoid
+        Further triplets that attention checks keep clear of.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def assemble(
     TwoalikeError
         If the categories allow too few checks or the session is too short for its repeats.
     """
-    used = {tuple(row) for row in np.concatenate([practice.triplets, main.triplets]).tolist()}
+    parts = [practice.triplets, main.triplets, *([] if avoid is None else [avoid])]
+    used = {tuple(row) for row in np.concatenate(parts).tolist()}
     try:
         catch, odd = catch_triplets(shown[list(levels)], config.catch, used, rng)
         order, blocks = _order(config, len(main), rng)
