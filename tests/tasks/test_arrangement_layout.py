@@ -1,7 +1,7 @@
 """Where things are in the window of an arrangement."""
 
 import math
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import assume, given, settings
@@ -75,6 +75,8 @@ def test_few_images_have_one_ring_and_the_size_of_the_protocol() -> None:
         round(math.dist((seat.x, seat.y), found.centre), 3) for seat in found.seats(12, 77.0)
     }
     assert len(distances) == 1
+    steps = {round(b.angle - a.angle, 3) for a, b in pairwise(found.seats(12, 77.0))}
+    assert steps == {30.0}
 
 
 def test_the_size_of_images_comes_from_the_largest_trial_alone() -> None:

@@ -8,16 +8,18 @@ import pytest
 
 from twoalike.observers import SimulatedArranger, SimulatedObserver
 from twoalike.tasks._events import (
+    Button,
     Event,
-    KeyPress,
     PointerMove,
     PointerPress,
     PointerRelease,
     Shown,
     Tick,
 )
+from twoalike.tasks._virtual import NoWindow, VirtualClock
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
+    ArrangementHands,
     ArrangementResult,
     ArrangementTrial,
     MultiArrangement,
@@ -29,37 +31,17 @@ from twoalike.tasks.multi_arrangement import (
 )
 
 
-class Desk:
-    """Clock and screen in one; ``whole`` counts the pointer in whole pixels, as windows do."""
+class Pixels(NoWindow):
+    """Counts the pointer in whole pixels, as windows do."""
 
-    def __init__(self, *, whole: bool = False) -> None:
-        self.time, self.whole = 0.0, whole
-        self.pending: list[Event] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def wait_until(self, moment: float) -> None:
-        self.time = max(self.time, moment)
-
-    def press_key(self, key: str) -> None:
-        self.pending.append(KeyPress(self.time, key))
-
-    def click(self, x: float, y: float) -> None:
-        self.pointer_press(x, y)
-        self.pointer_release(x, y)
-
-    def _point(self, x: float, y: float) -> tuple[float, float]:
-        return (float(round(x)), float(round(y))) if self.whole else (x, y)
-
-    def pointer_press(self, x: float, y: float) -> None:
-        self.pending.append(PointerPress(self.time, *self._point(x, y)))
+    def pointer_press(self, x: float, y: float, button: Button = "left") -> None:
+        super().pointer_press(round(x), round(y), button)
 
     def pointer_move(self, x: float, y: float) -> None:
-        self.pending.append(PointerMove(self.time, *self._point(x, y)))
+        super().pointer_move(round(x), round(y))
 
-    def pointer_release(self, x: float, y: float) -> None:
-        self.pending.append(PointerRelease(self.time, *self._point(x, y)))
+    def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
+        super().pointer_release(round(x), round(y), button)
 
 
 def arranger(n: int) -> SimulatedArranger:
@@ -81,14 +63,16 @@ def run(
     )
     activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, (1280, 1024), n))
     plan = plan_arrangement(arranger(n), trial, rng)
-    desk, results = Desk(whole=whole), []
+    clock = VirtualClock()
+    screen = Pixels(clock) if whole else NoWindow(clock)
+    results: list[Any] = []
     events: list[Event] = [Shown(0.0), *meddle]
     for _ in range(60 * n):
         results += [item for event in events for item in activity.handle(event)]
         if activity.finished:
             break
-        next_action(activity, plan, desk, desk)
-        events, desk.pending = [*desk.pending, Tick(desk.time), Shown(desk.time)], []
+        next_action(activity, plan, screen, clock)
+        events = [*screen.events(), Tick(clock.now()), Shown(clock.now())]
     (result,) = (item for item in results if isinstance(item, ArrangementResult))
     return result, plan, activity
 
@@ -144,14 +128,41 @@ def test_a_real_hand_cannot_bring_it_to_a_stop() -> None:
 
 
 def test_a_drag_takes_its_time_and_ends_where_it_should() -> None:
-    desk = Desk()
-    desk.wait_until(5.0)
-    drag(desk, desk, [(0.0, 0.0), (10.0, 0.0), (10.0, 20.0)], 2.0)
-    assert desk.pending == [
+    clock = VirtualClock(5.0)
+    screen = NoWindow(clock)
+    drag(screen, clock, [(0.0, 0.0), (10.0, 0.0), (10.0, 20.0)], 2.0)
+    assert list(screen.events()) == [
         PointerPress(5.0, 0.0, 0.0),
         PointerMove(6.0, 10.0, 0.0),
         PointerMove(7.0, 10.0, 20.0),
         PointerRelease(7.0, 10.0, 20.0),
     ]
     with pytest.raises(ValueError, match="start and an end"):
-        drag(desk, desk, [(0.0, 0.0)], 1.0)
+        drag(screen, clock, [(0.0, 0.0)], 1.0)
+
+
+def test_hands_do_the_same_in_a_trial_whatever_came_before() -> None:
+    def placed(*indices: int) -> list[Any]:
+        protocol = MultiArrangement()
+        layout = lay_out_arena(protocol, (1280, 1024), 6)
+        clock = VirtualClock()
+        screen = NoWindow(clock)
+        hands = ArrangementHands(arranger(6), screen, clock, (7, 8))
+        results: list[Any] = []
+        for index in indices:
+            trial = ArrangementTrial(
+                trial_index=index,
+                trial_type="main",
+                items=tuple(f"o{k}" for k in range(6)),
+                seats=draw_seats(6, np.random.default_rng(index)),
+            )
+            activity: ArrangementActivity = ArrangementActivity(trial, protocol, layout)
+            while not activity.finished:
+                results += activity.handle(Shown(clock.now()))
+                hands.act(activity)
+                results += [item for event in screen.events() for item in activity.handle(event)]
+        return [item.places for item in results if isinstance(item, ArrangementResult)]
+
+    first, second = placed(1, 2)
+    assert first != second
+    assert placed(2) == [second]

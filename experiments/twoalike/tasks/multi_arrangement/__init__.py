@@ -6,6 +6,7 @@ from twoalike.tasks.multi_arrangement._activity import (
     arrangement_scene,
 )
 from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
+from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Box, Seat, lay_out_arena
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -35,6 +36,7 @@ from twoalike.tasks.multi_arrangement._trial import (
 __all__ = [
     "ArenaLayout",
     "ArrangementActivity",
+    "ArrangementHands",
     "ArrangementPlan",
     "ArrangementResult",
     "ArrangementTrial",

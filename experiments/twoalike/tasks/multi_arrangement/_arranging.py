@@ -37,8 +37,7 @@ from twoalike.tasks.multi_arrangement._state import (
     topmost,
 )
 from twoalike.tasks.multi_arrangement._trial import Ending
-
-_GO_ON = frozenset({"space", "return", "enter", "num_enter"})
+from twoalike.tasks.screens import GO_ON
 
 
 def _begin(state: ArrangingState, time: float, layout: ArenaLayout) -> ArrangingState:
@@ -164,10 +163,10 @@ def _press_key(
 
 def _turn_page(state: ArrangingState, event: Event, protocol: MultiArrangement) -> ArrangingState:
     """End the page after the time limit, once somebody has seen it."""
-    turns = (isinstance(event, KeyPress) and event.key in _GO_ON) or (
+    turns = (isinstance(event, KeyPress) and event.key in GO_ON) or (
         isinstance(event, PointerPress) and event.button == "left"
     )
-    seen = state.since is not None and event.time - state.since >= protocol.timing.page_s
+    seen = state.since is not None and event.time - state.since >= protocol.pages.page_s
     return replace(state, phase=Phase.DONE) if turns and seen else state
 
 

@@ -71,6 +71,8 @@ class ArenaLayout:
         The buttons.
     prompt_y, timer_y, counter_y, progress_y
         Heights of the lines and bars, all centred.
+    bar
+        Width of the bars: that of progress is between the buttons.
     """
 
     size: tuple[int, int]
@@ -85,6 +87,7 @@ class ArenaLayout:
     timer_y: float
     counter_y: float
     progress_y: float
+    bar: float
 
     def to_arena(self, x: float, y: float) -> tuple[float, float]:
         """Pixels to arena units (diameter 1), rounded as they are recorded."""
@@ -116,6 +119,9 @@ class ArenaLayout:
     def seats(self, n: int, rotation: float) -> tuple[Seat, ...]:
         """``n`` seats, evenly along each ring, counter-clockwise from the right.
 
+        Few seats are at equal angles; many are closer together at the sides, where squares need
+        less room than at the corners.
+
         Parameters
         ----------
         n
@@ -133,7 +139,12 @@ class ArenaLayout:
             self.size, self.text, self.centre, self.radius, self.item
         ):
             here = min(most, n - len(seats))
-            if here > 0:
+            if here > 0 and _round(radius, length) and here * _RING_STEP * self.item <= 6 * radius:
+                seats += [
+                    self._seat(radius, math.radians(rotation) + 2 * math.pi * seat / here)
+                    for seat in range(here)
+                ]
+            elif here > 0:
                 at = (np.arange(here) / here + rotation / 360) % 1 * length[-1]
                 angles = np.interp(at, length, _ANGLES)
                 seats += [self._seat(radius, float(angle)) for angle in angles]
@@ -146,6 +157,11 @@ class ArenaLayout:
         return Seat(
             x + radius * math.cos(angle), y + radius * math.sin(angle), math.degrees(angle) % 360
         )
+
+
+def _round(radius: float, length: npt.NDArray[np.float64]) -> bool:
+    """Whether a ring goes all the way round: so long is the perimeter by the faster coordinate."""
+    return bool(length[-1] > 0.999 * radius * 4 * math.sqrt(2))
 
 
 type _Ring = tuple[float, npt.NDArray[np.float64], int]
@@ -261,4 +277,5 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: 
         timer_y=height / 2 - 2.5 * text,
         counter_y=-height / 2 + 2.0 * text,
         progress_y=-height / 2 + 0.8 * text,
+        bar=min(width / 2, 2 * (done.x - done.width / 2 - text)),
     )

@@ -61,11 +61,6 @@ class ArrangementTiming(Strict):
         gt=0,
         description="time for the second press where one must confirm; remarks stay as long",
     )
-    page_s: float = Field(
-        default=1.0,
-        ge=0,
-        description="shortest time for a page of text, so that a stray press skips none",
-    )
 
     @model_validator(mode="after")
     def _limit_leaves_time(self) -> Self:

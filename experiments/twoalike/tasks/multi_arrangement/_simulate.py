@@ -2,51 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from twoalike.observers import SimulatedArranger
+from twoalike.tasks._simulated import read_on
+from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.multi_arrangement._activity import ArrangementActivity
 from twoalike.tasks.multi_arrangement._state import ArrangingState, Asked, Phase, topmost
 from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Point
 
 _NEAR_PX = 1.5
 """A window counts the pointer in whole pixels."""
-_READING_S = 2.0
 _CONFIRM_S = 0.5
 _STEPS = 8
 _GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
 """Where an image can be taken, in sides from its centre: first the middle, then the edges."""
-
-
-class Clock(Protocol):
-    """A clock that can be waited for."""
-
-    def now(self) -> float:
-        """Time of the run, s."""
-
-    def wait_until(self, moment: float) -> None:
-        """Let time pass until ``moment``."""
-
-
-class PlayableScreen(Protocol):
-    """A screen whose keys and pointer a program can use."""
-
-    def press_key(self, key: str) -> None:
-        """Press and release a key, by name."""
-
-    def click(self, x: float, y: float) -> None:
-        """Press and release the pointer at a point, pixels from the centre, y up."""
-
-    def pointer_press(self, x: float, y: float) -> None:
-        """Press the left button at a point."""
-
-    def pointer_move(self, x: float, y: float) -> None:
-        """Move the pointer to a point."""
-
-    def pointer_release(self, x: float, y: float) -> None:
-        """Release the left button at a point."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +72,7 @@ def plan_arrangement(
 
 def drag(
     screen: PlayableScreen,
-    clock: Clock,
+    clock: VirtualClock,
     points: Sequence[Point],
     duration_s: float,
 ) -> None:
@@ -149,7 +120,7 @@ def _misplaced(activity: ArrangementActivity, plan: ArrangementPlan) -> list[Pla
 
 
 def _place(
-    activity: ArrangementActivity, placement: Placement, screen: PlayableScreen, clock: Clock
+    activity: ArrangementActivity, placement: Placement, screen: PlayableScreen, clock: VirtualClock
 ) -> None:
     state, layout = activity.state, activity.layout
     item = state.trial.items.index(placement.stimulus)
@@ -194,7 +165,10 @@ def _earliest_done(state: ArrangingState, activity: ArrangementActivity, pause_s
 
 
 def next_action(
-    activity: ArrangementActivity, plan: ArrangementPlan, screen: PlayableScreen, clock: Clock
+    activity: ArrangementActivity,
+    plan: ArrangementPlan,
+    screen: PlayableScreen,
+    clock: VirtualClock,
 ) -> None:
     """Do the next thing: place an image, press Done, turn the page, or wait for the time limit.
 
@@ -202,8 +176,7 @@ def next_action(
     """
     state = activity.state
     if state.phase is Phase.MESSAGE:
-        clock.wait_until(clock.now() + max(_READING_S, activity.protocol.timing.page_s))
-        screen.press_key("space")
+        read_on(screen, clock, activity.protocol.pages.page_s)
         return
     if not state.open:
         return
