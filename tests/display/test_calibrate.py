@@ -170,7 +170,7 @@ class Calibration:
             found = self.card_px()
             if found and (width is None or found == width):
                 return found
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def leave(self) -> None:
         self.process.kill()

@@ -1,5 +1,6 @@
 """Calibrating a screen: its size by a card, its frames by showing many."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ from twoalike.study import ScreenProfile, TwoalikeError
 
 _GROUND, _INK, _CARD = "#e6e6e6", "#262626", "#0072b2"
 _WINDOWED = 0.85
+_REST_S = 0.01
+"""Between two looks at the keys: a virtual screen has no refresh to wait for."""
 _WARM_UP = 30
 """Frames shown before any counts: drivers take some to settle."""
 _USUAL_PIXEL_M = 0.0254 / 96
@@ -159,6 +162,7 @@ def _match_card(opened: _Window, start_px: int) -> CardMatch:
         card.draw()
         text.draw()
         opened.window.flip()
+        time.sleep(_REST_S)
         for step in opened.heard():
             if not match.over:
                 match = match.press(step) if isinstance(step, str) else match.scroll(step)

@@ -1,0 +1,75 @@
+"""``twoalike screen`` at the edges: what is asked, refused and shown; no window."""
+
+import sys
+
+import pytest
+
+from twoalike.cli import app as cli
+from twoalike.cli._screen_table import ask_distance, check_measures, screen_table
+from twoalike.study import ScreenProfile, TwoalikeError
+
+MEASURED = ScreenProfile(width_m=0.5, distance_m=0.573, how="card", size_px=(1000, 800))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"number": -1}, "--number"),
+        ({"width_cm": 0.531}, "centimetres"),  # metres
+        ({"width_cm": float("nan")}, "--width-cm"),
+        ({"distance_cm": 0.0}, "--distance-cm"),
+        ({"frames": 5}, "--frames"),
+    ],
+)
+def test_measures_that_cannot_be_are_refused(options: dict[str, float], said: str) -> None:
+    usual: dict[str, float | None] = {
+        "number": 0,
+        "width_cm": None,
+        "distance_cm": None,
+        "frames": 600,
+    }
+    with pytest.raises(TwoalikeError, match=said):
+        check_measures(**{**usual, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "expected"),
+    [("60", 0.0, 60), (" 57,3 cm ", 0.0, 57.3), ("", 0.573, 57.3), ("70", 0.573, 70)],
+)
+def test_the_distance_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, typed: str, known: float, expected: float
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: typed)
+    assert ask_distance(ScreenProfile(distance_m=known)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("typed", ["", "near", "0.6", "-60"])
+def test_an_answer_that_is_no_distance_is_said(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: typed)
+    with pytest.raises(TwoalikeError, match=r"cm|centimetres"):
+        ask_distance(ScreenProfile())
+
+
+def test_nobody_is_asked_where_there_is_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
+) -> None:
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["screen", "--width-cm", "50"])
+    assert caught.value.code == 1
+    assert "--distance-cm" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_says_what_was_found() -> None:
+    text = screen_table(MEASURED)
+    assert "50.00 cm, matched with a card" in text
+    assert "20.0 pixels" in text  # one centimetre, since a degree is one at 57.3 cm
+    timed = MEASURED.model_copy(
+        update={"refresh_hz": 60.0, "frames": 600, "frame_sd_s": 2e-4, "frame_p99_s": 0.0172}
+    )
+    assert "sd 0.20 ms, 99 % within 17.20 ms" in screen_table(timed)
+    assert screen_table(timed).endswith("60.0 Hz, 0 of 600 frames late: good")
