@@ -16,7 +16,7 @@ system_packages() {
     apt-cache show "$asound" >/dev/null 2>&1 || asound=libasound2 # Debian 12, Ubuntu 22.04
     echo xvfb xauth libgl1 libglx-mesa0 libgl1-mesa-dri libglu1-mesa libegl1 libx11-6 libxext6 \
         libxi6 libxinerama1 libxrandr2 libxxf86vm1 libxcursor1 libfontconfig1 fonts-dejavu-core \
-        libjack-jackd2-0 "$asound"
+        libjack-jackd2-0 fonts-droid-fallback "$asound"
 }
 missing_packages() {
     for package in $(system_packages); do

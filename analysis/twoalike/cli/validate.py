@@ -8,8 +8,8 @@ def validate(study: Path, /) -> None:
 
     Our own: trials numbered from 1 with none twice, times that can be, three places and three
     objects, a response that agrees with the object and the place it names, trials as in the
-    trial list, images as in the manifest. Each problem names file, row and column; rows are
-    trials, counted from 1.
+    trial list; arrangements whole, and as their events say; images as in the manifest. Each
+    problem names file, row (counted from 1) and column.
 
     Exit status: 0 all is well, 1 there are problems.
 
@@ -22,7 +22,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
-    from twoalike.record import check_bids, check_run_files, find_runs
+    from twoalike.record import RunName, check_bids, check_run_files, find_runs, run_progress
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, sha256_file
 
@@ -43,7 +43,8 @@ def validate(study: Path, /) -> None:
             print(problem)  # noqa: T201
         n_problems += len(problems)
         n_runs += len(runs)
-        n_trials += sum(max(0, path.read_bytes().count(b"\n") - 1) for path, _ in runs)
+        names = [RunName.parse(path) for path, found in runs if not found]
+        n_trials += sum(run_progress(root, name).n_done for name in names)
     if n_problems:
         raise TwoalikeError(f"{opened.root}: {n_problems} problem(s) in the raw data, see above.")
     print(f"{opened.root}: {n_runs} runs, {n_trials} trials, no problem found")  # noqa: T201

@@ -33,11 +33,6 @@ class ArenaPainter:
             lineColor=protocol.arena.line,
         )
 
-    @property
-    def ground(self) -> str:
-        """Colour behind transparent images."""
-        return self._settings.fill
-
     def draw(self, arena: Arena, now: float) -> None:
         """Draw ``arena`` as it looks at time ``now``."""
         canvas = self._canvas
@@ -62,7 +57,7 @@ class ArenaPainter:
         # One texture serves both sizes: made for the larger, which is the one looked at.
         side = round(placed.size * (1 if placed.rim == "held" else self._settings.held_scale))
         wide, high = self._canvas.image(
-            placed.stimulus, side, placed.x, placed.y, shown=placed.size, ground=self.ground
+            placed.stimulus, side, placed.x, placed.y, shown=placed.size
         )
         colour = {"held": self._settings.held_rim, "outside": self._settings.outside_rim}.get(
             placed.rim
@@ -79,5 +74,5 @@ class ArenaPainter:
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas
-        canvas.box(0, 0, side + 24, side + 24, fill=self.ground, line=canvas.faint)
-        canvas.image(name, side, 0, 0, ground=self.ground)
+        canvas.box(0, 0, side + 24, side + 24, fill=self._settings.fill, line=canvas.faint)
+        canvas.image(name, side, 0, 0)

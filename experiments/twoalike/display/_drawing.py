@@ -31,8 +31,8 @@ _MOST_IMAGES = 400
 _MOST_TEXTS = 80
 
 
-def fit_image(path: Path, side: int, background: str) -> Image.Image:
-    """Image scaled into a square of ``side`` pixels, transparency laid on the background.
+def fit_image(path: Path, side: int) -> Image.Image:
+    """Image scaled into a square of ``side`` pixels; what is transparent stays so.
 
     Width and height come out even, so that image and screen pixels coincide.
     """
@@ -41,8 +41,8 @@ def fit_image(path: Path, side: int, background: str) -> Image.Image:
     scale = side / max(image.size)
     width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
     image = image.resize((width, height), Image.Resampling.LANCZOS)
-    ground = Image.new("RGBA", image.size, background)
-    return Image.alpha_composite(ground, image).convert("RGB")
+    opaque = image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if opaque else image
 
 
 def between(first: str, second: str, share: float) -> str:
@@ -78,7 +78,7 @@ class Canvas:
         self.visual, self.window = visual, window
         self.screen, self.frame = protocol.screen, frame
         self._find_image = find_image
-        self._images: OrderedDict[tuple[str, int, str], Any] = OrderedDict()
+        self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._rect = visual.Rect(window, units="pix", lineWidth=2)
 
@@ -126,7 +126,6 @@ class Canvas:
         y: float,
         *,
         shown: float | None = None,
-        ground: str | None = None,
     ) -> tuple[float, float]:
         """Draw an object's image in a square of ``side`` pixels around a point.
 
@@ -134,25 +133,23 @@ class Canvas:
         ----------
         shown
             Side it is drawn at, if it is not ``side``.
-        ground
-            Colour behind a transparent image; the screen's if left out.
 
         Returns
         -------
         Width and height as drawn.
         """
-        stimulus = self.load(name, side, ground)
+        stimulus = self.load(name, side)
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)
         stimulus.pos, stimulus.size = (x, y), (width, height)
         stimulus.draw()
         return width, height
 
-    def load(self, name: str, side: int, ground: str | None = None) -> Any:
+    def load(self, name: str, side: int) -> Any:
         """Get an image ready."""
-        key = (name, side, ground or self.screen.background)
+        key = (name, side)
         if key not in self._images:
-            image = fit_image(self._find_image(name), side, key[2])
+            image = fit_image(self._find_image(name), side)
             self._images[key] = self._image_stimulus(image)
             _drop_oldest(self._images, _MOST_IMAGES)
         self._images.move_to_end(key)
@@ -234,9 +231,8 @@ class Painter:
     def preload(self, names: Sequence[str], side: int) -> None:
         """Get the first images ready, so that no trial waits for them; a bar shows the progress."""
         names = names[:_MOST_IMAGES]
-        ground = None if self._arena is None else self._arena.ground
         for number, name in enumerate(names):
-            self._canvas.load(name, side, ground)
+            self._canvas.load(name, side)
             if number % 20 == 0:
                 self._canvas.bar(number / len(names), 0)
                 self._canvas.window.flip()
@@ -276,12 +272,12 @@ class Painter:
             side = round(canvas.frame.size[0] / (len(page.images) + 2) / 2) * 2
             side = min(side, round(canvas.frame.size[1] * 0.28 / 2) * 2)
             y = bottom + 5 * text + side / 2
-            canvas.text(page.text, 0, (canvas.frame.size[1] / 2 + y + side / 2) / 2, scale=1.2)
+            canvas.text(page.text, 0, (canvas.frame.size[1] / 2 + y + side / 2) / 2, scale=1.3)
             for number, name in enumerate(page.images):
                 x = (number - (len(page.images) - 1) / 2) * (side + text)
                 canvas.image(name, side, x, y)
         else:
-            canvas.text(page.text, 0, 2 * text, scale=1.2)
+            canvas.text(page.text, 0, 2 * text, scale=1.3)
         if page.progress is not None:
             done, total = page.progress
             canvas.bar(done / total, bottom + 8 * text)
@@ -296,7 +292,7 @@ class Painter:
             above = boxes[0].y + boxes[0].height / 2
             canvas.text(ask.text, 0, (top + above) / 2, scale=1.1)
         else:
-            canvas.text(ask.text, 0, 4 * text, scale=1.2)
+            canvas.text(ask.text, 0, 4 * text, scale=1.3)
         for number, (box, option) in enumerate(zip(boxes, ask.options, strict=True), start=1):
             canvas.box(box.x, box.y, box.width, box.height, fill="#ffffff", line=canvas.faint)
             canvas.text(f"{number}   {option}", box.x, box.y, width=0.96 * box.width)

@@ -9,6 +9,7 @@ scripts, so that a paragraph reads from its first line down.
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -19,6 +20,7 @@ _LINE = 1.35
 """From one line to the next, in heights of the text."""
 _PREFERRED = ("notosanscjk", "microhei", "droidsansfallback", "msyh", "pingfang", "arial unicode")
 _RIGHT_TO_LEFT = ("R", "AL")
+_PLAIN = ImageFont.Layout.BASIC
 
 
 def _standard_font() -> Path:
@@ -53,36 +55,68 @@ def _system_fonts() -> tuple[Path, ...]:
 
 
 @cache
-def _font_with(codes: frozenset[int]) -> Path | None:
-    standard = _standard_font()
-    if codes <= _characters(standard):
-        return standard
-    return next((font for font in _system_fonts() if codes <= _characters(font)), None)
+def _fonts(lacking: frozenset[int]) -> tuple[Path, ...] | None:
+    """Find the standard font, and one that has the characters it lacks; None if there is none."""
+    if not lacking:
+        return (_standard_font(),)
+    other = next((font for font in _system_fonts() if lacking <= _characters(font)), None)
+    return None if other is None else (_standard_font(), other)
 
 
-def font_for(text: str) -> Path:
-    """Font file that has every character of ``text``.
+def fonts_for(text: str) -> tuple[Path, ...]:
+    """Font files that together have every character of ``text``; the first is preferred.
 
     Raises
     ------
     TwoalikeError
-        If none is installed.
+        If they are not installed.
 
     Examples
     --------
-    >>> font_for("Grüße ← →").name
-    'DejaVuSans.ttf'
+    >>> [font.name for font in fonts_for("Grüße ← →")]
+    ['DejaVuSans.ttf']
     """
     codes = frozenset(ord(sign) for sign in _shape(text) if not sign.isspace())
-    font = _font_with(codes)
-    if font is not None:
-        return font
-    lacking = sorted(codes - _characters(_standard_font()))
-    shown = "".join(map(chr, lacking[:8]))
-    raise TwoalikeError(
-        f"no font of this computer has the characters {shown} of a text in the protocol. Install "
-        "one, such as fonts-noto-cjk on Debian and Ubuntu."
-    )
+    lacking = codes - _characters(_standard_font())
+    fonts = _fonts(lacking)
+    if fonts is None:
+        shown = "".join(map(chr, sorted(lacking)[:8]))
+        raise TwoalikeError(
+            f"no font of this computer has the characters {shown} of a text in the protocol. "
+            "Install one, such as fonts-noto-cjk on Debian and Ubuntu."
+        )
+    return fonts
+
+
+class _Letters:
+    """Measures and draws lines, each sign in the first of the fonts that has it."""
+
+    def __init__(self, text: str, height: int) -> None:
+        self._fonts = [
+            # The plain layout: where a richer one is installed, it would turn turned lines again.
+            (_characters(path), ImageFont.truetype(path, height, layout_engine=_PLAIN))
+            for path in fonts_for(text)
+        ]
+
+    def _runs(self, line: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
+        chosen = (self._font(sign) for sign in line)
+        for font, run in groupby(zip(line, chosen, strict=True), key=lambda pair: pair[1]):
+            yield "".join(sign for sign, _ in run), font
+
+    def _font(self, sign: str) -> ImageFont.FreeTypeFont:
+        has = (font for known, font in self._fonts if ord(sign) in known)
+        return next(has, self._fonts[0][1])
+
+    def width(self, line: str) -> float:
+        """Width of a line in pixels."""
+        return sum(font.getlength(run) for run, font in self._runs(line))
+
+    def draw(self, draw: ImageDraw.ImageDraw, line: str, x: float, y: float, colour: str) -> None:
+        """Draw a line around ``x``, its middle at ``y``."""
+        x -= self.width(line) / 2
+        for run, font in self._runs(line):
+            draw.text((x, y), run, font=font, fill=colour, anchor="lm")
+            x += font.getlength(run)
 
 
 def check_texts(texts: Iterable[str]) -> None:
@@ -94,11 +128,7 @@ def check_texts(texts: Iterable[str]) -> None:
         Naming characters that no installed font has.
     """
     for text in texts:
-        font_for(text)
-
-
-def _turned(text: str) -> bool:
-    return any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in text)
+        fonts_for(text)
 
 
 def _shape(text: str) -> str:
@@ -110,40 +140,48 @@ def _shape(text: str) -> str:
     return str(arabic_reshaper.reshape(text))
 
 
-def _visual(line: str) -> str:
+def _right_to_left(text: str) -> bool:
+    """Whether a text is in a right-to-left script: its first letter says so."""
+    kinds = (unicodedata.bidirectional(sign) for sign in text)
+    return next((kind for kind in kinds if kind in ("L", *_RIGHT_TO_LEFT)), "L") != "L"
+
+
+def _visual(line: str, *, right_to_left: bool) -> str:
     """Order of the signs from left to right."""
-    if not _turned(line):
+    if not any(unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in line):
         return line
     from bidi.algorithm import get_display
 
-    return str(get_display(line))
+    return str(get_display(line, base_dir="R" if right_to_left else "L"))
 
 
-def _pieces(line: str) -> Iterator[str]:
-    """Parts between which a line may be broken: words, and every East Asian sign."""
-    word = ""
+def _pieces(line: str) -> list[str]:
+    """Parts between which a line may be broken: words, and East Asian signs.
+
+    Marks that close or end something stay with the sign before them.
+    """
+    pieces = [""]
     for sign in line:
-        if unicodedata.east_asian_width(sign) in "WF":
-            if word:
-                yield word
-            word = ""
-            yield sign
-        elif sign == " ":
-            yield word + sign
-            word = ""
+        wide = unicodedata.east_asian_width(sign) in "WF"
+        closes = unicodedata.category(sign) in ("Pe", "Pf", "Po")
+        if wide and not closes:
+            pieces += [sign, ""]
+        elif wide and len(pieces) > 1 and not pieces[-1]:
+            pieces[-2] += sign
         else:
-            word += sign
-    if word:
-        yield word
+            pieces[-1] += sign
+            if sign == " " or wide:
+                pieces.append("")
+    return [piece for piece in pieces if piece]
 
 
-def wrap_text(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+def _wrap(text: str, letters: _Letters, width: float) -> list[str]:
     """Lines of at most ``width`` pixels, in the order of reading; a long word stays whole."""
     lines = []
     for paragraph in text.split("\n"):
         line = ""
         for piece in _pieces(paragraph):
-            if line and font.getlength((line + piece).rstrip()) > width:
+            if line and letters.width((line + piece).rstrip()) > width:
                 lines.append(line.rstrip())
                 line = ""
             line += piece
@@ -168,17 +206,16 @@ def letter(text: str, height: int, colour: str, width: float) -> Image.Image:
     TwoalikeError
         If no font has its characters.
     """
-    shaped = _shape(text)
-    # The plain layout: where a richer one is installed, it would turn the turned lines again.
-    font = ImageFont.truetype(str(font_for(text)), height, layout_engine=ImageFont.Layout.BASIC)
-    lines = [_visual(line) for line in wrap_text(shaped, font, width)]
+    shaped, letters = _shape(text), _Letters(text, height)
+    turned = _right_to_left(text)
+    lines = [_visual(line, right_to_left=turned) for line in _wrap(shaped, letters, width)]
     step = _LINE * height
     # Even, so that image and screen pixels coincide around the centre.
-    wide = max(2, round(max(font.getlength(line) for line in lines) / 2 + 2) * 2)
+    wide = max(2, round(max(letters.width(line) for line in lines) / 2 + 2) * 2)
     high = max(2, round(step * len(lines) / 2 + 1) * 2)
     image = Image.new("RGBA", (wide, high), f"{colour}00")
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):
         middle = (number + 0.5) * step + (high - step * len(lines)) / 2
-        draw.text((wide / 2, middle), line, font=font, fill=colour, anchor="mm")
+        letters.draw(draw, line, wide / 2, middle, colour)
     return image

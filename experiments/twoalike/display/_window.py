@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
+from PIL import Image
+
 from twoalike.display._drawing import Canvas, Painter
 from twoalike.display._environment import psychopy_environment, require_screen
 from twoalike.display._keys import InputQueue
@@ -97,6 +99,14 @@ class WindowScreen:
     def events(self) -> Sequence[Event]:
         """Presses since the last call."""
         return self._queue.take()
+
+    def picture(self, scene: Scene) -> Image.Image:
+        """Take a picture of a scene as the participant sees it, for documentation."""
+        self._painter.draw(scene, self.now())
+        # The front buffer is black under Mesa's software renderer.
+        image: Image.Image = self._window._getFrame(buffer="back").convert("RGB")
+        self._window.flip()
+        return image
 
     def press_key(self, key: str) -> None:
         """Press a key, by name, the way the system would report it."""

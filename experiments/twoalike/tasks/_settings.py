@@ -96,7 +96,25 @@ class Question(Strict):
         return self
 
 
-class Form(Strict):
+_RESERVED = ("participant_id", "session_id")
+
+
+class Questions(Strict):
+    """Questions whose answers stand in one table, a column each."""
+
+    questions: tuple[Question, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_id_once(self) -> Self:
+        ids = [question.id for question in self.questions]
+        if twice := [name for name in ids if ids.count(name) > 1]:
+            raise ValueError(f"two questions have the id {twice[0]!r}")
+        if taken := [name for name in ids if name in _RESERVED]:
+            raise ValueError(f"the id {taken[0]!r} is taken; call the question something else")
+        return self
+
+
+class Form(Questions):
     """Questions before the instruction, in a participant's first session."""
 
     questions: tuple[Question, ...] = Field(
@@ -105,15 +123,8 @@ class Form(Strict):
         "text), options and required; never ask for names or birth dates",
     )
 
-    @model_validator(mode="after")
-    def _each_id_once(self) -> Self:
-        ids = [question.id for question in self.questions]
-        if twice := [name for name in ids if ids.count(name) > 1]:
-            raise ValueError(f"two questions have the id {twice[0]!r}")
-        return self
 
-
-class Debrief(Strict):
+class Debrief(Questions):
     """Questions in free text after the last trial."""
 
     questions: tuple[Question, ...] = Field(

@@ -1,0 +1,167 @@
+"""Pictures of every screen that participants see, at the size shown; into docs/images/screens/.
+
+    python docs/make_screens.py [FOLDER]
+
+Sessions of both tasks run in real windows on a virtual screen, answered by a simulated observer,
+in English and German; each new kind of screen is kept.
+"""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from twoalike.display import open_window, virtual_display
+from twoalike.display._window import WindowScreen
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.record import Progress
+from twoalike.stimuli import StimulusSet, draw_familiar
+from twoalike.study import ScreenProfile, Study
+from twoalike.tasks import (
+    Arena,
+    Event,
+    Page,
+    Row,
+    Scene,
+    Session,
+    Shown,
+    SimulatedParticipant,
+    Sitting,
+    VirtualClock,
+    prepare_session,
+    run_session,
+)
+
+SIZE = (1280, 800)
+FORM = {
+    "en": """
+[[form.questions]]
+id = "age"
+kind = "age"
+text = "How old are you, in years?"
+[[form.questions]]
+id = "hand"
+kind = "choice"
+text = "Which hand do you write with?"
+options = ["left", "right", "both"]
+[[debrief.questions]]
+id = "strategy"
+kind = "text"
+text = "What did you look at when you decided?"
+""",
+    "de": """
+[[form.questions]]
+id = "age"
+kind = "age"
+text = "Wie alt sind Sie, in Jahren?"
+[[form.questions]]
+id = "hand"
+kind = "choice"
+text = "Mit welcher Hand schreiben Sie?"
+options = ["links", "rechts", "beide"]
+[[debrief.questions]]
+id = "strategy"
+kind = "text"
+text = "Worauf haben Sie bei Ihren Entscheidungen geachtet?"
+""",
+}
+TRIPLETS = {
+    "row": '[timing]\nresponse_limit_s = 15\n[pages]\nimages = [["dog", "rabbit", "car"]]\n',
+    "triangle": '[images]\nlayout = "triangle"\nimage_fraction = 0.2\n',
+}
+
+
+class Camera:
+    """A window that keeps a picture of every new kind of scene."""
+
+    def __init__(self, screen: WindowScreen, folder: Path, stem: str) -> None:
+        self._screen, self._folder, self._stem = screen, folder, stem
+        self._seen: set[str] = set()
+        self.session: Session | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._screen, name)
+
+    def show(self, scene: Scene) -> Shown:
+        shown = self._screen.show(scene)
+        kind = self._kind(scene)
+        if kind not in self._seen:
+            self._seen.add(kind)
+            path = self._folder / f"{self._stem}_{kind}.png"
+            self._screen.picture(scene).save(path, optimize=True)
+            print(path)
+        return shown
+
+    def events(self) -> Sequence[Event]:
+        return self._screen.events()
+
+    def _kind(self, scene: Scene) -> str:
+        activity = self.session.activity if self.session is not None else None
+        name = "stop" if activity is None else activity.name
+        match scene:
+            case Row(verdict=verdict, prompt=prompt):
+                return "verdict" if verdict else ("triplet" if prompt else "choice")
+            case Arena(images=images, buttons=buttons):
+                held = any(image.rim == "held" for image in images)
+                left = any(image.rim == "outside" for image in images)
+                return "held" if held else ("arena" if left else "arranged")
+            case Page(images=images):
+                return f"{name}_example" if images else name
+        return name
+
+
+def write_study(root: Path, language: str) -> Study:
+    """A study of familiar things with every kind of page."""
+    (root / "protocols").mkdir(parents=True)
+    (root / "study.toml").write_text(
+        'title = "Screens"\nseed = 3\n[design]\ntrials = 6\npractice = 3\ncatch = 1\n'
+        "[arrangement]\nmax_items = 16\nmax_trials = 2\npractice_items = 4\n"
+    )
+    draw_familiar(root / "stimuli")
+    head = f'language = "{language}"\n'
+    tail = f"[consent]\nask = true\n[breaks]\nbreak_every = 2\n{FORM[language]}"
+    pages = TRIPLETS["row"] if language == "en" else TRIPLETS["triangle"]
+    (root / "protocols" / "odd_one_out.toml").write_text(head + pages + tail)
+    (root / "protocols" / "multi_arrangement.toml").write_text(
+        head + tail.replace("break_every = 2", "break_every = 1")
+    )
+    return Study.load(root)
+
+
+def record_screens(study: Study, task: str, language: str, folder: Path) -> None:
+    """Run a session and keep its screens."""
+    stimuli = StimulusSet.load(study.stimuli)
+    embedding = hierarchical_embedding(stimuli, np.random.default_rng(1))
+    sitting = Sitting(
+        study=study,
+        participant="901",
+        session=1,
+        observer=SimulatedObserver(stimuli.ids, embedding),
+    )
+    prepared = prepare_session(task, sitting)
+    clock = VirtualClock()
+    with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
+        camera = Camera(screen, folder, f"{task.replace('-', '_')}_{language}")
+        session = Session(prepared.script(view, Progress()), prepared.texts.stop)
+        camera.session = session
+        player = SimulatedParticipant(prepared.hands(camera, clock), camera, clock)
+        run_session(session, camera, lambda item: None, player.act)
+        camera.session = None
+        camera.show(Page(prepared.texts.stop))
+
+
+def main() -> None:
+    """Make all pictures."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/images/screens")
+    folder.mkdir(parents=True, exist_ok=True)
+    with virtual_display(SIZE), tempfile.TemporaryDirectory() as temporary:
+        for language in ("en", "de"):
+            study = write_study(Path(temporary) / language, language)
+            for task in ("odd-one-out", "multi-arrangement"):
+                record_screens(study, task, language, folder)
+
+
+if __name__ == "__main__":
+    main()
