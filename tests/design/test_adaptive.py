@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.design import adaptive_triplets, expected_information
+from twoalike.design import AdaptiveTriplets, adaptive_triplets, expected_information
+from twoalike.design._adaptive import NOISE_FLOOR, ChoiceDraws, _Remaining, _whitened
 
 
-def choice_draws(x: np.ndarray):
+def choice_draws(x: np.ndarray) -> ChoiceDraws:
     """Choice probabilities under draws of an embedding, shape (S, m, D)."""
     matrices = x @ x.transpose(0, 2, 1)
 
@@ -23,7 +24,7 @@ def choice_draws(x: np.ndarray):
     return probabilities
 
 
-def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5):
+def random_draws(m: int, seed: int, draws: int = 30, spread: float = 0.5) -> ChoiceDraws:
     rng = np.random.default_rng(seed)
     mean = rng.gamma(1.0, 1.0, size=(m, 4))
     return choice_draws(np.abs(mean + spread * rng.standard_normal((draws, m, 4))))
@@ -35,14 +36,18 @@ def test_draws_that_agree_promise_nothing(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (0.25, 0.25, 0.5), (0.75, 0.25, 0.0)])
-def test_draws_sure_of_different_answers_promise_the_entropy_of_their_split(shares) -> None:
+def test_draws_sure_of_different_answers_promise_the_entropy_of_their_split(
+    shares: tuple[float, ...],
+) -> None:
     p = np.repeat(np.eye(3), (np.array(shares) * 8).astype(int), axis=0)[:, None]
     expected = -sum(s * np.log(s) for s in shares if s > 0)
     assert_allclose(expected_information(p), [expected])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.floats(0.05, 5))
-def test_information_is_between_none_and_log_3_and_knows_no_order(seed, draws, concentration):
+def test_information_is_between_none_and_log_3_and_knows_no_order(
+    seed: int, draws: int, concentration: float
+) -> None:
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.full(3, concentration), size=(draws, 6))
     information = expected_information(p)
@@ -60,7 +65,9 @@ def test_information_is_between_none_and_log_3_and_knows_no_order(seed, draws, c
     st.floats(0, 1),
     st.integers(0, 1000),
 )
-def test_a_block_is_fresh_balanced_and_as_random_as_asked(m, n, k, share, seed) -> None:
+def test_a_block_is_fresh_balanced_and_as_random_as_asked(
+    m: int, n: int, k: int, share: float, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     everything = rng.permuted(rng.permutation(list(combinations(range(m), 3))), axis=1)
     k = min(k, len(everything))
@@ -113,7 +120,7 @@ def test_triplets_that_tell_the_same_are_not_all_asked() -> None:
 
 
 def test_same_rng_same_block() -> None:
-    def block(seed: int, candidates: int):
+    def block(seed: int, candidates: int) -> AdaptiveTriplets:
         return adaptive_triplets(
             random_draws(15, 1), 15, 20, rng=np.random.default_rng(seed), candidates=candidates
         )
@@ -136,3 +143,35 @@ def test_all_triplets_can_be_asked_for_and_not_one_more(rng: np.random.Generator
         adaptive_triplets(random_draws(m, 0), m, 19, rng=rng, shown=block.triplets[:2])
     with pytest.raises(ValueError, match="random_share"):
         adaptive_triplets(random_draws(m, 0), m, 3, rng=rng, random_share=1.2)
+
+
+def test_what_is_left_to_learn_is_the_conditional_covariance(rng: np.random.Generator) -> None:
+    p = random_draws(8, 5, draws=50)(np.array(list(combinations(range(8), 3))))
+    deviations = _whitened(np.asarray(p, dtype=np.float64))
+    remaining = _Remaining(deviations)
+    picks = [3, 17, 40]
+    for pick in picks:
+        remaining.answer(pick)
+    rows = deviations.reshape(-1, 50).astype(float)
+    full = rows @ rows.T
+    asked = np.array([2 * pick + axis for pick in picks for axis in (0, 1)])
+    noise = np.zeros((6, 6))
+    for at, pick in enumerate(picks):
+        own = slice(2 * at, 2 * at + 2)
+        mine = slice(2 * pick, 2 * pick + 2)
+        noise[own, own] = (1 + NOISE_FLOOR) * np.eye(2) - full[mine, mine]
+    gain = np.linalg.solve(full[np.ix_(asked, asked)] + noise, full[asked])
+    expected = full - full[:, asked] @ gain
+    blocks = np.stack(
+        [expected[2 * k : 2 * k + 2, 2 * k : 2 * k + 2] for k in range(len(rows) // 2)]
+    )
+    assert_allclose(remaining.covariance, blocks, atol=1e-5)
+    assert (remaining.share() <= 1 + 1e-5).all()
+
+
+def test_whitened_deviations_have_the_covariance_of_the_answers(rng: np.random.Generator) -> None:
+    p = rng.dirichlet(np.ones(3), size=(40, 10))
+    deviations, mean = _whitened(p), p.mean(axis=0)
+    # An answer's deviation is chi-squared-like: |δ|² summed over draws is Σ Var(p) / mean p.
+    expected = ((p - mean) ** 2).mean(axis=0) / mean
+    assert_allclose((deviations**2).sum(axis=(1, 2)), expected.sum(axis=1), rtol=1e-4)

@@ -1,0 +1,251 @@
+"""Adaptive against random triplets: trials needed for the same held-out log-loss.
+
+    python benchmarks/adaptive.py [--seeds 5] [--processes 2]
+
+One simulated observer judges 50 objects (lapse .02, temperature 1). Both arms start with the same
+200 random triplets; the random arm goes on with random ones, the adaptive arm with blocks of 100
+of which a fifth is random, chosen from the posterior of all answers so far. Each triplet has one
+answer, drawn beforehand, which both arms get. Both are fitted by the same settings, and scored by
+the log-loss expected on 8,000 triplets under the observer's true probabilities: no noise from
+test answers. All answers are fitted, the random share too: the test triplets are others.
+
+Finished runs are kept in derived/adaptive/ and not run again; the table goes to
+benchmarks/results/adaptive.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.choice import entropy, log_choice, pair_similarities
+from twoalike.design import adaptive_triplets
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
+from twoalike.judgments import choices_table
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.stimuli import StimulusSet
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "derived" / "adaptive"
+RESULTS = ROOT / "benchmarks" / "results" / "adaptive.md"
+WORLDS = ("sparse", "categories")
+OBJECTS, START, BLOCK, TEST = 50, 200, 100, 8_000
+ADAPTIVE_STOP, RANDOM_AT = 1_000, (200, 400, 600, 800, 1_000, 1_200, 1_400)
+SHARE = 0.2
+FIT = FitConfig(engine="nuts", tune=200, draws=100, chains=2)
+
+
+def observer(world: str, rng: np.random.Generator) -> SimulatedObserver:
+    """Draw an observer: six sparse dimensions, or three kinds of two sub-kinds each."""
+    ids = tuple(f"object-{index:02d}" for index in range(OBJECTS))
+    if world == "sparse":
+        there = rng.random((OBJECTS, 6)) < 0.35
+        large, small = rng.gamma(2.0, 0.6, there.shape), rng.exponential(0.03, there.shape)
+        return SimulatedObserver(ids, 1.15 * np.where(there, large, small), lapse=0.02)
+    rows = [
+        (name, f"{name}.png", "0" * 64, f"kind-{i * 3 // OBJECTS}", f"sub-kind-{i * 6 // OBJECTS}")
+        for i, name in enumerate(ids)
+    ]
+    columns = ["id", "file", "sha256", "kind", "sub-kind"]
+    stimuli = StimulusSet(Path("nowhere"), pd.DataFrame(rows, columns=columns, dtype=str))
+    return SimulatedObserver(ids, hierarchical_embedding(stimuli, rng, jitter=0.3), lapse=0.02)
+
+
+class Arm:
+    """Trials judged so far, the fit to them, and how well it predicts."""
+
+    def __init__(self, judge: SimulatedObserver, answers: np.ndarray, seed: int) -> None:
+        self.judge, self.answers, self.seed = judge, answers, seed
+        self.losses: dict[int, float] = {}
+        self.fit_s: list[float] = []
+
+    def fit(self, triplets: np.ndarray, test: np.ndarray) -> Posterior:
+        """Fit the answers to these triplets, and score on test triplets."""
+        columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
+        columns["chosen"] = self.answers[tuple(triplets.T)] + 1
+        choices = choices_table(columns, self.judge.ids)
+        start = time.monotonic()
+        posterior = fit_embedding(choices, config=FIT.model_copy(update={"seed": self.seed}))
+        self.fit_s.append(time.monotonic() - start)
+        truth = self.judge.choice_probabilities(test)
+        predicted = posterior.choice_probabilities(test, lapse=True)
+        excess = -(truth * np.log(predicted)).sum(axis=1) - entropy(truth)
+        self.losses[len(triplets)] = float(excess.mean())
+        return posterior
+
+
+def draws_of(posterior: Posterior) -> Any:
+    """Choice probabilities of triplets under each draw, as `adaptive_triplets` wants them."""
+    x = posterior.embedding
+    similarities, lapse = x @ x.transpose(0, 2, 1), posterior.typical_lapse[:, None]
+
+    def probabilities(triplets: np.ndarray) -> np.ndarray:
+        pairs = pair_similarities(similarities, triplets)
+        return np.exp(np.stack(log_choice(pairs, 1.0, lapse), axis=-1))
+
+    return probabilities
+
+
+def run(world: str, seed: int) -> dict[str, Any]:
+    """Run both arms of one simulated observer."""
+    path = WORK / f"{world}-{seed}.json"
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    rng = np.random.default_rng([WORLDS.index(world), seed])
+    judge = observer(world, rng)
+    everything = rng.permutation(np.array(list(combinations(range(OBJECTS), 3))))
+    answers = np.full((OBJECTS,) * 3, -1)
+    cumulative = judge.choice_probabilities(everything).cumsum(axis=1)
+    drawn = (rng.random((len(everything), 1)) * cumulative[:, -1:] > cumulative).sum(axis=1)
+    answers[tuple(everything.T)] = drawn
+    test, order = everything[:TEST], everything[TEST:]
+    random, adaptive = Arm(judge, answers, seed), Arm(judge, answers, seed)
+    for n in RANDOM_AT:
+        random.fit(order[:n], test)
+    shown, pick_s = order[:START], []
+    while True:
+        posterior = adaptive.fit(shown, test)
+        if len(shown) >= ADAPTIVE_STOP:
+            break
+        start = time.monotonic()
+        block = adaptive_triplets(
+            draws_of(posterior), OBJECTS, BLOCK, rng=rng, random_share=SHARE, shown=shown
+        )
+        pick_s.append(time.monotonic() - start)
+        shown = np.concatenate([shown, block.triplets])
+    result = {
+        "world": world,
+        "seed": seed,
+        "random": random.losses,
+        "adaptive": adaptive.losses,
+        "fit_s": random.fit_s + adaptive.fit_s,
+        "pick_s": pick_s,
+        "exposure": np.bincount(shown.ravel(), minlength=OBJECTS).tolist(),
+    }
+    WORK.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result), encoding="utf-8")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def trials_needed(losses: dict[str, float], target: float) -> float:
+    """Trials at which a curve first falls to a target, straight between its points; or NaN."""
+    trials, values = np.array(list(map(int, losses))), np.array(list(losses.values()))
+    below = np.flatnonzero(values <= target)
+    if not len(below):
+        return float("nan")
+    at = below[0]
+    if at == 0:
+        return float(trials[0])
+    share = (values[at - 1] - target) / (values[at - 1] - values[at])
+    return float(trials[at - 1] + share * (trials[at] - trials[at - 1]))
+
+
+def mean_se(values: Any, form: str) -> str:
+    """Mean and its standard error over seeds."""
+    array = np.array(values)
+    error = array.std(ddof=1) / np.sqrt(len(array)) if len(array) > 1 else float("nan")
+    return f"{array.mean():{form}} ± {error:{form}}"
+
+
+def share_lines(runs: list[dict[str, Any]]) -> list[str]:
+    """Trials the adaptive arm needs for what the random arm reaches, one line a target."""
+    lines = [
+        "| world | random trials | its excess log-loss | adaptive trials for the same | share |",
+        "|---|---|---|---|---|",
+    ]
+    for world in WORLDS:
+        mine = [run for run in runs if run["world"] == world]
+        for n in RANDOM_AT[2:]:
+            targets = [run["random"][str(n)] for run in mine]
+            needed = [
+                trials_needed(run["adaptive"], target)
+                for run, target in zip(mine, targets, strict=True)
+            ]
+            cells = [world, str(n), mean_se(targets, ".4f")]
+            if np.isnan(needed).any():
+                cells += [f"{np.isnan(needed).sum()} of {len(mine)} not by {ADAPTIVE_STOP}", ""]
+            else:
+                cells += [mean_se(needed, ".0f"), mean_se([v / n for v in needed], ".0%")]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def curve_lines(runs: list[dict[str, Any]]) -> list[str]:
+    """Excess log-loss at equal numbers of trials, one line a number."""
+    lines = ["| world | trials | random | adaptive | difference |", "|---|---|---|---|---|"]
+    for world in WORLDS:
+        mine = [run for run in runs if run["world"] == world]
+        for n in [n for n in RANDOM_AT if n <= ADAPTIVE_STOP]:
+            random, adaptive = (
+                np.array([run[arm][str(n)] for run in mine]) for arm in ("random", "adaptive")
+            )
+            cells = (mean_se(v, ".4f") for v in (random, adaptive, adaptive - random))
+            lines.append(f"| {world} | {n} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def report(runs: list[dict[str, Any]], seeds: int) -> str:
+    """Lay out the document."""
+    fit_s = np.concatenate([run["fit_s"] for run in runs])
+    pick_s = np.concatenate([run["pick_s"] for run in runs])
+    uses = np.array([run["exposure"] for run in runs]) * OBJECTS / (3 * ADAPTIVE_STOP)
+    packages = ", ".join(f"{name} {version(name)}" for name in ("twoalike", "pymc", "nutpie"))
+    settings = ", ".join(f"{k} {v}" for k, v in FIT.model_dump(exclude_defaults=True).items())
+    return "\n".join(
+        [
+            "# Adaptive and random triplets",
+            "",
+            f"`python benchmarks/adaptive.py --seeds {seeds}` ({packages}, Python "
+            f"{platform.python_version()}, {os.cpu_count()} cores). {OBJECTS} objects, one "
+            f"simulated observer a seed (lapse .02), {seeds} seeds a world, mean ± standard error "
+            f"over seeds. Both arms begin with the same {START} random triplets; then blocks of "
+            f"{BLOCK}, in the adaptive arm {SHARE:.0%} of them random. Fit between blocks: "
+            f"{settings}. Excess log-loss: nats above the observer's own entropy, expected on "
+            f"{TEST:,} triplets that no arm is asked. Answers to the random share are fitted too: "
+            "a study that holds them out for testing pays for them on top, in either arm.",
+            "",
+            "## Trials needed for the same log-loss",
+            "",
+            "The first 200 trials, the same in both arms, count; between two fits the curve is "
+            "taken as straight.",
+            "",
+            *share_lines(runs),
+            "",
+            "## Log-loss at the same number of trials",
+            "",
+            *curve_lines(runs),
+            "",
+            f"Exposure after {ADAPTIVE_STOP} trials, as a multiple of the average object's: least "
+            f"{uses.min():.2f}, most {uses.max():.2f}. One fit took {np.median(fit_s):.1f} s "
+            f"(median; longest {fit_s.max():.1f} s), choosing a block {np.median(pick_s):.1f} s, "
+            "on cores shared with other work.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Run what is not there yet and write benchmarks/results/adaptive.md."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    jobs = [(world, seed) for seed in range(arguments.seeds) for world in WORLDS]
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        runs = list(pool.map(run, *zip(*jobs, strict=True)))
+    text = report(runs, arguments.seeds)
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
