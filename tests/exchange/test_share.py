@@ -190,6 +190,7 @@ LEAKS: list[tuple[Callable[[Path], None], str]] = [
     (replace("participants.tsv", "\tage", "\tbirth_date"), "column 'birth_date' may tell who"),
     (replace("participants.tsv", "\tage", "\temail"), "column 'email' may tell who"),
     (replace("*_manifest.json", "{", ""), "not valid JSON"),
+    (replace("*-oddoneout_run-01_beh.tsv", "\tmain\t", "\thuh\t"), r"row 1.*\(BIDS TSV_VALUE"),
     (replace("participants.tsv", "false\t31", "false"), "row 2 has 2 cells, expected 3"),
 ]
 

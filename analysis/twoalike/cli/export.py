@@ -107,15 +107,15 @@ def meadows(
     table, inputs = _arrangements(study, arrangements)
     trials, objects = trials_of(table)
     own: dict[str, list[ArrangedTrial]] = {}
+    sessions = sorted({trial.session or "none" for trial in trials})
     for trial in trials:
         if trial.trial_type in {"main", "repeat"} and session in {None, trial.session}:
             arranged = ArrangedTrial(trial.items, trial.positions)
             own.setdefault(trial.participant, []).append(arranged)
     if not own:
-        sessions = ", ".join(sorted({trial.session or "none" for trial in trials}))
         raise TwoalikeError(
             f"{arrangements or study}: no main trial in session {session or 'any'}; found "
-            f"sessions: {sessions}."
+            f"sessions: {', '.join(sessions)}."
         )
     result = arranged_dissimilarities(own, objects)
     meta = provenance("dissimilarities", inputs=inputs, config={"session": session})
@@ -124,6 +124,8 @@ def meadows(
         temporary.write_bytes(content)
     people, m = len(result.participants), len(result.objects)
     print(f"{out}: dissimilarities of {m} objects by {people} participants")  # noqa: T201
+    if session is None and len(sessions) > 1:
+        print(f"sessions {', '.join(sessions)} together; one alone with --session")  # noqa: T201
     if result.n_missing:
         print(f"{result.n_missing} pairs were never placed together (NaN)")  # noqa: T201
     for code, settled in zip(result.participants, result.converged, strict=True):

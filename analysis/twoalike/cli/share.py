@@ -11,9 +11,9 @@ def share(
     /,
     *,
     out: Path,
-    with_free_text: bool = False,
+    with_free_text: Annotated[bool, Parameter(negative=())] = False,
     times: Literal["shift", "drop"] = "shift",
-    pilot: bool = False,
+    pilot: Annotated[bool, Parameter(negative=())] = False,
     allow: Annotated[list[str] | None, Parameter(negative=())] = None,
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.

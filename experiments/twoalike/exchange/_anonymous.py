@@ -17,7 +17,7 @@ OLDEST = 89
 """Ages above are given as this, since a very high age can tell who somebody is (BIDS)."""
 _MISSING = "n/a"
 _PARTICIPANT = frozenset({"participant", "participant_id", "subject"})
-_SEEDS = frozenset({"seed", "entropy", "seed_entropy"})
+_SEED = re.compile(r"(^|_)(seeds?|entropy)($|_)", re.IGNORECASE)
 """Left out: with the seed of a study, a trial list tells which code it was made for."""
 _IDENTITY = re.compile(
     r"(^|_)(birth\w*|dob|(first|last|family|sur|full)_?name|name|e?_?mail\w*|phone\w*|mobile|"
@@ -66,7 +66,7 @@ class Anonymous:
     def _value(self, value: Any, person: Person | None) -> Any:
         if isinstance(value, dict):
             return {
-                self.rename(key): None if key in _SEEDS else self._entry(key, entry, person)
+                self.rename(key): None if _SEED.search(key) else self._entry(key, entry, person)
                 for key, entry in value.items()
             }
         if isinstance(value, list):

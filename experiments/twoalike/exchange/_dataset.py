@@ -18,7 +18,7 @@ class Texts:
     folders
         Paths of its folders.
     others
-        Paths of files that were not asked for, and of links.
+        Paths of files that were not asked for, and of links and what is behind them.
     """
 
     files: Mapping[str, str]
@@ -38,7 +38,7 @@ def read_texts(root: Path, wanted: Callable[[str], bool]) -> Texts:
     folders, others = [], []
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
-        if path.is_symlink():
+        if path.is_symlink() or not path.resolve().is_relative_to(root.resolve()):
             others.append(name)
         elif path.is_dir():
             folders.append(name)

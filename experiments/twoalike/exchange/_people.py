@@ -17,7 +17,7 @@ from twoalike.exchange._private import FIRST_YEAR
 _MARKS = "bcdfghjkmnpqrstvwxz23456789"
 """No vowels, so that no words arise, and no marks that look alike."""
 _LENGTH = 8
-_DATE = re.compile(r"(?<![\d./-])(\d{4}-\d\d-\d\d)(?=(?:[T ]\d\d:?\d\d[\d:.]*)?(?![\d/-]))")
+_DATE = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d)(?!\d)")
 _TIME = re.compile(_DATE.pattern + r"(?:[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?")
 
 

@@ -49,21 +49,26 @@ class Private:
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _PATHS = re.compile(
-    r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+ -]*[\w.+-])+"  # /home/somebody
+    r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+-]+)+"  # /home/somebody
     r"|(?<![\w/])~\w*/[\w.+-]+"  # ~/data
-    r"|\bfile:/+[^\s\"']+"
-    r"|(?<![\w])[A-Za-z]:[\\/]{1,2}[^\\/\s\"'][^\s\"']*"  # C:\Users
+    r"|\bfile:/+[^\s\"',;]+"
+    r"|(?<![\w])[A-Za-z]:[\\/]{1,2}[^\\/\s\"'][^\s\"',;]*"  # C:\Users
     r"|(?<![\w\\])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+"  # \\server\share
 )
 _YEAR_FIRST = re.compile(
-    r"(?<![\d./-])(?P<year>\d{4})(?P<mark>[-/])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)"
-    r"(?P<time>[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?(?![\d/-])"
+    r"(?<!\d)(?P<year>\d{4})(?P<mark>[-/_])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?!\d)"
+    r"(?P<time>[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"
 )
 _YEAR_LAST = re.compile(
-    r"(?<![\d./-])(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4})"
-    r"(?![\d/-])"
+    r"(?<![\d.])(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\d)"
 )
-_COMPACT = re.compile(r"(?<![\w.])(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T\d{4,6}(?!\w)")
+_COMPACT = re.compile(r"(?<!\w)(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T\d{4,6}(?!\d)")
+_MONTH = r"(?:jan|feb|mar|mär|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[^\W\d_]*"  # en, de
+_WRITTEN = re.compile(
+    rf"(?<!\d)(?:\d{{1,2}}(?:\.|st|nd|rd|th)?[ _-]{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),?"
+    rf"[ _-](?P<year>\d{{4}})(?!\d)|(?<!\d)(?P<before>\d{{4}})[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
+    re.IGNORECASE,
+)
 
 
 @cache
@@ -92,7 +97,7 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
 
     Returns
     -------
-    E-mail addresses, absolute paths, names, full dates from 1925 on, in the order of the lines.
+    E-mail addresses, absolute paths, names, full dates from 1925 on, in the order of the text.
 
     Examples
     --------
@@ -100,27 +105,30 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
     ['jo@lab.org', '1987-03-12']
     """
     words = computer_names() if names is None else names
-    found = [*_matches(text, words)]
-    return sorted(found, key=lambda private: (private.line, private.kind, private.text))
+    found = sorted(_matches(text, words), key=lambda pair: pair[1].start())
+    return [_found(kind, match, text) for kind, match in found]
 
 
-def _matches(text: str, words: Collection[str]) -> Iterator[Private]:
+def _matches(text: str, words: Collection[str]) -> Iterator[tuple[Kind, re.Match[str]]]:
     for match in _EMAIL.finditer(text):
-        yield _found("e-mail address", match, text)
+        yield "e-mail address", match
     for match in _PATHS.finditer(text):
-        yield _found("path", match, text)
+        yield "path", match
     for match in _words(words, re.IGNORECASE).finditer(text) if words else ():
-        yield _found("computer or user name", match, text)
+        yield "computer or user name", match
     for match in _YEAR_FIRST.finditer(text):
         if _is_day(match["year"], match["month"], match["day"]):
-            yield _found("time stamp" if match["time"] else "date", match, text)
+            yield ("time stamp" if match["time"] else "date"), match
     for match in _COMPACT.finditer(text):
         if _is_day(match["year"], match["month"], match["day"]):
-            yield _found("time stamp", match, text)
+            yield "time stamp", match
     for match in _YEAR_LAST.finditer(text):
         orders = ((match["first"], match["second"]), (match["second"], match["first"]))
         if any(_is_day(match["year"], month, day) for day, month in orders):
-            yield _found("date", match, text)
+            yield "date", match
+    for match in _WRITTEN.finditer(text):
+        if _is_day(match["year"] or match["before"], "1", "1"):
+            yield "date", match
 
 
 def find_codes(text: str, codes: Collection[str]) -> list[Private]:

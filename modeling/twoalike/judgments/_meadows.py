@@ -1,10 +1,11 @@
 """Multi-arrangement sessions from Meadows (meadows-research.com).
 
-The platform has kept positions in two ways, and its files do not say which. In both, y points
-down. Early ones (2017) are places on a page 2.5 wide and 1.25 high with the arena, of diameter
-1, in its middle; a trial has ``start`` and ``end``. Later (from 2021 at the latest) the arena's
-centre is the origin and its *radius* is 1; a trial has a ``log``. So the positions decide: those
-of the first kind lie around (1.25, .625), those of the second around (0, 0).
+The platform has kept positions in two ways, and its files do not say which. Early ones (2017)
+are places on a page 2.5 wide and 1.25 high with the arena, of diameter 1, in its middle; a trial
+has ``start`` and ``end``. Later (from 2021 at the latest) the arena's centre is the origin and
+its *radius* is 1; a trial has a ``log``. So the positions decide: those of the first kind lie
+around (1.25, .625), those of the second around (0, 0). In both, y points down: the platform's own
+plots turn the later ones over, and the early ones count from the top of a page.
 """
 
 import re

@@ -1,0 +1,133 @@
+"""What the search for private things finds, and what it leaves alone; codes and dates drawn."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twoalike.exchange import computer_names, find_private
+from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
+from twoalike.record import participant_label
+
+FOUND = [
+    ("jo.miller+x@uni-jena.de", "e-mail address"),
+    ("jürgen@büro.example.org", "e-mail address"),
+    ("/home/jo/data.tsv", "path"),
+    ("/Users/jo", "path"),
+    ("~/data", "path"),
+    ("~jo/data", "path"),
+    (r"C:\Users\jo", "path"),
+    (r"C:\\Users\\jo", "path"),
+    ("D:/lab/raw", "path"),
+    (r"\\server\share", "path"),
+    ("file:///home/jo", "path"),
+    ("1987-03-12", "date"),
+    ("1987/03/12", "date"),
+    ("2024_11_03", "date"),
+    ("12.03.1987", "date"),
+    ("3/12/1987", "date"),
+    ("31/12/1987", "date"),
+    ("12. März 1987", "date"),
+    ("March 12, 1987", "date"),
+    ("2024_Nov_03", "date"),
+    ("2026-11-25T03:52:47+00:00", "time stamp"),
+    ("2026-11-25 03:52:47", "time stamp"),
+    ("20261125T035247", "time stamp"),
+    ("PC-MILLER", "computer or user name"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), FOUND)
+@pytest.mark.parametrize("around", ["{}", "a\nsaid: {}, and", '{{"k": "{}"}}', "x\t{}\ty"])
+def test_private_things_are_found_where_they_are(text: str, kind: str, around: str) -> None:
+    whole = around.format(text)
+    found = [
+        (private.text, private.kind, private.line)
+        for private in find_private(whole, names=("pc-miller",))
+    ]
+    assert found == [(text, kind, whole[: whole.index(text)].count("\n") + 1)]
+
+
+HARMLESS = [
+    "https://doi.org/10.3389/fpsyg.2012.00245",
+    "doi:10.1038/s41562-020-00951-3",
+    "2026.2.5",
+    "3.0.19.14",
+    "1924-12-31T09:00:00Z",
+    "stimuli/animals/dog.png",
+    "left and/or right",
+    "2024-13-45",
+    "99.99.2024",
+    "1920x1080, 59.95 Hz",
+    "ratio 1/2/3",
+    "@home",
+    "RRID:SCR_006571",
+    "a 12:30 appointment",
+    "PC-MILLERS",
+    "ab" * 32,
+    "maybe 3 marbles",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_harmless_things_are_left_alone(text: str) -> None:
+    assert find_private(text, names=("pc-miller",)) == []
+
+
+def test_names_of_this_computer_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "booth-7.psy.example.org")
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    computer_names.cache_clear()
+    try:
+        assert {"booth-7.psy.example.org", "booth-7"} <= set(computer_names())
+        assert "root" not in computer_names()
+        assert [found.text for found in find_private("shown on Booth-7, as root")] == ["Booth-7"]
+    finally:
+        computer_names.cache_clear()
+
+
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1))
+
+
+@given(st.dictionaries(st.from_regex(r"[0-9a-zA-Z+]{1,9}", fullmatch=True), st.lists(moments)))
+@settings(deadline=None, max_examples=60)
+def test_codes_are_new_and_dates_move_by_whole_days(visits: dict[str, list[datetime]]) -> None:
+    days = {code: [moment.date() for moment in moments] for code, moments in visits.items()}
+    people = draw_people(days, np.random.default_rng(4), keep_times=True)
+    codes = [person.code for person in people.values()]
+    assert set(people) == set(visits)
+    assert len(set(codes)) == len(codes) and not set(codes) & {code.lower() for code in visits}
+    assert all(participant_label(code) == code for code in codes)
+    for code, times in visits.items():
+        moved = [datetime.fromisoformat(people[code].move(time.isoformat())) for time in times]
+        assert {time - new for time, new in zip(times, moved, strict=True)} <= {
+            timedelta(days=people[code].days or 0)
+        }
+        if moved:
+            assert date(1905, 1, 1) <= max(moved).date() < date(1925, 1, 1)
+
+
+def test_drawing_does_not_depend_on_the_codes() -> None:
+    days = [date(2024, 5, 5)]
+    one = draw_people({"a1": days, "b2": days}, np.random.default_rng(3), keep_times=True)
+    two = draw_people({"x8": days, "y9": days}, np.random.default_rng(3), keep_times=True)
+    assert list(one.values()) == list(two.values())
+
+
+def test_dates_can_be_left_out_and_others_stay() -> None:
+    person = Person("new1code", None)
+    assert person.move("at 2024-05-05T09:15:00+02:00 on 9999-99-99") == "at n/a on 9999-99-99"
+    assert days_in("2024-05-05T09:15 x2023-01-02-1 2024-13-01") == [
+        date(2024, 5, 5),
+        date(2023, 1, 2),
+    ]
+
+
+def test_codes_within_codes_are_told_apart() -> None:
+    people = {code: Person(new, 1) for code, new in (("1", "one1"), ("12", "two2"), ("1+", "x3"))}
+    rename = replace_codes(people)
+    text = "sub-1/ses-1/sub-12_task sub-1+ sub-123 sub-1. xsub-1"
+    assert rename(text) == "sub-one1/ses-1/sub-two2_task sub-x3 sub-123 sub-one1. xsub-1"
+    assert replace_codes({})("sub-1") == "sub-1"
