@@ -40,7 +40,8 @@ def snapshot() -> Callable[[Path], dict[str, bytes]]:
 def make_study(tmp_path: Path) -> Callable[..., Path]:
     """A function that makes a study of eight plain images of two kinds, ready to run.
 
-    ``design`` and ``protocol`` are TOML: the table [design] and the whole protocol.
+    ``design``, ``protocol`` and ``arrangement`` are TOML: the table [design], and the whole
+    protocols of the two tasks.
     """
     import pandas as pd
     from PIL import Image
@@ -48,7 +49,9 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
     from twoalike.stimuli import StimulusSet
     from twoalike.study import sha256_file
 
-    def make(name: str = "study", design: str = "", protocol: str = "") -> Path:
+    def make(
+        name: str = "study", design: str = "", protocol: str = "", arrangement: str = ""
+    ) -> Path:
         root = tmp_path / name
         (root / "stimuli").mkdir(parents=True)
         rows = []
@@ -61,7 +64,9 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
         columns = ["id", "file", "sha256", "kind", "shade"]
         StimulusSet.write(root / "stimuli", pd.DataFrame(rows, columns=columns))
         (root / "protocols").mkdir()
-        (root / "protocols" / "odd_one_out.toml").write_text(protocol or "schema_version = 1\n")
+        for task, content in (("odd_one_out", protocol), ("multi_arrangement", arrangement)):
+            file = root / "protocols" / f"{task}.toml"
+            file.write_text(content or "schema_version = 1\n", encoding="utf-8")
         settings = 'title = "A small study"\nauthors = ["A. Nyone", "B. Ody"]\nseed = 7\n'
         table = design or "trials = 12\npractice = 2\n"
         (root / "study.toml").write_text(f"{settings}[design]\n{table}")

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import COLUMNS, Column, column_dictionary, format_row
-from twoalike.record._columns import header
+from twoalike.record import TASKS, Column, Table
 
 ROOT = Path(__file__).resolve().parents[2]
+TRIPLETS = TASKS["oddoneout"].trials
+TABLES = [
+    table
+    for tables in TASKS.values()
+    for table in (tables.trials, tables.events)
+    if table is not None
+]
 
 ROW: dict[str, object] = {
     "trial_index": 3,
@@ -46,8 +52,8 @@ ROW: dict[str, object] = {
 
 
 def test_a_row_has_a_cell_for_each_column_and_no_empty_one() -> None:
-    cells = format_row(ROW).rstrip("\n").split("\t")
-    assert len(cells) == len(COLUMNS) == header().count("\t") + 1
+    cells = TRIPLETS.format_row(ROW).rstrip("\n").split("\t")
+    assert len(cells) == len(TRIPLETS.columns) == TRIPLETS.header().count("\t") + 1
     assert all(cells)
     assert cells[15] == "1.2346"
     assert cells[17] == "n/a"
@@ -73,14 +79,14 @@ def test_a_row_has_a_cell_for_each_column_and_no_empty_one() -> None:
 )
 def test_a_value_that_the_sidecar_forbids_is_never_written(column: str, value: object) -> None:
     with pytest.raises(ValueError, match=column):
-        format_row({**ROW, column: value})
+        TRIPLETS.format_row({**ROW, column: value})
 
 
 def test_a_row_with_a_missing_or_a_further_value_is_never_written() -> None:
     with pytest.raises(ValueError, match="pilot"):
-        format_row({name: value for name, value in ROW.items() if name != "pilot"})
+        TRIPLETS.format_row({name: value for name, value in ROW.items() if name != "pilot"})
     with pytest.raises(ValueError, match="mood"):
-        format_row({**ROW, "mood": "good"})
+        TRIPLETS.format_row({**ROW, "mood": "good"})
 
 
 @settings(deadline=None)
@@ -109,8 +115,10 @@ def test_text_comes_back_or_is_refused(value: str) -> None:
         assert column.parse(text) == value
 
 
-def test_every_level_of_the_sidecar_can_be_written_and_is_described() -> None:
-    for column in COLUMNS:
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: str(len(table.columns)))
+def test_every_level_of_the_sidecar_can_be_written_and_is_described(table: Table) -> None:
+    assert len(set(table.names)) == len(table.columns)
+    for column in table.columns:
         entry = column.sidecar()
         json.dumps(entry)
         assert entry["Description"].endswith(".")
@@ -118,8 +126,10 @@ def test_every_level_of_the_sidecar_can_be_written_and_is_described() -> None:
             assert column.format(level) == level
 
 
-def test_the_dictionary_in_the_readme_is_the_definition() -> None:
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: str(len(table.columns)))
+def test_the_dictionary_in_the_readme_is_the_definition(table: Table) -> None:
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    assert column_dictionary() in readme, (
-        "data/README.md differs from twoalike.record.column_dictionary(): paste its output"
+    assert table.dictionary() in readme, (
+        "data/README.md differs from twoalike.record.TASKS: paste the output of "
+        "Table.dictionary() of each table"
     )

@@ -24,8 +24,8 @@ from twoalike.study import TwoalikeError
 def test_a_finished_run_is_valid_and_reads_back(booth: Any) -> None:
     with booth.open() as record:
         record.note("instruction", 1.0, shown_s=1.0)
-        for trial in booth.prepared.trials:
-            record.append(booth.row(trial))
+        for trial in booth.trials:
+            record.append(booth.trial(trial))
         record.end("completed")
     assert check_bids(booth.root) == []
     run = read_run(booth.rows)
@@ -42,7 +42,7 @@ def test_a_finished_run_is_valid_and_reads_back(booth: Any) -> None:
 
 def test_files_tell_nothing_of_the_machine(booth: Any) -> None:
     with booth.open() as record:
-        record.append(booth.row(booth.prepared.trials[0]))
+        record.append(booth.trial(booth.trials[0]))
         record.end("stopped")
     private = {str(booth.study.root), os.path.expanduser("~"), os.uname().nodename}
     for path in booth.root.rglob("*"):
@@ -53,14 +53,14 @@ def test_files_tell_nothing_of_the_machine(booth: Any) -> None:
 
 def test_a_row_is_on_the_disk_when_append_returns(booth: Any) -> None:
     with booth.open() as record:
-        for number, trial in enumerate(booth.prepared.trials[:3], start=1):
-            record.append(booth.row(trial))
+        for number, trial in enumerate(booth.trials[:3], start=1):
+            record.append(booth.trial(trial))
             assert booth.rows.read_bytes().count(b"\n") == 1 + number
 
 
 def test_an_exception_keeps_the_rows_and_says_so(booth: Any) -> None:
     with pytest.raises(ZeroDivisionError), booth.open() as record:
-        record.append(booth.row(booth.prepared.trials[0]))
+        record.append(booth.trial(booth.trials[0]))
         raise ZeroDivisionError
     manifest = read_manifest(booth.plan.name.manifest(booth.root))
     assert manifest["end_reason"] == "error"
@@ -68,9 +68,9 @@ def test_an_exception_keeps_the_rows_and_says_so(booth: Any) -> None:
 
 
 def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -> None:
-    trials = booth.prepared.trials
+    trials = booth.trials
     with booth.open() as record:
-        record.append(booth.row(trials[0]))
+        record.append(booth.trial(trials[0]))
         record.end("stopped")
     before = booth.rows.read_bytes()
     with pytest.raises(TwoalikeError, match=r"1 of 14 trials\). Go on with it: --resume"):
@@ -80,7 +80,7 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
     with booth.open() as record:
         assert record.n_done == 1
         for trial in trials[1:]:
-            record.append(booth.row(trial))
+            record.append(booth.trial(trial))
         record.end("completed")
     assert booth.rows.read_bytes().startswith(before)
     for resume in (False, True):
@@ -129,7 +129,7 @@ def test_a_person_does_not_become_an_observer(booth: Any) -> None:
 
 def test_a_torn_row_is_kept_in_the_log_and_cut(booth: Any) -> None:
     with booth.open() as record:
-        record.append(booth.row(booth.prepared.trials[0]))
+        record.append(booth.trial(booth.trials[0]))
         record.end("stopped")
     whole = booth.rows.read_bytes()
     booth.rows.write_bytes(whole + b"2\t1\tma")
@@ -162,7 +162,7 @@ def test_a_torn_header_or_log_is_mended(booth: Any) -> None:
 
 def test_an_edited_table_is_refused(booth: Any) -> None:
     with booth.open() as record:
-        record.append(booth.row(booth.prepared.trials[1]))
+        record.append(booth.trial(booth.trials[1]))
         record.end("stopped")
     with pytest.raises(TwoalikeError, match="row 1 has trial_index '2', expected 1"):
         check_run(booth.root, booth.plan, resume=True)
@@ -173,9 +173,9 @@ def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_row(
 ) -> None:
     real = os.write
     with pytest.raises(TwoalikeError, match="--resume"), booth.open() as record:
-        record.append(booth.row(booth.prepared.trials[0]))
+        record.append(booth.trial(booth.trials[0]))
         monkeypatch.setattr(os, "write", lambda handle, content: real(handle, content[:9]))
-        record.append(booth.row(booth.prepared.trials[1]))
+        record.append(booth.trial(booth.trials[1]))
     monkeypatch.undo()
     assert read_run(booth.rows).torn == ""
     assert len(read_run(booth.rows).rows) == 1
@@ -212,21 +212,25 @@ import os, shutil, sys
 from pathlib import Path
 from twoalike.record import Apparatus, open_run
 from twoalike.study import Study
-from twoalike.tasks import TrialResult, prepare_session
+from twoalike.tasks import Sitting, TrialResult, prepare_session
 
 study = Study.load(Path(sys.argv[1]))
 out = Path(sys.argv[2])
 participants = sys.argv[3].split(",")
 
-sessions = {name: prepare_session(study, name, 1) for name in participants}
+sessions = {
+    name: prepare_session(sys.argv[4], Sitting(study=study, participant=name, session=1))
+    for name in participants
+}
 
 def work(participant):
     prepared = sessions[participant]
     with open_run(
-        prepared.root, study, prepared.plan, Apparatus(), "Pick one.", prepared.inputs
+        study.raw, study, prepared.plan, Apparatus(), "Pick one.", prepared.inputs
     ) as record:
-        result = TrialResult(prepared.trials[0], 5.0, None, 0, None, None)
-        record.append(result.row(rt_source="pyglet", pilot=False))
+        if sys.argv[4] == "odd-one-out":
+            result = TrialResult(prepared.trials[0], 5.0, None, 0, None, None)
+            record.append(result.rows(rt_source="pyglet", pilot=False))
         record.end("stopped")
 
 def die_at(step):
@@ -268,9 +272,17 @@ while True:
 """
 
 
-@pytest.mark.parametrize("participants", ["001", pytest.param("001,002", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("task", "participants"),
+    [
+        ("odd-one-out", "001"),
+        ("multi-arrangement", "001"),
+        pytest.param("odd-one-out", "001,002", marks=pytest.mark.slow),
+        pytest.param("multi-arrangement", "001,002", marks=pytest.mark.slow),
+    ],
+)
 def test_the_data_set_is_valid_between_any_two_steps(
-    booth: Any, tmp_path: Path, participants: str
+    booth: Any, tmp_path: Path, task: str, participants: str
 ) -> None:
     """A kill at every file operation of the start, for the first participant and the second."""
     command = [
@@ -282,6 +294,7 @@ def test_the_data_set_is_valid_between_any_two_steps(
         str(booth.study.root),
         str(tmp_path),
         participants,
+        task,
     ]
     subprocess.run(command, check=True, timeout=120)
     moments = sorted(path for path in tmp_path.iterdir() if path.name.isdigit())

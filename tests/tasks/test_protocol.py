@@ -1,5 +1,6 @@
-"""The protocol: every knob in the file, and wrong ones refused with the reason."""
+"""The protocols: every knob in the file, and wrong ones refused with the reason."""
 
+import math
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from twoalike.study import TwoalikeError, load_toml
-from twoalike.tasks import OddOneOut, lay_out, protocol_template
+from twoalike.study import ScreenProfile, TwoalikeError, load_toml
+from twoalike.tasks import MultiArrangement, OddOneOut, Protocol, View, lay_out, protocol_template
 
 ROOT = Path(__file__).resolve().parents[2]
+PROTOCOLS = {"odd_one_out": OddOneOut, "multi_arrangement": MultiArrangement}
+each_task = pytest.mark.parametrize("name", PROTOCOLS)
 
 
 def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
@@ -20,16 +23,44 @@ def _models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
             yield from _models(field.annotation)
 
 
-def test_the_protocol_in_the_repository_is_the_template() -> None:
-    path = ROOT / "experiments" / "protocols" / "odd_one_out.toml"
-    assert path.read_text(encoding="utf-8") == protocol_template(), (
+def _filled(protocol: Protocol) -> Protocol:
+    """Protocol with values that are empty by default: questions, examples, codes."""
+    return type(protocol).model_validate(
+        {
+            **protocol.model_dump(),
+            "pages": {"images": [[], ["a", "b"]]},
+            "form": {
+                "questions": [
+                    {"id": "age", "text": "Wie alt sind Sie?", "kind": "age", "required": False},
+                    {"id": "hand", "text": "Hand?", "kind": "choice", "options": ["l", "r"]},
+                ]
+            },
+            "debrief": {"questions": [{"id": "how", "text": "Wie?\n\nKurz.", "kind": "text"}]},
+            "triggers": {"kind": "lsl", "codes": {"response": 0}},
+        }
+    )
+
+
+@each_task
+def test_the_protocol_in_the_repository_is_the_template(name: str) -> None:
+    path = ROOT / "experiments" / "protocols" / f"{name}.toml"
+    assert path.read_text(encoding="utf-8") == protocol_template(PROTOCOLS[name]()), (
         f"{path} differs from twoalike.tasks.protocol_template(): write its output there"
     )
 
 
-def test_the_template_holds_every_knob_at_its_default() -> None:
-    content = tomllib.loads(protocol_template())
-    assert OddOneOut.model_validate(content) == OddOneOut()
+@each_task
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("filled", [False, True])
+def test_the_template_holds_every_knob_with_its_value(
+    name: str, language: str, filled: bool
+) -> None:
+    model = PROTOCOLS[name]
+    protocol = model.model_validate({"language": language})
+    if filled:
+        protocol = _filled(protocol)
+    content = tomllib.loads(protocol_template(protocol))
+    assert model.model_validate(content) == protocol
 
     def same_keys(model: BaseModel, table: dict[str, object]) -> None:
         assert list(type(model).model_fields) == list(table)
@@ -37,7 +68,7 @@ def test_the_template_holds_every_knob_at_its_default() -> None:
             if isinstance(value, dict):
                 same_keys(getattr(model, key), value)
 
-    same_keys(OddOneOut(), content)
+    same_keys(protocol, content)
 
 
 def test_any_text_survives_the_template() -> None:
@@ -46,8 +77,9 @@ def test_any_text_survives_the_template() -> None:
     assert OddOneOut.model_validate(tomllib.loads(protocol_template(protocol))) == protocol
 
 
-def test_every_knob_says_what_it_means() -> None:
-    for model in _models(OddOneOut):
+@each_task
+def test_every_knob_says_what_it_means(name: str) -> None:
+    for model in _models(PROTOCOLS[name]):
         for name, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{name} has no description"
 
@@ -60,7 +92,6 @@ def test_every_knob_says_what_it_means() -> None:
         ("[timing]\nresponse_limit_s = 0.1", "longer than minimum_rt_s"),
         ("[images]\nimage_px = 300", "exactly one of image_fraction, image_px and image_deg"),
         ("[images]\nimage_fraction = 0", "exactly one of"),
-        ("[images]\nimage_deg = 6\nimage_fraction = 0", "needs screen.width_m"),
         ('[answers]\nleft = ["2"]', "'2' has two meanings"),
         ('[answers]\nleft = ["escape"]', "'escape' has two meanings"),
         ('[answers]\nleft = ["LEFT"]', "left"),
@@ -69,6 +100,24 @@ def test_every_knob_says_what_it_means() -> None:
         ('[texts]\nprogress = "{n} done"', "progress knows"),
         ("[texts]\ninstruction = []", "instruction"),
         ('task = "arrangement"', "task"),
+        ('task = "multi-arrangement"', "task"),
+        ("[screen]\nwidth_m = 0.5", r"unknown key 'screen\.width_m'"),
+        ("[timing]\npage_s = 1", r"unknown key 'timing\.page_s'"),
+        ('[answers]\nlabels = ["1", "2", "3"]', r"unknown key 'answers\.labels'"),
+        ('language = "German"', "language"),
+        ('language = "fr"', r"'texts\.\w+'"),
+        ('[[form.questions]]\nid = "a"\ntext = "b"\nkind = "choice"', "needs options"),
+        (
+            '[[form.questions]]\nid = "a"\ntext = "b"\nkind = "age"\noptions = ["1", "2"]',
+            "only a choice",
+        ),
+        ('[[form.questions]]\nid = "Your age"\ntext = "b"\nkind = "age"', "id"),
+        ('[[form.questions]]\nid = "a"\ntext = "b"\nkind = "date"', "kind"),
+        (2 * '[[debrief.questions]]\nid = "a"\ntext = "b"\nkind = "text"\n', "the id 'a'"),
+        ('[[form.questions]]\nid = "session_id"\ntext = "b"\nkind = "age"', "is taken"),
+        ('[triggers]\nkind = "serial"', "port must be given"),
+        ("[triggers.codes]\nresponse = 2", "two moments have the code 2"),
+        ("[triggers.codes]\nresponse = 256", "response"),
     ],
 )
 def test_a_wrong_protocol_is_refused_with_the_reason(toml: str, why: str, tmp_path: Path) -> None:
@@ -79,12 +128,17 @@ def test_a_wrong_protocol_is_refused_with_the_reason(toml: str, why: str, tmp_pa
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("arrangement", ["row", "triangle"])
 @pytest.mark.parametrize("size", [(1280, 1024), (1920, 1080), (1088, 870), (3840, 2160)])
-def test_the_default_row_fits_and_is_hit_where_it_is_drawn(size: tuple[int, int]) -> None:
-    layout = lay_out(OddOneOut(), size)
+def test_the_images_fit_and_are_hit_where_they_are_drawn(
+    size: tuple[int, int], arrangement: str
+) -> None:
+    images = {"layout": arrangement, "image_fraction": 0.26 if arrangement == "row" else 0.15}
+    layout = lay_out(OddOneOut.model_validate({"images": images}), View(size))
     for place in ("left", "middle", "right"):
         x, y = layout.centre(place)
         assert abs(x) + layout.image / 2 <= size[0] / 2
+        assert abs(y) + layout.image / 2 <= size[1] / 2
         half = layout.image / 2
         assert {layout.hit(x + dx, y + dy) for dx in (-half, half) for dy in (-half, half)} == {
             place
@@ -93,18 +147,35 @@ def test_the_default_row_fits_and_is_hit_where_it_is_drawn(size: tuple[int, int]
         assert layout.hit(x + half + 1, y) is None
 
 
+def test_the_triangle_has_equal_sides_and_its_gap() -> None:
+    images = {"layout": "triangle", "image_px": 200, "image_fraction": 0, "gap_px": 50}
+    layout = lay_out(OddOneOut.model_validate({"images": images}), View((1280, 1024)))
+    left, middle, right = map(layout.centre, ("left", "middle", "right"))
+    base, side = right[0] - left[0], math.dist(left, middle)
+    assert side == pytest.approx(base, abs=2)
+    assert left[1] == right[1]
+    # What touches first are the lower edge of the raised image and the upper edge of the others.
+    assert middle[1] - left[1] - 200 >= 50
+
+
 def test_degrees_are_degrees() -> None:
-    protocol = OddOneOut.model_validate(
-        {
-            "screen": {"width_m": 0.5, "distance_m": 0.6},
-            "images": {"image_deg": 6.0, "image_fraction": 0.0},
-        }
-    )
+    protocol = OddOneOut.model_validate({"images": {"image_deg": 6.0, "image_fraction": 0.0}})
+    profile = ScreenProfile(width_m=0.5, distance_m=0.6)
     # 6 degrees at 60 cm are 6.289 cm; the screen has 20 pixels a cm.
-    assert lay_out(protocol, (1000, 800)).image == 126
+    assert lay_out(protocol, View((1000, 800), profile)).image == 126
+    # A window that takes half of the screen has the same pixels.
+    assert lay_out(protocol, View((500, 800), profile, 1000)).image == 126
 
 
-def test_images_that_do_not_fit_are_refused() -> None:
-    protocol = OddOneOut.model_validate({"images": {"image_px": 500, "image_fraction": 0}})
+def test_degrees_need_a_measured_screen() -> None:
+    protocol = OddOneOut.model_validate({"images": {"image_deg": 6.0, "image_fraction": 0.0}})
+    with pytest.raises(TwoalikeError, match="twoalike screen"):
+        lay_out(protocol, View((1000, 800)))
+
+
+@pytest.mark.parametrize("arrangement", ["row", "triangle"])
+def test_images_that_do_not_fit_are_refused(arrangement: str) -> None:
+    images = {"image_px": 500, "image_fraction": 0, "layout": arrangement}
+    protocol = OddOneOut.model_validate({"images": images})
     with pytest.raises(TwoalikeError, match="do not fit a window of 1280 x 1024"):
-        lay_out(protocol, (1280, 1024))
+        lay_out(protocol, View((1280, 1024)))

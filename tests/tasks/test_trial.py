@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import format_row
+from twoalike.record import TASKS
 from twoalike.tasks import (
     Event,
     Fixation,
@@ -21,13 +21,15 @@ from twoalike.tasks import (
     Tick,
     Trial,
     TrialState,
+    View,
     advance,
     begin_trial,
     lay_out,
     trial_scene,
 )
-from twoalike.tasks._answering import restart_trial, trial_result
+from twoalike.tasks.odd_one_out._answering import restart_trial, trial_result
 
+format_row = TASKS["oddoneout"].trials.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
 
 
@@ -36,7 +38,7 @@ def protocol(**timing: float) -> OddOneOut:
 
 
 DEFAULT = protocol()
-LAYOUT = lay_out(DEFAULT, (1280, 1024))
+LAYOUT = lay_out(DEFAULT, View((1280, 1024)))
 
 
 def play(rules: OddOneOut, *events: Event, trial: Trial = TRIAL) -> TrialState:
@@ -52,7 +54,7 @@ OPENING = (Shown(0.0), Tick(0.6), Shown(0.7))
 
 def test_a_choice_is_timed_from_the_first_frame_of_the_triplet() -> None:
     state = play(DEFAULT, *OPENING, Shown(0.8, 2), KeyPress(1.9, "down"))
-    row = trial_result(state, DEFAULT).row(rt_source="pyglet", pilot=False)
+    (row,) = trial_result(state, DEFAULT).rows(rt_source="pyglet", pilot=False)
     assert row["response_time"] == pytest.approx(1.2)
     assert (row["onset"], row["dropped_frames"], row["rt_flag"]) == (0.7, 2, None)
     # The middle shows stimulus_1.
@@ -109,7 +111,7 @@ def test_time_runs_out_into_a_message_that_waits() -> None:
     assert state.phase is Phase.CHOICE
     state = advance(state, KeyPress(2.8, "1"), rules, LAYOUT)
     assert state.phase is Phase.MESSAGE
-    row = trial_result(state, rules).row(rt_source="pyglet", pilot=True)
+    (row,) = trial_result(state, rules).rows(rt_source="pyglet", pilot=True)
     assert row["timed_out"] is True
     assert row["response"] is None
     format_row(row)
@@ -155,7 +157,7 @@ def test_right_answers_are_known_where_there_are_any() -> None:
     catch = replace(TRIAL, trial_type="catch", expected_odd=1)
     for key, correct in (("down", True), ("left", False)):
         state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
-        row = trial_result(state, DEFAULT).row(rt_source="pyglet", pilot=False)
+        (row,) = trial_result(state, DEFAULT).rows(rt_source="pyglet", pilot=False)
         assert row["correct"] is correct
 
 
@@ -219,7 +221,8 @@ def test_any_history_can_be_finished_and_gives_a_valid_row(
     for event in (*finish, *more):
         state = advance(state, event, rules, LAYOUT)
     assert state.phase is Phase.DONE
-    format_row(trial_result(state, rules).row(rt_source="pyglet", pilot=False))
+    (row,) = trial_result(state, rules).rows(rt_source="pyglet", pilot=False)
+    format_row(row)
 
 
 @settings(deadline=None)
