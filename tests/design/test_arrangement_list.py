@@ -185,12 +185,21 @@ def test_summary_by_hand() -> None:
     assert (found.items_min, found.items_max) == (3, 5)
     assert (found.pairs_shown, found.pair_min) == (1, 1)
     assert (found.exposure_min, found.exposure_max) == (1, 3)
+    assert found.scale_groups == 1
     assert found.minutes == pytest.approx(14 * 2.1 / 60)
     twice = summarize_arrangements([first, first], IDS)
     assert (twice.trials, twice.pair_min, twice.exposure_max) == (8, 2, 6)
     some = summarize_arrangements([arrangement_table(GOOD[2:3])], IDS)
     assert some.pairs_shown == pytest.approx(0.3)
     assert some.exposure_min == 0
+
+
+def test_summary_tells_scales_that_nothing_ties() -> None:
+    sets = ["abc", "ade", "bcf", "fgh", "ghi", "aei"]  # two each share a pair, one none
+    ids = tuple("abcdefghi")
+    table = arrangement_table([ListedArrangement("main", tuple(s), "list") for s in sets])
+    assert summarize_arrangements([table], ids).scale_groups == 4 - 1
+    assert summarize_arrangements([arrangement_table(GOOD[:1])], ids).scale_groups == 0
 
 
 def test_summary_of_nothing_and_of_strangers() -> None:

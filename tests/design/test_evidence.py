@@ -142,6 +142,17 @@ def test_a_trial_adds_evidence_to_its_pairs_and_no_others(seed: int) -> None:
     assert after.min_evidence >= before.min_evidence
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.floats(1, 3))
+def test_evidence_does_not_fall_with_distance(seed: int, wider: float) -> None:
+    rng = np.random.default_rng(seed)
+    (trial,) = arranged(M, 1, rng)
+    spread = ArrangedTrial(trial.items, wider * trial.positions)
+    assert (pair_evidence([spread], M) >= pair_evidence([trial], M) - 1e-5).all()
+    narrow, wide = (pair_evidence([trial], M, floor) for floor in (0.05, 0.3))
+    assert (wide >= narrow).all()
+
+
 def test_noise_free_trials_of_any_scale_give_the_truth(rng: np.random.Generator) -> None:
     truth = rng.normal(size=(M, 2))
     sets = [np.arange(M), np.array([0, 3, 5]), np.array([2, 3, 4, 7, 8])]

@@ -11,6 +11,7 @@ from twoalike.design._adaptive_session import (
     adaptive_trial_list,
     with_adaptive_block,
 )
+from twoalike.design._arrangement_check import check_separation
 from twoalike.design._arrangement_list import (
     ListedArrangement,
     arrangement_table,
@@ -70,6 +71,7 @@ __all__ = [
     "arrangement_rng",
     "arrangement_table",
     "arrangement_trial_list",
+    "check_separation",
     "covering_bound",
     "covering_sets",
     "covering_triplets",

@@ -31,6 +31,10 @@ class ArrangementSummary:
         Fewest and median number of trials that show a pair.
     exposure_min, exposure_max
         Fewest and most trials that show an object.
+    scale_groups
+        Into how many groups, without a pair in common, the main trials of a list fall, at
+        most over lists. Every trial has its own scale, which only common pairs tie: 1 is well,
+        0 where there are no main trials.
     placements
         Images to place, in all.
     minutes
@@ -45,6 +49,7 @@ class ArrangementSummary:
     pair_median: float
     exposure_min: int
     exposure_max: int
+    scale_groups: int
     placements: int
     minutes: float
 
@@ -89,6 +94,29 @@ def summarize_arrangements(
         pair_median=float(np.median(pairs)),
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
+        scale_groups=max(_scale_groups(rows, ids) for rows in tables),
         placements=len(table),
         minutes=len(table) * SECONDS_PER_PLACEMENT / 60,
     )
+
+
+def _scale_groups(table: pd.DataFrame, ids: Sequence[str]) -> int:
+    """Count the groups of main trials that no common pair ties."""
+    main = table[table["trial_type"] == "main"]
+    if main.empty:
+        return 0
+    trial = main.groupby("trial_index").ngroup().to_numpy()
+    member = np.zeros((trial.max() + 1, len(ids)))
+    member[trial, pd.Index(ids).get_indexer(pd.Index(main["stimulus"]))] = 1
+    shares = member @ member.T >= 2
+    waiting = np.ones(len(member), dtype=bool)
+    groups = 0
+    while waiting.any():
+        group = np.arange(len(member)) == waiting.argmax()
+        size = 0
+        while group.sum() > size:
+            size = group.sum()
+            group = shares[group].any(axis=0)
+        waiting &= ~group
+        groups += 1
+    return groups
