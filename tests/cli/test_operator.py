@@ -173,6 +173,25 @@ def test_an_earlier_sitting_counts() -> None:
     assert state.left_s == 3.0 * 19
 
 
+def test_rows_of_an_earlier_sitting_count_as_the_trials_did() -> None:
+    def row(index: int, kind: str, **values: str) -> dict[str, str]:
+        return {"trial_index": str(index), "trial_type": kind, **values}
+
+    single = [
+        row(1, "practice", timed_out="true", rt_flag="fast", correct="n/a"),
+        row(2, "main", timed_out="false", rt_flag="fast", correct="n/a"),
+        row(3, "catch", timed_out="false", rt_flag="n/a", correct="true"),
+        row(4, "catch", timed_out="true", rt_flag="n/a", correct="n/a"),
+    ]
+    state = START.recall(single)
+    counts = (state.done, state.catch_right, state.catch_seen, state.missed, state.fast)
+    assert counts == (4, 1, 2, 1, 1)
+    arranged = [row(n, "main", end_reason="timeout") for n in (1, 1, 1, 2, 2)]
+    arranged.append(row(3, "catch", end_reason="done"))
+    state = START.recall(arranged)
+    assert (state.done, state.missed, state.catch_seen) == (3, 2, 0)
+
+
 def test_square_brackets_are_no_markup() -> None:
     state = replace(START, participant="[bold]1", remarks=("[red]x",))
     assert "[bold]1" in _text(state)

@@ -115,6 +115,27 @@ def test_a_pulse_that_does_not_end_is_said_with_the_next_mark_or_at_the_close(
     assert lines.shut == 1
 
 
+def test_a_driver_that_dies_does_not_hold_the_session_up(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", said.append)
+
+    def write(code: int) -> None:
+        if code == 0:
+            raise TypeError("a defect of the driver")
+        lines.write(code)
+
+    port = PulsePort(write, 0.001, lines.close)
+    assert port.send(5, "image_onset", 0.0) is None
+    before = time.monotonic()
+    assert port.send(6, "response", 0.0) == "the mark before did not return to 0"
+    assert time.monotonic() - before < 5
+    assert port.close() == "the mark before did not return to 0"
+    assert (lines.codes, lines.shut) == ([5, 6], 1)
+    assert said  # and the defect is seen
+
+
 @pytest.fixture
 def line() -> Iterator[tuple[int, str]]:
     """Two ends of a serial line: what the amplifier reads, and the name of our port."""

@@ -8,7 +8,7 @@ import io
 import os
 import select
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 from types import TracebackType
@@ -45,8 +45,8 @@ class OperatorState:
         When this sitting began.
     since
         When the present trial began: breaks and pages do not count.
-    done, resumed_at
-        Trials finished, and how many of them in an earlier sitting.
+    done
+        Trials finished, those of an earlier sitting too.
     durations
         Of the recent trials.
     catch_right, catch_seen, missed, fast
@@ -79,6 +79,26 @@ class OperatorState:
     def tick(self, now: float) -> "OperatorState":
         """Let time pass."""
         return replace(self, now=max(now, self.now))
+
+    def recall(self, rows: Iterable[Mapping[str, str]]) -> "OperatorState":
+        """Count the trials of an earlier sitting, from the raw rows of either task."""
+        trials = {row["trial_index"]: row for row in rows}
+        counted = [row for row in trials.values() if row["trial_type"] != "practice"]
+        # Arrangements are not judged in their rows: those of an earlier sitting stay uncounted.
+        catch = [row for row in counted if row["trial_type"] == "catch" and "correct" in row]
+        missed = [
+            row
+            for row in counted
+            if row.get("timed_out") == "true" or row.get("end_reason") == "timeout"
+        ]
+        return replace(
+            self,
+            done=len(trials),
+            catch_seen=len(catch),
+            catch_right=sum(row.get("correct") == "true" for row in catch),
+            missed=len(missed),
+            fast=sum(row.get("rt_flag") == "fast" for row in counted),
+        )
 
     def take(self, item: Item, now: float) -> "OperatorState":
         """Take an item of the session that arose at ``now``."""

@@ -94,7 +94,7 @@ class PulsePort:
         if code == 0:
             return None
         with self._changed:
-            self._changed.wait_for(lambda: self._falls is None)
+            self._await_zero()
             if (rest := self._free - clock.perf_counter()) > 0:
                 clock.sleep(rest)
             self._put(code)
@@ -109,16 +109,22 @@ class PulsePort:
         with self._changed:
             if not self._open:
                 return None
-            self._changed.wait_for(lambda: self._falls is None)
+            self._await_zero()
             self._open = False
             self._changed.notify_all()
         if self._pulse_s > 0:
-            self._thread.join()
+            self._thread.join(_WRITE_LIMIT_S)
         try:
             self._shut()
         except OSError as error:
             self._failure = self._failure or _reason(error)
         return self._failure
+
+    def _await_zero(self) -> None:
+        """Wait for the end of the pulse before, but not for ever: the window has to go on."""
+        limit = self._pulse_s + 2 * _WRITE_LIMIT_S
+        if not self._changed.wait_for(lambda: self._falls is None, limit):
+            self._falls, self._failure = None, "the mark before did not return to 0"
 
     def _put(self, code: int) -> None:
         try:
@@ -165,7 +171,10 @@ class StreamPort:
             return None
         age = 0.0 if self._now is None else max(0.0, self._now() - time)
         sample = json.dumps({"event": event, "code": code, "time": round(time, 6)})
-        self._outlet.push_sample([sample], self._local_clock() - age)
+        try:
+            self._outlet.push_sample([sample], self._local_clock() - age)
+        except (RuntimeError, TimeoutError) as error:  # as pylsl tells of liblsl's failures
+            return " ".join(str(error).split())
         return None if self._outlet.have_consumers() else "no program records the LSL stream"
 
     def close(self) -> str | None:

@@ -134,10 +134,16 @@ def load_profile(path: Path | None = None) -> ScreenProfile:
     Raises
     ------
     TwoalikeError
-        If the file is there and is no valid profile.
+        If the file is there and cannot be read, or is no valid profile.
     """
     found = path or profile_path()
-    return load_toml(found, ScreenProfile) if found.exists() else ScreenProfile()
+    try:
+        return load_toml(found, ScreenProfile) if found.exists() else ScreenProfile()
+    except OSError as error:
+        raise TwoalikeError(
+            f"{found}: cannot read the profile of the screen ({error.strerror}). Name another "
+            f"file in {PROFILE_VARIABLE}."
+        ) from error
 
 
 def save_profile(profile: ScreenProfile, path: Path | None = None) -> Path:
