@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import entropy, log_choice, pair_similarities
+from twoalike.choice import entropy
 from twoalike.design import adaptive_triplets
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.judgments import choices_table
@@ -83,18 +83,6 @@ class Arm:
         return posterior
 
 
-def draws_of(posterior: Posterior) -> Any:
-    """Choice probabilities of triplets under each draw, as `adaptive_triplets` wants them."""
-    x = posterior.embedding
-    similarities, lapse = x @ x.transpose(0, 2, 1), posterior.typical_lapse[:, None]
-
-    def probabilities(triplets: np.ndarray) -> np.ndarray:
-        pairs = pair_similarities(similarities, triplets)
-        return np.exp(np.stack(log_choice(pairs, 1.0, lapse), axis=-1))
-
-    return probabilities
-
-
 def run(world: str, seed: int) -> dict[str, Any]:
     """Run both arms of one simulated observer."""
     path = WORK / f"{world}-{seed}.json"
@@ -118,7 +106,7 @@ def run(world: str, seed: int) -> dict[str, Any]:
             break
         start = time.monotonic()
         block = adaptive_triplets(
-            draws_of(posterior), OBJECTS, BLOCK, rng=rng, random_share=SHARE, shown=shown
+            posterior.choice_draws, OBJECTS, BLOCK, rng=rng, random_share=SHARE, shown=shown
         )
         pick_s.append(time.monotonic() - start)
         shown = np.concatenate([shown, block.triplets])

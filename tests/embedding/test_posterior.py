@@ -142,3 +142,15 @@ def test_exchanging_columns_of_a_draw_changes_nothing(posterior: Posterior) -> N
     values = posterior.tree["posterior"]["embedding"].values
     values[0, 3] = values[0, 3][:, [2, 0, 1]]
     assert_allclose(Posterior(posterior.tree).choice_probabilities(triplets), before, atol=1e-6)
+
+
+@pytest.mark.parametrize("lapse", [False, True])
+def test_choice_draws_average_to_the_predictive_probabilities(
+    posterior: Posterior, lapse: bool
+) -> None:
+    triplets = all_triplets(len(posterior.ids))
+    draws = posterior.choice_draws(triplets, lapse=lapse)
+    assert draws.shape == (len(posterior.embedding), len(triplets), 3)
+    expected = posterior.choice_probabilities(triplets, lapse=lapse)
+    assert_allclose(draws.mean(axis=0), expected, atol=1e-6)
+    assert draws.std(axis=0).max() > 0.01

@@ -22,7 +22,8 @@ from twoalike.choice import entropy
 from twoalike.design._triplets import Triplets, fresh_triplets
 
 ChoiceDraws = Callable[[Triplets], npt.NDArray[np.floating]]
-"""From triplets, shape (n, 3), to choice probabilities under S draws, shape (S, n, 3)."""
+"""From triplets, shape (n, 3), to choice probabilities under S draws, shape (S, n, 3); that is
+``Posterior.choice_draws``. A block of n trials wants some 2 n draws or more."""
 
 CANDIDATES = 20_000
 """Triplets scored; all there are of up to 50 objects."""
@@ -157,7 +158,12 @@ def _predict(
     """Give expected information (n,) and whitened deviations (n, 2, S) of all candidates."""
     information, deviations = [], []
     for first in range(0, max(len(pool), 1), ROWS):
-        p = np.asarray(choice_probabilities(pool[first : first + ROWS]), dtype=np.float64)
+        rows = pool[first : first + ROWS]
+        p = np.asarray(choice_probabilities(rows), dtype=np.float64)
+        if p.ndim != 3 or p.shape[1:] != rows.shape:
+            raise ValueError(
+                f"choice_probabilities: expected shape (draws, {len(rows)}, 3), found {p.shape}."
+            )
         information.append(expected_information(p))
         deviations.append(_whitened(p[:: ceil(len(p) / DRAWS)]))
     return np.concatenate(information), np.concatenate(deviations)

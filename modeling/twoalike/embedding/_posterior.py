@@ -148,6 +148,33 @@ class Posterior:
                 total[rows] += np.stack([np.exp(log) for log in logs], axis=1)
         return total / total.sum(axis=1, keepdims=True)
 
+    def choice_draws(
+        self, triplets: npt.NDArray[np.integer], *, lapse: bool = True
+    ) -> npt.NDArray[np.float32]:
+        """Probability that item 1, 2, 3 of each triplet is called the odd one, under each draw.
+
+        What :func:`twoalike.design.adaptive_triplets` chooses by: how far draws disagree.
+
+        Parameters
+        ----------
+        triplets
+            Object indices, shape (n, 3).
+        lapse
+            As in :meth:`choice_probabilities`; an observer who guesses tells less.
+
+        Returns
+        -------
+        Shape (S, n, 3), for a typical observer.
+        """
+        triplets = np.asarray(triplets)
+        lapses, temperatures = self.lapse, self.temperature
+        out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
+        for draw, x in enumerate(self.embedding):
+            rate, temperature = _observer(lapses[draw], temperatures[draw], None, lapse)
+            pairs = _pairs(_similarities(x, triplets), x, triplets)
+            out[draw] = np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
+        return out
+
 
 def _similarities(
     x: npt.NDArray[np.float32], triplets: npt.NDArray[np.integer]
