@@ -81,9 +81,11 @@ def _clusters(ids: Sequence[str], path: Path, clusters: int, rng: np.random.Gene
     from twoalike.features import read_features
 
     values = read_features(path).select(ids, str(path)).astype(np.float64)
-    if clusters >= len(ids):
+    different = len(np.unique(values, axis=0))
+    if clusters >= different:
         raise TwoalikeError(
-            f"design.clusters: asked for {clusters} clusters of {len(ids)} objects. Lower it."
+            f"design.clusters: asked for {clusters} clusters, but {path} has features of "
+            f"{different} different objects. Lower design.clusters."
         )
     for _ in range(ATTEMPTS):
         try:

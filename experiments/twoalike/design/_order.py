@@ -136,7 +136,9 @@ def plan_order(
 def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) -> int:
     left = [index for index in far if index not in repeated]
     if not left:
-        raise ValueError(f"a repeat of the plan has no main trial {GAP} trials before it.")
+        raise ValueError(
+            f"a repeat of the plan has no main trial {GAP} trials before it that is still to repeat."
+        )
     index = left[rng.integers(len(left))]
     repeated.add(index)
     return index
