@@ -1,10 +1,12 @@
 """Making a study folder, whole or not at all."""
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from twoalike.cli._study_file import study_template
+from twoalike.design import levels_study_design
 from twoalike.stimuli import (
     ATTRIBUTION,
     MANIFEST,
@@ -15,6 +17,7 @@ from twoalike.stimuli import (
     find_images,
 )
 from twoalike.study import (
+    DesignConfig,
     Study,
     TwoalikeError,
     atomic_directory,
@@ -30,6 +33,8 @@ def make_study(
     images: Path | None,
     title: str | None,
     seed: int,
+    protocol: str = "default",
+    language: str = "en",
 ) -> tuple[Path, Path, int, tuple[str, ...]]:
     """Make the study ``root``.
 
@@ -45,6 +50,10 @@ def make_study(
         Title of the study; the folder's name if None.
     seed
         Seed of the study.
+    protocol
+        Preset of the odd-one-out task: default, levels, things.
+    language
+        Of the texts.
 
     Returns
     -------
@@ -56,8 +65,6 @@ def make_study(
         If ``root`` holds anything, the title is empty, two sources of stimuli are named, or the
         images cannot be used.
     """
-    from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
-
     if stimuli is not None and images is not None:
         raise TwoalikeError(
             f"--stimuli {stimuli} and --images {images}: give one of them, a study has one set."
@@ -76,12 +83,10 @@ def make_study(
         )
     with atomic_directory(root) as temporary:
         (temporary / "study.toml").write_text(
-            study_template(title=name, seed=seed), encoding="utf-8"
+            study_template(title=name, seed=seed, design=_DESIGNS[protocol]()), encoding="utf-8"
         )
         draft = Study.load(temporary)
-        draft.protocol.parent.mkdir(parents=True)
-        for label, protocol in (("oddoneout", OddOneOut()), ("multiarrangement", MultiArrangement())):
-            draft.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
+        _write_protocols(draft, protocol, language)
         source = _fill(draft.stimuli, stimuli, images, seed)
         about = provenance(
             "stimuli",
@@ -93,6 +98,38 @@ def make_study(
     study = Study.load(root)
     made = StimulusSet.load(study.stimuli, verify=False)
     return root, study.protocol, len(made.ids), made.levels
+
+
+_DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
+    "default": DesignConfig,
+    "levels": lambda: levels_study_design(lists_per_triplet=0),
+    "things": lambda: DesignConfig(trials=200, practice=0, trials_per_block=20),
+}
+"""Design that goes with each preset. The Levels study's five people a triplet need the whole group
+to be designed at once, which the first session of a new study is not."""
+
+
+def _write_protocols(study: Study, preset: str, language: str) -> None:
+    """Write the protocols of both tasks.
+
+    Raises
+    ------
+    TwoalikeError
+        If the language is not shipped.
+    """
+    from twoalike.tasks import arrangement_protocol, languages, protocol_template, triplet_protocol
+
+    if language not in languages():
+        raise TwoalikeError(
+            f"--language {language}: expected one of {', '.join(languages())}. For another one, "
+            "make the study in one of these and translate the texts in its protocols."
+        )
+    study.protocol.parent.mkdir(parents=True)
+    for label, protocol in (
+        ("oddoneout", triplet_protocol(preset, language)),
+        ("multiarrangement", arrangement_protocol(language)),
+    ):
+        study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
 
 
 def _fill(

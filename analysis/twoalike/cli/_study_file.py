@@ -9,13 +9,13 @@ import textwrap
 
 from pydantic import BaseModel
 
-from twoalike.study import StudyConfig
+from twoalike.study import DesignConfig, StudyConfig
 
 WIDTH = 98
 
 
-def study_template(*, title: str, seed: int) -> str:
-    """Commented TOML of a study with the default design.
+def study_template(*, title: str, seed: int, design: DesignConfig | None = None) -> str:
+    """Commented TOML of a study.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ def study_template(*, title: str, seed: int) -> str:
         Title of the study.
     seed
         Seed of the study.
+    design
+        Design of the odd-one-out trials; the default one if left out.
 
     Examples
     --------
@@ -30,10 +32,11 @@ def study_template(*, title: str, seed: int) -> str:
     title = "Birds"
     """
     head = _comment(
-        "A study: what is shown to whom. Keys may be left out, all but title and seed; what "
-        "stands here are the defaults."
+        "A study: what is shown to whom. Keys may be left out, all but title and seed, and have "
+        "their default then."
     )
-    return f"{head}\n\n{_render(StudyConfig(title=title, seed=seed), '')}"
+    config = StudyConfig(title=title, seed=seed, design=design or DesignConfig())
+    return f"{head}\n\n{_render(config, '')}"
 
 
 def _comment(text: str) -> str:

@@ -10,6 +10,8 @@ def init(
     *,
     stimuli: Literal["creatures", "familiar"] | None = None,
     images: Path | None = None,
+    protocol: Literal["default", "levels", "things"] = "default",
+    language: str = "en",
     title: str | None = None,
     seed: int = 0,
 ) -> None:
@@ -29,6 +31,12 @@ def init(
         creatures if neither this nor --images is given.
     images
         Folder of your own images to study; its stimuli.tsv is used if there is one.
+    protocol
+        Odd-one-out protocol and design: default; levels, the study of AligNet's levels of
+        abstraction run again (330 trials, images with categories); things, self-paced in
+        blocks of 20.
+    language
+        Language of the texts: en, de. For another one, translate them in the protocols.
     title
         Title of the study; the name of the folder if left out.
     seed
@@ -37,19 +45,26 @@ def init(
     Examples
     --------
         twoalike init my-study
-        twoalike init my-study --stimuli familiar
+        twoalike init my-study --stimuli familiar --language de
+        twoalike init levels --images imagenet-sample/ --protocol levels
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
 
     from twoalike.cli._new_study import make_study
 
-    made, protocol, n_objects, levels = make_study(
-        study, stimuli=stimuli, images=images, title=title, seed=seed
+    made, _, n_objects, levels = make_study(
+        study,
+        stimuli=stimuli,
+        images=images,
+        title=title,
+        seed=seed,
+        protocol=protocol,
+        language=language,
     )
     kind = "images" if images else "familiar things" if stimuli == "familiar" else "drawn creatures"
     print(f"{made / 'study.toml'}  settings of the study")  # noqa: T201
-    print(f"{protocol}  protocol of the task")  # noqa: T201
+    print(f"{made / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
     categories = f", categories: {', '.join(levels)}" if levels else ""
     print(f"{made / 'stimuli'}  {n_objects} {kind}{categories}")  # noqa: T201
     folder = shlex.quote(str(study))

@@ -45,9 +45,7 @@ class ArenaPainter:
             self._draw_button(button)
         canvas.text(arena.prompt, 0, height / 2 - 1.2 * text)
         canvas.text(arena.counter, 0, -height / 2 + 2.0 * text)
-        if arena.until is not None:
-            end, length = arena.until
-            canvas.bar((end - now) / length, height / 2 - 2.5 * text, 0.3 * width)
+        canvas.timer(arena.until, now, height / 2 - 2.5 * text, 0.3 * width)
         if arena.progress is not None:
             canvas.bar(arena.progress, -height / 2 + 0.8 * text, 0.3 * width)
         if arena.magnified is not None:

@@ -22,6 +22,7 @@ from twoalike.tasks import (
     Protocol,
     Row,
     Scene,
+    Timer,
     View,
     lay_out,
 )
@@ -180,6 +181,11 @@ class Canvas:
         rect.lineWidth = thick if line else 0
         rect.draw()
 
+    def timer(self, timer: Timer | None, now: float, y: float, width: float | None = None) -> None:
+        """Draw the time left as a bar, from the moment on that it is to be shown."""
+        if timer is not None and now >= timer.since:
+            self.bar((timer.end - now) / timer.length, y, width)
+
     def bar(self, share: float, y: float, width: float | None = None) -> None:
         """Draw a bar that is full to ``share``."""
         wide = 0.5 * self.frame.size[0] if width is None else width
@@ -261,9 +267,7 @@ class Painter:
                 canvas.image(name, layout.image, *layout.centre(place))
             canvas.text(label, *layout.label(place))
         canvas.text(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
-        if row.until is not None:
-            end, length = row.until
-            canvas.bar((end - now) / length, layout.timer_y)
+        canvas.timer(row.until, now, layout.timer_y)
 
     def _draw_page(self, page: Page) -> None:
         canvas, text = self._canvas, self._canvas.frame.text

@@ -26,8 +26,9 @@ from twoalike.tasks._events import (
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._marks import Marks
 from twoalike.tasks._prepare import Prepared, Sitting
+from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._ready import prepare_session
-from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene
+from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene, Timer
 from twoalike.tasks._session import EndReason, Script, Session
 from twoalike.tasks._settings import Protocol
 from twoalike.tasks._settings import Screen as ScreenSettings
@@ -61,6 +62,7 @@ from twoalike.tasks.odd_one_out import (
 from twoalike.tasks.screens import Frame, Opening, PageActivity, QuestionActivity, View, frame
 
 __all__ = [
+    "PRESETS",
     "Activity",
     "Answer",
     "Arena",
@@ -113,6 +115,7 @@ __all__ = [
     "Sitting",
     "Stop",
     "Tick",
+    "Timer",
     "Trial",
     "TrialResult",
     "TrialState",
@@ -121,6 +124,7 @@ __all__ = [
     "View",
     "VirtualClock",
     "advance",
+    "arrangement_protocol",
     "begin_trial",
     "catch_signals",
     "frame",
@@ -132,5 +136,6 @@ __all__ = [
     "run_session",
     "trial_scene",
     "trials_from_table",
+    "triplet_protocol",
     "triplet_script",
 ]

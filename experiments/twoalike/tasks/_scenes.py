@@ -9,6 +9,15 @@ class Fixation:
 
 
 @dataclass(frozen=True)
+class Timer:
+    """Time that runs out: when, how long it is in all, and from when on that is shown; s."""
+
+    end: float
+    length: float
+    since: float = float("-inf")
+
+
+@dataclass(frozen=True)
 class Row:
     """Images side by side.
 
@@ -21,7 +30,7 @@ class Row:
     labels
         Lines below the images, or nothing.
     until
-        Time at which the choice is cut off, and how long it takes in all, for the timer.
+        When the choice is cut off; None where it is not, or not shown.
     verdict
         Line in place of the prompt after an answer in practice: right or not.
     """
@@ -29,7 +38,7 @@ class Row:
     images: tuple[str | None, str | None, str | None]
     prompt: str = ""
     labels: tuple[str, str, str] = ("", "", "")
-    until: tuple[float, float] | None = None
+    until: Timer | None = None
     verdict: str = ""
 
 
@@ -122,7 +131,7 @@ class Arena:
     prompt, counter
         Lines above the arena: what to do, how many images are left.
     until
-        Time at which the trial is cut off, and how long it takes in all, for the timer.
+        When the trial is cut off; None where it is not, or not shown.
     magnified
         Object shown large on top of all; None for none.
     magnified_size
@@ -137,7 +146,7 @@ class Arena:
     buttons: tuple[PushButton, ...] = ()
     prompt: str = ""
     counter: str = ""
-    until: tuple[float, float] | None = None
+    until: Timer | None = None
     magnified: str | None = None
     magnified_size: float = 0.0
     progress: float | None = None

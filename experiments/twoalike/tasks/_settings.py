@@ -59,7 +59,10 @@ class Breaks(Strict):
     """Rests between trials."""
 
     break_every: int = Field(
-        default=60, ge=0, description="trials between two breaks, practice not counted; 0: none"
+        default=0,
+        ge=0,
+        description="trials between two breaks, practice not counted; 0: a break between the "
+        "blocks of the design",
     )
     break_limit_s: float = Field(
         default=120.0, ge=0, description="longest break in seconds; 0: no limit"

@@ -60,6 +60,7 @@ class SimulatedParticipant:
         if activity.question.options:
             self._screen.press_key("1")
         else:
-            if not activity.scene.entry:
-                self._screen.type_text(_SAID[activity.question.kind])
+            for _ in activity.scene.entry or "":  # what somebody at the real keyboard typed
+                self._screen.press_key("backspace")
+            self._screen.type_text(_SAID[activity.question.kind])
             self._screen.press_key("return")

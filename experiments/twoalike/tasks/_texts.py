@@ -35,5 +35,10 @@ def shipped_texts(task: str, language: str) -> dict[str, Any]:
     """
     if language not in languages():
         return {}
-    own = _read(f"{task.replace('-', '_')}.{language}.toml")
-    return {**_read(f"common.{language}.toml"), **own}
+    own = preset_texts(task.replace("-", "_"), language)
+    return {**preset_texts("common", language), **own}
+
+
+def preset_texts(name: str, language: str) -> dict[str, Any]:
+    """Texts of one file: ``common``, a task, or a preset."""
+    return _read(f"{name}.{language}.toml")

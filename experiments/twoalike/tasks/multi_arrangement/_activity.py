@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from twoalike.tasks._activity import Item, Note
 from twoalike.tasks._events import Event
-from twoalike.tasks._scenes import Arena, Page, Placed, PushButton, Scene
+from twoalike.tasks._scenes import Arena, Page, Placed, PushButton, Scene, Timer
 from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Box
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
@@ -76,7 +76,7 @@ def arrangement_scene(
         buttons=_buttons(state, protocol, layout),
         prompt=texts.prompt,
         counter=texts.too_few if early else texts.count(n_outside(state, layout)),
-        until=(limit, timing.trial_limit_s) if limit is not None and shows_timer else None,
+        until=Timer(limit, timing.trial_limit_s) if limit is not None and shows_timer else None,
         magnified=None if state.look is None else state.trial.items[state.look.item],
         magnified_size=0.0 if state.look is None else float(layout.magnified),
         progress=progress,

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._settings import Colour, KeyName, PageTexts, Protocol
+from twoalike.tasks._settings import Breaks, Colour, KeyName, PageTexts, Protocol
 from twoalike.tasks._texts import shipped_texts
 
 
@@ -146,6 +146,9 @@ class MultiArrangement(Protocol):
 
     task: Literal["multi-arrangement"] = Field(
         default="multi-arrangement", description="the task that this protocol is for"
+    )
+    breaks: Breaks = Field(
+        default=Breaks(break_every=10), description="Rests between trials; 0: none."
     )
     arena: ArenaSettings = Field(
         default=ArenaSettings(), description="The circle, and the images in and around it."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown
-from twoalike.tasks._scenes import Fixation, Page, Row, Scene
+from twoalike.tasks._scenes import Fixation, Page, Row, Scene, Timer
 from twoalike.tasks.odd_one_out._layout import Layout
 from twoalike.tasks.odd_one_out._protocol import OddOneOut
 from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult
@@ -157,15 +157,21 @@ def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout
     return state
 
 
+def _timer(end: float | None, protocol: OddOneOut) -> Timer | None:
+    timing = protocol.timing
+    if end is None or not timing.show_timer:
+        return None
+    limit = timing.response_limit_s
+    return Timer(end, limit, end - (1 - timing.timer_from) * limit)
+
+
 def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
     """Scene of a trial now."""
     texts = protocol.texts
     if state.phase is Phase.FIXATION:
         return Fixation()
     if state.phase is Phase.CHOICE:
-        end = phase_end(state, protocol)
-        shown = end is not None and protocol.timing.show_timer
-        until = (end, protocol.timing.response_limit_s) if shown and end is not None else None
+        until = _timer(phase_end(state, protocol), protocol)
         return Row(state.trial.row, texts.prompt, texts.labels, until)
     if state.answer is None:
         return Page(texts.time_out, texts.go_on)

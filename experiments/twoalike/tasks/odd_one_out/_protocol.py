@@ -61,6 +61,9 @@ class Timing(Strict):
     show_timer: bool = Field(
         default=True, description="whether the time left is shown, where there is a limit"
     )
+    timer_from: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the limit that passes before it is shown"
+    )
     feedback_s: float = Field(
         default=0.4, ge=0, description="after a choice only the chosen image stays, this long"
     )

@@ -114,5 +114,5 @@ def _between(
         return
     n_main = _count(trials[:number])
     every = protocol.breaks.break_every
-    if trial.break_before or (every and n_main % every == 0):
+    if n_main % every == 0 if every else trial.block_index != before.block_index:
         yield pause_page(protocol, texts, n_main, total, keys)

@@ -21,8 +21,6 @@ class Trial:
         1, 2, 3 where there is a right answer.
     repeat_of
         ``trial_index`` of the first showing.
-    break_before
-        Whether a break comes before the trial.
     """
 
     trial_index: int
@@ -36,7 +34,6 @@ class Trial:
     sampler: str = "list"
     sampler_score: float | None = None
     condition: str | None = None
-    break_before: bool = False
 
     @property
     def row(self) -> tuple[str, str, str]:
@@ -72,7 +69,6 @@ def _trial(row: Mapping[str, object]) -> Trial:
         sampler=str(row["sampler"]),
         sampler_score=None if score is None else float(score),
         condition=text("condition"),
-        break_before=str(row.get("break_before", "false")).lower() == "true",
     )
 
 

@@ -55,7 +55,7 @@ class QuestionActivity:
     def __init__(
         self, question: Question, texts: PageTexts, frame: Frame, minimum_s: float = 0.0
     ) -> None:
-        self.name = question.id
+        self.name = "question"
         self.question, self._texts = question, texts
         self._boxes = frame.option_boxes(len(question.options))
         self.minimum_s = minimum_s

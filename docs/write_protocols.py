@@ -1,0 +1,20 @@
+"""Write the protocols in experiments/protocols from their definition: run after changing one.
+
+python docs/write_protocols.py
+"""
+
+from pathlib import Path
+
+from twoalike.tasks import arrangement_protocol, protocol_template, triplet_protocol
+
+FOLDER = Path(__file__).parents[1] / "experiments" / "protocols"
+PROTOCOLS = {
+    "odd_one_out": triplet_protocol(),
+    "levels": triplet_protocol("levels"),
+    "things": triplet_protocol("things"),
+    "multi_arrangement": arrangement_protocol(),
+}
+
+if __name__ == "__main__":
+    for name, protocol in PROTOCOLS.items():
+        (FOLDER / f"{name}.toml").write_text(protocol_template(protocol), encoding="utf-8")
