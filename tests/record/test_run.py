@@ -276,7 +276,7 @@ while True:
     ("task", "participants"),
     [
         ("odd-one-out", "001"),
-        ("multi-arrangement", "001"),
+        pytest.param("multi-arrangement", "001", marks=pytest.mark.slow),
         pytest.param("odd-one-out", "001,002", marks=pytest.mark.slow),
         pytest.param("multi-arrangement", "001,002", marks=pytest.mark.slow),
     ],

@@ -12,7 +12,10 @@ from twoalike.study import ScreenProfile, TwoalikeError, load_toml
 from twoalike.tasks import MultiArrangement, OddOneOut, Protocol, View, lay_out, protocol_template
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTOCOLS = {"odd_one_out": OddOneOut, "multi_arrangement": MultiArrangement}
+PROTOCOLS: dict[str, type[Protocol]] = {
+    "odd_one_out": OddOneOut,
+    "multi_arrangement": MultiArrangement,
+}
 each_task = pytest.mark.parametrize("name", PROTOCOLS)
 
 
@@ -80,8 +83,8 @@ def test_any_text_survives_the_template() -> None:
 @each_task
 def test_every_knob_says_what_it_means(name: str) -> None:
     for model in _models(PROTOCOLS[name]):
-        for name, field in model.model_fields.items():
-            assert field.description, f"{model.__name__}.{name} has no description"
+        for key, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{key} has no description"
 
 
 @pytest.mark.parametrize(

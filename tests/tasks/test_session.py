@@ -1,29 +1,48 @@
 """A whole session: the order of things, Esc, and any sequence of events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import format_row
+from twoalike.observers import SimulatedObserver
+from twoalike.record import TASKS, RunRecord
 from twoalike.tasks import (
+    Activity,
+    Button,
     Event,
+    Focus,
+    Item,
+    Keeper,
     KeyPress,
+    MoreShown,
     Note,
+    NoWindow,
     OddOneOut,
+    Opening,
     Page,
-    PageStep,
+    PointerMove,
     PointerPress,
+    PointerRelease,
     Session,
     Shown,
+    SimulatedParticipant,
     Stop,
     Tick,
     Trial,
     TrialResult,
+    TripletActivity,
+    Typed,
+    View,
+    VirtualClock,
     lay_out,
-    plan_steps,
+    triplet_script,
 )
+from twoalike.tasks.odd_one_out._hands import TripletHands
 
 PLACES = ("left", "middle", "right")
 
@@ -41,12 +60,23 @@ def protocol(**breaks: float) -> OddOneOut:
 
 
 DEFAULT = protocol()
-LAYOUT = lay_out(DEFAULT, (1280, 1024))
+LAYOUT = lay_out(DEFAULT, View((1280, 1024)))
+
+
+def opening(*, resumed: bool = False) -> Opening:
+    return Opening(consent=False, form=False, resumed=resumed)
+
+
+def step_name(step: Activity | Item) -> str:
+    if isinstance(step, TripletActivity):
+        return str(step.state.trial.trial_index)
+    return step.name if isinstance(step, Activity) else type(step).__name__
 
 
 def order(rules: OddOneOut, kinds: str, n_done: int = 0) -> list[str]:
-    steps = plan_steps(rules, trials(kinds), n_done)
-    return [step.name if isinstance(step, PageStep) else str(step.trial_index) for step in steps]
+    begun = opening(resumed=n_done > 0)
+    steps = triplet_script(rules, LAYOUT, trials(kinds), begun, n_done=n_done)
+    return [step_name(step) for step in steps]
 
 
 def test_pages_and_trials_come_in_order() -> None:
@@ -72,7 +102,20 @@ def test_breaks_can_be_left_out() -> None:
     assert "break" not in order(protocol(break_every=0), "m" * 200)
 
 
-def feed(session: Session, *events: Event) -> list[TrialResult | Note]:
+def test_breaks_come_between_the_blocks_of_the_trial_list_or_after_a_number_of_trials() -> None:
+    blocks = (1, 2, 2, 3)
+    listed = [replace(t, block_index=n) for t, n in zip(trials("mmmm"), blocks, strict=True)]
+
+    def names(break_every: int) -> list[str]:
+        steps = triplet_script(protocol(break_every=break_every), LAYOUT, listed, opening())
+        return [step_name(step) for step in steps]
+
+    around = ["instruction", "instruction", "end"]
+    assert names(0) == [*around[:2], "1", "break", "2", "3", "break", "4", *around[2:]]
+    assert names(3) == [*around[:2], "1", "2", "3", "break", "4", *around[2:]]
+
+
+def feed(session: Session, *events: Event) -> list[Item]:
     return [item for event in events for item in session.handle(event)]
 
 
@@ -82,14 +125,24 @@ def turn(session: Session, time: float) -> float:
     return time + 2
 
 
-def answer(session: Session, time: float, key: str = "1") -> tuple[float, list[TrialResult | Note]]:
+def answer(session: Session, time: float, key: str = "1") -> tuple[float, list[Item]]:
     """Answer one trial from its fixation to its end."""
     items = feed(session, Shown(time), Tick(time + 1), Shown(time + 1), KeyPress(time + 3, key))
     return time + 4, items + feed(session, Shown(time + 3), Tick(time + 4))
 
 
+def begin(rules: OddOneOut, kinds: str) -> Session:
+    script = triplet_script(rules, LAYOUT, trials(kinds), opening())
+    return Session(script, rules.texts.stop)
+
+
+def trial_under_way(session: Session) -> Trial | None:
+    activity = session.activity
+    return activity.state.trial if isinstance(activity, TripletActivity) else None
+
+
 def started(rules: OddOneOut, kinds: str) -> tuple[Session, float]:
-    session = Session(rules, LAYOUT, trials(kinds))
+    session = begin(rules, kinds)
     return session, turn(session, turn(session, 0.0))
 
 
@@ -97,7 +150,7 @@ def test_a_session_gives_one_result_a_trial_in_order() -> None:
     session, time = started(protocol(break_every=2), "mmmm")
     results = []
     while not session.finished:
-        if session.state is None:
+        if trial_under_way(session) is None:
             time = turn(session, time)
         else:
             time, items = answer(session, time)
@@ -107,7 +160,7 @@ def test_a_session_gives_one_result_a_trial_in_order() -> None:
 
 
 def test_a_page_cannot_be_skipped_by_a_stray_press() -> None:
-    session = Session(DEFAULT, LAYOUT, trials("m"))
+    session = begin(DEFAULT, "m")
     before = session.scene
     feed(session, KeyPress(0.0, "space"), Shown(1.0), KeyPress(1.5, "space"), KeyPress(9, "x"))
     assert session.scene == before
@@ -124,7 +177,7 @@ def test_a_break_ends_at_its_limit_and_says_so() -> None:
     (note,) = feed(session, Tick(time + 30))
     assert isinstance(note, Note)
     assert (note.event, note.detail["ended_by"]) == ("break", "limit")
-    assert session.state is not None
+    assert trial_under_way(session) is not None
 
 
 def test_escape_asks_and_any_other_key_goes_on_with_the_same_trial() -> None:
@@ -155,8 +208,9 @@ def test_escape_during_feedback_keeps_the_choice() -> None:
     items = feed(session, Shown(time), Tick(time + 1), Shown(time + 1), KeyPress(time + 3, "1"))
     assert [item for item in items if isinstance(item, TrialResult)]
     feed(session, Shown(time + 3), KeyPress(time + 3.1, "escape"), KeyPress(time + 5, "x"))
-    assert session.state is not None
-    assert session.state.trial.trial_index == 2
+    trial = trial_under_way(session)
+    assert trial is not None
+    assert trial.trial_index == 2
 
 
 def test_a_stop_from_outside_ends_at_once_but_not_a_completed_session() -> None:
@@ -169,24 +223,76 @@ def test_a_stop_from_outside_ends_at_once_but_not_a_completed_session() -> None:
     assert session.end_reason == "completed"
 
 
-EVENTS = st.one_of(
-    st.builds(Shown, st.just(0.0), st.sampled_from([0, 1, None])),
-    st.builds(Tick, st.just(0.0)),
-    st.builds(KeyPress, st.just(0.0), st.sampled_from(["1", "down", "space", "x", "escape"])),
-    st.builds(PointerPress, st.just(0.0), st.floats(-600, 600), st.floats(-300, 300)),
-)
+@dataclass
+class Blocks:
+    """Further blocks of one trial each, which take a few questions to be ready."""
+
+    total: int
+    log: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def start(self) -> None:
+        self.log.append("start")
+        self.asked = 0
+
+    def ready(self) -> bool:
+        self.asked += 1
+        return self.asked > 2
+
+    def take(self) -> tuple[Sequence[Trial], Item]:
+        self.log.append("take")
+        number = self.log.count("take") + 1
+        return [trials("m" * number)[-1]], MoreShown(cast(Any, None))
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> Sequence[Event]:
-    """Events half a second apart, more or less."""
-    time = 0.0
-    events = []
-    for event in draw(st.lists(EVENTS, max_size=80)):
-        time += draw(st.sampled_from([0.0, 0.3, 0.7, 2.5]))
-        events.append(type(event)(time, *list(vars(event).values())[1:]))
-    return events
+def test_blocks_chosen_during_the_session_wait_until_they_are_ready() -> None:
+    blocks = Blocks(total=3)
+    script = triplet_script(protocol(break_every=0), LAYOUT, trials("m"), opening(), more=blocks)
+    session = Session(script, "Stop?")
+    time = turn(session, turn(session, 0.0))
+    items: list[Item] = []
+    names = []
+    for _ in range(100):
+        activity = session.activity
+        if activity is None:
+            break
+        names.append(step_name(activity))
+        if isinstance(activity, TripletActivity):
+            time, more = answer(session, time)
+        else:
+            more = feed(session, Shown(time), KeyPress(time + 2, "space"))
+            time += 2
+        items += more
+    names = [name for at, name in enumerate(names) if name != names[at - 1]]
+    assert names == ["1", "break", "prepare", "2", "break", "prepare", "3", "end"]
+    assert blocks.log == ["start", "take"] * 2
+    assert [i.trial_index for i in items if isinstance(i, TrialResult)] == [1, 2, 3]
+    kinds = [type(item) for item in items if isinstance(item, TrialResult | MoreShown)]
+    # A block is recorded before its first trial.
+    assert kinds == [TrialResult, MoreShown, TrialResult, MoreShown, TrialResult]
 
+
+def test_a_question_may_be_called_like_a_page() -> None:
+    """A question named end is not the end: stopping there does not complete a session."""
+    asked = {"questions": [{"id": "end", "text": "When?", "kind": "text"}]}
+    rules = OddOneOut.model_validate({"form": asked})
+    begun = Opening(consent=False, form=True, resumed=False)
+    session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
+    feed(session, Shown(0.0), KeyPress(1.0, "escape"), KeyPress(2.0, "escape"))
+    assert session.end_reason == "stopped"
+
+
+# Any sequence of events.
+
+FORM = [
+    {"id": "age", "text": "Age?", "kind": "age"},
+    {"id": "hand", "text": "Hand?", "kind": "choice", "options": ["left", "right"]},
+    {"id": "languages", "text": "How many?", "kind": "number", "required": False},
+]
+DEBRIEF = [{"id": "strategy", "text": "How?", "kind": "text"}]
+IDS = ("a", "b", "c")
+KINDS = "pmcm"
+MANY = 400
 
 RULES = st.builds(
     OddOneOut.model_validate,
@@ -195,48 +301,213 @@ RULES = st.builds(
             "timing": st.fixed_dictionaries(
                 {
                     "fixation_s": st.sampled_from([0.0, 0.5]),
+                    "minimum_rt_s": st.sampled_from([0.0, 0.2]),
                     "feedback_s": st.sampled_from([0.0, 0.4]),
                     "response_limit_s": st.sampled_from([0.0, 1.0]),
-                    "page_s": st.sampled_from([0.0, 1.0]),
                 }
             ),
-            "breaks": st.fixed_dictionaries({"break_every": st.sampled_from([0, 1])}),
+            "practice": st.fixed_dictionaries({"feedback_s": st.sampled_from([0.0, 1.5])}),
+            "pages": st.fixed_dictionaries({"page_s": st.sampled_from([0.0, 1.0])}),
+            "breaks": st.fixed_dictionaries(
+                {
+                    "break_every": st.sampled_from([0, 1, 2]),
+                    "break_limit_s": st.sampled_from([0.0, 5.0]),
+                }
+            ),
+            "consent": st.fixed_dictionaries({"ask": st.booleans()}),
+            "form": st.sampled_from([{}, {"questions": FORM}]),
+            "debrief": st.sampled_from([{}, {"questions": DEBRIEF}]),
+            "screen": st.fixed_dictionaries({"touch": st.booleans()}),
         }
     ),
 )
+KEYS = ("1", "2", "down", "space", "return", "backspace", "x", "9", "num_2", "escape")
+POINTS = st.tuples(st.floats(-700, 700), st.floats(-600, 600))
+BUTTONS: st.SearchStrategy[Button] = st.sampled_from(["left", "right"])
+NOW = st.just(0.0)
+EVENTS = st.one_of(
+    st.builds(Shown, NOW, st.sampled_from([0, 1, None])),
+    st.builds(Tick, NOW),
+    st.builds(KeyPress, NOW, st.sampled_from(KEYS)),
+    st.builds(Typed, NOW, st.one_of(st.text(max_size=4), st.sampled_from(["7", "-3", "131"]))),
+    st.builds(lambda p, button: PointerPress(0.0, p[0], p[1], button), POINTS, BUTTONS),
+    st.builds(lambda point: PointerMove(0.0, *point), POINTS),
+    st.builds(lambda point: PointerRelease(0.0, *point), POINTS),
+    st.builds(Focus, NOW, st.booleans()),
+    # Rarely: the session is over then.
+    st.builds(lambda n: Stop(0.0, "terminated") if n == 0 else Tick(0.0), st.integers(0, 9)),
+)
+MOMENTS = st.tuples(EVENTS, st.sampled_from([0.0, 0.1, 0.3, 0.7, 2.5]))
+HISTORIES = st.lists(
+    # Either something happens, or a person goes on as asked for a while: else nobody would
+    # get through the pages.
+    st.one_of(MOMENTS, st.integers(1, 12)),
+    max_size=40,
+)
+
+
+@dataclass
+class MemoryRecord:
+    """A record that keeps everything in memory, checked as the writer checks it."""
+
+    rows: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        (row,) = rows
+        TASKS["oddoneout"].trials.format_row(row)
+        self.rows.append(row)
+
+    def note(self, event: str, time_s: float, **detail: object) -> None:
+        assert time_s >= 0
+        self.notes.append(event)
+
+
+class Room:
+    """A whole session in memory, a participant in it, and somebody who disturbs."""
+
+    def __init__(self, rules: OddOneOut) -> None:
+        self.rules = rules
+        self.clock = VirtualClock()
+        self.screen = NoWindow(self.clock)
+        begun = Opening(consent=rules.consent.ask, form=True, resumed=False)
+        listed = [
+            replace(trial, expected_odd=2) if trial.trial_type != "main" else trial
+            for trial in trials(KINDS)
+        ]
+        self.session = Session(triplet_script(rules, LAYOUT, listed, begun), rules.texts.stop)
+        observer = SimulatedObserver(IDS, np.eye(3))
+        hands = TripletHands(observer, self.screen, self.clock, (1, 2))
+        self.player = SimulatedParticipant(hands, self.screen, self.clock)
+        self.record = MemoryRecord()
+        self.given: list[tuple[str, Mapping[str, object]]] = []
+        self.keeper = Keeper(
+            open_record=lambda: cast(RunRecord, self.record),
+            give=lambda measure, values: self.given.append((measure, values)),
+            consent_first=rules.consent.ask,
+            rt_source="pyglet",
+            pilot=False,
+        )
+        self.decided = 0
+
+    def take(self, event: Event) -> None:
+        activity = self.session.activity
+        was_decided = isinstance(activity, TripletActivity) and activity.state.decided
+        items = self.session.handle(event)
+        results = [item for item in items if isinstance(item, TrialResult)]
+        decides = isinstance(activity, TripletActivity) and activity.state.decided
+        assert len(results) == int(decides and not was_decided)
+        self.decided += len(results)
+        for item in items:
+            self.keeper(item)
+        # Everything can be asked for at any time.
+        assert self.session.scene is not None
+        assert self.session.deadline is None or self.session.deadline >= 0
+
+    def help(self, steps: int) -> None:
+        """Go on as a participant does who does what is asked."""
+        for _ in range(steps):
+            if self.session.finished:
+                return
+            self.take(self.screen.show(self.session.scene))
+            if self.session.asking:
+                self.screen.press_key("x")
+            elif not self.session.finished:
+                self.player.act(self.session)
+            for event in (*self.screen.events(), Tick(self.clock.now())):
+                self.take(event)
+
+    def disturb(self, event: Event, wait: float) -> None:
+        self.clock.wait_until(self.clock.now() + wait)
+        self.take(replace(event, time=self.clock.now()))
+
+    def live(self, history: Sequence[Any]) -> None:
+        for moment in history:
+            if isinstance(moment, int):
+                self.help(moment)
+            else:
+                self.disturb(*moment)
+
+    def check(self) -> None:
+        """What holds at every moment."""
+        rows = self.record.rows
+        assert [row["trial_index"] for row in rows] == list(range(1, len(rows) + 1))
+        assert [row["trial_type"][0] for row in rows] == list(KINDS[: len(rows)])
+        assert len(rows) == self.decided
+        onsets = [row["onset"] for row in rows]
+        assert onsets == sorted(onsets)
+        for row in rows:
+            answered = row["response"] is not None
+            assert answered != row["timed_out"]
+            assert answered == (row["response_time"] is not None)
+            if answered:
+                assert row["odd_stimulus"] == IDS[row["response"] - 1]
+                assert row["response_position"] == PLACES[row["response"] - 1]
+                assert row["response_time"] >= self.rules.timing.minimum_rt_s
+                expected = row["expected_odd"]
+                correct = None if expected is None else row["response"] == expected
+                assert row["correct"] == correct
+        measures = [measure for measure, _ in self.given]
+        assert measures == [m for m in ("consent", "form", "debrief") if m in measures]
+        if self.rules.consent.ask and (not self.given or not self.given[0][1]["consent"]):
+            assert (rows, self.record.notes) == ([], [])
+            assert len(measures) <= 1
+        for measure, values in self.given[1:]:
+            if measure == "form":
+                assert list(values) == ["age", "hand", "languages"]
+                assert isinstance(values["age"], int)
+                assert 0 <= values["age"] <= 89
 
 
 @settings(deadline=None)
-@given(rules=RULES, events=histories())
-def test_any_history_gives_valid_rows_in_order_and_can_be_ended(
-    rules: OddOneOut, events: Sequence[Event]
+@given(rules=RULES, history=HISTORIES)
+def test_any_history_can_be_finished_without_losing_a_trial(
+    rules: OddOneOut, history: Sequence[Any]
 ) -> None:
-    session = Session(rules, LAYOUT, trials("pmm"))
-    items = feed(session, *events)
-    results = [item for item in items if isinstance(item, TrialResult)]
-    assert [result.trial.trial_index for result in results] == list(range(1, len(results) + 1))
-    for result in results:
-        format_row(result.row(rt_source="pyglet", pilot=False))
-    if not session.finished:
-        assert session.scene is not None
-        last = events[-1].time if events else 0.0
-        feed(session, KeyPress(last, "escape"), KeyPress(last, "escape"))
-    assert session.finished
-    assert session.end_reason in ("completed", "stopped")
+    room = Room(rules)
+    room.live(history)
+    room.check()
+    left = room.session.finished
+    room.help(MANY)
+    room.check()
+    assert room.session.finished
+    declined = bool(room.given) and room.given[0][1].get("consent") is False
+    if declined:
+        assert room.session.end_reason in ("declined", "stopped", "terminated")
+        assert len(room.given) == 1
+    elif not left:
+        assert room.session.end_reason == "completed"
+    if room.session.end_reason == "completed":
+        assert len(room.record.rows) == len(KINDS)
+        asked = [("form", rules.form), ("debrief", rules.debrief)]
+        expected = ["consent"] * rules.consent.ask + [m for m, f in asked if f.questions]
+        assert [measure for measure, _ in room.given] == expected
+    assert room.session.handle(KeyPress(room.clock.now(), "1")) == []
 
 
 @settings(deadline=None)
-@given(rules=RULES, events=histories())
-def test_any_history_can_be_played_to_the_end_without_losing_a_trial(
-    rules: OddOneOut, events: Sequence[Event]
-) -> None:
-    session = Session(rules, LAYOUT, trials("pmm"))
-    results = [item for item in feed(session, *events) if isinstance(item, TrialResult)]
-    time = events[-1].time if events else 0.0
-    for _ in range(60):
-        time += 5.0
-        more = (Shown(time), Tick(time + 0.9), Shown(time + 0.9), KeyPress(time + 1.9, "1"))
-        results += [item for item in feed(session, *more) if isinstance(item, TrialResult)]
-    stopped = session.end_reason == "stopped"
-    assert stopped or [result.trial.trial_index for result in results] == [1, 2, 3]
-    assert session.finished
+@given(rules=RULES, history=HISTORIES)
+def test_any_history_can_be_left_by_escape_twice(rules: OddOneOut, history: Sequence[Any]) -> None:
+    room = Room(rules)
+    room.live(history)
+    n_rows = len(room.record.rows)
+    for _ in range(2):
+        room.disturb(KeyPress(0.0, "escape"), 0.1)
+    room.check()
+    assert room.session.finished
+    assert room.session.end_reason in ("stopped", "completed", "declined", "terminated")
+    if room.session.end_reason == "completed":
+        assert len(room.record.rows) == len(KINDS)
+    # Leaving makes no row: a trial is there if it was decided, and not otherwise.
+    assert len(room.record.rows) == n_rows
+
+
+@settings(deadline=None)
+@given(rules=RULES)
+def test_an_undisturbed_session_completes(rules: OddOneOut) -> None:
+    room = Room(rules)
+    room.help(MANY)
+    room.check()
+    assert room.session.end_reason == "completed"
+    assert room.record.notes[-1] == "session_end"
+    assert len(room.record.rows) == len(KINDS)
