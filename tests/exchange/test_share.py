@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.exchange import ShareOptions, file_kind, read_texts, share_files
+from twoalike.exchange import ShareOptions, check_private, file_kind, read_texts, share_files
 from twoalike.judgments import read_raw, read_raw_arrangements
 from twoalike.record import check_bids
 from twoalike.study import TwoalikeError, sha256_file
@@ -226,6 +226,35 @@ def test_names_of_this_computer_are_refused(study: Path, monkeypatch: pytest.Mon
         share_files(texts.files, texts.folders, options, np.random.default_rng(1))
 
 
+def test_a_full_disk_leaves_nothing_behind(
+    study: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name == "participants.tsv":
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert call("share", study, "--out", tmp_path / "public") == 1
+    said = capsys.readouterr().err
+    assert "No space left" in said and said.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
+
+
+def test_private_things_in_raw_data_are_named_by_row(study: Path) -> None:
+    raw = study / "data" / "raw"
+    assert check_private(raw, names=()) == []  # the sessions' own time stamps are no slip
+    append("participants.tsv", "sub-jo1\tjo@lab.org\t1987-03-12\n")(raw)
+    found = check_private(raw, names=())
+    assert [(problem.file.name, problem.row) for problem in found] == [("participants.tsv", 4)] * 2
+    assert "jo@lab.org" in str(found[0]) and "1987-03-12" in str(found[1])
+
+
 def test_folders_in_use_and_folders_of_the_data_are_refused(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,3 +276,22 @@ def test_somebody_who_declined_keeps_a_folder(study: Path, tmp_path: Path) -> No
     out = tmp_path / "public"
     assert call("share", study, "--out", out) == 0
     assert len(list(out.glob("sub-*"))) == 4
+
+
+def test_sessions_as_they_are_run_can_be_shared(
+    make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = make_study()
+    for code, task in (("p901", "odd-one-out"), ("p901", "multi-arrangement")):
+        words = ("run", root, "--participant", code, "--task", task, "--simulate", "--no-window")
+        assert call(*words) == 0
+    started = datetime.now().year
+    out = tmp_path / "public"
+    assert call("share", root, "--out", out) == 0
+    assert [str(problem) for problem in check_bids(out)] == []
+    for path in sorted(out.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        assert b"p901" not in content + path.name.encode()
+        assert f"{started}-".encode() not in content
+    for read in (read_raw, read_raw_arrangements):
+        assert len(read(out)) == len(read(root / "data" / "raw")) > 10

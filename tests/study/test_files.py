@@ -116,3 +116,15 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="found a folder"):
         require_file(tmp_path, "features")
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> str:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(TwoalikeError, match="cannot write .Read-only file system"):
+        with atomic_directory(tmp_path / "out"):
+            raise AssertionError("never reached")

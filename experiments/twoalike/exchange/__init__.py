@@ -1,6 +1,11 @@
 """Data out of the lab: copies fit for publication, and formats that other tools read."""
 
-from twoalike.exchange._dataset import check_new_folder, read_texts, write_texts
+from twoalike.exchange._dataset import (
+    check_new_folder,
+    check_private,
+    read_texts,
+    write_texts,
+)
 from twoalike.exchange._dissimilarities import (
     Dissimilarities,
     arranged_dissimilarities,
@@ -20,6 +25,7 @@ __all__ = [
     "as_mat",
     "as_npz",
     "check_new_folder",
+    "check_private",
     "computer_names",
     "file_kind",
     "find_private",

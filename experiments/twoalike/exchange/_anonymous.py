@@ -117,6 +117,8 @@ class Anonymous:
         return "\n".join([names, *(line for _, line in sorted(lines))]) + "\n"
 
     def _cell(self, column: str, cell: str, person: Person) -> str:
+        if column == "participant_id":
+            return f"sub-{person.code}"
         return _capped(cell) if _AGE.search(column) else self.text(cell, person)
 
     def table_sidecar(self, text: str, table: str | None, where: str) -> str:

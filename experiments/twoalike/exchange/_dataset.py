@@ -4,7 +4,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from twoalike.exchange._private import find_private
+from twoalike.record import RawProblem
 from twoalike.study import TwoalikeError
+
+_TEXT = (".tsv", ".json", ".jsonl", ".md", ".txt", "README", "CHANGES")
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,47 @@ def read_texts(root: Path, wanted: Callable[[str], bool]) -> Texts:
 
 
 def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] = ()) -> None:
-    """Write texts into a folder that exists, UTF-8 with line ends as they are."""
-    for folder in folders:
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode())
+    """Write texts into a folder that exists, UTF-8 with line ends as they are.
+
+    Raises
+    ------
+    TwoalikeError
+        If the disk is full or gone.
+    """
+    name = ""
+    try:
+        for name in folders:
+            (root / name).mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+    except OSError as error:
+        raise TwoalikeError(
+            f"{name}: cannot write ({error.strerror or error}). Free space or choose another --out."
+        ) from error
+
+
+def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
+    """Search raw data for what may tell who somebody is.
+
+    The time stamps of a session are part of raw data, and no problem.
+
+    Parameters
+    ----------
+    root
+        The data set.
+    names
+        As in :func:`twoalike.exchange.find_private`.
+    """
+    problems = []
+    for name, text in read_texts(root, lambda path: path.endswith(_TEXT)).files.items():
+        for private in find_private(text, names):
+            if private.kind != "time stamp":
+                row = private.line - 1 if name.endswith(".tsv") else None
+                message = f"{private.text!r} looks private ({private.kind})"
+                problems.append(RawProblem(root / name, message, row))
+    return problems
 
 
 def check_new_folder(out: Path, *sources: Path) -> None:

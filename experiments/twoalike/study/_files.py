@@ -100,7 +100,12 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     back if the second rename fails.
     """
     _make_parent(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path.parent}: cannot write ({error.strerror}). Choose another output."
+        ) from error
     temporary.chmod(0o755)
     aside = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:

@@ -119,7 +119,8 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[MeadowsTask]) -> None:
     advice = "Download the data of the multiple-arrangement task."
     if any("triplet" in kind for kind in kinds):
         advice = (
-            "Triplets: download the annotations (CSV), take off its header, and use "
+            "How it stores the choice of a triplet is not documented: download the annotations "
+            "(CSV), and where their label names the chosen stimulus, take off the header and use "
             "twoalike import triplets."
         )
     raise TwoalikeError(
