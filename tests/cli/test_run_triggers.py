@@ -1,0 +1,123 @@
+"""Marks of a whole session at the other end of the line, by the real command."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from twoalike.cli import app as cli
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+
+DESIGN = "trials = 5\npractice = 0\n"
+N_BREAKS, N_TRIALS = 2, 5
+
+
+class Amplifier:
+    """The other end of a serial line, and a thread that records what arrives."""
+
+    def __init__(self) -> None:
+        import tty
+
+        self._handle, self._ours = os.openpty()
+        tty.setraw(self._ours)
+        self.port = os.ttyname(self._ours)
+        self.codes: list[int] = []
+        self._thread = threading.Thread(target=self._record, daemon=True)
+        self._thread.start()
+
+    def _record(self) -> None:
+        while True:
+            try:
+                found = os.read(self._handle, 256)
+            except OSError:  # the other end is closed
+                return
+            self.codes += found
+
+    def unplug(self) -> None:
+        """Close our ends: the recording ends with the last byte."""
+        if self._ours >= 0:
+            os.close(self._ours)
+            self._ours = -1
+            self._thread.join()
+            os.close(self._handle)
+
+
+@pytest.fixture
+def amplifier() -> Iterator[Amplifier]:
+    found = Amplifier()
+    yield found
+    found.unplug()
+
+
+def _protocol(port: str) -> str:
+    return (
+        "schema_version = 1\n[breaks]\nbreak_every = 2\n"
+        f'[triggers]\nkind = "serial"\nport = "{port}"\npulse_ms = 1\n'
+    )
+
+
+def _run(root: Path) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["run", str(root), "--participant", "901", "--simulate", "--no-window"])
+    return int(str(caught.value.code))
+
+
+def _notes(root: Path) -> list[dict[str, object]]:
+    (log,) = (root / "data" / "raw").rglob("*_log.jsonl")
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_onset_answer_and_break_is_marked_in_order(
+    make_study: Callable[..., Path], amplifier: Amplifier
+) -> None:
+    root = make_study("study", DESIGN, _protocol(amplifier.port))
+    assert _run(root) == 0
+    amplifier.unplug()
+    trial = [2, 3, 4]
+    expected = [1, *trial, *trial, 5, *trial, *trial, 5, *trial, 6]
+    assert [code for code in amplifier.codes if code] == expected
+    assert amplifier.codes[::2] == expected  # each returned to 0 before the next
+    assert not any(note["event"] == "trigger_failed" for note in _notes(root))
+
+
+def test_a_port_that_is_missing_ends_before_the_session(
+    make_study: Callable[..., Path],
+    snapshot: Callable[[Path], dict[str, bytes]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make_study("study", DESIGN, _protocol("/dev/no-such-port"))
+    before = snapshot(root)
+    assert _run(root) == 1
+    error = capsys.readouterr().err
+    assert "cannot open this serial port" in error
+    assert error.count("\n") == 1
+    assert [name for name in snapshot(root) if name not in before and name.endswith(".tsv")] == []
+
+
+def test_a_line_that_breaks_is_logged_and_the_session_goes_on(
+    make_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, amplifier: Amplifier
+) -> None:
+    import serial
+
+    sent: list[bytes] = []
+
+    def broken(self: object, data: bytes) -> int:
+        if len(sent) >= 10:
+            raise serial.SerialException(5, "Input/output error")
+        sent.append(data)
+        return 1
+
+    monkeypatch.setattr(serial.Serial, "write", broken)
+    root = make_study("study", DESIGN, _protocol(amplifier.port))
+    assert _run(root) == 0
+    failed = [note for note in _notes(root) if note["event"] == "trigger_failed"]
+    n_marks = 2 + 3 * N_TRIALS + N_BREAKS
+    assert len(failed) == n_marks - 5  # ten bytes: five marks and their zeros
+    assert {note["reason"] for note in failed} == {"Input/output error"}
+    (table,) = (root / "data" / "raw").rglob("*_beh.tsv")
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 1 + N_TRIALS
