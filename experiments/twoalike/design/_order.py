@@ -137,7 +137,8 @@ def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) 
     left = [index for index in far if index not in repeated]
     if not left:
         raise ValueError(
-            f"a repeat of the plan has no main trial {GAP} trials before it that is still to repeat."
+            f"a repeat of the plan has no main trial {GAP} trials before it that was not "
+            "repeated yet."
         )
     index = left[rng.integers(len(left))]
     repeated.add(index)

@@ -1,0 +1,241 @@
+"""Every sampler of ``twoalike design`` through the real command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.cli._adaptive_lists import read_choice_draws
+from twoalike.cli.app import app, main
+from twoalike.design import covering_bound, read_trial_list, session_trial_list, summarize_design
+from twoalike.embedding import Posterior
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study, TwoalikeError, sha256_file
+
+MakeStudy = Callable[..., Path]
+OBJECTS = 8  # of make_study: two kinds, four shades
+
+
+def design(study: Path, *arguments: object) -> None:
+    words = ["design", str(study), "--task", "odd-one-out", *map(str, arguments)]
+    app(words, result_action="return_value")
+
+
+def fails(capsys: pytest.CaptureFixture[str], study: Path, *arguments: object) -> str:
+    """The one line that a command which cannot do its job prints."""
+    with pytest.raises(SystemExit) as caught:
+        main(["design", str(study), "--task", "odd-one-out", *map(str, arguments)])
+    assert caught.value.code == 1
+    message = capsys.readouterr().err
+    assert message.startswith("twoalike: ")
+    assert message.count("\n") == 1
+    return message
+
+
+def lists(study: Path) -> dict[str, pd.DataFrame]:
+    ids = StimulusSet.load(study / "stimuli").ids
+    return {
+        path.name.removesuffix("_task-oddoneout_trials.tsv"): read_trial_list(path, ids)
+        for path in sorted((study / "design").glob("*.tsv"))
+    }
+
+
+def write_posterior(path: Path, ids: tuple[str, ...], seed: int = 0) -> Path:
+    rng = np.random.default_rng(seed)
+    axes = ("chain", "draw")
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), rng.gamma(1, 1, (2, 30, len(ids), 3))),
+            "temperature": ((*axes, "participant"), np.ones((2, 30, 1))),
+            "lapse": ((*axes, "participant"), np.full((2, 30, 1), 0.1)),
+        },
+        coords={"object": list(ids), "participant": ["01"]},
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    Posterior(tree).save(path)
+    return path
+
+
+def test_coverage_is_shared_out(make_study: MakeStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    study = make_study(design='sampler = "coverage"\ntrials = 6\npractice = 1\n')
+    message = fails(capsys, study, "--participants", "01")
+    assert "takes 11 triplets, so 2 sessions of 6 trials, found 1" in message
+    assert not (study / "design").exists()
+    design(study, "--participants", "01", "02", "--summary")
+    printed = capsys.readouterr().out
+    assert "needed to show every pair" in printed and "chosen by coverage" in printed
+    made = lists(study)
+    ids = StimulusSet.load(study / "stimuli").ids
+    summary = summarize_design(list(made.values()), ids)
+    assert summary.pairs_shown == 1
+    assert summary.samplers == {"coverage": covering_bound(OBJECTS), "random": 1}
+    about = json.loads(next((study / "design").glob("sub-01*.json")).read_text())
+    assert about["config"]["participants"] == ["01", "02"]
+    # The same call gives the same lists; another group is another design and harms nothing.
+    design(study, "--participants", "01", "02")
+    assert capsys.readouterr().out.count("there already") == 2
+    assert "a different trial list" in fails(capsys, study, "--participants", "01", "03")
+    assert lists(study).keys() == made.keys()
+
+
+def test_levels_of_a_group(make_study: MakeStudy, capsys: pytest.CaptureFixture[str]) -> None:
+    table = 'sampler = "levels"\nlevel = "kind"\ntrials = 10\npractice = 2\nlists_per_triplet = 2\n'
+    table += "shares = {within = 0.4, between = 0.0, boundary = 0.6}\n"
+    study = make_study(design=table)
+    assert "a multiple of 2, found 1" in fails(capsys, study, "--participants", "01")
+    design(study, "--participants", "01", "02", "--summary")
+    assert "share boundary" in capsys.readouterr().out
+    first, second = lists(study).values()
+    for made in (first, second):
+        main_rows = made[made["trial_type"] == "main"]
+        assert main_rows["condition"].value_counts().to_dict() == {"boundary": 6, "fine": 4}
+    judged = [set(one.loc[one["trial_type"] == "main", "triplet_id"]) for one in (first, second)]
+    assert judged[0] == judged[1]
+    # Six people are three lists of each triplet's two judgments: twelve triplets of eight.
+    six = [f"{number:02d}" for number in range(1, 7)]
+    assert "asked for 12 triplets within a class" in fails(capsys, study, "--participants", *six)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('sampler = "levels"\ntrials = 5\nlevel = "colour"', "no column 'colour'"),
+        ('sampler = "levels"\ntrials = 5\nlevel = "shade"', "within a class, found 0"),
+        ('sampler = "levels"\ntrials = 5\nfeatures = "f.npz"', "f.npz: expected features"),
+        ('sampler = "levels"\ntrials = 5\nshares = {within = 0.5}', "must sum to 1"),
+        ('sampler = "coverage"\ntrials = 60', "have only 56 triplets"),
+        ('sampler = "adaptive"\ntrials = 5', "Name it with --posterior"),
+        ('sampler = "list"', "sub-01_ses-01_task-oddoneout_trials.tsv: expected a trial list"),
+        ("trials = 5\nexclude = {kind = ['warm', 'cold']}", "0 of 8 objects"),
+        ("trials = 5\nexclude = {shade = ['warm0', 'warm1', 'cold2']}", "2 of 8 objects"),
+    ],
+)
+def test_what_cannot_be_designed(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str], table: str, expected: str
+) -> None:
+    study = make_study(design=table + "\n")
+    assert expected in fails(capsys, study, "--participants", "01")
+    assert not (study / "design").exists()
+
+
+def test_own_lists_are_checked_and_left_alone(
+    make_study: MakeStudy,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    study = make_study()
+    design(study, "--participants", "01")
+    before = snapshot(study / "design")
+    design(study, "--participants", "01", "--sampler", "list", "--summary")
+    assert "14 trials, checked" in capsys.readouterr().out
+    assert snapshot(study / "design") == before
+    path = next((study / "design").glob("*.tsv"))
+    path.write_text(path.read_text().replace("warm0", "warm9"))
+    message = fails(capsys, study, "--participants", "01", "--sampler", "list")
+    assert "an object of the stimulus set, found 'warm9'" in message
+
+
+@pytest.mark.parametrize("sampler", ["coverage", "adaptive", "list"])
+def test_a_session_without_its_list_says_where_it_should_be(
+    make_study: MakeStudy, sampler: str
+) -> None:
+    study = Study.load(make_study(design=f'sampler = "{sampler}"\ntrials = 12\n'))
+    stimuli = StimulusSet.load(study.stimuli)
+    with pytest.raises(TwoalikeError, match=r"sub-07_ses-02_task-oddoneout_trials\.tsv: expected"):
+        session_trial_list(study, stimuli, "07", 2)
+
+
+def test_an_adaptive_session_from_a_posterior(
+    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study(design='sampler = "adaptive"\ntrials = 10\npractice = 1\n')
+    ids = StimulusSet.load(study / "stimuli").ids
+    # The posterior has the objects in another order, and one that is not in the study.
+    posterior = write_posterior(tmp_path / "p.nc", (*ids[::-1], "other"))
+    design(study, "--participants", "01", "02", "--posterior", posterior, "--summary")
+    assert "chosen by adaptive" in capsys.readouterr().out
+    first, second = lists(study).values()
+    for made in (first, second):
+        main_rows = made[made["trial_type"] == "main"]
+        assert main_rows["sampler"].value_counts().to_dict() == {"adaptive": 8, "random": 2}
+    mains = [set(one.loc[one["trial_type"] == "main", "triplet_id"]) for one in (first, second)]
+    assert not mains[0] & mains[1]
+    about = json.loads(next((study / "design").glob("sub-01*.json")).read_text())
+    assert about["inputs"]["posterior"]["sha256"] == sha256_file(posterior)
+    few = write_posterior(tmp_path / "few.nc", ids[1:])
+    message = fails(capsys, study, "--participants", "03", "--posterior", few)
+    assert f"knows 7 of the 8 objects of the design, not {ids[0]!r}" in message
+
+
+def test_an_adaptive_session_grows(
+    make_study: MakeStudy,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    study = make_study(
+        design='sampler = "adaptive"\ntrials = 12\npractice = 2\ntrials_per_block = 4\n'
+    )
+    ids = StimulusSet.load(study / "stimuli").ids
+    who = ("--participants", "01")
+    assert "Name it with --posterior" in fails(capsys, study, *who, "--block", 3)
+    design(study, *who, "--block", 2)
+    first = lists(study)["sub-01_ses-01"]
+    assert first["block_index"].tolist() == [1, 1, 2, 2, 2, 2]
+    assert set(first["sampler"]) == {"random"}
+    posterior = write_posterior(tmp_path / "p.nc", ids)
+    assert "no block 3 yet" in fails(capsys, study, *who, "--posterior", posterior, "--block", 4)
+    design(study, *who, "--posterior", posterior, "--block", 3)
+    second = lists(study)["sub-01_ses-01"]
+    assert second.iloc[:6].equals(first)
+    assert second["block_index"].tolist()[6:] == [3] * 4
+    assert (second["sampler"][6:] == "adaptive").sum() == 3
+    # A crash here and the same command once more.
+    before = snapshot(study / "design")
+    design(study, *who, "--posterior", posterior, "--block", 3)
+    assert snapshot(study / "design") == before
+    other = write_posterior(tmp_path / "q.nc", ids, seed=1)
+    design(study, *who, "--posterior", other, "--block", 4)
+    about = json.loads(next((study / "design").glob("sub-01*.json")).read_text())
+    assert about["config"]["blocks"] == {
+        "2": None,
+        "3": sha256_file(posterior),
+        "4": sha256_file(other),
+    }
+    # What was perhaps judged is not taken back.
+    message = fails(capsys, study, *who, "--posterior", other, "--block", 3)
+    assert "a different trial list is there already" in message
+    assert "the blocks 2 to 4" in fails(capsys, study, *who, "--posterior", other, "--block", 5)
+
+
+@pytest.mark.parametrize("option", [("--posterior", "p.nc"), ("--block", "2")])
+def test_options_of_another_sampler(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
+    message = fails(capsys, make_study(), "--participants", "01", *option)
+    assert f"{option[0]}: only the adaptive sampler uses it" in message
+    assert "--block 0: expected a whole number" in fails(
+        capsys, make_study("other"), "--participants", "01", "--block", "0"
+    )
+
+
+def test_choices_under_draws_average_to_the_prediction(tmp_path: Path) -> None:
+    ids = tuple("abcdefg")
+    path = write_posterior(tmp_path / "p.nc", ids)
+    posterior = Posterior.load(path)
+    order = [4, 2, 0, 6]
+    triplets = np.array([[0, 1, 2], [1, 2, 3], [0, 1, 3]])
+    draws = read_choice_draws(path, [ids[at] for at in order])(triplets)
+    assert draws.shape == (60, 3, 3)
+    whole = np.array(order)[triplets]
+    expected = posterior.choice_probabilities(whole, lapse=True)
+    np.testing.assert_allclose(draws.mean(axis=0), expected, atol=1e-5)
+    x = posterior.embedding[7]
+    logs = log_choice(pair_similarities(x @ x.T, whole), np.float32(1), np.float32(0.1))
+    np.testing.assert_allclose(draws[7], np.exp(np.stack(logs, axis=1)), atol=1e-5)
