@@ -204,6 +204,17 @@ class Arranging(RuleBasedStateMachine):
         for row in written:
             assert row["n_moves"] == moves.count(row["stimulus"])
             assert row["n_inspections"] == looks.count(row["stimulus"])
+            drags = [
+                event
+                for event in rows
+                if event["trial_type"] == "drag" and event["stimulus"] == row["stimulus"]
+            ]
+            if drags:
+                first, last = drags[0]["onset"], drags[-1]["onset"] + drags[-1]["duration"]
+                assert math.isclose(row["first_move_time"], first - result.onset, abs_tol=1e-6)
+                assert math.isclose(row["last_move_time"], last - result.onset, abs_tol=1e-6)
+            else:
+                assert row["first_move_time"] is None and row["last_move_time"] is None
         outside = sum(not row["inside"] for row in written)
         if not result.timed_out:
             assert outside <= self.protocol.rules.unplaced_allowed

@@ -235,6 +235,7 @@ def test_what_comes_before_the_first_frame_is_ignored() -> None:
     ]
     assert not play(activity, *early)
     play(activity, Shown(1.0), KeyPress(0.9, "return"), PointerPress(0.95, *place))
+    play(activity, PointerMove(1.5, 0.0, 0.0))
     assert not activity.finished
     assert centre(activity, "a") == place
 
@@ -433,6 +434,8 @@ def test_a_second_start_of_a_trial_forgets_the_first() -> None:
     start = {**seat, "trial_type": "trial_start", "stimulus": None, "x": None, "y": None}
     rows = [start, seat, {**seat, "trial_type": "drag", "x": 0.1}, start, {**seat, "x": 0.7}]
     assert replay(rows) == {1: {"a": (0.7, 0.0)}}
+    other = {**seat, "stimulus": "b"}
+    assert replay([start, other, start, seat]) == {1: {"a": (0.6, 0.0)}}
     with pytest.raises(ValueError, match="no seat"):
         replay([start, {**seat, "trial_type": "drag"}])
 
