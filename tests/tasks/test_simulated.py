@@ -7,27 +7,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from twoalike.observers import SimulatedObserver
+from twoalike.record import Progress
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import (
+    Item,
     Note,
     NoWindow,
     OddOneOut,
+    Opening,
     Scene,
     Session,
     Shown,
     SimulatedParticipant,
+    Sitting,
     Trial,
     TrialResult,
+    View,
     VirtualClock,
     catch_signals,
     lay_out,
     prepare_session,
     run_session,
     trials_from_table,
+    triplet_script,
 )
+from twoalike.tasks.odd_one_out._hands import TripletHands
+from twoalike.tasks.odd_one_out._prepare import PILOT_TRIALS, PreparedTriplets
 
 IDS = tuple("abcdef")
 
@@ -50,16 +59,32 @@ class Kept:
     rows: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def __call__(self, item: TrialResult | Note) -> None:
+    def __call__(self, item: Item) -> None:
         if isinstance(item, Note):
             self.notes.append(item.event)
         else:
-            self.rows.append(item.row(rt_source="simulated", pilot=False))
+            assert isinstance(item, TrialResult)
+            self.rows += item.rows(rt_source="simulated", pilot=False)
 
 
 def observer(temperature: float = 1.0) -> SimulatedObserver:
     # Three pairs: a and b alike, c and d, e and f.
-    return SimulatedObserver(IDS, np.kron(np.eye(3), np.ones((2, 1))) * 3.0, temperature)
+    return SimulatedObserver(IDS, 3.0 * np.repeat(np.eye(3), 2, axis=0), temperature)
+
+
+def begin(
+    protocol: OddOneOut,
+    trials: tuple[Trial, ...],
+    screen: NoWindow,
+    clock: VirtualClock,
+    n_done: int = 0,
+    temperature: float = 1.0,
+) -> tuple[Session, SimulatedParticipant]:
+    opening = Opening(consent=False, form=False, resumed=n_done > 0)
+    layout = lay_out(protocol, View(screen.size))
+    script = triplet_script(protocol, layout, trials, opening, n_done=n_done)
+    hands = TripletHands(observer(temperature), screen, clock, (7, 1))
+    return Session(script, protocol.texts.stop), SimulatedParticipant(hands, screen, clock)
 
 
 def simulate(
@@ -67,8 +92,7 @@ def simulate(
 ) -> Kept:
     clock = VirtualClock()
     screen = NoWindow(clock)
-    session = Session(protocol, lay_out(protocol, screen.size), trials, n_done)
-    player = SimulatedParticipant(observer(temperature), screen, clock, (7, 1))
+    session, player = begin(protocol, trials, screen, clock, n_done, temperature)
     kept = Kept()
     assert run_session(session, screen, kept, player.act) == "completed"
     return kept
@@ -76,7 +100,8 @@ def simulate(
 
 def test_rows_hold_the_observers_choices_and_times() -> None:
     trials = make_trials(300)
-    kept = simulate(OddOneOut(), trials, temperature=0.05)
+    rules = OddOneOut.model_validate({"breaks": {"break_every": 60}})
+    kept = simulate(rules, trials, temperature=0.05)
     assert [row["trial_index"] for row in kept.rows] == list(range(1, 301))
     for trial, row in zip(trials, kept.rows, strict=True):
         partners = {name: IDS[IDS.index(name) ^ 1] for name in trial.stimuli}
@@ -146,9 +171,7 @@ def test_a_choice_is_kept_even_if_the_screen_fails_right_after_it() -> None:
     """Frames: two instruction pages, fixation, triplet, and the fifth fails."""
     clock = VirtualClock()
     screen = BrokenScreen(clock, 4)
-    protocol = OddOneOut()
-    session = Session(protocol, lay_out(protocol, screen.size), make_trials(3))
-    player = SimulatedParticipant(observer(), screen, clock, (7, 1))
+    session, player = begin(OddOneOut(), make_trials(3), screen, clock)
     kept = Kept()
     with pytest.raises(OSError, match="gone"):
         run_session(session, screen, kept, player.act)
@@ -169,35 +192,78 @@ def test_signals_become_an_orderly_stop(number: str, reason: str) -> None:
     assert signal.getsignal(signal.Signals[number]) is before
 
 
+def prepared(study: Study, participant: str = "001", **settings: object) -> PreparedTriplets:
+    sitting = Sitting(
+        study=study,
+        participant=participant,
+        session=1,
+        **settings,  # type: ignore[arg-type]
+    )
+    session = prepare_session("odd-one-out", sitting)
+    assert isinstance(session, PreparedTriplets)
+    return session
+
+
+def listed_trials(study: Study, participant: str = "001", **settings: object) -> pd.DataFrame:
+    table = prepared(study, participant, **settings).plan.trials
+    assert table is not None
+    return table
+
+
 def test_a_session_is_prepared_from_seed_or_from_a_list(make_study: Callable[..., Path]) -> None:
-    root = make_study()
-    study = Study.load(root)
-    first = prepare_session(study, "001", 1)
-    assert first.plan.trials.equals(prepare_session(study, "001", 1).plan.trials)
-    assert not first.plan.trials.equals(prepare_session(study, "002", 1).plan.trials)
+    study = Study.load(make_study())
+    first = prepared(study)
+    table = listed_trials(study)
+    assert table.equals(listed_trials(study))
+    assert not table.equals(listed_trials(study, "002"))
+    assert first.plan.n_trials == len(first.trials) == 14
     assert first.trials[0].trial_type == "practice"
     assert set(first.plan.stimuli) == {n for trial in first.trials for n in trial.stimuli}
     listed = study.trial_list("oddoneout", "001", 1)
     listed.parent.mkdir()
-    first.plan.trials.iloc[:5].to_csv(listed, sep="\t", index=False)
-    assert prepare_session(study, "001", 1).trials == first.trials[:5]
+    table.iloc[:5].to_csv(listed, sep="\t", index=False)
+    assert prepared(study).trials == first.trials[:5]
+
+
+def test_a_pilot_run_is_the_short_beginning_of_the_session(
+    make_study: Callable[..., Path],
+) -> None:
+    study = Study.load(make_study(design="trials = 30\npractice = 2\n"))
+    whole, short = prepared(study), prepared(study, pilot=True)
+    assert len(whole.trials) == 32
+    assert short.trials == whole.trials[: 2 + PILOT_TRIALS]
+    assert (short.plan.n_trials, short.plan.pilot) == (2 + PILOT_TRIALS, True)
+    assert short.sitting.root == study.pilot
+    assert whole.sitting.root == study.raw
+
+
+def test_objects_on_pages_are_part_of_the_session(make_study: Callable[..., Path]) -> None:
+    few = "trials = 1\npractice = 0\n"
+    shown = set(prepared(Study.load(make_study(design=few))).plan.stimuli)
+    (extra, *_) = sorted({"warm0", "warm1", "cold4", "cold5"} - shown)
+    page = f'[pages]\nimages = [["{extra}"]]\n'
+    study = Study.load(make_study("example", few, page))
+    assert set(prepared(study).plan.stimuli) == shown | {extra}
+    assert prepared(study).first_images(Progress())[0] == extra
+    study = Study.load(make_study("wrong", few, page.replace(extra, "warm9")))
+    with pytest.raises(TwoalikeError, match="'warm9', which is not in the manifest"):
+        prepared(study)
 
 
 def test_preparing_refuses_what_does_not_fit(make_study: Callable[..., Path]) -> None:
     root = make_study()
     study = Study.load(root)
     with pytest.raises(TwoalikeError, match="sessions count from 1"):
-        prepare_session(study, "001", 0)
+        prepare_session("odd-one-out", Sitting(study=study, participant="001", session=0))
     with pytest.raises(TwoalikeError, match="does not know"):
-        prepare_session(study, "001", 1, observer=observer())
+        prepared(study, observer=observer())
     (root / "stimuli" / "warm0.png").write_bytes(b"other")
     with pytest.raises(TwoalikeError, match="warm0"):
-        prepare_session(study, "001", 1)
+        prepared(study)
 
 
 def test_missing_values_of_a_list_become_none(make_study: Callable[..., Path]) -> None:
-    table = prepare_session(Study.load(make_study()), "001", 1).plan.trials
-    trial = trials_from_table(table)[0]
+    trial = trials_from_table(listed_trials(Study.load(make_study())))[0]
     assert (trial.expected_odd, trial.repeat_of, trial.sampler_score, trial.condition) == (
         None,
         None,

@@ -1,5 +1,6 @@
 """A question with an answer to choose or to type."""
 
+import re
 from collections.abc import Sequence
 
 from twoalike.tasks._activity import Item, Note
@@ -11,6 +12,7 @@ from twoalike.tasks.screens._frame import Frame
 OLDEST = 89
 """Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
 _LONGEST = 500
+_WHOLE = re.compile(r"[+-]?\d{1,9}")
 _ENTER = ("return", "enter", "num_enter")
 type Answer = str | int | None
 
@@ -33,6 +35,8 @@ def read_answer(question: Question, entry: str) -> Answer:
         return None
     if question.kind == "text":
         return text
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"no whole number of at most nine digits: {text!r}")
     value = int(text)
     if question.kind == "age" and not 0 <= value <= 130:
         raise ValueError(f"no age: {value}")

@@ -1,0 +1,468 @@
+"""Pages, questions and consent, and the texts they show."""
+
+import string
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twoalike.record import RunRecord
+from twoalike.study import Study, TwoalikeError, load_toml
+from twoalike.tasks import (
+    Ask,
+    Event,
+    Given,
+    Item,
+    Keeper,
+    KeyPress,
+    MultiArrangement,
+    Note,
+    OddOneOut,
+    Opening,
+    Page,
+    PageActivity,
+    PointerPress,
+    Protocol,
+    QuestionActivity,
+    Session,
+    Shown,
+    Sitting,
+    Stop,
+    Tick,
+    Typed,
+    View,
+    frame,
+    languages,
+    lay_out,
+    prepare_session,
+    triplet_script,
+)
+from twoalike.tasks._settings import PageTexts, Question
+from twoalike.tasks.screens import OLDEST, WaitActivity, consent_text_hash
+
+DEFAULT = OddOneOut()
+FRAME = frame(DEFAULT.screen, (1280, 1024))
+TASKS: dict[str, type[Protocol]] = {
+    "odd_one_out": OddOneOut,
+    "multi_arrangement": MultiArrangement,
+}
+
+
+def feed(target: Any, *events: Event) -> list[Item]:
+    return [item for event in events for item in target.handle(event)]
+
+
+# Pages.
+
+
+def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
+    page = PageActivity("p", Page("Hello"), keys=frozenset({"1"}), minimum_s=1.0)
+    # Before its first frame nothing counts, however late.
+    assert feed(page, KeyPress(9.0, "space"), Shown(10.0)) == []
+    assert feed(page, KeyPress(10.99, "space"), PointerPress(10.99, 0, 0), Shown(10.995)) == []
+    assert feed(page, KeyPress(12.0, "2"), PointerPress(12.0, 0, 0, "right"), Tick(99.0)) == []
+    assert not page.finished
+    (note,) = feed(page, KeyPress(100.5, "1"))
+    assert note == Note("p", 100.5, {"shown_s": 90.5, "ended_by": "press"})
+    assert page.finished
+
+
+@pytest.mark.parametrize("key", ["space", "return", "enter", "num_enter"])
+def test_the_keys_that_turn_pages_everywhere(key: str) -> None:
+    page = PageActivity("p", Page("Hello"))
+    feed(page, Shown(0.0), KeyPress(0.1, key))
+    assert page.finished
+
+
+def test_a_page_without_the_pointer_is_not_turned_by_it() -> None:
+    page = PageActivity("p", Page("Hello"), pointer=False)
+    feed(page, Shown(0.0), PointerPress(5.0, 0, 0))
+    assert not page.finished
+
+
+def test_a_page_ends_at_its_limit_counted_from_its_first_frame() -> None:
+    page = PageActivity("p", Page("Rest"), minimum_s=9.0, limit_s=5.0)
+    assert page.deadline is None
+    assert feed(page, Shown(3.0), Shown(4.0), Tick(7.9)) == []
+    assert page.deadline == 8.0
+    (note,) = feed(page, Tick(8.0))
+    assert note == Note("p", 8.0, {"shown_s": 5.0, "ended_by": "limit"})
+
+
+def test_escape_leaves_a_page_and_a_typed_answer_as_they_were() -> None:
+    page = PageActivity("p", Page("Hello"), limit_s=5.0)
+    feed(page, Shown(0.0))
+    assert page.restart(3.0) == []
+    assert (page.finished, page.deadline) == (False, 5.0)
+    asked = question("text")
+    feed(asked, Shown(0.0), Typed(1.0, "so"))
+    assert asked.restart(3.0) == []
+    assert asked.scene.entry == "so"
+
+
+def test_waiting_ends_once_the_work_is_done_and_the_page_was_seen() -> None:
+    answers = iter([False, True])
+    wait = WaitActivity("prepare", Page("One moment"), lambda: next(answers))
+    assert feed(wait, Tick(0.0), KeyPress(0.5, "space")) == []
+    assert feed(wait, Shown(1.0)) == []
+    assert feed(wait, Tick(2.5)) == [Note("prepare", 2.5, {"shown_s": 1.5})]
+    assert wait.finished
+
+
+# Questions.
+
+
+def question(
+    kind: str, *, options: Sequence[str] = (), required: bool = True, minimum_s: float = 0.0
+) -> QuestionActivity:
+    asked = Question.model_validate(
+        {"id": "q", "text": "?", "kind": kind, "options": options, "required": required}
+    )
+    return QuestionActivity(asked, DEFAULT.texts, FRAME, minimum_s)
+
+
+def answered(kind: str, text: str, *, required: bool = True) -> QuestionActivity:
+    asked = question(kind, required=required)
+    feed(asked, Shown(0.0), Typed(1.0, text), KeyPress(2.0, "return"))
+    return asked
+
+
+@pytest.mark.parametrize("key", ["2", "num_2"])
+def test_an_option_is_chosen_by_its_number(key: str) -> None:
+    asked = question("choice", options=("a", "b", "c"))
+    for other in ("0", "4", "9", "x", "return", "num_", "f2", "²", "٢"):
+        assert feed(asked, Shown(0.0), KeyPress(1.0, other)) == []
+    assert not asked.finished
+    (note,) = feed(asked, KeyPress(2.0, key))
+    assert (asked.answer, asked.chosen, asked.finished) == ("b", 1, True)
+    # What people say stands in its own table, not in the log.
+    assert note == Note("question", 2.0, {"id": "q"})
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_an_option_is_chosen_where_it_is_drawn(number: int) -> None:
+    names = ("a", "b", "c", "d")
+    boxes = FRAME.option_boxes(4)
+    asked = question("choice", options=names)
+    between = (boxes[0].y + boxes[1].y) / 2
+    missed = [PointerPress(1.0, 0, between), PointerPress(1.0, 0, 500)]
+    missed.append(PointerPress(1.0, boxes[number].x, boxes[number].y, "right"))
+    feed(asked, Shown(0.0), *missed)
+    assert not asked.finished
+    box = boxes[number]
+    feed(asked, PointerPress(2.0, box.x + box.width / 2 - 1, box.y - box.height / 2 + 1))
+    assert asked.answer == names[number]
+
+
+@pytest.mark.parametrize("n", range(2, 10))
+@pytest.mark.parametrize("size", [(1280, 1024), (1088, 870), (1920, 1080), (3840, 2160)])
+def test_options_fit_the_window_and_do_not_overlap(n: int, size: tuple[int, int]) -> None:
+    boxes = frame(DEFAULT.screen, size).option_boxes(n)
+    assert len(boxes) == n
+    tops = [box.y + box.height / 2 for box in boxes]
+    bottoms = [box.y - box.height / 2 for box in boxes]
+    assert tops == sorted(tops, reverse=True)
+    assert all(bottom > top for bottom, top in zip(bottoms, tops[1:], strict=False))
+    assert bottoms[-1] > -size[1] / 2
+    assert tops[0] < size[1] / 2
+
+
+def test_an_answer_is_not_taken_before_the_shortest_time() -> None:
+    asked = question("choice", options=("a", "b"), minimum_s=5.0)
+    feed(asked, KeyPress(9.0, "1"), Shown(10.0), KeyPress(14.9, "1"))
+    assert not asked.finished
+    feed(asked, KeyPress(15.0, "1"))
+    assert asked.finished
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "answer"),
+    [
+        ("age", "31", 31),
+        ("age", " 089 ", 89),
+        ("age", "90", OLDEST),
+        ("age", "130", OLDEST),
+        ("age", "0", 0),
+        ("number", "90", 90),
+        ("number", "-3", -3),
+        ("text", "  by   colour\t", "by colour"),
+        ("text", "Größe, 大きさ, الحجم", "Größe, 大きさ, الحجم"),
+    ],
+)
+def test_typed_answers_are_stored_as(kind: str, text: str, answer: object) -> None:
+    assert answered(kind, text).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("age", "31 years"),
+        ("age", "-1"),
+        ("age", "131"),
+        ("age", "1985-03-12"),
+        ("number", "1.5"),
+        ("number", "three"),
+        ("number", "1_000"),
+        ("number", "1234567890"),
+    ],
+)
+def test_what_is_no_whole_number_is_not_taken_and_can_be_mended(kind: str, text: str) -> None:
+    asked = answered(kind, text)
+    assert not asked.finished
+    assert asked.scene.remark == DEFAULT.texts.needs_number
+    assert asked.scene.entry == text
+    feed(asked, *[KeyPress(3.0, "backspace")] * 12, Typed(4.0, "7"), KeyPress(5.0, "num_enter"))
+    assert (asked.answer, asked.finished) == (7, True)
+
+
+@pytest.mark.parametrize("kind", ["age", "number", "text"])
+def test_only_a_required_answer_must_be_given(kind: str) -> None:
+    asked = answered(kind, "  ")
+    assert not asked.finished
+    assert asked.scene.remark == DEFAULT.texts.needs_answer
+    free = answered(kind, "  ", required=False)
+    assert (free.answer, free.finished) == (None, True)
+
+
+def test_oldest_is_what_bids_asks_for() -> None:
+    assert OLDEST == 89
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.text(max_size=80), max_size=20), backspaces=st.integers(0, 3))
+def test_any_text_can_be_typed_and_stays_one_short_line(texts: list[str], backspaces: int) -> None:
+    asked = question("text", required=False)
+    feed(asked, Shown(0.0), *(Typed(1.0, text) for text in texts))
+    whole = asked.scene.entry
+    assert whole is not None
+    assert len(whole) <= 500
+    assert whole.isprintable()
+    feed(asked, *[KeyPress(2.0, "backspace")] * backspaces, KeyPress(3.0, "return"))
+    assert asked.finished
+    kept = whole[: len(whole) - backspaces] if backspaces <= len(whole) else ""
+    assert asked.answer == (" ".join(kept.split()) or None)
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.text(string.digits + "-+_. ٣", max_size=600), max_size=3))
+def test_any_number_is_taken_or_refused(texts: list[str]) -> None:
+    for kind in ("age", "number"):
+        asked = question(kind, required=False)
+        feed(asked, Shown(0.0), *(Typed(1.0, text) for text in texts), KeyPress(2.0, "return"))
+        assert asked.finished != bool(asked.scene.remark)
+        if kind == "age" and asked.answer is not None:
+            assert 0 <= int(asked.answer) <= 89
+
+
+# Consent.
+
+
+def consenting(**consent: object) -> OddOneOut:
+    form = {"questions": [{"id": "age", "text": "Age?", "kind": "age"}]}
+    return OddOneOut.model_validate({"consent": {"ask": True, **consent}, "form": form})
+
+
+class Keeping:
+    """A session with consent, and what was stored of it."""
+
+    def __init__(self, protocol: OddOneOut) -> None:
+        layout = lay_out(protocol, View((1280, 1024)))
+        opening = Opening(consent=True, form=True, resumed=False)
+        script = triplet_script(protocol, layout, [], opening)
+        self.session = Session(script, protocol.texts.stop)
+        self.stored: list[tuple[str, Mapping[str, object]]] = []
+        self.keep = Keeper(
+            open_record=self.open_record,
+            give=lambda measure, values: self.stored.append((measure, values)),
+            consent_first=True,
+            rt_source="pyglet",
+            pilot=False,
+        )
+
+    def open_record(self) -> RunRecord:
+        self.stored.append(("run", {}))
+        return cast(RunRecord, self)
+
+    def note(self, event: str, time: float, **detail: object) -> None:
+        self.stored.append((event, detail))
+
+    def feed(self, *events: Event) -> None:
+        for item in feed(self.session, *events):
+            self.keep(item)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.stored]
+
+
+def test_of_somebody_who_declines_only_that_is_stored() -> None:
+    protocol = consenting(version="2026-11")
+    keeping = Keeping(protocol)
+    options = (protocol.texts.agree, protocol.texts.decline)
+    assert keeping.session.scene == Ask(
+        protocol.texts.consent, options, None, protocol.texts.choose
+    )
+    keeping.feed(Shown(0.0), KeyPress(6.0, "2"))
+    assert keeping.session.scene == Page(protocol.texts.declined, protocol.texts.go_on)
+    keeping.feed(Shown(6.1), KeyPress(9.0, "space"))
+    assert keeping.session.end_reason == "declined"
+    assert keeping.stored == [
+        (
+            "consent",
+            {
+                "consent": False,
+                "consent_version": "2026-11",
+                "consent_sha256": consent_text_hash(protocol.texts),
+                "consent_language": "en",
+            },
+        )
+    ]
+
+
+def test_of_somebody_who_agrees_everything_is_stored_in_order() -> None:
+    keeping = Keeping(consenting())
+    keeping.feed(Shown(0.0), KeyPress(6.0, "1"))
+    assert keeping.names == ["consent", "run", "question"]
+    assert keeping.stored[0][1]["consent"] is True
+    keeping.feed(Shown(7.0), Typed(9.0, "95"), KeyPress(9.1, "return"))
+    assert keeping.stored[3:] == [("question", {"id": "age"}), ("form", {"age": 89})]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [Stop(1.0, "terminated")],
+        [KeyPress(1.0, "escape"), KeyPress(2.0, "escape")],
+        [KeyPress(1.0, "escape"), KeyPress(2.0, "x"), Stop(3.0, "window_closed")],
+        [KeyPress(4.9, "1"), Stop(4.9, "interrupted")],
+    ],
+)
+def test_of_somebody_who_leaves_before_answering_nothing_is_stored(events: list[Event]) -> None:
+    keeping = Keeping(consenting())
+    keeping.feed(Shown(0.0), *events)
+    assert keeping.session.finished
+    assert keeping.stored == []
+
+
+def test_the_hash_tells_every_change_of_the_text() -> None:
+    texts = DEFAULT.texts
+    other = {
+        consent_text_hash(texts.model_copy(update={key: getattr(texts, key) + "."}))
+        for key in ("consent", "agree", "decline")
+    }
+    assert len(other | {consent_text_hash(texts)}) == 4
+    same = texts.model_copy(update={"end": "Bye"})
+    assert consent_text_hash(same) == consent_text_hash(texts)
+
+
+def test_consent_and_form_are_asked_once_and_consent_again_for_another_text(
+    make_study: Callable[..., Path],
+) -> None:
+    from twoalike.record import Progress, give
+
+    text = '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
+    root = make_study(protocol=text)
+
+    def opening(session: int = 1, progress: Progress | None = None) -> Opening:
+        sitting = Sitting(study=Study.load(root), participant="001", session=session)
+        return prepare_session("odd-one-out", sitting).opening(progress or Progress())
+
+    def store(measure: str, **values: object) -> None:
+        study = Study.load(root)
+        give(
+            study.raw,
+            study,
+            "001",
+            1,
+            simulated=False,
+            measure=measure,
+            values=values,
+            descriptions={},
+        )
+
+    assert opening() == Opening(consent=True, form=True, resumed=False)
+    digest = consent_text_hash(DEFAULT.texts)
+    store("consent", consent=False, consent_sha256=digest)
+    # Whoever declined may think again.
+    assert opening().consent
+    store("consent", consent=True, consent_sha256=digest)
+    assert opening(2) == Opening(consent=False, form=True, resumed=False)
+    store("form", age=30)
+    assert opening(2) == Opening(consent=False, form=False, resumed=False)
+    resumed = Progress(begun=True, n_done=3, time_s=9.0)
+    assert opening(1, resumed) == Opening(consent=False, form=False, resumed=True)
+    path = root / "protocols" / "odd_one_out.toml"
+    path.write_text(text + '[texts]\nagree = "Yes, I do"\n')
+    assert opening(2).consent
+
+
+# Texts.
+
+
+def shipped(task: str, language: str) -> dict[str, Any]:
+    path = files("twoalike.tasks") / "texts" / f"{task}.{language}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("language", languages())
+def test_shipped_languages_have_all_texts_and_the_same_ones(language: str) -> None:
+    for part in ("common", *TASKS):
+        texts, english = shipped(part, language), shipped(part, "en")
+        assert list(texts) == list(english)
+        for key, value in texts.items():
+            assert type(value) is type(english[key])
+            if isinstance(value, list):
+                assert len(value) == len(english[key])
+            else:
+                assert value.strip()
+                formats = [set(string.Formatter().parse(v)) for v in (value, english[key])]
+                names = [{name for _, name, _, _ in parsed if name} for parsed in formats]
+                assert names[0] == names[1], key
+    for task, model in TASKS.items():
+        fields = model.model_fields["texts"].annotation
+        assert isinstance(fields, type)
+        assert issubclass(fields, PageTexts)
+        assert set(shipped("common", language)) | set(shipped(task, language)) == set(
+            fields.model_fields
+        )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_german_texts_are_german_and_single_ones_can_be_replaced(task: str) -> None:
+    german = TASKS[task].model_validate({"language": "de"}).model_dump()["texts"]
+    english = TASKS[task].model_validate({}).model_dump()["texts"]
+    assert [key for key, value in german.items() if value == english[key]] == []
+    assert "Rücktaste" not in str(english)
+    mixed = TASKS[task].model_validate({"language": "de", "texts": {"end": "Fertig!"}})
+    assert mixed.model_dump()["texts"] == {**german, "end": "Fertig!"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_another_language_needs_all_texts(task: str, tmp_path: Path) -> None:
+    model = TASKS[task]
+    texts = model.model_validate({}).model_dump(mode="json")["texts"]
+    whole = model.model_validate({"language": "fr", "texts": texts})
+    assert whole.language == "fr"
+    for key in ("agree", "prompt"):
+        few = {name: value for name, value in texts.items() if name != key}
+        with pytest.raises(ValueError, match=rf"texts\.{key}"):
+            model.model_validate({"language": "fr", "texts": few})
+    path = tmp_path / "protocol.toml"
+    path.write_text('language = "fr"\n', encoding="utf-8")
+    with pytest.raises(TwoalikeError, match=r"texts\.\w+"):
+        load_toml(path, model)
+
+
+def test_given_answers_go_to_their_tables_in_german_too() -> None:
+    protocol = OddOneOut.model_validate({"language": "de", "consent": {"ask": True}})
+    keeping = Keeping(protocol)
+    keeping.feed(Shown(0.0), KeyPress(6.0, "1"))
+    values = keeping.stored[0][1]
+    assert values["consent_language"] == "de"
+    assert values["consent_sha256"] != consent_text_hash(DEFAULT.texts)
+    assert isinstance(Given("consent", values), Given)
