@@ -149,10 +149,8 @@ def add_answers(root: Path) -> None:
     table("debrief", f"{key}|strategy", [f"{who}|{WORDS}" for who in people], strategy)
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
+def make_study_of_three(root: Path) -> Path:
     """A study with three people in its raw data."""
-    root = tmp_path / "study"
     raw = root / "data" / "raw"
     raw.mkdir(parents=True)
     (root / "study.toml").write_text('title = "Likeness of things"\nseed = 73921\n')
@@ -172,3 +170,15 @@ def study(tmp_path: Path) -> Path:
         add_person(raw, code, day)
     add_answers(raw)
     return root
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A study with three people in its raw data, to change as a test likes."""
+    return make_study_of_three(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def unchanged_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same study, for tests that only read it."""
+    return make_study_of_three(tmp_path_factory.mktemp("unchanged") / "study")

@@ -30,10 +30,10 @@ def call(*words: object) -> int:
     return int(caught.value.code or 0)
 
 
-@pytest.fixture
-def exported(study: Path, tmp_path: Path) -> Path:
-    out = tmp_path / "psychds"
-    assert call("export", "psychds", study, "--out", out) == 0
+@pytest.fixture(scope="module")
+def exported(unchanged_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export") / "psychds"
+    assert call("export", "psychds", unchanged_study, "--out", out) == 0
     return out
 
 
@@ -42,12 +42,12 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, strict=True))
 
 
-def test_psychds_holds_every_cell_of_the_raw_data(study: Path, exported: Path) -> None:
-    raw = study / "data" / "raw"
-    for task, ending in (("oddoneout", ""), ("multiarrangement", "")):
+def test_psychds_holds_every_cell_of_the_raw_data(unchanged_study: Path, exported: Path) -> None:
+    raw = unchanged_study / "data" / "raw"
+    for task in ("oddoneout", "multiarrangement"):
         source = raw / f"sub-002/ses-01/beh/sub-002_ses-01_task-{task}_run-01_beh.tsv"
         header, *lines = [line.split("\t") for line in source.read_text().splitlines()]
-        found = rows_of(exported / f"data/subject-002_session-01_task-{task}{ending}_data.csv")
+        found = rows_of(exported / f"data/subject-002_session-01_task-{task}_data.csv")
         assert len(found) == len(lines) > 0
         for row, line in zip(found, lines, strict=True):
             assert [row["subject"], row["session"], row["run"]] == ["002", "01", "1"]

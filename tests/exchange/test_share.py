@@ -35,15 +35,15 @@ def shared(study: Path, **options: Any) -> dict[str, str]:
     return dict(result.files)
 
 
-@pytest.fixture
-def copy(study: Path, tmp_path: Path) -> Path:
-    out = tmp_path / "public"
-    assert call("share", study, "--out", out) == 0
+@pytest.fixture(scope="module")
+def copy(unchanged_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("copy") / "public"
+    assert call("share", unchanged_study, "--out", out) == 0
     return out
 
 
-def test_the_data_set_it_is_made_from_is_valid(study: Path) -> None:
-    assert [str(problem) for problem in check_bids(study / "data" / "raw")] == []
+def test_the_data_set_it_is_made_from_is_valid(unchanged_study: Path) -> None:
+    assert [str(problem) for problem in check_bids(unchanged_study / "data" / "raw")] == []
 
 
 def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
@@ -57,10 +57,10 @@ def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
         assert not re.search(rb"20(24|25|26)-\d\d", content), path
 
 
-def test_the_copy_is_valid_and_says_what_was_answered(study: Path, copy: Path) -> None:
+def test_the_copy_is_valid_and_says_what_was_answered(unchanged_study: Path, copy: Path) -> None:
     assert [str(problem) for problem in check_bids(copy)] == []
     for read in (read_raw, read_raw_arrangements):
-        before, after = read(study / "data" / "raw"), read(copy)
+        before, after = read(unchanged_study / "data" / "raw"), read(copy)
         assert after["participant"].nunique() == 3
         assert not set(after["participant"]) & set(OLD_CODES)
         rest = [str(column) for column in before.columns if column != "participant"]

@@ -75,7 +75,7 @@ def test_trials_are_what_was_put_in(arrangements: pd.DataFrame) -> None:
         trials_of(arrangements, other[:3])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(
         st.lists(

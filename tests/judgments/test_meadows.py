@@ -110,7 +110,7 @@ def test_items_left_outside_are_not_placed(tmp_path: Path) -> None:
         assert (table.attrs["n_outside"], table.attrs["n_alone"]) == (3, 1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 6.28)), min_size=3, max_size=3).filter(
         lambda polar: max(r for r, _ in polar) > 0.3
