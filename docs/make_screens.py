@@ -85,16 +85,17 @@ class Camera:
         return getattr(self._screen, name)
 
     def show(self, scene: Scene) -> Shown:
+        """Show a scene, and keep it if it is new."""
         shown = self._screen.show(scene)
         kind = self._kind(scene)
         if kind not in self._seen:
             self._seen.add(kind)
             path = self._folder / f"{self._stem}_{kind}.png"
             self._screen.picture(scene).save(path, optimize=True)
-            print(path)
         return shown
 
     def events(self) -> Sequence[Event]:
+        """Give the window's events."""
         return self._screen.events()
 
     def _kind(self, scene: Scene) -> str:
@@ -103,7 +104,7 @@ class Camera:
         match scene:
             case Row(verdict=verdict, prompt=prompt):
                 return "verdict" if verdict else ("triplet" if prompt else "choice")
-            case Arena(images=images, buttons=buttons):
+            case Arena(images=images):
                 held = any(image.rim == "held" for image in images)
                 left = any(image.rim == "outside" for image in images)
                 return "held" if held else ("arena" if left else "arranged")
@@ -113,7 +114,7 @@ class Camera:
 
 
 def write_study(root: Path, language: str) -> Study:
-    """A study of familiar things with every kind of page."""
+    """Make a study of familiar things with every kind of page."""
     (root / "protocols").mkdir(parents=True)
     (root / "study.toml").write_text(
         'title = "Screens"\nseed = 3\n[design]\ntrials = 6\npractice = 3\ncatch = 1\n'

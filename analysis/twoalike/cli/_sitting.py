@@ -160,12 +160,20 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
         pilot=options.pilot,
         observer=_observer(study, options.simulate),
     )
-    prepared = prepare_session(task, sitting)
+    prepared = _prepare(task, sitting)
     with hold_participant(study, sitting.root, participant):
         progress = check_run(sitting.root, prepared.plan, resume=options.resume)
         if options.resume and not progress.begun:
             print("nothing to resume, the session starts", file=sys.stderr)  # noqa: T201
         return _run(prepared, progress, options)
+
+
+def _prepare(task: str, sitting: Sitting) -> Prepared:
+    if task == "odd-one-out" and sitting.study.config.design.sampler == "adaptive":
+        from twoalike.cli._adaptive_run import prepare_adaptive
+
+        return prepare_adaptive(sitting)
+    return prepare_session(task, sitting)
 
 
 def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:

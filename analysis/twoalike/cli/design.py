@@ -65,7 +65,7 @@ def design(
             --posterior my-study/derived/posterior.nc --block 3
     """
     from twoalike.cli._trial_lists import study_with, write_session_lists
-    from twoalike.study import Study, TwoalikeError
+    from twoalike.study import Study, TwoalikeError, progress
 
     for name, value in (("sessions", sessions), ("block", block)):
         if value is not None and value < 1:
@@ -73,7 +73,9 @@ def design(
     if seed is not None and seed < 0:
         raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)
-    ids, lists = _make_lists(opened, participants, sessions, posterior, block)
+    with progress() as bar:
+        bar.add_task("design", total=None, status="")
+        ids, lists = _make_lists(opened, participants, sessions, posterior, block)
     if opened.config.design.sampler == "list":
         for item in lists:
             print(f"{item.path}  {len(item.table)} trials, checked")  # noqa: T201

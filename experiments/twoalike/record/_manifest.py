@@ -171,8 +171,8 @@ def check_same(
     Parameters
     ----------
     shown
-        Trial list as shown so far; None where there is none. Where later blocks are chosen
-        during the session it may be longer than the plan's.
+        Trial list as shown so far; None where there is none. Where blocks are chosen during
+        the session, the plan's may have one more.
 
     Raises
     ------
@@ -188,10 +188,8 @@ def check_same(
         ("the number of trials", manifest["n_trials"], plan.n_trials),
     ]
     if plan.trials is not None and shown is not None:
-        before = shown.iloc[: len(plan.trials)]
-        pairs.append(
-            ("the trial list", before.to_numpy().tolist(), plan.trials.to_numpy().tolist())
-        )
+        now = plan.trials.iloc[: len(shown)]
+        pairs.append(("the trial list", shown.to_numpy().tolist(), now.to_numpy().tolist()))
     if changed := [what for what, before, now in pairs if before != now]:
         raise TwoalikeError(
             f"{where}: cannot go on with this run, {' and '.join(changed)} changed since it "

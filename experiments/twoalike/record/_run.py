@@ -219,6 +219,10 @@ def open_run(
     manifest = (
         _start_files(root, plan, inputs) if fresh else read_manifest(plan.name.manifest(root))
     )
+    shown = None if fresh else shown_trials(root, plan)
+    if plan.trials is not None and shown is not None and len(plan.trials) > len(shown):
+        # A block that was chosen when the session broke off, just before it was recorded.
+        write_tsv(plan.name.trials(root), plan.trials)
     _write_sidecars(root, plan, apparatus, instructions)
     log_path, events_path = plan.name.log(root), _events(root, plan)
     log = open_to_append(log_path, create=True)

@@ -25,7 +25,7 @@ from twoalike.tasks._events import (
 )
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._marks import Marks
-from twoalike.tasks._prepare import Prepared, Sitting
+from twoalike.tasks._prepare import Prepared, Sitting, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._ready import prepare_session
 from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene, Timer
@@ -46,8 +46,10 @@ from twoalike.tasks.multi_arrangement import (
 from twoalike.tasks.odd_one_out import (
     Answer,
     Layout,
+    MoreTrials,
     OddOneOut,
     Phase,
+    PreparedTriplets,
     Trial,
     TrialResult,
     TrialState,
@@ -55,6 +57,7 @@ from twoalike.tasks.odd_one_out import (
     advance,
     begin_trial,
     lay_out,
+    prepare_triplets,
     trial_scene,
     trials_from_table,
     triplet_script,
@@ -86,6 +89,7 @@ __all__ = [
     "Layout",
     "Marks",
     "MoreShown",
+    "MoreTrials",
     "MultiArrangement",
     "NoWindow",
     "Note",
@@ -100,6 +104,7 @@ __all__ = [
     "PointerPress",
     "PointerRelease",
     "Prepared",
+    "PreparedTriplets",
     "Protocol",
     "PushButton",
     "QuestionActivity",
@@ -124,6 +129,7 @@ __all__ = [
     "View",
     "VirtualClock",
     "advance",
+    "as_text",
     "arrangement_protocol",
     "begin_trial",
     "catch_signals",
@@ -132,6 +138,7 @@ __all__ = [
     "lay_out",
     "lay_out_arena",
     "prepare_session",
+    "prepare_triplets",
     "protocol_template",
     "run_session",
     "trial_scene",

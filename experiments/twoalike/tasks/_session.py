@@ -117,6 +117,7 @@ class Session:
     def _finish(self, reason: EndReason, time: float) -> list[Item]:
         at_end = self._activity is not None and self._activity.name == "end"
         self.end_reason = "completed" if at_end else reason
+        self._script.close()  # lets it end what it has started
         return [Note("session_end", time, {"reason": self.end_reason})]
 
     def _escape(self, time: float) -> list[Item]:

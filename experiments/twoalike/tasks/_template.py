@@ -20,7 +20,7 @@ def _value(value: object) -> str:
         return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in pairs) + " }"
     if isinstance(value, tuple):
         items = [_value(item) for item in value]
-        if any("\n" in item or isinstance(part, BaseModel) for item, part in zip(items, value)):
+        if any("\n" in item or item.startswith("{") for item in items):
             return "[\n" + "".join(f"{item},\n" for item in items) + "]"
         return f"[{', '.join(items)}]"
     return json.dumps(value, ensure_ascii=False)

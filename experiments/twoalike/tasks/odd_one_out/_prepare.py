@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from twoalike.design import read_trial_list, session_trial_list
+from twoalike.design import read_trial_list, session_trial_list, shown_objects
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import load_toml
@@ -102,8 +102,17 @@ def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     return table[main <= PILOT_TRIALS].reset_index(drop=True)
 
 
-def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
+def prepare_triplets(
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials | None = None
+) -> PreparedTriplets:
     """Read and check protocol, stimuli and trial list of a session.
+
+    Parameters
+    ----------
+    table
+        Trial list to use instead of the study's.
+    more
+        Where later blocks come from, in a session that adapts.
 
     Raises
     ------
@@ -114,14 +123,23 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
     path = study.protocol_of(TASK)
     protocol = load_toml(path, OddOneOut)
     stimuli = StimulusSet.load(study.stimuli)
-    table = triplet_table(sitting, stimuli)
+    if table is None:
+        table = triplet_table(sitting, stimuli)
     if sitting.pilot:
         table = _pilot_part(table)
     trials = trials_from_table(table)
     shown = set(table[list(_STIMULI)].to_numpy().ravel())
+    if more is not None:
+        shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)
     plan = run_plan(
-        sitting, TASK, protocol, stimuli, shown=shown, trials=table, n_trials=len(table)
+        sitting,
+        TASK,
+        protocol,
+        stimuli,
+        shown=shown,
+        trials=table,
+        n_trials=len(table) if more is None else more.n_trials,
     )
     return PreparedTriplets(
         sitting=sitting,
@@ -130,4 +148,5 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
         plan=plan,
         inputs=stimuli_inputs(study, path),
         trials=trials,
+        more=more,
     )

@@ -28,6 +28,10 @@ class MoreTrials(Protocol):
     def total(self) -> int:
         """Trials of the whole session, practice not counted."""
 
+    @property
+    def n_trials(self) -> int:
+        """Trials of the whole session."""
+
     def start(self) -> None:
         """Begin to choose the next block; all trials so far are on the disk."""
 
@@ -42,6 +46,9 @@ class MoreTrials(Protocol):
 
     def take(self) -> tuple[Sequence[Trial], Item]:
         """Give the next block, and the item that records it."""
+
+    def close(self) -> None:
+        """End what is still under way."""
 
 
 def triplet_script(
@@ -70,9 +77,26 @@ def triplet_script(
     keys = answer_keys(protocol)
     if not (yield from before_trials(protocol, texts, frame, opening, keys)):
         return "declined"
-    known = list(trials)
+    try:
+        yield from _trials(protocol, layout, trials, n_done, more)
+    finally:
+        if more is not None:
+            more.close()
+    yield from after_trials(protocol, texts, frame)
+    return "completed"
+
+
+def _trials(
+    protocol: OddOneOut,
+    layout: Layout,
+    trials: Sequence[Trial],
+    n_done: int,
+    more: MoreTrials | None,
+) -> Iterator[Activity | Item]:
+    """All trials that are left, with the pages between them."""
+    texts, keys = protocol.texts, answer_keys(protocol)
+    known, number = list(trials), n_done
     total = more.total if more is not None else _count(known)
-    number = n_done
     while True:
         for trial in known[number:]:
             if number > n_done:
@@ -80,7 +104,7 @@ def triplet_script(
             yield TripletActivity(trial, protocol, layout)
             number += 1
         if more is None or _count(known) >= more.total:
-            break
+            return
         more.start()
         if number > n_done:
             yield pause_page(protocol, texts, _count(known), total, keys)
@@ -89,8 +113,6 @@ def triplet_script(
         yield item
         known += following
         n_done = number  # the break before the new block has been
-    yield from after_trials(protocol, texts, frame)
-    return "completed"
 
 
 def answer_keys(protocol: OddOneOut) -> frozenset[str]:

@@ -1,0 +1,160 @@
+"""Sessions that adapt: between blocks the embedding is fitted and the next triplets are chosen.
+
+Fit and design run in processes of their own, by the commands anybody can give, while the
+participant rests: one process either shows windows or computes. What they leave (posterior, trial
+list) stays in the study, so that a session can be resumed and looked at later.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from twoalike.cli._adaptive_lists import make_adaptive_lists
+from twoalike.cli._trial_lists import write_session_lists
+from twoalike.design import adaptive_blocks, read_trial_list
+from twoalike.study import TwoalikeError
+from twoalike.tasks import (
+    Item,
+    MoreShown,
+    PreparedTriplets,
+    Sitting,
+    Trial,
+    as_text,
+    prepare_triplets,
+    trials_from_table,
+)
+
+TASK = "oddoneout"
+_FIT = ("--engine", "nuts", "--draws", "100", "--chains", "2")
+"""The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
+
+
+def prepare_adaptive(sitting: Sitting) -> PreparedTriplets:
+    """Prepare a session whose later blocks are chosen while it runs.
+
+    The first block is random; it is written to the study's ``design`` folder like any list.
+    A pilot run shows the first block only, and writes no list.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study = sitting.study
+    path = study.trial_list(TASK, sitting.participant, sitting.session)
+    first = adaptive_blocks(study.config.design)[0]
+    if path.exists():
+        return prepare_triplets(sitting, more=None if sitting.pilot else NextBlocks(sitting))
+    _, lists = make_adaptive_lists(study, [sitting.participant], sitting.session, None, first)
+    if sitting.pilot:
+        return prepare_triplets(sitting, table=lists[0].table)
+    write_session_lists(lists, overwrite=False)
+    return prepare_triplets(sitting, more=NextBlocks(sitting))
+
+
+class NextBlocks:
+    """Fits and designs in the background; see :class:`twoalike.tasks.MoreTrials`.
+
+    Parameters
+    ----------
+    sitting
+        Whose session it is.
+    """
+
+    def __init__(self, sitting: Sitting) -> None:
+        self._sitting = sitting
+        self._queue: list[list[str]] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said: IO[bytes] | None = None
+        self._known = 0
+
+    @property
+    def total(self) -> int:
+        """Trials of the whole session, practice not counted."""
+        design = self._sitting.study.config.design
+        return design.trials + design.catch + design.repeats
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of the whole session."""
+        return self.total + self._sitting.study.config.design.practice
+
+    def start(self) -> None:
+        """Fit all sessions so far, then design the next block."""
+        study, sitting = self._sitting.study, self._sitting
+        table = read_trial_list(self._path(), self._ids())
+        self._known = len(table)
+        block = int(table["block_index"].max()) + 1
+        stem = self._path().stem.removesuffix("_trials")
+        posterior = study.derived / "adaptive" / f"{stem}_block-{block}.nc"
+        root, seed = str(study.root), str(study.config.seed)
+        fit = ["fit", root, "--out", str(posterior), "--seed", seed, *_FIT]
+        design = ["design", root, "--task", "odd-one-out", "--participants", sitting.participant]
+        design += ["--sessions", str(sitting.session), "--sampler", "adaptive", "--seed", seed]
+        design += ["--posterior", str(posterior), "--block", str(block)]
+        self._queue = [fit, design]
+        self._next()
+
+    def ready(self) -> bool:
+        """Whether the next block is there.
+
+        Raises
+        ------
+        TwoalikeError
+            If fit or design failed; the message is theirs.
+        """
+        if self._process is None:
+            return True
+        code = self._process.poll()
+        if code is None:
+            return False
+        if code != 0:
+            raise TwoalikeError(
+                f"the next block could not be made ({self._last_words()}). The trials so far are "
+                "safe: mend this, then go on with --resume."
+            )
+        self._next()
+        return self._process is None
+
+    def take(self) -> tuple[Sequence[Trial], Item]:
+        """Give the next block, and the item that records it."""
+        table = read_trial_list(self._path(), self._ids())
+        new = table.iloc[self._known :]
+        return trials_from_table(new), MoreShown(as_text(new))
+
+    def close(self) -> None:
+        """End what is still being computed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+
+    def _next(self) -> None:
+        if not self._queue:
+            self._process = None
+            return
+        words = self._queue.pop(0)
+        self._said = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "twoalike.cli.app", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+        )
+
+    def _last_words(self) -> str:
+        assert self._said is not None
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        return (lines or ["no message"])[-1].removeprefix("twoalike: ").rstrip(".")
+
+    def _path(self) -> Path:
+        sitting = self._sitting
+        return sitting.study.trial_list(TASK, sitting.participant, sitting.session)
+
+    def _ids(self) -> tuple[str, ...]:
+        from twoalike.stimuli import StimulusSet
+
+        return StimulusSet.load(self._sitting.study.stimuli, verify=False).ids
