@@ -23,8 +23,8 @@ class ArrangementConfig(Strict):
     first_pair: Literal["zero_reach", "weakest"] = Field(
         default="zero_reach",
         description="pair a set grows from; zero_reach: the shown pair whose images lack most "
-        "pairs, else any (larger sets, half the trials); weakest: the pair with least evidence, "
-        "as published in 2012",
+        "pairs, else any (larger sets, two thirds of the trials); weakest: the pair with least "
+        "evidence, as published in 2012",
     )
     evidence_exponent: float = Field(
         default=10.0,
