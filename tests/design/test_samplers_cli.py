@@ -141,6 +141,22 @@ def test_own_lists_are_checked_and_left_alone(
     assert "an object of the stimulus set, found 'warm9'" in message
 
 
+def test_conditions_of_own_lists_fit_the_classes(
+    make_study: MakeStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = 'sampler = "levels"\nlevel = "kind"\ntrials = 10\npractice = 0\n'
+    study = make_study(design=table + "shares = {within = 0.4, between = 0.0, boundary = 0.6}\n")
+    design(study, "--participants", "01")
+    design(study, "--participants", "01", "--sampler", "list")
+    path = next((study / "design").glob("*.tsv"))
+    good = path.read_text()
+    path.write_text(good.replace("boundary", "fine", 1))
+    message = fails(capsys, study, "--participants", "01", "--sampler", "list")
+    assert "column 'condition': expected 'boundary', since its objects are of 2" in message
+    path.write_text(good.replace("boundary", "session start"))
+    design(study, "--participants", "01", "--sampler", "list")
+
+
 @pytest.mark.parametrize("sampler", ["coverage", "adaptive", "list"])
 def test_a_session_without_its_list_says_where_it_should_be(
     make_study: MakeStudy, sampler: str

@@ -5,16 +5,19 @@ for fine distinctions, objects of three classes for coarse ones, and two of one 
 of another show where a class ends.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.design._chosen import Chosen
 from twoalike.design._classes import Classes
-from twoalike.study import LevelShares
+from twoalike.design._list import STIMULI
+from twoalike.study import LevelShares, TwoalikeError
 
 CONDITIONS = {"within": "fine", "between": "coarse", "boundary": "boundary"}
 """Name of each level in the column ``condition``, which the tables of choices read."""
@@ -163,3 +166,36 @@ _WORDS = {
     "between": "between classes",
     "boundary": "at a class boundary",
 }
+
+
+def check_conditions(path: Path, table: pd.DataFrame, ids: Sequence[str], classes: Classes) -> None:
+    """Refuse a trial list whose conditions are not the levels of its triplets.
+
+    Conditions that name no level, and triplets with an object of no class, pass.
+
+    Parameters
+    ----------
+    path
+        File the list is from, for the message.
+    table
+        The list, as :func:`twoalike.design.read_trial_list` gives it.
+    ids
+        The m objects.
+    classes
+        Class of each, -1 for none, shape (m,).
+
+    Raises
+    ------
+    TwoalikeError
+        Naming the trial, what its condition says and what its classes are.
+    """
+    known = dict(zip(ids, classes.tolist(), strict=True))
+    levels = {1: "fine", 2: "boundary", 3: "coarse"}
+    for row in table.to_dict("records"):
+        kinds = {known[row[name]] for name in STIMULI}
+        says, is_level = row["condition"], levels[len(kinds)]
+        if says in levels.values() and says != is_level and -1 not in kinds:
+            raise TwoalikeError(
+                f"{path}: trial {row['trial_index']}, column 'condition': expected {is_level!r}, "
+                f"since its objects are of {len(kinds)} different classes, found {says!r}."
+            )

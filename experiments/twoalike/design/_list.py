@@ -82,11 +82,12 @@ def read_trial_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
 
     Returns
     -------
-    One row a trial: ``trial_index`` (1, 2, ...) and ``block_index`` (int64), ``trial_type``
-    (practice, main, catch, repeat), ``triplet_id``, ``stimulus_1`` to ``_3`` (object ids),
-    ``position_1`` to ``_3`` (left, middle, right: where each is shown), ``expected_odd`` (Int64:
-    1 to 3, or missing), ``repeat_of`` (Int64: trial_index of the first showing, or missing),
-    ``sampler``, ``sampler_score`` (float64, or NaN), ``condition`` (or missing).
+    One row a trial: ``trial_index`` (1, 2, ...) and ``block_index`` (int64; where it grows a
+    break is due, but for the practice), ``trial_type`` (practice, main, catch, repeat),
+    ``triplet_id``, ``stimulus_1`` to ``_3`` (object ids), ``position_1`` to ``_3`` (left,
+    middle, right: where each is shown), ``expected_odd`` (Int64: 1 to 3, or missing),
+    ``repeat_of`` (Int64: trial_index of the first showing, or missing), ``sampler``,
+    ``sampler_score`` (float64, or NaN), ``condition`` (or missing).
 
     Raises
     ------

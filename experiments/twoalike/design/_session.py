@@ -16,6 +16,7 @@ from twoalike.design._chosen import Chosen
 from twoalike.design._classes import Classes, object_classes
 from twoalike.design._coverage import coverage_sessions
 from twoalike.design._level_sessions import level_practice, level_session, level_sessions
+from twoalike.design._levels import check_conditions
 from twoalike.design._list import read_trial_list
 from twoalike.design._random import random_practice, random_trial_list, require_triplets
 from twoalike.design._shown import shown_table
@@ -91,8 +92,7 @@ def session_trial_lists(
     config, seed = study.config.design, study.config.seed
     wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
     if config.sampler == "list":
-        paths = [study.trial_list(TASK, label, number) for label, number in wanted]
-        return [read_trial_list(path, stimuli.ids) for path in paths]
+        return [_own_list(study, stimuli, label, number) for label, number in wanted]
     rngs = [session_rng(seed, label, number) for label, number in wanted]
     if config.sampler == "random":
         return [random_trial_list(stimuli, config, rng) for rng in rngs]
@@ -110,15 +110,28 @@ def session_trial_lists(
             for main, rng in zip(mains, rngs, strict=True)
         ]
     else:
-        # Clusters must not differ between the sessions of a study.
-        classes = object_classes(
-            shown, stimuli.levels, config, study.root, np.random.default_rng([seed, 2])
-        )
+        classes = _classes(study, shown, stimuli)
         mains, practices = _level_triplets(study, classes, participants, sessions, rngs, together)
     return [
         assemble(shown, stimuli.levels, config, practice, main, rng)
         for practice, main, rng in zip(practices, mains, rngs, strict=True)
     ]
+
+
+def _own_list(study: Study, stimuli: StimulusSet, label: str, number: int) -> pd.DataFrame:
+    """Read a list that the study brings, and check its levels where the study names classes."""
+    path = study.trial_list(TASK, label, number)
+    table = read_trial_list(path, stimuli.ids)
+    if study.config.design.level or study.config.design.features:
+        classes = _classes(study, stimuli.table, stimuli)
+        check_conditions(path, table, stimuli.ids, classes)
+    return table
+
+
+def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Classes:
+    # Clusters must not differ between the sessions of a study.
+    rng = np.random.default_rng([study.config.seed, 2])
+    return object_classes(shown, stimuli.levels, study.config.design, study.root, rng)
 
 
 def _level_triplets(

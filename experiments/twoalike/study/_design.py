@@ -68,7 +68,7 @@ class DesignConfig(Strict):
         default=1,
         ge=1,
         description="coverage: every pair of objects at least so often, over all sessions that "
-        "are designed together",
+        "are designed together; trials left over are random",
     )
     level: str = Field(
         default="",
