@@ -6,7 +6,7 @@ import pytest
 
 from twoalike.cli import app as cli
 from twoalike.cli._screen_table import ask_distance, check_measures, screen_table
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.study import ScreenProfile, TwoalikeError, save_profile
 
 MEASURED = ScreenProfile(width_m=0.5, distance_m=0.573, how="card", size_px=(1000, 800))
 
@@ -62,6 +62,34 @@ def test_nobody_is_asked_where_there_is_nobody(
     assert caught.value.code == 1
     assert "--distance-cm" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_leaves_saves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
+) -> None:
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
+    monkeypatch.setattr("twoalike.display.calibrate", lambda before, **_: None)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["screen", "--distance-cm", "60"])
+    assert caught.value.code == 130
+    out, err = capsys.readouterr()
+    assert (out, list(tmp_path.iterdir())) == ("", [])
+    assert "nothing was saved" in err
+
+
+def test_another_screen_starts_anew_and_the_same_one_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
+    save_profile(MEASURED)
+    given = []
+    monkeypatch.setattr("twoalike.display.calibrate", lambda before, **_: given.append(before))
+    for number in ("0", "1"):
+        with pytest.raises(SystemExit):
+            cli.main(["screen", "--distance-cm", "60", "--number", number])
+    same, other = given
+    assert (same.number, same.width_m, same.distance_m) == (0, 0.5, 0.6)
+    assert (other.number, other.width_m, other.distance_m) == (1, 0.0, 0.6)
 
 
 def test_the_table_says_what_was_found() -> None:

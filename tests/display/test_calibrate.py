@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from numpy.testing import assert_allclose
 
 from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
 from twoalike.display._frames import frame_timing, is_software, verdict
-from twoalike.study import ScreenProfile
+from twoalike.study import ScreenProfile, TwoalikeError
 
 CARD_BLUE = (0x00, 0x72, 0xB2)
 
@@ -114,20 +115,15 @@ def test_graphics_cards_are_told_from_software() -> None:
 window = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
 
-class Calibration:
-    """``twoalike screen`` in a process of its own, and hands at the X server's keyboard."""
+class Hands:
+    """Hands at the X server's keyboard and mouse, and eyes on its screen."""
 
-    def __init__(self, profile: Path, *words: str) -> None:
+    def __init__(self) -> None:
         from Xlib.display import Display
 
-        self.display, self.profile = Display(), profile
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "twoalike.cli.app", "screen", *words],
-            env={**os.environ, "TWOALIKE_SCREEN": str(profile)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        if not os.environ.get("DISPLAY"):
+            pytest.fail("no display: Xvfb is missing, or pytest-xvfb is off")
+        self.display = Display()
 
     def press(self, key: str) -> None:
         from Xlib import XK, X
@@ -148,11 +144,6 @@ class Calibration:
             self.display.sync()
             time.sleep(0.03)
 
-    def card_px(self) -> int:
-        """Width of the blue card on the screen, 0 where there is none."""
-        blue = np.all(self.picture() == CARD_BLUE, axis=2)
-        return int(blue.any(axis=0).sum())
-
     def picture(self) -> np.ndarray[Any, Any]:
         from Xlib import X
 
@@ -161,6 +152,26 @@ class Calibration:
         raw = root.get_image(0, 0, size.width, size.height, X.ZPixmap, 0xFFFFFFFF)
         pixels = np.frombuffer(raw.data, np.uint8).reshape(size.height, size.width, 4)
         return pixels[:, :, 2::-1]
+
+
+class Calibration(Hands):
+    """``twoalike screen`` in a process of its own."""
+
+    def __init__(self, profile: Path, *words: str) -> None:
+        super().__init__()
+        self.profile = profile
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "twoalike.cli.app", "screen", *words],
+            env={**os.environ, "TWOALIKE_SCREEN": str(profile)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def card_px(self) -> int:
+        """Width of the blue card on the screen, 0 where there is none."""
+        blue = np.all(self.picture() == CARD_BLUE, axis=2)
+        return int(blue.any(axis=0).sum())
 
     def until_card(self, width: int | None = None) -> int:
         deadline = time.monotonic() + 60
@@ -185,8 +196,6 @@ class Calibration:
 @pytest.fixture
 def measure(tmp_path: Path) -> Iterator[Callable[..., Calibration]]:
     """Start ``twoalike screen`` with options; everything ends with the test."""
-    if not os.environ.get("DISPLAY"):
-        pytest.fail("no display: Xvfb is missing, or pytest-xvfb is off")
     with ExitStack() as stack:
 
         def start(*words: str) -> Calibration:
@@ -224,14 +233,25 @@ class TestWithAWindow:
         assert "timing cannot be measured" in out
         assert out.splitlines()[-1] == str(started.profile)
 
-    def test_who_leaves_saves_nothing(self, measure: Callable[..., Calibration]) -> None:
-        started = measure("--distance-cm", "60")
-        started.until_card()
-        started.press("Escape")
-        status, out, err = started.end()
-        assert (status, out) == (130, "")
-        assert "nothing was saved" in err
-        assert not started.profile.exists()
+    def test_who_leaves_has_measured_nothing(self) -> None:
+        from twoalike.display import calibrate
+
+        hands = Hands()
+        left = threading.Event()
+
+        def leave() -> None:
+            while not left.wait(0.5):
+                hands.press("Escape")
+
+        thread = threading.Thread(target=leave)
+        thread.start()
+        try:
+            found = calibrate(ScreenProfile(), width_m=None)
+        finally:
+            left.set()
+            thread.join()
+            hands.display.close()
+        assert found is None
 
     def test_frames_are_shown_and_their_times_taken(self) -> None:
         from twoalike.display._calibrate import _measure_frames, _open
@@ -252,8 +272,8 @@ class TestWithAWindow:
         found = tomllib.loads(started.profile.read_text(encoding="utf-8"))
         assert (found["width_m"], found["how"]) == (0.531, "given")
 
-    def test_a_screen_that_is_not_there_is_said(self, measure: Callable[..., Calibration]) -> None:
-        words = ("--number", "7", "--width-cm", "53", "--distance-cm", "57")
-        status, _, err = measure(*words).end()
-        assert (status, err.count("\n")) == (1, 1)
-        assert "1 screen(s)" in err
+    def test_a_screen_that_is_not_there_is_said(self) -> None:
+        from twoalike.display import calibrate
+
+        with pytest.raises(TwoalikeError, match=r"--number 7.*1 screen\(s\)"):
+            calibrate(ScreenProfile(number=7), width_m=0.5)
