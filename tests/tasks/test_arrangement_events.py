@@ -197,7 +197,7 @@ class Arranging(RuleBasedStateMachine):
         written = result.rows(rt_source="pyglet", pilot=False)
         for row in written:
             BEH.format_row(row)
-        rows = [item.values for item in self.items if isinstance(item, EventRow)]
+        rows: list[Any] = [item.values for item in self.items if isinstance(item, EventRow)]
         assert replay(rows)[1] == {row["stimulus"]: (row["x"], row["y"]) for row in written}
         moves = [row["stimulus"] for row in rows if row["trial_type"] == "drag"]
         looks = [row["stimulus"] for row in rows if row["trial_type"] == "inspect"]

@@ -353,7 +353,8 @@ def test_a_key_shows_the_image_at_the_pointer_large_and_small() -> None:
 def test_the_time_limit_ends_the_trial_as_it_is() -> None:
     activity = begin(timing={"trial_limit_s": 20.0})
     items = play(activity, Shown(1.0))
-    assert seen(activity).until == (21.0, 20.0)
+    until = seen(activity).until
+    assert until is not None and (until.end, until.length) == (21.0, 20.0)
     assert activity.deadline == 21.0
     items += drag(activity, "a", 0.1, 0.1, 2.0)
     items += play(activity, PointerPress(20.0, *centre(activity, "b")), PointerMove(20.5, 0.0, 0.0))
