@@ -33,8 +33,8 @@ def test_three_levels_nested_and_balanced(familiar: StimulusSet) -> None:
         assert table[level].value_counts().tolist() == [64 // n] * n
     assert (table.groupby("group")["domain"].nunique() == 1).all()
     assert (table.groupby("domain")["realm"].nunique() == 1).all()
-    row = table.set_index("id").loc["dog", list(familiar.levels)]
-    assert row.tolist() == ["living", "animal", "mammal"]
+    dog = table.loc[table["id"] == "dog", list(familiar.levels)]
+    assert dog.to_numpy().tolist() == [["living", "animal", "mammal"]]
 
 
 def test_each_drawing_is_used_once() -> None:

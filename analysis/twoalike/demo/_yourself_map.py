@@ -10,7 +10,7 @@ from twoalike.stimuli import ATTRIBUTION
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_COLOURS = 6
+_MOST_COLOURS = 5
 _CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
 
