@@ -4,16 +4,34 @@ import io
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from twoalike.cli._operator import OperatorState, OperatorView, render
-from twoalike.study import ExclusionConfig
-from twoalike.tasks import Note
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.record import Progress
+from twoalike.stimuli import StimulusSet
+from twoalike.study import ExclusionConfig, Study
+from twoalike.tasks import (
+    Item,
+    Note,
+    NoWindow,
+    Result,
+    Session,
+    SimulatedParticipant,
+    Sitting,
+    View,
+    VirtualClock,
+    prepare_session,
+    run_session,
+)
 
 pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 START = OperatorState(participant="007", session=2, task="odd-one-out", n_trials=40)
@@ -278,3 +296,36 @@ def test_a_terminal_that_is_closed_does_not_end_the_session() -> None:
     assert view.state.done == 2
     assert sys.stderr is error
     os.close(terminal)
+
+
+def test_a_real_session_is_followed_to_its_end(make_study: Callable[..., Path]) -> None:
+    root = make_study("study", "trials = 12\npractice = 2\n", "[breaks]\nbreak_every = 5\n")
+    study = Study.load(root)
+    stimuli = StimulusSet.load(study.stimuli)
+    observer = SimulatedObserver(
+        stimuli.ids, hierarchical_embedding(stimuli, np.random.default_rng(1))
+    )
+    sitting = Sitting(study=study, participant="901", session=1, pilot=False, observer=observer)
+    prepared, progress, clock = prepare_session("odd-one-out", sitting), Progress(), VirtualClock()
+    screen = NoWindow(clock)
+    session = Session(prepared.script(View(screen.size), progress), prepared.texts.stop)
+    player = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
+    items: list[Item] = []
+    start = replace(START, n_trials=prepared.plan.n_trials)
+    with OperatorView(start) as view:
+
+        def keep(item: Item) -> None:
+            items.append(item)
+            view.take(item, clock.now())
+
+        run_session(session, screen, keep, player.act)
+    state = view.state
+    results = [item for item in items if isinstance(item, Result)]
+    assert (state.done, state.ended) == (14, "completed")
+    assert state.left_s == 0
+    assert (state.missed, state.block) == (0, results[-1].trial.block_index)  # type: ignore[attr-defined]
+    # A trial and its fixation take seconds, a page between them is left out.
+    onsets = [result.onset for result in results]  # type: ignore[attr-defined]
+    assert len(state.durations) == 14
+    assert sum(state.durations) < onsets[-1] - onsets[0] + 5
+    assert max(state.durations) < 15
