@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.record import COLUMNS, RunName
+from twoalike.record import TASKS, RunName
 
-NAMES = [column.name for column in COLUMNS]
+NAMES = TASKS["oddoneout"].trials.names
 
 
 def call(*words: object) -> int:

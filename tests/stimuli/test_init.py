@@ -14,7 +14,7 @@ from twoalike.cli._study_file import study_template
 from twoalike.cli.app import app, main
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig
-from twoalike.tasks import protocol_template
+from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ def test_a_study_of_creatures(tmp_path: Path) -> None:
     stimuli = StimulusSet.load(study.stimuli)
     assert len(stimuli.ids) == 216
     assert stimuli.levels == ("kingdom", "family", "species")
-    assert study.protocol.read_text(encoding="utf-8") == protocol_template()
+    for task, protocol in (("oddoneout", OddOneOut()), ("multiarrangement", MultiArrangement())):
+        written = study.protocol_of(task).read_text(encoding="utf-8")
+        assert written == protocol_template(protocol)
     assert sorted(path.name for path in root.iterdir()) == ["protocols", "stimuli", "study.toml"]
     assert [path.name for path in tmp_path.iterdir()] == ["my study"]
 

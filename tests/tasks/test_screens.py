@@ -29,6 +29,7 @@ from twoalike.tasks import (
     PointerPress,
     Protocol,
     QuestionActivity,
+    Scene,
     Session,
     Shown,
     Sitting,
@@ -295,6 +296,9 @@ class Keeping:
         for item in feed(self.session, *events):
             self.keep(item)
 
+    def scene(self) -> Scene:
+        return self.session.scene
+
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.stored]
@@ -304,11 +308,9 @@ def test_of_somebody_who_declines_only_that_is_stored() -> None:
     protocol = consenting(version="2026-11")
     keeping = Keeping(protocol)
     options = (protocol.texts.agree, protocol.texts.decline)
-    assert keeping.session.scene == Ask(
-        protocol.texts.consent, options, None, protocol.texts.choose
-    )
+    assert keeping.scene() == Ask(protocol.texts.consent, options, None, protocol.texts.choose)
     keeping.feed(Shown(0.0), KeyPress(6.0, "2"))
-    assert keeping.session.scene == Page(protocol.texts.declined, protocol.texts.go_on)
+    assert keeping.scene() == Page(protocol.texts.declined, protocol.texts.go_on)
     keeping.feed(Shown(6.1), KeyPress(9.0, "space"))
     assert keeping.session.end_reason == "declined"
     assert keeping.stored == [
