@@ -2,6 +2,7 @@
 
 import platform
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twoalike.cli._operator import OperatorState, OperatorView
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     Apparatus,
@@ -20,9 +22,10 @@ from twoalike.record import (
     hold_participant,
     open_run,
 )
-from twoalike.stimuli import StimulusSet
+from twoalike.stimuli import StimulusSet, read_tsv
 from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
 from twoalike.tasks import (
+    Item,
     Keeper,
     Marks,
     NoWindow,
@@ -198,12 +201,46 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
             if clock is None
             else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
         )
-        reason = run_session(session, screen, keeper, player.act if player else None, marks)
+        operator = stack.enter_context(OperatorView(_operator_state(prepared, progress)))
+
+        def keep(item: Item) -> None:
+            keeper(item)
+            operator.take(item, time.monotonic())
+
+        def each_frame(state: Session) -> None:
+            operator.tick(time.monotonic())
+            if player is not None:
+                player.act(state)
+
+        reason = run_session(session, screen, keep, each_frame, marks)
         if keeper.record is not None:
             keeper.record.end(reason)
         n_done = progress.n_done if keeper.record is None else keeper.record.n_done
     plan = prepared.plan
     return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
+
+
+def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
+    """Tell the operator's view what is known at the start."""
+    sitting, plan = prepared.sitting, prepared.plan
+    now = time.monotonic()
+    state = OperatorState(
+        participant=sitting.participant,
+        session=sitting.session,
+        task=prepared.protocol.task,
+        n_trials=plan.n_trials,
+        exclusion=sitting.study.config.exclusion,
+        budget_s=prepared.budget_s,
+        started=now,
+        now=now,
+    )
+    if not progress.n_done:
+        return state
+    rows = plan.name.rows(sitting.root)
+    table = read_tsv(rows, "a raw table", ["trial_index"])
+    return state.recall(
+        {str(key): str(value) for key, value in row.items()} for row in table.to_dict("records")
+    )
 
 
 def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> RunRecord:

@@ -1,6 +1,6 @@
 """Making and writing the trial lists of several odd-one-out sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ class SessionList:
     ----------
     extends
         Whether the list there may be replaced by this one if it is its beginning.
+    read, write
+        Of lists of this kind.
     """
 
     participant: str
@@ -31,6 +33,8 @@ class SessionList:
     table: pd.DataFrame
     about: dict[str, Any]
     extends: bool = False
+    read: Callable[[Path, Collection[str]], pd.DataFrame] = read_trial_list
+    write: Callable[[Path, pd.DataFrame, Mapping[str, Any]], None] = write_trial_list
 
 
 def study_with(study: Study, *, seed: int | None, sampler: str | None) -> Study:
@@ -98,18 +102,20 @@ def describe_list(
     session: int,
     inputs: Mapping[str, Path],
     more: Mapping[str, Any],
+    task: str = "odd-one-out",
+    design: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe a trial list for the file beside it."""
+    """Describe a trial list for the file beside it; ``design`` is the triplets' if left out."""
     return provenance(
         "trial_list",
         seed=study.config.seed,
         inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
         config={
-            "task": "odd-one-out",
+            "task": task,
             "participant": participant,
             "session": session,
             **more,
-            "design": study.config.design.model_dump(mode="json"),
+            "design": design or study.config.design.model_dump(mode="json"),
         },
     )
 
@@ -140,7 +146,7 @@ def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[b
             )
     for item, is_new in zip(lists, new, strict=True):
         if is_new:
-            write_trial_list(item.path, item.table, item.about)
+            item.write(item.path, item.table, item.about)
     return new
 
 
@@ -152,8 +158,9 @@ def _read_there(item: SessionList) -> pd.DataFrame | None:
     """Return the list on disk; None where none is or it cannot be read."""
     if not item.path.is_file():
         return None
-    shown = set(item.table[["stimulus_1", "stimulus_2", "stimulus_3"]].to_numpy().ravel())
+    columns = [name for name in item.table.columns if name.startswith("stimulus")]
+    shown = set(item.table[columns].to_numpy().ravel())
     try:
-        return read_trial_list(item.path, shown)
+        return item.read(item.path, shown)
     except TwoalikeError:
         return None

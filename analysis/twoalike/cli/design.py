@@ -14,7 +14,7 @@ def design(
     study: Path,
     /,
     *,
-    task: Literal["odd-one-out"],
+    task: Literal["odd-one-out", "multi-arrangement"],
     participants: Annotated[list[str], Parameter(consume_multiple=True)],
     sessions: int = 1,
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
@@ -26,10 +26,10 @@ def design(
 ) -> None:
     """Write the trial lists of sessions, and say how well they cover the objects.
 
-    The settings are in the table [design] of study.toml. Writing a list again gives the same
-    file. A random list depends on the study's seed, the participant and the session only.
-    Sessions of the coverage design, and of the levels design with lists_per_triplet, share
-    their triplets out: name all participants in one call.
+    The settings are in the tables [design] and [arrangement] of study.toml. Writing a list
+    again gives the same file. A random list depends on the study's seed, the participant and
+    the session only. Sessions of the coverage design, and of the levels design with
+    lists_per_triplet, share their triplets out: name all participants in one call.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ def design(
         twoalike design my-study --task odd-one-out --participants 01 02 03 --summary
         twoalike design my-study --task odd-one-out --participants 07 --sessions 2
         twoalike design my-study --task odd-one-out --participants 01 02 --sampler coverage
+        twoalike design my-study --task multi-arrangement --participants 01 02 --summary
         twoalike design my-study --task odd-one-out --participants 01 --sampler adaptive \
             --posterior my-study/derived/posterior.nc --block 3
     """
@@ -72,6 +73,11 @@ def design(
             raise TwoalikeError(f"--{name} {value}: expected a whole number from 1.")
     if seed is not None and seed < 0:
         raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    if task == "multi-arrangement":
+        _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
+        opened = study_with(Study.load(study), seed=seed, sampler=None)
+        _design_arrangements(opened, participants, sessions, summary=summary, overwrite=overwrite)
+        return
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)
     with progress() as bar:
         bar.add_task("design", total=None, status="")
@@ -87,6 +93,37 @@ def design(
         from twoalike.cli._design_summary import print_summary
 
         print_summary(opened, lists, ids)
+
+
+def _refuse_triplet_options(**options: object) -> None:
+    from twoalike.study import TwoalikeError
+
+    for name, value in options.items():
+        if value is not None:
+            raise TwoalikeError(
+                f"--{name}: goes with --task odd-one-out. Arrangements are designed by the table "
+                "[arrangement] of study.toml."
+            )
+
+
+def _design_arrangements(
+    study: "Study", participants: list[str], sessions: int, *, summary: bool, overwrite: bool
+) -> None:
+    from twoalike.cli._arrangement_lists import make_arrangement_lists, print_arrangement_summary
+    from twoalike.cli._trial_lists import write_session_lists
+
+    ids, lists = make_arrangement_lists(study, participants, sessions)
+    chosen = [item for item in lists if len(item.table)]
+    checked = study.config.arrangement.scheduler == "list"
+    written = [False] * len(chosen) if checked else write_session_lists(chosen, overwrite)
+    for item, is_new in zip(chosen, written, strict=True):
+        state = ", checked" if checked else "" if is_new else ", there already"
+        n_trials = item.table["trial_index"].nunique()
+        print(f"{item.path}  {n_trials} fixed trials{state}")  # noqa: T201
+    if study.config.arrangement.scheduler == "lift_weakest":
+        print("the main trials are chosen during the session")  # noqa: T201
+    if summary:
+        print_arrangement_summary(study, lists, ids)
 
 
 def _make_lists(

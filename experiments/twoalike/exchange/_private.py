@@ -48,13 +48,21 @@ class Private:
 
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
-_PATHS = re.compile(
-    r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+-]+)+"  # /home/somebody
-    r"|(?<![\w/])~\w*/[\w.+-]+"  # ~/data
-    r"|\bfile:/+[^\s\"',;]+"
-    r"|(?<![\w])[A-Za-z]:[\\/]{1,2}[^\\/\s\"'][^\s\"',;]*"  # C:\Users
-    r"|(?<![\w\\])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+"  # \\server\share
+_PATHS = (
+    ("/", re.compile(r"(?<![\w.:/\\~-])/[\w.+-]+(?:/[\w.+-]+)+")),  # /home/somebody
+    ("~", re.compile(r"(?<![\w/])~\w*/[\w.+-]+")),  # ~/data
+    ("file:/", re.compile(r"\bfile:/+[^\s\"',;]+")),
+    (":/", re.compile(r"(?<!\w)[A-Za-z]:/{1,2}[^\\/\s\"'][^\s\"',;]*")),  # D:/data
+    (":\\", re.compile(r"(?<!\w)[A-Za-z]:\\{1,2}[^\\/\s\"'][^\s\"',;]*")),  # C:\Users
+    ("\\\\", re.compile(r"(?<![\w\\])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+")),  # \\server\share
 )
+"""Each with a mark it cannot do without: most texts have none, and searching for it is fast."""
+_COMPACT = re.compile(
+    r"(?<!\w)(?P<year>19\d\d|20\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<time>T\d{4,6})(?!\d)"
+)
+_YEAR = re.compile(r"(?<!\d)(?:19[2-9]\d|20\d\d)(?!\d)")
+_AROUND = 40
+"""Characters before and after a year in which the rest of its date must stand."""
 _YEAR_FIRST = re.compile(
     r"(?<!\d)(?P<year>\d{4})(?P<mark>[-/_])(?P<month>\d\d)(?P=mark)(?P<day>\d\d)(?!\d)"
     r"(?P<time>[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d)?)?"
@@ -62,11 +70,10 @@ _YEAR_FIRST = re.compile(
 _YEAR_LAST = re.compile(
     r"(?<![\d.])(?P<first>\d{1,2})(?P<mark>[./-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4})(?!\d)"
 )
-_COMPACT = re.compile(r"(?<!\w)(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T\d{4,6}(?!\d)")
 _MONTH = r"(?:jan|feb|mar|mär|apr|mai|may|jun|jul|aug|sep|okt|oct|nov|dez|dec)[^\W\d_]*"  # en, de
 _WRITTEN = re.compile(
     rf"(?<!\d)(?:\d{{1,2}}(?:\.|st|nd|rd|th)?[ _-]{_MONTH}|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?),?"
-    rf"[ _-](?P<year>\d{{4}})(?!\d)|(?<!\d)(?P<before>\d{{4}})[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
+    rf"[ _-]\d{{4}}(?!\d)|(?<!\d)\d{{4}}[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
     re.IGNORECASE,
 )
 
@@ -110,25 +117,37 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
 
 
 def _matches(text: str, words: Collection[str]) -> Iterator[tuple[Kind, re.Match[str]]]:
-    for match in _EMAIL.finditer(text):
-        yield "e-mail address", match
-    for match in _PATHS.finditer(text):
+    if "@" in text:
+        for match in _EMAIL.finditer(text):
+            yield "e-mail address", match
+    paths = {}
+    for mark, pattern in _PATHS:
+        if mark in text:
+            paths |= {match.span(): match for match in pattern.finditer(text)}
+    for match in paths.values():
         yield "path", match
     for match in _words(words, re.IGNORECASE).finditer(text) if words else ():
         yield "computer or user name", match
-    for match in _YEAR_FIRST.finditer(text):
-        if _is_day(match["year"], match["month"], match["day"]):
-            yield ("time stamp" if match["time"] else "date"), match
     for match in _COMPACT.finditer(text):
-        if _is_day(match["year"], match["month"], match["day"]):
+        if _is_day(match):
             yield "time stamp", match
-    for match in _YEAR_LAST.finditer(text):
-        orders = ((match["first"], match["second"]), (match["second"], match["first"]))
-        if any(_is_day(match["year"], month, day) for day, month in orders):
+    yield from _dates(text)
+
+
+def _dates(text: str) -> Iterator[tuple[Kind, re.Match[str]]]:
+    """Full dates, looked for around years only: most numbers of a table are none."""
+    found: dict[tuple[int, int], re.Match[str]] = {}
+    for year in _YEAR.finditer(text):
+        start, end = max(0, year.start() - _AROUND), year.end() + _AROUND
+        for pattern in (_YEAR_FIRST, _YEAR_LAST, _WRITTEN):
+            for match in pattern.finditer(text, start, end):
+                if match.start() <= year.start() and year.end() <= match.end():
+                    found[match.span()] = match
+    for match in found.values():
+        if match.re is _WRITTEN:
             yield "date", match
-    for match in _WRITTEN.finditer(text):
-        if _is_day(match["year"] or match["before"], "1", "1"):
-            yield "date", match
+        elif _is_day(match):
+            yield ("time stamp" if match.groupdict().get("time") else "date"), match
 
 
 def find_codes(text: str, codes: Collection[str]) -> list[Private]:
@@ -151,10 +170,22 @@ def _found(kind: Kind, match: re.Match[str], text: str) -> Private:
     return Private(kind, match[0], text.count("\n", 0, match.start()) + 1)
 
 
-def _is_day(year: str, month: str, day: str) -> bool:
+def _is_day(match: re.Match[str]) -> bool:
     """Whether this is a day of the calendar in the time of people now alive."""
+    parts = {name: int(text) for name, text in match.groupdict().items() if _is_number(name, text)}
+    if "first" in parts:  # 12.3. and 3/12: whichever order makes a day
+        orders = [(parts["first"], parts["second"]), (parts["second"], parts["first"])]
+    else:
+        orders = [(parts["month"], parts["day"])]
+    return any(_is_date(parts["year"], month, day) for month, day in orders)
+
+
+def _is_number(name: str, text: str | None) -> bool:
+    return name not in {"mark", "time"} and text is not None
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
     try:
-        found = date(int(year), int(month), int(day))
+        return FIRST_YEAR <= date(year, month, day).year < 2100
     except ValueError:
         return False
-    return FIRST_YEAR <= found.year < 2100

@@ -76,6 +76,11 @@ class Prepared(ABC):
         """What the participant is told."""
         return "\n\n".join(self.texts.instruction)
 
+    @property
+    def budget_s(self) -> float | None:
+        """Time that the session may take, in seconds; None where nothing limits it."""
+        return None
+
     @abstractmethod
     def first_images(self, progress: Progress) -> tuple[str, ...]:
         """Objects to get ready, those shown first first."""

@@ -49,6 +49,11 @@ class PreparedArrangements(Prepared):
         return self.protocol.texts
 
     @property
+    def budget_s(self) -> float | None:
+        """Time for trials, in seconds."""
+        return 60 * self.arranging.config.session_minutes or None
+
+    @property
     def max_items(self) -> int:
         """Images of the largest trial."""
         config, m = self.arranging.config, len(self.arranging.ids)

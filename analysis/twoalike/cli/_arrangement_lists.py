@@ -1,0 +1,104 @@
+"""Making the lists of multi-arrangement sessions, and showing what they will cover."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from twoalike.cli._trial_lists import SessionList, describe_list, unique_labels
+from twoalike.design import (
+    ArrangementSummary,
+    read_arrangement_list,
+    session_arrangement_list,
+    shown_objects,
+    summarize_arrangements,
+    write_arrangement_list,
+)
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study
+
+TASK = "multiarrangement"
+
+
+def make_arrangement_lists(
+    study: Study, participants: Sequence[str], sessions: int
+) -> tuple[tuple[str, ...], list[SessionList]]:
+    """Design what is fixed of every session before any file is written.
+
+    Returns
+    -------
+    The objects that the design may show, and one list a participant and session. With the
+    scheduler ``list``, they are those that are there.
+
+    Raises
+    ------
+    TwoalikeError
+        If a participant's code is unusable or stands twice, or the stimuli do not allow the
+        design.
+    """
+    stimuli = StimulusSet.load(study.stimuli)
+    config = study.config.arrangement
+    lists = []
+    for label in unique_labels(participants):
+        for number in range(1, sessions + 1):
+            path = study.trial_list(TASK, label, number)
+            table = (
+                read_arrangement_list(path, stimuli.ids)
+                if config.scheduler == "list"
+                else session_arrangement_list(study, stimuli, label, number)
+            )
+            design = config.model_dump(mode="json")
+            about = describe_list(study, label, number, {}, {}, TASK, design)
+            lists.append(
+                SessionList(
+                    label,
+                    number,
+                    path,
+                    table,
+                    about,
+                    read=read_arrangement_list,
+                    write=write_arrangement_list,
+                )
+            )
+    return shown_objects(stimuli, config), lists
+
+
+def print_arrangement_summary(
+    study: Study, lists: Sequence[SessionList], ids: Sequence[str]
+) -> None:
+    """Print a column of figures for each list, and one for all together."""
+    from rich.console import Console
+    from rich.table import Table
+
+    pairs = len(ids) * (len(ids) - 1) // 2
+    config = study.config.arrangement
+    table = Table(title=f"Design: {len(ids)} objects, {pairs} pairs, {config.scheduler}")
+    table.add_column("")
+    groups = [(f"sub-{item.participant}\nses-{item.session:02d}", [item.table]) for item in lists]
+    if len(lists) > 1:
+        groups.append((f"all {len(lists)}", [item.table for item in lists]))
+    shown = [(name, tables) for name, tables in groups if any(len(part) for part in tables)]
+    for name, _ in shown:
+        table.add_column(name, justify="right")
+    columns = [summarize_arrangements(tables, ids) for _, tables in shown]
+    for name, cell in _ROWS.items():
+        table.add_row(name, *(cell(column) for column in columns))
+    notes = ["Practice counts for trials, placements and minutes only; breaks are not counted."]
+    if config.scheduler == "lift_weakest":
+        limit = f"{config.session_minutes:g} minutes" if config.session_minutes else "no time limit"
+        notes.append(
+            "Fixed trials only: the main ones are chosen during the session, until every pair "
+            f"has the evidence {config.stop_evidence:g} ({limit}, "
+            f"up to {config.max_items or len(ids)} images a trial)."
+        )
+    table.caption = " ".join(notes)
+    Console().print(table)
+
+
+_ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
+    "trials": lambda s: str(s.trials),
+    "images a trial": lambda s: f"{s.items_min} to {s.items_max}",
+    "pairs shown together": lambda s: f"{s.pairs_shown:.1%}",
+    "trials a pair, fewest / median": lambda s: f"{s.pair_min} / {s.pair_median:g}",
+    "trials an object": lambda s: f"{s.exposure_min} to {s.exposure_max}",
+    "groups without a common scale": lambda s: str(s.scale_groups),
+    "placements": lambda s: str(s.placements),
+    "minutes": lambda s: f"{s.minutes:.0f}",
+}
