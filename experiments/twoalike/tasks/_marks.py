@@ -29,23 +29,28 @@ class Marks:
         self._activity: Activity | None = None
         self._onset_of: Activity | None = None
         self._started = False
+        self._hidden = False
 
     def shown(self, session: Session, time: float) -> list[Item]:
         """Take that a frame of the scene became visible at ``time``."""
         events = [] if self._started else ["session_start"]
         self._started = True
         activity = session.activity
-        if activity is None:  # the page after Esc
+        if activity is None:  # the page after Esc; the images appear anew after it
+            self._hidden = True
             return self._mark(events, time)
-        if activity is not self._activity:
-            if self._onset_of is not None and self._onset_of is self._activity:
+        before, self._activity = self._activity, activity
+        if activity is not self._onset_of and _shows_images(session.scene):
+            # First: a pulse that waits for the end of another would come late.
+            ended, self._onset_of = self._onset_of, activity
+            events.append("image_onset")
+        else:
+            ended = self._onset_of
+        if activity is not before:
+            if ended is not None and ended is before:
                 events.append("trial_end")
             if activity.name == "break":
                 events.append("break_")
-            self._activity = activity
-        if activity is not self._onset_of and _shows_images(session.scene):
-            self._onset_of = activity
-            events.append("image_onset")
         return self._mark(events, time)
 
     def kept(self, item: Item, time: float) -> list[Item]:

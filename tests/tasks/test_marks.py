@@ -1,0 +1,170 @@
+"""Marks for another machine's recording: which, in which order, and what a bad port does."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from twoalike.observers import SimulatedObserver
+from twoalike.tasks import (
+    Item,
+    KeyPress,
+    Marks,
+    Note,
+    NoWindow,
+    OddOneOut,
+    Opening,
+    Session,
+    Shown,
+    SimulatedParticipant,
+    Stop,
+    Trial,
+    TrialResult,
+    View,
+    VirtualClock,
+    lay_out,
+    run_session,
+    triplet_script,
+)
+from twoalike.tasks.odd_one_out._hands import TripletHands
+
+IDS = ("a", "b", "c")
+TRIAL_MARKS = ["image_onset", "response", "trial_end"]
+
+
+@dataclass
+class Port:
+    """Remembers what it was sent, and fails as often as asked."""
+
+    fails: Callable[[str], bool] = lambda event: False
+    sent: list[tuple[str, float]] = field(default_factory=list)
+
+    def __call__(self, event: str, time: float) -> str | None:
+        self.sent.append((event, time))
+        return "the cable is out" if self.fails(event) else None
+
+    @property
+    def events(self) -> list[str]:
+        return [event for event, _ in self.sent]
+
+
+def trials(n: int) -> tuple[Trial, ...]:
+    places = ("left", "middle", "right")
+    return tuple(Trial(k, 1, "main", f"t{k}", IDS, places) for k in range(1, n + 1))
+
+
+def rules(**settings: dict[str, float]) -> OddOneOut:
+    return OddOneOut.model_validate({"breaks": {"break_every": 0}, **settings})
+
+
+def begin(protocol: OddOneOut, n: int) -> Session:
+    layout = lay_out(protocol, View((1280, 1024)))
+    opening = Opening(consent=False, form=False, resumed=False)
+    return Session(triplet_script(protocol, layout, trials(n), opening), protocol.texts.stop)
+
+
+def simulate(protocol: OddOneOut, n: int, port: Port) -> list[Item]:
+    clock = VirtualClock()
+    screen = NoWindow(clock)
+    hands = TripletHands(SimulatedObserver(IDS, np.eye(3)), screen, clock, (1,))
+    player = SimulatedParticipant(hands, screen, clock)
+    kept: list[Item] = []
+    session = begin(protocol, n)
+    assert run_session(session, screen, kept.append, player.act, Marks(port)) == "completed"
+    return kept
+
+
+def test_a_session_sends_its_marks_in_order() -> None:
+    port = Port()
+    simulate(rules(breaks={"break_every": 2}), 3, port)
+    first, second, third = [TRIAL_MARKS] * 3
+    assert port.events == ["session_start", *first, *second, "break_", *third, "session_end"]
+
+
+def test_images_are_marked_at_their_onset_and_answers_when_they_come() -> None:
+    port = Port()
+    kept = simulate(rules(), 4, port)
+    results = [item for item in kept if isinstance(item, TrialResult)]
+    onsets = [time for event, time in port.sent if event == "image_onset"]
+    answers = [time for event, time in port.sent if event == "response"]
+    assert onsets == [result.onset for result in results]
+    for result, time in zip(results, answers, strict=True):
+        assert result.answer is not None
+        assert time == pytest.approx(result.onset + result.answer.response_time)
+    assert [time for _, time in port.sent] == sorted(time for _, time in port.sent)
+
+
+def test_a_trial_without_an_answer_has_no_mark_of_one() -> None:
+    port = Port()
+    kept = simulate(rules(timing={"response_limit_s": 0.21}), 5, port)
+    results = [item for item in kept if isinstance(item, TrialResult)]
+    n_missed = sum(result.timed_out for result in results)
+    assert n_missed > 0
+    assert port.events.count("response") == len(results) - n_missed
+    assert port.events.count("image_onset") == port.events.count("trial_end") == len(results)
+
+
+def test_a_trial_is_marked_without_fixation_and_feedback_too() -> None:
+    port = Port()
+    simulate(rules(timing={"fixation_s": 0.0, "feedback_s": 0.0}), 3, port)
+    assert port.events == ["session_start", *TRIAL_MARKS * 3, "session_end"]
+
+
+@pytest.mark.parametrize("which", ["session_start", "image_onset", "response", "session_end", ""])
+def test_a_failing_port_stops_nothing_and_leaves_notes(which: str) -> None:
+    """With an empty name every mark fails."""
+    port = Port(lambda event: which in event)
+    kept = simulate(rules(), 3, port)
+    assert len([item for item in kept if isinstance(item, TrialResult)]) == 3
+    notes = [item for item in kept if isinstance(item, Note) and item.event == "trigger_failed"]
+    failed = [(event, time) for event, time in port.sent if which in event]
+    assert failed
+    assert [(note.detail["trigger"], note.time) for note in notes] == failed
+    assert {note.detail["reason"] for note in notes} == {"the cable is out"}
+    assert port.events == ["session_start", *TRIAL_MARKS * 3, "session_end"]
+
+
+def marked(session: Session, steps: Sequence[float | KeyPress | Stop], port: Port) -> None:
+    """Frames at the times given, and presses between them."""
+    marks = Marks(port)
+    for step in steps:
+        event = Shown(step) if isinstance(step, float) else step
+        if isinstance(event, Shown):
+            assert marks.shown(session, event.time) == []
+        for item in session.handle(event):
+            marks.kept(item, event.time)
+
+
+def test_the_page_after_escape_marks_nothing_and_a_trial_shown_again_its_new_onset() -> None:
+    port = Port()
+    page: list[float | KeyPress] = [0.0, KeyPress(2.0, "space"), 2.1, KeyPress(4.0, "space")]
+    protocol = rules(timing={"fixation_s": 0.0, "feedback_s": 0.0})
+    interrupted: list[float | KeyPress] = [KeyPress(5.0, "escape"), 5.1, KeyPress(6.0, "x"), 6.1]
+    interrupted += [KeyPress(8.0, "1"), 8.1]
+    marked(begin(protocol, 2), [*page, 4.1, *interrupted, KeyPress(9.0, "1"), 9.1], port)
+    assert port.sent == [
+        ("session_start", 0.0),
+        ("image_onset", 4.1),
+        ("image_onset", 6.1),
+        ("response", 8.0),
+        ("trial_end", 8.1),
+        ("image_onset", 8.1),
+        ("response", 9.0),
+        ("trial_end", 9.1),
+    ]
+
+
+def test_a_session_that_is_stopped_is_marked_as_over() -> None:
+    port = Port()
+    clock = VirtualClock()
+    screen = NoWindow(clock)
+
+    def leave(session: Session) -> None:
+        clock.wait_until(clock.now() + 1.0)
+        screen.press_key("escape")
+
+    assert run_session(begin(rules(), 2), screen, lambda item: None, leave, Marks(port)) == (
+        "stopped"
+    )
+    assert port.events == ["session_start", "session_end"]
