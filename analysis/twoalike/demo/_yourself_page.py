@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from twoalike.demo._yourself_findings import Share
-from twoalike.demo._yourself_map import coloured_level, credited, draw_map, title_of
+from twoalike.demo._yourself_map import coloured_level, credited, draw_map
 from twoalike.demo._yourself_result import Result
 from twoalike.evaluation import wilson_interval
 from twoalike.figures import WIDE, to_png
@@ -67,7 +67,7 @@ def build_page(result: Result) -> Page:
     sections.append(_about(result))
     n = counted(len(result.chosen), "choice")
     return Page(
-        title=title_of(result),
+        title=result.title,
         subtitle=f"{n} among {len(result.ids)} objects · twoalike {version('twoalike')}",
         facts=_facts(result),
         findings=_findings(result),

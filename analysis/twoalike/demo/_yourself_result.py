@@ -61,6 +61,7 @@ class Result:
         Provenance.
     """
 
+    title: str
     ids: tuple[str, ...]
     categories: pd.DataFrame
     stimuli: StimulusSet
@@ -144,6 +145,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     hits = expected_accuracy(guesses[first], chosen[first])
     pairs = _pair_counts(triplets, len(ids))
     return Result(
+        title=study.config.title,
         ids=ids,
         categories=categories,
         stimuli=stimuli,
