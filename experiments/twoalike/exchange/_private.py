@@ -54,7 +54,7 @@ _PATHS = (
     ("file:/", re.compile(r"\bfile:/+[^\s\"',;]+")),
     (":/", re.compile(r"(?<!\w)[A-Za-z]:/{1,2}[^\\/\s\"'][^\s\"',;]*")),  # D:/data
     (":\\", re.compile(r"(?<!\w)[A-Za-z]:\\{1,2}[^\\/\s\"'][^\s\"',;]*")),  # C:\Users
-    ("\\\\", re.compile(r"(?<![\w\\])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+")),  # \\server\share
+    ("\\\\", re.compile(r"(?<![\w\\:])\\{2,4}[\w.-]+\\{1,2}[\w$.-]+")),  # \\server\share
 )
 """Each with a mark it cannot do without: most texts have none, and searching for it is fast."""
 _COMPACT = re.compile(
@@ -120,7 +120,7 @@ def _matches(text: str, words: Collection[str]) -> Iterator[tuple[Kind, re.Match
     if "@" in text:
         for match in _EMAIL.finditer(text):
             yield "e-mail address", match
-    paths = {}
+    paths: dict[tuple[int, int], re.Match[str]] = {}
     for mark, pattern in _PATHS:
         if mark in text:
             paths |= {match.span(): match for match in pattern.finditer(text)}

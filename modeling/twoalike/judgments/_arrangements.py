@@ -220,19 +220,18 @@ def trials_of(
     order = np.argsort(number, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
     places = arrangements[["x", "y"]].to_numpy(np.float64)
-    trials = []
-    for rows in parts:
-        first = arrangements.iloc[int(rows[0])]
-        session = "" if pd.isna(first["session"]) else str(first["session"])
-        trials.append(
-            Arrangement(
-                str(first["participant"]),
-                session,
-                int(first["trial"]),
-                str(first["trial_type"]),
-                items[rows],
-                places[rows],
-                float(first["response_time"]),
-            )
-        )
+    firsts = arrangements.iloc[[int(rows[0]) for rows in parts]]
+    sessions = firsts["session"].astype(object).where(firsts["session"].notna(), "")
+    about = zip(
+        map(str, firsts["participant"]),
+        map(str, sessions),
+        map(int, firsts["trial"]),
+        map(str, firsts["trial_type"]),
+        map(float, firsts["response_time"]),
+        strict=True,
+    )
+    trials = [
+        Arrangement(participant, session, trial, kind, items[rows], places[rows], seconds)
+        for rows, (participant, session, trial, kind, seconds) in zip(parts, about, strict=True)
+    ]
     return trials, tuple(own if ids is None else map(str, ids))
