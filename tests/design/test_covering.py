@@ -124,6 +124,16 @@ def test_sessions_cover_together(m: int, repeats: int, sessions: int, more: int,
     assert set(samplers) <= {"coverage", "random"}
 
 
+@pytest.mark.parametrize(("m", "trials", "sessions"), [(48, 100, 4), (48, 150, 4), (64, 100, 7)])
+def test_each_session_shows_objects_about_equally_often(
+    m: int, trials: int, sessions: int, rng: np.random.Generator
+) -> None:
+    config = DesignConfig(sampler="coverage", trials=trials)
+    for one in coverage_sessions(m, config, sessions, rng):
+        exposure = np.bincount(one.triplets.ravel(), minlength=m)
+        assert exposure.max() - exposure.min() <= 2
+
+
 def test_too_few_sessions_say_how_many_it_takes(rng: np.random.Generator) -> None:
     config = DesignConfig(sampler="coverage", trials=100)
     with pytest.raises(TwoalikeError, match="takes 384 triplets, so 4 sessions of 100 trials, f"):

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import levels_study_design, session_trial_lists, summarize_design
+from twoalike.design import (
+    levels_study_design,
+    session_trial_list,
+    session_trial_lists,
+    summarize_design,
+)
 from twoalike.design._classes import object_classes
 from twoalike.design._level_sessions import level_session, level_sessions
 from twoalike.design._levels import CONDITIONS, LevelSampler, level_counts
@@ -266,6 +271,28 @@ def test_in_the_levels_study_five_people_judge_each_triplet(
     times = main["triplet_id"].value_counts()
     assert len(times) == 660
     assert (times == 5).all()
+
+
+def test_sessions_of_their_own_do_not_depend_on_who_else_is_designed(objects: Objects) -> None:
+    stimuli = objects(3, 3, 5)
+    config = DesignConfig(sampler="levels", trials=40, catch=2)
+    study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
+    together = session_trial_lists(study, stimuli, ["01", "02"], 2)
+    assert session_trial_list(study, stimuli, "02", 2).equals(together[3])
+    assert session_trial_lists(study, stimuli, ["02"], 1)[0].equals(together[2])
+    assert len({tuple(table["triplet_id"]) for table in together}) == 4
+
+
+def test_a_group_is_the_same_again_and_another_group_another(objects: Objects) -> None:
+    stimuli = objects(3, 3, 5)
+    config = DesignConfig(sampler="levels", trials=40, lists_per_triplet=2)
+    study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
+    first, again, other = (
+        session_trial_lists(study, stimuli, who, 1)
+        for who in (["01", "02"], ["01", "02"], ["01", "03"])
+    )
+    assert all(a.equals(b) for a, b in zip(first, again, strict=True))
+    assert not first[0].equals(other[0])
 
 
 @pytest.mark.parametrize(
