@@ -40,12 +40,12 @@ class Marks:
             self._hidden = True
             return self._mark(events, time)
         before, self._activity = self._activity, activity
-        if activity is not self._onset_of and _shows_images(session.scene):
+        ended = self._onset_of
+        anew = activity is not self._onset_of or self._hidden
+        if anew and _shows_images(session.scene):
             # First: a pulse that waits for the end of another would come late.
-            ended, self._onset_of = self._onset_of, activity
+            self._onset_of, self._hidden = activity, False
             events.append("image_onset")
-        else:
-            ended = self._onset_of
         if activity is not before:
             if ended is not None and ended is before:
                 events.append("trial_end")
