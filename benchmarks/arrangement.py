@@ -231,8 +231,8 @@ def main() -> None:
         *timing_rows(),
         "",
         "Coverings: sets in which every pair is together, and which share pairs enough to be "
-        "brought to one scale (three seeds; processor time), beside the Schönheim bound, which ignores "
-        "the latter.",
+        "brought to one scale (three seeds; processor time), beside the Schönheim bound, which "
+        "ignores the latter.",
         "",
         "| items | set | bound | sets | mean / bound | time (s) |",
         "|---|---|---|---|---|---|",
