@@ -159,10 +159,10 @@ def share_lines(runs: list[dict[str, Any]]) -> list[str]:
                 for run, target in zip(mine, targets, strict=True)
             ]
             cells = [world, str(n), mean_se(targets, ".4f")]
-            if np.isnan(needed).any():
-                cells += [f"{np.isnan(needed).sum()} of {len(mine)} not by {ADAPTIVE_STOP}", ""]
-            else:
-                cells += [mean_se(needed, ".0f"), mean_se([v / n for v in needed], ".0%")]
+            late = int(np.isnan(needed).sum())
+            bounded = np.where(np.isnan(needed), ADAPTIVE_STOP, needed)
+            sign = f"at least ({late} of {len(mine)} not there by {ADAPTIVE_STOP}) " if late else ""
+            cells += [sign + mean_se(bounded, ".0f"), sign[:9] + mean_se(bounded / n, ".0%")]
             lines.append("| " + " | ".join(cells) + " |")
     return lines
 
