@@ -122,7 +122,6 @@ def _verdict(share: Share) -> str:
 
 
 def _cautions(result: Result) -> list[Caution]:
-    m = len(result.ids)
     cautions = []
     if not result.converged:
         cautions.append(
@@ -132,8 +131,7 @@ def _cautions(result: Result) -> list[Caution]:
         cautions.append(Caution("The answers are a simulated person's, made from the categories."))
     cautions += [
         Caution(
-            f"{counted(len(result.chosen), 'choice')} are few: {percent(result.pairs_shown)} of "
-            f"the {m * (m - 1) // 2} pairs were on the screen at all, half of the pairs "
+            f"{counted(len(result.chosen), 'choice')} are few: {_seen(result)}, half of the pairs "
             f"{_often(result.pair_median)}. A study asks ten times as much."
         ),
         Caution(
@@ -141,7 +139,7 @@ def _cautions(result: Result) -> list[Caution]:
             "directions of the map mean nothing, only its distances do."
         ),
         Caution(
-            f"It knows these {m} objects in each other's company. Among others the same "
+            f"It knows these {len(result.ids)} objects in each other's company. Among others the same "
             "things would lie differently."
         ),
     ]
@@ -235,6 +233,15 @@ def _about(result: Result) -> Section:
         )
     made = Verbatim("Where this comes from", json.dumps(result.made_from, indent=2))
     return Section("about", "How it was made", "", [Text(text), made])
+
+
+def _seen(result: Result) -> str:
+    """Return which share of the pairs was seen, in words."""
+    m = len(result.ids)
+    pairs = m * (m - 1) // 2
+    if result.pairs_shown == 1:
+        return f"each of the {pairs} pairs was on the screen"
+    return f"of the {pairs} pairs, {percent(result.pairs_shown)} were on the screen at all"
 
 
 def _often(median: float) -> str:
