@@ -6,22 +6,42 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 
-from twoalike.record import Apparatus, RunPlan, RunRecord, open_run
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.record import Apparatus, RunPlan, RunRecord, check_run, open_run
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tasks import Prepared, Sitting, Trial, TrialResult, prepare_session
+from twoalike.tasks import (
+    Keeper,
+    NoWindow,
+    Prepared,
+    Session,
+    SimulatedParticipant,
+    Sitting,
+    Trial,
+    TrialResult,
+    View,
+    VirtualClock,
+    prepare_session,
+    run_session,
+)
 from twoalike.tasks.odd_one_out._prepare import PreparedTriplets
 
 
 class Booth:
-    """A study, one prepared session of it, and the files that session would leave."""
+    """A study, one prepared session of it, and the files that session leaves."""
 
-    def __init__(self, root: Path, task: str = "odd-one-out") -> None:
+    def __init__(self, root: Path, task: str = "odd-one-out", *, simulated: bool = False) -> None:
         self.study = Study.load(root)
-        sitting = Sitting(study=self.study, participant="001", session=1)
-        self.prepared: Prepared = prepare_session(task, sitting)
-        self.root = sitting.root
+        self.task = task
+        stimuli = StimulusSet.load(self.study.stimuli)
+        space = hierarchical_embedding(stimuli, np.random.default_rng(1))
+        observer = SimulatedObserver(stimuli.ids, space) if simulated else None
+        self.sitting = Sitting(study=self.study, participant="001", session=1, observer=observer)
+        self.prepared: Prepared = prepare_session(task, self.sitting)
+        self.root = self.sitting.root
         self.plan: RunPlan = self.prepared.plan
 
     @property
@@ -42,9 +62,39 @@ class Booth:
         ) as record:
             yield record
 
+    def simulate(self, n_trials: int = 1000) -> str:
+        """Begin the run or go on with it, for so many trials; how it ended."""
+        progress = check_run(self.root, self.plan, resume=True)
+        clock = VirtualClock(progress.time_s)
+        screen = NoWindow(clock)
+        with self.open() as record:
+            keeper = Keeper(lambda: record, lambda measure, values: None, False, "simulated", False)
+            script = self.prepared.script(View(screen.size), progress)
+            player = SimulatedParticipant(self.prepared.hands(screen, clock), screen, clock)
+
+            def act(session: Session) -> None:
+                if record.n_done >= progress.n_done + n_trials:
+                    screen.press_key("escape")
+                    clock.wait_until(clock.now() + 0.1)
+                else:
+                    player.act(session)
+
+            session = Session(script, self.prepared.texts.stop)
+            reason = run_session(session, screen, keeper, act)
+            record.end(reason)
+        return reason
+
     @property
     def rows(self) -> Path:
         return self.plan.name.rows(self.root)
+
+    @property
+    def events(self) -> Path:
+        return self.plan.name.events(self.root)
+
+    @property
+    def log(self) -> Path:
+        return self.plan.name.log(self.root)
 
 
 @pytest.fixture
@@ -52,7 +102,36 @@ def booth(make_study: Callable[..., Path]) -> Booth:
     return Booth(make_study())
 
 
+ARRANGEMENTS = """trials = 12
+[arrangement]
+max_trials = 3
+max_items = 5
+practice_items = 3
+catch = 0
+"""
+
+
 @pytest.fixture
 def arena(make_study: Callable[..., Path]) -> Booth:
-    """The same for a multi-arrangement session."""
-    return Booth(make_study(), "multi-arrangement")
+    """The same for a simulated multi-arrangement session of a practice and three trials."""
+    return Booth(make_study(design=ARRANGEMENTS), "multi-arrangement", simulated=True)
+
+
+@pytest.fixture(scope="session")
+def once() -> dict[str, bytes]:
+    """Files of the one simulated run that all tests start from."""
+    return {}
+
+
+@pytest.fixture
+def whole_arena(make_study: Callable[..., Path], once: dict[str, bytes]) -> Booth:
+    """The same in a study of its own, run to its end."""
+    booth = Booth(make_study("whole", ARRANGEMENTS), "multi-arrangement", simulated=True)
+    if not once:
+        assert booth.simulate() == "completed"
+        files = (path for path in booth.root.rglob("*") if path.is_file())
+        once.update({str(path.relative_to(booth.root)): path.read_bytes() for path in files})
+    for name, content in once.items():
+        (booth.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (booth.root / name).write_bytes(content)
+    return booth

@@ -7,6 +7,7 @@ from typing import Any
 
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, read_events
+from twoalike.record._tail import torn_line
 from twoalike.study import TwoalikeError
 
 type Row = dict[str, Any]
@@ -98,6 +99,8 @@ def check_events(
     except TwoalikeError as error:
         yield RawProblem(path, str(error).removeprefix(f"{path}: "))
         return
+    if torn_line(path):
+        yield RawProblem(path, "the last line is torn; mend it with: twoalike run ... --resume")
     # Written when they end: a look at one image may begin while another is held.
     ends = (events["onset"] + events["duration"]).astype(float)
     for number in events.index[ends.diff() < -_ROUNDING_S]:
