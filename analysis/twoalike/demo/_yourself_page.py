@@ -139,8 +139,8 @@ def _cautions(result: Result) -> list[Caution]:
             "directions of the map mean nothing, only its distances do."
         ),
         Caution(
-            f"It knows these {len(result.ids)} objects in each other's company. Among others the same "
-            "things would lie differently."
+            f"It knows these {len(result.ids)} objects in each other's company. Among others the "
+            "same things would lie differently."
         ),
     ]
     return cautions
