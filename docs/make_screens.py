@@ -21,8 +21,13 @@ from twoalike.stimuli import StimulusSet, draw_familiar
 from twoalike.study import ScreenProfile, Study
 from twoalike.tasks import (
     Arena,
+    Ask,
     Event,
     Page,
+    PointerMove,
+    PointerPress,
+    PointerRelease,
+    QuestionActivity,
     Row,
     Scene,
     Session,
@@ -105,9 +110,13 @@ class Camera:
             case Row(verdict=verdict, prompt=prompt):
                 return "verdict" if verdict else ("triplet" if prompt else "choice")
             case Arena(images=images):
+                if scene.magnified is not None:
+                    return "magnified"
                 held = any(image.rim == "held" for image in images)
                 left = any(image.rim == "outside" for image in images)
                 return "held" if held else ("arena" if left else "arranged")
+            case Ask() if isinstance(activity, QuestionActivity):
+                return activity.question.id
             case Page(images=images):
                 return f"{name}_example" if images else name
         return name
@@ -117,7 +126,8 @@ def write_study(root: Path, language: str) -> Study:
     """Make a study of familiar things with every kind of page."""
     (root / "protocols").mkdir(parents=True)
     (root / "study.toml").write_text(
-        'title = "Screens"\nseed = 3\n[design]\ntrials = 6\npractice = 3\ncatch = 1\n'
+        'title = "Screens"\nseed = 3\n'
+        "[design]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
         "[arrangement]\nmax_items = 16\nmax_trials = 2\npractice_items = 4\n"
     )
     draw_familiar(root / "stimuli")
@@ -148,9 +158,33 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
         session = Session(prepared.script(view, Progress()), prepared.texts.stop)
         camera.session = session
         player = SimulatedParticipant(prepared.hands(camera, clock), camera, clock)
-        run_session(session, camera, lambda item: None, player.act)
+        shown = False
+
+        def act(state: Session) -> None:
+            nonlocal shown
+            if isinstance(state.scene, Arena) and not shown:
+                shown = True
+                handle_one(state, camera, clock.now())
+            else:
+                player.act(state)
+
+        run_session(session, camera, lambda item: None, act)
         camera.session = None
         camera.show(Page(prepared.texts.stop))
+
+
+def handle_one(session: Session, camera: Camera, time: float) -> None:
+    """Take the topmost image and bring it in, and look at another one large."""
+    first, second = (
+        (image.x, image.y) for image in (session.scene.images[-1], session.scene.images[0])
+    )
+    for event in (PointerPress(time, *first), PointerMove(time, -60.0, 40.0)):
+        session.handle(event)
+    camera.show(session.scene)
+    session.handle(PointerRelease(time, -60.0, 40.0))
+    session.handle(PointerPress(time, *second, "right"))
+    camera.show(session.scene)
+    session.handle(PointerRelease(time, *second, "right"))
 
 
 def main() -> None:

@@ -80,7 +80,8 @@ class NextBlocks:
     @property
     def n_trials(self) -> int:
         """Trials of the whole session."""
-        return self.total + self._sitting.study.config.design.practice
+        design = self._sitting.study.config.design
+        return self.total + design.practice + design.practice_checks
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""

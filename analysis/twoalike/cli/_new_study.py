@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twoalike.cli._study_file import study_template
-from twoalike.design import levels_study_design
+from twoalike.design import allows_checks, levels_study_design
 from twoalike.stimuli import (
     ATTRIBUTION,
     MANIFEST,
@@ -19,6 +19,7 @@ from twoalike.stimuli import (
 from twoalike.study import (
     DesignConfig,
     Study,
+    StudyConfig,
     TwoalikeError,
     atomic_directory,
     provenance,
@@ -82,12 +83,15 @@ def make_study(
             "choose another name."
         )
     with atomic_directory(root) as temporary:
+        source = _fill(
+            temporary / StudyConfig.model_fields["stimuli"].default, stimuli, images, seed
+        )
         (temporary / "study.toml").write_text(
-            study_template(title=name, seed=seed, design=_DESIGNS[protocol]()), encoding="utf-8"
+            study_template(title=name, seed=seed, design=_design(protocol, temporary)),
+            encoding="utf-8",
         )
         draft = Study.load(temporary)
         _write_protocols(draft, protocol, language)
-        source = _fill(draft.stimuli, stimuli, images, seed)
         about = provenance(
             "stimuli",
             seed=seed if source["source"] == "creatures" else None,
@@ -107,6 +111,15 @@ _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
 }
 """Design that goes with each preset. The Levels study's five people a triplet need the whole group
 to be designed at once, which the first session of a new study is not."""
+
+
+def _design(preset: str, root: Path) -> DesignConfig:
+    """Design of a new study: where the categories allow it, practice begins with easy trials."""
+    config = _DESIGNS[preset]()
+    stimuli = StimulusSet.load(root / StudyConfig.model_fields["stimuli"].default, verify=False)
+    if preset != "default" or not allows_checks(stimuli.table[list(stimuli.levels)]):
+        return config
+    return config.model_copy(update={"practice": 2, "practice_checks": 2})
 
 
 def _write_protocols(study: Study, preset: str, language: str) -> None:

@@ -21,6 +21,7 @@ from twoalike.design._arrangement_list import (
 )
 from twoalike.design._arrangement_summary import ArrangementSummary, summarize_arrangements
 from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
+from twoalike.design._catch import allows_checks
 from twoalike.design._covering import covering_bound, covering_triplets
 from twoalike.design._evidence import (
     ArrangedTrial,
@@ -68,6 +69,7 @@ __all__ = [
     "adaptive_blocks",
     "adaptive_trial_list",
     "adaptive_triplets",
+    "allows_checks",
     "arrangement_rng",
     "arrangement_table",
     "arrangement_trial_list",

@@ -63,7 +63,7 @@ def adaptive_trial_list(
 def adaptive_blocks(config: DesignConfig) -> range:
     """Numbers (``block_index``) of the blocks of main trials; practice is block 1."""
     total = config.trials + config.catch + config.repeats
-    first = 1 + int(config.practice > 0)
+    first = 1 + int(config.practice + config.practice_checks > 0)
     return range(first, first + -(-total // config.trials_per_block))
 
 
@@ -105,7 +105,7 @@ def with_adaptive_block(
     if block not in blocks:
         raise TwoalikeError(
             f"--block {block}: a session has the blocks {blocks[0]} to {blocks[-1]}"
-            f"{' (practice is block 1)' if config.practice else ''}."
+            f"{' (practice is block 1)' if blocks[0] > 1 else ''}."
         )
     if config.plan:
         raise TwoalikeError("design: blocks that adapt cannot follow design.plan. Empty it.")
@@ -177,6 +177,7 @@ def _share(config: DesignConfig, at: int, blocks: int, *, first: bool) -> Design
     sides = [own.count(side) for side in range(3)] if config.catch_sides else []
     other = {
         "practice": config.practice if first else 0,
+        "practice_checks": config.practice_checks if first else 0,
         "catch_sides": sides,
         "trials_per_block": sum(numbers.values()),
     }

@@ -59,17 +59,20 @@ def assemble(
     parts = [practice.triplets, main.triplets, *([] if avoid is None else [avoid])]
     used = {tuple(row) for row in np.concatenate(parts).tolist()}
     try:
+        easy, easy_odd = catch_triplets(shown[list(levels)], config.practice_checks, used, rng)
         catch, odd = catch_triplets(shown[list(levels)], config.catch, used, rng)
         order, blocks = _order(config, len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"design: {error} Change the numbers in [design].") from error
     ids = shown["id"].tolist()
-    rows = _lines(ids, "practice", practice, balanced_places(practice.triplets, len(ids), rng))
+    rows = _answered_lines(ids, "practice", easy, easy_odd, (), rng)
+    rows += _lines(ids, "practice", practice, balanced_places(practice.triplets, len(ids), rng))
+    n_practice = len(rows)
     places = balanced_places(main.triplets, len(ids), rng)
     by_kind = {
         "main": _lines(ids, "main", main, places),
         "repeat": _lines(ids, "repeat", main, other_places(places, rng)),
-        "catch": _catch_lines(ids, catch, odd, config.catch_sides, rng),
+        "catch": _answered_lines(ids, "catch", catch, odd, config.catch_sides, rng),
     }
     first = {}
     for kind, index in order:
@@ -81,8 +84,8 @@ def assemble(
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["trial_index"] = np.arange(1, len(table) + 1)
-    started = int(len(practice) > 0)
-    table["block_index"] = [1] * len(practice) + [block + started for block in blocks]
+    started = int(n_practice > 0)
+    table["block_index"] = [1] * n_practice + [block + started for block in blocks]
     return typed(table)
 
 
@@ -117,15 +120,17 @@ def _lines(ids: Sequence[str], kind: str, chosen: Chosen, places: Places) -> lis
     return lines
 
 
-def _catch_lines(
+def _answered_lines(
     ids: Sequence[str],
-    catch: Triplets,
+    kind: str,
+    triplets: Triplets,
     odd: np.ndarray,
     sides: Sequence[int],
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
-    # The categories, and no sampler, chose the checks; the column wants a word all the same.
-    rows = _lines(ids, "catch", Chosen.of(catch, "random"), catch_places(odd, rng, sides))
+    """Trials that have a right answer: attention checks, and practice with feedback."""
+    # The categories, and no sampler, chose them; the column wants a word all the same.
+    rows = _lines(ids, kind, Chosen.of(triplets, "random"), catch_places(odd, rng, sides))
     for row, item in zip(rows, odd.tolist(), strict=True):
         row["expected_odd"] = item + 1
     return rows

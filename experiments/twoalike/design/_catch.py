@@ -69,6 +69,24 @@ def catch_triplets(
     return np.array(rows, dtype=np.int64), np.array(odd, dtype=np.int64)
 
 
+def allows_checks(levels: pd.DataFrame) -> bool:
+    """Whether the categories allow attention checks.
+
+    Parameters
+    ----------
+    levels
+        Categories of the objects, coarse to fine; ``n/a`` where an object has none.
+
+    Examples
+    --------
+    >>> allows_checks(pd.DataFrame({"kind": ["cat", "cat", "car"]}))
+    True
+    >>> allows_checks(pd.DataFrame({"kind": ["cat", "dog", "car"]}))
+    False
+    """
+    return any(len(near) > 1 and len(far) > 0 for near, far in kinds(levels))
+
+
 def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
     """Find the objects of each finest category, and those far from them.
 

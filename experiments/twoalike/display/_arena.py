@@ -39,10 +39,10 @@ class ArenaPainter:
         text, (width, height) = canvas.frame.text, canvas.frame.size
         self._circle.pos, self._circle.radius = arena.centre, arena.radius
         self._circle.draw()
-        for placed in arena.images:
-            self._draw_image(placed)
         for button in arena.buttons:
             self._draw_button(button)
+        for placed in arena.images:  # above the buttons: an image under one could not be taken
+            self._draw_image(placed)
         canvas.text(arena.prompt, 0, height / 2 - 1.2 * text)
         canvas.text(arena.counter, 0, -height / 2 + 2.0 * text)
         canvas.timer(arena.until, now, height / 2 - 2.5 * text, 0.3 * width)

@@ -45,6 +45,12 @@ class DesignConfig(Strict):
     )
     trials: int = Field(default=300, ge=1, description="main trials a session")
     practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    practice_checks: int = Field(
+        default=0,
+        ge=0,
+        description="practice trials before those that have a right answer, drawn as attention "
+        "checks are: the participant is told (practice.feedback of the protocol)",
+    )
     catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
