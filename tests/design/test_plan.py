@@ -87,7 +87,7 @@ def test_the_odd_one_of_checks_stands_where_asked(sides: tuple[int, int, int], s
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("trials = 10\nplan = ['main 9']", "'design.plan': Value error, has 9 main trials, but"),
+        ("trials = 10\nplan = ['main 9']", "'design.plan': has 9 main trials, but"),
         ("trials = 9\nplan = ['main 9', 'catch 1']", "has 1 catch trials, but catch is 0"),
         ("trials = 9\nplan = ['main 9', 'pause']", "'pause' is no step such as 'main 50'"),
         ("trials = 9\nplan = ['main 9', 'main 0']", "'main 0' is no step"),

@@ -169,7 +169,10 @@ class SimulatedObserver:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 content = {name: arrays[name] for name in arrays.files}
         except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-            raise TwoalikeError(f"{path}: not an observer file ({error}). Make it anew.") from error
+            raise TwoalikeError(
+                f"{path}: not an observer file (.npz with ids and embedding), or damaged. Make it "
+                "anew: twoalike.observers.SimulatedObserver.save"
+            ) from error
         for name in ("ids", "embedding"):
             if name not in content:
                 raise TwoalikeError(

@@ -5,6 +5,7 @@ images to what participants saw: a file that was edited or swapped later is refu
 """
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -199,13 +200,27 @@ def _check_image(
             f"{found[:12]}..., expected {digest[:12]}...). Restore it or make the manifest anew."
         )
     try:
-        with Image.open(image) as opened:
-            if decode:
-                opened.load()
-            else:
-                opened.verify()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            _open_image(image, decode=decode)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TwoalikeError(
-            f"{manifest}: object {name!r}: {image.name} cannot be read as an image ({error}). "
+            f"{manifest}: object {name!r}: {image.name} has more than {Image.MAX_IMAGE_PIXELS:,} "
+            "pixels. Make it smaller: no screen shows a tenth of them."
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        # Pillow's own text for this one is the path once more.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "empty, damaged, or of an unknown format" if unknown else error
+        raise TwoalikeError(
+            f"{manifest}: object {name!r}: {image.name} cannot be read as an image ({reason}). "
             "Replace it."
         ) from error
+
+
+def _open_image(path: Path, *, decode: bool) -> None:
+    with Image.open(path) as opened:
+        if decode:
+            opened.load()
+        else:
+            opened.verify()

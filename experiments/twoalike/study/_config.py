@@ -66,19 +66,29 @@ def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
     require_file(path, "settings (TOML)")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
         raise TwoalikeError(f"{path}: not valid TOML ({error}).") from error
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise TwoalikeError(
-                f"{path}: unknown key {key!r}; {_nearest_key(model, first['loc'])}"
-            ) from error
-        found = "" if first["type"] == "missing" else f", found {first['input']!r}"
-        raise TwoalikeError(f"{path}: key {key!r}: {first['msg']}{found}.") from error
+        raise TwoalikeError(f"{path}: {_first_fault(error, model)}") from error
+
+
+def _first_fault(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say what is wrong first, in words of the file."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {_nearest_key(model, first['loc'])}"
+    # The checks of ours say what they found, and a whole table would hide it.
+    told = first["type"] in ("missing", "value_error") or isinstance(first["input"], dict | list)
+    found = "" if told else f", found {first['input']!r}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"key {key!r}: {message}{found}." if key else f"{message}."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._texts import shipped_texts
+from twoalike.tasks._texts import languages, shipped_texts
 from twoalike.tasks._triggers import Triggers
 
 type Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -210,4 +210,15 @@ class Protocol(Strict):
             return values
         language = values.get("language", cls.model_fields["language"].default)
         shipped = shipped_texts(cls.model_fields["task"].default, str(language))
-        return {**values, "texts": {**shipped, **given}}
+        texts = {**shipped, **given}
+        field = cls.model_fields.get("texts")
+        keys = getattr(field.annotation, "model_fields", {}) if field is not None else {}
+        missing = [key for key in keys if key not in texts]
+        if missing and not shipped:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise ValueError(
+                f"no texts are shipped for the language {language!r} (shipped: "
+                f"{', '.join(languages())}). Write all keys of [texts] in it: {missing[0]!r}{more} "
+                "still missing"
+            )
+        return {**values, "texts": texts}

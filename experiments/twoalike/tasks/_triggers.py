@@ -3,6 +3,7 @@
 Only what a protocol says; :mod:`twoalike.display` opens the port.
 """
 
+import re
 from collections import Counter
 from typing import Annotated, Literal, Self
 
@@ -62,4 +63,7 @@ class Triggers(Strict):
     def _port_is_named(self) -> Self:
         if self.kind in {"parallel", "serial"} and not self.port:
             raise ValueError(f"port must be given for kind {self.kind!r}")
+        hexadecimal = re.fullmatch("0x[0-9a-fA-F]+", self.port)
+        if self.kind == "parallel" and self.port.startswith("0x") and not hexadecimal:
+            raise ValueError(f"port {self.port!r} is no address such as 0x0378")
         return self

@@ -225,8 +225,9 @@ def _item_size(
             return side
     raise TwoalikeError(
         f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a window "
-        f"of {size[0]} x {size[1]} px. Show fewer images in a trial, make arena.arena_fraction or "
-        "arena.minimum_px smaller in the protocol, or the window larger."
+        f"of {size[0]} x {size[1]} px. Show fewer in a trial ([arrangement] max_items, or "
+        "covering_size, in study.toml), make arena.arena_fraction or arena.minimum_px smaller in "
+        "the protocol, or the window larger."
     )
 
 
