@@ -452,11 +452,11 @@ def test_another_language_needs_all_texts(task: str, tmp_path: Path) -> None:
     assert whole.language == "fr"
     for key in ("agree", "prompt"):
         few = {name: value for name, value in texts.items() if name != key}
-        with pytest.raises(ValueError, match=rf"texts\.{key}"):
+        with pytest.raises(ValueError, match=rf"'{key}' still missing"):
             model.model_validate({"language": "fr", "texts": few})
     path = tmp_path / "protocol.toml"
     path.write_text('language = "fr"\n', encoding="utf-8")
-    with pytest.raises(TwoalikeError, match=r"texts\.\w+"):
+    with pytest.raises(TwoalikeError, match="no texts are shipped for the language 'fr'"):
         load_toml(path, model)
 
 

@@ -36,7 +36,7 @@ _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_log\.jsonl"),
     )
 )
-_DEBRIEF = "phenotype/debrief."
+_DEBRIEF = "phenotype/debrief"
 _OWNER = re.compile(rf"(?:sourcedata/)?sub-({_CODE})/")
 NOTE = """
 ## This copy

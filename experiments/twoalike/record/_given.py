@@ -1,7 +1,8 @@
 """What participants say outside the trials: consent, the form, the debriefing.
 
-One table each in the data set's ``phenotype`` folder, one row a participant and session, with a
-sidecar that holds the questions.
+One table a measure and session in the data set's ``phenotype`` folder, one row a participant, with
+a sidecar that holds the questions. BIDS validators refuse a participant who stands twice in a
+table, so that later sessions have tables of their own.
 """
 
 import json
@@ -20,17 +21,24 @@ from twoalike.study import Study, TwoalikeError, write_json
 _KEYS = ("participant_id", "session_id")
 
 
-def given_path(root: Path, measure: str) -> Path:
-    """Table of ``consent``, ``form`` or ``debrief``."""
-    return root / "phenotype" / f"{measure}.tsv"
+def given_path(root: Path, measure: str, session: int = 1) -> Path:
+    """Table of ``consent``, ``form`` or ``debrief`` in a session."""
+    ending = "" if session == 1 else f"_ses{session:02d}"
+    return root / "phenotype" / f"{measure}{ending}.tsv"
 
 
-def read_given(root: Path, measure: str) -> pd.DataFrame:
-    """Rows of a measure, strings; no rows where nothing was asked yet."""
-    path = given_path(root, measure)
+def _read_table(path: Path, measure: str) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame({key: pd.Series(dtype=str) for key in _KEYS})
     return read_tsv(path, f"answers ({measure})", _KEYS)
+
+
+def read_given(root: Path, measure: str) -> pd.DataFrame:
+    """Rows of a measure in all sessions, strings; no rows where nothing was asked yet."""
+    first = given_path(root, measure)
+    paths = [first, *sorted(first.parent.glob(f"{measure}_ses*.tsv"))]
+    tables = [_read_table(path, measure) for path in paths]
+    return pd.concat(tables, ignore_index=True).fillna(MISSING)
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
@@ -69,12 +77,12 @@ def give(
         Sidecar entries by column.
     """
     register_participant(root, study, participant, simulated)
-    path = given_path(root, measure)
+    path = given_path(root, measure, session)
     busy = f"{path}: another process has been writing it for ten seconds. Try again."
-    with hold_lock(lock_folder(study) / f"{root.name}_{measure}.lock", busy, patience_s=10.0):
-        before = read_given(root, measure)
+    with hold_lock(lock_folder(study) / f"{root.name}_{path.stem}.lock", busy, patience_s=10.0):
+        before = _read_table(path, measure)
         keys = (f"sub-{participant}", f"ses-{session:02d}")
-        same = (before["participant_id"] == keys[0]) & (before["session_id"] == keys[1])
+        same = before["participant_id"] == keys[0]
         cells = {name: _cell(value) for name, value in values.items()}
         row = pd.DataFrame([dict(zip(_KEYS, keys, strict=True)) | cells])
         after = pd.concat([before[~same], row], ignore_index=True).fillna(MISSING)
