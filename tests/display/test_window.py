@@ -1,7 +1,7 @@
 """A real PsychoPy window on a virtual screen: what is drawn, and what it hears."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,20 +10,31 @@ import pytest
 from PIL import Image
 
 from twoalike.display import WindowScreen, open_window
+from twoalike.record import Progress, RunPlan
 from twoalike.stimuli import StimulusSet
+from twoalike.study import ScreenProfile
 from twoalike.tasks import (
+    Ask,
     Fixation,
+    Focus,
     KeyPress,
     Layout,
     OddOneOut,
     Page,
+    PointerMove,
     PointerPress,
     PointerRelease,
     Row,
     Scene,
+    Sitting,
     Stop,
+    Timer,
+    Trial,
+    Typed,
     VirtualClock,
+    lay_out,
 )
+from twoalike.tasks.odd_one_out._prepare import PreparedTriplets
 
 # PsychoPy's imports warn of their own dependencies.
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
@@ -31,6 +42,7 @@ pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 40, 220)}
 GROUND = (0xE6, 0xE6, 0xE6)
 PROTOCOL = OddOneOut()
+TEXTS = PROTOCOL.texts
 
 
 class Opened:
@@ -63,10 +75,24 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         pixels[:30] = colour
         Image.fromarray(pixels).save(folder / f"{name}.png")
         rows.append((name, f"{name}.png", "0"))
+    clear = np.zeros((60, 60, 4), np.uint8)
+    clear[:30] = (*COLOURS["red"], 255)
+    Image.fromarray(clear).save(folder / "clear.png")
+    rows.append(("clear", "clear.png", "0"))
     stimuli = StimulusSet(folder, pd.DataFrame(rows, columns=["id", "file", "sha256"]))
     clock = VirtualClock()
-    with open_window(PROTOCOL, stimuli, tuple(COLOURS), clock=clock) as (screen, layout, _):
-        yield Opened(screen, layout, clock)
+    red, green, blue = COLOURS
+    trial = Trial(1, 1, "main", "t1", (red, green, blue), ("left", "middle", "right"))
+    prepared = PreparedTriplets(
+        sitting=cast(Sitting, None),
+        protocol=PROTOCOL,
+        stimuli=stimuli,
+        plan=cast(RunPlan, None),
+        inputs={},
+        trials=(trial,),
+    )
+    with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
+        yield Opened(screen, lay_out(PROTOCOL, view), clock)
 
 
 def test_images_stand_in_their_places_upright(opened: Opened) -> None:
@@ -77,6 +103,13 @@ def test_images_stand_in_their_places_upright(opened: Opened) -> None:
         assert opened.at(picture, x, y + quarter) == COLOURS[name]
         assert opened.at(picture, x, y - quarter) == (0, 0, 0)
         assert opened.at(picture, x + opened.layout.image / 2 + 4, y) == GROUND
+
+
+def test_the_background_shows_where_an_image_is_transparent(opened: Opened) -> None:
+    picture = opened.picture(Row((None, "clear", None)))
+    quarter = opened.layout.image / 4
+    assert opened.at(picture, 0, quarter) == COLOURS["red"]
+    assert opened.at(picture, 0, -quarter) == GROUND
 
 
 def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:
@@ -110,7 +143,7 @@ def test_the_timer_runs_out(opened: Opened) -> None:
     shares = []
     accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
     for now in (0.0, 5.0, 10.0):
-        picture = opened.picture(Row((None, None, None), until=(10.0, 10.0)), now)
+        picture = opened.picture(Row((None, None, None), until=Timer(10.0, 10.0)), now)
         shares.append(int((picture == accent).all(axis=2).any(axis=0).sum()))
     assert shares[0] == pytest.approx(opened.layout.size[0] / 2, abs=2)
     assert shares[1] == pytest.approx(shares[0] / 2, abs=2)
@@ -124,7 +157,13 @@ def test_the_timer_runs_out(opened: Opened) -> None:
         *(Page(text, PROTOCOL.texts.go_on) for text in PROTOCOL.texts.instruction),
         Page(PROTOCOL.texts.pause, PROTOCOL.texts.go_on, (5, 10), "5 of 10 done"),
         Page("Grüße, 你好, здравствуйте"),
-        Row(("red", "green", "blue"), PROTOCOL.texts.prompt, PROTOCOL.answers.labels, (9.0, 10.0)),
+        Row((None, "blue", None), verdict=TEXTS.wrong),
+        Ask("Which hand do you write with?", ("left", "right"), None, TEXTS.choose),
+        Ask("How old are you?", (), "31", TEXTS.enter, TEXTS.needs_number),
+        Ask(TEXTS.consent, (TEXTS.agree, TEXTS.decline), None, TEXTS.choose),
+        Row(
+            ("red", "green", "blue"), PROTOCOL.texts.prompt, PROTOCOL.texts.labels, Timer(9.0, 10.0)
+        ),
     ],
 )
 def test_nothing_touches_the_edge_of_the_window(opened: Opened, scene: Scene) -> None:
@@ -160,13 +199,50 @@ def test_clicks_arrive_where_they_were_made(opened: Opened) -> None:
     assert opened.screen.events() == expected
 
 
-def test_other_buttons_mean_nothing(opened: Opened) -> None:
+def test_the_right_button_arrives_as_such_and_others_mean_nothing(opened: Opened) -> None:
     import pyglet
 
     opened.screen.events()
+    now = opened.screen.now()
+    opened.screen.pointer_press(30, -40, "right")
+    opened.screen.pointer_release(31, -41, "right")
     handle: Any = opened.screen._window.winHandle
-    handle.dispatch_event("on_mouse_press", 10, 10, pyglet.window.mouse.RIGHT, 0)
-    assert opened.screen.events() == []
+    handle.dispatch_event("on_mouse_press", 10, 10, pyglet.window.mouse.MIDDLE, 0)
+    handle.dispatch_event("on_mouse_release", 10, 10, pyglet.window.mouse.MIDDLE, 0)
+    assert opened.screen.events() == [
+        PointerPress(now, 30.0, -40.0, "right"),
+        PointerRelease(now, 31.0, -41.0, "right"),
+    ]
+
+
+def test_moves_arrive_with_and_without_a_button(opened: Opened) -> None:
+    import pyglet
+
+    opened.screen.events()
+    now = opened.screen.now()
+    opened.screen.pointer_move(12, 34)
+    handle: Any = opened.screen._window.winHandle
+    width, height = opened.layout.size
+    left = pyglet.window.mouse.LEFT
+    handle.dispatch_event("on_mouse_drag", width // 2 - 7, height // 2 + 9, 1, 1, left, 0)
+    assert opened.screen.events() == [PointerMove(now, 12.0, 34.0), PointerMove(now, -7.0, 9.0)]
+
+
+def test_typed_text_arrives_and_line_ends_do_not(opened: Opened) -> None:
+    opened.screen.events()
+    now = opened.screen.now()
+    for text in ("a", "ß", "大", "\r", "\t", " "):
+        opened.screen.type_text(text)
+    assert opened.screen.events() == [Typed(now, text) for text in ("a", "ß", "大", " ")]
+
+
+def test_gaining_and_losing_the_keyboard_is_told(opened: Opened) -> None:
+    opened.screen.events()
+    now = opened.screen.now()
+    handle: Any = opened.screen._window.winHandle
+    handle.dispatch_event("on_deactivate")
+    handle.dispatch_event("on_activate")
+    assert opened.screen.events() == [Focus(now, here=False), Focus(now, here=True)]
 
 
 def test_the_close_button_asks_for_a_stop_and_the_window_stays(opened: Opened) -> None:
