@@ -127,11 +127,12 @@ def _open_screen(
             stack.enter_context(virtual_display())
         windowed = options.windowed or (options.pilot and not options.virtual_display)
         profile = load_profile()
-        if clock is None and not options.pilot:
-            _warn_of_screen(profile)
-        yield stack.enter_context(
+        opened = stack.enter_context(
             open_window(prepared, progress, profile, windowed=windowed, clock=clock)
         )
+        if clock is None and not options.pilot:
+            _warn_of_screen(profile)
+        yield opened
 
 
 def _warn_of_screen(profile: ScreenProfile) -> None:

@@ -3,9 +3,12 @@
 Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted.
 """
 
+import inspect
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import version
+from itertools import takewhile
 
 from cyclopts import App
 
@@ -66,7 +69,7 @@ def build(*, summaries: bool) -> App:
     ----------
     summaries
         Whether verbs carry their one-line summaries, for the list of all verbs; without them a
-        verb's own help is its docstring, examples included.
+        verb's own help is its docstring.
     """
     app = App(
         name="twoalike",
@@ -81,6 +84,31 @@ def build(*, summaries: bool) -> App:
 
 
 app = build(summaries=False)
+HELP = ("--help", "-h")
+
+
+def examples(words: list[str]) -> str:
+    """Examples of a verb's docstring, which cyclopts leaves out of its help.
+
+    Parameters
+    ----------
+    words
+        The verb, and the words after it.
+    """
+    place, name = VERBS[words[0]][0].split(":")
+    found = getattr(import_module(f"twoalike.cli.{place}"), name)
+    if isinstance(found, App):
+        if len(words) < 2 or words[1] not in found:
+            return ""  # the help of a group lists its commands
+        found = found[words[1]].default_command
+    documented = inspect.getdoc(found) or ""
+    if "Examples\n" not in documented:
+        return ""
+    _, _, after = documented.partition("Examples\n--------\n")
+    lines = list(takewhile(lambda line: not line or line[0] in " t", after.splitlines()))
+    return "\n".join(
+        ["Examples:", *(f"  {' '.join(line.split())}" for line in lines if line.strip())]
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -100,8 +128,11 @@ def main(arguments: list[str] | None = None) -> None:
     # slower where other work used the processors too. Read when the first of them starts.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:] if arguments is None else arguments
+    known = bool(words) and words[0] in VERBS
     try:
-        (app if words and words[0] in VERBS else build(summaries=True))(words)
+        if known and any(word in HELP for word in words):
+            app.help_epilogue, app.help_format = examples(words), "plaintext"
+        (app if known else build(summaries=True))(words)
     except KeyboardInterrupt:
         print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)

@@ -11,6 +11,9 @@ def validate(study: Path, /) -> None:
     trial list; arrangements whole, and as their events say; images as in the manifest. Each
     problem names file, row (counted from 1) and column.
 
+    What looks private (addresses, paths, names of this computer and its user, birth dates) is
+    shown as well, and is no problem of the data: mind it when you share them.
+
     Exit status: 0 all is well, 1 there are problems.
 
     Parameters
@@ -22,6 +25,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
+    from twoalike.exchange import check_private
     from twoalike.record import RunName, check_bids, check_run_files, find_runs, run_progress
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, sha256_file
@@ -41,6 +45,8 @@ def validate(study: Path, /) -> None:
         problems = [*check_bids(root), *(problem for _, found in runs for problem in found)]
         for problem in problems:
             print(problem)  # noqa: T201
+        for remark in check_private(root):
+            print(f"private? {remark}")  # noqa: T201
         n_problems += len(problems)
         n_runs += len(runs)
         names = [RunName.parse(path) for path, found in runs if not found]
