@@ -37,7 +37,7 @@ def answer(session: Any, act: Callable[[], Any]) -> None:
     session.until(lambda: session.n_rows() > n_rows)
     last = read_run(session.name.rows(session.raw)).rows.iloc[-1]
     moment = done if isinstance(done, float) else done[2]
-    session.saw(moment, float(last["onset"]) + float(last["response_time"]))
+    session.saw("answer", moment, float(last["onset"]) + float(last["response_time"]))
 
 
 def problems(session: Any) -> list[Any]:
@@ -72,7 +72,7 @@ def test_keys_and_mouse_are_recorded_as_given(
     found = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
     assert found == [list(row[:3]) for row in given]
     assert set(table["rt_source"]) == {"pyglet"}
-    print(session.check_times())
+    session.check_times()
     gaps = table["onset"].diff().dropna() - table["response_time"].iloc[:-1].to_numpy()
     assert (gaps >= 0).all()
     assert problems(session) == []
