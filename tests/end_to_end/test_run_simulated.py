@@ -12,7 +12,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
-from twoalike.record import RunName, check_bids, read_run
+from twoalike.record import RunName, check_bids, read_given, read_run
 from twoalike.stimuli import StimulusSet
 
 RUN = ("--task", "odd-one-out", "--simulate", "--no-window")
@@ -46,6 +46,41 @@ def test_a_simulated_session_is_recorded_whole_and_valid(
     assert manifest["end_reason"] == "completed"
     assert call("validate", root) == 0
     assert "1 runs, 14 trials, no problem found" in capsys.readouterr().out
+
+
+def test_a_simulated_arrangement_is_recorded_whole_and_valid(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study()
+    words = ("--participant", "901", "--simulate", "--no-window", "--task", "multi-arrangement")
+    assert call("run", root, *words) == 0
+    name = RunName("901", 1, "multiarrangement")
+    run = read_run(name.rows(root / "data" / "raw"))
+    assert run.rows["inside"].all()
+    assert set(run.rows["rt_source"]) == {"simulated"}
+    n_trials = run.rows["trial_index"].iloc[-1]
+    assert f"{n_trials} trials" in capsys.readouterr().out
+    assert call("validate", root) == 0
+    assert "no problem found" in capsys.readouterr().out
+    assert call("run", root, *words) == 1
+    assert "--session 2" in capsys.readouterr().err
+
+
+def test_the_form_and_consent_of_a_session_are_stored_and_valid(
+    make_study: Callable[..., Path],
+) -> None:
+    protocol = (
+        '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
+        '[[debrief.questions]]\nid = "how"\ntext = "How?"\nkind = "text"\n'
+    )
+    root = make_study(protocol=protocol)
+    for session in (1, 2):
+        assert call("run", root, "--participant", "901", *RUN, "--session", session) == 0
+    raw = root / "data" / "raw"
+    assert read_given(raw, "consent")["consent"].tolist() == ["true"]
+    assert read_given(raw, "form")["age"].tolist() == ["30"]
+    assert read_given(raw, "debrief")["session_id"].tolist() == ["ses-01", "ses-02"]
+    assert check_bids(raw) == []
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(
