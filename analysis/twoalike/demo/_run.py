@@ -47,7 +47,7 @@ def _prepare(root: Path, config: DemoConfig) -> None:
         stimuli, config.held_out_share, np.random.default_rng([config.seed, 0])
     )
     if "[design.exclude]" not in (root / "study.toml").read_text(encoding="utf-8"):
-        settings = {"trials": config.trials, "practice": 0}
+        settings = {"trials": config.trials, "practice": 0, "practice_checks": 0}
         set_design(root, settings, {"species": held_out})
     is_out = stimuli.table["species"].isin(held_out)
     write_ids(world / "judged.txt", stimuli.table.loc[~is_out, "id"].tolist())
