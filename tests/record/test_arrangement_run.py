@@ -58,18 +58,18 @@ def test_the_rows_of_a_trial_are_one_write_after_its_events(
     arena: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[tuple[str, str]] = []
-    real = {"write": os.write, "fsync": os.fsync}
+    real_write, real_fsync = os.write, os.fsync
 
     def name(handle: int) -> str:
         return Path(os.readlink(f"/proc/self/fd/{handle}")).name.rsplit("_", 1)[-1]
 
     def write(handle: int, content: bytes) -> int:
         done.append((name(handle), content.decode()))
-        return real["write"](handle, content)
+        return real_write(handle, content)
 
     def fsync(handle: int) -> None:
         done.append((name(handle), "fsync"))
-        real["fsync"](handle)
+        real_fsync(handle)
 
     if not Path("/proc/self/fd").exists():
         pytest.skip("the names of open files are known on Linux only")
@@ -234,18 +234,26 @@ def cell(path: Path, row: int, names: tuple[str, ...], column: str) -> str:
     return lines(path)[row].split("\t")[names.index(column)]
 
 
-def edited(row: int, **cells: str) -> Callable[[Any], None]:
+def edited(row: int, **cells: str) -> Callable[[Any], object]:
     return lambda booth: edit(booth.rows, row, ROWS, **cells)
 
 
-def copied(row: int, column: str, source: int) -> Callable[[Any], None]:
+def second_trial(**cells: str) -> Callable[[Any], object]:
+    def damage(booth: Any) -> None:
+        for row in range(4, 9):
+            edit(booth.rows, row, ROWS, **cells)
+
+    return damage
+
+
+def copied(row: int, column: str, source: int) -> Callable[[Any], object]:
     def damage(booth: Any) -> None:
         edit(booth.rows, row, ROWS, **{column: cell(booth.rows, source, ROWS, column)})
 
     return damage
 
 
-def without_row(row: int) -> Callable[[Any], None]:
+def without_row(row: int) -> Callable[[Any], object]:
     def damage(booth: Any) -> None:
         text = lines(booth.rows)
         booth.rows.write_text("\n".join([*text[:row], *text[row + 1 :]]), encoding="utf-8")
@@ -263,7 +271,7 @@ def matching(booth: Any, row: int, *kinds: str) -> Iterator[int]:
                 yield number
 
 
-def without_events(row: int, *kinds: str) -> Callable[[Any], None]:
+def without_events(row: int, *kinds: str) -> Callable[[Any], object]:
     def damage(booth: Any) -> None:
         gone = set(matching(booth, row, *kinds))
         assert gone
@@ -280,7 +288,7 @@ def swapped_events(booth: Any) -> None:
     booth.events.write_text("\n".join(text), encoding="utf-8")
 
 
-DAMAGE: dict[str, tuple[Callable[[Any], None], str]] = {
+DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
     "edited place": (
         edited(5, x="0.123456"),
         r"row 5, column x: is at 0.123456, .* the last event",
@@ -299,12 +307,12 @@ DAMAGE: dict[str, tuple[Callable[[Any], None], str]] = {
         r"_events.tsv.*row 3, column trial_type: expected one of",
     ),
     "trial skipped": (
-        lambda booth: [edit(booth.rows, n, ROWS, trial_index="9") for n in range(4, 9)],
+        second_trial(trial_index="9"),
         r"row 4, column trial_index: expected 2, found 9",
     ),
     "trial split": (edited(6, trial_index="3"), r"row 6, column trial_index|column n_items"),
     "too soon": (
-        lambda booth: [edit(booth.rows, n, ROWS, onset="0.0000") for n in range(4, 9)],
+        second_trial(onset="0.0000"),
         r"row 4, column onset: 0.0 s lies before the end of the trial above",
     ),
     "trial differs": (edited(6, response_time="1.0000"), r"row 6, column response_time: is 1.0"),
@@ -327,7 +335,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], None], str]] = {
         r"row 5, column first_move_time: 9999.0 s is after the last move",
     ),
     "time out by hand": (
-        lambda booth: [edit(booth.rows, n, ROWS, end_reason="timeout") for n in range(4, 9)],
+        second_trial(end_reason="timeout"),
         r"row 4, column end_method: is given although time ran out",
     ),
     "not a truth": (edited(5, inside="maybe"), r"row 5, column inside: expected true or false"),

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from twoalike.record import check_bids, give, read_given
 from twoalike.study import Study, TwoalikeError
 
-CONSENT = {
+CONSENT: dict[str, Any] = {
     "consent": True,
     "consent_version": "1",
     "consent_sha256": "0" * 64,
     "consent_language": "en",
 }
-ABOUT = {
+ABOUT: dict[str, dict[str, Any]] = {
     "age": {"Description": "How old?", "Units": "years"},
     "hand": {"Description": "Which hand?", "Levels": {"left": "left", "right": "right"}},
     "strategy": {"Description": "How did you choose?"},

@@ -228,6 +228,7 @@ class Blocks:
     """Further blocks of one trial each, which take a few questions to be ready."""
 
     total: int
+    n_trials: int
     log: list[str] = field(default_factory=list)
     asked: int = 0
 
@@ -239,6 +240,9 @@ class Blocks:
         self.asked += 1
         return self.asked > 2
 
+    def close(self) -> None:
+        self.log.append("close")
+
     def take(self) -> tuple[Sequence[Trial], Item]:
         self.log.append("take")
         number = self.log.count("take") + 1
@@ -246,7 +250,7 @@ class Blocks:
 
 
 def test_blocks_chosen_during_the_session_wait_until_they_are_ready() -> None:
-    blocks = Blocks(total=3)
+    blocks = Blocks(total=3, n_trials=3)
     script = triplet_script(protocol(break_every=0), LAYOUT, trials("m"), opening(), more=blocks)
     session = Session(script, "Stop?")
     time = turn(session, turn(session, 0.0))
@@ -265,7 +269,7 @@ def test_blocks_chosen_during_the_session_wait_until_they_are_ready() -> None:
         items += more
     names = [name for at, name in enumerate(names) if name != names[at - 1]]
     assert names == ["1", "break", "prepare", "2", "break", "prepare", "3", "end"]
-    assert blocks.log == ["start", "take"] * 2
+    assert blocks.log == [*["start", "take"] * 2, "close"]
     assert [i.trial_index for i in items if isinstance(i, TrialResult)] == [1, 2, 3]
     kinds = [type(item) for item in items if isinstance(item, TrialResult | MoreShown)]
     # A block is recorded before its first trial.
