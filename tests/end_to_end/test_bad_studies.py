@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,30 +28,6 @@ def call(*words: object) -> int:
         main([str(word) for word in words])
     code = caught.value.code
     return 0 if code is None else int(code)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Files of a study and their bytes; locks, which hold no data, left out."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() or path.is_dir())
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
-        for path in files
-        if ".locks" not in path.parts
-    }
-
-
-def refused(capsys: pytest.CaptureFixture[str], root: Path, words: Sequence[object]) -> str:
-    """Run, and give the one line said; the study must be as it was."""
-    capsys.readouterr()
-    before = contents(root)
-    status = call(*words)
-    lines = capsys.readouterr().err.splitlines()
-    assert status == 1, lines
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("twoalike: ")
-    assert len(lines[0]) < 500, "a line that nobody reads"
-    assert contents(root) == before
-    return lines[0]
 
 
 def edit(root: Path, file: str, old: str, new: str) -> Path:
@@ -404,14 +380,12 @@ CASES = [
     [pytest.param(bad, task, id=f"{bad.name}-{task}") for bad in CASES for task in bad.tasks],
 )
 def test_a_bad_study_is_one_line(
-    bad: Bad, task: str, make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    bad: Bad, task: str, make_study: Callable[..., Path], refused: Callable[..., str]
 ) -> None:
     root = make_study(**SHORT)
     bad.damage(root, task)
-    words = ["run", root, "--task", task, "--simulate", "--no-window", *bad.words]
-    if "--participant" not in bad.words:
-        words += ["--participant", "901"]
-    line = refused(capsys, root, words)
+    who = () if "--participant" in bad.words else ("--participant", "901")
+    line = refused(root, "run", root, "--task", task, *who, *bad.words, "--simulate", "--no-window")
     for part in bad.says:
         assert part in line
 
@@ -439,11 +413,11 @@ def test_an_observer_that_does_not_fit_is_one_line(
     task: str,
     make_study: Callable[..., Path],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., str],
 ) -> None:
     path = tmp_path / "observer.npz"
     if kind in OBSERVERS:
         OBSERVERS[kind](path)
     root = make_study(**SHORT)
-    words = ["run", root, "--task", task, "--participant", "901", "--no-window"]
-    assert says in refused(capsys, root, [*words, "--simulate", path])
+    words = ("run", root, "--task", task, "--participant", "901", "--no-window")
+    assert says in refused(root, *words, "--simulate", path)

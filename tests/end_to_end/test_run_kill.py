@@ -168,23 +168,3 @@ def test_a_session_ended_and_killed_in_its_window_goes_on(make_study: Callable[.
     assert check_bids(victim.raw) == []
     Victim(victim.root, "--no-window").finish()
     check_completed(victim, whole)
-
-
-@pytest.mark.slow
-def test_thirty_random_kills(make_study: Callable[..., Path]) -> None:
-    """From before the first file to the last row; each kill is followed by the validator."""
-    design = "trials = 50\npractice = 2\n"
-    whole = unbroken(make_study("whole", design))
-    victim = Victim(make_study("killed", design), "--no-window")
-    moments = random.Random(2)
-    for number in range(30):
-        # The first ten kills aim at the start of the process, where the files are made.
-        n_more, delay = (-1, moments.uniform(0.5, 2.5)) if number < 10 else (1, moments.random())
-        seen = victim.kill_after(n_more, delay, "--resume")
-        assert victim.n_rows() >= seen, "a finished trial was lost"
-        if (victim.raw / "dataset_description.json").exists():
-            assert check_bids(victim.raw) == []
-        if victim.n_rows() >= 45:
-            break
-    victim.finish()
-    check_completed(victim, whole)

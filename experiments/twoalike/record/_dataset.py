@@ -81,7 +81,7 @@ def _with_participant(
         kind = "a simulated observer" if found == "true" else "a person"
         raise TwoalikeError(
             f"participant {participant} is {kind} in this data set (participants.tsv), this run "
-            "would be the other. Choose another --participant."
+            f"{'is' if simulated else 'is not'} simulated. Choose another --participant."
         )
     table.loc[row, "simulated"] = text
     return table

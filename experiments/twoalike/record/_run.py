@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     progress = run_progress(root, plan.name)
     manifest = read_manifest(plan.name.manifest(root))
     count = f"{progress.n_done} trials"
-    if manifest["end_reason"] == "completed" or progress.n_done == plan.n_trials:
+    # A session that broke off after its last trial is not over: questions may be left to ask.
+    if manifest["end_reason"] == "completed":
         raise TwoalikeError(
             f"{rows}: this session is finished ({count}). The next one: "
             f"--session {plan.name.session + 1}"
@@ -79,7 +80,9 @@ def shown_trials(root: Path, plan: RunPlan) -> pd.DataFrame | None:
     """Trial list of a run as shown so far; None where the plan lists none."""
     if plan.trials is None:
         return None
-    return read_tsv(plan.name.trials(root), "the trial list as shown", list(plan.trials.columns))
+    columns = list(plan.trials.columns)
+    # Where the trials are chosen during the session, with no practice, the list is empty.
+    return read_tsv(plan.name.trials(root), "the trial list as shown", columns, empty=True)
 
 
 class RunRecord:
@@ -240,7 +243,10 @@ def open_run(
     try:
         yield record
     except BaseException:
-        record.end("error")
+        # On a full disk the manifest cannot say so: what went wrong first is what is told, and
+        # the next start notes that this one broke off.
+        with suppress(TwoalikeError):
+            record.end("error")
         raise
     finally:
         for handle in (handles.trials, handles.events, handles.log):

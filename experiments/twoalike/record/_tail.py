@@ -28,7 +28,7 @@ def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
         written = os.write(handle, content)
         if written != len(content):
             os.ftruncate(handle, length)
-            raise OSError(f"only {written} of {len(content)} bytes fit")
+            raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
         if sync:
             os.fsync(handle)
     except OSError as error:

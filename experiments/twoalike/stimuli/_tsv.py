@@ -12,7 +12,7 @@ import pandas as pd
 from twoalike.study import TwoalikeError, atomic_path, require_file
 
 
-def read_tsv(path: Path, what: str, columns: Sequence[str]) -> pd.DataFrame:
+def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
     """Read a table as strings, in file order.
 
     Parameters
@@ -23,10 +23,12 @@ def read_tsv(path: Path, what: str, columns: Sequence[str]) -> pd.DataFrame:
         What the file should be, for messages.
     columns
         Columns that must be there; others are kept.
+    empty
+        Whether a table may have no rows.
 
     Returns
     -------
-    Table of strings with at least one row.
+    Table of strings, with at least one row unless it may be ``empty``.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def read_tsv(path: Path, what: str, columns: Sequence[str]) -> pd.DataFrame:
                 "Write n/a for a missing value."
             )
         rows.append(row)
-    if not rows:
+    if not rows and not empty:
         raise TwoalikeError(f"{path}: expected {what}, found a header and no rows.")
     return pd.DataFrame(rows, columns=header, dtype=str)
 

@@ -1,0 +1,355 @@
+"""Sessions that may not begin or go on, and disks that do not take them: one clear line each."""
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twoalike.cli.app import main
+from twoalike.observers import SimulatedObserver
+from twoalike.record import RunName, check_bids, read_run
+from twoalike.stimuli import StimulusSet
+from twoalike.study import sha256_file
+
+TRIPLETS, ARRANGING = "odd-one-out", "multi-arrangement"
+BOTH = (TRIPLETS, ARRANGING)
+PROTOCOLS = {task: f"protocols/{task.replace('-', '_')}.toml" for task in BOTH}
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts a disk")
+SHORT = "trials = 6\npractice = 0\n[arrangement]\nmax_trials = 2\npractice_items = 0\n"
+
+
+def call(*words: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(word) for word in words])
+    code = caught.value.code
+    return 0 if code is None else int(code)
+
+
+def words_of(root: Path, task: str, *more: object) -> list[str]:
+    words = ["run", root, "--task", task, "--participant", "901", "--simulate", "--no-window"]
+    return [str(word) for word in [*words, *more]]
+
+
+def name_of(task: str) -> RunName:
+    return RunName("901", 1, task.replace("-", ""))
+
+
+def break_off(root: Path, task: str) -> None:
+    """Leave a session as a crash leaves it, with its first trial done."""
+    assert call(*words_of(root, task)) == 0
+    raw, name = root / "data" / "raw", name_of(task)
+    path = name.rows(raw)
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = [row for row in rows if row.split("\t")[header.split("\t").index("trial_index")] == "1"]
+    path.write_text(header + "".join(first), encoding="utf-8")
+    manifest = name.manifest(raw)
+    text = manifest.read_text(encoding="utf-8")
+    manifest.write_text(text.replace('"end_reason": "completed"', '"end_reason": null'))
+
+
+def swap_image(root: Path, task: str) -> None:
+    image = root / "stimuli" / "warm0.png"
+    old = sha256_file(image)
+    Image.new("RGB", (30, 30), "black").save(image)
+    table = root / "stimuli" / "stimuli.tsv"
+    table.write_text(table.read_text().replace(old, sha256_file(image)))
+
+
+def edit(root: Path, file: str, old: str, new: str) -> None:
+    text = (root / file).read_text(encoding="utf-8")
+    assert old in text
+    (root / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def damage_rows(root: Path, task: str) -> None:
+    path = name_of(task).rows(root / "data" / "raw")
+    path.write_text(path.read_text().replace("trial_index", "trial"))
+
+
+def damage_manifest(root: Path, task: str) -> None:
+    path = name_of(task).manifest(root / "data" / "raw")
+    path.write_text(path.read_text()[:40])
+
+
+CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path, str], object], str]] = [
+    ("nothing-and-no-resume", BOTH, lambda root, task: None, "Go on with it: --resume"),
+    (
+        "protocol",
+        BOTH,
+        lambda root, task: (root / PROTOCOLS[task]).write_text('[screen]\naccent = "#123456"\n'),
+        "the protocol changed",
+    ),
+    ("image", BOTH, swap_image, "the images changed"),
+    (
+        "seed",
+        BOTH,
+        lambda root, task: edit(root, "study.toml", "seed = 7", "seed = 8"),
+        "the seed",
+    ),
+    (
+        "trials",
+        (TRIPLETS,),
+        lambda root, task: edit(root, "study.toml", "trials = 6", "trials = 7"),
+        "the number of trials",
+    ),
+    (
+        "sampler",
+        (TRIPLETS,),
+        lambda root, task: edit(
+            root, "study.toml", "[design]", '[design]\nexclude = {id = ["warm1"]}'
+        ),
+        "the trial list",
+    ),
+    (
+        "design",
+        (ARRANGING,),
+        lambda root, task: edit(root, "study.toml", "max_trials = 2", "max_trials = 3"),
+        "the design changed",
+    ),
+    ("rows-header", BOTH, damage_rows, "its header is not this version's"),
+    ("manifest", BOTH, damage_manifest, "The file is damaged"),
+    (
+        "manifest-lost",
+        BOTH,
+        lambda root, task: name_of(task).manifest(root / "data" / "raw").unlink(),
+        "manifest.json",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "task", "says"),
+    [
+        pytest.param(change, task, says, id=f"{name}-{task}")
+        for name, tasks, change, says in CHANGES
+        for task in tasks
+    ],
+)
+def test_a_session_that_changed_is_not_gone_on_with(
+    change: Callable[[Path, str], object],
+    task: str,
+    says: str,
+    make_study: Callable[..., Path],
+    refused: Callable[..., str],
+) -> None:
+    root = make_study(design=SHORT)
+    break_off(root, task)
+    change(root, task)
+    resume = () if says.endswith("--resume") else ("--resume",)
+    assert says in refused(root, *words_of(root, task, *resume))
+
+
+@pytest.mark.parametrize("task", BOTH)
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_finished_session_stays_finished(
+    task: str, resume: tuple[str, ...], make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=SHORT)
+    assert call(*words_of(root, task)) == 0
+    line = refused(root, *words_of(root, task, *resume))
+    assert "is finished" in line
+    assert "--session 2" in line
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_another_observer_does_not_go_on_with_a_session(
+    task: str, make_study: Callable[..., Path], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    root = make_study(design=SHORT)
+    break_off(root, task)
+    ids = StimulusSet.load(root / "stimuli").ids
+    SimulatedObserver(ids, np.eye(len(ids))).save(tmp_path / "other.npz")
+    words = ["run", root, "--task", task, "--participant", "901", "--no-window", "--resume"]
+    assert "who answers" in refused(root, *words, "--simulate", tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_a_person_does_not_become_simulated(
+    task: str, make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=SHORT)
+    assert call(*words_of(root, task)) == 0
+    people = root / "data" / "raw" / "participants.tsv"
+    people.write_text(people.read_text().replace("true", "false"))
+    line = refused(root, *words_of(root, task, "--session", 2))
+    assert "901 is a person" in line
+    assert "this run is simulated" in line
+
+
+def test_a_second_process_with_the_same_participant_is_refused(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study(design=SHORT)
+    rows = name_of(TRIPLETS).rows(root / "data" / "raw")
+    first = subprocess.Popen(
+        [sys.executable, "-m", "twoalike.cli.app", *words_of(root, TRIPLETS, "--speed", "0.5")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: rows.exists() or first.poll() is not None)
+        assert first.poll() is None
+        for task in BOTH:
+            assert call(*words_of(root, task, "--resume")) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert "being run by another process" in line
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@on_linux
+@pytest.mark.parametrize("task", BOTH)
+def test_a_folder_that_takes_no_writing_is_one_line(
+    task: str, make_study: Callable[..., Path], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    root = make_study(design=SHORT)
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        moved = shutil.copytree(root, disk / "study")
+        mount("tmpfs", disk, "", flags=_READ_ONLY | _REMOUNT)
+        line = refused(moved, *words_of(moved, task))
+    assert "cannot write" in line or "Read-only" in line
+
+
+_READ_ONLY, _REMOUNT = 1, 32
+
+
+def mount(source: str, target: Path, options: str, flags: int = 0) -> None:
+    """Mount by the system call: the command is not everywhere."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source.encode(), str(target).encode(), b"tmpfs", flags, options.encode()):
+        pytest.skip(f"cannot mount ({os.strerror(ctypes.get_errno())})")
+
+
+@contextlib.contextmanager
+def small_disk(target: Path, size: str) -> Iterator[Path]:
+    """A disk of a given size, gone with the block."""
+    target.mkdir()
+    mount("twoalike", target, f"size={size}")
+    try:
+        yield target
+    finally:
+        ctypes.CDLL(None).umount2(str(target).encode(), 2)
+
+
+def fill(disk: Path) -> Path:
+    """Take all the space there is."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
+@on_linux
+@pytest.mark.parametrize("task", BOTH)
+def test_a_full_disk_is_one_line_and_the_session_starts_once_there_is_space(
+    task: str,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make_study(design=SHORT)
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        moved = shutil.copytree(root, disk / "study")
+        ballast = fill(disk)
+        assert call(*words_of(moved, task)) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("twoalike: ")
+        assert FULL.search(line)
+        ballast.unlink()
+        assert call(*words_of(moved, task, "--resume")) == 0
+        assert check_bids(moved / "data" / "raw") == []
+
+
+def fill_once_there_is_a_trial(disk: Path, rows: Path) -> None:
+    wait_for(lambda: rows.exists() and rows.read_bytes().count(b"\n") > 1)
+    fill(disk)
+
+
+FULL = re.compile("No space left|the disk is full")
+MANY = {
+    TRIPLETS: "trials = 50\npractice = 0\n",
+    ARRANGING: "[arrangement]\nmax_trials = 12\npractice_items = 0\nstop_evidence = 50.0\n",
+}
+
+
+@on_linux
+@pytest.mark.parametrize("task", BOTH)
+def test_a_disk_that_fills_during_a_session_keeps_the_trials_so_far(
+    task: str,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make_study(design=MANY[task])
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        moved = shutil.copytree(root, disk / "study")
+        rows = name_of(task).rows(moved / "data" / "raw")
+        filler = threading.Thread(target=fill_once_there_is_a_trial, args=(disk, rows))
+        filler.start()
+        status = call(*words_of(moved, task, "--speed", "40"))
+        filler.join()
+        (line,) = capsys.readouterr().err.splitlines()
+        assert status == 1, line
+        assert line.startswith("twoalike: ")
+        assert FULL.search(line)
+        assert "Trials so far are safe" in line
+        assert "--resume" in line
+        before = read_run(rows).rows
+        assert len(before) > 0
+        (disk / "ballast").unlink()
+        assert call(*words_of(moved, task, "--resume")) == 0
+        after = read_run(rows).rows
+        assert len(after) > len(before)
+        assert after.iloc[: len(before)].equals(before)
+        assert check_bids(moved / "data" / "raw") == []
+
+
+@pytest.mark.slow
+@on_linux
+@pytest.mark.parametrize("task", BOTH)
+def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
+    task: str,
+    make_study: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make_study(design=MANY[task])
+    full = 0
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        for pages in range(40):
+            moved = shutil.copytree(root, disk / "study")
+            ballast = fill(disk)
+            os.truncate(ballast, ballast.stat().st_size - 4096 * pages)
+            status = call(*words_of(moved, task))
+            lines = capsys.readouterr().err.splitlines()
+            ballast.unlink()
+            if status:
+                full += 1
+                assert len(lines) == 1, lines
+                assert FULL.search(lines[0]), pages
+                assert call(*words_of(moved, task, "--resume")) == 0, pages
+                capsys.readouterr()
+            assert check_bids(moved / "data" / "raw") == [], pages
+            shutil.rmtree(moved)
+    assert full > 15

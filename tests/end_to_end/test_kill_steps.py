@@ -1,0 +1,190 @@
+"""SIGKILL at any step: nothing that was kept is lost, the data set is valid, --resume completes.
+
+Sessions are simulated and without a window; a step is whatever reaches the disk. What a session
+takes for kept it reports itself, from its own process, right after the row is safe.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.record import (
+    RunName,
+    check_bids,
+    check_run_files,
+    find_runs,
+    read_manifest,
+    read_run,
+)
+from twoalike.stimuli import StimulusSet
+
+TASKS = ("odd-one-out", "multi-arrangement")
+DESIGN = """trials = 6
+practice = 2
+[arrangement]
+max_items = 5
+max_trials = 3
+practice_items = 3
+"""
+TIMES = ["onset", "response_time", "first_move_time", "last_move_time"]
+ROUNDING_S = 2.1e-4
+# Times real speed, so that a session is killed in the middle and outlives all kills.
+SPEED = {"odd-one-out": "3", "multi-arrangement": "10"}
+
+
+def table_of(root: Path, task: str) -> Path:
+    """Raw table of the one run of a task."""
+    (path,) = find_runs(root / "data" / "raw", task.replace("-", ""))
+    return path
+
+
+def check_left(root: Path, kept: set[int]) -> None:
+    """What a killed session leaves is a valid data set that holds every trial it has kept."""
+    raw = root / "data" / "raw"
+    if (raw / "dataset_description.json").exists():
+        assert check_bids(raw) == []
+    table = StimulusSet.load(root / "stimuli").table
+    stimuli = dict(zip(table["id"], table["sha256"], strict=True))
+    found: set[int] = set()
+    for path in find_runs(raw):
+        assert check_run_files(raw, path, stimuli) == []
+        found |= set(read_run(path).rows["trial_index"])
+    assert kept <= found, "a finished trial was lost"
+
+
+def check_same(root: Path, whole: Path, task: str) -> None:
+    """A session that was killed and went on is the same as one that was not, times aside.
+
+    Durations agree as well, but for the rounding of the two times that each is taken from.
+    """
+    rows, expected = (read_run(table_of(one, task)).rows for one in (root, whole))
+    times = [name for name in TIMES if name in rows]
+    pd.testing.assert_frame_equal(rows.drop(columns=times), expected.drop(columns=times))
+    for name in set(times) - {"onset"}:
+        found, wanted = (one[name].astype(float).to_numpy() for one in (rows, expected))
+        np.testing.assert_allclose(found, wanted, atol=ROUNDING_S)
+    assert rows["onset"].is_monotonic_increasing
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def task(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def whole(make_study: Callable[..., Path], forks: Any, task: str) -> tuple[Path, Any]:
+    """A session that nobody kills, and what it reported."""
+    root = make_study("whole", DESIGN)
+    report = forks.run(root, task)
+    assert report.status == 0
+    return root, report
+
+
+def places(report: Any, task: str) -> list[int]:
+    """Steps to die before, one at each kind of place that a session can be at."""
+    rows = "_beh.tsv"
+    if task == "odd-one-out":
+        return [
+            report.step("rename", rows),  # before there is a table
+            report.step("rename", "_beh.json"),  # between the table and its sidecar
+            report.step("write", rows, 2),  # before a row
+            report.step("fsync", rows, 4),  # when it is written, and not yet safe
+        ]
+    drags = [
+        number
+        for number, step in enumerate(report.steps, start=1)
+        if step[0] == "write" and step[1].endswith("_events.tsv")
+    ]
+    return [
+        report.step("rename", "_events.json"),
+        drags[17],  # in the middle of the second trial
+        report.step("fsync", "_events.tsv", 2),  # between its end and its rows
+        report.step("write", rows, 3),
+    ]
+
+
+def kill(forks: Any, root: Path, task: str, unbroken: Any, step: int) -> None:
+    """Kill a session before a step, look at what is left, let it go on to its end."""
+    report = forks.run(root, task, die_before=step)
+    assert report.status == -9, unbroken.steps[step - 1]
+    check_left(root, set(report.kept))
+    resumed = forks.run(root, task, "--resume")
+    assert resumed.status == 0, unbroken.steps[step - 1]
+    # Dying between the write of a row and its report, a trial is there and was not reported.
+    assert len(unbroken.kept) - len(report.kept) - len(resumed.kept) in (0, 1)
+    assert not set(report.kept) & set(resumed.kept), "a kept trial was shown again"
+
+
+def test_a_session_killed_at_any_kind_of_place_goes_on_as_if_it_had_not_been(
+    make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
+) -> None:
+    expected, unbroken = whole
+    for number, step in enumerate(places(unbroken, task)):
+        root = make_study(f"killed{number}", DESIGN)
+        kill(forks, root, task, unbroken, step)
+        check_same(root, expected, task)
+    check_left(root, set(unbroken.kept))
+
+
+@pytest.mark.slow
+def test_thirty_steps_at_random(
+    make_study: Callable[..., Path], forks: Any, whole: tuple[Path, Any], task: str
+) -> None:
+    expected, unbroken = whole
+    chosen = random.Random(3).sample(range(1, len(unbroken.steps) + 1), 30)
+    for number, step in enumerate(chosen):
+        root = make_study(f"killed{number}", DESIGN)
+        kill(forks, root, task, unbroken, step)
+        check_same(root, expected, task)
+        check_left(root, set(unbroken.kept))
+
+
+def longer(n_triplets: int, n_arrangements: int) -> str:
+    """A design that takes longer than somebody waits before each kill."""
+    design = DESIGN.replace(
+        "trials = 6", f"trials = {n_triplets}"
+    )  # 8 objects: 56 at most, practice too
+    design = design.replace("max_trials = 3", f"max_trials = {n_arrangements}")
+    return f"{design}stop_evidence = 1000\nsession_minutes = 0\n"
+
+
+def kill_in_time(
+    make_study: Callable[..., Path], forks: Any, task: str, design: str, n_kills: int, seed: int
+) -> None:
+    """Kill one session again and again, from outside and at any time."""
+    whole, root = make_study("whole", design), make_study("killed", design)
+    assert forks.run(whole, task).status == 0
+    times, kept = random.Random(seed), set[int]()
+    for _ in range(n_kills):
+        # About half a second passes before the first trial is shown again.
+        after = times.uniform(0.05, 2.0)
+        speed = ("--speed", SPEED[task])
+        report = forks.run(root, task, "--resume", *speed, kill_after_s=after)
+        assert report.status == -9, "the session was over before it was killed"
+        assert not kept & set(report.kept), "a kept trial was shown again"
+        kept |= set(report.kept)
+        check_left(root, kept)
+    assert forks.run(root, task, "--resume").status == 0
+    check_same(root, whole, task)
+    check_left(root, kept)
+    (path,) = find_runs(root / "data" / "raw")
+    manifest = read_manifest(RunName.parse(path).manifest(root / "data" / "raw"))
+    *before, last = [segment["end_reason"] for segment in manifest["segments"]]
+    assert set(before) <= {"killed"}
+    assert last == "completed"
+
+
+def test_a_session_killed_twice_at_any_time_goes_on(
+    make_study: Callable[..., Path], forks: Any, task: str
+) -> None:
+    kill_in_time(make_study, forks, task, longer(30, 12), 2, seed=4)
+
+
+@pytest.mark.slow
+def test_thirty_times_at_random(make_study: Callable[..., Path], forks: Any, task: str) -> None:
+    kill_in_time(make_study, forks, task, longer(50, 80), 30, seed=5)
