@@ -142,7 +142,7 @@ def test_when_the_screen_is_lost_the_trials_are_not(
     assert problems(root, task) == []
     command = ["run", str(root), "--task", task, "--participant", "901", "--simulate"]
     again = [sys.executable, "-m", "twoalike.cli.app", *command, "--no-window", "--resume"]
-    assert subprocess.run(again, capture_output=True, timeout=ENOUGH_S).returncode == 0
+    subprocess.run(again, check=True, capture_output=True, timeout=ENOUGH_S)
     assert read_run(rows).rows.iloc[: len(left)].equals(left)
     assert problems(root, task) == []
     sys.stdout.write(f"{process.returncode}: {said}\n")  # shown by pytest -s
