@@ -74,7 +74,7 @@ text = "Worauf haben Sie bei Ihren Entscheidungen geachtet?"
 }
 TRIPLETS = {
     "row": '[timing]\nresponse_limit_s = 15\n[pages]\nimages = [["dog", "rabbit", "car"]]\n',
-    "triangle": '[images]\nlayout = "triangle"\nimage_fraction = 0.2\n',
+    "triangle": '[images]\nlayout = "triangle"\n',
 }
 
 

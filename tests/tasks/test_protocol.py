@@ -9,7 +9,17 @@ import pytest
 from pydantic import BaseModel
 
 from twoalike.study import ScreenProfile, TwoalikeError, load_toml
-from twoalike.tasks import MultiArrangement, OddOneOut, Protocol, View, lay_out, protocol_template
+from twoalike.tasks import (
+    PRESETS,
+    MultiArrangement,
+    OddOneOut,
+    Protocol,
+    View,
+    arrangement_protocol,
+    lay_out,
+    protocol_template,
+    triplet_protocol,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS: dict[str, type[Protocol]] = {
@@ -44,13 +54,33 @@ def _filled(protocol: Protocol) -> Protocol:
     )
 
 
-@each_task
-def test_the_protocol_in_the_repository_is_the_template(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [
+        ("odd_one_out", OddOneOut()),
+        ("levels", triplet_protocol("levels")),
+        ("things", triplet_protocol("things")),
+        ("multi_arrangement", MultiArrangement()),
+    ],
+)
+def test_the_protocol_in_the_repository_is_the_template(name: str, protocol: Protocol) -> None:
     path = ROOT / "experiments" / "protocols" / f"{name}.toml"
-    default = PROTOCOLS[name].model_validate({})
-    assert path.read_text(encoding="utf-8") == protocol_template(default), (
-        f"{path} differs from twoalike.tasks.protocol_template(): write its output there"
+    assert path.read_text(encoding="utf-8") == protocol_template(protocol), (
+        f"{path} is not what the code defines: run docs/write_protocols.py"
     )
+
+
+@each_task
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_preset_can_be_edited_in_every_language(name: str, language: str) -> None:
+    for preset in PRESETS if name == "odd_one_out" else PRESETS[:1]:
+        if name == "odd_one_out":
+            protocol: Protocol = triplet_protocol(preset, language)
+        else:
+            protocol = arrangement_protocol(language)
+        assert protocol.language == language
+        content = tomllib.loads(protocol_template(protocol))
+        assert PROTOCOLS[name].model_validate(content) == protocol
 
 
 @each_task
@@ -137,8 +167,10 @@ def test_a_wrong_protocol_is_refused_with_the_reason(toml: str, why: str, tmp_pa
 def test_the_images_fit_and_are_hit_where_they_are_drawn(
     size: tuple[int, int], arrangement: str
 ) -> None:
-    images = {"layout": arrangement, "image_fraction": 0.26 if arrangement == "row" else 0.15}
-    layout = lay_out(OddOneOut.model_validate({"images": images}), View(size))
+    layout = lay_out(OddOneOut.model_validate({"images": {"layout": arrangement}}), View(size))
+    assert layout.image > size[1] / 4
+    assert layout.prompt_y + layout.text / 2 <= size[1] / 2
+    assert layout.timer_y - layout.text / 2 >= -size[1] / 2
     for place in ("left", "middle", "right"):
         x, y = layout.centre(place)
         assert abs(x) + layout.image / 2 <= size[0] / 2
@@ -158,8 +190,8 @@ def test_the_triangle_has_equal_sides_and_its_gap() -> None:
     base, side = right[0] - left[0], math.dist(left, middle)
     assert side == pytest.approx(base, abs=2)
     assert left[1] == right[1]
-    # What touches first are the lower edge of the raised image and the upper edge of the others.
-    assert middle[1] - left[1] - 200 >= 50
+    # What touches first are the upper edge of the middle image and the lower edge of the others.
+    assert left[1] - middle[1] - 200 >= 50
 
 
 def test_degrees_are_degrees() -> None:

@@ -21,39 +21,40 @@ class Layout:
         Side of the square each image is fitted into.
     pitch
         From the centre of one image to the next, to the right.
-    rise
-        Height of the middle image's centre above that of the others; 0 in a row.
     text
         Height of a line of text.
+    drop
+        Depth of the middle image's centre below that of the others; 0 in a row. The triangle
+        stands on its tip, as the arrow keys do.
     """
 
     size: tuple[int, int]
     image: int
     pitch: int
     text: int
-    rise: int = 0
+    drop: int = 0
 
     def centre(self, place: str) -> tuple[int, int]:
         """Centre of the image at ``place`` (left, middle, right)."""
         column = POSITIONS.index(place) - 1
-        return column * self.pitch, (self.rise if column == 0 else 0) - self.rise // 2
+        return column * self.pitch, self.drop // 2 - (self.drop if column == 0 else 0)
 
     def label(self, place: str) -> tuple[float, float]:
-        """Centre of the label of an image: below it, or above a raised one."""
+        """Centre of the label of an image: below it, or above the upper two of a triangle."""
         x, y = self.centre(place)
         away = self.image / 2 + 1.6 * self.text
-        return x, y + away if self.rise and x == 0 else y - away
+        return x, y + away if self.drop and x != 0 else y - away
 
     @property
     def prompt_y(self) -> float:
         """Height of the line above the images."""
-        lines = 3.8 if self.rise else 2.2
-        return self.centre("middle")[1] + self.image / 2 + lines * self.text
+        lines = 3.8 if self.drop else 2.2
+        return self.centre("left")[1] + self.image / 2 + lines * self.text
 
     @property
     def timer_y(self) -> float:
         """Height of the timer below the images."""
-        return self.centre("left")[1] - self.image / 2 - 4 * self.text
+        return self.centre("middle")[1] - self.image / 2 - 4 * self.text
 
     def hit(self, x: float, y: float) -> str | None:
         """Place of the image square at a point; None beside them."""
@@ -64,11 +65,26 @@ class Layout:
         return None
 
 
-def _image_side(protocol: OddOneOut, view: View) -> int:
+_LINES = 11
+"""Height in lines of text that the prompt, the labels and the timer take."""
+
+
+def _largest_side(protocol: OddOneOut, size: tuple[int, int], text: int) -> float:
+    """Side of the largest images that fit a window."""
+    (width, height), gap = size, protocol.images.gap_px
+    free = height - _LINES * text
+    if protocol.images.layout == "row":
+        return min((width - 2 * gap) / 3, free)
+    # 2 pitch + side in the width, 2 side + gap in the height; see the pitch in lay_out.
+    root = math.sqrt(3)
+    return min((root * width - 2 * gap) / (2 + root), (free - gap) / 2)
+
+
+def _image_side(protocol: OddOneOut, view: View, largest: float) -> int:
     images = protocol.images
     if images.image_deg:
         return round(view.pixels(images.image_deg))
-    return images.image_px or round(images.image_fraction * view.size[0])
+    return images.image_px or round(min(images.image_fraction * view.size[0], largest))
 
 
 def lay_out(protocol: OddOneOut, view: View) -> Layout:
@@ -77,8 +93,8 @@ def lay_out(protocol: OddOneOut, view: View) -> Layout:
     Raises
     ------
     TwoalikeError
-        If the three images do not fit, naming the settings to change, or sizes are in degrees
-        and the screen was not measured.
+        If three images of a fixed size do not fit, naming the settings to change, or sizes are
+        in degrees and the screen was not measured.
 
     Examples
     --------
@@ -86,18 +102,19 @@ def lay_out(protocol: OddOneOut, view: View) -> Layout:
     332
     """
     width, height = size = view.size
-    # Even, so that image and screen pixels coincide around the centre.
-    side = _image_side(protocol, view) // 2 * 2
     text = frame(protocol.screen, size).text
+    largest = _largest_side(protocol, size, text)
+    # Even, so that image and screen pixels coincide around the centre.
+    side = _image_side(protocol, view, largest) // 2 * 2
     clear = side + protocol.images.gap_px
-    pitch, rise = clear, 0
+    pitch, drop = clear, 0
     if protocol.images.layout == "triangle":
-        # Equilateral, with the gap between the raised image and the two below it.
-        pitch, rise = math.ceil(clear / math.sqrt(3)), clear
-    if 2 * pitch + side > width or side + rise + 11 * text > height:
+        # Equilateral, with the gap between the upper two images and the one below them.
+        pitch, drop = math.ceil(clear / math.sqrt(3)), clear
+    if side < 2 or side > largest:
         raise TwoalikeError(
             f"three images of {side} px with gaps of {protocol.images.gap_px} px and their texts "
             f"do not fit a window of {width} x {height} px. Make the image size or gap_px smaller "
             "in the protocol, or the window larger."
         )
-    return Layout(size, side, pitch, text, rise)
+    return Layout(size, side, pitch, text, drop)

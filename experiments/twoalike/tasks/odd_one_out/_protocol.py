@@ -22,7 +22,8 @@ class Images(Strict):
         default=0.26,
         ge=0,
         le=0.33,
-        description="side of an image's square as a share of the window's width; 0: not used",
+        description="side of an image's square as a share of the window's width, less where "
+        "three do not fit; 0: not used",
     )
     image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
     image_deg: float = Field(
@@ -34,7 +35,7 @@ class Images(Strict):
     )
     gap_px: int = Field(default=40, ge=0, description="between two images, in pixels")
     layout: Literal["row", "triangle"] = Field(
-        default="row", description="row: side by side; triangle: the middle one above the others"
+        default="row", description="row: side by side; triangle: the middle one below the others"
     )
 
     @model_validator(mode="after")
