@@ -76,6 +76,7 @@ def run_session(study: Study, world: World, participant: str, manner: tuple[floa
         seed=world.seed,
         protocol={},
         trials=as_text,
+        n_trials=len(as_text),
         stimuli={},
         pilot=False,
         observer=observer.describe(),
@@ -89,35 +90,34 @@ def run_session(study: Study, world: World, participant: str, manner: tuple[floa
             places = [trial.position_1, trial.position_2, trial.position_3]
             expected = None if pd.isna(trial.expected_odd) else int(trial.expected_odd)
             clock += 1.0
-            record.append(
-                {
-                    "trial_index": int(trial.trial_index),
-                    "block_index": int(trial.block_index),
-                    "trial_type": trial.trial_type,
-                    "triplet_id": trial.triplet_id,
-                    **{f"stimulus_{k + 1}": ids[k] for k in range(3)},
-                    **{f"position_{k + 1}": places[k] for k in range(3)},
-                    "response": item + 1,
-                    "odd_stimulus": ids[item],
-                    "response_position": places[item],
-                    "response_key": None,
-                    "response_method": "mouse",
-                    "response_time": seconds,
-                    "rt_source": "simulated",
-                    "rt_flag": None,
-                    "onset": clock,
-                    "timed_out": False,
-                    "n_early_presses": 0,
-                    "dropped_frames": None,
-                    "expected_odd": expected,
-                    "correct": None if expected is None else expected == item + 1,
-                    "repeat_of": None if pd.isna(trial.repeat_of) else int(trial.repeat_of),
-                    "sampler": trial.sampler,
-                    "sampler_score": None,
-                    "condition": None,
-                    "pilot": False,
-                }
-            )
+            row = {
+                "trial_index": int(trial.trial_index),
+                "block_index": int(trial.block_index),
+                "trial_type": trial.trial_type,
+                "triplet_id": trial.triplet_id,
+                **{f"stimulus_{k + 1}": ids[k] for k in range(3)},
+                **{f"position_{k + 1}": places[k] for k in range(3)},
+                "response": item + 1,
+                "odd_stimulus": ids[item],
+                "response_position": places[item],
+                "response_key": None,
+                "response_method": "mouse",
+                "response_time": seconds,
+                "rt_source": "simulated",
+                "rt_flag": None,
+                "onset": clock,
+                "timed_out": False,
+                "n_early_presses": 0,
+                "dropped_frames": None,
+                "expected_odd": expected,
+                "correct": None if expected is None else expected == item + 1,
+                "repeat_of": None if pd.isna(trial.repeat_of) else int(trial.repeat_of),
+                "sampler": trial.sampler,
+                "sampler_score": None,
+                "condition": None,
+                "pilot": False,
+            }
+            record.append([row])
             clock += seconds
         record.end("completed")
 
