@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
 from twoalike.embedding._netcdf import read_tree, tree_attrs, write_tree
+from twoalike.embedding._similarity import Kernel, find_kernel
 
 if TYPE_CHECKING:
     import xarray as xr
 
 ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
+
+type Kind = Literal["odd_one_out", "anchored"]
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,23 @@ class Posterior:
         """
         return np.asarray(self.lapse.mean(axis=1))
 
+    @property
+    def kernel(self) -> Kernel:
+        """What turns coordinates into similarities: everything here asks it."""
+        return find_kernel(str(self.attrs.get("similarity", "dot")))
+
+    def pair_similarity(
+        self, left: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.floating[Any]]
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
+        return self.kernel.matrix(left, right)
+
     def similarity(self) -> npt.NDArray[np.float64]:
-        """Mean over draws of X Xᵀ, shape (m, m)."""
+        """Mean over draws of the objects' similarities, shape (m, m)."""
         x = self.embedding
         total = np.zeros((x.shape[1], x.shape[1]))
         for draw in x:
-            total += draw @ draw.T
+            total += self.pair_similarity(draw, draw)
         return total / len(x)
 
     def choice_probabilities(
@@ -108,8 +122,9 @@ class Posterior:
         *,
         lapse: bool = False,
         participants: npt.NDArray[np.integer] | None = None,
+        kind: Kind = "odd_one_out",
     ) -> npt.NDArray[np.float64]:
-        """Probability that item 1, 2, 3 of each triplet is called the odd one.
+        """Probability that item 1, 2, 3 of each triplet is chosen: called the odd one.
 
         Parameters
         ----------
@@ -123,7 +138,9 @@ class Posterior:
             the probabilities are those of the embedding alone, which is what a teacher wants.
         participants
             Index of the participant who judges each triplet, shape (n,): their own lapse and
-            temperature are used. None: a typical observer, temperature 1.
+            temperature are used; -1: a typical observer, at temperature 1. None: all typical.
+        kind
+            ``anchored``: item 1 is the reference, and chosen is the more similar of the others.
 
         Returns
         -------
@@ -136,24 +153,30 @@ class Posterior:
             temperatures = np.exp(np.log(self.temperature).mean(axis=0, keepdims=True))
         else:
             matrices, lapses, temperatures = self.embedding, self.lapse, self.temperature
+        kernel = self.kernel
         total = np.zeros((len(triplets), 3))
         for draw, values in enumerate(matrices):
-            similarities = values if mode == "plugin" else _similarities(values, triplets)
+            similarities = values if mode == "plugin" else _similarities(kernel, values, triplets)
             for start in range(0, len(triplets), ROWS):
                 rows = slice(start, start + ROWS)
                 judges = None if participants is None else participants[rows]
                 rate, temperature = _observer(lapses[draw], temperatures[draw], judges, lapse)
-                pairs = _pairs(similarities, values, triplets[rows])
-                logs = log_choice(pairs, temperature, rate)
-                total[rows] += np.stack([np.exp(log) for log in logs], axis=1)
+                pairs = _pairs(kernel, similarities, values, triplets[rows])
+                total[rows] += _answers(pairs, temperature, rate, kind)
         return total / total.sum(axis=1, keepdims=True)
 
     def choice_draws(
-        self, triplets: npt.NDArray[np.integer], *, lapse: bool = True
+        self,
+        triplets: npt.NDArray[np.integer],
+        *,
+        lapse: bool = True,
+        participants: npt.NDArray[np.integer] | None = None,
+        kind: Kind = "odd_one_out",
     ) -> npt.NDArray[np.float32]:
-        """Probability that item 1, 2, 3 of each triplet is called the odd one, under each draw.
+        """Probability that item 1, 2, 3 of each triplet is chosen, under each draw.
 
-        What :func:`twoalike.design.adaptive_triplets` chooses by: how far draws disagree.
+        What :func:`twoalike.design.adaptive_triplets` chooses by: how far draws disagree. What
+        :func:`twoalike.embedding.choice_intervals` takes quantiles of, block by block.
 
         Parameters
         ----------
@@ -161,40 +184,48 @@ class Posterior:
             Object indices, shape (n, 3).
         lapse
             As in :meth:`choice_probabilities`; an observer who guesses tells less.
+        participants, kind
+            As in :meth:`choice_probabilities`.
 
         Returns
         -------
-        Shape (S, n, 3), for a typical observer.
+        Shape (S, n, 3).
         """
-        triplets = np.asarray(triplets)
+        triplets, kernel = np.asarray(triplets), self.kernel
         lapses, temperatures = self.lapse, self.temperature
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
-            rate, temperature = _observer(lapses[draw], temperatures[draw], None, lapse)
-            pairs = _pairs(_similarities(x, triplets), x, triplets)
-            out[draw] = np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
+            rate, temperature = _observer(lapses[draw], temperatures[draw], participants, lapse)
+            pairs = _pairs(kernel, _similarities(kernel, x, triplets), x, triplets)
+            out[draw] = _answers(pairs, temperature, rate, kind)
         return out
 
 
 def _similarities(
-    x: npt.NDArray[np.float32], triplets: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float32] | None:
-    """Similarity matrix of one draw, where it is cheaper than the dot products of the pairs.
+    kernel: Kernel, x: npt.NDArray[np.float32], triplets: npt.NDArray[np.integer]
+) -> npt.NDArray[np.floating[Any]] | None:
+    """Similarity matrix of one draw, where it is cheaper than the pairs one by one.
 
     A matrix product does its multiplications some 30 times faster than gathered rows do.
     """
-    return x @ x.T if len(x) ** 2 < 90 * len(triplets) else None
+    return kernel.matrix(x, x) if len(x) ** 2 < 90 * len(triplets) else None
 
 
-def _pairs(matrix: Any, x: npt.NDArray[Any], triplets: npt.NDArray[np.integer]) -> Any:
+def _pairs(
+    kernel: Kernel, matrix: Any, x: npt.NDArray[Any], triplets: npt.NDArray[np.integer]
+) -> Any:
     if matrix is not None:
         return pair_similarities(matrix, triplets)
     first, second, third = (x[triplets[:, item]] for item in range(3))
-    return (
-        np.einsum("nd,nd->n", first, second),
-        np.einsum("nd,nd->n", first, third),
-        np.einsum("nd,nd->n", second, third),
-    )
+    return kernel.rows(first, second), kernel.rows(first, third), kernel.rows(second, third)
+
+
+def _answers(pairs: Any, temperature: Any, rate: Any, kind: Kind) -> npt.NDArray[Any]:
+    """Probability of each of the three answers, shape (n, 3)."""
+    if kind == "odd_one_out":
+        return np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
+    near = np.exp(np.stack(anchored_log_choice(pairs[:2], temperature, rate), axis=1))
+    return np.concatenate([np.zeros_like(near[:, :1]), near], axis=1)
 
 
 def _observer(
@@ -204,8 +235,10 @@ def _observer(
     guessing: bool,
 ) -> tuple[Any, Any]:
     """Lapse (None without guessing) and temperature of whoever judges."""
-    if judges is None:
-        rate, noise = np.float32(lapse.mean()), np.float32(1.0)
-    else:
-        rate, noise = lapse[judges].astype(np.float32), temperature[judges].astype(np.float32)
+    rate: Any = np.float32(lapse.mean())
+    noise: Any = np.float32(1.0)
+    if judges is not None:
+        known = judges >= 0
+        rate = np.where(known, lapse[judges], rate).astype(np.float32)
+        noise = np.where(known, temperature[judges], noise).astype(np.float32)
     return (rate if guessing else None), noise

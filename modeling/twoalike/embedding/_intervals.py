@@ -1,0 +1,226 @@
+"""Posterior intervals of choice probabilities and similarities, in bounded memory.
+
+An interval is central: as much of the posterior lies below it as above. It says how sure the
+posterior is of a probability or a similarity; it is not the spread of answers to come.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.embedding._together import kept_together, pair_odds
+from twoalike.study import TwoalikeError, progress
+
+if TYPE_CHECKING:
+    from twoalike.embedding._posterior import Kind, Posterior
+
+type Floats = npt.NDArray[np.floating[Any]]
+type Scale = Literal["raw", "chance"]
+
+VALUES = 2**26
+"""Draws held at once, in numbers: 256 MiB of single precision."""
+
+
+def central_interval(
+    draws: Floats, level: float, axis: int = 0, *, overwrite: bool = False
+) -> tuple[Floats, Floats]:
+    """Find the ends of the central interval that holds the share ``level`` of the draws.
+
+    Parameters
+    ----------
+    draws
+        Draws along ``axis``.
+    level
+        Share inside, between 0 and 1.
+    overwrite
+        Whether ``draws`` may be sorted in place, which saves their copy.
+
+    Raises
+    ------
+    TwoalikeError
+        If the level is no such share or there are fewer than two draws.
+
+    Examples
+    --------
+    >>> low, high = central_interval(np.arange(101.0), 0.9)
+    >>> round(float(low), 6), round(float(high), 6)
+    (5.0, 95.0)
+    """
+    if not 0 < level < 1:
+        raise TwoalikeError(
+            f"--interval: expected a share between 0 and 1, such as 0.9, found {level:g}."
+        )
+    if draws.shape[axis] < 2:
+        raise TwoalikeError(
+            f"an interval needs at least 2 draws, the posterior has {draws.shape[axis]}. Fit it "
+            "again with more --draws."
+        )
+    # Sorting short contiguous runs is some 40 times faster than numpy.quantile along an axis.
+    ordered = np.ascontiguousarray(np.moveaxis(draws, axis, -1))
+    if not overwrite and np.shares_memory(ordered, draws):
+        ordered = ordered.copy()
+    ordered.sort(axis=-1)
+    return _quantile(ordered, (1 - level) / 2), _quantile(ordered, (1 + level) / 2)
+
+
+def _quantile(ordered: Floats, share: float) -> Floats:
+    """Quantile along the last axis, interpolated between neighbours as numpy does by default."""
+    place = (ordered.shape[-1] - 1) * share
+    below = min(int(place), ordered.shape[-1] - 2)
+    left, right = ordered[..., below], ordered[..., below + 1]
+    return np.asarray(left + ordered.dtype.type(place - below) * (right - left))
+
+
+def choice_intervals(
+    posterior: "Posterior",
+    triplets: npt.NDArray[np.integer],
+    level: float = 0.9,
+    *,
+    lapse: bool = True,
+    participants: npt.NDArray[np.integer] | None = None,
+    kind: "Kind" = "odd_one_out",
+) -> tuple[Floats, Floats]:
+    """Central posterior interval of each choice probability.
+
+    Parameters
+    ----------
+    posterior
+        S draws.
+    triplets
+        Object indices, shape (n, 3).
+    level
+        Share of the posterior inside, between 0 and 1.
+    lapse, participants, kind
+        As in :meth:`twoalike.embedding.Posterior.choice_probabilities`.
+
+    Returns
+    -------
+    Low and high ends, shape (n, 3) each.
+
+    Raises
+    ------
+    TwoalikeError
+        If the level is no share or the posterior has one draw only.
+    """
+    low, high = (np.empty((len(triplets), 3), dtype=np.float32) for _ in range(2))
+    # Half of the numbers, since the sorted copy of the draws is as large again.
+    block = max(VALUES // (6 * len(posterior.embedding)), 1)
+    for start in range(0, len(triplets), block):
+        rows = slice(start, start + block)
+        judges = None if participants is None else participants[rows]
+        draws = posterior.choice_draws(triplets[rows], lapse=lapse, participants=judges, kind=kind)
+        low[rows], high[rows] = central_interval(draws, level)
+    return low, high
+
+
+@dataclass(frozen=True)
+class SimilarityTable:
+    """Similarities of m objects with their uncertainty.
+
+    Attributes
+    ----------
+    ids
+        Object ids, in the order of rows and columns.
+    mean, low, high
+        Posterior mean and ends of the central interval, shape (m, m), symmetric, float32.
+    level
+        Share of the posterior inside the interval.
+    scale
+        ``raw`` or ``chance``, see :func:`similarity_table`.
+    """
+
+    ids: tuple[str, ...]
+    mean: npt.NDArray[np.float32]
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+    level: float
+    scale: Scale
+
+
+def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Rows of the wanted objects, in their order.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object is not in the posterior or named twice.
+    """
+    place = {name: row for row, name in enumerate(ids)}
+    unknown = [name for name in wanted if name not in place]
+    if unknown:
+        raise TwoalikeError(
+            f"object {unknown[0]!r} is not one of the {len(ids)} objects of the posterior."
+        )
+    rows = np.array([place[name] for name in wanted], dtype=np.int64)
+    if len(np.unique(rows)) < len(rows):
+        raise TwoalikeError("expected every object once, found one named twice.")
+    return rows
+
+
+def similarity_table(
+    posterior: "Posterior",
+    level: float = 0.9,
+    *,
+    scale: Scale = "raw",
+    objects: Sequence[str] | None = None,
+) -> SimilarityTable:
+    """Posterior mean and interval of the similarity of every two objects.
+
+    Parameters
+    ----------
+    posterior
+        S draws of an embedding.
+    level
+        Share of the posterior inside the interval.
+    scale
+        ``raw``: the posterior's own similarity, a dot product unless it says otherwise; its
+        unit is that of log-odds of a choice at temperature 1, and the diagonal is what the
+        formula gives. ``chance``: the chance that the two are kept together in a triplet whose
+        third object is drawn from the other objects of the table, by an observer at temperature
+        1 who never guesses; 1 on the diagonal. This is how the similarity of SPoSE and VICE is
+        defined (doi:10.1038/s41562-020-00951-3); it depends on which objects are in the table.
+    objects
+        Ids of the objects to compare, in the order wanted; None: all.
+
+    Returns
+    -------
+    The table. Memory: three matrices and :data:`VALUES` numbers.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object is unknown, the level is no share, there are too few draws or, for
+        ``chance``, fewer than three objects.
+    """
+    ids = posterior.ids if objects is None else tuple(objects)
+    rows = select_objects(posterior.ids, ids)
+    m, n_draws = len(ids), len(posterior.embedding)
+    if scale == "chance" and m < 3:
+        raise TwoalikeError(f"--scale chance: expected at least 3 objects, found {m}.")
+    mean, low, high = (np.empty((m, m), dtype=np.float32) for _ in range(3))
+    height = max(VALUES // (n_draws * m), 1)
+    with progress() as bar:
+        starts = range(0, m, height)
+        task = bar.add_task("similarities", total=len(starts) * n_draws, status="")
+        for start in starts:
+            band = slice(start, min(start + height, m))
+            # Pairs only from the diagonal on: the rest is their mirror image.
+            values = np.empty((band.stop - start, m - start, n_draws), dtype=np.float32)
+            for draw, x in enumerate(posterior.embedding):
+                values[..., draw] = _band(posterior, x[rows], band, scale)
+                bar.update(task, advance=1)
+            ends = central_interval(values, level, axis=-1, overwrite=True)
+            for whole, part in zip((mean, low, high), (values.mean(axis=-1), *ends), strict=True):
+                whole[band, start:] = part
+                whole[start:, band] = whole[band, start:].T
+    return SimilarityTable(ids, mean, low, high, level, scale)
+
+
+def _band(posterior: "Posterior", x: npt.NDArray[np.float32], band: slice, scale: Scale) -> Floats:
+    """Similarities of the band's objects with those from its start on, under one draw."""
+    if scale == "raw":
+        return posterior.pair_similarity(x[band], x[band.start :])
+    return kept_together(pair_odds(posterior.pair_similarity(x, x)), band)

@@ -1,0 +1,203 @@
+"""Intervals and similarities are what their definitions say, at any size of block."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice
+from twoalike.embedding import Posterior
+from twoalike.embedding import _intervals as module
+from twoalike.embedding import _together as together
+from twoalike.embedding._intervals import (
+    central_interval,
+    choice_intervals,
+    select_objects,
+    similarity_table,
+)
+from twoalike.embedding._together import kept_together, pair_odds
+from twoalike.study import TwoalikeError
+
+
+def all_triplets(m: int) -> np.ndarray:
+    return np.array([(i, j, k) for i in range(m) for j in range(m) for k in range(m)])[
+        [len({i, j, k}) == 3 for i in range(m) for j in range(m) for k in range(m)]
+    ]
+
+
+def chance_by_hand(s: np.ndarray) -> np.ndarray:
+    """Chance that a pair is kept, averaged over third objects, one triplet at a time."""
+    m = len(s)
+    chance = np.eye(m)
+    for i in range(m):
+        for j in range(m):
+            if i != j:
+                kept = [
+                    np.exp(log_choice((s[i, j], s[i, k], s[j, k]))[2])
+                    for k in range(m)
+                    if k not in {i, j}
+                ]
+                chance[i, j] = np.mean(kept)
+    return chance
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_interval_is_numpys_quantiles(rng: np.random.Generator, level: float, axis: int) -> None:
+    draws = rng.normal(size=(7, 9, 11))
+    before = draws.copy()
+    tail = (1 - level) / 2
+    expected = np.quantile(draws, [tail, 1 - tail], axis=axis)
+    assert_allclose(central_interval(draws, level, axis), expected, rtol=1e-12)
+    assert (draws == before).all()
+
+
+def test_interval_covers_its_share_of_normal_draws(rng: np.random.Generator) -> None:
+    low, high = central_interval(rng.normal(size=200_000), 0.9)
+    assert_allclose([low, high], [-1.645, 1.645], atol=0.02)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 90.0, -0.1, float("nan")])
+def test_a_level_that_is_no_share_is_refused(level: float) -> None:
+    with pytest.raises(TwoalikeError, match="a share between 0 and 1"):
+        central_interval(np.arange(5.0), level)
+
+
+def test_one_draw_has_no_interval() -> None:
+    with pytest.raises(TwoalikeError, match="at least 2 draws"):
+        central_interval(np.ones((1, 4)), 0.9)
+
+
+@pytest.mark.parametrize("values", [2**26, 60, 1])
+def test_choice_intervals_are_quantiles_of_the_draws(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
+) -> None:
+    monkeypatch.setattr(module, "VALUES", values)
+    triplets = all_triplets(5)
+    expected = np.quantile(posterior.choice_draws(triplets), [0.1, 0.9], axis=0)
+    low, high = choice_intervals(posterior, triplets, 0.8)
+    assert_allclose(low, expected[0], atol=1e-6)
+    assert_allclose(high, expected[1], atol=1e-6)
+    mean = posterior.choice_probabilities(triplets, lapse=True)
+    wide = choice_intervals(posterior, triplets, 0.999)
+    assert (wide[0] <= mean + 1e-6).all() and (mean <= wide[1] + 1e-6).all()
+
+
+def test_intervals_of_a_participant_are_theirs(posterior: Posterior) -> None:
+    triplets, who = all_triplets(4), 2
+    judges = np.full(len(triplets), who)
+    low, high = choice_intervals(posterior, triplets, 0.8, participants=judges)
+    draws = []
+    for x, t, g in zip(
+        posterior.embedding, posterior.temperature[:, who], posterior.lapse[:, who], strict=True
+    ):
+        s = x @ x.T
+        i, j, k = triplets.T
+        draws.append(np.exp(np.stack(log_choice((s[i, j], s[i, k], s[j, k]), t, g), axis=1)))
+    expected = np.quantile(draws, [0.1, 0.9], axis=0)
+    assert_allclose(low, expected[0], rtol=1e-4)
+    assert_allclose(high, expected[1], rtol=1e-4)
+
+
+def test_somebody_unknown_is_a_typical_observer(posterior: Posterior) -> None:
+    triplets = all_triplets(4)
+    nobody = np.full(len(triplets), -1)
+    typical = posterior.choice_draws(triplets)
+    assert_allclose(posterior.choice_draws(triplets, participants=nobody), typical, atol=1e-7)
+    half = np.where(np.arange(len(triplets)) % 2, -1, 1)
+    mixed = posterior.choice_draws(triplets, participants=half)
+    assert_allclose(mixed[:, 1::2], typical[:, 1::2], atol=1e-7)
+    assert np.abs(mixed[:, ::2] - typical[:, ::2]).max() > 0.01
+
+
+def test_anchored_answers_are_a_softmax_of_two(posterior: Posterior) -> None:
+    triplets = np.array([[0, 1, 2], [4, 2, 6]])
+    draws = posterior.choice_draws(triplets, lapse=False, kind="anchored")
+    for draw, x in zip(draws, posterior.embedding, strict=True):
+        for row, (i, j, k) in zip(draw, triplets, strict=True):
+            odds = np.exp([x[i] @ x[j], x[i] @ x[k]])
+            assert_allclose(row, [0.0, *(odds / odds.sum())], rtol=1e-4)
+    mean = posterior.choice_probabilities(triplets, kind="anchored")
+    assert_allclose(mean, draws.mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("values", [2**26, 200, 1])
+def test_raw_similarity_is_the_draws_dot_product(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
+) -> None:
+    monkeypatch.setattr(module, "VALUES", values)
+    table = similarity_table(posterior, 0.8)
+    draws = np.stack([x @ x.T for x in posterior.embedding.astype(float)])
+    assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-5)
+    assert_allclose(table.mean, posterior.similarity(), rtol=1e-5)
+    assert_allclose(table.low, np.quantile(draws, 0.1, axis=0), rtol=1e-4)
+    assert_allclose(table.high, np.quantile(draws, 0.9, axis=0), rtol=1e-4)
+    for matrix in (table.mean, table.low, table.high):
+        assert (matrix == matrix.T).all()
+
+
+@pytest.mark.parametrize("values", [2**26, 200, 1])
+@pytest.mark.parametrize("tile", [2**18, 14, 1])
+def test_chance_averages_over_every_third_object(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int, tile: int
+) -> None:
+    monkeypatch.setattr(module, "VALUES", values)
+    monkeypatch.setattr(together, "TILE", tile)
+    table = similarity_table(posterior, 0.8, scale="chance")
+    draws = np.stack([chance_by_hand(x @ x.T) for x in posterior.embedding.astype(float)])
+    assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-4)
+    assert_allclose(table.low, np.quantile(draws, 0.1, axis=0), rtol=1e-4)
+    assert_allclose(table.high, np.quantile(draws, 0.9, axis=0), rtol=1e-4)
+    assert (np.diag(table.low) == 1).all()
+
+
+def test_objects_alike_in_everything_are_kept_together_one_time_in_three() -> None:
+    for m in (3, 10):
+        off = ~np.eye(m, dtype=bool)
+        assert_allclose(kept_together(pair_odds(np.ones((m, m))), slice(0, m))[off], 1 / 3)
+
+
+def test_chances_of_all_pairs_average_to_one_third(rng: np.random.Generator) -> None:
+    x = rng.gamma(1.0, 1.0, (40, 5))
+    chance = kept_together(pair_odds(x @ x.T), slice(0, 40))
+    assert_allclose(chance[np.triu_indices(40, 1)].mean(), 1 / 3)
+
+
+@pytest.mark.parametrize("top", [50.0, 90.0, 500.0])
+def test_chance_stands_far_similarities(top: float) -> None:
+    s = np.zeros((4, 4))
+    s[0, 1] = s[1, 0] = top
+    assert_allclose(kept_together(pair_odds(s), slice(0, 4)), chance_by_hand(s), atol=1e-6)
+
+
+def test_similarities_beyond_double_precision_are_refused() -> None:
+    s = np.zeros((4, 4))
+    s[0, 1] = s[1, 0] = 5000.0
+    with pytest.raises(TwoalikeError, match="span 5000 nats"):
+        pair_odds(s)
+
+
+def test_a_choice_of_objects_keeps_the_order_asked_for(posterior: Posterior) -> None:
+    table = similarity_table(posterior, objects=["o5", "o0", "o3"])
+    whole = similarity_table(posterior)
+    assert table.ids == ("o5", "o0", "o3")
+    assert_allclose(table.mean, whole.mean[np.ix_([5, 0, 3], [5, 0, 3])], rtol=1e-6)
+    chance = similarity_table(posterior, scale="chance", objects=["o5", "o0", "o3"])
+    pairs = chance.mean[np.triu_indices(3, 1)]
+    assert_allclose(pairs.sum(), 1.0, rtol=1e-5)  # one triplet: one of its pairs is kept
+
+
+def test_objects_that_are_unknown_or_twice_or_too_few_are_refused(posterior: Posterior) -> None:
+    with pytest.raises(TwoalikeError, match="'cat' is not one of the 7 objects"):
+        similarity_table(posterior, objects=["o1", "cat"])
+    with pytest.raises(TwoalikeError, match="named twice"):
+        select_objects(posterior.ids, ["o1", "o2", "o1"])
+    with pytest.raises(TwoalikeError, match="at least 3 objects"):
+        similarity_table(posterior, scale="chance", objects=["o1", "o2"])
+
+
+def test_a_similarity_of_a_newer_version_is_refused(posterior: Posterior) -> None:
+    posterior.tree.attrs["similarity"] = "telepathy"
+    with pytest.raises(TwoalikeError, match="knows dot"):
+        similarity_table(posterior)
+    posterior.tree.attrs["similarity"] = "dot"
+    assert similarity_table(posterior).mean.shape == (7, 7)
