@@ -82,8 +82,9 @@ def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_embedding(
-    choices: pd.DataFrame,
+    choices: pd.DataFrame | None,
     *,
+    arrangements: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
@@ -94,7 +95,10 @@ def fit_embedding(
     ----------
     choices
         Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are
-        left out.
+        left out. None: arrangements only; their layouts say nothing of the scale of the
+        embedding, so how decided choices are is then left to the prior.
+    arrangements
+        Table of multi-arrangement trials; practice and catch trials are left out.
     features
         Features of every object, for a prior mean that is a linear map of them.
     config
@@ -113,9 +117,11 @@ def fit_embedding(
         If there is nothing to fit, or an object has no features.
     """
     config = config or FitConfig()
-    data = Data.from_choices(used_choices(choices))
+    if choices is None and arrangements is None:
+        raise TwoalikeError("expected choices or arrangements to fit, found neither.")
+    data = Data.from_tables(None if choices is None else used_choices(choices), arrangements)
     d = config.dimensions or default_dimensions(len(data.ids))
-    engine, why = choose_engine(config.engine, len(data.items), d * len(data.ids))
+    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
     prior = choose_prior(config.prior, engine, with_features=features is not None)
     if features is not None and prior != "softplus":
         raise TwoalikeError(f"features inform the prior 'softplus' only, found {prior!r}.")
@@ -205,8 +211,18 @@ AXES = {
     "temperature": ("participant",),
     "lapse": ("participant",),
     "feature_weights": ("component", "dimension"),
+    "arrangement_noise": ("arranger",),
 }
-STORED = (*PER_DIMENSION, "temperature", "lapse", "lapse_location", "lapse_spread")
+STORED = (
+    *PER_DIMENSION,
+    "temperature",
+    "lapse",
+    "lapse_location",
+    "lapse_spread",
+    "arrangement_noise",
+    "arrangement_location",
+    "arrangement_spread",
+)
 
 
 def _tree(
@@ -225,6 +241,8 @@ def _tree(
             axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
             variables[name] = (("chain", "draw", *axes), draws[name])
     chains, n_draws = draws["embedding"].shape[:2]
+    layouts = data.layouts
+    arrangers = {} if layouts is None else {"arranger": list(layouts.arrangers)}
     posterior = xr.Dataset(
         variables,
         coords={
@@ -233,15 +251,20 @@ def _tree(
             "object": list(data.ids),
             "participant": list(data.participants),
             "dimension": np.arange(draws["embedding"].shape[-1]),
+            **arrangers,
         },
     )
     axes = ("chain", "draw") if "logp" in stats else ("step",)
     sample_stats = xr.Dataset({name: (axes, value) for name, value in stats.items()})
     counts = np.bincount(data.judge, minlength=len(data.participants))
     seen = np.bincount(data.items.ravel(), minlength=len(data.ids))
+    known = {"judgments": ("participant", counts), "shown": ("object", seen)}
+    if layouts is not None:
+        trials, placed = layouts.counts()
+        known |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
     constant = xr.Dataset(
-        {"judgments": ("participant", counts), "shown": ("object", seen)},
-        coords={"object": list(data.ids), "participant": list(data.participants)},
+        known,
+        coords={"object": list(data.ids), "participant": list(data.participants), **arrangers},
     )
     tree = xr.DataTree.from_dict(
         {"posterior": posterior, "sample_stats": sample_stats, "constant_data": constant}

@@ -4,7 +4,8 @@ Lapses are partially pooled; log-temperatures sum to zero, since a common factor
 the scale of the embedding and nothing in the data tells them apart.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.embedding._layouts import Layouts, add_layouts
 from twoalike.judgments import object_index, participant_index
 
 
@@ -30,6 +32,8 @@ class Data:
         Whether a judgment has a reference item, shape (n,), bool.
     ids, participants
         Labels.
+    layouts
+        Multi-arrangement trials of the same objects, if there are any.
     """
 
     items: npt.NDArray[np.int32]
@@ -37,6 +41,31 @@ class Data:
     anchored: npt.NDArray[np.bool_]
     ids: tuple[str, ...]
     participants: tuple[str, ...]
+    layouts: Layouts | None = None
+
+    @property
+    def size(self) -> int:
+        """Judgments, and objects placed in arrangements."""
+        placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
+        return len(self.items) + placed
+
+    @classmethod
+    def from_tables(cls, choices: pd.DataFrame | None, arrangements: pd.DataFrame | None) -> "Data":
+        """Index judgments of both tasks, over the objects of either table.
+
+        Without choices there is one participant, ``unknown``, about whom nothing is known.
+        """
+        if choices is None:
+            nobody = np.empty(0, dtype=np.int32)
+            items = np.empty((0, 3), dtype=np.int32)
+            data = cls(items, nobody, nobody.astype(bool), (), ("unknown",))
+        else:
+            data = cls.from_choices(choices)
+        if arrangements is None:
+            return data
+        names = map(str, arrangements["item"].cat.categories)
+        ids = tuple(dict.fromkeys([*data.ids, *names]))
+        return replace(data, ids=ids, layouts=Layouts.from_arrangements(arrangements, ids))
 
     @classmethod
     def from_choices(cls, choices: pd.DataFrame) -> "Data":
@@ -129,6 +158,7 @@ def build_model(
     prior: str,
     features: npt.NDArray[np.float32] | None = None,
     batch: tuple[Any, Any, Any] | None = None,
+    layout_batch: Sequence[tuple[Any, Any, Any, Any]] | None = None,
 ) -> Any:
     """Build the model.
 
@@ -145,10 +175,14 @@ def build_model(
     batch
         Symbolic stand-ins for the judgments, for an engine that feeds minibatches; None: all
         judgments of ``data``.
+    layout_batch
+        The same for the arrangements: ``items``, ``places``, ``shown`` and ``arranger`` of each
+        group of :class:`Layouts`.
 
     Returns
     -------
-    A ``pymc.Model`` with ``embedding``, ``temperature``, ``lapse`` and the potential ``choices``.
+    A ``pymc.Model`` with ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices``
+    and, where there are arrangements, ``arrangements_0`` and on, one a group of trials.
     """
     import pymc as pm
 
@@ -159,6 +193,8 @@ def build_model(
         "participant": list(data.participants),
         "dimension": list(range(dimensions)),
     }
+    if data.layouts is not None:
+        coords["arranger"] = list(data.layouts.arrangers)
     m = len(data.ids)
     whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
     with pm.Model(coords=coords) as model:
@@ -170,6 +206,8 @@ def build_model(
         matrix = batch is None and m**2 < 30 * len(data.items)
         logs = log_likelihood(x, temperature, lapse, batch or whole, matrix=matrix)
         pm.Potential("choices", logs.sum())
+        if data.layouts is not None:
+            add_layouts(x, data.layouts, dimensions, layout_batch)
     return model
 
 

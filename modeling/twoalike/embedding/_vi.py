@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import Data, build_model, start_values
 from twoalike.study import TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
+TRIALS = 200  # arrangements a step
 OBSERVERS = ("lapse", "log_temperature", "temperature")
 
 
@@ -29,6 +31,7 @@ class _Density:
     start: dict[str, npt.NDArray[np.float32]]
     prior: Callable[..., Any]
     likelihood: Callable[..., Any]
+    layouts: Callable[..., Any]
     quantities: Callable[..., Any]
     outputs: tuple[str, ...]
 
@@ -47,12 +50,20 @@ def _density(
     with pytensor.config.change_flags(floatX="float32"):
         items, judge = pt.imatrix("items"), pt.ivector("judge")
         anchored = pt.bvector("anchored") if data.anchored.any() else None
+        trials = [(pt.imatrix(), pt.ftensor3(), pt.fmatrix(), pt.ivector()) for _ in _groups(data)]
         model = build_model(
-            data, dimensions, prior=prior, features=features, batch=(items, judge, anchored)
+            data,
+            dimensions,
+            prior=prior,
+            features=features,
+            batch=(items, judge, anchored),
+            layout_batch=trials,
         )
         values = model.value_vars
         log_prior = model.logp(vars=model.free_RVs)
-        log_likelihood = model.logp(vars=model.potentials)
+        potentials = {potential.name: potential for potential in model.potentials}
+        log_likelihood = model.logp(vars=[potentials.pop("choices")])
+        log_layouts = [model.logp(vars=[potential]) for potential in potentials.values()]
         batch = [items, judge] + ([] if anchored is None else [anchored])
         outputs = [v for v in model.unobserved_value_vars if v not in values]
         small = start_values(data, dimensions, prior, rng)
@@ -67,6 +78,10 @@ def _density(
             start={v.name: np.asarray(start[v.name], dtype=np.float32) for v in values},
             prior=get_jaxified_graph(inputs=values, outputs=[log_prior]),
             likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[log_likelihood]),
+            layouts=get_jaxified_graph(
+                inputs=[*values, *(array for trial in trials for array in trial)],
+                outputs=log_layouts,
+            ),
             quantities=get_jaxified_graph(inputs=values, outputs=outputs),
             outputs=tuple(v.name for v in outputs),
         )
@@ -85,11 +100,40 @@ def _sample(q: Any, names: tuple[str, ...], key: Any) -> list[Any]:
     ]
 
 
-def _loss(density: _Density, data: Data, batch: int) -> Callable[..., Any]:
-    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
+def _groups(data: Data) -> tuple[LayoutGroup, ...]:
+    return () if data.layouts is None else data.layouts.groups
+
+
+def _layout_fit(density: _Density, data: Data) -> Callable[..., Any]:
+    """Log-likelihood of the arrangements, from some trials of each group."""
+    import jax
     import jax.numpy as jnp
 
-    n = len(data.items)
+    groups = _groups(data)
+    total = sum(len(group.items) for group in groups)
+    sizes = [min(len(g.items), -(-TRIALS * len(g.items) // total)) for g in groups]
+    columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
+
+    def fit(values: Any, key: Any) -> Any:
+        arrays, weights = [], []
+        for group, size, number in zip(columns, sizes, range(len(groups)), strict=True):
+            n = len(group[0])
+            draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
+            arrays += [a if size == n else a[draw] for a in group]
+            weights.append(n / size)
+        logs = density.layouts(*values, *arrays)
+        return sum(weight * log for weight, log in zip(weights, logs, strict=True))
+
+    return fit
+
+
+def _loss(density: _Density, data: Data, batch: int) -> Callable[..., Any]:
+    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
+    import jax
+    import jax.numpy as jnp
+
+    n, layout_fit = data.size, _layout_fit(density, data)
+    weight = len(data.items) / max(batch, 1)
     columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
     if data.anchored.any():
         columns.append(jnp.asarray(data.anchored, jnp.int8))
@@ -97,7 +141,8 @@ def _loss(density: _Density, data: Data, batch: int) -> Callable[..., Any]:
     def loss(q: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
         values = _sample(q, density.names, key)
         entropy = sum(q["log_sd"][name].sum() for name in density.names)
-        fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * (n / batch)
+        fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
+        fit = fit + layout_fit(values, jax.random.fold_in(key, 1))
         return -(fit + kl_weight * (density.prior(*values)[0] + entropy)) / n
 
     return loss

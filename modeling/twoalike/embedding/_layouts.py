@@ -1,0 +1,263 @@
+"""Multi-arrangement trials in the model: a layout is a random two-dimensional view of objects.
+
+A person who arranges k objects shows their d-dimensional positions in the plane: the layout is a
+view Y = Z A + noise of the objects' coordinates Z (k x d) through a map A (d x 2) that nobody
+knows and that differs from trial to trial. With independent standard normal entries A is
+integrated out: the two columns of Y are independent draws of a Gaussian process over the objects
+with covariance Z Zᵀ + b I, centred, since places have no origin. The layout's size is arbitrary
+too (the arena is to be filled), so only its shape counts: the density of Y / |Y| is the angular
+central Gaussian. It changes neither when a layout is turned, mirrored, moved or scaled, nor when
+the embedding is turned, moved, or scaled together with the noise.
+
+A layout of k objects so has 2 (k - 1) - 1 numbers to tell, not k (k - 1) / 2 independent
+distances, and what the plane cannot hold is lost to the view instead of being explained. On
+layouts made by metric scaling, which are no random views, intervals keep their coverage
+(benchmarks/results/joint.md); with independent noise a pair they do not.
+
+References
+----------
+Tyler (1987), doi:10.1093/biomet/74.3.579: the angular central Gaussian.
+Lawrence (2005), Journal of Machine Learning Research 6, 1783-1816: linear maps integrated out,
+positions of a Gaussian process latent variable model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.judgments import Arrangement, trials_of
+from twoalike.study import TwoalikeError
+
+POTENTIAL = "arrangements_"
+FEWEST = 3  # two objects have no shape
+GROUP_GROWTH = 1.5  # largest trial of a group over its smallest: bounds what padding costs
+TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutGroup:
+    """T trials of about one size, padded to k objects.
+
+    Attributes
+    ----------
+    items
+        Object indices, shape (T, k), int32; 0 where padded.
+    places
+        Centred places of norm 1 a trial, shape (T, k, 2), float32; 0 where padded.
+    shown
+        1 for an object, 0 for padding, shape (T, k), float32.
+    arranger
+        Who arranged, shape (T,), int32.
+    """
+
+    items: npt.NDArray[np.int32]
+    places: npt.NDArray[np.float32]
+    shown: npt.NDArray[np.float32]
+    arranger: npt.NDArray[np.int32]
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """The four arrays, in the order of :func:`layout_log_likelihood`."""
+        return self.items, self.places, self.shown, self.arranger
+
+
+@dataclass(frozen=True, eq=False)
+class Layouts:
+    """All trials, in groups of about one size.
+
+    Attributes
+    ----------
+    groups
+        Trials by size.
+    arrangers
+        Labels of those who arranged.
+    ids
+        Objects that the items point into.
+    left_out
+        Trials that tell nothing: fewer than three objects, or all in one place.
+    """
+
+    groups: tuple[LayoutGroup, ...]
+    arrangers: tuple[str, ...]
+    ids: tuple[str, ...]
+    left_out: int = 0
+
+    @classmethod
+    def from_arrangements(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Layouts":
+        """Take the main and repeated trials of a table of arrangements.
+
+        Parameters
+        ----------
+        table
+            Table of arrangements (see :mod:`twoalike.judgments`).
+        ids
+            Objects to index into; the table's own list by default.
+
+        Raises
+        ------
+        TwoalikeError
+            If an object is not among ``ids``, or no trial has a shape to learn from.
+        """
+        trials, ids = trials_of(table, ids)
+        used = [trial for trial in trials if trial.trial_type in ("main", "repeat")]
+        telling = sorted((t for t in used if _has_shape(t)), key=lambda t: len(t.items))
+        if not telling:
+            raise TwoalikeError(
+                f"expected arrangements of {FEWEST} objects or more in different places (main or "
+                f"repeated trials), found none among {len(trials)} trials."
+            )
+        arrangers = tuple(dict.fromkeys(t.participant for t in used if _has_shape(t)))
+        index = {name: place for place, name in enumerate(arrangers)}
+        groups: list[list[Arrangement]] = []
+        for trial in telling:
+            if not groups or len(trial.items) > GROUP_GROWTH * len(groups[-1][0].items):
+                groups.append([])
+            groups[-1].append(trial)
+        return cls(
+            tuple(_padded(group, index) for group in groups),
+            arrangers,
+            ids,
+            len(used) - len(telling),
+        )
+
+    @property
+    def n_trials(self) -> int:
+        """Trials in all groups."""
+        return sum(len(group.items) for group in self.groups)
+
+    def counts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Trials of each arranger, shape (A,), and placements of each object, shape (m,)."""
+        trials = np.zeros(len(self.arrangers), dtype=np.int64)
+        placed = np.zeros(len(self.ids), dtype=np.int64)
+        for group in self.groups:
+            trials += np.bincount(group.arranger, minlength=len(trials))
+            placed += np.bincount(group.items[group.shown > 0], minlength=len(placed))
+        return trials, placed
+
+
+def _has_shape(trial: Arrangement) -> bool:
+    spread = np.ptp(trial.positions, axis=0).max() if len(trial.items) else 0.0
+    return len(trial.items) >= FEWEST and bool(spread > 1e-6)
+
+
+def _padded(trials: Sequence[Arrangement], arrangers: dict[str, int]) -> LayoutGroup:
+    shape = (len(trials), max(len(trial.items) for trial in trials))
+    items, shown = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
+    places = np.zeros((*shape, 2), dtype=np.float32)
+    for row, trial in enumerate(trials):
+        k = len(trial.items)
+        centred = trial.positions - trial.positions.mean(axis=0)
+        items[row, :k], shown[row, :k] = trial.items, 1
+        places[row, :k] = centred / np.linalg.norm(centred)
+    who = np.array([arrangers[trial.participant] for trial in trials], dtype=np.int32)
+    return LayoutGroup(items, places, shown, who)
+
+
+def arrangement_noise(n_arrangers: int) -> Any:
+    """Noise of every arranger, symbolic, shape (A,); to be called inside a PyMC model.
+
+    A standard deviation as a share of the embedding's: .3 means that a coordinate of the layout
+    has .09 times the variance that objects have in its view. What of a layout is no view of the
+    embedding counts as noise, so even an exact hand has some.
+    """
+    import pymc as pm
+
+    location = pm.Normal("arrangement_location", float(np.log(TYPICAL_NOISE)), 1.0)
+    if n_arrangers == 1:
+        return pm.Deterministic("arrangement_noise", pm.math.exp(location)[None], dims="arranger")
+    spread = pm.HalfNormal("arrangement_spread", 0.5)
+    offset = pm.Normal("arrangement_offset", 0.0, 1.0, dims="arranger")
+    return pm.Deterministic(
+        "arrangement_noise", pm.math.exp(location + spread * offset), dims="arranger"
+    )
+
+
+def add_layouts(
+    x: Any,
+    layouts: Layouts,
+    dimensions: int,
+    batch: Sequence[tuple[Any, Any, Any, Any]] | None = None,
+) -> None:
+    """Add the trials to the open PyMC model: noise a person, and one potential a group.
+
+    Parameters
+    ----------
+    x
+        Embedding, symbolic, shape (m, d).
+    layouts
+        Trials.
+    dimensions
+        Columns d of the embedding.
+    batch
+        Symbolic stand-ins for the four arrays of each group; None: all trials.
+    """
+    import pymc as pm
+
+    noise = arrangement_noise(len(layouts.arrangers))
+    for number, group in enumerate(layouts.groups):
+        arrays = batch[number] if batch is not None else group.arrays
+        size = group.items.shape[1]
+        logs = layout_log_likelihood(x, noise, *arrays, size=size, d=dimensions)
+        pm.Potential(f"{POTENTIAL}{number}", logs.sum())
+
+
+def layout_log_likelihood(
+    x: Any, noise: Any, items: Any, places: Any, shown: Any, arranger: Any, *, size: int, d: int
+) -> Any:
+    """Log-density of each layout's shape, up to a constant, shape (T,).
+
+    With Z the centred coordinates of the trial's k objects, b the noise variance and Y the
+    places, of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the
+    k - 1 directions that sum to zero.
+
+    Parameters
+    ----------
+    x
+        Embedding, symbolic, shape (m, d).
+    noise
+        Of every arranger, see :func:`arrangement_noise`, shape (A,).
+    items, places, shown, arranger
+        As in :class:`LayoutGroup`, symbolic or arrays.
+    size, d
+        Padded number of objects k and dimensions: the smaller one is the side of the matrices
+        that are factorised, k x k or d x d.
+    """
+    import pytensor.tensor as pt
+
+    shown, places = pt.as_tensor(shown), pt.as_tensor(places)
+    count = shown.sum(axis=1)
+    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
+    variance = noise[arranger] ** 2 * spread + 1e-6  # an embedding of one point has no views
+    z = x[items]
+    z = (z - (z * shown[:, :, None]).sum(axis=1, keepdims=True) / count[:, None, None]) * shown[
+        :, :, None
+    ]
+    if d < size:
+        gram = pt.matmul(z.swapaxes(1, 2), z) + variance[:, None, None] * np.eye(d, dtype="float32")
+        target = pt.matmul(z.swapaxes(1, 2), places)
+        root, half = _factor(gram, target)
+        explained = (half**2).sum(axis=(1, 2))
+        # det and inverse of Z Zᵀ + b I by those of Zᵀ Z + b I; powers of b collected.
+        left = pt.maximum(1.0 - explained, 1e-6)
+        return d * pt.log(variance) - root - (count - 1) * pt.log(left)
+    padding = (1 - shown)[:, :, None] * np.eye(size, dtype="float32")
+    pairs = shown[:, :, None] * shown[:, None, :]
+    # A constant on the direction that is left out, of size b: its share is taken off below.
+    covariance = pt.matmul(z, z.swapaxes(1, 2)) + variance[:, None, None] * (
+        pairs * np.eye(size, dtype="float32")
+    )
+    root, half = _factor(covariance + padding, places)
+    return pt.log(variance) - root - (count - 1) * pt.log((half**2).sum(axis=(1, 2)))
+
+
+def _factor(matrices: Any, right: Any) -> tuple[Any, Any]:
+    """Log-determinants of positive matrices, and the right-hand sides over their roots."""
+    import pytensor.tensor as pt
+
+    root = pt.linalg.cholesky(matrices)
+    half = pt.linalg.solve_triangular(root, right, lower=True, b_ndim=2)
+    return 2 * pt.log(pt.diagonal(root, axis1=1, axis2=2)).sum(axis=1), half
