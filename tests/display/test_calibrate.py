@@ -256,7 +256,7 @@ class TestWithAWindow:
     def test_frames_are_shown_and_their_times_taken(self) -> None:
         from twoalike.display._calibrate import _measure_frames, _open
 
-        with _open(0, windowed=True) as opened:
+        with _open(ScreenProfile(), windowed=True) as opened:
             timing = _measure_frames(opened, 30)
             assert opened.full_size == (1280, 1024)
             assert opened.size == (1088, 870)
@@ -275,5 +275,7 @@ class TestWithAWindow:
     def test_a_screen_that_is_not_there_is_said(self) -> None:
         from twoalike.display import calibrate
 
-        with pytest.raises(TwoalikeError, match=r"--number 7.*1 screen\(s\)"):
+        with pytest.raises(
+            TwoalikeError, match=r"screen 7 is wanted, this computer has 1 screen\(s\)"
+        ):
             calibrate(ScreenProfile(number=7), width_m=0.5)

@@ -8,10 +8,10 @@ from typing import Any
 from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
 from twoalike.display._environment import psychopy_environment, require_screen
 from twoalike.display._frames import FrameTiming, frame_timing, is_software
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.display._open import create_window, renderer
+from twoalike.study import ScreenProfile
 
 _GROUND, _INK, _CARD = "#e6e6e6", "#262626", "#0072b2"
-_WINDOWED = 0.85
 _REST_S = 0.01
 """Between two looks at the keys: a virtual screen has no refresh to wait for."""
 _WARM_UP = 30
@@ -92,47 +92,10 @@ class _Window:
 
 
 @contextmanager
-def _open(number: int, *, windowed: bool) -> Iterator[_Window]:
+def _open(profile: ScreenProfile, *, windowed: bool) -> Iterator[_Window]:
     require_screen()
     with psychopy_environment():
-        try:
-            from psychopy import logging, monitors, visual
-        except ImportError as error:
-            raise TwoalikeError(
-                f"PsychoPy cannot be imported ({error}). Install: "
-                "pip install 'twoalike[experiments]'"
-            ) from error
-        except Exception as error:
-            # pyglet's own class for this can only be imported where there is a screen.
-            if type(error).__name__ != "NoSuchDisplayException":
-                raise
-            raise TwoalikeError(
-                f"no screen: cannot connect to the display ({error}). Check DISPLAY."
-            ) from error
-        import pyglet
-
-        logging.console.setLevel(logging.ERROR)
-        screens = pyglet.canvas.get_display().get_screens()
-        if number >= len(screens):
-            raise TwoalikeError(
-                f"--number {number}: this computer has {len(screens)} screen(s), counted from 0."
-            )
-        full = (screens[number].width, screens[number].height)
-        size = tuple(int(_WINDOWED * side) // 2 * 2 for side in full) if windowed else full
-        monitor = monitors.Monitor("twoalike")
-        monitor.setSizePix(size)
-        window = visual.Window(
-            size=size,
-            fullscr=not windowed,
-            screen=number,
-            monitor=monitor,
-            units="pix",
-            color=_GROUND,
-            title="twoalike screen",
-            allowGUI=windowed,
-            checkTiming=False,
-            gammaErrorPolicy="ignore",
-        )
+        window, full = create_window(_GROUND, profile, windowed=windowed, title="twoalike screen")
         try:
             yield _Window(window, full)
         finally:
@@ -217,15 +180,13 @@ def calibrate(
     TwoalikeError
         If there is no such screen or no PsychoPy.
     """
-    with _open(before.number, windowed=windowed) as opened:
-        import pyglet
-
+    with _open(before, windowed=windowed) as opened:
         full = opened.full_size
         found = before.model_copy(
             update={
                 "size_px": full,
                 "scale_factor": float(opened.window.getContentScaleFactor()),
-                "renderer": str(pyglet.gl.gl_info.get_renderer()),
+                "renderer": renderer(),
             }
         )
         if width_m is None:

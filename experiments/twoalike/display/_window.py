@@ -11,10 +11,12 @@ from PIL import Image
 
 from twoalike.display._drawing import Canvas, Painter
 from twoalike.display._environment import psychopy_environment, require_screen
+from twoalike.display._frames import is_software
 from twoalike.display._keys import InputQueue
 from twoalike.display._lettering import check_texts
+from twoalike.display._open import create_window, renderer
 from twoalike.record import Apparatus, Progress
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.study import ScreenProfile
 from twoalike.tasks import (
     Button,
     Event,
@@ -28,9 +30,6 @@ from twoalike.tasks import (
 
 _SHORTEST_FRAME_S = 0.004
 """A virtual screen has no refresh to wait for; without a pause the loop would eat the processor."""
-_WINDOWED = 0.85
-"""Share of the screen that a window takes which is not fullscreen."""
-_SOFTWARE = ("llvmpipe", "softpipe", "swrast")
 RRID = "RRID:SCR_006571"
 
 
@@ -150,80 +149,9 @@ class WindowScreen:
         return int(mouse.LEFT if button == "left" else mouse.RIGHT)
 
 
-def _screen_size(number: int) -> tuple[int, int]:
-    """Size of a screen in pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If the computer has no such screen.
-    """
-    import pyglet
-
-    screens = pyglet.canvas.get_display().get_screens()
-    if number >= len(screens):
-        raise TwoalikeError(
-            f"the profile of this computer asks for screen {number}, it has {len(screens)} "
-            "screen(s), counted from 0. Connect it, or measure another: twoalike screen"
-        )
-    return screens[number].width, screens[number].height
-
-
-def _create_window(background: str, profile: ScreenProfile, *, windowed: bool) -> tuple[Any, int]:
-    """Open a PsychoPy window; give it and the width of the whole screen in pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If PsychoPy is missing or the screen cannot be used.
-    """
-    try:
-        from psychopy import logging, monitors, visual
-    except ImportError as error:
-        raise TwoalikeError(
-            f"PsychoPy cannot be imported ({error}). Install: pip install 'twoalike[experiments]'"
-        ) from error
-    except Exception as error:
-        # pyglet's own class for this can only be imported where there is a screen.
-        if type(error).__name__ != "NoSuchDisplayException":
-            raise
-        raise TwoalikeError(
-            f"no screen: cannot connect to the display ({error}). Check DISPLAY, or add "
-            "--virtual-display."
-        ) from error
-    logging.console.setLevel(logging.ERROR)
-    full = size = _screen_size(profile.number)
-    if windowed:
-        size = (int(_WINDOWED * size[0]) // 2 * 2, int(_WINDOWED * size[1]) // 2 * 2)
-    monitor = monitors.Monitor(
-        "twoalike", width=100 * profile.width_m or None, distance=100 * profile.distance_m or None
-    )
-    monitor.setSizePix(full)
-    window = visual.Window(
-        size=size,
-        fullscr=not windowed,
-        screen=profile.number,
-        monitor=monitor,
-        units="pix",
-        color=background,
-        title="twoalike",
-        allowGUI=windowed,
-        checkTiming=False,
-        gammaErrorPolicy="ignore",
-    )
-    return window, full[0]
-
-
-def _renderer() -> str:
-    """Name of the graphics card, or of the software that draws instead."""
-    import pyglet
-
-    return str(pyglet.gl.gl_info.get_renderer())
-
-
 def _measure_refresh(window: Any) -> float | None:
     """Refresh rate in Hz; None where it cannot be measured."""
-    if any(name in _renderer().lower() for name in _SOFTWARE):
+    if is_software(renderer()):
         return None  # it waits for no screen: a rate would be the speed of the processor
     rate = window.getActualFrameRate(nIdentical=10, nMaxFrames=120, nWarmUpFrames=10, threshold=1)
     return round(float(rate), 3) if rate is not None and 20 < rate < 500 else None
@@ -252,7 +180,7 @@ def _apparatus(
             "size_px": [int(width), int(height)],
             "refresh_hz": refresh_hz,
             "fullscreen": not windowed,
-            "renderer": _renderer(),
+            "renderer": renderer(),
             "scale_factor": float(window.getContentScaleFactor()),
             "width_m": profile.width_m or None,
             "distance_m": profile.distance_m or None,
@@ -303,7 +231,9 @@ def open_window(
     require_screen()
     protocol = prepared.protocol
     with psychopy_environment():
-        window, full_width = _create_window(protocol.screen.background, profile, windowed=windowed)
+        window, (full_width, _) = create_window(
+            protocol.screen.background, profile, windowed=windowed
+        )
         try:
             width, height = (int(length) for length in window.winHandle.get_size())
             view = View((width, height), profile, full_width)
