@@ -1,4 +1,8 @@
-"""Whether a fit has converged, judged on what is used: choice probabilities and similarities."""
+"""Whether a fit has converged, judged on what is used: choice probabilities and similarities.
+
+Coordinates cannot tell: columns may be exchanged, and near-empty ones change places within a
+chain. A chain is a Markov chain of ``nuts`` or one of several independent fits of ``vi``.
+"""
 
 from typing import Any
 
@@ -6,27 +10,74 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import log_choice, pair_similarities
+from twoalike.embedding._similarity import find_kernel
 
 RHAT_LIMIT = 1.05
+"""Largest R-hat of 95 % of the choice probabilities, and of the similarities, that will do."""
 N_TRIPLETS = 300
 
 
-def _probabilities(
-    x: npt.NDArray[np.float32], triplets: npt.NDArray[np.int64]
+def random_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> npt.NDArray[np.int64]:
+    """Random triplets of m objects on which convergence is judged, shape (n, 3)."""
+    rng = np.random.default_rng([seed, 1])
+    return np.stack([rng.choice(m, size=3, replace=False) for _ in range(n)])
+
+
+def predictions(
+    x: npt.NDArray[np.float32], triplets: npt.NDArray[np.int64], similarity: str = "dot"
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Probability that item 1 is odd and similarity of items 1 and 2, (chains, draws, n) each."""
+    """Probability that item 1 is odd and similarity of items 1 and 2, (chains, draws, n) each.
+
+    Parameters
+    ----------
+    x
+        Draws, shape (chains, draws, m, d).
+    triplets
+        Object indices, shape (n, 3).
+    similarity
+        Name of the similarity that the model was fitted with.
+    """
+    kernel = find_kernel(similarity)
     chains, draws = x.shape[:2]
     shape = (chains, draws, len(triplets))
     p, s = np.empty(shape), np.empty(shape)
     for chain in range(chains):
         for draw in range(draws):
-            pairs = pair_similarities(x[chain, draw] @ x[chain, draw].T, triplets)
+            matrix = kernel.matrix(x[chain, draw], x[chain, draw])
+            pairs = pair_similarities(matrix, triplets)
             p[chain, draw], s[chain, draw] = np.exp(log_choice(pairs)[0]), pairs[0]
     return p, s
 
 
+def mixing(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Rank-normalised split R-hat and bulk effective sample size (doi:10.1214/20-BA1221).
+
+    Parameters
+    ----------
+    values
+        Shape (chains, draws, n). Of a single chain the halves are compared.
+
+    Returns
+    -------
+    R-hat and effective draws of each of the n quantities; NaN where there are too few draws.
+    """
+    from arviz_stats.base import array_stats
+
+    if values.shape[0] == 1:
+        half = values.shape[1] // 2
+        values = np.stack([values[0, :half], values[0, half : 2 * half]])
+    if values.shape[1] < 4:
+        missing = np.full(values.shape[2], np.nan)
+        return missing, missing
+    rhat = np.asarray(array_stats.rhat(values, chain_axis=0, draw_axis=1))
+    return rhat, np.asarray(array_stats.ess(values, chain_axis=0, draw_axis=1))
+
+
 def chain_convergence(
-    x: npt.NDArray[np.float32], stats: dict[str, npt.NDArray[np.float64]], seed: int
+    x: npt.NDArray[np.float32],
+    stats: dict[str, npt.NDArray[np.float64]],
+    seed: int,
+    similarity: str = "dot",
 ) -> dict[str, Any]:
     """R-hat and ESS over chains for random triplets and pairs, and how the chains compare.
 
@@ -35,26 +86,37 @@ def chain_convergence(
     x
         Draws, shape (chains, draws, m, d).
     stats
-        Sampler statistics, (chains, draws) each.
-    """
-    from arviz_stats.base import array_stats
+        Sampler statistics ``logp``, ``step_size`` and ``diverging``, (chains, draws) each, as
+        far as the engine has them.
+    seed
+        Of the triplets.
+    similarity
+        As in :func:`predictions`.
 
-    rng = np.random.default_rng([seed, 1])
-    m = x.shape[2]
-    triplets = np.stack([rng.choice(m, size=3, replace=False) for _ in range(N_TRIPLETS)])
+    Returns
+    -------
+    ``converged``; ``choice_rhat_95``, ``_rhat_max``, ``_ess_median``, ``_ess_05`` (5 % of the
+    quantities have fewer effective draws) and the same of ``similarity``; of each chain
+    ``chain_log_density`` and ``chain_step_size``; ``divergences``.
+    """
     result: dict[str, Any] = {}
-    for name, values in zip(("choice", "similarity"), _probabilities(x, triplets), strict=True):
-        rhat = np.asarray(array_stats.rhat(values, chain_axis=0, draw_axis=1))
-        ess = np.asarray(array_stats.ess(values, chain_axis=0, draw_axis=1))
+    both = predictions(x, random_triplets(x.shape[2], seed), similarity)
+    for name, values in zip(("choice", "similarity"), both, strict=True):
+        rhat, ess = mixing(values)
         result |= {
             f"{name}_rhat_95": round(float(np.quantile(rhat, 0.95)), 4),
             f"{name}_rhat_max": round(float(rhat.max()), 4),
             f"{name}_ess_median": round(float(np.median(ess)), 1),
+            f"{name}_ess_05": round(float(np.quantile(ess, 0.05)), 1),
         }
-    result["chain_log_density"] = [round(float(v), 1) for v in stats["logp"].mean(axis=1)]
-    result["chain_step_size"] = [round(float(v[-1]), 5) for v in stats["step_size"]]
-    result["divergences"] = int(stats["diverging"].sum())
-    converged = result["choice_rhat_95"] <= RHAT_LIMIT
+    if "logp" in stats:
+        result["chain_log_density"] = [round(float(v), 1) for v in stats["logp"].mean(axis=1)]
+    if "step_size" in stats:
+        result["chain_step_size"] = [round(float(v[-1]), 5) for v in stats["step_size"]]
+    if "diverging" in stats:
+        result["divergences"] = int(stats["diverging"].sum())
+    # A comparison with NaN is false: too few draws to tell is not convergence.
+    converged = max(result["choice_rhat_95"], result["similarity_rhat_95"]) <= RHAT_LIMIT
     return {"converged": bool(converged), **result}
 
 

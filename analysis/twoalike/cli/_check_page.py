@@ -1,0 +1,183 @@
+"""What ``twoalike check`` prints: the verdict first, then one block a kind of check."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from twoalike.embedding import Posterior
+    from twoalike.embedding._check import PosteriorCheck
+    from twoalike.embedding._loo import LeaveOneOut
+    from twoalike.embedding._predictive import Predictive
+    from twoalike.embedding._sensitivity import Sensitivity
+    from twoalike.embedding._tally import Comparison
+
+CHECKS = {
+    "agreement": "answer is a draw's most probable one",
+    "consistency": "a person's two answers agree",
+    "consensus": "two people's answers agree",
+}
+MOST_PEOPLE = 10
+
+
+def check_page(
+    path: Path, posterior: "Posterior", found: "PosteriorCheck", remark: str
+) -> Iterator[Any]:
+    """Give the blocks to print, in order.
+
+    Parameters
+    ----------
+    path
+        File of the posterior.
+    remark
+        On the judgments, where it is not plain that they are those of the fit.
+    """
+    from rich.markup import escape
+
+    yield f"{_verdict(found)}  {escape(str(path))}"
+    yield _described(posterior)
+    for sentence in found.advice:
+        yield f"[yellow]![/] {escape(sentence)}"
+    if remark:
+        yield f"[yellow]![/] {escape(remark)}"
+    if found.left_out:
+        yield (
+            f"[yellow]![/] {found.left_out:,} judgments by people or of objects that the "
+            "posterior does not know are left out."
+        )
+    yield from _convergence(found.convergence)
+    if found.predictive is not None:
+        yield from _predictive(found.predictive, found.judgments)
+    if found.loo is not None:
+        yield from _loo(found.loo)
+    if found.sensitivity:
+        yield _sensitivity(found.sensitivity)
+    for sentence in found.missing:
+        yield f"[dim]not checked: {escape(sentence)}[/]"
+
+
+def _verdict(found: "PosteriorCheck") -> str:
+    if found.converged is None:
+        return "[bold yellow]Cannot tell whether this fit has converged[/]"
+    if not found.converged:
+        return "[bold red]Has not converged[/]"
+    if "choice_rhat_95" not in found.convergence:
+        return "[bold green]Converged, as far as one variational fit can tell[/]"
+    remarks = len(found.advice)
+    doubts = f", {remarks} remark{'s' if remarks > 1 else ''}" if remarks else ""
+    return f"[bold green]Converged[/]{doubts}"
+
+
+def _described(posterior: "Posterior") -> str:
+    sizes = posterior.tree["posterior"].sizes
+    attrs = posterior.attrs
+    chains = f"{sizes['chain']} chains of " if sizes["chain"] > 1 else ""
+    approximate = " (approximate)" if attrs.get("engine") == "vi" else ""
+    return (
+        f"engine {attrs.get('engine', 'unknown')}{approximate}, prior "
+        f"{attrs.get('prior', 'unknown')}, {len(posterior.ids):,} objects in "
+        f"{sizes['dimension']} dimensions, {len(posterior.participants):,} participants, "
+        f"{chains}{sizes['draw']:,} draws"
+    )
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, no_wrap=place > 0, justify="left" if place == 0 else "right")
+    return table
+
+
+def _convergence(state: dict[str, Any]) -> Iterator[Any]:
+    if "choice_rhat_95" in state:
+        columns = ("R-hat, 95 % below", "largest", "ESS, median", "5 % below")
+        table = _table("Convergence", "", *columns)
+        for name, words in (("choice", "choice probabilities"), ("similarity", "similarities")):
+            rhats = [f"{state[f'{name}_rhat_{which}']:.3f}" for which in ("95", "max")]
+            sizes = [f"{state[f'{name}_ess_{which}']:,.0f}" for which in ("median", "05")]
+            table.add_row(words, *rhats, *sizes)
+        yield table
+    if "chain_log_density" in state:
+        values = ", ".join(f"{value:,.1f}" for value in state["chain_log_density"])
+        yield f"  log density of the chains {values}; {state.get('divergences', 0)} divergences"
+    if "loss_change" in state:
+        yield (
+            f"  evidence bound {state['loss']:.4f} nats a judgment, last change "
+            f"{state['loss_change']:+.4f}"
+        )
+        if "choice_rhat_95" not in state:
+            yield "  one variational fit: there is no R-hat, and its draws are independent"
+
+
+def _row(found: "Comparison", words: str) -> tuple[str, ...]:
+    from rich.markup import escape
+
+    return (
+        escape(words),
+        f"{found.n:,.0f}",
+        f"{found.observed:.3f}",
+        f"{found.expected:.3f} [dim]{found.low:.3f} to {found.high:.3f}[/]",
+        f"{found.p:.3f}",
+    )
+
+
+def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
+    from twoalike.embedding._predictive import calibration_error
+
+    columns = ("cases", "observed", "replicated, 90 %", "p")
+    table = _table(
+        f"Would the model give such answers again? {judgments:,} judgments", "", *columns
+    )
+    for check in found.checks:
+        table.add_row(*_row(check, CHECKS.get(check.name, check.name)))
+    by_name = {person.name: person for person in found.participants}
+    for name in found.outstanding[:MOST_PEOPLE]:
+        table.add_row(*_row(by_name[name], f"stands out: {name}"))
+    yield table
+    people = len(found.participants)
+    count = len(found.outstanding)
+    more = f", the first {MOST_PEOPLE} are shown" if count > MOST_PEOPLE else ""
+    yield f"  {count or 'none'} of {people:,} participants stand out{more}"
+    curve = _table(
+        "Calibration", "predicted", *(f"{part.expected:.2f}" for part in found.calibration)
+    )
+    curve.add_row("answered", *(_calibrated(part) for part in found.calibration))
+    yield curve
+    yield f"  mean gap {calibration_error(found.calibration):.4f}"
+
+
+def _calibrated(found: "Comparison") -> str:
+    text = f"{found.observed:.2f}"
+    return f"[yellow]{text}[/]" if found.two_sided < 0.01 else text
+
+
+def _loo(loo: "LeaveOneOut") -> Iterator[str]:
+    yield "\n[bold]Leave-one-out[/]"
+    subset = ""
+    if loo.subset < loo.judgments:
+        subset = (
+            f" (from {loo.subset:,} of them, which adds a standard error of {loo.subset_se:.1f})"
+        )
+    yield (
+        f"  log-loss {loo.log_loss:.4f} ± {loo.log_loss_se:.4f}, accuracy {loo.accuracy:.4f} "
+        f"± {loo.accuracy_se:.4f}"
+    )
+    yield (
+        f"  elpd {loo.elpd:,.1f} ± {loo.se:,.1f} over {loo.judgments:,} judgments{subset}, "
+        f"{loo.p_loo:,.1f} effective parameters"
+    )
+    yield f"  Pareto k above {loo.k_limit:.2f} in {loo.k_high:.1%}, largest {loo.k_max:.2f}\n"
+
+
+def _sensitivity(found: "list[Sensitivity]") -> "Table":
+    columns = ("choice probabilities", "similarities", "noise", "Pareto k")
+    table = _table("Share that is sensitive to the prior (power-scaling)", "part", *columns)
+    for part in found:
+        shares = (f"{part.choice:.0%}", f"{part.similarity:.0%}")
+        table.add_row(part.part, *shares, f"{part.noise:.3f}", f"{part.k:.2f}")
+    return table

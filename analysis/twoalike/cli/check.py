@@ -1,0 +1,123 @@
+"""``twoalike check``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twoalike.embedding import Posterior
+    from twoalike.embedding._check import PosteriorCheck
+
+
+def check(
+    posterior: Path,
+    /,
+    *,
+    choices: Path | None = None,
+    study: Path | None = None,
+    json: Path | None = None,
+    strict: bool = False,
+    seed: int = 0,
+) -> None:
+    """Say whether a posterior can be trusted: convergence, predictive checks, leave-one-out.
+
+    Convergence is judged on choice probabilities and similarities. With the judgments it was
+    fitted on (--choices or --study), the model is also asked whether it would give such judgments
+    again, in all and by participant, and how well each is predicted from the others.
+
+    Exit status: 0, also of a fit that has not converged; with --strict that is 1.
+
+    Parameters
+    ----------
+    posterior
+        Posterior (.nc).
+    choices
+        Table of the judgments that it was fitted on (.parquet).
+    study
+        Folder of the study whose judgments it was fitted on, instead of --choices.
+    json
+        File for all numbers (.json).
+    strict
+        End with exit status 1 if the fit has not converged, or the file cannot tell.
+    seed
+        Of the triplets that convergence is judged on, and of the subset that is left out when
+        there are many judgments.
+
+    Examples
+    --------
+        twoalike check posterior.nc
+        twoalike check posterior.nc --choices choices.parquet --json check.json
+        twoalike check mystudy/derived/posterior.nc --study mystudy --strict
+    """
+    from rich.console import Console
+
+    from twoalike.cli._check_page import check_page
+    from twoalike.embedding import Posterior
+    from twoalike.embedding._check import check_posterior
+    from twoalike.study import TwoalikeError
+
+    if choices is not None and study is not None:
+        raise TwoalikeError("expected --choices or --study, found both. Give one of them.")
+    if json is not None and json.suffix != ".json":
+        raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
+    fit = Posterior.load(posterior)
+    path = _of_study(study) if study is not None else choices
+    table, fitted, remark = _judgments(fit, path)
+    found = check_posterior(fit, table, fitted=fitted, seed=seed)
+    console = Console()
+    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts tables
+    for block in check_page(posterior, fit, found, remark):
+        console.print(block)
+    if json is not None:
+        _write(json, found, {"posterior": posterior} | ({"choices": path} if path else {}), seed)
+        print(f"Wrote {json}")  # noqa: T201
+    if strict and not found.converged:
+        state = "cannot tell whether it has converged" if found.converged is None else "has not"
+        raise TwoalikeError(f"{posterior}: the fit {state} converged (--strict).")
+
+
+def _of_study(folder: Path) -> Path:
+    from twoalike.study import Study, TwoalikeError
+
+    study = Study.load(folder)
+    if not study.choices.is_file():
+        raise TwoalikeError(
+            f"{study.choices}: expected the study's judgments, found no such file. Make it with: "
+            f"twoalike fit {folder}"
+        )
+    return study.choices
+
+
+def _judgments(
+    posterior: "Posterior", path: Path | None
+) -> tuple["pd.DataFrame | None", bool, str]:
+    """Read judgments; whether they are those of the fit, and a remark where that is not plain."""
+    if path is None:
+        return None, True, ""
+    from twoalike.embedding._origin import fitted_on
+    from twoalike.judgments import read_choices
+    from twoalike.study import sha256_file
+
+    table = read_choices(path)
+    fitted, remark = fitted_on(posterior, table, sha256_file(path))
+    return table, fitted, remark
+
+
+def _write(out: Path, found: "PosteriorCheck", inputs: dict[str, Path], seed: int) -> None:
+    from dataclasses import asdict
+
+    from twoalike.study import provenance, write_json
+
+    write_json(out, provenance("check", seed=seed, inputs=inputs) | _plain(asdict(found)))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON can hold them: what is not finite becomes null."""
+    from math import isfinite
+
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,148 @@
+"""What speaks against a fit, in sentences that say what to do about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from twoalike.embedding._diagnostics import RHAT_LIMIT
+from twoalike.embedding._loo import LeaveOneOut
+from twoalike.embedding._predictive import Predictive
+from twoalike.embedding._tally import Comparison
+
+ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rough
+MANY_HIGH_K = 0.01  # share of judgments whose leave-one-out estimate cannot be trusted
+UNLIKELY = 0.01  # p-value of a predictive check, on either side
+MEANING = {
+    ("agreement", True): (
+        "Judgments follow the draws more closely than the model would have them again",
+        "the draws are too sure of what they were fitted to.",
+    ),
+    ("agreement", False): (
+        "Judgments follow the draws less closely than the model would have them again",
+        "it misses something of the task. Try more --dimensions.",
+    ),
+    ("consistency", True): (
+        "People repeat their own answers more often than the model expects",
+        "they remember, or hold views of their own, so that repeats tell less than they count.",
+    ),
+    ("consistency", False): (
+        "People repeat their own answers less often than the model expects",
+        "their views or their care change in the course of the study.",
+    ),
+    ("consensus", True): (
+        "Two people give the same answer more often than the model expects",
+        "the embedding misses structure that people share. Try more --dimensions.",
+    ),
+    ("consensus", False): (
+        "Two people give the same answer less often than the model expects",
+        "people differ in what they find alike, which one embedding cannot show.",
+    ),
+}
+"""What an unlikely check says: its name, whether more was observed -> finding, meaning."""
+
+
+def advise(
+    engine: str,
+    state: Mapping[str, Any],
+    predictive: Predictive | None = None,
+    loo: LeaveOneOut | None = None,
+) -> list[str]:
+    """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
+
+    Parameters
+    ----------
+    engine
+        ``nuts`` or ``vi``.
+    state
+        Figures of convergence, as :func:`~twoalike.embedding._diagnostics.chain_convergence`
+        and :func:`~twoalike.embedding._diagnostics.optimiser_convergence` name them.
+    predictive, loo
+        Predictive checks and leave-one-out estimate, where there are any.
+    """
+    advice = [_on_chains(engine, state), _on_optimiser(engine, state)]
+    if state.get("divergences", 0):
+        advice.append(
+            f"{state['divergences']} transitions diverged: the sampler may have left out a "
+            "narrow part of the posterior. Try another --prior, or more warm-up (tune in Python)."
+        )
+    ess = min(state.get("choice_ess_05", np.inf), state.get("similarity_ess_05", np.inf))
+    if ess < ENOUGH_ESS:
+        advice.append(
+            f"A twentieth of the quantities have fewer than {ess:.0f} effective draws, so that "
+            "intervals are rough. Keep more --draws."
+        )
+    advice += [_on_check(check) for check in ([] if predictive is None else predictive.checks)]
+    if loo is not None and loo.k_high > MANY_HIGH_K:
+        other = "" if engine == "nuts" else ", or fit with --engine nuts"
+        advice.append(
+            f"Pareto k is above {loo.k_limit:.2f} for {loo.k_high:.1%} of the judgments: "
+            f"leave-one-out figures are too good. Score on held-out judgments instead{other}."
+        )
+    return [sentence for sentence in advice if sentence]
+
+
+def _on_chains(engine: str, state: Mapping[str, Any]) -> str:
+    rhats = [state[f"{name}_rhat_95"] for name in ("choice", "similarity") if _has(state, name)]
+    if not rhats or max(rhats) <= RHAT_LIMIT:
+        return ""
+    if not np.isfinite(rhats).all():
+        return "There are too few draws to tell whether the chains agree. Keep more --draws."
+    stuck = stuck_chain(state.get("chain_log_density", []), state.get("chain_step_size", []))
+    if stuck is not None:
+        return (
+            f"Chain {stuck + 1} sits apart, at a lower log density and with tiny steps: a wrong "
+            "mode. Fit again with another --seed."
+        )
+    if engine == "nuts":
+        return (
+            "The chains do not agree. Give them more --draws and warm-up (tune in Python); if "
+            "that does not help, fewer --dimensions or another --seed."
+        )
+    return (
+        "The variational fits that stand as chains end in different places. Give them more "
+        "--steps; if that does not help, fewer --dimensions, or --engine nuts."
+    )
+
+
+def _on_check(check: Comparison) -> str:
+    """Say what an unlikely check means; nothing of a check that is not in MEANING."""
+    words = MEANING.get((check.name, check.observed > check.expected))
+    if words is None or check.two_sided >= UNLIKELY:
+        return ""
+    finding, meaning = words
+    return f"{finding} ({check.observed:.1%} against {check.expected:.1%}): {meaning}"
+
+
+def _has(state: Mapping[str, Any], name: str) -> bool:
+    return f"{name}_rhat_95" in state
+
+
+def _on_optimiser(engine: str, state: Mapping[str, Any]) -> str:
+    change = state.get("loss_change")
+    if engine == "nuts" or change is None or state.get("converged", True):
+        return ""
+    if abs(change) <= 0.01:  # what is wrong is then not the optimiser
+        return ""
+    return f"The evidence bound still moves ({change:+.3f} nats a judgment). Give it more --steps."
+
+
+def stuck_chain(log_density: list[float], step_size: list[float]) -> int | None:
+    """Find a chain in a mode of its own: the lowest log density, steps a fifth of the others'.
+
+    Chains of a dot-product embedding can stay in such a mode, every trajectory at its depth
+    limit and none divergent.
+
+    Parameters
+    ----------
+    log_density
+        Mean over draws, of each chain.
+    step_size
+        Last of each chain.
+    """
+    if len(log_density) < 2 or len(step_size) != len(log_density):
+        return None
+    low = int(np.argmin(log_density))
+    others = max(value for place, value in enumerate(step_size) if place != low)
+    apart = max(log_density) - log_density[low] > 20
+    return low if apart and step_size[low] < 0.2 * others else None

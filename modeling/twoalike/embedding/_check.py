@@ -1,0 +1,231 @@
+"""Everything that can be said of a fit: convergence, predictive checks, leave-one-out, prior.
+
+The file alone tells of convergence and, where it holds the log prior of its draws, of the
+sensitivity to the prior. The rest needs the judgments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.embedding._advice import advise
+from twoalike.embedding._diagnostics import chain_convergence, predictions, random_triplets
+from twoalike.embedding._fit import used_choices
+from twoalike.embedding._judged import (
+    ROWS,
+    Judged,
+    answer_probabilities,
+    draws_of,
+    known_judgments,
+    thinned,
+)
+from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
+from twoalike.embedding._predictive import ChoiceChecks, Predictive
+from twoalike.embedding._sensitivity import Sensitivity, sensitivities
+from twoalike.study import progress
+
+if TYPE_CHECKING:
+    from twoalike.embedding._posterior import Posterior
+
+MOST_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class PosteriorCheck:
+    """What was found of a posterior.
+
+    Attributes
+    ----------
+    converged
+        Whether what is predicted has converged; None where the file cannot tell.
+    convergence
+        Its figures: of the chains, recomputed from the draws, where there are two or more (or
+        one of ``nuts``); and those that the fit stored.
+    advice
+        What speaks against the fit and what to do about it, a sentence each.
+    missing
+        What could not be checked and what it would need, a sentence each.
+    judgments, left_out
+        Judgments checked, and those of people or objects that the posterior does not know.
+    predictive, loo
+        None without judgments.
+    sensitivity
+        Empty where the file does not hold the log prior.
+    """
+
+    converged: bool | None
+    convergence: dict[str, Any]
+    advice: list[str]
+    missing: list[str]
+    judgments: int = 0
+    left_out: int = 0
+    predictive: Predictive | None = None
+    loo: LeaveOneOut | None = None
+    sensitivity: list[Sensitivity] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """One pass over draws and judgments."""
+
+    predictive: Predictive
+    loo: LeaveOneOut | None
+    log_likelihood: npt.NDArray[np.float64]
+
+
+def check_posterior(
+    posterior: "Posterior",
+    choices: pd.DataFrame | None = None,
+    *,
+    fitted: bool = True,
+    seed: int = 0,
+) -> PosteriorCheck:
+    """Check a fit.
+
+    Parameters
+    ----------
+    posterior
+        What was fitted.
+    choices
+        The judgments that it was fitted on; practice and catch trials are left out, as they are
+        in a fit.
+    fitted
+        False if ``choices`` are other judgments: they are predicted, and nothing is left out.
+    seed
+        Of the triplets on which convergence is judged, the subset and the shuffles.
+
+    Raises
+    ------
+    TwoalikeError
+        If the posterior knows none of the judgments.
+    """
+    x = posterior.tree["posterior"].dataset["embedding"].values
+    chains, draws = x.shape[:2]
+    which = thinned(chains, draws, MOST_DRAWS)
+    convergence = _convergence(posterior, x, seed)
+    missing, gathered, judged = [], None, None
+    if choices is None:
+        missing.append("Predictive checks and leave-one-out need the judgments: --choices.")
+    else:
+        judged = known_judgments(posterior, used_choices(choices))
+        gathered = _gather(posterior, judged, which, loo=fitted, seed=seed)
+        if not fitted:
+            missing.append("Leave-one-out needs the judgments of the fit, these are others.")
+        elif gathered.loo is None:
+            missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
+    parts = _log_prior(posterior, which)
+    if not parts:
+        missing.append(
+            "Prior sensitivity needs the log prior of every draw, which this file does not hold "
+            "(group log_prior)."
+        )
+    elif gathered is not None and fitted:
+        parts["likelihood"] = gathered.log_likelihood
+    return PosteriorCheck(
+        converged=convergence.get("converged"),
+        convergence=convergence,
+        advice=advise(
+            str(posterior.attrs.get("engine")),
+            convergence,
+            None if gathered is None else gathered.predictive,
+            None if gathered is None else gathered.loo,
+        ),
+        missing=missing,
+        judgments=0 if judged is None else len(judged),
+        left_out=0 if judged is None else judged.left_out,
+        predictive=None if gathered is None else gathered.predictive,
+        loo=None if gathered is None else gathered.loo,
+        sensitivity=_sensitivity(posterior, x, which, parts, seed) if parts else [],
+    )
+
+
+def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
+    """Figures of the file, and those of the chains as they stand in it."""
+    stored = dict(posterior.attrs.get("convergence", {}))
+    if x.shape[0] == 1 and posterior.attrs.get("engine") != "nuts":
+        return stored  # draws of one approximation: they mix by construction
+    stats: dict[str, npt.NDArray[np.float64]] = {}
+    if "sample_stats" in posterior.tree.children:
+        group = posterior.tree["sample_stats"].dataset
+        stats = {
+            name: group[name].values
+            for name in ("logp", "step_size", "diverging")
+            if name in group and group[name].dims == ("chain", "draw")
+        }
+    similarity = str(posterior.attrs.get("similarity", "dot"))
+    found = stored | chain_convergence(x, stats, seed, similarity)
+    if "converged" in stored:  # the fit may know more: an optimiser that still moved
+        found["converged"] = bool(found["converged"] and stored["converged"])
+    return found
+
+
+def _gather(
+    posterior: "Posterior",
+    judged: Judged,
+    which: npt.NDArray[np.int64],
+    *,
+    loo: bool,
+    seed: int,
+) -> _Gathered:
+    """Predict every judgment under every draw, once, keeping sums and a subset."""
+    loo = loo and len(which) >= LEAST_DRAWS
+    checks = ChoiceChecks(judged, posterior.participants)
+    n, kept = len(judged), subset_rows(len(judged), len(which), seed)
+    answers = np.empty((len(which) if loo else 0, len(kept), 3), dtype=np.float32)
+    mean, total = np.zeros(n), np.zeros(len(which))
+    with progress() as bar:
+        task = bar.add_task("predicting the judgments", total=len(which), status="")
+        for place, draw in enumerate(draws_of(posterior, which, n)):
+            for start in range(0, n, ROWS):
+                rows = slice(start, min(start + ROWS, n))
+                some = judged.take(rows)
+                p = answer_probabilities(draw, some)
+                checks.add(rows, p)
+                given = p[np.arange(len(p)), some.chosen]
+                mean[rows] += given / len(which)
+                total[place] += np.log(np.maximum(given, 1e-30)).sum()
+                if loo:
+                    first, last = np.searchsorted(kept, [rows.start, rows.stop])
+                    answers[place, first:last] = p[kept[first:last] - start]
+            checks.end_draw(draw)
+            bar.update(task, advance=1)
+    estimate = None
+    if loo:
+        lpd = np.log(np.maximum(mean, 1e-30))
+        chains = posterior.tree["posterior"].sizes["chain"]
+        estimate = leave_one_out(answers, judged.chosen[kept], kept, lpd, chains)
+    return _Gathered(checks.result(), estimate, total)
+
+
+def _log_prior(
+    posterior: "Posterior", which: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Log-density of each part of the prior, and of the whole, at some draws."""
+    if "log_prior" not in posterior.tree.children:
+        return {}
+    group = posterior.tree["log_prior"].dataset
+    parts = {}
+    for name, values in group.data_vars.items():
+        own = values.transpose("chain", "draw", ...).values
+        own = own.reshape(own.shape[0] * own.shape[1], -1).sum(axis=1)
+        parts[str(name)] = own.astype(np.float64)[which]
+    if len(parts) > 1:
+        parts = {"whole prior": np.sum(list(parts.values()), axis=0), **parts}
+    return parts
+
+
+def _sensitivity(
+    posterior: "Posterior",
+    x: npt.NDArray[Any],
+    which: npt.NDArray[np.int64],
+    parts: Mapping[str, npt.NDArray[np.float64]],
+    seed: int,
+) -> list[Sensitivity]:
+    similarity = str(posterior.attrs.get("similarity", "dot"))
+    some = x.reshape(1, -1, *x.shape[2:])[:, which]
+    choice, pair = predictions(some, random_triplets(x.shape[2], seed), similarity)
+    return sensitivities(choice[0], pair[0], parts, seed)

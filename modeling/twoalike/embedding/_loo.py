@@ -1,0 +1,184 @@
+"""Leave-one-out: how well a judgment is predicted from all others, without fitting again.
+
+Pareto-smoothed importance sampling (doi:10.1007/s11222-016-9696-4, arXiv:1507.02646) weighs the
+draws as if one judgment had not been there. Of many judgments a random subset is weighed, and
+the sum over all estimated by the difference to the plain predictive density, which is known of
+every one (doi:10.48550/arXiv.1904.10679); the standard error of that estimate is given.
+
+Draws of a variational fit are not draws of the posterior: their leave-one-out estimate is that
+of the approximation.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.choice import expected_accuracy
+
+type Floats = npt.NDArray[np.float64]
+
+LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
+SUBSET = 20_000
+VALUES = 10_000_000  # draws x judgments whose answers are held in memory: some 120 MB
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """Leave-one-out estimate.
+
+    Attributes
+    ----------
+    judgments, subset, draws
+        Judgments in all, those weighed, and draws.
+    elpd, se
+        Expected log predictive density of all judgments in nats, and its standard error (over
+        judgments, the subset's included).
+    subset_se
+        Part of the standard error that is due to weighing a subset only.
+    log_loss, log_loss_se
+        ``-elpd`` a judgment.
+    accuracy, accuracy_se
+        Of the subset's leave-one-out predictions, ties split.
+    p_loo
+        Effective number of parameters.
+    k_limit
+        Pareto k up to which a judgment's estimate can be trusted at this number of draws.
+    k_high
+        Share of the subset with a larger k.
+    k_max
+        Largest k.
+    """
+
+    judgments: int
+    subset: int
+    draws: int
+    elpd: float
+    se: float
+    subset_se: float
+    log_loss: float
+    log_loss_se: float
+    accuracy: float
+    accuracy_se: float
+    p_loo: float
+    k_limit: float
+    k_high: float
+    k_max: float
+
+
+def subset_rows(n: int, n_draws: int, seed: int) -> npt.NDArray[np.int64]:
+    """Judgments to weigh: all, or a random subset that fits the memory, shape (k,), sorted."""
+    most = max(min(SUBSET, VALUES // n_draws), 1)
+    if n <= most:
+        return np.arange(n)
+    rng = np.random.default_rng([seed, 2])
+    return np.sort(rng.choice(n, size=most, replace=False))
+
+
+def relative_efficiency(likelihood: Floats) -> float:
+    """Effective draws a draw, of the likelihood of judgments; 1 for a single chain.
+
+    Parameters
+    ----------
+    likelihood
+        Shape (chains, draws, k).
+    """
+    from arviz_stats.base import array_stats
+
+    chains, draws = likelihood.shape[:2]
+    if chains == 1 or draws < 4:
+        return 1.0
+    values = likelihood[..., np.ptp(likelihood, axis=(0, 1)) > 1e-12]
+    if not values.shape[-1]:
+        return 1.0
+    ess = array_stats.ess(values, chain_axis=0, draw_axis=1, method="mean", relative=True)
+    return float(np.clip(np.mean(ess), 1e-3, 1.0))
+
+
+def smoothed_weights(log_likelihood: Floats, efficiency: float) -> tuple[Floats, Floats]:
+    """Log-weights of the draws with each judgment left out, and Pareto's k.
+
+    Parameters
+    ----------
+    log_likelihood
+        Shape (k, S).
+    efficiency
+        Effective draws a draw.
+
+    Returns
+    -------
+    Normalised log-weights, shape (k, S), and k, shape (k,); -inf where the largest weights are
+    all equal, so that there is no tail to smooth.
+    """
+    from arviz_stats.base import array_stats
+
+    n_draws = log_likelihood.shape[1]
+    quarter = np.partition(log_likelihood, n_draws // 5, axis=1)[:, n_draws // 5]
+    flat = quarter - log_likelihood.min(axis=1) < 1e-9
+    ratio = -log_likelihood
+    ratio -= ratio.max(axis=1, keepdims=True)
+    weights = ratio - np.log(np.exp(ratio).sum(axis=1, keepdims=True))
+    k = np.full(len(weights), -np.inf)
+    if not flat.all():
+        smooth, shape = array_stats.psislw(log_likelihood[~flat], r_eff=efficiency, axis=-1)
+        weights[~flat], k[~flat] = smooth, shape
+    return weights, k
+
+
+def leave_one_out(
+    answers: npt.NDArray[np.float32],
+    chosen: npt.NDArray[np.integer],
+    rows: npt.NDArray[np.int64],
+    lpd: Floats,
+    chains: int,
+) -> LeaveOneOut:
+    """Estimate from the probabilities of every answer under every draw.
+
+    Parameters
+    ----------
+    answers
+        Of the subset, shape (S, k, 3); draws of one chain stand together, equally many of each.
+    chosen
+        Answers given, of the subset, shape (k,).
+    rows
+        Which judgments the subset is, shape (k,).
+    lpd
+        Log of the mean probability of the answer given, of all judgments, shape (n,).
+    chains
+        Number of chains.
+    """
+    from arviz_stats.base import array_stats
+
+    n_draws, k = answers.shape[:2]
+    here = np.arange(k)
+    likelihood = answers[:, here, chosen].astype(np.float64)
+    some = likelihood[:, :: max(k // 300, 1)]
+    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1]))
+    predicted, shape = np.empty((k, 3)), np.empty(k)
+    block = max(VALUES // (10 * n_draws), 1)
+    for start in range(0, k, block):
+        part = slice(start, start + block)
+        logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
+        weights, shape[part] = smoothed_weights(logs, efficiency)
+        predicted[part] = np.einsum("ks,ska->ka", np.exp(weights), answers[:, part])
+    elpd_i = np.log(np.maximum(predicted[here, chosen], 1e-30))
+    total, subset_se, se = array_stats.diff_srs_estimator(elpd_i, lpd[rows], lpd, len(lpd))
+    hits = expected_accuracy(predicted, chosen, tolerance=1e-7)
+    limit = min(1 - 1 / np.log10(n_draws), 0.7)
+    n = len(lpd)
+    return LeaveOneOut(
+        judgments=n,
+        subset=k,
+        draws=n_draws,
+        elpd=float(total),
+        se=float(se),
+        subset_se=float(subset_se),
+        log_loss=float(-total / n),
+        log_loss_se=float(se / n),
+        accuracy=float(hits.mean()),
+        accuracy_se=float(hits.std() / np.sqrt(k)),
+        p_loo=float((lpd[rows] - elpd_i).mean() * n),
+        k_limit=float(limit),
+        k_high=float((shape > limit).mean()),
+        k_max=float(shape.max()),
+    )

@@ -1,0 +1,106 @@
+"""Leave-one-out and prior sensitivity against cases with a known answer."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.embedding import _loo as module
+from twoalike.embedding._loo import leave_one_out, smoothed_weights, subset_rows
+from twoalike.embedding._sensitivity import sensitivities
+
+COUNTS = np.array([30, 50, 20])
+
+
+@pytest.fixture
+def dirichlet(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Answers of one die and draws of its posterior under a flat prior: (S, n, 3), (n,)."""
+    chosen = np.repeat(np.arange(3), COUNTS)
+    p = rng.dirichlet(1.0 + COUNTS, 1000)
+    return np.repeat(p[:, None, :], len(chosen), axis=1).astype("float32"), chosen
+
+
+def log_mean(answers: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    given = answers[:, np.arange(len(chosen)), chosen].astype(float)
+    return np.asarray(np.log(given.mean(axis=0)))
+
+
+def exact() -> float:
+    """Sum of log-probabilities, each judgment predicted from all others."""
+    return float((COUNTS * np.log(COUNTS / (COUNTS.sum() + 2))).sum())
+
+
+def test_leave_one_out_is_the_exact_one(dirichlet: Any) -> None:
+    answers, chosen = dirichlet
+    found = leave_one_out(answers, chosen, np.arange(100), log_mean(answers, chosen), chains=2)
+    assert_allclose(found.elpd, exact(), atol=0.15)
+    assert_allclose(found.log_loss, -found.elpd / 100)
+    assert 1 < found.p_loo < 3  # two probabilities are free
+    assert found.k_max < found.k_limit and found.k_high == 0
+    assert found.accuracy == 0.5  # the commonest answer is always named
+    assert found.subset_se == 0
+
+
+def test_a_subset_estimates_the_whole(dirichlet: Any, rng: np.random.Generator) -> None:
+    answers, chosen = dirichlet
+    rows = np.sort(rng.choice(100, size=40, replace=False))
+    lpd = log_mean(answers, chosen)
+    found = leave_one_out(answers[:, rows], chosen[rows], rows, lpd, chains=1)
+    assert_allclose(found.elpd, exact(), atol=max(4 * found.subset_se, 0.15))
+    assert 0 < found.subset_se < 0.2 * found.se
+    assert (found.judgments, found.subset) == (100, 40)
+
+
+def test_blocks_change_nothing(dirichlet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, chosen = dirichlet
+    lpd = log_mean(answers, chosen)
+    whole = leave_one_out(answers, chosen, np.arange(100), lpd, chains=2)
+    monkeypatch.setattr(module, "VALUES", 70_000)
+    assert leave_one_out(answers, chosen, np.arange(100), lpd, chains=2) == whole
+
+
+def test_a_draw_that_decides_alone_is_told_by_pareto_k(rng: np.random.Generator) -> None:
+    logs = np.log(rng.uniform(0.2, 0.9, (3, 200)))
+    logs[1] = -rng.exponential(2.0, 200)  # some draws find this judgment next to impossible
+    weights, k = smoothed_weights(logs, 1.0)
+    assert_allclose(np.exp(weights).sum(axis=1), 1.0)
+    assert k[1] > 0.7 > max(k[0], k[2])
+
+
+def test_a_judgment_that_all_draws_predict_alike_needs_no_weights() -> None:
+    weights, k = smoothed_weights(np.full((1, 50), np.log(0.5)), 1.0)
+    assert_allclose(np.exp(weights), 1 / 50)
+    assert k[0] == -np.inf
+
+
+def test_the_subset_is_bounded_and_repeats_by_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(subset_rows(5_000_000, 100, 0)) == 20_000
+    assert len(subset_rows(5_000_000, 4000, 0)) == 2500
+    assert subset_rows(300, 100, 0).tolist() == list(range(300))
+    first, again, other = (subset_rows(50_000, 100, seed) for seed in (1, 1, 2))
+    assert (first == again).all() and not (first == other).all()
+    assert (np.diff(first) > 0).all()
+
+
+def test_what_follows_the_prior_is_sensitive_to_it_and_nothing_else(
+    rng: np.random.Generator,
+) -> None:
+    log_prior = rng.normal(size=800)
+    choice = rng.normal(size=(800, 40))
+    choice[:, :10] = log_prior[:, None] + 0.1 * rng.normal(size=(800, 10))
+    similarity = rng.normal(size=(800, 30))
+    parts = {"slab_scale": log_prior, "constant": np.zeros(800)}
+    (found,) = sensitivities(choice, similarity, parts, 0)
+    assert found.part == "slab_scale"
+    assert 0.25 <= found.choice <= 0.4
+    assert found.similarity < 0.15
+    assert found.k < 0.7
+
+
+def test_noise_of_a_prior_with_many_coordinates_does_not_count(rng: np.random.Generator) -> None:
+    log_prior = 40 * rng.normal(size=200)  # as of thousands of coordinates
+    values = rng.normal(size=(200, 60))
+    (found,) = sensitivities(values, values, {"unit": log_prior}, 0)
+    assert found.noise > 0.05
+    assert found.choice < 0.2
