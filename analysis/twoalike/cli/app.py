@@ -22,6 +22,7 @@ VERBS = {
     "import": ("import_:app", "Bring in judgments collected elsewhere."),
     "export": ("export:app", "Write data in the formats of other tools."),
     "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
+    "check": ("check:check", "Say whether a posterior can be trusted."),
     "predict": ("predict:predict", "Choice probabilities of a posterior or a teacher."),
     "features": ("features:features", "Compute a network's features of images."),
     "teach": ("teach:teach", "Map a network's features into the human space."),
