@@ -3,8 +3,41 @@
 Reading a posterior needs neither PyMC nor JAX: they are imported by the functions that fit.
 """
 
+from twoalike.embedding._compare import compare_predictions, compare_similarity
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._estimator import OddOneOutEmbedding
+from twoalike.embedding._export import (
+    check_ending,
+    embedding_table,
+    write_embedding,
+    write_similarity,
+    write_table,
+)
 from twoalike.embedding._fit import fit_embedding
+from twoalike.embedding._intervals import (
+    SimilarityTable,
+    central_interval,
+    choice_intervals,
+    similarity_table,
+)
+from twoalike.embedding._observers import participants_table
 from twoalike.embedding._posterior import Posterior
 
-__all__ = ["FitConfig", "Posterior", "fit_embedding"]
+__all__ = [
+    "FitConfig",
+    "OddOneOutEmbedding",
+    "Posterior",
+    "SimilarityTable",
+    "central_interval",
+    "check_ending",
+    "choice_intervals",
+    "compare_predictions",
+    "compare_similarity",
+    "embedding_table",
+    "fit_embedding",
+    "participants_table",
+    "similarity_table",
+    "write_embedding",
+    "write_similarity",
+    "write_table",
+]

@@ -1,0 +1,88 @@
+"""``twoalike participants``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 20  # rows on the terminal; the file has all
+
+
+def participants(
+    posterior: Path, /, *, out: Path | None = None, interval: float = 0.9, bound: float = 0.5
+) -> None:
+    """Show every participant's temperature and lapse rate, and who probably guessed.
+
+    A lapse rate is the share of answers that are guesses. The column guessed is the posterior
+    probability that it lies above --bound; the most doubtful stand first. Temperature is how
+    noisy the other answers are, relative to the other participants (their geometric mean is 1).
+
+    Examples
+    --------
+        twoalike participants posterior.nc
+        twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
+
+    Parameters
+    ----------
+    posterior
+        File written by twoalike fit.
+    out
+        Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
+        temperature_high, lapse, lapse_low, lapse_high (medians and intervals), guessed.
+    interval
+        Share of the posterior between low and high.
+    bound
+        Lapse rate above which somebody is said to have guessed.
+    """
+    from rich.console import Console
+
+    from twoalike.cli._posterior_notes import show_doubts
+    from twoalike.embedding import Posterior, check_ending, participants_table, write_table
+    from twoalike.study import atomic_path
+
+    if out is not None:
+        check_ending(out, [".csv", ".tsv"], "the participants' table")
+    fitted = Posterior.load(posterior)
+    table = participants_table(fitted, interval, bound=bound)
+    if out is not None:
+        with atomic_path(out) as temporary:
+            write_table(temporary, table)
+    show_doubts(fitted, posterior, intervals=True)
+    Console().print(_table(table, bound))
+    suspects = int((table["guessed"] > 0.5).sum())
+    print(  # noqa: T201
+        f"{suspects} of {len(table)} participants have, more probably than not, a lapse rate above "
+        f"{bound:g}"
+    )
+    if out is not None:
+        print(f"Wrote {out}")  # noqa: T201
+
+
+def _table(table: "pd.DataFrame", bound: float) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
+    shown = Table(
+        title=f"Participants, most doubtful first{more}", box=SIMPLE_HEAD, title_justify="left"
+    )
+    columns = ("participant", "judgments", "lapse", "temperature", f"P(lapse > {bound:g})")
+    for place, column in enumerate(columns):
+        shown.add_column(column, justify="right" if place else "left")
+    for row in table.head(SHOWN).to_dict("records"):
+        judged = row["judgments"]
+        shown.add_row(
+            escape(str(row["participant"])),
+            str(judged) if isinstance(judged, int) else "",  # missing: the file does not say
+            _cell(row, "lapse"),
+            _cell(row, "temperature"),
+            f"{row['guessed']:.2f}",
+        )
+    return shown
+
+
+def _cell(row: dict[Any, Any], name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.2f} [dim]{low:.2f} to {high:.2f}[/]"

@@ -1,0 +1,346 @@
+"""What is asked of a posterior on the command line: right numbers, refusals in one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior, choice_intervals, similarity_table
+from twoalike.features import read_features
+from twoalike.judgments import choices_table, write_choices
+from twoalike.study import sha256_file
+
+Run = Callable[..., tuple[int, str]]
+IDS = ["cat", "dog, wet", "öak", "o3", "o4", "o5", "o6"]
+
+
+def make(rng: np.random.Generator, **attrs: Any) -> Posterior:
+    """Two chains of ten draws, of 7 objects in 3 dimensions and 4 people."""
+    axes = ("chain", "draw")
+    x = rng.gamma(1.0, 1.0, (7, 3)) + rng.gamma(1.0, 0.1, (2, 10, 7, 3))
+    lapse = np.array([0.05, 0.9, 0.1, 0.45]) + rng.uniform(-0.05, 0.05, (2, 10, 4))
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), x),
+            "temperature": ((*axes, "participant"), rng.uniform(0.5, 2.0, (2, 10, 4))),
+            "lapse": ((*axes, "participant"), lapse),
+        },
+        coords={"object": IDS, "participant": list("abcd")},
+    ).astype("float32")
+    constant = xr.Dataset(
+        {"judgments": ("participant", [100, 7, 300, 40])}, coords={"participant": list("abcd")}
+    )
+    tree = xr.DataTree.from_dict({"posterior": group, "constant_data": constant})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "converged": 1, **attrs}
+    return Posterior(tree)
+
+
+@pytest.fixture
+def posterior(rng: np.random.Generator) -> Posterior:
+    return make(rng)
+
+
+@pytest.fixture
+def source(posterior: Posterior, tmp_path: Path) -> Path:
+    path = tmp_path / "p.nc"
+    posterior.save(path)
+    return path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process; gives the exit status and what it said."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        status = ended.value.code or 0
+        return int(status), said.err if status else said.out
+
+    return call
+
+
+def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
+    """Status 1, one line that tells what is wrong, no output file."""
+    status, said = run(*arguments, "--out", out)
+    assert status == 1, said
+    assert complaint in said
+    assert said.strip().count("\n") == 0
+    assert not out.is_file()
+    assert not [path for path in out.parent.glob(".*part*")]
+
+
+@pytest.fixture
+def triplets(tmp_path: Path) -> Path:
+    path = tmp_path / "t.txt"
+    path.write_text("0 1 2 a\n3 5 4 b\n6 0 1 b\n")
+    return path
+
+
+INDICES = np.array([[0, 1, 2], [3, 5, 4], [6, 0, 1]])
+
+
+def test_predict_gives_the_interval_of_each_answer(
+    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    words = ("predict", source, "--triplets", triplets, "--out", out)
+    assert run(*words)[0] == 0
+    assert list(pd.read_csv(out, sep="\t")) == ["item_1", "item_2", "item_3"]
+    assert run(*words, "--interval", 0.8)[0] == 0
+    table = pd.read_csv(out, sep="\t")
+    low, high = choice_intervals(posterior, INDICES, 0.8)
+    for k in range(3):
+        name = f"item_{k + 1}"
+        assert_allclose(table[f"{name}_low"], low[:, k], atol=1e-6)
+        assert_allclose(table[f"{name}_high"], high[:, k], atol=1e-6)
+        assert (table[f"{name}_low"] < table[name]).all()
+        assert (table[name] < table[f"{name}_high"]).all()
+
+
+def test_predict_answers_for_named_participants(
+    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    words = ("predict", source, "--triplets", triplets, "--out", out, "--interval", 0.9)
+    for option, value, who in (
+        ("--participant", "b", [1, 1, 1]),
+        ("--participant-column", 4, [0, 1, 1]),
+    ):
+        assert run(*words, option, value)[0] == 0
+        got = pd.read_csv(out, sep="\t").to_numpy()
+        judges = np.array(who)
+        expected = posterior.choice_probabilities(INDICES, lapse=True, participants=judges)
+        ends = choice_intervals(posterior, INDICES, 0.9, participants=judges)
+        assert_allclose(got, np.concatenate([expected, *ends], axis=1), atol=1e-6)
+    # Somebody who guesses nine times in ten answers nearly at random.
+    run(*words, "--participant", "b")
+    assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
+
+
+def test_predict_answers_anchored_choices(
+    run: Run, source: Path, posterior: Posterior, triplets: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    words = ("predict", source, "--triplets", triplets, "--out", out, "--kind", "anchored")
+    assert run(*words, "--interval", 0.9)[0] == 0
+    got = pd.read_csv(out, sep="\t").to_numpy()
+    expected = posterior.choice_probabilities(INDICES, lapse=True, kind="anchored")
+    assert_allclose(got[:, :3], expected, atol=1e-6)
+    assert (got[:, 0] == 0).all()
+
+
+def test_predict_refuses(run: Run, source: Path, triplets: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    words = ("predict", source, "--triplets", triplets)
+    refused(run, out, "a share between 0 and 1", *words, "--interval", 90)
+    refused(run, out, "'z' is not one of the 4 participants", *words, "--participant", "z")
+    refused(run, out, "found 4 columns", *words, "--participant-column", 5)
+    refused(run, out, "row 1, column 1: '0'", *words, "--participant-column", 1)
+    both = ("--participant", "a", "--participant-column", 4)
+    refused(run, out, "found both", *words, *both)
+
+
+def test_similarity_in_every_format_is_the_table(
+    run: Run, source: Path, posterior: Posterior, tmp_path: Path
+) -> None:
+    from scipy.io import loadmat
+
+    table = similarity_table(posterior, 0.8, scale="chance")
+    files = {ending: tmp_path / f"s{ending}" for ending in (".csv", ".tsv", ".npz", ".mat")}
+    for path in files.values():
+        words = ("similarity", source, "--out", path, "--scale", "chance", "--interval", 0.8)
+        assert run(*words)[0] == 0
+        first = path.read_bytes()
+        assert run(*words)[0] == 0
+        assert path.read_bytes() == first  # nothing in it depends on when it was written
+    upper = np.triu_indices(7, 1)
+    for ending, separator in ((".csv", ","), (".tsv", "\t")):
+        pairs = pd.read_csv(files[ending], sep=separator)
+        assert list(pairs) == ["item_1", "item_2", "similarity", "low", "high"]
+        assert pairs["item_1"].tolist() == [IDS[k] for k in upper[0]]
+        assert pairs["item_2"].tolist() == [IDS[k] for k in upper[1]]
+        for name, matrix in (("similarity", table.mean), ("low", table.low), ("high", table.high)):
+            assert_allclose(pairs[name], matrix[upper], rtol=1e-5)
+    with np.load(files[".npz"]) as arrays:
+        assert arrays["ids"].tolist() == IDS
+        assert_allclose(arrays["similarity"], table.mean)
+        assert_allclose(arrays["high"], table.high)
+        meta = json.loads(str(arrays["meta"]))
+    assert meta["inputs"]["posterior"]["sha256"] == sha256_file(source)
+    struct = loadmat(files[".mat"])
+    assert [cell.item() for cell in struct["ids"].ravel()] == IDS
+    assert_allclose(struct["low"], table.low)
+    assert struct["scale"].item() == "chance"
+
+
+def test_similarity_as_a_square_of_chosen_objects(
+    run: Run, source: Path, posterior: Posterior, tmp_path: Path
+) -> None:
+    ids, out = tmp_path / "ids.txt", tmp_path / "s.csv"
+    ids.write_text("o5\ncat\ndog, wet\n", encoding="utf-8")
+    status, said = run("similarity", source, "--objects", ids, "--square", "--out", out)
+    assert status == 0 and "3 objects, scale raw" in said
+    square = pd.read_csv(out, index_col="object")
+    assert list(square) == list(square.index) == ["o5", "cat", "dog, wet"]
+    rows = [5, 0, 1]
+    assert_allclose(square.to_numpy(), posterior.similarity()[np.ix_(rows, rows)], rtol=1e-5)
+
+
+def test_similarity_refuses(run: Run, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "s.csv"
+    refused(run, tmp_path / "s.xlsx", "written as .csv", "similarity", source)
+    refused(run, tmp_path / "s.npz", "--square is for", "similarity", source, "--square")
+    refused(run, out, "a share between 0 and 1", "similarity", source, "--interval", 1)
+    refused(run, out, "found no such file", "similarity", tmp_path / "no.nc")
+    ids = tmp_path / "ids.txt"
+    ids.write_text("cat\ncow\n")
+    refused(run, out, "'cow' is not one of the 7 objects", "similarity", source, "--objects", ids)
+    text = tmp_path / "text.nc"
+    text.write_text("no posterior\n" * 30)
+    refused(run, out, "damaged or of another kind", "similarity", text)
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    refused(run, folder, "found a folder", "similarity", source)
+    (tmp_path / "file").write_text("in the way")
+    refused(run, tmp_path / "file" / "s.csv", "cannot make this folder", "similarity", source)
+
+
+def test_a_refused_similarity_leaves_the_old_file(run: Run, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "s.csv"
+    out.write_text("old")
+    assert run("similarity", source, "--interval", 2, "--out", out)[0] == 1
+    assert out.read_text() == "old"
+
+
+def test_embed_writes_means_and_draws(
+    run: Run, source: Path, posterior: Posterior, tmp_path: Path
+) -> None:
+    table, arrays = tmp_path / "e.csv", tmp_path / "e.npz"
+    x = posterior.embedding
+    assert run("embed", source, "--out", table)[0] == 0
+    means = pd.read_csv(table)
+    assert list(means) == ["object", "dimension_1", "dimension_2", "dimension_3"]
+    assert means["object"].tolist() == IDS
+    assert_allclose(means.iloc[:, 1:], x.mean(axis=0), rtol=1e-5)
+    status, said = run("embed", source, "--draws", "--out", table)
+    assert status == 0 and "20 draws of 7 objects in 3 dimensions" in said
+    draws = pd.read_csv(table)
+    assert_allclose(draws.iloc[:, 2:].to_numpy().reshape(20, 7, 3), x, rtol=1e-5)
+    assert draws["draw"].tolist() == np.repeat(np.arange(1, 21), 7).tolist()
+    assert run("embed", source, "--draws", "--out", arrays)[0] == 0
+    with np.load(arrays) as loaded:
+        assert_allclose(loaded["draws"], x)
+        assert_allclose(loaded["sd"], x.std(axis=0))
+    features = read_features(arrays)  # the file is a feature table
+    assert features.ids == tuple(IDS)
+    assert_allclose(features.values, x.mean(axis=0))
+
+
+def test_embed_refuses(run: Run, source: Path, tmp_path: Path) -> None:
+    refused(run, tmp_path / "e.mat", "an embedding is written as", "embed", source)
+    refused(run, tmp_path / "e.csv", "found no such file", "embed", tmp_path / "no.nc")
+
+
+def test_participants_are_listed_most_doubtful_first(
+    run: Run, source: Path, posterior: Posterior, tmp_path: Path
+) -> None:
+    out = tmp_path / "t.csv"
+    status, said = run("participants", source, "--out", out, "--interval", 0.8)
+    assert status == 0
+    assert "1 of 4 participants" in said
+    table = pd.read_csv(out)
+    assert table["participant"].tolist() == ["b", "d", "c", "a"]
+    assert table["judgments"].tolist() == [7, 40, 300, 100]
+    assert_allclose(table["guessed"], [1.0, 0.0, 0.0, 0.0])
+    places = [1, 3, 2, 0]
+    for name, draws in (("lapse", posterior.lapse), ("temperature", posterior.temperature)):
+        low, middle, high = np.quantile(draws[:, places], [0.1, 0.5, 0.9], axis=0)
+        assert_allclose(table[f"{name}_low"], low, rtol=1e-4)
+        assert_allclose(table[name], middle, rtol=1e-4)
+        assert_allclose(table[f"{name}_high"], high, rtol=1e-4)
+    status, said = run("participants", source, "--bound", 0.45)
+    assert status == 0 and "P(lapse > 0.45)" in said
+    expected = (posterior.lapse[:, 3] > 0.45).mean()
+    assert 0 < expected < 1 and f"{expected:.2f}" in said
+
+
+def test_participants_without_counts_of_judgments(
+    run: Run, posterior: Posterior, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "q.nc", tmp_path / "t.tsv"
+    Posterior(posterior.tree.filter(lambda node: node.name != "constant_data")).save(path)
+    assert run("participants", path, "--out", out)[0] == 0
+    assert pd.read_csv(out, sep="\t")["judgments"].isna().all()
+
+
+def test_participants_refuses(run: Run, source: Path, tmp_path: Path) -> None:
+    refused(run, tmp_path / "t.txt", "written as .csv or .tsv", "participants", source)
+    refused(run, tmp_path / "t.csv", "--bound", "participants", source, "--bound", 50)
+
+
+@pytest.fixture
+def judged(tmp_path: Path, rng: np.random.Generator) -> Path:
+    shown = np.stack([rng.choice(7, 3, replace=False) for _ in range(90)])
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns |= {"chosen": rng.integers(1, 4, 90), "participant": list("abcx" * 22 + "ab")}
+    path = tmp_path / "heldout.parquet"
+    write_choices(path, choices_table(columns, IDS), {})
+    return path
+
+
+def test_compare_shows_predictions_and_similarity(
+    run: Run, source: Path, judged: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    other, out = tmp_path / "q.nc", tmp_path / "c.json"
+    inputs = {"choices": {"file": "heldout.parquet", "sha256": sha256_file(judged)}}
+    make(rng, provenance=json.dumps({"inputs": inputs}), converged=0).save(other)
+    status, said = run("compare", source, other, "--choices", judged, "--out", out)
+    assert status == 0
+    assert "90 judgments by 4 participants" in said
+    assert "the fit has not converged" in said
+    assert "fitted to these choices" in said
+    found = json.loads(out.read_text())
+    assert found["predictions"]["fitted_to_them"] == ["second"]
+    difference = found["predictions"]["log_loss"]["difference"]
+    assert f"{difference['value']:+.4f} ± {difference['standard_error']:.4f}" in said
+    assert len(found["similarity"]["dimensions"]) == 3
+    assert f"{found['similarity']['pearson']:.3f}" in said
+
+
+def test_compare_of_similarities_alone(run: Run, source: Path) -> None:
+    status, said = run("compare", source, source)
+    assert status == 0
+    assert "log-loss" not in said
+    assert "1.000" in said
+
+
+def test_compare_refuses(
+    run: Run, source: Path, judged: Path, tmp_path: Path, posterior: Posterior
+) -> None:
+    out, other = tmp_path / "c.json", tmp_path / "q.nc"
+    words = ("compare", source, source)
+    refused(run, tmp_path / "c.csv", "written as .json", *words)
+    refused(run, out, "found no such file", *words, "--choices", tmp_path / "no.parquet")
+    refused(run, out, "found no such file", "compare", source, tmp_path / "no.nc")
+    dataset = posterior.tree["posterior"].dataset.assign_coords(object=[f"q{k}" for k in range(7)])
+    Posterior(xr.DataTree.from_dict({"posterior": dataset})).save(other)
+    refused(run, out, "at least 3 objects in common, found 0", "compare", source, other)
+
+
+def test_intervals_of_vi_are_called_approximate(
+    run: Run, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    path = tmp_path / "v.nc"
+    make(rng, engine="vi").save(path)
+    assert "approximate" in run("similarity", path, "--out", tmp_path / "s.csv")[1]
+    assert "approximate" not in run("embed", path, "--out", tmp_path / "e.csv")[1]

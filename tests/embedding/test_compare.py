@@ -1,0 +1,223 @@
+"""Comparisons of two posteriors with known answers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.embedding import Posterior, compare_predictions, compare_similarity
+from twoalike.embedding._compare import judgment_scores, match_dimensions, mean_and_error
+from twoalike.judgments import choices_table
+from twoalike.study import TwoalikeError
+
+
+def make(x: np.ndarray, ids: list[str], people: int = 3, lapse: Any = 0.1) -> Posterior:
+    """One chain of the draws x (S, m, D); temperatures 1."""
+    draws = len(x)
+    group = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), x[None]),
+            "temperature": (("chain", "draw", "participant"), np.ones((1, draws, people))),
+            "lapse": (
+                ("chain", "draw", "participant"),
+                np.broadcast_to(lapse, (1, draws, people)),
+            ),
+        },
+        coords={"object": ids, "participant": [f"p{k}" for k in range(people)]},
+    ).astype("float32")
+    return Posterior(xr.DataTree.from_dict({"posterior": group}))
+
+
+def around(x: np.ndarray, spread: float, rng: np.random.Generator, draws: int = 20) -> np.ndarray:
+    return np.abs(x + spread * rng.standard_normal((draws, *x.shape)))
+
+
+def judge(ids: list[str], n: int, rng: np.random.Generator, **more: Any) -> pd.DataFrame:
+    shown = np.stack([rng.choice(len(ids), 3, replace=False) for _ in range(n)])
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns |= {"chosen": rng.integers(2, 4, n), "participant": [f"p{k % 4}" for k in range(n)]}
+    return choices_table(columns | more, ids)
+
+
+IDS = [f"o{k}" for k in range(12)]
+
+
+@pytest.fixture
+def x(rng: np.random.Generator) -> np.ndarray:
+    return rng.gamma(0.7, 1.0, (12, 4))
+
+
+def test_scores_are_those_of_who_judged(x: np.ndarray, rng: np.random.Generator) -> None:
+    posterior = make(around(x, 0.2, rng), IDS, lapse=np.array([0.0, 0.2, 0.5]) + 1e-3)
+    kinds = np.array(["odd_one_out", "anchored"])[np.arange(40) % 2]
+    choices = judge(IDS, 40, rng, kind=kinds)
+    losses, hits = judgment_scores(posterior, choices)
+    for row, (_, said) in enumerate(choices.iterrows()):
+        i, j, k = (IDS.index(said[f"item_{n}"]) for n in (1, 2, 3))
+        own = np.array([0.0, 0.2, 0.5])
+        person = int(said["participant"][1:])
+        rate = (own[person] if person < 3 else own.mean()) + 1e-3
+        p = np.zeros(3)
+        for draw in posterior.embedding:
+            s = draw @ draw.T
+            if said["kind"] == "anchored":
+                p[1:] += np.exp(anchored_log_choice((s[i, j], s[i, k]), 1.0, rate))
+            else:
+                p += np.exp(log_choice((s[i, j], s[i, k], s[j, k]), 1.0, rate))
+        p /= len(posterior.embedding)
+        assert_allclose(losses[row], -np.log(p[said["chosen"] - 1]), rtol=1e-4)
+        assert hits[row] == (p.argmax() == said["chosen"] - 1)
+
+
+def test_typical_observers_are_all_alike(x: np.ndarray, rng: np.random.Generator) -> None:
+    posterior = make(around(x, 0.2, rng), IDS, lapse=np.array([0.01, 0.2, 0.5]))
+    same = judge(IDS, 30, rng)
+    other = same.assign(participant=pd.Categorical(["p0"] * 30))
+    one, two = (judgment_scores(posterior, c, "typical")[0] for c in (same, other))
+    assert_allclose(one, two)
+    assert np.abs(judgment_scores(posterior, other)[0] - one).max() > 0.01
+
+
+def test_ties_are_split(rng: np.random.Generator) -> None:
+    x = np.ones((5, 12, 3)) * rng.uniform(0.5, 1.0, (5, 1, 3))
+    _, hits = judgment_scores(make(x, IDS), judge(IDS, 50, rng))
+    assert_allclose(hits, 1 / 3)
+
+
+def test_a_posterior_does_not_differ_from_itself(x: np.ndarray, rng: np.random.Generator) -> None:
+    posterior = make(around(x, 0.2, rng), IDS)
+    result = compare_predictions(posterior, posterior, judge(IDS, 60, rng))
+    assert result["judgments"] == 60 and result["left_out"] == 0
+    for score in ("log_loss", "accuracy"):
+        assert result[score]["difference"] == {"value": 0.0, "standard_error": 0.0}
+        assert result[score]["first"] == result[score]["second"]
+
+
+def test_the_truth_predicts_better_than_noise(x: np.ndarray, rng: np.random.Generator) -> None:
+    choices = judge(IDS, 800, rng)
+    triplets = np.stack([choices[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
+    s = 2 * x @ x.T
+    i, j, k = triplets.T
+    logs = np.stack(log_choice((s[i, j], s[i, k], s[j, k])), axis=1)
+    choices["chosen"] = (1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)).astype("int8")
+    truth = make(around(np.sqrt(2) * x, 0.02, rng), IDS, lapse=0.01)
+    noise = make(around(rng.permuted(x, axis=0), 0.02, rng), IDS, lapse=0.01)
+    result = compare_predictions(noise, truth, choices)
+    loss, hit = (result[name]["difference"] for name in ("log_loss", "accuracy"))
+    assert loss["value"] < -5 * loss["standard_error"] < 0
+    assert hit["value"] > 5 * hit["standard_error"] > 0
+    assert_allclose(
+        loss["value"], result["log_loss"]["second"]["value"] - result["log_loss"]["first"]["value"]
+    )
+
+
+def test_standard_error_counts_dependent_judgments_once(rng: np.random.Generator) -> None:
+    values, people = rng.normal(size=400), np.arange(400) % 40
+    plain = mean_and_error(values, np.zeros(400, dtype=int))["standard_error"]
+    assert_allclose(plain, values.std(ddof=1) / 20)
+    shared = mean_and_error(rng.normal(size=40)[people], people)["standard_error"]
+    assert 0.7 / np.sqrt(40) < shared < 1.4 / np.sqrt(40)  # 40 numbers, not 400
+
+
+def test_what_cannot_be_predicted_is_left_out_and_counted(
+    x: np.ndarray, rng: np.random.Generator
+) -> None:
+    first, second = make(around(x, 0.2, rng), IDS), make(around(x[:9], 0.2, rng), IDS[:9])
+    types = ["main", "practice", "catch", "repeat"] * 25
+    choices = judge(IDS, 100, rng, trial_type=types)
+    result = compare_predictions(first, second, choices)
+    known = choices[["item_1", "item_2", "item_3"]].isin(IDS[:9]).all(axis=1)
+    kept = known & choices["trial_type"].isin(["main", "repeat"])
+    assert result["judgments"] == kept.sum() and result["left_out"] == 100 - kept.sum()
+    with pytest.raises(TwoalikeError, match="none among 25 judgments"):
+        compare_predictions(first, second, choices[choices["trial_type"] == "catch"])
+
+
+def test_order_of_rows_and_items_does_not_matter(x: np.ndarray, rng: np.random.Generator) -> None:
+    first, second = (make(around(x, s, rng), IDS) for s in (0.1, 0.5))
+    choices = judge(IDS, 60, rng)
+    turned = choices.copy()
+    for to, of in (("item_1", "item_3"), ("item_2", "item_1"), ("item_3", "item_2")):
+        turned[to] = choices[of]
+    turned["chosen"] = (choices["chosen"] % 3 + 1).astype("int8")
+    turned = turned.sample(frac=1.0, random_state=1)
+    one, two = (compare_predictions(first, second, c) for c in (choices, turned))
+    for score in ("log_loss", "accuracy"):
+        for who in ("first", "second", "difference"):
+            for number in ("value", "standard_error"):
+                assert_allclose(one[score][who][number], two[score][who][number], atol=1e-6)
+
+
+def test_similarities_of_one_world_agree_as_far_as_draws_do(
+    x: np.ndarray, rng: np.random.Generator
+) -> None:
+    first, second = (make(around(x, 0.3, rng, 40), IDS) for _ in range(2))
+    result = compare_similarity(first, second)
+    assert result["objects"] == 12
+    assert result["pearson"] > 0.95
+    within = result["first_draws"]["value"]
+    assert within < result["pearson"]
+    assert_allclose(result["draws"]["value"], within, atol=0.04)
+    assert result["draws"]["low"] < result["draws"]["value"] < result["draws"]["high"]
+
+
+def test_scale_and_order_of_dimensions_do_not_matter(
+    x: np.ndarray, rng: np.random.Generator
+) -> None:
+    draws = around(x, 0.2, rng)
+    other = 3 * draws[:, :, [2, 0, 3, 1]]
+    result = compare_similarity(make(draws, IDS), make(other, IDS))
+    assert_allclose([result["pearson"], result["spearman"]], 1.0, atol=1e-5)
+    matches = [(match["first"], match["second"]) for match in result["dimensions"]]
+    assert matches == [(1, 2), (2, 4), (3, 1), (4, 3)]
+    assert_allclose([match["correlation"] for match in result["dimensions"]], 1.0, atol=1e-5)
+
+
+def test_objects_are_matched_by_name(x: np.ndarray, rng: np.random.Generator) -> None:
+    draws = around(x, 0.1, rng)
+    order = rng.permutation(12)[:9]
+    part = make(draws[:, order], [IDS[k] for k in order])
+    result = compare_similarity(make(draws, IDS), part)
+    assert result["objects"] == 9
+    assert_allclose(result["pearson"], 1.0, atol=1e-5)
+
+
+def test_worlds_that_share_nothing_do_not_correlate(rng: np.random.Generator) -> None:
+    ids = [f"o{k}" for k in range(60)]
+    one, two = (make(around(rng.gamma(0.7, 1.0, (60, 8)), 0.1, rng), ids) for _ in range(2))
+    result = compare_similarity(one, two)
+    # The norms of the objects alone correlate pairs that share an object, by chance.
+    assert abs(result["pearson"]) < 0.3
+    assert result["first_draws"]["value"] > 0.9
+    assert result["draws"]["high"] < result["first_draws"]["low"]
+
+
+def test_numbers_of_dimensions_may_differ(x: np.ndarray, rng: np.random.Generator) -> None:
+    draws = around(x, 0.1, rng)
+    matches = match_dimensions(draws, draws[:, :, [3, 1]])
+    assert [(match["first"], match["second"]) for match in matches] == [(2, 2), (4, 1)]
+    for match in matches:
+        assert match["low"] <= match["high"] <= 1.0
+
+
+def test_an_empty_dimension_correlates_with_nothing(
+    x: np.ndarray, rng: np.random.Generator
+) -> None:
+    draws = around(x, 0.1, rng)
+    draws[:, :, 2] = 0.5
+    matches = match_dimensions(draws, draws)
+    assert matches[2]["correlation"] == 0.0
+
+
+def test_nothing_in_common_or_nothing_that_varies_is_refused(
+    x: np.ndarray, rng: np.random.Generator
+) -> None:
+    first = make(around(x, 0.2, rng), IDS)
+    with pytest.raises(TwoalikeError, match="at least 3 objects in common, found 0"):
+        compare_similarity(first, make(around(x, 0.2, rng), [f"q{k}" for k in range(12)]))
+    with pytest.raises(TwoalikeError, match="all similarities of one posterior are the same"):
+        compare_similarity(first, make(np.ones((20, 12, 2)), IDS))
