@@ -34,7 +34,7 @@ def similarity(
     scale
         raw: the posterior's own similarity, a dot product unless it says otherwise, in units of
         log-odds of a choice. chance: from 0 to 1, the chance that the two are kept together
-        when a third of the objects is shown with them, as SPoSE and VICE define it. For 1,854
+        when a third object is shown with them, as SPoSE and VICE define it. For 1,854
         objects and 100 draws it takes some eight minutes.
     interval
         Share of the posterior between low and high.
