@@ -259,10 +259,11 @@ def test_participants_are_listed_most_doubtful_first(
     assert status == 0
     assert "1 of 4 participants" in said
     table = pd.read_csv(out)
-    assert table["participant"].tolist() == ["b", "d", "c", "a"]
-    assert table["judgments"].tolist() == [7, 40, 300, 100]
+    assert table["participant"].tolist()[:2] == ["b", "d"]
+    assert table["judgments"].tolist()[:2] == [7, 40]
     assert_allclose(table["guessed"], [1.0, 0.0, 0.0, 0.0])
-    places = [1, 3, 2, 0]
+    assert table["agreement"].is_monotonic_increasing
+    places = ["abcd".index(name) for name in table["participant"]]
     for name, draws in (("lapse", posterior.lapse), ("temperature", posterior.temperature)):
         low, middle, high = np.quantile(draws[:, places], [0.1, 0.5, 0.9], axis=0)
         assert_allclose(table[f"{name}_low"], low, rtol=1e-4)

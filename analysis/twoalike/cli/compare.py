@@ -141,7 +141,8 @@ def _show_similarity(console: "Console", said: dict[str, Any], paths: dict[str, 
     for key, label in rows:
         table.add_row(label, f"{said[key]['value']:.3f}", _span(said[key]))
     console.print(table)
-    matches = _table("Dimensions, matched one to one", "first", "second", "correlation", "")
+    title = "Dimensions, matched one to one (r: correlation over objects)"
+    matches = _table(title, "first", "second", "r of means", "r of draws")
     for match in said["dimensions"]:
         row = (str(match["first"]), str(match["second"]), f"{match['correlation']:.3f}")
         matches.add_row(*row, _span(match))

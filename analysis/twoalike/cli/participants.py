@@ -17,6 +17,8 @@ def participants(
     A lapse rate is the share of answers that are guesses. The column guessed is the posterior
     probability that it lies above --bound; the most doubtful stand first. Temperature is how
     noisy the other answers are, relative to the other participants (their geometric mean is 1).
+    Whoever answers at random may show as one or the other; agreement sums them up: how often
+    somebody gives the answer that the embedding holds most probable, 0.33 by chance.
 
     Examples
     --------
@@ -29,7 +31,7 @@ def participants(
         File written by twoalike fit.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
-        temperature_high, lapse, lapse_low, lapse_high (medians and intervals), guessed.
+        temperature_high, and alike for lapse and agreement (medians and intervals); guessed.
     interval
         Share of the posterior between low and high.
     bound
@@ -68,7 +70,14 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
     shown = Table(
         title=f"Participants, most doubtful first{more}", box=SIMPLE_HEAD, title_justify="left"
     )
-    columns = ("participant", "judgments", "lapse", "temperature", f"P(lapse > {bound:g})")
+    columns = (
+        "participant",
+        "judgments",
+        "agreement",
+        "lapse",
+        "temperature",
+        f"P(lapse > {bound:g})",
+    )
     for place, column in enumerate(columns):
         shown.add_column(column, justify="right" if place else "left")
     for row in table.head(SHOWN).to_dict("records"):
@@ -76,6 +85,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
         shown.add_row(
             escape(str(row["participant"])),
             str(judged) if isinstance(judged, int) else "",  # missing: the file does not say
+            _cell(row, "agreement"),
             _cell(row, "lapse"),
             _cell(row, "temperature"),
             f"{row['guessed']:.2f}",

@@ -1,0 +1,54 @@
+"""Who guessed, with known answers."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice
+from twoalike.embedding import Posterior, participants_table
+from twoalike.embedding import _observers as module
+from twoalike.embedding._observers import agreement
+from twoalike.study import TwoalikeError
+
+
+def set_observers(posterior: Posterior, lapse: list[float], temperature: list[float]) -> Posterior:
+    group = posterior.tree["posterior"]
+    group["lapse"].values[:] = lapse
+    group["temperature"].values[:] = temperature
+    return posterior
+
+
+def test_guessing_by_lapse_or_by_temperature_agrees_by_chance(posterior: Posterior) -> None:
+    observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])
+    got = agreement(observers)
+    assert got.shape == (10, 4)
+    assert_allclose(got, np.broadcast_to([1 / 3, 1 / 3, 1.0, 2 / 3], (10, 4)), atol=5e-3)
+
+
+def test_agreement_is_the_chance_of_the_most_probable_answer(
+    posterior: Posterior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TRIPLETS", 1)
+    i, j, k = np.random.default_rng(5).choice(7, 3, replace=False)
+    got = agreement(posterior, seed=5)
+    for draw, x in enumerate(posterior.embedding):
+        s = x @ x.T
+        for person in range(4):
+            t = posterior.temperature[draw, person]
+            p = np.exp(log_choice((s[i, j], s[i, k], s[j, k]), t)).max()
+            rate = posterior.lapse[draw, person]
+            assert_allclose(got[draw, person], (1 - rate) * p + rate / 3, rtol=1e-5)
+
+
+def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) -> None:
+    observers = set_observers(posterior, [0.01, 0.7, 0.3, 0.3], [1.0, 1.0, 0.5, 5.0])
+    table = participants_table(observers)
+    assert table["participant"].tolist() == ["b", "d", "c", "a"]
+    assert table["guessed"].tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert table["judgments"].isna().all()
+    assert participants_table(observers, bound=0.2)["guessed"].tolist() == [1.0, 1.0, 1.0, 0.0]
+
+
+def test_a_rate_that_is_no_share_is_refused(posterior: Posterior) -> None:
+    with pytest.raises(TwoalikeError, match="--bound: expected a share"):
+        participants_table(posterior, bound=1.0)
