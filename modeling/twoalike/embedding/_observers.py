@@ -9,7 +9,7 @@ as well by a high temperature. What both come to is how often somebody gives the
 embedding holds to be the most probable.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ def participants_table(
         "lapse": posterior.lapse,
         "agreement": agreement(posterior, seed=seed),
     }
-    columns = {}
+    columns: dict[str, npt.NDArray[np.floating[Any]]] = {}
     for name, values in draws.items():
         low, high = central_interval(values, level)
         median = np.median(values, axis=0)
