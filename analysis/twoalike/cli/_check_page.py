@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from twoalike.embedding import Posterior
-    from twoalike.embedding._check import PosteriorCheck
+    from twoalike.embedding import Posterior, PosteriorCheck
     from twoalike.embedding._loo import LeaveOneOut
     from twoalike.embedding._predictive import Predictive
     from twoalike.embedding._sensitivity import Sensitivity

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.embedding import Posterior
-    from twoalike.embedding._check import PosteriorCheck
+    from twoalike.embedding import Posterior, PosteriorCheck
 
 
 def check(
@@ -53,8 +52,7 @@ def check(
     from rich.console import Console
 
     from twoalike.cli._check_page import check_page
-    from twoalike.embedding import Posterior
-    from twoalike.embedding._check import check_posterior
+    from twoalike.embedding import Posterior, check_posterior
     from twoalike.study import TwoalikeError
 
     if choices is not None and study is not None:
@@ -95,7 +93,7 @@ def _judgments(
     """Read judgments; whether they are those of the fit, and a remark where that is not plain."""
     if path is None:
         return None, True, ""
-    from twoalike.embedding._origin import fitted_on
+    from twoalike.embedding import fitted_on
     from twoalike.judgments import read_choices
     from twoalike.study import sha256_file
 

@@ -3,6 +3,7 @@
 Reading a posterior needs neither PyMC nor JAX: they are imported by the functions that fit.
 """
 
+from twoalike.embedding._check import PosteriorCheck, check_posterior
 from twoalike.embedding._compare import compare_predictions, compare_similarity
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._estimator import OddOneOutEmbedding
@@ -21,20 +22,24 @@ from twoalike.embedding._intervals import (
     similarity_table,
 )
 from twoalike.embedding._observers import participants_table
+from twoalike.embedding._origin import fitted_on
 from twoalike.embedding._posterior import Posterior
 
 __all__ = [
     "FitConfig",
     "OddOneOutEmbedding",
     "Posterior",
+    "PosteriorCheck",
     "SimilarityTable",
     "central_interval",
     "check_ending",
+    "check_posterior",
     "choice_intervals",
     "compare_predictions",
     "compare_similarity",
     "embedding_table",
     "fit_embedding",
+    "fitted_on",
     "participants_table",
     "similarity_table",
     "write_embedding",

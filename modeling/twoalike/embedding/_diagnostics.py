@@ -59,7 +59,8 @@ def mixing(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArr
 
     Returns
     -------
-    R-hat and effective draws of each of the n quantities; NaN where there are too few draws.
+    R-hat and effective draws of each of the n quantities; NaN where there are too few draws. A
+    quantity that is the same in all draws of all chains has R-hat 1.
     """
     from arviz_stats.base import array_stats
 
@@ -69,8 +70,14 @@ def mixing(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArr
     if values.shape[1] < 4:
         missing = np.full(values.shape[2], np.nan)
         return missing, missing
-    rhat = np.asarray(array_stats.rhat(values, chain_axis=0, draw_axis=1))
-    return rhat, np.asarray(array_stats.ess(values, chain_axis=0, draw_axis=1))
+    rhat = np.ones(values.shape[2])
+    ess = np.full(values.shape[2], float(values.shape[0] * values.shape[1]))
+    moving = np.ptp(values, axis=(0, 1)) > 1e-12
+    if moving.any():
+        some = values[..., moving]
+        rhat[moving] = array_stats.rhat(some, chain_axis=0, draw_axis=1)
+        ess[moving] = array_stats.ess(some, chain_axis=0, draw_axis=1)
+    return rhat, ess
 
 
 def chain_convergence(

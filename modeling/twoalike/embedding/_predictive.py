@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import false_discovery_control
 
 from twoalike.embedding._judged import ROWS, Draw, Judged, answer_probabilities
 from twoalike.embedding._tally import Comparison, Tally, bernoulli_moments
@@ -198,6 +197,8 @@ class ChoiceChecks:
 
 def outstanding(people: Sequence[Comparison]) -> list[str]:
     """Names of those whose check fails, at a false discovery rate of 5 %, worst first."""
+    from scipy.stats import false_discovery_control
+
     if not people:
         return []
     p = np.array([person.two_sided for person in people])

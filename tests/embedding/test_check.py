@@ -1,0 +1,372 @@
+"""``twoalike check``: what it finds in fits whose faults are known, and how it ends."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from twoalike.choice import anchored_log_choice
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.embedding import _check as module
+from twoalike.embedding._advice import advise, stuck_chain
+from twoalike.embedding._check import check_posterior
+from twoalike.embedding._judged import answer_probabilities, draws_of, known_judgments, thinned
+from twoalike.embedding._netcdf import flat_attrs
+from twoalike.embedding._origin import fitted_on
+from twoalike.judgments import choices_table, write_choices
+from twoalike.study import TwoalikeError, provenance, sha256_file
+
+Run = Callable[..., tuple[int, str, str]]
+ITEMS = ["item_1", "item_2", "item_3"]
+
+
+def near_truth(world: Any, choices: pd.DataFrame, *, engine: str = "nuts", **attrs: Any) -> Any:
+    """Two chains of 150 draws close to the truth, as a fit of ``choices`` would store them."""
+    rng = np.random.default_rng(5)
+    axes = ("chain", "draw")
+    x = world.embedding * np.exp(0.1 * rng.standard_normal((2, 150, *world.embedding.shape)))
+    people = [f"person_{k}" for k in range(len(world.lapse))]
+    noise = np.exp(0.05 * rng.standard_normal((2, 150, len(people))))
+    group = xr.Dataset(
+        {
+            "embedding": ((*axes, "object", "dimension"), x),
+            "temperature": ((*axes, "participant"), noise * world.temperature),
+            "lapse": ((*axes, "participant"), noise * world.lapse),
+        },
+        coords={"object": world.ids, "participant": people},
+    )
+    places = {name: np.arange(group.sizes[name]) for name in ("chain", "draw", "dimension")}
+    group = group.astype("float32").assign_coords(places)
+    shown = choices[ITEMS].to_numpy().ravel()
+    constant = xr.Dataset(
+        {
+            "judgments": (
+                "participant",
+                [int((choices["participant"] == p).sum()) for p in people],
+            ),
+            "shown": ("object", [int((shown == name).sum()) for name in world.ids]),
+        },
+        coords={"object": world.ids, "participant": people},
+    )
+    tree = xr.DataTree.from_dict({"posterior": group, "constant_data": constant})
+    content = {"schema_version": 1, "engine": engine, "prior": "softplus"}
+    tree.attrs = flat_attrs(content | {"convergence": {"converged": True}} | attrs)
+    return Posterior(tree)
+
+
+@pytest.fixture(scope="module")
+def choices(world: Any) -> pd.DataFrame:
+    return world.judge(1200, 11)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; gives the exit status, what it printed and complained."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def files(world: Any, choices: pd.DataFrame, tmp_path: Path) -> tuple[Path, Path]:
+    """A posterior and the judgments it names as its own."""
+    table, out = tmp_path / "choices.parquet", tmp_path / "p.nc"
+    write_choices(table, choices, {})
+    source = provenance("posterior", inputs={"choices": table})
+    near_truth(world, choices, provenance=source).save(out)
+    return out, table
+
+
+def test_a_model_that_is_true_passes(world: Any, choices: pd.DataFrame) -> None:
+    found = check_posterior(near_truth(world, choices), choices)
+    assert found.converged and found.judgments == 1200 and found.left_out == 0
+    assert found.predictive is not None and found.loo is not None
+    assert all(0.01 < check.p < 0.99 for check in found.predictive.checks)
+    assert found.predictive.outstanding == []
+    assert len(found.predictive.participants) == 6
+    for part in found.predictive.calibration:
+        assert abs(part.observed - part.expected) < 0.12
+    assert_allclose(sum(part.n for part in found.predictive.calibration), 3 * 1200)
+    assert found.loo.subset == 1200
+    assert found.advice == []
+
+
+def test_who_answers_the_other_way_stands_out(world: Any, choices: pd.DataFrame) -> None:
+    turned = choices.copy()
+    rows = turned["participant"] == "person_2"
+    turned.loc[rows, "chosen"] = (turned.loc[rows, "chosen"] % 3 + 1).astype("int8")
+    found = check_posterior(near_truth(world, turned), turned).predictive
+    assert found is not None and found.outstanding == ["person_2"]
+
+
+def test_people_who_repeat_themselves_are_noticed(world: Any) -> None:
+    once = world.judge(300, 3)
+    both = pd.concat([once, once], ignore_index=True)
+    found = check_posterior(near_truth(world, both), both)
+    assert found.predictive is not None
+    (check,) = (one for one in found.predictive.checks if one.name == "consistency")
+    assert check.n == 300 and check.observed > 0.95 and check.p < 0.001
+    assert any("repeat their own answers more often" in sentence for sentence in found.advice)
+
+
+def test_memory_is_bounded_and_blocks_change_nothing(
+    world: Any, choices: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = check_posterior(near_truth(world, choices), choices)
+    monkeypatch.setattr(module, "ROWS", 37)
+    blocks = check_posterior(near_truth(world, choices), choices)
+    assert whole.loo is not None and blocks.loo is not None
+    assert_allclose(blocks.loo.elpd, whole.loo.elpd, rtol=1e-5)
+    assert whole.predictive is not None and blocks.predictive is not None
+    for one, other in zip(whole.predictive.checks, blocks.predictive.checks, strict=True):
+        assert_allclose(one.p, other.p, atol=1e-6)
+
+
+def test_probabilities_of_both_kinds_are_those_of_the_choice_model(world: Any) -> None:
+    odd, near = world.judge(40, 1), world.judge(40, 2, kind="anchored")
+    choices = pd.concat([odd, near], ignore_index=True)
+    for column in ("kind", "participant"):
+        choices[column] = choices[column].astype("category")
+    posterior = near_truth(world, choices)
+    judged = known_judgments(posterior, choices)
+    for size in (1, 10_000):  # similarities of the pairs, and from the matrix
+        (draw,) = draws_of(posterior, np.array([7]), size)
+        p = answer_probabilities(draw, judged)
+        assert_allclose(p.sum(axis=1), 1.0)
+        assert (p[40:, 0] == 0).all()
+        some = judged.take(slice(40, 80))
+        x, items = draw.embedding.astype(float), some.items
+        pairs = [(x[items[:, 0]] * x[items[:, k]]).sum(axis=1) for k in (1, 2)]
+        who = some.judge
+        logs = anchored_log_choice((pairs[0], pairs[1]), draw.temperature[who], draw.lapse[who])
+        assert_allclose(p[40:, 1:], np.exp(np.stack(logs, axis=1)), rtol=1e-4)
+
+
+def test_unknown_people_and_objects_are_left_out_and_counted(
+    world: Any, choices: pd.DataFrame
+) -> None:
+    fewer = choices[choices["participant"] != "person_0"]
+    posterior = near_truth(world, fewer)
+    tree = posterior.tree.copy()
+    tree["posterior"] = xr.DataTree(tree["posterior"].dataset.isel(participant=slice(1, None)))
+    found = check_posterior(Posterior(tree), choices)
+    assert found.left_out == int((choices["participant"] == "person_0").sum())
+    strange = choices_table(
+        {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}, ["x", "y", "z"]
+    )
+    with pytest.raises(TwoalikeError, match="none of the 1 judgments"):
+        known_judgments(posterior, strange)
+
+
+def test_thinning_takes_as_many_of_each_chain() -> None:
+    places = thinned(4, 600, 1000)
+    assert len(places) == 1000
+    assert np.bincount(places // 600).tolist() == [250] * 4
+    assert thinned(2, 60, 1000).tolist() == list(range(120))
+
+
+def test_chains_apart_have_not_converged_and_say_what_to_do(
+    world: Any, choices: pd.DataFrame
+) -> None:
+    for engine, cure in (("nuts", "--draws"), ("vi", "--steps")):
+        posterior = near_truth(world, choices, engine=engine)
+        posterior.tree["posterior"]["embedding"].values[1] *= 1.5
+        found = check_posterior(posterior)
+        assert found.converged is False
+        assert cure in found.advice[0] and "--dimensions" in found.advice[0]
+
+
+def test_a_single_variational_fit_is_judged_by_its_optimiser(
+    world: Any, choices: pd.DataFrame
+) -> None:
+    state = {"converged": False, "loss": 1.0, "loss_change": 0.2}
+    posterior = near_truth(world, choices, engine="vi", convergence=state)
+    one = Posterior(posterior.tree.isel(chain=[0]))
+    found = check_posterior(one)
+    assert found.converged is False and "choice_rhat_95" not in found.convergence
+    assert "--steps" in found.advice[0]
+    several = check_posterior(posterior)  # agreeing fits of an optimiser that has not settled
+    assert several.converged is False and several.convergence["choice_rhat_95"] < 1.05
+
+
+def test_one_chain_of_nuts_is_compared_by_halves(world: Any, choices: pd.DataFrame) -> None:
+    posterior = Posterior(near_truth(world, choices).tree.isel(chain=[0]))
+    assert check_posterior(posterior).converged is True
+    posterior.tree["posterior"]["embedding"].values[0, 75:] *= 1.5
+    assert check_posterior(posterior).converged is False
+
+
+def test_too_few_draws_to_tell_is_not_convergence(world: Any, choices: pd.DataFrame) -> None:
+    posterior = Posterior(near_truth(world, choices).tree.isel(draw=[0, 1]))
+    found = check_posterior(posterior, choices)
+    assert found.converged is False and "too few draws" in found.advice[0]
+    assert found.loo is None and any("25 draws or more" in words for words in found.missing)
+
+
+def test_log_prior_in_the_file_gives_the_sensitivity(world: Any, choices: pd.DataFrame) -> None:
+    posterior = near_truth(world, choices)
+    assert any("log_prior" in words for words in check_posterior(posterior).missing)
+    rng = np.random.default_rng(1)
+    x = posterior.tree["posterior"]["embedding"].values
+    group = {
+        "residual": (("chain", "draw", "object"), 0.1 * rng.standard_normal((2, 150, 30))),
+        "residual_scale": (("chain", "draw"), x.mean(axis=(2, 3))),
+    }
+    posterior.tree["log_prior"] = xr.DataTree(xr.Dataset(group))
+    alone = check_posterior(posterior)
+    assert [one.part for one in alone.sensitivity] == ["whole prior", "residual", "residual_scale"]
+    full = check_posterior(posterior, choices)
+    assert [one.part for one in full.sensitivity][-1] == "likelihood"
+    assert not any("log_prior" in words for words in full.missing)
+
+
+def test_a_stuck_chain_is_told_from_slow_ones() -> None:
+    assert stuck_chain([-4530.0, -4900.0], [0.25, 0.01]) == 1
+    assert stuck_chain([-4530.0, -4531.0], [0.25, 0.01]) is None
+    assert stuck_chain([-4530.0, -4900.0], [0.25, 0.2]) is None
+    assert stuck_chain([-4530.0], [0.2]) is None
+    state = {
+        "converged": False,
+        "choice_rhat_95": 1.9,
+        "chain_log_density": [-4530.0, -4900.0],
+        "chain_step_size": [0.25, 0.01],
+    }
+    assert "Chain 2 sits apart" in advise("nuts", state)[0]
+    assert advise("nuts", {"converged": True, "choice_rhat_95": 1.0, "choice_ess_05": 400}) == []
+    assert "diverged" in advise("nuts", {"divergences": 12})[0]
+
+
+def test_judgments_of_the_fit_are_known_by_hash_or_by_counts(
+    world: Any, choices: pd.DataFrame, files: tuple[Path, Path]
+) -> None:
+    posterior = Posterior.load(files[0])
+    assert fitted_on(posterior, choices, sha256_file(files[1])) == (True, "")
+    same, words = fitted_on(posterior, choices, "0" * 64)
+    assert same and "as many judgments of each participant" in words
+    other, words = fitted_on(posterior, world.judge(1200, 12), "0" * 64)
+    assert not other and "not the judgments of the fit" in words
+    assert fitted_on(near_truth(world, choices), choices, "0" * 64)[0]
+
+
+def test_the_page_opens_with_the_verdict(run: Run, files: tuple[Path, Path]) -> None:
+    status, said, _ = run("check", files[0], "--choices", files[1])
+    assert status == 0
+    assert said.startswith("Converged")
+    for words in ("R-hat", "two people's answers agree", "Calibration", "Leave-one-out"):
+        assert words in said
+    assert "not checked: Prior sensitivity" in said
+
+
+def test_without_judgments_the_page_says_what_they_would_tell(
+    run: Run, files: tuple[Path, Path]
+) -> None:
+    status, said, _ = run("check", files[0])
+    assert status == 0 and said.startswith("Converged")
+    assert "need the judgments: --choices" in said and "Leave-one-out\n" not in said
+
+
+def test_other_judgments_are_predicted_and_not_left_out(
+    run: Run, world: Any, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.parquet"
+    write_choices(other, world.judge(400, 77), {})
+    status, said, _ = run("check", files[0], "--choices", other)
+    said = " ".join(said.split())
+    assert status == 0 and "not the judgments of the fit" in said
+    assert "Calibration" in said and "Leave-one-out needs the judgments of the fit" in said
+
+
+def test_json_holds_all_numbers(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "new" / "check.json"
+    assert run("check", files[0], "--choices", files[1], "--json", out)[0] == 0
+    found = json.loads(out.read_text())
+    assert found["kind"] == "check" and found["converged"] is True
+    assert set(found["inputs"]) == {"posterior", "choices"}
+    assert found["loo"]["judgments"] == 1200
+    assert len(found["predictive"]["participants"]) == 6
+    again = tmp_path / "again.json"
+    run("check", files[0], "--choices", files[1], "--json", again)
+    assert again.read_bytes() == out.read_bytes()
+
+
+def test_strict_ends_with_1_where_the_fit_has_not_converged(
+    run: Run, world: Any, choices: pd.DataFrame, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert run("check", files[0], "--strict")[0] == 0
+    posterior = near_truth(world, choices)
+    posterior.tree["posterior"]["embedding"].values[1] *= 1.5
+    bad = tmp_path / "bad.nc"
+    posterior.save(bad)
+    status, said, complaint = run("check", bad)
+    assert status == 0 and said.startswith("Has not converged") and complaint == ""
+    status, said, complaint = run("check", bad, "--strict")
+    assert status == 1 and said.startswith("Has not converged")
+    assert complaint.count("\n") == 1 and "has not converged" in complaint
+    unknown = Posterior(near_truth(world, choices, engine="other").tree.isel(chain=[0]))
+    unknown.tree.attrs["convergence"] = "{}"
+    unknown.save(bad)
+    assert run("check", bad)[1].startswith("Cannot tell")
+    assert "cannot tell" in run("check", bad, "--strict")[2]
+
+
+def test_check_refuses(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
+    for words, complaint in (
+        ((tmp_path / "no.nc",), "found no such file"),
+        ((files[1],), "cannot be read as a posterior"),
+        ((files[0], "--choices", tmp_path / "no.parquet"), "found no such file"),
+        ((files[0], "--choices", files[1], "--study", tmp_path), "found both"),
+        ((files[0], "--study", tmp_path), "expected a study"),
+        ((files[0], "--json", tmp_path / "x.txt"), "written as .json"),
+    ):
+        status, _, said = run("check", *words)
+        assert status == 1 and complaint in said and said.count("\n") == 1, said
+
+
+def test_a_study_gives_its_judgments(
+    run: Run, files: tuple[Path, Path], make_study: Callable[..., Path]
+) -> None:
+    study = make_study()
+    assert "twoalike fit" in run("check", files[0], "--study", study)[2]
+    (study / "derived").mkdir()
+    (study / "derived" / "choices.parquet").write_bytes(files[1].read_bytes())
+    status, said, _ = run("check", files[0], "--study", study)
+    assert status == 0 and "Leave-one-out" in said
+
+
+def test_help_shows_examples(run: Run) -> None:
+    assert "twoalike check posterior.nc --choices" in run("check", "--help")[1]
+
+
+def test_arviz_works_on_the_file_as_it_is(files: tuple[Path, Path]) -> None:
+    import arviz
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    mpl.use("Agg")
+    tree = arviz.from_netcdf(files[0])
+    summary = arviz.summary(tree, var_names=["lapse", "temperature"])
+    assert len(summary) == 12
+    some = {"object": ["object_00", "object_01"], "dimension": [0]}
+    assert float(arviz.rhat(tree, var_names=["embedding"])["embedding"].max()) < 1.2
+    for plot in (
+        arviz.plot_trace,
+        arviz.plot_trace_dist,
+        arviz.plot_rank,
+        arviz.plot_ess,
+        arviz.plot_forest,
+    ):
+        assert plot(tree, var_names=["embedding"], coords=some) is not None
+    plt.close("all")
+    tree.close()
