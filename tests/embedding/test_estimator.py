@@ -1,0 +1,203 @@
+"""The estimator keeps scikit-learn's protocol and gives the answers of the posterior."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+pytest.importorskip("sklearn")
+
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.utils import estimator_checks as suite
+from sklearn.utils.validation import check_is_fitted
+
+from twoalike.embedding import OddOneOutEmbedding
+from twoalike.study import TwoalikeError
+
+QUICK = {"steps": 100, "draws": 5}
+
+
+def quick(**more: Any) -> OddOneOutEmbedding:
+    return OddOneOutEmbedding(engine="vi", objects=30, options=QUICK, **more)
+
+
+def arrays(world: Any, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triplets, column of the odd one, who judged."""
+    table = world.judge(n, seed)
+    x = np.stack([table[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
+    return x, table["chosen"].to_numpy() - 1, table["participant"].to_numpy(dtype=object)
+
+
+CHECKS = [
+    suite.check_estimator_cloneable,
+    suite.check_estimator_tags_renamed,
+    suite.check_valid_tag_types,
+    suite.check_estimator_repr,
+    suite.check_no_attributes_set_in_init,
+    suite.check_estimators_unfitted,
+    suite.check_do_not_raise_errors_in_init_or_set_params,
+    suite.check_mixin_order,
+    suite.check_get_params_invariance,
+    suite.check_set_params,
+    suite.check_parameters_default_constructible,
+    suite.check_fit1d,
+    suite.check_fit2d_1feature,
+    suite.check_complex_data,
+]
+"""Those of the suite that need no fit to data of their own: theirs are no triplets."""
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_scikit_learns_own_checks(check: Callable[[str, Any], None]) -> None:
+    check("OddOneOutEmbedding", OddOneOutEmbedding())
+
+
+@pytest.fixture(scope="module")
+def fitted(world: Any) -> OddOneOutEmbedding:
+    x, y, who = arrays(world, 1500, 1)
+    options = {"steps": 600, "draws": 40}
+    return OddOneOutEmbedding(engine="vi", options=options).fit(x, y, who)
+
+
+def test_a_fit_predicts_what_was_not_seen(world: Any, fitted: OddOneOutEmbedding) -> None:
+    x, y, who = arrays(world, 1500, 50)
+    assert fitted.embedding_.shape[0] == 30 == len(fitted.objects_)
+    truth = (world.probabilities(x).argmax(axis=1) == y).mean()
+    assert fitted.score(x, y, who) > truth - 0.05
+    assert fitted.score(x, y) > truth - 0.06
+    check_is_fitted(fitted)
+    assert is_classifier(fitted)
+
+
+def test_probabilities_are_the_posteriors(world: Any, fitted: OddOneOutEmbedding) -> None:
+    x, _, who = arrays(world, 30, 51)
+    p = fitted.predict_proba(x)
+    assert_allclose(p, fitted.posterior_.choice_probabilities(x, lapse=True))
+    assert (fitted.predict(x) == p.argmax(axis=1)).all()
+    own = fitted.predict_proba(x, who)
+    place = [fitted.posterior_.participants.index(name) for name in who]
+    expected = fitted.posterior_.choice_probabilities(
+        x, lapse=True, participants=np.array(place, dtype=np.int64)
+    )
+    assert_allclose(own, expected)
+    strangers = np.array(["nobody"] * 30)
+    assert_allclose(fitted.predict_proba(x, strangers), p, atol=1e-7)
+
+
+def test_ids_and_indices_give_the_same_fit(world: Any) -> None:
+    x, y, _ = arrays(world, 200, 2)
+    by_index = quick().fit(x, y)
+    names = np.array(world.ids)
+    assert len(np.unique(x)) == 30
+    by_name = OddOneOutEmbedding(engine="vi", options=QUICK).fit(names[x], y)
+    assert by_name.objects_ == tuple(world.ids)
+    assert_allclose(by_name.embedding_, by_index.embedding_)
+    assert_allclose(by_name.predict_proba(names[x[:9]]), by_index.predict_proba(x[:9]))
+    with pytest.raises(ValueError, match="'cat' is not one of the 30 objects"):
+        by_name.predict([["cat", world.ids[0], world.ids[1]]])
+
+
+def test_without_answers_the_third_column_is_odd(world: Any) -> None:
+    x, y, _ = arrays(world, 200, 2)
+    rows = np.arange(200)
+    last = np.stack([x[rows, (y + 1) % 3], x[rows, (y + 2) % 3], x[rows, y]], axis=1)
+    model = quick().fit(last)
+    assert_allclose(model.embedding_, quick().fit(last, np.full(200, 2)).embedding_)
+    assert model.score(last) == model.score(last, np.full(200, 2))
+
+
+def test_the_seed_reaches_the_fit(world: Any) -> None:
+    x, y, _ = arrays(world, 200, 2)
+    one, other = (quick(random_state=seed).fit(x, y) for seed in (3, 4))
+    assert one.posterior_.attrs["seed"] == 3
+    a, b = one.embedding_, other.embedding_
+    assert a.shape != b.shape or not np.allclose(a, b)
+
+
+def test_clones_are_unfitted_and_alike(fitted: OddOneOutEmbedding, world: Any) -> None:
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        copy.predict([[0, 1, 2]])
+
+
+def test_cross_validation_with_participants(world: Any) -> None:
+    x, y, who = arrays(world, 240, 2)
+    scores = cross_validate(
+        quick(),
+        x,
+        y,
+        cv=2,
+        scoring=["accuracy", "neg_log_loss"],
+        params={"participants": who},
+        error_score="raise",
+    )
+    assert scores["test_accuracy"].shape == (2,)
+    assert (scores["test_neg_log_loss"] < 0).all()
+
+
+@pytest.mark.slow
+def test_grid_search_over_dimensions(world: Any) -> None:
+    x, y, _ = arrays(world, 200, 2)
+    search = GridSearchCV(
+        quick(), {"n_components": [1, 2]}, cv=2, refit=False, error_score="raise"
+    ).fit(x, y)
+    assert search.best_params_["n_components"] in {1, 2}
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_features_reach_objects_nobody_judged(world: Any) -> None:
+    x, y, _ = arrays(world, 400, 2)
+    seen = (x < 25).all(axis=1)
+    features = np.random.default_rng(1).normal(size=(30, 4)) + world.embedding[:, :1]
+    model = quick(features=features).fit(x[seen], y[seen])
+    assert model.predict_proba([[27, 28, 29]]).shape == (1, 3)
+    assert model.posterior_.attrs["prior"] == "softplus"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "complaint"),
+    [
+        ([[0, 1]], [0], "shape"),
+        ([[0, 1, 1]], [0], "row 0 holds an object twice"),
+        ([[0, 1, 2.5]], [0], "whole numbers"),
+        ([[0, 1, np.nan]], [0], "NaN"),
+        ([[0, 1, 40]], [0], "40 is not one of the 30 objects"),
+        ([[0, 1, -1]], [0], "-1 is not one of the 30 objects"),
+        ([["a", "b", "c"]], [0], "the triplets hold ids"),
+        ([[0, 1, 2]], [3], "0, 1 or 2"),
+        ([[0, 1, 2]], [0, 1], "one answer a triplet"),
+        (np.empty((0, 3), dtype=int), [], "shape"),
+    ],
+)
+def test_wrong_input_is_one_clear_line(x: Any, y: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as raised:
+        quick().fit(x, y)
+    assert isinstance(raised.value, TwoalikeError)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"engine": "magic"}, "engine"),
+        ({"n_components": 0}, "n_components"),
+        ({"random_state": -1}, "random_state"),
+        ({"options": {"stepz": 3}}, "stepz"),
+        ({"features": np.ones((3, 2))}, "features"),
+        ({"objects": ["a", "a", "b"]}, "an id stands twice"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint) as raised:
+        OddOneOutEmbedding(**settings).fit([[0, 1, 2], [1, 2, 3]], [0, 1])
+    assert "\n" not in str(raised.value)
+
+
+def test_unknown_parameters_are_refused() -> None:
+    with pytest.raises(ValueError, match="Invalid parameter 'colour'"):
+        OddOneOutEmbedding().set_params(colour="red")
