@@ -48,6 +48,20 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return message
 
 
+def test_the_protocol_is_checked_before_anybody_sits_down(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (str(study), "--participants", "01", "--task")
+    (study / "protocols").mkdir()
+    (study / "protocols" / "odd_one_outs.toml").write_text('[answers]\nleft = ["lefft"]\n')
+    assert "Did you mean odd_one_outs.toml" in fails(capsys, *words, "odd-one-out")
+    assert "'arrangement_protocol'" in fails(capsys, *words, "multi-arrangement")
+    settings = 'title = "t"\nseed = 5\nprotocol = "protocols/odd_one_outs.toml"\n'
+    (study / "study.toml").write_text(settings)
+    assert "'lefft'; did you mean 'left'?" in fails(capsys, *words, "odd-one-out")
+    assert not (study / "design").exists()
+
+
 def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     design(study, "--participants", "01", "02", "--sessions", "2", "--summary")
     names = sorted(path.name for path in (study / "design").glob("*.tsv"))

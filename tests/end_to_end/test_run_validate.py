@@ -37,6 +37,20 @@ def edit(path: Path, row: int, column: str, value: str) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def test_protocols_are_checked_with_and_without_data(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study(arrangement='[answers]\ndone_keys = ["retrun"]\n')
+    assert call("validate", root) == 1
+    assert "'retrun'; did you mean 'return'?" in capsys.readouterr().err
+    call("run", root, "--participant", "901", "--simulate", "--no-window")
+    capsys.readouterr()
+    assert call("validate", root) == 1
+    captured = capsys.readouterr()
+    assert "multi_arrangement.toml: key 'answers.done_keys'" in captured.out
+    assert "1 problem(s), see above" in captured.err
+
+
 DAMAGE = [
     ("trial_index", "4", "trial 4 stands already in row 4"),
     ("onset", "0.0000", "before the end of the trial above"),
@@ -71,7 +85,7 @@ def test_damage_is_named_by_file_row_and_column(
     place = f"{table(collected)}, row 5, column {column}: "
     found = [line for line in captured.out.splitlines() if line.startswith(place)]
     assert any(why in line for line in found), captured.out
-    assert "in the raw data, see above" in captured.err
+    assert "problem(s), see above" in captured.err
 
 
 def test_places_must_be_three(

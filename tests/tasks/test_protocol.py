@@ -1,16 +1,21 @@
 """The protocols: every knob in the file, and wrong ones refused with the reason."""
 
 import math
+import runpy
 import tomllib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
+from twoalike.display._keys import key_name
 from twoalike.study import ScreenProfile, TwoalikeError, load_toml
 from twoalike.tasks import (
+    KEYS,
     PRESETS,
+    SYNONYMS,
     MultiArrangement,
     OddOneOut,
     Protocol,
@@ -128,7 +133,9 @@ def test_every_knob_says_what_it_means(name: str) -> None:
         ("[images]\nimage_fraction = 0", "exactly one of"),
         ('[answers]\nleft = ["2"]', "'2' has two meanings"),
         ('[answers]\nleft = ["escape"]', "'escape' has two meanings"),
-        ('[answers]\nleft = ["LEFT"]', "left"),
+        ('[answers]\nleft = ["LEFT"]', "called 'LEFT'; did you mean 'left'"),
+        ('[answers]\nleft = ["lefft"]', r"'answers\.left': .* 'lefft'; did you mean 'left'"),
+        ('[answers]\nleft = ["num_end"]\nright = ["num_1"]', "'num_1' has two meanings"),
         ("[answers]\nmouse = false\nleft = []", "each image needs a key"),
         ('[screen]\nbackground = "grey"', "background"),
         ('[texts]\nprogress = "{n} done"', "progress knows"),
@@ -160,6 +167,19 @@ def test_a_wrong_protocol_is_refused_with_the_reason(toml: str, why: str, tmp_pa
     with pytest.raises(TwoalikeError, match=why) as caught:
         load_toml(path, OddOneOut)
     assert str(path) in str(caught.value)
+
+
+def test_names_of_keys_are_those_of_the_window() -> None:
+    spec = find_spec("pyglet")
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin).parent / "window" / "key.py"  # importing it would open a window
+    names = runpy.run_path(str(source))["_key_names"].values()
+    assert {key_name(name) for name in names} == KEYS
+    assert SYNONYMS.keys() & KEYS == set()
+    assert MultiArrangement.model_validate(
+        {"answers": {"done_keys": ["return", "enter", "num_enter"]}}
+    ).answers.done_keys == ("return", "num_enter")
 
 
 @pytest.mark.parametrize("arrangement", ["row", "triangle"])

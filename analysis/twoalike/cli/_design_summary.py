@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from twoalike.cli._trial_lists import SessionList
 from twoalike.design import DesignSummary, summarize_design
-from twoalike.study import Study, load_toml
+from twoalike.study import Study
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,10 +48,9 @@ def print_summary(study: Study, lists: Sequence[SessionList], ids: Sequence[str]
 
 def seconds_per_trial(study: Study) -> float:
     """Say what a trial takes by the study's protocol, if there is one, else by the default one."""
-    from twoalike.tasks import OddOneOut
+    from twoalike.tasks import OddOneOut, protocol_or_default
 
-    protocol = load_toml(study.protocol, OddOneOut) if study.protocol.exists() else OddOneOut()
-    timing = protocol.timing
+    timing = protocol_or_default(study, OddOneOut).timing
     return timing.fixation_s + CHOICE_S + timing.feedback_s + FETCH_S
 
 

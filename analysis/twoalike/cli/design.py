@@ -67,6 +67,7 @@ def design(
     """
     from twoalike.cli._trial_lists import study_with, write_session_lists
     from twoalike.study import Study, TwoalikeError, progress
+    from twoalike.tasks import PROTOCOLS, protocol_or_default
 
     for name, value in (("sessions", sessions), ("block", block)):
         if value is not None and value < 1:
@@ -75,10 +76,11 @@ def design(
         raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
     if task == "multi-arrangement":
         _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
-        opened = study_with(Study.load(study), seed=seed, sampler=None)
+    opened = study_with(Study.load(study), seed=seed, sampler=sampler)
+    protocol_or_default(opened, PROTOCOLS[task])  # a fault should not wait for the participant
+    if task == "multi-arrangement":
         _design_arrangements(opened, participants, sessions, summary=summary, overwrite=overwrite)
         return
-    opened = study_with(Study.load(study), seed=seed, sampler=sampler)
     with progress() as bar:
         bar.add_task("design", total=None, status="")
         ids, lists = _make_lists(opened, participants, sessions, posterior, block)

@@ -51,7 +51,7 @@ class CardMatch:
 
     def press(self, key: str) -> "CardMatch":
         """Take a key: arrows scale, return and space accept, escape leaves."""
-        if key in {"return", "enter", "num_enter", "space"}:
+        if key in {"return", "num_enter", "space"}:
             return replace(self, fits=True)
         if key == "escape":
             return replace(self, left=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twoalike.tasks import (
+    SYNONYMS,
     Button,
     Event,
     Focus,
@@ -20,21 +21,6 @@ from twoalike.tasks import (
     Typed,
 )
 
-_KEYPAD = {
-    "num_end": "num_1",
-    "num_down": "num_2",
-    "num_next": "num_3",
-    "num_page_down": "num_3",
-    "num_left": "num_4",
-    "num_begin": "num_5",
-    "num_right": "num_6",
-    "num_home": "num_7",
-    "num_up": "num_8",
-    "num_prior": "num_9",
-    "num_page_up": "num_9",
-}
-"""The number pad sends these while NumLock is off; the person presses the same keys."""
-
 
 def key_name(symbol_string: str) -> str:
     """Name of a key as protocols write it, from pyglet's.
@@ -45,7 +31,7 @@ def key_name(symbol_string: str) -> str:
     ('1', 'left', 'num_1')
     """
     name = symbol_string.lower().removeprefix("_")
-    return _KEYPAD.get(name, name)
+    return SYNONYMS.get(name, name)
 
 
 class InputQueue:

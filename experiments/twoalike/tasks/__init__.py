@@ -24,10 +24,12 @@ from twoalike.tasks._events import (
     Typed,
 )
 from twoalike.tasks._keep import Keeper
+from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
 from twoalike.tasks._prepare import Prepared, Sitting, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
-from twoalike.tasks._ready import prepare_session
+from twoalike.tasks._protocol_file import check_protocol, load_protocol, protocol_or_default
+from twoalike.tasks._ready import PROTOCOLS, prepare_session
 from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene, Timer
 from twoalike.tasks._session import EndReason, Script, Session
 from twoalike.tasks._settings import Protocol
@@ -65,7 +67,10 @@ from twoalike.tasks.odd_one_out import (
 from twoalike.tasks.screens import Frame, Opening, PageActivity, QuestionActivity, View, frame
 
 __all__ = [
+    "KEYS",
     "PRESETS",
+    "PROTOCOLS",
+    "SYNONYMS",
     "Activity",
     "Answer",
     "Arena",
@@ -133,12 +138,15 @@ __all__ = [
     "arrangement_protocol",
     "begin_trial",
     "catch_signals",
+    "check_protocol",
     "frame",
     "languages",
     "lay_out",
     "lay_out_arena",
+    "load_protocol",
     "prepare_session",
     "prepare_triplets",
+    "protocol_or_default",
     "protocol_template",
     "run_session",
     "trial_scene",

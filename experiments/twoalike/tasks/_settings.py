@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from twoalike.study import Strict
+from twoalike.tasks._key_names import check_keys
 from twoalike.tasks._texts import languages, shipped_texts
 from twoalike.tasks._triggers import Triggers
 
 type Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-type KeyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")]
+type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 

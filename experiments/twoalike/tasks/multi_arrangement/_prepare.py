@@ -14,7 +14,7 @@ from twoalike.design import (
 from twoalike.observers import SimulatedArranger
 from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.study import ArrangementConfig, TwoalikeError, load_toml
+from twoalike.study import ArrangementConfig, TwoalikeError
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
@@ -23,6 +23,7 @@ from twoalike.tasks._prepare import (
     run_plan,
     stimuli_inputs,
 )
+from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
@@ -149,8 +150,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         If something is missing, damaged or does not fit.
     """
     study = check_sitting(sitting).study
-    path = study.protocol_of(TASK)
-    protocol = load_toml(path, MultiArrangement)
+    protocol = load_protocol(study, MultiArrangement)
     stimuli = StimulusSet.load(study.stimuli)
     config = _config(sitting)
     ids = shown_objects(stimuli, config)
@@ -193,6 +193,6 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=stimuli_inputs(study, path),
+        inputs=stimuli_inputs(study, study.protocol_of(TASK)),
         arranging=arranging,
     )

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._settings import Breaks, Colour, KeyName, PageTexts, Protocol
+from twoalike.tasks._settings import Breaks, Colour, KeyNames, PageTexts, Protocol
 from twoalike.tasks._texts import shipped_texts
 
 
@@ -72,13 +72,13 @@ class ArrangementTiming(Strict):
 class ArrangementAnswers(Strict):
     """Keys besides the pointer; images are moved with the left button or a finger."""
 
-    done_keys: tuple[KeyName, ...] = Field(
-        default=("return", "enter", "num_enter"), description="keys for Done, as the button"
+    done_keys: KeyNames = Field(
+        default=("return", "num_enter"), description="keys for Done, as the button"
     )
-    start_over_keys: tuple[KeyName, ...] = Field(
+    start_over_keys: KeyNames = Field(
         default=("backspace",), description="keys for Start over, as the button"
     )
-    magnify_keys: tuple[KeyName, ...] = Field(
+    magnify_keys: KeyNames = Field(
         default=("space",), description="keys that show the image at the pointer large, and small"
     )
     magnify_button: bool = Field(

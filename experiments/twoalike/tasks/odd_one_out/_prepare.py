@@ -7,7 +7,6 @@ import pandas as pd
 from twoalike.design import read_trial_list, session_trial_list, shown_objects
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
-from twoalike.study import load_toml
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
@@ -16,6 +15,7 @@ from twoalike.tasks._prepare import (
     run_plan,
     stimuli_inputs,
 )
+from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
@@ -120,8 +120,7 @@ def prepare_triplets(
         If something is missing, damaged or does not fit.
     """
     study = check_sitting(sitting).study
-    path = study.protocol_of(TASK)
-    protocol = load_toml(path, OddOneOut)
+    protocol = load_protocol(study, OddOneOut)
     stimuli = StimulusSet.load(study.stimuli)
     if table is None:
         table = triplet_table(sitting, stimuli)
@@ -146,7 +145,7 @@ def prepare_triplets(
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=stimuli_inputs(study, path),
+        inputs=stimuli_inputs(study, study.protocol_of(TASK)),
         trials=trials,
         more=more,
     )

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from twoalike.design import POSITIONS
 from twoalike.study import Strict
-from twoalike.tasks._settings import KeyName, PageTexts, Protocol
+from twoalike.tasks._settings import KeyNames, PageTexts, Protocol
 from twoalike.tasks._texts import shipped_texts
 
 
@@ -85,16 +85,14 @@ class Timing(Strict):
 class Answers(Strict):
     """How a choice is given."""
 
-    left: tuple[KeyName, ...] = Field(
+    left: KeyNames = Field(
         default=("left", "1", "num_1"),
         description="keys for the left image; num_ is the number pad",
     )
-    middle: tuple[KeyName, ...] = Field(
+    middle: KeyNames = Field(
         default=("down", "2", "num_2"), description="keys for the middle image"
     )
-    right: tuple[KeyName, ...] = Field(
-        default=("right", "3", "num_3"), description="keys for the right image"
-    )
+    right: KeyNames = Field(default=("right", "3", "num_3"), description="keys for the right image")
     mouse: bool = Field(default=True, description="whether a click on an image is an answer")
 
     @model_validator(mode="after")

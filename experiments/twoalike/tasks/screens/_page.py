@@ -6,7 +6,7 @@ from twoalike.tasks._activity import Item, Note
 from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown
 from twoalike.tasks._scenes import Page
 
-GO_ON = frozenset({"space", "return", "enter", "num_enter"})
+GO_ON = frozenset({"space", "return", "num_enter"})
 """Keys that turn a page in every task."""
 
 

@@ -13,7 +13,7 @@ OLDEST = 89
 """Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
-_ENTER = ("return", "enter", "num_enter")
+_ENTER = ("return", "num_enter")
 type Answer = str | int | None
 
 
