@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from twoalike.demo._yourself_result import Result
 from twoalike.figures import NARROW, embedding_map
-from twoalike.report import counted, thumbnails
+from twoalike.report import thumbnails
 from twoalike.stimuli import ATTRIBUTION
+from twoalike.study import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

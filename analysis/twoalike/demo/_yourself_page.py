@@ -23,12 +23,11 @@ from twoalike.report import (
     Text,
     Tile,
     Verbatim,
-    counted,
     image_uri,
     percent,
     render,
 )
-from twoalike.study import atomic_path, write_json
+from twoalike.study import atomic_path, counted, write_json
 
 _UNFOLDED = 4
 

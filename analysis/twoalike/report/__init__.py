@@ -15,7 +15,6 @@ from twoalike.report._blocks import (
     Text,
     Tile,
     Verbatim,
-    counted,
     percent,
 )
 from twoalike.report._dimensions import Dimension, describe_dimensions
@@ -38,7 +37,6 @@ __all__ = [
     "Text",
     "Tile",
     "Verbatim",
-    "counted",
     "describe_dimensions",
     "image_uri",
     "percent",

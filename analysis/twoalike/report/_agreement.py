@@ -13,7 +13,6 @@ from twoalike.report._blocks import (
     Section,
     Text,
     Verbatim,
-    counted,
     number,
     percent,
     signed,
@@ -22,6 +21,7 @@ from twoalike.report._blocks import (
 from twoalike.report._fit import FitCheck
 from twoalike.report._load import Inputs
 from twoalike.report._people import no_posterior
+from twoalike.study import counted
 
 DASH = "\N{EN DASH}"
 

@@ -195,14 +195,3 @@ def span(
     '0.500 [0.450, 0.550]'
     """
     return f"{show(measure['value'])}{between}[{show(measure['low'])}, {show(measure['high'])}]"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "participant"), counted(2400, "judgment")
-    ('1 participant', '2,400 judgments')
-    """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -18,7 +18,6 @@ from twoalike.report._blocks import (
     Row,
     Section,
     Tile,
-    counted,
     number,
     percent,
 )
@@ -28,6 +27,7 @@ from twoalike.report._load import Inputs
 from twoalike.report._people import no_posterior
 from twoalike.report._thumbnails import image_uri, thumbnails
 from twoalike.stimuli import StimulusSet
+from twoalike.study import counted
 
 _MOST_IMAGES = 600
 """Objects up to which the map shows images; beyond, they would only hide each other."""

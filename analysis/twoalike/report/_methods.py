@@ -5,9 +5,10 @@ from importlib.metadata import version
 from typing import Any
 
 from twoalike.record import RunName, find_runs, read_manifest
-from twoalike.report._blocks import Block, Grid, Section, Text, counted
+from twoalike.report._blocks import Block, Grid, Section, Text
 from twoalike.report._fit import convergence
 from twoalike.report._load import Inputs
+from twoalike.study import counted
 
 
 def _collection(inputs: Inputs) -> str:

@@ -5,13 +5,14 @@ from importlib.metadata import version
 import numpy as np
 
 from twoalike.report._agreement import alignment_section, predictions_section
-from twoalike.report._blocks import Page, counted
+from twoalike.report._blocks import Page
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import check_fit
 from twoalike.report._load import Inputs
 from twoalike.report._methods import methods_section
 from twoalike.report._people import observers_section, sessions_section, times_section
 from twoalike.report._summary import cautions, facts, findings
+from twoalike.study import counted
 
 
 def _subtitle(inputs: Inputs) -> str:

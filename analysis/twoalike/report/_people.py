@@ -12,12 +12,12 @@ from twoalike.report._blocks import (
     Picture,
     Section,
     Text,
-    counted,
     number,
     percent,
 )
 from twoalike.report._load import Inputs
 from twoalike.report._sessions import Session, times_by_participant
+from twoalike.study import counted
 
 NO_SESSIONS = Missing(
     "There are no sessions in data/raw yet.",

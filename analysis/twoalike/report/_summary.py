@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
-from twoalike.report._blocks import Caution, Fact, counted, number, percent, signed, span
+from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
 from twoalike.report._load import Inputs
 from twoalike.report._people import people_cautions
+from twoalike.study import counted
 
 _FEW_PEOPLE = 5
 _FEW_JUDGMENTS = 10

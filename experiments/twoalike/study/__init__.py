@@ -24,6 +24,7 @@ from twoalike.study._profile import ScreenProfile, load_profile, profile_path, s
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
 from twoalike.study._strict import Strict
+from twoalike.study._words import counted, describe_changes
 
 __all__ = [
     "ArrangementConfig",
@@ -38,6 +39,8 @@ __all__ = [
     "TwoalikeError",
     "atomic_directory",
     "atomic_path",
+    "counted",
+    "describe_changes",
     "load_profile",
     "load_toml",
     "profile_path",
