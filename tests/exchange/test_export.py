@@ -155,7 +155,7 @@ def test_files_hold_no_clock_and_are_the_same_twice(rng: np.random.Generator) ->
 
 
 def test_npz_and_mat_are_read_by_evaluate(rng: np.random.Generator, tmp_path: Path) -> None:
-    from twoalike.evaluation import read_rdms
+    from twoalike.judgments import read_rdms
 
     table = arranged_dissimilarities({c: arrange(rng, 9) for c in ("a", "b")}, OBJECTS)
     path = tmp_path / "d.npz"
@@ -198,13 +198,34 @@ def test_command_line_from_a_study_and_from_a_table(
     assert "2 objects by 1 participants" in capsys.readouterr().out
     for wrong, complaint in (
         ((*words, "--out", tmp_path / "m.csv"), "expected a file .mat or .npz"),
-        ((*words, "--out", tmp_path / "m.mat", "--session", "c"), "found sessions: a, b"),
+        ((*words, "--out", tmp_path / "m.mat", "--session", "c"), "no main trial in session c; sessions with main trials: a, b"),
         ((*words[:2], "--out", tmp_path / "m.mat"), "either the folder of a study or"),
         ((*words[:2], tmp_path, "--out", tmp_path / "m.mat"), "expected a study"),
     ):
         assert call(*wrong) == 1
         said = capsys.readouterr().err
         assert complaint in said and said.count("\n") == 1
+
+
+def test_a_session_is_found_by_its_number_and_needs_main_trials(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = {"trial": [1] * 9, "item": [0, 1, 2] * 3, "session": ["01"] * 3 + ["10"] * 6}
+    columns["session"][6:] = ["02"] * 3
+    columns |= {"x": [0.0, 0.1, 0.2] * 3, "y": [0.0] * 9}
+    columns |= {"trial_type": ["main"] * 6 + ["practice"] * 3}
+    write_arrangements(tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {})
+    words = ("export", "meadows", "--arrangements", tmp_path / "a.parquet", "--out")
+    assert call(*words, tmp_path / "all.npz") == 0
+    assert "sessions 01, 10 together" in capsys.readouterr().out
+    files = []
+    for name in ("1", "01", "ses-01", "ses-1"):
+        assert call(*words, tmp_path / f"{name}.npz", "--session", name) == 0
+        with np.load(tmp_path / f"{name}.npz") as content:
+            files.append(content["rdmutv"].tolist())
+    assert all(file == files[0] for file in files)
+    assert call(*words, tmp_path / "n.npz", "--session", "2") == 1
+    assert "session 2; sessions with main trials: 01, 10" in capsys.readouterr().err
 
 
 def test_a_shared_copy_can_be_exported(study: Path, tmp_path: Path) -> None:

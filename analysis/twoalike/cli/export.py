@@ -90,7 +90,8 @@ def meadows(
     arrangements
         A table of arrangements (.parquet) instead of a study.
     session
-        Use this session only, such as 01, or the name of a task imported from Meadows.
+        Use this session only, such as 1 (01 and ses-01 are the same), or the name of a task
+        imported from Meadows.
 
     Examples
     --------
@@ -106,17 +107,19 @@ def meadows(
         raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
     table, inputs = _arrangements(study, arrangements)
     trials, objects = trials_of(table)
+    main = [trial for trial in trials if trial.trial_type in {"main", "repeat"}]
+    sessions = sorted({trial.session for trial in main})
+    chosen = _sessions_meant(session, sessions)
     own: dict[str, list[ArrangedTrial]] = {}
-    sessions = sorted({trial.session or "none" for trial in trials})
-    for trial in trials:
-        if trial.trial_type in {"main", "repeat"} and session in {None, trial.session}:
+    for trial in main:
+        if trial.session in chosen:
             arranged = ArrangedTrial(trial.items, trial.positions)
             own.setdefault(trial.participant, []).append(arranged)
+    names = ", ".join(name or "none" for name in sessions)
     if not own:
-        raise TwoalikeError(
-            f"{arrangements or study}: no main trial in session {session or 'any'}; found "
-            f"sessions: {', '.join(sessions)}."
-        )
+        what = "no main trial" if session is None else f"no main trial in session {session}"
+        found = f"; sessions with main trials: {names}" if sessions else ""
+        raise TwoalikeError(f"{arrangements or study}: {what}{found}.")
     result = arranged_dissimilarities(own, objects)
     meta = provenance("dissimilarities", inputs=inputs, config={"session": session})
     content = (as_mat if out.suffix == ".mat" else as_npz)(result, meta)
@@ -125,12 +128,20 @@ def meadows(
     people, m = len(result.participants), len(result.objects)
     print(f"{out}: dissimilarities of {m} objects by {people} participants")  # noqa: T201
     if session is None and len(sessions) > 1:
-        print(f"sessions {', '.join(sessions)} together; one alone with --session")  # noqa: T201
+        print(f"sessions {names} together; one alone with --session")  # noqa: T201
     if result.n_missing:
         print(f"{result.n_missing} pairs were never placed together (NaN)")  # noqa: T201
     for code, settled in zip(result.participants, result.converged, strict=True):
         if not settled:
             print(f"participant {code}: the rescaling did not settle")  # noqa: T201
+
+
+def _sessions_meant(session: str | None, sessions: list[str]) -> list[str]:
+    """Sessions that an option means: 1, 01 and ses-01 are one; all of them without the option."""
+    if session is None or session in sessions:
+        return sessions if session is None else [session]
+    plain = session.removeprefix("ses-")
+    return [name for name in sessions if plain and name.lstrip("0") == plain.lstrip("0")]
 
 
 def _arrangements(
