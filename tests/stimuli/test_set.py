@@ -124,7 +124,7 @@ def test_swapped_image(folder: Path) -> None:
 def test_unreadable_image_leaves_no_manifest(folder: Path, keep: int) -> None:
     path = folder / "fish" / "cod.png"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(TwoalikeError, match=r"'cod': cod\.png cannot be read"):
+    with pytest.raises(TwoalikeError, match=r"fish.cod\.png cannot be read"):
         StimulusSet.from_images(folder)
     assert not (folder / MANIFEST).exists()
 
@@ -134,7 +134,7 @@ def test_a_photo_that_was_cut_off_leaves_no_manifest(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(TwoalikeError, match=r"'ray': ray\.jpg cannot be read .*truncated"):
+    with pytest.raises(TwoalikeError, match=r"fish.ray\.jpg cannot be read .*truncated"):
         StimulusSet.from_images(folder)
     assert not (folder / MANIFEST).exists()
 
@@ -177,7 +177,7 @@ def test_a_link_may_not_reach_outside_either(
 def test_two_objects_make_no_triplet(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", 1)
     picture(tmp_path / "b.png", 2)
-    with pytest.raises(TwoalikeError, match="at least 3 objects"):
+    with pytest.raises(TwoalikeError, match="at least 3 images"):
         StimulusSet.from_images(tmp_path)
     assert not (tmp_path / MANIFEST).exists()
 

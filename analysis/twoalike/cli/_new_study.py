@@ -14,7 +14,8 @@ from twoalike.stimuli import (
     draw_creatures,
     draw_familiar,
     familiar_source,
-    find_images,
+    image_table,
+    write_tsv,
 )
 from twoalike.study import (
     DesignConfig,
@@ -171,14 +172,33 @@ def copy_images(source: Path, target: Path) -> StimulusSet:
         If there are fewer than three images, one cannot be read, or a manifest in ``source``
         does not fit them.
     """
-    _, files = find_images(source)
-    for file in files:
-        copy = target / file.relative_to(source)
+    listed = (source / MANIFEST).is_file()
+    # Checked where the person has them, so that complaints name those files.
+    table = StimulusSet.load(source).table if listed else image_table(source)
+    for file in table["file"]:
+        copy = target / file
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+        shutil.copyfile(source / file, copy)
     if (source / ATTRIBUTION).is_file():  # images under a licence that asks for credit keep it
         shutil.copyfile(source / ATTRIBUTION, target / ATTRIBUTION)
-    if (source / MANIFEST).is_file():
+    if listed:
         shutil.copyfile(source / MANIFEST, target / MANIFEST)
-        return StimulusSet.load(target)
-    return StimulusSet.from_images(target)
+    else:
+        write_tsv(target / MANIFEST, table)
+    return StimulusSet.load(target)
+
+
+def stimuli_remarks(stimuli: StimulusSet) -> list[str]:
+    """Say which images are doubles, and how many have no category."""
+    remarks = [
+        f"the same image under {len(group)} names: {', '.join(group[:4])}"
+        for group in stimuli.identical
+    ]
+    if stimuli.levels:
+        bare = stimuli.table[stimuli.table[stimuli.levels[0]] == "n/a"]
+        if len(bare):
+            remarks.append(
+                f"{len(bare)} images have no category, such as {bare['file'].iloc[0]}: a category "
+                "is a sub-folder"
+            )
+    return remarks

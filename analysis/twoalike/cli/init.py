@@ -51,7 +51,8 @@ def init(
     """
     import shlex
 
-    from twoalike.cli._new_study import make_study
+    from twoalike.cli._new_study import make_study, stimuli_remarks
+    from twoalike.stimuli import StimulusSet
 
     made, _, n_objects, levels = make_study(
         study,
@@ -67,5 +68,7 @@ def init(
     print(f"{made / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
     categories = f", categories: {', '.join(levels)}" if levels else ""
     print(f"{made / 'stimuli'}  {n_objects} {kind}{categories}")  # noqa: T201
+    for remark in stimuli_remarks(StimulusSet.load(made / "stimuli", verify=False)):
+        print(f"note: {remark}")  # noqa: T201
     folder = shlex.quote(str(study))
     print(f"next: twoalike design {folder} --task odd-one-out --participants 01 --summary")  # noqa: T201

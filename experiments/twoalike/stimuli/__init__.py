@@ -3,7 +3,7 @@
 from twoalike.stimuli._creatures import draw_creatures
 from twoalike.stimuli._familiar import ATTRIBUTION, draw_familiar, familiar_source
 from twoalike.stimuli._images import MANIFEST, find_images
-from twoalike.stimuli._set import StimulusSet
+from twoalike.stimuli._set import StimulusSet, image_table
 from twoalike.stimuli._tsv import read_tsv, write_tsv
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "draw_familiar",
     "familiar_source",
     "find_images",
+    "image_table",
     "read_tsv",
     "write_tsv",
 ]

@@ -57,6 +57,12 @@ class StimulusSet:
     def _files(self) -> dict[str, str]:
         return dict(zip(self.table["id"], self.table["file"], strict=True))
 
+    @property
+    def identical(self) -> list[tuple[str, ...]]:
+        """Ids of images that are the same file, byte for byte; a group a tuple."""
+        groups = self.table.groupby("sha256", sort=False)["id"]
+        return [tuple(group) for _, group in groups if len(group) > 1]
+
     def path(self, name: str) -> Path:
         """Image file of an object.
 
@@ -116,16 +122,8 @@ class StimulusSet:
         path = folder / MANIFEST
         if path.exists():
             raise TwoalikeError(f"{path}: there is a manifest already. Remove it to build it anew.")
-        files = list_image_files(folder)
-        relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
-        table = pd.DataFrame({"id": _make_ids(relative), "file": [str(name) for name in relative]})
-        table["sha256"] = [sha256_file(file) for file in files]
-        for level in range(1, max(len(name.parts) for name in relative)):
-            table[f"level_{level}"] = [
-                "/".join(name.parts[:level]) if len(name.parts) > level else "n/a"
-                for name in relative
-            ]
-        return cls.write(folder, table)
+        write_tsv(path, image_table(folder))
+        return cls.load(folder, verify=False)
 
     @classmethod
     def write(cls, folder: Path, table: pd.DataFrame) -> Self:
@@ -142,6 +140,38 @@ class StimulusSet:
             _check_image(path, name, folder / file, digest, decode=True)
         write_tsv(path, table)
         return cls.load(folder, verify=False)
+
+
+def image_table(folder: Path) -> pd.DataFrame:
+    """Make the manifest that :meth:`StimulusSet.from_images` writes, and check every image.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are fewer than three images, two would share an id, or one cannot be read.
+    """
+    files = list_image_files(folder)
+    if len(files) < FEWEST:
+        raise TwoalikeError(
+            f"{folder}: expected at least {FEWEST} images (one triplet), found {len(files)}."
+        )
+    relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
+    ids = _make_ids(relative)
+    for name, file in zip(ids, files, strict=True):
+        first = files[ids.index(name)]
+        if first != file:
+            raise TwoalikeError(
+                f"{folder}: {first.name} and {file.name} would share the id {name!r}. Rename one."
+            )
+        _check_readable(file, str(file), decode=True)
+    table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
+    table["sha256"] = [sha256_file(file) for file in files]
+    for level in range(1, max(len(name.parts) for name in relative)):
+        table[f"level_{level}"] = [
+            "/".join(name.parts[:level]) if len(name.parts) > level else "n/a" for name in relative
+        ]
+    _check_rows(folder / MANIFEST, table)
+    return table
 
 
 def _make_ids(files: Sequence[PurePosixPath]) -> list[str]:
@@ -185,10 +215,7 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
 def _check_image(
     manifest: Path, name: str, image: Path, digest: str, *, decode: bool = False
 ) -> None:
-    """Check an image; ``decode`` also reads every pixel, once, when the manifest is made.
-
-    A JPEG that was cut off passes the quick look; afterwards the checksum vouches for it.
-    """
+    """Check an image against the manifest."""
     if not image.is_file():
         raise TwoalikeError(
             f"{manifest}: object {name!r}: no image at {image}. Restore it or drop the object."
@@ -199,22 +226,29 @@ def _check_image(
             f"{manifest}: object {name!r}: {image.name} is not the image listed (sha256 "
             f"{found[:12]}..., expected {digest[:12]}...). Restore it or make the manifest anew."
         )
+    _check_readable(image, f"{manifest}: object {name!r}: {image.name}", decode=decode)
+
+
+def _check_readable(image: Path, where: str, *, decode: bool) -> None:
+    """Check that an image can be read; ``decode`` reads every pixel, when the manifest is made.
+
+    A JPEG that was cut off passes the quick look; afterwards the checksum vouches for it.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             _open_image(image, decode=decode)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TwoalikeError(
-            f"{manifest}: object {name!r}: {image.name} has more than {Image.MAX_IMAGE_PIXELS:,} "
-            "pixels. Make it smaller: no screen shows a tenth of them."
+            f"{where} has more than {Image.MAX_IMAGE_PIXELS:,} pixels. Make it smaller: no "
+            "screen shows a tenth of them."
         ) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         # Pillow's own text for this one is the path once more.
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "empty, damaged, or of an unknown format" if unknown else error
         raise TwoalikeError(
-            f"{manifest}: object {name!r}: {image.name} cannot be read as an image ({reason}). "
-            "Replace it."
+            f"{where} cannot be read as an image ({reason}). Replace it."
         ) from error
 
 
