@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.spatial.distance import pdist
 
-from twoalike.embedding._align import align_draws, importance, match_columns
+from twoalike.embedding._align import align_draws, importance, match_columns, rotate_draws, spread
 from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
 
 
@@ -82,6 +83,19 @@ def test_chains_in_different_places_have_not_converged(draws: np.ndarray) -> Non
 def test_optimiser_that_still_moves_has_not_converged() -> None:
     settled = 2 + 3 * np.exp(-np.arange(100) / 8)
     moving = 2 - 0.01 * np.arange(100)
-    assert optimiser_convergence(settled)["converged"]
-    assert not optimiser_convergence(moving)["converged"]
-    assert not optimiser_convergence(np.full(100, np.nan))["converged"]
+    assert optimiser_convergence(np.stack([settled, settled]))["converged"]
+    state = optimiser_convergence(np.stack([settled, moving]))
+    assert not state["converged"]
+    assert state["loss_change"] == pytest.approx(0.1)
+    assert not optimiser_convergence(np.full((1, 100), np.nan))["converged"]
+
+
+def test_draws_of_distances_are_turned_onto_each_other(rng: np.random.Generator) -> None:
+    truth = rng.normal(size=(12, 3)) * [3.0, 2.0, 1.0]
+    turns = [np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(6)]
+    draws = np.stack([truth @ turn + rng.normal(size=3) for turn in turns]).reshape(2, 3, 12, 3)
+    turned = rotate_draws(draws.astype(np.float32))
+    assert_allclose(turned, np.broadcast_to(turned[0, 0], turned.shape), atol=1e-4)
+    assert_allclose(pdist(turned[1, 2]), pdist(truth), rtol=1e-4)
+    assert (np.diff(spread(turned)) < 0).all()
+    assert_allclose(np.corrcoef(turned[0, 0].T) - np.eye(3), 0, atol=1e-4)

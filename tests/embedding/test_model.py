@@ -20,15 +20,22 @@ from twoalike.judgments import choices_table
 PEOPLE = (np.array([0.5, 2.0]), np.array([0.1, 0.4]))  # temperature, lapse
 
 
-def by_hand(x: np.ndarray, row: pd.Series, ids: list[str]) -> float:
+def alike(left: np.ndarray, right: np.ndarray, similarity: str) -> float:
+    return float(left @ right if similarity == "dot" else -np.linalg.norm(left - right))
+
+
+def by_hand(x: np.ndarray, row: pd.Series, ids: list[str], similarity: str = "dot") -> float:
     """Log-probability of one judgment, spelt out."""
     i, j, k = (ids.index(row[f"item_{n}"]) for n in (1, 2, 3))
     person = ["p", "q"].index(row["participant"])
     temperature, lapse = PEOPLE[0][person], PEOPLE[1][person]
     if row["kind"] == "anchored":
-        near = np.exp(np.array([x[i] @ x[j], x[i] @ x[k]]) / temperature)
+        near = np.exp(
+            np.array([alike(x[i], x[other], similarity) for other in (j, k)]) / temperature
+        )
         return float(np.log((1 - lapse) * near[row["chosen"] - 2] / near.sum() + lapse / 2))
-    odd = np.exp(np.array([x[j] @ x[k], x[i] @ x[k], x[i] @ x[j]]) / temperature)
+    pairs = ((j, k), (i, k), (i, j))
+    odd = np.exp(np.array([alike(x[a], x[b], similarity) for a, b in pairs]) / temperature)
     return float(np.log((1 - lapse) * odd[row["chosen"] - 1] / odd.sum() + lapse / 3))
 
 
@@ -45,23 +52,31 @@ def mixed(rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
-def evaluate(data: Data, x: np.ndarray, *, matrix: bool) -> np.ndarray:
+def evaluate(
+    data: Data, x: np.ndarray, *, matrix: bool, similarity: str = "dot", xp: Any = pt
+) -> np.ndarray:
     batch = (data.items, data.judge, data.anchored if data.anchored.any() else None)
+    form = {"similarity": similarity, "matrix": matrix, "xp": xp}
+    if xp is not pt:
+        return np.asarray(log_likelihood(x, *PEOPLE, batch, **form))
     people = [pt.constant(values) for values in PEOPLE]
-    graph = log_likelihood(pt.constant(x), *people, batch, matrix=matrix)
+    graph = log_likelihood(pt.constant(x), *people, batch, **form)
     return np.asarray(get_jaxified_graph([], [graph])()[0])
 
 
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
 @pytest.mark.parametrize("matrix", [True, False])
 @pytest.mark.parametrize("rows", [slice(None), slice(0, 40)], ids=["both kinds", "odd one out"])
 def test_likelihood_is_the_definition(
-    mixed: pd.DataFrame, rng: np.random.Generator, matrix: bool, rows: slice
+    mixed: pd.DataFrame, rng: np.random.Generator, matrix: bool, rows: slice, similarity: str
 ) -> None:
     choices = mixed[rows]
     x = rng.gamma(1.0, 1.0, (5, 3))
-    expected = [by_hand(x, row, list("vwxyz")) for _, row in choices.iterrows()]
-    got = evaluate(Data.from_choices(choices), x, matrix=matrix)
-    assert_allclose(got, expected, rtol=1e-6)
+    expected = [by_hand(x, row, list("vwxyz"), similarity) for _, row in choices.iterrows()]
+    data = Data.from_choices(choices)
+    for xp in (pt, jax.numpy):
+        got = evaluate(data, x, matrix=matrix, similarity=similarity, xp=xp)
+        assert_allclose(got, expected, rtol=1e-5)
 
 
 def test_order_of_items_leaves_the_likelihood_unchanged(
@@ -79,7 +94,9 @@ def test_order_of_items_leaves_the_likelihood_unchanged(
 
 
 def small_model(world: Any, prior: str, features: np.ndarray | None = None) -> pm.Model:
-    return build_model(Data.from_choices(world.judge(80, 3)), 2, prior=prior, features=features)
+    similarity = "distance" if prior == "gaussian" else "dot"
+    data = Data.from_choices(world.judge(80, 3))
+    return build_model(data, 2, prior=prior, similarity=similarity, features=features)
 
 
 def log_density(model: pm.Model) -> object:
@@ -95,7 +112,9 @@ def random_point(model: pm.Model, rng: np.random.Generator) -> dict[str, np.ndar
     }
 
 
-@pytest.mark.parametrize("prior", ["spike-and-slab", "softplus", "softplus with features"])
+@pytest.mark.parametrize(
+    "prior", ["spike-and-slab", "softplus", "softplus with features", "gaussian with features"]
+)
 def test_gradient_agrees_with_finite_differences(
     world: Any, prior: str, rng: np.random.Generator
 ) -> None:

@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose
 from twoalike.evaluation import (
     mean_person,
     noise_ceiling,
-    read_rdms,
     rho_a,
     spearman,
     structure_intervals,
 )
+from twoalike.judgments import read_rdms
 from twoalike.study import TwoalikeError
 
 M = 6

@@ -12,32 +12,42 @@ def fit(
     /,
     *,
     choices: Path | None = None,
+    arrangements: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
     out: Path | None = None,
     dimensions: str = "auto",
     engine: Literal["auto", "nuts", "vi"] = "auto",
-    prior: Literal["auto", "spike-and-slab", "softplus"] = "auto",
+    similarity: Literal["dot", "distance"] = "dot",
+    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto",
     draws: int | None = None,
     chains: int | None = None,
+    tune: int | None = None,
     steps: int | None = None,
+    holdout: float | None = None,
     seed: int = 0,
 ) -> None:
-    """Fit the Bayesian embedding to a study's sessions, or to a table of choices.
+    """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
+
+    A fit that was interrupted goes on where it was when the same command is given again.
 
     Examples
     --------
         twoalike fit mystudy
         twoalike fit --choices choices.parquet --out posterior.nc
+        twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
+        twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
 
     Parameters
     ----------
     study
-        Folder of a study: its sessions are read, the tidy choices and the posterior go into
-        derived/.
+        Folder of a study: its sessions of both tasks are read, the tidy tables and the posterior
+        go into derived/.
     choices
         Table of choices (.parquet) instead of a study.
+    arrangements
+        Table of multi-arrangement trials (.parquet), with --choices or alone.
     features
         Features of every object (.npz, or .npy with --objects): the prior mean of the embedding
         becomes a learnt map of them.
@@ -49,14 +59,22 @@ def fit(
         auto (more than needed, empty ones dropped) or a number.
     engine
         nuts samples, vi approximates in minibatches, auto chooses by size and says why.
+    similarity
+        dot: dot product of non-negative coordinates; distance: the nearer, the more alike.
     prior
-        Of the coordinates; auto: softplus with features or for vi, else spike-and-slab.
+        Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
+        spike-and-slab.
     draws
         Draws to keep, a chain.
     chains
-        Chains of nuts.
+        Independent chains of nuts (2 if left out), or independent fits of vi (4).
+    tune
+        Warm-up draws a chain, of nuts.
     steps
-        Optimiser steps of vi.
+        Optimiser steps of vi; if left out, by the number of judgments.
+    holdout
+        Share of judgments that are not fitted and whose log-loss is told; if left out, 0.02 for
+        vi from 20,000 judgments.
     seed
         The same seed gives the same posterior.
     """  # noqa: E501
@@ -66,34 +84,53 @@ def fit(
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
 
-    if (study is None) == (choices is None):
-        raise TwoalikeError("expected a study's folder or --choices, one of them. See --help.")
+    if (study is None) == (choices is None and arrangements is None):
+        raise TwoalikeError(
+            "expected a study's folder, or --choices or --arrangements or both: one of them. "
+            "See --help."
+        )
     if study is not None:
-        choices, out = _from_study(study, out)
+        choices, arrangements, out = _from_study(study, out)
     if out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
     if out.suffix != ".nc":
         raise TwoalikeError(f"{out}: a posterior is written as .nc; choose that ending.")
-    assert choices is not None
-    inputs = {"choices": choices} | ({"features": features} if features else {})
-    options: dict[str, Any] = {"draws": draws, "chains": chains, "steps": steps}
+    given = {"choices": choices, "arrangements": arrangements, "features": features}
+    inputs = {name: path for name, path in given.items() if path is not None}
     config = _settings(
-        {"engine": engine, "prior": prior, "seed": seed, "dimensions": _number(dimensions)}
-        | {name: value for name, value in options.items() if value is not None}
+        {
+            "engine": engine,
+            "similarity": similarity,
+            "prior": prior,
+            "dimensions": _number(dimensions),
+            "draws": draws,
+            "chains": chains,
+            "steps": steps,
+            "holdout": holdout,
+            "seed": seed,
+        }
+        | ({} if tune is None else {"tune": tune})
     )
-    from twoalike.judgments import read_choices
+    from twoalike.judgments import read_arrangements, read_choices
 
     posterior = fit_embedding(
-        read_choices(choices),
+        read_choices(choices) if choices else None,
+        arrangements=read_arrangements(arrangements) if arrangements else None,
         features=read_features(features, objects) if features else None,
         config=config,
         source=provenance("posterior", seed=seed, inputs=inputs, config=config.model_dump()),
+        checkpoint=out.with_suffix(".part.npz"),
     )
     posterior.save(out)
     attrs = posterior.attrs
     show(f"engine {attrs['engine']}: {attrs['engine_reason']}")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
+    if held := attrs.get("held_out"):
+        show(
+            f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
+            f"of {held['judgments']:,} judgments (guessing: 1.0986)"
+        )
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged[/]: {attrs['convergence']}")
     print(out)  # noqa: T201
@@ -124,14 +161,33 @@ def _number(dimensions: str) -> int | None:
     return int(dimensions)
 
 
-def _from_study(folder: Path, out: Path | None) -> tuple[Path, Path]:
-    """Read a study's raw data into its table of choices."""
-    from twoalike.judgments import read_raw, write_choices
+def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | None, Path]:
+    """Read a study's raw data into its tables of choices and of arrangements, as far as it has."""
+    from twoalike.judgments import (
+        raw_tasks,
+        read_raw,
+        read_raw_arrangements,
+        write_arrangements,
+        write_choices,
+    )
     from twoalike.stimuli import StimulusSet
-    from twoalike.study import Study, provenance
+    from twoalike.study import Study, TwoalikeError, provenance
 
     study = Study.load(folder)
-    table = read_raw(study.raw, StimulusSet.load(study.stimuli, verify=False).ids)
-    write_choices(study.choices, table, provenance("choices"))
-    print(f"{study.choices}  {len(table)} choices")  # noqa: T201
-    return study.choices, out or study.posterior
+    tasks, ids = raw_tasks(study.raw), StimulusSet.load(study.stimuli, verify=False).ids
+    choices, arrangements = None, None
+    if "oddoneout" in tasks:
+        table, choices = read_raw(study.raw, ids), study.choices
+        write_choices(choices, table, provenance("choices"))
+        print(f"{choices}  {len(table)} choices")  # noqa: T201
+    if "multiarrangement" in tasks:
+        table, arrangements = read_raw_arrangements(study.raw, ids), study.arrangements
+        write_arrangements(arrangements, table, provenance("arrangements"))
+        trials = table.groupby(["participant", "session", "trial"], observed=True, dropna=False)
+        print(f"{arrangements}  {trials.ngroups} arrangements")  # noqa: T201
+    if choices is None and arrangements is None:
+        raise TwoalikeError(
+            f"{study.raw}: expected sessions of a task (sub-*/ses-*/beh/*_beh.tsv), found none. "
+            "Run one with: twoalike run"
+        )
+    return choices, arrangements, out or study.posterior

@@ -20,7 +20,6 @@ from twoalike.evaluation._compare import (
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
-from twoalike.evaluation._rdm_file import RdmTable, read_rdms
 from twoalike.evaluation._run import evaluate, read_judgments
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
@@ -46,7 +45,6 @@ __all__ = [
     "Interval",
     "Judgments",
     "NoiseCeiling",
-    "RdmTable",
     "Reliability",
     "Similarity",
     "TwoWayBootstrap",
@@ -60,7 +58,6 @@ __all__ = [
     "mean_person",
     "noise_ceiling",
     "read_judgments",
-    "read_rdms",
     "reliability",
     "rho_a",
     "similarity_matrix",

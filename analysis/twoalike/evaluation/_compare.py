@@ -15,7 +15,6 @@ from twoalike.evaluation._agreement import (
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
-from twoalike.evaluation._rdm_file import RdmTable
 from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
 from twoalike.evaluation._structure import (
     mean_person,
@@ -26,6 +25,7 @@ from twoalike.evaluation._structure import (
     upper,
 )
 from twoalike.features import FeatureTable
+from twoalike.judgments import RdmTable
 
 type Floats = npt.NDArray[np.float64]
 

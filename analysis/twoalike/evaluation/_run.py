@@ -15,8 +15,7 @@ from twoalike.evaluation._compare import (
     compare_choices,
     compare_structure,
 )
-from twoalike.evaluation._rdm_file import read_rdms
-from twoalike.judgments import object_index, participant_index, read_choices
+from twoalike.judgments import object_index, participant_index, read_choices, read_rdms
 from twoalike.study import TwoalikeError, provenance, read_ids
 
 SCORED = ("main", "repeat")

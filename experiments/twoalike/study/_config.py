@@ -159,6 +159,11 @@ class Study:
         return self.derived / "choices.parquet"
 
     @property
+    def arrangements(self) -> Path:
+        """Tidy multi-arrangement trials."""
+        return self.derived / "arrangements.parquet"
+
+    @property
     def posterior(self) -> Path:
         """The fitted embedding."""
         return self.derived / "posterior.nc"

@@ -59,6 +59,44 @@ def align_draws(x: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     return orders
 
 
+def rotate_draws(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Turn and shift every draw onto the others: distances know no origin and no axes.
+
+    Each draw is centred and turned (or mirrored) onto the mean of all by orthogonal Procrustes
+    (Gower 1975, doi:10.1007/BF02291478), and all together onto the mean's principal axes.
+
+    Parameters
+    ----------
+    x
+        Draws, shape (chains, draws, m, d).
+
+    Returns
+    -------
+    The same shape; distances within a draw are as they were.
+    """
+    flat = x.reshape(-1, *x.shape[2:]).astype(np.float64)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    target = flat[0]
+    for _ in range(3):  # the mean is settled after two
+        left, _, right = np.linalg.svd(np.swapaxes(flat, 1, 2) @ target)
+        flat = flat @ (left @ right)
+        target = flat.mean(axis=0)
+    _, _, axes = np.linalg.svd(target, full_matrices=False)
+    return (flat @ axes.T).reshape(x.shape).astype(np.float32)
+
+
+def spread(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Share of the squared distances that each dimension carries, shape (d,).
+
+    Parameters
+    ----------
+    x
+        Draws, shape (chains, draws, m, d).
+    """
+    weight = x.astype(np.float64).var(axis=2).mean(axis=(0, 1))
+    return np.asarray(weight / weight.sum())
+
+
 def importance(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Share of the variation of similarity that each dimension carries, shape (d,).
 

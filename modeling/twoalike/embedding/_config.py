@@ -11,19 +11,39 @@ class FitConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["auto", "nuts", "vi"] = Field(default="auto", description="auto: by size")
-    prior: Literal["auto", "spike-and-slab", "softplus"] = Field(
-        default="auto", description="auto: softplus with features or for vi, else spike-and-slab"
+    similarity: Literal["dot", "distance"] = Field(
+        default="dot", description="dot product of non-negative coordinates, or minus the distance"
+    )
+    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = Field(
+        default="auto",
+        description="auto: gaussian for distances, softplus with features or for vi, else "
+        "spike-and-slab",
     )
     dimensions: int | None = Field(
         default=None, ge=1, description="none: more than needed, empty ones dropped"
     )
     seed: int = Field(default=0, ge=0, description="everything random derives from it")
     draws: int | None = Field(default=None, ge=2, description="a chain; none: 300 (nuts), 100 (vi)")
-    chains: int = Field(default=2, ge=1, description="of nuts")
+    chains: int | None = Field(
+        default=None, ge=1, description="independent ones; none: 2 (nuts), 4 fits (vi)"
+    )
     tune: int = Field(default=400, ge=50, description="warm-up draws a chain, of nuts")
     max_depth: int = Field(default=8, ge=1, description="of a trajectory, of nuts: 2^8 steps")
-    steps: int = Field(default=3000, ge=100, description="optimiser steps, of vi")
-    batch: int = Field(default=4000, ge=1, description="judgments a step, of vi")
+    steps: int | None = Field(
+        default=None,
+        ge=100,
+        description="optimiser steps, of vi; none: 3,000, or 40 passes over the judgments",
+    )
+    batch: int | None = Field(
+        default=None, ge=1, description="judgments a step, of vi; none: 4,000 to 10,000 by size"
+    )
+    holdout: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="share of judgments not fitted, whose log-loss is shown and stored; none: "
+        "0.02 for vi from 20,000 judgments, else 0",
+    )
     rate: float = Field(default=0.03, gt=0, description="peak learning rate, cosine to zero, of vi")
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"

@@ -128,22 +128,29 @@ def chain_convergence(
 
 
 def optimiser_convergence(losses: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Whether the evidence bound has stopped moving: its last tenth against the one before.
+    """Whether the evidence bound of every fit has stopped moving.
 
-    The bound is noisy: a change counts when it is larger than three standard errors of the mean
-    and than a hundredth of a nat a judgment, which held-out log-loss would hardly show.
+    The last tenth is compared with the one before. The bound is noisy: a change counts when it
+    is larger than three standard errors of the mean and than a hundredth of a nat a judgment,
+    which held-out log-loss would hardly show.
 
     Parameters
     ----------
     losses
-        Negative evidence bound a judgment in nats, one value a chunk of steps.
+        Negative evidence bound a judgment in nats, shape (fits, chunks of steps).
+
+    Returns
+    -------
+    ``converged``; ``loss``, the mean over fits; ``loss_change``, that of the fit that moved most.
     """
-    tenth = max(len(losses) // 10, 1)
-    last, before = losses[-tenth:], losses[-2 * tenth : -tenth]
-    change = float(before.mean() - last.mean())
-    noise = float(last.std(ddof=1) / np.sqrt(len(last))) if len(last) > 1 else 0.0
+    tenth = max(losses.shape[1] // 10, 1)
+    last, before = losses[:, -tenth:], losses[:, -2 * tenth : -tenth]
+    change = before.mean(axis=1) - last.mean(axis=1)
+    noise = last.std(axis=1) / np.sqrt(tenth)
+    # A comparison with NaN is false: a bound that is no number has not settled.
+    settled = np.abs(change) <= np.maximum(0.01, 3 * noise)
     return {
-        "converged": bool(abs(change) <= max(0.01, 3 * noise)),
+        "converged": bool(settled.all()),
         "loss": round(float(last.mean()), 5),
-        "loss_change": round(change, 5),
+        "loss_change": round(float(change[np.argmax(np.abs(change))]), 5),
     }

@@ -1,25 +1,32 @@
 """From judgments to a posterior: choose engine and size, fit, align, judge, pack."""
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._align import align_draws, importance
+from twoalike.choice import log_loss
+from twoalike.embedding._align import importance, spread
+from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._density import Form
 from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
+from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
 from twoalike.embedding._model import Data
+from twoalike.embedding._netcdf import flat_attrs
+from twoalike.embedding._pack import order_draws, pack_tree
 from twoalike.embedding._posterior import Posterior
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, provenance
 
-if TYPE_CHECKING:
-    import xarray as xr
-
 NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_000
-EMPTY = 0.1  # a dimension that varies less than this share of its fair share is dropped
+HOLDOUT = 0.02
+HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
 COMPONENTS = 50  # of the features that inform the prior mean
 
 
@@ -38,15 +45,34 @@ def choose_engine(engine: str, n_judgments: int, n_coordinates: int) -> tuple[st
     return "nuts", f"{n_judgments:,} judgments and {n_coordinates:,} coordinates are few enough"
 
 
-def choose_prior(prior: str, engine: str, *, with_features: bool) -> str:
-    """Resolve ``auto``: the softplus Gaussian with features or for ``vi``, else spike-and-slab.
+def choose_prior(prior: str, engine: str, similarity: str, *, with_features: bool) -> str:
+    """Resolve ``auto``, and check that prior, similarity and features go together.
 
-    A mean-field approximation of a mixture stays with the component it fell into; on real
-    judgments its held-out log-loss is worse by 0.024 nats (benchmarks/results/things.md).
+    For distances the Gaussian; else the softplus Gaussian with features or for ``vi``, and
+    spike-and-slab for ``nuts``. A mean-field approximation of a mixture stays with the component
+    it fell into; on real judgments its held-out log-loss is worse by 0.024 nats
+    (benchmarks/results/things.md).
+
+    Raises
+    ------
+    TwoalikeError
+        If they do not.
     """
-    if prior != "auto":
-        return prior
-    return "softplus" if with_features or engine == "vi" else "spike-and-slab"
+    if prior == "auto":
+        if similarity == "distance":
+            return "gaussian"
+        return "softplus" if with_features or engine == "vi" else "spike-and-slab"
+    if (prior == "gaussian") != (similarity == "distance"):
+        raise TwoalikeError(
+            f"the prior {prior!r} does not go with the similarity {similarity!r}: gaussian is for "
+            "distances, spike-and-slab and softplus are for dot products. Leave --prior out."
+        )
+    if with_features and prior == "spike-and-slab":
+        raise TwoalikeError(
+            "features inform the priors 'softplus' and 'gaussian' only, found 'spike-and-slab'. "
+            "Leave --prior out."
+        )
+    return prior
 
 
 def default_dimensions(n_objects: int) -> int:
@@ -88,6 +114,7 @@ def fit_embedding(
     features: FeatureTable | None = None,
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
+    checkpoint: Path | None = None,
 ) -> Posterior:
     """Fit the Bayesian embedding.
 
@@ -105,6 +132,9 @@ def fit_embedding(
         Settings; all defaults if left out.
     source
         Provenance to store.
+    checkpoint
+        File (.npz) that keeps the fit on its way: called again with the same judgments and
+        settings, an interrupted fit goes on from there. It is deleted at the end.
 
     Returns
     -------
@@ -122,19 +152,23 @@ def fit_embedding(
     data = Data.from_tables(None if choices is None else used_choices(choices), arrangements)
     d = config.dimensions or default_dimensions(len(data.ids))
     engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
-    prior = choose_prior(config.prior, engine, with_features=features is not None)
-    if features is not None and prior != "softplus":
-        raise TwoalikeError(f"features inform the prior 'softplus' only, found {prior!r}.")
+    informed = features is not None
+    prior = choose_prior(config.prior, engine, config.similarity, with_features=informed)
     table = None if features is None else reduce_features(features.select(data.ids))
-    draws, stats = _run(engine, data, d, prior, table, config)
-    draws = _ordered(draws, drop=config.dimensions is None)
+    form = Form(d, prior, config.similarity, table)
+    fitted, held = _hold_out(data, engine, config)
+    part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
+    draws, stats = _run(engine, fitted, held, form, config, part)
+    draws = order_draws(draws, config.similarity, drop=config.dimensions is None)
     if engine == "nuts":
-        convergence = chain_convergence(draws["embedding"], stats, config.seed)
+        convergence = chain_convergence(draws["embedding"], stats, config.seed, config.similarity)
     else:
         convergence = optimiser_convergence(stats["loss"])
+    share = spread if config.similarity == "distance" else importance
     attrs = {
         "schema_version": 1,
-        "model": "dot-product choice model with lapse and temperature",
+        "model": f"{config.similarity} choice model with lapse and temperature",
+        "similarity": config.similarity,
         "engine": engine,
         "engine_reason": why,
         "prior": prior,
@@ -144,130 +178,79 @@ def fit_embedding(
         "dimensions": {
             "fitted": d,
             "kept": int(draws["embedding"].shape[-1]),
-            "importance": [round(float(v), 5) for v in importance(draws["embedding"])],
+            "importance": [round(float(v), 5) for v in share(draws["embedding"])],
         },
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
-    return Posterior(_tree(data, draws, stats, attrs))
+    posterior = Posterior(pack_tree(data, draws, stats, attrs))
+    if held is not None:
+        posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
+    if part is not None:
+        part.remove()
+    return posterior
+
+
+def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:
+    """Split the judgments into those fitted and those whose log-loss is told."""
+    n = len(data.items)
+    share = config.holdout
+    if share is None:
+        share = HOLDOUT if engine == "vi" and n >= HOLDOUT_JUDGMENTS else 0.0
+    count = min(round(share * n), n - 1)
+    if count < 1:
+        return data, None
+    rng = np.random.default_rng([config.seed, 2])
+    out = np.zeros(n, dtype=bool)
+    out[rng.choice(n, size=count, replace=False)] = True
+    return data.take(~out), data.take(out, layouts=False)
+
+
+def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
+    """Log-loss of judgments held out, under the predictions for the people who made them."""
+    judged = Judged(
+        held.items,
+        np.where(held.anchored, 1, 2).astype(np.int8),  # as Data orders them
+        held.judge,
+        held.anchored,
+    )
+    n_draws = len(posterior.embedding)
+    p = np.zeros((len(judged), 3))
+    for draw in draws_of(posterior, np.arange(n_draws), len(judged)):
+        p += answer_probabilities(draw, judged) / n_draws
+    loss = log_loss(p, judged.chosen)
+    return {
+        "judgments": len(judged),
+        "log_loss": round(float(loss.mean()), 5),
+        "log_loss_se": round(float(loss.std() / np.sqrt(len(loss))), 5),
+    }
+
+
+def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
+    """Hash of all that a fit depends on."""
+    digest = hashlib.sha256(f"{version('twoalike')} {config.model_dump_json()} {data.ids}".encode())
+    arrays: list[npt.NDArray[Any]] = [data.items, data.judge, data.anchored]
+    if data.layouts is not None:
+        arrays += [array for group in data.layouts.groups for array in group.arrays]
+    if form.features is not None:
+        arrays.append(form.features)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _run(
     engine: str,
     data: Data,
-    d: int,
-    prior: str,
-    features: npt.NDArray[np.float32] | None,
+    held: Data | None,
+    form: Form,
     config: FitConfig,
+    checkpoint: Checkpoint | None,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
     if engine == "nuts":
         from twoalike.embedding._nuts import fit_nuts
 
-        return fit_nuts(data, d, prior=prior, features=features, config=config)
+        return fit_nuts(data, form, config=config, checkpoint=checkpoint)
     from twoalike.embedding._vi import fit_vi
 
-    return fit_vi(data, d, prior=prior, features=features, config=config)
-
-
-def _ordered(
-    draws: dict[str, npt.NDArray[np.float32]], *, drop: bool
-) -> dict[str, npt.NDArray[np.float32]]:
-    """Align all quantities that have dimensions, sort these by importance, drop empty ones."""
-    x = draws["embedding"]
-    d = x.shape[-1]
-    if x.shape[0] > 1:
-        orders = align_draws(x)
-    else:
-        orders = np.broadcast_to(np.arange(d), (*x.shape[:2], d))
-    aligned = {
-        name: np.take_along_axis(
-            value, orders.reshape(*orders.shape[:2], *(1,) * (value.ndim - 3), d), axis=-1
-        )
-        if name in PER_DIMENSION
-        else value
-        for name, value in draws.items()
-    }
-    share = importance(aligned["embedding"])
-    order = np.argsort(-share)
-    keep = order[share[order] >= EMPTY / d] if drop else order
-    return {
-        name: value[..., keep] if name in PER_DIMENSION else value
-        for name, value in aligned.items()
-    }
-
-
-PER_DIMENSION = (
-    "embedding",
-    "slab_weight",
-    "slab_scale",
-    "location",
-    "residual_scale",
-    "feature_strength",
-    "feature_weights",
-)
-"""Quantities whose last axis is the dimension."""
-AXES = {
-    "embedding": ("object", "dimension"),
-    "temperature": ("participant",),
-    "lapse": ("participant",),
-    "feature_weights": ("component", "dimension"),
-    "arrangement_noise": ("arranger",),
-}
-STORED = (
-    *PER_DIMENSION,
-    "temperature",
-    "lapse",
-    "lapse_location",
-    "lapse_spread",
-    "arrangement_noise",
-    "arrangement_location",
-    "arrangement_spread",
-)
-
-
-def _tree(
-    data: Data,
-    draws: dict[str, npt.NDArray[np.float32]],
-    stats: dict[str, npt.NDArray[np.float64]],
-    attrs: dict[str, Any],
-) -> "xr.DataTree":
-    import xarray as xr
-
-    from twoalike.embedding._netcdf import flat_attrs
-
-    variables = {}
-    for name in (*STORED, "temperature_spread"):
-        if name in draws:
-            axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
-            variables[name] = (("chain", "draw", *axes), draws[name])
-    chains, n_draws = draws["embedding"].shape[:2]
-    layouts = data.layouts
-    arrangers = {} if layouts is None else {"arranger": list(layouts.arrangers)}
-    posterior = xr.Dataset(
-        variables,
-        coords={
-            "chain": np.arange(chains),
-            "draw": np.arange(n_draws),
-            "object": list(data.ids),
-            "participant": list(data.participants),
-            "dimension": np.arange(draws["embedding"].shape[-1]),
-            **arrangers,
-        },
-    )
-    axes = ("chain", "draw") if "logp" in stats else ("step",)
-    sample_stats = xr.Dataset({name: (axes, value) for name, value in stats.items()})
-    counts = np.bincount(data.judge, minlength=len(data.participants))
-    seen = np.bincount(data.items.ravel(), minlength=len(data.ids))
-    known = {"judgments": ("participant", counts), "shown": ("object", seen)}
-    if layouts is not None:
-        trials, placed = layouts.counts()
-        known |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
-    constant = xr.Dataset(
-        known,
-        coords={"object": list(data.ids), "participant": list(data.participants), **arrangers},
-    )
-    tree = xr.DataTree.from_dict(
-        {"posterior": posterior, "sample_stats": sample_stats, "constant_data": constant}
-    )
-    tree.attrs = flat_attrs(attrs)
-    return tree
+    return fit_vi(data, form, config=config, held=held, checkpoint=checkpoint)

@@ -4,8 +4,9 @@ Lapses are partially pooled; log-temperatures sum to zero, since a common factor
 the scale of the embedding and nothing in the data tells them apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._layouts import Layouts, add_layouts
+from twoalike.embedding._similarity import Kernel, find_kernel
 from twoalike.judgments import object_index, participant_index
 
 
@@ -49,28 +51,39 @@ class Data:
         placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
         return len(self.items) + placed
 
+    def take(self, rows: Any, *, layouts: bool = True) -> "Data":
+        """Take some of the judgments, and all arrangements or none."""
+        return replace(
+            self,
+            items=self.items[rows],
+            judge=self.judge[rows],
+            anchored=self.anchored[rows],
+            layouts=self.layouts if layouts else None,
+        )
+
     @classmethod
     def from_tables(cls, choices: pd.DataFrame | None, arrangements: pd.DataFrame | None) -> "Data":
         """Index judgments of both tasks, over the objects of either table.
 
         Without choices there is one participant, ``unknown``, about whom nothing is known.
         """
+        tables = ((choices, "item_1"), (arrangements, "item"))
+        listed = [table[item].cat.categories for table, item in tables if table is not None]
+        ids = merged_order(*(map(str, names) for names in listed))
         if choices is None:
             nobody = np.empty(0, dtype=np.int32)
             items = np.empty((0, 3), dtype=np.int32)
-            data = cls(items, nobody, nobody.astype(bool), (), ("unknown",))
+            data = cls(items, nobody, nobody.astype(bool), ids, ("unknown",))
         else:
-            data = cls.from_choices(choices)
+            data = cls.from_choices(choices, ids)
         if arrangements is None:
             return data
-        names = map(str, arrangements["item"].cat.categories)
-        ids = tuple(dict.fromkeys([*data.ids, *names]))
-        return replace(data, ids=ids, layouts=Layouts.from_arrangements(arrangements, ids))
+        return replace(data, layouts=Layouts.from_arrangements(arrangements, ids))
 
     @classmethod
-    def from_choices(cls, choices: pd.DataFrame) -> "Data":
-        """Index a table of choices."""
-        triplets, chosen, ids = object_index(choices)
+    def from_choices(cls, choices: pd.DataFrame, ids: Sequence[str] | None = None) -> "Data":
+        """Index a table of choices, into its own list of objects or into ``ids``."""
+        triplets, chosen, ids = object_index(choices, ids)
         judge, participants = participant_index(choices)
         anchored = (choices["kind"] == "anchored").to_numpy()
         rows = np.arange(len(triplets))
@@ -86,6 +99,28 @@ class Data:
         return cls(
             items.astype(np.int32), judge.astype(np.int32), anchored, tuple(ids), participants
         )
+
+
+def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
+    """Names of all lists, in an order that keeps that of each where they do not contradict.
+
+    Two tasks of a study show parts of its manifest, whose order is the order everywhere.
+
+    Examples
+    --------
+    >>> merged_order(["ant", "cat", "oak"], ["ant", "bee", "oak", "yew"])
+    ('ant', 'bee', 'cat', 'oak', 'yew')
+    """
+    merged: list[str] = []
+    for names in lists:
+        known, place = set(merged), 0
+        for name in names:
+            if name in known:
+                place = merged.index(name) + 1
+            else:
+                merged.insert(place, name)
+                place += 1
+    return tuple(merged)
 
 
 def _observers(n_participants: int) -> tuple[Any, Any]:
@@ -106,23 +141,31 @@ def _observers(n_participants: int) -> tuple[Any, Any]:
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
 
 
-def _similarities(x: Any, items: Any, n_objects: int, *, matrix: bool) -> tuple[Any, Any, Any]:
-    import pytensor.tensor as pt
-
+def _similarities(
+    x: Any, items: Any, kernel: Kernel, xp: ModuleType, *, matrix: bool
+) -> tuple[Any, Any, Any]:
     i, j, k = (items[:, column] for column in range(3))
     if matrix:
-        flat = pt.dot(x, x.T).ravel()
-        return flat[i * n_objects + j], flat[i * n_objects + k], flat[j * n_objects + k]
+        m, squares = x.shape[0], (x**2).sum(axis=1)[:, None]
+        flat = kernel.gram(squares, xp.dot(x, x.T), xp).ravel()
+        return flat[i * m + j], flat[i * m + k], flat[j * m + k]
     first, second, third = x[i], x[j], x[k]
     return (
-        (first * second).sum(axis=1),
-        (first * third).sum(axis=1),
-        (second * third).sum(axis=1),
+        kernel.symbolic(first, second, xp),
+        kernel.symbolic(first, third, xp),
+        kernel.symbolic(second, third, xp),
     )
 
 
 def log_likelihood(
-    x: Any, temperature: Any, lapse: Any, batch: tuple[Any, Any, Any], *, matrix: bool
+    x: Any,
+    temperature: Any,
+    lapse: Any,
+    batch: tuple[Any, Any, Any],
+    *,
+    similarity: str,
+    matrix: bool,
+    xp: ModuleType,
 ) -> Any:
     """Log-probability of each judgment, shape (n,).
 
@@ -135,20 +178,22 @@ def log_likelihood(
     batch
         ``items``, ``judge`` and ``anchored`` as in :class:`Data`, symbolic or arrays;
         ``anchored`` is None where no judgment has a reference.
+    similarity
+        A name in :data:`twoalike.embedding._similarity.KERNELS`.
     matrix
         Whether to take similarities from the matrix X Xᵀ (cheaper when all judgments are used
         and objects are few) or from the rows of the items.
+    xp
+        Module of the arrays: ``pytensor.tensor`` or ``jax.numpy``.
     """
-    import pytensor.tensor as pt
-
     items, judge, anchored = batch
-    pairs = _similarities(x, items, x.shape[0], matrix=matrix)
+    pairs = _similarities(x, items, find_kernel(similarity), xp, matrix=matrix)
     noise, guess = temperature[judge], lapse[judge]
-    odd = log_choice(pairs, noise, guess, xp=pt)[2]
+    odd = log_choice(pairs, noise, guess, xp=xp)[2]
     if anchored is None:
         return odd
-    near = anchored_log_choice(pairs[:2], noise, guess, xp=pt)[0]
-    return pt.switch(anchored, near, odd)
+    near = anchored_log_choice(pairs[:2], noise, guess, xp=xp)[0]
+    return xp.where(anchored, near, odd)
 
 
 def build_model(
@@ -156,6 +201,7 @@ def build_model(
     dimensions: int,
     *,
     prior: str,
+    similarity: str = "dot",
     features: npt.NDArray[np.float32] | None = None,
     batch: tuple[Any, Any, Any] | None = None,
     layout_batch: Sequence[tuple[Any, Any, Any, Any]] | None = None,
@@ -169,7 +215,9 @@ def build_model(
     dimensions
         Columns of the embedding.
     prior
-        ``spike-and-slab`` or ``softplus``.
+        ``spike-and-slab``, ``softplus`` or ``gaussian``.
+    similarity
+        ``dot`` or ``distance``.
     features
         Standardised features, shape (m, p): the prior mean of the embedding is a map of them.
     batch
@@ -185,8 +233,9 @@ def build_model(
     and, where there are arrangements, ``arrangements_0`` and on, one a group of trials.
     """
     import pymc as pm
+    import pytensor.tensor as pt
 
-    from twoalike.embedding._priors import softplus_gaussian, spike_and_slab
+    from twoalike.embedding._priors import add_prior
 
     coords = {
         "object": list(data.ids),
@@ -198,24 +247,19 @@ def build_model(
     m = len(data.ids)
     whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
     with pm.Model(coords=coords) as model:
-        if prior == "spike-and-slab":
-            x = spike_and_slab(m, dimensions)
-        else:
-            x = softplus_gaussian(m, dimensions, features)
+        x = add_prior(prior, m, dimensions, features)
         temperature, lapse = _observers(len(data.participants))
         matrix = batch is None and m**2 < 30 * len(data.items)
-        logs = log_likelihood(x, temperature, lapse, batch or whole, matrix=matrix)
+        logs = log_likelihood(
+            x,
+            temperature,
+            lapse,
+            batch or whole,
+            similarity=similarity,
+            matrix=matrix,
+            xp=pt,
+        )
         pm.Potential("choices", logs.sum())
         if data.layouts is not None:
             add_layouts(x, data.layouts, dimensions, layout_batch)
     return model
-
-
-def start_values(
-    data: Data, dimensions: int, prior: str, rng: np.random.Generator
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Start coordinates small: a chain that starts from large ones may stay in a wrong mode."""
-    shape = (len(data.ids), dimensions)
-    if prior == "spike-and-slab":
-        return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=shape) + 0.02}
-    return {"residual": rng.normal(size=shape) * 0.5 - 0.5}

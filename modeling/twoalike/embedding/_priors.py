@@ -1,7 +1,7 @@
-"""Priors of a non-negative embedding.
+"""Priors of an embedding, and where a fit starts.
 
-Both are centred on nothing in particular: columns may be exchanged, and what matters of a
-coordinate is whether it is there and how large it is.
+Two are for dot products: coordinates are non-negative, and what matters of one is whether it is
+there and how large it is. The Gaussian one is for distances, which know no origin and no axes.
 """
 
 from typing import Any
@@ -55,26 +55,62 @@ def spike_and_slab(m: int, d: int) -> Any:
     return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
 
 
-def softplus_gaussian(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
-    """Softplus of a Gaussian, whose mean may be a linear map of features.
+def add_prior(name: str, m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
+    """Add a prior to the open PyMC model; give the ``embedding``, shape (m, d).
 
     Parameters
     ----------
+    name
+        ``spike-and-slab``, ``softplus`` or ``gaussian``.
     m, d
         Objects and dimensions.
     features
-        Standardised features, shape (m, p), or None. The map's strength is learnt a dimension:
-        features that tell nothing of a dimension leave it alone.
+        Standardised features, shape (m, p), or None: the prior mean is a linear map of them,
+        whose strength is learnt a dimension, so that features that tell nothing of a dimension
+        leave it alone. Not for ``spike-and-slab``.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    location = pm.Normal("location", -1.0, 1.0, dims="dimension")
+    if name == "spike-and-slab":
+        return spike_and_slab(m, d)
+    if name == "softplus":
+        latent = pm.Normal("location", -1.0, 1.0, dims="dimension") + _latent(m, d, features)
+        return pm.Deterministic("embedding", pt.softplus(latent), dims=("object", "dimension"))
+    return pm.Deterministic("embedding", _latent(m, d, features), dims=("object", "dimension"))
+
+
+def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
+    """Gaussian coordinates around a map of the features, with scales learnt a dimension."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
     scale = pm.HalfNormal("residual_scale", 1.5, dims="dimension")
-    residual = pm.Normal("residual", 0.0, 1.0, shape=(m, d))
-    latent = location + scale * residual
-    if features is not None:
-        strength = pm.HalfNormal("feature_strength", 0.5, dims="dimension")
-        weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
-        latent = latent + pt.dot(features, weights * strength)
-    return pm.Deterministic("embedding", pt.softplus(latent), dims=("object", "dimension"))
+    latent = scale * pm.Normal("residual", 0.0, 1.0, shape=(m, d))
+    if features is None:
+        return latent
+    strength = pm.HalfNormal("feature_strength", 1.0, dims="dimension")
+    weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
+    return latent + pt.dot(features, weights * strength)
+
+
+def start_values(
+    name: str, m: int, d: int, p: int, rng: np.random.Generator
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Where a fit starts, by name of the variable.
+
+    Coordinates are small: a chain that starts from large ones may stay in a wrong mode. With p
+    features the map starts strong and what is left to each object weak, or every object learns
+    for itself before the map has been found.
+    """
+    if name == "spike-and-slab":
+        return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
+    if p:
+        return {
+            "residual": rng.normal(size=(m, d)),
+            "residual_scale": np.full(d, 0.3),
+            "feature_strength": np.ones(d),
+            "feature_weights": 0.3 * rng.normal(size=(p, d)),
+        }
+    centre = -0.5 if name == "softplus" else 0.0
+    return {"residual": centre + 0.5 * rng.normal(size=(m, d))}

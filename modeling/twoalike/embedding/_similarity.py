@@ -1,6 +1,11 @@
 """Similarity of two embedded objects: one definition, by the name that a posterior stores.
 
-Everything that turns coordinates into similarities after a fit asks :data:`KERNELS`.
+``dot`` is the dot product of non-negative coordinates (SPoSE, VICE). ``distance`` is minus the
+Euclidean distance: a softmax over it is the ratio rule with similarities that fall off
+exponentially with distance (Shepard 1957, doi:10.1007/BF02288967), the world of scaling methods.
+
+The model and everything that turns coordinates into similarities after a fit ask
+:data:`KERNELS`.
 """
 
 from collections.abc import Callable
@@ -17,18 +22,25 @@ type Rows = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A similarity in two forms that agree.
+    """A similarity in three forms that agree.
 
     Attributes
     ----------
     matrix
-        Every row with every row: (a, D), (b, D) -> (a, b).
+        Every row with every row: (a, D), (b, D) -> (a, b); numpy.
     rows
-        Row with row: (n, D), (n, D) -> (n,).
+        Row with row: (n, D), (n, D) -> (n,); numpy.
+    symbolic
+        ``rows`` for the module given last: ``pytensor.tensor`` or ``jax.numpy``.
+    gram
+        From squared norms of all rows, shape (m, 1), and their dot products, shape (m, m), to
+        similarities, for the module given last.
     """
 
     matrix: Callable[[Rows, Rows], Rows]
     rows: Callable[[Rows, Rows], Rows]
+    symbolic: Callable[[Any, Any, Any], Any]
+    gram: Callable[[Any, Any, Any], Any]
 
 
 def _dot_matrix(left: Rows, right: Rows) -> Rows:
@@ -39,7 +51,31 @@ def _dot_rows(left: Rows, right: Rows) -> Rows:
     return np.asarray(np.einsum("nd,nd->n", left, right))
 
 
-KERNELS = {"dot": Kernel(_dot_matrix, _dot_rows)}
+def _distance_matrix(left: Rows, right: Rows) -> Rows:
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None] - 2 * left @ right.T
+    return np.asarray(-np.sqrt(np.maximum(squares, 0) + _TINY))
+
+
+def _distance_rows(left: Rows, right: Rows) -> Rows:
+    return np.asarray(-np.sqrt(((left - right) ** 2).sum(axis=1) + _TINY))
+
+
+_TINY = 1e-6
+"""Below the square root: a distance of zero has no gradient."""
+KERNELS = {
+    "dot": Kernel(
+        _dot_matrix,
+        _dot_rows,
+        lambda left, right, xp: (left * right).sum(axis=-1),
+        lambda squares, dots, xp: dots,
+    ),
+    "distance": Kernel(
+        _distance_matrix,
+        _distance_rows,
+        lambda left, right, xp: -xp.sqrt(((left - right) ** 2).sum(axis=-1) + _TINY),
+        lambda squares, dots, xp: -xp.sqrt(xp.maximum(squares + squares.T - 2 * dots, 0.0) + _TINY),
+    ),
+}
 """Name in the attribute ``similarity`` -> its definition; without that attribute: dot."""
 
 

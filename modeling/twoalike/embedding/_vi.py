@@ -1,90 +1,44 @@
-"""Variational engine: mean-field Gaussian on the unconstrained space, in minibatches.
+"""Variational engine: several mean-field Gaussian fits on the unconstrained space, in minibatches.
 
-The log-density is the PyMC model's, turned into a JAX function and differentiated by JAX
-(PyTensor's own gradient of the row gather is several times slower). The KL term is warmed up:
-with its full weight from the start, dimensions die before the data can claim them. Observers
-are held at their start for the first part, or lapses explain what the embedding cannot yet.
+A fit from one start finds one of many modes that predict alike and differ in detail; the fits
+together are a mixture, which predicts better than any of them and whose intervals hold what one
+fit is too sure of. Draws of a fit are a chain of the posterior.
+
+The KL term is warmed up: with its full weight from the start, dimensions die before the data
+can claim them. Observers are held at their start for the first part, or lapses explain what the
+embedding cannot yet.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._layouts import LayoutGroup
-from twoalike.embedding._model import Data, build_model, start_values
+from twoalike.embedding._density import Density, Form, jax_density, layout_groups
+from twoalike.embedding._model import Data, log_likelihood
 from twoalike.study import TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
-TRIALS = 200  # arrangements a step
 OBSERVERS = ("lapse", "log_temperature", "temperature")
+TRIALS = 200  # arrangements a step
+START_LOG_SD = -2.0
+"""Log standard deviation at the start: fits that start wider end in the same few modes."""
+HELD_DRAWS = 10
+"""Draws that the held-out log-loss is taken from while the fit runs."""
 
 
-@dataclass(frozen=True)
-class _Density:
-    """The model in JAX: parts of the log-density, and the named quantities."""
+@dataclass
+class _Progress:
+    """A fit on its way: the approximation, its optimiser, and the steps done."""
 
-    names: tuple[str, ...]
-    start: dict[str, npt.NDArray[np.float32]]
-    prior: Callable[..., Any]
-    likelihood: Callable[..., Any]
-    layouts: Callable[..., Any]
-    quantities: Callable[..., Any]
-    outputs: tuple[str, ...]
-
-
-def _density(
-    data: Data,
-    dimensions: int,
-    prior: str,
-    features: npt.NDArray[np.float32] | None,
-    rng: np.random.Generator,
-) -> _Density:
-    import pytensor
-    import pytensor.tensor as pt
-    from pymc.sampling.jax import get_jaxified_graph
-
-    with pytensor.config.change_flags(floatX="float32"):
-        items, judge = pt.imatrix("items"), pt.ivector("judge")
-        anchored = pt.bvector("anchored") if data.anchored.any() else None
-        trials = [(pt.imatrix(), pt.ftensor3(), pt.fmatrix(), pt.ivector()) for _ in _groups(data)]
-        model = build_model(
-            data,
-            dimensions,
-            prior=prior,
-            features=features,
-            batch=(items, judge, anchored),
-            layout_batch=trials,
-        )
-        values = model.value_vars
-        log_prior = model.logp(vars=model.free_RVs)
-        potentials = {potential.name: potential for potential in model.potentials}
-        log_likelihood = model.logp(vars=[potentials.pop("choices")])
-        log_layouts = [model.logp(vars=[potential]) for potential in potentials.values()]
-        batch = [items, judge] + ([] if anchored is None else [anchored])
-        outputs = [v for v in model.unobserved_value_vars if v not in values]
-        small = start_values(data, dimensions, prior, rng)
-        seed = int(rng.integers(2**31))
-        start = model.initial_point(random_seed=seed)
-        for variable, value in small.items():
-            symbol = model.rvs_to_values[model[variable]]
-            transform = model.rvs_to_transforms[model[variable]]
-            start[symbol.name] = transform.forward(value).eval() if transform else value
-        return _Density(
-            names=tuple(v.name for v in values),
-            start={v.name: np.asarray(start[v.name], dtype=np.float32) for v in values},
-            prior=get_jaxified_graph(inputs=values, outputs=[log_prior]),
-            likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[log_likelihood]),
-            layouts=get_jaxified_graph(
-                inputs=[*values, *(array for trial in trials for array in trial)],
-                outputs=log_layouts,
-            ),
-            quantities=get_jaxified_graph(inputs=values, outputs=outputs),
-            outputs=tuple(v.name for v in outputs),
-        )
+    q: Any
+    state: Any
+    done: int = 0
+    losses: list[float] = field(default_factory=list)
 
 
 def _sample(q: Any, names: tuple[str, ...], key: Any) -> list[Any]:
@@ -100,16 +54,14 @@ def _sample(q: Any, names: tuple[str, ...], key: Any) -> list[Any]:
     ]
 
 
-def _groups(data: Data) -> tuple[LayoutGroup, ...]:
-    return () if data.layouts is None else data.layouts.groups
-
-
-def _layout_fit(density: _Density, data: Data) -> Callable[..., Any]:
+def _layout_fit(density: Density, data: Data) -> Callable[..., Any]:
     """Log-likelihood of the arrangements, from some trials of each group."""
     import jax
     import jax.numpy as jnp
 
-    groups = _groups(data)
+    groups = layout_groups(data)
+    if not groups:
+        return lambda values, key: 0.0
     total = sum(len(group.items) for group in groups)
     sizes = [min(len(g.items), -(-TRIALS * len(g.items) // total)) for g in groups]
     columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
@@ -127,16 +79,23 @@ def _layout_fit(density: _Density, data: Data) -> Callable[..., Any]:
     return fit
 
 
-def _loss(density: _Density, data: Data, batch: int) -> Callable[..., Any]:
-    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
-    import jax
+def _columns(data: Data) -> list[Any]:
+    """Judgments as JAX arrays: items, judge and, where some have a reference, anchored."""
     import jax.numpy as jnp
 
-    n, layout_fit = data.size, _layout_fit(density, data)
-    weight = len(data.items) / max(batch, 1)
     columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
     if data.anchored.any():
         columns.append(jnp.asarray(data.anchored, jnp.int8))
+    return columns
+
+
+def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
+    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
+    import jax
+
+    n, layout_fit = data.size, _layout_fit(density, data)
+    weight = len(data.items) / max(batch, 1)
+    columns = _columns(data)
 
     def loss(q: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
         values = _sample(q, density.names, key)
@@ -149,19 +108,19 @@ def _loss(density: _Density, data: Data, batch: int) -> Callable[..., Any]:
 
 
 def _many_steps(
-    density: _Density, data: Data, config: FitConfig, optimiser: Any
+    density: Density, data: Data, config: FitConfig, plan: "_Plan", optimiser: Any
 ) -> Callable[..., Any]:
     """Compiled loop over CHUNK steps."""
     import jax
     import jax.numpy as jnp
     import optax
 
-    n, batch = len(data.items), min(config.batch, len(data.items))
+    n, batch = len(data.items), plan.batch
     loss = _loss(density, data, batch)
-    grow = max(config.warmup * config.steps, 1.0)
+    grow = max(config.warmup * plan.steps, 1.0)
 
     def release(step: Any, gradient: Any) -> Any:
-        moving = (step >= config.hold * config.steps).astype(jnp.float32)
+        moving = (step >= config.hold * plan.steps).astype(jnp.float32)
         return {
             part: {
                 name: value * moving if name.startswith(OBSERVERS) else value
@@ -187,56 +146,165 @@ def _many_steps(
     return many
 
 
+@dataclass(frozen=True)
+class _Plan:
+    steps: int
+    batch: int
+
+
+def plan_steps(config: FitConfig, n_judgments: int) -> _Plan:
+    """Choose steps and judgments a step by the size of the data.
+
+    At least 3,000 steps, and at least 40 passes over the judgments: with fewer, held-out
+    predictions of real data lose points.
+    """
+    batch = config.batch or int(np.clip(n_judgments // 25, 4000, 10_000))
+    batch = min(batch, n_judgments)
+    passes = -(-40 * n_judgments // max(batch, 1))
+    steps = config.steps or max(3000, passes)
+    return _Plan(-(-steps // CHUNK) * CHUNK, batch)
+
+
+def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, Any], float]:
+    """Log-loss on judgments held out, for a compiled look at a fit on its way."""
+    import jax
+    import jax.numpy as jnp
+
+    items, judge, *rest = _columns(held)
+    batch = (items, judge, rest[0] if rest else None)
+    place = {name: number for number, name in enumerate(density.outputs)}
+
+    @jax.jit
+    def look(q: Any, key: Any) -> Any:
+        def one(k: Any) -> Any:
+            found = density.quantities(*_sample(q, density.names, k))
+            x, temperature, lapse = (
+                found[place[name]] for name in ("embedding", "temperature", "lapse")
+            )
+            return log_likelihood(
+                x,
+                temperature,
+                lapse,
+                batch,
+                similarity=form.similarity,
+                matrix=False,
+                xp=jnp,
+            )
+
+        logs = jax.lax.map(one, jax.random.split(key, HELD_DRAWS))
+        return -(jax.nn.logsumexp(logs, axis=0) - jnp.log(HELD_DRAWS)).mean()
+
+    return lambda q, key: float(look(q, key))
+
+
 def fit_vi(
     data: Data,
-    dimensions: int,
+    form: Form,
     *,
-    prior: str,
-    features: npt.NDArray[np.float32] | None,
     config: FitConfig,
+    held: Data | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
     """Fit by variational inference.
 
+    Parameters
+    ----------
+    held
+        Judgments of the same objects and participants that are not fitted: the progress shows
+        their log-loss.
+    checkpoint
+        Keeps the fit on its way; one that was interrupted goes on from there.
+
     Returns
     -------
-    Draws by name, each of shape (1, S, ...); statistics: ``loss`` a chunk of steps, the negative
-    evidence bound a judgment in nats.
+    Draws by name, each of shape (fits, S, ...); statistics: ``loss`` of each fit and chunk of
+    steps, the negative evidence bound a judgment in nats.
+
+    Raises
+    ------
+    TwoalikeError
+        If a fit diverges.
     """
     import jax
     import optax
 
-    rng = np.random.default_rng([config.seed, 0])
-    density = _density(data, dimensions, prior, features, rng)
-    steps = -(-config.steps // CHUNK) * CHUNK
-    optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, steps))
-    spread = -1.0
-    q: Any = {
-        "mean": {name: jax.numpy.asarray(value) for name, value in density.start.items()},
+    n_fits, plan = config.chains or 4, plan_steps(config, len(data.items))
+    seeds = range(n_fits)
+    density = jax_density(data, form, [np.random.default_rng([config.seed, k]) for k in seeds])
+    optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, plan.steps))
+    many = _many_steps(density, data, config, plan, optimiser)
+    look = None if held is None else _held_out_loss(density, form, held)
+    fits = [_begin(start, optimiser) for start in density.starts]
+    if checkpoint is not None:
+        fits = [_resumed(fit, number, checkpoint.load()) for number, fit in enumerate(fits)]
+    draws = []
+    with progress() as bar:
+        total = plan.steps * n_fits
+        task = bar.add_task("variational fit", total=total, status="compiling")
+        bar.update(task, completed=sum(fit.done for fit in fits))
+        for number, fit in enumerate(fits):
+            key = jax.random.fold_in(jax.random.key(config.seed), number)
+            while fit.done < plan.steps:
+                fit.q, fit.state, value = many(fit.q, fit.state, key, fit.done)
+                fit.done += CHUNK
+                fit.losses.append(float(value))
+                if not np.isfinite(fit.losses[-1]):
+                    raise TwoalikeError(
+                        f"the variational fit diverged at step {fit.done} (its bound is "
+                        f"{fit.losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
+                    )
+                said = f"fit {number + 1} of {n_fits}, loss {fit.losses[-1]:.4f} nats a judgment"
+                if look is not None and fit.done % (10 * CHUNK) == 0:
+                    bar.update(task, description=f"held-out log-loss {look(fit.q, key):.4f}")
+                bar.update(task, advance=CHUNK, status=said)
+                if checkpoint is not None and checkpoint.due():
+                    checkpoint.save(_as_arrays(fits))
+            last = jax.random.fold_in(key, plan.steps)
+            draws.append(_draws(density, fit.q, last, config.draws or 100))
+    together = {name: np.stack([each[name] for each in draws]) for name in draws[0]}
+    return together, {"loss": np.array([fit.losses for fit in fits])}
+
+
+def _begin(start: dict[str, npt.NDArray[np.float32]], optimiser: Any) -> _Progress:
+    import jax.numpy as jnp
+
+    q = {
+        "mean": {name: jnp.asarray(value) for name, value in start.items()},
         "log_sd": {
-            name: jax.numpy.full(value.shape, spread, jax.numpy.float32)
-            for name, value in density.start.items()
+            name: jnp.full(value.shape, START_LOG_SD, jnp.float32) for name, value in start.items()
         },
     }
-    state, key = optimiser.init(q), jax.random.key(config.seed)
-    many = _many_steps(density, data, config, optimiser)
-    losses = []
-    with progress() as bar:
-        task = bar.add_task("variational fit", total=steps, status="compiling")
-        for first in range(0, steps, CHUNK):
-            q, state, value = many(q, state, key, first)
-            losses.append(float(value))
-            if not np.isfinite(losses[-1]):
-                raise TwoalikeError(
-                    f"the variational fit diverged at step {first + CHUNK} (its bound is "
-                    f"{losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
-                )
-            bar.update(task, advance=CHUNK, status=f"loss {losses[-1]:.4f} nats a judgment")
-    return _draws(density, q, jax.random.fold_in(key, steps), config.draws or 100), {
-        "loss": np.array(losses)
-    }
+    return _Progress(q, optimiser.init(q))
 
 
-def _draws(density: _Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray[np.float32]]:
+def _as_arrays(fits: list[_Progress]) -> dict[str, npt.NDArray[Any]]:
+    """Every array of the fits on their way, by the fit's number."""
+    import jax
+
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for number, fit in enumerate(fits):
+        for place, leaf in enumerate(jax.tree.leaves((fit.q, fit.state))):
+            arrays[f"{number}_{place}"] = np.asarray(leaf)
+        arrays[f"{number}_losses"] = np.array(fit.losses)
+    return arrays
+
+
+def _resumed(fit: _Progress, number: int, arrays: dict[str, npt.NDArray[Any]]) -> _Progress:
+    """Give a fit at its start, or as it was when its arrays were saved."""
+    import jax
+    import jax.numpy as jnp
+
+    if not arrays:
+        return fit
+    leaves, structure = jax.tree.flatten((fit.q, fit.state))
+    stored = [jnp.asarray(arrays[f"{number}_{place}"]) for place in range(len(leaves))]
+    losses = arrays[f"{number}_losses"].tolist()
+    q, state = jax.tree.unflatten(structure, stored)
+    return _Progress(q, state, done=CHUNK * len(losses), losses=losses)
+
+
+def _draws(density: Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray[np.float32]]:
+    """Draws of one fit by name, each of shape (S, ...)."""
     import jax
 
     @jax.jit
@@ -245,6 +313,6 @@ def _draws(density: _Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray
 
     each = [draw(k) for k in jax.random.split(key, n)]
     return {
-        name: np.stack([np.asarray(values[place]) for values in each])[None].astype(np.float32)
+        name: np.stack([np.asarray(values[place]) for values in each]).astype(np.float32)
         for place, name in enumerate(density.outputs)
     }

@@ -16,21 +16,26 @@ from twoalike.judgments._file import (
 from twoalike.judgments._meadows import import_meadows
 from twoalike.judgments._raw import read_raw
 from twoalike.judgments._raw_arrangements import read_raw_arrangements
+from twoalike.judgments._raw_table import raw_tasks
+from twoalike.judgments._rdm_file import RdmTable, read_rdms
 from twoalike.judgments._schema import choices_table, object_index, participant_index
 from twoalike.judgments._split import split_by_object, split_by_participant, split_by_triplet
 
 __all__ = [
     "Arrangement",
+    "RdmTable",
     "arrangements_table",
     "choices_table",
     "import_meadows",
     "import_triplets",
     "object_index",
     "participant_index",
+    "raw_tasks",
     "read_arrangements",
     "read_choices",
     "read_raw",
     "read_raw_arrangements",
+    "read_rdms",
     "read_triplets",
     "split_by_object",
     "split_by_participant",

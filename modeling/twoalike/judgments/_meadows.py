@@ -23,7 +23,7 @@ from twoalike.judgments._arrangements import arrangements_table
 from twoalike.judgments._meadows_tree import ARRANGEMENT, MeadowsTask, read_tree
 from twoalike.study import TwoalikeError
 
-_MEDIA = re.compile(
+MEDIA = re.compile(
     r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
 )
 _MILLISECONDS = 1e11
@@ -137,7 +137,7 @@ def _stimulus_names(task: MeadowsTask) -> dict[str, str]:
         raise TwoalikeError(f"{task}: expected stimuli with id and name ({error!r}).") from error
     if len(names) < 2:
         raise TwoalikeError(f"{task}: expected a list of stimuli, found {len(names)}.")
-    short = {key: _MEDIA.sub("", name) for key, name in names.items()}
+    short = {key: MEDIA.sub("", name) for key, name in names.items()}
     for candidate in (short, names):
         if len(set(candidate.values())) == len(candidate):
             return candidate

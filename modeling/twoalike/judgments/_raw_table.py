@@ -28,6 +28,12 @@ def raw_tables(raw: Path, task: str) -> list[Path]:
     )
 
 
+def raw_tasks(raw: Path) -> tuple[str, ...]:
+    """Tasks (BIDS labels) of which a data set holds tables, sorted."""
+    names = (_NAME.fullmatch(path.name) for path in raw.glob("sub-*/**/beh/*_beh.tsv"))
+    return tuple(sorted({match["task"] for match in names if match}))
+
+
 def whose(path: Path) -> tuple[str, str | None]:
     """Participant and session of a raw table, from its name."""
     match = _NAME.fullmatch(path.name)

@@ -1,4 +1,9 @@
-"""Reading representational dissimilarity matrices (RDMs) from the formats labs keep them in."""
+"""Reading representational dissimilarity matrices (RDMs) from the formats labs keep them in.
+
+Where the file names its objects, or whose dissimilarities it holds, the names are kept: ``ids`` in
+an ``.npz``, header and first column of a text, ``stimuli`` and ``rdmutv_<alias>`` in the MATLAB
+export of Meadows.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.judgments._meadows import MEDIA
 from twoalike.study import TwoalikeError, read_delimited, require_file
 
 
@@ -22,10 +28,13 @@ class RdmTable:
         Shape (participants, m, m), symmetric, zero diagonal, any positive scale.
     ids
         Object ids in the order of the rows; None where the file holds none.
+    participants
+        Who judged; None where the file does not say.
     """
 
     values: npt.NDArray[np.float64]
     ids: tuple[str, ...] | None = None
+    participants: tuple[str, ...] | None = None
 
     def select(self, ids: Sequence[str], where: str) -> "RdmTable":
         """Name the objects, or check that the file and the list agree on them.
@@ -41,13 +50,13 @@ class RdmTable:
                 f"has {len(ids)}. Give the list the matrix was made with."
             )
         if self.ids is None:
-            return RdmTable(self.values, tuple(ids))
+            return RdmTable(self.values, tuple(ids), self.participants)
         place = {name: row for row, name in enumerate(self.ids)}
         unknown = [name for name in ids if name not in place]
         if unknown:
             raise TwoalikeError(f"{where}: object {unknown[0]!r} of the list is not in the matrix.")
         rows = [place[name] for name in ids]
-        return RdmTable(self.values[:, rows][:, :, rows], tuple(ids))
+        return RdmTable(self.values[:, rows][:, :, rows], tuple(ids), self.participants)
 
 
 def _unfold(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
@@ -92,16 +101,43 @@ def _numeric_arrays(value: Any) -> Iterator[npt.NDArray[Any]]:
         yield value
 
 
-def _from_mat(path: Path) -> npt.NDArray[np.float64]:
+def _load_mat(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     try:
-        content = loadmat(path)
+        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
     except NotImplementedError as error:
         raise TwoalikeError(f"{path}: a MATLAB 7.3 file; save it again with -v7.") from error
     except (MatReadError, ValueError, OSError, TypeError, EOFError) as error:
         raise TwoalikeError(f"{path}: cannot be read as a MATLAB file ({error}).") from error
+
+
+def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
+    """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
+    lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
+    aliases = [name.removeprefix("stimuli") for name in lists]
+    if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):
+        return None
+    named = [tuple(str(name).strip() for name in np.ravel(value)) for value in lists.values()]
+    if any(ids != named[0] for ids in named):
+        raise TwoalikeError(
+            f"{path}: the participants' lists of stimuli differ. Give one file a participant."
+        )
+    found = [_unfold(np.reshape(content[f"rdmutv{alias}"], (1, -1))) for alias in aliases]
+    values = [one for one in found if one is not None]
+    if len(values) < len(found) or any(one.shape[1] != len(named[0]) for one in values):
+        raise TwoalikeError(f"{path}: expected an upper triangle of {len(named[0])} stimuli.")
+    short = tuple(MEDIA.sub("", name) for name in named[0])
+    ids = short if len(set(short)) == len(short) else named[0]
+    people = tuple(alias.strip("_").replace("_", "-") for alias in aliases)
+    return RdmTable(np.concatenate(values), ids, people if all(people) else None)
+
+
+def _from_mat(path: Path) -> RdmTable:
+    content = _load_mat(path)
+    if table := _from_meadows(path, content):
+        return table
     found = {}
     for name, value in content.items():
         stacks = [s for s in map(_stack, _numeric_arrays(value)) if s is not None]
@@ -111,12 +147,12 @@ def _from_mat(path: Path) -> npt.NDArray[np.float64]:
         if stacks:
             found[name] = np.concatenate(stacks)
     if len(found) != 1:
-        names = ", ".join(name for name in content if not name.startswith("__"))
+        names = ", ".join(content)
         raise TwoalikeError(
             f"{path}: expected one variable with dissimilarities (square, or upper triangles), "
             f"found {len(found)} among {names or 'no variables'}. Keep one in the file."
         )
-    return next(iter(found.values()))
+    return RdmTable(next(iter(found.values())))
 
 
 def _from_numpy(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
@@ -160,9 +196,10 @@ def _from_text(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
     return values, tuple(map(str, names)) if square and names is not None else None
 
 
-def _check(path: Path, values: npt.NDArray[np.float64]) -> None:
-    if not np.isfinite(values).all():
+def _check(path: Path, values: npt.NDArray[np.float64], *, gaps: bool, diagonal: bool) -> None:
+    if np.isinf(values).any() or (np.isnan(values).any() and not gaps):
         raise TwoalikeError(f"{path}: dissimilarities hold NaN or infinite values; fill all pairs.")
+    values = np.nan_to_num(values)
     scale = float(np.abs(values).max()) or 1.0
     skew = np.abs(values - values.transpose(0, 2, 1))
     if skew.max() > 1e-5 * scale:
@@ -171,7 +208,7 @@ def _check(path: Path, values: npt.NDArray[np.float64]) -> None:
             f"{path}: matrix {person + 1} is not symmetric, first seen at row {row + 1}, column "
             f"{column + 1}: {values[person, row, column]:g} and {values[person, column, row]:g}."
         )
-    if np.abs(np.diagonal(values, axis1=1, axis2=2)).max() > 1e-5 * scale:
+    if diagonal and np.abs(np.diagonal(values, axis1=1, axis2=2)).max() > 1e-5 * scale:
         raise TwoalikeError(
             f"{path}: expected dissimilarities (zeros on the diagonal); subtract similarities "
             "from their maximum."
@@ -179,7 +216,7 @@ def _check(path: Path, values: npt.NDArray[np.float64]) -> None:
 
 
 def read_rdms(path: Path, ids: Sequence[str] | None = None) -> RdmTable:
-    """Read RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
+    """Read whole RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
 
     Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
 
@@ -194,25 +231,44 @@ def read_rdms(path: Path, ids: Sequence[str] | None = None) -> RdmTable:
     ------
     TwoalikeError
         If the file is missing or damaged, holds no such matrix, a matrix is not symmetric or its
-        diagonal not zero, or the objects are unknown or do not fit.
+        diagonal not zero, a pair is missing, or the objects are unknown or do not fit.
+    """
+    table = read_matrices(path)
+    if ids is not None:
+        return table.select(ids, str(path))
+    if table.ids is None:
+        raise TwoalikeError(f"{path}: holds no object ids; name their list with --objects.")
+    return table
+
+
+def read_matrices(path: Path, *, gaps: bool = False, diagonal: bool = True) -> RdmTable:
+    """Read matrices of all pairs, with the names the file holds.
+
+    Parameters
+    ----------
+    path
+        The file, as in :func:`read_rdms`.
+    gaps
+        Whether pairs may be missing (NaN).
+    diagonal
+        Whether the diagonal must be zero; similarities have something else there.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, holds no such matrix, or a matrix breaks the rules.
     """
     require_file(path, "dissimilarities (.mat, .npy, .npz, .csv)")
     if path.suffix == ".mat":
-        raw, names = _from_mat(path), None
-    elif path.suffix in {".npy", ".npz"}:
-        raw, names = _from_numpy(path)
+        table = _from_mat(path)
     else:
-        raw, names = _from_text(path)
-    values = _stack(np.asarray(raw))
-    if values is None:
-        raise TwoalikeError(
-            f"{path}: expected square matrices or upper triangles, found numbers of shape "
-            f"{np.asarray(raw).shape}."
-        )
-    _check(path, values)
-    table = RdmTable(values, names)
-    if ids is not None:
-        return table.select(ids, str(path))
-    if names is None:
-        raise TwoalikeError(f"{path}: holds no object ids; name their list with --objects.")
+        raw, ids = _from_numpy(path) if path.suffix in {".npy", ".npz"} else _from_text(path)
+        values = _stack(np.asarray(raw))
+        if values is None:
+            raise TwoalikeError(
+                f"{path}: expected square matrices or upper triangles, found numbers of shape "
+                f"{np.asarray(raw).shape}."
+            )
+        table = RdmTable(values, ids)
+    _check(path, table.values, gaps=gaps, diagonal=diagonal)
     return table
