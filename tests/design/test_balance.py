@@ -1,7 +1,9 @@
 """Triplets, places and order of a session: what must hold for any numbers and any seed."""
 
+from collections.abc import Callable
 from itertools import combinations
 from math import comb
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +11,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from twoalike.design import session_trial_lists, summarize_design, with_dealt_checks
 from twoalike.design._catch import catch_triplets
 from twoalike.design._order import GAP, session_order
 from twoalike.design._positions import balanced_places, catch_places, other_places
 from twoalike.design._triplets import balanced_triplets, fresh_triplets
+from twoalike.stimuli import StimulusSet
+from twoalike.study import DesignConfig, Study, StudyConfig
 
 # Other work on the machine must not fail a test.
 ANY_TIME = settings(deadline=None)
@@ -89,6 +94,31 @@ def test_the_odd_one_of_checks_is_equally_often_at_each_place(n: int, seed: int)
     assert (np.sort(places, axis=1) == [0, 1, 2]).all()
     at = np.bincount(places[np.arange(n), odd], minlength=3)
     assert at.max() - at.min() <= 1
+
+
+@ANY_TIME
+@given(st.integers(1, 20), st.integers(1, 6), st.text("abc123", min_size=1, max_size=4))
+def test_checks_are_dealt_evenly_over_the_sessions_of_a_participant(
+    catch: int, sessions: int, label: str
+) -> None:
+    config = DesignConfig(catch=catch)
+    numbers = range(1, sessions + 1)
+    sides = np.array([with_dealt_checks(config, label, n).catch_sides for n in numbers])
+    assert (sides.sum(axis=1) == catch).all()
+    assert np.ptp(sides, axis=1).max() <= 1
+    assert np.ptp(sides.sum(axis=0)) <= 1
+
+
+def test_a_single_check_favours_no_place(objects: Callable[..., StimulusSet]) -> None:
+    config = DesignConfig(trials=5, practice=0, catch=1)
+    study = Study(Path("s"), StudyConfig(title="t", seed=1, design=config))
+    labels = [f"{number:03d}" for number in range(60)]
+    tables = session_trial_lists(study, objects(3, 3, 2), labels, 1)
+    sides = summarize_design(tables, objects(3, 3, 2).ids).catch_sides
+    assert min(sides) > 10
+    # The levels study says how often itself.
+    asked = DesignConfig(catch=4, catch_sides=[2, 2, 0])
+    assert with_dealt_checks(asked, "01", 2) == asked
 
 
 @ANY_TIME

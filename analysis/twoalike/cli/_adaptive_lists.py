@@ -19,6 +19,7 @@ from twoalike.design import (
     session_rng,
     shown_objects,
     with_adaptive_block,
+    with_dealt_checks,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, read_json, sha256_file
@@ -80,7 +81,7 @@ def _session(
     choices: ChoiceDraws | None,
     before: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    config, seed = study.config.design, study.config.seed
+    config, seed = with_dealt_checks(study.config.design, label, number), study.config.seed
     if block is None:
         assert choices is not None  # make_adaptive_lists refuses it
         rng = session_rng(seed, label, number)

@@ -46,6 +46,7 @@ from twoalike.design._session import (
     session_rng,
     session_trial_list,
     session_trial_lists,
+    with_dealt_checks,
 )
 from twoalike.design._shown import shown_objects
 from twoalike.design._subsets import covering_sets, schonheim_bound
@@ -98,6 +99,7 @@ __all__ = [
     "summarize_arrangements",
     "summarize_design",
     "with_adaptive_block",
+    "with_dealt_checks",
     "write_arrangement_list",
     "write_trial_list",
 ]

@@ -105,7 +105,8 @@ def catch_places(
         Three numbers that sum to n; none: within one of equally often.
     """
     n = len(odd)
-    wanted = np.repeat(np.arange(3), sides) if len(sides) else np.arange(n) % 3
+    # From a random place on: else the one that comes once more would always be the left one.
+    wanted = np.repeat(np.arange(3), sides) if len(sides) else (rng.integers(3) + np.arange(n)) % 3
     target = rng.permutation(wanted)
     places = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
     rows = np.arange(n)

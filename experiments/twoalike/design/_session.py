@@ -21,7 +21,7 @@ from twoalike.design._list import read_trial_list
 from twoalike.design._random import random_practice, random_trial_list, require_triplets
 from twoalike.design._shown import shown_table
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import DesignConfig, Study, TwoalikeError
 
 TASK = "oddoneout"
 
@@ -45,6 +45,35 @@ def session_rng(study_seed: int, participant: str, session: int) -> np.random.Ge
 def participant_number(participant: str) -> int:
     """Turn a label into a number that seeds; Python's own hash differs between processes."""
     return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
+
+
+def with_dealt_checks(config: DesignConfig, participant: str, session: int) -> DesignConfig:
+    """Say at which place the odd one of a session's attention checks stands how often.
+
+    Places are dealt in turn, from one that depends on the participant, on through the sessions:
+    over all checks of a participant left, middle and right are within one of equally often, and
+    the one that comes once more differs between participants. What the study asks for stays.
+
+    Parameters
+    ----------
+    config
+        Table ``[design]`` of the study.
+    participant
+        Label of the participant.
+    session
+        Number of the session, from 1.
+
+    Examples
+    --------
+    >>> config = DesignConfig(catch=2)
+    >>> [with_dealt_checks(config, "01", session).catch_sides for session in (1, 2, 3)]
+    [[1, 0, 1], [0, 1, 1], [1, 1, 0]]
+    """
+    if config.catch_sides or not config.catch:
+        return config
+    start = (participant_number(participant) + (session - 1) * config.catch) % 3
+    sides = np.bincount((start + np.arange(config.catch)) % 3, minlength=3)
+    return config.model_copy(update={"catch_sides": sides.tolist()})
 
 
 def session_trial_list(
@@ -94,8 +123,9 @@ def session_trial_lists(
     if config.sampler == "list":
         return [_own_list(study, stimuli, label, number) for label, number in wanted]
     rngs = [session_rng(seed, label, number) for label, number in wanted]
+    dealt = [with_dealt_checks(config, label, number) for label, number in wanted]
     if config.sampler == "random":
-        return [random_trial_list(stimuli, config, rng) for rng in rngs]
+        return [random_trial_list(stimuli, own, rng) for own, rng in zip(dealt, rngs, strict=True)]
     if config.sampler == "adaptive":
         raise TwoalikeError(
             "design: the adaptive sampler chooses by a posterior. Name it: --posterior P.nc."
@@ -113,8 +143,8 @@ def session_trial_lists(
         classes = _classes(study, shown, stimuli)
         mains, practices = _level_triplets(study, classes, participants, sessions, rngs, together)
     return [
-        assemble(shown, stimuli.levels, config, practice, main, rng)
-        for practice, main, rng in zip(practices, mains, rngs, strict=True)
+        assemble(shown, stimuli.levels, own, practice, main, rng)
+        for own, practice, main, rng in zip(dealt, practices, mains, rngs, strict=True)
     ]
 
 

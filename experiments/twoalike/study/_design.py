@@ -55,7 +55,7 @@ class DesignConfig(Strict):
     catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
         description="attention checks with the odd one left, middle, right, summing to catch; "
-        "empty: equally many",
+        "empty: equally many, over all sessions of a participant",
     )
     repeats: int = Field(
         default=0, ge=0, description="main trials shown a second time, for reliability"
