@@ -110,6 +110,15 @@ def test_the_template_holds_every_knob_with_its_value(
     same_keys(protocol, content)
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_instructions_wrap_with_the_window_and_fit_every_layout(language: str) -> None:
+    protocols = [triplet_protocol(preset, language) for preset in PRESETS]
+    for protocol in (*protocols, arrangement_protocol(language)):
+        for page in protocol.model_dump()["texts"]["instruction"]:
+            assert not [part for part in page.split("\n\n") if "\n" in part]
+            assert "side by side" not in page and "nebeneinander" not in page  # or a triangle
+
+
 def test_any_text_survives_the_template() -> None:
     texts = {"prompt": 'Was "passt" nicht? \\ é 奇数', "end": 'Danke!\n\n"""\nTschüss\\n'}
     protocol = OddOneOut.model_validate({"texts": {**texts, "instruction": ["eins\nzwei", "drei"]}})

@@ -7,7 +7,7 @@ scripts, so that a paragraph reads from its first line down.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -92,6 +92,7 @@ class _Letters:
     """Measures and draws lines, each sign in the first of the fonts that has it."""
 
     def __init__(self, text: str, height: int) -> None:
+        self.height = height
         self._fonts = [
             # The plain layout: where a richer one is installed, it would turn turned lines again.
             (_characters(path), ImageFont.truetype(path, height, layout_engine=_PLAIN))
@@ -176,17 +177,33 @@ def _pieces(line: str) -> list[str]:
 
 
 def _wrap(text: str, letters: _Letters, width: float) -> list[str]:
-    """Lines of at most ``width`` pixels, in the order of reading; a long word stays whole."""
-    lines = []
+    """Lines of at most ``width`` pixels, in the order of reading; a long word stays whole.
+
+    The lines of a paragraph are about equally long, so that no word stands alone in the last.
+    """
+    lines: list[str] = []
     for paragraph in text.split("\n"):
-        line = ""
-        for piece in _pieces(paragraph):
-            if line and letters.width((line + piece).rstrip()) > width:
-                lines.append(line.rstrip())
-                line = ""
-            line += piece
-        lines.append(line.rstrip())
+        pieces = _pieces(paragraph)
+        found = _break(pieces, letters, width)
+        low, high = width / len(found), width
+        while len(found) > 1 and high - low > letters.height:
+            middle = (low + high) / 2
+            if len(narrower := _break(pieces, letters, middle)) > len(found):
+                low = middle
+            else:
+                found, high = narrower, middle
+        lines += found
     return lines
+
+
+def _break(pieces: Sequence[str], letters: _Letters, width: float) -> list[str]:
+    lines, line = [], ""
+    for piece in pieces:
+        if line and letters.width((line + piece).rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, line.rstrip()]
 
 
 def letter(text: str, height: int, colour: str, width: float) -> Image.Image:
