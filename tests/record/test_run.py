@@ -106,7 +106,8 @@ def test_a_run_that_changed_is_not_resumed(booth: Any, what: str, change: dict[s
     with booth.open() as record:
         record.end("stopped")
     plan = replace(booth.plan, **change)
-    (booth.root / "participants.tsv").unlink()  # else a person would not turn into an observer
+    # Else a person would not turn into an observer.
+    (booth.root / "participants.tsv").write_text("participant_id\nsub-001\n")
     with pytest.raises(TwoalikeError, match=what):
         check_run(booth.root, plan, resume=True)
 

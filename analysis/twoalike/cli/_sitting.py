@@ -17,6 +17,7 @@ from twoalike.record import (
     Apparatus,
     Progress,
     RunRecord,
+    check_codes,
     check_run,
     give,
     hold_participant,
@@ -164,9 +165,11 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
         pilot=options.pilot,
         observer=_observer(study, options.simulate),
     )
+    check_codes(study, [participant])
     prepared = _prepare(task, sitting)
     with hold_participant(study, sitting.root, participant):
         progress = check_run(sitting.root, prepared.plan, resume=options.resume)
+        prepared.check_consent(progress)
         if options.resume and not progress.begun:
             print("nothing to resume, the session starts", file=sys.stderr)  # noqa: T201
         return _run(prepared, progress, options)

@@ -7,10 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.design import read_trial_list, session_trial_lists, shown_objects, write_trial_list
-from twoalike.record import participant_label
+from twoalike.design import (
+    read_trial_list,
+    session_trial_lists,
+    shown_objects,
+    stands_alone,
+    write_trial_list,
+)
+from twoalike.record import RunName, participant_label
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import DesignConfig, Study, TwoalikeError, provenance
+from twoalike.study import DesignConfig, Study, TwoalikeError, provenance, read_json
 
 TASK = "oddoneout"
 
@@ -23,6 +29,8 @@ class SessionList:
     ----------
     extends
         Whether the list there may be replaced by this one if it is its beginning.
+    begun
+        Whether ``table`` is the list on the disk, with which the session has begun.
     read, write
         Of lists of this kind.
     """
@@ -33,6 +41,7 @@ class SessionList:
     table: pd.DataFrame
     about: dict[str, Any]
     extends: bool = False
+    begun: bool = False
     read: Callable[[Path, Collection[str]], pd.DataFrame] = read_trial_list
     write: Callable[[Path, pd.DataFrame, Mapping[str, Any]], None] = write_trial_list
 
@@ -83,10 +92,7 @@ def make_session_lists(
     wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
     design = study.config.design
     # Lists that share their triplets out are made again only by the same call.
-    alone = design.sampler == "random" or (
-        design.sampler == "levels" and not design.lists_per_triplet
-    )
-    together = {} if alone else {"participants": labels, "sessions": sessions}
+    together = {} if stands_alone(design) else {"participants": labels, "sessions": sessions}
     inputs = {"features": study.root / design.features} if design.features else {}
     lists = []
     for (label, number), table in zip(wanted, tables, strict=True):
@@ -120,12 +126,41 @@ def describe_list(
     )
 
 
-def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[bool]:
-    """Write the lists that are not there yet.
+def with_options(lists: Sequence[SessionList], **options: object) -> list[SessionList]:
+    """Note in the lists what the command line said instead of study.toml; None says nothing.
+
+    So that it does not pass for a change of study.toml later.
+    """
+    said = {key: value for key, value in options.items() if value is not None}
+    if not said:
+        return list(lists)
+    return [
+        replace(item, about={**item.about, "config": {**item.about["config"], "options": said}})
+        for item in lists
+    ]
+
+
+def keep_begun(study: Study, lists: Sequence[SessionList], task: str) -> list[SessionList]:
+    """Put the list that is there in the place of a new one whose session has begun with it."""
+    return [_kept(study, item, task) for item in lists]
+
+
+def _kept(study: Study, item: SessionList, task: str) -> SessionList:
+    begun = RunName(item.participant, item.session, task).rows(study.raw).exists()
+    there = _read_there(item) if begun else None
+    if there is None or there.equals(item.table) or _grows(item, there):
+        return item
+    return replace(item, table=there, begun=True)
+
+
+def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[str]:
+    """Write the lists that are not there yet, and remove those that have become empty.
+
+    A description is written also beside a list that stays the same, where it has changed.
 
     Returns
     -------
-    For each list whether it was written; False where the same list was there.
+    For each list what to say of it; nothing where it was written.
 
     Raises
     ------
@@ -138,20 +173,40 @@ def write_session_lists(lists: Sequence[SessionList], overwrite: bool) -> list[b
         for item, found in zip(lists, there, strict=True)
     ]
     for item, found, is_new in zip(lists, there, new, strict=True):
-        grows = item.extends and found is not None and _is_beginning(found, item.table)
+        grows = found is not None and _grows(item, found)
         if is_new and item.path.exists() and not (overwrite or grows):
             raise TwoalikeError(
                 f"{item.path}: a different trial list is there already, perhaps in use. Nothing "
                 "was written; move it away, or replace it with --overwrite."
             )
     for item, is_new in zip(lists, new, strict=True):
-        if is_new:
+        if is_new and not len(item.table):
+            item.path.unlink()
+            item.path.with_suffix(".json").unlink(missing_ok=True)
+        elif is_new or not (item.begun or _is_described(item)):
             item.write(item.path, item.table, item.about)
-    return new
+    return [_state(item, is_new) for item, is_new in zip(lists, new, strict=True)]
 
 
-def _is_beginning(first: pd.DataFrame, whole: pd.DataFrame) -> bool:
-    return first.equals(whole.iloc[: len(first)])
+def _state(item: SessionList, is_new: bool) -> str:
+    if item.begun:
+        return ", kept: its session has begun"
+    if not len(item.table):
+        return ", removed"
+    return "" if is_new else ", there already"
+
+
+def _grows(item: SessionList, there: pd.DataFrame) -> bool:
+    return item.extends and there.equals(item.table.iloc[: len(there)])
+
+
+def _is_described(item: SessionList) -> bool:
+    """Whether the description beside a list says already what made it."""
+    beside = item.path.with_suffix(".json")
+    if not beside.is_file():
+        return False
+    said = read_json(beside, "trial_list")
+    return all(said[key] == item.about[key] for key in ("seed", "inputs", "config"))
 
 
 def _read_there(item: SessionList) -> pd.DataFrame | None:

@@ -38,7 +38,7 @@ def design(
     task
         The task.
     participants
-        Codes of the participants, such as 01 02 03.
+        Codes of the participants, such as 001 002 003.
     sessions
         Sessions of each participant, numbered from 1; with --block the number of the one
         session meant.
@@ -52,21 +52,22 @@ def design(
     summary
         Also print pair coverage, exposure, balance, levels, checks and expected duration.
     overwrite
-        Replace a list that differs. Never do this after its session has begun.
+        Replace a list that differs; that of a session which has begun is kept.
     seed
         Use this seed instead of the study's.
 
     Examples
     --------
-        twoalike design my-study --task odd-one-out --participants 01 02 03 --summary
-        twoalike design my-study --task odd-one-out --participants 07 --sessions 2
-        twoalike design my-study --task odd-one-out --participants 01 02 --sampler coverage
-        twoalike design my-study --task multi-arrangement --participants 01 02 --summary
-        twoalike design my-study --task odd-one-out --participants 01 --sampler adaptive \
+        twoalike design my-study --task odd-one-out --participants 001 002 003 --summary
+        twoalike design my-study --task odd-one-out --participants 007 --sessions 2
+        twoalike design my-study --task odd-one-out --participants 001 002 --sampler coverage
+        twoalike design my-study --task multi-arrangement --participants 001 002 --summary
+        twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
             --posterior my-study/derived/posterior.nc --block 3
     """
-    from twoalike.cli._trial_lists import study_with, write_session_lists
-    from twoalike.study import Study, TwoalikeError, progress
+    from twoalike.cli._trial_lists import TASK, keep_begun, study_with, with_options
+    from twoalike.record import check_codes
+    from twoalike.study import Study, TwoalikeError, counted, progress
     from twoalike.tasks import PROTOCOLS, protocol_or_default
 
     for name, value in (("sessions", sessions), ("block", block)):
@@ -78,19 +79,19 @@ def design(
         _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)
     protocol_or_default(opened, PROTOCOLS[task])  # a fault should not wait for the participant
+    check_codes(opened, participants)
     if task == "multi-arrangement":
-        _design_arrangements(opened, participants, sessions, summary=summary, overwrite=overwrite)
+        _design_arrangements(
+            opened, participants, sessions, seed, summary=summary, overwrite=overwrite
+        )
         return
     with progress() as bar:
         bar.add_task("design", total=None, status="")
         ids, lists = _make_lists(opened, participants, sessions, posterior, block)
-    if opened.config.design.sampler == "list":
-        for item in lists:
-            print(f"{item.path}  {len(item.table)} trials, checked")  # noqa: T201
-    else:
-        for item, written in zip(lists, write_session_lists(lists, overwrite), strict=True):
-            state = "" if written else ", there already"
-            print(f"{item.path}  {len(item.table)} trials{state}")  # noqa: T201
+    lists = keep_begun(opened, with_options(lists, seed=seed, sampler=sampler), TASK)
+    checked = opened.config.design.sampler == "list"
+    for item, state in zip(lists, _write(lists, overwrite, checked), strict=True):
+        print(f"{item.path}  {counted(len(item.table), 'trial')}{state}")  # noqa: T201
     if summary:
         from twoalike.cli._design_summary import print_summary
 
@@ -108,21 +109,39 @@ def _refuse_triplet_options(**options: object) -> None:
             )
 
 
-def _design_arrangements(
-    study: "Study", participants: list[str], sessions: int, *, summary: bool, overwrite: bool
-) -> None:
-    from twoalike.cli._arrangement_lists import make_arrangement_lists, print_arrangement_summary
+def _write(lists: list["SessionList"], overwrite: bool, checked: bool) -> list[str]:
+    """Write the lists, but for those that were only checked; what to say of each."""
     from twoalike.cli._trial_lists import write_session_lists
 
+    return [", checked"] * len(lists) if checked else write_session_lists(lists, overwrite)
+
+
+def _design_arrangements(
+    study: "Study",
+    participants: list[str],
+    sessions: int,
+    seed: int | None,
+    *,
+    summary: bool,
+    overwrite: bool,
+) -> None:
+    from twoalike.cli._arrangement_lists import (
+        TASK,
+        make_arrangement_lists,
+        print_arrangement_summary,
+    )
+    from twoalike.cli._trial_lists import keep_begun, with_options
+    from twoalike.study import counted
+
     ids, lists = make_arrangement_lists(study, participants, sessions)
-    chosen = [item for item in lists if len(item.table)]
-    checked = study.config.arrangement.scheduler == "list"
-    written = [False] * len(chosen) if checked else write_session_lists(chosen, overwrite)
-    for item, is_new in zip(chosen, written, strict=True):
-        state = ", checked" if checked else "" if is_new else ", there already"
+    lists = keep_begun(study, with_options(lists, seed=seed), TASK)
+    # Where nothing is fixed no list is written, but one of before may have to go.
+    chosen = [item for item in lists if len(item.table) or item.path.exists()]
+    scheduler = study.config.arrangement.scheduler
+    for item, state in zip(chosen, _write(chosen, overwrite, scheduler == "list"), strict=True):
         n_trials = item.table["trial_index"].nunique()
-        print(f"{item.path}  {n_trials} fixed trials{state}")  # noqa: T201
-    if study.config.arrangement.scheduler == "lift_weakest":
+        print(f"{item.path}  {counted(n_trials, 'fixed trial')}{state}")  # noqa: T201
+    if scheduler == "lift_weakest":
         print("the main trials are chosen during the session")  # noqa: T201
     if summary:
         print_arrangement_summary(study, lists, ids)

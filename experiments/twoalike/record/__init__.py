@@ -3,8 +3,10 @@
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._column import MISSING, Column
+from twoalike.record._dataset import check_codes
 from twoalike.record._given import give, read_given
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
+from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs, participant_label
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
@@ -25,11 +27,13 @@ __all__ = [
     "Table",
     "TaskTables",
     "check_bids",
+    "check_codes",
     "check_run",
     "check_run_files",
     "find_runs",
     "give",
     "hold_participant",
+    "missing_files",
     "open_run",
     "participant_label",
     "read_manifest",

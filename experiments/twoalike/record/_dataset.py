@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.record._lock import hold_lock
+from twoalike.record._names import same_but_for_zeros
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import Study, TwoalikeError, atomic_path, write_json
 
@@ -85,6 +86,30 @@ def _with_participant(
         )
     table.loc[row, "simulated"] = text
     return table
+
+
+def check_codes(study: Study, participants: Sequence[str]) -> None:
+    """Check that no code differs from another, or from one in use, in leading zeros only.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming the two.
+    """
+    for code in participants:
+        other = same_but_for_zeros(code, [*participants, *_codes_in_use(study)])
+        if other is not None:
+            raise TwoalikeError(
+                f"participant {code}: {other} is there already, and the two differ in leading "
+                f"zeros only. Use {other} if it is the same person, else another code."
+            )
+
+
+def _codes_in_use(study: Study) -> list[str]:
+    """Codes of the participants who have data or a trial list."""
+    folders = [path.name for root in (study.raw, study.pilot) for path in root.glob("sub-*")]
+    lists = [path.name.partition("_")[0] for path in (study.root / "design").glob("sub-*.tsv")]
+    return sorted({name.removeprefix("sub-") for name in [*folders, *lists]})
 
 
 def check_participant(root: Path, participant: str, simulated: bool) -> None:

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from twoalike.record._names import RunName
 from twoalike.record._table import Table, TaskTables
-from twoalike.study import TwoalikeError, provenance, read_json
+from twoalike.study import TwoalikeError, describe_changes, provenance, read_json
 
 KIND = "run"
 
@@ -179,7 +180,7 @@ def check_same(
     TwoalikeError
         Naming what has changed since the run began.
     """
-    pairs = [
+    pairs: list[tuple[str, Any, Any]] = [
         ("the seed", manifest["seed"], plan.seed),
         ("the protocol", manifest["config"], dict(plan.protocol)),
         ("the design", manifest["design"], dict(plan.design)),
@@ -189,9 +190,29 @@ def check_same(
     ]
     if plan.trials is not None and shown is not None:
         now = plan.trials.iloc[: len(shown)]
-        pairs.append(("the trial list", shown.to_numpy().tolist(), now.to_numpy().tolist()))
-    if changed := [what for what, before, now in pairs if before != now]:
+        pairs.append(("the trial list", *_first_rows_apart(shown, now)))
+    if changed := [(what, before, now) for what, before, now in pairs if before != now]:
+        names = " and ".join(what for what, _, _ in changed)
         raise TwoalikeError(
-            f"{where}: cannot go on with this run, {' and '.join(changed)} changed since it "
-            "began. Restore it, or start the next --session."
+            f"{where}: cannot go on with this run, {names} changed since it began "
+            f"({'; '.join(_difference(*change) for change in changed)}). Restore it, or start the "
+            "next --session."
         )
+
+
+def _first_rows_apart(
+    before: pd.DataFrame, now: pd.DataFrame
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Give the first row in which two lists differ, of each; the rest follows from it."""
+    rows = zip_longest(before.to_dict("records"), now.to_dict("records"))
+    for number, (old, new) in enumerate(rows, start=1):
+        if old != new:
+            return {f"row {number}": old}, {f"row {number}": new}
+    return {}, {}
+
+
+def _difference(what: str, before: object, now: object) -> str:
+    """Say what differs, by key where there are keys."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return describe_changes(before, now)
+    return describe_changes({what: before}, {what: now})

@@ -1,11 +1,13 @@
 """BIDS names of a run and where its files stand in the data set."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from twoalike.study import TwoalikeError
 
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 LABEL = re.compile(r"[0-9a-zA-Z+]+")
 _NAME = re.compile(
     r"sub-(?P<participant>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[^_]+)_run-(?P<run>\d+)_beh\.tsv"
@@ -40,6 +42,22 @@ def participant_label(text: str) -> str:
     if not any(mark.isdigit() for mark in text):
         raise TwoalikeError(f"participant {text}: has no digit, so may be a name. {advice}")
     return text
+
+
+def same_but_for_zeros(code: str, others: Iterable[str]) -> str | None:
+    """First of other codes that differs from ``code`` in leading zeros of a number only.
+
+    To people, 1 and 001 are the same participant; in file names they are two.
+
+    Examples
+    --------
+    >>> same_but_for_zeros("1", ["002", "001"]), same_but_for_zeros("10", ["1", "10"])
+    ('001', None)
+    """
+    bare = _ZEROS.sub("", code)
+    return next(
+        (other for other in others if other != code and _ZEROS.sub("", other) == bare), None
+    )
 
 
 @dataclass(frozen=True)

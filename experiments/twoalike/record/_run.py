@@ -22,11 +22,13 @@ from twoalike.record._manifest import (
     sidecar,
     start_segment,
 )
+from twoalike.record._missing import lost_rows, missing_list
+from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+from twoalike.study import Study, TwoalikeError, atomic_path, counted, write_json
 
 
 @contextmanager
@@ -54,15 +56,20 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     ------
     TwoalikeError
         If the run exists and ``resume`` is false, or is finished, or what it shows has changed
-        since.
+        since; if a session is left out, or a file was deleted.
     """
+    for problem in (missing_list(root), lost_rows(root, plan.name)):
+        if problem is not None:
+            raise TwoalikeError(f"{problem}.")
     check_participant(root, plan.name.participant, plan.simulated)
     rows = plan.name.rows(root)
     if not rows.exists():
+        if not plan.pilot:
+            _check_session_before(root, plan.name)
         return Progress()
     progress = run_progress(root, plan.name)
     manifest = read_manifest(plan.name.manifest(root))
-    count = f"{progress.n_done} trials"
+    count = counted(progress.n_done, "trial")
     # A session that broke off after its last trial is not over: questions may be left to ask.
     if manifest["end_reason"] == "completed":
         raise TwoalikeError(
@@ -70,10 +77,25 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
             f"--session {plan.name.session + 1}"
         )
     if not resume:
-        of = f"{progress.n_done} of {plan.n_trials} trials" if plan.n_trials else count
+        total = counted(plan.n_trials, "trial") if plan.n_trials else ""
+        of = f"{progress.n_done} of {total}" if total else count
         raise TwoalikeError(f"{rows}: this session has begun ({of}). Go on with it: --resume")
     check_same(manifest, plan, shown_trials(root, plan), rows)
     return progress
+
+
+def _check_session_before(root: Path, name: RunName) -> None:
+    """Check that no session is left out; the one before may be of another task."""
+    before = name.session - 1
+    folder = root / f"sub-{name.participant}"
+    if before and not any(folder.glob(f"ses-{before:02d}/beh/*_beh.tsv")):
+        done = [
+            RunName.parse(path).session for path in find_runs(root, participant=name.participant)
+        ]
+        raise TwoalikeError(
+            f"--session {name.session}: participant {name.participant} has no session {before} "
+            f"yet. The next one: --session {max(done, default=0) + 1}"
+        )
 
 
 def shown_trials(root: Path, plan: RunPlan) -> pd.DataFrame | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 _LONGEST = 30
 """Characters of a value that are shown: a whole text would hide what else changed."""
-_MOST = 4
+_MOST = 3
 _ABSENT = object()
 
 

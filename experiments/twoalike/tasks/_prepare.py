@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from twoalike.design import check_list_is_current
 from twoalike.observers import SimulatedObserver
 from twoalike.record import MISSING, Progress, RunName, RunPlan, participant_label, read_given
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -16,6 +17,7 @@ from twoalike.study import Study, TwoalikeError
 from twoalike.tasks._session import Script
 from twoalike.tasks._settings import PageTexts, Protocol, Question
 from twoalike.tasks._simulated import Hands
+from twoalike.tasks._texts import consent_remarks
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.screens import Opening, View, consent_text_hash
 
@@ -110,6 +112,25 @@ class Prepared(ABC):
             form=not progress.begun and not self._known("form"),
             resumed=progress.n_done > 0,
         )
+
+    def check_consent(self, progress: Progress) -> None:
+        """Check that a person is not asked to agree to the text that only holds the place.
+
+        Raises
+        ------
+        TwoalikeError
+            If the protocol still has the text that comes with twoalike.
+        """
+        sitting, shown = self.sitting, " ".join(self.texts.consent.split())
+        if sitting.observer is not None or sitting.pilot or not self.opening(progress).consent:
+            return
+        if any(remark in shown for remark in consent_remarks()):
+            raise TwoalikeError(
+                f"{self.inputs['protocol']}: the consent page still has the text that comes with "
+                "twoalike. Write the one that your ethics committee approved into this file, as "
+                "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
+                "--pilot and --simulate show the page as it is."
+            )
 
     def _known(self, measure: str) -> bool:
         label = f"sub-{self.sitting.participant}"
@@ -210,6 +231,19 @@ def check_sitting(sitting: Sitting) -> Sitting:
     if sitting.session < 1:
         raise TwoalikeError(f"--session {sitting.session}: sessions count from 1.")
     return sitting
+
+
+def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
+    """Check that the trial list is what the study asks for now, unless the session has begun.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming what changed since the list was made.
+    """
+    name = RunName(sitting.participant, sitting.session, task)
+    if not name.rows(sitting.root).exists():
+        check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)
 
 
 def check_objects(

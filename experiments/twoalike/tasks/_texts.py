@@ -42,3 +42,9 @@ def shipped_texts(task: str, language: str) -> dict[str, Any]:
 def preset_texts(name: str, language: str) -> dict[str, Any]:
     """Texts of one file: ``common``, a task, or a preset."""
     return _read(f"{name}.{language}.toml")
+
+
+def consent_remarks() -> tuple[str, ...]:
+    """Last paragraphs of the shipped consent texts, which say to replace them; on one line each."""
+    texts = [str(preset_texts("common", language)["consent"]) for language in languages()]
+    return tuple(" ".join(text.rpartition("\n\n")[2].split()) for text in texts)

@@ -18,6 +18,7 @@ from twoalike.study import ArrangementConfig, TwoalikeError
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
+    check_list,
     check_objects,
     check_sitting,
     run_plan,
@@ -127,12 +128,14 @@ def arrangement_list(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
     Raises
     ------
     TwoalikeError
-        If it is damaged or missing, or the stimuli do not allow the design.
+        If it is damaged, out of date or missing, or the stimuli do not allow the design.
     """
     study = sitting.study
     listed = study.trial_list(TASK, sitting.participant, sitting.session)
     if listed.exists():
-        return read_arrangement_list(listed, stimuli.ids)
+        table = read_arrangement_list(listed, stimuli.ids)
+        check_list(sitting, stimuli, TASK)
+        return table
     if study.config.arrangement.scheduler == "list":
         raise TwoalikeError(
             f'{listed}: arrangement.scheduler is "list", found no list. Put one there, or choose '
@@ -182,12 +185,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         seed=sitting.seed,
         earlier=_earlier_trials(sitting),
     )
-    if arranging.following() is None:
-        raise TwoalikeError(
-            f"participant {sitting.participant} has nothing left to arrange: every pair of "
-            f"{len(ids)} objects has the evidence asked for. Another participant, or a higher "
-            "arrangement.stop_evidence in study.toml."
-        )
+    _check_main_trials(arranging, study.trial_list(TASK, sitting.participant, sitting.session))
     return PreparedArrangements(
         sitting=sitting,
         protocol=protocol,
@@ -195,4 +193,21 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         plan=plan,
         inputs=stimuli_inputs(study, study.protocol_of(TASK)),
         arranging=arranging,
+    )
+
+
+def _check_main_trials(arranging: Arranging, path: Path) -> None:
+    """Check that there is a main trial to show: for practice and checks alone nobody comes."""
+    end = arranging.end()
+    if end is None:
+        return
+    if end.reason == "list":
+        raise TwoalikeError(
+            f"{path}: expected main trials, found none. Add some to the list, or choose another "
+            "scheduler in study.toml."
+        )
+    raise TwoalikeError(
+        f"participant {arranging.participant} has nothing left to arrange: every pair of "
+        f"{len(arranging.ids)} objects has the evidence asked for. Another participant, or a "
+        "higher arrangement.stop_evidence in study.toml."
     )

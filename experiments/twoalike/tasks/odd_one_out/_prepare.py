@@ -10,6 +10,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.tasks._prepare import (
     Prepared,
     Sitting,
+    check_list,
     check_objects,
     check_sitting,
     run_plan,
@@ -87,12 +88,14 @@ def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
     Raises
     ------
     TwoalikeError
-        If it is damaged, or the stimuli do not allow the design.
+        If it is damaged or out of date, or the stimuli do not allow the design.
     """
     study = sitting.study
     listed = study.trial_list(TASK, sitting.participant, sitting.session)
     if listed.exists():
-        return read_trial_list(listed, stimuli.ids)
+        table = read_trial_list(listed, stimuli.ids)
+        check_list(sitting, stimuli, TASK)
+        return table
     return session_trial_list(study, stimuli, sitting.participant, sitting.session)
 
 

@@ -1,0 +1,57 @@
+"""Files that somebody deleted or moved, while others of the same data set still stand.
+
+A process may be killed between any two steps of the writer, which leaves some files out as well:
+what counts here is only what it writes afterwards.
+"""
+
+from pathlib import Path
+
+from twoalike.record._manifest import read_manifest
+from twoalike.record._names import RunName
+from twoalike.record._read import RawProblem
+from twoalike.study import counted
+
+
+def missing_files(root: Path) -> list[RawProblem]:
+    """List what is missing from a data set: the list of participants, raw tables."""
+    found = [missing_list(root), *(lost_rows(root, name) for name in _described(root))]
+    return [problem for problem in found if problem is not None]
+
+
+def lost_rows(root: Path, name: RunName) -> RawProblem | None:
+    """Say that the raw table of a run is gone, if the run had one."""
+    path, manifest = name.rows(root), name.manifest(root)
+    if path.exists():
+        return None
+    # The sidecar, and the first segment of the manifest, are written after the table.
+    beside = name.sidecar(root)
+    left = beside if beside.exists() else manifest
+    if left == manifest and not (manifest.exists() and read_manifest(manifest)["segments"]):
+        return None
+    return RawProblem(
+        path,
+        f"is missing, but {left.name} of the same session is there: the table was deleted or "
+        "moved. Put it back from a backup, or move the other files of the session away too",
+    )
+
+
+def missing_list(root: Path) -> RawProblem | None:
+    """Say that the list of participants is gone, if there was one."""
+    path = root / "participants.tsv"
+    people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
+    if not people or path.exists():
+        return None
+    return RawProblem(
+        path,
+        f"is missing, but there are data of {counted(len(people), 'participant')}: the list was "
+        "deleted or moved. Put it back from a backup, or write it anew: a first line "
+        f"participant_id, then a line for each folder, such as {min(people)}",
+    )
+
+
+def _described(root: Path) -> list[RunName]:
+    """Find the runs of which there is a sidecar or a manifest."""
+    sidecars = root.glob("sub-*/ses-*/beh/sub-*_beh.json")
+    manifests = root.glob("sourcedata/sub-*/ses-*/sub-*_manifest.json")
+    names = {path.name.rpartition("_")[0] + "_beh.tsv" for path in [*sidecars, *manifests]}
+    return [RunName.parse(Path(name)) for name in sorted(names)]
