@@ -23,6 +23,7 @@ from twoalike.design._arrangement_summary import ArrangementSummary, summarize_a
 from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
 from twoalike.design._catch import allows_checks
 from twoalike.design._covering import covering_bound, covering_triplets
+from twoalike.design._current import check_list_is_current
 from twoalike.design._evidence import (
     ArrangedTrial,
     RescaledAverage,
@@ -46,6 +47,7 @@ from twoalike.design._session import (
     session_rng,
     session_trial_list,
     session_trial_lists,
+    stands_alone,
     with_dealt_checks,
 )
 from twoalike.design._shown import shown_objects
@@ -74,6 +76,7 @@ __all__ = [
     "arrangement_rng",
     "arrangement_table",
     "arrangement_trial_list",
+    "check_list_is_current",
     "check_separation",
     "covering_bound",
     "covering_sets",
@@ -96,6 +99,7 @@ __all__ = [
     "session_trial_list",
     "session_trial_lists",
     "shown_objects",
+    "stands_alone",
     "summarize_arrangements",
     "summarize_design",
     "with_adaptive_block",

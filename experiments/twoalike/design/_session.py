@@ -47,6 +47,13 @@ def participant_number(participant: str) -> int:
     return int.from_bytes(hashlib.sha256(participant.encode()).digest()[:8], "big")
 
 
+def stands_alone(config: DesignConfig) -> bool:
+    """Whether a session's list depends on no other's, so that it can be made by itself."""
+    return config.sampler == "random" or (
+        config.sampler == "levels" and not config.lists_per_triplet
+    )
+
+
 def with_dealt_checks(config: DesignConfig, participant: str, session: int) -> DesignConfig:
     """Say at which place the odd one of a session's attention checks stands how often.
 
@@ -96,7 +103,7 @@ def session_trial_list(
             else "Make it with: twoalike design --sampler adaptive --posterior."
         )
         raise TwoalikeError(f"{path}: expected a trial list there, found none. {how}")
-    if config.sampler == "coverage" or (config.sampler == "levels" and config.lists_per_triplet):
+    if not stands_alone(config):
         raise TwoalikeError(
             f"{path}: expected a trial list there, found none. Sessions of the {config.sampler} "
             "design share their triplets out: make all of them with one call of twoalike design."
