@@ -45,7 +45,7 @@ def test_a_simulated_session_is_recorded_whole_and_valid(
     assert manifest["simulated"] is True
     assert manifest["end_reason"] == "completed"
     assert call("validate", root) == 0
-    assert "1 runs, 14 trials, no problem found" in capsys.readouterr().out
+    assert "1 run, 14 trials, no problem found" in capsys.readouterr().out
 
 
 def test_a_simulated_arrangement_is_recorded_whole_and_valid(

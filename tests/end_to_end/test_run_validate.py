@@ -48,7 +48,7 @@ def test_protocols_are_checked_with_and_without_data(
     assert call("validate", root) == 1
     captured = capsys.readouterr()
     assert "multi_arrangement.toml: key 'answers.done_keys'" in captured.out
-    assert "1 problem(s), see above" in captured.err
+    assert "1 problem, see above" in captured.err
 
 
 DAMAGE = [
@@ -85,7 +85,65 @@ def test_damage_is_named_by_file_row_and_column(
     place = f"{table(collected)}, row 5, column {column}: "
     found = [line for line in captured.out.splitlines() if line.startswith(place)]
     assert any(why in line for line in found), captured.out
-    assert "problem(s), see above" in captured.err
+    assert "see above" in captured.err
+
+
+def test_a_missing_trial_is_one_problem(
+    collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    lines = table(collected).read_text(encoding="utf-8").split("\n")
+    table(collected).write_text("\n".join(lines[:5] + lines[6:]))
+    assert call("validate", collected) == 1
+    captured = capsys.readouterr()
+    assert f"{table(collected)}, row 5, column trial_index: trial 5 is missing\n" in captured.out
+    assert "1 problem, see above" in captured.err
+    table(collected).write_text("\n".join(lines[:3] + lines[6:]))
+    assert call("validate", collected) == 1
+    captured = capsys.readouterr()
+    assert "row 3, column trial_index: trials 3 to 5 are missing\n" in captured.out
+    assert "1 problem, see above" in captured.err
+
+
+def test_of_each_file_ten_problems_are_listed(
+    collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    for row in range(1, 15):
+        edit(table(collected), row, "response_time", "soon")
+    assert call("validate", collected) == 1
+    captured = capsys.readouterr()
+    found = [line for line in captured.out.splitlines() if line.startswith(str(table(collected)))]
+    assert len(found) == 11
+    assert found[-1] == f"{table(collected)}: and 4 more"
+    assert "14 problems, see above" in captured.err
+
+
+def test_files_that_were_deleted_are_named(
+    collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    words = ("run", collected, "--participant", "901", "--simulate", "--no-window", "--resume")
+    people = collected / "data" / "raw" / "participants.tsv"
+    listed = people.read_bytes()
+    people.unlink()
+    assert call("validate", collected) == 1
+    assert f"{people}: is missing, but there are data of 1 participant" in capsys.readouterr().out
+    assert call(*words) == 1
+    assert f"{people}: is missing" in capsys.readouterr().err
+    people.write_bytes(listed)
+    table(collected).unlink()
+    assert call("validate", collected) == 1
+    said = f"{table(collected)}: is missing, but sub-901_ses-01_task-oddoneout_run-01_beh.json"
+    assert said in capsys.readouterr().out
+    manifest = RunName("901", 1).manifest(collected / "data" / "raw")
+    before = manifest.read_bytes()
+    assert call(*words) == 1
+    assert said in capsys.readouterr().err
+    table(collected).with_suffix(".json").unlink()
+    assert call(*words) == 1
+    assert f"{table(collected)}: is missing, but {manifest.name}" in capsys.readouterr().err
+    assert manifest.read_bytes() == before
 
 
 def test_places_must_be_three(

@@ -308,7 +308,7 @@ DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "trial skipped": (
         second_trial(trial_index="9"),
-        r"row 4, column trial_index: expected 2, found 9",
+        r"row 4, column trial_index: trials 2 to 8 are missing",
     ),
     "trial split": (edited(6, trial_index="3"), r"row 6, column trial_index|column n_items"),
     "too soon": (

@@ -1,6 +1,14 @@
 """``twoalike validate``."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twoalike.record import RawProblem
+
+_MOST = 10
+"""Problems of a file that are listed."""
 
 
 def validate(study: Path, /) -> None:
@@ -10,7 +18,8 @@ def validate(study: Path, /) -> None:
     objects, a response that agrees with the object and the place it names, trials as in the
     trial list; arrangements whole, and as their events say; images as in the manifest. Each
     problem names file, row (counted from 1) and column. Protocols: every key, and names of keys
-    that the window knows.
+    that the window knows. Trial lists of sessions to come: made with the settings of now. Of each
+    file ten problems are shown.
 
     What looks private (addresses, paths, names of this computer and its user, birth dates) is
     shown as well, and is no problem of the data: mind it when you share them.
@@ -27,14 +36,22 @@ def validate(study: Path, /) -> None:
         twoalike validate my-study
     """
     from twoalike.exchange import check_private
-    from twoalike.record import RunName, check_bids, check_run_files, find_runs, run_progress
+    from twoalike.record import (
+        RunName,
+        check_bids,
+        check_run_files,
+        find_runs,
+        missing_files,
+        run_progress,
+    )
     from twoalike.stimuli import StimulusSet
-    from twoalike.study import Study, TwoalikeError, sha256_file
-    from twoalike.tasks import PROTOCOLS, check_protocol
+    from twoalike.study import Study, TwoalikeError, counted, sha256_file
+    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol
 
     opened = Study.load(study)
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
-    roots = [root for root in (opened.raw, opened.pilot) if find_runs(root)]
+    faults += check_lists(opened)
+    roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     if not roots:
         none = f"{opened.raw}: expected raw data, found none. Run a session with: twoalike run"
         raise TwoalikeError(faults[0] if faults else none)
@@ -46,9 +63,10 @@ def validate(study: Path, /) -> None:
     n_problems, n_runs, n_trials = len(faults), 0, 0
     for root in roots:
         runs = [(path, check_run_files(root, path, hashes)) for path in find_runs(root)]
-        problems = [*check_bids(root), *(problem for _, found in runs for problem in found)]
-        for problem in problems:
-            print(problem)  # noqa: T201
+        own = [*missing_files(root), *(problem for _, found in runs for problem in found)]
+        problems = [*own, *check_bids(root)]
+        for line in _first_of_each_file(problems):
+            print(line)  # noqa: T201
         for remark in check_private(root):
             print(f"private? {remark}")  # noqa: T201
         n_problems += len(problems)
@@ -56,5 +74,17 @@ def validate(study: Path, /) -> None:
         names = [RunName.parse(path) for path, found in runs if not found]
         n_trials += sum(run_progress(root, name).n_done for name in names)
     if n_problems:
-        raise TwoalikeError(f"{opened.root}: {n_problems} problem(s), see above.")
-    print(f"{opened.root}: {n_runs} runs, {n_trials} trials, no problem found")  # noqa: T201
+        raise TwoalikeError(f"{opened.root}: {counted(n_problems, 'problem')}, see above.")
+    what = f"{counted(n_runs, 'run')}, {counted(n_trials, 'trial')}"
+    print(f"{opened.root}: {what}, no problem found")  # noqa: T201
+
+
+def _first_of_each_file(problems: Sequence["RawProblem"]) -> Iterator[str]:
+    """List problems, of each file the first ones only: the rest mostly follows from them."""
+    by_file: dict[Path, list[RawProblem]] = {}
+    for problem in problems:
+        by_file.setdefault(problem.file, []).append(problem)
+    for file, found in by_file.items():
+        yield from (str(problem) for problem in found[:_MOST])
+        if len(found) > _MOST:
+            yield f"{file}: and {len(found) - _MOST} more"

@@ -5,6 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from twoalike.record._check_triplets import wrong_number
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, read_events
 from twoalike.record._tail import torn_line
@@ -42,8 +43,7 @@ def check_arrangement_rows(
         trial = list(group)
         number, first = trial[0]
         if index != expected:
-            message = f"expected {expected}, found {index}"
-            yield RawProblem(path, message, number, "trial_index")
+            yield RawProblem(path, wrong_number(expected, index), number, "trial_index")
         expected = index + 1
         if first["onset"] < end - _ROUNDING_S:
             message = f"{first['onset']} s lies before the end of the trial above ({end:.4f} s)"

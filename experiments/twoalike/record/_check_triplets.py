@@ -6,6 +6,7 @@ from typing import Any
 
 from twoalike.design import POSITIONS
 from twoalike.record._read import RawProblem
+from twoalike.study import counted
 
 type Row = dict[str, Any]
 """One trial; None where a value is missing."""
@@ -64,30 +65,43 @@ _CHECKS: tuple[Callable[[Row, Mapping[str, Any]], Found], ...] = (
 def _check_order(path: Path, rows: Sequence[tuple[int, Row]]) -> Iterator[RawProblem]:
     """Check that trials are numbered from 1 and do not overlap in time."""
     seen: dict[int, int] = {}
-    end = 0.0
+    end, before, last = 0.0, 0, 0
     for number, row in rows:
-        index = row["trial_index"]
+        index, expected = row["trial_index"], last + number - before
         if index in seen:
             message = f"trial {index} stands already in row {seen[index]}"
             yield RawProblem(path, message, number, "trial_index")
-        elif index != number:
-            yield RawProblem(path, f"expected {number}, found {index}", number, "trial_index")
+        elif index != expected:
+            yield RawProblem(path, wrong_number(expected, index), number, "trial_index")
         seen.setdefault(index, number)
+        before, last = number, index
         if row["onset"] < end - _ROUNDING_S:
             message = f"{row['onset']} s lies before the end of the trial above ({end:.4f} s)"
             yield RawProblem(path, message, number, "onset")
         end = row["onset"] + (row["response_time"] or 0.0)
 
 
+def wrong_number(expected: int, found: int) -> str:
+    """Say how a trial's number is wrong; those after it count on from there."""
+    if found == expected + 1:
+        return f"trial {expected} is missing"
+    if found > expected:
+        return f"trials {expected} to {found - 1} are missing"
+    return f"expected {expected}, found {found}"
+
+
 def _check_design(
     path: Path, rows: Sequence[tuple[int, Row]], shown: Sequence[Mapping[str, str]]
 ) -> Iterator[RawProblem]:
+    """Check that trials are those of the list, found by their number: rows may be missing."""
     for number, row in rows:
-        if number > len(shown):
-            yield RawProblem(path, f"the trial list has only {len(shown)} trials", number)
+        index = row["trial_index"]
+        if index > len(shown):
+            has = counted(len(shown), "trial")
+            yield RawProblem(path, f"the trial list has only {has}", number)
             return
         for column in DESIGNED:
-            if row[column] != (planned := shown[number - 1][column]):
+            if row[column] != (planned := shown[index - 1][column]):
                 message = f"is {row[column]}, the trial list says {planned}"
                 yield RawProblem(path, message, number, column)
 

@@ -26,7 +26,7 @@ from twoalike.tasks._events import (
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
-from twoalike.tasks._prepare import Prepared, Sitting, as_text
+from twoalike.tasks._prepare import Prepared, Sitting, as_text, check_lists
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._protocol_file import check_protocol, load_protocol, protocol_or_default
 from twoalike.tasks._ready import PROTOCOLS, prepare_session
@@ -138,6 +138,7 @@ __all__ = [
     "arrangement_protocol",
     "begin_trial",
     "catch_signals",
+    "check_lists",
     "check_protocol",
     "frame",
     "languages",

@@ -1,6 +1,7 @@
 """Everything a session needs, read and checked before anything is shown or written."""
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from twoalike.tasks._simulated import Hands
 from twoalike.tasks._texts import consent_remarks
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.screens import Opening, View, consent_text_hash
+
+_LIST = re.compile(
+    r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>oddoneout|multiarrangement)_trials\.tsv"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +249,22 @@ def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
     name = RunName(sitting.participant, sitting.session, task)
     if not name.rows(sitting.root).exists():
         check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)
+
+
+def check_lists(study: Study) -> list[str]:
+    """Say which lists of sessions to come the study no longer asks for, one line each."""
+    names = [_LIST.fullmatch(path.name) for path in sorted((study.root / "design").glob("*.tsv"))]
+    found = [match for match in names if match is not None]
+    stimuli = StimulusSet.load(study.stimuli, verify=False) if found else None
+    faults = []
+    for match in found:
+        assert stimuli is not None
+        sitting = Sitting(study=study, participant=match["who"], session=int(match["session"]))
+        try:
+            check_list(sitting, stimuli, match["task"])
+        except TwoalikeError as error:
+            faults.append(str(error))
+    return faults
 
 
 def check_objects(
