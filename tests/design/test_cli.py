@@ -62,6 +62,27 @@ def test_the_protocol_is_checked_before_anybody_sits_down(
     assert not (study / "design").exists()
 
 
+@pytest.mark.parametrize("categories", [True, False])
+def test_sets_chosen_on_the_way_are_estimated(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str], categories: bool
+) -> None:
+    root = make_study()
+    if not categories:
+        table = StimulusSet.load(root / "stimuli").table[["id", "file", "sha256"]]
+        StimulusSet.write(root / "stimuli", table)
+    (root / "study.toml").write_text(
+        'title = "t"\nseed = 5\n[arrangement]\nmax_items = 5\npractice_items = 3\nmax_trials = 4\n'
+        "session_minutes = 0\n"
+    )
+    words = ["design", str(root), "--task", "multi-arrangement", "--participants", "01", "02"]
+    app([*words, "--sessions", "2", "--summary"], result_action="return_value")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Estimate: 8 objects, 28 pairs" in printed
+    assert "main trials │ 4 │ 4 │" in printed
+    assert "max_trials" in printed
+    assert ("goes by the categories" in printed) == categories
+
+
 def test_lists_of_all_sessions_are_written(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     design(study, "--participants", "01", "02", "--sessions", "2", "--summary")
     names = sorted(path.name for path in (study / "design").glob("*.tsv"))

@@ -132,8 +132,11 @@ def test_own_lists_are_checked_and_left_alone(
     study = make_study()
     design(study, "--participants", "01")
     before = snapshot(study / "design")
+    capsys.readouterr()
     design(study, "--participants", "01", "--sampler", "list", "--summary")
-    assert "14 trials, checked" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "14 trials, checked" in printed
+    assert "your lists (random)" in " ".join(printed.split())
     assert snapshot(study / "design") == before
     path = next((study / "design").glob("*.tsv"))
     path.write_text(path.read_text().replace("warm0", "warm9"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from twoalike.cli._arrangement_estimate import print_estimate, span
 from twoalike.cli._trial_lists import SessionList, describe_list, unique_labels
 from twoalike.design import (
     ArrangementSummary,
@@ -63,10 +64,16 @@ def make_arrangement_lists(
 def print_arrangement_summary(
     study: Study, lists: Sequence[SessionList], ids: Sequence[str]
 ) -> None:
-    """Print a column of figures for each list, and one for all together."""
+    """Print a column of figures for each list, and one for all together.
+
+    Where the sets are chosen during the session, an estimate instead: the lists say little.
+    """
     from rich.console import Console
     from rich.table import Table
 
+    if study.config.arrangement.scheduler == "lift_weakest":
+        print_estimate(study, lists, ids)
+        return
     pairs = len(ids) * (len(ids) - 1) // 2
     config = study.config.arrangement
     table = Table(title=f"Design: {len(ids)} objects, {pairs} pairs, {config.scheduler}")
@@ -80,24 +87,18 @@ def print_arrangement_summary(
     columns = [summarize_arrangements(tables, ids) for _, tables in shown]
     for name, cell in _ROWS.items():
         table.add_row(name, *(cell(column) for column in columns))
-    notes = ["Practice counts for trials, placements and minutes only; breaks are not counted."]
-    if config.scheduler == "lift_weakest":
-        limit = f"{config.session_minutes:g} minutes" if config.session_minutes else "no time limit"
-        notes.append(
-            "Fixed trials only: the main ones are chosen during the session, until every pair "
-            f"has the evidence {config.stop_evidence:g} ({limit}, "
-            f"up to {config.max_items or len(ids)} images a trial)."
-        )
-    table.caption = " ".join(notes)
+    table.caption = (
+        "Practice counts for trials, placements and minutes only; breaks are not counted."
+    )
     Console().print(table)
 
 
 _ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
     "trials": lambda s: str(s.trials),
-    "images a trial": lambda s: f"{s.items_min} to {s.items_max}",
+    "images a trial": lambda s: span(s.items_min, s.items_max),
     "pairs shown together": lambda s: f"{s.pairs_shown:.1%}",
     "trials a pair, fewest / median": lambda s: f"{s.pair_min} / {s.pair_median:g}",
-    "trials an object": lambda s: f"{s.exposure_min} to {s.exposure_max}",
+    "trials an object": lambda s: span(s.exposure_min, s.exposure_max),
     "groups without a common scale": lambda s: str(s.scale_groups),
     "placements": lambda s: str(s.placements),
     "minutes": lambda s: f"{s.minutes:.0f}",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from twoalike.cli._arrangement_estimate import span
 from twoalike.cli._trial_lists import SessionList
 from twoalike.design import DesignSummary, summarize_design
 from twoalike.study import Study
@@ -25,9 +26,7 @@ def print_summary(study: Study, lists: Sequence[SessionList], ids: Sequence[str]
     from rich.table import Table
 
     pairs = len(ids) * (len(ids) - 1) // 2
-    table = Table(
-        title=f"Design: {len(ids)} objects, {pairs} pairs, sampler {study.config.design.sampler}"
-    )
+    table = Table()
     table.add_column("")
     seconds = seconds_per_trial(study)
     columns = []
@@ -38,6 +37,10 @@ def print_summary(study: Study, lists: Sequence[SessionList], ids: Sequence[str]
         table.add_column(f"all {len(lists)}", justify="right")
         tables = [item.table for item in lists]
         columns.append(summarize_design(tables, ids, seconds_per_trial=seconds))
+    sampler = f"sampler {study.config.design.sampler}"
+    if study.config.design.sampler == "list":
+        sampler = f"your lists ({', '.join(columns[-1].samplers)})"
+    table.title = f"Design: {len(ids)} objects, {pairs} pairs, {sampler}"
     _add_rows(table, columns)
     table.caption = (
         f"Practice counts for the duration only. A trial takes {seconds:.1f} s; breaks are not "
@@ -66,7 +69,7 @@ def _add_rows(table: "Table", columns: Sequence[DesignSummary]) -> None:
     add("  needed to show every pair", [str(s.bound) for s in columns])
     add("pairs shown", [f"{s.pairs_shown:.1%}" for s in columns])
     add("trials a pair, fewest / median", [f"{s.pair_min} / {s.pair_median:g}" for s in columns])
-    add("trials an object, fewest-most", [f"{s.exposure_min}-{s.exposure_max}" for s in columns])
+    add("trials an object", [span(s.exposure_min, s.exposure_max) for s in columns])
     add("places of an object, largest difference", [str(s.place_spread) for s in columns])
     for name in sorted({name for s in columns for name in s.conditions}):
         add(f"share {name}", [f"{s.conditions.get(name, 0):.1%}" for s in columns])

@@ -19,7 +19,11 @@ from twoalike.design._arrangement_list import (
     read_arrangement_list,
     write_arrangement_list,
 )
-from twoalike.design._arrangement_summary import ArrangementSummary, summarize_arrangements
+from twoalike.design._arrangement_summary import (
+    SECONDS_PER_PLACEMENT,
+    ArrangementSummary,
+    summarize_arrangements,
+)
 from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
 from twoalike.design._catch import allows_checks
 from twoalike.design._covering import covering_bound, covering_triplets
@@ -67,6 +71,7 @@ __all__ = [
     "EvidenceState",
     "ListedArrangement",
     "POSITIONS",
+    "SECONDS_PER_PLACEMENT",
     "PlannedArrangement",
     "RescaledAverage",
     "adaptive_blocks",

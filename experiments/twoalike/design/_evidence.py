@@ -149,18 +149,21 @@ def rescaled_average(
     """
     placed = _placed(trials, m, floor)
     n = len(trials)
-    shown = np.bincount(placed.pair, minlength=m * m)
-    total = _sums(placed.pair, placed.weight, m * m)
+    # Only pairs that were shown: in a large set they are few, and the rounds are many.
+    known, pair, shown = np.unique(placed.pair, return_inverse=True, return_counts=True)
+    total = _sums(pair, placed.weight, len(known))
     norms = np.sqrt(_sums(placed.trial, placed.distance**2, n))
     unit = _ratio(placed.distance, norms[placed.trial])
-    mean = _to_norm_one(_ratio(_sums(placed.pair, placed.distance, m * m), shown))
+    mean = _to_norm_one(_ratio(_sums(pair, placed.distance, len(known)), shown))
     change, rounds = np.inf, 0
     while change > tolerance and rounds < max_iterations:
-        scale = np.sqrt(_sums(placed.trial, mean[placed.pair] ** 2, n))
+        scale = np.sqrt(_sums(placed.trial, mean[pair] ** 2, n))
         aligned = placed.weight * unit * scale[placed.trial]
-        new = _to_norm_one(_ratio(_sums(placed.pair, aligned, m * m), total))
+        new = _to_norm_one(_ratio(_sums(pair, aligned, len(known)), total))
         change, mean, rounds = float(np.sum((new - mean) ** 2)), new, rounds + 1
-    square = _square(np.where(shown > 0, mean, np.nan), m)
+    upper = np.full(m * m, np.nan)
+    upper[known] = mean
+    square = _square(upper, m)
     np.fill_diagonal(square, 0.0)
     return RescaledAverage(square, rounds, change <= tolerance)
 
