@@ -100,7 +100,7 @@ def test_doubles_and_images_beside_the_folders_are_told_of(
     init(tmp_path / "birds", "--images", images)
     said = capsys.readouterr().out
     assert "note: the same image under 3 names: owl, owl2, owl3" in said
-    assert "note: 1 images have no category, such as owl3.png" in said
+    assert "note: without a category: 1 image, such as owl3.png" in said
 
 
 def test_complaints_name_the_images_of_the_person(

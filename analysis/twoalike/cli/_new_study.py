@@ -23,6 +23,7 @@ from twoalike.study import (
     StudyConfig,
     TwoalikeError,
     atomic_directory,
+    counted,
     provenance,
     write_json,
 )
@@ -198,7 +199,7 @@ def stimuli_remarks(stimuli: StimulusSet) -> list[str]:
         bare = stimuli.table[stimuli.table[stimuli.levels[0]] == "n/a"]
         if len(bare):
             remarks.append(
-                f"{len(bare)} images have no category, such as {bare['file'].iloc[0]}: a category "
-                "is a sub-folder"
+                f"without a category: {counted(len(bare), 'image')}, such as "
+                f"{bare['file'].iloc[0]} (a category is a sub-folder)"
             )
     return remarks
