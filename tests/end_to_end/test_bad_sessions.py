@@ -18,9 +18,10 @@ from PIL import Image
 
 from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
-from twoalike.record import RunName, check_bids, read_run
+from twoalike.record import Progress, RunName, check_bids, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.study import sha256_file
+from twoalike.study import Study, sha256_file
+from twoalike.tasks import Sitting, prepare_session
 
 TRIPLETS, ARRANGING = "odd-one-out", "multi-arrangement"
 BOTH = (TRIPLETS, ARRANGING)
@@ -353,3 +354,93 @@ def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
             assert check_bids(moved / "data" / "raw") == [], pages
             shutil.rmtree(moved)
     assert full > 15
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("study.toml", "seed = 7", "seed = 8", "the seed was 7, is 8"),
+        ("study.toml", "max_trials = 2", "max_trials = 3", "max_trials was 2, is 3"),
+        (
+            "protocols/multi_arrangement.toml",
+            "schema_version = 1",
+            '[breaks]\nbreak_every = 5\n[texts]\nend = "Goodbye."',
+            'every was 10, is 5; texts.end was "That was the last one. Thank yo…", is "Goodbye."',
+        ),
+    ],
+)
+def test_what_changed_since_a_session_began_is_named_with_its_values(
+    make_study: Callable[..., Path],
+    refused: Callable[..., str],
+    file: str,
+    old: str,
+    new: str,
+    says: str,
+) -> None:
+    root = make_study(design=SHORT)
+    break_off(root, ARRANGING)
+    edit(root, file, old, new)
+    assert says in refused(root, *words_of(root, ARRANGING, "--resume"))
+
+
+def test_codes_that_differ_in_leading_zeros_are_one_person(
+    make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=SHORT)
+    assert call(*words_of(root, TRIPLETS)) == 0
+    words = ("--simulate", "--no-window", "--participant")
+    assert "0901: 901 is there already" in refused(root, "run", root, *words, "0901")
+    design = ("design", root, "--task", TRIPLETS, "--participants")
+    assert "0901: 901 is there already" in refused(root, *design, "0901")
+    assert "2: 02 is there already" in refused(root, *design, "2", "02")
+    assert call(*design, "s02", "s20") == 0
+    assert "s2: s02 is there already" in refused(root, "run", root, *words, "s2")
+
+
+@pytest.mark.parametrize("task", BOTH)
+def test_a_session_is_not_left_out(
+    task: str, make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=SHORT)
+    line = refused(root, *words_of(root, task, "--session", 2))
+    assert "has no session 1 yet. The next one: --session 1" in line
+    assert call(*words_of(root, BOTH[1 - BOTH.index(task)])) == 0
+    assert call(*words_of(root, task, "--session", 2)) == 0  # after one of the other task
+    line = refused(root, *words_of(root, task, "--session", 4))
+    assert "has no session 3 yet. The next one: --session 3" in line
+    assert call(*words_of(root, task, "--session", 4, "--pilot")) == 0
+
+
+@pytest.mark.parametrize("task", BOTH)
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_nobody_is_asked_to_agree_to_the_text_that_holds_the_place(
+    task: str, language: str, make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=SHORT)
+    protocol = root / PROTOCOLS[task]
+    protocol.write_text(f'language = "{language}"\n[consent]\nask = true\n')
+    person = ("run", root, "--task", task, "--participant", "001")
+    line = refused(root, *person)
+    assert str(protocol) in line
+    assert "below [texts]" in line
+    assert call(*words_of(root, task)) == 0  # nobody agrees to anything
+    protocol.write_text('[consent]\nask = true\n[texts]\nconsent = "Ours, approved."\n')
+    study = Study.load(root)
+    sitting = Sitting(study=study, participant="001", session=1)
+    prepare_session(task, sitting).check_consent(Progress())
+
+
+CHECKS_ONLY = "trials = 6\n[arrangement]\npractice_items = 4\ncatch = 1\n"
+
+
+def test_checks_and_practice_alone_are_no_reason_to_begin(
+    make_study: Callable[..., Path], refused: Callable[..., str]
+) -> None:
+    root = make_study(design=f"{CHECKS_ONLY}stop_evidence = 0.04\nmax_items = 0\n")
+    assert call(*words_of(root, ARRANGING)) == 0
+    line = refused(root, *words_of(root, ARRANGING, "--session", 2))
+    assert "nothing left to arrange" in line
+    assert call("design", root, "--task", ARRANGING, "--participants", "902") == 0
+    edit(root, "study.toml", "[arrangement]", '[arrangement]\nscheduler = "list"')
+    words = ("run", root, "--task", ARRANGING, "--participant", "902", "--simulate", "--no-window")
+    assert "expected main trials, found none" in refused(root, *words)

@@ -61,7 +61,11 @@ def _same_start(old: object, new: object) -> int:
 def _shown(value: object, start: int) -> str:
     if value is _ABSENT or value is None:
         return "not set"
-    if isinstance(value, str) and start:
-        value = f"…{value[start:]}"
-    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        value = ("…" if start else "") + " ".join(value[start:].split())
+        return json.dumps(_cut(value), ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
