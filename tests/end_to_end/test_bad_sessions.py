@@ -365,7 +365,7 @@ def test_wherever_the_space_ends_one_line_says_so_and_resuming_works(
             "protocols/multi_arrangement.toml",
             "schema_version = 1",
             '[breaks]\nbreak_every = 5\n[texts]\nend = "Goodbye."',
-            'every was 10, is 5; texts.end was "That was the last one. Thank yo…", is "Goodbye."',
+            'every was 10, is 5; texts.end was "That was the last one. Thank y…", is "Goodbye."',
         ),
     ],
 )
