@@ -122,7 +122,7 @@ def main() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     words = ("import", "triplets", THINGS / "triplets_by_participant.txt")
     words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
-    imported = command(*words, "--out", WORK / "choices.parquet")
+    imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
     choices = read_choices(WORK / "choices.parquet")
     train, test = split_by_triplet(choices, 0.1, np.random.default_rng(SEED))
     write_choices(WORK / "train.parquet", train, provenance("choices", seed=SEED))

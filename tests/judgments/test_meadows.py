@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 from twoalike.judgments import import_meadows, read_arrangements, trials_of
@@ -163,6 +164,13 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, content: Any, complai
     assert "\n" not in str(raised.value)
 
 
+def test_an_export_of_dissimilarities_is_told_from_a_tree(tmp_path: Path) -> None:
+    path = tmp_path / "Meadows_my_exp_v_v1_calm-fox_1_1D.mat"
+    savemat(path, {"rdmutv": np.ones((1, 3)), "stimuli": ["a", "b", "c"]})
+    with pytest.raises(TwoalikeError, match=r"expected a Meadows tree \(JSON\).*\(RDM\).*Download"):
+        import_meadows([path])
+
+
 def test_command_line(tmp_path: Path) -> None:
     one = write(tmp_path, late(), "Meadows_my_exp_v_v1_calm-fox_1_tree")
     two = write(tmp_path, early(), "Meadows_my_exp_v_v2_odd-owl_1_tree")
@@ -173,6 +181,9 @@ def test_command_line(tmp_path: Path) -> None:
     assert "12 items placed in 4 trials by 2 participants" in done.stdout
     table = read_arrangements(out)
     assert placed(table) == EXPECTED * 2
+    again = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "there is such a file already" in again.stderr and "--overwrite" in again.stderr
     assert str(tmp_path) not in json.dumps(table.attrs["provenance"])
 
 

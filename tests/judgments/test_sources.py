@@ -176,6 +176,14 @@ def test_command_line_imports_and_refuses(text: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "3 judgments by 2 participants" in done.stdout
     assert len(read_choices(out)) == 3
+    before = out.read_bytes()
+    taken = command(*base)
+    assert taken.returncode == 1
+    assert "replace it with --overwrite" in taken.stderr
+    assert out.read_bytes() == before
+    assert command(*base, "--overwrite").returncode == 0
+    named = command(*base[:-1], out.with_suffix(".csv"))
+    assert (named.returncode, "ends in .parquet" in named.stderr) == (1, True)
 
 
 def test_real_judgments(shared_data: Path, tmp_path: Path) -> None:

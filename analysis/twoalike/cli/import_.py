@@ -20,6 +20,21 @@ def _three_columns(text: str) -> tuple[int, ...]:
         ) from None
 
 
+def _check_out(out: Path, overwrite: bool) -> None:
+    """Refuse a name that readers do not know, or that is taken, before anything is read."""
+    from twoalike.study import TwoalikeError
+
+    if out.suffix != ".parquet":
+        raise TwoalikeError(
+            f"--out {out}: expected a name that ends in .parquet, the format of our tables."
+        )
+    if out.exists() and not overwrite:
+        raise TwoalikeError(
+            f"--out {out}: there is such a file already. Nothing was changed; choose another name, "
+            "or replace it with --overwrite."
+        )
+
+
 @app.command
 def triplets(
     file: Path,
@@ -31,6 +46,7 @@ def triplets(
     item_columns: str = "1,2,3",
     chosen_column: int = 3,
     participant_column: int | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Import judgments from delimited text without a header, one a line.
 
@@ -52,6 +68,8 @@ def triplets(
         Column of the chosen item: one of the item columns, or a further one that repeats it.
     participant_column
         Column of participant labels; without it all judgments are by one unknown person.
+    overwrite
+        Replace the table if there is one.
 
     Examples
     --------
@@ -60,6 +78,7 @@ def triplets(
     from twoalike.judgments import import_triplets, write_choices
     from twoalike.study import provenance, read_ids
 
+    _check_out(out, overwrite)
     items = _three_columns(item_columns)
     table = import_triplets(
         file,
@@ -87,6 +106,7 @@ def meadows(
     /,
     *,
     out: Path,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Import multi-arrangement sessions from Meadows' JSON trees.
 
@@ -100,6 +120,8 @@ def meadows(
         Data in the tree structure, as downloaded.
     out
         Table of arrangements to write (.parquet).
+    overwrite
+        Replace the table if there is one.
 
     Examples
     --------
@@ -108,6 +130,7 @@ def meadows(
     from twoalike.judgments import import_meadows, trials_of, write_arrangements
     from twoalike.study import provenance
 
+    _check_out(out, overwrite)
     table = import_meadows(files)
     inputs = {f"tree_{number}": path for number, path in enumerate(files, start=1)}
     write_arrangements(out, table, provenance("arrangements", inputs=inputs))

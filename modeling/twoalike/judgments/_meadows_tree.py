@@ -14,6 +14,7 @@ from typing import Any
 from twoalike.study import TwoalikeError, require_file
 
 ARRANGEMENT = "multiarrange"
+_MATLAB = b"MATLAB 5.0 MAT-file"
 _NAME = re.compile(r"Meadows_.+_v_v[^_]*_(?P<participant>[^_]+?)(_\d+)?_tree", re.IGNORECASE)
 
 
@@ -64,6 +65,13 @@ def read_tree(path: Path) -> list[MeadowsTask]:
         If the file is not JSON or no such tree, or an alias looks like an e-mail address.
     """
     require_file(path, "a Meadows tree (JSON)")
+    with path.open("rb") as file:
+        if file.read(len(_MATLAB)) == _MATLAB:
+            raise TwoalikeError(
+                f"{path}: expected a Meadows tree (JSON), found a MATLAB file: Meadows' export of "
+                "dissimilarities (RDM), which no longer has the arrangements. Download the task "
+                "in the tree structure (JSON); the RDM itself goes with: twoalike evaluate --rdm"
+            )
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
