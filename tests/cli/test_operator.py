@@ -138,9 +138,16 @@ def test_one_slow_trial_does_not_move_the_expected_time() -> None:
 
 
 def test_without_a_number_of_trials_the_budget_counts() -> None:
-    state = replace(START, n_trials=None, budget_s=600.0).take(Done(1), 100.0)
-    assert state.left_s == 500.0
-    assert "1 done" in _text(state)
+    state = replace(START, n_trials=None, budget_s=600.0)
+    state = state.take(_page("instruction", 30.0), 30.0).take(Done(1, "practice"), 40.0)
+    state = state.take(Done(2), 100.0)
+    assert state.left_s == 540.0
+    assert "2 done" in _text(state)
+    state = state.take(_page("break", 200.0), 200.0)
+    assert "3:20, at most 9:00 left without breaks" in _text(state)
+    expected = replace(state, n_trials=10, durations=(20.0,))
+    assert expected.left_s == 160.0
+    assert "about 2:40 left without breaks" in _text(expected)
     assert replace(START, n_trials=None).left_s is None
 
 
@@ -201,13 +208,63 @@ def test_rows_of_an_earlier_sitting_count_as_the_trials_did() -> None:
         row(3, "catch", timed_out="false", rt_flag="n/a", correct="true"),
         row(4, "catch", timed_out="true", rt_flag="n/a", correct="n/a"),
     ]
-    state = START.recall(single)
+    state = START.recall(single, [True, None])
     counts = (state.done, state.catch_right, state.catch_seen, state.missed, state.fast)
     assert counts == (4, 1, 2, 1, 1)
     arranged = [row(n, "main", end_reason="timeout") for n in (1, 1, 1, 2, 2)]
     arranged.append(row(3, "catch", end_reason="done"))
-    state = START.recall(arranged)
-    assert (state.done, state.missed, state.catch_seen) == (3, 2, 0)
+    state = START.recall(arranged, [False])
+    assert (state.done, state.missed, state.catch_seen, state.catch_right) == (3, 2, 1, 0)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    min_evidence_before: float | None
+    mean_evidence_before: float | None
+
+
+def test_arrangements_are_told_by_their_evidence() -> None:
+    state = replace(START, task="multi-arrangement", n_trials=None, evidence_goal=0.5)
+    assert "none yet, 0.5 asked for" in _text(state)
+    practice = Done(1, "practice", trial=Chosen(None, None))  # type: ignore[arg-type]
+    for number, least in enumerate([0.0, 0.125], start=2):
+        main = Done(number, trial=Chosen(least, 0.25), timed_out=True)  # type: ignore[arg-type]
+        state = state.take(practice, 1.0).take(main, 2.0)
+    state = state.take(Done(4, "catch", correct=True, trial=Chosen(None, None)), 3.0)  # type: ignore[arg-type]
+    text = _text(replace(state, missed=11))
+    assert "weakest pair 0.12, mean 0.25, 0.5 asked for; time was up in 11 trials" in text
+    assert "1 of 1 right" in text
+    assert "missed" not in text
+    assert "without an answer" not in text
+    rows = [
+        {"trial_index": "1", "trial_type": "practice", "min_evidence_before": "n/a"},
+        {"trial_index": "2", "trial_type": "main", "min_evidence_before": "0.25"}
+        | {"mean_evidence_before": "0.5", "response_time": "90.5"},
+    ]
+    state = state.recall(rows, [])
+    assert "weakest pair 0.25, mean 0.50" in _text(state)
+    assert state.spent_s == 90.5
+
+
+def test_checks_of_an_earlier_arrangement_are_judged_by_their_places(
+    make_study: Callable[..., Path],
+) -> None:
+    root = make_study(design="[arrangement]\n")
+    sitting = Sitting(study=Study.load(root), participant="901", session=1)
+    prepared = prepare_session("multi-arrangement", sitting)
+
+    def check(trial: int, spread: float, end: str, inside: str = "true") -> list[dict[str, str]]:
+        places = {"warm0": (0.0, 0.0), "warm1": (spread, 0.0), "cold4": (0.0, 0.2)}
+        return [
+            {"trial_index": str(trial), "trial_type": "catch", "stimulus": name}
+            | {"x": str(x), "y": str(y), "inside": inside, "end_reason": end}
+            for name, (x, y) in places.items()
+        ]
+
+    main = {"trial_index": "1", "trial_type": "main"}
+    rows = [main, *check(2, 0.1, "done"), *check(3, 0.4, "done"), *check(4, 0.1, "timeout")]
+    rows += check(5, 0.1, "timeout", "false")
+    assert prepared.checks_done(rows) == [True, False, True, None]
 
 
 def test_square_brackets_are_no_markup() -> None:

@@ -223,6 +223,21 @@ def test_a_stop_from_outside_ends_at_once_but_not_a_completed_session() -> None:
     assert session.end_reason == "completed"
 
 
+@pytest.mark.parametrize(
+    "leave", [(Stop(5.0, "terminated"),), (KeyPress(5.0, "escape"),), (KeyPress(5.0, "space"),)]
+)
+def test_who_declined_has_declined_however_the_page_is_left(leave: Sequence[Event]) -> None:
+    rules = OddOneOut.model_validate({"consent": {"ask": True, "minimum_s": 0}})
+    begun = Opening(consent=True, form=False, resumed=False)
+    session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
+    feed(session, Shown(0.0), KeyPress(1.0, "2"), Shown(1.1))
+    assert session.activity is not None
+    assert session.activity.name == "declined"
+    assert not session.finished
+    feed(session, *leave)
+    assert session.end_reason == "declined"
+
+
 @dataclass
 class Blocks:
     """Further blocks of one trial each, which take a few questions to be ready."""
@@ -477,7 +492,7 @@ def test_any_history_can_be_finished_without_losing_a_trial(
     assert room.session.finished
     declined = bool(room.given) and room.given[0][1].get("consent") is False
     if declined:
-        assert room.session.end_reason in ("declined", "stopped", "terminated")
+        assert room.session.end_reason == "declined"
         assert len(room.given) == 1
     elif not left:
         assert room.session.end_reason == "completed"

@@ -8,7 +8,7 @@ import io
 import os
 import select
 import time as clock
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from types import TracebackType
@@ -21,7 +21,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from twoalike.study import ExclusionConfig
+from twoalike.record import MISSING
+from twoalike.study import ExclusionConfig, counted
 from twoalike.tasks import Item, Note, Result
 
 _FEW_CATCH = 3
@@ -40,7 +41,13 @@ class OperatorState:
     n_trials
         Trials of the session; None where that is decided on the way.
     budget_s
-        Time that the session may take, where its protocol sets one.
+        Time that main trials may take, where the design sets one.
+    spent_s
+        Time within the main trials so far, those of an earlier sitting too.
+    evidence_goal
+        Evidence at which a pair is known well enough, in arrangements; None in other tasks.
+    evidence
+        Smallest and mean evidence of a pair before the last main trial.
     started
         When this sitting began.
     since
@@ -60,6 +67,9 @@ class OperatorState:
     exclusion: ExclusionConfig = field(default_factory=ExclusionConfig)
     remarks: tuple[str, ...] = ()
     budget_s: float | None = None
+    spent_s: float = 0.0
+    evidence_goal: float | None = None
+    evidence: tuple[float, float] | None = None
     started: float = 0.0
     now: float = 0.0
     since: float | None = None
@@ -80,24 +90,33 @@ class OperatorState:
         """Let time pass."""
         return replace(self, now=max(now, self.now))
 
-    def recall(self, rows: Iterable[Mapping[str, str]]) -> "OperatorState":
-        """Count the trials of an earlier sitting, from the raw rows of either task."""
+    def recall(
+        self, rows: Iterable[Mapping[str, str]], checks: Sequence[bool | None]
+    ) -> "OperatorState":
+        """Count the trials of an earlier sitting, from the raw rows of either task.
+
+        Parameters
+        ----------
+        checks
+            Whether its attention checks were right; None where nobody answered.
+        """
         trials = {row["trial_index"]: row for row in rows}
-        counted = [row for row in trials.values() if row["trial_type"] != "practice"]
-        # Arrangements are not judged in their rows: those of an earlier sitting stay uncounted.
-        catch = [row for row in counted if row["trial_type"] == "catch" and "correct" in row]
+        rated = [row for row in trials.values() if row["trial_type"] != "practice"]
         missed = [
             row
-            for row in counted
+            for row in rated
             if row.get("timed_out") == "true" or row.get("end_reason") == "timeout"
         ]
+        known = [row for row in rated if row.get("min_evidence_before", MISSING) != MISSING]
         return replace(
             self,
             done=len(trials),
-            catch_seen=len(catch),
-            catch_right=sum(row.get("correct") == "true" for row in catch),
+            spent_s=sum(_taken(row) for row in rated if row["trial_type"] == "main"),
+            evidence=_evidence(known[-1]) if known else None,
+            catch_seen=len(checks),
+            catch_right=sum(right is True for right in checks),
             missed=len(missed),
-            fast=sum(row.get("rt_flag") == "fast" for row in counted),
+            fast=sum(row.get("rt_flag") == "fast" for row in rated),
         )
 
     def take(self, item: Item, now: float) -> "OperatorState":
@@ -136,7 +155,9 @@ class OperatorState:
             since=self.now,
             done=max(self.done, result.trial_index),
             block=getattr(trial, "block_index", None),
+            evidence=_trial_evidence(trial) or self.evidence,
             durations=(*self.durations, *spent)[-_RECENT:],
+            spent_s=self.spent_s + (sum(spent) if result.trial_type == "main" else 0.0),
             catch_seen=self.catch_seen + catch,
             catch_right=self.catch_right + (catch and result.correct is True),
             missed=self.missed + (counts and result.timed_out),
@@ -152,12 +173,23 @@ class OperatorState:
     @property
     def left_s(self) -> float | None:
         """Time still expected, breaks not counted; None before the first trial is over."""
-        left = []
-        if self.n_trials is not None and self.durations:
-            left.append(median(self.durations) * max(0, self.n_trials - self.done))
-        if self.budget_s is not None:
-            left.append(max(0.0, self.budget_s - self.elapsed_s))
-        return min(left, default=None)
+        expected, limit = self._expected_s, self._limit_s
+        return min((s for s in (expected, limit) if s is not None), default=None)
+
+    @property
+    def left_is_limit(self) -> bool:
+        """Whether ``left_s`` is the most there may be, not what is expected."""
+        return self._limit_s is not None and self.left_s == self._limit_s
+
+    @property
+    def _expected_s(self) -> float | None:
+        if self.n_trials is None or not self.durations:
+            return None
+        return median(self.durations) * max(0, self.n_trials - self.done)
+
+    @property
+    def _limit_s(self) -> float | None:
+        return None if self.budget_s is None else max(0.0, self.budget_s - self.spent_s)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -172,7 +204,8 @@ class OperatorState:
                 f"exclusion rule: {self.catch_right} of {self.catch_seen} attention checks right, "
                 f"fewer than {rule.catch_accuracy:.0%}"
             )
-        if self.missed > rule.missed:
+        # An arrangement whose time was up is an answer all the same.
+        if self.evidence_goal is None and self.missed > rule.missed:
             found.append(
                 f"exclusion rule: {self.missed} trials without an answer, more than {rule.missed}"
             )
@@ -204,16 +237,54 @@ def render(state: OperatorState) -> RenderableType:
         bar = ProgressBar(total=state.n_trials, completed=min(state.done, state.n_trials), width=40)
         table.add_row("", bar)
     table.add_row("now", Text(state.ended or state.doing))
-    left = "" if state.left_s is None else f", about {_minutes(state.left_s)} left without breaks"
-    table.add_row("time", Text(f"{_minutes(state.elapsed_s)}{left}"))
+    table.add_row("time", Text(f"{_minutes(state.elapsed_s)}{_left(state)}"))
     if state.catch_seen:
         table.add_row("checks", Text(f"{state.catch_right} of {state.catch_seen} right"))
-    last = "" if state.last_response_s is None else f", the last took {state.last_response_s:.2f} s"
-    table.add_row("answers", Text(f"{state.missed} missed, {state.fast} fast{last}"))
+    if state.evidence_goal is None:
+        table.add_row("answers", Text(_answers(state)))
+    else:
+        table.add_row("evidence", Text(_gathered(state, state.evidence_goal)))
     for warning in state.warnings:
         table.add_row(Text("warning", style="bold yellow"), Text(warning, style="yellow"))
     title = f"{state.task}, participant {state.participant}, session {state.session}"
     return Panel(table, title=Text(title), title_align="left", expand=False)
+
+
+def _left(state: OperatorState) -> str:
+    if state.left_s is None:
+        return ""
+    how = "at most" if state.left_is_limit else "about"
+    return f", {how} {_minutes(state.left_s)} left without breaks"
+
+
+def _answers(state: OperatorState) -> str:
+    last = "" if state.last_response_s is None else f", the last took {state.last_response_s:.2f} s"
+    return f"{state.missed} missed, {state.fast} fast{last}"
+
+
+def _gathered(state: OperatorState, goal: float) -> str:
+    """Evidence on the pairs, as it stood when the last main trial was chosen."""
+    over = f"; time was up in {counted(state.missed, 'trial')}" if state.missed else ""
+    if state.evidence is None:
+        return f"none yet, {goal:g} asked for{over}"
+    least, mean = state.evidence
+    return f"weakest pair {least:.2f}, mean {mean:.2f}, {goal:g} asked for{over}"
+
+
+def _taken(row: Mapping[str, str]) -> float:
+    taken = row.get("response_time", MISSING)
+    return 0.0 if taken == MISSING else float(taken)
+
+
+def _evidence(row: Mapping[str, str]) -> tuple[float, float]:
+    return float(row["min_evidence_before"]), float(row["mean_evidence_before"])
+
+
+def _trial_evidence(trial: object) -> tuple[float, float] | None:
+    """Evidence before a trial, in tasks whose trials know it."""
+    least = getattr(trial, "min_evidence_before", None)
+    mean = getattr(trial, "mean_evidence_before", None)
+    return None if least is None or mean is None else (least, mean)
 
 
 class OperatorView:

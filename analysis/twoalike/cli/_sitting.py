@@ -235,6 +235,7 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
         n_trials=plan.n_trials,
         exclusion=sitting.study.config.exclusion,
         budget_s=prepared.budget_s,
+        evidence_goal=prepared.evidence_goal,
         started=now,
         now=now,
     )
@@ -242,9 +243,10 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
         return state
     rows = plan.name.rows(sitting.root)
     table = read_tsv(rows, "a raw table", ["trial_index"])
-    return state.recall(
+    earlier = [
         {str(key): str(value) for key, value in row.items()} for row in table.to_dict("records")
-    )
+    ]
+    return state.recall(earlier, prepared.checks_done(earlier))
 
 
 def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> RunRecord:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,15 @@ class Prepared(ABC):
     def budget_s(self) -> float | None:
         """Time that the session may take, in seconds; None where nothing limits it."""
         return None
+
+    @property
+    def evidence_goal(self) -> float | None:
+        """Evidence at which a pair is known well enough; None where none is counted."""
+        return None
+
+    @abstractmethod
+    def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
+        """Say of each attention check in raw rows whether it was right; None without an answer."""
 
     @abstractmethod
     def first_images(self, progress: Progress) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from twoalike.tasks._events import Event, Focus, KeyPress, PointerPress, Stop
 from twoalike.tasks._scenes import Page, Scene
 
 STOP_KEY = "escape"
+_LAST_PAGES = {"end": "completed", "declined": "declined"}
+"""Pages after which nothing comes, and how a session ended that is left there."""
 type EndReason = str
 """``completed``, ``declined`` (no consent), ``stopped`` (Esc), or the reason of a Stop."""
 type Script = Generator[Activity | Item, None, EndReason]
@@ -115,13 +117,17 @@ class Session:
             self._waiting.append(step)
 
     def _finish(self, reason: EndReason, time: float) -> list[Item]:
-        at_end = self._activity is not None and self._activity.name == "end"
-        self.end_reason = "completed" if at_end else reason
+        self.end_reason = self._settled or reason
         self._script.close()  # lets it end what it has started
         return [Note("session_end", time, {"reason": self.end_reason})]
 
+    @property
+    def _settled(self) -> EndReason | None:
+        """How the session has ended already, if it only shows its last page."""
+        return None if self._activity is None else _LAST_PAGES.get(self._activity.name)
+
     def _escape(self, time: float) -> list[Item]:
-        if self._asking or (self._activity is not None and self._activity.name == "end"):
+        if self._asking or self._settled is not None:
             return self._finish("stopped", time)
         self._asking = True
         return [Note("stop_asked", time)]

@@ -1,6 +1,8 @@
 """A multi-arrangement session from its files."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +34,7 @@ from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import ArrangementTexts, MultiArrangement
 from twoalike.tasks.multi_arrangement._script import Arranging, Placed, arrangement_script
+from twoalike.tasks.multi_arrangement._trial import together_by_kind
 from twoalike.tasks.screens import View
 
 TASK = "multiarrangement"
@@ -54,6 +57,25 @@ class PreparedArrangements(Prepared):
     def budget_s(self) -> float | None:
         """Time for trials, in seconds."""
         return 60 * self.arranging.config.session_minutes or None
+
+    @property
+    def evidence_goal(self) -> float:
+        """Evidence at which a pair is known well enough, squared arena diameters."""
+        return self.arranging.config.stop_evidence
+
+    def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
+        """Judge the places of the images: rows hold no verdict."""
+        catch = [row for row in rows if row["trial_type"] == "catch"]
+        trials = groupby(catch, key=lambda row: row["trial_index"])
+        return [self._check_done(list(trial)) for _, trial in trials]
+
+    def _check_done(self, rows: Sequence[Mapping[str, str]]) -> bool | None:
+        return together_by_kind(
+            [(float(row["x"]), float(row["y"])) for row in rows],
+            [row["inside"] == "true" for row in rows],
+            [self.arranging.kinds[row["stimulus"]] for row in rows],
+            timed_out=rows[0]["end_reason"] == "timeout",
+        )
 
     @property
     def max_items(self) -> int:

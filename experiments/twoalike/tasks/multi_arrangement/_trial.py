@@ -146,9 +146,9 @@ class ArrangementResult:
 
         None where the trial has no groups, or its time passed while images were outside.
         """
-        if self.timed_out and not all(self.inside):
-            return None
-        return groups_apart(self.places, self.trial.groups)
+        return together_by_kind(
+            self.places, self.inside, self.trial.groups, timed_out=self.timed_out
+        )
 
     def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
         """Rows of the raw table, one an item, in the order of the design."""
@@ -191,6 +191,22 @@ class ArrangementResult:
 
     def _since(self, time: float | None) -> float | None:
         return None if time is None else max(0.0, float(time - self.onset))
+
+
+def together_by_kind(
+    places: Sequence[Point],
+    inside: Sequence[bool],
+    groups: Sequence[str] | None,
+    *,
+    timed_out: bool,
+) -> bool | None:
+    """Whether an attention check is right.
+
+    Returns
+    -------
+    As :func:`groups_apart`; None also where its time passed while images were outside.
+    """
+    return None if timed_out and not all(inside) else groups_apart(places, groups)
 
 
 def groups_apart(places: Sequence[Point], groups: Sequence[str] | None) -> bool | None:

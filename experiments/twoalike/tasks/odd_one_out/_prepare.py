@@ -1,5 +1,6 @@
 """An odd-one-out session from its files."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -53,6 +54,11 @@ class PreparedTriplets(Prepared):
     def texts(self) -> Texts:
         """What the participant reads."""
         return self.protocol.texts
+
+    def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
+        """Read what the rows say."""
+        said = {"true": True, "false": False}
+        return [said.get(row["correct"]) for row in rows if row["trial_type"] == "catch"]
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
         """Objects in the order of the trials."""
