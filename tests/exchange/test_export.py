@@ -193,9 +193,9 @@ def test_command_line_from_a_study_and_from_a_table(
     write_arrangements(tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {})
     words = ("export", "meadows", "--arrangements", tmp_path / "a.parquet")
     assert call(*words, "--out", tmp_path / "m.mat") == 0
-    assert "2 pairs were never placed together" in capsys.readouterr().out
+    assert "2 pairs never placed together" in capsys.readouterr().out
     assert call(*words, "--out", tmp_path / "b.npz", "--session", "b") == 0
-    assert "2 objects by 1 participants" in capsys.readouterr().out
+    assert "2 objects by 1 participant\n" in capsys.readouterr().out
     for wrong, complaint in (
         ((*words, "--out", tmp_path / "m.csv"), "expected a file .mat or .npz"),
         ((*words, "--out", tmp_path / "m.mat", "--session", "c"), "no main trial in session c; sessions with main trials: a, b"),

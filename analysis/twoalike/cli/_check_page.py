@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twoalike.study import counted
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -77,7 +79,8 @@ def _described(posterior: "Posterior") -> str:
     return (
         f"engine {attrs.get('engine', 'unknown')}{approximate}, prior "
         f"{attrs.get('prior', 'unknown')}, {len(posterior.ids):,} objects in "
-        f"{sizes['dimension']} dimensions, {len(posterior.participants):,} participants, "
+        f"{counted(sizes['dimension'], 'dimension')}, "
+        f"{counted(len(posterior.participants), 'participant')}, "
         f"{chains}{sizes['draw']:,} draws"
     )
 

@@ -105,10 +105,13 @@ def _table(title: str, *columns: str) -> Any:
 def _show_predictions(console: "Console", said: dict[str, Any], paths: dict[str, Path]) -> None:
     from rich.markup import escape
 
+    from twoalike.study import counted
+
     for name in said["fitted_to_them"]:
         where = escape(str(paths[name]))
         console.print(f"[bold red]{where}: fitted to these choices, not held out from it[/]")
-    title = f"{said['judgments']} judgments by {said['participants']} participants"
+    people = counted(said["participants"], "participant")
+    title = f"{counted(said['judgments'], 'judgment')} by {people}"
     if said["left_out"]:
         title += f" ({said['left_out']} left out: practice, catch or other objects)"
     table = _table(title, "", "log-loss (nats)", "accuracy")

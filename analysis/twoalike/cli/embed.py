@@ -28,7 +28,7 @@ def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
     """
     from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior, check_ending, write_embedding
-    from twoalike.study import atomic_path, provenance
+    from twoalike.study import atomic_path, counted, provenance
 
     check_ending(out, [".csv", ".tsv", ".npz"], "an embedding")
     fitted = Posterior.load(posterior)
@@ -37,5 +37,5 @@ def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
         write_embedding(temporary, fitted, origin, draws=draws)
     show_doubts(fitted, posterior)
     n_draws, m, d = fitted.embedding.shape
-    what = f"{n_draws} draws of " if draws else ""
-    print(f"{out}  {what}{m} objects in {d} dimensions")  # noqa: T201
+    what = f"{counted(n_draws, 'draw')} of " if draws else ""
+    print(f"{out}  {what}{counted(m, 'object')} in {counted(d, 'dimension')}")  # noqa: T201

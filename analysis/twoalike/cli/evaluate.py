@@ -177,12 +177,15 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
     """Tables for the terminal: choices, then dissimilarities, as far as there are any."""
     from rich.markup import escape
 
+    from twoalike.study import counted
+
     tables = []
     if results["judgments"]:
         said = results["judgments"]
         title = (
-            f"{said['choices']} choices by {said['participants']} participants on "
-            f"{said['objects']} objects"
+            f"{counted(said['choices'], 'choice')} by "
+            f"{counted(said['participants'], 'participant')} on "
+            f"{counted(said['objects'], 'object')}"
         )
         table = _table(title, "model", "accuracy", "log-loss", "temperature", "gap closed")
         for of in results["models"]:
@@ -195,7 +198,10 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
         tables.append(table)
     if results["rdm"]:
         people = results["rdm"]
-        title = f"Dissimilarities by {people['participants']} people of {people['objects']} objects"
+        title = (
+            f"Dissimilarities by {counted(people['participants'], 'participant')} of "
+            f"{counted(people['objects'], 'object')}"
+        )
         table = _table(title, "model", "Spearman, mean person", "rho-a", "mean over people")
         for of in results["models"]:
             structure = of["rdm"]

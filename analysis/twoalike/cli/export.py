@@ -101,7 +101,7 @@ def meadows(
     from twoalike.design import ArrangedTrial
     from twoalike.exchange import arranged_dissimilarities, as_mat, as_npz
     from twoalike.judgments import trials_of
-    from twoalike.study import TwoalikeError, atomic_path, provenance
+    from twoalike.study import TwoalikeError, atomic_path, counted, provenance
 
     if out.suffix not in {".mat", ".npz"}:
         raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
@@ -125,12 +125,14 @@ def meadows(
     content = (as_mat if out.suffix == ".mat" else as_npz)(result, meta)
     with atomic_path(out) as temporary:
         temporary.write_bytes(content)
-    people, m = len(result.participants), len(result.objects)
-    print(f"{out}: dissimilarities of {m} objects by {people} participants")  # noqa: T201
+    people = counted(len(result.participants), "participant")
+    objects_said = counted(len(result.objects), "object")
+    print(f"{out}: dissimilarities of {objects_said} by {people}")  # noqa: T201
     if session is None and len(sessions) > 1:
         print(f"sessions {names} together; one alone with --session")  # noqa: T201
     if result.n_missing:
-        print(f"{result.n_missing} pairs were never placed together (NaN)")  # noqa: T201
+        pairs = counted(result.n_missing, "pair")
+        print(f"{pairs} never placed together (NaN)")  # noqa: T201
     for code, settled in zip(result.participants, result.converged, strict=True):
         if not settled:
             print(f"participant {code}: the rescaling did not settle")  # noqa: T201

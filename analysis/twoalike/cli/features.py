@@ -49,7 +49,7 @@ def features(
     rest_idle_threads()
     from twoalike.backbones import extract_features
     from twoalike.features import write_features
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, counted
 
     if out.suffix != ".npz":
         raise TwoalikeError(f"{out}: features are written as .npz; choose that ending.")
@@ -67,4 +67,5 @@ def features(
     )
     write_features(out, table)
     n, p = table.values.shape
-    print(f"{out}  {p} features of {n} images by {table.meta['backbone']}")  # noqa: T201
+    what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
+    print(f"{out}  {what} by {table.meta['backbone']}")  # noqa: T201

@@ -76,7 +76,7 @@ def triplets(
         twoalike import triplets judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
     """  # noqa: E501
     from twoalike.judgments import import_triplets, write_choices
-    from twoalike.study import provenance, read_ids
+    from twoalike.study import counted, provenance, read_ids
 
     _check_out(out, overwrite)
     items = _three_columns(item_columns)
@@ -96,8 +96,8 @@ def triplets(
     }
     inputs = {"judgments": file, "objects": objects}
     write_choices(out, table, provenance("choices", inputs=inputs, config=config))
-    people = table["participant"].nunique()
-    print(f"{out}: {len(table)} judgments by {people} participants")  # noqa: T201
+    people = counted(table["participant"].nunique(), "participant")
+    print(f"{out}: {counted(len(table), 'judgment')} by {people}")  # noqa: T201
 
 
 @app.command
@@ -128,20 +128,20 @@ def meadows(
         twoalike import meadows Meadows_*_tree.json --out arrangements.parquet
     """
     from twoalike.judgments import import_meadows, trials_of, write_arrangements
-    from twoalike.study import provenance
+    from twoalike.study import counted, provenance
 
     _check_out(out, overwrite)
     table = import_meadows(files)
     inputs = {f"tree_{number}": path for number, path in enumerate(files, start=1)}
     write_arrangements(out, table, provenance("arrangements", inputs=inputs))
-    people, trials = table["participant"].nunique(), len(trials_of(table)[0])
-    print(  # noqa: T201
-        f"{out}: {len(table)} items placed in {trials} trials by {people} participants"
-    )
+    people = counted(table["participant"].nunique(), "participant")
+    placed = f"{counted(len(table), 'item')} placed in {counted(len(trials_of(table)[0]), 'trial')}"
+    print(f"{out}: {placed} by {people}")  # noqa: T201
     for name, what in (
-        ("n_outside", "items outside the arena"),
-        ("n_alone", "items alone in their trial"),
-        ("n_other_tasks", "tasks of other types"),
+        ("n_outside", ("item", "outside the arena")),
+        ("n_alone", ("item", "alone in its trial")),
+        ("n_other_tasks", ("task", "of another type")),
     ):
         if table.attrs[name]:
-            print(f"left out: {table.attrs[name]} {what}")  # noqa: T201
+            noun, which = what
+            print(f"left out: {counted(table.attrs[name], noun)} {which}")  # noqa: T201

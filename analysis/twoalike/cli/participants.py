@@ -41,7 +41,7 @@ def participants(
 
     from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior, check_ending, participants_table, write_table
-    from twoalike.study import atomic_path
+    from twoalike.study import atomic_path, counted
 
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the participants' table")
@@ -54,8 +54,8 @@ def participants(
     Console().print(_table(table, bound))
     suspects = int((table["guessed"] > 0.5).sum())
     print(  # noqa: T201
-        f"{suspects} of {len(table)} participants have, more probably than not, a lapse rate above "
-        f"{bound:g}"
+        f"{suspects} of {counted(len(table), 'participant')}: a lapse rate that is, more probably "
+        f"than not, above {bound:g}"
     )
     if out is not None:
         print(f"Wrote {out}")  # noqa: T201

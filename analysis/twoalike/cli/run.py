@@ -69,6 +69,7 @@ def run(
     import sys
 
     from twoalike.cli._sitting import Options, sit
+    from twoalike.study import counted
 
     outcome = sit(
         study,
@@ -89,8 +90,10 @@ def run(
     if outcome.end_reason == "declined":
         print(f"participant {participant} did not consent; nothing else was stored")  # noqa: T201
         return
-    of = "" if outcome.n_trials is None else f" of {outcome.n_trials}"
-    done = f"{outcome.n_done}{of} trials"
+    n_trials = outcome.n_trials
+    done = counted(outcome.n_done if n_trials is None else n_trials, "trial")
+    if n_trials is not None:
+        done = f"{outcome.n_done} of {done}"
     if outcome.end_reason == "completed":
         print(f"{outcome.path}  {done}")  # noqa: T201
         return

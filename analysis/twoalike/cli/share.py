@@ -62,7 +62,7 @@ def share(
         write_texts,
     )
     from twoalike.record import check_bids, find_runs
-    from twoalike.study import Study, TwoalikeError, atomic_directory
+    from twoalike.study import Study, TwoalikeError, atomic_directory, counted
 
     opened = Study.load(study)
     root = opened.pilot if pilot else opened.raw
@@ -81,7 +81,7 @@ def share(
             raise TwoalikeError(
                 f"{first}. The raw data have the same problem: mend it as twoalike validate says."
             )
-        runs = len(find_runs(folder))
-    print(f"{out}: {runs} runs of {shared.n_people} participants")  # noqa: T201
+        runs = counted(len(find_runs(folder)), "run")
+    print(f"{out}: {runs} of {counted(shared.n_people, 'participant')}")  # noqa: T201
     for path in sorted([*shared.left_out, *texts.others]):
         print(f"left out: {path}")  # noqa: T201

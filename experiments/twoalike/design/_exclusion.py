@@ -5,7 +5,7 @@ It only says so: raw data stay as they are, and an analysis leaves the session o
 
 import pandas as pd
 
-from twoalike.study import ExclusionConfig
+from twoalike.study import ExclusionConfig, counted
 
 
 def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
@@ -44,5 +44,5 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
         )
     missed = int(response.isna().sum())
     if missed > rule.missed:
-        return f"no response in {missed} trials, {rule.missed} allowed"
+        return f"no response in {counted(missed, 'trial')}, {rule.missed} allowed"
     return None

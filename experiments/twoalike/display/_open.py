@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twoalike.study import ScreenProfile, TwoalikeError
+from twoalike.study import ScreenProfile, TwoalikeError, counted
 
 _WINDOWED = 0.85
 """Share of the screen that a window takes which is not fullscreen."""
@@ -14,8 +14,8 @@ def _screen_size(number: int) -> tuple[int, int]:
     screens = pyglet.canvas.get_display().get_screens()
     if number >= len(screens):
         raise TwoalikeError(
-            f"screen {number} is wanted, this computer has {len(screens)} screen(s), counted "
-            "from 0. Connect it, or measure another: twoalike screen --number"
+            f"screen {number} is wanted, this computer has {counted(len(screens), 'screen')}, "
+            "counted from 0. Connect it, or measure another: twoalike screen --number"
         )
     return screens[number].width, screens[number].height
 
