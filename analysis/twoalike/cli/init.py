@@ -71,4 +71,4 @@ def init(
     for remark in stimuli_remarks(StimulusSet.load(made / "stimuli", verify=False)):
         print(f"note: {remark}")  # noqa: T201
     folder = shlex.quote(str(study))
-    print(f"next: twoalike design {folder} --task odd-one-out --participants 01 --summary")  # noqa: T201
+    print(f"next: twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201
