@@ -165,18 +165,18 @@ CASES = [
     Bad(
         "settings-value",
         lambda root, task: edit(root, "study.toml", "seed = 7", 'seed = "seven"'),
-        ("study.toml", "'seed'", "'seven'"),
+        ("study.toml", "'seed'", "expected a whole number", '"seven"'),
     ),
     Bad(
         "settings-lack-title",
         lambda root, task: edit(root, "study.toml", 'title = "A small study"\n', ""),
-        ("study.toml", "'title'", "required"),
+        ("study.toml", "'title'", "is missing"),
     ),
     # the protocol
     Bad(
         "protocol-missing",
         lambda root, task: (root / PROTOCOLS[task]).unlink(),
-        ("protocols/", "settings (TOML)"),
+        ("protocols/", "expected the protocol", "study.toml"),
     ),
     Bad(
         "protocol-key",

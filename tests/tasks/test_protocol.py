@@ -31,6 +31,7 @@ PROTOCOLS: dict[str, type[Protocol]] = {
     "odd_one_out": OddOneOut,
     "multi_arrangement": MultiArrangement,
 }
+_ENGLISH = protocol_template(OddOneOut())
 each_task = pytest.mark.parametrize("name", PROTOCOLS)
 
 
@@ -155,6 +156,20 @@ def test_every_knob_says_what_it_means(name: str) -> None:
         ("[timing]\npage_s = 1", r"unknown key 'timing\.page_s'"),
         ('[answers]\nlabels = ["1", "2", "3"]', r"unknown key 'answers\.labels'"),
         ('language = "German"', "language"),
+        (_ENGLISH.replace('language = "en"', 'language = "fr"'), "'en', such as .*Translate them"),
+        (_ENGLISH.replace('language = "en"', 'language = "de"'), r"for 'en'.*Leave \[texts\] out"),
+        ('[screen]\nforeground = "red"', "expected a colour such as #e6e6e6, found 'red'"),
+        ('[screen]\ntouch = "yes"', "'screen.touch': expected true or false, found \"yes\""),
+        ('[timing]\nfixation_s = "1"', "'timing.fixation_s': expected a number, found \"1\""),
+        ('[images]\nlayout = "triangel"', 'expected "row" or "triangle".*did you mean "triangle"'),
+        ("[images]\npage_s = 1", r"unknown key 'images\.page_s'; its place is in \[pages\]"),
+        (
+            '[[form.questions]]\nid = "a"\ntekst = "b"',
+            "'form.questions.0.tekst'; did you mean 'text'",
+        ),
+        ("screen = 3", "'screen': expected a table, found 3"),
+        ('[pages]\nimages = "dog"', r"'pages.images': expected a list, \[in brackets\], found"),
+        ("[pages]\nimages = [[1]]", "'pages.images.0.0': expected text in quotes"),
         ('language = "fr"', r"no texts are shipped .* \[texts\].*'consent'"),
         ('[[form.questions]]\nid = "a"\ntext = "b"\nkind = "choice"', "needs options"),
         (

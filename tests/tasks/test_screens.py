@@ -447,7 +447,11 @@ def test_german_texts_are_german_and_single_ones_can_be_replaced(task: str) -> N
 @pytest.mark.parametrize("task", TASKS)
 def test_another_language_needs_all_texts(task: str, tmp_path: Path) -> None:
     model = TASKS[task]
-    texts = model.model_validate({}).model_dump(mode="json")["texts"]
+    english = model.model_validate({}).model_dump(mode="json")["texts"]
+    texts = {
+        name: [f"{part} !" for part in text] if isinstance(text, list) else f"{text} !"
+        for name, text in english.items()
+    }
     whole = model.model_validate({"language": "fr", "texts": texts})
     assert whole.language == "fr"
     for key in ("agree", "prompt"):

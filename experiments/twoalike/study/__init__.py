@@ -11,6 +11,7 @@ from twoalike.study._config import (
 )
 from twoalike.study._design import PLAN_STEP, DesignConfig, ExclusionConfig, LevelShares
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._faults import plain_words
 from twoalike.study._files import (
     atomic_directory,
     atomic_path,
@@ -43,6 +44,7 @@ __all__ = [
     "describe_changes",
     "load_profile",
     "load_toml",
+    "plain_words",
     "profile_path",
     "progress",
     "provenance",

@@ -1,17 +1,17 @@
 """A study: a folder with ``study.toml``, and where each stage finds and puts its files."""
 
-import difflib
 import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._design import DesignConfig, ExclusionConfig
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._faults import plain_fault
 from twoalike.study._files import require_file
 from twoalike.study._strict import Strict
 
@@ -41,19 +41,6 @@ class StudyConfig(Strict):
     arrangement: ArrangementConfig = ArrangementConfig()
 
 
-def _nearest_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Suggest the valid key closest to the unknown one at ``location``."""
-    current: type[BaseModel] | None = model
-    for part in location[:-1]:
-        field = current.model_fields.get(str(part)) if current else None
-        annotation = field.annotation if field else None
-        is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        current = cast("type[BaseModel]", annotation) if is_model else None
-    valid = list(current.model_fields) if current else []
-    close = difflib.get_close_matches(str(location[-1]), valid, n=1, cutoff=0.4)
-    return f"did you mean {close[0]!r}?" if close else f"valid keys: {', '.join(valid)}."
-
-
 def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
     """Read settings from TOML.
 
@@ -75,20 +62,7 @@ def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise TwoalikeError(f"{path}: {_first_fault(error, model)}") from error
-
-
-def _first_fault(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say what is wrong first, in words of the file."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {_nearest_key(model, first['loc'])}"
-    # The checks of ours say what they found, and a whole table would hide it.
-    told = first["type"] in ("missing", "value_error") or isinstance(first["input"], dict | list)
-    found = "" if told else f", found {first['input']!r}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"key {key!r}: {message}{found}." if key else f"{message}."
+        raise TwoalikeError(f"{path}: {plain_fault(error, model)}") from error
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,34 @@
 """Settings that the protocols of all tasks share: screen, breaks, and the pages around trials."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from twoalike.study import Strict
 from twoalike.tasks._key_names import check_keys
 from twoalike.tasks._texts import languages, shipped_texts
 from twoalike.tasks._triggers import Triggers
 
-type Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+def _like(pattern: str, what: str) -> AfterValidator:
+    """Check that a text matches, with a complaint that says in words what is expected."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {what}, found {text!r}")
+        return text
+
+    return AfterValidator(check)
+
+
+type Colour = Annotated[str, _like("#[0-9a-fA-F]{6}", "a colour such as #e6e6e6")]
 type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
-type ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+type ColumnName = Annotated[
+    str, _like("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")
+]
+type Language = Annotated[str, _like("[a-z]{2,3}", "the code of a language, such as en")]
 
 
 class Screen(Strict):
@@ -180,9 +196,8 @@ class Protocol(Strict):
 
     schema_version: Literal[1] = Field(default=1, description="version of this file's format")
     task: str
-    language: str = Field(
+    language: Language = Field(
         default="en",
-        pattern="^[a-z]{2,3}$",
         description="language of the texts, such as en or de (shipped); another one needs all "
         "keys of [texts]",
     )
@@ -222,4 +237,22 @@ class Protocol(Strict):
                 f"{', '.join(languages())}). Write all keys of [texts] in it: {missing[0]!r}{more} "
                 "still missing"
             )
+        _refuse_other_language(cls.model_fields["task"].default, str(language), given)
         return {**values, "texts": texts}
+
+
+def _refuse_other_language(task: str, language: str, given: Mapping[str, Any]) -> None:
+    """Refuse texts that are those shipped for another language: the participant would see them."""
+    for other in languages():
+        theirs = shipped_texts(task, other)
+        same = [key for key, text in given.items() if _listed(text) == theirs.get(key)]
+        if other != language and len(same) > len(given) / 2:
+            what = "Leave [texts] out" if language in languages() else "Translate them"
+            raise ValueError(
+                f"language is {language!r}, but the texts are those for {other!r}, such as "
+                f"texts.{same[0]}. {what}, or set the language right"
+            )
+
+
+def _listed(text: Any) -> Any:
+    return list(text) if isinstance(text, tuple) else text

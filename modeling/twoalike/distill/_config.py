@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from twoalike.study import TwoalikeError, load_toml
+from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
 
-class DistillConfig(BaseModel):
+class DistillConfig(Strict):
     """Every knob of a distillation; the resolved settings are saved with the student."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=0, ge=0, description="everything random derives from it")
     steps: int = Field(default=200, ge=1, description="updates of the weights")
@@ -90,4 +88,4 @@ def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(f"--{name}: {first['msg']}, found {first['input']!r}.") from error
+        raise TwoalikeError(f"--{name}: {plain_words(first)}.") from error
