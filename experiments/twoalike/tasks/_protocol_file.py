@@ -38,7 +38,7 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
         As :func:`load_protocol`.
     """
     if _at_default(study, model) and not study.protocol_of(_label(model)).parent.is_dir():
-        return model()
+        return model.model_validate({})
     return load_protocol(study, model)
 
 
