@@ -403,11 +403,11 @@ def test_a_session_is_not_left_out(
 ) -> None:
     root = make_study(design=SHORT)
     line = refused(root, *words_of(root, task, "--session", 2))
-    assert "has no session 1 yet. The next one: --session 1" in line
+    assert "has no session 1 here. The next one: --session 1;" in line
     assert call(*words_of(root, BOTH[1 - BOTH.index(task)])) == 0
     assert call(*words_of(root, task, "--session", 2)) == 0  # after one of the other task
     line = refused(root, *words_of(root, task, "--session", 4))
-    assert "has no session 3 yet. The next one: --session 3" in line
+    assert "has no session 3 here. The next one: --session 3;" in line
     assert call(*words_of(root, task, "--session", 4, "--pilot")) == 0
 
 

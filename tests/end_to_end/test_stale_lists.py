@@ -69,6 +69,13 @@ def test_the_command_in_the_message_makes_a_list_that_runs(
     assert "7 of 7 trials" in capsys.readouterr().out
 
 
+def test_another_set_of_stimuli_is_another_list(study: Path, refused: Callable[..., str]) -> None:
+    manifest = study / "stimuli" / "stimuli.tsv"
+    rows = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([*rows, rows[1].replace("warm0\t", "more\t", 1)]) + "\n")
+    assert "checksum of stimuli.tsv was" in refused(study, "run", study, *RUN)
+
+
 def test_a_setting_that_changes_no_list_is_no_reason(study: Path) -> None:
     edit(study, 'level = "kind"', 'level = "shade"')  # the random sampler does not look at it
     assert call("run", study, *RUN) == 0

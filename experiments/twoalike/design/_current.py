@@ -53,9 +53,15 @@ def check_list_is_current(
     changes = describe_changes(_before(about, meant, task), _now(about, meant, task))
     if not changes or _is_same_again(meant, stimuli, task, participant, session, path):
         return
+    # The blocks of an adaptive session are made by the session itself.
+    again = (
+        "move the list away, the session makes its own"
+        if "blocks" in about["config"]
+        else f"make the list again: {_command(meant, task, about)}"
+    )
     raise TwoalikeError(
         f"{path}: made with other settings than the study has now ({changes}). Restore them, or "
-        f"make the list again: {_command(meant, task, about)}"
+        f"{again}"
     )
 
 
@@ -89,16 +95,16 @@ def _before(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]
     # A key that a later version brought had its default.
     model = type(study.config.design if task == "oddoneout" else study.config.arrangement)
     settings = {**model().model_dump(mode="json"), **about["config"]["design"]}
-    digests = {role: _short(entry["sha256"]) for role, entry in about["inputs"].items()}
-    return {"seed": about["seed"], _table(task): settings, **_kept(digests)}
+    digests = {_named(entry): entry["sha256"][:8] for entry in _kept(about["inputs"]).values()}
+    return {"seed": about["seed"], _table(task): settings, **digests}
 
 
 def _now(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]:
     features = study.root / study.config.design.features
     files = {"stimuli": study.stimuli / MANIFEST, "features": features}
     digests = {
-        role: _short(sha256_file(files[role])) if files[role].is_file() else None
-        for role in _kept(about["inputs"])
+        _named(entry): sha256_file(files[role])[:8] if files[role].is_file() else None
+        for role, entry in _kept(about["inputs"]).items()
     }
     return {"seed": study.config.seed, _table(task): _settings(study, task), **digests}
 
@@ -108,8 +114,8 @@ def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {role: value for role, value in inputs.items() if role in ("stimuli", "features")}
 
 
-def _short(digest: str) -> str:
-    return digest[:8]
+def _named(entry: Mapping[str, Any]) -> str:
+    return f"checksum of {entry['file']}"
 
 
 def _is_same_again(

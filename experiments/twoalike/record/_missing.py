@@ -12,13 +12,22 @@ from twoalike.record._read import RawProblem
 from twoalike.study import counted
 
 
-def missing_files(root: Path) -> list[RawProblem]:
-    """List what is missing from a data set: the list of participants, raw tables."""
-    found = [missing_list(root), *(lost_rows(root, name) for name in _described(root))]
+def missing_files(root: Path, participant: str = "*") -> list[RawProblem]:
+    """List what is missing from a data set: the list of participants, raw tables.
+
+    Parameters
+    ----------
+    participant
+        Whose tables; everybody's if left out.
+    """
+    found = [
+        _missing_list(root),
+        *(_lost_rows(root, name) for name in _described(root, participant)),
+    ]
     return [problem for problem in found if problem is not None]
 
 
-def lost_rows(root: Path, name: RunName) -> RawProblem | None:
+def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
     """Say that the raw table of a run is gone, if the run had one."""
     path, manifest = name.rows(root), name.manifest(root)
     if path.exists():
@@ -35,7 +44,7 @@ def lost_rows(root: Path, name: RunName) -> RawProblem | None:
     )
 
 
-def missing_list(root: Path) -> RawProblem | None:
+def _missing_list(root: Path) -> RawProblem | None:
     """Say that the list of participants is gone, if there was one."""
     path = root / "participants.tsv"
     people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
@@ -49,9 +58,9 @@ def missing_list(root: Path) -> RawProblem | None:
     )
 
 
-def _described(root: Path) -> list[RunName]:
+def _described(root: Path, participant: str) -> list[RunName]:
     """Find the runs of which there is a sidecar or a manifest."""
-    sidecars = root.glob("sub-*/ses-*/beh/sub-*_beh.json")
-    manifests = root.glob("sourcedata/sub-*/ses-*/sub-*_manifest.json")
+    sidecars = root.glob(f"sub-{participant}/ses-*/beh/sub-*_beh.json")
+    manifests = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_manifest.json")
     names = {path.name.rpartition("_")[0] + "_beh.tsv" for path in [*sidecars, *manifests]}
     return [RunName.parse(Path(name)) for name in sorted(names)]

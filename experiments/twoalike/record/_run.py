@@ -22,7 +22,7 @@ from twoalike.record._manifest import (
     sidecar,
     start_segment,
 )
-from twoalike.record._missing import lost_rows, missing_list
+from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table
@@ -58,9 +58,8 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
         If the run exists and ``resume`` is false, or is finished, or what it shows has changed
         since; if a session is left out, or a file was deleted.
     """
-    for problem in (missing_list(root), lost_rows(root, plan.name)):
-        if problem is not None:
-            raise TwoalikeError(f"{problem}.")
+    if missing := missing_files(root, plan.name.participant):
+        raise TwoalikeError(f"{missing[0]}.")
     check_participant(root, plan.name.participant, plan.simulated)
     rows = plan.name.rows(root)
     if not rows.exists():
@@ -94,7 +93,8 @@ def _check_session_before(root: Path, name: RunName) -> None:
         ]
         raise TwoalikeError(
             f"--session {name.session}: participant {name.participant} has no session {before} "
-            f"yet. The next one: --session {max(done, default=0) + 1}"
+            f"here. The next one: --session {max(done, default=0) + 1}; what was run on another "
+            "computer, copy here first."
         )
 
 
