@@ -3,14 +3,16 @@
 Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted.
 """
 
-import inspect
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
-from itertools import takewhile
+from typing import Any
 
 from cyclopts import App
+
+from twoalike.cli._help import examples, rewrap
 
 VERBS = {
     "init": ("init:init", "Make a study folder."),
@@ -92,28 +94,13 @@ app = build(summaries=False)
 HELP = ("--help", "-h")
 
 
-def examples(words: list[str]) -> str:
-    """Examples of a verb's docstring, which cyclopts leaves out of its help.
-
-    Parameters
-    ----------
-    words
-        The verb, and the words after it.
-    """
+def _command(words: list[str]) -> Callable[..., Any] | None:
+    """Find the function behind a verb, and the word after it; None for a group of commands."""
     place, name = VERBS[words[0]][0].split(":")
-    found = getattr(import_module(f"twoalike.cli.{place}"), name)
-    if isinstance(found, App):
-        if len(words) < 2 or words[1] not in found:
-            return ""  # the help of a group lists its commands
-        found = found[words[1]].default_command
-    documented = inspect.getdoc(found) or ""
-    if "Examples\n" not in documented:
-        return ""
-    _, _, after = documented.partition("Examples\n--------\n")
-    lines = list(takewhile(lambda line: not line or line[0] in " t", after.splitlines()))
-    return "\n".join(
-        ["Examples:", *(f"  {' '.join(line.split())}" for line in lines if line.strip())]
-    )
+    found: Any = getattr(import_module(f"twoalike.cli.{place}"), name)
+    if not isinstance(found, App):
+        return found  # type: ignore[no-any-return]
+    return found[words[1]].default_command if len(words) > 1 and words[1] in found else None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -136,7 +123,10 @@ def main(arguments: list[str] | None = None) -> None:
     known = bool(words) and words[0] in VERBS
     try:
         if known and any(word in HELP for word in words):
-            app.help_epilogue, app.help_format = examples(words), "plaintext"
+            app.help_format = "plaintext"
+            if command := _command(words):
+                rewrap(command)
+                app.help_epilogue = examples(command)
         (app if known else build(summaries=True))(words)
     except KeyboardInterrupt:
         print("twoalike: interrupted", file=sys.stderr)  # noqa: T201

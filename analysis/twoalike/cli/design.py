@@ -15,13 +15,13 @@ def design(
     /,
     *,
     task: Literal["odd-one-out", "multi-arrangement"],
-    participants: Annotated[list[str], Parameter(consume_multiple=True)],
+    participants: Annotated[list[str], Parameter(consume_multiple=True, negative=())],
     sessions: int = 1,
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
     posterior: Path | None = None,
     block: int | None = None,
-    summary: bool = False,
-    overwrite: bool = False,
+    summary: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     seed: int | None = None,
 ) -> None:
     """Write the trial lists of sessions, and say how well they cover the objects.
