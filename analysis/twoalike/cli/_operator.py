@@ -1,16 +1,13 @@
 """What the operator sees in the terminal while a participant works.
 
-The state follows the items of a session and knows no terminal; showing it is apart. It holds
-counts and times only: nothing that the participant sees or says, and no name but the code.
+The state (``_operator_state``) knows no terminal; this shows it.
 """
 
 import io
 import os
 import select
 import time as clock
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from statistics import median
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -21,199 +18,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from twoalike.record import MISSING
-from twoalike.study import ExclusionConfig, counted
-from twoalike.tasks import Item, Note, Result
+from twoalike.cli._operator_state import OperatorState
+from twoalike.study import counted
+from twoalike.tasks import Item
 
-_FEW_CATCH = 3
-"""Attention checks before their share is a reason to warn: the first miss is no news."""
-_RECENT = 50
-"""Trials that the expected time is taken from: people get faster."""
 _REFRESH_S = 0.5
-
-
-@dataclass(frozen=True, kw_only=True)
-class OperatorState:
-    """A session so far, as its items and the clock tell it; times in seconds of one clock.
-
-    Attributes
-    ----------
-    n_trials
-        Trials of the session; None where that is decided on the way.
-    budget_s
-        Time that main trials may take, where the design sets one.
-    spent_s
-        Time within the main trials so far, those of an earlier sitting too.
-    evidence_goal
-        Evidence at which a pair is known well enough, in arrangements; None in other tasks.
-    evidence
-        Smallest and mean evidence of a pair before the last main trial.
-    started
-        When this sitting began.
-    since
-        When the present trial began: breaks and pages do not count.
-    done
-        Trials finished, those of an earlier sitting too.
-    durations
-        Of the recent trials.
-    catch_right, catch_seen, missed, fast
-        Counts; practice trials count in none of them.
-    """
-
-    participant: str
-    session: int
-    task: str
-    n_trials: int | None
-    exclusion: ExclusionConfig = field(default_factory=ExclusionConfig)
-    remarks: tuple[str, ...] = ()
-    budget_s: float | None = None
-    spent_s: float = 0.0
-    evidence_goal: float | None = None
-    evidence: tuple[float, float] | None = None
-    started: float = 0.0
-    now: float = 0.0
-    since: float | None = None
-    done: int = 0
-    block: int | None = None
-    doing: str = "starting"
-    durations: tuple[float, ...] = ()
-    catch_right: int = 0
-    catch_seen: int = 0
-    missed: int = 0
-    fast: int = 0
-    last_response_s: float | None = None
-    trigger_failures: int = 0
-    trigger_reason: str = ""
-    ended: str = ""
-
-    def tick(self, now: float) -> "OperatorState":
-        """Let time pass."""
-        return replace(self, now=max(now, self.now))
-
-    def recall(
-        self, rows: Iterable[Mapping[str, str]], checks: Sequence[bool | None]
-    ) -> "OperatorState":
-        """Count the trials of an earlier sitting, from the raw rows of either task.
-
-        Parameters
-        ----------
-        checks
-            Whether its attention checks were right; None where nobody answered.
-        """
-        trials = {row["trial_index"]: row for row in rows}
-        rated = [row for row in trials.values() if row["trial_type"] != "practice"]
-        missed = [
-            row
-            for row in rated
-            if row.get("timed_out") == "true" or row.get("end_reason") == "timeout"
-        ]
-        known = [row for row in rated if row.get("min_evidence_before", MISSING) != MISSING]
-        return replace(
-            self,
-            done=len(trials),
-            spent_s=sum(_taken(row) for row in rated if row["trial_type"] == "main"),
-            evidence=_evidence(known[-1]) if known else None,
-            catch_seen=len(checks),
-            catch_right=sum(right is True for right in checks),
-            missed=len(missed),
-            fast=sum(row.get("rt_flag") == "fast" for row in rated),
-        )
-
-    def take(self, item: Item, now: float) -> "OperatorState":
-        """Take an item of the session that arose at ``now``."""
-        state = self.tick(now)
-        if isinstance(item, Note):
-            return state._note(item)
-        return state._result(item) if isinstance(item, Result) else state
-
-    def _note(self, note: Note) -> "OperatorState":
-        match note.event:
-            case "stop_asked":
-                return replace(self, doing="asked whether to stop")
-            case "went_on":  # the trial starts again
-                return replace(self, doing="trial", since=self.now)
-            case "trigger_failed":
-                reason = str(note.detail.get("reason", ""))
-                failures = self.trigger_failures + 1
-                return replace(self, trigger_failures=failures, trigger_reason=reason)
-            case "session_end":
-                reason = str(note.detail.get("reason", ""))
-                return replace(self, doing="over", ended=reason, since=None)
-        if "shown_s" in note.detail:  # a page was turned: what comes next starts now
-            return replace(self, doing=f"after the page {note.event!r}", since=self.now)
-        return self
-
-    def _result(self, result: Result) -> "OperatorState":
-        spent = () if self.since is None else (self.now - self.since,)
-        counts = result.trial_type != "practice"
-        catch = result.trial_type == "catch"
-        # Tasks tell more of a trial than all have in common: shown where it is there.
-        answer, trial = getattr(result, "answer", None), getattr(result, "trial", None)
-        return replace(
-            self,
-            doing=f"{result.trial_type} trials",
-            since=self.now,
-            done=max(self.done, result.trial_index),
-            block=getattr(trial, "block_index", None),
-            evidence=_trial_evidence(trial) or self.evidence,
-            durations=(*self.durations, *spent)[-_RECENT:],
-            spent_s=self.spent_s + (sum(spent) if result.trial_type == "main" else 0.0),
-            catch_seen=self.catch_seen + catch,
-            catch_right=self.catch_right + (catch and result.correct is True),
-            missed=self.missed + (counts and result.timed_out),
-            fast=self.fast + (counts and getattr(result, "flag", None) == "fast"),
-            last_response_s=getattr(answer, "response_time", None),
-        )
-
-    @property
-    def elapsed_s(self) -> float:
-        """Time since this sitting began."""
-        return self.now - self.started
-
-    @property
-    def left_s(self) -> float | None:
-        """Time still expected, breaks not counted; None before the first trial is over."""
-        expected, limit = self._expected_s, self._limit_s
-        return min((s for s in (expected, limit) if s is not None), default=None)
-
-    @property
-    def left_is_limit(self) -> bool:
-        """Whether ``left_s`` is the most there may be, not what is expected."""
-        return self._limit_s is not None and self.left_s == self._limit_s
-
-    @property
-    def _expected_s(self) -> float | None:
-        if self.n_trials is None or not self.durations:
-            return None
-        return median(self.durations) * max(0, self.n_trials - self.done)
-
-    @property
-    def _limit_s(self) -> float | None:
-        return None if self.budget_s is None else max(0.0, self.budget_s - self.spent_s)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the operator should know, the declared exclusion rule first."""
-        found = []
-        rule = self.exclusion
-        if (
-            self.catch_seen >= _FEW_CATCH
-            and self.catch_right < rule.catch_accuracy * self.catch_seen
-        ):
-            found.append(
-                f"exclusion rule: {self.catch_right} of {self.catch_seen} attention checks right, "
-                f"fewer than {rule.catch_accuracy:.0%}"
-            )
-        # An arrangement whose time was up is an answer all the same.
-        if self.evidence_goal is None and self.missed > rule.missed:
-            found.append(
-                f"exclusion rule: {self.missed} trials without an answer, more than {rule.missed}"
-            )
-        if self.trigger_failures:
-            found.append(
-                f"triggers: {self.trigger_failures} not sent, last because {self.trigger_reason}"
-            )
-        return (*found, *self.remarks)
 
 
 def _minutes(seconds: float | None) -> str:
@@ -269,22 +78,6 @@ def _gathered(state: OperatorState, goal: float) -> str:
         return f"none yet, {goal:g} asked for{over}"
     least, mean = state.evidence
     return f"weakest pair {least:.2f}, mean {mean:.2f}, {goal:g} asked for{over}"
-
-
-def _taken(row: Mapping[str, str]) -> float:
-    taken = row.get("response_time", MISSING)
-    return 0.0 if taken == MISSING else float(taken)
-
-
-def _evidence(row: Mapping[str, str]) -> tuple[float, float]:
-    return float(row["min_evidence_before"]), float(row["mean_evidence_before"])
-
-
-def _trial_evidence(trial: object) -> tuple[float, float] | None:
-    """Evidence before a trial, in tasks whose trials know it."""
-    least = getattr(trial, "min_evidence_before", None)
-    mean = getattr(trial, "mean_evidence_before", None)
-    return None if least is None or mean is None else (least, mean)
 
 
 class OperatorView:

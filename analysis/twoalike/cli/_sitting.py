@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from twoalike.cli._operator import OperatorState, OperatorView
+from twoalike.cli._operator import OperatorView
+from twoalike.cli._operator_state import OperatorState
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     Apparatus,
