@@ -395,6 +395,8 @@ def test_codes_that_differ_in_leading_zeros_are_one_person(
     assert "2: 02 is there already" in refused(root, *design, "2", "02")
     assert call(*design, "s02", "s20") == 0
     assert "s2: s02 is there already" in refused(root, "run", root, *words, "s2")
+    (root / "data" / "raw" / "sub-0901").mkdir()  # of a time when both were allowed
+    assert call("run", root, *words, "0901") == 0
 
 
 @pytest.mark.parametrize("task", BOTH)

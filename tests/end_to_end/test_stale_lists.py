@@ -97,6 +97,13 @@ def test_lists_of_ones_own_are_left_alone(study: Path) -> None:
     assert path.exists()
 
 
+def test_lists_that_another_tool_describes_are_left_alone(study: Path) -> None:
+    edit(study, "trials = 6", "trials = 7")
+    beside = Study.load(study).trial_list("oddoneout", "901", 1).with_suffix(".json")
+    beside.write_text('{"kind": "trial_list", "schema_version": 1, "config": {"by": "us"}}')
+    assert call("run", study, *RUN) == 0
+
+
 def test_a_session_goes_on_with_the_list_it_began_with(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

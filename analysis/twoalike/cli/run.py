@@ -38,7 +38,7 @@ def run(
     task
         The task.
     session
-        Number of the session, from 1.
+        Number of the session, from 1; none is left out.
     resume
         Go on with a session that was stopped or broke off; starts it if it has not begun.
     pilot

@@ -16,6 +16,8 @@ from twoalike.design._list import read_trial_list
 from twoalike.design._session import session_trial_list, stands_alone
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
+    ArrangementConfig,
+    DesignConfig,
     Study,
     TwoalikeError,
     describe_changes,
@@ -49,6 +51,8 @@ def check_list_is_current(
     if not path.exists() or not beside.exists() or _is_own(study, task):
         return
     about = read_json(beside, "trial_list")
+    if "design" not in about["config"]:  # made by another tool
+        return
     meant = _with_options(study, about["config"].get("options", {}))
     changes = describe_changes(_before(about, meant, task), _now(about, meant, task))
     if not changes or _is_same_again(meant, stimuli, task, participant, session, path):
@@ -65,26 +69,25 @@ def check_list_is_current(
     )
 
 
+def _settings(study: Study, task: str) -> DesignConfig | ArrangementConfig:
+    return study.config.design if task == "oddoneout" else study.config.arrangement
+
+
 def _is_own(study: Study, task: str) -> bool:
-    config = study.config
-    return (
-        config.design.sampler if task == "oddoneout" else config.arrangement.scheduler
-    ) == "list"
+    settings = _settings(study, task)
+    how = settings.sampler if isinstance(settings, DesignConfig) else settings.scheduler
+    return how == "list"
 
 
 def _with_options(study: Study, options: Mapping[str, Any]) -> Study:
     """Give the study what the list's command line said instead of study.toml."""
     config = study.config
-    design = config.design.model_copy(
-        update={key: value for key, value in options.items() if key == "sampler"}
-    )
-    seed = options.get("seed", config.seed)
-    return replace(study, config=config.model_copy(update={"design": design, "seed": seed}))
-
-
-def _settings(study: Study, task: str) -> dict[str, Any]:
-    config = study.config.design if task == "oddoneout" else study.config.arrangement
-    return config.model_dump(mode="json")
+    sampler = options.get("sampler", config.design.sampler)
+    updates = {
+        "design": config.design.model_copy(update={"sampler": sampler}),
+        "seed": options.get("seed", config.seed),
+    }
+    return replace(study, config=config.model_copy(update=updates))
 
 
 def _table(task: str) -> str:
@@ -93,8 +96,8 @@ def _table(task: str) -> str:
 
 def _before(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]:
     # A key that a later version brought had its default.
-    model = type(study.config.design if task == "oddoneout" else study.config.arrangement)
-    settings = {**model().model_dump(mode="json"), **about["config"]["design"]}
+    defaults = type(_settings(study, task))().model_dump(mode="json")
+    settings = {**defaults, **about["config"]["design"]}
     digests = {_named(entry): entry["sha256"][:8] for entry in _kept(about["inputs"]).values()}
     return {"seed": about["seed"], _table(task): settings, **digests}
 
@@ -106,7 +109,8 @@ def _now(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]:
         _named(entry): sha256_file(files[role])[:8] if files[role].is_file() else None
         for role, entry in _kept(about["inputs"]).items()
     }
-    return {"seed": study.config.seed, _table(task): _settings(study, task), **digests}
+    settings = _settings(study, task).model_dump(mode="json")
+    return {"seed": study.config.seed, _table(task): settings, **digests}
 
 
 def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,15 +89,16 @@ def _with_participant(
 
 
 def check_codes(study: Study, participants: Sequence[str]) -> None:
-    """Check that no code differs from another, or from one in use, in leading zeros only.
+    """Check that no new code differs from another, or from one in use, in leading zeros only.
 
     Raises
     ------
     TwoalikeError
         Naming the two.
     """
-    for code in participants:
-        other = same_but_for_zeros(code, [*participants, *_codes_in_use(study)])
+    used = _codes_in_use(study)
+    for code in (code for code in participants if code not in used):
+        other = same_but_for_zeros(code, [*participants, *used])
         if other is not None:
             raise TwoalikeError(
                 f"participant {code}: {other} is there already, and the two differ in leading "
