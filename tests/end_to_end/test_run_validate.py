@@ -40,9 +40,9 @@ def edit(path: Path, row: int, column: str, value: str) -> None:
 def test_protocols_are_checked_with_and_without_data(
     make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = make_study(arrangement='[answers]\ndone_keys = ["retrun"]\n')
+    root = make_study(arrangement='[answers]\ndone_keys = ["backspaced"]\n')
     assert call("validate", root) == 1
-    assert "'retrun'; did you mean 'return'?" in capsys.readouterr().err
+    assert "'backspaced'; did you mean 'backspace'?" in capsys.readouterr().err
     call("run", root, "--participant", "901", "--simulate", "--no-window")
     capsys.readouterr()
     assert call("validate", root) == 1

@@ -8,6 +8,7 @@ from typing import Any
 from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
 from twoalike.display._environment import psychopy_environment, require_screen
 from twoalike.display._frames import FrameTiming, frame_timing, is_software
+from twoalike.display._keys import key_name
 from twoalike.display._open import create_window, renderer
 from twoalike.study import ScreenProfile
 
@@ -76,12 +77,12 @@ class _Window:
         )
 
     def _on_key(self, symbol: int, _modifiers: int) -> None:
-        name = self._key.symbol_string(symbol).lower()
+        name = key_name(self._key.symbol_string(symbol))
         if name not in {"left", "right", "up", "down"}:
             self._heard.append(name)
 
     def _on_arrow(self, motion: int) -> None:
-        self._heard.append(self._key.symbol_string(motion).lower())
+        self._heard.append(key_name(self._key.symbol_string(motion)))
 
     def _on_scroll(self, _x: int, _y: int, _across: float, notches: float) -> None:
         self._heard.append(float(notches))
