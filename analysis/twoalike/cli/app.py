@@ -100,7 +100,8 @@ def _command(words: list[str]) -> Callable[..., Any] | None:
     found: Any = getattr(import_module(f"twoalike.cli.{place}"), name)
     if not isinstance(found, App):
         return found  # type: ignore[no-any-return]
-    return found[words[1]].default_command if len(words) > 1 and words[1] in found else None
+    named = len(words) > 1 and words[1] not in HELP and words[1] in found  # an App holds its flags
+    return found[words[1]].default_command if named else None
 
 
 def main(arguments: list[str] | None = None) -> None:
