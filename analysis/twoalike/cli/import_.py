@@ -145,3 +145,59 @@ def meadows(
         if table.attrs[name]:
             noun, which = what
             print(f"left out: {counted(table.attrs[name], noun)} {which}")  # noqa: T201
+
+
+@app.command
+def rdm(
+    files: Annotated[list[Path], Parameter(negative=())],
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    kind: Literal["rdm", "rating"] | None = None,
+    similarity: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Import dissimilarities: RDMs, or pairs that were rated.
+
+    Matrices may be square, stacked, or upper triangles (row by row, one participant a row); the
+    export of Meadows is one of these. Pairs that are NaN are left out. A long table of pairs
+    has a header with item_a, item_b, dissimilarity (or similarity) and, if several people
+    judged, participant.
+
+    Parameters
+    ----------
+    files
+        .mat, .npy, .npz, or text split at tabs, commas, semicolons or spaces.
+    out
+        Table of dissimilarities to write (.parquet).
+    objects
+        All object ids, one a line, in the order of the matrix; needed where the file does not
+        name them.
+    kind
+        What the numbers are; if left out, rdm for a matrix and rating for a long table.
+    similarity
+        The values are similarities: large means alike. Each is taken from the largest of its
+        participant.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import rdm rdms.mat --objects ids.txt --out dissimilarities.parquet
+        twoalike import rdm ratings.csv --similarity --out dissimilarities.parquet
+    """
+    from twoalike.judgments import import_dissimilarities, write_dissimilarities
+    from twoalike.study import counted, provenance, read_ids
+
+    _check_out(out, overwrite)
+    ids = read_ids(objects) if objects else None
+    table = import_dissimilarities(files, ids, kind=kind, similarity=similarity)
+    inputs = {f"file_{number}": path for number, path in enumerate(files, start=1)}
+    if objects:
+        inputs["objects"] = objects
+    config = {"kind": kind, "similarity": similarity}
+    write_dissimilarities(out, table, provenance("dissimilarities", inputs=inputs, config=config))
+    people = counted(table["participant"].nunique(), "participant")
+    names = counted(len(table["item_a"].cat.categories), "object")
+    print(f"{out}: {counted(len(table), 'pair')} of {names} by {people}")  # noqa: T201

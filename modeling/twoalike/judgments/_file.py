@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.judgments._arrangements import ARRANGEMENTS
+from twoalike.judgments._dissimilarities import DISSIMILARITIES
 from twoalike.judgments._schema import CHOICES
 from twoalike.judgments._table import (
     TableKind,
@@ -71,6 +72,30 @@ def read_arrangements(path: Path) -> pd.DataFrame:
         If the file is missing, damaged or breaks the schema.
     """
     return _read(path, ARRANGEMENTS)
+
+
+def write_dissimilarities(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
+    """Write a table of dissimilarities, all or nothing; strings become categories.
+
+    Raises
+    ------
+    TwoalikeError
+        If the table breaks the schema or the file cannot be written.
+    """
+    _write(path, table, provenance, DISSIMILARITIES)
+
+
+def read_dissimilarities(path: Path) -> pd.DataFrame:
+    """Read a table of dissimilarities; ``table.attrs["provenance"]`` tells where it came from.
+
+    Any parquet file with the right columns will do, as in :func:`read_choices`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged or breaks the schema.
+    """
+    return _read(path, DISSIMILARITIES)
 
 
 def _write(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any], kind: TableKind) -> None:
