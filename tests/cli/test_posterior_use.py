@@ -188,7 +188,9 @@ def test_similarity_as_a_square_of_chosen_objects(
 ) -> None:
     ids, out = tmp_path / "ids.txt", tmp_path / "s.csv"
     ids.write_text("o5\ncat\ndog, wet\n", encoding="utf-8")
-    status, said = run("similarity", source, "--objects", ids, "--square", "--out", out)
+    status, said = run(
+        "similarity", source, "--objects", ids, "--square", "--scale", "raw", "--out", out
+    )
     assert status == 0 and "3 objects, scale raw" in said
     square = pd.read_csv(out, index_col="object")
     assert list(square) == list(square.index) == ["o5", "cat", "dog, wet"]

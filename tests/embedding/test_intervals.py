@@ -125,7 +125,7 @@ def test_raw_similarity_is_the_draws_dot_product(
     posterior: Posterior, monkeypatch: pytest.MonkeyPatch, values: int
 ) -> None:
     monkeypatch.setattr(module, "VALUES", values)
-    table = similarity_table(posterior, 0.8)
+    table = similarity_table(posterior, 0.8, scale="raw")
     draws = np.stack([x @ x.T for x in posterior.embedding.astype(float)])
     assert_allclose(table.mean, draws.mean(axis=0), rtol=1e-5)
     assert_allclose(table.mean, posterior.similarity(), rtol=1e-5)
@@ -133,6 +133,16 @@ def test_raw_similarity_is_the_draws_dot_product(
     assert_allclose(table.high, np.quantile(draws, 0.9, axis=0), rtol=1e-4)
     for matrix in (table.mean, table.low, table.high):
         assert (matrix == matrix.T).all()
+
+
+def test_centred_similarity_forgets_what_is_common_to_all_pairs(posterior: Posterior) -> None:
+    table = similarity_table(posterior, 0.8)
+    upper = np.triu_indices(7, 1)
+    draws = np.stack([(x @ x.T)[upper] for x in posterior.embedding.astype(float)])
+    draws -= draws.mean(axis=1, keepdims=True)
+    assert_allclose(table.mean[upper], draws.mean(axis=0), atol=1e-5)
+    assert_allclose(table.low[upper], np.quantile(draws, 0.1, axis=0), atol=1e-5)
+    assert_allclose(table.high[upper], np.quantile(draws, 0.9, axis=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("values", [2**26, 200, 1])
@@ -177,8 +187,8 @@ def test_similarities_beyond_double_precision_are_refused() -> None:
 
 
 def test_a_choice_of_objects_keeps_the_order_asked_for(posterior: Posterior) -> None:
-    table = similarity_table(posterior, objects=["o5", "o0", "o3"])
-    whole = similarity_table(posterior)
+    table = similarity_table(posterior, scale="raw", objects=["o5", "o0", "o3"])
+    whole = similarity_table(posterior, scale="raw")
     assert table.ids == ("o5", "o0", "o3")
     assert_allclose(table.mean, whole.mean[np.ix_([5, 0, 3], [5, 0, 3])], rtol=1e-6)
     chance = similarity_table(posterior, scale="chance", objects=["o5", "o0", "o3"])

@@ -9,7 +9,7 @@ def similarity(
     /,
     *,
     out: Path,
-    scale: Literal["raw", "chance"] = "raw",
+    scale: Literal["centred", "raw", "chance"] = "centred",
     interval: float = 0.9,
     objects: Path | None = None,
     square: bool = False,
@@ -32,10 +32,11 @@ def similarity(
     out
         File to write (.csv, .tsv, .npz or .mat).
     scale
-        raw: the posterior's own similarity, a dot product unless it says otherwise, in units of
-        log-odds of a choice. chance: from 0 to 1, the chance that the two are kept together
-        when a third object is shown with them, as SPoSE and VICE define it. For 1,854
-        objects and 100 draws it takes some eight minutes.
+        centred: in units of log-odds of a choice; 0 is as alike as two of these objects are on
+        average. raw: not centred, a dot product unless the posterior says otherwise; choices do
+        not tell how large it is for all pairs together, only how pairs differ. chance: from 0
+        to 1, the chance that the two are kept together when a third object is shown with them,
+        as SPoSE and VICE define it. For 1,854 objects and 100 draws it takes some eight minutes.
     interval
         Share of the posterior between low and high.
     objects

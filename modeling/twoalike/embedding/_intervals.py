@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twoalike.embedding._posterior import Kind, Posterior
 
 type Floats = npt.NDArray[np.floating[Any]]
-type Scale = Literal["raw", "chance"]
+type Scale = Literal["centred", "raw", "chance"]
 
 VALUES = 2**26
 """Draws held at once, in numbers: 256 MiB of single precision."""
@@ -129,7 +129,7 @@ class SimilarityTable:
     level
         Share of the posterior inside the interval.
     scale
-        ``raw`` or ``chance``, see :func:`similarity_table`.
+        ``centred``, ``raw`` or ``chance``, see :func:`similarity_table`.
     """
 
     ids: tuple[str, ...]
@@ -164,7 +164,7 @@ def similarity_table(
     posterior: "Posterior",
     level: float = 0.9,
     *,
-    scale: Scale = "raw",
+    scale: Scale = "centred",
     objects: Sequence[str] | None = None,
 ) -> SimilarityTable:
     """Posterior mean and interval of the similarity of every two objects.
@@ -178,7 +178,10 @@ def similarity_table(
     scale
         ``raw``: the posterior's own similarity, a dot product unless it says otherwise; its
         unit is that of log-odds of a choice at temperature 1, and the diagonal is what the
-        formula gives. ``chance``: the chance that the two are kept together in a triplet whose
+        formula gives. Choices do not change when all similarities grow by the same amount, so
+        that amount is the prior's, and raw intervals hold it. ``centred``: raw, less its mean
+        over all pairs of the table under the same draw: 0 is as alike as two objects are on
+        average. ``chance``: the chance that the two are kept together in a triplet whose
         third object is drawn from the other objects of the table, by an observer at temperature
         1 who never guesses; 1 on the diagonal. This is how the similarity of SPoSE and VICE is
         defined (doi:10.1038/s41562-020-00951-3); it depends on which objects are in the table.
@@ -202,6 +205,9 @@ def similarity_table(
         raise TwoalikeError(f"--scale chance: expected at least 3 objects, found {m}.")
     mean, low, high = (np.empty((m, m), dtype=np.float32) for _ in range(3))
     height = max(VALUES // (n_draws * m), 1)
+    origin = np.zeros(n_draws, dtype=np.float32)
+    if scale == "centred":
+        origin[:] = [_pair_mean(posterior, x[rows]) for x in posterior.embedding]
     with progress() as bar:
         starts = range(0, m, height)
         task = bar.add_task("similarities", total=len(starts) * n_draws, status="")
@@ -210,7 +216,7 @@ def similarity_table(
             # Pairs only from the diagonal on: the rest is their mirror image.
             values = np.empty((band.stop - start, m - start, n_draws), dtype=np.float32)
             for draw, x in enumerate(posterior.embedding):
-                values[..., draw] = _band(posterior, x[rows], band, scale)
+                values[..., draw] = _band(posterior, x[rows], band, scale) - origin[draw]
                 bar.update(task, advance=1)
             ends = central_interval(values, level, axis=-1, overwrite=True)
             for whole, part in zip((mean, low, high), (values.mean(axis=-1), *ends), strict=True):
@@ -219,8 +225,14 @@ def similarity_table(
     return SimilarityTable(ids, mean, low, high, level, scale)
 
 
+def _pair_mean(posterior: "Posterior", x: npt.NDArray[np.float32]) -> float:
+    """Mean similarity of all pairs of different objects under one draw."""
+    matrix = posterior.pair_similarity(x, x).astype(np.float64)
+    return float((matrix.sum() - np.trace(matrix)) / (len(x) * (len(x) - 1)))
+
+
 def _band(posterior: "Posterior", x: npt.NDArray[np.float32], band: slice, scale: Scale) -> Floats:
     """Similarities of the band's objects with those from its start on, under one draw."""
-    if scale == "raw":
+    if scale != "chance":
         return posterior.pair_similarity(x[band], x[band.start :])
     return kept_together(pair_odds(posterior.pair_similarity(x, x)), band)
