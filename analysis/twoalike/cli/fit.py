@@ -13,6 +13,7 @@ def fit(
     *,
     choices: Path | None = None,
     arrangements: Path | None = None,
+    dissimilarities: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
     out: Path | None = None,
@@ -36,6 +37,7 @@ def fit(
         twoalike fit mystudy
         twoalike fit --choices choices.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --arrangements arrangements.parquet --out posterior.nc
+        twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
         twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
 
@@ -47,7 +49,10 @@ def fit(
     choices
         Table of choices (.parquet) instead of a study.
     arrangements
-        Table of multi-arrangement trials (.parquet), with --choices or alone.
+        Table of multi-arrangement trials (.parquet), with other judgments or alone.
+    dissimilarities
+        Table of RDMs or rated pairs (.parquet, see: twoalike import rdm), with other judgments
+        or alone.
     features
         Features of every object (.npz, or .npy with --objects): the prior mean of the embedding
         becomes a learnt map of them.
@@ -84,10 +89,15 @@ def fit(
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
 
-    if (study is None) == (choices is None and arrangements is None):
+    tables = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+    }
+    if (study is None) == (not any(tables.values())):
         raise TwoalikeError(
-            "expected a study's folder, or --choices or --arrangements or both: one of them. "
-            "See --help."
+            "expected either a study's folder, or --choices, --arrangements or --dissimilarities "
+            "(one or several). See --help."
         )
     if study is not None:
         choices, arrangements, out = _from_study(study, out)
@@ -95,7 +105,7 @@ def fit(
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
     if out.suffix != ".nc":
         raise TwoalikeError(f"{out}: a posterior is written as .nc; choose that ending.")
-    given = {"choices": choices, "arrangements": arrangements, "features": features}
+    given = tables | {"choices": choices, "arrangements": arrangements, "features": features}
     inputs = {name: path for name, path in given.items() if path is not None}
     config = _settings(
         {
@@ -111,11 +121,12 @@ def fit(
         }
         | ({} if tune is None else {"tune": tune})
     )
-    from twoalike.judgments import read_arrangements, read_choices
+    from twoalike.judgments import read_arrangements, read_choices, read_dissimilarities
 
     posterior = fit_embedding(
         read_choices(choices) if choices else None,
         arrangements=read_arrangements(arrangements) if arrangements else None,
+        dissimilarities=read_dissimilarities(dissimilarities) if dissimilarities else None,
         features=read_features(features, objects) if features else None,
         config=config,
         source=provenance("posterior", seed=seed, inputs=inputs, config=config.model_dump()),

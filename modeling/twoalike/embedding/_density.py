@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import Data, build_model
 from twoalike.embedding._priors import start_values
 
@@ -35,6 +34,12 @@ STORED = (
     "arrangement_noise",
     "arrangement_location",
     "arrangement_spread",
+    "object_noise",
+    "object_noise_location",
+    "object_noise_spread",
+    "pair_noise",
+    "pair_noise_location",
+    "pair_noise_spread",
 )
 """Quantities of a draw that the posterior keeps."""
 
@@ -85,9 +90,9 @@ class Density:
         Unconstrained variables, in the order in which every function takes them.
     starts
         Values to start from, one dictionary a fit.
-    prior, likelihood, layouts
+    prior, likelihood, groups
         Log-densities: of the unconstrained variables, with the transformations' Jacobians; of
-        the judgments of a batch; of the arrangements of a batch, one a group.
+        the choices of a batch; of the arrangements and dissimilarities of a batch, one a group.
     quantities
         What is stored of a draw, named by ``outputs``.
     """
@@ -96,14 +101,16 @@ class Density:
     starts: tuple[dict[str, npt.NDArray[np.float32]], ...]
     prior: Callable[..., Any]
     likelihood: Callable[..., Any]
-    layouts: Callable[..., Any]
+    groups: Callable[..., Any]
     quantities: Callable[..., Any]
     outputs: tuple[str, ...]
 
 
-def layout_groups(data: Data) -> tuple[LayoutGroup, ...]:
-    """List the groups of arrangements; none where there are no arrangements."""
-    return () if data.layouts is None else data.layouts.groups
+def _stand_in(array: npt.NDArray[Any]) -> Any:
+    """Symbol for a batch of an array's rows: axes of length 1 stay so, others may be any."""
+    import pytensor.tensor as pt
+
+    return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
 
 
 def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> Density:
@@ -121,14 +128,12 @@ def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> 
     with pytensor.config.change_flags(floatX="float32"):
         items, judge = pt.imatrix("items"), pt.ivector("judge")
         anchored = pt.bvector("anchored") if data.anchored.any() else None
-        trials = [
-            (pt.imatrix(), pt.ftensor3(), pt.fmatrix(), pt.ivector()) for _ in layout_groups(data)
-        ]
-        model = form.model(data, batch=(items, judge, anchored), layout_batch=trials)
+        groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
+        model = form.model(data, batch=(items, judge, anchored), group_batch=groups)
         values = model.value_vars
         potentials = {potential.name: potential for potential in model.potentials}
         choices = model.logp(vars=[potentials.pop("choices")])
-        layouts = [model.logp(vars=[potential]) for potential in potentials.values()]
+        others = [model.logp(vars=[potential]) for potential in potentials.values()]
         batch = [items, judge] + ([] if anchored is None else [anchored])
         wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
         prior_names, priors = prior_terms(model)
@@ -137,9 +142,9 @@ def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> 
             starts=tuple(_start(model, form, len(data.ids), rng) for rng in rngs),
             prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
             likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
-            layouts=get_jaxified_graph(
-                inputs=[*values, *(array for trial in trials for array in trial)],
-                outputs=layouts,
+            groups=get_jaxified_graph(
+                inputs=[*values, *(array for group in groups for array in group)],
+                outputs=others,
             ),
             quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
             outputs=(*(v.name for v in wanted), *prior_names),

@@ -24,7 +24,7 @@ from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, provenance
 
 NUTS_JUDGMENTS = 50_000
-NUTS_COORDINATES = 1_500
+NUTS_COORDINATES = 1_000
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
 COMPONENTS = 50  # of the features that inform the prior mean
@@ -77,7 +77,7 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
 
 def default_dimensions(n_objects: int) -> int:
     """Give a number of dimensions to start from: more than are needed, bounded for memory."""
-    return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
+    return int(np.clip(np.ceil(1.3 * np.sqrt(n_objects)), 4, 50))
 
 
 def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -111,6 +111,7 @@ def fit_embedding(
     choices: pd.DataFrame | None,
     *,
     arrangements: pd.DataFrame | None = None,
+    dissimilarities: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
@@ -122,10 +123,12 @@ def fit_embedding(
     ----------
     choices
         Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are
-        left out. None: arrangements only; their layouts say nothing of the scale of the
-        embedding, so how decided choices are is then left to the prior.
+        left out. None: arrangements or dissimilarities only; they say nothing of the scale of
+        the embedding, so how decided choices are is then left to the prior.
     arrangements
         Table of multi-arrangement trials; practice and catch trials are left out.
+    dissimilarities
+        Table of dissimilarities: RDMs and rated pairs.
     features
         Features of every object, for a prior mean that is a linear map of them.
     config
@@ -147,9 +150,12 @@ def fit_embedding(
         If there is nothing to fit, or an object has no features.
     """
     config = config or FitConfig()
-    if choices is None and arrangements is None:
-        raise TwoalikeError("expected choices or arrangements to fit, found neither.")
-    data = Data.from_tables(None if choices is None else used_choices(choices), arrangements)
+    if choices is None and arrangements is None and dissimilarities is None:
+        raise TwoalikeError(
+            "expected choices, arrangements or dissimilarities to fit, found none of them."
+        )
+    used = None if choices is None else used_choices(choices)
+    data = Data.from_tables(used, arrangements, dissimilarities)
     d = config.dimensions or default_dimensions(len(data.ids))
     engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
     informed = features is not None
@@ -203,7 +209,7 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
     rng = np.random.default_rng([config.seed, 2])
     out = np.zeros(n, dtype=bool)
     out[rng.choice(n, size=count, replace=False)] = True
-    return data.take(~out), data.take(out, layouts=False)
+    return data.take(~out), data.take(out, others=False)
 
 
 def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
@@ -230,8 +236,7 @@ def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     """Hash of all that a fit depends on."""
     digest = hashlib.sha256(f"{version('twoalike')} {config.model_dump_json()} {data.ids}".encode())
     arrays: list[npt.NDArray[Any]] = [data.items, data.judge, data.anchored]
-    if data.layouts is not None:
-        arrays += [array for group in data.layouts.groups for array in group.arrays]
+    arrays += [array for group in data.groups for array in group.arrays]
     if form.features is not None:
         arrays.append(form.features)
     for array in arrays:

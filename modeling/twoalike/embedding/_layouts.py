@@ -64,6 +64,11 @@ class LayoutGroup:
         """The four arrays, in the order of :func:`layout_log_likelihood`."""
         return self.items, self.places, self.shown, self.arranger
 
+    @property
+    def size(self) -> int:
+        """Trials."""
+        return len(self.items)
+
 
 @dataclass(frozen=True, eq=False)
 class Layouts:
@@ -127,7 +132,7 @@ class Layouts:
     @property
     def n_trials(self) -> int:
         """Trials in all groups."""
-        return sum(len(group.items) for group in self.groups)
+        return sum(group.size for group in self.groups)
 
     def counts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Trials of each arranger, shape (A,), and placements of each object, shape (m,)."""
@@ -180,7 +185,7 @@ def add_layouts(
     x: Any,
     layouts: Layouts,
     dimensions: int,
-    batch: Sequence[tuple[Any, Any, Any, Any]] | None = None,
+    batch: Sequence[Sequence[Any]] | None = None,
 ) -> None:
     """Add the trials to the open PyMC model: noise a person, and one potential a group.
 

@@ -14,7 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.embedding._layouts import Layouts, add_layouts
+from twoalike.embedding._dissimilarities import (
+    Dissimilarities,
+    PairGroup,
+    add_dissimilarities,
+)
+from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._similarity import Kernel, find_kernel
 from twoalike.judgments import object_index, participant_index
 
@@ -36,6 +41,8 @@ class Data:
         Labels.
     layouts
         Multi-arrangement trials of the same objects, if there are any.
+    dissimilarities
+        RDMs and rated pairs of the same objects, if there are any.
     """
 
     items: npt.NDArray[np.int32]
@@ -44,30 +51,44 @@ class Data:
     ids: tuple[str, ...]
     participants: tuple[str, ...]
     layouts: Layouts | None = None
+    dissimilarities: Dissimilarities | None = None
 
     @property
     def size(self) -> int:
-        """Judgments, and objects placed in arrangements."""
+        """Judgments, objects placed in arrangements, and pairs with a dissimilarity."""
         placed = 0 if self.layouts is None else int(self.layouts.counts()[1].sum())
-        return len(self.items) + placed
+        pairs = 0 if self.dissimilarities is None else int(self.dissimilarities.pairs.sum())
+        return len(self.items) + placed + pairs
 
-    def take(self, rows: Any, *, layouts: bool = True) -> "Data":
-        """Take some of the judgments, and all arrangements or none."""
+    @property
+    def groups(self) -> tuple[LayoutGroup | PairGroup, ...]:
+        """What enters the model beside choices: groups of arrangements, then of dissimilarities."""
+        layouts = () if self.layouts is None else self.layouts.groups
+        return layouts + (() if self.dissimilarities is None else self.dissimilarities.groups)
+
+    def take(self, rows: Any, *, others: bool = True) -> "Data":
+        """Take some of the choices, and all other judgments or none."""
         return replace(
             self,
             items=self.items[rows],
             judge=self.judge[rows],
             anchored=self.anchored[rows],
-            layouts=self.layouts if layouts else None,
+            layouts=self.layouts if others else None,
+            dissimilarities=self.dissimilarities if others else None,
         )
 
     @classmethod
-    def from_tables(cls, choices: pd.DataFrame | None, arrangements: pd.DataFrame | None) -> "Data":
-        """Index judgments of both tasks, over the objects of either table.
+    def from_tables(
+        cls,
+        choices: pd.DataFrame | None,
+        arrangements: pd.DataFrame | None,
+        dissimilarities: pd.DataFrame | None = None,
+    ) -> "Data":
+        """Index judgments of all kinds, over the objects of any table.
 
         Without choices there is one participant, ``unknown``, about whom nothing is known.
         """
-        tables = ((choices, "item_1"), (arrangements, "item"))
+        tables = ((choices, "item_1"), (arrangements, "item"), (dissimilarities, "item_a"))
         listed = [table[item].cat.categories for table, item in tables if table is not None]
         ids = merged_order(*(map(str, names) for names in listed))
         if choices is None:
@@ -76,9 +97,12 @@ class Data:
             data = cls(items, nobody, nobody.astype(bool), ids, ("unknown",))
         else:
             data = cls.from_choices(choices, ids)
-        if arrangements is None:
-            return data
-        return replace(data, layouts=Layouts.from_arrangements(arrangements, ids))
+        if arrangements is not None:
+            data = replace(data, layouts=Layouts.from_arrangements(arrangements, ids))
+        if dissimilarities is not None:
+            pairs = Dissimilarities.from_table(dissimilarities, ids)
+            data = replace(data, dissimilarities=pairs)
+        return data
 
     @classmethod
     def from_choices(cls, choices: pd.DataFrame, ids: Sequence[str] | None = None) -> "Data":
@@ -129,16 +153,13 @@ def _observers(n_participants: int) -> tuple[Any, Any]:
     import pytensor.tensor as pt
 
     location = pm.Normal("lapse_location", -3.0, 0.5)
-    if n_participants == 1:
-        # One person's temperature is the scale of the embedding. That of guesses and the scale
-        # are hard to tell apart: a free spread of lapses would let both grow.
-        lapse = pm.Deterministic("lapse", pm.math.sigmoid(location)[None], dims="participant")
-        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
     spread = pm.HalfNormal("lapse_spread", 1.0)
     offset = pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
     lapse = pm.Deterministic(
         "lapse", pm.math.sigmoid(location + spread * offset), dims="participant"
     )
+    if n_participants == 1:  # one person's temperature is the scale of the embedding
+        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
     sd = pm.HalfNormal("temperature_spread", 0.5)
     log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
@@ -207,7 +228,7 @@ def build_model(
     similarity: str = "dot",
     features: npt.NDArray[np.float32] | None = None,
     batch: tuple[Any, Any, Any] | None = None,
-    layout_batch: Sequence[tuple[Any, Any, Any, Any]] | None = None,
+    group_batch: Sequence[tuple[Any, ...]] | None = None,
 ) -> Any:
     """Build the model.
 
@@ -226,14 +247,14 @@ def build_model(
     batch
         Symbolic stand-ins for the judgments, for an engine that feeds minibatches; None: all
         judgments of ``data``.
-    layout_batch
-        The same for the arrangements: ``items``, ``places``, ``shown`` and ``arranger`` of each
-        group of :class:`Layouts`.
+    group_batch
+        The same for the arrays of each of ``data.groups``.
 
     Returns
     -------
     A ``pymc.Model`` with ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices``
-    and, where there are arrangements, ``arrangements_0`` and on, one a group of trials.
+    and, where there are arrangements or dissimilarities, ``arrangements_0`` and on, then
+    ``dissimilarities_0`` and on, one a group.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -247,6 +268,8 @@ def build_model(
     }
     if data.layouts is not None:
         coords["arranger"] = list(data.layouts.arrangers)
+    if data.dissimilarities is not None:
+        coords["source"] = list(data.dissimilarities.sources)
     m = len(data.ids)
     whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
     with pm.Model(coords=coords) as model:
@@ -264,5 +287,8 @@ def build_model(
         )
         pm.Potential("choices", logs.sum())
         if data.layouts is not None:
-            add_layouts(x, data.layouts, dimensions, layout_batch)
+            add_layouts(x, data.layouts, dimensions, group_batch)
+        if data.dissimilarities is not None:
+            rest = None if group_batch is None else group_batch[-len(data.dissimilarities.groups) :]
+            add_dissimilarities(x, data.dissimilarities, similarity, rest)
     return model

@@ -59,6 +59,8 @@ AXES = {
     "lapse": ("participant",),
     "feature_weights": ("component", "dimension"),
     "arrangement_noise": ("arranger",),
+    "object_noise": ("source",),
+    "pair_noise": ("source",),
 }
 
 
@@ -89,8 +91,9 @@ def pack_tree(
             axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
             variables[name] = (("chain", "draw", *axes), draws[name])
     chains, n_draws = draws["embedding"].shape[:2]
-    layouts = data.layouts
-    arrangers = {} if layouts is None else {"arranger": list(layouts.arrangers)}
+    layouts, pairs = data.layouts, data.dissimilarities
+    others = {} if layouts is None else {"arranger": list(layouts.arrangers)}
+    others |= {} if pairs is None else {"source": list(pairs.sources)}
     posterior = xr.Dataset(
         variables,
         coords={
@@ -99,7 +102,7 @@ def pack_tree(
             "object": list(data.ids),
             "participant": list(data.participants),
             "dimension": np.arange(draws["embedding"].shape[-1]),
-            **arrangers,
+            **others,
         },
     )
     axes = ("chain", "draw") if "logp" in stats else ("chain", "step")
@@ -110,9 +113,11 @@ def pack_tree(
     if layouts is not None:
         trials, placed = layouts.counts()
         known |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
+    if pairs is not None:
+        known |= {"pairs": ("source", pairs.pairs), "compared": ("object", pairs.compared)}
     constant = xr.Dataset(
         known,
-        coords={"object": list(data.ids), "participant": list(data.participants), **arrangers},
+        coords={"object": list(data.ids), "participant": list(data.participants), **others},
     )
     log_prior = xr.Dataset(
         {

@@ -33,8 +33,8 @@ class Kernel:
     symbolic
         ``rows`` for the module given last: ``pytensor.tensor`` or ``jax.numpy``.
     gram
-        From squared norms of all rows, shape (m, 1), and their dot products, shape (m, m), to
-        similarities, for the module given last.
+        From squared norms of all rows, shape (..., m, 1), and their dot products, shape
+        (..., m, m), to similarities, for the module given last.
     """
 
     matrix: Callable[[Rows, Rows], Rows]
@@ -73,7 +73,9 @@ KERNELS = {
         _distance_matrix,
         _distance_rows,
         lambda left, right, xp: -xp.sqrt(((left - right) ** 2).sum(axis=-1) + _TINY),
-        lambda squares, dots, xp: -xp.sqrt(xp.maximum(squares + squares.T - 2 * dots, 0.0) + _TINY),
+        lambda squares, dots, xp: (
+            -xp.sqrt(xp.maximum(squares + squares.swapaxes(-1, -2) - 2 * dots, 0.0) + _TINY)
+        ),
     ),
 }
 """Name in the attribute ``similarity`` -> its definition; without that attribute: dot."""

@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._density import Density, Form, jax_density, layout_groups
+from twoalike.embedding._density import Density, Form, jax_density
+from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import Data, log_likelihood
 from twoalike.study import TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature")
 TRIALS = 200  # arrangements a step
+PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
 START_LOG_SD = -2.0
 """Log standard deviation at the start: fits that start wider end in the same few modes."""
 HELD_DRAWS = 10
@@ -54,26 +56,36 @@ def _sample(q: Any, names: tuple[str, ...], key: Any) -> list[Any]:
     ]
 
 
-def _layout_fit(density: Density, data: Data) -> Callable[..., Any]:
-    """Log-likelihood of the arrangements, from some trials of each group."""
+def rows_a_step(data: Data) -> list[int]:
+    """Trials or sources of each of ``data.groups`` that a step sees: all, or a random part."""
+    pairs = data.dissimilarities
+    layouts = data.layouts
+    trials = 1 if layouts is None else max(1, layouts.n_trials / TRIALS)
+    entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
+    parts = [trials if isinstance(g, LayoutGroup) else max(1, entries / PAIRS) for g in data.groups]
+    return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]
+
+
+def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
+    """Log-likelihood of arrangements and dissimilarities, from some rows of each group."""
     import jax
     import jax.numpy as jnp
 
-    groups = layout_groups(data)
+    groups = data.groups
     if not groups:
         return lambda values, key: 0.0
-    total = sum(len(group.items) for group in groups)
-    sizes = [min(len(g.items), -(-TRIALS * len(g.items) // total)) for g in groups]
+    sizes = rows_a_step(data)
     columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
 
     def fit(values: Any, key: Any) -> Any:
         arrays, weights = [], []
         for group, size, number in zip(columns, sizes, range(len(groups)), strict=True):
-            n = len(group[0])
+            n = len(group[-1])
             draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
-            arrays += [a if size == n else a[draw] for a in group]
+            # What all rows share has one row.
+            arrays += [a if size == n or len(a) == 1 else a[draw] for a in group]
             weights.append(n / size)
-        logs = density.layouts(*values, *arrays)
+        logs = density.groups(*values, *arrays)
         return sum(weight * log for weight, log in zip(weights, logs, strict=True))
 
     return fit
@@ -93,7 +105,7 @@ def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
     """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
     import jax
 
-    n, layout_fit = data.size, _layout_fit(density, data)
+    n, group_fit = data.size, _group_fit(density, data)
     weight = len(data.items) / max(batch, 1)
     columns = _columns(data)
 
@@ -101,7 +113,7 @@ def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
         values = _sample(q, density.names, key)
         entropy = sum(q["log_sd"][name].sum() for name in density.names)
         fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
-        fit = fit + layout_fit(values, jax.random.fold_in(key, 1))
+        fit = fit + group_fit(values, jax.random.fold_in(key, 1))
         return -(fit + kl_weight * (density.prior(*values)[0] + entropy)) / n
 
     return loss

@@ -69,7 +69,7 @@ def import_dissimilarities(
     _check_apart(files, parts)
     table = pd.concat(parts, ignore_index=True)
     seen = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
-    columns = {name: table[name].to_numpy() for name in table}
+    columns = {str(name): table[name].to_numpy() for name in table}
     return dissimilarities_table(columns, objects or list(seen), " ".join(map(str, files)))
 
 

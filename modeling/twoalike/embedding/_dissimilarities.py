@@ -1,0 +1,284 @@
+r"""Dissimilarities in the model: RDMs and rated pairs, whose errors hang together.
+
+A source (one participant) gives numbers to P pairs of objects, on a scale of its own. They are
+standardised, and so are the similarities s of the same pairs in the embedding. Then
+
+    z_ij = a - b s_ij + u_i + u_j + e_ij,   u ~ N(0, (b v)^2),   e ~ N(0, (b w)^2)
+
+with b > 0. The effects u are what the P(P-1)/2 correlations of errors come from: an object that
+was put too far out is too far from all others, so pairs that share an object err together, and P
+pairs of m objects do not tell P things. With w alone, intervals are far too narrow
+(benchmarks/results/dissimilarities.md). The noises v and w are in units of the similarities'
+standard deviation; since z has unit variance, they tell b: b^2 (1 + 2 v^2 + w^2) = 1. Location
+and scale of s drop out, so dissimilarities say nothing of the scale of the embedding.
+
+Effects and the intercept a (with a flat prior) are integrated out. With Z the incidence of pairs
+and objects (P x m) the covariance is (b w)^2 I + (b v)^2 Z Z', whose eigenvectors depend on
+which pairs were judged and on no parameter: they are found once, from the m x m matrix Z'Z, for
+missing pairs as for complete RDMs. A density then takes sums over the pairs and one product of m
+numbers with an m x m matrix: no P x P matrix, no factorisation, and nothing more to sample.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.embedding._similarity import find_kernel
+from twoalike.judgments import PairSource, pair_sources
+
+POTENTIAL = "dissimilarities_"
+GROUP_GROWTH = 1.5  # most objects of a source in a group over the fewest: bounds what padding costs
+TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
+_ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
+
+
+@dataclass(frozen=True, eq=False)
+class PairGroup:
+    """S sources of about one number of objects, padded to k objects.
+
+    The first four arrays have a first axis of B: 1 if all sources judged the same pairs of the
+    same objects, else S.
+
+    Attributes
+    ----------
+    items
+        Object indices, shape (B, k), int32; 0 where padded.
+    judged
+        1 for pairs that were judged, else 0; symmetric, shape (B, k, k), float32.
+    basis
+        Takes sums over each object's pairs to coordinates on the eigenvectors of Z Z', shape
+        (B, k, k), float32; 0 where padded.
+    roots
+        Eigenvalues of Z Z', shape (B, k), float32; 0 where padded.
+    values
+        Dissimilarities of mean 0 and variance 1 over a source's pairs; symmetric, 0 where not
+        judged, shape (S, k, k), float32.
+    source
+        Which source, shape (S,), int32.
+    """
+
+    items: npt.NDArray[np.int32]
+    judged: npt.NDArray[np.float32]
+    basis: npt.NDArray[np.float32]
+    roots: npt.NDArray[np.float32]
+    values: npt.NDArray[np.float32]
+    source: npt.NDArray[np.int32]
+
+    @property
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        """The six arrays, in the order of :func:`dissimilarity_log_likelihood`."""
+        return self.items, self.judged, self.basis, self.roots, self.values, self.source
+
+    @property
+    def size(self) -> int:
+        """Sources."""
+        return len(self.source)
+
+
+@dataclass(frozen=True, eq=False)
+class Dissimilarities:
+    """All sources, in groups of about one number of objects.
+
+    Attributes
+    ----------
+    groups
+        Sources by their number of objects.
+    sources
+        Labels.
+    ids
+        Objects that the items point into.
+    pairs
+        Pairs of each source, shape (S,).
+    compared
+        Pairs that each object is in, over all sources, shape (m,).
+    """
+
+    groups: tuple[PairGroup, ...]
+    sources: tuple[str, ...]
+    ids: tuple[str, ...]
+    pairs: npt.NDArray[np.int64]
+    compared: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":
+        """Take a table of dissimilarities.
+
+        Parameters
+        ----------
+        table
+            Table of dissimilarities (see :mod:`twoalike.judgments`).
+        ids
+            Objects to index into; the table's own list by default.
+
+        Raises
+        ------
+        TwoalikeError
+            If an object is not among ``ids``, or a source has fewer than three pairs or nothing
+            but one value.
+        """
+        sources, ids = pair_sources(table, ids)
+        order = sorted(range(len(sources)), key=lambda place: _n_objects(sources[place]))
+        groups: list[list[int]] = []
+        for place in order:
+            fewest = _n_objects(sources[groups[-1][0]]) if groups else 0
+            if _n_objects(sources[place]) > GROUP_GROWTH * fewest:
+                groups.append([])
+            groups[-1].append(place)
+        return cls(
+            tuple(_padded([sources[place] for place in group], group) for group in groups),
+            tuple(source.label for source in sources),
+            ids,
+            np.array([len(source.pairs) for source in sources]),
+            np.bincount(
+                np.concatenate([source.pairs.ravel() for source in sources]), minlength=len(ids)
+            ),
+        )
+
+
+def _n_objects(source: PairSource) -> int:
+    return len(np.unique(source.pairs))
+
+
+def _padded(sources: Sequence[PairSource], numbers: Sequence[int]) -> PairGroup:
+    size = max(map(_n_objects, sources))
+    same = all(np.array_equal(source.pairs, sources[0].pairs) for source in sources)
+    designs = [_design(source, size) for source in (sources[:1] if same else sources)]
+    items, judged, basis, roots = (np.stack(part) for part in zip(*designs, strict=True))
+    values = np.zeros((len(sources), size, size), dtype=np.float32)
+    for own, source in zip(values, sources, strict=True):
+        first, second = np.unique(source.pairs, return_inverse=True)[1].reshape(-1, 2).T
+        z = source.dissimilarity - source.dissimilarity.mean()
+        own[first, second] = own[second, first] = z / z.std()
+    return PairGroup(items, judged, basis, roots, values, np.array(numbers, dtype=np.int32))
+
+
+def _design(source: PairSource, size: int) -> tuple[npt.NDArray[Any], ...]:
+    """Items, judged pairs, basis and eigenvalues of a source, padded."""
+    found, place = np.unique(source.pairs, return_inverse=True)
+    first, second = place.reshape(-1, 2).T
+    k = len(found)
+    judged = np.zeros((size, size))
+    judged[first, second] = judged[second, first] = 1
+    values, vectors = np.linalg.eigh(judged[:k, :k] + np.diag(judged[:k, :k].sum(axis=1)))
+    real = values > _ZERO * values[-1]
+    items, roots = np.zeros(size, dtype=np.int32), np.zeros(size)
+    basis = np.zeros((size, size))
+    items[:k], roots[:k][real] = found, values[real]
+    basis[:k, :k][:, real] = vectors[:, real] / np.sqrt(values[real])
+    return items, judged.astype(np.float32), basis.astype(np.float32), roots.astype(np.float32)
+
+
+def _noise(name: str, typical: float, n_sources: int) -> Any:
+    """Noise of every source, partially pooled, symbolic, shape (S,)."""
+    import pymc as pm
+
+    location = pm.Normal(f"{name}_location", float(np.log(typical)), 1.0)
+    if n_sources == 1:
+        return pm.Deterministic(name, pm.math.exp(location)[None], dims="source")
+    spread = pm.HalfNormal(f"{name}_spread", 0.5)
+    offset = pm.Normal(f"{name}_offset", 0.0, 1.0, dims="source")
+    return pm.Deterministic(name, pm.math.exp(location + spread * offset), dims="source")
+
+
+def add_dissimilarities(
+    x: Any,
+    data: Dissimilarities,
+    similarity: str,
+    batch: Sequence[Sequence[Any]] | None = None,
+) -> None:
+    """Add the sources to the open PyMC model: two noises a source, and one potential a group.
+
+    Parameters
+    ----------
+    x
+        Embedding, symbolic, shape (m, d).
+    data
+        Dissimilarities.
+    similarity
+        A name in :data:`twoalike.embedding._similarity.KERNELS`.
+    batch
+        Symbolic stand-ins for the six arrays of each group; None: all sources.
+    """
+    import pymc as pm
+
+    n_sources = len(data.sources)
+    object_noise = _noise("object_noise", TYPICAL_OBJECT, n_sources)
+    pair_noise = _noise("pair_noise", TYPICAL_PAIR, n_sources)
+    for number, group in enumerate(data.groups):
+        arrays = batch[number] if batch is not None else group.arrays
+        logs = dissimilarity_log_likelihood(
+            x, object_noise, pair_noise, *arrays, similarity=similarity
+        )
+        pm.Potential(f"{POTENTIAL}{number}", logs.sum())
+
+
+def dissimilarity_log_likelihood(
+    x: Any,
+    object_noise: Any,
+    pair_noise: Any,
+    items: Any,
+    judged: Any,
+    basis: Any,
+    roots: Any,
+    values: Any,
+    source: Any,
+    *,
+    similarity: str,
+) -> Any:
+    """Log-density of each source's dissimilarities, up to a constant, shape (S,).
+
+    With r = z + b s, V the covariance and 1 a vector of ones, over the P pairs:
+    -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2.
+
+    Parameters
+    ----------
+    x
+        Embedding, symbolic, shape (m, d).
+    object_noise, pair_noise
+        Of every source, in standard deviations of the similarities, shape (S,).
+    items, judged, basis, roots, values, source
+        As in :class:`PairGroup`, symbolic or arrays.
+    similarity
+        A name in :data:`twoalike.embedding._similarity.KERNELS`.
+    """
+    import pytensor.tensor as pt
+
+    judged, basis, roots, values = map(pt.as_tensor, (judged, basis, roots, values))
+    v, w = object_noise[source], pair_noise[source]
+    slope2 = 1 / (1 + 2 * v**2 + w**2)
+    of_objects, of_pairs = slope2 * v**2, slope2 * w**2
+    r = values + pt.sqrt(slope2)[:, None, None] * _standardised(x, items, judged, similarity)
+    # Each pair stands in the matrices twice.
+    n_pairs, squares = judged.sum(axis=(1, 2)) / 2, (r**2).sum(axis=(1, 2)) / 2
+    ones = pt.matmul(judged.sum(axis=2)[:, None, :], basis)[:, 0]
+    sums = pt.matmul(r.sum(axis=2)[:, None, :], basis)[:, 0]
+    variances = of_pairs[:, None] + of_objects[:, None] * roots
+    # The vector of ones lies in the span of the eigenvectors (each pair has two objects), r
+    # partly. Padding adds logarithms of the pairs' variance, which the first term takes off.
+    outside = pt.maximum(squares - (sums**2).sum(axis=1), 0)
+    of_ones = (ones**2 / variances).sum(axis=1)
+    return -0.5 * (
+        (n_pairs - roots.shape[1]) * pt.log(of_pairs)
+        + pt.log(variances).sum(axis=1)
+        + pt.log(of_ones)
+        + outside / of_pairs
+        + (sums**2 / variances).sum(axis=1)
+        - (ones * sums / variances).sum(axis=1) ** 2 / of_ones
+    )
+
+
+def _standardised(x: Any, items: Any, judged: Any, similarity: str) -> Any:
+    """Similarities of mean 0 and variance 1 over the judged pairs, 0 elsewhere, (B, k, k)."""
+    import pytensor.tensor as pt
+
+    z = x[items]
+    dots = pt.matmul(z, z.swapaxes(1, 2))
+    s = find_kernel(similarity).gram((z**2).sum(axis=2)[:, :, None], dots, pt)
+    count = judged.sum(axis=(1, 2))[:, None, None]
+    apart = s - (judged * s).sum(axis=(1, 2))[:, None, None] / count
+    variance = (judged * apart**2).sum(axis=(1, 2))[:, None, None] / count
+    return judged * apart / pt.sqrt(variance + 1e-10)  # of an embedding of one point: all 0
