@@ -24,7 +24,7 @@ from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, provenance
 
 NUTS_JUDGMENTS = 50_000
-NUTS_COORDINATES = 1_000
+NUTS_COORDINATES = 1_500
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
 COMPONENTS = 50  # of the features that inform the prior mean
@@ -77,7 +77,7 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
 
 def default_dimensions(n_objects: int) -> int:
     """Give a number of dimensions to start from: more than are needed, bounded for memory."""
-    return int(np.clip(np.ceil(1.3 * np.sqrt(n_objects)), 4, 50))
+    return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
 
 
 def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

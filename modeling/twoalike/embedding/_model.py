@@ -153,13 +153,16 @@ def _observers(n_participants: int) -> tuple[Any, Any]:
     import pytensor.tensor as pt
 
     location = pm.Normal("lapse_location", -3.0, 0.5)
+    if n_participants == 1:
+        # One person's temperature is the scale of the embedding. That of guesses and the scale
+        # are hard to tell apart: a free spread of lapses would let both grow.
+        lapse = pm.Deterministic("lapse", pm.math.sigmoid(location)[None], dims="participant")
+        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
     spread = pm.HalfNormal("lapse_spread", 1.0)
     offset = pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
     lapse = pm.Deterministic(
         "lapse", pm.math.sigmoid(location + spread * offset), dims="participant"
     )
-    if n_participants == 1:  # one person's temperature is the scale of the embedding
-        return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
     sd = pm.HalfNormal("temperature_spread", 0.5)
     log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
