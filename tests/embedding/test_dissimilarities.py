@@ -18,7 +18,7 @@ from twoalike.embedding._dissimilarities import Dissimilarities, dissimilarity_l
 from twoalike.embedding._model import Data
 from twoalike.embedding._similarity import KERNELS
 from twoalike.embedding._vi import _group_fit, rows_a_step
-from twoalike.judgments import dissimilarities_table, write_choices, write_dissimilarities
+from twoalike.judgments import dissimilarities_table, write_dissimilarities
 from twoalike.study import TwoalikeError
 
 UPPER = np.triu_indices(7, 1)
@@ -139,7 +139,7 @@ def test_minibatches_of_sources_are_right_on_average(
     assert error > 0 and abs(np.mean(parts) - float(whole)) < 4 * error
 
 
-def rdms(world: Any, rng: np.random.Generator, people: int = 4) -> pd.DataFrame:
+def rdms(world: Any, rng: np.random.Generator, people: int = 2) -> pd.DataFrame:
     """Errors shared by the pairs of an object, and noise of each pair."""
     first, second = np.triu_indices(len(world.ids), 1)
     s = (world.embedding[first] * world.embedding[second]).sum(axis=1)
@@ -160,16 +160,14 @@ def standardised_pairs(x: np.ndarray) -> np.ndarray:
     return (s - s.mean(axis=-1, keepdims=True)) / s.std(axis=-1, keepdims=True)
 
 
-@pytest.mark.parametrize("engine", ["nuts", "vi"])
-def test_similarities_are_recovered(engine: str, world: Any) -> None:
-    table = rdms(world, np.random.default_rng(5), people=2)
-    config = FitConfig(engine=engine, tune=200, draws=100, chains=2, dimensions=5, steps=2000)
+def test_similarities_are_recovered(world: Any) -> None:
+    table = rdms(world, np.random.default_rng(5))
+    config = FitConfig(engine="nuts", tune=150, draws=100, chains=2, dimensions=4)
     posterior = fit_embedding(None, dissimilarities=table, config=config)
     draws, truth = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
     assert spearmanr(draws.mean(axis=0), truth)[0] > 0.9
     low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-    held = ((low <= truth) & (truth <= high)).mean()
-    assert held > (0.75 if engine == "nuts" else 0.5)
+    assert ((low <= truth) & (truth <= high)).mean() > 0.75
     noise = posterior.tree["posterior"].dataset.mean(("chain", "draw"))
     assert noise.coords["source"].values.tolist() == ["rater_0", "rater_1"]
     assert_allclose(noise["object_noise"], 0.5, atol=0.2)
@@ -181,24 +179,25 @@ def test_similarities_are_recovered(engine: str, world: Any) -> None:
 
 def test_dissimilarities_add_to_choices(world: Any) -> None:
     """Few choices say how decided people are; the RDMs, which objects are alike."""
-    choices = world.judge(300, 3)
-    config = FitConfig(engine="vi", dimensions=4, steps=2000, chains=2)
+    choices, table = world.judge(300, 3), rdms(world, np.random.default_rng(6))
+    config = FitConfig(engine="vi", dimensions=4, steps=1000, chains=1)
     alone = fit_embedding(choices, config=config)
-    table = rdms(world, np.random.default_rng(6))
     both = fit_embedding(choices, dissimilarities=table, config=config)
     new = world.triplets(2000, np.random.default_rng(8))
     truth = world.probabilities(new)
-    alone_loss, both_loss = (
-        -(truth * np.log(fit.choice_probabilities(new))).sum(axis=1).mean() for fit in (alone, both)
-    )
-    assert both_loss < alone_loss - 0.05
+
+    def loss(posterior: Posterior) -> float:
+        return float(-(truth * np.log(posterior.choice_probabilities(new))).sum(axis=1).mean())
+
+    assert loss(both) < loss(alone) - 0.05
+    draws, right = standardised_pairs(both.embedding), standardised_pairs(world.embedding)
+    assert spearmanr(draws.mean(axis=0), right)[0] > 0.9
 
 
 def test_the_command_fits_and_remembers_the_file(
     world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    choices, pairs, out = tmp_path / "c.parquet", tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_choices(choices, world.judge(100, 1), {})
+    pairs, out = tmp_path / "d.parquet", tmp_path / "p.nc"
     write_dissimilarities(pairs, rdms(world, np.random.default_rng(7), people=1), {})
 
     def status(*words: object) -> int:
@@ -211,8 +210,6 @@ def test_the_command_fits_and_remembers_the_file(
     posterior = Posterior.load(out)
     assert posterior.ids == tuple(world.ids)
     assert posterior.attrs["provenance"]["inputs"]["dissimilarities"]["file"] == "d.parquet"
-    assert status("--choices", choices, "--dissimilarities", pairs, *quick) == 0
-    assert len(Posterior.load(out).participants) == 6
     capsys.readouterr()
     assert status(*quick) == 1
     assert "--choices, --arrangements or --dissimilarities" in capsys.readouterr().err

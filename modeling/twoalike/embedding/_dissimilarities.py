@@ -5,12 +5,16 @@ standardised, and so are the similarities s of the same pairs in the embedding. 
 
     z_ij = a - b s_ij + u_i + u_j + e_ij,   u ~ N(0, (b v)^2),   e ~ N(0, (b w)^2)
 
-with b > 0. The effects u are what the P(P-1)/2 correlations of errors come from: an object that
-was put too far out is too far from all others, so pairs that share an object err together, and P
-pairs of m objects do not tell P things. With w alone, intervals are far too narrow
-(benchmarks/results/dissimilarities.md). The noises v and w are in units of the similarities'
-standard deviation; since z has unit variance, they tell b: b^2 (1 + 2 v^2 + w^2) = 1. Location
-and scale of s drop out, so dissimilarities say nothing of the scale of the embedding.
+with b > 0. The effects u make errors hang together: an object that was put too far out is too
+far from all others, so P pairs of m objects do not tell P things, and with w alone intervals are
+too narrow (benchmarks/results/dissimilarities.md). The noises v and w are in units of the
+similarities' standard deviation; since z has unit variance, they tell b: b^2 (1 + 2 v^2 + w^2) =
+1. Location and scale of s drop out, so dissimilarities say nothing of the scale of the embedding.
+
+What a plane cannot hold is another matter: it is lost to all pairs at once, and is no object's
+error. RDMs made from arrangements therefore leave the model surer than it should be (same
+table); where the arrangements themselves are there, their own model knows of the plane
+(:mod:`twoalike.embedding._layouts`).
 
 Effects and the intercept a (with a flat prior) are integrated out. With Z the incidence of pairs
 and objects (P x m) the covariance is (b w)^2 I + (b v)^2 Z Z', whose eigenvectors depend on
@@ -33,6 +37,9 @@ from twoalike.judgments import PairSource, pair_sources
 POTENTIAL = "dissimilarities_"
 GROUP_GROWTH = 1.5  # most objects of a source in a group over the fewest: bounds what padding costs
 TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
+LEAST_PAIR = 0.1
+"""Least noise of a pair. Distances in a plane fit an embedding in the plane without any: the
+posterior would have no width, and no sampler could move in it."""
 _ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
 
 
@@ -172,16 +179,16 @@ def _design(source: PairSource, size: int) -> tuple[npt.NDArray[Any], ...]:
     return items, judged.astype(np.float32), basis.astype(np.float32), roots.astype(np.float32)
 
 
-def _noise(name: str, typical: float, n_sources: int) -> Any:
+def _noise(name: str, typical: float, least: float, n_sources: int) -> Any:
     """Noise of every source, partially pooled, symbolic, shape (S,)."""
     import pymc as pm
 
     location = pm.Normal(f"{name}_location", float(np.log(typical)), 1.0)
     if n_sources == 1:
-        return pm.Deterministic(name, pm.math.exp(location)[None], dims="source")
+        return pm.Deterministic(name, least + pm.math.exp(location)[None], dims="source")
     spread = pm.HalfNormal(f"{name}_spread", 0.5)
     offset = pm.Normal(f"{name}_offset", 0.0, 1.0, dims="source")
-    return pm.Deterministic(name, pm.math.exp(location + spread * offset), dims="source")
+    return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims="source")
 
 
 def add_dissimilarities(
@@ -206,8 +213,8 @@ def add_dissimilarities(
     import pymc as pm
 
     n_sources = len(data.sources)
-    object_noise = _noise("object_noise", TYPICAL_OBJECT, n_sources)
-    pair_noise = _noise("pair_noise", TYPICAL_PAIR, n_sources)
+    object_noise = _noise("object_noise", TYPICAL_OBJECT, 0.0, n_sources)
+    pair_noise = _noise("pair_noise", TYPICAL_PAIR, LEAST_PAIR, n_sources)
     for number, group in enumerate(data.groups):
         arrays = batch[number] if batch is not None else group.arrays
         logs = dissimilarity_log_likelihood(
