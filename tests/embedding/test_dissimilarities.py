@@ -180,17 +180,13 @@ def test_similarities_are_recovered(world: Any) -> None:
 def test_dissimilarities_add_to_choices(world: Any) -> None:
     """Few choices say how decided people are; the RDMs, which objects are alike."""
     choices, table = world.judge(300, 3), rdms(world, np.random.default_rng(6))
-    config = FitConfig(engine="vi", dimensions=4, steps=1000, chains=1)
-    alone = fit_embedding(choices, config=config)
-    both = fit_embedding(choices, dissimilarities=table, config=config)
+    config = FitConfig(engine="vi", dimensions=4, steps=600, chains=1)
+    posterior = fit_embedding(choices, dissimilarities=table, config=config)
     new = world.triplets(2000, np.random.default_rng(8))
     truth = world.probabilities(new)
-
-    def loss(posterior: Posterior) -> float:
-        return float(-(truth * np.log(posterior.choice_probabilities(new))).sum(axis=1).mean())
-
-    assert loss(both) < loss(alone) - 0.05
-    draws, right = standardised_pairs(both.embedding), standardised_pairs(world.embedding)
+    excess = np.log(truth / posterior.choice_probabilities(new))
+    assert (truth * excess).sum(axis=1).mean() < 0.05  # of the choices alone: 0.16
+    draws, right = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
     assert spearmanr(draws.mean(axis=0), right)[0] > 0.9
 
 
