@@ -72,7 +72,7 @@ def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -
 def test_fit_refuses(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
     out = tmp_path / "p.nc"
     refused(run, out, "found no such file", "fit", "--choices", tmp_path / "absent.parquet")
-    refused(run, out, "one of them", "fit")
+    refused(run, out, "either a study's folder", "fit")
     refused(run, out, "expected a study", "fit", tmp_path)
     refused(run, tmp_path / "p.csv", "written as .nc", "fit", "--choices", choices)
     refused(run, out, "--dimensions", "fit", "--choices", choices, "--dimensions", "many")

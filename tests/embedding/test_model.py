@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pymc.sampling.jax import get_jaxified_graph
 from scipy.special import expit, log_expit
-from scipy.stats import beta, expon, halfnorm, norm
+from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
 
 from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
@@ -149,15 +149,15 @@ def test_spike_and_slab_is_the_definition(world: Any, rng: np.random.Generator) 
     unit = np.log1p(np.exp(below))
     odds = point["slab_weight_logodds__"]
     weight = expit(odds)
-    slab, spike = 2 * student.pdf(unit, 4), halfnorm.pdf(unit, scale=0.1)
+    slab, spike = 2 * student.pdf(unit, 3), halfnorm.pdf(unit, scale=0.1)
     density = weight * slab + (1 - weight) * spike
     assert_allclose(got["unit"], np.log(density) + log_expit(below), rtol=1e-6)
     jacobian = log_expit(odds) + log_expit(-odds)
     assert_allclose(got["slab_weight"], beta.logpdf(weight, 2, 2) + jacobian, rtol=1e-6)
-    scale = point["slab_scale_log__"]
-    expected = expon.logpdf(np.exp(scale), scale=1 / np.sqrt(2)) + scale
-    assert_allclose(got["slab_scale"], expected, rtol=1e-6)
-    assert_allclose(got["lapse_location"], norm.logpdf(point["lapse_location"], -3.0, 0.5))
+    total = point["slab_total_log__"]
+    expected = halfnorm.logpdf(np.exp(total), scale=3) + total
+    assert_allclose(got["slab_total"], expected, rtol=1e-6)
+    assert_allclose(got["lapse_location"], norm.logpdf(point["lapse_location"], -2.5, 1.0))
 
 
 @pytest.mark.parametrize("prior", ["spike-and-slab", "softplus"])

@@ -152,12 +152,13 @@ def _observers(n_participants: int) -> tuple[Any, Any]:
     import pymc as pm
     import pytensor.tensor as pt
 
-    location = pm.Normal("lapse_location", -3.0, 0.5)
     if n_participants == 1:
-        # One person's temperature is the scale of the embedding. That of guesses and the scale
-        # are hard to tell apart: a free spread of lapses would let both grow.
+        # One person's temperature is the scale of the embedding. Guesses and that scale are hard
+        # to tell apart: a wide prior of lapses would let both grow.
+        location = pm.Normal("lapse_location", -3.0, 0.5)
         lapse = pm.Deterministic("lapse", pm.math.sigmoid(location)[None], dims="participant")
         return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
+    location = pm.Normal("lapse_location", -2.5, 1.0)
     spread = pm.HalfNormal("lapse_spread", 1.0)
     offset = pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
     lapse = pm.Deterministic(

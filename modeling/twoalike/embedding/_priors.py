@@ -12,16 +12,19 @@ from scipy.stats import t
 
 SPIKE = 0.1
 """Scale of a coordinate that is not there, as a share of one that is."""
-TAIL = 4.0
+TAIL = 3.0
 """Degrees of freedom of the slab: with a half-normal one, large coordinates are shrunk and the
 intervals of similarities miss them (benchmarks/results/calibration.md)."""
-SCALE = 1.0
-"""Expected scale of a slab times the square root of the number of dimensions: the similarity
-expected of two objects does not grow with the dimensions on offer."""
+TOTAL = 3.0
+"""Scale of the root of the sum of all squared slab scales: how large similarities are does not
+depend on how many dimensions are on offer."""
 
 
 def spike_and_slab(m: int, d: int) -> Any:
-    """Scaled mixture of a half-normal spike and a half-Student slab, its scale a dimension's own.
+    """Scaled mixture of a half-normal spike and a half-Student slab.
+
+    Dimensions share one total of squared scales, in shares that are uniform on the simplex: a
+    dimension that is not needed takes nothing from the others.
 
     Parameters
     ----------
@@ -37,7 +40,9 @@ def spike_and_slab(m: int, d: int) -> Any:
     import pytensor.tensor as pt
 
     weight = pm.Beta("slab_weight", 2.0, 2.0, dims="dimension")
-    scale = pm.Exponential("slab_scale", scale=SCALE / float(np.sqrt(d)), dims="dimension")
+    total = pm.HalfNormal("slab_total", TOTAL)
+    share = pm.Dirichlet("slab_share", np.ones(d), dims="dimension") if d > 1 else pt.ones(1)
+    scale = pm.Deterministic("slab_scale", total * pt.sqrt(share), dims="dimension")
     height = float(np.log(2.0) + t.logpdf(0.0, TAIL))
 
     def logp(value: Any, weight: Any) -> Any:
