@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from twoalike.embedding import FitConfig
 
 
@@ -152,14 +154,14 @@ def _settings(values: dict[str, Any]) -> "FitConfig":
     from pydantic import ValidationError
 
     from twoalike.embedding import FitConfig
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, plain_words
 
     try:
         return FitConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(f"--{name}: {first['msg']}, found {first['input']!r}.") from error
+        raise TwoalikeError(f"--{name}: {plain_words(first)}.") from error
 
 
 def _number(dimensions: str) -> int | None:
@@ -182,7 +184,7 @@ def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | Non
         write_choices,
     )
     from twoalike.stimuli import StimulusSet
-    from twoalike.study import Study, TwoalikeError, provenance
+    from twoalike.study import Study, TwoalikeError, counted, provenance
 
     study = Study.load(folder)
     tasks, ids = raw_tasks(study.raw), StimulusSet.load(study.stimuli, verify=False).ids
@@ -190,15 +192,23 @@ def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | Non
     if "oddoneout" in tasks:
         table, choices = read_raw(study.raw, ids), study.choices
         write_choices(choices, table, provenance("choices"))
-        print(f"{choices}  {len(table)} choices")  # noqa: T201
+        print(f"{choices}  {counted(len(table), 'choice')}{_left_out(table)}")  # noqa: T201
     if "multiarrangement" in tasks:
         table, arrangements = read_raw_arrangements(study.raw, ids), study.arrangements
         write_arrangements(arrangements, table, provenance("arrangements"))
         trials = table.groupby(["participant", "session", "trial"], observed=True, dropna=False)
-        print(f"{arrangements}  {trials.ngroups} arrangements")  # noqa: T201
+        said = f"{counted(trials.ngroups, 'arrangement')}{_left_out(table)}"
+        print(f"{arrangements}  {said}")  # noqa: T201
     if choices is None and arrangements is None:
         raise TwoalikeError(
             f"{study.raw}: expected sessions of a task (sub-*/ses-*/beh/*_beh.tsv), found none. "
             "Run one with: twoalike run"
         )
     return choices, arrangements, out or study.posterior
+
+
+def _left_out(table: "pd.DataFrame") -> str:
+    """Say what of the raw data is not in the table; empty where all is."""
+    late, torn = table.attrs.get("n_without_choice", 0), table.attrs.get("n_torn", 0)
+    parts = [f"{late} without an answer"] * (late > 0) + [f"{torn} torn by a crash"] * (torn > 0)
+    return f" (left out: {', '.join(parts)})" if parts else ""
