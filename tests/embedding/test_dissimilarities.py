@@ -14,7 +14,11 @@ from scipy.stats import multivariate_normal, spearmanr
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._density import Form, jax_density
-from twoalike.embedding._dissimilarities import Dissimilarities, dissimilarity_log_likelihood
+from twoalike.embedding._dissimilarities import (
+    LEAST_PAIR,
+    Dissimilarities,
+    dissimilarity_log_likelihood,
+)
 from twoalike.embedding._model import Data
 from twoalike.embedding._similarity import KERNELS
 from twoalike.embedding._vi import _group_fit, rows_a_step
@@ -209,6 +213,14 @@ def test_the_command_fits_and_remembers_the_file(
     capsys.readouterr()
     assert status(*quick) == 1
     assert "--choices, --arrangements or --dissimilarities" in capsys.readouterr().err
+
+
+def test_an_exact_matrix_leaves_room_for_noise(rng: np.random.Generator) -> None:
+    """However small the noise that fits best: else the density has no maximum."""
+    data = Data.from_tables(None, None, table_of({"p": DESIGNS["complete"]}, rng))
+    model = Form(2, "softplus").model(data)
+    noise = model["pair_noise"].eval({model["pair_noise_location"]: -50.0})
+    assert_allclose(noise, [LEAST_PAIR])
 
 
 def test_nothing_to_learn_is_said_before_the_fit(world: Any) -> None:

@@ -220,6 +220,7 @@ def test_similarities_of_matrices_are_turned(vectors: np.ndarray, tmp_path: Path
     [
         (RATED.replace("item_b", "item"), "expected one column 'item_b', found"),
         (RATED.replace("dissimilarity", "similarity"), "--similarity says which"),
+        (RATED.replace("q,ant", ",ant"), "'participant', row 3: expected a name, found an empty"),
         (RATED.replace("0.5", "far"), "row 3: expected a number from 0 on, found 'far'"),
         (RATED.replace("0.5", "nan"), "row 3: expected a number from 0 on, found 'nan'"),
         (RATED.replace("0.5", "-2"), "row 3: expected a number from 0 on, found '-2'"),

@@ -95,14 +95,10 @@ def _read_long(path: Path, objects: Sequence[str] | None, similarity: bool) -> p
     """Columns of our table; ``participant`` is 0 where the file has none."""
     cells = read_delimited(path, "dissimilarities")
     rows = cells.iloc[1:].set_axis(cells.iloc[0], axis=1)
-    value, other = ("similarity", "dissimilarity")[:: 1 if similarity else -1]
-    for name in (*PAIR, value):
-        if list(rows.columns).count(name) != 1:
-            turned = other in rows.columns and name == value
-            hint = " (--similarity says which of the two the values are)" if turned else ""
-            raise TwoalikeError(
-                f"{path}: expected one column {name!r}{hint}, found {', '.join(cells.iloc[0])}."
-            )
+    value = "similarity" if similarity else "dissimilarity"
+    _check_header(path, list(rows.columns), value)
+    names = [*PAIR, *(["participant"] if "participant" in rows else [])]
+    _check_names(path, rows[names], objects)
     numbers = pd.to_numeric(rows[value], errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers) | ((numbers < 0) & (not similarity)))
     if len(bad):
@@ -111,25 +107,41 @@ def _read_long(path: Path, objects: Sequence[str] | None, similarity: bool) -> p
             f"{'' if similarity else ' from 0 on'}, found {rows[value].iloc[bad[0]]!r}. Correct "
             "it, or leave the row out."
         )
-    table = pd.DataFrame({name: rows[name].to_numpy() for name in PAIR})
-    unnamed = np.zeros(len(rows), dtype=int)
-    table["participant"] = rows["participant"].to_numpy() if "participant" in rows else unnamed
+    table = pd.DataFrame({"participant": 0, **{name: rows[name].to_numpy() for name in names}})
     if similarity:
         numbers = pd.Series(numbers).groupby(table["participant"]).transform("max") - numbers
     table["dissimilarity"], table["kind"] = np.asarray(numbers), LONG
     table.attrs["ids"] = list(dict.fromkeys(table[list(PAIR)].to_numpy().ravel()))
-    if objects is not None:
-        _check_known(path, table, objects)
     return table
 
 
-def _check_known(path: Path, table: pd.DataFrame, objects: Sequence[str]) -> None:
+def _check_header(path: Path, header: list[str], value: str) -> None:
+    turned = {"similarity", "dissimilarity"} & set(header) and value not in header
+    hint = " (--similarity says which of the two the values are)" if turned else ""
+    for name in (*PAIR, value, "participant"):
+        if header.count(name) != 1 and (name != "participant" or name in header):
+            raise TwoalikeError(
+                f"{path}: expected one column {name!r}{hint if name == value else ''}, found "
+                f"{', '.join(header)}."
+            )
+
+
+def _check_names(path: Path, rows: pd.DataFrame, objects: Sequence[str] | None) -> None:
+    for name in rows:
+        empty = np.flatnonzero(rows[name] == "")
+        if len(empty):
+            raise TwoalikeError(
+                f"{path}: column {name!r}, row {empty[0] + 1}: expected a name, found an empty "
+                "cell. Fill it in, or leave the row out."
+            )
+    if objects is None:
+        return
     for name in PAIR:
-        unknown = np.flatnonzero(~table[name].isin(list(objects)))
+        unknown = np.flatnonzero(~rows[name].isin(list(objects)))
         if len(unknown):
             raise TwoalikeError(
                 f"{path}: column {name!r}, row {unknown[0] + 1}: "
-                f"{table[name].iloc[unknown[0]]!r} is not one of the {len(objects)} objects."
+                f"{rows[name].iloc[unknown[0]]!r} is not one of the {len(objects)} objects."
             )
 
 
