@@ -86,8 +86,9 @@ def fit(
         The same seed gives the same posterior.
     """  # noqa: E501
     from rich import print as show
+    from rich.markup import escape
 
-    from twoalike.embedding import fit_embedding
+    from twoalike.embedding import fit_embedding, link_warnings
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
 
@@ -139,6 +140,8 @@ def fit(
     show(f"engine {attrs['engine']}: {attrs['engine_reason']}")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
+    for warning in link_warnings(attrs["links"]):
+        show(f"[bold]note[/]: {escape(warning)}")
     if held := attrs.get("held_out"):
         show(
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "

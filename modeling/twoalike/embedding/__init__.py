@@ -21,6 +21,7 @@ from twoalike.embedding._intervals import (
     choice_intervals,
     similarity_table,
 )
+from twoalike.embedding._links import link_warnings
 from twoalike.embedding._observers import participants_table
 from twoalike.embedding._origin import fitted_on
 from twoalike.embedding._posterior import Posterior
@@ -40,6 +41,7 @@ __all__ = [
     "embedding_table",
     "fit_embedding",
     "fitted_on",
+    "link_warnings",
     "participants_table",
     "similarity_table",
     "write_embedding",

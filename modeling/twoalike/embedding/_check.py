@@ -23,6 +23,7 @@ from twoalike.embedding._judged import (
     known_judgments,
     thinned,
 )
+from twoalike.embedding._links import link_warnings
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
 from twoalike.embedding._predictive import ChoiceChecks, Predictive
 from twoalike.embedding._sensitivity import Sensitivity, sensitivities
@@ -133,7 +134,8 @@ def check_posterior(
             convergence,
             None if gathered is None else gathered.predictive,
             None if gathered is None else gathered.loo,
-        ),
+        )
+        + link_warnings(posterior.attrs["links"] if "links" in posterior.attrs else {}),
         missing=missing,
         judgments=0 if judged is None else len(judged),
         left_out=0 if judged is None else judged.left_out,

@@ -16,6 +16,7 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import Form
 from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
+from twoalike.embedding._links import describe_links
 from twoalike.embedding._model import Data
 from twoalike.embedding._netcdf import flat_attrs
 from twoalike.embedding._pack import order_draws, pack_tree
@@ -186,6 +187,7 @@ def fit_embedding(
             "kept": int(draws["embedding"].shape[-1]),
             "importance": [round(float(v), 5) for v in share(draws["embedding"])],
         },
+        "links": describe_links(data),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }

@@ -1,0 +1,159 @@
+"""Odd, thin or wrong judgments: fitted, with the consequence said, or refused in one line."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.embedding import FitConfig, Posterior, choice_intervals, fit_embedding, link_warnings
+from twoalike.embedding._links import describe_links
+from twoalike.embedding._model import Data
+from twoalike.features import FeatureTable
+from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table
+from twoalike.study import TwoalikeError
+
+IDS = [f"o{k}" for k in range(8)]
+QUICK = FitConfig(engine="vi", chains=2, steps=400, draws=20, dimensions=2)
+
+
+def table(triplets: list[tuple[int, int, int]], chosen: Any = 3, **more: Any) -> pd.DataFrame:
+    shown = np.array(triplets)
+    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    return choices_table(columns | {"chosen": np.broadcast_to(chosen, len(shown)), **more}, IDS)
+
+
+def islands() -> pd.DataFrame:
+    """Two groups of four objects that no triplet mixes."""
+    rng = np.random.default_rng(0)
+    shown = [rng.permutation(4)[:3] + 4 * (k % 2) for k in range(120)]
+    return table([tuple(row) for row in shown], 1 + np.arange(120) % 3)
+
+
+def test_islands_are_counted_named_and_said() -> None:
+    links = describe_links(Data.from_choices(islands()))
+    assert links["islands"] == [4, 4] and links["never"] == links["once"] == 0
+    (said,) = link_warnings(links)
+    assert said.startswith("2 islands of objects (4, 4 objects; such as o0, o4)")
+
+
+def test_one_triplet_across_bridges_islands() -> None:
+    bridged = pd.concat([islands(), table([(0, 4, 5)])])
+    bridged = choices_table(
+        {name: bridged[name].to_numpy() for name in ("item_1", "item_2", "item_3", "chosen")}, IDS
+    )
+    assert link_warnings(describe_links(Data.from_choices(bridged))) == []
+
+
+def test_arrangements_and_rated_pairs_link_objects() -> None:
+    placed = {"item": [3, 4, 0], "x": [0.0, 0.1, 0.3], "y": [0.0, 0.2, 0.1], "trial": [1, 1, 1]}
+    arranged = arrangements_table(placed | {"participant": ["p"] * 3}, IDS)
+    rated = dissimilarities_table(
+        {
+            "participant": ["p"] * 3,
+            "item_a": [0, 1, 2],
+            "item_b": [7, 7, 7],
+            "dissimilarity": [0.1, 0.4, 0.9],
+            "kind": ["rating"] * 3,
+        },
+        IDS,
+    )
+    assert describe_links(Data.from_tables(islands(), arranged))["islands"] == [8]
+    assert describe_links(Data.from_tables(islands(), None, rated))["islands"] == [8]
+    alone = describe_links(Data.from_tables(None, arranged))
+    assert alone["islands"] == [3] and alone["never"] == 5 and alone["once"] == 3
+
+
+def test_objects_judged_never_or_once_are_told_and_their_intervals_are_wide() -> None:
+    rng = np.random.default_rng(1)
+    shown = [tuple(rng.permutation(6)[:3]) for _ in range(300)]
+    chosen = [1 + int(np.argmax(row)) for row in shown]  # the largest number is the odd one
+    fitted = fit_embedding(table([*shown, (6, 0, 1)], [*chosen, 1]), config=QUICK)
+    said = link_warnings(fitted.attrs["links"])
+    assert said == [
+        "1 of the objects is in no judgment (o7): their intervals are wide.",
+        "1 of the objects is in one judgment only (o6): their intervals are wide.",
+    ]
+    low, high = choice_intervals(fitted, np.array([[0, 1, 2], [0, 1, 7]]), lapse=False)
+    width = (high - low).max(axis=1)
+    assert width[1] > 1.5 * width[0]
+
+
+def test_answers_that_contradict_each_other_are_met_halfway() -> None:
+    half = [(0, 1, 2)] * 200
+    fitted = fit_embedding(table(half, [3] * 100 + [1] * 100), config=QUICK)
+    p = fitted.choice_probabilities(np.array([[0, 1, 2]]), lapse=True)[0]
+    assert_allclose(p, [0.5, 0.0, 0.5], atol=0.12)
+
+
+@pytest.mark.parametrize("engine", ["vi", "nuts"])
+def test_one_who_always_gives_the_same_key_leaves_a_finite_posterior(engine: str) -> None:
+    rng = np.random.default_rng(2)
+    shown = [tuple(rng.permutation(8)[:3]) for _ in range(200)]
+    config = QUICK.model_copy(update={"engine": engine, "tune": 100})
+    fitted = fit_embedding(table(shown, 2), config=config)
+    p = fitted.choice_probabilities(np.array(shown))
+    assert np.isfinite(fitted.embedding).all()
+    # Keys carry no likeness: what was seen in random places says almost nothing.
+    assert np.abs(p - 1 / 3).mean() < 0.2
+
+
+def test_a_person_with_one_trial_keeps_the_prior_of_people() -> None:
+    rng = np.random.default_rng(3)
+    shown = [tuple(rng.permutation(8)[:3]) for _ in range(201)]
+    people = ["many"] * 200 + ["once"]
+    fitted = fit_embedding(table(shown, 1, participant=people), config=QUICK)
+    spread = np.log(fitted.temperature).std(axis=0)
+    assert spread[1] > 0 and np.isfinite(fitted.lapse).all()
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        (
+            lambda: choices_table(
+                {"item_1": [0], "item_2": [1], "item_3": [9], "chosen": [1]}, IDS
+            ),
+            "9",
+        ),
+        (lambda: table([(0, 1, 1)]), "three different"),
+        (lambda: table([(0, 1, 2)], 4), "chosen"),
+    ],
+    ids=["unknown object", "one object twice", "no such answer"],
+)
+def test_impossible_judgments_are_refused(made: Any, complaint: str) -> None:
+    with pytest.raises(TwoalikeError, match=complaint):
+        made()
+
+
+def test_places_that_are_no_numbers_are_refused() -> None:
+    columns = {"participant": ["p"] * 3, "trial": [1] * 3, "item": [0, 1, 2], "y": [0.0, 0.1, 0.2]}
+    with pytest.raises(TwoalikeError, match="x"):
+        arrangements_table(columns | {"x": [0.0, np.nan, 0.2]}, IDS)
+
+
+def test_one_arrangement_alone_is_fitted(rng: np.random.Generator) -> None:
+    places = rng.uniform(-0.4, 0.4, (8, 2))
+    columns = {"participant": ["p"] * 8, "trial": [1] * 8, "item": range(8)}
+    arranged = arrangements_table(columns | {"x": places[:, 0], "y": places[:, 1]}, IDS)
+    fitted = fit_embedding(None, arrangements=arranged, config=QUICK)
+    assert np.isfinite(fitted.embedding).all()
+    assert [said for said in link_warnings(fitted.attrs["links"]) if "8 of the objects" in said]
+
+
+def test_features_with_constant_columns_are_used_and_missing_objects_refused() -> None:
+    rng = np.random.default_rng(4)
+    shown = [tuple(rng.permutation(8)[:3]) for _ in range(100)]
+    values = np.column_stack([np.ones(8), rng.normal(size=(8, 2))]).astype(np.float32)
+    fitted = fit_embedding(table(shown), features=FeatureTable(tuple(IDS), values), config=QUICK)
+    assert isinstance(fitted, Posterior) and np.isfinite(fitted.embedding).all()
+    with pytest.raises(TwoalikeError, match="o7"):
+        fit_embedding(table(shown), features=FeatureTable(tuple(IDS[:7]), values[:7]), config=QUICK)
+
+
+def test_two_objects_are_too_few() -> None:
+    columns = {"participant": ["p"], "item_a": [0], "item_b": [1], "kind": ["rating"]}
+    with pytest.raises(TwoalikeError, match="3 pairs or more"):
+        rated = dissimilarities_table(columns | {"dissimilarity": [0.5]}, IDS[:2])
+        fit_embedding(None, dissimilarities=rated, config=QUICK)
