@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SCHEMA_VERSION = 1
-JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out")
+JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
 """Attributes that hold JSON: netCDF knows no nested ones."""
 NEEDED = {
     "embedding": ("chain", "draw", "object", "dimension"),
