@@ -253,6 +253,20 @@ def test_embed_refuses(run: Run, source: Path, tmp_path: Path) -> None:
     refused(run, tmp_path / "e.csv", "found no such file", "embed", tmp_path / "no.nc")
 
 
+def test_dimensions_are_named_and_written(
+    run: Run, source: Path, posterior: Posterior, tmp_path: Path
+) -> None:
+    out = tmp_path / "d.csv"
+    status, said = run("dimensions", source, "--other", source, "--top", 2, "--out", out)
+    assert status == 0
+    assert "3 of 3 dimensions found again" in said and "öak" in said
+    table = pd.read_csv(out)
+    assert list(table) == ["dimension", "importance", "again", "objects", "coordinates"]
+    assert_allclose(table["again"], 1.0, atol=1e-4)
+    refused(run, tmp_path / "d.txt", "written as .csv or .tsv", "dimensions", source)
+    refused(run, tmp_path / "e.csv", "--top", "dimensions", source, "--top", 0)
+
+
 def test_participants_are_listed_most_doubtful_first(
     run: Run, source: Path, posterior: Posterior, tmp_path: Path
 ) -> None:

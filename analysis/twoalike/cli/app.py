@@ -28,6 +28,7 @@ VERBS = {
     "predict": ("predict:predict", "Choice probabilities of a posterior or a teacher."),
     "similarity": ("similarity:similarity", "How similar every two objects are."),
     "embed": ("embed:embed", "Write the coordinates of a posterior."),
+    "dimensions": ("dimensions:dimensions", "What each dimension is about."),
     "compare": ("compare:compare", "Set two posteriors side by side."),
     "participants": ("participants:participants", "Who guessed: each one's lapse rate."),
     "features": ("features:features", "Compute a network's features of images."),
