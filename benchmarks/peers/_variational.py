@@ -69,6 +69,7 @@ def main() -> None:
         data = dict(told)
     rng = torch.Generator().manual_seed(int(data["seed"]))
     shown, kept = torch.as_tensor(data["shown"]), torch.as_tensor(odd_from_pair(data["chosen"]))
+    torch.set_num_threads(1)  # more would mostly wait for one another: matrices are small
     start = time.process_time()
     mean, sd = fit(shown, kept, int(data["objects"]), rng)
     seconds = time.process_time() - start
