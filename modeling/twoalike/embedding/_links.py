@@ -37,12 +37,12 @@ def describe_links(data: Data) -> dict[str, Any]:
     graph = coo_array((np.ones(len(left), dtype=bool), (left, right)), shape=(m, m))
     _, label = connected_components(graph, directed=False)
     seen = np.flatnonzero(times)
-    islands, first, sizes = np.unique(label[seen], return_index=True, return_counts=True)
+    _, first, sizes = np.unique(label[seen], return_index=True, return_counts=True)
     order = np.argsort(-sizes, kind="stable")
     found: dict[str, Any] = {}
     for name, rows in (("never", np.flatnonzero(times == 0)), ("once", np.flatnonzero(times == 1))):
         found |= {name: len(rows), f"{name}_named": [data.ids[row] for row in rows[:NAMED]]}
-    found["islands"] = sizes[order].tolist() if len(islands) > 1 else [len(seen)]
+    found["islands"] = sizes[order].tolist()
     found["islands_named"] = [data.ids[seen[first[place]]] for place in order[:NAMED]]
     return found
 

@@ -26,8 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._schema import TRIAL_TYPES
-from twoalike.judgments._table import TableKind, build_table, category
-from twoalike.study import TwoalikeError
+from twoalike.judgments._table import TableKind, build_table, category, item_indices
 
 COLUMNS = (
     "participant",
@@ -209,13 +208,7 @@ def trials_of(
     TwoalikeError
         If an object placed is not among ``ids``.
     """
-    own = [str(name) for name in arrangements["item"].cat.categories]
-    items = np.asarray(arrangements["item"].cat.codes, dtype=np.int64)
-    if ids is not None:
-        items = np.asarray(pd.Index(list(ids)).get_indexer(pd.Index(own)))[items]
-        if (items < 0).any():
-            name = arrangements["item"].iloc[int(np.argmin(items))]
-            raise TwoalikeError(f"object {name!r} is not one of the {len(ids)} objects.")
+    items, names = item_indices(arrangements, ["item"], ids)
     number = _trial_number(arrangements)
     order = np.argsort(number, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
@@ -231,7 +224,7 @@ def trials_of(
         strict=True,
     )
     trials = [
-        Arrangement(participant, session, trial, kind, items[rows], places[rows], seconds)
+        Arrangement(participant, session, trial, kind, items[rows, 0], places[rows], seconds)
         for rows, (participant, session, trial, kind, seconds) in zip(parts, about, strict=True)
     ]
-    return trials, tuple(own if ids is None else map(str, ids))
+    return trials, names

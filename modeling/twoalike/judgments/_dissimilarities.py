@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._table import TableKind, build_table, category
+from twoalike.judgments._table import TableKind, build_table, category, item_indices
 from twoalike.study import TwoalikeError, counted
 
 PAIR = ("item_a", "item_b")
@@ -145,16 +145,7 @@ def pair_sources(
         If an object judged is not among ``ids``, or a source has fewer than three pairs or
         nothing but one value.
     """
-    own = [str(name) for name in dissimilarities["item_a"].cat.categories]
-    codes = [np.asarray(dissimilarities[item].cat.codes, dtype=np.int64) for item in PAIR]
-    pairs = np.stack(codes, axis=1)
-    if ids is not None:
-        pairs = np.asarray(pd.Index(list(ids)).get_indexer(pd.Index(own)))[pairs]
-        if (pairs < 0).any():
-            row, column = np.argwhere(pairs < 0)[0]
-            name = dissimilarities[PAIR[column]].iloc[row]
-            raise TwoalikeError(f"object {name!r} is not one of the {len(ids)} objects.")
-    names = tuple(own if ids is None else map(str, ids))
+    pairs, names = item_indices(dissimilarities, PAIR, ids)
     values = dissimilarities["dissimilarity"].to_numpy(np.float64)
     labels = _source_labels(dissimilarities)
     first, second = np.sort(pairs, axis=1).T

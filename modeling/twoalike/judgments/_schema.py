@@ -30,8 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._table import TableKind, build_table, category
-from twoalike.study import TwoalikeError
+from twoalike.judgments._table import TableKind, build_table, category, item_indices
 
 ITEMS = ("item_1", "item_2", "item_3")
 KINDS = ("odd_one_out", "anchored")
@@ -165,21 +164,9 @@ def object_index(
     TwoalikeError
         If a judged object is not among ``ids``.
     """
-    own = [str(name) for name in choices["item_1"].cat.categories]
-    codes = [np.asarray(choices[item].cat.codes, dtype=np.int64) for item in ITEMS]
-    triplets = np.stack(codes, axis=1)
-    if ids is not None:
-        place = pd.Index(list(ids)).get_indexer(pd.Index(own))
-        triplets = np.asarray(place[triplets], dtype=np.int64)
-        unknown = np.argwhere(triplets < 0)
-        if len(unknown):
-            row, column = unknown[0]
-            raise TwoalikeError(
-                f"judgment {row + 1}: object {choices[ITEMS[column]].iloc[row]!r} is not one of "
-                f"the {len(ids)} objects of the model."
-            )
+    triplets, names = item_indices(choices, ITEMS, ids)
     chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
-    return triplets, chosen, tuple(own if ids is None else map(str, ids))
+    return triplets, chosen, names
 
 
 def participant_index(

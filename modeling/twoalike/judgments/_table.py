@@ -140,6 +140,44 @@ def _items(name: str, values: Any, objects: "pd.Index[str]", where: str) -> Any:
     return category(codes, objects)
 
 
+def item_indices(
+    table: pd.DataFrame, items: Sequence[str], ids: Sequence[str] | None = None
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Objects of n rows as indices.
+
+    Parameters
+    ----------
+    table
+        A tidy table.
+    items
+        Its k columns of object ids.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    Indices, shape (n, k); the ids they point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object of a row is not among ``ids``.
+    """
+    own = [str(name) for name in table[items[0]].cat.categories]
+    codes = np.stack([np.asarray(table[item].cat.codes, dtype=np.int64) for item in items], axis=1)
+    if ids is None:
+        return codes, tuple(own)
+    place = np.asarray(pd.Index(list(ids)).get_indexer(pd.Index(own)), dtype=np.int64)
+    found = place[codes]
+    if (found < 0).any():
+        row, column = np.argwhere(found < 0)[0]
+        raise TwoalikeError(
+            f"row {row + 1}: object {table[items[column]].iloc[row]!r} is not one of the "
+            f"{len(ids)} objects of the model."
+        )
+    return found, tuple(map(str, ids))
+
+
 def is_category(column: "pd.Series[Any]") -> bool:
     """Whether a column holds categories."""
     return isinstance(column.dtype, pd.CategoricalDtype)
