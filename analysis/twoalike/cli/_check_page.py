@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from twoalike.study import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from twoalike.embedding import Posterior, PosteriorCheck
+    from twoalike.embedding._distance_checks import DistanceChecks
     from twoalike.embedding._loo import LeaveOneOut
     from twoalike.embedding._predictive import Predictive
     from twoalike.embedding._sensitivity import Sensitivity
@@ -19,6 +22,8 @@ CHECKS = {
     "agreement": "answer is a draw's most probable one",
     "consistency": "a person's two answers agree",
     "consensus": "two people's answers agree",
+    "arrangements": "mean r of a layout's distances with the embedding's",
+    "dissimilarities": "mean r of dissimilarities with the embedding's",
 }
 MOST_PEOPLE = 10
 
@@ -53,6 +58,10 @@ def check_page(
         yield from _predictive(found.predictive, found.judgments)
     if found.loo is not None:
         yield from _loo(found.loo)
+    if found.arrangements is not None:
+        yield from _distances(found.arrangements, "arrangement", "layouts")
+    if found.dissimilarities is not None:
+        yield from _distances(found.dissimilarities, "dissimilarity", "dissimilarities")
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
@@ -137,20 +146,45 @@ def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
     )
     for check in found.checks:
         table.add_row(*_row(check, CHECKS.get(check.name, check.name)))
-    by_name = {person.name: person for person in found.participants}
-    for name in found.outstanding[:MOST_PEOPLE]:
-        table.add_row(*_row(by_name[name], f"stands out: {name}"))
-    yield table
-    people = len(found.participants)
-    count = len(found.outstanding)
-    more = f", the first {MOST_PEOPLE} are shown" if count > MOST_PEOPLE else ""
-    yield f"  {count or 'none'} of {people:,} participants stand out{more}"
+    yield from _with_people(table, found.participants, found.outstanding)
     curve = _table(
         "Calibration", "predicted", *(f"{part.expected:.2f}" for part in found.calibration)
     )
     curve.add_row("answered", *(_calibrated(part) for part in found.calibration))
     yield curve
     yield f"  mean gap {calibration_error(found.calibration):.4f}"
+
+
+def _with_people(
+    table: "Table", people: "Sequence[Comparison]", outstanding: "Sequence[str]"
+) -> Iterator[Any]:
+    """Complete a table by those who stand out, and say how many they are."""
+    by_name = {person.name: person for person in people}
+    for name in outstanding[:MOST_PEOPLE]:
+        table.add_row(*_row(by_name[name], f"stands out: {name}"))
+    yield table
+    count = len(outstanding)
+    more = f", the first {MOST_PEOPLE} are shown" if count > MOST_PEOPLE else ""
+    yield f"  {count or 'none'} of {len(people):,} participants stand out{more}"
+
+
+def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
+    columns = ("cases", "observed", "replicated, 90 %", "p")
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    n = f"{found.judgments:,} {one if found.judgments == 1 else many}"
+    table = _table(f"Would the model give such {such} again? {n}", "", *columns)
+    table.add_row(*_row(found.follow, CHECKS[found.follow.name]))
+    yield from _with_people(table, found.participants, found.outstanding)
+    if found.left_out:
+        yield (
+            f"  left out: {found.left_out:,} of people or of objects that the posterior does not "
+            "know, or without a shape"
+        )
+    if found.calibration:
+        title = "Distances, by tenths of the embedding's, as shares of a layout's mean"
+        curve = _table(title, "replicated", *(f"{part.expected:.2f}" for part in found.calibration))
+        curve.add_row("placed", *(_calibrated(part) for part in found.calibration))
+        yield curve
 
 
 def _calibrated(found: "Comparison") -> str:

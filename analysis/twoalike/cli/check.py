@@ -14,6 +14,8 @@ def check(
     /,
     *,
     choices: Path | None = None,
+    arrangements: Path | None = None,
+    dissimilarities: Path | None = None,
     study: Path | None = None,
     json: Path | None = None,
     strict: bool = False,
@@ -23,7 +25,7 @@ def check(
 
     Convergence is judged on choice probabilities and similarities. With the judgments it was
     fitted on (--choices or --study), the model is also asked whether it would give such judgments
-    again, in all and by participant, and how well each is predicted from the others.
+    again, in all and by participant, and how well each choice is predicted from the others.
 
     Exit status: 0, also of a fit that has not converged; with --strict that is 1.
 
@@ -32,21 +34,26 @@ def check(
     posterior
         Posterior (.nc).
     choices
-        Table of the judgments that it was fitted on (.parquet).
+        Table of the choices that it was fitted on (.parquet).
+    arrangements
+        Table of the multi-arrangement trials that it was fitted on (.parquet).
+    dissimilarities
+        Table of the RDMs or rated pairs that it was fitted on (.parquet).
     study
-        Folder of the study whose judgments it was fitted on, instead of --choices.
+        Folder of the study whose judgments it was fitted on, instead of the tables.
     json
         File for all numbers (.json).
     strict
         End with exit status 1 if the fit has not converged, or the file cannot tell.
     seed
-        Of the triplets that convergence is judged on, and of the subset that is left out when
-        there are many judgments.
+        Of the triplets that convergence is judged on, of replicated layouts, and of the subset
+        that is left out when there are many judgments.
 
     Examples
     --------
         twoalike check posterior.nc
         twoalike check posterior.nc --choices choices.parquet --json check.json
+        twoalike check posterior.nc --arrangements arrangements.parquet
         twoalike check mystudy/derived/posterior.nc --study mystudy --strict
     """
     from rich.console import Console
@@ -55,36 +62,59 @@ def check(
     from twoalike.embedding import Posterior, check_posterior
     from twoalike.study import TwoalikeError
 
-    if choices is not None and study is not None:
-        raise TwoalikeError("expected --choices or --study, found both. Give one of them.")
+    paths = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+    }
+    if study is not None and any(paths.values()):
+        given = next(name for name, path in paths.items() if path is not None)
+        raise TwoalikeError(f"expected --{given} or --study, found both. Give one of them.")
     if json is not None and json.suffix != ".json":
         raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
     fit = Posterior.load(posterior)
-    path = _of_study(study) if study is not None else choices
-    table, fitted, remark = _judgments(fit, path)
-    found = check_posterior(fit, table, fitted=fitted, seed=seed)
+    if study is not None:
+        paths |= _of_study(study, fit)
+    from twoalike.judgments import read_arrangements, read_dissimilarities
+
+    table, fitted, remark = _judgments(fit, paths["choices"])
+    placed, pairs = paths["arrangements"], paths["dissimilarities"]
+    found = check_posterior(
+        fit,
+        table,
+        arrangements=None if placed is None else read_arrangements(placed),
+        dissimilarities=None if pairs is None else read_dissimilarities(pairs),
+        fitted=fitted,
+        seed=seed,
+    )
     console = Console()
     console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts tables
     for block in check_page(posterior, fit, found, remark):
         console.print(block)
     if json is not None:
-        _write(json, found, {"posterior": posterior} | ({"choices": path} if path else {}), seed)
+        inputs = {name: path for name, path in paths.items() if path is not None}
+        _write(json, found, {"posterior": posterior} | inputs, seed)
         print(f"Wrote {json}")  # noqa: T201
     if strict and not found.converged:
         state = "cannot tell whether it has converged" if found.converged is None else "has not"
         raise TwoalikeError(f"{posterior}: the fit {state} converged (--strict).")
 
 
-def _of_study(folder: Path) -> Path:
+def _of_study(folder: Path, posterior: "Posterior") -> dict[str, Path]:
+    """Tables of a study's judgments; arrangements only if the posterior was fitted on such."""
     from twoalike.study import Study, TwoalikeError
 
     study = Study.load(folder)
-    if not study.choices.is_file():
+    tables = {"choices": study.choices}
+    if "arranger" in posterior.tree["posterior"].coords:
+        tables["arrangements"] = study.arrangements
+    found = {name: path for name, path in tables.items() if path.is_file()}
+    if not found:
         raise TwoalikeError(
             f"{study.choices}: expected the study's judgments, found no such file. Make it with: "
             f"twoalike fit {folder}"
         )
-    return study.choices
+    return found
 
 
 def _judgments(

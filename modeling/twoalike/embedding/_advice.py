@@ -1,17 +1,19 @@
 """What speaks against a fit, in sentences that say what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from twoalike.embedding._diagnostics import RHAT_LIMIT
+from twoalike.embedding._distance_checks import DistanceChecks
 from twoalike.embedding._loo import LeaveOneOut
 from twoalike.embedding._predictive import Predictive
 from twoalike.embedding._tally import Comparison
 
 ENOUGH_ESS = 100  # effective draws; with fewer, the ends of an interval are rough
 MANY_HIGH_K = 0.01  # share of judgments whose leave-one-out estimate cannot be trusted
+MOST_NAMES = 5
 UNLIKELY = 0.01  # p-value of a predictive check, on either side
 MEANING = {
     ("agreement", True): (
@@ -38,8 +40,30 @@ MEANING = {
         "Two people give the same answer less often than the model expects",
         "people differ in what they find alike, which one embedding cannot show.",
     ),
+    ("arrangements", True): (
+        "Layouts keep the embedding's distances better than the model would have them again",
+        "people place by distance, which a random view of the objects keeps less well.",
+    ),
+    ("arrangements", False): (
+        "Layouts keep the embedding's distances less well than the model would have them again",
+        "people place by something that the embedding misses, or at random. Try more "
+        "--dimensions, and look at who stands out.",
+    ),
+    ("dissimilarities", True): (
+        "Dissimilarities follow the embedding more closely than the model would have them again",
+        "the draws are too sure of what they were fitted to.",
+    ),
+    ("dissimilarities", False): (
+        "Dissimilarities follow the embedding less closely than the model would have them again",
+        "the embedding misses structure that they have. Try more --dimensions.",
+    ),
 }
 """What an unlikely check says: its name, whether more was observed -> finding, meaning."""
+CORRELATIONS = ("arrangements", "dissimilarities")  # checks that are no share of cases
+APART = {
+    "arrangements": "place objects less by likeness than the model would have them again",
+    "dissimilarities": "follow the embedding less closely than the model would have them again",
+}
 
 
 def advise(
@@ -47,6 +71,7 @@ def advise(
     state: Mapping[str, Any],
     predictive: Predictive | None = None,
     loo: LeaveOneOut | None = None,
+    distances: Sequence[DistanceChecks] = (),
 ) -> list[str]:
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
@@ -59,6 +84,8 @@ def advise(
         and :func:`~twoalike.embedding._diagnostics.optimiser_convergence` name them.
     predictive, loo
         Predictive checks and leave-one-out estimate, where there are any.
+    distances
+        Predictive checks of arrangements and of dissimilarities.
     """
     advice = [_on_chains(engine, state), _on_optimiser(engine, state)]
     if state.get("divergences", 0):
@@ -73,6 +100,8 @@ def advise(
             "intervals are rough. Keep more --draws."
         )
     advice += [_on_check(check) for check in ([] if predictive is None else predictive.checks)]
+    for found in distances:
+        advice += [_on_check(found.follow), _on_people(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
         other = "" if engine == "nuts" else ", or fit with --engine nuts"
         advice.append(
@@ -111,7 +140,25 @@ def _on_check(check: Comparison) -> str:
     if words is None or check.two_sided >= UNLIKELY:
         return ""
     finding, meaning = words
-    return f"{finding} ({check.observed:.1%} against {check.expected:.1%}): {meaning}"
+    if check.name in CORRELATIONS:
+        figures = f"r {check.observed:.2f} against {check.expected:.2f}"
+    else:
+        figures = f"{check.observed:.1%} against {check.expected:.1%}"
+    return f"{finding} ({figures}): {meaning}"
+
+
+def _on_people(found: DistanceChecks) -> str:
+    """Say who stands out with less than what the model expects of them."""
+    by_name = {person.name: person for person in found.participants}
+    people = [by_name[name] for name in found.outstanding]
+    low = [person.name for person in people if person.observed < person.expected]
+    if not low:
+        return ""
+    more = f" and {len(low) - MOST_NAMES} more" if len(low) > MOST_NAMES else ""
+    return (
+        f"{', '.join(low[:MOST_NAMES])}{more} {APART[found.follow.name]}: at random, or by "
+        "something of their own. Look at their trials; a fit without them tells what they change."
+    )
 
 
 def _has(state: Mapping[str, Any], name: str) -> bool:

@@ -14,6 +14,8 @@ import pandas as pd
 
 from twoalike.embedding._advice import advise
 from twoalike.embedding._diagnostics import chain_convergence, predictions, random_triplets
+from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
+from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._fit import used_choices
 from twoalike.embedding._judged import (
     ROWS,
@@ -23,6 +25,7 @@ from twoalike.embedding._judged import (
     known_judgments,
     thinned,
 )
+from twoalike.embedding._known import known_layouts, known_pairs, labels_of
 from twoalike.embedding._links import link_warnings
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
 from twoalike.embedding._predictive import ChoiceChecks, Predictive
@@ -54,6 +57,8 @@ class PosteriorCheck:
         Judgments checked, and those of people or objects that the posterior does not know.
     predictive, loo
         None without judgments.
+    arrangements, dissimilarities
+        Predictive checks of these; None where none were given.
     sensitivity
         Empty where the file does not hold the log prior.
     """
@@ -66,6 +71,8 @@ class PosteriorCheck:
     left_out: int = 0
     predictive: Predictive | None = None
     loo: LeaveOneOut | None = None
+    arrangements: DistanceChecks | None = None
+    dissimilarities: DistanceChecks | None = None
     sensitivity: list[Sensitivity] = field(default_factory=list)
 
 
@@ -82,6 +89,8 @@ def check_posterior(
     posterior: "Posterior",
     choices: pd.DataFrame | None = None,
     *,
+    arrangements: pd.DataFrame | None = None,
+    dissimilarities: pd.DataFrame | None = None,
     fitted: bool = True,
     seed: int = 0,
 ) -> PosteriorCheck:
@@ -94,24 +103,27 @@ def check_posterior(
     choices
         The judgments that it was fitted on; practice and catch trials are left out, as they are
         in a fit.
+    arrangements, dissimilarities
+        The other judgments that it was fitted on, or others of the same people: they are
+        replicated, and not left out.
     fitted
         False if ``choices`` are other judgments: they are predicted, and nothing is left out.
     seed
-        Of the triplets on which convergence is judged, the subset and the shuffles.
+        Of the triplets on which convergence is judged, the subset, shuffles and replicates.
 
     Raises
     ------
     TwoalikeError
-        If the posterior knows none of the judgments.
+        If the posterior knows none of the judgments of a kind.
     """
     x = posterior.tree["posterior"].dataset["embedding"].values
     chains, draws = x.shape[:2]
     which = thinned(chains, draws, MOST_DRAWS)
     convergence = _convergence(posterior, x, seed)
-    missing, gathered, judged = [], None, None
-    if choices is None:
-        missing.append("Predictive checks and leave-one-out need the judgments: --choices.")
-    else:
+    gathered, judged = None, None
+    layouts, pairs = _distance_checks(posterior, arrangements, dissimilarities, seed)
+    missing = _not_given(posterior, choices, arrangements, dissimilarities)
+    if choices is not None:
         judged = known_judgments(posterior, used_choices(choices))
         gathered = _gather(posterior, judged, which, loo=fitted, seed=seed)
         if not fitted:
@@ -134,6 +146,7 @@ def check_posterior(
             convergence,
             None if gathered is None else gathered.predictive,
             None if gathered is None else gathered.loo,
+            [found for found in (layouts, pairs) if found is not None],
         )
         + link_warnings(posterior.attrs["links"] if "links" in posterior.attrs else {}),
         missing=missing,
@@ -141,8 +154,52 @@ def check_posterior(
         left_out=0 if judged is None else judged.left_out,
         predictive=None if gathered is None else gathered.predictive,
         loo=None if gathered is None else gathered.loo,
+        arrangements=layouts,
+        dissimilarities=pairs,
         sensitivity=_sensitivity(posterior, x, which, parts, seed) if parts else [],
     )
+
+
+def _distance_checks(
+    posterior: "Posterior",
+    arrangements: pd.DataFrame | None,
+    dissimilarities: pd.DataFrame | None,
+    seed: int,
+) -> tuple[DistanceChecks | None, DistanceChecks | None]:
+    """Predictive checks of what was given besides choices."""
+    sizes = posterior.tree["posterior"].sizes
+    which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
+    layouts, pairs = None, None
+    if arrangements is not None:
+        layouts = check_layouts(posterior, known_layouts(posterior, arrangements), which, seed)
+    if dissimilarities is not None:
+        pairs = check_pairs(posterior, known_pairs(posterior, dissimilarities), which, seed)
+    return layouts, pairs
+
+
+def _not_given(
+    posterior: "Posterior",
+    choices: pd.DataFrame | None,
+    arrangements: pd.DataFrame | None,
+    dissimilarities: pd.DataFrame | None,
+) -> list[str]:
+    """Say which judgments of the fit were not given, and what needs them."""
+    missing = []
+    if choices is None and _has_choices(posterior):
+        missing.append("Predictive checks and leave-one-out need the judgments: --choices.")
+    if arrangements is None and labels_of(posterior, "arranger"):
+        missing.append("Predictive checks of arrangements need them: --arrangements.")
+    if dissimilarities is None and labels_of(posterior, "source"):
+        missing.append("Predictive checks of dissimilarities need them: --dissimilarities.")
+    return missing
+
+
+def _has_choices(posterior: "Posterior") -> bool:
+    """Whether the fit had any; true where the file does not tell."""
+    if "constant_data" not in posterior.tree.children:
+        return True
+    known = posterior.tree["constant_data"].dataset
+    return "judgments" not in known or bool(known["judgments"].sum() > 0)
 
 
 def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict[str, Any]:

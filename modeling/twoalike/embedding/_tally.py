@@ -5,9 +5,11 @@ posterior, T of the data is set against T of data replicated under the same draw
 is the share of replicates that are at least as large. T may depend on the draw; it has to here,
 since a check against one prediction that was itself fitted to the data finds the fit in it.
 
-All checks are of sums of independent hits, one with its own probability each. Their replicates
-need not be drawn: the tail of such a sum follows from its first three moments (the refined
-normal approximation to the Poisson binomial, doi:10.1016/j.csda.2012.10.006).
+Checks of choices are of sums of independent hits, one with its own probability each. Their
+replicates need not be drawn: the tail of such a sum follows from its first three moments (the
+refined normal approximation to the Poisson binomial, doi:10.1016/j.csda.2012.10.006). Of other
+discrepancies replicates are drawn, and three moments of their differences to what was observed
+tell the tail further out than any replicate lies.
 """
 
 from collections.abc import Sequence
@@ -25,9 +27,10 @@ Z90 = 1.6448536269514722
 
 @dataclass(frozen=True)
 class Comparison:
-    """Something observed, as a share of the cases in which it could be, against replicates.
+    """Something observed against replicates.
 
-    A check of any task takes this form; see :class:`Tally`.
+    A check of any task takes this form: of choices the share of the cases in which something
+    could happen (see :class:`Tally`), else a mean over cases (see :class:`ReplicateTally`).
 
     Attributes
     ----------
@@ -36,9 +39,9 @@ class Comparison:
     n
         Cases (mean over draws where it depends on the draw).
     observed
-        Share observed.
+        Share or mean observed.
     expected, low, high
-        Mean and 90 % interval of the share in replicated data.
+        Mean and 90 % interval of the same in replicated data.
     p
         Probability that a replicate is at least as large as what was observed (Bayesian
         p-value, equal values counted half).
@@ -150,6 +153,67 @@ class Tally:
                     low=float(max(low / n, 0.0)),
                     high=float(min(high / n, 1.0)),
                     p=float(1 - share[place]),
+                )
+            )
+        return found
+
+
+class ReplicateTally:
+    """Discrepancies of several groups, each set against replicates that were drawn.
+
+    Only sums over replicates are kept: memory is that of the groups. The difference of a
+    replicate to what was observed is taken to follow the Pearson distribution of type III (a
+    shifted gamma, of either direction) that has its first three moments.
+
+    Parameters
+    ----------
+    names
+        Of the groups.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._replicates = 0
+        self._sums = np.zeros((4, len(self.names)))  # observed, three powers of the difference
+
+    def add(self, observed: Floats, replicated: Floats) -> None:
+        """Add one replicate of every group.
+
+        Parameters
+        ----------
+        observed, replicated
+            The discrepancy in the data and in the replicate, under one draw, shape (groups,).
+        """
+        gap = replicated - observed
+        self._sums += np.stack([observed, gap, gap**2, gap**3])
+        self._replicates += 1
+
+    def comparisons(self, cases: npt.NDArray[np.integer]) -> list[Comparison]:
+        """One comparison a group that had any case, in the order of the names.
+
+        Parameters
+        ----------
+        cases
+            Of each group, shape (groups,).
+        """
+        from scipy.stats import pearson3
+
+        observed, gap, square, cube = self._sums / max(self._replicates, 1)
+        sd = np.sqrt(np.maximum(square - gap**2, 1e-18))
+        skew = (cube - 3 * gap * square + 2 * gap**3) / sd**3
+        found = []
+        for place in np.flatnonzero(cases):
+            tail = pearson3(skew[place], gap[place], sd[place])
+            low, high = (observed[place] + tail.ppf(level) for level in (0.05, 0.95))
+            found.append(
+                Comparison(
+                    name=self.names[place],
+                    n=float(cases[place]),
+                    observed=float(observed[place]),
+                    expected=float(observed[place] + gap[place]),
+                    low=float(low),
+                    high=float(high),
+                    p=float(tail.sf(0.0)),
                 )
             )
         return found

@@ -1,0 +1,213 @@
+"""Predictive checks of arrangements and dissimilarities against replicates.
+
+Two things are asked, each under every draw and against judgments replicated from the model under
+the same draw with the person's own noise (:mod:`._replicates`). How well does what somebody gave
+follow the embedding: the correlation, over pairs of objects, of a layout's distances with the
+embedding's, or of dissimilarities with similarities (turned round), in all and by person. And of
+layouts, what distance is put where: mean distance by tenths of the embedding's distances, both as
+shares of the mean of their trial: a picture of calibration.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.embedding._known import KnownLayouts, KnownPairs
+from twoalike.embedding._predictive import BINS, outstanding
+from twoalike.embedding._replicates import replicated_dissimilarities, replicated_layouts
+from twoalike.embedding._tally import Comparison, ReplicateTally
+from twoalike.study import progress
+
+if TYPE_CHECKING:
+    from twoalike.embedding._posterior import Posterior
+
+REPLICATES = 1000
+MOST_DRAWS = 250
+VALUES = 100_000_000  # pairs x replicates, at which there are fewer of these: bounds the time
+
+type Floats = npt.NDArray[np.float64]
+type Indices = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class DistanceChecks:
+    """Predictive checks of arrangements, or of dissimilarities.
+
+    Attributes
+    ----------
+    judgments, left_out
+        Layouts (or dissimilarities of pairs) checked, and those left out: of people or objects
+        that the posterior does not know, or without a shape.
+    follow
+        Named ``arrangements`` or ``dissimilarities``: correlation with the embedding, averaged
+        over trials, each weighing as its number of objects (over sources: of pairs).
+    participants
+        The same for each person (source).
+    outstanding
+        Names of those whom the model would hardly have again, at a false discovery rate of 5 %,
+        lowest p-value first.
+    calibration
+        Of arrangements: distances by tenths of the embedding's distances, shortest first.
+    """
+
+    judgments: int
+    left_out: int
+    follow: Comparison
+    participants: list[Comparison]
+    outstanding: list[str]
+    calibration: list[Comparison]
+
+
+class _Follow:
+    """Correlations with the embedding, in all and by person.
+
+    Parameters
+    ----------
+    kind
+        Name of the comparison over all.
+    names
+        Of people.
+    who, weight
+        Person and weight of each trial, shape (T,).
+    """
+
+    def __init__(self, kind: str, names: Sequence[str], who: Indices, weight: Indices) -> None:
+        self._all, self._people = ReplicateTally([kind]), ReplicateTally(names)
+        self._who, self._weight = who, weight.astype(np.float64)
+
+    def add(self, observed: Floats, replicated: Floats) -> None:
+        """Add one replicate: correlations of each trial, shape (T,) each."""
+        size, one = len(self._people.names), np.zeros(len(self._who), dtype=np.int64)
+        for tally, group, groups in ((self._all, one, 1), (self._people, self._who, size)):
+            means = (_means(r, group, groups, self._weight) for r in (observed, replicated))
+            tally.add(*means)
+
+    def result(
+        self, cases: Indices, judgments: int, left_out: int, calibration: list[Comparison]
+    ) -> DistanceChecks:
+        """Compare, once all replicates are in; ``cases`` are those of each person."""
+        people = self._people.comparisons(cases)
+        return DistanceChecks(
+            judgments=judgments,
+            left_out=left_out,
+            follow=self._all.comparisons(np.array([judgments]))[0],
+            participants=people,
+            outstanding=outstanding(people),
+            calibration=calibration,
+        )
+
+
+def check_layouts(
+    posterior: "Posterior", known: KnownLayouts, which: Indices, seed: int
+) -> DistanceChecks:
+    """Check arrangements.
+
+    Parameters
+    ----------
+    known
+        The layouts, of T trials.
+    which
+        Positions of the draws to use, among all draws of all chains.
+    seed
+        Of the replicates.
+    """
+    rng = np.random.default_rng([seed, 3])
+    noise = _noise(posterior, "arrangement_noise")
+    within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
+    observed = _relative(_distances(known.places, known.pairs), within)
+    follow = _Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
+    tenths = ReplicateTally([f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)])
+    rank = np.empty(len(within), dtype=np.int64)
+    for draw, times in _rounds(which, len(within), "arrangements"):
+        x = posterior.embedding[draw]
+        wanted = _relative(_distances(x[known.items], known.pairs), within)
+        rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
+        tenth = rank * BINS // len(rank)
+        r, shown = _correlations(wanted, observed, within), _means(observed, tenth, BINS)
+        own = noise[draw, known.arranger]
+        for _ in range(times):
+            places = replicated_layouts(x, own, known.items, known.trial, rng)
+            again = _relative(_distances(places, known.pairs), within)
+            follow.add(r, _correlations(wanted, again, within))
+            tenths.add(shown, _means(again, tenth, BINS))
+    cases = np.bincount(np.arange(len(rank)) * BINS // len(rank), minlength=BINS)
+    trials = np.bincount(known.arranger, minlength=len(known.names))
+    return follow.result(trials, n_trials, known.left_out, tenths.comparisons(cases))
+
+
+def check_pairs(
+    posterior: "Posterior", known: KnownPairs, which: Indices, seed: int
+) -> DistanceChecks:
+    """Check dissimilarities.
+
+    Parameters
+    ----------
+    known
+        The dissimilarities.
+    which, seed
+        As in :func:`check_layouts`.
+    """
+    rng = np.random.default_rng([seed, 4])
+    object_noise, pair_noise = (_noise(posterior, name) for name in ("object_noise", "pair_noise"))
+    first, second = known.pairs.T
+    names, source = np.unique(known.source, return_inverse=True)
+    cases = np.bincount(known.source, minlength=len(known.names))
+    follow = _Follow("dissimilarities", known.names, names, cases[names])
+    for draw, times in _rounds(which, len(source), "dissimilarities"):
+        x = posterior.embedding[draw].astype(np.float64)
+        s = _standardised(posterior.kernel.rows(x[first], x[second]).astype(np.float64), source)
+        r = _correlations(-s, known.values, source)
+        noises = object_noise[draw, names], pair_noise[draw, names]
+        for _ in range(times):
+            again = replicated_dissimilarities(s, *noises, known.pairs, source, rng)
+            follow.add(r, _correlations(-s, again, source))
+    return follow.result(cases, len(source), known.left_out, [])
+
+
+def _rounds(which: Indices, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
+    """Draws, and how many replicates to draw under each."""
+    wanted = min(REPLICATES, VALUES // max(n_pairs, 1))
+    times = max(-(-wanted // len(which)), 1)
+    with progress() as bar:
+        task = bar.add_task(f"replicating {kind}", total=len(which), status="")
+        for draw in which:
+            yield int(draw), times
+            bar.update(task, advance=1)
+
+
+def _noise(posterior: "Posterior", name: str) -> Floats:
+    """All draws of a person's noise, shape (S, people)."""
+    values = posterior.tree["posterior"].dataset[name].values
+    return np.asarray(values.reshape(-1, values.shape[-1]), dtype=np.float64)
+
+
+def _distances(places: npt.NDArray[Any], pairs: Indices) -> Floats:
+    gaps = places[pairs[:, 0]].astype(np.float64) - places[pairs[:, 1]]
+    return np.asarray(np.sqrt((gaps**2).sum(axis=1)))
+
+
+def _means(values: Floats, group: Indices, groups: int, weight: Floats | None = None) -> Floats:
+    """Weighted mean of each group, shape (groups,); 0 of a group without any."""
+    heavy = values if weight is None else values * weight
+    sums = np.bincount(group, weights=heavy, minlength=groups)
+    return np.asarray(sums / np.maximum(np.bincount(group, weight, minlength=groups), 1e-12))
+
+
+def _relative(distances: Floats, trial: Indices) -> Floats:
+    """Distances as shares of their trial's mean; 0 where all are 0."""
+    return np.asarray(distances / np.maximum(_means(distances, trial, 0), 1e-12)[trial])
+
+
+def _standardised(values: Floats, trial: Indices) -> Floats:
+    """Values with mean 0 and variance 1 in each trial; 0 where all are equal."""
+    apart = values - _means(values, trial, 0)[trial]
+    sd = np.sqrt(_means(apart**2, trial, 0))[trial]
+    return np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 1e-9)
+
+
+def _correlations(one: Floats, other: Floats, trial: Indices) -> Floats:
+    """Correlation over the pairs of each trial, shape (T,); 0 where one side is constant."""
+    return _means(_standardised(one, trial) * _standardised(other, trial), trial, 0)

@@ -1,0 +1,345 @@
+"""Checks of arrangements and dissimilarities: data of the model pass, what is not so stands out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from pymc.sampling.jax import get_jaxified_graph
+from scipy.stats import kstest, norm, pearsonr
+
+from twoalike.cli.app import main
+from twoalike.embedding import Posterior
+from twoalike.embedding._advice import advise
+from twoalike.embedding._check import check_posterior
+from twoalike.embedding._distance_checks import DistanceChecks
+from twoalike.embedding._known import known_layouts, known_pairs
+from twoalike.embedding._layouts import layout_log_likelihood
+from twoalike.embedding._netcdf import flat_attrs
+from twoalike.embedding._replicates import replicated_dissimilarities, replicated_layouts
+from twoalike.embedding._tally import ReplicateTally
+from twoalike.judgments import (
+    arrangements_table,
+    dissimilarities_table,
+    write_arrangements,
+    write_dissimilarities,
+)
+from twoalike.study import TwoalikeError
+
+M, SIZE, TRIALS = 24, 9, 6
+IDS = [f"o{k:02d}" for k in range(M)]
+PEOPLE = [f"p{k}" for k in range(8)]
+NOISE = np.linspace(0.2, 0.5, len(PEOPLE))
+FIRST, SECOND = np.triu_indices(M, 1)
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return np.where(rng.random((M, 3)) < 0.6, rng.gamma(3.0, 0.5, (M, 3)), 0.05)
+
+
+def near(x: np.ndarray, **noises: np.ndarray) -> Posterior:
+    """Two chains of 50 draws close to the truth; noises of arrangers or of sources."""
+    rng, axes = np.random.default_rng(5), ("chain", "draw")
+    about = lambda value: value * np.exp(0.03 * rng.standard_normal((2, 50, *value.shape)))  # noqa: E731
+    one = np.ones((2, 50, 1))
+    variables = {
+        "embedding": ((*axes, "object", "dimension"), about(x)),
+        "temperature": ((*axes, "participant"), one),
+        "lapse": ((*axes, "participant"), 0.05 * one),
+    }
+    coords: dict[str, Any] = {"object": IDS, "participant": ["unknown"]}
+    for name, value in noises.items():
+        axis = "arranger" if name == "arrangement_noise" else "source"
+        variables[name] = ((*axes, axis), about(value))
+        coords[axis] = PEOPLE[: len(value)]
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(variables, coords=coords),
+            "constant_data": xr.Dataset({"judgments": ("participant", [0])}),
+        }
+    )
+    attrs = {"schema_version": 1, "engine": "nuts", "convergence": {"converged": True}}
+    tree.attrs = flat_attrs(attrs)
+    return Posterior(tree)
+
+
+def arranged(x: np.ndarray, noise: np.ndarray = NOISE, seed: int = 0) -> pd.DataFrame:
+    """Layouts of the model, some smaller than others, as a table."""
+    rng, parts = np.random.default_rng(seed), []
+    for person, own in zip(PEOPLE, noise, strict=True):
+        for trial in range(TRIALS):
+            items = rng.choice(M, SIZE - trial % 3, replace=False)
+            whole = np.zeros(len(items), dtype=int)
+            places = replicated_layouts(x, np.array([own]), items, whole, rng)
+            places *= 0.3 / np.linalg.norm(places - places.mean(axis=0))
+            spot = places - places.mean(axis=0)
+            columns = {"participant": person, "trial": trial + 1, "item": items}
+            parts.append(pd.DataFrame(columns | {"x": spot[:, 0], "y": spot[:, 1]}))
+    table = pd.concat(parts)
+    return arrangements_table({name: table[name].to_numpy() for name in table}, IDS)
+
+
+def rated(x: np.ndarray, object_noise: float, pair_noise: float, people: int = 4) -> pd.DataFrame:
+    """RDMs of the model, as a table."""
+    rng, n = np.random.default_rng(2), len(FIRST)
+    s = (x[FIRST] * x[SECOND]).sum(axis=1)
+    s, who = np.tile((s - s.mean()) / s.std(), people), np.repeat(np.arange(people), n)
+    pairs = np.tile(np.stack([FIRST, SECOND], axis=1), (people, 1))
+    noises = np.full(people, object_noise), np.full(people, pair_noise)
+    values = replicated_dissimilarities(s, *noises, pairs, who, rng)
+    return dissimilarities_table(
+        {
+            "participant": np.array(PEOPLE)[who],
+            "item_a": pairs[:, 0],
+            "item_b": pairs[:, 1],
+            "dissimilarity": values + 10,
+        },
+        IDS,
+    )
+
+
+def layouts(posterior: Posterior, table: pd.DataFrame) -> DistanceChecks:
+    found = check_posterior(posterior, arrangements=table).arrangements
+    assert found is not None
+    return found
+
+
+def pairs(posterior: Posterior, table: pd.DataFrame) -> DistanceChecks:
+    found = check_posterior(posterior, dissimilarities=table).dissimilarities
+    assert found is not None
+    return found
+
+
+def test_replicated_layouts_are_those_of_the_likelihood(
+    rng: np.random.Generator, x: np.ndarray
+) -> None:
+    """Under draws from one density the ratio of another to it has mean 1."""
+    n, k = 20_000, 5
+    items = np.tile(np.arange(k), n)
+    flat = replicated_layouts(x, np.full(n, 0.5), items, np.repeat(np.arange(n), k), rng)
+    places = flat.reshape(n, k, 2)
+    places = places - places.mean(axis=1, keepdims=True)
+    places /= np.linalg.norm(places, axis=(1, 2), keepdims=True)
+    inputs = pt.dmatrix(), pt.dvector()
+    layout = items.reshape(n, k), places, np.ones((n, k)), np.zeros(n, dtype=int)
+    logs = get_jaxified_graph(inputs, [layout_log_likelihood(*inputs, *layout, size=k, d=3)])
+    (own,) = logs(x, np.array([0.5]))
+    for stretch, noise in ((1.25, 0.5), (1.0, 0.6)):
+        (other,) = logs(x * [stretch, 1.0, 1.0], np.array([noise]))
+        ratio = np.exp(np.asarray(other - own, dtype=np.float64))
+        error = ratio.std() / np.sqrt(n)
+        assert error < 0.01 and abs(ratio.mean() - 1) < 4 * error
+        # The other way round, as with places of the other density, it has not.
+        assert abs((1 / ratio).mean() - 1) > 4 * error
+
+
+def test_replicated_dissimilarities_have_the_covariance_of_the_likelihood(
+    rng: np.random.Generator,
+) -> None:
+    k, n, v, w = 5, 20_000, 0.6, 0.8
+    first, second = np.triu_indices(k, 1)
+    s = rng.normal(size=len(first))
+    s = (s - s.mean()) / s.std()
+    who, noises = np.repeat(np.arange(n), len(first)), (np.full(n, v), np.full(n, w))
+    each = np.tile(np.stack([first, second], axis=1), (n, 1))
+    drawn = replicated_dissimilarities(np.tile(s, n), *noises, each, who, rng).reshape(n, -1)
+    incidence = np.zeros((len(first), k))
+    for row, pair in enumerate(zip(first, second, strict=True)):
+        incidence[row, list(pair)] = 1
+    slope2 = 1 / (1 + 2 * v**2 + w**2)
+    covariance = slope2 * (w**2 * np.eye(len(first)) + v**2 * incidence @ incidence.T)
+    assert_allclose(drawn.mean(axis=0), -np.sqrt(slope2) * s, atol=0.02)
+    assert_allclose(np.cov(drawn.T), covariance, atol=0.02)
+
+
+def test_tails_are_known_beyond_the_replicates(rng: np.random.Generator) -> None:
+    tally, observed = ReplicateTally(["middle", "far", "skewed", "none"]), np.array([0, 4.5, 6, 0])
+    for values in rng.normal(size=(2000, 4)):
+        values[2] = rng.gamma(1.0)
+        tally.add(observed, values)
+    middle, far, skewed = tally.comparisons(np.array([5, 5, 5, 0]))
+    assert_allclose(middle.p, 0.5, atol=0.03)
+    assert_allclose([middle.low, middle.high], norm.ppf([0.05, 0.95]), atol=0.1)
+    assert 1e-7 < far.p < 1e-4  # of a normal 3.4e-6
+    assert_allclose(np.log(skewed.p), -6, atol=1)  # of a normal with its mean and spread: -14
+
+
+def test_p_values_are_uniform_when_the_model_is_true(rng: np.random.Generator) -> None:
+    tally, observed = ReplicateTally([str(k) for k in range(300)]), rng.gamma(4.0, size=300)
+    for values in rng.gamma(4.0, size=(1000, 300)):
+        tally.add(observed, values)
+    found = tally.comparisons(np.ones(300, dtype=int))
+    assert kstest([one.p for one in found], "uniform").pvalue > 0.01
+    inside = np.mean([one.low <= one.observed <= one.high for one in found])
+    assert 0.86 < inside < 0.94
+
+
+def test_layouts_of_the_model_pass(x: np.ndarray) -> None:
+    checked = check_posterior(near(x, arrangement_noise=NOISE), arrangements=arranged(x))
+    found = checked.arrangements
+    assert found is not None
+    assert not any("model would have them" in words for words in checked.advice)
+    assert (found.judgments, found.left_out) == (len(PEOPLE) * TRIALS, 0)
+    assert 0.01 < found.follow.p < 0.99 and found.outstanding == []
+    assert [person.n for person in found.participants] == [TRIALS] * len(PEOPLE)
+    assert all(0.002 < tenth.p < 0.998 for tenth in found.calibration)
+    means = [tenth.expected for tenth in found.calibration]
+    assert means == sorted(means) and means[0] < 0.7 and means[-1] > 1.3
+    observed = [tenth.observed for tenth in found.calibration]
+    n = [tenth.n for tenth in found.calibration]
+    assert_allclose(np.average(observed, weights=n), 1.0, atol=1e-6)
+
+
+def test_what_is_compared_is_the_correlation_of_distances(x: np.ndarray) -> None:
+    posterior, table = near(x, arrangement_noise=NOISE), arranged(x)
+    posterior = Posterior(posterior.tree.isel(draw=[0], chain=[0]))
+    (draw,) = posterior.embedding
+    r, weight = [], []
+    for _, trial in table.groupby(["participant", "trial"], observed=True):
+        rows = trial["item"].cat.codes.to_numpy()
+        upper = np.triu_indices(len(rows), 1)
+        sides = [
+            np.linalg.norm(points[upper[0]] - points[upper[1]], axis=1)
+            for points in (draw[rows], trial[["x", "y"]].to_numpy())
+        ]
+        r.append(pearsonr(*sides)[0])
+        weight.append(len(rows))
+    found = layouts(posterior, table)
+    assert_allclose(found.follow.observed, np.average(r, weights=weight), atol=1e-4)
+    first = np.average(r[:TRIALS], weights=weight[:TRIALS])
+    assert_allclose(found.participants[0].observed, first, atol=1e-4)
+
+
+def test_who_places_at_random_stands_out(x: np.ndarray) -> None:
+    table = arranged(x)
+    rows = table["participant"] == "p3"
+    table.loc[rows, ["x", "y"]] = np.random.default_rng(1).uniform(-0.3, 0.3, (rows.sum(), 2))
+    checked = check_posterior(near(x, arrangement_noise=NOISE), arrangements=table)
+    assert checked.arrangements is not None and checked.arrangements.outstanding == ["p3"]
+    assert any(words.startswith("p3 place objects less by likeness") for words in checked.advice)
+
+
+@pytest.mark.parametrize("factor", [0.4, 2.5])
+def test_noise_that_is_wrong_shows_its_direction(x: np.ndarray, factor: float) -> None:
+    checked = check_posterior(
+        near(x, arrangement_noise=NOISE), arrangements=arranged(x, factor * NOISE)
+    )
+    found = checked.arrangements
+    assert found is not None
+    louder = factor > 1
+    assert (found.follow.observed < found.follow.expected) == louder
+    assert found.follow.two_sided < 0.01
+    said = "less well than" if louder else "better than"
+    assert any(f"distances {said} the model would" in words for words in checked.advice)
+    assert " r 0." in " ".join(checked.advice).replace("(", " ")
+
+
+def test_structure_that_the_embedding_misses_is_noticed(x: np.ndarray) -> None:
+    poor = x.copy()
+    poor[:, 1:] = 0.01
+    found = layouts(near(poor, arrangement_noise=NOISE), arranged(x))
+    assert found.follow.observed < found.follow.expected and found.follow.two_sided < 1e-3
+    short, long = found.calibration[0], found.calibration[-1]
+    assert short.observed > short.high and long.observed < long.low
+
+
+def test_dissimilarities_of_the_model_pass_and_others_do_not(x: np.ndarray) -> None:
+    noises = {"object_noise": np.full(4, 0.3), "pair_noise": np.full(4, 0.5)}
+    posterior, table = near(x, **noises), rated(x, 0.3, 0.5)
+    found = pairs(posterior, table)
+    assert 0.01 < found.follow.p < 0.99 and found.outstanding == []
+    assert found.judgments == len(table) and found.calibration == []
+    loud = check_posterior(posterior, dissimilarities=rated(x, 0.3, 1.2))
+    assert loud.dissimilarities is not None
+    follow = loud.dissimilarities.follow
+    assert follow.observed < follow.expected and follow.two_sided < 1e-3
+    assert any("misses structure that they have" in words for words in loud.advice)
+    rows = (table["participant"] == "p2").to_numpy()
+    mixed = table["dissimilarity"].to_numpy().copy()
+    mixed[rows] = np.random.default_rng(4).permutation(mixed[rows])
+    assert pairs(posterior, table.assign(dissimilarity=mixed)).outstanding == ["p2"]
+
+
+def test_what_the_posterior_does_not_know_is_left_out_and_counted(x: np.ndarray) -> None:
+    whole = near(x, arrangement_noise=NOISE, object_noise=NOISE[:4], pair_noise=NOISE[:4])
+    tree, table, given = whole.tree, arranged(x), rated(x, 0.3, 0.5)
+    group = tree["posterior"].dataset.isel(object=slice(0, M - 1), arranger=slice(1, None))
+    tree["posterior"] = xr.DataTree(group.isel(source=slice(1, None)))
+    posterior = Posterior(tree)
+    seen = table[table["participant"] != "p0"]
+    last = seen["item"] == IDS[-1]
+    strange = len(seen.loc[last, ["participant", "trial"]].drop_duplicates())
+    known = known_layouts(posterior, table)
+    assert strange > 0 and known.left_out == TRIALS + strange
+    assert len(known.arranger) == len(PEOPLE) * TRIALS - known.left_out
+    assert known.names[known.arranger[0]] in PEOPLE[1:]
+    assert known.items.max() < M - 1
+    some = known_pairs(posterior, given)
+    assert some.left_out == len(FIRST) + 3 * (M - 1)
+    assert len(some.pairs) == len(given) - some.left_out
+    assert set(some.source) == {0, 1, 2}
+
+
+def test_nothing_known_is_refused(x: np.ndarray) -> None:
+    table, given = arranged(x), rated(x, 0.3, 0.5)
+    posterior = near(x)
+    with pytest.raises(TwoalikeError, match="none of the 48 arrangements.*0 participants"):
+        check_posterior(posterior, arrangements=table)
+    with pytest.raises(TwoalikeError, match="none of the 1104 dissimilarities"):
+        check_posterior(posterior, dissimilarities=given)
+    with pytest.raises(TwoalikeError, match="found none among"):
+        check_posterior(posterior, arrangements=table.assign(trial_type="practice"))
+
+
+def test_advice_names_few_people(x: np.ndarray) -> None:
+    found = layouts(near(x, arrangement_noise=NOISE), arranged(x, np.full(len(PEOPLE), 5.0)))
+    assert len(found.outstanding) == len(PEOPLE)
+    (said,) = [words for words in advise("nuts", {}, None, None, [found]) if "likeness" in words]
+    assert "and 3 more place objects" in said
+
+
+def test_commands_fit_and_check_arrangements_and_dissimilarities(
+    x: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    placed, given, out = tmp_path / "a.parquet", tmp_path / "d.parquet", tmp_path / "p.nc"
+    write_arrangements(placed, arranged(x), {})
+    write_dissimilarities(given, rated(x, 0.3, 0.5), {})
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join(said.out.split()), said.err
+
+    quick = ("--engine", "vi", "--steps", 300, "--chains", 1, "--draws", 30, "--dimensions", 3)
+    assert run("fit", "--arrangements", placed, "--out", out, *quick)[0] == 0
+    assert Posterior.load(out).attrs["provenance"]["inputs"]["arrangements"]["file"] == placed.name
+    status, said, _ = run("check", out)
+    assert status == 0 and "arrangements need them: --arrangements" in said
+    assert "--choices" not in said  # the fit had none
+    numbers = tmp_path / "check.json"
+    status, said, _ = run("check", out, "--arrangements", placed, "--json", numbers)
+    assert status == 0 and "Would the model give such layouts again? 48 arrangements" in said
+    assert "tenths of the embedding" in said and "--arrangements" not in said
+    found = json.loads(numbers.read_text())
+    assert set(found["inputs"]) == {"posterior", "arrangements"}
+    assert len(found["arrangements"]["participants"]) == len(PEOPLE)
+    assert len(found["arrangements"]["calibration"]) == 10
+    assert 0.3 < found["arrangements"]["follow"]["observed"] < 1
+    near(x, object_noise=np.full(4, 0.3), pair_noise=np.full(4, 0.5)).save(tmp_path / "q.nc")
+    status, said, _ = run("check", tmp_path / "q.nc", "--dissimilarities", given)
+    assert status == 0 and "dissimilarities again? 1,104 dissimilarities" in said
+    for words, complaint in (
+        (("--dissimilarities", given), "none of the 1104 dissimilarities"),
+        (("--arrangements", tmp_path / "no.parquet"), "found no such file"),
+        (("--arrangements", placed, "--study", tmp_path), "--arrangements or --study, found both"),
+    ):
+        status, _, said = run("check", out, *words)
+        assert status == 1 and complaint in said and said.count("\n") == 1
