@@ -236,6 +236,7 @@ def test_noise_that_is_wrong_shows_its_direction(x: np.ndarray, factor: float) -
     louder = factor > 1
     assert (found.follow.observed < found.follow.expected) == louder
     assert found.follow.two_sided < 0.01
+    assert bool(found.outstanding) == louder  # who keeps distances better is no one to look at
     said = "less well than" if louder else "better than"
     assert any(f"distances {said} the model would" in words for words in checked.advice)
     assert " r 0." in " ".join(checked.advice).replace("(", " ")
@@ -296,6 +297,16 @@ def test_nothing_known_is_refused(x: np.ndarray) -> None:
         check_posterior(posterior, dissimilarities=given)
     with pytest.raises(TwoalikeError, match="found none among"):
         check_posterior(posterior, arrangements=table.assign(trial_type="practice"))
+
+
+def test_a_noise_that_explains_random_places_is_said(x: np.ndarray) -> None:
+    noise = np.where(np.arange(len(PEOPLE)) == 4, 3.0, NOISE)
+    posterior = near(x, arrangement_noise=noise)
+    checked = check_posterior(posterior, arrangements=arranged(x, noise))
+    assert checked.arrangements is not None
+    assert checked.arrangements.outstanding == []
+    assert checked.arrangements.at_random == ["p4"]
+    assert any(words.startswith("p4: placed at random") for words in checked.advice)
 
 
 def test_advice_names_few_people(x: np.ndarray) -> None:

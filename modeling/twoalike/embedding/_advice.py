@@ -42,7 +42,8 @@ MEANING = {
     ),
     ("arrangements", True): (
         "Layouts keep the embedding's distances better than the model would have them again",
-        "people place by distance, which a random view of the objects keeps less well.",
+        "people place by distance, which a random view of the objects keeps less well, so that "
+        "the model learns less from layouts than they tell.",
     ),
     ("arrangements", False): (
         "Layouts keep the embedding's distances less well than the model would have them again",
@@ -101,7 +102,7 @@ def advise(
         )
     advice += [_on_check(check) for check in ([] if predictive is None else predictive.checks)]
     for found in distances:
-        advice += [_on_check(found.follow), _on_people(found)]
+        advice += [_on_check(found.follow), _on_people(found), _on_noise(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
         other = "" if engine == "nuts" else ", or fit with --engine nuts"
         advice.append(
@@ -148,17 +149,28 @@ def _on_check(check: Comparison) -> str:
 
 
 def _on_people(found: DistanceChecks) -> str:
-    """Say who stands out with less than what the model expects of them."""
-    by_name = {person.name: person for person in found.participants}
-    people = [by_name[name] for name in found.outstanding]
-    low = [person.name for person in people if person.observed < person.expected]
-    if not low:
+    """Say who stands out."""
+    if not found.outstanding:
         return ""
-    more = f" and {len(low) - MOST_NAMES} more" if len(low) > MOST_NAMES else ""
     return (
-        f"{', '.join(low[:MOST_NAMES])}{more} {APART[found.follow.name]}: at random, or by "
-        "something of their own. Look at their trials; a fit without them tells what they change."
+        f"{_names(found.outstanding)} {APART[found.follow.name]}: at random, or by something of "
+        "their own. Look at their trials; a fit without them tells what they change."
     )
+
+
+def _on_noise(found: DistanceChecks) -> str:
+    """Say who places at random, as far as their noise tells."""
+    if not found.at_random:
+        return ""
+    return (
+        f"{_names(found.at_random)}: placed at random, as far as the model can tell. It knows, and "
+        "takes next to nothing from these layouts."
+    )
+
+
+def _names(people: Sequence[str]) -> str:
+    more = f" and {len(people) - MOST_NAMES} more" if len(people) > MOST_NAMES else ""
+    return f"{', '.join(people[:MOST_NAMES])}{more}"
 
 
 def _has(state: Mapping[str, Any], name: str) -> bool:

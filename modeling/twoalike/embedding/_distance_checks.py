@@ -9,7 +9,7 @@ shares of the mean of their trial: a picture of calibration.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REPLICATES = 1000
 MOST_DRAWS = 250
+SURE = 0.95
 VALUES = 100_000_000  # pairs x replicates, at which there are fewer of these: bounds the time
 
 type Floats = npt.NDArray[np.float64]
@@ -47,8 +48,12 @@ class DistanceChecks:
     participants
         The same for each person (source).
     outstanding
-        Names of those whom the model would hardly have again, at a false discovery rate of 5 %,
-        lowest p-value first.
+        Names of those who follow the embedding as little as the model would hardly have again, at a
+        false discovery rate of 5 %, lowest p-value first.
+    at_random
+        Of arrangements: those whose noise is larger than the spread of what they arrange, with a
+        probability of 95 %, the noisiest first. Their own noise explains what they do, so that
+        they need not stand out.
     calibration
         Of arrangements: distances by tenths of the embedding's distances, shortest first.
     """
@@ -58,6 +63,7 @@ class DistanceChecks:
     follow: Comparison
     participants: list[Comparison]
     outstanding: list[str]
+    at_random: list[str]
     calibration: list[Comparison]
 
 
@@ -85,18 +91,18 @@ class _Follow:
             means = (_means(r, group, groups, self._weight) for r in (observed, replicated))
             tally.add(*means)
 
-    def result(
-        self, cases: Indices, judgments: int, left_out: int, calibration: list[Comparison]
-    ) -> DistanceChecks:
+    def result(self, cases: Indices, judgments: int, left_out: int) -> DistanceChecks:
         """Compare, once all replicates are in; ``cases`` are those of each person."""
         people = self._people.comparisons(cases)
+        low = {person.name for person in people if person.observed < person.expected}
         return DistanceChecks(
             judgments=judgments,
             left_out=left_out,
             follow=self._all.comparisons(np.array([judgments]))[0],
             participants=people,
-            outstanding=outstanding(people),
-            calibration=calibration,
+            outstanding=[name for name in outstanding(people) if name in low],
+            at_random=[],
+            calibration=[],
         )
 
 
@@ -135,7 +141,18 @@ def check_layouts(
             tenths.add(shown, _means(again, tenth, BINS))
     cases = np.bincount(np.arange(len(rank)) * BINS // len(rank), minlength=BINS)
     trials = np.bincount(known.arranger, minlength=len(known.names))
-    return follow.result(trials, n_trials, known.left_out, tenths.comparisons(cases))
+    return replace(
+        follow.result(trials, n_trials, known.left_out),
+        at_random=_at_random(known.names, noise, trials),
+        calibration=tenths.comparisons(cases),
+    )
+
+
+def _at_random(names: Sequence[str], noise: Floats, trials: Indices) -> list[str]:
+    """Name those with trials whose noise, shape (S, people), is surely above 1."""
+    sure = ((noise > 1).mean(axis=0) >= SURE) & (trials > 0)
+    order = np.argsort(-noise.mean(axis=0), kind="stable")
+    return [names[place] for place in order if sure[place]]
 
 
 def check_pairs(
@@ -164,7 +181,7 @@ def check_pairs(
         for _ in range(times):
             again = replicated_dissimilarities(s, *noises, known.pairs, source, rng)
             follow.add(r, _correlations(-s, again, source))
-    return follow.result(cases, len(source), known.left_out, [])
+    return follow.result(cases, len(source), known.left_out)
 
 
 def _rounds(which: Indices, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
