@@ -1,4 +1,7 @@
-"""The table of dimensions: order, objects, and what comes again in another fit."""
+"""The table of dimensions, and the curve that tells how many are needed."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -6,7 +9,18 @@ import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
 
-from twoalike.embedding import Posterior, dimension_table
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.cli.app import main
+from twoalike.embedding import (
+    FitConfig,
+    Posterior,
+    check_posterior,
+    dimension_curve,
+    dimension_table,
+    fit_embedding,
+)
+from twoalike.embedding._dimension_curve import curve_table
+from twoalike.judgments import choices_table, write_choices
 from twoalike.study import TwoalikeError
 
 
@@ -18,7 +32,7 @@ def fit(x: np.ndarray, ids: list[str]) -> Posterior:
         {
             "embedding": ((*axes, "object", "dimension"), x),
             "temperature": ((*axes, "participant"), np.ones((*shape, 1))),
-            "lapse": ((*axes, "participant"), np.zeros((*shape, 1))),
+            "lapse": ((*axes, "participant"), np.full((*shape, 1), 1e-6)),
         },
         coords={"object": ids, "participant": ["p"]},
     ).astype("float32")
@@ -80,3 +94,131 @@ def test_other_objects_and_no_objects_are_refused(x: np.ndarray) -> None:
         dimension_table(one, [fit(x[None, None], [f"z{k}" for k in range(20)])])
     with pytest.raises(TwoalikeError, match="--top"):
         dimension_table(one, top=0)
+
+
+def judged(x: np.ndarray, n: int, seed: int, similarity: str = "dot") -> pd.DataFrame:
+    """Answers of somebody without lapses whose embedding is x."""
+    rng = np.random.default_rng(seed)
+    shown = np.stack([rng.choice(len(x), 3, replace=False) for _ in range(n)])
+    matrix = x @ x.T
+    if similarity == "distance":
+        matrix = -np.linalg.norm(x[:, None] - x[None], axis=-1)
+    logs = np.stack(log_choice(pair_similarities(matrix, shown)), axis=1)
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns["chosen"] = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    columns["participant"] = ["p"] * n
+    return choices_table(columns, [f"o{k:02d}" for k in range(len(x))])
+
+
+def around(x: np.ndarray, spread: float = 0.1) -> np.ndarray:
+    """Two chains of 40 draws about x."""
+    noise = np.random.default_rng(1).standard_normal((2, 40, *x.shape))
+    return np.asarray(x * np.exp(spread * noise))
+
+
+def test_the_curve_compares_judgment_by_judgment() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.normal(-1.0, 0.5, 1000)  # much larger than what dimensions differ by
+    scores = np.stack([common - 0.2, common, common], axis=1) + 0.01 * rng.normal(size=(1000, 3))
+    scores[:, 2] += 0.02
+    table = curve_table(scores)
+    assert table["dimensions"].tolist() == [1, 2, 3]
+    assert_allclose(table["log_loss"], -scores.mean(axis=0))
+    assert table["needed"].tolist() == [False, False, True]  # .02 is many errors of the difference
+    assert table["difference_se"][1] < 0.001
+    assert table["se"][1] > 0.01
+    assert table["difference"][2] == 0 == table["difference_se"][2]
+    scores[:, 2] -= 0.02
+    assert curve_table(scores)["needed"].tolist() == [False, True, False]
+    assert curve_table(scores[:, :1])["needed"].tolist() == [True]
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_scores_are_those_of_the_most_important_dimensions(x: np.ndarray, similarity: str) -> None:
+    posterior = fit(x[None, None], IDS)
+    posterior.tree.attrs["similarity"] = similarity
+    choices = judged(x, 50, 3, similarity)
+    table = dimension_curve(posterior, choices, fitted=False).table
+    shown = np.stack([choices[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
+    chosen = choices["chosen"].to_numpy() - 1
+    for k, columns in enumerate(([1], [1, 2], [1, 2, 0])):
+        part = x[:, columns]
+        matrix = part @ part.T
+        if similarity == "distance":
+            matrix = -np.linalg.norm(part[:, None] - part[None], axis=-1)
+        logs = np.stack(log_choice(pair_similarities(matrix, shown)), axis=1)
+        expected = -logs[np.arange(50), chosen].mean()
+        assert_allclose(table["log_loss"][k], expected, rtol=2e-4)
+
+
+def test_all_dimensions_score_as_leave_one_out_does(x: np.ndarray) -> None:
+    posterior, choices = fit(around(x, 0.3), IDS), judged(x, 400, 5)
+    checked = check_posterior(posterior, choices).loo
+    assert checked is not None
+    last = dimension_curve(posterior, choices).table.iloc[-1]
+    assert_allclose(last["log_loss"], checked.log_loss, rtol=1e-5)
+    plain = dimension_curve(posterior, choices, fitted=False).table.iloc[-1]
+    assert plain["log_loss"] < last["log_loss"]  # each judgment had a say in it
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_columns_of_noise_are_not_needed(x: np.ndarray, similarity: str) -> None:
+    strong = x * [5.0, 1.0, 1.5]
+    noise = np.random.default_rng(2).gamma(1.0, 0.02, (20, 4))
+    posterior = fit(around(np.column_stack([noise, strong])), IDS)
+    posterior.tree.attrs["similarity"] = similarity
+    found = dimension_curve(posterior, judged(strong, 3000, 4, similarity))
+    assert found.needed == 3 and len(found.table) == 7
+    assert (found.judgments, found.subset, found.left_out) == (3000, 3000, 0)
+    assert found.table["difference"][1] > 4 * found.table["difference_se"][1]
+
+
+def test_four_dimensions_of_eight_are_found() -> None:
+    rng = np.random.default_rng(8)
+    there = rng.random((30, 4)) < 0.35
+    x = 1.5 * np.where(there, rng.gamma(2.0, 0.6, (30, 4)), rng.exponential(0.03, (30, 4)))
+    choices = judged(x, 4000, 9)
+    config = FitConfig(engine="vi", dimensions=8, chains=1, steps=500, draws=100)
+    found = dimension_curve(fit_embedding(choices, config=config), choices)
+    assert found.needed in (4, 5)
+    assert found.table["difference"][2] > 0.01
+
+
+def test_a_curve_needs_draws_and_judgments_of_the_fit(x: np.ndarray) -> None:
+    choices = judged(x, 20, 6)
+    with pytest.raises(TwoalikeError, match="25 draws or more, found 1"):
+        dimension_curve(fit(x[None, None], IDS), choices)
+    other = choices.assign(participant="somebody else")
+    with pytest.raises(TwoalikeError, match="none of the 20 judgments"):
+        dimension_curve(fit(around(x), IDS), other.astype({"participant": "category"}))
+
+
+def test_the_command_says_how_many_are_needed(
+    x: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strong = np.column_stack([x * [5.0, 1.0, 1.5], np.full(20, 0.1)])
+    source, table, out = tmp_path / "p.nc", tmp_path / "c.parquet", tmp_path / "curve.tsv"
+    fit(around(strong), IDS).save(source)
+    write_choices(table, judged(strong, 2000, 7), {})
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["dimensions", *map(str, words)])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join(said.out.split()), said.err
+
+    status, said, _ = run(source, "--choices", table, "--curve", out)
+    assert status == 0 and "3 dimensions of 4 are needed" in said and f"Wrote {out}" in said
+    assert "not the judgments of the fit" in said  # the file names none
+    written = pd.read_csv(out, sep="\t")
+    assert written["needed"].tolist() == [False, False, True, False]
+    assert list(written) == [
+        "dimensions", "log_loss", "se", "difference", "difference_se", "needed"
+    ]  # fmt: skip
+    for words, complaint in (
+        ((source, "--curve", out), "give --choices"),
+        ((source, "--choices", table, "--curve", tmp_path / "c.txt"), "written as .csv or .tsv"),
+        ((source, "--choices", tmp_path / "no.parquet"), "found no such file"),
+    ):
+        status, _, said = run(*words)
+        assert status == 1 and complaint in said and said.count("\n") == 1

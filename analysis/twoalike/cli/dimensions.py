@@ -9,6 +9,8 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     import pandas as pd
 
+    from twoalike.embedding import DimensionCurve, Posterior
+
 
 def dimensions(
     posterior: Path,
@@ -16,6 +18,9 @@ def dimensions(
     *,
     other: Annotated[list[Path] | None, Parameter(negative=())] = None,
     top: int = 6,
+    choices: Path | None = None,
+    curve: Path | None = None,
+    seed: int = 0,
     out: Path | None = None,
 ) -> None:
     """Show what each dimension is about, and whether it comes again in another fit.
@@ -24,9 +29,14 @@ def dimensions(
     those of --other, or else the chains of this one (for vi, four independent fits). A name for a
     dimension is worth something where again is high, from about 0.8 on.
 
+    With the judgments (--choices) it also says how many dimensions are needed: the fewest of the
+    most important ones with which each judgment is predicted from the others as well as with the
+    best number, within two standard errors. Fit with more --dimensions than you expect.
+
     Examples
     --------
         twoalike dimensions posterior.nc
+        twoalike dimensions posterior.nc --choices choices.parquet --curve curve.tsv
         twoalike dimensions half-1.nc --other half-2.nc --top 10 --out dimensions.csv
 
     Parameters
@@ -38,6 +48,13 @@ def dimensions(
         several times.
     top
         Objects to name, those with the highest coordinates.
+    choices
+        Table of the choices that it was fitted on (.parquet); others are predicted as they are.
+    curve
+        Table to write (.csv or .tsv), with --choices: dimensions, log_loss, se, difference to
+        the best number, difference_se, needed.
+    seed
+        Of the subset that is scored where there are many judgments.
     out
         Table to write (.csv or .tsv): dimension, importance, again, objects, coordinates.
     """
@@ -51,22 +68,89 @@ def dimensions(
         dimension_table,
         write_table,
     )
-    from twoalike.study import atomic_path, counted
+    from twoalike.study import TwoalikeError, atomic_path, counted
 
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the table of dimensions")
+    if curve is not None:
+        check_ending(curve, [".csv", ".tsv"], "the curve")
+        if choices is None:
+            raise TwoalikeError("--curve needs the judgments of the fit: give --choices.")
     fitted = Posterior.load(posterior)
     table = dimension_table(fitted, [Posterior.load(path) for path in other or []], top=top)
-    if out is not None:
-        with atomic_path(out) as temporary:
-            write_table(temporary, table)
+    found, remark = (None, "") if choices is None else _scored(fitted, choices, seed)
+    for path, content in ((out, table), (curve, None if found is None else found.table)):
+        if path is not None and content is not None:
+            with atomic_path(path) as temporary:
+                write_table(temporary, content)
     show_doubts(fitted, posterior)
     Console().print(_table(table))
     if table["again"].notna().all():
         kept = int((table["again"] >= AGAIN).sum())
         print(f"{kept} of {counted(len(table), 'dimension')} found again (from {AGAIN:g} on)")  # noqa: T201
-    if out is not None:
-        print(f"Wrote {out}")  # noqa: T201
+    if found is not None:
+        _show_curve(found, remark)
+    for path in (out, curve):
+        if path is not None:
+            print(f"Wrote {path}")  # noqa: T201
+
+
+def _scored(posterior: "Posterior", path: Path, seed: int) -> tuple["DimensionCurve", str]:
+    """Score the judgments of a file; and a remark where it is not plain that they are the fit's."""
+    from twoalike.embedding import dimension_curve, fitted_on
+    from twoalike.judgments import read_choices
+    from twoalike.study import sha256_file
+
+    table = read_choices(path)
+    own, remark = fitted_on(posterior, table, sha256_file(path))
+    return dimension_curve(posterior, table, fitted=own, seed=seed), remark
+
+
+def _show_curve(found: "DimensionCurve", remark: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from twoalike.study import counted
+
+    console = Console()
+    score = "leave-one-out log-loss" if found.fitted else "log-loss"
+    title = f"How many are needed, {counted(found.subset, 'judgment')}"
+    shown = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    for column in ("the first", score, "more than the best"):
+        shown.add_column(column, justify="right")
+    for row in found.table.to_dict("records"):
+        cells = (
+            str(row["dimensions"]),
+            f"{row['log_loss']:.4f} ± {row['se']:.4f}",
+            f"{row['difference']:.5f} ± {row['difference_se']:.5f}",
+        )
+        shown.add_row(*cells, style="bold" if row["needed"] else None)
+    console.print(shown)
+    if remark:
+        console.print(f"[yellow]![/] {escape(remark)}")
+    if found.left_out:
+        many = counted(found.left_out, "judgment")
+        print(f"left out: {many} by people or of objects that the posterior does not know")  # noqa: T201
+    print(_needed(found))  # noqa: T201
+
+
+def _needed(found: "DimensionCurve") -> str:
+    from twoalike.study import counted
+
+    offered = len(found.table)
+    if found.needed == offered:
+        return (
+            f"All {offered} dimensions are needed, maybe more: fit again with more --dimensions."
+            if offered > 1
+            else "1 dimension was offered: fit again with more --dimensions."
+        )
+    verb = "is" if found.needed == 1 else "are"
+    return (
+        f"{counted(found.needed, 'dimension')} of {offered} {verb} needed: the fewest within two "
+        "standard errors of the best log-loss."
+    )
 
 
 def _table(table: "pd.DataFrame") -> Any:

@@ -6,6 +6,7 @@ Reading a posterior needs neither PyMC nor JAX: they are imported by the functio
 from twoalike.embedding._check import PosteriorCheck, check_posterior
 from twoalike.embedding._compare import compare_predictions, compare_similarity
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._dimension_curve import DimensionCurve, dimension_curve
 from twoalike.embedding._dimensions import AGAIN, dimension_table
 from twoalike.embedding._estimator import OddOneOutEmbedding
 from twoalike.embedding._export import (
@@ -29,6 +30,7 @@ from twoalike.embedding._posterior import Posterior
 
 __all__ = [
     "AGAIN",
+    "DimensionCurve",
     "FitConfig",
     "OddOneOutEmbedding",
     "Posterior",
@@ -40,6 +42,7 @@ __all__ = [
     "choice_intervals",
     "compare_predictions",
     "compare_similarity",
+    "dimension_curve",
     "dimension_table",
     "embedding_table",
     "fit_embedding",

@@ -52,9 +52,8 @@ def dimension_table(
 
     if top < 1:
         raise TwoalikeError(f"--top: expected at least 1 object, found {top}.")
-    x = posterior.tree["posterior"].dataset["embedding"].values
-    share = spread(x) if posterior.attrs.get("similarity") == "distance" else importance(x)
-    mean = x.mean(axis=(0, 1), dtype=np.float64)
+    share = dimension_shares(posterior)
+    mean = posterior.embedding.mean(axis=0, dtype=np.float64)
     order = np.argsort(-share)
     again = found_again(posterior, others)
     rows = []
@@ -71,6 +70,12 @@ def dimension_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def dimension_shares(posterior: "Posterior") -> npt.NDArray[np.float64]:
+    """Give the importance of each dimension, by which they are ordered, shape (D,)."""
+    x = posterior.tree["posterior"].dataset["embedding"].values
+    return spread(x) if posterior.attrs.get("similarity") == "distance" else importance(x)
 
 
 def found_again(
