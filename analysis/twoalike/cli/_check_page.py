@@ -22,8 +22,8 @@ CHECKS = {
     "agreement": "answer is a draw's most probable one",
     "consistency": "a person's two answers agree",
     "consensus": "two people's answers agree",
-    "arrangements": "mean r of a layout's distances with the embedding's",
-    "dissimilarities": "mean r of dissimilarities with the embedding's",
+    "arrangements": "mean r with the embedding's distances",
+    "dissimilarities": "mean r with the embedding's",
 }
 MOST_PEOPLE = 10
 
@@ -174,6 +174,9 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
     n = f"{found.judgments:,} {one if found.judgments == 1 else many}"
     table = _table(f"Would the model give such {such} again? {n}", "", *columns)
     table.add_row(*_row(found.follow, CHECKS[found.follow.name]))
+    by_name = {person.name: person for person in found.participants}
+    for name in found.at_random[:MOST_PEOPLE]:
+        table.add_row(*_row(by_name[name], f"at random: {name}"))
     yield from _with_people(table, found.participants, found.outstanding)
     if found.left_out:
         yield (
