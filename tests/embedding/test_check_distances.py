@@ -1,6 +1,7 @@
 """Checks of arrangements and dissimilarities: data of the model pass, what is not so stands out."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,29 @@ def test_advice_names_few_people(x: np.ndarray) -> None:
     assert len(found.outstanding) == len(PEOPLE)
     (said,) = [words for words in advise("nuts", {}, None, None, [found]) if "likeness" in words]
     assert "and 3 more place objects" in said
+
+
+def test_a_study_gives_its_arrangements_to_a_fit_that_had_some(
+    x: np.ndarray,
+    tmp_path: Path,
+    make_study: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    study, out = make_study(), tmp_path / "p.nc"
+    write_arrangements(study / "derived" / "arrangements.parquet", arranged(x), {})
+
+    def run() -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["check", str(out), "--study", str(study)])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out + said.err
+
+    near(x, arrangement_noise=NOISE).save(out)
+    status, said = run()
+    assert status == 0 and "48 arrangements" in said
+    near(x).save(out)
+    status, said = run()
+    assert status == 1 and "expected the study's judgments" in said
 
 
 def test_commands_fit_and_check_arrangements_and_dissimilarities(

@@ -173,6 +173,16 @@ def test_columns_of_noise_are_not_needed(x: np.ndarray, similarity: str) -> None
     assert found.table["difference"][1] > 4 * found.table["difference_se"][1]
 
 
+def test_of_many_judgments_some_are_scored(x: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    posterior, choices = fit(around(x), IDS), judged(x, 2000, 4)
+    whole = dimension_curve(posterior, choices)
+    monkeypatch.setattr("twoalike.embedding._loo.SUBSET", 500)
+    some = dimension_curve(posterior, choices)
+    assert (some.judgments, some.subset) == (2000, 500)
+    gap = some.table["log_loss"] - whole.table["log_loss"]
+    assert (gap != 0).all() and (gap.abs() < 4 * some.table["se"]).all()
+
+
 def test_four_dimensions_of_eight_are_found() -> None:
     rng = np.random.default_rng(8)
     there = rng.random((30, 4)) < 0.35

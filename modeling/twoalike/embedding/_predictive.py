@@ -10,8 +10,7 @@ noise, as the model has it, or a person's own and lasting view.
 The probabilities of one judgment's answers depend on each other, which the calibration ignores:
 its p-values are a little too large.
 
-A check of other judgments (arrangements, dissimilarities) is a list of
-:class:`~twoalike.embedding._tally.Comparison` as well.
+Arrangements and dissimilarities have checks of their own (:mod:`._distance_checks`).
 """
 
 from collections.abc import Sequence
