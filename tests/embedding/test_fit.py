@@ -134,6 +134,26 @@ def test_features_inform_objects_nobody_judged(world: Any) -> None:
     assert losses[1] < 0.6 * losses[0]
 
 
+@pytest.mark.parametrize("engine", ["nuts", "vi"])
+def test_more_features_than_objects_help_where_judgments_are_few(world: Any, engine: str) -> None:
+    rng = np.random.default_rng(4)
+    told = world.embedding @ rng.standard_normal((3, 60)) + 0.5 * rng.standard_normal((30, 60))
+    table = FeatureTable(tuple(world.ids), told.astype("float32"))
+    short = {"tune": 200, "draws": 100} if engine == "nuts" else {"steps": 1000, "draws": 40}
+    config = FitConfig(engine=engine, prior="softplus", chains=2, **short)
+    without, with_them = (
+        divergence(world, fit_embedding(world.judge(200, 9), features=features, config=config))
+        for features in (None, table)
+    )
+    assert with_them < 0.8 * without
+
+
+def test_features_that_are_all_the_same_are_refused(world: Any) -> None:
+    table = FeatureTable(tuple(world.ids), np.ones((30, 4), dtype="float32"))
+    with pytest.raises(TwoalikeError, match="differ between objects"):
+        fit_embedding(world.judge(300, 2), features=table, config=FitConfig(**QUICK))
+
+
 def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
     world: Any, variational: Posterior
 ) -> None:

@@ -195,9 +195,18 @@ def test_number_of_dimensions_grows_with_objects_and_is_bounded() -> None:
     assert sizes[-1] == sizes[-2] == 50
 
 
-def test_features_are_standardised_and_constant_ones_ignored(rng: np.random.Generator) -> None:
-    values = rng.standard_normal((40, 6)).astype("float32") * [1, 10, 100, 1, 1, 0] + 5
+def test_features_become_components_by_size_and_constant_ones_are_ignored(
+    rng: np.random.Generator,
+) -> None:
+    values = rng.standard_normal((40, 6)) * [1, 10, 100, 1, 1, 0] + 5
+    values = np.column_stack([values, -3 * values[:, :2] + 1])  # told twice, they span no more
     reduced = reduce_features(values.astype("float32"))
     assert reduced.shape == (40, 5)
     assert_allclose(reduced.mean(axis=0), 0, atol=1e-5)
-    assert_allclose(reduced.T @ reduced / 40, np.eye(5), atol=1e-5)
+    covariance = reduced.T @ reduced / 40
+    assert_allclose(covariance, np.diag(np.diag(covariance)), atol=1e-5)
+    assert_allclose(covariance[0, 0], 1, rtol=1e-5)
+    assert (np.diff(np.diag(covariance)) < 0).all()
+    standard = (values[:, :5] - values[:, :5].mean(axis=0)) / values[:, :5].std(axis=0)
+    kernel = standard @ np.diag([2, 2, 1, 1, 1]) @ standard.T
+    assert_allclose(reduced @ reduced.T, kernel * 40 / np.linalg.eigvalsh(kernel)[-1], atol=1e-3)

@@ -44,7 +44,7 @@ class FitConfig(BaseModel):
         description="share of judgments not fitted, whose log-loss is shown and stored; none: "
         "0.02 for vi from 20,000 judgments, else 0",
     )
-    rate: float = Field(default=0.03, gt=0, description="peak learning rate, cosine to zero, of vi")
+    rate: float = Field(default=0.06, gt=0, description="peak learning rate, cosine to zero, of vi")
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
     )

@@ -26,6 +26,7 @@ PER_DIMENSION = (
 """Quantities whose last axis is the dimension."""
 STORED = (
     *PER_DIMENSION,
+    "feature_decay",
     "temperature",
     "temperature_spread",
     "lapse",

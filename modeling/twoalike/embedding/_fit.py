@@ -28,7 +28,7 @@ NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_500
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
-COMPONENTS = 50  # of the features that inform the prior mean
+COMPONENTS = 100  # of the features that inform the prior mean
 
 
 def choose_engine(engine: str, n_judgments: int, n_coordinates: int) -> tuple[str, str]:
@@ -82,16 +82,28 @@ def default_dimensions(n_objects: int) -> int:
 
 
 def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Leading principal components of standardised features, each of unit variance, (m, q).
+    """Leading principal components of standardised features, the first of unit variance, (m, q).
 
     A map of a few components can be learnt from few judgments; one of a thousand features not.
+
+    Raises
+    ------
+    TwoalikeError
+        If no feature differs between objects.
     """
     z = values.astype(np.float64) - values.mean(axis=0)
     spread = z.std(axis=0)
     z = z[:, spread > 1e-8] / spread[spread > 1e-8]
+    if not z.shape[1]:
+        raise TwoalikeError(
+            f"expected features that differ between objects, found {values.shape[1]} that are the "
+            f"same for all {len(values)}. Check --features and the backbone that made them."
+        )
     keep = min(COMPONENTS, len(z) - 1, z.shape[1])
-    left, _, _ = np.linalg.svd(z, full_matrices=False)
-    return np.asarray(left[:, :keep] * np.sqrt(len(z)), dtype=np.float32)
+    left, size, _ = np.linalg.svd(z, full_matrices=False)
+    keep = min(keep, int((size > 1e-6 * size[0]).sum()))  # repeated features span less
+    share = size[:keep] / size[0]
+    return np.asarray(left[:, :keep] * share * np.sqrt(len(z)), dtype=np.float32)
 
 
 def used_choices(choices: pd.DataFrame) -> pd.DataFrame:

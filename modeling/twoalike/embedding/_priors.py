@@ -79,9 +79,9 @@ def add_prior(name: str, m: int, d: int, features: npt.NDArray[np.float32] | Non
     m, d
         Objects and dimensions.
     features
-        Standardised features, shape (m, p), or None: the prior mean is a linear map of them,
-        whose strength is learnt a dimension, so that features that tell nothing of a dimension
-        leave it alone. Not for ``spike-and-slab``.
+        Principal components of features, shape (m, p), or None: the prior mean is a linear map of
+        them, whose strength is learnt a dimension, so that features that tell nothing of a
+        dimension leave it alone. Not for ``spike-and-slab``.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -95,7 +95,12 @@ def add_prior(name: str, m: int, d: int, features: npt.NDArray[np.float32] | Non
 
 
 def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
-    """Gaussian coordinates around a map of the features, with scales learnt a dimension."""
+    """Gaussian coordinates around a map of the features, with scales learnt a dimension.
+
+    A component counts by a power of its spread, which is learnt: of few objects the components
+    are as many as the objects, and if all counted alike they would tell any two apart equally
+    well, which is to tell nothing. The map's variance is one, whatever the power.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -103,9 +108,13 @@ def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
     latent = scale * pm.Normal("residual", 0.0, 1.0, shape=(m, d))
     if features is None:
         return latent
-    strength = pm.HalfNormal("feature_strength", 1.0, dims="dimension")
+    spread = features.std(axis=0)
+    decay = pm.HalfNormal("feature_decay", 1.5)
+    share = pt.as_tensor(spread / spread.max()) ** decay
+    share = share / pt.sqrt((share**2).sum())
+    strength = pm.HalfNormal("feature_strength", 2.0, dims="dimension")
     weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
-    return latent + pt.dot(features, weights * strength)
+    return latent + pt.dot((features / spread) * share, weights * strength)
 
 
 def start_values(
@@ -123,8 +132,9 @@ def start_values(
         return {
             "residual": rng.normal(size=(m, d)),
             "residual_scale": np.full(d, 0.3),
-            "feature_strength": np.ones(d),
-            "feature_weights": 0.3 * rng.normal(size=(p, d)),
+            "feature_strength": np.full(d, 2.0),
+            "feature_weights": rng.normal(size=(p, d)),
+            "feature_decay": np.array(0.3),
         }
     centre = -0.5 if name == "softplus" else 0.0
     return {"residual": centre + 0.5 * rng.normal(size=(m, d))}
