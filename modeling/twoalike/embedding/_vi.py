@@ -35,7 +35,11 @@ HELD_DRAWS = 10
 
 @dataclass
 class _Progress:
-    """A fit on its way: the approximation, its optimiser, and the steps done."""
+    """A fit on its way: the approximation, its optimiser, and the steps done.
+
+    The approximation is one array: means and log standard deviations of all variables in a row,
+    shape (2, N). One leaf makes one update of the optimiser; one a variable made twenty.
+    """
 
     q: Any
     state: Any
@@ -43,17 +47,37 @@ class _Progress:
     losses: list[float] = field(default_factory=list)
 
 
-def _sample(q: Any, names: tuple[str, ...], key: Any) -> list[Any]:
-    """One draw from the approximation, by reparameterisation."""
+def _unravel(density: Density) -> Callable[[Any], list[Any]]:
+    """Give the variables of a row of N numbers, in the order of their names."""
+    from jax.flatten_util import ravel_pytree
+
+    start = density.starts[0]
+    unravel: Callable[[Any], list[Any]] = ravel_pytree([start[name] for name in density.names])[1]
+    return unravel
+
+
+def _at(q: Any, noise: Any) -> Any:
+    """Turn noise into a draw from the approximation, shape (N,) both."""
     import jax
     import jax.numpy as jnp
 
-    keys = jax.random.split(key, len(names))
-    return [
-        q["mean"][name]
-        + jnp.exp(q["log_sd"][name]) * jax.random.normal(k, q["mean"][name].shape, jnp.float32)
-        for name, k in zip(names, keys, strict=True)
-    ]
+    # Without the barrier XLA computes a variable anew in every kernel that reads it, for every
+    # row that is gathered.
+    return jax.lax.optimization_barrier(q[0] + jnp.exp(q[1]) * noise)
+
+
+def _noise(q: Any, key: Any) -> Any:
+    """Draw standard normal numbers for one draw of the variables, shape (N,)."""
+    import jax
+    import jax.numpy as jnp
+
+    return jax.random.normal(key, (q.shape[1],), jnp.float32)
+
+
+def _observers(density: Density) -> npt.NDArray[np.bool_]:
+    """Tell which of the N variables are the observers', shape (N,)."""
+    sizes = [np.size(density.starts[0][name]) for name in density.names]
+    return np.repeat([name.startswith(OBSERVERS) for name in density.names], sizes)
 
 
 def rows_a_step(data: Data) -> list[int]:
@@ -105,16 +129,16 @@ def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
     """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
     import jax
 
+    unravel = _unravel(density)
     n, group_fit = data.size, _group_fit(density, data)
     weight = len(data.items) / max(batch, 1)
     columns = _columns(data)
 
-    def loss(q: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
-        values = _sample(q, density.names, key)
-        entropy = sum(q["log_sd"][name].sum() for name in density.names)
+    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
+        values = unravel(_at(q, noise))
         fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
         fit = fit + group_fit(values, jax.random.fold_in(key, 1))
-        return -(fit + kl_weight * (density.prior(*values)[0] + entropy)) / n
+        return -(fit + kl_weight * (density.prior(*values)[0] + q[1].sum())) / n
 
     return loss
 
@@ -122,7 +146,11 @@ def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
 def _many_steps(
     density: Density, data: Data, config: FitConfig, plan: "_Plan", optimiser: Any
 ) -> Callable[..., Any]:
-    """Compiled loop over CHUNK steps."""
+    """Compiled loop over CHUNK steps.
+
+    The noise of a chunk, CHUNK times the N variables, is drawn before by a program of its own:
+    within the loop XLA draws the same numbers once for every kernel that reads them.
+    """
     import jax
     import jax.numpy as jnp
     import optax
@@ -130,30 +158,35 @@ def _many_steps(
     n, batch = len(data.items), plan.batch
     loss = _loss(density, data, batch)
     grow = max(config.warmup * plan.steps, 1.0)
+    observers = jnp.asarray(_observers(density))
 
-    def release(step: Any, gradient: Any) -> Any:
-        moving = (step >= config.hold * plan.steps).astype(jnp.float32)
-        return {
-            part: {
-                name: value * moving if name.startswith(OBSERVERS) else value
-                for name, value in gradient[part].items()
-            }
-            for part in gradient
-        }
+    def keys(key: Any, step: Any) -> Any:
+        return jax.random.split(jax.random.fold_in(key, step))
 
-    def one(carry: Any, step: Any) -> Any:
-        q, state, key = carry
-        k_rows, k_noise = jax.random.split(jax.random.fold_in(key, step))
+    @jax.jit
+    def draw(q: Any, key: Any, steps: Any) -> Any:
+        return jax.lax.map(lambda step: _noise(q, keys(key, step)[1]), steps)
+
+    def one(carry: Any, drawn: Any) -> Any:
+        (q, state, key), (step, noise) = carry, drawn
+        k_rows, k_groups = keys(key, step)
         rows = jnp.arange(n) if batch == n else jax.random.randint(k_rows, (batch,), 0, n)
+        rows = jax.lax.optimization_barrier(rows)
         weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
-        value, gradient = jax.value_and_grad(loss)(q, k_noise, rows, weight)
-        updates, state = optimiser.update(release(step, gradient), state)
+        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight)
+        held = observers & (step < config.hold * plan.steps)
+        gradient = jax.lax.optimization_barrier(jnp.where(held, 0.0, gradient))
+        updates, state = optimiser.update(gradient, state)
         return (optax.apply_updates(q, updates), state, key), value
 
     @jax.jit
-    def many(q: Any, state: Any, key: Any, first: Any) -> Any:
-        (q, state, _), values = jax.lax.scan(one, (q, state, key), first + jnp.arange(CHUNK))
+    def loop(q: Any, state: Any, key: Any, steps: Any, noise: Any) -> Any:
+        (q, state, _), values = jax.lax.scan(one, (q, state, key), (steps, noise))
         return q, state, values.mean()
+
+    def many(q: Any, state: Any, key: Any, first: Any) -> Any:
+        steps = first + jnp.arange(CHUNK)
+        return loop(q, state, key, steps, draw(q, key, steps))
 
     return many
 
@@ -185,11 +218,12 @@ def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, A
     items, judge, *rest = _columns(held)
     batch = (items, judge, rest[0] if rest else None)
     place = {name: number for number, name in enumerate(density.outputs)}
+    unravel = _unravel(density)
 
     @jax.jit
     def look(q: Any, key: Any) -> Any:
         def one(k: Any) -> Any:
-            found = density.quantities(*_sample(q, density.names, k))
+            found = density.quantities(*unravel(_at(q, _noise(q, k))))
             x, temperature, lapse = (
                 found[place[name]] for name in ("embedding", "temperature", "lapse")
             )
@@ -280,12 +314,8 @@ def fit_vi(
 def _begin(start: dict[str, npt.NDArray[np.float32]], optimiser: Any) -> _Progress:
     import jax.numpy as jnp
 
-    q = {
-        "mean": {name: jnp.asarray(value) for name, value in start.items()},
-        "log_sd": {
-            name: jnp.full(value.shape, START_LOG_SD, jnp.float32) for name, value in start.items()
-        },
-    }
+    mean = np.concatenate([value.ravel() for value in start.values()])
+    q = jnp.stack([mean, np.full_like(mean, START_LOG_SD)])
     return _Progress(q, optimiser.init(q))
 
 
@@ -319,9 +349,11 @@ def _draws(density: Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray[
     """Draws of one fit by name, each of shape (S, ...)."""
     import jax
 
+    unravel = _unravel(density)
+
     @jax.jit
     def draw(k: Any) -> Any:
-        return density.quantities(*_sample(q, density.names, k))
+        return density.quantities(*unravel(_at(q, _noise(q, k))))
 
     each = [draw(k) for k in jax.random.split(key, n)]
     return {
