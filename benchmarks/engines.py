@@ -190,17 +190,18 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     import optax
 
     from twoalike.embedding import FitConfig
-    from twoalike.embedding import _vi as vi
+    from twoalike.embedding import _steps as vi
     from twoalike.embedding._density import Form, jax_density
     from twoalike.embedding._model import Data
+    from twoalike.embedding._vi import begin
 
     data = Data.from_tables(world.choices(), None)
     config = FitConfig(engine="vi", batch=SIZES[size][-1])
     plan = vi.plan_steps(config, len(data.items))
     density = jax_density(data, Form(SIZES[size][1], "softplus"), [np.random.default_rng(0)])
     optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, plan.steps))
-    many = vi._many_steps(density, data, config, plan, optimiser)
-    fit, key = vi._begin(density.starts[0], optimiser), jax.random.key(0)
+    many = vi.many_steps(density, data, config, plan, optimiser)
+    fit, key = begin(density.starts[0], optimiser), jax.random.key(0)
 
     def block(chunks: int) -> None:
         for _ in range(chunks):
@@ -224,7 +225,7 @@ def raced(size: str) -> dict[str, float]:
     import torch
 
     from twoalike.choice import odd_from_pair
-    from twoalike.embedding import _vi as vi
+    from twoalike.embedding import _steps as vi
 
     torch.set_num_threads(2)
     world = simulated(size)

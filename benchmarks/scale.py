@@ -90,16 +90,17 @@ def cost(judgments: int) -> dict[str, float]:
     import optax
 
     from twoalike.embedding import FitConfig
-    from twoalike.embedding import _vi as vi
+    from twoalike.embedding import _steps as vi
     from twoalike.embedding._density import Form, jax_density
     from twoalike.embedding._model import Data
+    from twoalike.embedding._vi import begin
 
     data = Data.from_tables(World(judgments, 12_000).choices(), None)
     config = FitConfig(engine="vi", batch=BATCH)
     density = jax_density(data, Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)])
     optimiser = optax.adam(1e-3)
-    many = vi._many_steps(density, data, config, vi.plan_steps(config, judgments), optimiser)
-    fit, key = vi._begin(density.starts[0], optimiser), jax.random.key(0)
+    many = vi.many_steps(density, data, config, vi.plan_steps(config, judgments), optimiser)
+    fit, key = begin(density.starts[0], optimiser), jax.random.key(0)
     q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0))  # compiles
     seconds = []
     for chunk in range(1, 1 + CHUNKS):

@@ -1,15 +1,21 @@
-"""Real judgments through the real commands: THINGS odd-one-out, 90 % to fit, 10 % to predict.
+"""Real judgments through the real commands: THINGS odd-one-out, ten folds.
 
-    python benchmarks/things.py
+    python -P benchmarks/things.py [--folds 10]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside
-the checkout). Every step is the command a user types, timed as a whole process; the table goes
-to benchmarks/results/things.md. The split is by triplet, so that no triplet is on both sides.
+the checkout). Every step is the command a user types, timed as a whole process. Folds are of
+triplets, so that no triplet is fitted and predicted; each fold is predicted from the other nine.
 
-Scores: accuracy of the odd one out with ties counted 1/k, log-loss in nats, standard errors over
-judgments; chance is .333 and 1.0986. `predict` answers for a typical participant.
+Scores: accuracy of the odd one out with ties counted 1/k, log-loss in nats, over all judgments of
+the folds that were run, standard errors over judgments; chance is .333 and 1.0986. `predict`
+answers for a typical participant, and for the person who judged ("own"), with their temperature
+and lapses as fitted to their other judgments.
+
+Finished parts are kept in derived/things/ and not run again; the table goes to
+benchmarks/results/things.md.
 """
 
+import argparse
 import os
 import platform
 import resource
@@ -18,18 +24,13 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, log_loss
-from twoalike.judgments import (
-    object_index,
-    read_choices,
-    split_by_object,
-    split_by_triplet,
-    write_choices,
-)
+from twoalike.judgments import object_index, read_choices, split_by_object, write_choices
 from twoalike.study import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,7 @@ SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "d
 THINGS = SHARED / "things"
 WORK = ROOT / "derived" / "things"
 SEED = 0
+FOLDS = 10
 
 
 def command(*words: object) -> float:
@@ -48,30 +50,31 @@ def command(*words: object) -> float:
 
 
 def write_triplets(path: Path, choices: pd.DataFrame) -> np.ndarray:
-    """Write the items of each judgment for ``predict``; return the places of the chosen ones."""
+    """Write items and person of each judgment for ``predict``; places of the chosen ones."""
     items = choices[["item_1", "item_2", "item_3"]].astype(str)
     # Columns are shuffled row by row: in the source the odd one is always last, and a tie
     # broken by column order would flatter or punish.
     rng = np.random.default_rng(SEED)
     order = rng.permuted(np.tile(np.arange(3), (len(items), 1)), axis=1)
     shuffled = np.take_along_axis(items.to_numpy(), order, axis=1)
-    np.savetxt(path, shuffled, fmt="%s", delimiter="\t")
+    people = choices["participant"].astype(str).to_numpy()[:, None]
+    np.savetxt(path, np.hstack([shuffled, people]), fmt="%s", delimiter="\t")
     _, chosen, _ = object_index(choices)
     return np.argmax(order == chosen[:, None], axis=1)
 
 
-def score(probabilities: Path, chosen: np.ndarray) -> tuple[str, str]:
-    """Accuracy and log-loss with standard errors."""
+def score(probabilities: Path, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracy and log-loss of every judgment."""
     p = pd.read_csv(probabilities, sep="\t").to_numpy()
-    hits, losses = expected_accuracy(p, chosen), log_loss(p, chosen)
-    error = 1 / np.sqrt(len(chosen))
-    return (
-        f"{hits.mean():.4f} ± {hits.std() * error:.4f}",
-        f"{losses.mean():.4f} ± {losses.std() * error:.4f}",
-    )
+    return expected_accuracy(p, chosen), log_loss(p, chosen)
 
 
-def features() -> tuple[str, Path, str, Path]:
+def cell(values: np.ndarray) -> str:
+    """Mean with its standard error."""
+    return f"{values.mean():.4f} ± {values.std() / np.sqrt(len(values)):.4f}"
+
+
+def features() -> tuple[Any, ...]:
     """Arguments that name the image features."""
     return (
         "--features",
@@ -81,42 +84,76 @@ def features() -> tuple[str, Path, str, Path]:
     )
 
 
-def fits(train: Path, test: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Fit on 90 % with several settings and score on the other 10 %."""
-    chosen = write_triplets(WORK / "test.txt", test)
-    rows = []
-    for name, options in (
-        ("default (softplus prior)", ()),
-        ("spike-and-slab prior", ("--prior", "spike-and-slab")),
-        ("CLIP features in the prior mean", features()),
-    ):
+def fold_of(choices: pd.DataFrame, folds: int) -> np.ndarray:
+    """Fold of each judgment; all judgments of a triplet are in one."""
+    triplets, _, _ = object_index(choices)
+    _, triplet = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)
+    triplet = triplet.ravel()
+    order = np.random.default_rng(SEED).permutation(triplet.max() + 1)
+    return np.asarray(order[triplet] % folds)
+
+
+ARMS: dict[str, tuple[tuple[Any, ...], int]] = {
+    "default (softplus prior)": ((), FOLDS),
+    "CLIP features in the prior mean": (features(), FOLDS),
+    "spike-and-slab prior": (("--prior", "spike-and-slab"), 2),
+}
+"""Options of `fit`, and how many of the ten folds are run at most."""
+
+
+def run(name: str, fold: int, choices: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Fit nine folds and predict the other, unless it was done."""
+    kept = WORK / f"{list(ARMS).index(name)}-{fold}.npz"
+    if not kept.exists():
+        aside = fold_of(choices, FOLDS) == fold
+        write_choices(WORK / "train.parquet", choices[~aside], provenance("choices", seed=SEED))
+        chosen = write_triplets(WORK / "test.txt", choices[aside])
         posterior, table = WORK / "posterior.nc", WORK / "probabilities.tsv"
-        words = ("fit", "--choices", train, "--engine", "vi", *options, "--out", posterior)
-        fitted = command(*words, "--seed", SEED)
-        predicted = command("predict", posterior, "--triplets", WORK / "test.txt", "--out", table)
-        rows.append(
-            (f"posterior, {name}", *score(table, chosen), f"{fitted:.0f}", f"{predicted:.0f}")
-        )
-    return rows
+        words = ("fit", "--choices", WORK / "train.parquet", "--engine", "vi", *ARMS[name][0])
+        found: dict[str, Any] = {"fit_s": command(*words, "--out", posterior, "--seed", SEED)}
+        words = ("predict", posterior, "--triplets", WORK / "test.txt", "--out", table)
+        found["predict_s"] = command(*words)
+        found["hits"], found["losses"] = score(table, chosen)
+        command(*words, "--participant-column", 4)
+        found["own_hits"], found["own_losses"] = score(table, chosen)
+        np.savez(kept, **found)
+    with np.load(kept) as told:
+        result = dict(told)
+    print(name, fold, {key: round(float(value.mean()), 4) for key, value in result.items()})
+    return result
 
 
-def new_objects(choices: pd.DataFrame) -> tuple[str, ...]:
+def row(name: str, folds: list[dict[str, np.ndarray]]) -> list[str]:
+    """Cells of one arm."""
+    together = {key: np.concatenate([np.atleast_1d(f[key]) for f in folds]) for key in folds[0]}
+    scores = [cell(together[key]) for key in ("hits", "losses", "own_hits", "own_losses")]
+    times = [f"{together[key].mean():.0f}" for key in ("fit_s", "predict_s")]
+    return [name, f"{len(folds)}", *scores, *times]
+
+
+def new_objects(choices: pd.DataFrame) -> list[str]:
     """Hold a quarter of the objects out of fit and teacher, and predict triplets of them alone."""
     kept, aside, _ = split_by_object(choices, 0.25, np.random.default_rng(SEED))
     train, posterior = WORK / "train_objects.parquet", WORK / "posterior_objects.nc"
     write_choices(train, kept, provenance("choices", seed=SEED))
     chosen = write_triplets(WORK / "new.txt", aside)
-    fitted = command("fit", "--choices", train, "--engine", "vi", "--out", posterior, *features())
+    words: tuple[Any, ...] = ("fit", "--choices", train, "--engine", "vi", *features())
+    fitted = command(*words, "--out", posterior)
     teacher, table = WORK / "teacher_objects", WORK / "new.tsv"
-    fitted += command("teach", posterior, *features(), "--choices", train, "--out", teacher)
+    words = ("teach", posterior, *features(), "--choices", train, "--out", teacher)
+    fitted += command(*words)
     words = ("predict", teacher, *features(), "--triplets", WORK / "new.txt", "--out", table)
     predicted = command(*words)
     name = f"teacher, {len(aside):,} triplets of objects nobody judged"
-    return (name, *score(table, chosen), f"{fitted:.0f}", f"{predicted:.0f}")
+    hits, losses = score(table, chosen)
+    return [name, "1", cell(hits), cell(losses), "", "", f"{fitted:.0f}", f"{predicted:.0f}"]
 
 
 def main() -> None:
     """Run everything and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--folds", type=int, default=FOLDS, help="of the ten, how many to run")
+    wanted = parser.parse_args().folds
     if not THINGS.is_dir():
         sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
     WORK.mkdir(parents=True, exist_ok=True)
@@ -124,23 +161,26 @@ def main() -> None:
     words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
     imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
     choices = read_choices(WORK / "choices.parquet")
-    train, test = split_by_triplet(choices, 0.1, np.random.default_rng(SEED))
-    write_choices(WORK / "train.parquet", train, provenance("choices", seed=SEED))
-    rows = [*fits(WORK / "train.parquet", test), new_objects(choices)]
+    rows = []
+    for name, (_, most) in ARMS.items():
+        rows.append(row(name, [run(name, fold, choices) for fold in range(min(most, wanted))]))
+    rows.append(new_objects(choices))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     lines = [
         "# THINGS odd-one-out: real judgments through the real commands",
         "",
-        f"`python benchmarks/things.py` (seed {SEED}; twoalike {version('twoalike')}, "
-        f"pymc {version('pymc')}, jax {version('jax')}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, no GPU). {len(train):,} judgments of 264 people on 1,854 objects "
-        f"to fit, {len(test):,} others to predict; import {imported:.0f} s; peak memory of any "
-        f"command {peak:.1f} GiB. One split, one seed: orientation, no record. ± is the standard "
-        "error over judgments. Chance: .3333 and 1.0986.",
+        f"`python -P benchmarks/things.py --folds {wanted}` (seed {SEED}; twoalike "
+        f"{version('twoalike')}, pymc {version('pymc')}, jax {version('jax')}, Python "
+        f"{platform.python_version()}, {os.cpu_count()} cores, no GPU; seconds by the clock, of a "
+        f"shared machine). {len(choices):,} judgments of 264 people on 1,854 objects; nine tenths "
+        f"are fitted, the other tenth is predicted, for as many of the ten folds as the table "
+        f"says; import {imported:.0f} s; peak memory of any command {peak:.1f} GiB. ± is the "
+        "standard error over judgments. Chance: .3333 and 1.0986.",
         "",
-        "| what | accuracy (ties 1/k) | log-loss (nats) | fit (s) | predict (s) |",
-        "|---|---|---|---|---|",
-        *("| " + " | ".join(row) + " |" for row in rows),
+        "| what | folds | accuracy (ties 1/k) | log-loss (nats) | own accuracy | own log-loss | "
+        "fit (s) | predict (s) |",
+        "|---|---|---|---|---|---|---|---|",
+        *("| " + " | ".join(each) + " |" for each in rows),
         "",
     ]
     print("\n".join(lines))

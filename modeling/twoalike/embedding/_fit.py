@@ -28,7 +28,7 @@ NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_500
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
-COMPONENTS = 100  # of the features that inform the prior mean
+COMPONENTS = 50  # of the features that inform the prior mean
 
 
 def choose_engine(engine: str, n_judgments: int, n_coordinates: int) -> tuple[str, str]:

@@ -112,7 +112,7 @@ def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
     decay = pm.HalfNormal("feature_decay", 1.5)
     share = pt.as_tensor(spread / spread.max()) ** decay
     share = share / pt.sqrt((share**2).sum())
-    strength = pm.HalfNormal("feature_strength", 2.0, dims="dimension")
+    strength = pm.HalfNormal("feature_strength", 1.0, dims="dimension")
     weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
     return latent + pt.dot((features / spread) * share, weights * strength)
 
@@ -132,9 +132,9 @@ def start_values(
         return {
             "residual": rng.normal(size=(m, d)),
             "residual_scale": np.full(d, 0.3),
-            "feature_strength": np.full(d, 2.0),
-            "feature_weights": rng.normal(size=(p, d)),
-            "feature_decay": np.array(0.3),
+            "feature_strength": np.full(d, 7.0),
+            "feature_weights": 0.3 * rng.normal(size=(p, d)),
+            "feature_decay": np.array(0.05),
         }
     centre = -0.5 if name == "softplus" else 0.0
     return {"residual": centre + 0.5 * rng.normal(size=(m, d))}

@@ -19,14 +19,17 @@ import numpy.typing as npt
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import Density, Form, jax_density
-from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import Data, log_likelihood
+from twoalike.embedding._steps import (
+    CHUNK,
+    columns_of,
+    many_steps,
+    plan_steps,
+    sample,
+    unravel_to,
+)
 from twoalike.study import TwoalikeError, progress
 
-CHUNK = 50  # steps in one compiled loop
-OBSERVERS = ("lapse", "log_temperature", "temperature")
-TRIALS = 200  # arrangements a step
-PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
 START_LOG_SD = -2.0
 """Log standard deviation at the start: fits that start wider end in the same few modes."""
 HELD_DRAWS = 10
@@ -35,11 +38,7 @@ HELD_DRAWS = 10
 
 @dataclass
 class _Progress:
-    """A fit on its way: the approximation, its optimiser, and the steps done.
-
-    The approximation is one array: means and log standard deviations of all variables in a row,
-    shape (2, N). One leaf makes one update of the optimiser; one a variable made twenty.
-    """
+    """A fit on its way: the approximation, its optimiser, and the steps done."""
 
     q: Any
     state: Any
@@ -47,183 +46,20 @@ class _Progress:
     losses: list[float] = field(default_factory=list)
 
 
-def _unravel(density: Density) -> Callable[[Any], list[Any]]:
-    """Give the variables of a row of N numbers, in the order of their names."""
-    from jax.flatten_util import ravel_pytree
-
-    start = density.starts[0]
-    unravel: Callable[[Any], list[Any]] = ravel_pytree([start[name] for name in density.names])[1]
-    return unravel
-
-
-def _at(q: Any, noise: Any) -> Any:
-    """Turn noise into a draw from the approximation, shape (N,) both."""
-    import jax
-    import jax.numpy as jnp
-
-    # Without the barrier XLA computes a variable anew in every kernel that reads it, for every
-    # row that is gathered.
-    return jax.lax.optimization_barrier(q[0] + jnp.exp(q[1]) * noise)
-
-
-def _noise(q: Any, key: Any) -> Any:
-    """Draw standard normal numbers for one draw of the variables, shape (N,)."""
-    import jax
-    import jax.numpy as jnp
-
-    return jax.random.normal(key, (q.shape[1],), jnp.float32)
-
-
-def _observers(density: Density) -> npt.NDArray[np.bool_]:
-    """Tell which of the N variables are the observers', shape (N,)."""
-    sizes = [np.size(density.starts[0][name]) for name in density.names]
-    return np.repeat([name.startswith(OBSERVERS) for name in density.names], sizes)
-
-
-def rows_a_step(data: Data) -> list[int]:
-    """Trials or sources of each of ``data.groups`` that a step sees: all, or a random part."""
-    pairs = data.dissimilarities
-    layouts = data.layouts
-    trials = 1 if layouts is None else max(1, layouts.n_trials / TRIALS)
-    entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
-    parts = [trials if isinstance(g, LayoutGroup) else max(1, entries / PAIRS) for g in data.groups]
-    return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]
-
-
-def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
-    """Log-likelihood of arrangements and dissimilarities, from some rows of each group."""
-    import jax
-    import jax.numpy as jnp
-
-    groups = data.groups
-    if not groups:
-        return lambda values, key: 0.0
-    sizes = rows_a_step(data)
-    columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
-
-    def fit(values: Any, key: Any) -> Any:
-        arrays, weights = [], []
-        for group, size, number in zip(columns, sizes, range(len(groups)), strict=True):
-            n = len(group[-1])
-            draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
-            # What all rows share has one row.
-            arrays += [a if size == n or len(a) == 1 else a[draw] for a in group]
-            weights.append(n / size)
-        logs = density.groups(*values, *arrays)
-        return sum(weight * log for weight, log in zip(weights, logs, strict=True))
-
-    return fit
-
-
-def _columns(data: Data) -> list[Any]:
-    """Judgments as JAX arrays: items, judge and, where some have a reference, anchored."""
-    import jax.numpy as jnp
-
-    columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
-    if data.anchored.any():
-        columns.append(jnp.asarray(data.anchored, jnp.int8))
-    return columns
-
-
-def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
-    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
-    import jax
-
-    unravel = _unravel(density)
-    n, group_fit = data.size, _group_fit(density, data)
-    weight = len(data.items) / max(batch, 1)
-    columns = _columns(data)
-
-    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
-        values = unravel(_at(q, noise))
-        fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
-        fit = fit + group_fit(values, jax.random.fold_in(key, 1))
-        return -(fit + kl_weight * (density.prior(*values)[0] + q[1].sum())) / n
-
-    return loss
-
-
-def _many_steps(
-    density: Density, data: Data, config: FitConfig, plan: "_Plan", optimiser: Any
-) -> Callable[..., Any]:
-    """Compiled loop over CHUNK steps.
-
-    The noise of a chunk, CHUNK times the N variables, is drawn before by a program of its own:
-    within the loop XLA draws the same numbers once for every kernel that reads them.
-    """
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    n, batch = len(data.items), plan.batch
-    loss = _loss(density, data, batch)
-    grow = max(config.warmup * plan.steps, 1.0)
-    observers = jnp.asarray(_observers(density))
-
-    def keys(key: Any, step: Any) -> Any:
-        return jax.random.split(jax.random.fold_in(key, step))
-
-    @jax.jit
-    def draw(q: Any, key: Any, steps: Any) -> Any:
-        return jax.lax.map(lambda step: _noise(q, keys(key, step)[1]), steps)
-
-    def one(carry: Any, drawn: Any) -> Any:
-        (q, state, key), (step, noise) = carry, drawn
-        k_rows, k_groups = keys(key, step)
-        rows = jnp.arange(n) if batch == n else jax.random.randint(k_rows, (batch,), 0, n)
-        rows = jax.lax.optimization_barrier(rows)
-        weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
-        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight)
-        held = observers & (step < config.hold * plan.steps)
-        gradient = jax.lax.optimization_barrier(jnp.where(held, 0.0, gradient))
-        updates, state = optimiser.update(gradient, state)
-        return (optax.apply_updates(q, updates), state, key), value
-
-    @jax.jit
-    def loop(q: Any, state: Any, key: Any, steps: Any, noise: Any) -> Any:
-        (q, state, _), values = jax.lax.scan(one, (q, state, key), (steps, noise))
-        return q, state, values.mean()
-
-    def many(q: Any, state: Any, key: Any, first: Any) -> Any:
-        steps = first + jnp.arange(CHUNK)
-        return loop(q, state, key, steps, draw(q, key, steps))
-
-    return many
-
-
-@dataclass(frozen=True)
-class _Plan:
-    steps: int
-    batch: int
-
-
-def plan_steps(config: FitConfig, n_judgments: int) -> _Plan:
-    """Choose steps and judgments a step by the size of the data.
-
-    At least 3,000 steps, and at least 40 passes over the judgments: with fewer, held-out
-    predictions of real data lose points.
-    """
-    batch = config.batch or int(np.clip(n_judgments // 25, 4000, 10_000))
-    batch = min(batch, n_judgments)
-    passes = -(-40 * n_judgments // max(batch, 1))
-    steps = config.steps or max(3000, passes)
-    return _Plan(-(-steps // CHUNK) * CHUNK, batch)
-
-
 def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, Any], float]:
     """Log-loss on judgments held out, for a compiled look at a fit on its way."""
     import jax
     import jax.numpy as jnp
 
-    items, judge, *rest = _columns(held)
+    items, judge, *rest = columns_of(held)
     batch = (items, judge, rest[0] if rest else None)
     place = {name: number for number, name in enumerate(density.outputs)}
-    unravel = _unravel(density)
+    unravel = unravel_to(density)
 
     @jax.jit
     def look(q: Any, key: Any) -> Any:
         def one(k: Any) -> Any:
-            found = density.quantities(*unravel(_at(q, _noise(q, k))))
+            found = density.quantities(*unravel(sample(q, k)))
             x, temperature, lapse = (
                 found[place[name]] for name in ("embedding", "temperature", "lapse")
             )
@@ -278,9 +114,9 @@ def fit_vi(
     seeds = range(n_fits)
     density = jax_density(data, form, [np.random.default_rng([config.seed, k]) for k in seeds])
     optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, plan.steps))
-    many = _many_steps(density, data, config, plan, optimiser)
+    many = many_steps(density, data, config, plan, optimiser)
     look = None if held is None else _held_out_loss(density, form, held)
-    fits = [_begin(start, optimiser) for start in density.starts]
+    fits = [begin(start, optimiser) for start in density.starts]
     if checkpoint is not None:
         fits = [_resumed(fit, number, checkpoint.load()) for number, fit in enumerate(fits)]
     draws = []
@@ -311,7 +147,8 @@ def fit_vi(
     return together, {"loss": np.array([fit.losses for fit in fits])}
 
 
-def _begin(start: dict[str, npt.NDArray[np.float32]], optimiser: Any) -> _Progress:
+def begin(start: dict[str, npt.NDArray[np.float32]], optimiser: Any) -> _Progress:
+    """Give a fit at its start, from values by name."""
     import jax.numpy as jnp
 
     mean = np.concatenate([value.ravel() for value in start.values()])
@@ -349,11 +186,11 @@ def _draws(density: Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray[
     """Draws of one fit by name, each of shape (S, ...)."""
     import jax
 
-    unravel = _unravel(density)
+    unravel = unravel_to(density)
 
     @jax.jit
     def draw(k: Any) -> Any:
-        return density.quantities(*unravel(_at(q, _noise(q, k))))
+        return density.quantities(*unravel(sample(q, k)))
 
     each = [draw(k) for k in jax.random.split(key, n)]
     return {
