@@ -137,7 +137,7 @@ def fit(
     )
     posterior.save(out)
     attrs = posterior.attrs
-    show(f"engine {attrs['engine']}: {attrs['engine_reason']}")
+    show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
     for warning in link_warnings(attrs["links"]):

@@ -76,6 +76,13 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
     return prior
 
 
+def device() -> str:
+    """Kind of processor that both engines compute on: ``cpu``, or ``gpu`` where JAX sees one."""
+    import jax
+
+    return str(jax.default_backend())
+
+
 def default_dimensions(n_objects: int) -> int:
     """Give a number of dimensions to start from: more than are needed, bounded for memory."""
     return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
@@ -190,6 +197,7 @@ def fit_embedding(
         "similarity": config.similarity,
         "engine": engine,
         "engine_reason": why,
+        "device": device(),
         "prior": prior,
         "seed": config.seed,
         "converged": int(convergence["converged"]),
