@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from twoalike.distill._losses import image_similarity, triplet_kl
     from twoalike.distill._optimizer import AdamToInit, learning_rate
     from twoalike.distill._run import distill
+    from twoalike.distill._sampling import TripletStream
     from twoalike.distill._stream import BatchStream, batch_triplets
 
 __all__ = [
     "AdamToInit",
     "BatchStream",
     "DistillConfig",
+    "TripletStream",
     "batch_triplets",
     "distill",
     "image_similarity",
@@ -31,6 +33,7 @@ _HOMES = {
     "AdamToInit": "_optimizer",
     "BatchStream": "_stream",
     "DistillConfig": "_config",
+    "TripletStream": "_sampling",
     "batch_triplets": "_stream",
     "distill": "_run",
     "image_similarity": "_losses",
