@@ -1,11 +1,14 @@
-"""``twoalike import``: judgments collected elsewhere become our tables."""
+"""``twoalike import``: judgments and teachers made elsewhere become our files."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-app = App(name="import", help="Bring in judgments collected elsewhere.")
+from twoalike.cli._import_teachers import transform
+
+app = App(name="import", help="Bring in judgments and teachers made elsewhere.")
+app.command(transform)
 
 
 def _three_columns(text: str) -> tuple[int, ...]:

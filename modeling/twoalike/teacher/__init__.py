@@ -2,7 +2,8 @@
 
 For objects that people judged, the posterior itself is the teacher. For images that nobody
 judged, an affine map takes a network's features into the human space: fitted to the posterior
-(:func:`fit_teacher`), kept in a folder (:func:`save_teacher`, :func:`load_teacher`).
+(:func:`fit_teacher`) or read from a transform that gLocal fitted (:func:`read_transform`), kept
+in a folder (:func:`save_teacher`, :func:`load_teacher`).
 """
 
 from twoalike.teacher._affine import AffineTeacher
@@ -10,6 +11,7 @@ from twoalike.teacher._file import load_teacher, save_teacher
 from twoalike.teacher._fit import Judgments, TeachConfig, fit_teacher
 from twoalike.teacher._labels import ChoiceModel, compare_labels, sample_triplets
 from twoalike.teacher._mixture import fit_mixture, odd_logits, score_soft
+from twoalike.teacher._transform import read_transform, set_temperature_by_choices
 
 __all__ = [
     "AffineTeacher",
@@ -21,7 +23,9 @@ __all__ = [
     "fit_teacher",
     "load_teacher",
     "odd_logits",
+    "read_transform",
     "sample_triplets",
     "save_teacher",
     "score_soft",
+    "set_temperature_by_choices",
 ]

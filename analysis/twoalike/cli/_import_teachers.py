@@ -1,0 +1,112 @@
+"""``twoalike import transform`` and ``alignet``: teachers and labels that others made."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from twoalike.teacher import Judgments
+
+
+def transform(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    backbone: str | None = None,
+    choices: Path | None = None,
+    features: Path | None = None,
+    objects: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Import a transform that gLocal fitted (transform.npz) as a teacher.
+
+    The folder is one as twoalike teach makes, for predict and distill. Its temperature is 1,
+    unless people's choices set it.
+
+    Parameters
+    ----------
+    file
+        Arrays weights (features x dimensions), mean, std and perhaps bias.
+    out
+        Teacher's folder to make.
+    backbone
+        The network whose features it maps, by the name that twoalike features knows; without it,
+        distill needs --features.
+    choices
+        Judgments (choices.parquet) that set the temperature; needs --features.
+    features
+        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
+        --objects).
+    objects
+        Object ids of features that come without, one a line.
+    overwrite
+        Replace the folder if there is one.
+
+    Examples
+    --------
+        twoalike import transform transform.npz --out teacher
+        twoalike import transform transform.npz --choices choices.parquet --features clip.npz --out teacher
+    """  # noqa: E501
+    from twoalike.features import read_features
+    from twoalike.study import TwoalikeError, provenance
+    from twoalike.teacher import read_transform, save_teacher, set_temperature_by_choices
+
+    _check_folder(out, overwrite, "teacher.json")
+    if (choices is None) != (features is None):
+        given, missing = ("choices", "features") if features is None else ("features", "choices")
+        raise TwoalikeError(f"--{given}: sets the temperature with --{missing}; give both.")
+    teacher = read_transform(file, backbone)
+    inputs = {"transform": file}
+    if choices is not None and features is not None:
+        table = read_features(features, objects)
+        judgments = _judgments(choices, table.ids)
+        teacher = set_temperature_by_choices(teacher, table, judgments)
+        inputs |= {"choices": choices, "features": features}
+    save_teacher(out, teacher, provenance("teacher", inputs=inputs, config={"backbone": backbone}))
+    said = teacher.description
+    print(  # noqa: T201
+        f"{out}  {said['from']['features']} features of {backbone or 'unnamed network'} to "
+        f"{said['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
+    )
+    if said["validation"]:
+        scores = said["validation"]["choices"]
+        before, after = scores["before"], scores["teacher"]
+        print(  # noqa: T201
+            f"{scores['n']} choices: accuracy {after['accuracy']:.3f}, log-loss "
+            f"{after['log_loss']:.3f} (at temperature 1: {before['log_loss']:.3f})"
+        )
+
+
+def _check_folder(out: Path, overwrite: bool, mark: str) -> None:
+    """Refuse a folder that is taken, and never replace one that holds something else."""
+    from twoalike.study import TwoalikeError
+
+    if not out.exists():
+        return
+    if not (out / mark).is_file():
+        raise TwoalikeError(
+            f"--out {out}: expected a new folder, found something without {mark}, which would "
+            "be lost. Choose another name."
+        )
+    if not overwrite:
+        raise TwoalikeError(
+            f"--out {out}: there is such a folder already. Nothing was changed; choose another "
+            "name, or replace it with --overwrite."
+        )
+
+
+def _judgments(choices: Path, ids: Sequence[str]) -> "Judgments":
+    """Odd-one-out judgments, as rows of the features."""
+    from twoalike.judgments import object_index, read_choices
+    from twoalike.study import TwoalikeError
+    from twoalike.teacher import Judgments
+
+    table = read_choices(choices)
+    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(["main", "repeat"])
+    if not kept.any():
+        raise TwoalikeError(f"{choices}: expected odd-one-out judgments, found none.")
+    triplets, chosen, _ = object_index(table[kept], ids)
+    return Judgments(triplets, chosen)

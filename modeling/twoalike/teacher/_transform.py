@@ -1,0 +1,174 @@
+"""Transforms that gLocal fitted (``transform.npz``), read as teachers.
+
+    x' = weightsᵀ (x - mean) / std + bias,    S_ij = <x'_i, x'_j>
+
+``mean`` and ``std`` are one number for all features or one a feature, and the choices are the
+softmax of the raw dot products (Muttenthaler et al., NeurIPS 2023, arXiv:2306.04507). The same
+map as an :class:`AffineTeacher` has no identity block and the temperature 1; people's choices,
+where there are any, set the temperature anew.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError, require_file
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._fit import Judgments
+from twoalike.teacher._mixture import Floats, fit_mixture, odd_logits, score_choices
+
+NEEDED = ("weights", "mean", "std")
+
+
+def read_transform(path: Path, backbone: str | None = None) -> AffineTeacher:
+    """Read gLocal's ``transform.npz`` as a teacher at temperature 1.
+
+    Parameters
+    ----------
+    path
+        Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), and perhaps
+        ``bias`` (D,). Pickled arrays are refused.
+    backbone
+        The network whose p features it maps, by the name that ``twoalike features`` knows; the
+        file does not say it.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, or its arrays do not fit together.
+    """
+    arrays = _arrays(path)
+    weights = arrays["weights"]
+    if weights.ndim != 2 or 0 in weights.shape:
+        raise TwoalikeError(
+            f"{path}: expected weights of shape (features, dimensions), found {weights.shape}."
+        )
+    p, d = weights.shape
+    mean, std = (_one_or_each(arrays[name], p, f"{path}: {name}") for name in ("mean", "std"))
+    if not (std > 0).all():
+        raise TwoalikeError(f"{path}: std must be above 0, found {std.min():g}.")
+    bias = _one_or_each(arrays.get("bias", np.zeros(d)), d, f"{path}: bias")
+    one = bool((std == std[0]).all())
+    # Where each feature has a spread of its own, the weights take it up.
+    weight = weights.T if one else weights.T / std
+    return AffineTeacher(
+        mean=mean.astype(np.float32),
+        scale=float(std[0]) if one else 1.0,
+        weight=np.ascontiguousarray(weight, dtype=np.float32),
+        bias=bias.astype(np.float32),
+        identity=0.0,
+        temperature=1.0,
+        description=_description(p, d, backbone),
+    )
+
+
+def set_temperature_by_choices(
+    teacher: AffineTeacher, features: FeatureTable, choices: Judgments
+) -> AffineTeacher:
+    """Return the teacher at the temperature that predicts people's choices best.
+
+    One number is fitted to all choices, so its score on them is close to that on new choices of
+    the same objects; whether the map itself saw them before, only its maker knows.
+
+    Parameters
+    ----------
+    teacher
+        Any map.
+    features
+        Of the objects that were judged, and perhaps of more.
+    choices
+        Triplets are rows of ``features``.
+
+    Returns
+    -------
+    The same map; its description holds the scores at the old and the new temperature.
+
+    Raises
+    ------
+    TwoalikeError
+        If the features are not the map's, or say nothing about the choices.
+    """
+    rows, inverse = np.unique(choices.triplets, return_inverse=True)
+    part = FeatureTable(
+        tuple(features.ids[row] for row in rows), features.values[rows], features.meta
+    )
+    x = teacher.embed(part).astype(np.float64)
+    logits = odd_logits(x @ x.T, inverse.reshape(choices.triplets.shape))
+    (share,) = fit_mixture([logits], np.eye(3)[choices.chosen], choices.lapse)
+    if not share > 0:
+        raise TwoalikeError(
+            "the transform says nothing about the choices: the best probabilities ignore it. "
+            "Check that it was made for these features, and that ids and features belong together."
+        )
+    before, after = (
+        score_choices(logits * s, choices.chosen, choices.lapse)
+        for s in (1 / teacher.temperature, share)
+    )
+    said: dict[str, Any] = {
+        "n": len(choices.chosen),
+        "lapse": choices.lapse,
+        "teacher": after,
+        "before": before | {"temperature": teacher.temperature},
+    }
+    description = {
+        **teacher.description,
+        "settled_on": "choices",
+        "validation": {"split": "none: the temperature is fitted to these", "choices": said},
+    }
+    return replace(teacher, temperature=float(1 / share), description=description)
+
+
+def _arrays(path: Path) -> dict[str, Floats]:
+    require_file(path, "a transform (.npz with weights, mean, std)")
+    try:
+        # Opened here: numpy leaves its own handle open when a zip file is damaged.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise TwoalikeError(
+                    f"{path}: expected arrays {', '.join(NEEDED)} in an .npz, found one array."
+                )
+            missing = [name for name in NEEDED if name not in loaded.files]
+            if missing:
+                raise TwoalikeError(
+                    f"{path}: expected arrays {', '.join(NEEDED)}, found "
+                    f"{', '.join(loaded.files) or 'none'}."
+                )
+            present = [name for name in (*NEEDED, "bias") if name in loaded.files]
+            found = {name: np.asarray(loaded[name]) for name in present}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise TwoalikeError(f"{path}: cannot be read as a transform ({reason}).") from error
+    for name, array in found.items():
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise TwoalikeError(
+                f"{path}: expected {name} as finite numbers, found {array.dtype}"
+                f"{' with NaN or infinite values' if array.dtype.kind in 'fiu' else ''}."
+            )
+    return {name: array.astype(np.float64) for name, array in found.items()}
+
+
+def _one_or_each(values: Floats, n: int, where: str) -> npt.NDArray[np.float64]:
+    """Values of n features, from one number for all of them or one each."""
+    if values.size == 1:
+        return np.full(n, values.reshape(-1)[0])
+    if values.size != n or values.ndim > 2 or n not in values.shape:
+        raise TwoalikeError(f"{where}: expected one number or {n}, found shape {values.shape}.")
+    return values.reshape(-1)
+
+
+def _description(p: int, d: int, backbone: str | None) -> dict[str, Any]:
+    """Describe the map for teacher.json, without provenance."""
+    named = {"backbone": backbone} if backbone else {}
+    return {
+        "method": "imported affine",
+        "from": {"features": p} | named,
+        "to": {"objects": "unknown", "dimensions": d},
+        "settled_on": "nothing: the temperature is that of the file, 1",
+        "validation": None,
+    }
