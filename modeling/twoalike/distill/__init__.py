@@ -9,6 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twoalike.distill._clusters import (
+        Clusters,
+        cached_clusters,
+        find_clusters,
+        read_clusters,
+        write_clusters,
+    )
     from twoalike.distill._config import DistillConfig, load_recipe
     from twoalike.distill._losses import image_similarity, triplet_kl
     from twoalike.distill._optimizer import AdamToInit, learning_rate
@@ -19,27 +26,37 @@ if TYPE_CHECKING:
 __all__ = [
     "AdamToInit",
     "BatchStream",
+    "Clusters",
     "DistillConfig",
     "TripletStream",
     "batch_triplets",
+    "cached_clusters",
     "distill",
+    "find_clusters",
     "image_similarity",
     "learning_rate",
     "load_recipe",
+    "read_clusters",
     "triplet_kl",
+    "write_clusters",
 ]
 
 _HOMES = {
     "AdamToInit": "_optimizer",
     "BatchStream": "_stream",
+    "Clusters": "_clusters",
     "DistillConfig": "_config",
     "TripletStream": "_sampling",
     "batch_triplets": "_stream",
+    "cached_clusters": "_clusters",
     "distill": "_run",
+    "find_clusters": "_clusters",
     "image_similarity": "_losses",
     "learning_rate": "_optimizer",
     "load_recipe": "_config",
+    "read_clusters": "_clusters",
     "triplet_kl": "_losses",
+    "write_clusters": "_clusters",
 }
 
 

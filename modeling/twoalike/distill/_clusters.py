@@ -1,0 +1,196 @@
+"""K-means clusters of an image collection's features, kept with where they came from.
+
+The clusters say only which images are near one another to a network; what people would say
+follows from the teacher. AligNet takes 500 for 1.28 million images
+(doi:10.1038/s41586-025-09631-6).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError, atomic_path, provenance, require_file
+
+MOST_BY_DEFAULT = 500
+BATCH = 4096  # images a step of k-means
+STARTS = 3  # of which the best is kept
+PROVENANCE = b"twoalike"
+COLUMNS = ("image", "cluster")
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Which cluster each image of a collection is in.
+
+    Attributes
+    ----------
+    ids
+        Image ids, n of them.
+    labels
+        Cluster of each, 0, 1, ... with no number left out, shape (n,).
+    meta
+        Provenance, with a hash of the features and the settings.
+    """
+
+    ids: tuple[str, ...]
+    labels: npt.NDArray[np.int32]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def k(self) -> int:
+        """Number of clusters that hold images."""
+        return int(self.labels.max()) + 1
+
+
+def default_k(images: int) -> int:
+    """Choose how many clusters to ask for: the root of half the images, from 3 to 500.
+
+    Examples
+    --------
+    >>> [default_k(n) for n in (10, 200, 20_000, 1_281_167)]
+    [3, 10, 100, 500]
+    """
+    return min(max(round(sqrt(images / 2)), 3), MOST_BY_DEFAULT)
+
+
+def features_digest(features: FeatureTable) -> str:
+    """One hash of ids and values: tells whether what was made from them is still theirs."""
+    digest = hashlib.sha256("\n".join(features.ids).encode())
+    digest.update(np.ascontiguousarray(features.values, dtype="<f4"))
+    return digest.hexdigest()
+
+
+def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0) -> Clusters:
+    """Cluster images by their features (scikit-learn's MiniBatchKMeans).
+
+    Parameters
+    ----------
+    features
+        Of n images.
+    k
+        Clusters to ask for, from 3 to n; None: :func:`default_k`. Those that end up empty are
+        left out, so that fewer may come back.
+    seed
+        The same seed and features give the same clusters.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are fewer images than clusters, or fewer than 3 clusters.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    asked = _checked_k(k, len(features.ids))
+    found = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed).fit(
+        features.values
+    )
+    kept, labels = np.unique(found.labels_, return_inverse=True)
+    if len(kept) < 3:
+        raise TwoalikeError(
+            f"clusters of {len(features.ids)} images: expected at least 3, found {len(kept)}; the "
+            "features hardly differ. Check that they are of these images."
+        )
+    meta = provenance("clusters", seed=seed, config={"k": asked}) | {
+        "features_sha256": features_digest(features),
+        "backbone": features.meta.get("backbone"),
+        "found": len(kept),
+        "inertia": float(found.inertia_),
+    }
+    return Clusters(features.ids, labels.astype(np.int32), meta)
+
+
+def cached_clusters(
+    path: Path, features: FeatureTable, k: int | None = None, *, seed: int = 0
+) -> Clusters:
+    """Read clusters from a file if it holds these, otherwise find and write them.
+
+    Parameters
+    ----------
+    path
+        Parquet file, made or replaced.
+    features, k, seed
+        As in :func:`find_clusters`; clusters of others are found again.
+
+    Raises
+    ------
+    TwoalikeError
+        As in :func:`find_clusters`, or if the file is damaged.
+    """
+    asked = _checked_k(k, len(features.ids))
+    if path.exists():
+        before = read_clusters(path)
+        settings = (before.meta.get("seed"), before.meta.get("config", {}).get("k"))
+        same = before.meta.get("features_sha256") == features_digest(features)
+        if same and settings == (seed, asked):
+            return before
+    clusters = find_clusters(features, k, seed=seed)
+    write_clusters(path, clusters)
+    return clusters
+
+
+def write_clusters(path: Path, clusters: Clusters) -> None:
+    """Write clusters as Parquet, all or nothing: columns ``image`` and ``cluster``."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = pa.table({"image": list(clusters.ids), "cluster": clusters.labels})
+    content = content.replace_schema_metadata({PROVENANCE: json.dumps(dict(clusters.meta))})
+    with atomic_path(path) as temporary:
+        pq.write_table(content, temporary, compression="zstd")
+
+
+def read_clusters(path: Path) -> Clusters:
+    """Read clusters that :func:`write_clusters` wrote, or another tool with the same columns.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged, or has not these columns.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    require_file(path, "clusters of images (parquet)")
+    try:
+        content = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise TwoalikeError(
+            f"{path}: cannot be read as clusters ({' '.join(str(error).split())}). Remove it, and "
+            "it is made again."
+        ) from error
+    if set(COLUMNS) - set(content.column_names):
+        raise TwoalikeError(
+            f"{path}: expected columns {' and '.join(COLUMNS)}, found "
+            f"{', '.join(content.column_names)}."
+        )
+    meta = json.loads((content.schema.metadata or {}).get(PROVENANCE, b"{}"))
+    numbers = content["cluster"].to_numpy()
+    if not np.issubdtype(numbers.dtype, np.integer):  # a missing value makes floats of them
+        raise TwoalikeError(
+            f"{path}: expected whole numbers without gaps in column cluster, found "
+            f"{content['cluster'].type} with {content['cluster'].null_count} missing."
+        )
+    _, labels = np.unique(numbers, return_inverse=True)
+    ids = tuple(str(name) for name in content["image"].to_pylist())
+    return Clusters(ids, labels.astype(np.int32), meta)
+
+
+def _checked_k(k: int | None, images: int) -> int:
+    """Return the number of clusters to ask for, if there can be so many."""
+    asked = default_k(images) if k is None else k
+    if asked < 3:
+        raise TwoalikeError(f"clusters: expected at least 3, found {asked}. Ask for more.")
+    if asked > images:
+        raise TwoalikeError(
+            f"clusters: expected at most one an image, {images}, found {asked}. Ask for fewer, or "
+            "give more images."
+        )
+    return asked
