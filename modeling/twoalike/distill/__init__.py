@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         write_clusters,
     )
     from twoalike.distill._config import DistillConfig, load_recipe
+    from twoalike.distill._label_file import LabelTable, read_labels
+    from twoalike.distill._label_run import LabelConfig, teacher_labeller, write_labels
     from twoalike.distill._losses import image_similarity, triplet_kl
     from twoalike.distill._optimizer import AdamToInit, learning_rate
     from twoalike.distill._run import distill
@@ -28,6 +30,8 @@ __all__ = [
     "BatchStream",
     "Clusters",
     "DistillConfig",
+    "LabelConfig",
+    "LabelTable",
     "TripletStream",
     "batch_triplets",
     "cached_clusters",
@@ -37,8 +41,11 @@ __all__ = [
     "learning_rate",
     "load_recipe",
     "read_clusters",
+    "read_labels",
+    "teacher_labeller",
     "triplet_kl",
     "write_clusters",
+    "write_labels",
 ]
 
 _HOMES = {
@@ -46,6 +53,8 @@ _HOMES = {
     "BatchStream": "_stream",
     "Clusters": "_clusters",
     "DistillConfig": "_config",
+    "LabelConfig": "_label_run",
+    "LabelTable": "_label_file",
     "TripletStream": "_sampling",
     "batch_triplets": "_stream",
     "cached_clusters": "_clusters",
@@ -55,8 +64,11 @@ _HOMES = {
     "learning_rate": "_optimizer",
     "load_recipe": "_config",
     "read_clusters": "_clusters",
+    "read_labels": "_label_file",
+    "teacher_labeller": "_label_run",
     "triplet_kl": "_losses",
     "write_clusters": "_clusters",
+    "write_labels": "_label_run",
 }
 
 

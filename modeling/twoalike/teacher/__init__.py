@@ -9,7 +9,12 @@ in a folder (:func:`save_teacher`, :func:`load_teacher`).
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._file import load_teacher, save_teacher
 from twoalike.teacher._fit import Judgments, TeachConfig, fit_teacher
-from twoalike.teacher._labels import ChoiceModel, compare_labels, sample_triplets
+from twoalike.teacher._labels import (
+    ChoiceModel,
+    compare_labels,
+    matrix_probabilities,
+    sample_triplets,
+)
 from twoalike.teacher._mixture import fit_mixture, odd_logits, score_soft
 from twoalike.teacher._transform import read_transform, set_temperature_by_choices
 
@@ -22,6 +27,7 @@ __all__ = [
     "fit_mixture",
     "fit_teacher",
     "load_teacher",
+    "matrix_probabilities",
     "odd_logits",
     "read_transform",
     "sample_triplets",

@@ -10,12 +10,14 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_loss
+from twoalike.choice import log_choice, log_loss, pair_similarities
 
 Mode = Literal["predictive", "plugin"]
 MODES: tuple[Mode, ...] = ("predictive", "plugin")
 Triplets = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
+ROWS = 65_536
+"""Triplets at once: their similarities stay in the processor's cache."""
 
 
 class ChoiceModel(Protocol):
@@ -60,6 +62,37 @@ def sample_triplets(m: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.
     third += third >= low
     third += third >= high
     return np.stack([first, second, third], axis=1)
+
+
+def matrix_probabilities(
+    similarity: npt.NDArray[np.floating], triplets: Triplets, temperature: float = 1.0
+) -> npt.NDArray[np.float32]:
+    """Probability that item 1, 2, 3 is the odd one, from a matrix, shape (n, 3).
+
+    A matrix of m images is made once for all their m(m-1)(m-2)/6 triplets; gathering the rows of
+    each triplet reads three of them a triplet (``benchmarks/results/labels.md``).
+
+    Parameters
+    ----------
+    similarity
+        Of all pairs of m images, shape (m, m).
+    triplets
+        Indices into the images, shape (n, 3).
+    temperature
+        Of the observer, > 0.
+
+    Examples
+    --------
+    >>> two_alike = np.array([[0.0, 2, 0], [2, 0, 0], [0, 0, 0]])
+    >>> matrix_probabilities(two_alike, np.array([[0, 1, 2]])).round(2)
+    array([[0.11, 0.11, 0.79]], dtype=float32)
+    """
+    result = np.empty((len(triplets), 3), np.float32)
+    for start in range(0, len(triplets), ROWS):
+        pairs = pair_similarities(similarity, triplets[start : start + ROWS])
+        logs = log_choice(pairs, np.asarray(temperature, similarity.dtype))
+        np.exp(np.stack(logs, axis=1), out=result[start : start + ROWS], casting="same_kind")
+    return result
 
 
 def compare_labels(
