@@ -1,9 +1,12 @@
 """Features of objects, and the file that holds them: ``ids`` and ``features`` in an npz.
 
+Others keep features in parquet or HDF5; those are read as well.
+
 A package of its own, since fitting, teaching and evaluating all read it and none may import
 the others' heavy libraries.
 """
 
-from twoalike.features._table import FeatureTable, read_features, write_features
+from twoalike.features._read import read_features
+from twoalike.features._table import FeatureTable, write_features
 
 __all__ = ["FeatureTable", "read_features", "write_features"]
