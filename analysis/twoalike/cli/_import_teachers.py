@@ -80,6 +80,51 @@ def transform(
         )
 
 
+def alignet(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    temperature: float = 1.0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Import AligNet's triplets (.npz) as labels.
+
+    Each triplet's choice probabilities are the softmax of its three similarities; which image is
+    the odd one follows from them, whatever the order of the row. An image's id is its file's
+    name without the ending. The folder of labels is one as twoalike label makes.
+
+    Parameters
+    ----------
+    file
+        Arrays filenames, similarities of the pairs (0,1), (0,2), (1,2), and perhaps indices, all
+        of shape (triplets, 3).
+    out
+        Folder of labels to make.
+    temperature
+        By which similarities are divided; AligNet takes them as they are.
+    overwrite
+        Replace the folder if there is one.
+
+    Examples
+    --------
+        twoalike import alignet alignet_train.npz --out labels
+    """
+    from twoalike.distill import import_alignet
+    from twoalike.study import counted
+
+    _check_folder(out, overwrite, "labels.json")
+    said = import_alignet(file, out, temperature=temperature)
+    checked, n = said["checked"], said["triplets"]
+    print(f"{out}: {counted(n, 'triplet')} of {counted(said['images'], 'image')}")  # noqa: T201
+    print(  # noqa: T201
+        f"the odd image is not the last in {checked['odd_not_last'] / n:.1%} of the rows; the "
+        f"largest similarities are equal in {checked['tied'] / n:.1%}"
+    )
+    if not checked["indices"]:
+        print("the archive has no indices, so names could not be checked")  # noqa: T201
+
+
 def _check_folder(out: Path, overwrite: bool, mark: str) -> None:
     """Refuse a folder that is taken, and never replace one that holds something else."""
     from twoalike.study import TwoalikeError

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from twoalike.cli._import_teachers import transform
+from twoalike.cli._import_teachers import alignet, transform
 
 app = App(name="import", help="Bring in judgments and teachers made elsewhere.")
 app.command(transform)
+app.command(alignet)
 
 
 def _three_columns(text: str) -> tuple[int, ...]:

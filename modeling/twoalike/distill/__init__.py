@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twoalike.distill._alignet import import_alignet
     from twoalike.distill._clusters import (
         Clusters,
         cached_clusters,
@@ -38,6 +39,7 @@ __all__ = [
     "distill",
     "find_clusters",
     "image_similarity",
+    "import_alignet",
     "learning_rate",
     "load_recipe",
     "read_clusters",
@@ -61,6 +63,7 @@ _HOMES = {
     "distill": "_run",
     "find_clusters": "_clusters",
     "image_similarity": "_losses",
+    "import_alignet": "_alignet",
     "learning_rate": "_optimizer",
     "load_recipe": "_config",
     "read_clusters": "_clusters",
