@@ -92,7 +92,7 @@ def alignet(
 
     Each triplet's choice probabilities are the softmax of its three similarities; which image is
     the odd one follows from them, whatever the order of the row. An image's id is its file's
-    name without the ending. The folder of labels is one as twoalike label makes.
+    name without the ending. The folder of labels is one as twoalike predict --sample makes.
 
     Parameters
     ----------

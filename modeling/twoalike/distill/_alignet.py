@@ -7,8 +7,7 @@ similarities. Which image is the odd one follows from the largest of them: the r
 be sorted so that it is the last, and the order that is stated for the similarities does not
 ensure that.
 
-Memory holds one shard and each image's name: ten million rows need no more than one million
-of the same images.
+Memory holds one shard and each image's name, however many rows there are.
 """
 
 from pathlib import Path
