@@ -55,12 +55,12 @@ def test_labels_of_a_teacher(
 def test_workers_share_a_folder(
     tmp_path: Path, words: tuple[object, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = (*words[:-1], 400_001, "--out", tmp_path / "labels")
+    words = (*words[:-1], 200_001, "--out", tmp_path / "labels")
     assert not verb(*words, "--part", "2/2")
     assert "1 of 3 shards so far" in capsys.readouterr().out
     assert not verb(*words, "--part", "1/2")
     assert capsys.readouterr().out.endswith("40 images, 3 shards\n")
-    assert len(read_labels(tmp_path / "labels").triplets) == 400_001
+    assert len(read_labels(tmp_path / "labels").triplets) == 200_001
 
 
 def test_labels_of_a_posterior_average_its_draws(tmp_path: Path, rng: np.random.Generator) -> None:

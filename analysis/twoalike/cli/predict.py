@@ -67,7 +67,7 @@ def predict(
     clusters
         Clusters to ask for; if left out, the root of half the images, from 3 to 500.
     pool
-        Images among which the 200,000 triplets of a shard are sampled, 2048 if left out.
+        Images among which the 100,000 triplets of a shard are sampled, 1024 if left out.
     part
         Make a part of the shards only: 2/8 is the second of eight.
     seed

@@ -50,9 +50,9 @@ class LabelConfig(Strict):
     clusters: int | None = Field(
         default=None, description="how many to ask for; none: the root of half the images, 3-500"
     )
-    shard: int = Field(default=200_000, ge=1, description="triplets a file")
+    shard: int = Field(default=100_000, ge=1, description="triplets a file")
     pool: int = Field(
-        default=2048,
+        default=1024,
         ge=3,
         description="images a file; fewer are faster, and leave less of small clusters together",
     )

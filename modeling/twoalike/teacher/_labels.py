@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice, log_loss, pair_similarities
+from twoalike.choice import PAIRS, log_choice, log_loss
 
 Mode = Literal["predictive", "plugin"]
 MODES: tuple[Mode, ...] = ("predictive", "plugin")
@@ -88,9 +88,12 @@ def matrix_probabilities(
     array([[0.11, 0.11, 0.79]], dtype=float32)
     """
     result = np.empty((len(triplets), 3), np.float32)
+    # One index a pair instead of two: numpy takes a third of the time.
+    flat, m = np.ascontiguousarray(similarity).reshape(-1), len(similarity)
     for start in range(0, len(triplets), ROWS):
-        pairs = pair_similarities(similarity, triplets[start : start + ROWS])
-        logs = log_choice(pairs, np.asarray(temperature, similarity.dtype))
+        rows = triplets[start : start + ROWS].astype(np.int64)
+        first, second, third = (flat.take(rows[:, a] * m + rows[:, b]) for a, b in PAIRS)
+        logs = log_choice((first, second, third), np.asarray(temperature, similarity.dtype))
         np.exp(np.stack(logs, axis=1), out=result[start : start + ROWS], casting="same_kind")
     return result
 
