@@ -87,11 +87,14 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
         If there are fewer images than clusters, or fewer than 3 clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     asked = _checked_k(k, len(features.ids))
-    found = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed).fit(
-        features.values
-    )
+    search = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed)
+    # One thread: machines with more or fewer cores find the same clusters to the last bit, and
+    # threads that wait for one another on a busy machine took seventeen times as long.
+    with threadpool_limits(1):
+        found = search.fit(features.values)
     kept, labels = np.unique(found.labels_, return_inverse=True)
     if len(kept) < 3:
         raise TwoalikeError(
