@@ -1,6 +1,6 @@
 """Do intervals hold what they promise? Coverage of both engines where the truth is known.
 
-    python -P benchmarks/calibration.py [--replicates 20]
+    python -P benchmarks/calibration.py [--replicates 20] [--arms nuts vi]
 
 World S: 50 objects of four sparse dimensions (a coordinate is there with probability .35: gamma
 of shape 2 and scale .6; otherwise exponential of mean .03; all times 1.5), 5,000 triplets judged
@@ -13,7 +13,7 @@ judge (``choice``), of probabilities from the embedding alone (``core``), of sim
 coverage with it, which is the prior's. KL from the true core probabilities to the posterior's.
 
 Finished fits are kept in derived/calibration/ and not run again; the table goes to
-benchmarks/results/calibration.md.
+benchmarks/results/calibration.md, where rows of engines that were not asked for stay.
 """
 
 import argparse
@@ -159,8 +159,12 @@ def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--replicates", type=int, default=20)
-    replicates = parser.parse_args().replicates
-    results = {arm: [run(arm, k) for k in range(replicates)] for arm in ARMS}
+    parser.add_argument("--arms", nargs="+", choices=["nuts", "vi"], default=["nuts", "vi"])
+    options = parser.parse_args()
+    replicates = options.replicates
+    wanted = [f"`{name}`" for name in options.arms]
+    results = {arm: [run(arm, k) for k in range(replicates)] for arm in wanted}
+    earlier = RESULTS.read_text().splitlines() if RESULTS.exists() else []
     lines = [
         "# Calibration of intervals",
         "",
@@ -176,8 +180,11 @@ def main() -> None:
         "| engine | choice | core | similarity | raw | width | KL | dimensions | CPU s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for arm, each in results.items():
-        cells = [arm]
+    for arm in ARMS:
+        if arm not in results:
+            lines += [line for line in earlier if line.startswith(f"| {arm} ")]
+            continue
+        each, cells = results[arm], [arm]
         for name, digits in MEASURES.items():
             if name == "seconds":
                 cells.append(f"{sum(result['found'] for result in each):.0f} of {len(each)}")
