@@ -32,7 +32,7 @@ def evaluate(
     Parameters
     ----------
     features
-        Feature table (.npz, or .npy with --objects), as FILE or NAME=FILE. Give it once a
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
         network; the first is the one that the others are compared with.
     model
         A student folder; its base network is scored as well. Needs --images.

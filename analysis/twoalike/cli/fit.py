@@ -56,7 +56,7 @@ def fit(
         Table of RDMs or rated pairs (.parquet, see: twoalike import rdm), with other judgments
         or alone.
     features
-        Features of every object (.npz, or .npy with --objects): the prior mean of the embedding
+        Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the embedding
         becomes a learnt map of them.
     objects
         Object ids of features in .npy, one a line.

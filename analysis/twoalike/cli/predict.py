@@ -82,7 +82,8 @@ def predict(
         anchored: item 1 is the reference, and the probabilities are those that item 2 or 3 is
         the more similar to it; that of item 1 is 0.
     features
-        For a teacher and for --sample: a network's features (.npz, or .npy with --objects).
+        For a teacher and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
+        --objects).
     objects
         Object ids of features in .npy, one a line.
     """  # noqa: E501

@@ -41,7 +41,7 @@ def teach(
     posterior
         File written by twoalike fit.
     features
-        The network's features of at least the judged objects (.npz, or .npy with --objects).
+        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with --objects).
     out
         Teacher's folder to make.
     objects
