@@ -199,7 +199,7 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     config = FitConfig(engine="vi", batch=SIZES[size][-1])
     plan = vi.plan_steps(config, len(data.items))
     density = jax_density(data, Form(SIZES[size][1], "softplus"), [np.random.default_rng(0)])
-    optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, plan.steps))
+    optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     many = vi.many_steps(density, data, config, plan, optimiser)
     fit, key = begin(density.starts[0], optimiser), jax.random.key(0)
 

@@ -14,8 +14,10 @@ from scipy.special import expit, log_expit
 from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
 
+from twoalike.embedding._config import FitConfig
 from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
 from twoalike.embedding._model import Data, build_model, log_likelihood
+from twoalike.embedding._steps import Plan, plan_steps
 from twoalike.judgments import choices_table
 
 PEOPLE = (np.array([0.5, 2.0]), np.array([0.1, 0.4]))  # temperature, lapse
@@ -186,6 +188,16 @@ def test_engine_is_chosen_by_size_and_says_why() -> None:
         assert engine == "vi"
         assert "more than" in reason
     assert choose_engine("nuts", 10**6, 10**5)[0] == "nuts"
+
+
+def test_steps_of_vi_follow_the_number_of_judgments() -> None:
+    config = FitConfig(engine="vi")
+    few, many = plan_steps(config, 5_000), plan_steps(config, 1_000_000)
+    assert (few.steps, few.batch) == (3000, 4000)
+    assert many.steps * many.batch >= 40 * 1_000_000  # passes over the judgments
+    assert few.rate > many.rate
+    asked = config.model_copy(update={"rate": 0.01, "steps": 120, "batch": 7})
+    assert plan_steps(asked, 5_000) == Plan(steps=150, batch=7, rate=0.01)  # whole chunks
 
 
 def test_number_of_dimensions_grows_with_objects_and_is_bounded() -> None:

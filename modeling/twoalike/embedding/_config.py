@@ -44,7 +44,12 @@ class FitConfig(BaseModel):
         description="share of judgments not fitted, whose log-loss is shown and stored; none: "
         "0.02 for vi from 20,000 judgments, else 0",
     )
-    rate: float = Field(default=0.06, gt=0, description="peak learning rate, cosine to zero, of vi")
+    rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="peak learning rate, cosine to zero, of vi; none: 0.06, and 0.03 for more than "
+        "200,000 judgments",
+    )
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
     )

@@ -113,7 +113,7 @@ def fit_vi(
     n_fits, plan = config.chains or 4, plan_steps(config, len(data.items))
     seeds = range(n_fits)
     density = jax_density(data, form, [np.random.default_rng([config.seed, k]) for k in seeds])
-    optimiser = optax.adam(optax.cosine_decay_schedule(config.rate, plan.steps))
+    optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     many = many_steps(density, data, config, plan, optimiser)
     look = None if held is None else _held_out_loss(density, form, held)
     fits = [begin(start, optimiser) for start in density.starts]
