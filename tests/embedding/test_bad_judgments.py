@@ -1,5 +1,6 @@
 """Odd, thin or wrong judgments: fitted, with the consequence said, or refused in one line."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,13 @@ def test_objects_judged_never_or_once_are_told_and_their_intervals_are_wide() ->
         "1 of the objects is in no judgment (o7): their intervals are wide.",
         "1 of the objects is in one judgment only (o6): their intervals are wide.",
     ]
-    low, high = choice_intervals(fitted, np.array([[0, 1, 2], [0, 1, 7]]), lapse=False)
-    width = (high - low).max(axis=1)
-    assert width[1] > 1.5 * width[0]
+    known = list(itertools.combinations(range(6), 3))
+    new = [(a, b, 7) for a, b in itertools.combinations(range(6), 2)]
+    widths = []
+    for triplets in (known, new):
+        low, high = choice_intervals(fitted, np.array(triplets), lapse=False)
+        widths.append(float((high - low).max(axis=1).mean()))
+    assert widths[1] > 1.5 * widths[0]
 
 
 def test_answers_that_contradict_each_other_are_met_halfway() -> None:

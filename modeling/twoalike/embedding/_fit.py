@@ -15,6 +15,7 @@ from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import Form
 from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
+from twoalike.embedding._interrupt import held_interrupt
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
 from twoalike.embedding._links import describe_links
 from twoalike.embedding._model import Data
@@ -280,4 +281,5 @@ def _run(
         return fit_nuts(data, form, config=config, checkpoint=checkpoint)
     from twoalike.embedding._vi import fit_vi
 
-    return fit_vi(data, form, config=config, held=held, checkpoint=checkpoint)
+    with held_interrupt() as give_way:
+        return fit_vi(data, form, config=config, held=held, checkpoint=checkpoint, between=give_way)

@@ -86,6 +86,7 @@ def fit_vi(
     config: FitConfig,
     held: Data | None = None,
     checkpoint: Checkpoint | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
     """Fit by variational inference.
 
@@ -96,6 +97,8 @@ def fit_vi(
         their log-loss.
     checkpoint
         Keeps the fit on its way; one that was interrupted goes on from there.
+    between
+        Called whenever some steps are done; what it raises ends the fit.
 
     Returns
     -------
@@ -129,6 +132,7 @@ def fit_vi(
             while fit.done < plan.steps:
                 fit.q, fit.state, value = many(fit.q, fit.state, key, fit.done)
                 fit.done += CHUNK
+                between()
                 fit.losses.append(float(value))
                 if not np.isfinite(fit.losses[-1]):
                     raise TwoalikeError(
