@@ -47,8 +47,8 @@ class FitConfig(BaseModel):
     rate: float | None = Field(
         default=None,
         gt=0,
-        description="peak learning rate, cosine to zero, of vi; none: 0.06, and 0.03 for more than "
-        "200,000 judgments",
+        description="peak learning rate, cosine to zero, of vi; none: 0.03, and 0.06 from 20,000 "
+        "to 200,000 judgments",
     )
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
