@@ -14,7 +14,7 @@ pytestmark = pytest.mark.display  # its first stages open windows, in processes 
 SMALL = DemoConfig(
     seed=5,
     participants=2,
-    trials=60,
+    trials=180,
     test_triplets=300,
     distill=("--steps", "3", "--size", "64", "--batch", "12"),
 )

@@ -47,8 +47,8 @@ class FitConfig(BaseModel):
     rate: float | None = Field(
         default=None,
         gt=0,
-        description="peak learning rate, cosine to zero, of vi; none: 0.03, and 0.06 from 20,000 "
-        "to 200,000 judgments",
+        description="peak learning rate, cosine to zero, of vi; none: 0.03, 0.06 from 20,000 to "
+        "200,000 judgments, 0.01 below 1,000",
     )
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"
