@@ -59,7 +59,7 @@ def fit(
         Features of every object (.npz, .parquet, .h5, or .npy with --objects): the prior mean of the embedding
         becomes a learnt map of them.
     objects
-        Object ids of features in .npy, one a line.
+        Object ids, one a line, of a file of features that holds none.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
     dimensions

@@ -85,7 +85,7 @@ def predict(
         For a teacher and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
         --objects).
     objects
-        Object ids of features in .npy, one a line.
+        Object ids, one a line, of a file of features that holds none.
     """  # noqa: E501
     from twoalike.study import TwoalikeError
 

@@ -45,7 +45,7 @@ def teach(
     out
         Teacher's folder to make.
     objects
-        Object ids of features in .npy, one a line.
+        Object ids, one a line, of a file of features that holds none.
     choices
         Judgments (choices.parquet), at best all there are: they set the penalty and the
         temperature, and the map is scored on them. Choices the posterior was not fitted to
