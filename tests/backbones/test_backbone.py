@@ -1,6 +1,8 @@
 """Networks by name, by weights file and by folder."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -62,6 +64,23 @@ def test_local_weights_with_or_without_classifier(tmp_path: Path, suffix: str) -
         torch.testing.assert_close(loaded.module(images), expected)
 
 
+@pytest.mark.parametrize("wrapping", ["state_dict", "model", None])
+def test_a_folder_that_holds_weights(tmp_path: Path, wrapping: str | None) -> None:
+    """As a hub's copy or a training run leaves them, by whatever name."""
+    model = timm.create_model("test_resnet", num_classes=10)
+    state: dict[str, Any] = {f"module.{key}": value for key, value in model.state_dict().items()}
+    (tmp_path / "config.json").write_text("{}")
+    torch.save({wrapping: state} if wrapping else state, tmp_path / "epoch-12.pt")
+    loaded = load_backbone("test_resnet", weights=tmp_path)
+    model.reset_classifier(0)
+    assert loaded.weights_sha256 == weights_sha256(model)
+    save_file({"b": torch.zeros(1)}, tmp_path / "b.safetensors")
+    with pytest.raises(TwoalikeError, match=r"found b\.safetensors, epoch-12\.pt\. Name the file"):
+        load_backbone("test_resnet", weights=tmp_path)
+    (tmp_path / "epoch-12.pt").rename(tmp_path / "pytorch_model.bin")
+    assert load_backbone("test_resnet", weights=tmp_path).weights_sha256 == loaded.weights_sha256
+
+
 def test_preprocessing_is_the_networks_own_but_for_the_crop() -> None:
     settings = load_backbone("test_vit", untrained=True).preprocessing
     assert (settings.size, settings.mean, settings.crop_pct) == (160, (0.5, 0.5, 0.5), 1.0)
@@ -87,8 +106,13 @@ def test_wrong_requests_are_told_in_one_line(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "cut.safetensors").write_bytes(b"\x10\x00")
     (tmp_path / "empty").mkdir()
+    vit = timm.create_model("test_vit", num_classes=10).state_dict()
+    save_file(vit, tmp_path / "vit.safetensors")
     requests = [
-        (dict(name="resnet81"), "Did you mean 'resnet"),
+        (dict(name="resnet81"), "Did you mean 'resnet.+' or 'resnet.+' or 'resnet"),
+        (dict(name="test_resnet", weights=tmp_path / "vit.safetensors"), "vit.safetensors.*do not"),
+        (dict(name="test_resnet", weights=tmp_path / "empty"), "expected one file.*found none"),
+        (dict(name="test_resnet", weights=tmp_path, untrained=True), "found both"),
         (dict(name=tmp_path / "none"), "expected a student's folder"),
         (dict(name=str(tmp_path / "empty")), "config.json"),
         (dict(name="test_resnet", weights=tmp_path / "other.safetensors"), "do not fit"),
@@ -101,6 +125,50 @@ def test_wrong_requests_are_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(TwoalikeError, match=message) as caught:
             load_backbone(**options)
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    """A student's folder, as distill writes it."""
+    module = load_backbone("test_resnet", untrained=True).module
+    (tmp_path / "student").mkdir()
+    config = {"kind": "student", "schema_version": 1, "architecture": "test_resnet"}
+    config |= {"num_classes": 0, "pretrained_cfg": Preprocessing(size=32).as_timm()}
+    config |= {"weights_sha256": weights_sha256(module)}
+    (tmp_path / "student" / "config.json").write_text(json.dumps(config))
+    save_file(module.state_dict(), tmp_path / "student" / "model.safetensors")
+    return tmp_path / "student"
+
+
+def test_students_that_are_not_whole_are_told(student: Path) -> None:
+    assert load_backbone(student).preprocessing.size == 32
+    weights, config = student / "model.safetensors", student / "config.json"
+    whole, described = weights.read_bytes(), json.loads(config.read_text())
+    other = {k: v + 1 for k, v in load_backbone(student).module.state_dict().items()}
+
+    def told(message: str) -> None:
+        with pytest.raises(TwoalikeError, match=message) as caught:
+            load_backbone(student)
+        assert "\n" not in str(caught.value)
+
+    weights.write_bytes(whole[: len(whole) // 2])
+    told(r"model\.safetensors: cannot be read")
+    weights.unlink()
+    told(r"model\.safetensors: .*no such file")
+    save_file(other, weights)
+    told("holds other weights than those that config.json describes")
+    weights.write_bytes(whole)
+    for change, message in (
+        ({"architecture": "test_vit"}, "do not fit test_vit"),
+        ({"architecture": "test_rasnet"}, "Did you mean 'test_resnet'"),
+        ({"architecture": None}, "module of somebody's own"),
+        ({"kind": "teacher"}, "expected kind 'student', found 'teacher'"),
+    ):
+        config.write_text(json.dumps(described | change))
+        told(message)
+    del described["num_classes"]
+    config.write_text(json.dumps(described))
+    told(r"config\.json: expected num_classes, found none")
 
 
 def test_pretrained_weights_out_of_reach_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

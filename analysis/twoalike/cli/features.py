@@ -14,6 +14,7 @@ def features(
     batch: int = 32,
     device: str = "auto",
     seed: int = 0,
+    skip_unreadable: bool = False,
 ) -> None:
     """Compute a network's pooled features of the images in a folder.
 
@@ -34,7 +35,8 @@ def features(
     size
         Width and height of the network's input in pixels, if not its own.
     weights
-        Local weights (.safetensors, .pth) for a name of timm's, instead of a download.
+        Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+        download.
     untrained
         Take random weights, drawn from --seed.
     batch
@@ -43,11 +45,14 @@ def features(
         auto, cpu, cuda, cuda:1, ...
     seed
         Seed of random weights.
+    skip_unreadable
+        Leave out images that cannot be read, instead of ending there.
     """  # noqa: E501
     from twoalike.backbones import rest_idle_threads
 
     rest_idle_threads()
     from twoalike.backbones import extract_features
+    from twoalike.cli._left_out import left_out
     from twoalike.features import write_features
     from twoalike.study import TwoalikeError, counted
 
@@ -64,8 +69,11 @@ def features(
         weights=weights,
         untrained=untrained,
         seed=seed,
+        skip_unreadable=skip_unreadable,
     )
     write_features(out, table)
     n, p = table.values.shape
     what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
     print(f"{out}  {what} by {table.meta['backbone']}")  # noqa: T201
+    if unreadable := table.meta.get("unreadable"):
+        print(left_out(unreadable))  # noqa: T201

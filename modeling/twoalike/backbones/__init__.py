@@ -9,34 +9,42 @@ from typing import TYPE_CHECKING, Any
 from twoalike.backbones._threads import rest_idle_threads
 
 if TYPE_CHECKING:
-    from twoalike.backbones._backbone import Backbone, load_backbone
+    from twoalike.backbones._backbone import Backbone
     from twoalike.backbones._extract import extract_features, images_digest, pooled_features
-    from twoalike.backbones._preprocessing import Preprocessing, open_image
+    from twoalike.backbones._images import open_image, without_unreadable
+    from twoalike.backbones._load import create_network, load_backbone, rebuild
+    from twoalike.backbones._preprocessing import Preprocessing
     from twoalike.backbones._weights import read_weights, weights_sha256
 
 __all__ = [
     "Backbone",
     "Preprocessing",
+    "create_network",
     "extract_features",
     "images_digest",
     "load_backbone",
     "open_image",
     "pooled_features",
     "read_weights",
+    "rebuild",
     "rest_idle_threads",
     "weights_sha256",
+    "without_unreadable",
 ]
 
 _HOMES = {
     "Backbone": "_backbone",
     "Preprocessing": "_preprocessing",
+    "create_network": "_load",
     "extract_features": "_extract",
     "images_digest": "_extract",
-    "load_backbone": "_backbone",
-    "open_image": "_preprocessing",
+    "load_backbone": "_load",
+    "open_image": "_images",
     "pooled_features": "_extract",
     "read_weights": "_weights",
+    "rebuild": "_load",
     "weights_sha256": "_weights",
+    "without_unreadable": "_images",
 }
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from twoalike.backbones._backbone import Backbone, load_backbone
-from twoalike.backbones._preprocessing import open_image
+from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._images import without_unreadable
+from twoalike.backbones._load import load_backbone
 from twoalike.features import FeatureTable
 from twoalike.stimuli import find_images
 from twoalike.study import TwoalikeError, progress, provenance, sha256_file
@@ -61,7 +62,7 @@ def pooled_features(
         task = bar.add_task("features", total=len(paths), status="")
         for start in range(0, len(paths), batch_size):
             chunk = paths[start : start + batch_size]
-            inputs = torch.stack([backbone.preprocessing(open_image(path)) for path in chunk])
+            inputs = torch.stack([backbone.preprocessing.read(path) for path in chunk])
             rows.append(module(inputs.to(where)).float().cpu().numpy())
             bar.update(task, advance=len(chunk))
     values: npt.NDArray[np.float32] = np.concatenate(rows)
@@ -82,6 +83,7 @@ def extract_features(
     weights: Path | None = None,
     untrained: bool = False,
     seed: int = 0,
+    skip_unreadable: bool = False,
 ) -> FeatureTable:
     """Pooled features of all images in a folder.
 
@@ -100,11 +102,13 @@ def extract_features(
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
     weights, untrained, seed
         As in :func:`load_backbone`.
+    skip_unreadable
+        Leave out images that cannot be read, which are refused otherwise.
 
     Returns
     -------
     Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``images_sha256``
-    in its ``meta``.
+    in its ``meta``; and ``unreadable``, the ids of images that were left out, if there were any.
 
     Raises
     ------
@@ -112,6 +116,9 @@ def extract_features(
         If the network or an image cannot be had.
     """
     ids, paths = find_images(images)
+    unreadable: tuple[str, ...] = ()
+    if skip_unreadable:
+        ids, paths, unreadable = without_unreadable(ids, paths)
     if not isinstance(backbone, Backbone):
         backbone = load_backbone(
             backbone, weights=weights, untrained=untrained, size=size, seed=seed
@@ -126,4 +133,6 @@ def extract_features(
         "preprocessing": backbone.preprocessing.as_timm(),
         "images_sha256": images_digest(ids, paths),
     }
+    if unreadable:
+        meta["unreadable"] = list(unreadable)
     return FeatureTable(ids, values, meta)

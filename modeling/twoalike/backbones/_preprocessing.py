@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 import torch
 from PIL import Image
 
+from twoalike.backbones._images import open_image
 from twoalike.study import TwoalikeError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -105,35 +106,22 @@ class Preprocessing:
         """Input of the network, shape (3, size, size), float32, from an RGB image."""
         return cast("torch.Tensor", self._transform(image))
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an input: channels, height, width."""
+        return 3, self.size, self.size
+
+    def read(self, path: Path) -> torch.Tensor:
+        """Input of the network, shape (3, size, size), float32, from an image file.
+
+        Raises
+        ------
+        TwoalikeError
+            If the file cannot be read.
+        """
+        return self(open_image(path))
+
 
 def _three(values: Any) -> tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
-
-
-def open_image(path: Path) -> Image.Image:
-    """Read an image as RGB; transparent parts lie on white, as on a page.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, damaged, no image, or has more than 8 bits a channel.
-    """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            if image.mode.startswith(("I", "F")):
-                raise TwoalikeError(
-                    f"{path}: expected 8 bits a channel, found image mode {image.mode}. Convert "
-                    "it to 8-bit RGB or grey."
-                )
-            if not image.has_transparency_data:
-                return image.convert("RGB")
-            # Dropping alpha would show whatever colour lies under it, mostly black.
-            opaque = Image.new("RGBA", image.size, "white")
-            opaque.alpha_composite(image.convert("RGBA"))
-            return opaque.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TwoalikeError(
-            f"{path}: cannot be read as an image ({error}). Replace or remove the file."
-        ) from error

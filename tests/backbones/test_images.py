@@ -1,0 +1,94 @@
+"""Images that cannot be read are named, and left out when asked."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twoalike.backbones import extract_features, open_image, without_unreadable
+from twoalike.cli._left_out import left_out
+from twoalike.cli.app import main
+from twoalike.features import read_features
+from twoalike.study import TwoalikeError
+
+
+def png_without_pixels() -> bytes:
+    """A well-formed PNG, 0 pixels wide and high."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 0, 0, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.fixture
+def spoilt(photos: Path) -> Path:
+    """Two of five photos spoilt: one cut off, one without pixels; and an empty file more."""
+    content = (photos / "a.png").read_bytes()
+    (photos / "a.png").write_bytes(content[: len(content) // 2])
+    (photos / "d.png").write_bytes(png_without_pixels())
+    (photos / "void.png").touch()
+    return photos
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("a.png", "truncated"), ("d.png", "identify"), ("void.png", "is empty")]
+)
+def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None:
+    with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*--skip-unreadable") as caught:
+        open_image(spoilt / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_readable_ones_are_left(spoilt: Path) -> None:
+    names = ("a", "b", "c", "d", "void")
+    files = ("a.png", "b.jpg", "c.png", "d.png", "void.png")
+    ids, paths, unreadable = without_unreadable(names, [spoilt / file for file in files])
+    assert (ids, unreadable) == (("b", "c"), ("a", "d", "void"))
+    assert [path.name for path in paths] == ["b.jpg", "c.png"]
+    with pytest.raises(TwoalikeError, match=r"none of 2 images.*void\.png"):
+        without_unreadable(("a", "void"), [spoilt / "a.png", spoilt / "void.png"])
+
+
+def test_features_of_the_others_do_not_change(photos: Path, spoilt: Path, tmp_path: Path) -> None:
+    common = dict(untrained=True, size=32, skip_unreadable=True)
+    some = extract_features("test_resnet", spoilt, **common)
+    assert some.ids == ("b", "c", "more/e")
+    assert some.meta["unreadable"] == ["a", "d", "void"]
+    for name in ("a.png", "d.png", "void.png"):
+        (spoilt / name).unlink()
+    rest = extract_features("test_resnet", spoilt, **common)
+    assert "unreadable" not in rest.meta
+    np.testing.assert_array_equal(some.values, rest.values)
+
+
+def test_the_verb_ends_there_or_leaves_them_out(
+    spoilt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "f.npz"
+    words = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
+    words += ["--images", str(spoilt), "--out", str(out)]
+    for more, status in (([], 1), (["--skip-unreadable"], 0)):
+        with pytest.raises(SystemExit) as end:
+            main([*words, *more])
+        assert (end.value.code or 0) == status
+    said = capsys.readouterr()
+    assert "a.png" in said.err
+    assert said.err.count("\n") == 1
+    assert "3 images cannot be read and were left out: a, d, void" in said.out
+    assert read_features(out).ids == ("b", "c", "more/e")
+
+
+def test_many_are_counted_and_some_named() -> None:
+    assert left_out(["x"]) == "1 image cannot be read and was left out: x"
+    assert left_out(list("abcdefg")).endswith(
+        "7 images cannot be read and were left out: a, b, c, d, e, ..."
+    )
