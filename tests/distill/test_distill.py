@@ -22,11 +22,14 @@ QUICK = DistillConfig(steps=6, batch=8, size=32, held_out=0.15, evaluate_every=2
 
 
 def run(squares: Squares, out: Path, config: DistillConfig = QUICK, **options: Any) -> Any:
-    given: dict[str, Any] = {"student": "test_resnet", "untrained": True} | options
-    student = given.pop("student")
-    return distill(
-        squares.teacher, squares.images, student, out, config, features=squares.features, **given
-    )
+    given: dict[str, Any] = {
+        "teacher": squares.teacher,
+        "images": squares.images,
+        "student": "test_resnet",
+        "untrained": True,
+        "features": squares.features,
+    }
+    return distill(out=out, config=config, **given | options)
 
 
 def test_student_learns_what_people_care_for(squares: Squares, tmp_path: Path) -> None:
@@ -64,14 +67,20 @@ def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
     assert (tmp_path / "student" / "head.safetensors").is_file()
 
 
-@pytest.mark.parametrize("stop", [1, 4, 5])
+@pytest.mark.parametrize(
+    ("stop", "also"), [(1, {}), (4, {"ema": 0.5}), (5, {"accumulate": 2, "preserve": 1.0})]
+)
 def test_resumed_run_equals_one_that_never_stopped(
-    squares: Squares, tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch
+    squares: Squares,
+    tmp_path: Path,
+    stop: int,
+    also: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """To the last bit of the weights, with dropout, mirroring and any step to stop at."""
     backbone = load_backbone("test_resnet", untrained=True, size=32)
     start = {name: value.clone() for name, value in backbone.module.state_dict().items()}
-    config = QUICK.model_copy(update={"flip": True, "select": "last"})
+    config = QUICK.model_copy(update={"flip": True, "select": "last", **also})
 
     def noisy() -> Backbone:
         backbone.module.load_state_dict(start)

@@ -1,59 +1,123 @@
 """Similarities and loss: known answers, invariances, precision, gradients."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
+from scipy.stats import entropy
 
-from twoalike.distill import batch_triplets, image_similarity, triplet_kl
+from twoalike.distill import (
+    batch_triplets,
+    choice_logs,
+    image_similarity,
+    linear_cka,
+    relational_loss,
+    triplet_loss,
+)
 
 
 def torch_normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_kl_equals_the_sum_written_out() -> None:
+def all_triplets(images: int) -> torch.Tensor:
+    return torch.from_numpy(batch_triplets(images, 1000, np.random.default_rng(0)))
+
+
+def loss_of(objective: Any, ours: torch.Tensor, theirs: torch.Tensor, t: Any = 1.0) -> torch.Tensor:
+    """Loss over all triplets of two similarity matrices."""
+    triplets = all_triplets(len(ours))
+    chances = choice_logs(theirs, triplets).exp()
+    return triplet_loss(objective, choice_logs(ours, triplets, t), chances)
+
+
+def test_losses_equal_their_sums_written_out() -> None:
     ours, theirs = torch_normal(1, 5, 5), torch_normal(2, 5, 5)
     ours, theirs = ours + ours.T, theirs + theirs.T
-    triplets = np.array([[0, 1, 2], [4, 2, 0], [3, 1, 4]])
-    expected = []
-    for i, j, k in triplets:
+    expected: dict[str, list[float]] = {"kl": [], "jsd": [], "hard": []}
+    for i, j, k in all_triplets(5).tolist():
         pairs = [(j, k), (i, k), (i, j)]  # what is alike when item 1, 2, 3 is odd
-        q = log_softmax([float(ours[a, b]) / 0.7 for a, b in pairs])
+        q = softmax([float(ours[a, b]) / 0.7 for a, b in pairs])
         p = softmax([float(theirs[a, b]) for a, b in pairs])
-        expected.append((p * (np.log(p) - q)).sum())
-    found = triplet_kl(ours, theirs, torch.from_numpy(triplets), torch.tensor(0.7))
-    assert float(found) == pytest.approx(np.mean(expected), rel=1e-5)
+        expected["kl"].append(entropy(p, q))
+        expected["jsd"].append(entropy(p, (p + q) / 2) / 2 + entropy(q, (p + q) / 2) / 2)
+        expected["hard"].append(-np.log(q[p.argmax()]))
+    for objective, values in expected.items():
+        found = float(loss_of(objective, ours, theirs, torch.tensor(0.7)))
+        assert found == pytest.approx(np.mean(values), rel=1e-5), objective
 
 
-def test_order_within_triplets_does_not_matter() -> None:
+def test_a_sure_teacher_and_a_tied_one() -> None:
+    """Labels of 0 leave losses and gradients finite; tied likeliest items share the target."""
+    sure = torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
+    for objective in ("kl", "jsd", "hard"):
+        logits = torch.tensor([[200.0, 0.0, -200.0], [1.0, 1.0, -90.0]], requires_grad=True)
+        loss = triplet_loss(objective, logits.log_softmax(dim=1), sure)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert logits.grad is not None
+        assert torch.isfinite(logits.grad).all()
+    told = torch.tensor([[0.5, 0.5, 0.0]])
+    assert float(triplet_loss("hard", told.clamp_min(1e-30).log(), told)) == pytest.approx(
+        np.log(2), rel=1e-6
+    )
+    apart = triplet_loss("jsd", torch.tensor([[-200.0, 0.0, -200.0]]), torch.tensor([[1.0, 0, 0]]))
+    assert float(apart) == pytest.approx(np.log(2), rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["kl", "jsd", "hard"])
+def test_order_of_items_does_not_matter(objective: str) -> None:
+    """Rows of labels may have their images in any order: the odd one is not told by its place."""
     ours, theirs = (m @ m.T for m in (torch_normal(1, 9, 4), torch_normal(2, 9, 4)))
-    triplets = torch.from_numpy(batch_triplets(9, 1000, np.random.default_rng(0)))
-    one = triplet_kl(ours, theirs, triplets)
+    triplets = all_triplets(9)
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        return triplet_loss(objective, choice_logs(ours, rows), choice_logs(theirs, rows).exp())
+
     for order in ([1, 0, 2], [2, 0, 1]):
-        torch.testing.assert_close(triplet_kl(ours, theirs, triplets[:, order]), one)
+        torch.testing.assert_close(loss(triplets[:, order]), loss(triplets))
 
 
-def test_huge_gaps_keep_gradients_finite() -> None:
+@pytest.mark.parametrize("objective", ["kl", "jsd", "hard"])
+def test_huge_gaps_keep_gradients_finite(objective: str) -> None:
     """The log of a softmax gives -inf here, and NaN gradients."""
     similarity = (300 * torch_normal(0, 6, 6)).requires_grad_()
-    triplets = torch.from_numpy(batch_triplets(6, 1000, np.random.default_rng(0)))
-    loss = triplet_kl(similarity, 300 * torch_normal(1, 6, 6), triplets)
+    loss = loss_of(objective, similarity, 300 * torch_normal(1, 6, 6))
     loss.backward()
     assert torch.isfinite(loss)
     assert similarity.grad is not None
     assert torch.isfinite(similarity.grad).all()
 
 
-def test_gradient_agrees_with_finite_differences() -> None:
+@pytest.mark.parametrize("objective", ["kl", "jsd", "hard", "relational"])
+def test_gradient_agrees_with_finite_differences(objective: str) -> None:
     features = torch_normal(3, 6, 3).double().requires_grad_()
     theirs = torch_normal(4, 6, 6).double()
-    triplets = torch.from_numpy(batch_triplets(6, 1000, np.random.default_rng(0)))
 
     def loss(x: torch.Tensor) -> torch.Tensor:
-        return triplet_kl(x @ x.T, theirs, triplets, torch.tensor(0.5).double())
+        if objective == "relational":
+            return relational_loss(x @ x.T, theirs + theirs.T)
+        return loss_of(objective, x @ x.T, theirs, torch.tensor(0.5).double())
 
     assert torch.autograd.gradcheck(loss, (features,))
+
+
+def test_relational_loss_ignores_size_and_zero_of_similarities() -> None:
+    ours, theirs = (m @ m.T for m in (torch_normal(1, 9, 4), torch_normal(2, 9, 4)))
+    off = np.triu_indices(9, 1)
+    r = np.corrcoef(ours.numpy()[off], theirs.numpy()[off])[0, 1]
+    assert float(relational_loss(ours, theirs)) == pytest.approx(1 - r, rel=1e-4)
+    torch.testing.assert_close(relational_loss(3 * ours + 7, theirs), relational_loss(ours, theirs))
+    assert float(relational_loss(0.1 * theirs - 2, theirs)) == pytest.approx(0, abs=1e-5)
+
+
+def test_cka_knows_rotations_and_strangers() -> None:
+    features = torch_normal(1, 400, 6)
+    turned = 5 * features @ torch.linalg.qr(torch_normal(2, 6, 6))[0] + 1
+    assert float(linear_cka(features, turned)) == pytest.approx(1, abs=1e-5)
+    assert float(linear_cka(features, torch_normal(3, 400, 6))) < 0.1
 
 
 @pytest.mark.parametrize("kind", ["dot", "cosine"])

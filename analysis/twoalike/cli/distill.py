@@ -6,10 +6,12 @@ from pathlib import Path
 
 def distill(
     *,
-    teacher: Path,
     images: Path,
     student: str,
     out: Path,
+    teacher: Path | None = None,
+    labels: Path | None = None,
+    validation: Path | None = None,
     config: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
@@ -33,18 +35,24 @@ def distill(
     --------
         twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
         twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
+        twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
         torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
 
     Parameters
     ----------
-    teacher
-        Folder written by twoalike teach.
     images
         Folder of images to learn from; nobody need have judged them.
     student
         efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder.
     out
         Folder to make.
+    teacher
+        Folder written by twoalike teach: it labels all triplets of every batch.
+    labels
+        Instead of a teacher: folder of labelled triplets, of twoalike predict --sample or twoalike
+        import alignet.
+    validation
+        Folder of labelled triplets to score on; none of their images is learnt from.
     config
         Recipe (TOML); the flags below replace what it says.
     features
@@ -86,6 +94,8 @@ def distill(
         student,
         out,
         load_recipe(config, named),
+        labels=labels,
+        validation=validation,
         features=read_features(features, objects) if features else None,
         only=only,
         weights=weights,

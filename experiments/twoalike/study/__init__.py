@@ -21,6 +21,7 @@ from twoalike.study._files import (
     sha256_file,
     write_json,
 )
+from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
@@ -31,6 +32,7 @@ __all__ = [
     "ArrangementConfig",
     "DesignConfig",
     "ExclusionConfig",
+    "Interrupt",
     "LevelShares",
     "PLAN_STEP",
     "ScreenProfile",
@@ -42,6 +44,7 @@ __all__ = [
     "atomic_path",
     "counted",
     "describe_changes",
+    "held_interrupt",
     "load_profile",
     "load_toml",
     "plain_words",

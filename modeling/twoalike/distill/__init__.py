@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from twoalike.distill._config import DistillConfig, load_recipe
     from twoalike.distill._label_file import LabelTable, read_labels
     from twoalike.distill._label_run import LabelConfig, teacher_labeller, write_labels
-    from twoalike.distill._losses import image_similarity, triplet_kl
+    from twoalike.distill._losses import (
+        choice_logs,
+        image_similarity,
+        linear_cka,
+        relational_loss,
+        triplet_loss,
+    )
     from twoalike.distill._optimizer import AdamToInit, learning_rate
     from twoalike.distill._run import distill
     from twoalike.distill._sampling import TripletStream
@@ -36,16 +42,19 @@ __all__ = [
     "TripletStream",
     "batch_triplets",
     "cached_clusters",
+    "choice_logs",
     "distill",
     "find_clusters",
     "image_similarity",
     "import_alignet",
     "learning_rate",
+    "linear_cka",
     "load_recipe",
     "read_clusters",
     "read_labels",
+    "relational_loss",
     "teacher_labeller",
-    "triplet_kl",
+    "triplet_loss",
     "write_clusters",
     "write_labels",
 ]
@@ -60,16 +69,19 @@ _HOMES = {
     "TripletStream": "_sampling",
     "batch_triplets": "_stream",
     "cached_clusters": "_clusters",
+    "choice_logs": "_losses",
     "distill": "_run",
     "find_clusters": "_clusters",
     "image_similarity": "_losses",
     "import_alignet": "_alignet",
     "learning_rate": "_optimizer",
+    "linear_cka": "_losses",
     "load_recipe": "_config",
     "read_clusters": "_clusters",
     "read_labels": "_label_file",
+    "relational_loss": "_losses",
     "teacher_labeller": "_label_run",
-    "triplet_kl": "_losses",
+    "triplet_loss": "_losses",
     "write_clusters": "_clusters",
     "write_labels": "_label_run",
 }

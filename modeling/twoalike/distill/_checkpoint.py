@@ -20,6 +20,7 @@ from twoalike.distill._student import Student
 from twoalike.study import TwoalikeError, atomic_directory, read_json, write_json
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
+AVERAGE = "average.safetensors"
 
 
 @dataclass(frozen=True)
@@ -49,44 +50,93 @@ def find_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if (path / STATE).is_file())
 
 
+@dataclass(frozen=True)
+class State:
+    """A run's tensors, whole and on the processor, whichever process asks.
+
+    Attributes
+    ----------
+    weights
+        Of the student.
+    optimizer
+        The optimiser's state dict; empty before the first step.
+    average
+        Moving average of the weights; None without.
+    """
+
+    weights: dict[str, torch.Tensor]
+    optimizer: dict[str, Any]
+    average: dict[str, torch.Tensor] | None = None
+
+
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """State dict on the processor in the plain memory layout, as safetensors wants it."""
-    return {
-        name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()
-    }
+    return plain_tensors(module.state_dict())
+
+
+def plain_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors on the processor in the plain memory layout, as safetensors wants them."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def save_checkpoint(
     folder: Path,
-    student: Student,
-    optimizer: torch.optim.Optimizer,
+    state: State,
     progress: Progress,
     fingerprint: dict[str, Any],
     log: list[dict[str, Any]],
 ) -> None:
-    """Write a checkpoint and drop those that are neither last nor best."""
+    """Write a checkpoint and drop those that are neither last nor best.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be written; those before it are left.
+    """
     path = checkpoint_path(folder, progress.step)
-    with atomic_directory(path) as temporary:
-        save_file(plain_state(student), temporary / WEIGHTS)
-        torch.save(optimizer.state_dict(), temporary / OPTIMIZER)
-        (temporary / LOG).write_text(as_lines(log), encoding="utf-8")
-        content = {
-            "kind": "checkpoint",
-            "schema_version": 1,
-            "step": progress.step,
-            "best_step": progress.best_step,
-            "best_kl": progress.best_kl,
-            "fingerprint": fingerprint,
-        }
-        write_json(temporary / STATE, content)
-    kept = {path, checkpoint_path(folder, progress.best_step)}
+    try:
+        with atomic_directory(path) as temporary:
+            _write(temporary, state, progress, fingerprint, log)
+    # safetensors has an error of its own for a full disk, torch a RuntimeError.
+    except (OSError, SafetensorError, RuntimeError) as error:
+        last = find_checkpoints(folder)
+        kept = f"{last[-1].name} is whole" if last else "there is none before it"
+        raise TwoalikeError(
+            f"{path}: the checkpoint cannot be written ({' '.join(str(error).split())[:160]}); "
+            f"{kept}. Free space, then go on with --resume."
+        ) from error
+    kept_paths = {path, checkpoint_path(folder, progress.best_step)}
     for other in find_checkpoints(folder):
-        if other not in kept:
+        if other not in kept_paths:
             shutil.rmtree(other)
 
 
-def load_weights(path: Path, student: Student) -> None:
-    """Put a checkpoint's weights into a student.
+def _write(
+    folder: Path,
+    state: State,
+    progress: Progress,
+    fingerprint: dict[str, Any],
+    log: list[dict[str, Any]],
+) -> None:
+    """Write a checkpoint's files; state.json comes last and tells that it is whole."""
+    save_file(plain_tensors(state.weights), folder / WEIGHTS)
+    if state.average is not None:
+        save_file(plain_tensors(state.average), folder / AVERAGE)
+    torch.save(state.optimizer, folder / OPTIMIZER)
+    (folder / LOG).write_text(as_lines(log), encoding="utf-8")
+    content = {
+        "kind": "checkpoint",
+        "schema_version": 1,
+        "step": progress.step,
+        "best_step": progress.best_step,
+        "best_kl": progress.best_kl,
+        "fingerprint": fingerprint,
+    }
+    write_json(folder / STATE, content)
+
+
+def read_weights(path: Path, student: Student, *, average: bool) -> dict[str, torch.Tensor]:
+    """Weights of a checkpoint, or their moving average.
 
     Raises
     ------
@@ -94,36 +144,41 @@ def load_weights(path: Path, student: Student) -> None:
         If they are damaged or of another network.
     """
     try:
-        student.load_state_dict(load_file(path / WEIGHTS))
-    except (SafetensorError, OSError, RuntimeError) as error:
+        found = load_file(path / (AVERAGE if average else WEIGHTS))
+    except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
+    # Names and not the state dict: a sharded student holds parts of its weights only.
+    expected = student.state_dict().keys()
+    if not average and found.keys() != expected:
+        odd = sorted(found.keys() ^ expected)[0]
+        raise _damaged(path, ValueError(f"{odd} is on one side only"))
+    return found
 
 
-def load_checkpoint(
-    path: Path,
-    student: Student,
-    optimizer: torch.optim.Optimizer,
-    fingerprint: dict[str, Any],
-) -> tuple[Progress, list[dict[str, Any]]]:
-    """Put a checkpoint's state into student and optimiser; return where it stands and its log.
+def read_checkpoint(
+    path: Path, student: Student, fingerprint: dict[str, Any], *, average: bool
+) -> tuple[State, Progress, list[dict[str, Any]]]:
+    """Read a checkpoint's tensors, where it stands, and its log.
 
     Raises
     ------
     TwoalikeError
         If it is damaged, or of a run with other settings or inputs.
     """
-    state = read_json(path / STATE, "checkpoint")
-    _compare(path, state.get("fingerprint", {}), fingerprint)
-    load_weights(path, student)
-    device = student.log_temperature.device
+    content = read_json(path / STATE, "checkpoint")
+    _compare(path, content.get("fingerprint", {}), fingerprint)
     try:
-        content = torch.load(path / OPTIMIZER, map_location=device, weights_only=True)
-        optimizer.load_state_dict(content)
+        state = State(
+            read_weights(path, student, average=False),
+            torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True),
+            read_weights(path, student, average=True) if average else None,
+        )
         lines = (path / LOG).read_text(encoding="utf-8").splitlines()
-        progress = Progress(int(state["step"]), int(state["best_step"]), state["best_kl"])
+        progress = Progress(int(content["step"]), int(content["best_step"]), content["best_kl"])
+        log = [json.loads(line) for line in lines]
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error
-    return progress, [json.loads(line) for line in lines]
+    return state, progress, log
 
 
 def as_lines(log: list[dict[str, Any]]) -> str:

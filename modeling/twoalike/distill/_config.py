@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
@@ -17,7 +17,8 @@ class DistillConfig(Strict):
     batch: int = Field(
         default=48,
         ge=3,
-        description="images a process and step; n images give n(n-1)(n-2)/6 triplets",
+        description="images a process and step; n images give n(n-1)(n-2)/6 triplets; with "
+        "--labels: triplets a process and step",
     )
     accumulate: int = Field(default=1, ge=1, description="batches a step, each with own triplets")
     size: int | None = Field(
@@ -25,6 +26,17 @@ class DistillConfig(Strict):
     )
     triplets: int = Field(
         default=8000, ge=1, description="most triplets a batch; beyond that they are sampled"
+    )
+    objective: Literal["kl", "jsd", "hard", "relational"] = Field(
+        default="kl",
+        description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
+        "cross-entropy with its likeliest odd one; relational: correlation of the similarity "
+        "matrices, which needs a teacher",
+    )
+    average: Literal["predictive", "plugin", "draw"] = Field(
+        default="predictive",
+        description="of a posterior teacher's draws: mean probabilities, those of the mean "
+        "similarities, or one draw a step",
     )
     similarity: Literal["dot", "cosine"] = Field(
         default="dot",
@@ -36,7 +48,25 @@ class DistillConfig(Strict):
         description="linear: a square map that starts as the identity takes up part of what is "
         "learnt; none: all of it ends up in the features themselves, which is what users read",
     )
+    train: Literal["full", "last", "lora", "probe"] = Field(
+        default="full",
+        description="what learns: all weights; those of the last blocks; low-rank adapters that are "
+        "added to the weights at the end; or an affine map of the features, computed once, which "
+        "becomes part of the student",
+    )
+    last_blocks: int = Field(default=1, ge=1, description="blocks that learn with train = 'last'")
+    lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
+    lora_targets: tuple[str, ...] = Field(
+        default=(),
+        description="endings of the names of layers with adapters; none: all linear layers and "
+        "ungrouped convolutions but the first",
+    )
     rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
+    temperature: float | None = Field(
+        default=None,
+        gt=0,
+        description="of the student at the start; none: the one at which it agrees best as it is",
+    )
     temperature_rate: float = Field(
         default=0.02, ge=0, description="peak learning rate of the log-temperature; 0 fixes it"
     )
@@ -44,9 +74,34 @@ class DistillConfig(Strict):
     decay_to_init: float = Field(
         default=1.0, ge=0, description="pull towards the initial weights, times the rate, a step"
     )
+    preserve: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of 1 - CKA between the features and those of the network at the start",
+    )
+    ema: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the moving average of weights that stays a step; the average is "
+        "scored and kept; 0: none",
+    )
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     precision: Literal["32", "bf16"] = Field(
         default="32", description="of the network; similarities and loss are float32 always"
+    )
+    parallel: Literal["ddp", "fsdp"] = Field(
+        default="ddp",
+        description="of several processes, each has the whole network (ddp) or its share (fsdp)",
+    )
+    channels_last: bool = Field(
+        default=True, description="memory layout that convolutions are faster in"
+    )
+    compile: bool = Field(
+        default=False, description="by torch.compile: the first step takes long, the rest less"
+    )
+    tensorboard: bool = Field(
+        default=False, description="event files beside training.jsonl, in tensorboard/"
     )
     flip: bool = Field(
         default=False, description="mirror images at random; where sides mean nothing"
@@ -64,6 +119,14 @@ class DistillConfig(Strict):
         default="best", description="which weights become the student: least held-out KL, or last"
     )
     workers: int = Field(default=0, ge=0, description="processes that load images; 0: none extra")
+
+    @model_validator(mode="after")
+    def _probe_sees_no_images(self) -> "DistillConfig":
+        if self.train == "probe" and self.flip:
+            raise ValueError("flip = true mirrors images, and a probe learns on features")
+        if self.train == "probe" and self.head != "none":
+            raise ValueError("head adds a map of features, and a probe is one; leave head out")
+        return self
 
 
 def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -> DistillConfig:
@@ -88,4 +151,4 @@ def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(f"--{name}: {plain_words(first)}.") from error
+        raise TwoalikeError(f"{f'--{name}' if name else 'recipe'}: {plain_words(first)}.") from error

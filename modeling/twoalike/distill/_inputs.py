@@ -2,14 +2,68 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from twoalike.backbones import load_backbone, pooled_features
 from twoalike.distill._checkpoint import find_checkpoints
+from twoalike.distill._config import DistillConfig
 from twoalike.distill._export import WEIGHTS
+from twoalike.distill._label_file import PLAN
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images
-from twoalike.study import TwoalikeError, read_ids
+from twoalike.study import TwoalikeError, read_ids, read_json, sha256_file
 from twoalike.teacher import AffineTeacher
+
+
+def check_guidance(
+    teacher: Path | None, labels: Path | None, validation: Path | None, config: DistillConfig
+) -> None:
+    """Make sure that there is one thing to learn from, and that the objective suits it.
+
+    Raises
+    ------
+    TwoalikeError
+        If not.
+    """
+    if (teacher is None) == (labels is None):
+        found = "neither" if teacher is None else "both"
+        raise TwoalikeError(
+            f"distill: expected either --teacher or --labels to learn from, found {found}."
+        )
+    if labels is None and validation is not None:
+        raise TwoalikeError(
+            "--validation: labelled triplets score a student of --labels; a teacher labels the "
+            "held-out images itself."
+        )
+    if labels is not None and config.objective == "relational":
+        raise TwoalikeError(
+            "objective = 'relational' compares similarity matrices, which labelled triplets do "
+            "not hold. Give --teacher, or take 'kl', 'jsd' or 'hard'."
+        )
+
+
+def described_teacher(guide: AffineTeacher) -> dict[str, Any]:
+    """Say what a student learnt from, for its config and card."""
+    return {
+        "method": guide.description.get("method"),
+        "backbone": guide.source.get("backbone"),
+        "objects": guide.description.get("to", {}).get("objects"),
+        "sha256": guide.description["arrays_sha256"],
+    }
+
+
+def described_labels(labels: Path, validation: Path | None) -> dict[str, Any]:
+    """Say which labelled triplets a student learnt from and was scored on."""
+    plan = read_json(labels / PLAN, "labels")
+    scored = {"validation_sha256": sha256_file(validation / PLAN)} if validation else {}
+    return {
+        "method": "labelled triplets",
+        "backbone": None,
+        "objects": None,
+        "triplets": plan["triplets"],
+        "sha256": sha256_file(labels / PLAN),
+        **scored,
+    }
 
 
 def claim_folder(out: Path, resume: bool) -> bool:

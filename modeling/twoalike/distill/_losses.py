@@ -1,9 +1,20 @@
-"""The loss: similarities of a batch against the teacher's, over many triplets at once.
+"""The objectives: what a student's similarities should say, against what the teacher says.
 
 One similarity matrix of B images holds B(B-1)(B-2)/6 triplets for the price of one forward pass.
 All of it runs in float32, outside autocast: dot products in bfloat16 are off by whole logits.
+
+==============  ===================================================================
+``kl``          KL divergence of the student's choice probabilities from the teacher's
+``jsd``         Jensen-Shannon divergence of the two, bounded by ln 2
+``hard``        cross-entropy with the teacher's likeliest odd one, without its doubts
+``relational``  1 minus the correlation of the two similarity matrices
+==============  ===================================================================
+
+The first three are those of AligNet (doi:10.1038/s41586-025-09631-6), from log-softmax, so that
+wide gaps between similarities leave gradients finite.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -11,8 +22,11 @@ from torch.nn import functional
 
 from twoalike.choice import log_choice, pair_similarities
 
+Objective = Literal["kl", "jsd", "hard", "relational"]
+Similarity = Literal["dot", "cosine"]
 
-def image_similarity(features: torch.Tensor, kind: Literal["dot", "cosine"]) -> torch.Tensor:
+
+def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
     """Similarity of all pairs of a batch, shape (B, B), float32.
 
     Parameters
@@ -31,39 +45,93 @@ def image_similarity(features: torch.Tensor, kind: Literal["dot", "cosine"]) -> 
         return centred @ centred.T
 
 
-def triplet_kl(
-    student: torch.Tensor,
-    teacher: torch.Tensor,
-    triplets: torch.Tensor,
-    temperature: torch.Tensor | float = 1.0,
+def choice_logs(
+    similarity: torch.Tensor, triplets: torch.Tensor, temperature: torch.Tensor | float = 1.0
 ) -> torch.Tensor:
-    """Mean KL divergence of the student's choice probabilities from the teacher's, in nats.
+    """Log-probability that item 1, 2, 3 is the odd one, shape (n, 3), float32.
 
     Parameters
     ----------
-    student
-        Similarities, shape (B, B), float32.
-    teacher
-        Similarities divided by the teacher's temperature, shape (B, B), float32.
+    similarity
+        Of a batch, shape (B, B), float32.
     triplets
         Indices into the batch, shape (n, 3).
     temperature
-        Of the student, > 0.
+        Of the observer, > 0.
+    """
+    with torch.autocast(similarity.device.type, enabled=False):
+        pairs = pair_similarities(similarity, triplets)
+        return torch.stack(log_choice(pairs, temperature, xp=torch), dim=1)
+
+
+def triplet_loss(
+    objective: Objective, student: torch.Tensor, teacher: torch.Tensor
+) -> torch.Tensor:
+    """Mean loss over triplets, in nats.
+
+    Parameters
+    ----------
+    objective
+        ``kl``, ``jsd`` or ``hard``.
+    student
+        Log-probabilities, shape (n, 3), float32.
+    teacher
+        Probabilities, which may be 0, shape (n, 3), float32.
 
     Examples
     --------
-    >>> same = torch.eye(4)
-    >>> triplet_kl(same, same, torch.tensor([[0, 1, 2]])).item()
-    0.0
+    >>> sure = torch.tensor([[1.0, 0.0, 0.0]])
+    >>> undecided = torch.full((1, 3), 1 / 3).log()
+    >>> round(triplet_loss("kl", undecided, sure).item(), 4)
+    1.0986
     """
-    with torch.autocast(student.device.type, enabled=False):
-        ours = _log_probabilities(student, triplets, temperature)
-        theirs = _log_probabilities(teacher, triplets, 1.0)
-        return (theirs.exp() * (theirs - ours)).sum(dim=1).mean()
+    if objective == "hard":
+        likeliest = teacher == teacher.amax(dim=1, keepdim=True)
+        # Where several are likeliest each is the odd one as much as the others.
+        target = likeliest / likeliest.sum(dim=1, keepdim=True)
+        return -(target * student).sum(dim=1).mean()
+    if objective == "jsd":
+        middle = torch.logaddexp(teacher.log(), student) - math.log(2.0)
+        ours = (student.exp() * (student - middle)).sum(dim=1)
+        return 0.5 * (_divergence(teacher, middle) + ours).mean()
+    if objective == "kl":
+        return _divergence(teacher, student).mean()
+    raise ValueError(f"{objective!r} is no objective of triplets: kl, jsd or hard")
 
 
-def _log_probabilities(
-    matrix: torch.Tensor, triplets: torch.Tensor, temperature: torch.Tensor | float
-) -> torch.Tensor:
-    pairs = pair_similarities(matrix, triplets)
-    return torch.stack(log_choice(pairs, temperature, xp=torch), dim=1)
+def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """1 minus Pearson's correlation of two similarity matrices off their diagonals.
+
+    Neither the size nor the zero of the student's similarities matters: as in relational
+    distillation (Park et al., CVPR 2019), the teacher's geometry is what is learnt.
+
+    Parameters
+    ----------
+    student, teacher
+        Symmetric, shape (B, B), float32.
+    """
+    row, column = torch.triu_indices(len(student), len(student), offset=1, device=student.device)
+    ours, theirs = (m[row, column] - m[row, column].mean() for m in (student, teacher))
+    return 1 - functional.cosine_similarity(ours, theirs, dim=0)
+
+
+def linear_cka(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Linear centred kernel alignment of two networks' features of the same images.
+
+    1 where they are the same up to rotation, size and shift, 0 where they have nothing in common
+    (Kornblith et al., ICML 2019, equation 4 with linear kernels).
+
+    Parameters
+    ----------
+    features, others
+        Shape (B, p) and (B, q).
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        ours, theirs = (x.float() - x.float().mean(dim=0) for x in (features, others))
+        a, b = ours @ ours.T, theirs @ theirs.T
+        return functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
+
+
+def _divergence(p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """KL divergence of q from p by row, where 0 log 0 is 0."""
+    return (torch.xlogy(p, p) - p * log_q).sum(dim=1)

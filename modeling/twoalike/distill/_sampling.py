@@ -22,13 +22,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.distill._stream import SAMPLE
 from twoalike.study import TwoalikeError
 
 Indices = npt.NDArray[np.int64]
 Rule = Literal["uniform", "cluster-boundary", "within", "between"]
 RULES: tuple[Rule, ...] = ("uniform", "cluster-boundary", "within", "between")
-SAMPLE = 5
-"""Purpose of randomness, beside those of the stream of batches."""
 DRAWS = 8
 """Random numbers set aside for a triplet: two counts of Philox, of four numbers each."""
 ORDERS = np.array(list(permutations(range(3))))

@@ -15,8 +15,13 @@ import numpy.typing as npt
 from twoalike.study import TwoalikeError
 from twoalike.teacher import sample_triplets
 
-ORDER, TRIPLETS, NOISE, FLIP = range(4)
+ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW = range(7)
 """Purposes of randomness: each gets numbers of its own."""
+
+
+def seed_of(*entropy: int) -> int:
+    """One number for generators that take no more, from several."""
+    return int(np.random.SeedSequence(list(entropy)).generate_state(1)[0])
 
 
 @lru_cache(maxsize=2)
@@ -56,15 +61,56 @@ class BatchStream:
 
     def indices(self, number: int) -> npt.NDArray[np.int64]:
         """Image indices of batch 0, 1, ..., shape (batch,)."""
-        together = self.batch * self.world
-        epoch, place = divmod(number, self.n // together)
-        start = place * together + self.rank * self.batch
-        return _order(self.seed, epoch, self.n)[start : start + self.batch]
+        return _share(self, number)
 
     def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
         """Batches ``start`` to ``stop`` for a DataLoader: (batch number, image index) pairs."""
         for number in range(start, stop):
             yield [(number, int(index)) for index in self.indices(number)]
+
+
+@dataclass(frozen=True)
+class TripletBatches:
+    """Batches of rows of a table of triplets; each row once an epoch.
+
+    Attributes
+    ----------
+    n
+        Number of rows.
+    batch
+        Rows a process and batch.
+    seed
+        Fixes all batches.
+    world, rank
+        Number of processes, and which of them this is.
+    """
+
+    n: int
+    batch: int
+    seed: int
+    world: int = 1
+    rank: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch * self.world > self.n:
+            each = f" in each of {self.world} processes" if self.world > 1 else ""
+            raise TwoalikeError(
+                f"a batch of {self.batch} triplets{each} needs more than the {self.n} labelled "
+                f"triplets to learn from. Ask for --batch {max(self.n // self.world, 1)} or label "
+                "more."
+            )
+
+    def rows(self, number: int) -> npt.NDArray[np.int64]:
+        """Rows of batch 0, 1, ..., shape (batch,)."""
+        return _share(self, number)
+
+
+def _share(stream: BatchStream | TripletBatches, number: int) -> npt.NDArray[np.int64]:
+    """Take one process's share of a batch from the epoch's order."""
+    together = stream.batch * stream.world
+    epoch, place = divmod(number, stream.n // together)
+    start = place * together + stream.rank * stream.batch
+    return _order(stream.seed, epoch, stream.n)[start : start + stream.batch]
 
 
 def batch_triplets(batch: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twoalike.distill._losses import image_similarity
+from twoalike.distill._shards import whole
 
 
 class Student(nn.Module):
@@ -19,7 +20,8 @@ class Student(nn.Module):
     n_features
         p.
     head
-        ``linear`` adds a map from p to p features that starts as the identity.
+        ``linear`` adds a map from p to p features that starts as the identity, ``affine`` one
+        that also moves them.
     similarity
         As in :func:`twoalike.distill.image_similarity`.
     temperature
@@ -31,7 +33,7 @@ class Student(nn.Module):
         backbone: nn.Module,
         n_features: int,
         *,
-        head: Literal["none", "linear"] = "none",
+        head: Literal["none", "linear", "affine"] = "none",
         similarity: Literal["dot", "cosine"] = "dot",
         temperature: float = 1.0,
     ) -> None:
@@ -39,10 +41,18 @@ class Student(nn.Module):
         self.backbone = backbone
         self.similarity = similarity
         self.head: nn.Linear | None = None
-        if head == "linear":
-            self.head = nn.Linear(n_features, n_features, bias=False)
+        if head != "none":
+            self.head = nn.Linear(n_features, n_features, bias=head == "affine")
             nn.init.eye_(self.head.weight)
-        self.log_temperature = nn.Parameter(torch.tensor(float(temperature)).log())
+        if self.head is not None and head == "affine":
+            nn.init.zeros_(self.head.bias)
+        # One element, and not a number: a number cannot be shared out among processes.
+        self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
+
+    @property
+    def temperature(self) -> float:
+        """At which its similarities become choices; all processes must ask."""
+        return float(whole(self.log_temperature.detach()).exp())
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features (n, p), and the temperature."""
@@ -59,15 +69,14 @@ class Student(nn.Module):
                 module.eval()
         return self
 
-    @torch.inference_mode()
-    def features_of(self, images: torch.Tensor, batch: int) -> torch.Tensor:
+    @torch.no_grad()
+    def features_of(self, images: torch.Tensor) -> torch.Tensor:
         """Features of prepared images, shape (n, p), float32, on the processor."""
         training = self.training
         self.eval()
-        device = self.log_temperature.device
-        rows = [self(chunk.to(device))[0].float().cpu() for chunk in torch.split(images, batch)]
+        features: torch.Tensor = self(images.to(self.log_temperature.device))[0].float().cpu()
         self.train(training)
-        return torch.cat(rows)
+        return features
 
     def similarity_of(self, features: torch.Tensor) -> torch.Tensor:
         """Similarities (n, n) of features, in float32."""

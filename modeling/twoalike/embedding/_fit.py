@@ -15,7 +15,6 @@ from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import Form
 from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
-from twoalike.embedding._interrupt import held_interrupt
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
 from twoalike.embedding._links import describe_links
 from twoalike.embedding._model import Data
@@ -23,7 +22,7 @@ from twoalike.embedding._netcdf import flat_attrs
 from twoalike.embedding._pack import order_draws, pack_tree
 from twoalike.embedding._posterior import Posterior
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError, provenance
+from twoalike.study import TwoalikeError, held_interrupt, provenance
 
 NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_500

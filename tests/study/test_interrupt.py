@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from twoalike.embedding._interrupt import held_interrupt
+from twoalike.study import held_interrupt
 
 
 def test_an_interrupt_is_raised_when_asked_for() -> None:

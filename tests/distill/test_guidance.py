@@ -1,0 +1,239 @@
+"""Learning from listed triplets, and what else a recipe can ask for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from tests.distill.conftest import Squares
+from tests.distill.test_distill import QUICK, run
+
+from twoalike.backbones import Backbone, extract_features, load_backbone
+from twoalike.choice import expected_accuracy
+from twoalike.distill import DistillConfig, batch_triplets, import_alignet, linear_cka
+from twoalike.distill._checkpoint import find_checkpoints
+from twoalike.distill._label_file import PLAN, write_shard
+from twoalike.distill._loop import Trainer
+from twoalike.study import TwoalikeError, provenance, write_json
+from twoalike.teacher import load_teacher, odd_logits
+
+SLOWLY = QUICK.model_copy(update={"steps": 30, "rate": 2e-3, "evaluate_every": 10})
+
+
+def write_folder(
+    folder: Path, ids: tuple[str, ...], triplets: Any, chances: npt.NDArray[np.floating]
+) -> Path:
+    """Labels in one shard."""
+    folder.mkdir()
+    plan = provenance("labels", seed=0) | {"triplets": len(triplets), "shards": 1}
+    write_shard(folder, 0, ids, triplets, chances.astype(np.float32), plan)
+    write_json(folder / PLAN, plan)
+    return folder
+
+
+@pytest.fixture
+def labels(squares: Squares, tmp_path: Path, rng: np.random.Generator) -> Path:
+    """All triplets of the squares, each with its images in an order of its own."""
+    triplets = rng.permuted(batch_triplets(len(squares.features.ids), 10**6, rng), axis=1)
+    chances = load_teacher(squares.teacher).choice_probabilities(triplets, squares.features)
+    return write_folder(tmp_path / "labels", squares.features.ids, triplets, chances)
+
+
+def test_listed_triplets_teach_as_a_teacher_does(
+    squares: Squares, labels: Path, tmp_path: Path
+) -> None:
+    config = SLOWLY.model_copy(update={"batch": 40, "held_out": 0.3})
+    said = run(squares, tmp_path / "student", config, teacher=None, features=None, labels=labels)
+    assert said["held_out"]["images"] == 12
+    assert said["held_out"]["triplets"] == 220
+    assert said["data"]["learnt"] == 28
+    # Of 9,880 triplets, 3,276 have no held-out image and 220 have no other.
+    assert said["data"]["mixed_triplets_dropped"] == 9880 - 3276 - 220
+    base, aligned = said["held_out"]["base"], said["held_out"]["student"]
+    assert aligned["kl"] < 0.7 * base["kl"]
+    assert said["teacher"]["method"] == "labelled triplets"
+    assert "labelled triplets" in (tmp_path / "student" / "README.md").read_text()
+
+
+def test_validation_labels_are_of_images_that_were_not_learnt_from(
+    squares: Squares, labels: Path, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    aside = batch_triplets(10, 120, rng)
+    chances = load_teacher(squares.teacher).choice_probabilities(aside, squares.features)
+    tested = write_folder(tmp_path / "tested", squares.features.ids, aside, chances)
+    options = {"teacher": None, "features": None, "labels": labels, "validation": tested}
+    said = run(squares, tmp_path / "student", QUICK, **options)
+    assert said["held_out"]["triplets"] == 120
+    assert said["data"]["learnt"] == 30
+    assert said["data"]["mixed_triplets_dropped"] == 9880 - 4060
+
+
+def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_path: Path) -> None:
+    own = {"teacher": None, "features": None, "labels": labels}
+    some = tmp_path / "some.txt"
+    some.write_text("\n".join(squares.features.ids[:20]))
+    relational = QUICK.model_copy(update={"objective": "relational"})
+    wrong: list[tuple[dict[str, Any], DistillConfig, str]] = [
+        (own | {"only": some}, QUICK, "20 of 40 labelled images are not among the images"),
+        (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
+        (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for --batch"),
+        (own, relational, "Give --teacher"),
+        (own | {"teacher": squares.teacher}, QUICK, "found both"),
+        ({"teacher": None}, QUICK, "found neither"),
+        ({"validation": labels}, QUICK, "--validation"),
+    ]
+    for options, config, message in wrong:
+        with pytest.raises(TwoalikeError, match=message) as error:
+            run(squares, tmp_path / "student", config, **options)
+        assert "\n" not in str(error.value)
+        assert not (tmp_path / "student").exists()
+
+
+@pytest.mark.parametrize("objective", ["kl", "jsd"])
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_an_archive_with_rows_in_any_order_makes_a_network_more_human(
+    squares: Squares, tmp_path: Path, rng: np.random.Generator, objective: str, similarity: str
+) -> None:
+    """Where ports of AligNet are reported to end at chance.
+
+    The archive's images stand in any order, so that the odd one is told by the similarities alone;
+    the student is to beat its own base on choices of people about images it has not seen.
+    """
+    ids, features = squares.features.ids, squares.features
+    teacher = load_teacher(squares.teacher)
+    positions = teacher.embed(features)
+    own = positions @ positions.T / teacher.temperature
+    triplets = rng.permuted(batch_triplets(30, 10**6, rng), axis=1)
+    i, j, k = triplets.T
+    np.savez(
+        tmp_path / "archive.npz",
+        filenames=np.array([f"{name}.png" for name in ids])[triplets],
+        similarities=np.stack([own[i, j], own[i, k], own[j, k]], axis=1),
+        indices=triplets,
+    )
+    import_alignet(tmp_path / "archive.npz", tmp_path / "labels")
+    config = DistillConfig.model_validate(
+        SLOWLY.model_dump()
+        | {"batch": 48, "objective": objective, "similarity": similarity, "held_out": 0.0}
+    )
+    out = tmp_path / "student"
+    run(squares, out, config, teacher=None, features=None, labels=tmp_path / "labels")
+    unseen = 30 + batch_triplets(10, 10**6, rng)
+    odd = np.array(
+        [rng.choice(3, p=p) for p in teacher.choice_probabilities(unseen, features).repeat(20, 0)]
+    )
+    base = extract_features("test_resnet", squares.images, untrained=True, size=32)
+    scores = []
+    for table in (base, extract_features(out, squares.images)):
+        x = table.values - table.values[30:].mean(axis=0)
+        scores.append(expected_accuracy(odd_logits(x @ x.T, unseen.repeat(20, 0)), odd).mean())
+    assert scores[1] > scores[0] + 0.08
+    assert scores[1] > 0.45
+
+
+@pytest.mark.parametrize("objective", ["jsd", "hard", "relational"])
+def test_other_objectives_bring_the_student_nearer(
+    squares: Squares, tmp_path: Path, objective: str
+) -> None:
+    config = DistillConfig.model_validate(
+        SLOWLY.model_dump() | {"objective": objective, "batch": 16, "select": "last"}
+    )
+    said = run(squares, tmp_path / "student", config)
+    base, aligned = said["held_out"]["base"], said["held_out"]["student"]
+    assert aligned["accuracy"] > base["accuracy"] + 0.05
+    if objective == "relational":
+        # It learns no temperature; the one kept is the one at which held-out choices fit best.
+        assert aligned["kl"] < base["kl"]
+
+
+def test_preservation_keeps_the_features_closer_to_what_they_were(
+    squares: Squares, tmp_path: Path
+) -> None:
+    base = extract_features("test_resnet", squares.images, untrained=True, size=32)
+    kept = []
+    for weight in (0.0, 20.0):
+        out = tmp_path / f"student{weight:.0f}"
+        run(squares, out, SLOWLY.model_copy(update={"preserve": weight, "select": "last"}))
+        aligned = extract_features(out, squares.images)
+        kept.append(float(linear_cka(*(torch.from_numpy(t.values) for t in (aligned, base)))))
+    assert kept[1] > kept[0] + 0.02
+
+
+def test_a_fixed_temperature_stays(squares: Squares, tmp_path: Path) -> None:
+    update = {"temperature": 0.25, "temperature_rate": 0.0}
+    said = run(squares, tmp_path / "student", QUICK.model_copy(update=update))
+    assert said["temperature"] == pytest.approx(0.25)
+
+
+def test_numbers_go_to_tensorboard_too(squares: Squares, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "student"
+    run(squares, out, QUICK.model_copy(update={"tensorboard": True}))
+    events = EventAccumulator(str(out / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events.Scalars("held_out/kl")] == [0, 2, 4, 6]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(squares: Squares, tmp_path: Path) -> None:
+    """The last good checkpoint stays, and the step is named."""
+    for every, said in ((1, "step 1: its similarities are no numbers"), (5, "step 2: the loss is")):
+        out = tmp_path / f"student{every}"
+        config = QUICK.model_copy(update={"rate": 1e30, "warmup": 0.0, "evaluate_every": every})
+        with pytest.raises(TwoalikeError, match=said + ".*step-0000000 is of before") as error:
+            run(squares, out, config)
+        assert "lower --rate (it was 1e+30)" in str(error.value)
+        assert [path.name for path in find_checkpoints(out / "checkpoints")] == ["step-0000000"]
+
+
+class Greedy(torch.nn.Module):
+    """Asks for more memory than there is, once it is trained."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = self.module(images)
+        return features + torch.empty(10**15)[0] if torch.is_grad_enabled() else features
+
+
+def test_out_of_memory_names_the_settings_to_lower(squares: Squares, tmp_path: Path) -> None:
+    backbone = load_backbone("test_resnet", untrained=True, size=32)
+    greedy = Backbone("greedy", Greedy(backbone.module), backbone.preprocessing)
+    with pytest.raises(TwoalikeError, match=r"step 1: memory does not suffice .* Lower --batch"):
+        run(squares, tmp_path / "student", student=greedy, untrained=False)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses to write large files from the fourth step on."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    real = Trainer._step
+
+    def step(self: Trainer, number: int, data: Any) -> Any:
+        if number == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        return real(self, number, data)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    try:
+        with pytest.raises(TwoalikeError, match=r"step-0000002 is whole. Free space"):
+            run(squares, tmp_path / "student")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    monkeypatch.setattr(Trainer, "_step", real)
+    folder = tmp_path / "student" / "checkpoints"
+    assert {path.name for path in folder.iterdir()} >= {"step-0000002"}
+    assert not list(folder.glob("*0000004*"))
+    run(squares, tmp_path / "student", resume=True)
+    run(squares, tmp_path / "whole")
+    for name in ("model.safetensors", "training.jsonl"):
+        assert (tmp_path / "student" / name).read_bytes() == (
+            tmp_path / "whole" / name
+        ).read_bytes()

@@ -1,0 +1,93 @@
+"""Batches and the teacher's labels of them: draws, averages, listed triplets."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+
+from twoalike.distill import BatchStream, batch_triplets
+from twoalike.distill._sources import ImageSource, LabelSource, Opinion
+from twoalike.distill._stream import TripletBatches
+from twoalike.study import TwoalikeError
+
+CPU = torch.device("cpu")
+
+
+def odd_chances(similarity: np.ndarray, triplets: np.ndarray) -> np.ndarray:
+    """Written out once more: the odd one is outside the pair that is alike."""
+    i, j, k = triplets.T
+    return softmax(np.stack([similarity[j, k], similarity[i, k], similarity[i, j]], 1), axis=1)
+
+
+def test_averages_of_draws(rng: np.random.Generator) -> None:
+    """Predictive labels are mean probabilities, plug-in ones those of the mean similarities."""
+    draws = rng.normal(size=(5, 8, 3)).astype(np.float32)
+    images = torch.tensor([6, 1, 3, 4, 0])
+    triplets = batch_triplets(5, 100, rng)
+    matrices = [x[images] @ x[images].T for x in draws.astype(float)]
+    everyone = np.mean([odd_chances(m, triplets) for m in matrices], axis=0)
+    middle = odd_chances(np.mean(matrices, axis=0), triplets)
+    rows = torch.from_numpy(triplets)
+    for average, expected in (("predictive", everyone), ("plugin", middle)):
+        found = Opinion(draws, average).probabilities(images, rows, CPU)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    one = Opinion(draws, "draw")
+    seen = [
+        one.probabilities(images, rows, CPU, np.random.default_rng(seed)) for seed in range(200)
+    ]
+    assert len({tuple(chances[0].tolist()) for chances in seen}) == 5
+    np.testing.assert_allclose(torch.stack(seen).mean(0), everyone, atol=0.05)
+    # Who scores with such a teacher has no draw to take: the mean is the fair judge.
+    np.testing.assert_allclose(one.probabilities(images, rows, CPU), everyone, atol=1e-5)
+
+
+def test_a_turn_of_each_draw_changes_nothing(rng: np.random.Generator) -> None:
+    """Draws have no common coordinates: probabilities are averaged, never positions."""
+    draws = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    turns = [np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in draws]
+    turned = np.stack([x @ q for x, q in zip(draws, turns, strict=True)]).astype(np.float32)
+    images, rows = torch.arange(6), torch.from_numpy(batch_triplets(6, 100, rng))
+    for average in ("predictive", "plugin"):
+        ours, theirs = (
+            Opinion(x, average).probabilities(images, rows, CPU) for x in (draws, turned)
+        )
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_a_batch_is_a_function_of_its_number(rng: np.random.Generator) -> None:
+    opinion = Opinion(rng.normal(size=(3, 30, 2)).astype(np.float32), "draw")
+    source = ImageSource(opinion, BatchStream(30, 10, seed=3), most=20)
+    images = torch.from_numpy(source.stream.indices(5))
+    for first, second in zip(
+        source.labels(5, images, CPU), source.labels(5, images, CPU), strict=True
+    ):
+        assert torch.equal(first, second)
+    other = source.labels(6, images, CPU)
+    assert not torch.equal(other[0], source.labels(5, images, CPU)[0])
+
+
+def test_listed_triplets_keep_their_labels(rng: np.random.Generator) -> None:
+    """Each row once an epoch, its images once a batch, its label with it, for any processes."""
+    triplets = np.stack([rng.choice(50, 3, replace=False) for _ in range(24)])
+    chances = softmax(rng.normal(size=(24, 3)), axis=1).astype(np.float32)
+    for world in (1, 2):
+        seen = []
+        for rank in range(world):
+            source = LabelSource(triplets, chances, TripletBatches(24, 4, 1, world, rank))
+            for number, keys in enumerate(source.keys(0, 6 // world)):
+                images = torch.tensor([image for _, image in keys])
+                assert len(set(images.tolist())) == len(images) <= 12
+                places, labels = source.labels(number, images, CPU)
+                seen += [
+                    (*row, *label)
+                    for row, label in zip(images[places].tolist(), labels.tolist(), strict=True)
+                ]
+        expected = [
+            (*row, *label) for row, label in zip(triplets.tolist(), chances.tolist(), strict=True)
+        ]
+        assert sorted(seen) == sorted(expected)
+
+
+def test_too_few_labels_for_a_batch() -> None:
+    with pytest.raises(TwoalikeError, match="--batch 5 or label more"):
+        TripletBatches(11, 12, 0, 2, 0)
