@@ -50,9 +50,9 @@ class DistillConfig(Strict):
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="full",
-        description="what learns: all weights; those of the last blocks; low-rank adapters that are "
-        "added to the weights at the end; or an affine map of the features, computed once, which "
-        "becomes part of the student",
+        description="what learns: all weights; those of the last blocks; low-rank adapters, which "
+        "are added to the weights at the end; or an affine map of the features, which are computed "
+        "once",
     )
     last_blocks: int = Field(default=1, ge=1, description="blocks that learn with train = 'last'")
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
@@ -151,4 +151,6 @@ def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(f"{f'--{name}' if name else 'recipe'}: {plain_words(first)}.") from error
+        raise TwoalikeError(
+            f"{f'--{name}' if name else 'recipe'}: {plain_words(first)}."
+        ) from error

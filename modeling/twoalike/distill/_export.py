@@ -1,17 +1,31 @@
-"""The student's folder: weights that plain timm loads, how to prepare images, a model card."""
+"""The student's folder: weights that plain timm loads, how to prepare images, a model card.
 
-from collections.abc import Mapping
+What is written is read back and compared with the trained network, image by image: adapters that
+were added to the weights, a probe's map in the place of the classifier and the file itself give
+the same features, or there is no student.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from twoalike.backbones import Backbone, weights_sha256
+from twoalike.backbones import Backbone, read_weights, rebuild, weights_sha256
+from twoalike.distill._card import model_card
 from twoalike.distill._checkpoint import as_lines, plain_state
+from twoalike.distill._difference import TOLERANCE, difference
+from twoalike.distill._probe import with_map
 from twoalike.distill._student import Student
-from twoalike.study import atomic_path, write_json
+from twoalike.distill._trainable import trained_network
+from twoalike.study import TwoalikeError, atomic_path, write_json
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, HEAD = "model.safetensors", "head.safetensors"
+CHECKED = 8
+"""Images on which the written student is compared with the trained one."""
 
 
 def write_student(
@@ -21,7 +35,8 @@ def write_student(
     provenance: Mapping[str, Any],
     summary: Mapping[str, Any],
     log: list[dict[str, Any]],
-) -> None:
+    images: Sequence[Path],
+) -> dict[str, Any]:
     """Write the files of a finished student; the weights come last and tell that it is whole.
 
     Parameters
@@ -31,138 +46,128 @@ def write_student(
     backbone
         The network it started from, with its preprocessing.
     student
-        Trained.
+        Trained; it is taken apart.
     provenance
-        Of kind ``student``.
+        Of kind ``student``, with the settings under ``config``.
     summary
         Scores, data and teacher, for config.json and the card.
     log
         Records for training.jsonl.
+    images
+        The first of these are looked at by the written student and the trained one.
+
+    Returns
+    -------
+    The content of config.json.
+
+    Raises
+    ------
+    TwoalikeError
+        If the written student's features differ by more than 1e-5.
     """
-    config = student_config(backbone, student, provenance, summary)
-    write_json(folder / "config.json", config)
+    is_probe = provenance["config"]["train"] == "probe"
+    inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
+    student.cpu().eval()
+    # Before adapters are added to the weights: these are the features that were trained.
+    expected = _trained_features(backbone, student, inputs, is_probe=is_probe)
+    exported = _exported(backbone, student, is_probe=is_probe)
+    config = _config(backbone, exported, student, provenance, summary)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        # One key at most: safetensors writes several in random order, and equal runs would differ.
+        save_file(plain_state(exported.network), temporary, metadata={"format": "pt"})
+        with torch.no_grad():
+            again = _read_back(config, exported, temporary, student)
+            found = difference(again(inputs).numpy(), expected.numpy())
+        if found > TOLERANCE:
+            raise TwoalikeError(
+                f"{folder}: read back, the student's features differ from the trained network's "
+                f"by {found:.1g}, expected {TOLERANCE:.0e} at most. The checkpoints are whole; "
+                "please report this network."
+            )
+        config["check"] = {"images": len(inputs), "difference": found}
+        _write_beside(folder, config, student, log)
+    return config
+
+
+def _trained_features(
+    backbone: Backbone, student: Student, inputs: torch.Tensor, *, is_probe: bool
+) -> torch.Tensor:
+    """Features that a user is to get, of the network as it was trained."""
+    with torch.no_grad():
+        if not is_probe:
+            return torch.as_tensor(student.backbone(inputs))
+        assert student.head is not None
+        return torch.as_tensor(student.head(backbone.module.cpu().eval()(inputs)))
+
+
+def _exported(backbone: Backbone, student: Student, *, is_probe: bool) -> Backbone:
+    """Put what was learnt into one network, under the names that the network's weights have."""
+    if not is_probe:
+        return replace(backbone, module=trained_network(student.backbone))
+    assert student.head is not None
+    if backbone.architecture is None:
+        return backbone
+    return replace(backbone, module=with_map(backbone, student.head))
+
+
+def _read_back(
+    config: Mapping[str, Any], exported: Backbone, weights: Path, student: Student
+) -> nn.Module:
+    """Build the student as its users will; a module of one's own is filled again."""
+    if exported.architecture is not None:
+        return rebuild(config, weights)
+    exported.network.load_state_dict(read_weights(weights))
+    applied = config["head"] is not None and config["head"]["applied"]
+    return nn.Sequential(exported.module, student.head) if applied else exported.module  # type: ignore[arg-type]
+
+
+def _write_beside(
+    folder: Path, config: Mapping[str, Any], student: Student, log: list[dict[str, Any]]
+) -> None:
+    """Write everything but the weights."""
+    write_json(folder / "config.json", dict(config))
     with atomic_path(folder / "training.jsonl") as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
     with atomic_path(folder / "README.md") as temporary:
         temporary.write_text(model_card(folder.name, config), encoding="utf-8")
-    if student.head is not None:
-        with atomic_path(folder / "head.safetensors") as temporary:
-            save_file({"weight": student.head.weight.detach().cpu()}, temporary)
-    with atomic_path(folder / WEIGHTS) as temporary:
-        # One key at most: safetensors writes several in random order, and equal runs would differ.
-        save_file(plain_state(student.backbone), temporary, metadata={"format": "pt"})
+    if config["head"] is not None and config["head"]["file"]:
+        assert student.head is not None
+        with atomic_path(folder / HEAD) as temporary:
+            save_file(plain_state(student.head), temporary)
 
 
-def student_config(
-    backbone: Backbone, student: Student, provenance: Mapping[str, Any], summary: Mapping[str, Any]
+def _config(
+    backbone: Backbone,
+    exported: Backbone,
+    student: Student,
+    provenance: Mapping[str, Any],
+    summary: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Content of config.json: timm's keys for a model, and ours."""
     licence = {"license": backbone.licence} if backbone.licence else {}
+    head = _head(exported, student, is_probe=provenance["config"]["train"] == "probe")
+    # timm builds the classifier that a probe's map is written into, and gives its output.
+    classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
     return {
         **provenance,
         "architecture": backbone.architecture,
-        "num_classes": 0,
+        "num_classes": classes,
         "num_features": backbone.n_features,
-        "pretrained_cfg": {**backbone.preprocessing.as_timm(), "num_classes": 0, **licence},
+        "pretrained_cfg": {**backbone.preprocessing.as_timm(), "num_classes": classes, **licence},
         "backbone": backbone.name,
-        "weights_sha256": weights_sha256(student.backbone),
+        "origin": backbone.origin,
+        "weights_sha256": weights_sha256(exported.network),
         "similarity": student.similarity,
-        "temperature": float(student.log_temperature.detach().exp()),
-        "head": None if student.head is None else {"file": "head.safetensors", "kind": "linear"},
+        "temperature": student.temperature,
+        "head": head,
         **summary,
     }
 
 
-def model_card(name: str, config: Mapping[str, Any]) -> str:
-    """README.md of a student: what it is, how much it changed, how to load it, its limits."""
-    licence = config["pretrained_cfg"].get("license")
-    return "\n".join(
-        [
-            "---",
-            f"license: {str(licence).lower() if licence else 'unknown'}",
-            f"library_name: {'timm' if config['architecture'] else 'pytorch'}",
-            "tags: [human-alignment, similarity-judgments, odd-one-out]",
-            "---",
-            "",
-            f"# {name}",
-            "",
-            f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
-            "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
-            "into all of its weights.",
-            "",
-            "## Agreement with the teacher",
-            "",
-            *_score_table(config["held_out"]),
-            "",
-            "## Use",
-            "",
-            *_usage(config),
-            "",
-            "## Where it comes from",
-            "",
-            *_origin_table(config),
-            "",
-            "## Limits",
-            "",
-            "- The teacher extends judgments of some objects to other images; the table shows "
-            "agreement with it, not with people. Score on people's own choices with "
-            "`twoalike evaluate`.",
-            "- Judgments are those of the people who took part, on the images they saw.",
-            "- The network was tuned for similarity; other uses, such as classification, were "
-            "not checked. It has no classifier.",
-            "",
-        ]
-    )
-
-
-def _score_table(held_out: Mapping[str, Any] | None) -> list[str]:
-    if held_out is None:
-        return ["No images were held out."]
-    rows = [
-        f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |"
-        for name, key in (("base network", "base"), ("student", "student"))
-    ]
-    return [
-        f"On {held_out['triplets']} triplets of {held_out['images']} images that it did not learn "
-        "from. Accuracy: chance to name the odd item that the teacher draws (ties count 1/k). "
-        "KL: from the teacher's choice probabilities, in nats.",
-        "",
-        "| | accuracy | KL |",
-        "|---|---|---|",
-        *rows,
-        f"| teacher itself | {held_out['ceiling']:.3f} | 0 |",
-    ]
-
-
-def _origin_table(config: Mapping[str, Any]) -> list[str]:
-    licence = config["pretrained_cfg"].get("license")
-    teacher, data = config["teacher"], config["data"]
-    return [
-        "| | |",
-        "|---|---|",
-        f"| weights it started from | `{config['backbone']}`, SHA-256 "
-        f"`{config['initial_sha256'][:16]}` |",
-        f"| licence of those weights | {licence or 'unknown: see their source'} |",
-        f"| teacher | {teacher['method']}, from features of `{teacher['backbone']}`, fitted "
-        f"to judgments of {teacher['objects']} objects |",
-        f"| images learnt from | {data['learnt']}, SHA-256 `{data['images_sha256'][:16]}` |",
-        "| licence of the images | to be filled in by who publishes this model |",
-        f"| steps | {config['selected_step']} of {config['config']['steps']}, "
-        f"{config['config']['batch']} images each |",
-        f"| made with | twoalike {config['twoalike_version']}, seed {config['seed']} |",
-    ]
-
-
-def _usage(config: Mapping[str, Any]) -> list[str]:
-    if config["architecture"] is None:
-        return ["`model.safetensors` is the state dict of the module that was distilled."]
-    return [
-        "```python",
-        "import timm",
-        "from timm.data import create_transform, resolve_model_data_config",
-        "",
-        'model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()',
-        "transform = create_transform(**resolve_model_data_config(model), is_training=False)",
-        "features = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
-        "```",
-    ]
+def _head(exported: Backbone, student: Student, *, is_probe: bool) -> dict[str, Any] | None:
+    """Where the student's map of features is, and whether its features went through it."""
+    if student.head is None:
+        return None
+    kind = "linear" if student.head.bias is None else "affine"
+    within = is_probe and exported.architecture is not None
+    return {"kind": kind, "applied": is_probe, "file": None if within else HEAD}

@@ -1,13 +1,16 @@
 """A distillation from files to a student's folder."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from twoalike.backbones import Backbone, images_digest, load_backbone, weights_sha256
+from twoalike.backbones import Backbone, images_digest, load_backbone, without_unreadable
 from twoalike.distill._config import DistillConfig
+from twoalike.distill._control import check_control, control_score
+from twoalike.distill._data import Inputs
 from twoalike.distill._export import write_student
 from twoalike.distill._fabric import make_fabric
 from twoalike.distill._inputs import (
@@ -21,8 +24,10 @@ from twoalike.distill._inputs import (
 from twoalike.distill._label_file import PLAN, read_labels
 from twoalike.distill._lesson import Lesson, Share, image_lesson, label_lesson
 from twoalike.distill._loop import Trainer
+from twoalike.distill._probe import frozen_features
 from twoalike.distill._sources import Opinion
 from twoalike.distill._student import Student
+from twoalike.distill._trainable import prepare_training
 from twoalike.features import FeatureTable
 from twoalike.study import provenance, read_json
 from twoalike.teacher import AffineTeacher, load_teacher
@@ -41,6 +46,8 @@ def distill(
     only: Path | None = None,
     weights: Path | None = None,
     untrained: bool = False,
+    control: Path | None = None,
+    skip_unreadable: bool = False,
     device: str = "auto",
     resume: bool = False,
 ) -> dict[str, Any]:
@@ -70,6 +77,11 @@ def distill(
         List of ids, one a line: learn from these images and no others.
     weights, untrained
         As in :func:`twoalike.backbones.load_backbone`.
+    control
+        A student's folder: of the same images, from an untransformed teacher. Its agreement with
+        this teacher is told beside the student's.
+    skip_unreadable
+        Leave out images that cannot be read, which are refused otherwise.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
     resume
@@ -88,50 +100,112 @@ def distill(
     check_guidance(teacher, labels, validation, config)
     if not claim_folder(out, resume):
         return read_json(out / "config.json", "student")
-    ids, paths = choose_images(images, only)
+    seen = _Images.of(images, only, skip_unreadable)
     if not isinstance(student, Backbone):
         student = load_backbone(student, weights=weights, untrained=untrained, seed=config.seed)
-    student = student.resized(config.size)
+    student, initial = student.resized(config.size), student.weights_sha256
     fabric = make_fabric(device, config.precision, config.parallel)
     share = Share(fabric.world_size, fabric.global_rank)
-    digest = images_digest(ids, paths)
-    if teacher is not None:
-        guide = load_teacher(teacher)
-        with fabric.rank_zero_first():
-            if features is None:
-                features = teacher_features(guide, ids, paths, digest, out, device)
-        opinion = _opinion(guide, FeatureTable(ids, features.select(ids), features.meta), config)
-        lesson = image_lesson(config, paths, student.preprocessing, opinion, share)
-        origin = described_teacher(guide)
-        inputs = {"teacher": teacher / "teacher.json"}
-    else:
-        assert labels is not None
-        table = read_labels(labels)
-        tested = read_labels(validation) if validation else None
-        lesson = label_lesson(config, ids, paths, student.preprocessing, table, tested, share)
-        origin = described_labels(labels, validation)
-        inputs = {"labels": labels / PLAN} | (
-            {"validation": validation / PLAN} if validation else {}
-        )
+    module = prepare_training(student, config)
+    with fabric.rank_zero_first():
+        given = _given(student, config, seen, out, device)
+        if teacher is not None:
+            guide = load_teacher(teacher)
+            lesson, origin = _taught(guide, features, given, config, seen, share, out, device)
+            inputs = {"teacher": teacher / "teacher.json"}
+        else:
+            lesson, origin, inputs = _labelled(labels, validation, given, config, seen, share)
+    if control is not None:
+        check_control(control, config, seen.digest, origin["sha256"])
     fingerprint = {
         "config": config.model_dump(mode="json"),
         "teacher": origin["sha256"],
-        "student": weights_sha256(student.module),
-        "images": digest,
+        "student": initial,
+        "images": seen.digest,
         "processes": fabric.world_size,
     }
-    network = _student_of(student, config, lesson, fabric.device)
+    network = _student_of(module, student.n_features, config, lesson, fabric.device)
+    n_learnt = sum(p.numel() for p in network.parameters() if p.requires_grad)
     trainer = Trainer(fabric, network, lesson, config, out, fingerprint)
     if resume:
         trainer.resume()
     trainer.run()
     trained, step = trainer.finish()
-    summary = _summary(origin, trainer, step)
     if fabric.is_global_zero:
+        summary = _summary(origin, trainer, step) | {"learnt": n_learnt}
+        summary["data"] |= {"unreadable": list(seen.unreadable)} if seen.unreadable else {}
+        if control is not None:
+            score = control_score(control, lesson, config, fabric.device)
+            summary["held_out"]["control"] = score
         made = provenance("student", seed=config.seed, inputs=inputs, config=fingerprint["config"])
-        write_student(out, student, trained, made, summary, trainer.log)
+        write_student(out, student, trained, made, summary, trainer.log, seen.paths)
     fabric.barrier()
     return read_json(out / "config.json", "student")
+
+
+@dataclass(frozen=True)
+class _Images:
+    """Images to learn from and to score on, and those that could not be read."""
+
+    ids: tuple[str, ...]
+    paths: tuple[Path, ...]
+    unreadable: tuple[str, ...]
+    digest: str
+
+    @classmethod
+    def of(cls, folder: Path, only: Path | None, skip_unreadable: bool) -> "_Images":
+        ids, paths = choose_images(folder, only)
+        unreadable: tuple[str, ...] = ()
+        if skip_unreadable:
+            ids, paths, unreadable = without_unreadable(ids, paths)
+        return cls(ids, paths, unreadable, images_digest(ids, paths))
+
+
+def _given(
+    student: Backbone, config: DistillConfig, seen: _Images, out: Path, device: str
+) -> Inputs:
+    """How the student is given images: prepared, or for a probe their features."""
+    if config.train != "probe":
+        return student.preprocessing
+    cache = out / "checkpoints" / "student_features.npz"
+    return frozen_features(student, seen.ids, seen.paths, seen.digest, cache, device)
+
+
+def _taught(
+    guide: AffineTeacher,
+    features: FeatureTable | None,
+    given: Inputs,
+    config: DistillConfig,
+    seen: _Images,
+    share: Share,
+    out: Path,
+    device: str,
+) -> tuple[Lesson, dict[str, Any]]:
+    """Let a teacher label all triplets of each batch."""
+    if features is None:
+        features = teacher_features(guide, seen.ids, seen.paths, seen.digest, out, device)
+    table = FeatureTable(seen.ids, features.select(seen.ids), features.meta)
+    opinion = _opinion(guide, table, config)
+    return image_lesson(config, seen.paths, given, opinion, share), described_teacher(guide)
+
+
+def _labelled(
+    labels: Path | None,
+    validation: Path | None,
+    given: Inputs,
+    config: DistillConfig,
+    seen: _Images,
+    share: Share,
+) -> tuple[Lesson, dict[str, Any], dict[str, Path]]:
+    """Take triplets that were labelled before."""
+    assert labels is not None
+    table = read_labels(labels)
+    tested = read_labels(validation) if validation else None
+    lesson = label_lesson(config, seen.ids, seen.paths, given, table, tested, share)
+    inputs = {"labels": labels / PLAN}
+    if validation:
+        inputs["validation"] = validation / PLAN
+    return lesson, described_labels(labels, validation), inputs
 
 
 def _opinion(guide: AffineTeacher, features: FeatureTable, config: DistillConfig) -> Opinion:
@@ -143,19 +217,23 @@ def _opinion(guide: AffineTeacher, features: FeatureTable, config: DistillConfig
 
 
 def _student_of(
-    backbone: Backbone, config: DistillConfig, lesson: Lesson, device: torch.device
+    module: torch.nn.Module,
+    n_features: int,
+    config: DistillConfig,
+    lesson: Lesson,
+    device: torch.device,
 ) -> Student:
     """Put the network to be trained together, at the temperature that suits it as it is."""
     network = Student(
-        backbone.module,
-        backbone.n_features,
-        head=config.head,
+        module,
+        n_features,
+        head="affine" if config.train == "probe" else config.head,
         similarity=config.similarity,
         temperature=config.temperature or 1.0,
     )
     # Before anything is computed: another memory layout gives other last bits.
     network.to(device)
-    if config.channels_last:
+    if config.channels_last and config.parallel == "ddp":  # fsdp shares out plain layouts only
         network.to(memory_format=torch.channels_last)
     if config.temperature is None:
         lesson.probe.settle_temperature(network, config.batch)

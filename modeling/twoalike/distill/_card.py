@@ -1,0 +1,194 @@
+"""A student's model card: what it is, how much it changed, how to load it, its limits.
+
+The table at the head of the file is that of Hugging Face, so that a folder can be uploaded as it
+is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+HUB_LICENCES = frozenset(
+    "afl-3.0 apache-2.0 apple-amlr apple-ascl artistic-2.0 bsd bsd-2-clause bsd-3-clause bsl-1.0 "
+    "c-uda cc cc-by-2.0 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-4.0 "
+    "cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 "
+    "cc0-1.0 gemma gpl-2.0 gpl-3.0 lgpl-3.0 mit mpl-2.0 openrail unknown unlicense".split()
+)
+"""Licences that Hugging Face knows by name, of those that networks come with."""
+
+_LEARNT = {
+    "full": "all of its weights",
+    "last": "the weights of its last blocks",
+    "lora": "low-rank adapters, which were added to its weights",
+    "probe": "an affine map of its features, which is part of this network",
+}
+
+
+def model_card(name: str, config: Mapping[str, Any]) -> str:
+    """README.md of a student.
+
+    Parameters
+    ----------
+    name
+        Of the folder.
+    config
+        Content of config.json.
+    """
+    learnt = _LEARNT[config["config"]["train"]]
+    return "\n".join(
+        [
+            *_metadata(config),
+            "",
+            f"# {name}",
+            "",
+            f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
+            "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
+            f"into {learnt}.",
+            "",
+            "## Agreement with the teacher",
+            "",
+            *_score_table(config["held_out"]),
+            "",
+            "## Use",
+            "",
+            *_usage(config),
+            "",
+            "## Where it comes from",
+            "",
+            *_origin_table(config),
+            "",
+            "## Limits",
+            "",
+            *_limits(config),
+            "",
+        ]
+    )
+
+
+def _metadata(config: Mapping[str, Any]) -> list[str]:
+    """Hugging Face's fields; a licence that it has no name for is told as ``other``."""
+    licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
+    known = licence in HUB_LICENCES
+    base = config["origin"]
+    return [
+        "---",
+        f"license: {licence if known else 'other'}",
+        *([] if known else [f"license_name: {licence}"]),
+        f"library_name: {'timm' if config['architecture'] else 'pytorch'}",
+        "pipeline_tag: image-feature-extraction",
+        *([f"base_model: {base}", "base_model_relation: finetune"] if base else []),
+        "tags:",
+        *(["- timm"] if config["architecture"] else []),
+        "- human-alignment",
+        "- similarity-judgments",
+        "- odd-one-out",
+        "---",
+    ]
+
+
+def _score_table(held_out: Mapping[str, Any] | None) -> list[str]:
+    if held_out is None:
+        return ["No images were held out."]
+    names = {
+        "base": "base network",
+        "control": "untransformed",
+        "student": "aligned",
+    }
+    rows = [
+        f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |"
+        for key, name in names.items()
+        if key in held_out
+    ]
+    control = (
+        " Untransformed: distilled in the same way from a teacher without people's judgments."
+        if "control" in held_out
+        else ""
+    )
+    return [
+        f"On {held_out['triplets']} triplets of {held_out['images']} images that it did not learn "
+        "from. Accuracy: chance to name the odd item that the teacher draws (ties count 1/k). "
+        f"KL: from the teacher's choice probabilities, in nats.{control}",
+        "",
+        "| | accuracy | KL |",
+        "|---|---|---|",
+        *rows,
+        f"| teacher itself | {held_out['ceiling']:.3f} | 0 |",
+    ]
+
+
+def _origin_table(config: Mapping[str, Any]) -> list[str]:
+    licence = config["pretrained_cfg"].get("license")
+    data = config["data"]
+    return [
+        "| | |",
+        "|---|---|",
+        f"| weights it started from | `{config['backbone']}`, SHA-256 "
+        f"`{config['initial_sha256'][:16]}` |",
+        f"| licence of those weights | {licence or 'unknown: see their source'} |",
+        f"| teacher | {_teacher(config['teacher'])} |",
+        f"| images learnt from | {data['learnt']}, SHA-256 `{data['images_sha256'][:16]}` |",
+        "| licence of the images | to be filled in by who publishes this model |",
+        "| licence of the judgments | to be filled in by who publishes this model |",
+        f"| learnt | {config['learnt']:,} weights, train = {config['config']['train']!r} |",
+        f"| steps | {config['selected_step']} of {config['config']['steps']}, "
+        f"batches of {config['config']['batch']} |",
+        f"| made with | twoalike {config['twoalike_version']}, seed {config['seed']} |",
+    ]
+
+
+def _teacher(teacher: Mapping[str, Any]) -> str:
+    if teacher["backbone"] is None:
+        return f"{teacher['method']}, SHA-256 `{teacher['sha256'][:16]}`"
+    return (
+        f"{teacher['method']}, from features of `{teacher['backbone']}`, fitted to judgments of "
+        f"{teacher['objects']} objects, SHA-256 `{teacher['sha256'][:16]}`"
+    )
+
+
+def _usage(config: Mapping[str, Any]) -> list[str]:
+    if config["architecture"] is None:
+        lines = ["`model.safetensors` is the state dict of the module that was distilled."]
+        if config["head"] is not None and config["head"]["applied"]:
+            lines += [
+                "The aligned features are a map of the module's own:",
+                "",
+                "```python",
+                "from safetensors.torch import load_file",
+                "",
+                'head = load_file("head.safetensors")',
+                'aligned = module(images) @ head["weight"].T + head["bias"]',
+                "```",
+            ]
+        return lines
+    classifier = (
+        [
+            "",
+            "Its classifier is the affine map that was learnt: the output is aligned features.",
+        ]
+        if config["num_classes"]
+        else []
+    )
+    return [
+        "```python",
+        "import timm",
+        "from timm.data import create_transform, resolve_model_data_config",
+        "",
+        'model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()',
+        "transform = create_transform(**resolve_model_data_config(model), is_training=False)",
+        "features = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
+        "```",
+        *classifier,
+    ]
+
+
+def _limits(config: Mapping[str, Any]) -> list[str]:
+    kind = {"dot": "dot product", "cosine": "cosine (of features minus their mean)"}
+    return [
+        "- The teacher extends judgments of some objects to other images; the table shows "
+        "agreement with it, not with people. Score on people's own choices with "
+        "`twoalike evaluate`.",
+        "- Judgments are those of the people who took part, on the images they saw.",
+        f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
+        "others may be less aligned.",
+        "- The network was tuned for similarity; other uses, such as classification, were "
+        "not checked. It has no classifier of categories.",
+    ]

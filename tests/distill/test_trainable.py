@@ -1,0 +1,296 @@
+"""What of a network is trained: the last blocks, adapters, an affine map of frozen features."""
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.distill.conftest import Squares
+from torch import nn
+
+from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
+from twoalike.distill import DistillConfig, distill
+from twoalike.distill._lora import add_adapters, merged
+from twoalike.distill._trainable import prepare_training, trained_network
+from twoalike.study import TwoalikeError
+
+NETWORKS = ["test_vit", "test_resnet", "efficientnet_lite0"]
+
+
+def network(name: str, size: int | None = None) -> Backbone:
+    return load_backbone(name, untrained=name != "efficientnet_lite0", size=size)
+
+
+def learning(module: nn.Module) -> set[str]:
+    return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def images_for(backbone: Backbone, n: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(7)
+    return torch.randn(n, *backbone.preprocessing.shape, generator=generator)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_adapters_change_nothing_at_first_and_are_added_to_the_weights(name: str) -> None:
+    backbone = network(name)
+    images, names = images_for(backbone), list(backbone.module.state_dict())
+    with torch.no_grad():
+        before = backbone.module(images)
+        adapted = prepare_training(backbone, DistillConfig(train="lora", lora_rank=4))
+        assert torch.equal(adapted(images), before)
+        assert learning(adapted)
+        assert all("lora_" in name for name in learning(adapted))
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.02)
+        beside = adapted(images)
+        within = trained_network(adapted)(images)
+    assert (beside - before).abs().max() > 1e-3
+    assert (within - beside).abs().max() <= 1e-5 * max(1, float(beside.abs().max()))
+    assert list(backbone.module.state_dict()) == names
+
+
+def test_adapters_follow_their_seed() -> None:
+    def first(seed: int) -> torch.Tensor:
+        adapted = add_adapters(network("test_vit").module, 4, (), 160, seed)
+        return next(p for n, p in adapted.named_parameters() if "lora_A" in n)
+
+    state = torch.get_rng_state()
+    assert torch.equal(first(1), first(1))
+    assert not torch.equal(first(1), first(2))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_layers_are_found_by_the_ends_of_their_names() -> None:
+    module = add_adapters(network("test_vit").module, 2, ("attn.qkv", "fc2"), 160, 0)
+    layers = {name.split(".lora_")[0].rpartition("blocks.")[2] for name in learning(module)}
+    assert layers == {f"{n}.{layer}" for n in range(6) for layer in ("attn.qkv", "mlp.fc2")}
+    everywhere = add_adapters(network("test_resnet").module, 2, (), 160, 0)
+    assert not any("conv1.0.lora" in name for name in learning(everywhere)), "the first sees pixels"
+    assert any("layer1.0.conv2.lora" in name for name in learning(everywhere))
+
+
+class Scaled(nn.Module):
+    """Divides a layer's weights by their size before it uses them, as some networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 3)
+        self.layer = nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1))
+        self.unused = nn.Linear(4, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layer(self.stem(images)).mean((2, 3))  # type: ignore[no-any-return]
+
+
+class Bare(nn.Module):
+    """Has one layer, which sees pixels; another is there and never called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.uncalled = nn.Conv2d(3, 4, 3), nn.Linear(4, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pooled = self.stem(images).mean((2, 3))
+        return nn.functional.linear(pooled, self.uncalled.weight)
+
+
+def test_networks_that_adapters_do_not_suit_are_told_before_training() -> None:
+    bit = load_backbone("resnetv2_50x1_bit", untrained=True, size=64)
+    with pytest.raises(TwoalikeError, match="rescale their weights.*lora_targets"):
+        prepare_training(bit, DistillConfig(train="lora"))
+    with pytest.raises(TwoalikeError, match="after the first layer, found none"):
+        add_adapters(Bare(), 4, (), 32, 0)
+    with pytest.raises(
+        TwoalikeError, match=r"found 'key', which no layer has.*fc1, fc2, proj, qkv"
+    ):
+        add_adapters(network("test_vit").module, 4, ("qkv", "key"), 160, 0)
+    with pytest.raises(TwoalikeError, match="found 'uncalled'"):
+        add_adapters(Bare(), 4, ("uncalled",), 32, 0)
+
+
+def test_without_peft_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any) -> Any:
+        if name == "peft":
+            raise ModuleNotFoundError("No module named 'peft'", name="peft")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(TwoalikeError, match=r"needs the package 'peft': .*twoalike\[lora\]"):
+        add_adapters(network("test_vit").module, 4, (), 160, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks", "learns", "stays"),
+    [
+        ("test_vit", 1, {"norm.weight", "blocks.5.attn.qkv.weight"}, "blocks.4.attn.qkv.weight"),
+        ("test_vit", 2, {"norm.weight", "blocks.4.mlp.fc1.bias"}, "blocks.3.mlp.fc1.bias"),
+        ("test_resnet", 1, {"layer4.0.conv1.weight"}, "layer3.0.conv2.weight"),
+        (
+            "test_convnext",
+            1,
+            {"head.norm.weight", "stages.3.blocks.1.mlp.fc1.weight"},
+            "stem.0.weight",
+        ),
+        ("efficientnet_lite0", 1, {"conv_head.weight", "blocks.6.0.conv_pw.weight"}, "bn1.weight"),
+    ],
+)
+def test_last_blocks(name: str, blocks: int, learns: set[str], stays: str) -> None:
+    backbone = network(name)
+    module = prepare_training(backbone, DistillConfig(train="last", last_blocks=blocks))
+    found = learning(module)
+    assert learns <= found
+    assert stays not in found
+    assert learning(prepare_training(backbone, DistillConfig())) == set(
+        dict(module.named_parameters())
+    )
+
+
+def test_last_blocks_of_a_module_of_ones_own() -> None:
+    """Its children are its blocks; what has no matrix belongs to the child before."""
+
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.norm = nn.Conv2d(3, 4, 2), nn.Conv2d(4, 5, 2), nn.BatchNorm2d(5)
+
+        def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+            return self.norm(self.b(self.a(images)))  # type: ignore[no-any-return]
+
+    own = Backbone.of(Own(), Preprocessing(size=16))
+    module = prepare_training(own, DistillConfig(train="last"))
+    assert learning(own.network) == {"b.weight", "b.bias", "norm.weight", "norm.bias"}
+    assert module is own.module
+    with pytest.raises(TwoalikeError, match="last_blocks of 1 to 2.*found 3"):
+        prepare_training(own, DistillConfig(train="last", last_blocks=3))
+
+
+def test_a_probe_needs_a_linear_classifier_to_live_in() -> None:
+    distilled = load_backbone("deit_tiny_distilled_patch16_224", untrained=True)
+    with pytest.raises(TwoalikeError, match="one linear layer there, found tuple"):
+        prepare_training(distilled, DistillConfig(train="probe"))
+
+
+@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}])
+def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
+    from twoalike.distill import load_recipe
+
+    with pytest.raises(TwoalikeError, match="probe") as caught:
+        load_recipe(None, {"train": "probe"} | change)
+    assert "\n" not in str(caught.value)
+
+
+QUICK = {"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3}
+
+
+def run(squares: Squares, out: Path, student: Any = "test_resnet", **changes: Any) -> Any:
+    config = DistillConfig.model_validate(QUICK | {"select": "last"} | changes)
+    untrained = isinstance(student, str)
+    return distill(
+        squares.teacher,
+        squares.images,
+        student,
+        out,
+        config,
+        features=squares.features,
+        untrained=untrained,
+    )
+
+
+def frozen_names(train: str) -> set[str]:
+    """Names of weights that must be as they were."""
+    names = set(load_backbone("test_resnet", untrained=True).module.state_dict())
+    if train == "last":
+        return {name for name in names if not name.startswith("layer4")}
+    if train == "lora":
+        return {name for name in names if "bn" in name or name == "conv1.0.weight"}
+    return names
+
+
+@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+def test_the_student_learns_and_the_rest_stays(
+    squares: Squares, tmp_path: Path, train: str
+) -> None:
+    said = run(squares, tmp_path / "student", train=train, steps=30, batch=16, rate=1e-2)
+    assert said["held_out"]["student"]["kl"] < said["held_out"]["base"]["kl"] - 0.01
+    assert said["check"]["difference"] <= 1e-5
+    base = load_backbone("test_resnet", untrained=True).module.state_dict()
+    learnt = load_backbone(tmp_path / "student").module.state_dict()
+    assert frozen_names(train) <= {name for name in base if torch.equal(base[name], learnt[name])}
+    assert 0 < said["learnt"] < sum(value.numel() for value in base.values())
+
+
+@pytest.mark.parametrize("train", ["lora", "probe"])
+def test_a_strong_pull_keeps_the_network_as_it_was(
+    squares: Squares, tmp_path: Path, train: str
+) -> None:
+    """The pull is to what changes nothing: no adapter, no map."""
+    free = run(squares, tmp_path / "free", train=train, steps=20, rate=1e-2, decay_to_init=0.0)
+    held = run(squares, tmp_path / "held", train=train, steps=20, rate=1e-2, decay_to_init=90.0)
+    base = extract_features("test_resnet", squares.images, untrained=True, size=32).values
+    moved = [
+        float(np.abs(extract_features(tmp_path / name, squares.images).values - base).max())
+        for name in ("free", "held")
+    ]
+    assert moved[1] < 0.3 * moved[0]
+    assert free["learnt"] == held["learnt"]
+
+
+def test_a_probe_reads_each_image_once(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    real = Preprocessing.read
+
+    def counted(self: Preprocessing, path: Path) -> torch.Tensor:
+        opened.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(Preprocessing, "read", counted)
+    run(squares, tmp_path / "student", train="probe", steps=40)
+    checked = 8
+    assert len(opened) == len(squares.features.ids) + checked
+
+
+@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+def test_a_stopped_run_goes_on_to_the_same_student(
+    squares: Squares, tmp_path: Path, train: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twoalike.distill._loop import Trainer
+    from twoalike.study import sha256_file
+
+    run(squares, tmp_path / "whole", train=train)
+    real = Trainer._step
+
+    def killed(self: Trainer, step: int, data: Any) -> Any:
+        if step == 6:
+            raise KeyboardInterrupt
+        return real(self, step, data)
+
+    monkeypatch.setattr(Trainer, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(squares, tmp_path / "stopped", train=train)
+    monkeypatch.setattr(Trainer, "_step", real)
+    config = DistillConfig.model_validate(QUICK | {"select": "last", "train": train})
+    distill(
+        squares.teacher,
+        squares.images,
+        "test_resnet",
+        tmp_path / "stopped",
+        config,
+        features=squares.features,
+        untrained=True,
+        resume=True,
+    )
+    for name in ("model.safetensors", "training.jsonl", "config.json"):
+        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+
+
+def test_merging_gives_the_same_module_back() -> None:
+    module = network("test_vit").module
+    assert merged(add_adapters(module, 2, ("qkv",), 160, 0)) is module
+    assert learning(module) == set(dict(module.named_parameters()))
