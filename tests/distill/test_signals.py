@@ -1,0 +1,52 @@
+"""Real signals to a real run: it stops between two steps, and goes on to the same end."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.distill.conftest import Squares
+
+from twoalike.features import write_features
+from twoalike.study import sha256_file
+
+RECIPE = "steps = 60\nbatch = 8\nsize = 32\nevaluate_every = 25\nselect = 'last'\nworkers = 1\n"
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_stopped_run_says_where_and_goes_on(
+    squares: Squares, tmp_path: Path, number: signal.Signals
+) -> None:
+    write_features(tmp_path / "colours.npz", squares.features)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]
+    words += ["--student", "test_resnet", "--features", tmp_path / "colours.npz"]
+    words += ["--config", tmp_path / "recipe.toml", "--device", "cpu", "--out"]
+
+    def command(*more: str | Path) -> list[str]:
+        return [sys.executable, "-m", "twoalike.cli.app", *map(str, (*words, *more))]
+
+    out = tmp_path / "stopped"
+    log = out / "training.jsonl"
+    with subprocess.Popen(command(out), stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (log.is_file() and len(log.read_text().splitlines()) > 4):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    step = max(int(p.name.removeprefix("step-")) for p in (out / "checkpoints").glob("step-*"))
+    assert 4 <= step < 60
+    assert said.strip() == (
+        f"twoalike: interrupted: {out}: stopped after step {step} of 60; go on with --resume"
+    )
+    for place, more in ((out, ("--resume",)), (tmp_path / "whole", ())):
+        subprocess.run(command(place, *more), check=True, capture_output=True)
+    for name in ("model.safetensors", "training.jsonl", "config.json"):
+        assert sha256_file(out / name) == sha256_file(tmp_path / "whole" / name), name
