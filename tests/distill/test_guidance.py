@@ -7,15 +7,24 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
 
 from twoalike.backbones import Backbone, extract_features, load_backbone
 from twoalike.choice import expected_accuracy
-from twoalike.distill import DistillConfig, batch_triplets, import_alignet, linear_cka
+from twoalike.distill import (
+    DistillConfig,
+    batch_triplets,
+    image_similarity,
+    import_alignet,
+    linear_cka,
+    load_recipe,
+)
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._label_file import PLAN, write_shard
 from twoalike.distill._loop import Trainer
+from twoalike.distill._student import Student
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import load_teacher, odd_logits
 
@@ -237,3 +246,32 @@ def test_a_full_disk_leaves_the_checkpoint_before(
         assert (tmp_path / "student" / name).read_bytes() == (
             tmp_path / "whole" / name
         ).read_bytes()
+
+
+def test_the_recipe_of_alignet_runs(squares: Squares, labels: Path, tmp_path: Path) -> None:
+    """Its objective, head, temperature and schedule, on a network and a set of a size for tests."""
+    path = Path(__file__).resolve().parents[2] / "modeling" / "recipes" / "alignet_vit_b.toml"
+    small = {"steps": 4, "batch": 6, "evaluate_every": 2, "workers": 0}
+    config = load_recipe(path, small)
+    assert (config.objective, config.rate, config.head_width) == ("jsd", 3e-5, 1024)
+    assert config.warmup * load_recipe(path).steps == 5000
+    out = tmp_path / "student"
+    said = run(squares, out, config, teacher=None, features=None, labels=labels, student="test_vit")
+    assert said["temperature"] == pytest.approx(100 / 1024)
+    head = load_file(out / "head.safetensors")
+    assert head["weight"].shape == (1024, 64)
+    assert said["held_out"] is None
+
+
+def test_a_wide_head_keeps_the_similarities_at_first() -> None:
+    """Random, of any width: dot products over their number stay what they were, about."""
+    features = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
+    students = [
+        Student(torch.nn.Identity(), 64, head="linear", width=1024, seed=seed) for seed in (0, 0, 1)
+    ]
+    same, again, other = (image_similarity(s(features)[0], "dot").detach() for s in students)
+    assert torch.equal(same, again)
+    assert not torch.equal(same, other)
+    before = image_similarity(features, "dot")
+    assert float(torch.corrcoef(torch.stack([same.flatten(), before.flatten()]))[0, 1]) > 0.95
+    assert float(same.diagonal().mean() / before.diagonal().mean()) == pytest.approx(1, abs=0.1)

@@ -48,6 +48,11 @@ class DistillConfig(Strict):
         description="linear: a square map that starts as the identity takes up part of what is "
         "learnt; none: all of it ends up in the features themselves, which is what users read",
     )
+    head_width: int | None = Field(
+        default=None,
+        ge=1,
+        description="features of the head; none: as many as the network's; others start at random",
+    )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="full",
         description="what learns: all weights; those of the last blocks; low-rank adapters, which "
@@ -86,7 +91,7 @@ class DistillConfig(Strict):
         description="share of the moving average of weights that stays a step; the average is "
         "scored and kept; 0: none",
     )
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: any")
     precision: Literal["32", "bf16"] = Field(
         default="32", description="of the network; similarities and loss are float32 always"
     )

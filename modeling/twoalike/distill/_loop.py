@@ -180,9 +180,10 @@ class Trainer:
                 loss, temperature = self._loss(indices, images, number)
                 self.fabric.backward(loss / config.accumulate)
             total += loss.detach() / config.accumulate
+        most = config.clip or math.inf
         norm = whole(
             self.fabric.clip_gradients(
-                self.network, self.stepper, max_norm=config.clip, error_if_nonfinite=False
+                self.network, self.stepper, max_norm=most, error_if_nonfinite=False
             )
         )
         record = {

@@ -26,6 +26,7 @@ from twoalike.distill._lesson import Lesson, Share, image_lesson, label_lesson
 from twoalike.distill._loop import Trainer
 from twoalike.distill._probe import frozen_features
 from twoalike.distill._sources import Opinion
+from twoalike.distill._stream import HEAD, seed_of
 from twoalike.distill._student import Student
 from twoalike.distill._trainable import prepare_training
 from twoalike.features import FeatureTable
@@ -228,8 +229,10 @@ def _student_of(
         module,
         n_features,
         head="affine" if config.train == "probe" else config.head,
+        width=config.head_width,
         similarity=config.similarity,
         temperature=config.temperature or 1.0,
+        seed=seed_of(config.seed, HEAD),
     )
     # Before anything is computed: another memory layout gives other last bits.
     network.to(device)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from twoalike.study import TwoalikeError
 from twoalike.teacher import sample_triplets
 
-ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW = range(7)
+ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW, HEAD = range(8)
 """Purposes of randomness: each gets numbers of its own."""
 
 

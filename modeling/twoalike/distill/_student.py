@@ -22,10 +22,15 @@ class Student(nn.Module):
     head
         ``linear`` adds a map from p to p features that starts as the identity, ``affine`` one
         that also moves them.
+    width
+        Features of the head; None takes p. Any other number starts from a random map that keeps
+        dot products over their number of features the same on average.
     similarity
         As in :func:`twoalike.distill.image_similarity`.
     temperature
         To start from.
+    seed
+        Of the random map.
     """
 
     def __init__(
@@ -34,16 +39,22 @@ class Student(nn.Module):
         n_features: int,
         *,
         head: Literal["none", "linear", "affine"] = "none",
+        width: int | None = None,
         similarity: Literal["dot", "cosine"] = "dot",
         temperature: float = 1.0,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.similarity = similarity
         self.head: nn.Linear | None = None
         if head != "none":
-            self.head = nn.Linear(n_features, n_features, bias=head == "affine")
-            nn.init.eye_(self.head.weight)
+            self.head = nn.Linear(n_features, width or n_features, bias=head == "affine")
+            if width in {None, n_features}:
+                nn.init.eye_(self.head.weight)
+            else:
+                rng = torch.Generator().manual_seed(seed)
+                nn.init.normal_(self.head.weight, std=n_features**-0.5, generator=rng)
         if self.head is not None and head == "affine":
             nn.init.zeros_(self.head.bias)
         # One element, and not a number: a number cannot be shared out among processes.
