@@ -19,6 +19,9 @@ class Draws:
     ids: tuple[str, ...]
     embedding: Array  # (S, m, D)
 
+    def pair_similarity(self, left: Array, right: Array) -> Array:
+        return np.asarray(left @ right.T)
+
     def similarity(self) -> Array:
         x = self.embedding
         return np.asarray(np.einsum("smd,snd->mn", x, x) / len(x))

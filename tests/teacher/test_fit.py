@@ -110,6 +110,28 @@ def test_unjudged_objects_of_the_posterior_are_left_out(rng: np.random.Generator
     assert accuracy(marked, world, new(1)) > accuracy(mixed, world, new(1)) + 0.02
 
 
+def test_judged_objects_may_keep_their_places(world: World, rng: np.random.Generator) -> None:
+    """Then judged objects are as alike as the posterior says, and others are as before."""
+    plain = fit_teacher(world.posterior, world.features)
+    mixed = fit_teacher(world.posterior, world.features, TeachConfig(known=True))
+    unseen, judged = world.unseen(500, rng), sample_triplets(world.n_judged, 5000, rng)
+    one, two = (t.choice_probabilities(unseen, world.features) for t in (plain, mixed))
+    np.testing.assert_array_equal(one, two)
+    truth = world.true_probabilities(judged)
+    losses = [
+        score_soft(np.log(t.choice_probabilities(judged, world.features)), truth)["log_loss"]
+        for t in (plain, mixed)
+    ]
+    assert losses[1] < losses[0] - 0.02
+    across = np.column_stack([judged[:, :2], unseen[:, :1].repeat(10, axis=0)])
+    truth = world.true_probabilities(across)
+    losses = [
+        score_soft(np.log(t.choice_probabilities(across, world.features)), truth)["log_loss"]
+        for t in (plain, mixed)
+    ]
+    assert losses[1] < losses[0]
+
+
 def judgments(world: World, n: int, rng: np.random.Generator, lapse: float = 0.0) -> Judgments:
     triplets = sample_triplets(world.n_judged, n, rng)
     p = (1 - lapse) * world.true_probabilities(triplets) + lapse / 3
@@ -158,9 +180,15 @@ def test_what_cannot_be_fitted_says_so(world: World, rng: np.random.Generator) -
     few = Draws(world.posterior.ids[:5], world.posterior.embedding[:, :5])
     with pytest.raises(TwoalikeError, match="at least 6 objects, found 5"):
         fit_teacher(few, world.features)
-    absent = Draws((*world.posterior.ids[:-1], "nobody"), world.posterior.embedding)
-    with pytest.raises(TwoalikeError, match="nobody"):
+    strangers = tuple(f"stranger {number}" for number in range(12))
+    absent = Draws((*world.posterior.ids[:-12], *strangers), world.posterior.embedding)
+    with pytest.raises(TwoalikeError, match="stranger 9 and 2 more") as said:
         fit_teacher(absent, world.features)
+    assert "12 of 120 objects not found: stranger 0, stranger 1" in str(said.value)
+    holed = world.features.values.copy()
+    holed[3, 5] = np.nan
+    with pytest.raises(TwoalikeError, match="NaN or infinite ones, first for 'object 3'"):
+        fit_teacher(world.posterior, FeatureTable(world.features.ids, holed))
     flat = FeatureTable(world.features.ids, np.ones_like(world.features.values))
-    with pytest.raises(TwoalikeError, match="same for all objects"):
+    with pytest.raises(TwoalikeError, match="the same for all 120"):
         fit_teacher(world.posterior, flat)

@@ -86,6 +86,9 @@ class Opinions:
     def __init__(self, predictive: list[float], plugin: list[float]) -> None:
         self.table = {"predictive": predictive, "plugin": plugin}
 
+    def pair_similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return left @ right.T
+
     def similarity(self) -> np.ndarray:
         return np.eye(3)
 

@@ -80,6 +80,65 @@ def test_new_choices_decide_which_labels_are_taught(
     assert load_teacher(files / "teacher").weight.shape[1] == 40
 
 
+def test_new_choices_decide_between_map_and_posterior(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Judged objects keep the posterior's places where that predicts new choices better."""
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    new = ("--choices", files / "new.parquet")
+    assert not run("teach", *common, *new, "--out", files / "teacher")
+    said = json.loads((files / "teacher" / "teacher.json").read_text())
+    gate = said["kind_comparison"]
+    losses = gate["log_loss"]
+    assert set(losses) == {"posterior", "surrogate", "mixed"}
+    assert gate["chosen"] == "mixed"
+    assert losses["mixed"] < losses["surrogate"]
+    assert gate["best"] == min(losses, key=losses.__getitem__)
+    printed = capsys.readouterr().out
+    assert (
+        f"kind: mixed (log-loss on 600 new choices: posterior {losses['posterior']:.4f}" in printed
+    )
+    assert said["judged_objects"] == "posterior"
+    assert load_teacher(files / "teacher").known_ids == tuple(said["ids"])
+    assert not run("teach", *common, *new, "--kind", "surrogate", "--out", files / "map")
+    assert load_teacher(files / "map").known is None
+
+
+def test_without_features_the_posterior_teaches(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--choices", files / "new.parquet", "--draws", 7, "--out", files / "teacher")
+    assert not run("teach", files / "posterior.nc", *options)
+    assert "posterior of 120 judged objects, 7 draws" in capsys.readouterr().out
+    said = json.loads((files / "teacher" / "teacher.json").read_text())
+    assert said["kind_comparison"]["chosen"] == "posterior"
+    assert said["labels"] == said["label_comparison"]["chosen"]
+    (files / "triplets.txt").write_text("object 1,object 2,object 119\n")
+    known = ("--triplets", files / "triplets.txt", "--out", files / "p.tsv")
+    assert not run("predict", files / "teacher", *known)
+    assert np.loadtxt(files / "p.tsv", skiprows=1).sum() == pytest.approx(1, abs=1e-5)
+    (files / "triplets.txt").write_text("object 1,object 2,object 125\n")
+    assert run("predict", files / "teacher", *known) == 1
+    assert "object 125" in capsys.readouterr().err
+
+
+def test_objects_known_from_dissimilarities_are_judged(files: Path) -> None:
+    """Where nobody was shown triplets, the judged objects are those that were compared."""
+    import xarray as xr
+
+    from twoalike.embedding import Posterior
+
+    tree = Posterior.load(files / "posterior.nc").tree
+    constant = tree["constant_data"].dataset
+    counts = {"shown": 0 * constant["shown"], "compared": constant["shown"]}
+    tree["constant_data"] = xr.DataTree(xr.Dataset(counts, coords=constant.coords))
+    Posterior(tree).save(files / "rdm.nc")
+    features = ("--features", files / "features.npz")
+    assert not run("teach", files / "rdm.nc", *features, "--out", files / "teacher")
+    said = json.loads((files / "teacher" / "teacher.json").read_text())
+    assert said["to"]["objects"] == 120
+
+
 def test_old_choices_decide_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = (files / "posterior.nc", "--features", files / "features.npz")
     assert not run("teach", *common, "--choices", files / "old.parquet", "--out", files / "teacher")
@@ -110,6 +169,11 @@ def test_teacher_predicts_through_the_command_line(files: Path) -> None:
 
 def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     features = ("--features", files / "features.npz")
+    ids, values = np.array([f"object {k}" for k in range(130)]), np.ones((130, 4), np.float32)
+    np.savez(files / "flat.npz", ids=ids, features=values)
+    np.savez(files / "other.npz", ids=np.char.add(ids, ".png"), features=values)
+    values[3, 1] = np.nan
+    np.savez(files / "holed.npz", ids=ids, features=values)
     (files / "cut.nc").write_bytes((files / "posterior.nc").read_bytes()[:500])
     out = ("--out", files / "teacher")
     cases = [
@@ -118,6 +182,16 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
         ((files / "posterior.nc", *features, "--choices", files / "none.parquet", *out), "none.pa"),
         ((files / "posterior.nc", *features, "--folds", 1, *out), "--folds"),
         ((files / "posterior.nc", *features, "--seed", -1, *out), "--seed"),
+        ((files / "posterior.nc", *features, "--draws", 0, *out), "--draws"),
+        ((files / "posterior.nc", "--kind", "mixed", *out), "--kind mixed: expected --features"),
+        ((files / "posterior.nc", "--untransformed", *out), "--untransformed: expected --features"),
+        (
+            (files / "posterior.nc", *features, "--untransformed", "--kind", "mixed", *out),
+            "found --kind mixed",
+        ),
+        ((files / "posterior.nc", "--features", files / "holed.npz", *out), "NaN"),
+        ((files / "posterior.nc", "--features", files / "flat.npz", *out), "the same for all 120"),
+        ((files / "posterior.nc", "--features", files / "other.npz", *out), "and 110 more"),
     ]
     for arguments, message in cases:
         assert run("teach", *arguments) == 1

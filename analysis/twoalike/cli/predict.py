@@ -82,7 +82,7 @@ def predict(
         anchored: item 1 is the reference, and the probabilities are those that item 2 or 3 is
         the more similar to it; that of item 1 is 0.
     features
-        For a teacher and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
+        For a teacher that maps them and for --sample: a network's features (.npz, .parquet, .h5, or .npy with
         --objects).
     objects
         Object ids, one a line, of a file of features that holds none.
@@ -134,11 +134,13 @@ def _of_teacher(
     from twoalike.features import read_features
     from twoalike.judgments import read_triplets
     from twoalike.study import TwoalikeError
-    from twoalike.teacher import load_teacher
+    from twoalike.teacher import PosteriorTeacher, load_teacher
 
-    teacher = load_teacher(source)
+    teacher = load_teacher(source, any_kind=True)
+    if isinstance(teacher, PosteriorTeacher):
+        return teacher.choice_probabilities(read_triplets(triplets, teacher.ids))
     if features is None:
-        raise TwoalikeError(f"{source}: a teacher predicts from features; add --features.")
+        raise TwoalikeError(f"{source}: this teacher predicts from features; add --features.")
     table = read_features(features, objects)
     return teacher.choice_probabilities(read_triplets(triplets, table.ids), table)
 

@@ -4,164 +4,197 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from twoalike.study import TwoalikeError
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from twoalike.cli._teach_choices import KnownChoices
     from twoalike.embedding import Posterior
-    from twoalike.teacher import Judgments
+    from twoalike.features import FeatureTable
+    from twoalike.teacher import AffineTeacher, TeachConfig
+
+    Chosen = tuple[AffineTeacher, dict[str, Any]]
+
+Kind = Literal["auto", "posterior", "surrogate", "mixed"]
 
 
 def teach(
     posterior: Path,
     /,
     *,
-    features: Path,
     out: Path,
+    features: Path | None = None,
     objects: Path | None = None,
     choices: Path | None = None,
+    kind: Kind = "auto",
     labels: Literal["auto", "predictive", "plugin"] = "auto",
+    regulariser: Literal["ridge", "contrastive"] = "ridge",
     untransformed: bool = False,
+    draws: int = 50,
     folds: int = 8,
     seed: int = 0,
 ) -> None:
-    """Fit the map from a network's features into the human space of a posterior.
+    """Make a teacher: of judged objects the posterior itself, of other images a map of features.
 
-    The map makes a teacher for images that nobody judged. It is fitted to the objects that were
-    judged, and its penalty, temperature and scores come from objects held out from it.
+    The map goes from a network's features into the human space, so that images nobody judged have
+    a place in it. It is fitted to the objects that were judged, and its penalty, temperature and
+    scores come from objects held out from it.
 
     Examples
     --------
         twoalike teach posterior.nc --features base.npz --out teacher
         twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
         twoalike teach posterior.nc --features base.npz --untransformed --out control
+        twoalike teach posterior.nc --out teacher
 
     Parameters
     ----------
     posterior
         File written by twoalike fit.
-    features
-        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with --objects).
     out
         Teacher's folder to make.
+    features
+        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
+        --objects). Without them the teacher knows judged objects only.
     objects
         Object ids, one a line, of a file of features that holds none.
     choices
         Judgments (choices.parquet), at best all there are: they set the penalty and the
         temperature, and the map is scored on them. Choices the posterior was not fitted to
-        also decide which labels are taught.
+        also decide which labels are taught, and by which kind of teacher.
+    kind
+        posterior: judged objects only, by draws of the posterior; surrogate: all images by their
+        features; mixed: judged objects keep the posterior's places, others are placed by their
+        features; auto: posterior without --features, else surrogate or mixed, whichever predicts
+        new --choices better (surrogate without new ones).
     labels
         predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
         whichever predicts --choices better, predictive without new choices.
+    regulariser
+        ridge: the map in closed form; contrastive: also maps fitted by gradient, with and without
+        a term that keeps the network's neighbourhoods; what predicts held-out objects best is taken.
     untransformed
         Make the control: the network's own similarities at the temperature that suits the
         labels.
+    draws
+        Draws that a posterior's teacher keeps.
     folds
         Folds of objects.
     seed
         Seed of the folds and of the triplets with labels.
     """  # noqa: E501
+    from twoalike.cli._teach_choices import KnownChoices, judged_objects
+    from twoalike.cli._teach_report import show_gate, show_validation
     from twoalike.embedding import Posterior
     from twoalike.features import read_features
-    from twoalike.study import TwoalikeError, provenance
-    from twoalike.teacher import TeachConfig, fit_teacher, save_teacher
+    from twoalike.study import provenance
+    from twoalike.teacher import (
+        AffineTeacher,
+        PosteriorTeacher,
+        TeachConfig,
+        make_posterior_teacher,
+        save_teacher,
+    )
 
-    if folds < 2:
-        raise TwoalikeError(f"--folds: expected at least 2, found {folds}.")
-    if seed < 0:
-        raise TwoalikeError(f"--seed: expected a number from 0, found {seed}.")
+    _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
     fitted = Posterior.load(posterior)
-    table = read_features(features, objects)
-    judgments = _judgments(choices, fitted) if choices else None
-    gate = _compare(fitted, choices, judgments)
-    mode = gate.get("chosen", "predictive") if labels == "auto" else labels
-    config = TeachConfig(untransformed=untransformed, mode=mode, folds=folds, seed=seed)
-    teacher = fit_teacher(fitted, table, config, judged=_judged(fitted), choices=judgments)
-    inputs = {"posterior": posterior, "features": features}
-    inputs |= {"choices": choices} if choices else {}
-    origin = provenance("teacher", seed=seed, inputs=inputs, config=config.model_dump(mode="json"))
-    save_teacher(out, teacher, {**origin, "label_comparison": gate})
+    judged = judged_objects(fitted)
+    known = KnownChoices.of(choices, fitted)
+    mode = known.labels.get("chosen", "predictive") if labels == "auto" else labels
+    config = TeachConfig(
+        untransformed=untransformed,
+        mode=mode,
+        folds=folds,
+        regulariser=regulariser,
+        known=not untransformed and kind in {"auto", "mixed"},
+        seed=seed,
+    )
+    comparison: dict[str, Any]
+    teacher: AffineTeacher | PosteriorTeacher
+    if features is None or kind == "posterior":
+        teacher = make_posterior_teacher(fitted, judged=judged, mode=mode, draws=draws)
+        why = "asked for" if kind == "posterior" else "no features given: judged objects only"
+        comparison = {"chosen": "posterior", "why": why}
+    else:
+        table = read_features(features, objects)
+        teacher, comparison = _map(fitted, table, config, judged, known, kind)
+    inputs = {"posterior": posterior, "features": features, "choices": choices}
+    given = {name: path for name, path in inputs.items() if path is not None}
+    origin = provenance("teacher", seed=seed, inputs=given, config=config.model_dump(mode="json"))
+    gates = {"label_comparison": known.labels, "kind_comparison": comparison}
+    save_teacher(out, teacher, {**origin, **gates})
     print(f"{out}  {_summary(teacher.description)}")  # noqa: T201
-    said = teacher.description
-    _show(gate, mode, said["settled_on"], said["validation"])
+    show_gate(known.labels, mode, comparison)
+    if isinstance(teacher, AffineTeacher):
+        show_validation(teacher.description)
 
 
-def _judged(posterior: "Posterior") -> "npt.NDArray[np.bool_] | None":
-    """Which objects were shown in judgments, where the posterior says so."""
-    tree = posterior.tree
-    if "constant_data" not in tree.children or "shown" not in tree["constant_data"].dataset:
-        return None
-    counts = tree["constant_data"].dataset["shown"].values
-    judged: npt.NDArray[np.bool_] = counts > 0
-    return judged
+def _check(
+    kind: Kind,
+    features: Path | None,
+    untransformed: bool,
+    *,
+    draws: int,
+    folds: int,
+    seed: int,
+) -> None:
+    """Refuse settings that cannot go together."""
+    for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
+        if value < least:
+            raise TwoalikeError(f"--{name}: expected at least {least}, found {value}.")
+    if features is None and (kind in {"surrogate", "mixed"} or untransformed):
+        asked = "--untransformed" if untransformed else f"--kind {kind}"
+        raise TwoalikeError(f"{asked}: expected --features FILE to map from, found none.")
+    if untransformed and kind in {"posterior", "mixed"}:
+        raise TwoalikeError(
+            f"--untransformed: the control has the network's own similarities only, found --kind "
+            f"{kind}. Leave one of them out."
+        )
 
 
-def _judgments(choices: Path, posterior: "Posterior") -> "Judgments":
-    """Odd-one-out judgments of the posterior's objects."""
-    from twoalike.judgments import object_index, read_choices
-    from twoalike.study import TwoalikeError
-    from twoalike.teacher import Judgments
+def _map(
+    posterior: "Posterior",
+    table: "FeatureTable",
+    config: "TeachConfig",
+    judged: "npt.NDArray[np.bool_] | None",
+    known: "KnownChoices",
+    kind: Kind,
+) -> "Chosen":
+    """Fit the map, and say whether judged objects keep the posterior's places in its space."""
+    from dataclasses import replace
 
-    table = read_choices(choices)
-    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(["main", "repeat"])
-    if not kept.any():
-        raise TwoalikeError(f"{choices}: expected odd-one-out judgments, found none.")
-    triplets, chosen, _ = object_index(table[kept], list(posterior.ids))
-    return Judgments(triplets, chosen, float(posterior.typical_lapse.mean()))
+    from twoalike.teacher import fit_teacher
 
-
-def _compare(
-    posterior: "Posterior", choices: Path | None, judgments: "Judgments | None"
-) -> dict[str, Any]:
-    """Compare kinds of labels, on choices that the posterior was not fitted to."""
-    from twoalike.study import sha256_file
-    from twoalike.teacher import compare_labels
-
-    if choices is None or judgments is None:
-        return {"skipped": "no choices given"}
-    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
-    if inputs.get("choices", {}).get("sha256") == sha256_file(choices):
-        return {"skipped": "the posterior was fitted to these choices"}
-    return compare_labels(posterior, judgments.triplets, judgments.chosen)
+    mapped = fit_teacher(posterior, table, config, judged=judged, choices=known.judgments)
+    if not config.known:
+        why = "the control" if config.untransformed else "asked for"
+        return mapped, {"chosen": "surrogate", "why": why}
+    found = known.compare(posterior, mapped, table, config.mode, judged)
+    if kind == "mixed":
+        return mapped, {**found, "chosen": "mixed", "why": "asked for"}
+    if "skipped" in found:
+        chosen, why = "surrogate", f"the map alone, as kinds cannot be compared: {found['skipped']}"
+    else:
+        losses = found["log_loss"]
+        chosen = min(("surrogate", "mixed"), key=losses.__getitem__)
+        why = "lower log-loss on new choices, of the two that place images nobody judged"
+    if chosen == "surrogate":
+        said = {**mapped.description, "judged_objects": "map"}
+        mapped = replace(mapped, known_ids=(), known=None, description=said)
+    return mapped, {**found, "chosen": chosen, "why": why}
 
 
 def _summary(said: Mapping[str, Any]) -> str:
+    if said["method"] == "posterior":
+        to = said["to"]
+        return f"posterior of {to['objects']} judged objects, {to['draws']} draws"
     source = said["from"].get("backbone") or "unnamed network"
     if said["method"] == "untransformed":
         return f"control: {source} as it is, temperature {said['temperature']:.3g}"
+    kept = ", which keep the posterior's places" if said["judged_objects"] == "posterior" else ""
     return (
         f"{said['from']['features']} features of {source} to {said['to']['dimensions']} "
-        f"dimensions, fitted to {said['to']['objects']} objects"
+        f"dimensions, fitted to {said['to']['objects']} objects{kept}"
     )
-
-
-def _show(gate: dict[str, Any], mode: str, settled_on: str, validation: dict[str, Any]) -> None:
-    """Print how labels compare and how well held-out objects are predicted."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    if "skipped" in gate:
-        said = f"labels: {mode} (not compared: {gate['skipped']})"
-    else:
-        losses = gate["log_loss"]
-        said = (
-            f"labels: {mode} (log-loss on {gate['n']} new choices: predictive "
-            f"{losses['predictive']:.4f}, plugin {losses['plugin']:.4f})"
-        )
-    print(said)  # noqa: T201
-    print(f"penalty and temperature: by {settled_on} about held-out objects")  # noqa: T201
-    table = Table(
-        title=f"Objects held out from the map, {validation['folds']} folds",
-        box=SIMPLE_HEAD,
-        title_justify="left",
-    )
-    for column in ("", "accuracy", "log-loss"):
-        table.add_column(column)
-    for part, title in (("soft_labels", "posterior"), ("choices", "people")):
-        for name in ("untransformed", "teacher", "ceiling"):
-            score = validation.get(part, {}).get(name)
-            if score:
-                row = (f"{name}, choices of the {title}", f"{score['accuracy']:.3f}")
-                table.add_row(*row, f"{score['log_loss']:.3f}")
-    Console().print(table)

@@ -10,14 +10,18 @@ The lower block is the scaled identity. For a square map, gLocal
 say nothing about keep the network's own geometry. The map here is not square (D human
 dimensions for p features), and the multiple of the identity is a block of its own: W is pulled
 to zero, where x' = alpha z, the same limit. ``alpha`` is fitted, not chosen.
+
+Objects that were judged may keep the places that the judgments gave them, W z + b being for the
+others: the two sets of positions are in one space, so similarities across them are meant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
@@ -42,6 +46,9 @@ class AffineTeacher:
         alpha.
     temperature
         Fitted on objects held out from the map.
+    known_ids, known
+        Objects that keep the posterior's positions instead of W z + b, and these, shape (k, D);
+        none in a teacher that knows only the map.
     description
         What teacher.json says: the network it maps from, how it was fitted and validated.
     """
@@ -53,6 +60,10 @@ class AffineTeacher:
     identity: float
     temperature: float
     description: Mapping[str, Any] = field(default_factory=dict)
+    known_ids: tuple[str, ...] = ()
+    known: npt.NDArray[np.float32] | None = None
+
+    needs_features = True
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -94,9 +105,34 @@ class AffineTeacher:
         self.check(features)
         z = (features.values - self.mean) / np.float32(self.scale)
         human = z @ self.weight.T + self.bias
+        if self.known is not None:
+            rows = pd.Index(self.known_ids).get_indexer(pd.Index(features.ids))
+            human[rows >= 0] = self.known[rows[rows >= 0]]
         if self.identity == 0:
             return np.asarray(human)
         return np.concatenate([human, np.float32(self.identity) * z], axis=1)
+
+    def positions(
+        self, ids: Sequence[str], features: FeatureTable | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Positions of objects, shape (1, n, D + p); their dot products are log-odds.
+
+        Parameters
+        ----------
+        ids
+            Objects, n of them.
+        features
+            Of at least these objects.
+
+        Raises
+        ------
+        TwoalikeError
+            If there are no features of an object, or not those that the map was fitted on.
+        """
+        if features is None:
+            raise TwoalikeError("this teacher places objects by their features, found none.")
+        table = FeatureTable(tuple(ids), features.select(ids), features.meta)
+        return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
 
     def choice_probabilities(
         self, triplets: Triplets, features: FeatureTable

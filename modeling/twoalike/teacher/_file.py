@@ -5,9 +5,10 @@ Both are read without torch: whoever predicts choices needs none.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from twoalike.study import (
     TwoalikeError,
@@ -18,11 +19,15 @@ from twoalike.study import (
     write_json,
 )
 from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._posterior import PosteriorTeacher
 
 ARRAYS = ("mean", "weight", "bias")
+type Arrays = dict[str, npt.NDArray[Any]]
 
 
-def save_teacher(folder: Path, teacher: AffineTeacher, provenance: Mapping[str, Any]) -> None:
+def save_teacher(
+    folder: Path, teacher: AffineTeacher | PosteriorTeacher, provenance: Mapping[str, Any]
+) -> None:
     """Write a teacher, all or nothing.
 
     Parameters
@@ -36,36 +41,81 @@ def save_teacher(folder: Path, teacher: AffineTeacher, provenance: Mapping[str, 
     """
     from safetensors.numpy import save_file
 
-    arrays = {name: np.ascontiguousarray(getattr(teacher, name)) for name in ARRAYS}
+    numbers: dict[str, Any] = {"temperature": teacher.temperature}
+    if isinstance(teacher, PosteriorTeacher):
+        arrays, ids = {"draws": teacher.draws}, teacher.ids
+    else:
+        arrays, ids = {name: getattr(teacher, name) for name in ARRAYS}, teacher.known_ids
+        arrays |= {} if teacher.known is None else {"known": teacher.known}
+        numbers |= {"scale": teacher.scale, "identity": teacher.identity}
     with atomic_directory(folder) as temporary:
-        save_file(arrays, temporary / "teacher.safetensors")
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(whole, temporary / "teacher.safetensors")
         content = {
             **provenance,
             **teacher.description,
-            "scale": teacher.scale,
-            "identity": teacher.identity,
-            "temperature": teacher.temperature,
+            **numbers,
             "arrays_sha256": sha256_file(temporary / "teacher.safetensors"),
+            **({"ids": list(ids)} if ids else {}),
         }
         write_json(temporary / "teacher.json", content)
 
 
-def load_teacher(folder: Path) -> AffineTeacher:
+@overload
+def load_teacher(folder: Path) -> AffineTeacher: ...
+@overload
+def load_teacher(folder: Path, *, any_kind: Literal[True]) -> AffineTeacher | PosteriorTeacher: ...
+def load_teacher(folder: Path, *, any_kind: bool = False) -> AffineTeacher | PosteriorTeacher:
     """Read a teacher's folder.
+
+    Parameters
+    ----------
+    any_kind
+        Whether a teacher will do that knows judged objects only; else it must map features.
 
     Raises
     ------
     TwoalikeError
         If it is missing, damaged, or of another kind.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     if not folder.is_dir():
         raise TwoalikeError(
             f"{folder}: expected a teacher's folder, found none. Make one with: twoalike teach"
         )
     content = read_json(folder / "teacher.json", "teacher")
+    of_posterior = content.get("method") == "posterior"
+    if of_posterior and not any_kind:
+        raise TwoalikeError(
+            f"{folder}: expected a teacher that maps features, found a posterior, which knows "
+            "judged objects only. Teach with --features."
+        )
+    arrays = _arrays(folder, content)
+    try:
+        if of_posterior:
+            return PosteriorTeacher(
+                ids=_ids(content, arrays["draws"].shape[1]),
+                draws=arrays["draws"],
+                mode=content["labels"],
+                description=content,
+            )
+        known = arrays.get("known")
+        return AffineTeacher(
+            **{name: arrays[name] for name in ARRAYS},
+            scale=float(content["scale"]),
+            identity=float(content["identity"]),
+            temperature=float(content["temperature"]),
+            description=content,
+            known_ids=() if known is None else _ids(content, len(known)),
+            known=known,
+        )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise TwoalikeError(f"{folder}: not a whole teacher ({error}). Teach again.") from error
+
+
+def _arrays(folder: Path, content: Mapping[str, Any]) -> Arrays:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
     path = require_file(folder / "teacher.safetensors", "the teacher's arrays")
     if sha256_file(path) != content.get("arrays_sha256"):
         raise TwoalikeError(
@@ -73,14 +123,14 @@ def load_teacher(folder: Path) -> AffineTeacher:
             "again."
         )
     try:
-        arrays = load_file(path)
-        teacher = AffineTeacher(
-            **{name: arrays[name] for name in ARRAYS},
-            scale=float(content["scale"]),
-            identity=float(content["identity"]),
-            temperature=float(content["temperature"]),
-            description=content,
-        )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        arrays: Arrays = load_file(path)
+    except (SafetensorError, OSError) as error:
         raise TwoalikeError(f"{folder}: not a whole teacher ({error}). Teach again.") from error
-    return teacher
+    return arrays
+
+
+def _ids(content: Mapping[str, Any], n: int) -> tuple[str, ...]:
+    ids = tuple(content["ids"])
+    if len(ids) != n:
+        raise ValueError(f"{len(ids)} ids for {n} objects")
+    return ids

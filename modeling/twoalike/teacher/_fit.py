@@ -1,75 +1,31 @@
-"""Fitting a teacher: positions by ridge, everything else by cross-entropy on held-out objects.
+"""Fitting a teacher: a map to positions, everything else by cross-entropy on held-out objects.
 
-The target positions are those of the posterior's mean similarities. W has a closed form for
-every penalty. Penalty, identity block and temperature minimise the cross-entropy of triplets
-whose objects were all placed by maps fitted without them: of people's own choices where they
-are given, else of the posterior's soft labels. Choices are the better judge. A posterior that
-knows nothing of the features holds whatever they say beyond it for chance, and its labels give
-the identity block too little: .539 instead of .552 right about held-out objects on THINGS with
-CLIP features.
+The target positions are those of the posterior's mean similarities. By ridge regression the map
+has a closed form for every penalty; a map fitted by gradient starts from the best of these, and is
+taken if it is better about held-out objects. Penalty, identity block and temperature minimise the
+cross-entropy of triplets whose objects were all placed by maps fitted without them: of people's
+own choices where they are given, else of the posterior's soft labels. Choices are the better
+judge. A posterior that knows nothing of the features holds whatever they say beyond it for
+chance, and its labels give the identity block too little: .539 instead of .552 right about
+held-out objects on THINGS with CLIP features.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
 from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._labels import ChoiceModel, Mode, Triplets, sample_triplets
-from twoalike.teacher._mixture import fit_mixture, odd_logits, score_choices, score_soft
-from twoalike.teacher._ridge import (
-    Floats,
-    object_folds,
-    predicted_without_own_fold,
-    ridge_maps,
-    spectral_positions,
-)
+from twoalike.teacher._config import Judgments, TeachConfig
+from twoalike.teacher._labels import ChoiceModel
+from twoalike.teacher._names import known_rows
+from twoalike.teacher._search import Search
 
-ENOUGH_CHOICES = 200
-"""Fewer choices than this say less about three numbers than soft labels do."""
-
-
-class TeachConfig(BaseModel):
-    """How a teacher is fitted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    untransformed: bool = Field(
-        default=False, description="the control: the network's own features, one temperature"
-    )
-    mode: Mode = Field(default="predictive", description="kind of soft labels")
-    folds: int = Field(default=8, ge=2, description="of objects")
-    strengths: tuple[float, ...] = Field(
-        default=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
-        min_length=1,
-        description="ridge penalties tried, in mean squared norms of the features",
-    )
-    triplets: int = Field(default=40_000, ge=100, description="with soft labels")
-    seed: int = Field(default=0, ge=0)
-
-
-@dataclass(frozen=True, eq=False)
-class Judgments:
-    """Choices people made.
-
-    Attributes
-    ----------
-    triplets
-        Rows of the posterior's objects, shape (n, 3).
-    chosen
-        Item called the odd one, 0 to 2, shape (n,).
-    lapse
-        Share of them that are guesses.
-    """
-
-    triplets: Triplets
-    chosen: npt.NDArray[np.integer]
-    lapse: float = 0.0
+FEWEST = 6
+"""Objects: with fewer, folds leave maps nothing to be fitted to."""
 
 
 def fit_teacher(
@@ -103,21 +59,23 @@ def fit_teacher(
     Raises
     ------
     TwoalikeError
-        If objects have no features, or fewer than six were judged.
+        If objects have no features or all the same, or fewer than six were judged.
     """
     config = config or TeachConfig()
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
-    if len(rows) < 6:
+    if len(rows) < FEWEST:
         raise TwoalikeError(
-            f"a teacher needs judgments of at least 6 objects, found {len(rows)}. Collect more."
+            f"a teacher needs judgments of at least {FEWEST} objects, found {len(rows)}. Collect "
+            "more."
         )
-    x = features.select([posterior.ids[row] for row in rows]).astype(np.float64)
-    mean, scale = x.mean(axis=0), float((x - x.mean(axis=0)).std())
-    if scale == 0:
-        raise TwoalikeError("the features are the same for all objects; compute them again.")
+    ids = tuple(posterior.ids[row] for row in rows)
+    x = _values(features, ids)
+    mean = x.mean(axis=0)
+    scale = float((x - mean).std())
     known = None if choices is None else _choices_among(choices, rows, len(posterior.ids))
-    world = _World(posterior, rows, (x - mean) / scale, config, known)
-    fitted = world.untransformed() if config.untransformed else world.search()
+    search = Search(posterior, rows, (x - mean) / scale, config, known)
+    fitted = search.untransformed() if config.untransformed else search.best()
+    kept = config.known and not config.untransformed
     return AffineTeacher(
         mean=mean.astype(np.float32),
         scale=scale,
@@ -126,127 +84,27 @@ def fit_teacher(
         identity=fitted["identity"],
         temperature=fitted["temperature"],
         description=_describe(features.meta, x.shape, config, fitted),
+        known_ids=ids if kept else (),
+        known=fitted["known"].astype(np.float32) if kept else None,
     )
 
 
-class _World:
-    """Everything that stays the same while penalties are compared."""
-
-    def __init__(
-        self,
-        posterior: ChoiceModel,
-        rows: npt.NDArray[np.int64],
-        z: Floats,
-        config: TeachConfig,
-        choices: Judgments | None,
-    ) -> None:
-        rng = np.random.default_rng(config.seed)
-        self.z, self.config, self.choices = z, config, choices
-        self.triplets = sample_triplets(len(rows), config.triplets, rng)
-        self.labels = posterior.choice_probabilities(rows[self.triplets], config.mode)
-        self.fold = object_folds(len(rows), config.folds, rng)
-        self.own = z @ z.T / z.shape[1]
-        similarity = posterior.similarity()[np.ix_(rows, rows)]
-        self.y = spectral_positions(similarity, posterior.embedding.shape[-1])
-        self.by_people = choices is not None and len(choices.chosen) >= ENOUGH_CHOICES
-
-    def _logits(self, similarity: Floats) -> Floats:
-        """Logits of the triplets that settle the fit, shape (n, 3)."""
-        people = self.choices if self.by_people else None
-        return odd_logits(similarity, people.triplets if people else self.triplets)
-
-    def _settle(self, *similarities: Floats) -> tuple[Floats, float]:
-        """Best multiple of each similarity matrix, and the log-loss that it leaves."""
-        parts = [self._logits(matrix) for matrix in similarities]
-        if self.by_people and self.choices is not None:
-            chosen, lapse = self.choices.chosen, self.choices.lapse
-            shares = fit_mixture(parts, np.eye(3)[chosen], lapse)
-            logits = np.tensordot(shares, parts, axes=1)
-            return shares, score_choices(logits, chosen, lapse)["log_loss"]
-        shares = fit_mixture(parts, self.labels)
-        return shares, score_soft(np.tensordot(shares, parts, axes=1), self.labels)["log_loss"]
-
-    def untransformed(self) -> dict[str, Any]:
-        """Return the network's own similarities at the temperature that suits the judgments."""
-        p = self.z.shape[1]
-        (share,), _ = self._settle(self.own)
-        return {
-            "weight": np.zeros((0, p)),
-            "bias": np.zeros(0),
-            "identity": float(1 / np.sqrt(p)),
-            "temperature": _temperature(share),
-            "penalty": None,
-            "settled_on": self._settled_on(),
-            "validation": self._validation({"untransformed": self.own * share}),
-        }
-
-    def search(self) -> dict[str, Any]:
-        """Fit the map with the penalty that predicts held-out objects best."""
-        strengths = self.config.strengths
-        predicted = predicted_without_own_fold(self.z, self.y, strengths, self.fold)
-        tried = [self._settle(x @ x.T, self.own) for x in predicted]
-        best = int(np.argmin([log_loss for _, log_loss in tried]))
-        a, b = tried[best][0]
-        ((weight, bias),) = ridge_maps(self.z, self.y, [strengths[best]])
-        held_out = a * (predicted[best] @ predicted[best].T) + b * self.own
-        (share,), _ = self._settle(self.own)
-        # One of the two shares sets the temperature; the human one, unless it is nothing.
-        unit = a if a > 0 else b
-        temperature = _temperature(unit)
-        return {
-            "weight": weight if a > 0 else weight[:0],
-            "bias": bias if a > 0 else bias[:0],
-            "identity": float(np.sqrt(b / unit / self.z.shape[1])),
-            "temperature": temperature,
-            "penalty": {
-                "chosen": strengths[best],
-                "tried": [
-                    {"strength": strength, "log_loss": log_loss}
-                    for strength, (_, log_loss) in zip(strengths, tried, strict=True)
-                ],
-            },
-            "settled_on": self._settled_on(),
-            "validation": self._validation(
-                {"teacher": held_out, "untransformed": self.own * share}
-            ),
-        }
-
-    def _settled_on(self) -> str:
-        return "choices" if self.by_people else "soft labels"
-
-    def _validation(self, similarities: Mapping[str, Floats]) -> dict[str, Any]:
-        """Score similarity matrices, already divided by their temperatures."""
-        soft = {
-            name: score_soft(odd_logits(matrix, self.triplets), self.labels)
-            for name, matrix in similarities.items()
-        }
-        sure = np.log(np.maximum(self.labels, 1e-300))
-        result: dict[str, Any] = {
-            "split": "objects",
-            "folds": int(self.fold.max()) + 1,
-            "soft_labels": {
-                "n": len(self.labels),
-                **soft,
-                "ceiling": score_soft(sure, self.labels),
-            },
-        }
-        if self.choices is not None:
-            said = self.choices
-            result["choices"] = {"n": len(said.chosen), "lapse": said.lapse} | {
-                name: score_choices(odd_logits(matrix, said.triplets), said.chosen, said.lapse)
-                for name, matrix in similarities.items()
-            }
-        return result
-
-
-def _temperature(share: float) -> float:
-    """Temperature of similarities whose best multiple is ``share``."""
-    if not share > 0:
+def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """Features of the judged objects, which must differ, shape (m, p)."""
+    advice = "Compute features for all judged objects, under the ids of the judgments."
+    x = features.values[known_rows(features.ids, ids, "the features", advice)].astype(np.float64)
+    if not np.isfinite(x).all():
+        odd = ids[int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])]
         raise TwoalikeError(
-            "the features say nothing about the judgments: the best choice probabilities ignore "
-            "them. Check that ids and features belong together."
+            f"the features: expected finite numbers, found NaN or infinite ones, first for "
+            f"{odd!r}. Compute them again."
         )
-    return float(1 / share)
+    if (x == x[0]).all():
+        raise TwoalikeError(
+            f"the features: expected values that differ between objects, found {x.shape[1]} that "
+            f"are the same for all {len(x)}. Check the network that made them."
+        )
+    return x
 
 
 def _choices_among(choices: Judgments, rows: npt.NDArray[np.int64], m: int) -> Judgments | None:
@@ -269,6 +127,7 @@ def _describe(
         "method": "untransformed" if config.untransformed else "affine",
         "from": {"features": shape[1]} | {key: meta[key] for key in keys if key in meta},
         "to": {"objects": shape[0], "dimensions": len(fitted["bias"])},
+        "judged_objects": "posterior" if config.known else "map",
         "labels": config.mode,
         "settled_on": fitted["settled_on"],
         "penalty": fitted["penalty"],

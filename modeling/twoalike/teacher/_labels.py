@@ -33,8 +33,14 @@ class ChoiceModel(Protocol):
         """Draws of the objects' positions, shape (S, m, D)."""
         ...
 
+    def pair_similarity(
+        self, left: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.floating[Any]]
+    ) -> npt.NDArray[np.floating[Any]]:
+        """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
+        ...
+
     def similarity(self) -> Floats:
-        """Mean over draws of X Xᵀ, shape (m, m)."""
+        """Mean over draws of the objects' similarities, shape (m, m)."""
         ...
 
     def choice_probabilities(

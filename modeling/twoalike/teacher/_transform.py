@@ -19,7 +19,7 @@ import numpy.typing as npt
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, require_file
 from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._fit import Judgments
+from twoalike.teacher._config import Judgments
 from twoalike.teacher._mixture import Floats, fit_mixture, odd_logits, score_choices
 
 NEEDED = ("weights", "mean", "std")

@@ -1,0 +1,175 @@
+"""The map fitted by gradient: choice probabilities, an L2 penalty, gLocal's local contrastive term.
+
+    (1 - c) L_global + c L_local + strength * unit * |W|^2 / m
+
+L_global is the cross-entropy of the posterior's soft labels, and of people's choices where there
+are any, half and half; ridge regression on positions only comes near to it. L_local
+(arXiv:2306.04507) keeps neighbourhoods of the network: cosine similarities of the features before
+and after the map, both divided by a temperature, an object's similarity to itself left out, and
+the cross-entropy of the softmaxes of their rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.teacher._ridge import Floats, ridge_maps
+
+if TYPE_CHECKING:
+    import torch
+
+LOCAL_TEMPERATURE = 0.1
+LOCAL_OBJECTS = 1024
+"""Objects of the local term at most, as in gLocal's batches: its cost grows with their square."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoftLabels:
+    """Choice probabilities for triplets.
+
+    Attributes
+    ----------
+    triplets
+        Rows of the features, shape (n, 3).
+    probabilities
+        That item 1, 2, 3 is the odd one, shape (n, 3); of a choice zeros and a one.
+    lapse
+        Share of guesses in them, which the map need not explain.
+    """
+
+    triplets: npt.NDArray[np.integer]
+    probabilities: Floats
+    lapse: float = 0.0
+
+    def among(self, rows: npt.NDArray[np.integer], m: int) -> "SoftLabels":
+        """Keep triplets whose objects are all among ``rows`` of m, as positions there."""
+        place = np.full(m, -1)
+        place[rows] = np.arange(len(rows))
+        inside = (place[self.triplets] >= 0).all(axis=1)
+        kept = place[self.triplets[inside]]
+        return SoftLabels(kept, self.probabilities[inside], self.lapse)
+
+
+def gradient_map(
+    z: Floats,
+    y: Floats,
+    labels: Sequence[SoftLabels],
+    *,
+    start: float,
+    strength: float,
+    contrastive: float,
+    steps: int = 100,
+) -> tuple[Floats, Floats]:
+    """Weight (D, p) and bias (D,) of the map, starting from a ridge regression.
+
+    Parameters
+    ----------
+    z
+        Features, shape (m, p).
+    y
+        Positions, shape (m, D): where the ridge regression that it starts from leads.
+    labels
+        One kind or several, of triplets of these objects; each kind counts the same.
+    start
+        Penalty of that ridge regression.
+    strength
+        L2 penalty, in the units of :func:`twoalike.teacher._ridge.ridge_maps`.
+    contrastive
+        Share of the local term, in [0, 1).
+    steps
+        Of L-BFGS at most; without noise there is no learning rate to choose.
+    """
+    import torch
+    from scipy.optimize import minimize
+
+    # No gradient leads out of the span of the features, whose dimensions are often far fewer.
+    centre = z.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(z - centre, full_matrices=False)
+    basis = directions[sizes > 1e-6 * sizes[0]]  # (r, p)
+    inner = (z - centre) @ basis.T
+    ((weight, bias),) = ridge_maps(inner, y, [start])
+    unit = float((inner**2).sum()) / len(z) ** 2
+    objective = _Objective(torch.from_numpy(inner).float(), labels, contrastive, weight.shape)
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        free = torch.from_numpy(values).float().requires_grad_()
+        total = objective(free)
+        total = total + strength * unit * (free[: weight.size] ** 2).sum()
+        total.backward()
+        assert free.grad is not None  # backward has been called
+        return float(total.detach()), free.grad.numpy().astype(np.float64)
+
+    begin = np.concatenate([weight.ravel(), bias])
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": steps}).x
+    turned = found[: weight.size].reshape(weight.shape) @ basis
+    return turned, found[weight.size :] - turned @ centre
+
+
+class _Objective:
+    """The two losses of a map, without its penalty."""
+
+    def __init__(
+        self,
+        z: "torch.Tensor",
+        labels: Sequence[SoftLabels],
+        contrastive: float,
+        shape: tuple[int, ...],
+    ) -> None:
+        import torch
+
+        self.z, self.contrastive, self.shape = z, contrastive, shape
+        self.parts = [
+            (
+                torch.from_numpy(np.asarray(part.triplets, dtype=np.int64)),
+                torch.from_numpy(part.probabilities).float(),
+                torch.tensor(part.lapse) if part.lapse > 0 else None,
+            )
+            for part in labels
+            if len(part.triplets)
+        ]
+        # Evenly spaced: which objects are compared does not depend on chance.
+        kept = np.linspace(0, len(z) - 1, min(LOCAL_OBJECTS, len(z))).round().astype(np.int64)
+        self.batch = z[torch.from_numpy(kept)]
+        self.wanted = local_logs(self.batch).exp()
+
+    def __call__(self, free: "torch.Tensor") -> Any:
+        """Loss of the flat weight and bias."""
+        import torch
+
+        from twoalike.choice import log_choice, pair_similarities
+
+        size = self.shape[0] * self.shape[1]
+        weight, bias = free[:size].view(self.shape), free[size:]
+        x = self.z @ weight.T + bias
+        similarity, total = x @ x.T, torch.zeros(())
+        for triplets, probabilities, lapse in self.parts:
+            logs = log_choice(pair_similarities(similarity, triplets), 1.0, lapse, xp=torch)
+            loss = -(probabilities * torch.stack(logs, dim=1)).sum(dim=1).mean()
+            total = total + loss / len(self.parts)
+        if not self.contrastive:
+            return total
+        local = local_logs(self.batch @ weight.T + bias)
+        local_loss = -(self.wanted * local).sum(dim=1).mean()
+        return (1 - self.contrastive) * total + self.contrastive * local_loss
+
+
+def local_logs(x: "torch.Tensor", temperature: float = LOCAL_TEMPERATURE) -> "torch.Tensor":
+    """Log-probability that each of the others is an object's neighbour, shape (b, b - 1).
+
+    Parameters
+    ----------
+    x
+        Positions, shape (b, D).
+    temperature
+        Of the softmax over cosine similarities.
+    """
+    import torch
+
+    unit = torch.nn.functional.normalize(x, dim=1)
+    b = len(x)
+    others = ~torch.eye(b, dtype=torch.bool)
+    cosine = (unit @ unit.T)[others].view(b, b - 1)
+    return torch.log_softmax(cosine / temperature, dim=1)

@@ -1,0 +1,187 @@
+"""The posterior itself as a teacher, for the objects that people judged.
+
+No network stands in between: each draw of the posterior is one opinion about all judged objects,
+and a student may learn the average of their choice probabilities, one draw a step, or the
+probabilities of the mean similarities. Objects that nobody judged are not known here; for those
+there is the map from features (:class:`twoalike.teacher.AffineTeacher`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError
+from twoalike.teacher._labels import (
+    ChoiceModel,
+    Floats,
+    Mode,
+    Triplets,
+    matrix_probabilities,
+)
+from twoalike.teacher._names import known_rows
+from twoalike.teacher._ridge import spectral_positions
+
+DRAWS = 50
+"""Draws that are kept: more of them change a probability by less than a hundredth."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosteriorTeacher:
+    """Choice probabilities for judged objects, by posterior draw.
+
+    Attributes
+    ----------
+    ids
+        The m objects it knows.
+    draws
+        Their positions under each draw, shape (S, m, D): similarities are dot products.
+    mode
+        ``predictive`` averages probabilities over the draws; ``plugin`` takes those of the mean
+        similarities.
+    description
+        What teacher.json says: the posterior it comes from, the labels, how they compare.
+    """
+
+    ids: tuple[str, ...]
+    draws: npt.NDArray[np.float32]
+    mode: Mode = "predictive"
+    description: Mapping[str, Any] = field(default_factory=dict)
+
+    temperature = 1.0
+    """Of the typical observer: the posterior's similarities have it in them."""
+    needs_features = False
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The network it maps from: none."""
+        return {}
+
+    def check(self, features: FeatureTable) -> None:
+        """Make sure that these objects were judged; their features are not looked at.
+
+        Raises
+        ------
+        TwoalikeError
+            If one of them was not.
+        """
+        known_rows(self.ids, features.ids, "the posterior's teacher", "Teach with --features.")
+
+    def positions(
+        self, ids: Sequence[str], features: FeatureTable | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Positions of objects under each draw, shape (S, n, D); dot products are log-odds.
+
+        Raises
+        ------
+        TwoalikeError
+            If an object was not judged.
+        """
+        advice = "Teach with --features."
+        return self.draws[:, known_rows(self.ids, ids, "the posterior's teacher", advice)]
+
+    def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
+        """Positions of a table's objects under each draw, shape (S, n, D)."""
+        return self.positions(features.ids)
+
+    def choice_probabilities(
+        self, triplets: Triplets, features: FeatureTable | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
+
+        Parameters
+        ----------
+        triplets
+            Indices of ``ids``, or rows of ``features`` if those are given, shape (n, 3).
+        features
+            A table whose objects the triplets mean.
+        """
+        triplets = np.asarray(triplets)
+        rows, inverse = np.unique(triplets, return_inverse=True)
+        names = self.ids if features is None else features.ids
+        x = self.positions([names[row] for row in rows])
+        place = inverse.reshape(triplets.shape)
+        if self.mode == "plugin":
+            mean = np.zeros((len(rows), len(rows)))
+            for draw in x:
+                mean += draw @ draw.T
+            return matrix_probabilities(mean / len(x), place).astype(np.float64)
+        total = np.zeros((len(triplets), 3))
+        for draw in x:
+            total += matrix_probabilities(draw @ draw.T, place)
+        return np.asarray(total / total.sum(axis=1, keepdims=True))
+
+
+def make_posterior_teacher(
+    posterior: ChoiceModel,
+    *,
+    judged: npt.NDArray[np.bool_] | None = None,
+    mode: Mode = "predictive",
+    draws: int = DRAWS,
+) -> PosteriorTeacher:
+    """Take a posterior's judged objects and some of its draws for a teacher.
+
+    Parameters
+    ----------
+    posterior
+        Of m objects.
+    judged
+        Which of them people judged, shape (m,). None: all.
+    mode
+        Labels that it gives.
+    draws
+        How many draws to keep at most, evenly spaced over all chains.
+
+    Raises
+    ------
+    TwoalikeError
+        If fewer than three objects were judged.
+    """
+    rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
+    if len(rows) < 3:
+        raise TwoalikeError(
+            f"a teacher needs judgments of at least 3 objects, found {len(rows)}. Collect more."
+        )
+    found = len(posterior.embedding)
+    kept = np.unique(np.linspace(0, found - 1, min(draws, found)).round().astype(int))
+    positions = [dot_positions(posterior, posterior.embedding[draw][rows]) for draw in kept]
+    widest = max(x.shape[1] for x in positions)
+    padded = [np.pad(x, ((0, 0), (0, widest - x.shape[1]))) for x in positions]
+    return PosteriorTeacher(
+        ids=tuple(posterior.ids[row] for row in rows),
+        draws=np.stack(padded).astype(np.float32),
+        mode=mode,
+        description={
+            "method": "posterior",
+            "from": {},
+            "to": {"objects": len(rows), "dimensions": widest, "draws": len(kept)},
+            "labels": mode,
+        },
+    )
+
+
+def dot_positions(posterior: ChoiceModel, x: npt.NDArray[np.float32]) -> Floats:
+    """Positions of one draw whose dot products give its choices, shape (m, D) or (m, m).
+
+    Coordinates whose similarity is the dot product are such positions. Of another similarity,
+    minus the distance, choices know only differences: with the right constant added, its matrix
+    has no negative eigenvalue, and positions have it for their dot products.
+
+    Parameters
+    ----------
+    posterior
+        Defines the similarity of two coordinates.
+    x
+        Coordinates, shape (m, D).
+    """
+    similarity = posterior.pair_similarity(x, x).astype(np.float64)
+    if np.allclose(similarity, x @ x.T, rtol=1e-3, atol=1e-4):
+        return x.astype(np.float64)
+    # Minus a distance is positive on all contrasts of objects, so one constant lifts the rest:
+    # the smallest is where the determinant of S + c 1 1' vanishes.
+    ones = np.ones(len(x))
+    constant = -1 / float(ones @ np.linalg.solve(similarity, ones))
+    return spectral_positions(similarity + constant, len(x))
