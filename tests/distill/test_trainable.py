@@ -175,7 +175,7 @@ def test_a_probe_needs_a_linear_classifier_to_live_in() -> None:
         prepare_training(distilled, DistillConfig(train="probe"))
 
 
-@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}])
+@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}, {"head_width": 8}])
 def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
     from twoalike.distill import load_recipe
 

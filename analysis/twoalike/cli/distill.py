@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any, Literal
 
 
 def distill(
@@ -18,6 +19,9 @@ def distill(
     only: Path | None = None,
     weights: Path | None = None,
     untrained: bool = False,
+    control: Path | None = None,
+    skip_unreadable: bool = False,
+    train: Literal["full", "last", "lora", "probe"] | None = None,
     steps: int | None = None,
     size: int | None = None,
     batch: int | None = None,
@@ -26,7 +30,7 @@ def distill(
     device: str = "auto",
     resume: bool = False,
 ) -> None:
-    """Align a network with a teacher: fine-tune all of it on the teacher's choice probabilities.
+    """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
 
     The student's folder holds weights that plain timm loads, a model card and the training log;
     checkpoints while it runs. Under torchrun or SLURM all processes work on one student.
@@ -35,6 +39,7 @@ def distill(
     --------
         twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --out student
         twoalike distill --teacher teacher --images photos --student resnet50 --config recipe.toml --out r50
+        twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --control untransformed --out probe
         twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
         torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
 
@@ -62,9 +67,18 @@ def distill(
     only
         List of image ids, one a line: learn from these and no others.
     weights
-        Local weights (.safetensors, .pth) for a name of timm's, instead of a download.
+        Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+        download.
     untrained
         Start from random weights, drawn from --seed.
+    control
+        Folder of a student of the same images, whose teacher was untransformed (twoalike teach
+        --untransformed): its agreement with this teacher is shown beside the student's.
+    skip_unreadable
+        Leave out images that cannot be read, instead of ending there.
+    train
+        What learns: full (all weights), last (blocks), lora (low-rank adapters), or probe (an
+        affine map of the features, which are computed once); details are set in the recipe.
     steps
         Updates of the weights.
     size
@@ -83,11 +97,13 @@ def distill(
     from twoalike.backbones import rest_idle_threads
 
     rest_idle_threads()
+    from twoalike.cli._left_out import left_out
     from twoalike.distill import distill as run
     from twoalike.distill import load_recipe
     from twoalike.features import read_features
 
-    named = {"steps": steps, "size": size, "batch": batch, "rate": rate, "seed": seed}
+    named: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
+    named |= {"rate": rate, "seed": seed}
     content = run(
         teacher,
         images,
@@ -100,12 +116,16 @@ def distill(
         only=only,
         weights=weights,
         untrained=untrained,
+        control=control,
+        skip_unreadable=skip_unreadable,
         device=device,
         resume=resume,
     )
     if os.environ.get("RANK", "0") != "0":
         return  # one of several processes speaks
     print(f"{out}  student of {content['backbone']}, {content['data']['learnt']} images")  # noqa: T201
+    if unreadable := content["data"].get("unreadable"):
+        print(left_out(unreadable))  # noqa: T201
     if content["held_out"]:
         _show(content["held_out"])
 
@@ -123,8 +143,10 @@ def _show(held_out: dict[str, object]) -> None:
     )
     for column in ("", "accuracy", "KL"):
         table.add_column(column)
-    for name in ("base", "student"):
-        score = held_out[name]
+    for key, name in (("base", "base"), ("control", "untransformed"), ("student", "aligned")):
+        if key not in held_out:
+            continue
+        score = held_out[key]
         assert isinstance(score, dict)
         table.add_row(name, f"{score['accuracy']:.3f}", f"{score['kl']:.3f}")
     table.add_row("[dim]teacher itself", f"{held_out['ceiling']:.3f}", "0")

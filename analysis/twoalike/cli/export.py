@@ -1,14 +1,17 @@
-"""``twoalike export``: our data in the formats of other tools."""
+"""``twoalike export``: our data and students in the formats of other tools."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from twoalike.cli._export_student import onnx
+
 if TYPE_CHECKING:
     import pandas as pd
 
-app = App(name="export", help="Write data in the formats of other tools.")
+app = App(name="export", help="Write data and students in the formats of other tools.")
+app.command(onnx)
 
 
 @app.command

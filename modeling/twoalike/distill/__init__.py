@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         relational_loss,
         triplet_loss,
     )
+    from twoalike.distill._onnx import export_onnx
     from twoalike.distill._optimizer import AdamToInit, learning_rate
     from twoalike.distill._run import distill
     from twoalike.distill._sampling import TripletStream
@@ -44,6 +45,7 @@ __all__ = [
     "cached_clusters",
     "choice_logs",
     "distill",
+    "export_onnx",
     "find_clusters",
     "image_similarity",
     "import_alignet",
@@ -71,6 +73,7 @@ _HOMES = {
     "cached_clusters": "_clusters",
     "choice_logs": "_losses",
     "distill": "_run",
+    "export_onnx": "_onnx",
     "find_clusters": "_clusters",
     "image_similarity": "_losses",
     "import_alignet": "_alignet",

@@ -129,7 +129,7 @@ class DistillConfig(Strict):
     def _probe_sees_no_images(self) -> "DistillConfig":
         if self.train == "probe" and self.flip:
             raise ValueError("flip = true mirrors images, and a probe learns on features")
-        if self.train == "probe" and self.head != "none":
+        if self.train == "probe" and (self.head != "none" or self.head_width is not None):
             raise ValueError("head adds a map of features, and a probe is one; leave head out")
         return self
 

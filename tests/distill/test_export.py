@@ -1,0 +1,370 @@
+"""What a student's folder gives: the trained features by timm, by twoalike and by ONNX."""
+
+import builtins
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from onnxruntime import InferenceSession
+from safetensors.torch import load_file, save_file
+from tests.distill.conftest import N, Squares
+from torch import nn
+
+from twoalike.backbones import (
+    Backbone,
+    Preprocessing,
+    extract_features,
+    load_backbone,
+    weights_sha256,
+)
+from twoalike.cli.app import main
+from twoalike.distill import DistillConfig, distill, export_onnx
+from twoalike.distill._card import model_card
+from twoalike.distill._probe import with_map
+from twoalike.features import FeatureTable, write_features
+from twoalike.study import TwoalikeError, provenance
+from twoalike.teacher import load_teacher, save_teacher
+
+QUICK = {"steps": 12, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 6, "rate": 1e-2}
+PLAIN = """
+import sys, json, torch, timm
+from PIL import Image
+from timm.data import create_transform, resolve_model_data_config
+found = []
+for folder in sys.argv[1].split(","):
+    model = timm.create_model("local-dir:" + folder, pretrained=True).eval()
+    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    images = [transform(Image.open(path).convert("RGB")) for path in sys.argv[2:]]
+    with torch.inference_mode():
+        found.append(model(torch.stack(images)).tolist())
+print(json.dumps(found))
+assert not any(name.startswith(("twoalike", "peft")) for name in sys.modules)
+"""
+
+
+def run(squares: Squares, out: Path, student: Any = "test_resnet", **options: Any) -> Any:
+    names = DistillConfig.model_fields
+    settings = {name: value for name, value in options.items() if name in names}
+    given = {name: value for name, value in options.items() if name not in names}
+    config = DistillConfig.model_validate(QUICK | {"select": "last"} | settings)
+    return distill(
+        squares.teacher,
+        squares.images,
+        student,
+        out,
+        config,
+        features=squares.features,
+        untrained=isinstance(student, str) and student.startswith("test_"),
+        **given,
+    )
+
+
+def images_of(squares: Squares, n: int = 3) -> list[Path]:
+    return [squares.images / f"{name}.png" for name in squares.features.ids[:n]]
+
+
+TRAINED = [("last", "test_resnet"), ("lora", "test_convnext"), ("probe", "test_resnet")]
+
+
+def test_plain_timm_twoalike_and_onnx_give_the_same_features(
+    squares: Squares, tmp_path: Path
+) -> None:
+    """Of a student of each kind; timm in a process of its own, where twoalike is not imported."""
+    paths = images_of(squares)
+    tables = []
+    for train, name in TRAINED:
+        said = run(squares, tmp_path / train, name, train=train)
+        base = load_backbone(name, untrained=True, size=32)
+        assert said["num_features"] == base.n_features
+        table = extract_features(tmp_path / train, squares.images).values
+        assert np.abs(table - extract_features(base, squares.images).values).max() > 1e-3
+        tables.append(table[:3])
+    folders = [str(tmp_path / train) for train, _ in TRAINED]
+    words = [sys.executable, "-c", PLAIN, ",".join(folders), *map(str, paths)]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    for values, table in zip(json.loads(result.stdout), tables, strict=True):
+        np.testing.assert_allclose(values, table, atol=1e-5)
+    exported = export_onnx(load_backbone(tmp_path / "probe"), tmp_path / "p.onnx", paths)
+    assert exported["check"].keys() == {"random", "images"}
+    inputs = torch.stack([load_backbone(folders[2]).preprocessing.read(p) for p in paths]).numpy()
+    (values,) = InferenceSession(tmp_path / "p.onnx").run(None, {"images": inputs})
+    np.testing.assert_allclose(values, tables[2], atol=1e-5)
+
+
+def test_vit_with_adapters_and_half_precision_is_exported_in_float32(
+    squares: Squares, tmp_path: Path
+) -> None:
+    said = run(
+        squares, tmp_path / "s", "test_vit", train="lora", precision="bf16", size=None, steps=3
+    )
+    assert said["check"]["difference"] <= 1e-5
+    weights = load_file(tmp_path / "s" / "model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+    assert weights.keys() == load_backbone("test_vit", untrained=True).module.state_dict().keys()
+    assert export_onnx(load_backbone(tmp_path / "s"), tmp_path / "s.onnx")["check"]["random"] < 1e-5
+
+
+def test_a_probe_of_a_probe_is_one_map(squares: Squares, tmp_path: Path) -> None:
+    run(squares, tmp_path / "first", train="probe")
+    said = run(squares, tmp_path / "second", tmp_path / "first", train="probe", size=None)
+    assert said["check"]["difference"] <= 1e-5
+    assert said["num_classes"] == 96
+    first, second = (load_file(tmp_path / n / "model.safetensors") for n in ("first", "second"))
+    assert first.keys() == second.keys()
+    assert not torch.equal(first["fc.weight"], second["fc.weight"])
+
+
+def test_a_map_takes_the_classifiers_place() -> None:
+    backbone = load_backbone("test_vit", untrained=True)
+    head = nn.Linear(64, 64)
+    images = torch.randn(2, *backbone.preprocessing.shape)
+    with torch.no_grad():
+        expected = head(backbone.module(images))
+        torch.testing.assert_close(with_map(backbone, head)(images), expected, atol=1e-5, rtol=0)
+
+
+class Own(nn.Module):
+    """Maps of colour, at every place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.stem, self.top = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1)
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        return self.top(torch.relu(self.stem(images)))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("train", ["full", "last", "lora", "probe"])
+def test_a_module_of_ones_own(squares: Squares, tmp_path: Path, train: str) -> None:
+    """Its state dict has its own names; a probe's map lies beside it."""
+    own = Backbone.of(Own(), Preprocessing(size=24), name="mine", licence="MIT")
+    said = run(squares, tmp_path / "s", own, train=train, size=None, steps=20)
+    assert said["architecture"] is None
+    fresh = Own()
+    fresh.load_state_dict(load_file(tmp_path / "s" / "model.safetensors"))
+    assert weights_sha256(fresh) == said["weights_sha256"]
+    assert (said["weights_sha256"] == said["initial_sha256"]) is (train == "probe")
+    card = (tmp_path / "s" / "README.md").read_text()
+    assert "license: mit" in card
+    again = Backbone.of(fresh, Preprocessing(size=24))
+    if train == "probe":
+        head = load_file(tmp_path / "s" / "head.safetensors")
+        assert said["head"] == {"kind": "affine", "applied": True, "file": "head.safetensors"}
+        assert not torch.equal(head["weight"], torch.eye(8))
+        assert "head.safetensors" in card
+    if train == "full":
+        exported = export_onnx(again, tmp_path / "own.onnx", images_of(squares))
+        assert exported["output"] == {"name": "features", "shape": ["batch", 8]}
+    with pytest.raises(TwoalikeError, match="module of somebody's own"):
+        load_backbone(tmp_path / "s")
+
+
+def test_a_student_that_would_not_be_the_trained_one_is_not_written(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If weights were lost on the way, there is an error and no student."""
+    real = save_file
+
+    def spoilt(tensors: dict[str, torch.Tensor], path: Path, **rest: Any) -> None:
+        real({name: tensor + 0.01 for name, tensor in tensors.items()}, path, **rest)
+
+    monkeypatch.setattr("twoalike.distill._export.save_file", spoilt)
+    with pytest.raises(TwoalikeError, match="read back.*differ from the trained network"):
+        run(squares, tmp_path / "student")
+    assert not (tmp_path / "student" / "model.safetensors").exists()
+    assert not (tmp_path / "student" / "config.json").exists()
+    monkeypatch.setattr("twoalike.distill._export.save_file", real)
+    assert run(squares, tmp_path / "student", resume=True)["check"]["difference"] <= 1e-5
+
+
+def onnx_of(squares: Squares, out: Path) -> Any:
+    return export_onnx(load_backbone("test_resnet", untrained=True, size=32), out)
+
+
+def test_preprocessing_travels_with_the_onnx_file(squares: Squares, tmp_path: Path) -> None:
+    said = onnx_of(squares, tmp_path / "r.onnx")
+    assert json.loads((tmp_path / "r.json").read_text()) == said
+    model = onnx.load(tmp_path / "r.onnx")
+    onnx.checker.check_model(model)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    settings = json.loads(metadata["preprocessing"])
+    assert Preprocessing.from_timm(settings, whole=False) == replace(
+        load_backbone("test_resnet", untrained=True).preprocessing, size=32
+    )
+    assert metadata["weights_sha256"] == load_backbone("test_resnet", untrained=True).weights_sha256
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+class Choosy(nn.Module):
+    """Goes another way where the image is dark, which no graph can hold."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        pooled = images.mean((2, 3))
+        return pooled if float(pooled.sum()) > 0 else -pooled
+
+
+def test_what_cannot_be_exported_is_told(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choosy = Backbone("choosy", Choosy(), Preprocessing(size=16))
+    with pytest.raises(TwoalikeError, match="choosy: this network cannot be written") as caught:
+        export_onnx(choosy, tmp_path / "c.onnx")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TwoalikeError, match=r"expected a file \.onnx"):
+        onnx_of(squares, tmp_path / "r.pb")
+    monkeypatch.setattr("twoalike.distill._onnx.LARGEST", 1000)
+    with pytest.raises(TwoalikeError, match="one ONNX file holds 2"):
+        onnx_of(squares, tmp_path / "r.onnx")
+    monkeypatch.undo()
+    monkeypatch.setattr("twoalike.distill._onnx.TOLERANCE", 0.0)
+    with pytest.raises(TwoalikeError, match="random inputs differ from torch's"):
+        onnx_of(squares, tmp_path / "r.onnx")
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime", "onnxscript"])
+def test_without_a_package_the_extra_is_named(
+    squares: Squares, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any) -> Any:
+        if name == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(TwoalikeError, match=rf"needs the package '{package}': .*twoalike\[onnx\]"):
+        onnx_of(squares, tmp_path / "r.onnx")
+
+
+def verb(*words: object) -> object:
+    with pytest.raises(SystemExit) as end:
+        main([*map(str, words)])
+    return end.value.code or 0
+
+
+@pytest.fixture
+def control_teacher(squares: Squares, tmp_path: Path) -> Path:
+    """A teacher that likens by all colours: it knows nothing of people."""
+    redness = load_teacher(squares.teacher)
+    described = {"method": "untransformed", "from": {"features": 3}, "to": {"objects": N}}
+    plain = replace(
+        redness,
+        weight=np.eye(3, dtype=np.float32),
+        bias=np.zeros(3, np.float32),
+        description=described,
+    )
+    save_teacher(tmp_path / "untransformed", plain, provenance("teacher", seed=0))
+    return tmp_path / "untransformed"
+
+
+def test_the_verbs_from_control_to_onnx(
+    squares: Squares, control_teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A card's table tells base, control and student apart, and unreadable images are left out."""
+    (squares.images / "torn.png").write_bytes(b"no image")
+    write_features(tmp_path / "colours.npz", squares.features)
+    (tmp_path / "recipe.toml").write_text("size = 32\nsteps = 30\nbatch = 16\nrate = 1e-2\n")
+    common = ["distill", "--images", squares.images, "--student", "test_resnet", "--untrained"]
+    common += ["--features", tmp_path / "colours.npz", "--config", tmp_path / "recipe.toml"]
+    control, aligned = tmp_path / "control", tmp_path / "aligned"
+    assert verb(*common, "--teacher", control_teacher, "--out", control) == 1
+    assert "torn" in capsys.readouterr().err
+    common += ["--skip-unreadable", "--train", "probe"]
+    assert verb(*common, "--teacher", control_teacher, "--out", control) == 0
+    mine = [*common, "--teacher", squares.teacher, "--out", aligned]
+    assert verb(*mine, "--control", control) == 0
+    said = capsys.readouterr().out
+    assert "1 image cannot be read and was left out: torn" in said
+    assert "untransformed" in said
+    scores = json.loads((aligned / "config.json").read_text())["held_out"]
+    assert scores["student"]["kl"] < scores["control"]["kl"]
+    card = (aligned / "README.md").read_text()
+    rows = [line for line in card.splitlines() if line.startswith(("| base", "| unt", "| alig"))]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| base network",
+        "| untransformed",
+        "| aligned",
+    ]
+    assert f"{scores['control']['accuracy']:.3f}" in rows[1]
+    out = tmp_path / "aligned.onnx"
+    (squares.images / "torn.png").unlink()
+    assert verb("export", "onnx", aligned, "--out", out, "--images", squares.images) == 0
+    assert "96 features of images of 32 pixels" in capsys.readouterr().out
+    assert verb("export", "onnx", tmp_path / "nobody", "--out", out) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def spoil(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def test_what_is_no_control_is_told_before_training(
+    squares: Squares, control_teacher: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    run(squares, mine)
+    with pytest.raises(TwoalikeError, match="this very teacher"):
+        run(squares, tmp_path / "a", control=mine)
+    control = tmp_path / "control"
+    run(replace(squares, teacher=control_teacher), control)
+    run(squares, tmp_path / "b", control=control)
+    with pytest.raises(TwoalikeError, match="may have learnt.*its seed is 0, here 1"):
+        run(squares, tmp_path / "c", control=control, seed=1)
+    with pytest.raises(TwoalikeError, match="held_out is 0"):
+        run(squares, tmp_path / "d", control=control, held_out=0.0)
+    spoil(control / "config.json", lambda c: c["data"].update(images_sha256="other"))
+    with pytest.raises(TwoalikeError, match="its images is 'other'"):
+        run(squares, tmp_path / "e", control=control)
+    spoil(control / "config.json", lambda c: c["teacher"].update(method="affine"))
+    with pytest.raises(TwoalikeError, match="expected a student of an untransformed teacher"):
+        run(squares, tmp_path / "f", control=control)
+
+
+@pytest.mark.parametrize(
+    ("licence", "field", "name"),
+    [
+        ("Apache-2.0", "apache-2.0", None),
+        ("cc-by-nc-4.0", "cc-by-nc-4.0", None),
+        ("dinov3-license", "other", "dinov3-license"),
+        (None, "unknown", None),
+    ],
+)
+def test_the_card_is_one_that_hubs_read(
+    squares: Squares, tmp_path: Path, licence: str | None, field: str, name: str | None
+) -> None:
+    said = run(squares, tmp_path / "student", steps=1)
+    said["pretrained_cfg"]["license"] = licence
+    said["origin"] = "timm/test_resnet.r160_in1k"
+    data = ModelCard(model_card("student", said)).data.to_dict()
+    assert data["license"] == field
+    assert data.get("license_name") == name
+    assert data["library_name"] == "timm"
+    assert data["pipeline_tag"] == "image-feature-extraction"
+    assert (data["base_model"], data["base_model_relation"]) == (said["origin"], "finetune")
+    assert set(data["tags"]) >= {"timm", "human-alignment"}
+
+
+def test_features_of_unreadable_images_are_not_asked_for(squares: Squares, tmp_path: Path) -> None:
+    """A teacher's features of the others suffice."""
+    (squares.images / "s05.png").write_bytes(b"")
+    with pytest.raises(TwoalikeError, match=r"s05\.png.*is empty"):
+        run(squares, tmp_path / "a")
+    kept = tuple(name for name in squares.features.ids if name != "s05")
+    table = FeatureTable(kept, squares.features.select(kept), {})
+    said = run(replace(squares, features=table), tmp_path / "b", skip_unreadable=True)
+    assert said["data"]["unreadable"] == ["s05"]
+    assert said["data"]["learnt"] + said["held_out"]["images"] == N - 1
