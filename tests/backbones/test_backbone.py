@@ -69,9 +69,11 @@ def test_a_folder_that_holds_weights(tmp_path: Path, wrapping: str | None) -> No
     """As a hub's copy or a training run leaves them, by whatever name."""
     model = timm.create_model("test_resnet", num_classes=10)
     state: dict[str, Any] = {f"module.{key}": value for key, value in model.state_dict().items()}
-    (tmp_path / "config.json").write_text("{}")
+    described = {"mean": [0.1, 0.2, 0.3], "license": "mit", "classifier": "fc"}
+    (tmp_path / "config.json").write_text(json.dumps({"pretrained_cfg": described}))
     torch.save({wrapping: state} if wrapping else state, tmp_path / "epoch-12.pt")
     loaded = load_backbone("test_resnet", weights=tmp_path)
+    assert (loaded.preprocessing.mean, loaded.licence) == ((0.1, 0.2, 0.3), "mit")
     model.reset_classifier(0)
     assert loaded.weights_sha256 == weights_sha256(model)
     save_file({"b": torch.zeros(1)}, tmp_path / "b.safetensors")
@@ -79,6 +81,9 @@ def test_a_folder_that_holds_weights(tmp_path: Path, wrapping: str | None) -> No
         load_backbone("test_resnet", weights=tmp_path)
     (tmp_path / "epoch-12.pt").rename(tmp_path / "pytorch_model.bin")
     assert load_backbone("test_resnet", weights=tmp_path).weights_sha256 == loaded.weights_sha256
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(TwoalikeError, match=r"config\.json: .*Name the file of weights itself"):
+        load_backbone("test_resnet", weights=tmp_path)
 
 
 def test_preprocessing_is_the_networks_own_but_for_the_crop() -> None:

@@ -1,6 +1,8 @@
 """What of a network is trained: the last blocks, adapters, an affine map of frozen features."""
 
 import builtins
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +290,27 @@ def test_a_stopped_run_goes_on_to_the_same_student(
     )
     for name in ("model.safetensors", "training.jsonl", "config.json"):
         assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+
+
+LAZY = """
+import sys, twoalike.distill, twoalike.backbones
+assert "torch" not in sys.modules
+from twoalike.distill import distill, export_onnx
+assert not {"peft", "transformers", "onnx", "onnxruntime", "onnxscript"} & set(sys.modules)
+"""
+
+
+def test_extras_are_imported_when_they_are_needed() -> None:
+    subprocess.run([sys.executable, "-c", LAZY], check=True)
+
+
+@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+def test_averages_and_what_was_there_go_with_every_kind(
+    squares: Squares, tmp_path: Path, train: str
+) -> None:
+    said = run(squares, tmp_path / "s", train=train, ema=0.5, preserve=0.5)
+    assert said["check"]["difference"] <= 1e-5
+    assert said["weights_sha256"] != said["initial_sha256"]
 
 
 def test_merging_gives_the_same_module_back() -> None:

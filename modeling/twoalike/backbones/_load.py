@@ -1,6 +1,7 @@
 """Networks by name, and students by folder."""
 
 import difflib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from twoalike.study import TwoalikeError, read_json
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 """Files of a student's folder, under the names that timm reads."""
+_TRAVELLING = ("input_size", "interpolation", "mean", "std", "crop_pct", "license")
+"""Of what a hub tells of weights, all that features depend on, and what the card needs."""
 
 
 def load_backbone(
@@ -95,9 +98,10 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
             if weights is None and not untrained
             else create_network(architecture)
         )
+    config = dict(module.pretrained_cfg)
     if weights is not None:
         fill(module, read_weights(weights), str(weights), name)
-    config = dict(module.pretrained_cfg)
+        config |= _hub_settings(weights)
     return Backbone(
         name,
         module,
@@ -106,6 +110,21 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
         None if untrained else config.get("license"),
         None if untrained or weights is not None else config.get("hf_hub_id"),
     )
+
+
+def _hub_settings(weights: Path) -> dict[str, Any]:
+    """Read what a copy of a hub's repository says of its weights: preprocessing and licence."""
+    path = weights / CONFIG
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))["pretrained_cfg"]
+        return {key: settings[key] for key in _TRAVELLING if key in settings}
+    except (ValueError, KeyError, TypeError) as error:
+        raise TwoalikeError(
+            f"{path}: expected timm's description of these weights, with a pretrained_cfg, found "
+            "none. Name the file of weights itself."
+        ) from error
 
 
 def _create_pretrained(name: str, architecture: str) -> nn.Module:
@@ -148,7 +167,12 @@ def _load_student(folder: Path) -> Backbone:
     settings = config["pretrained_cfg"]
     preprocessing = Preprocessing.from_timm(settings, whole=False)
     return Backbone(
-        folder.name, module, preprocessing, config["architecture"], settings.get("license")
+        folder.name,
+        module,
+        preprocessing,
+        config["architecture"],
+        settings.get("license"),
+        config.get("origin"),
     )
 
 
