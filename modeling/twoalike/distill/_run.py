@@ -126,7 +126,11 @@ def distill(
         "processes": fabric.world_size,
     }
     network = _student_of(module, student.n_features, config, lesson, fabric.device)
-    n_learnt = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    n_learnt = sum(
+        weights.numel()
+        for name, weights in network.named_parameters()
+        if weights.requires_grad and name != "log_temperature"
+    )
     trainer = Trainer(fabric, network, lesson, config, out, fingerprint)
     if resume:
         trainer.resume()
