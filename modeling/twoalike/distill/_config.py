@@ -33,10 +33,10 @@ class DistillConfig(Strict):
         "cross-entropy with its likeliest odd one; relational: correlation of the similarity "
         "matrices, which needs a teacher",
     )
-    average: Literal["predictive", "plugin", "draw"] = Field(
-        default="predictive",
-        description="of a posterior teacher's draws: mean probabilities, those of the mean "
-        "similarities, or one draw a step",
+    average: Literal["teacher", "predictive", "plugin", "draw"] = Field(
+        default="teacher",
+        description="of a posterior teacher's draws: the kind of labels that its file chose; mean "
+        "probabilities; those of the mean similarities; one draw a step",
     )
     similarity: Literal["dot", "cosine"] = Field(
         default="dot",

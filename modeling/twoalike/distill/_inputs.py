@@ -12,7 +12,7 @@ from twoalike.distill._label_file import PLAN
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images
 from twoalike.study import TwoalikeError, read_ids, read_json, sha256_file
-from twoalike.teacher import AffineTeacher
+from twoalike.teacher import Teacher
 
 
 def check_guidance(
@@ -42,7 +42,7 @@ def check_guidance(
         )
 
 
-def described_teacher(guide: AffineTeacher) -> dict[str, Any]:
+def described_teacher(guide: Teacher) -> dict[str, Any]:
     """Say what a student learnt from, for its config and card."""
     return {
         "method": guide.description.get("method"),
@@ -110,7 +110,7 @@ def choose_images(images: Path, only: Path | None) -> tuple[tuple[str, ...], tup
 
 
 def teacher_features(
-    guide: AffineTeacher,
+    guide: Teacher,
     ids: tuple[str, ...],
     paths: Sequence[Path],
     digest: str,

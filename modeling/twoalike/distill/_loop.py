@@ -36,6 +36,9 @@ from twoalike.distill._student import Student
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
 
+UNCALIBRATED = ("hard", "relational")
+"""Objectives that teach no temperature, or a far too sure one: it is settled afterwards."""
+
 
 class Trainer:
     """One run: the network, its optimiser, and where it stands.
@@ -180,17 +183,12 @@ class Trainer:
                 loss, temperature = self._loss(indices, images, number)
                 self.fabric.backward(loss / config.accumulate)
             total += loss.detach() / config.accumulate
-        most = config.clip or math.inf
-        norm = whole(
-            self.fabric.clip_gradients(
-                self.network, self.stepper, max_norm=most, error_if_nonfinite=False
-            )
-        )
+        norm = self._clip()
         record = {
             "step": step + 1,
             "loss": float(total),
             "rate": config.rate * factor,
-            "gradient": float(norm),
+            "gradient": norm,
             "temperature": float(temperature.detach()),
         }
         # The norm is that of all processes: none goes on where another stops.
@@ -200,6 +198,17 @@ class Trainer:
         self.stepper.step()
         self.stepper.zero_grad()
         return record
+
+    def _clip(self) -> float:
+        """Shorten the gradient to the largest norm that is wanted; its norm before that."""
+        learnt = [p for group in self.optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in learnt if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        length = float(whole(norm))
+        # Gradients that are short enough are left alone: a pass over them costs what the loss does.
+        if self.config.clip and math.isfinite(length) and length > self.config.clip:
+            torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
+        return length
 
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
@@ -249,7 +258,7 @@ class Trainer:
             self.progress = Progress(step, step, held_out["kl"])
 
     def _held_out(self, agreement: Agreement) -> dict[str, float]:
-        rescale = self.config.objective == "relational"
+        rescale = self.config.objective in UNCALIBRATED
         try:
             return agreement.score(self.student, self.config.batch, rescale=rescale)
         except FloatingPointError as error:
@@ -301,7 +310,7 @@ class Trainer:
         if self.average is not None:
             averaged = read_weights(path, self.student, average=True)
             load_whole(self.unparted, {**self.unparted.state_dict(), **averaged})
-        if self.config.objective == "relational":
+        if self.config.objective in UNCALIBRATED:
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unparted, self.config.batch)
         return self.unparted, step

@@ -27,7 +27,8 @@ class AdamToInit(torch.optim.Adam):
     """
 
     def __init__(self, params: Iterable[Any], rate: float, decay: float) -> None:
-        super().__init__(params, lr=rate)
+        # One pass over weight, gradient and moments, on processors and GPUs alike.
+        super().__init__(params, lr=rate, fused=True)
         self.initial: dict[torch.nn.Parameter, torch.Tensor] = {}
         for group in self.param_groups:
             group.setdefault("decay", decay)
@@ -45,7 +46,7 @@ class AdamToInit(torch.optim.Adam):
             pull = group["lr"] * group["decay"]
             if pull:
                 for parameter in group["params"]:
-                    parameter.sub_(parameter - self.initial[parameter], alpha=pull)
+                    parameter.lerp_(self.initial[parameter], pull)
         super().step()
         return loss
 

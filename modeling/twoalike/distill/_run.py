@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from twoalike.backbones import Backbone, images_digest, load_backbone, without_unreadable
@@ -31,7 +30,7 @@ from twoalike.distill._student import Student
 from twoalike.distill._trainable import prepare_training
 from twoalike.features import FeatureTable
 from twoalike.study import provenance, read_json
-from twoalike.teacher import AffineTeacher, load_teacher
+from twoalike.teacher import Teacher, load_teacher
 
 
 def distill(
@@ -111,7 +110,7 @@ def distill(
     with fabric.rank_zero_first():
         given = _given(student, config, seen, out, device)
         if teacher is not None:
-            guide = load_teacher(teacher)
+            guide = load_teacher(teacher, any_kind=True)
             lesson, origin = _taught(guide, features, given, config, seen, share, out, device)
             inputs = {"teacher": teacher / "teacher.json"}
         else:
@@ -177,7 +176,7 @@ def _given(
 
 
 def _taught(
-    guide: AffineTeacher,
+    guide: Teacher,
     features: FeatureTable | None,
     given: Inputs,
     config: DistillConfig,
@@ -187,10 +186,10 @@ def _taught(
     device: str,
 ) -> tuple[Lesson, dict[str, Any]]:
     """Let a teacher label all triplets of each batch."""
-    if features is None:
+    if features is None and guide.needs_features:
         features = teacher_features(guide, seen.ids, seen.paths, seen.digest, out, device)
-    table = FeatureTable(seen.ids, features.select(seen.ids), features.meta)
-    opinion = _opinion(guide, table, config)
+    average = guide.description.get("labels") if config.average == "teacher" else config.average
+    opinion = Opinion(guide.positions(seen.ids, features), average or "predictive")
     return image_lesson(config, seen.paths, given, opinion, share), described_teacher(guide)
 
 
@@ -211,14 +210,6 @@ def _labelled(
     if validation:
         inputs["validation"] = validation / PLAN
     return lesson, described_labels(labels, validation), inputs
-
-
-def _opinion(guide: AffineTeacher, features: FeatureTable, config: DistillConfig) -> Opinion:
-    """Ask the teacher about the images."""
-    positions = guide.embed(features)
-    # So that their dot products are similarities divided by the temperature.
-    positions /= np.sqrt(np.float32(guide.temperature))
-    return Opinion(positions, config.average)
 
 
 def _student_of(

@@ -27,7 +27,8 @@ def part_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     if isinstance(like, DTensor):
         # None: the same value was read everywhere, so that nobody has to send it.
         return distribute_tensor(here, like.device_mesh, like.placements, src_data_rank=None)
-    return here
+    # In the memory layout of the other: kernels that walk both at once rely on it.
+    return torch.empty_like(like).copy_(here)
 
 
 @torch.no_grad()
