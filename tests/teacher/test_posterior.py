@@ -82,6 +82,26 @@ def test_positions_by_draw_are_what_a_loop_needs(world: World, rng: np.random.Ge
         np.testing.assert_allclose(np.exp(logs).mean(axis=0), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", ["predictive", "plugin"])
+def test_a_student_is_taught_what_it_predicts(
+    world: World, rng: np.random.Generator, mode: Any
+) -> None:
+    """The labels of a batch of images, as distillation makes them from positions by draw."""
+    import torch
+
+    from twoalike.distill._sources import Opinion
+
+    teacher = make_posterior_teacher(world.posterior, mode=mode)
+    ids = [teacher.ids[row] for row in rng.permutation(120)[:30]]
+    opinion = Opinion(teacher.positions(ids), mode)
+    triplets = sample_triplets(30, 200, rng)
+    cpu, images = torch.device("cpu"), torch.arange(30)
+    found = opinion.probabilities(images, torch.from_numpy(triplets), cpu)
+    table = FeatureTable(tuple(ids), np.zeros((30, 1), np.float32))
+    expected = teacher.choice_probabilities(triplets, table)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
+
+
 def test_draws_are_thinned_over_all_chains(world: World) -> None:
     teacher = make_posterior_teacher(world.posterior, draws=4)
     np.testing.assert_array_equal(teacher.draws, world.posterior.embedding[[0, 3, 6, 9]])

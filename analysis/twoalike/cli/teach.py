@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from twoalike.cli._teach_choices import KnownChoices
     from twoalike.embedding import Posterior
     from twoalike.features import FeatureTable
-    from twoalike.teacher import AffineTeacher, TeachConfig
-
-    Chosen = tuple[AffineTeacher, dict[str, Any]]
+    from twoalike.teacher import AffineTeacher, PosteriorTeacher, TeachConfig
 
 Kind = Literal["auto", "posterior", "surrogate", "mixed"]
 
@@ -85,49 +80,38 @@ def teach(
     seed
         Seed of the folds and of the triplets with labels.
     """  # noqa: E501
-    from twoalike.cli._teach_choices import KnownChoices, judged_objects
+    from twoalike.cli._teach_choices import KnownChoices
     from twoalike.cli._teach_report import show_gate, show_validation
     from twoalike.embedding import Posterior
     from twoalike.features import read_features
     from twoalike.study import provenance
-    from twoalike.teacher import (
-        AffineTeacher,
-        PosteriorTeacher,
-        TeachConfig,
-        make_posterior_teacher,
-        save_teacher,
-    )
+    from twoalike.teacher import AffineTeacher, PosteriorTeacher, TeachConfig, save_teacher
 
     _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
     fitted = Posterior.load(posterior)
-    judged = judged_objects(fitted)
     known = KnownChoices.of(choices, fitted)
-    mode = known.labels.get("chosen", "predictive") if labels == "auto" else labels
     config = TeachConfig(
         untransformed=untransformed,
-        mode=mode,
+        mode=known.labels.get("chosen", "predictive") if labels == "auto" else labels,
         folds=folds,
         regulariser=regulariser,
         known=not untransformed and kind in {"auto", "mixed"},
         seed=seed,
     )
-    comparison: dict[str, Any]
     teacher: AffineTeacher | PosteriorTeacher
     if features is None or kind == "posterior":
-        teacher = make_posterior_teacher(fitted, judged=judged, mode=mode, draws=draws)
-        why = "asked for" if kind == "posterior" else "no features given: judged objects only"
-        comparison = {"chosen": "posterior", "why": why}
+        teacher, comparison = _of_draws(fitted, config, kind, draws)
     else:
-        table = read_features(features, objects)
-        teacher, comparison = _map(fitted, table, config, judged, known, kind)
+        teacher, comparison = _map(fitted, read_features(features, objects), config, known, kind)
+    config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
     inputs = {"posterior": posterior, "features": features, "choices": choices}
     given = {name: path for name, path in inputs.items() if path is not None}
     origin = provenance("teacher", seed=seed, inputs=given, config=config.model_dump(mode="json"))
     gates = {"label_comparison": known.labels, "kind_comparison": comparison}
     save_teacher(out, teacher, {**origin, **gates})
     print(f"{out}  {_summary(teacher.description)}")  # noqa: T201
-    show_gate(known.labels, mode, comparison)
-    if isinstance(teacher, AffineTeacher):
+    show_gate(known.labels, config.mode, comparison)
+    if "validation" in teacher.description:
         show_validation(teacher.description)
 
 
@@ -154,19 +138,33 @@ def _check(
         )
 
 
+def _of_draws(
+    posterior: "Posterior", config: "TeachConfig", kind: Kind, draws: int
+) -> "tuple[PosteriorTeacher, dict[str, Any]]":
+    """Take the posterior itself, for judged objects."""
+    from twoalike.cli._teach_choices import judged_objects
+    from twoalike.teacher import make_posterior_teacher
+
+    judged = judged_objects(posterior)
+    teacher = make_posterior_teacher(posterior, judged=judged, mode=config.mode, draws=draws)
+    why = "asked for" if kind == "posterior" else "no features given: judged objects only"
+    return teacher, {"chosen": "posterior", "why": why}
+
+
 def _map(
     posterior: "Posterior",
     table: "FeatureTable",
     config: "TeachConfig",
-    judged: "npt.NDArray[np.bool_] | None",
     known: "KnownChoices",
     kind: Kind,
-) -> "Chosen":
+) -> "tuple[AffineTeacher, dict[str, Any]]":
     """Fit the map, and say whether judged objects keep the posterior's places in its space."""
     from dataclasses import replace
 
+    from twoalike.cli._teach_choices import judged_objects
     from twoalike.teacher import fit_teacher
 
+    judged = judged_objects(posterior)
     mapped = fit_teacher(posterior, table, config, judged=judged, choices=known.judgments)
     if not config.known:
         why = "the control" if config.untransformed else "asked for"
