@@ -9,7 +9,7 @@ import pytest
 from tests.teacher.conftest import World
 
 from twoalike.cli.app import main
-from twoalike.features import write_features
+from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_choices
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import load_teacher, sample_triplets
@@ -116,7 +116,23 @@ def test_without_features_the_posterior_teaches(
     (files / "triplets.txt").write_text("object 1,object 2,object 119\n")
     known = ("--triplets", files / "triplets.txt", "--out", files / "p.tsv")
     assert not run("predict", files / "teacher", *known)
-    assert np.loadtxt(files / "p.tsv", skiprows=1).sum() == pytest.approx(1, abs=1e-5)
+    by_id = np.loadtxt(files / "p.tsv", skiprows=1)
+    assert by_id.sum() == pytest.approx(1, abs=1e-5)
+    table = FeatureTable(tuple(f"object {k}" for k in (119, 2, 1)), np.ones((3, 1), np.float32))
+    write_features(files / "three.npz", table)
+    (files / "triplets.txt").write_text("2 1 0\n")  # rows of these features, not of the posterior
+    assert not run("predict", files / "teacher", *known, "--features", files / "three.npz")
+    np.testing.assert_array_equal(np.loadtxt(files / "p.tsv", skiprows=1), by_id)
+    labels = (
+        "--sample",
+        "uniform",
+        "--features",
+        files / "features.npz",
+        "--out",
+        files / "labels",
+    )
+    assert run("predict", files / "teacher", *labels) == 1
+    assert "expected a teacher that maps features" in capsys.readouterr().err
     (files / "triplets.txt").write_text("object 1,object 2,object 125\n")
     assert run("predict", files / "teacher", *known) == 1
     assert "object 125" in capsys.readouterr().err

@@ -137,9 +137,9 @@ def _of_teacher(
     from twoalike.teacher import PosteriorTeacher, load_teacher
 
     teacher = load_teacher(source, any_kind=True)
-    if isinstance(teacher, PosteriorTeacher):
-        return teacher.choice_probabilities(read_triplets(triplets, teacher.ids))
     if features is None:
+        if isinstance(teacher, PosteriorTeacher):
+            return teacher.choice_probabilities(read_triplets(triplets, teacher.ids))
         raise TwoalikeError(f"{source}: this teacher predicts from features; add --features.")
     table = read_features(features, objects)
     return teacher.choice_probabilities(read_triplets(triplets, table.ids), table)
