@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twoalike.cli._part import part_of
 from twoalike.study import Strict, TwoalikeError, counted
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def label_folder(
         raise TwoalikeError(
             f"{source}: triplets are sampled among images with features; add --features."
         )
-    config, (rank, world) = _config(sampling), _part(sampling.part)
+    config, (rank, world) = _config(sampling), part_of(sampling.part)
     table, label, inputs = _labeller(source, read_features(features, objects))
     inputs["features"] = features
     plan = write_labels(out, table, label, config, inputs=inputs, rank=rank, world=world)
@@ -89,13 +90,3 @@ def _config(sampling: Sampling) -> "LabelConfig":
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise TwoalikeError(f"--{FLAGS.get(name, name)}: {plain_words(first)}.") from error
-
-
-def _part(words: str | None) -> tuple[int, int]:
-    """Turn ``2/8`` into (1, 8): which worker this is, from 0, and of how many."""
-    if words is None:
-        return 0, 1
-    number, _, of = words.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise TwoalikeError(f"--part: expected a part such as 2/8, found {words!r}.")
-    return int(number) - 1, int(of)

@@ -1,6 +1,7 @@
 """``twoalike features``."""
 
 from pathlib import Path
+from typing import Any
 
 
 def features(
@@ -15,6 +16,8 @@ def features(
     device: str = "auto",
     seed: int = 0,
     skip_unreadable: bool = False,
+    shard: int | None = None,
+    part: str | None = None,
 ) -> None:
     """Compute a network's pooled features of the images in a folder.
 
@@ -22,6 +25,7 @@ def features(
     --------
         twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
         twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
+        twoalike features --backbone vit_base_patch16_224 --images imagenet --out imagenet-features --shard 20000 --part 1/4
         twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
 
     Parameters
@@ -31,7 +35,7 @@ def features(
     images
         Folder of images; with a stimuli.tsv in it, its ids and order.
     out
-        Table of features to write (.npz).
+        Table of features to write (.npz); with --shard, a folder, which goes wherever features go.
     size
         Width and height of the network's input in pixels, if not its own.
     weights
@@ -47,30 +51,46 @@ def features(
         Seed of random weights.
     skip_unreadable
         Leave out images that cannot be read, instead of ending there.
+    shard
+        Images a file, for collections of a size where a stopped run should go on, or several
+        machines share the work.
+    part
+        Make a part of the shards only: 2/8 is the second of eight.
     """  # noqa: E501
     from twoalike.backbones import rest_idle_threads
 
     rest_idle_threads()
-    from twoalike.backbones import extract_features
+    from twoalike.backbones import extract_features, extract_shards
     from twoalike.cli._left_out import left_out
-    from twoalike.features import write_features
+    from twoalike.cli._part import part_of
+    from twoalike.features import feature_shard, write_features
     from twoalike.study import TwoalikeError, counted
 
+    for name, value in (("batch", batch), ("shard", shard)):
+        if value is not None and value < 1:
+            raise TwoalikeError(f"--{name}: expected at least 1 image, found {value}.")
+    settings: dict[str, Any] = {
+        "batch_size": batch,
+        "size": size,
+        "device": device,
+        "weights": weights,
+        "untrained": untrained,
+        "seed": seed,
+        "skip_unreadable": skip_unreadable,
+    }
+    if shard is not None:
+        rank, world = part_of(part)
+        plan = extract_shards(
+            out, backbone, images, shard=shard, rank=rank, world=world, **settings
+        )
+        done = sum(feature_shard(out, number).is_file() for number in range(plan["shards"]))
+        print(f"{out}  {done} of {counted(plan['shards'], 'shard')} by {plan['backbone']}")  # noqa: T201
+        return
+    if part is not None:
+        raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
     if out.suffix != ".npz":
         raise TwoalikeError(f"{out}: features are written as .npz; choose that ending.")
-    if batch < 1:
-        raise TwoalikeError(f"--batch: expected at least 1 image, found {batch}.")
-    table = extract_features(
-        backbone,
-        images,
-        batch_size=batch,
-        size=size,
-        device=device,
-        weights=weights,
-        untrained=untrained,
-        seed=seed,
-        skip_unreadable=skip_unreadable,
-    )
+    table = extract_features(backbone, images, **settings)
     write_features(out, table)
     n, p = table.values.shape
     what = f"{counted(p, 'feature')} of {counted(n, 'image')}"

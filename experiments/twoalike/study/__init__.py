@@ -22,6 +22,7 @@ from twoalike.study._files import (
     write_json,
 )
 from twoalike.study._interrupt import Interrupt, held_interrupt
+from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
@@ -42,6 +43,7 @@ __all__ = [
     "TwoalikeError",
     "atomic_directory",
     "atomic_path",
+    "claim_parts",
     "counted",
     "describe_changes",
     "held_interrupt",
@@ -57,5 +59,6 @@ __all__ = [
     "require_file",
     "save_profile",
     "sha256_file",
+    "whole_parts",
     "write_json",
 ]

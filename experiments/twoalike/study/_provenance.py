@@ -3,6 +3,7 @@
 No clock time is recorded, so the same inputs and seed give the same bytes.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -32,8 +33,8 @@ def provenance(
     seed
         The seed that makes it again.
     inputs
-        Input files by role; the name (without folders, which may tell of a person) and the
-        SHA-256 of each is stored.
+        Input files, or folders of parts, by role; the name (without folders, which may tell of a
+        person) and the SHA-256 of each is stored.
     config
         The resolved settings, JSON-ready.
     """
@@ -43,11 +44,20 @@ def provenance(
         "twoalike_version": version("twoalike"),
         "seed": seed,
         "inputs": {
-            role: {"file": path.name, "sha256": sha256_file(path)}
+            role: {"file": path.name, "sha256": _digest(path)}
             for role, path in (inputs or {}).items()
         },
         "config": dict(config or {}),
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and hashes of a folder's files."""
+    if not path.is_dir():
+        return sha256_file(path)
+    files = sorted(part for part in path.iterdir() if part.is_file() and part.name[0] != ".")
+    listing = "".join(f"{part.name} {sha256_file(part)};" for part in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def read_json(path: Path, kind: str) -> dict[str, Any]:

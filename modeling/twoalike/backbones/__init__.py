@@ -10,7 +10,12 @@ from twoalike.backbones._threads import rest_idle_threads
 
 if TYPE_CHECKING:
     from twoalike.backbones._backbone import Backbone
-    from twoalike.backbones._extract import extract_features, images_digest, pooled_features
+    from twoalike.backbones._extract import (
+        extract_features,
+        extract_shards,
+        images_digest,
+        pooled_features,
+    )
     from twoalike.backbones._images import open_image, without_unreadable
     from twoalike.backbones._load import create_network, load_backbone, rebuild
     from twoalike.backbones._preprocessing import Preprocessing
@@ -21,6 +26,7 @@ __all__ = [
     "Preprocessing",
     "create_network",
     "extract_features",
+    "extract_shards",
     "images_digest",
     "load_backbone",
     "open_image",
@@ -37,6 +43,7 @@ _HOMES = {
     "Preprocessing": "_preprocessing",
     "create_network": "_load",
     "extract_features": "_extract",
+    "extract_shards": "_extract",
     "images_digest": "_extract",
     "load_backbone": "_load",
     "open_image": "_images",

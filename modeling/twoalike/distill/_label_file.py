@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError, atomic_path, read_json, require_file
+from twoalike.study import TwoalikeError, atomic_path, require_file, whole_parts
 
 PLAN = "labels.json"
 PROVENANCE = b"twoalike"
@@ -113,16 +113,7 @@ def read_labels(folder: Path) -> LabelTable:
     TwoalikeError
         If the folder, a shard or a column is missing, or rows are not labelled triplets.
     """
-    if not folder.is_dir():
-        raise TwoalikeError(f"{folder}: expected a folder of labels, found none. Check the path.")
-    plan = read_json(folder / PLAN, "labels")
-    paths = [shard_path(folder, number) for number in range(int(plan["shards"]))]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise TwoalikeError(
-            f"{folder}: expected {len(paths)} shards, found {len(paths) - len(missing)}, first "
-            f"missing {missing[0]}. Give the command that made them again: it goes on."
-        )
+    paths, plan = whole_parts(folder, PLAN, "labels", shard_path)
     places: dict[str, int] = {}
     parts = [_read_shard(path, places) for path in paths]
     return LabelTable(

@@ -23,10 +23,9 @@ from twoalike.features import FeatureTable
 from twoalike.study import (
     Strict,
     TwoalikeError,
-    describe_changes,
+    claim_parts,
     progress,
     provenance,
-    read_json,
     write_json,
 )
 from twoalike.teacher import AffineTeacher, matrix_probabilities
@@ -127,7 +126,7 @@ def write_labels(
         "triplets": config.triplets,
         "shards": config.shards,
     }
-    _claim(out, plan)
+    claim_parts(out, plan, PLAN, beside=(CLUSTERS,))
     clusters = np.zeros(len(features.ids), np.int32)
     if config.rule != "uniform":
         found = cached_clusters(out / CLUSTERS, features, config.clusters, seed=config.seed)
@@ -181,22 +180,3 @@ def _check_pools(clusters: npt.NDArray[np.integer], config: LabelConfig) -> None
             raise TwoalikeError(
                 f"among the {config.pool} images of shard {number}: {error} Or take a larger pool."
             ) from error
-
-
-def _claim(out: Path, plan: Mapping[str, Any]) -> None:
-    """Make sure that ``out`` is new, or holds labels of this very plan."""
-    if out.exists() and not out.is_dir():
-        raise TwoalikeError(f"{out}: expected a folder for the labels, found a file.")
-    if (out / PLAN).is_file():
-        changes = describe_changes(read_json(out / PLAN, "labels"), plan)
-        if changes:
-            raise TwoalikeError(
-                f"{out}: holds labels of another run ({changes}). Give the same, or choose "
-                "another output."
-            )
-        return
-    foreign = [path.name for path in out.glob("*") if path.name != CLUSTERS and path.name[0] != "."]
-    if foreign:
-        raise TwoalikeError(
-            f"{out}: expected a new folder for the labels, found {foreign[0]} in it."
-        )

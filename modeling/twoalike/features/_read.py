@@ -5,6 +5,7 @@
 ``.npy``            one array; the ids are in a list of their own
 ``.parquet``        one row an object: a column of ids and numeric columns, or one column of lists
 ``.h5``, ``.hdf5``  datasets ``features`` (or ``values``) and ``ids``
+a folder            shards of ``.npz``: what ``twoalike features --shard`` writes
 ==================  ==========================================================================
 """
 
@@ -19,17 +20,17 @@ import numpy.typing as npt
 
 from twoalike.features._hdf5 import read_hdf5
 from twoalike.features._parquet import read_parquet
-from twoalike.features._table import FeatureTable
-from twoalike.study import TwoalikeError, read_ids, require_file
+from twoalike.features._table import PLAN, FeatureTable, feature_shard
+from twoalike.study import TwoalikeError, read_ids, require_file, whole_parts
 
 
 def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
-    """Read features from ``.npz``, ``.npy``, ``.parquet``, ``.h5`` or ``.hdf5``.
+    """Read features from a file of any of these kinds, or a folder of shards.
 
     Parameters
     ----------
     path
-        The file; any other ending is read as ``.npz`` or ``.npy``.
+        The file or folder; any other ending is read as ``.npz`` or ``.npy``.
     objects
         Object ids in the order of the rows, one a line, where the file holds none: a file's own
         ids come first.
@@ -44,6 +45,8 @@ def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
         If a file is missing, damaged or holds a pickle, has no ids or one of them twice, holds
         NaN or infinite values, or its parts do not fit together.
     """
+    if path.is_dir():
+        return _from_shards(path)
     require_file(path, "features (.npz, .npy, .parquet or .h5)")
     kind = path.suffix.lower()
     meta: dict[str, Any] = {}
@@ -57,6 +60,23 @@ def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
         raise TwoalikeError(f"{path}: this file has no object ids; name their list with --objects.")
     names = ids if objects is None or ids is not None else read_ids(objects)
     return FeatureTable(tuple(names or ()), _checked(path, names or (), values), meta)
+
+
+def _from_shards(folder: Path) -> FeatureTable:
+    """All shards of a folder, one below the other."""
+    paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
+    tables = [read_features(path) for path in paths]
+    widths = {table.values.shape[1] for table in tables}
+    if len(widths) > 1:
+        raise TwoalikeError(
+            f"{folder}: its shards hold different numbers of features ({sorted(widths)}). Remove "
+            "it and compute them again."
+        )
+    ids = [name for table in tables for name in table.ids]
+    values = np.concatenate([table.values for table in tables])
+    unreadable = [name for table in tables for name in table.meta.get("unreadable", ())]
+    meta = plan | ({"unreadable": unreadable} if unreadable else {})
+    return FeatureTable(tuple(ids), _checked(folder, ids, values), meta)
 
 
 def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any]]:

@@ -12,6 +12,14 @@ import pandas as pd
 
 from twoalike.study import TwoalikeError, atomic_path
 
+PLAN = "features.json"
+"""What a folder of shards holds, and where it comes from."""
+
+
+def feature_shard(folder: Path, number: int) -> Path:
+    """File of one shard of a folder of features."""
+    return folder / f"shard-{number:05d}.npz"
+
 
 @dataclass(frozen=True)
 class FeatureTable:
