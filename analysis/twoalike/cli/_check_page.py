@@ -1,14 +1,12 @@
 """What ``twoalike check`` prints: the verdict first, then one block a kind of check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoalike.study import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.table import Table
 
     from twoalike.embedding import Posterior, PosteriorCheck
@@ -29,7 +27,7 @@ MOST_PEOPLE = 10
 
 
 def check_page(
-    path: Path, posterior: "Posterior", found: "PosteriorCheck", remark: str
+    path: Path, posterior: "Posterior", found: "PosteriorCheck", remarks: Sequence[str]
 ) -> Iterator[Any]:
     """Give the blocks to print, in order.
 
@@ -37,8 +35,9 @@ def check_page(
     ----------
     path
         File of the posterior.
-    remark
-        On the judgments, where it is not plain that they are those of the fit.
+    remarks
+        On the judgments, where it is not plain that they are those of the fit; empty ones are
+        passed over.
     """
     from rich.markup import escape
 
@@ -46,7 +45,7 @@ def check_page(
     yield _described(posterior)
     for sentence in found.advice:
         yield f"[yellow]![/] {escape(sentence)}"
-    if remark:
+    for remark in filter(None, remarks):
         yield f"[yellow]![/] {escape(remark)}"
     if found.left_out:
         yield (

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from twoalike.embedding import Posterior, PosteriorCheck
 
+DISTANCES = ("arrangements", "dissimilarities")
+
 
 def check(
     posterior: Path,
@@ -89,7 +91,8 @@ def check(
     )
     console = Console()
     console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts tables
-    for block in check_page(posterior, fit, found, remark):
+    remarks = [remark, *(_unlike_the_fit(fit, role, paths[role]) for role in DISTANCES)]
+    for block in check_page(posterior, fit, found, remarks):
         console.print(block)
     if json is not None:
         inputs = {name: path for name, path in paths.items() if path is not None}
@@ -130,6 +133,14 @@ def _judgments(
     table = read_choices(path)
     fitted, remark = fitted_on(posterior, table, sha256_file(path))
     return table, fitted, remark
+
+
+def _unlike_the_fit(posterior: "Posterior", role: str, path: Path | None) -> str:
+    """Write a remark on arrangements or dissimilarities that are not those of the fit."""
+    from twoalike.embedding import other_file
+    from twoalike.study import sha256_file
+
+    return "" if path is None else other_file(posterior, role, sha256_file(path))
 
 
 def _write(out: Path, found: "PosteriorCheck", inputs: dict[str, Path], seed: int) -> None:

@@ -25,7 +25,7 @@ from twoalike.embedding._intervals import (
 )
 from twoalike.embedding._links import link_warnings
 from twoalike.embedding._observers import participants_table
-from twoalike.embedding._origin import fitted_on
+from twoalike.embedding._origin import fitted_on, other_file
 from twoalike.embedding._posterior import Posterior
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "embedding_table",
     "fit_embedding",
     "fitted_on",
+    "other_file",
     "link_warnings",
     "participants_table",
     "similarity_table",

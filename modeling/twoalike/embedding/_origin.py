@@ -45,6 +45,27 @@ def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tup
     )
 
 
+def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
+    """Say that a file is not the one of that role that a posterior was fitted on; empty if it is.
+
+    Parameters
+    ----------
+    role
+        ``arrangements`` or ``dissimilarities``.
+    sha256
+        Of the file.
+    """
+    stored = posterior.attrs.get("provenance", {}).get("inputs", {}).get(role)
+    if stored is None:
+        return f"The posterior does not say that it was fitted on {role}: these may be new to it."
+    if stored.get("sha256") == sha256:
+        return ""
+    return (
+        f"The posterior was fitted on {role} of another content ({stored['file']!r}): these may be "
+        "new to it, and are then predicted, not described."
+    )
+
+
 def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:
     if "constant_data" not in posterior.tree.children:
         return False
