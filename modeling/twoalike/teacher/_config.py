@@ -35,10 +35,12 @@ class TeachConfig(BaseModel):
         description="ridge penalties tried, in mean squared norms of the features",
     )
     gradient_strengths: tuple[float, ...] = Field(
-        default=(0.03, 0.1, 0.3, 1.0), min_length=1, description="L2 penalties tried by gradient"
+        default=(0.0003, 0.003, 0.03, 0.3),
+        min_length=1,
+        description="L2 penalties tried by gradient; the more decided choices are, the weaker the best",
     )
     contrastive: tuple[float, ...] = Field(
-        default=(0.1, 0.3), description="shares of the local term tried by gradient, beside 0"
+        default=(0.01, 0.1), description="shares of the local term tried by gradient, beside 0"
     )
     triplets: int = Field(default=40_000, ge=100, description="with soft labels")
     seed: int = Field(default=0, ge=0)
