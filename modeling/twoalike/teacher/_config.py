@@ -37,7 +37,7 @@ class TeachConfig(BaseModel):
     gradient_strengths: tuple[float, ...] = Field(
         default=(0.0003, 0.003, 0.03, 0.3),
         min_length=1,
-        description="L2 penalties tried by gradient; the more decided choices are, the weaker the best",
+        description="L2 penalties tried by gradient; decided choices need weak ones",
     )
     contrastive: tuple[float, ...] = Field(
         default=(0.01, 0.1), description="shares of the local term tried by gradient, beside 0"
