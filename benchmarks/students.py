@@ -33,7 +33,7 @@ from twoalike.backbones import extract_features, load_backbone
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.demo._world import held_out_species, write_ids
 from twoalike.distill import DistillConfig, distill, export_onnx
-from twoalike.distill._loop import Trainer
+from twoalike.distill._update import Update
 from twoalike.evaluation import similarity_matrix
 from twoalike.features import FeatureTable
 from twoalike.observers import hierarchical_embedding
@@ -59,21 +59,21 @@ class Clock:
     """Adds up the time of training steps."""
 
     def __init__(self) -> None:
-        self.seconds, self.steps, self.real = 0.0, 0, Trainer._step
+        self.seconds, self.steps, self.real = 0.0, 0, Update.take
 
     def __enter__(self) -> "Clock":
-        def step(trainer: Trainer, number: int, data: Any) -> Any:
+        def step(trainer: Update, number: int, data: Any) -> Any:
             started = time.process_time()
             record = self.real(trainer, number, data)
             self.seconds += time.process_time() - started
             self.steps += 1
             return record
 
-        Trainer._step = step  # type: ignore[method-assign]
+        Update.take = step  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *_: object) -> None:
-        Trainer._step = self.real  # type: ignore[method-assign]
+        Update.take = self.real  # type: ignore[method-assign]
 
 
 def make_world(seed: int) -> tuple[Path, StimulusSet, np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from tests.distill.conftest import Squares
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, distill
-from twoalike.distill._loop import Trainer
+from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, sha256_file
 from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
 
@@ -88,18 +88,18 @@ def test_resumed_run_equals_one_that_never_stopped(
         return Backbone("noisy", module, backbone.preprocessing)
 
     run(squares, tmp_path / "whole", config, student=noisy(), untrained=False)
-    real = Trainer._step
+    real = Update.take
 
-    def killed(self: Trainer, step: int, data: Any) -> Any:
+    def killed(self: Update, step: int, data: Any) -> Any:
         if step == stop:
             raise KeyboardInterrupt
         return real(self, step, data)
 
-    monkeypatch.setattr(Trainer, "_step", killed)
+    monkeypatch.setattr(Update, "take", killed)
     with pytest.raises(KeyboardInterrupt):
         run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False)
     assert not (tmp_path / "stopped" / "model.safetensors").exists()
-    monkeypatch.setattr(Trainer, "_step", real)
+    monkeypatch.setattr(Update, "take", real)
     torch.manual_seed(999)
     run(squares, tmp_path / "stopped", config, student=noisy(), untrained=False, resume=True)
     for name in ("model.safetensors", "training.jsonl", "config.json"):
@@ -253,13 +253,13 @@ def test_recipes_load(recipe: str) -> None:
 KILLED = """
 import sys
 from twoalike.cli.app import main
-from twoalike.distill._loop import Trainer
-real = Trainer._step
+from twoalike.distill._update import Update
+real = Update.take
 def step(self, number, data):
     if number == 5:
         sys.exit(3)
     return real(self, number, data)
-Trainer._step = step
+Update.take = step
 main(sys.argv[1:])
 """
 

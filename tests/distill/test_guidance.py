@@ -24,8 +24,8 @@ from twoalike.distill import (
 )
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._label_file import PLAN, write_shard
-from twoalike.distill._loop import Trainer
 from twoalike.distill._student import Student
+from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import PosteriorTeacher, load_teacher, odd_logits, save_teacher
 
@@ -223,20 +223,20 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     """The system refuses to write large files from the fourth step on."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    real = Trainer._step
+    real = Update.take
 
-    def step(self: Trainer, number: int, data: Any) -> Any:
+    def step(self: Update, number: int, data: Any) -> Any:
         if number == 3:
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
         return real(self, number, data)
 
-    monkeypatch.setattr(Trainer, "_step", step)
+    monkeypatch.setattr(Update, "take", step)
     try:
         with pytest.raises(TwoalikeError, match=r"step-0000002 is whole. Free space"):
             run(squares, tmp_path / "student")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    monkeypatch.setattr(Trainer, "_step", real)
+    monkeypatch.setattr(Update, "take", real)
     folder = tmp_path / "student" / "checkpoints"
     assert {path.name for path in folder.iterdir()} >= {"step-0000002"}
     assert not list(folder.glob("*0000004*"))

@@ -262,21 +262,21 @@ def test_a_probe_reads_each_image_once(
 def test_a_stopped_run_goes_on_to_the_same_student(
     squares: Squares, tmp_path: Path, train: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twoalike.distill._loop import Trainer
+    from twoalike.distill._update import Update
     from twoalike.study import sha256_file
 
     run(squares, tmp_path / "whole", train=train)
-    real = Trainer._step
+    real = Update.take
 
-    def killed(self: Trainer, step: int, data: Any) -> Any:
+    def killed(self: Update, step: int, data: Any) -> Any:
         if step == 6:
             raise KeyboardInterrupt
         return real(self, step, data)
 
-    monkeypatch.setattr(Trainer, "_step", killed)
+    monkeypatch.setattr(Update, "take", killed)
     with pytest.raises(KeyboardInterrupt):
         run(squares, tmp_path / "stopped", train=train)
-    monkeypatch.setattr(Trainer, "_step", real)
+    monkeypatch.setattr(Update, "take", real)
     config = DistillConfig.model_validate(QUICK | {"select": "last", "train": train})
     distill(
         squares.teacher,

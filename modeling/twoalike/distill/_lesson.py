@@ -17,7 +17,7 @@ from twoalike.distill._config import DistillConfig
 from twoalike.distill._data import ImageSet, Inputs
 from twoalike.distill._label_file import LabelTable
 from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Source
-from twoalike.distill._stream import HELD_OUT, BatchStream, TripletBatches
+from twoalike.distill._stream import HELD_OUT, BatchStream, RowStream
 from twoalike.study import TwoalikeError
 
 PROBE = 256
@@ -166,7 +166,7 @@ def label_lesson(
             f"{config.held_out:g}), or set it to 0."
         )
     used, rows = np.unique(triplets[learnt], return_inverse=True)
-    stream = TripletBatches(len(rows), config.batch, config.seed, share.world, share.rank)
+    stream = RowStream(len(rows), config.batch, config.seed, share.world, share.rank)
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
 
     def judged(those: Rows, said: npt.NDArray[np.float32]) -> Agreement:

@@ -1,16 +1,14 @@
 """The training loop, on one process or many."""
 
 import copy
-import math
 import signal
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.wrappers import _FabricOptimizer
 
 from twoalike.distill._agreement import Agreement
 from twoalike.distill._average import WeightAverage
@@ -26,13 +24,10 @@ from twoalike.distill._checkpoint import (
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._data import batches
 from twoalike.distill._lesson import Lesson
-from twoalike.distill._losses import choice_logs, linear_cka, relational_loss, triplet_loss
 from twoalike.distill._metrics import Metrics, Record, open_metrics
-from twoalike.distill._optimizer import AdamToInit, learning_rate
 from twoalike.distill._shards import load_whole, load_whole_optimizer, whole
-from twoalike.distill._sources import ImageSource
-from twoalike.distill._stream import NOISE, seed_of
 from twoalike.distill._student import Student
+from twoalike.distill._update import Update
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
 
@@ -70,17 +65,9 @@ class Trainer:
     ) -> None:
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
         self.folder, self.fingerprint = folder, fingerprint
-        # Copies are made while the weights are still whole.
-        self.base = _frozen(student.backbone) if config.preserve else None
+        # A copy is made while the weights are still whole.
         self.unparted = copy.deepcopy(student).cpu() if config.parallel == "fsdp" else student
-        learns_temperature = config.objective != "relational" and config.temperature_rate > 0
-        student.log_temperature.requires_grad_(learns_temperature)
-        if config.compile:
-            student.compile()
-        self.network = fabric.setup_module(student)
-        # After the network is shared out: the initial weights are kept in the same parts.
-        self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
-        self.stepper = cast(_FabricOptimizer, fabric.setup_optimizers(self.optimizer))
+        self.update = Update(fabric, student, lesson.source, config)
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
@@ -101,7 +88,7 @@ class Trainer:
             found[-1], self.student, self.fingerprint, average=averaged
         )
         load_whole(self.student, state.weights)
-        load_whole_optimizer(self.optimizer, state.optimizer)
+        load_whole_optimizer(self.update.optimizer, state.optimizer)
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
 
@@ -156,7 +143,10 @@ class Trainer:
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
         """Take a step, and score and save where it is time."""
-        record = self._step(step, data)
+        try:
+            record = self.update.take(step, data)
+        except FloatingPointError as error:
+            raise self._diverged(step + 1, str(error)) from error
         self._note(record, metrics)
         self.progress = replace(self.progress, step=step + 1)
         if self.average is not None:
@@ -165,73 +155,6 @@ class Trainer:
             self._score(metrics)
             self._save()
         return float(record["loss"])
-
-    def _step(self, step: int, data: Any) -> Record:
-        """One update of the weights."""
-        config = self.config
-        factor = learning_rate(step, config.steps, config.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        total = torch.zeros((), device=self.fabric.device)
-        temperature = torch.ones(1)
-        for part in range(config.accumulate):
-            number = step * config.accumulate + part
-            indices, images = next(data)
-            torch.manual_seed(seed_of(config.seed, NOISE, number, self.fabric.global_rank))
-            waiting = part + 1 < config.accumulate
-            with self.fabric.no_backward_sync(self.network, enabled=waiting):
-                loss, temperature = self._loss(indices, images, number)
-                self.fabric.backward(loss / config.accumulate)
-            total += loss.detach() / config.accumulate
-        norm = self._clip()
-        record = {
-            "step": step + 1,
-            "loss": float(total),
-            "rate": config.rate * factor,
-            "gradient": norm,
-            "temperature": float(temperature.detach()),
-        }
-        # The norm is that of all processes: none goes on where another stops.
-        if not (math.isfinite(record["gradient"]) and math.isfinite(record["temperature"])):
-            said = f"the loss is {record['loss']:g} and its gradient {record['gradient']:g}"
-            raise self._diverged(step + 1, said)
-        self.stepper.step()
-        self.stepper.zero_grad()
-        return record
-
-    def _clip(self) -> float:
-        """Shorten the gradient to the largest norm that is wanted; its norm before that."""
-        learnt = [p for group in self.optimizer.param_groups for p in group["params"]]
-        gradients = [p.grad for p in learnt if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
-        length = float(whole(norm))
-        # Gradients that are short enough are left alone: a pass over them costs what the loss does.
-        if self.config.clip and math.isfinite(length) and length > self.config.clip:
-            torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
-        return length
-
-    def _loss(
-        self, indices: torch.Tensor, images: torch.Tensor, number: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of one batch, and the temperature it was taken at."""
-        config, source, device = self.config, self.lesson.source, self.fabric.device
-        inputs = images.to(device)
-        if config.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        features, temperature = self.network(inputs)
-        similarity = self.student.similarity_of(features)
-        if config.objective == "relational":
-            assert isinstance(source, ImageSource)
-            loss = relational_loss(similarity, source.similarity(number, indices, device))
-        else:
-            triplets, labels = source.labels(number, indices, device)
-            logs = choice_logs(similarity, triplets, temperature)
-            loss = triplet_loss(config.objective, logs, labels)
-        if self.base is not None:
-            with torch.no_grad():
-                before = self.base(inputs)
-            loss = loss + config.preserve * (1 - linear_cka(features, before))
-        return loss, temperature
 
     def _diverged(self, step: int, said: str) -> TwoalikeError:
         last = find_checkpoints(self.checkpoints)
@@ -280,7 +203,7 @@ class Trainer:
         """Save a checkpoint, by one of the processes."""
         state = State(
             whole(self.student.state_dict()),
-            whole(self.optimizer.state_dict()),
+            whole(self.update.optimizer.state_dict()),
             whole(self.average.values) if self.average is not None else None,
         )
         if self.fabric.is_global_zero:
@@ -314,25 +237,6 @@ class Trainer:
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unparted, self.config.batch)
         return self.unparted, step
-
-
-def _groups(student: Student, config: DistillConfig) -> list[dict[str, Any]]:
-    """Group what is learnt by peak rate; the temperature is not pulled to where it began."""
-    weights = [
-        parameter
-        for name, parameter in student.named_parameters()
-        if parameter.requires_grad and name != "log_temperature"
-    ]
-    groups: list[dict[str, Any]] = [{"params": weights, "peak": config.rate}]
-    if student.log_temperature.requires_grad:
-        own = {"params": [student.log_temperature], "peak": config.temperature_rate, "decay": 0.0}
-        groups.append(own)
-    return groups
-
-
-def _frozen(backbone: torch.nn.Module) -> torch.nn.Module:
-    """Copy of a network that stays as it is."""
-    return copy.deepcopy(backbone).eval().requires_grad_(False)
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from twoalike.distill._losses import choice_logs
-from twoalike.distill._stream import DRAW, TRIPLETS, BatchStream, TripletBatches, batch_triplets
+from twoalike.distill._stream import DRAW, TRIPLETS, BatchStream, RowStream, batch_triplets
 
 Average = Literal["predictive", "plugin", "draw"]
 """Of a posterior's draws: their probabilities' mean, those of the mean similarities, one a step."""
@@ -149,7 +149,7 @@ class LabelSource:
         self,
         triplets: npt.NDArray[np.integer],
         probabilities: npt.NDArray[np.float32],
-        stream: TripletBatches,
+        stream: RowStream,
     ) -> None:
         self.triplets, self.probabilities, self.stream = triplets, probabilities, stream
 
@@ -167,7 +167,7 @@ class LabelSource:
         self, number: int, images: torch.Tensor, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Triplets of a batch as places in it, and the teacher's probabilities, each (n, 3)."""
-        rows = self.stream.rows(number)
+        rows = self.stream.indices(number)
         places = np.searchsorted(images.numpy(), self.triplets[rows])
         return (
             torch.from_numpy(places).to(device),
@@ -176,4 +176,4 @@ class LabelSource:
 
     def _images(self, number: int) -> npt.NDArray[np.integer]:
         """Images of a batch, each once, in order."""
-        return np.unique(self.triplets[self.stream.rows(number)])
+        return np.unique(self.triplets[self.stream.indices(number)])

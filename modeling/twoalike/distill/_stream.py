@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -51,17 +52,24 @@ class BatchStream:
     world: int = 1
     rank: int = 0
 
+    of: ClassVar[str] = "images"
+    least: ClassVar[int] = 3
+
     def __post_init__(self) -> None:
         if self.batch * self.world > self.n:
             each = f" in each of {self.world} processes" if self.world > 1 else ""
+            enough = max(self.n // self.world, self.least)
             raise TwoalikeError(
-                f"a batch of {self.batch} images{each} needs more than the {self.n} images to "
-                f"learn from. Ask for --batch {max(self.n // self.world, 3)} or give more images."
+                f"a batch of {self.batch} {self.of}{each} needs more than the {self.n} {self.of} "
+                f"to learn from. Ask for --batch {enough} or give more {self.of}."
             )
 
     def indices(self, number: int) -> npt.NDArray[np.int64]:
         """Image indices of batch 0, 1, ..., shape (batch,)."""
-        return _share(self, number)
+        together = self.batch * self.world
+        epoch, place = divmod(number, self.n // together)
+        start = place * together + self.rank * self.batch
+        return _order(self.seed, epoch, self.n)[start : start + self.batch]
 
     def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
         """Batches ``start`` to ``stop`` for a DataLoader: (batch number, image index) pairs."""
@@ -70,47 +78,11 @@ class BatchStream:
 
 
 @dataclass(frozen=True)
-class TripletBatches:
-    """Batches of rows of a table of triplets; each row once an epoch.
+class RowStream(BatchStream):
+    """The same of the rows of a table of labelled triplets."""
 
-    Attributes
-    ----------
-    n
-        Number of rows.
-    batch
-        Rows a process and batch.
-    seed
-        Fixes all batches.
-    world, rank
-        Number of processes, and which of them this is.
-    """
-
-    n: int
-    batch: int
-    seed: int
-    world: int = 1
-    rank: int = 0
-
-    def __post_init__(self) -> None:
-        if self.batch * self.world > self.n:
-            each = f" in each of {self.world} processes" if self.world > 1 else ""
-            raise TwoalikeError(
-                f"a batch of {self.batch} triplets{each} needs more than the {self.n} labelled "
-                f"triplets to learn from. Ask for --batch {max(self.n // self.world, 1)} or label "
-                "more."
-            )
-
-    def rows(self, number: int) -> npt.NDArray[np.int64]:
-        """Rows of batch 0, 1, ..., shape (batch,)."""
-        return _share(self, number)
-
-
-def _share(stream: BatchStream | TripletBatches, number: int) -> npt.NDArray[np.int64]:
-    """Take one process's share of a batch from the epoch's order."""
-    together = stream.batch * stream.world
-    epoch, place = divmod(number, stream.n // together)
-    start = place * together + stream.rank * stream.batch
-    return _order(stream.seed, epoch, stream.n)[start : start + stream.batch]
+    of: ClassVar[str] = "labelled triplets"
+    least: ClassVar[int] = 1
 
 
 def batch_triplets(batch: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
