@@ -90,6 +90,7 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
         (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
         (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for --batch"),
         (own, relational, "Give --teacher"),
+        (own | {"validation": labels}, QUICK, "none is left to learn from"),
         (own | {"teacher": squares.teacher}, QUICK, "found both"),
         ({"teacher": None}, QUICK, "found neither"),
         ({"validation": labels}, QUICK, "--validation"),

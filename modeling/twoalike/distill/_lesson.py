@@ -162,8 +162,13 @@ def label_lesson(
     if len(aside) and all_out.sum() < LEAST_TRIPLETS:
         raise TwoalikeError(
             f"{len(aside)} held-out images leave {all_out.sum()} labelled triplets to score on, "
-            f"and {LEAST_TRIPLETS} are the least. Give --validation, raise held_out (it is "
-            f"{config.held_out:g}), or set it to 0."
+            f"and {LEAST_TRIPLETS} are the least. Give --validation, raise held_out in the recipe "
+            f"(it is {config.held_out:g}), or set it to 0."
+        )
+    if not learnt.any():
+        raise TwoalikeError(
+            f"each of the {len(triplets)} labelled triplets shows one of the {len(aside)} held-out "
+            "images, so that none is left to learn from. Validate on triplets of fewer images."
         )
     used, rows = np.unique(triplets[learnt], return_inverse=True)
     stream = RowStream(len(rows), config.batch, config.seed, share.world, share.rank)
