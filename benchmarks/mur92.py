@@ -6,7 +6,7 @@ Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../sha
 the checkout): dissimilarities of 16 people, from multi-arrangement (doi:10.3389/fpsyg.2013.00128),
 and the images. For each split the objects are halved at random; only the dissimilarities among the
 learning half are fitted. A teacher is made of that posterior and features of EfficientNet-Lite0,
-and in some splits a student, an affine probe of the same network, is distilled from the teacher on
+and a student, an affine probe of the same network, is distilled from the teacher on
 the learning half's images. Every step is the command that a user types.
 
 Scores: Spearman's correlation with the dissimilarities of the mean person, over the 1,035 pairs
@@ -39,7 +39,6 @@ MUR = SHARED / "mur92"
 WORK = ROOT / "derived" / "mur92"
 BACKBONE = "efficientnet_lite0"
 SPLITS = 10
-STUDENTS = 4  # splits with a student: its distillation takes as long as the fit
 BATCH = 32  # images a step; a tenth of the 46 are held out by default, to choose the step by
 ITEMS = ["item_a", "item_b"]
 
@@ -132,10 +131,9 @@ def run(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, float
         "base": cosine(base.select(others)),
         "teacher": similarity_draws(teacher, others, base)[0],
     }
-    if split < STUDENTS:
-        distil(folder, learnt)
-        student = read_features(folder / "student.npz").select(others)
-        similarities |= {"student": student @ student.T, "student, cosine": cosine(student)}
+    distil(folder, learnt)
+    student = read_features(folder / "student.npz").select(others)
+    similarities |= {"student": student @ student.T, "student, cosine": cosine(student)}
     scores = {name: _spearman(-s[pairs], mean) for name, s in similarities.items()}
     rest = (mean * len(each) - each) / (len(each) - 1)
     scores["people"] = float(

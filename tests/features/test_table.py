@@ -20,6 +20,9 @@ def test_round_trip(tmp_path: Path, rng: np.random.Generator) -> None:
     assert_array_equal(again.select(["c", "a"]), table.values[[2, 0]])
     with pytest.raises(TwoalikeError, match="no features for 1 of 2 objects, first 'x'"):
         again.select(["a", "x"])
+    strangers = [f"x{number}" for number in range(12)]
+    with pytest.raises(TwoalikeError, match="12 of 12 objects, first 'x0', .*, 'x9'. Compute"):
+        again.select(strangers)
 
 
 def test_npy_needs_object_ids(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def choose_images(images: Path, only: Path | None) -> tuple[tuple[str, ...], tup
     if unknown:
         raise TwoalikeError(
             f"{only}: {len(unknown)} of {len(wanted)} ids have no image in {images}, first "
-            f"{unknown[0]!r}."
+            f"{', '.join(map(repr, unknown[:10]))}."
         )
     chosen = [place for place, name in enumerate(ids) if name in set(wanted)]
     return tuple(ids[place] for place in chosen), tuple(paths[place] for place in chosen)

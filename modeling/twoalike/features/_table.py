@@ -52,7 +52,7 @@ class FeatureTable:
         if missing:
             raise TwoalikeError(
                 f"{where}: no features for {len(missing)} of {len(ids)} objects, first "
-                f"{missing[0]!r}. Compute features for all objects."
+                f"{', '.join(map(repr, missing[:10]))}. Compute features for all objects."
             )
         return self.values[rows]
 
