@@ -12,7 +12,7 @@ from tests.distill.conftest import Squares
 from twoalike.features import write_features
 from twoalike.study import sha256_file
 
-RECIPE = "steps = 60\nbatch = 8\nsize = 32\nevaluate_every = 25\nselect = 'last'\nworkers = 1\n"
+RECIPE = "steps = 30\nbatch = 8\nsize = 32\nevaluate_every = 12\nselect = 'last'\nworkers = 1\n"
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_a_stopped_run_says_where_and_goes_on(
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = max(int(p.name.removeprefix("step-")) for p in (out / "checkpoints").glob("step-*"))
-    assert 4 <= step < 60
+    assert 4 <= step < 30
     assert said.strip() == (
-        f"twoalike: interrupted: {out}: stopped after step {step} of 60; go on with --resume"
+        f"twoalike: interrupted: {out}: stopped after step {step} of 30; go on with --resume"
     )
     for place, more in ((out, ("--resume",)), (tmp_path / "whole", ())):
         subprocess.run(command(place, *more), check=True, capture_output=True)
