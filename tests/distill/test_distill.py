@@ -265,9 +265,17 @@ main(sys.argv[1:])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("parallel", "student"), [("ddp", "test_resnet"), ("fsdp", "resnet18")])
+@pytest.mark.parametrize(
+    ("parallel", "student", "train"),
+    [
+        ("ddp", "test_resnet", "full"),
+        ("fsdp", "resnet18", "full"),
+        ("fsdp", "resnet18", "lora"),
+        ("ddp", "test_resnet", "probe"),
+    ],
+)
 def test_two_processes_make_one_student_and_resume_exactly(
-    squares: Squares, tmp_path: Path, parallel: str, student: str
+    squares: Squares, tmp_path: Path, parallel: str, student: str, train: str
 ) -> None:
     """Under torchrun, stopped in the sixth of six steps and resumed: the same weights.
 
@@ -280,7 +288,8 @@ def test_two_processes_make_one_student_and_resume_exactly(
     killed.write_text(KILLED)
     settings = "steps = 6\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\nema = 0.9\n"
     for way in ("ddp", "fsdp"):
-        (tmp_path / f"{way}.toml").write_text(f"{settings}parallel = '{way}'\n")
+        own = f"parallel = '{way}'\ntrain = '{train}'\n"
+        (tmp_path / f"{way}.toml").write_text(settings + own)
     together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]
     words += ["--student", student, "--features", tmp_path / "colours.npz", "--device", "cpu"]
