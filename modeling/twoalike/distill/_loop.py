@@ -78,6 +78,12 @@ class Trainer:
         """Their folder."""
         return self.folder / "checkpoints"
 
+    @property
+    def _is_due(self) -> bool:
+        """Whether the present step is one of those after which to score and save."""
+        step = self.progress.step
+        return step % self.config.evaluate_every == 0 or step == self.config.steps
+
     def resume(self) -> None:
         """Go on from the last checkpoint, if there is one."""
         found = find_checkpoints(self.checkpoints)
@@ -132,7 +138,7 @@ class Trainer:
                     self._stop_if_asked(interrupt)
                     speed = (step + 1 - first) * a_step / (time.monotonic() - started)
                     bar.update(task, advance=1, status=self._status(loss, speed))
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
             raise TwoalikeError(
@@ -151,7 +157,7 @@ class Trainer:
         self.progress = replace(self.progress, step=step + 1)
         if self.average is not None:
             self.average.update(step)
-        if (step + 1) % self.config.evaluate_every == 0 or step + 1 == self.config.steps:
+        if self._is_due:
             self._score(metrics)
             self._save()
         return float(record["loss"])
@@ -217,7 +223,8 @@ class Trainer:
             flag = torch.tensor(float(asked), device=self.fabric.device)
             asked = bool(self.fabric.all_reduce(flag, reduce_op="sum"))
         if asked:
-            if not checkpoint_path(self.checkpoints, self.progress.step).is_dir():
+            # Derived, not looked up: saving takes all processes, and they must agree on it.
+            if not self._is_due:
                 self._save()
             raise KeyboardInterrupt(
                 f"{self.folder}: stopped after step {self.progress.step} of {self.config.steps}; "

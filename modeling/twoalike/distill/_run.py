@@ -63,7 +63,7 @@ def distill(
         A network's name, a student's folder, or a :class:`twoalike.backbones.Backbone` around
         any module.
     out
-        The student's folder; while training goes on it holds checkpoints only.
+        The student's folder; while training goes on it holds checkpoints and the log.
     config
         Settings.
     labels
