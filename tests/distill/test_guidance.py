@@ -300,3 +300,16 @@ def test_a_posterior_teaches_about_the_images_people_judged(
     Image.new("RGB", (32, 32)).save(squares.images / "stranger.png")
     with pytest.raises(TwoalikeError, match="stranger"):
         run(squares, tmp_path / "other", config, **given)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_what_the_plain_one_does(
+    squares: Squares, tmp_path: Path
+) -> None:
+    plain, compiled = (
+        run(squares, tmp_path / f"student{on}", QUICK.model_copy(update={"compile": on}))
+        for on in (False, True)
+    )
+    for key in ("base", "student"):
+        expected = pytest.approx(plain["held_out"][key]["kl"], rel=0.01)
+        assert compiled["held_out"][key]["kl"] == expected
