@@ -54,8 +54,8 @@ HEAVY = {"torch", "pymc", "jax", "psychopy", "matplotlib", "sklearn", "timm"}
 @pytest.mark.parametrize(
     "package",
     ["study", "choice", "features", "stimuli", "design", "tasks", "display", "record", "observers"]
-    + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "cli.app"]
-    + ["tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
+    + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "ceilings"]
+    + ["cli.app", "tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
 )
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     loaded = _modules_after(f"import twoalike.{package}")

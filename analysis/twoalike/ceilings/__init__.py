@@ -1,0 +1,79 @@
+"""How well any model could agree with people.
+
+Bounds for models come from the choice probabilities, known (:func:`oracle_bound`,
+:func:`majority_bound`) or estimated from a few votes a triplet (:func:`bounds_from_votes`); the
+published measures of agreement (:func:`published_reliability`) are no bounds.
+:func:`ceilings` puts everything side by side for ``results.json``.
+"""
+
+from twoalike.ceilings._bounds import (
+    MajorityBound,
+    all_counts,
+    expected_reliability,
+    expected_value,
+    majority_bound,
+    mean_leave_one_out,
+    oracle_bound,
+    over_draws,
+)
+from twoalike.ceilings._ceilings import ceilings
+from twoalike.ceilings._consistency import (
+    Consistency,
+    catch_reliability,
+    consistency,
+    pair_agreement,
+    repeat_reliability,
+    repeated_answers,
+)
+from twoalike.ceilings._distribution import (
+    ChoiceDistribution,
+    fit_distribution,
+    posterior_entropy,
+)
+from twoalike.ceilings._hierarchical import Estimate, VoteBounds, bounds_from_votes
+from twoalike.ceilings._interval import TripletIntervals
+from twoalike.ceilings._published import (
+    Published,
+    draw_votes,
+    largest_share,
+    leave_one_out,
+    miller_madow,
+    plug_in_entropy,
+    published_reliability,
+)
+from twoalike.ceilings._votes import Votes, count_types, votes
+
+__all__ = [
+    "ChoiceDistribution",
+    "Consistency",
+    "Estimate",
+    "MajorityBound",
+    "Published",
+    "TripletIntervals",
+    "VoteBounds",
+    "Votes",
+    "all_counts",
+    "bounds_from_votes",
+    "catch_reliability",
+    "ceilings",
+    "consistency",
+    "count_types",
+    "draw_votes",
+    "expected_reliability",
+    "expected_value",
+    "fit_distribution",
+    "largest_share",
+    "leave_one_out",
+    "majority_bound",
+    "mean_leave_one_out",
+    "miller_madow",
+    "oracle_bound",
+    "over_draws",
+    "pair_agreement",
+    "plug_in_entropy",
+    "posterior_entropy",
+    "published_reliability",
+    "repeat_reliability",
+    "repeated_answers",
+    "votes",
+]

@@ -1,0 +1,245 @@
+"""How well any model could agree with these judgments: all measures side by side.
+
+Published measures stand beside what they are taken for. A model that scores above the
+leave-one-out agreement is not beyond people; one above the bound for its way of scoring would be.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.ceilings._bounds import all_counts, mean_leave_one_out, over_draws
+from twoalike.ceilings._consistency import (
+    Consistency,
+    catch_reliability,
+    consistency,
+    pair_agreement,
+    repeated_answers,
+)
+from twoalike.ceilings._hierarchical import VoteBounds, bounds_from_votes
+from twoalike.ceilings._interval import TripletIntervals, by_type
+from twoalike.ceilings._published import (
+    DRAWN,
+    FEWEST,
+    MOST,
+    largest_share,
+    miller_madow,
+    plug_in_entropy,
+    published_reliability,
+)
+from twoalike.ceilings._votes import Votes, votes
+from twoalike.evaluation import Judgments
+from twoalike.study import counted
+
+type Floats = npt.NDArray[np.float64]
+type Counts = npt.NDArray[np.int64]
+
+FEWEST_TRIPLETS = 30
+"""Triplets with three votes below which no distribution of choice probabilities is fitted."""
+_FITTED_VOTES = 3
+_BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
+_OF_COUNTS: dict[str, Callable[[Counts], Floats]] = {
+    "plug_in_entropy": plug_in_entropy,
+    "miller_madow_entropy": miller_madow,
+    "pair_agreement": pair_agreement,
+}
+
+
+def ceilings(
+    judged: Judgments,
+    rng: np.random.Generator,
+    *,
+    known_people: bool = True,
+    choices: pd.DataFrame | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Bounds for models and agreement of people, over all judgments and in each group.
+
+    Parameters
+    ----------
+    judged
+        Odd-one-out judgments, main and repeated ones.
+    rng
+        Source of draws, groups and resamples.
+    known_people
+        Whether participants are told apart. If not, every judgment is a vote, and nothing is
+        said of repeats.
+    choices, labels
+        Table of choices with the attention checks, and the coarsest category of each object, to
+        say how many checks were answered right.
+
+    Returns
+    -------
+    ``choices``, ``triplets`` and ``votes`` (all of them; fewest, mean and most a triplet);
+    ``oracle``, ``majority`` and ``majority_drawn`` (bounds for models), ``entropy``;
+    ``published`` (leave-one-out, vanilla and entropy as published for the Levels data);
+    ``plug_in_entropy`` and ``miller_madow_entropy``; ``pair_agreement`` of two people,
+    ``repeats`` and ``catches``. Every estimate has ``value``, ``low`` and ``high`` (95 %), those
+    through the distribution of choice probabilities also ``identified``
+    (:class:`~twoalike.ceilings.Estimate`). What cannot be estimated is None, and ``missing`` says
+    why. ``groups`` has the same, but for the checks, for every subset of every group.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> triplets = np.repeat([[0, 1, 2], [0, 1, 3]], 2, axis=0)
+    >>> judged = Judgments(triplets, np.array([2, 2, 2, 0]), np.array([0, 1, 0, 1]), tuple("abcd"))
+    >>> found = ceilings(judged, rng)
+    >>> found["pair_agreement"]["value"], found["oracle"], found["missing"]["oracle"]
+    (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
+    """
+    result = _measured(judged, rng, known_people=known_people)
+    result["catches"], reason = _catches(choices, labels, rng)
+    if reason:
+        result["missing"]["catches"] = reason
+    result["groups"] = {}
+    for name, subset_of in judged.groups.items():
+        found = sorted(set(subset_of.tolist()) - {""})
+        result["groups"][name] = {
+            subset: _measured(_subset(judged, subset_of == subset), rng, known_people=known_people)
+            for subset in found
+        }
+    return result
+
+
+def _subset(judged: Judgments, rows: npt.NDArray[np.bool_]) -> Judgments:
+    return replace(
+        judged,
+        triplets=judged.triplets[rows],
+        chosen=judged.chosen[rows],
+        participants=judged.participants[rows],
+        groups={},
+    )
+
+
+def _measured(judged: Judgments, rng: np.random.Generator, *, known_people: bool) -> dict[str, Any]:
+    """All measures of one set of judgments, and why some are missing."""
+    if not len(judged.chosen):
+        names = (*_BOUNDS, "published", *_OF_COUNTS, "repeats")
+        nothing = {"choices": 0, "triplets": 0, "votes": None, **dict.fromkeys(names)}
+        return nothing | {"missing": dict.fromkeys(names, "there are no judgments")}
+    cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
+    n = cast.n_votes
+    intervals = TripletIntervals(cast, rng, people=known_people)
+    missing: dict[str, str] = {}
+    result: dict[str, Any] = {
+        "choices": len(judged.chosen),
+        "triplets": len(cast),
+        "votes": {
+            "counted": int(n.sum()),
+            "fewest": int(n.min()),
+            "mean": float(n.mean()),
+            "most": int(n.max()),
+        },
+        **_bounds(intervals, n, missing),
+        "published": _published(cast, intervals, rng, missing),
+        **_of_counts(intervals, n, missing),
+        "repeats": _repeats(judged, rng, missing, known_people=known_people),
+    }
+    return result | {"missing": missing}
+
+
+def _needs(
+    n: Counts, triplets: int, least: int, names: tuple[str, ...], into: dict[str, str]
+) -> bool:
+    """Whether enough triplets have enough votes; if not, say so for the measures named."""
+    found = int((n >= least).sum())
+    if found >= triplets:
+        return True
+    reason = f"needs {counted(triplets, 'triplet')} with at least {least} votes, has {found}"
+    into.update(dict.fromkeys(names, reason))
+    return False
+
+
+def _bounds(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> dict[str, Any]:
+    """Bounds for models and the entropy, through the distribution of choice probabilities."""
+    if not _needs(n, FEWEST_TRIPLETS, _FITTED_VOTES, _BOUNDS, missing):
+        return dict.fromkeys(_BOUNDS)
+    found: VoteBounds = bounds_from_votes(intervals)
+    scores = {name: each.as_dict() for name, each in found.majority.items()}
+    drawn = {name: each.as_dict() for name, each in found.majority_drawn.items()}
+    return {
+        "oracle": found.oracle.as_dict(),
+        "majority": {"votes": float(n[n > 1].mean())} | scores,
+        "majority_drawn": {"votes": float(DRAWN)} | drawn,
+        "entropy": found.entropy.as_dict(),
+    }
+
+
+def _kept_mean(types: Counts) -> Floats:
+    """Leave-one-out agreement averaged over the draws of five and the order of the votes."""
+    many = types.sum(axis=1) > MOST
+    values = mean_leave_one_out(types)
+    if many.any():
+        values[many] = over_draws(types[many], MOST, mean_leave_one_out(all_counts(MOST)))
+    return values
+
+
+def _published(
+    cast: Votes, intervals: TripletIntervals, rng: np.random.Generator, missing: dict[str, str]
+) -> dict[str, Any] | None:
+    """Leave-one-out, vanilla and entropy as published, with intervals of their expectations."""
+    if not _needs(cast.n_votes, 1, FEWEST, ("published",), missing):
+        return None
+    drawn = published_reliability(cast, rng)
+    outcomes = all_counts(DRAWN)
+    expected = {
+        "leave_one_out": _kept_mean,
+        "vanilla": lambda types: over_draws(types, DRAWN, largest_share(outcomes)),
+        "entropy": lambda types: over_draws(types, DRAWN, plug_in_entropy(outcomes)),
+    }
+    result: dict[str, Any] = {"triplets": int((cast.n_votes >= FEWEST).sum())}
+    for name, function in expected.items():
+        value = float(np.nanmean(getattr(drawn, name)))
+        interval = intervals.interval(by_type(intervals.types, function, FEWEST), value)
+        result[name] = interval.as_dict() if interval else None
+    return result
+
+
+def _of_counts(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> dict[str, Any]:
+    """Compute what needs two votes a triplet and no model."""
+    if not _needs(n, 1, 2, tuple(_OF_COUNTS), missing):
+        return dict.fromkeys(_OF_COUNTS)
+    result = {}
+    for name, function in _OF_COUNTS.items():
+        interval = intervals.interval(by_type(intervals.types, function, 2))
+        result[name] = interval.as_dict() if interval else None
+    return result
+
+
+def _consistent(found: Consistency) -> dict[str, Any]:
+    return {
+        "answers": found.answers,
+        "agreement": found.agreement.as_dict(),
+        "corrected": found.corrected.as_dict(),
+    }
+
+
+def _repeats(
+    judged: Judgments, rng: np.random.Generator, missing: dict[str, str], *, known_people: bool
+) -> dict[str, Any] | None:
+    """Agreement of people with themselves."""
+    if not known_people:
+        missing["repeats"] = "participants are not told apart"
+        return None
+    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
+    if not len(later):
+        missing["repeats"] = "nobody judged a triplet twice"
+        return None
+    return _consistent(consistency(same, judged.triplets[later], judged.participants[later], rng))
+
+
+def _catches(
+    choices: pd.DataFrame | None, labels: Mapping[str, str] | None, rng: np.random.Generator
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Share of attention checks answered right, or why it is not known."""
+    if choices is None or labels is None:
+        return None, "needs the table of choices and the objects' categories"
+    found = catch_reliability(choices, labels, rng)
+    if found is None:
+        return None, "no attention check whose categories single one object out"
+    return _consistent(found), None

@@ -1,0 +1,164 @@
+r"""Intervals for means over triplets, when other people and other objects could have been drawn.
+
+A triplet's votes depend on each other, and so do triplets that share objects, or people who
+judged them. The variance of a mean is the sum of two:
+
+- of triplets and their objects, counting every two triplets that share an object once
+  (:class:`twoalike.evaluation.TwoWayBootstrap`); the noise of single votes is in it already;
+- of people, beyond that noise: by leaving out groups of people (a jackknife), less what leaving
+  out as many votes at random gives. One inattentive person lowers the agreement on every triplet
+  they judged, also that of the others; leaving the person out measures all of it.
+
+People are left out rather than resampled: a resample has some people twice, who then agree with
+themselves.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.ceilings._votes import Votes, count_types
+from twoalike.evaluation import Interval, TwoWayBootstrap
+
+type Floats = npt.NDArray[np.float64]
+type Counts = npt.NDArray[np.int64]
+
+_GROUPS = 60
+"""Groups of people that are left out in turn, where there are more people."""
+_Z95 = 1.959963984540054
+
+
+class _LeftOut:
+    """Votes on triplets when one group of votes is left out.
+
+    Attributes
+    ----------
+    counts
+        What is left of the votes on a triplet, shape (p, 3), one row for every triplet in which
+        a group has votes.
+    triplet, group
+        Which triplet and which group, shape (p,).
+    """
+
+    def __init__(self, votes: Votes, group: Counts, n_groups: int) -> None:
+        code = votes.triplet * n_groups + group
+        pair, of = np.unique(code, return_inverse=True)
+        self.triplet, self.group = np.divmod(pair, n_groups)
+        own = np.bincount(3 * of + votes.item, minlength=3 * len(pair)).reshape(-1, 3)
+        self.counts = votes.counts[self.triplet] - own
+        self.n_groups = n_groups
+
+
+class TripletIntervals:
+    """95 % intervals for means over triplets of functions of their votes.
+
+    Parameters
+    ----------
+    votes
+        Votes on m triplets.
+    rng
+        Source of the groups and of the resamples.
+    people
+        Whether participants are known: if not, people are taken to be alike.
+    resamples
+        Bootstrap resamples over objects.
+
+    Attributes
+    ----------
+    types
+        Types of votes that occur, also when a group is left out, shape (u, 3); values of a
+        function are to be given for these.
+    triplets
+        Number of triplets with votes of each type, shape (u,).
+    """
+
+    def __init__(
+        self, votes: Votes, rng: np.random.Generator, *, people: bool = True, resamples: int = 500
+    ) -> None:
+        self._votes, self._rng, self._resamples = votes, rng, resamples
+        _, person = np.unique(votes.participants, return_inverse=True)
+        n_people = int(person.max()) + 1
+        self._left_out: list[_LeftOut] = []
+        if people and n_people > 1:
+            n_groups = min(_GROUPS, n_people)
+            group = (rng.permutation(n_people) % n_groups)[person]
+            for groups in (group, rng.permutation(group)):
+                self._left_out.append(_LeftOut(votes, groups, n_groups))
+        together = np.concatenate([votes.counts, *(part.counts for part in self._left_out)])
+        self.types, of = count_types(together)
+        ends = np.cumsum([len(votes), *(len(part.counts) for part in self._left_out)])
+        self._of, *self._of_left_out = np.split(of, ends[:-1])
+        self.triplets = np.bincount(self._of, minlength=len(self.types))
+        self._boots: dict[bytes, TwoWayBootstrap] = {}
+
+    def interval(self, values: Floats, value: float | None = None) -> Interval | None:
+        """Interval of the mean over triplets.
+
+        Parameters
+        ----------
+        values
+            The function of the votes at each of ``types``, shape (u,); NaN where it cannot be
+            taken, triplets with such votes do not count. For an estimate that is no mean: the
+            influence of a triplet with such votes, with the estimate itself as ``value``.
+        value
+            The estimate; the mean unless given.
+
+        Returns
+        -------
+        The interval; None where no triplet counts.
+        """
+        scores = values[self._of]
+        counted = ~np.isnan(scores)
+        if not counted.any():
+            return None
+        centre = float(scores[counted].mean()) if value is None else value
+        half = _Z95 * np.sqrt(self._of_triplets(scores, counted) + self._of_people(values))
+        return Interval(centre, centre - float(half), centre + float(half))
+
+    def _of_triplets(self, scores: Floats, counted: npt.NDArray[np.bool_]) -> float:
+        """Variance of the mean over other triplets of other objects."""
+        key = counted.tobytes()
+        if key not in self._boots:
+            rows = self._votes.triplets[counted]
+            self._boots[key] = TwoWayBootstrap(
+                np.zeros(len(rows), dtype=np.int64), rows, self._rng, resamples=self._resamples
+            )
+        found = self._boots[key].interval(scores[counted])
+        # By chance the products over shared objects may sum to less than the triplets' own noise.
+        noise = float(scores[counted].var()) / max(int(counted.sum()) - 1, 1)
+        return max(((found.high - found.low) / (2 * _Z95)) ** 2, noise)
+
+    def _of_people(self, values: Floats) -> float:
+        """Variance between people, beyond the noise of single votes."""
+        if not self._left_out:
+            return 0.0
+        own, noise = (
+            self._jackknife(values, part, of)
+            for part, of in zip(self._left_out, self._of_left_out, strict=True)
+        )
+        return max(own - noise, 0.0)
+
+    def _jackknife(self, values: Floats, part: _LeftOut, of: Counts) -> float:
+        """Variance from means with each group left out."""
+        scores, left = values[self._of], values[of]
+        before = scores[part.triplet]
+        total = np.nansum(scores) + _by_group(part, np.nan_to_num(left) - np.nan_to_num(before))
+        counted = (~np.isnan(scores)).sum() + _by_group(
+            part, np.isnan(before).astype(float) - np.isnan(left)
+        )
+        means = total[counted > 0] / counted[counted > 0]
+        g = len(means)
+        return float((g - 1) / g * ((means - means.mean()) ** 2).sum()) if g > 1 else 0.0
+
+
+def _by_group(part: _LeftOut, change: Floats) -> Floats:
+    return np.bincount(part.group, weights=change, minlength=part.n_groups)
+
+
+def by_type(types: Counts, function: Callable[[Counts], Floats], fewest: int) -> Floats:
+    """Values of a function of the votes at each type; NaN at those of too few votes, shape (u,)."""
+    values = np.full(len(types), np.nan)
+    enough = types.sum(axis=1) >= fewest
+    values[enough] = function(types[enough])
+    return values

@@ -1,0 +1,186 @@
+"""All measures of a set of judgments, and what is said where they cannot be made."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.ceilings import (
+    catch_reliability,
+    ceilings,
+    majority_bound,
+    pair_agreement,
+    repeat_reliability,
+    repeated_answers,
+)
+from twoalike.evaluation import Judgments
+from twoalike.judgments import choices_table
+
+IDS = tuple(f"object-{number:03d}" for number in range(200))
+
+
+def judgments(world: Any, n: int, m: int, rng: np.random.Generator) -> Judgments:
+    """Every one of m triplets to n of 30 people; half of the triplets are called coarse."""
+    part = type(world)(world.triplets[:m], world.probabilities[:m])
+    shown, chosen = part.judge(n, rng)
+    people = np.argsort(rng.random((m, 30)), axis=1)[:, :n].ravel()
+    level = np.where(np.repeat(np.arange(m), n) % 2 == 0, "coarse", "")
+    return Judgments(shown, chosen, people, IDS, {"level": level})
+
+
+def test_everything_side_by_side(world: Any, rng: np.random.Generator) -> None:
+    judged = judgments(world, 5, 3000, rng)
+    found = ceilings(judged, rng)
+    json.dumps(found, allow_nan=False)
+    p = world.probabilities[:3000]
+    truth = {
+        "oracle": p.max(axis=1).mean(),
+        "entropy": -(p * np.log(p)).sum(axis=1).mean(),
+        "pair_agreement": (p**2).sum(axis=1).mean(),
+    }
+    for name, value in truth.items():
+        assert found[name]["low"] <= value <= found[name]["high"], name
+        assert abs(found[name]["value"] - value) < 0.03, name
+    for name in ("majority", "majority_drawn"):
+        bound = majority_bound(p, int(found[name]["votes"]))
+        for rule in ("accepted", "wrong", "shared", "tied"):
+            each = found[name][rule]
+            assert each["low"] <= getattr(bound, rule).mean() <= each["high"], (name, rule)
+    # The published ceiling lies below what the best model scores, by either way of scoring.
+    assert found["published"]["leave_one_out"]["high"] < found["oracle"]["value"]
+    assert found["published"]["leave_one_out"]["high"] < found["majority"]["accepted"]["low"]
+    assert found["plug_in_entropy"]["value"] < found["entropy"]["low"]
+    assert found["votes"]["fewest"] == 5  # few triplets were drawn twice
+    assert found["votes"]["mean"] == pytest.approx(5, abs=0.05)
+    assert set(found["missing"]) - {"repeats"} == {"catches"}
+    assert list(found["groups"]["level"]) == ["coarse"]
+    assert found["groups"]["level"]["coarse"]["triplets"] == pytest.approx(1500, abs=5)
+    assert found["groups"]["level"]["coarse"]["oracle"]["value"] > 0.5
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_too_few_votes_are_said(n: int, world: Any, rng: np.random.Generator) -> None:
+    found = ceilings(judgments(world, n, 200, rng), rng)
+    json.dumps(found, allow_nan=False)
+    for name in ("oracle", "majority", "entropy", "published"):
+        assert found[name] is None
+        assert "votes, has 0" in found["missing"][name]
+    assert (found["pair_agreement"] is None) == (n == 1)
+    assert (found["groups"]["level"]["coarse"]["plug_in_entropy"] is None) == (n == 1)
+
+
+def test_no_judgments_are_said() -> None:
+    nothing = np.empty(0, dtype=np.int64)
+    judged = Judgments(nothing.reshape(0, 3), nothing, nothing, IDS)
+    found = ceilings(judged, np.random.default_rng(0))
+    assert found["oracle"] is None
+    assert found["missing"]["pair_agreement"] == "there are no judgments"
+
+
+def test_a_triplet_of_its_own_does_not_fail() -> None:
+    rng = np.random.default_rng(0)
+    judged = Judgments(np.array([[4, 2, 7]]), np.array([1]), np.array([0]), IDS)
+    assert ceilings(judged, rng)["triplets"] == 1
+
+
+def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
+    judged = judgments(world, 5, 300, rng)
+    nobody = Judgments(judged.triplets, judged.chosen, np.zeros(1500, dtype=np.int64), IDS)
+    found = ceilings(nobody, rng, known_people=False)
+    assert found["votes"]["mean"] == 5.0
+    assert found["missing"]["repeats"] == "participants are not told apart"
+    assert ceilings(nobody, rng)["votes"]["mean"] == 1.0  # one person, who repeats
+
+
+def test_more_votes_on_some_triplets(world: Any, rng: np.random.Generator) -> None:
+    few, many = (judgments(world, n, m, rng) for n, m in ((2, 400), (12, 400)))
+    both = Judgments(
+        np.vstack([few.triplets, many.triplets + 200]),
+        np.concatenate([few.chosen, many.chosen]),
+        np.concatenate([few.participants, many.participants]),
+        IDS,
+    )
+    found = ceilings(both, rng)
+    truth = world.probabilities[:400].max(axis=1).mean()
+    assert abs(found["oracle"]["value"] - truth) < 0.04
+    assert found["published"]["triplets"] == 400
+
+
+def table(rows: list[tuple[str, str, str, str, int, str]]) -> pd.DataFrame:
+    """Choices from participant, three items, the chosen one and the type of trial."""
+    columns = ("participant", "item_1", "item_2", "item_3", "chosen", "trial_type")
+    return choices_table(
+        {name: [row[k] for row in rows] for k, name in enumerate(columns)},
+        ["cat", "dog", "oak", "elm", "cup"],
+    )
+
+
+def test_repeats_are_a_persons_own() -> None:
+    rows = [
+        ("p1", "cat", "dog", "oak", 3, "main"),
+        ("p1", "oak", "cat", "dog", 1, "repeat"),  # the same answer, shown elsewhere
+        ("p1", "cat", "dog", "cup", 1, "main"),
+        ("p1", "cat", "dog", "cup", 3, "repeat"),  # another answer
+        ("p2", "cat", "dog", "cup", 1, "main"),
+        ("p2", "cat", "dog", "oak", 3, "practice"),
+        ("p2", "cat", "dog", "oak", 3, "main"),
+    ]
+    found = repeat_reliability(table(rows), np.random.default_rng(0))
+    assert found is not None
+    assert found.answers == 2
+    assert_allclose(found.agreement.value, 0.5)
+    assert_allclose(found.corrected.value, 0.25)
+    assert repeat_reliability(table(rows[4:]), np.random.default_rng(0)) is None
+
+
+def test_each_repeat_is_compared_with_the_answer_before() -> None:
+    triplets = np.tile([0, 1, 2], (4, 1))
+    later, same = repeated_answers(triplets, np.array([0, 0, 1, 1]), np.array([3, 3, 3, 5]))
+    assert_array_equal(later, [1, 2])
+    assert_array_equal(same, [True, False])
+
+
+def test_people_who_guess_repeat_a_third(rng: np.random.Generator) -> None:
+    triplets = np.tile(np.arange(9000).reshape(3000, 3), (2, 1))
+    people = np.tile(rng.integers(20, size=3000), 2)
+    judged = Judgments(triplets, rng.integers(3, size=6000), people, tuple(map(str, range(9000))))
+    found = ceilings(judged, rng)["repeats"]
+    assert found["answers"] == 3000
+    assert found["corrected"]["low"] < 0 < found["corrected"]["high"]
+    assert_allclose(found["agreement"]["value"], 1 / 3, atol=0.03)
+
+
+def test_checks_are_right_where_the_far_kind_is_chosen() -> None:
+    labels = {"cat": "animal", "dog": "animal", "oak": "plant", "elm": "plant", "cup": "n/a"}
+    rows = [
+        ("p1", "cat", "dog", "oak", 3, "catch"),
+        ("p1", "oak", "cat", "elm", 2, "catch"),
+        ("p2", "cat", "dog", "oak", 1, "catch"),
+        ("p2", "elm", "dog", "oak", 1, "catch"),
+        ("p2", "cat", "dog", "cup", 3, "catch"),  # no category, no right answer
+        ("p2", "cat", "dog", "oak", 3, "main"),
+    ]
+    rng = np.random.default_rng(0)
+    found = catch_reliability(table(rows), labels, rng)
+    assert found is not None
+    assert (found.answers, found.agreement.value) == (4, 0.5)
+    assert catch_reliability(table(rows[4:]), labels, rng) is None
+    judged = Judgments(np.array([[0, 1, 2]]), np.array([2]), np.array([0]), IDS)
+    whole = ceilings(judged, rng, choices=table(rows), labels=labels)
+    assert whole["catches"]["agreement"]["value"] == 0.5
+    assert "catches" not in whole["missing"]
+
+
+def test_pairs_of_two_votes_are_unbiased(
+    world: Any, judge: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+) -> None:
+    rng = np.random.default_rng(1)
+    counts = np.zeros((len(world.probabilities), 3), dtype=np.int64)
+    for _ in range(2):
+        counts[np.arange(len(counts)), judge(world.probabilities, rng)] += 1
+    truth = (world.probabilities**2).sum(axis=1).mean()
+    assert abs(pair_agreement(counts).mean() - truth) < 0.01

@@ -1,0 +1,108 @@
+"""The distribution of choice probabilities gives back what votes were drawn from."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.ceilings import (
+    TripletIntervals,
+    bounds_from_votes,
+    count_types,
+    expected_reliability,
+    fit_distribution,
+    majority_bound,
+    oracle_bound,
+    plug_in_entropy,
+    posterior_entropy,
+    votes,
+)
+from twoalike.choice import entropy
+
+
+def fitted(counts: np.ndarray) -> Any:
+    types, of = count_types(counts)
+    return fit_distribution(types, np.bincount(of))
+
+
+@pytest.mark.parametrize("n", [4, 5, 10])
+def test_bounds_and_entropy_are_recovered(n: int, world: Any, rng: np.random.Generator) -> None:
+    table = votes(*world.judge(n, rng))
+    found = bounds_from_votes(TripletIntervals(table, rng, people=False))
+    truth = {
+        "oracle": oracle_bound(world.probabilities).mean(),
+        "entropy": entropy(world.probabilities).mean(),
+    }
+    naive = expected_reliability(world.probabilities, n)
+    for name, estimate in (("oracle", found.oracle), ("entropy", found.entropy)):
+        own = abs(estimate.interval.value - truth[name])
+        plug_in = abs(naive["vanilla" if name == "oracle" else "entropy"].mean() - truth[name])
+        assert own < 0.01, (name, own)
+        assert own < plug_in / 3, (name, own, plug_in)
+        assert estimate.interval.low <= truth[name] <= estimate.interval.high
+    exact = majority_bound(world.probabilities, n)
+    for name, estimate in found.majority.items():
+        true = getattr(exact, name).mean()
+        assert abs(estimate.interval.value - true) < 0.015, name
+        assert estimate.interval.low <= true <= estimate.interval.high
+
+
+def test_certain_and_random_triplets_are_told_apart(rng: np.random.Generator) -> None:
+    """One Dirichlet for both would put the entropy and the bound far off."""
+    p = np.vstack([np.tile([0.98, 0.01, 0.01], (5000, 1)), np.full((5000, 3), 1 / 3)])
+    counts = np.array([rng.multinomial(10, row) for row in p])
+    model = fitted(counts)
+    assert abs(model.mean(model.points.max(axis=1)) - p.max(axis=1).mean()) < 0.02
+    assert abs(model.mean(entropy(model.points)) - entropy(p).mean()) < 0.01
+    one_by_one = posterior_entropy(model, np.array([[10, 0, 0], [4, 3, 3]]))
+    assert one_by_one[0] < 0.15
+    assert one_by_one[1] > 1.0
+
+
+def test_entropy_of_single_triplets(world: Any, rng: np.random.Generator) -> None:
+    """Closer to the truth than the plug-in, on average over triplets and one by one."""
+    counts = votes(*world.judge(5, rng)).counts
+    order = np.unique(np.sort(world.triplets, axis=1), axis=0, return_inverse=True)[1]
+    truth = np.zeros(len(counts))
+    truth[order] = entropy(world.probabilities)
+    once = votes(*world.judge(1, rng)).n_votes == 1  # triplets drawn twice have other counts
+    model = fitted(counts)
+    own, naive = posterior_entropy(model, counts), plug_in_entropy(counts)
+    assert_allclose(own[once].mean(), truth[once].mean(), atol=0.01)
+    assert ((own - truth)[once] ** 2).mean() < 0.5 * ((naive - truth)[once] ** 2).mean()
+    assert_allclose(own, posterior_entropy(model, counts[:, [2, 0, 1]]))
+
+
+def test_influence_is_the_derivative() -> None:
+    types = np.array([[5, 0, 0], [4, 1, 0], [3, 1, 1], [2, 2, 1], [3, 1, 0]])
+    shares = np.array([0.3, 0.3, 0.2, 0.1, 0.1])
+    model = fit_distribution(types, shares)
+    functions = np.stack([model.points.max(axis=1), entropy(model.points)], axis=1)
+    found = model.influence(functions)
+    step = 1e-5
+    for j in range(len(types)):
+        change = step * (np.eye(len(types))[j] - shares)
+        ends = [fit_distribution(types, shares + sign * change) for sign in (-1, 1)]
+        slope = (ends[1].mean(functions) - ends[0].mean(functions)) / (2 * step)
+        assert_allclose(found[j] - shares @ found, slope, rtol=1e-5, atol=1e-8)
+
+
+def test_what_two_votes_cannot_tell_is_said() -> None:
+    """Two votes tell the mean sum of squares and no more."""
+    half = fit_distribution(np.array([[2, 0, 0], [1, 1, 0]]), np.array([2, 1]))
+    low, high = half.identified(half.points.max(axis=1))
+    assert low <= half.mean(half.points.max(axis=1)) <= high
+    # A mean sum of squares of 2/3: half of the triplets certain and half random ...
+    assert_allclose(low, 2 / 3, atol=1e-3)
+    # ... or all alike, a + 2b = 1 and a^2 + 2b^2 = 2/3.
+    assert_allclose(high, (1 + np.sqrt(2)) / 3, atol=2e-3)
+    thirds = fit_distribution(np.array([[1, 1, 1]]), np.array([50]), steps=2000)
+    assert_allclose(thirds.mean(thirds.points.max(axis=1)), 1 / 3, atol=0.02)
+    low, high = thirds.identified(thirds.points.max(axis=1))
+    assert high - low < 0.05
+
+
+def test_nothing_to_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs votes"):
+        fit_distribution(np.array([[2, 0, 0]]), np.array([0]))

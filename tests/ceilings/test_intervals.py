@@ -1,0 +1,73 @@
+"""Intervals cover the truth about as often as they say, whether people are alike or not."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.ceilings import TripletIntervals, pair_agreement, votes
+
+N_OBJECTS, N_PEOPLE = 40, 15
+
+
+def study(
+    rng: np.random.Generator, object_sd: float, lapse: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """200 triplets judged by five people each; some triplets are clear and some people guess."""
+    triplets = np.stack([rng.permutation(N_OBJECTS)[:3] for _ in range(200)])
+    ease = object_sd * rng.normal(size=N_OBJECTS)[triplets].sum(axis=1) + rng.normal(size=200)
+    clear = 1 / (1 + np.exp(-ease))
+    people = np.stack([rng.permutation(N_PEOPLE)[:5] for _ in range(200)]).ravel()
+    attends = rng.random(1000) > rng.choice(lapse, size=N_PEOPLE)[people]
+    says_first = attends & (rng.random(1000) < np.repeat(clear, 5))
+    return (
+        np.repeat(triplets, 5, axis=0),
+        np.where(says_first, 0, rng.integers(3, size=1000)),
+        people,
+    )
+
+
+@pytest.mark.parametrize(
+    ("object_sd", "lapse"), [(0.0, (0.1, 0.1)), (0.0, (0.0, 0.9)), (1.0, (0.0, 0.6))]
+)
+def test_coverage(object_sd: float, lapse: tuple[float, float]) -> None:
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(80):
+        table = votes(*study(rng, object_sd, lapse))
+        intervals = TripletIntervals(table, rng, resamples=200)
+        found.append(intervals.interval(pair_agreement(intervals.types)))
+    truth = np.mean([each.value for each in found])
+    share = np.mean([each.low <= truth <= each.high for each in found])
+    assert 0.85 <= share <= 0.995
+
+
+def test_people_who_differ_widen_the_interval(rng: np.random.Generator) -> None:
+    table = votes(*study(rng, 0.0, (0.0, 0.9)))
+    widths = []
+    for people in (True, False):
+        intervals = TripletIntervals(table, rng, people=people)
+        found = intervals.interval(pair_agreement(intervals.types))
+        widths.append(found.high - found.low)
+    assert widths[0] > 1.5 * widths[1]
+
+
+def test_alike_people_do_not(rng: np.random.Generator) -> None:
+    """The noise of single votes is in the variance over triplets already."""
+    triplets = np.arange(6000).reshape(2000, 3).repeat(5, axis=0)  # no object twice
+    people = np.stack([rng.permutation(30)[:5] for _ in range(2000)]).ravel()
+    table = votes(triplets, rng.integers(3, size=10_000), people)
+    intervals = TripletIntervals(table, rng)
+    scores = pair_agreement(table.counts)
+    found = intervals.interval(pair_agreement(intervals.types))
+    assert_allclose(found.value, scores.mean())
+    plain = 2 * 1.96 * scores.std() / np.sqrt(2000)
+    assert_allclose(found.high - found.low, plain, rtol=0.25)
+
+
+def test_triplets_without_a_value_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    table = votes(np.array([[0, 1, 2], [0, 1, 2], [3, 4, 5]]), np.array([0, 0, 1]))
+    intervals = TripletIntervals(table, rng)
+    found = intervals.interval(pair_agreement(intervals.types))
+    assert found.value == 1.0
+    assert intervals.interval(np.full(len(intervals.types), np.nan)) is None

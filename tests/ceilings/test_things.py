@@ -1,0 +1,66 @@
+"""The table that was computed from an embedding of THINGS, from another embedding of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twoalike.ceilings import (
+    TripletIntervals,
+    bounds_from_votes,
+    expected_reliability,
+    majority_bound,
+    oracle_bound,
+    published_reliability,
+    votes,
+)
+from twoalike.choice import entropy, log_choice, pair_similarities
+
+# Votes -> leave-one-out, vanilla, entropy. Truth: VICE choice probabilities, mean of max p .652,
+# mean entropy .794.
+RELIABILITY = {
+    5: (0.5875, 0.710, 0.583),
+    10: (0.615, 0.680, 0.688),
+    50: (0.646, 0.659, 0.771),
+}
+# Votes -> the mode against the majority: ties accepted, wrong; how often tied.
+MAJORITY = {5: (0.829, 0.702, 0.154), 9: (0.862, 0.792, 0.071), 25: (0.908, 0.881, 0.030)}
+
+
+@pytest.fixture(scope="module")
+def things(shared_data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """20,000 judged triplets and their probabilities by SPoSE, as uncertain as those by VICE."""
+    folder = shared_data / "things"
+    x = np.load(folder / "spose49_embedding.npy").astype(np.float64)
+    rows = np.loadtxt(folder / "triplets_by_participant.txt", dtype=np.int64, max_rows=20_000)
+    triplets = rows[:, :3]
+    pairs = pair_similarities(x @ x.T, triplets)
+    return triplets, np.exp(np.stack(log_choice(pairs, 0.975), axis=1))
+
+
+def test_the_published_measures_and_the_bound(things: tuple[np.ndarray, np.ndarray]) -> None:
+    _, p = things
+    assert abs(oracle_bound(p).mean() - 0.652) < 0.005
+    assert abs(entropy(p).mean() - 0.794) < 0.005
+    for n, row in RELIABILITY.items():
+        found = expected_reliability(p, n)
+        means = [found[name].mean() for name in ("leave_one_out", "vanilla", "entropy")]
+        assert np.abs(np.subtract(means, row)).max() < 0.005, n
+    for n, row in MAJORITY.items():
+        bound = majority_bound(p, n)
+        means = [getattr(bound, name).mean() for name in ("accepted", "wrong", "tied")]
+        assert np.abs(np.subtract(means, row)).max() < 0.005, n
+
+
+def test_five_votes_tell_the_truth_through_the_distribution(
+    things: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+) -> None:
+    triplets, p = things
+    chosen = (np.repeat(p, 5, axis=0).cumsum(axis=1) < rng.random((100_000, 1))).sum(axis=1)
+    table = votes(np.repeat(triplets, 5, axis=0), chosen.clip(0, 2))
+    simulated = published_reliability(table, rng, most=None, drawn=None)
+    assert abs(np.nanmean(simulated.leave_one_out) - 0.5875) < 0.006
+    found = bounds_from_votes(TripletIntervals(table, rng, people=False))
+    assert abs(found.oracle.interval.value - oracle_bound(p).mean()) < 0.01
+    assert abs(found.entropy.interval.value - entropy(p).mean()) < 0.01
+    assert abs(found.majority["accepted"].interval.value - 0.829) < 0.01
