@@ -9,8 +9,8 @@ from twoalike.distill._student import Student
 def test_batch_statistics_stay_and_weights_learn() -> None:
     student = Student(load_backbone("test_resnet", untrained=True).module, 96).train()
     buffers = {name: value.clone() for name, value in student.named_buffers()}
-    features, temperature = student(torch.randn(4, 3, 32, 32))
-    (features.square().sum() / temperature).backward()
+    seen = student(torch.randn(4, 3, 32, 32))
+    (seen.features.square().sum() / seen.temperature).backward()
     assert all(torch.equal(value, buffers[name]) for name, value in student.named_buffers())
     assert all(p.grad is not None for p in student.parameters())
 
@@ -19,7 +19,7 @@ def test_identity_head_changes_nothing_at_first() -> None:
     backbone = load_backbone("test_resnet", untrained=True).module
     images = torch.randn(3, 3, 32, 32)
     plain, headed = (Student(backbone, 96, head=head) for head in ("none", "linear"))
-    torch.testing.assert_close(plain.features_of(images), headed.features_of(images))
+    torch.testing.assert_close(plain.output_of(images), headed.output_of(images))
     assert plain.training
     assert sum(p.numel() for p in headed.parameters()) == 96**2 + sum(
         p.numel() for p in plain.parameters()

@@ -8,7 +8,8 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
 
     It is run with onnxruntime and compared with torch before it appears. How images are prepared
     (size, interpolation, mean, std) stands in the file's metadata and beside it as JSON; input
-    "images" takes a batch of any size, output "features" holds the aligned features.
+    "images" takes a batch of any size, output "features" holds the aligned features; output
+    "classes" the class scores of a student that kept its classifier.
 
     Parameters
     ----------
@@ -34,5 +35,7 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     said = export_onnx(load_backbone(student), out, paths)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in said["check"].items())
     size = said["preprocessing"]["input_size"][-1]
-    features = counted(said["output"]["shape"][1], "feature")
-    print(f"{out}: {features} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201
+    outputs = counted(said["output"]["shape"][1], "feature")
+    if "classes" in said:
+        outputs += f" and scores of {said['classes']['shape'][1]} classes"
+    print(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201

@@ -141,13 +141,19 @@ def _show(held_out: dict[str, object]) -> None:
         box=SIMPLE_HEAD,
         title_justify="left",
     )
-    for column in ("", "accuracy", "KL"):
+    base = held_out["base"]
+    assert isinstance(base, dict)
+    classes = ["same class"] if "same_class" in base else []
+    for column in ("", "accuracy", "KL", *classes):
         table.add_column(column)
     for key, name in (("base", "base"), ("control", "untransformed"), ("student", "aligned")):
         if key not in held_out:
             continue
         score = held_out[key]
         assert isinstance(score, dict)
-        table.add_row(name, f"{score['accuracy']:.3f}", f"{score['kl']:.3f}")
+        cells = [name, f"{score['accuracy']:.3f}", f"{score['kl']:.3f}"]
+        if "same_class" in score:
+            cells.append(f"{score['same_class']:.3f}")
+        table.add_row(*cells)
     table.add_row("[dim]teacher itself", f"{held_out['ceiling']:.3f}", "0")
     Console().print(table)

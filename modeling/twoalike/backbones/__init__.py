@@ -10,6 +10,7 @@ from twoalike.backbones._threads import rest_idle_threads
 
 if TYPE_CHECKING:
     from twoalike.backbones._backbone import Backbone
+    from twoalike.backbones._classifier import classifier_name, no_classifier, put_classifier
     from twoalike.backbones._extract import (
         extract_features,
         extract_shards,
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Backbone",
     "Preprocessing",
+    "classifier_name",
     "create_network",
     "extract_features",
     "extract_shards",
     "images_digest",
     "load_backbone",
+    "no_classifier",
     "open_image",
     "pooled_features",
+    "put_classifier",
     "read_weights",
     "rebuild",
     "rest_idle_threads",
@@ -41,13 +45,16 @@ __all__ = [
 _HOMES = {
     "Backbone": "_backbone",
     "Preprocessing": "_preprocessing",
+    "classifier_name": "_classifier",
     "create_network": "_load",
     "extract_features": "_extract",
     "extract_shards": "_extract",
     "images_digest": "_extract",
     "load_backbone": "_load",
+    "no_classifier": "_classifier",
     "open_image": "_images",
     "pooled_features": "_extract",
+    "put_classifier": "_classifier",
     "read_weights": "_weights",
     "rebuild": "_load",
     "weights_sha256": "_weights",

@@ -31,6 +31,9 @@ class Backbone:
         Licence of the weights where it is known, for the model card.
     origin
         Repository of the weights on a hub where it is known, for the model card.
+    classifier
+        Features (n, p) to class scores (n, c): the network's own last layer, where it was asked
+        for.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Backbone:
     architecture: str | None = None
     licence: str | None = None
     origin: str | None = None
+    classifier: nn.Linear | None = None
 
     @classmethod
     def of(
@@ -49,6 +53,7 @@ class Backbone:
         name: str = "module",
         pool: Pool = "mean",
         licence: str | None = None,
+        classifier: nn.Linear | None = None,
     ) -> "Backbone":
         """Wrap any network with ``forward_features``; its last features are pooled.
 
@@ -65,6 +70,8 @@ class Backbone:
             ``mean`` over places or tokens, or the ``first`` token.
         licence
             Of its weights.
+        classifier
+            Its layer from pooled features to classes, if these are to be kept.
 
         Raises
         ------
@@ -82,7 +89,8 @@ class Backbone:
         >>> Backbone.of(Net(), Preprocessing(size=32)).n_features
         16
         """
-        backbone = cls(name, Pooled(network, pool), preprocessing, licence=licence)
+        module = Pooled(network, pool)
+        backbone = cls(name, module, preprocessing, licence=licence, classifier=classifier)
         backbone.n_features  # noqa: B018  refuses what does not pool, now and not in training
         return backbone
 

@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ import torch
 from torch import nn
 
 from twoalike.backbones._backbone import Backbone
+from twoalike.backbones._classifier import (
+    classifier_name,
+    linear_layer,
+    no_classifier,
+    own_classifier,
+    split_state,
+)
 from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import (
@@ -35,6 +43,7 @@ def load_backbone(
     untrained: bool = False,
     size: int | None = None,
     seed: int = 0,
+    classifier: bool = False,
 ) -> Backbone:
     """Load a network for features.
 
@@ -50,11 +59,14 @@ def load_backbone(
         Random weights, drawn from ``seed``: for comparisons and tests.
     size
         Width and height of the input in pixels, if not the network's own.
+    classifier
+        Bring the network's own classifier along; a student that kept it always does.
 
     Raises
     ------
     TwoalikeError
-        If there is no such network, or its weights cannot be had or do not fit.
+        If there is no such network, its weights cannot be had or do not fit, or it has no
+        classifier.
     """
     text = str(name)
     if isinstance(name, Path) or Path(text).is_dir():
@@ -66,29 +78,39 @@ def load_backbone(
             f"{text}: expected --weights or --untrained, found both. Leave one out."
         )
     elif text == LITE0 and weights is None and not untrained:
-        backbone = _load_lite0()
+        backbone = _load_lite0(classifier)
     else:
-        backbone = _load_timm(text, weights, untrained, seed)
+        backbone = _load_timm(text, weights, untrained, seed, classifier)
+    if classifier and backbone.classifier is None:
+        raise no_classifier(text)
     backbone.module.eval()
     return backbone.resized(size)
 
 
 def create_network(architecture: str, **options: Any) -> Any:
-    """Build one of timm's networks; without a classifier unless ``num_classes`` asks for one."""
+    """Build one of timm's networks; without a classifier unless ``num_classes`` asks for one.
+
+    ``num_classes`` None takes the classes that pretrained weights come with.
+    """
     import timm
 
     return timm.create_model(architecture, **{"num_classes": 0, **options})
 
 
-def _load_lite0() -> Backbone:
+def _load_lite0(classifier: bool) -> Backbone:
     module = create_network(LITE0_ARCHITECTURE, num_classes=1000)
     module.load_state_dict(lite0_weights(module.state_dict()))
+    layer = linear_layer(module.get_classifier().state_dict()) if classifier else None
     module.reset_classifier(0)
     # Trained with ImageNet's mean and deviation, unlike timm's own weights for the architecture.
-    return Backbone(LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0")
+    return Backbone(
+        LITE0, module, Preprocessing(), LITE0_ARCHITECTURE, "Apache-2.0", classifier=layer
+    )
 
 
-def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> Backbone:
+def _load_timm(
+    name: str, weights: Path | None, untrained: bool, seed: int, classifier: bool
+) -> Backbone:
     architecture = LITE0_ARCHITECTURE if name == LITE0 else name
     _check_name(architecture)
     with torch.random.fork_rng(devices=[]):
@@ -102,7 +124,7 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
     if weights is not None:
         fill(module, read_weights(weights), str(weights), name)
         config |= _hub_settings(weights)
-    return Backbone(
+    backbone = Backbone(
         name,
         module,
         Preprocessing() if name == LITE0 else Preprocessing.from_timm(config),
@@ -110,6 +132,26 @@ def _load_timm(name: str, weights: Path | None, untrained: bool, seed: int) -> B
         None if untrained else config.get("license"),
         None if untrained or weights is not None else config.get("hf_hub_id"),
     )
+    # Random weights have no classes that anybody would miss.
+    if not classifier or untrained:
+        return backbone
+    with torch.random.fork_rng(devices=[]):
+        whole = _whole_network(backbone, architecture, weights)
+    layer = own_classifier(whole, module, name, backbone.preprocessing.shape)
+    return replace(backbone, classifier=layer)
+
+
+def _whole_network(backbone: Backbone, architecture: str, weights: Path | None) -> nn.Module:
+    """Load the same weights with all their classes."""
+    if weights is None:
+        return _create_pretrained(backbone.name, architecture, num_classes=None)
+    state = read_weights(weights)
+    last = state.get(f"{classifier_name(backbone.module)}.weight")
+    if last is None:
+        raise no_classifier(str(weights))
+    whole: nn.Module = create_network(architecture, num_classes=len(last))
+    fill(whole, state, str(weights), backbone.name)
+    return whole
 
 
 def _hub_settings(weights: Path) -> dict[str, Any]:
@@ -127,10 +169,10 @@ def _hub_settings(weights: Path) -> dict[str, Any]:
         ) from error
 
 
-def _create_pretrained(name: str, architecture: str) -> nn.Module:
+def _create_pretrained(name: str, architecture: str, **options: Any) -> nn.Module:
     try:
         with hub_or_cache():
-            module: nn.Module = create_network(architecture, pretrained=True)
+            module: nn.Module = create_network(architecture, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise TwoalikeError(
@@ -158,8 +200,9 @@ def _load_student(folder: Path) -> Backbone:
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a student's folder, found none. Check the path.")
     config = read_json(folder / CONFIG, "student")
-    module = rebuild(config, folder / WEIGHTS)
-    if weights_sha256(module) != config.get("weights_sha256"):
+    module, layer = rebuild(config, folder / WEIGHTS)
+    kept = layer is None or weights_sha256(layer) == config["classifier"]["sha256"]
+    if weights_sha256(module) != config.get("weights_sha256") or not kept:
         raise TwoalikeError(
             f"{folder}: {WEIGHTS} holds other weights than those that {CONFIG} describes. Copy the "
             "whole folder again, or distil anew."
@@ -173,10 +216,11 @@ def _load_student(folder: Path) -> Backbone:
         config["architecture"],
         settings.get("license"),
         config.get("origin"),
+        layer,
     )
 
 
-def rebuild(config: Mapping[str, Any], weights: Path) -> nn.Module:
+def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Linear | None]:
     """Build a student's network anew from its description and its weights.
 
     Parameters
@@ -188,7 +232,8 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> nn.Module:
 
     Returns
     -------
-    Images to the student's features, an affine probe's included.
+    Images to the student's features, an affine probe's included; and features to classes, of a
+    student that kept its classifier.
 
     Raises
     ------
@@ -207,6 +252,16 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> nn.Module:
             f"{WEIGHTS} into it, and wrap it in a Backbone (Python)."
         )
     _check_name(str(architecture))
-    module: nn.Module = create_network(str(architecture), num_classes=int(config["num_classes"]))
-    fill(module, read_weights(weights), str(weights), str(architecture))
-    return module.eval()
+    state, kept, classes = read_weights(weights), config.get("classifier"), config["num_classes"]
+    layer = None
+    if kept:
+        state, own = split_state(state, kept["name"])
+        if own.keys() - {"bias"} != {"weight"}:
+            raise TwoalikeError(
+                f"{weights}: expected the classifier {kept['name']!r} that {CONFIG} describes, "
+                "found none. Copy the whole folder again, or distil anew."
+            )
+        layer, classes = linear_layer(own), 0
+    module: nn.Module = create_network(str(architecture), num_classes=int(classes))
+    fill(module, state, str(weights), str(architecture))
+    return module.eval(), layer

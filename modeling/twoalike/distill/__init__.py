@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twoalike.distill._label_run import LabelConfig, teacher_labeller, write_labels
     from twoalike.distill._losses import (
         choice_logs,
+        class_divergence,
         image_similarity,
         linear_cka,
         relational_loss,
@@ -44,6 +45,7 @@ __all__ = [
     "batch_triplets",
     "cached_clusters",
     "choice_logs",
+    "class_divergence",
     "distill",
     "export_onnx",
     "find_clusters",
@@ -72,6 +74,7 @@ _HOMES = {
     "batch_triplets": "_stream",
     "cached_clusters": "_clusters",
     "choice_logs": "_losses",
+    "class_divergence": "_losses",
     "distill": "_run",
     "export_onnx": "_onnx",
     "find_clusters": "_clusters",

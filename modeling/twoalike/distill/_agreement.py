@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from twoalike.distill._base import Base
 from twoalike.distill._data import ImageSet
 from twoalike.distill._sources import Opinion
 from twoalike.distill._stream import TRIPLETS, batch_triplets
@@ -50,32 +51,41 @@ class Agreement:
             logits = np.maximum(np.log(self.labels), -1e4)
         return score_soft(logits, self.labels)["accuracy"]
 
-    def similarity_logits(self, student: Student, batch: int) -> Floats:
-        """Logits of the student before its temperature, shape (n, 3)."""
+    def similarity_logits(self, student: Student, batch: int) -> tuple[Floats, torch.Tensor]:
+        """Logits before the temperature, shape (n, 3), and the images' features before a head."""
         rows = torch.split(torch.arange(len(self.images)), batch)
-        features = torch.cat([student.features_of(self.images.stacked(r.tolist())) for r in rows])
-        return odd_logits(student.similarity_of(features).numpy(), self.triplets)
+        seen = [student.output_of(self.images.stacked(r.tolist())) for r in rows]
+        similarity = student.similarity_of(torch.cat([part.features for part in seen]))
+        unmapped = torch.cat([part.unmapped for part in seen])
+        return odd_logits(similarity.numpy(), self.triplets), unmapped
 
-    def score(self, student: Student, batch: int, *, rescale: bool = False) -> dict[str, float]:
+    def score(
+        self, student: Student, batch: int, *, rescale: bool = False, base: Base | None = None
+    ) -> dict[str, float]:
         """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats.
 
-        ``rescale`` takes the temperature that suits best instead of the student's own.
+        ``rescale`` takes the temperature that suits best instead of the student's own. With a
+        ``base`` that has a classifier also ``same_class``, the share of images whose likeliest
+        class is what it was.
 
         Raises
         ------
         FloatingPointError
             If the student's similarities are not finite.
         """
-        logits = self.similarity_logits(student, batch)
+        logits, unmapped = self.similarity_logits(student, batch)
         if not np.isfinite(logits).all():
             raise FloatingPointError("its similarities are no numbers")
         temperature = self._best(logits) if rescale else student.temperature
         score = score_soft(logits / temperature, self.labels)
-        return {"accuracy": score["accuracy"], "kl": score["kl"]}
+        found = {"accuracy": score["accuracy"], "kl": score["kl"]}
+        if base is not None and base.classifier is not None:
+            found["same_class"] = base.same_class(unmapped, self.images, batch)
+        return found
 
     def settle_temperature(self, student: Student, batch: int) -> None:
         """Give the student the temperature at which it agrees best with the teacher as it is."""
-        best = self._best(self.similarity_logits(student, batch))
+        best = self._best(self.similarity_logits(student, batch)[0])
         with torch.no_grad():
             student.log_temperature.fill_(float(np.log(best)))
 

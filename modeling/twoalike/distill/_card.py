@@ -47,6 +47,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
             "## Agreement with the teacher",
             "",
             *_score_table(config["held_out"]),
+            *_classes(config),
             "",
             "## Use",
             "",
@@ -74,7 +75,7 @@ def _metadata(config: Mapping[str, Any]) -> list[str]:
         f"license: {licence if known else 'other'}",
         *([] if known else [f"license_name: {licence}"]),
         f"library_name: {'timm' if config['architecture'] else 'pytorch'}",
-        "pipeline_tag: image-feature-extraction",
+        f"pipeline_tag: image-{'classification' if _in_file(config) else 'feature-extraction'}",
         *([f"base_model: {base}", "base_model_relation: finetune"] if base else []),
         "tags:",
         *(["- timm"] if config["architecture"] else []),
@@ -112,6 +113,36 @@ def _score_table(held_out: Mapping[str, Any] | None) -> list[str]:
         "|---|---|---|",
         *rows,
         f"| teacher itself | {held_out['ceiling']:.3f} | 0 |",
+    ]
+
+
+def _in_file(config: Mapping[str, Any]) -> bool:
+    """Whether timm gives classes: the network's own classifier was kept, in its file."""
+    kept = config.get("classifier")
+    return kept is not None and kept["file"] is None
+
+
+def _classes(config: Mapping[str, Any]) -> list[str]:
+    """Tell what became of the classes that were kept."""
+    kept, held_out = config.get("classifier"), config["held_out"]
+    if kept is None:
+        return []
+    said = (
+        "How often the likeliest class is still the base network's was not looked at, since no "
+        "images were held out."
+        if held_out is None
+        else f"On the held-out images the likeliest class is the base network's for "
+        f"{held_out['student']['same_class']:.1%} of them "
+        f"({held_out['base']['same_class']:.0%} before the first step)."
+    )
+    return [
+        "",
+        "## Classes",
+        "",
+        f"The classifier of the base network, {kept['classes']} classes, is part of this model. "
+        "Its weights are unchanged; the features below it were held to the class probabilities "
+        f"that they gave before, with weight {config['config']['keep_classifier']:g} (learning "
+        f"without forgetting, doi:10.1109/TPAMI.2017.2773081). {said}",
     ]
 
 
@@ -158,15 +189,23 @@ def _usage(config: Mapping[str, Any]) -> list[str]:
                 'aligned = module(images) @ head["weight"].T + head["bias"]',
                 "```",
             ]
+        if config.get("classifier") is not None:
+            file = config["classifier"]["file"]
+            lines += ["", f"`{file}` is its classifier, of pooled features."]
         return lines
-    classifier = (
-        [
+    classifier: list[str] = []
+    if _in_file(config):
+        classifier = [
+            "",
+            "Its output is class scores, before the softmax. With `num_classes=0`, and by "
+            "`twoalike features`, it is the aligned features.",
+        ]
+    elif config["num_classes"]:
+        classifier = [
             "",
             "Its classifier is the affine map that was learnt: the output is aligned features.",
         ]
-        if config["num_classes"]
-        else []
-    )
+    output = "scores" if _in_file(config) else "features"
     return [
         "```python",
         "import timm",
@@ -174,7 +213,7 @@ def _usage(config: Mapping[str, Any]) -> list[str]:
         "",
         'model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()',
         "transform = create_transform(**resolve_model_data_config(model), is_training=False)",
-        "features = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
+        f"{output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
         "```",
         *classifier,
     ]
@@ -189,6 +228,18 @@ def _limits(config: Mapping[str, Any]) -> list[str]:
         "- Judgments are those of the people who took part, on the images they saw.",
         f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
         "others may be less aligned.",
-        "- The network was tuned for similarity; other uses, such as classification, were "
-        "not checked. It has no classifier of categories.",
+        _other_uses(config),
     ]
+
+
+def _other_uses(config: Mapping[str, Any]) -> str:
+    if config.get("classifier") is None:
+        return (
+            "- The network was tuned for similarity; other uses, such as classification, were "
+            "not checked. It has no classifier of categories."
+        )
+    return (
+        "- The network was tuned for similarity. Its classes were compared with the base "
+        "network's on images of the kind it learnt from, not with true labels; other uses were "
+        "not checked."
+    )

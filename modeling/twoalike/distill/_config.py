@@ -84,6 +84,12 @@ class DistillConfig(Strict):
         ge=0,
         description="weight of 1 - CKA between the features and those of the network at the start",
     )
+    keep_classifier: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the KL divergence of class probabilities, by the network's own "
+        "classifier, from those at the start; above 0 the student's folder holds the classifier",
+    )
     ema: float = Field(
         default=0.0,
         ge=0,
@@ -131,6 +137,11 @@ class DistillConfig(Strict):
             raise ValueError("flip = true mirrors images, and a probe learns on features")
         if self.train == "probe" and (self.head != "none" or self.head_width is not None):
             raise ValueError("head adds a map of features, and a probe is one; leave head out")
+        if self.train == "probe" and self.keep_classifier:
+            raise ValueError(
+                "keep_classifier has nothing to keep: a probe leaves the network, and with it the "
+                "classes, as they are"
+            )
         return self
 
 

@@ -14,7 +14,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from twoalike.backbones import Backbone, read_weights, rebuild, weights_sha256
+from twoalike.backbones import (
+    Backbone,
+    classifier_name,
+    create_network,
+    put_classifier,
+    read_weights,
+    rebuild,
+    weights_sha256,
+)
 from twoalike.distill._card import model_card
 from twoalike.distill._checkpoint import as_lines, plain_state
 from twoalike.distill._difference import TOLERANCE, difference
@@ -23,7 +31,7 @@ from twoalike.distill._student import Student
 from twoalike.distill._trainable import trained_network
 from twoalike.study import TwoalikeError, atomic_path, write_json
 
-WEIGHTS, HEAD = "model.safetensors", "head.safetensors"
+WEIGHTS, HEAD, CLASSIFIER = "model.safetensors", "head.safetensors", "classifier.safetensors"
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
 
@@ -44,7 +52,7 @@ def write_student(
     folder
         Holds the checkpoints already.
     backbone
-        The network it started from, with its preprocessing.
+        The network it started from, with its preprocessing, and its classifier if it is kept.
     student
         Trained; it is taken apart.
     provenance
@@ -63,7 +71,7 @@ def write_student(
     Raises
     ------
     TwoalikeError
-        If the written student's features differ by more than 1e-5.
+        If the written student's features, or its class scores, differ by more than 1e-5.
     """
     is_probe = provenance["config"]["train"] == "probe"
     inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
@@ -74,18 +82,21 @@ def write_student(
     config = _config(backbone, exported, student, provenance, summary)
     with atomic_path(folder / WEIGHTS) as temporary:
         # One key at most: safetensors writes several in random order, and equal runs would differ.
-        save_file(plain_state(exported.network), temporary, metadata={"format": "pt"})
+        save_file(plain_state(_written(exported)), temporary, metadata={"format": "pt"})
         with torch.no_grad():
             again = _read_back(config, exported, temporary, student)
             found = difference(again(inputs).numpy(), expected.numpy())
+            if (classifier := exported.classifier) is not None:
+                scores = _plain_scores(config, exported, temporary, inputs)
+                found = max(found, difference(scores.numpy(), classifier(expected).numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
-                f"{folder}: read back, the student's features differ from the trained network's "
+                f"{folder}: read back, the student's output differs from the trained network's "
                 f"by {found:.1g}, expected {TOLERANCE:.0e} at most. The checkpoints are whole; "
                 "please report this network."
             )
         config["check"] = {"images": len(inputs), "difference": found}
-        _write_beside(folder, config, student, log)
+        _write_beside(folder, config, exported, student, log)
     return config
 
 
@@ -110,19 +121,44 @@ def _exported(backbone: Backbone, student: Student, *, is_probe: bool) -> Backbo
     return replace(backbone, module=with_map(backbone, student.head))
 
 
+def _written(exported: Backbone) -> nn.Module:
+    """Give the network whose state dict is the file: with its classes, where they are kept."""
+    layer, architecture = exported.classifier, exported.architecture
+    if layer is None or architecture is None:
+        return exported.network
+    whole = create_network(architecture, num_classes=layer.out_features)
+    return put_classifier(whole, exported.network, layer.state_dict())
+
+
+def _plain_scores(
+    config: Mapping[str, Any], exported: Backbone, weights: Path, inputs: torch.Tensor
+) -> torch.Tensor:
+    """Class scores (n, c) of the file as whoever has timm alone gets them."""
+    if exported.architecture is None:
+        assert exported.classifier is not None
+        return torch.as_tensor(exported.classifier(exported.module(inputs)))
+    plain = create_network(exported.architecture, num_classes=config["num_classes"])
+    plain.load_state_dict(read_weights(weights))
+    return torch.as_tensor(plain.eval()(inputs))
+
+
 def _read_back(
     config: Mapping[str, Any], exported: Backbone, weights: Path, student: Student
 ) -> nn.Module:
     """Build the student as its users will; a module of one's own is filled again."""
     if exported.architecture is not None:
-        return rebuild(config, weights)
+        return rebuild(config, weights)[0]
     exported.network.load_state_dict(read_weights(weights))
     applied = config["head"] is not None and config["head"]["applied"]
     return nn.Sequential(exported.module, student.head) if applied else exported.module  # type: ignore[arg-type]
 
 
 def _write_beside(
-    folder: Path, config: Mapping[str, Any], student: Student, log: list[dict[str, Any]]
+    folder: Path,
+    config: Mapping[str, Any],
+    exported: Backbone,
+    student: Student,
+    log: list[dict[str, Any]],
 ) -> None:
     """Write everything but the weights."""
     write_json(folder / "config.json", dict(config))
@@ -134,6 +170,10 @@ def _write_beside(
         assert student.head is not None
         with atomic_path(folder / HEAD) as temporary:
             save_file(plain_state(student.head), temporary)
+    if config["classifier"] is not None and config["classifier"]["file"]:
+        assert exported.classifier is not None
+        with atomic_path(folder / CLASSIFIER) as temporary:
+            save_file(plain_state(exported.classifier), temporary)
 
 
 def _config(
@@ -148,19 +188,38 @@ def _config(
     head = _head(exported, student, is_probe=provenance["config"]["train"] == "probe")
     # timm builds the classifier that a probe's map is written into, and gives its output.
     classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
+    settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
+    if kept is not None and kept["file"] is None:
+        # timm leaves the classifier of that name out where no classes are asked for.
+        classes, settings["classifier"] = kept["classes"], kept["name"]
     return {
         **provenance,
         "architecture": backbone.architecture,
         "num_classes": classes,
         "num_features": backbone.n_features,
-        "pretrained_cfg": {**backbone.preprocessing.as_timm(), "num_classes": classes, **licence},
+        "pretrained_cfg": {**settings, "num_classes": classes, **licence},
         "backbone": backbone.name,
         "origin": backbone.origin,
         "weights_sha256": weights_sha256(exported.network),
         "similarity": student.similarity,
         "temperature": student.temperature,
         "head": head,
+        "classifier": kept,
         **summary,
+    }
+
+
+def _classifier(exported: Backbone) -> dict[str, Any] | None:
+    """Where the classifier that was kept is: in the network's own file, but for foreign modules."""
+    layer = exported.classifier
+    if layer is None:
+        return None
+    within = exported.architecture is not None
+    return {
+        "classes": layer.out_features,
+        "name": classifier_name(exported.network) if within else None,
+        "file": None if within else CLASSIFIER,
+        "sha256": weights_sha256(layer),
     }
 
 

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from twoalike.distill._agreement import Agreement
 from twoalike.distill._average import WeightAverage
+from twoalike.distill._base import Base
 from twoalike.distill._checkpoint import (
     Progress,
     State,
@@ -52,6 +53,8 @@ class Trainer:
         The student's; checkpoints are a folder in it.
     fingerprint
         What a checkpoint must agree with to be gone on from.
+    classifier
+        The network's own, if it is kept.
     """
 
     def __init__(
@@ -62,12 +65,14 @@ class Trainer:
         config: DistillConfig,
         folder: Path,
         fingerprint: dict[str, Any],
+        classifier: torch.nn.Linear | None = None,
     ) -> None:
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
         self.folder, self.fingerprint = folder, fingerprint
-        # A copy is made while the weights are still whole.
+        # Copies are made while the weights are still whole.
         self.unparted = copy.deepcopy(student).cpu() if config.parallel == "fsdp" else student
-        self.update = Update(fabric, student, lesson.source, config)
+        self.base = Base.of(student, classifier, config)
+        self.update = Update(fabric, student, lesson.source, config, self.base)
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
@@ -189,7 +194,7 @@ class Trainer:
     def _held_out(self, agreement: Agreement) -> dict[str, float]:
         rescale = self.config.objective in UNCALIBRATED
         try:
-            return agreement.score(self.student, self.config.batch, rescale=rescale)
+            return agreement.score(self.student, self.config.batch, rescale=rescale, base=self.base)
         except FloatingPointError as error:
             raise self._diverged(self.progress.step, str(error)) from error
 

@@ -22,6 +22,10 @@ from torch.nn import functional
 
 from twoalike.choice import log_choice, pair_similarities
 
+CLASS_TEMPERATURE = 2.0
+"""Of class probabilities that are to be kept: the choice of Li and Hoiem, who give the term the
+weight 1 and, unlike Hinton et al., do not multiply it by the square of the temperature."""
+
 Objective = Literal["kl", "jsd", "hard", "relational"]
 Similarity = Literal["dot", "cosine"]
 
@@ -130,6 +134,32 @@ def linear_cka(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         ours, theirs = (x.float() - x.float().mean(dim=0) for x in (features, others))
         a, b = ours @ ours.T, theirs @ theirs.T
         return functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
+
+
+def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+    """KL divergence of a network's class probabilities from those it once gave, in nats.
+
+    Both at temperature 2, which lets classes count that are not the likeliest: learning without
+    forgetting (Li & Hoiem 2017, doi:10.1109/TPAMI.2017.2773081, whose cross-entropy differs by
+    the entropy of the old probabilities, which no weight changes).
+
+    Parameters
+    ----------
+    scores, before
+        Logits of the same images, now and then, shape (B, c), of any precision.
+
+    Examples
+    --------
+    >>> scores = torch.tensor([[4.0, 0.0], [0.0, 0.0]])
+    >>> class_divergence(scores, scores).item()
+    0.0
+    """
+    with torch.autocast(scores.device.type, enabled=False):
+        ours, theirs = (
+            functional.log_softmax(values.float() / CLASS_TEMPERATURE, dim=1)
+            for values in (scores, before)
+        )
+        return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
 def _divergence(p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """A student, or any backbone, as an ONNX file that says how images are prepared for it.
 
 The file takes a batch of any size, in float32, and gives the features: a probe's map and merged
-adapters are inside. It is run and compared with torch before it appears.
+adapters are inside. A student that kept its classifier gives class scores beside them. The file is
+run and compared with torch before it appears.
 """
 
 import json
@@ -18,8 +19,9 @@ from twoalike.backbones import Backbone
 from twoalike.distill._difference import TOLERANCE, difference
 from twoalike.study import TwoalikeError, atomic_path, provenance, write_json
 
-INPUT, OUTPUT = "images", "features"
-"""Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p)."""
+INPUT, OUTPUT, CLASSES = "images", "features", "classes"
+"""Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p) and, where
+there is a classifier, its scores before the softmax, (batch, c)."""
 LARGEST = 2**31 - 2**20
 """Bytes of weights: a protobuf file holds two GiB."""
 BATCHES = (1, 2, 5)
@@ -36,7 +38,8 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
     Parameters
     ----------
     backbone
-        A student (:func:`twoalike.backbones.load_backbone`) or any other network.
+        A student (:func:`twoalike.backbones.load_backbone`) or any other network; with its
+        classifier, if it has one.
     out
         File (.onnx); the description is written beside it (.json).
     images
@@ -44,8 +47,9 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
 
     Returns
     -------
-    The description: ``preprocessing``, names and shapes of input and output, and under ``check``
-    the largest differences from torch (``random`` and, if images were given, ``images``).
+    The description: ``preprocessing``, names and shapes of input, output and maybe ``classes``,
+    and under ``check`` the largest differences from torch (``random`` and, if images were given,
+    ``images``).
 
     Raises
     ------
@@ -55,7 +59,7 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
     if out.suffix != ".onnx":
         raise TwoalikeError(f"{out}: expected a file .onnx; choose that ending.")
     _packages()
-    module = backbone.module.cpu().float().eval()
+    module = _Outputs(backbone).cpu().float().eval()
     weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
     if weights > LARGEST:
         raise TwoalikeError(
@@ -72,6 +76,9 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
         "output": {"name": OUTPUT, "shape": ["batch", backbone.n_features]},
         "licence": backbone.licence,
     }
+    if backbone.classifier is not None:
+        n_classes = backbone.classifier.out_features
+        description["classes"] = {"name": CLASSES, "shape": ["batch", n_classes]}
     for key, value in description.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=key, value=text)
@@ -80,6 +87,19 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
         description["check"] = _compared(backbone, module, temporary, images)
         write_json(out.with_suffix(".json"), description)
     return description
+
+
+class _Outputs(nn.Module):
+    """Everything that the file gives: features, and class scores where there is a classifier."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.module, self.classifier = backbone.module, backbone.classifier
+        self.names = [OUTPUT] if self.classifier is None else [OUTPUT, CLASSES]
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        features = self.module(images)
+        return (features,) if self.classifier is None else (features, self.classifier(features))
 
 
 def _packages() -> None:
@@ -94,7 +114,7 @@ def _packages() -> None:
         ) from error
 
 
-def _exported(backbone: Backbone, module: nn.Module) -> Any:
+def _exported(backbone: Backbone, module: _Outputs) -> Any:
     """ONNX's form of the network, as a protobuf."""
     example = torch.zeros(2, *backbone.preprocessing.shape)
     try:
@@ -102,7 +122,7 @@ def _exported(backbone: Backbone, module: nn.Module) -> Any:
             module,
             (example,),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=module.names,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             dynamo=True,
             verbose=False,
@@ -118,9 +138,9 @@ def _exported(backbone: Backbone, module: nn.Module) -> Any:
 
 
 def _compared(
-    backbone: Backbone, module: nn.Module, path: Path, images: Sequence[Path]
+    backbone: Backbone, module: _Outputs, path: Path, images: Sequence[Path]
 ) -> dict[str, float]:
-    """Largest differences of the file's features from torch's, by kind of input."""
+    """Largest differences of the file's outputs from torch's, by kind of input."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
@@ -137,13 +157,13 @@ def _compared(
         differences = []
         for batch in inputs:
             with torch.no_grad():
-                expected: Floats = module(batch).numpy()
-            (given,) = session.run([OUTPUT], {INPUT: batch.numpy()})
-            differences.append(difference(given, expected))
+                expected: list[Floats] = [output.numpy() for output in module(batch)]
+            given = session.run(module.names, {INPUT: batch.numpy()})
+            differences += [difference(*pair) for pair in zip(given, expected, strict=True)]
         found[kind] = max(differences)
         if found[kind] > TOLERANCE:
             raise TwoalikeError(
-                f"{backbone.name}: as ONNX, features of {kind} inputs differ from torch's by "
+                f"{backbone.name}: as ONNX, outputs of {kind} inputs differ from torch's by "
                 f"{found[kind]:.1g}, expected {TOLERANCE:.0e} at most. Nothing was written; take "
                 "the safetensors file."
             )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone, create_network, pooled_features
+from twoalike.backbones import Backbone, create_network, pooled_features, put_classifier
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.study import TwoalikeError
 
@@ -108,24 +108,12 @@ def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:
     -------
     Images to mapped features (n, p): a network that timm builds with ``num_classes`` = p.
     """
-    network, old = _with_classifier(backbone), backbone.network
+    old = backbone.network
     weight, bias = head.weight.detach(), head.bias.detach()
     if isinstance(before := old.get_classifier(), nn.Linear):  # type: ignore[operator]
         # The network is a probe's student itself: one map after the other is one map.
         weight, bias = weight @ before.weight, weight @ before.bias + bias
-    classifier = network.get_classifier()
-    with torch.no_grad():
-        classifier.weight.copy_(weight)
-        classifier.bias.copy_(bias)
-    network.load_state_dict({**network.state_dict(), **_without(old, before)})
-    network.eval()
-    return network  # type: ignore[no-any-return]
-
-
-def _without(network: nn.Module, part: nn.Module) -> dict[str, torch.Tensor]:
-    """State dict of a network but for one part."""
-    prefixes = tuple(f"{name}." for name, module in network.named_modules() if module is part)
-    return {k: v for k, v in network.state_dict().items() if not k.startswith(prefixes)}
+    return put_classifier(_with_classifier(backbone), old, {"weight": weight, "bias": bias})
 
 
 def _with_classifier(backbone: Backbone) -> Any:

@@ -6,7 +6,14 @@ from typing import Any
 
 import torch
 
-from twoalike.backbones import Backbone, images_digest, load_backbone, without_unreadable
+from twoalike.backbones import (
+    Backbone,
+    images_digest,
+    load_backbone,
+    weights_sha256,
+    without_unreadable,
+)
+from twoalike.distill._base import with_kept_classifier
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._control import check_control, control_score
 from twoalike.distill._data import Inputs
@@ -102,8 +109,15 @@ def distill(
         return read_json(out / "config.json", "student")
     seen = _Images.of(images, only, skip_unreadable)
     if not isinstance(student, Backbone):
-        student = load_backbone(student, weights=weights, untrained=untrained, seed=config.seed)
-    student, initial = student.resized(config.size), student.weights_sha256
+        student = load_backbone(
+            student,
+            weights=weights,
+            untrained=untrained,
+            seed=config.seed,
+            classifier=config.keep_classifier > 0,
+        )
+    student = with_kept_classifier(student.resized(config.size), config)
+    initial, classifier = student.weights_sha256, student.classifier
     fabric = make_fabric(device, config.precision, config.parallel)
     share = Share(fabric.world_size, fabric.global_rank)
     module = prepare_training(student, config)
@@ -123,6 +137,7 @@ def distill(
         "student": initial,
         "images": seen.digest,
         "processes": fabric.world_size,
+        "classifier": weights_sha256(classifier) if classifier else None,
     }
     network = _student_of(module, student.n_features, config, lesson, fabric.device)
     n_learnt = sum(
@@ -130,7 +145,7 @@ def distill(
         for name, weights in network.named_parameters()
         if weights.requires_grad and name != "log_temperature"
     )
-    trainer = Trainer(fabric, network, lesson, config, out, fingerprint)
+    trainer = Trainer(fabric, network, lesson, config, out, fingerprint, classifier)
     if resume:
         trainer.resume()
     trainer.run()

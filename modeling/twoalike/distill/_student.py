@@ -1,6 +1,6 @@
 """The network that learns: a backbone, maybe a head, and a temperature."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -8,6 +8,24 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from twoalike.distill._losses import image_similarity
 from twoalike.distill._shards import whole
+
+
+class Output(NamedTuple):
+    """What a student makes of images.
+
+    Attributes
+    ----------
+    features
+        Whose similarities are learnt, shape (n, q).
+    temperature
+        At which they become choices, shape (1,).
+    unmapped
+        Features before the head, shape (n, p); the same where there is none.
+    """
+
+    features: torch.Tensor
+    temperature: torch.Tensor
+    unmapped: torch.Tensor
 
 
 class Student(nn.Module):
@@ -65,12 +83,11 @@ class Student(nn.Module):
         """At which its similarities become choices; all processes must ask."""
         return float(whole(self.log_temperature.detach()).exp())
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (n, p), and the temperature."""
-        features = self.backbone(images)
-        if self.head is not None:
-            features = self.head(features)
-        return features, self.log_temperature.exp()
+    def forward(self, images: torch.Tensor) -> Output:
+        """Features, through the head and before it, and the temperature."""
+        unmapped = self.backbone(images)
+        features = unmapped if self.head is None else self.head(unmapped)
+        return Output(features, self.log_temperature.exp(), unmapped)
 
     def train(self, mode: bool = True) -> "Student":
         """Train with batch normalisation as it was: small batches would spoil its statistics."""
@@ -81,13 +98,13 @@ class Student(nn.Module):
         return self
 
     @torch.no_grad()
-    def features_of(self, images: torch.Tensor) -> torch.Tensor:
-        """Features of prepared images, shape (n, p), float32, on the processor."""
+    def output_of(self, images: torch.Tensor) -> Output:
+        """Output for prepared images, float32, on the processor."""
         training = self.training
         self.eval()
-        features: torch.Tensor = self(images.to(self.log_temperature.device))[0].float().cpu()
+        output = Output(*(x.float().cpu() for x in self(images.to(self.log_temperature.device))))
         self.train(training)
-        return features
+        return output
 
     def similarity_of(self, features: torch.Tensor) -> torch.Tensor:
         """Similarities (n, n) of features, in float32."""

@@ -1,6 +1,5 @@
 """One step of training: batches to a loss, a loss to new weights."""
 
-import copy
 import math
 from collections.abc import Iterator
 from typing import Any, cast
@@ -9,8 +8,9 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricOptimizer
 
+from twoalike.distill._base import Base
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._losses import choice_logs, linear_cka, relational_loss, triplet_loss
+from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
 from twoalike.distill._metrics import Record
 from twoalike.distill._optimizer import AdamToInit, learning_rate
 from twoalike.distill._shards import whole
@@ -32,14 +32,20 @@ class Update:
         Batches, and what the teacher says of them.
     config
         Settings.
+    base
+        The network at the start, if the loss has a term that compares the student with it.
     """
 
     def __init__(
-        self, fabric: Fabric, student: Student, source: Source, config: DistillConfig
+        self,
+        fabric: Fabric,
+        student: Student,
+        source: Source,
+        config: DistillConfig,
+        base: Base | None = None,
     ) -> None:
         self.fabric, self.student, self.source, self.config = fabric, student, source, config
-        # A copy is made while the weights are still whole.
-        self.base = _frozen(student.backbone) if config.preserve else None
+        self.base = base
         learns_temperature = config.objective != "relational" and config.temperature_rate > 0
         student.log_temperature.requires_grad_(learns_temperature)
         if config.compile:
@@ -107,20 +113,18 @@ class Update:
         inputs = images.to(device)
         if config.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        features, temperature = self.network(inputs)
-        similarity = self.student.similarity_of(features)
+        seen = self.network(inputs)
+        similarity = self.student.similarity_of(seen.features)
         if config.objective == "relational":
             assert isinstance(source, ImageSource)
             loss = relational_loss(similarity, source.similarity(number, indices, device))
         else:
             triplets, labels = source.labels(number, indices, device)
-            logs = choice_logs(similarity, triplets, temperature)
+            logs = choice_logs(similarity, triplets, seen.temperature)
             loss = triplet_loss(config.objective, logs, labels)
         if self.base is not None:
-            with torch.no_grad():
-                before = self.base(inputs)
-            loss = loss + config.preserve * (1 - linear_cka(features, before))
-        return loss, temperature
+            loss = loss + self.base.terms(inputs, seen)
+        return loss, seen.temperature
 
 
 def _groups(student: Student, config: DistillConfig) -> list[dict[str, Any]]:
@@ -135,8 +139,3 @@ def _groups(student: Student, config: DistillConfig) -> list[dict[str, Any]]:
         own = {"params": [student.log_temperature], "peak": config.temperature_rate, "decay": 0.0}
         groups.append(own)
     return groups
-
-
-def _frozen(backbone: torch.nn.Module) -> torch.nn.Module:
-    """Copy of a network that stays as it is."""
-    return copy.deepcopy(backbone).eval().requires_grad_(False)

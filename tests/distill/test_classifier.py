@@ -1,0 +1,396 @@
+"""The classification head kept: its term, what it holds, and the classifier in the folder."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import timm
+import torch
+from huggingface_hub import ModelCard
+from onnxruntime import InferenceSession
+from safetensors.torch import load_file, save_file
+from scipy.special import softmax
+from scipy.stats import entropy
+from tests.distill.conftest import Squares
+from tests.distill.test_export import Own, images_of, verb
+from timm.data import create_transform, resolve_model_data_config
+from torch import nn
+
+from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
+from twoalike.distill import DistillConfig, class_divergence, distill, export_onnx, load_recipe
+from twoalike.distill._base import Base
+from twoalike.distill._difference import TOLERANCE, difference
+from twoalike.distill._student import Student
+from twoalike.distill._trainable import prepare_training
+from twoalike.distill._update import Update
+from twoalike.features import write_features
+from twoalike.study import TwoalikeError, sha256_file
+
+COLOURS = 3
+QUICK = {"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3}
+
+
+@pytest.fixture
+def weights(squares: Squares, tmp_path: Path) -> Path:
+    """test_resnet with a head that was fitted to name the strongest colour of each square."""
+    torch.manual_seed(11)
+    network = timm.create_model("test_resnet", num_classes=COLOURS).eval()
+    backbone = load_backbone("test_resnet", untrained=True, size=32)
+    inputs = torch.stack([backbone.preprocessing.read(p) for p in images_of(squares, 40)])
+    with torch.no_grad():
+        x = network.forward_head(network.forward_features(inputs), pre_logits=True).numpy()
+        wanted = 6 * np.eye(COLOURS)[squares.features.values.argmax(axis=1)]
+        ridge = np.linalg.solve((x - x.mean(0)).T @ (x - x.mean(0)) + 1e-4 * np.eye(96), x.T)
+        weight = (ridge @ (wanted - wanted.mean(0))).T
+        network.fc.weight.copy_(torch.from_numpy(weight))
+        network.fc.bias.copy_(torch.from_numpy(wanted.mean(0) - weight @ x.mean(0)))
+        assert (network(inputs).argmax(1).numpy() == wanted.argmax(1)).mean() > 0.8
+    save_file(network.state_dict(), tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors"
+
+
+def run(
+    squares: Squares, out: Path, student: Any = "test_resnet", resume: bool = False, **options: Any
+) -> Any:
+    weights = options.pop("weights", None)
+    config = DistillConfig.model_validate(
+        QUICK | {"select": "last", "keep_classifier": 1.0} | options
+    )
+    return distill(
+        squares.teacher,
+        squares.images,
+        student,
+        out,
+        config,
+        features=squares.features,
+        weights=weights,
+        resume=resume,
+    )
+
+
+def test_divergence_is_that_of_the_softened_probabilities(rng: np.random.Generator) -> None:
+    now, before = 5 * rng.normal(size=(2, 6, 9))
+    expected = np.mean(
+        [entropy(softmax(b / 2), softmax(a / 2)) for a, b in zip(now, before, strict=True)]
+    )
+    ours, theirs = (torch.from_numpy(x).float() for x in (now, before))
+    assert float(class_divergence(ours, theirs)) == pytest.approx(expected, rel=1e-5)
+    assert float(class_divergence(ours, ours)) == 0
+    # A softmax does not see what all classes gain alike.
+    assert float(class_divergence(ours + 7, theirs)) == pytest.approx(expected, rel=1e-4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert float(class_divergence(ours, theirs)) == pytest.approx(expected, rel=1e-5)
+    sure = torch.tensor([[900.0, 0.0, -900.0]])
+    assert torch.isfinite(class_divergence(sure.flip(1), sure))
+
+
+def test_its_gradient_pulls_towards_the_classes_that_were(rng: np.random.Generator) -> None:
+    before = torch.from_numpy(3 * rng.normal(size=(20, 5))).float()
+    now = torch.from_numpy(3 * rng.normal(size=(20, 5))).float().requires_grad_()
+    (slope,) = torch.autograd.grad(class_divergence(now, before), now)
+    expected = ((now / 2).softmax(1) - (before / 2).softmax(1)) / (2 * len(now))
+    torch.testing.assert_close(slope, expected, atol=1e-7, rtol=1e-4)
+    assert (now.argmax(1) == before.argmax(1)).float().mean() < 0.6
+    for _ in range(200):
+        (slope,) = torch.autograd.grad(class_divergence(now, before), now)
+        now = (now - 40 * slope).detach().requires_grad_()
+    assert torch.equal(now.argmax(1), before.argmax(1))
+
+
+@pytest.mark.parametrize("train", ["full", "last", "lora"])
+@pytest.mark.parametrize("head", ["none", "linear"])
+def test_the_term_is_zero_at_the_start_and_leads_back_to_it(
+    weights: Path, train: str, head: str
+) -> None:
+    """Of the backbone's features, whatever a head makes of them."""
+    config = DistillConfig.model_validate({"keep_classifier": 2.0, "train": train, "head": head})
+    backbone = load_backbone("test_resnet", weights=weights, classifier=True).resized(32)
+    module = prepare_training(backbone, config)
+    student = Student(module, backbone.n_features, head=config.head)
+    base = Base(student, backbone.classifier, config)
+    images = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    student.train()
+    assert float(base.terms(images, student(images)).detach()) == 0
+    learnt = [p for p in student.backbone.parameters() if p.requires_grad]
+    with torch.no_grad():
+        for number, parameter in enumerate(learnt):
+            noise = torch.Generator().manual_seed(number)
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=noise))
+    optimizer = torch.optim.Adam(learnt, 1e-3)
+    losses = []
+    for _ in range(30):
+        loss = base.terms(images, student(images))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] > 0.01
+    assert losses[-1] < 0.3 * losses[0]
+    if student.head is not None:
+        assert student.head.weight.grad is None
+    assert backbone.classifier is not None
+    assert all(p.grad is None for p in backbone.classifier.parameters())
+
+
+def same_class(squares: Squares, out: Path, base: Backbone) -> float:
+    """Share of all squares whose class is the base's, with the base's classifier."""
+    assert base.classifier is not None
+    classes = []
+    for source in (base, out):
+        features = torch.from_numpy(extract_features(source, squares.images).values)
+        classes.append(base.classifier(features).argmax(1))
+    return float((classes[0] == classes[1]).float().mean())
+
+
+def test_classes_stay_with_it_and_go_without(
+    squares: Squares, weights: Path, tmp_path: Path
+) -> None:
+    base = load_backbone("test_resnet", weights=weights, classifier=True).resized(32)
+    settings = {"steps": 30, "batch": 16, "decay_to_init": 0.0, "weights": weights}
+    free = run(squares, tmp_path / "free", keep_classifier=0.0, **settings)
+    held = run(squares, tmp_path / "held", keep_classifier=3.0, **settings)
+    shares = [same_class(squares, tmp_path / name, base) for name in ("free", "held")]
+    assert shares[1] > shares[0] + 0.2
+    assert shares[1] > 0.85
+    # It learns beside: the choices come nearer to the teacher's all the same.
+    assert held["held_out"]["student"]["kl"] < held["held_out"]["base"]["kl"]
+    assert free["classifier"] is None
+    assert "same_class" not in free["held_out"]["base"]
+
+
+def test_an_imagenet_classifier_still_classifies(squares: Squares, tmp_path: Path) -> None:
+    """EfficientNet-Lite0 with its thousand classes, by few steps."""
+    base = load_backbone("efficientnet_lite0", classifier=True).resized(64)
+    shares = []
+    for weight in (0.0, 10.0):
+        run(
+            squares,
+            tmp_path / f"s{weight:.0f}",
+            "efficientnet_lite0",
+            size=64,
+            steps=12,
+            evaluate_every=12,
+            keep_classifier=weight,
+            rate=1e-4,
+        )
+        shares.append(same_class(squares, tmp_path / f"s{weight:.0f}", base))
+    assert shares[1] > shares[0] + 0.25
+    model = timm.create_model(
+        f"local-dir:{tmp_path / 's10'}", pretrained=True, num_classes=1000
+    ).eval()
+    assert torch.equal(model.get_classifier().weight, base.classifier.weight)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("train", ["full", "last", "lora"])
+def test_plain_timm_gives_the_classes_and_twoalike_the_features(
+    squares: Squares, weights: Path, tmp_path: Path, train: str
+) -> None:
+    out = tmp_path / "student"
+    said = run(squares, out, train=train, weights=weights, head="linear")
+    assert said["check"]["difference"] <= 1e-5
+    assert said["num_classes"] == said["classifier"]["classes"] == COLOURS
+    assert said["num_features"] == 96
+    plain = timm.create_model("test_resnet", num_classes=COLOURS)
+    plain.load_state_dict(load_file(out / "model.safetensors"))
+    named = timm.create_model(f"local-dir:{out}", pretrained=True)
+    bare = timm.create_model(f"local-dir:{out}", pretrained=True, num_classes=0)
+    transform = create_transform(**resolve_model_data_config(named), is_training=False)
+    from PIL import Image
+
+    paths = images_of(squares, 5)
+    inputs = torch.stack([transform(Image.open(path).convert("RGB")) for path in paths])
+    features = torch.from_numpy(extract_features(out, squares.images).values[:5])
+    student, old = load_backbone(out), load_file(weights)
+    assert student.classifier is not None
+    with torch.inference_mode():
+        expected = features @ old["fc.weight"].T + old["fc.bias"]
+        for model in (plain, named):
+            assert difference(model.eval()(inputs).numpy(), expected.numpy()) <= TOLERANCE
+        assert difference(bare.eval()(inputs).numpy(), features.numpy()) <= TOLERANCE
+        assert torch.equal(student.classifier.weight, old["fc.weight"])
+        assert torch.equal(student.classifier.bias, old["fc.bias"])
+    log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
+    shares = [row["held_out"]["same_class"] for row in log if "held_out" in row]
+    assert shares[0] == 1.0 == said["held_out"]["base"]["same_class"]
+    assert shares[-1] == said["held_out"]["student"]["same_class"]
+    assert len(shares) == 3
+    card = (out / "README.md").read_text()
+    assert f"for {shares[-1]:.1%} of them (100% before the first step)" in card
+    assert ModelCard(card).data.to_dict()["pipeline_tag"] == "image-classification"
+
+
+def test_students_go_on_with_their_classes_or_without(
+    squares: Squares, weights: Path, tmp_path: Path
+) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    run(squares, first, weights=weights)
+    said = run(squares, second, first, size=None)
+    assert said["classifier"]["sha256"] == run(squares, first, resume=True)["classifier"]["sha256"]
+    assert run(squares, third, second, size=None, keep_classifier=0.0)["num_classes"] == 0
+    assert "fc.weight" not in load_file(third / "model.safetensors")
+    with pytest.raises(TwoalikeError, match="third: .*own classifier.*found none"):
+        run(squares, tmp_path / "fourth", third, size=None)
+    probe = run(squares, tmp_path / "probe", second, size=None, keep_classifier=0.0, train="probe")
+    assert probe["num_classes"] == 96
+    state = load_file(first / "model.safetensors")
+    save_file(state | {"fc.bias": state["fc.bias"] + 1}, first / "model.safetensors")
+    with pytest.raises(TwoalikeError, match="holds other weights"):
+        load_backbone(first)
+    del state["fc.weight"]
+    save_file(state, first / "model.safetensors")
+    with pytest.raises(TwoalikeError, match="expected the classifier 'fc'.*Copy the whole folder"):
+        load_backbone(first)
+
+
+def test_the_verbs_tell_of_the_classes(
+    squares: Squares, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "student", tmp_path / "student.onnx"
+    write_features(tmp_path / "colours.npz", squares.features)
+    (tmp_path / "recipe.toml").write_text("size = 32\nsteps = 4\nbatch = 8\nkeep_classifier = 1\n")
+    words = ["distill", "--images", squares.images, "--student", "test_resnet", "--out", out]
+    words += ["--teacher", squares.teacher, "--features", tmp_path / "colours.npz"]
+    words += ["--config", tmp_path / "recipe.toml"]
+    assert verb(*words, "--untrained") == 1
+    said = capsys.readouterr().err
+    assert "found none" in said
+    assert said.count("\n") == 1
+    assert verb(*words, "--weights", weights) == 0
+    assert "same class" in capsys.readouterr().out
+    assert verb("export", "onnx", out, "--out", file, "--images", squares.images) == 0
+    assert "96 features and scores of 3 classes of images" in capsys.readouterr().out
+    student = load_backbone(out)
+    inputs = torch.stack([student.preprocessing.read(path) for path in images_of(squares)])
+    values, scores = InferenceSession(file).run(["features", "classes"], {"images": inputs.numpy()})
+    with torch.no_grad():
+        features = student.module(inputs)
+        assert student.classifier is not None
+        expected = student.classifier(features).numpy()
+    assert difference(values, features.numpy()) <= TOLERANCE
+    assert difference(scores, expected) <= TOLERANCE
+    described = json.loads(file.with_suffix(".json").read_text())
+    assert described["classes"] == {"name": "classes", "shape": ["batch", 3]}
+
+
+def test_a_module_of_ones_own_may_bring_a_classifier(squares: Squares, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    layer, out = nn.Linear(8, 4), tmp_path / "s"
+    own = Backbone.of(Own(), Preprocessing(size=24), name="mine", classifier=layer)
+    said = run(squares, out, own, size=None)
+    assert said["num_classes"] == 0
+    assert said["classifier"]["file"] == "classifier.safetensors"
+    found = load_file(out / "classifier.safetensors")
+    assert torch.equal(found["weight"], layer.weight)
+    assert all(p.requires_grad for p in layer.parameters()), "the layer itself is left alone"
+    assert "classifier.safetensors" in (out / "README.md").read_text()
+    exported = export_onnx(replace(own, classifier=layer), tmp_path / "own.onnx")
+    assert exported["classes"]["shape"] == ["batch", 4]
+    without = Backbone.of(Own(), Preprocessing(size=24), name="mine")
+    with pytest.raises(TwoalikeError, match="mine: .*own classifier.*found none"):
+        run(squares, tmp_path / "t", without, size=None)
+    wrong = Backbone.of(Own(), Preprocessing(size=24), name="mine", classifier=nn.Linear(9, 4))
+    with pytest.raises(TwoalikeError, match="classifier of its 8 features, found one of 9"):
+        run(squares, tmp_path / "u", wrong, size=None)
+
+
+def test_a_probe_has_nothing_to_keep() -> None:
+    with pytest.raises(TwoalikeError, match="a probe leaves the network.*as they are") as caught:
+        load_recipe(None, {"train": "probe", "keep_classifier": 1.0})
+    assert "\n" not in str(caught.value)
+    with pytest.raises(TwoalikeError, match="keep_classifier"):
+        load_recipe(None, {"keep_classifier": -1.0})
+
+
+@pytest.mark.parametrize("also", [{"train": "lora"}, {"ema": 0.5, "preserve": 1.0}])
+def test_a_stopped_run_goes_on_to_the_same_student(
+    squares: Squares,
+    weights: Path,
+    tmp_path: Path,
+    also: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run(squares, tmp_path / "whole", weights=weights, **also)
+    real = Update.take
+
+    def killed(self: Update, step: int, data: Any) -> Any:
+        if step == 6:
+            raise KeyboardInterrupt
+        return real(self, step, data)
+
+    monkeypatch.setattr(Update, "take", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(squares, tmp_path / "stopped", weights=weights, **also)
+    monkeypatch.setattr(Update, "take", real)
+    other = load_file(weights)
+    save_file(other | {"fc.bias": other["fc.bias"] + 1}, tmp_path / "other.safetensors")
+    with pytest.raises(TwoalikeError, match="this run began with classifier = "):
+        run(
+            squares,
+            tmp_path / "stopped",
+            weights=tmp_path / "other.safetensors",
+            resume=True,
+            **also,
+        )
+    run(squares, tmp_path / "stopped", weights=weights, resume=True, **also)
+    for name in ("model.safetensors", "training.jsonl", "config.json"):
+        assert sha256_file(tmp_path / "whole" / name) == sha256_file(tmp_path / "stopped" / name)
+
+
+KILLED = """
+import sys
+from twoalike.cli.app import main
+from twoalike.distill._update import Update
+real = Update.take
+def step(self, number, data):
+    if number == 3:
+        sys.exit(3)
+    return real(self, number, data)
+Update.take = step
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_keep_the_classes_and_resume_exactly(
+    squares: Squares, tmp_path: Path
+) -> None:
+    """Each with the whole network or with its share of it."""
+    torch.manual_seed(4)
+    network = timm.create_model("resnet18", num_classes=5)
+    save_file(network.state_dict(), tmp_path / "r18.safetensors")
+    write_features(tmp_path / "colours.npz", squares.features)
+    (tmp_path / "killed.py").write_text(KILLED)
+    settings = "steps = 4\nbatch = 8\nsize = 32\nevaluate_every = 2\nselect = 'last'\n"
+    together = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["distill", "--teacher", squares.teacher, "--images", squares.images]
+    words += ["--student", "resnet18", "--weights", tmp_path / "r18.safetensors"]
+    words += ["--features", tmp_path / "colours.npz", "--device", "cpu"]
+
+    def launch(way: str, name: str, *program: str | Path, more: str = "") -> int:
+        command = [*together, "--nproc-per-node", "2", *program, *words]
+        command += ["--config", tmp_path / f"{way}.toml", "--out", tmp_path / name]
+        return subprocess.run(
+            [*map(str, command), *more.split()], capture_output=True, text=True, check=False
+        ).returncode
+
+    verb = ("-m", "twoalike.cli.app")
+    scores = []
+    for way in ("ddp", "fsdp"):
+        own = f"parallel = '{way}'\nkeep_classifier = 2\npreserve = 0.5\n"
+        (tmp_path / f"{way}.toml").write_text(settings + own)
+        assert launch(way, f"{way}-whole", *verb) == 0
+        assert launch(way, f"{way}-stopped", tmp_path / "killed.py") != 0
+        assert launch(way, f"{way}-stopped", *verb, more="--resume") == 0
+        for name in ("model.safetensors", "training.jsonl", "config.json"):
+            whole, stopped = (tmp_path / f"{way}-{kind}" / name for kind in ("whole", "stopped"))
+            assert sha256_file(whole) == sha256_file(stopped)
+        said = json.loads((tmp_path / f"{way}-whole" / "config.json").read_text())
+        assert said["num_classes"] == 5
+        assert said["held_out"]["base"]["same_class"] == 1
+        scores.append(said["held_out"]["student"]["kl"])
+    assert scores[0] == pytest.approx(scores[1], rel=0.02)
