@@ -74,8 +74,8 @@ def ceilings(
 
     Returns
     -------
-    ``choices``, ``triplets`` and ``votes`` (all of them; fewest, mean and most a triplet);
-    ``oracle``, ``majority`` and ``majority_drawn`` (bounds for models), ``entropy``;
+    ``choices``, ``triplets`` and ``votes`` (all; fewest, mean and most a triplet; triplets with
+    several); ``oracle``, ``majority`` and ``majority_drawn`` (bounds for models), ``entropy``;
     ``published`` (leave-one-out, vanilla and entropy as published for the Levels data);
     ``plug_in_entropy`` and ``miller_madow_entropy``; ``pair_agreement`` of two people,
     ``repeats`` and ``catches``. Every estimate has ``value``, ``low`` and ``high`` (95 %), those
@@ -134,6 +134,7 @@ def _measured(judged: Judgments, rng: np.random.Generator, *, known_people: bool
             "fewest": int(n.min()),
             "mean": float(n.mean()),
             "most": int(n.max()),
+            "triplets_with_several": int((n > 1).sum()),
         },
         **_bounds(intervals, n, missing),
         "published": _published(cast, intervals, rng, missing),

@@ -6,13 +6,13 @@ as drawn from a distribution G that all triplets have in common, and its votes a
 given p. G is what the votes of all triplets tell; the best predictor's accuracy is then the mean
 of max p under G, and a triplet's entropy is estimated from its own votes and G.
 
-A symmetric Dirichlet for G, or a mixture of some, is too stiff: where some triplets are a matter
-of two objects and others of three, it puts the bound .02 to .03 too low however many triplets
-there are (benchmarks/results/ceilings.md). Here G is any mixture of points of a lattice over the
-probabilities in descending order, fitted by maximum likelihood with EM (Laird 1978,
+A symmetric Dirichlet for G, or a mixture of some, is too stiff: some triplets are a matter of two
+objects and others of three, and the bound comes out .01 to .04 wrong with five votes, and further
+off with more (benchmarks/results/ceilings.md). Here G is any mixture of points of a lattice over
+the probabilities in descending order, fitted by maximum likelihood with EM (Laird 1978,
 doi:10.1080/01621459.1978.10480103). Several G fit the same votes equally well, because n votes
-tell no more of G than its moments up to degree n. EM starts from the uniform distribution
-and does a fixed number of steps, which stays near it; how far means under the others lie apart is
+tell no more of G than its moments up to degree n. EM starts from the uniform distribution and
+does a fixed number of steps, which stays near it; how far means under the others lie apart is
 what :meth:`ChoiceDistribution.identified` says.
 """
 
@@ -32,6 +32,7 @@ type Counts = npt.NDArray[np.int64]
 _LATTICE = 60
 """Steps from 0 to 1: probabilities a sixtieth apart, 331 in descending order."""
 _STEPS = 300
+"""More come nearer to distributions of a few points, and vary more where votes are few."""
 _ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 _MOST_MOMENTS = 20
 """Votes up to which the range of means is worked out; more are known too roughly to help."""

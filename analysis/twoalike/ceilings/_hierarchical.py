@@ -16,6 +16,8 @@ from twoalike.evaluation import Interval
 type Floats = npt.NDArray[np.float64]
 
 SCORES = ("accepted", "wrong", "shared", "tied")
+_MOST_VOTES = 300
+"""Majorities of more votes count as of so many, which the mode misses hardly more often."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
     shares = np.bincount(of, weights=fitted.shares)
     collected = np.zeros((len(points), len(SCORES)))
     for n, share in zip(numbers[shares > 0], shares[shares > 0], strict=True):
-        collected += share * _majority_scores(points, int(n))
+        collected += share * _majority_scores(points, min(int(n), _MOST_VOTES))
     columns = [oracle_bound(points)[:, None], entropy(points)[:, None], collected]
     functions = np.hstack([*columns, _majority_scores(points, DRAWN)])
     influence = np.full((len(votes), functions.shape[1]), np.nan)

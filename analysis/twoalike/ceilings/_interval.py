@@ -74,7 +74,7 @@ class TripletIntervals:
     """
 
     def __init__(
-        self, votes: Votes, rng: np.random.Generator, *, people: bool = True, resamples: int = 500
+        self, votes: Votes, rng: np.random.Generator, *, people: bool = True, resamples: int = 300
     ) -> None:
         self._votes, self._rng, self._resamples = votes, rng, resamples
         _, person = np.unique(votes.participants, return_inverse=True)
@@ -90,7 +90,7 @@ class TripletIntervals:
         ends = np.cumsum([len(votes), *(len(part.counts) for part in self._left_out)])
         self._of, *self._of_left_out = np.split(of, ends[:-1])
         self.triplets = np.bincount(self._of, minlength=len(self.types))
-        self._boots: dict[bytes, TwoWayBootstrap] = {}
+        self._boot: tuple[bytes, TwoWayBootstrap] | None = None
 
     def interval(self, values: Floats, value: float | None = None) -> Interval | None:
         """Interval of the mean over triplets.
@@ -119,12 +119,12 @@ class TripletIntervals:
     def _of_triplets(self, scores: Floats, counted: npt.NDArray[np.bool_]) -> float:
         """Variance of the mean over other triplets of other objects."""
         key = counted.tobytes()
-        if key not in self._boots:
+        if self._boot is None or self._boot[0] != key:  # one at a time: it has a row a resample
             rows = self._votes.triplets[counted]
-            self._boots[key] = TwoWayBootstrap(
-                np.zeros(len(rows), dtype=np.int64), rows, self._rng, resamples=self._resamples
-            )
-        found = self._boots[key].interval(scores[counted])
+            one = np.zeros(len(rows), dtype=np.int64)  # people are left out apart
+            boot = TwoWayBootstrap(one, rows, self._rng, resamples=self._resamples)
+            self._boot = (key, boot)
+        found = self._boot[1].interval(scores[counted])
         # By chance the products over shared objects may sum to less than the triplets' own noise.
         noise = float(scores[counted].var()) / max(int(counted.sum()) - 1, 1)
         return max(((found.high - found.low) / (2 * _Z95)) ** 2, noise)
