@@ -84,7 +84,9 @@ def test_no_judgments_are_said() -> None:
 def test_a_triplet_of_its_own_does_not_fail() -> None:
     rng = np.random.default_rng(0)
     judged = Judgments(np.array([[4, 2, 7]]), np.array([1]), np.array([0]), IDS)
-    assert ceilings(judged, rng)["triplets"] == 1
+    found = ceilings(judged, rng)
+    assert found["triplets"] == 1
+    assert found["missing"]["pair_agreement"] == "needs 2 triplets with at least 2 votes, has 0"
 
 
 def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:

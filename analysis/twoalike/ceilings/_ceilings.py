@@ -184,7 +184,7 @@ def _published(
     cast: Votes, intervals: TripletIntervals, rng: np.random.Generator, missing: dict[str, str]
 ) -> dict[str, Any] | None:
     """Leave-one-out, vanilla and entropy as published, with intervals of their expectations."""
-    if not _needs(cast.n_votes, 1, FEWEST, ("published",), missing):
+    if not _needs(cast.n_votes, 2, FEWEST, ("published",), missing):
         return None
     drawn = published_reliability(cast, rng)
     outcomes = all_counts(DRAWN)
@@ -203,7 +203,7 @@ def _published(
 
 def _of_counts(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> dict[str, Any]:
     """Compute what needs two votes a triplet and no model."""
-    if not _needs(n, 1, 2, tuple(_OF_COUNTS), missing):
+    if not _needs(n, 2, 2, tuple(_OF_COUNTS), missing):
         return dict.fromkeys(_OF_COUNTS)
     result = {}
     for name, function in _OF_COUNTS.items():
