@@ -177,35 +177,16 @@ def _teacher(teacher: Mapping[str, Any]) -> str:
 
 def _usage(config: Mapping[str, Any]) -> list[str]:
     if config["architecture"] is None:
-        lines = ["`model.safetensors` is the state dict of the module that was distilled."]
-        if config["head"] is not None and config["head"]["applied"]:
-            lines += [
-                "The aligned features are a map of the module's own:",
-                "",
-                "```python",
-                "from safetensors.torch import load_file",
-                "",
-                'head = load_file("head.safetensors")',
-                'aligned = module(images) @ head["weight"].T + head["bias"]',
-                "```",
-            ]
-        if config.get("classifier") is not None:
-            file = config["classifier"]["file"]
-            lines += ["", f"`{file}` is its classifier, of pooled features."]
-        return lines
-    classifier: list[str] = []
+        return _usage_of_a_module(config)
+    output, said = "features", ""
     if _in_file(config):
-        classifier = [
-            "",
+        output = "scores"
+        said = (
             "Its output is class scores, before the softmax. With `num_classes=0`, and by "
-            "`twoalike features`, it is the aligned features.",
-        ]
+            "`twoalike features`, it is the aligned features."
+        )
     elif config["num_classes"]:
-        classifier = [
-            "",
-            "Its classifier is the affine map that was learnt: the output is aligned features.",
-        ]
-    output = "scores" if _in_file(config) else "features"
+        said = "Its classifier is the affine map that was learnt: the output is aligned features."
     return [
         "```python",
         "import timm",
@@ -215,8 +196,27 @@ def _usage(config: Mapping[str, Any]) -> list[str]:
         "transform = create_transform(**resolve_model_data_config(model), is_training=False)",
         f"{output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
         "```",
-        *classifier,
+        *(["", said] if said else []),
     ]
+
+
+def _usage_of_a_module(config: Mapping[str, Any]) -> list[str]:
+    """How to put a module that is not timm's together again."""
+    lines = ["`model.safetensors` is the state dict of the module that was distilled."]
+    if config["head"] is not None and config["head"]["applied"]:
+        lines += [
+            "The aligned features are a map of the module's own:",
+            "",
+            "```python",
+            "from safetensors.torch import load_file",
+            "",
+            'head = load_file("head.safetensors")',
+            'aligned = module(images) @ head["weight"].T + head["bias"]',
+            "```",
+        ]
+    if config.get("classifier") is not None:
+        lines.append(f"`{config['classifier']['file']}` is its classifier, of pooled features.")
+    return lines
 
 
 def _limits(config: Mapping[str, Any]) -> list[str]:

@@ -108,15 +108,7 @@ def distill(
     if not claim_folder(out, resume):
         return read_json(out / "config.json", "student")
     seen = _Images.of(images, only, skip_unreadable)
-    if not isinstance(student, Backbone):
-        student = load_backbone(
-            student,
-            weights=weights,
-            untrained=untrained,
-            seed=config.seed,
-            classifier=config.keep_classifier > 0,
-        )
-    student = with_kept_classifier(student.resized(config.size), config)
+    student = _start(student, config, weights, untrained)
     initial, classifier = student.weights_sha256, student.classifier
     fabric = make_fabric(device, config.precision, config.parallel)
     share = Share(fabric.world_size, fabric.global_rank)
@@ -178,6 +170,21 @@ class _Images:
         if skip_unreadable:
             ids, paths, unreadable = without_unreadable(ids, paths)
         return cls(ids, paths, unreadable, images_digest(ids, paths))
+
+
+def _start(
+    student: str | Path | Backbone, config: DistillConfig, weights: Path | None, untrained: bool
+) -> Backbone:
+    """Load the network that learns, at the size it learns with, and what is kept of it."""
+    if not isinstance(student, Backbone):
+        student = load_backbone(
+            student,
+            weights=weights,
+            untrained=untrained,
+            seed=config.seed,
+            classifier=config.keep_classifier > 0,
+        )
+    return with_kept_classifier(student.resized(config.size), config)
 
 
 def _given(
