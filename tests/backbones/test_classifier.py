@@ -1,5 +1,6 @@
 """A network's own classifier: from the same weights, on the same features."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,27 @@ def test_local_weights_bring_their_classifier(tmp_path: Path, name: str, classes
     assert not any(p.requires_grad for p in loaded.classifier.parameters())
     with torch.inference_mode():
         torch.testing.assert_close(loaded.classifier(loaded.module(images)), model(images))
+
+
+def test_pretrained_weights_bring_as_many_classes_as_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By timm's own way to pretrained weights, here to a folder; no hub is asked."""
+    monkeypatch.setattr("twoalike.backbones._hub._answers", lambda address: False)
+    model = timm.create_model("test_resnet", num_classes=10).eval()
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    settings = {**Preprocessing(size=64).as_timm(), "num_classes": 10, "classifier": "fc"}
+    config = {"architecture": "test_resnet", "num_classes": 10, "pretrained_cfg": settings}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    loaded = load_backbone(f"local-dir:{tmp_path}", classifier=True)
+    assert loaded.classifier is not None
+    assert torch.equal(loaded.classifier.weight, model.fc.weight)
+    assert loaded.module.num_classes == 0
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_classes": 0}))
+    model.reset_classifier(0)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    with pytest.raises(TwoalikeError, match="own classifier, one linear layer, found none"):
+        load_backbone(f"local-dir:{tmp_path}", classifier=True)
 
 
 class Stacked(nn.Module):
