@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from tests.distill.conftest import Squares
 from tests.distill.test_distill import QUICK, run
@@ -90,6 +91,7 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
         (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
         (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for --batch"),
         (own, relational, "Give --teacher"),
+        (own, QUICK.model_copy(update={"sampling": "scales"}), "lists the triplets"),
         (own | {"validation": labels}, QUICK, "none is left to learn from"),
         (own | {"teacher": squares.teacher}, QUICK, "found both"),
         ({"teacher": None}, QUICK, "found neither"),
@@ -156,6 +158,17 @@ def test_other_objectives_bring_the_student_nearer(
     assert aligned["accuracy"] > base["accuracy"] + 0.05
     # Hard and relational labels teach no temperature: the one kept fits held-out images best.
     assert aligned["kl"] < base["kl"]
+
+
+def test_neighbours_at_all_scales_are_learnt_and_scored(squares: Squares, tmp_path: Path) -> None:
+    config = SLOWLY.model_copy(update={"sampling": "scales", "triplets": 500, "select": "last"})
+    said = run(squares, tmp_path / "student", config)
+    base, aligned = said["held_out"]["base"], said["held_out"]["student"]
+    assert aligned["accuracy"] > base["accuracy"] + 0.05
+    uniform = run(squares, tmp_path / "other", SLOWLY.model_copy(update={"steps": 1}))
+    assert uniform["held_out"]["base"]["accuracy"] != base["accuracy"]
+    with pytest.raises(ValidationError, match="leave sampling out"):
+        DistillConfig(objective="relational", sampling="scales")
 
 
 def test_preservation_keeps_the_features_closer_to_what_they_were(

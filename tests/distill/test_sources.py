@@ -6,7 +6,7 @@ import torch
 from scipy.special import softmax
 
 from twoalike.distill import BatchStream, batch_triplets
-from twoalike.distill._sources import ImageSource, LabelSource, Opinion
+from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Sampling
 from twoalike.distill._stream import RowStream
 from twoalike.study import TwoalikeError
 
@@ -54,9 +54,10 @@ def test_a_turn_of_each_draw_changes_nothing(rng: np.random.Generator) -> None:
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
-def test_a_batch_is_a_function_of_its_number(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("sampling", ["uniform", "scales"])
+def test_a_batch_is_a_function_of_its_number(rng: np.random.Generator, sampling: Sampling) -> None:
     opinion = Opinion(rng.normal(size=(3, 30, 2)).astype(np.float32), "draw")
-    source = ImageSource(opinion, BatchStream(30, 10, seed=3), most=20)
+    source = ImageSource(opinion, BatchStream(30, 10, seed=3), most=20, sampling=sampling)
     images = torch.from_numpy(source.stream.indices(5))
     for first, second in zip(
         source.labels(5, images, CPU), source.labels(5, images, CPU), strict=True

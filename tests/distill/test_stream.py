@@ -4,10 +4,11 @@ from math import comb
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twoalike.distill import BatchStream, batch_triplets
+from twoalike.distill import BatchStream, batch_triplets, scale_triplets
 from twoalike.study import TwoalikeError
 
 
@@ -50,3 +51,28 @@ def test_triplets_of_a_batch(most: int) -> None:
     assert (np.diff(np.sort(triplets, axis=1), axis=1) > 0).all()
     if most > comb(8, 3):
         assert len(np.unique(np.sort(triplets, axis=1), axis=0)) == comb(8, 3)
+
+
+def test_triplets_at_all_scales() -> None:
+    """Fine distinctions come up as often as coarse ones, which few of any three images do."""
+    rng = np.random.default_rng(0)
+    kinds = np.repeat(np.arange(27), 3)  # 3 x 3 x 3 kinds of three images
+    nested = torch.from_numpy(kinds[:, None] // np.array([9, 3, 1]))
+    distance = (nested[:, None] != nested).sum(dim=2).float()
+    triplets = scale_triplets(distance, 20_000, rng)
+    assert (torch.diff(triplets.sort(dim=1).values, dim=1) > 0).all()
+    assert triplets.flatten().bincount(minlength=81).min() > 400
+    widest = distance[triplets[:, [0, 0, 1]], triplets[:, [1, 2, 2]]].max(dim=1).values
+    at_scale = widest.long().bincount(minlength=4) / len(triplets)
+    # Neighbourhoods of 2, to 8, to 26 and to 80 others: each kind's share of the range, in logs.
+    assert (at_scale[1:] > 0.15).all()
+    any_three = torch.from_numpy(batch_triplets(81, 10**6, rng))
+    widest = distance[any_three[:, [0, 0, 1]], any_three[:, [1, 2, 2]]].max(dim=1).values
+    assert (widest == 1).float().mean() < 0.02
+
+
+def test_triplets_at_all_scales_of_images_not_told_apart() -> None:
+    triplets = scale_triplets(torch.zeros(5, 5), 500, np.random.default_rng(0))
+    assert (torch.diff(triplets.sort(dim=1).values, dim=1) > 0).all()
+    three = scale_triplets(torch.zeros(3, 3), 20, np.random.default_rng(0))
+    assert three.sort(dim=1).values.unique(dim=0).tolist() == [[0, 1, 2]]

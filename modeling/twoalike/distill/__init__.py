@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from twoalike.distill._optimizer import AdamToInit, learning_rate
     from twoalike.distill._run import distill
     from twoalike.distill._sampling import TripletStream
+    from twoalike.distill._scales import scale_triplets
     from twoalike.distill._stream import BatchStream, batch_triplets
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "read_clusters",
     "read_labels",
     "relational_loss",
+    "scale_triplets",
     "teacher_labeller",
     "triplet_loss",
     "write_clusters",
@@ -72,6 +74,7 @@ _HOMES = {
     "LabelTable": "_label_file",
     "TripletStream": "_sampling",
     "batch_triplets": "_stream",
+    "scale_triplets": "_scales",
     "cached_clusters": "_clusters",
     "choice_logs": "_losses",
     "class_divergence": "_losses",

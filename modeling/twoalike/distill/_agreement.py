@@ -8,8 +8,8 @@ import torch
 
 from twoalike.distill._base import Base
 from twoalike.distill._data import ImageSet
-from twoalike.distill._sources import Opinion
-from twoalike.distill._stream import TRIPLETS, batch_triplets
+from twoalike.distill._sources import Opinion, Sampling
+from twoalike.distill._stream import TRIPLETS
 from twoalike.distill._student import Student
 from twoalike.teacher import fit_mixture, odd_logits, score_soft
 
@@ -36,13 +36,15 @@ class Agreement:
     triplets: npt.NDArray[np.integer]
 
     @classmethod
-    def of(cls, images: ImageSet, opinion: Opinion, seed: int) -> "Agreement":
+    def of(
+        cls, images: ImageSet, opinion: Opinion, seed: int, sampling: Sampling = "uniform"
+    ) -> "Agreement":
         """All triplets of the images, or some of them, with the teacher's opinion of each."""
-        rng = np.random.default_rng([seed, TRIPLETS])
-        triplets = batch_triplets(len(images), MOST_TRIPLETS, rng)
+        rng, cpu = np.random.default_rng([seed, TRIPLETS]), torch.device("cpu")
         everyone = torch.arange(len(images))
-        chances = opinion.probabilities(everyone, torch.from_numpy(triplets), torch.device("cpu"))
-        return cls(images, chances.numpy().astype(np.float64), triplets)
+        triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, sampling)
+        chances = opinion.probabilities(everyone, triplets, cpu)
+        return cls(images, chances.numpy().astype(np.float64), triplets.numpy())
 
     @property
     def ceiling(self) -> float:

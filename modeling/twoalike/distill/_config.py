@@ -27,6 +27,12 @@ class DistillConfig(Strict):
     triplets: int = Field(
         default=8000, ge=1, description="most triplets a batch; beyond that they are sampled"
     )
+    sampling: Literal["uniform", "scales"] = Field(
+        default="uniform",
+        description="uniform: any three images of a batch, most of which ask about coarse "
+        "distinctions; scales: neighbours by the teacher at all scales, near ones as often as far "
+        "ones, which teaches fine distinctions too",
+    )
     objective: Literal["kl", "jsd", "hard", "relational"] = Field(
         default="kl",
         description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
@@ -130,6 +136,15 @@ class DistillConfig(Strict):
         default="best", description="which weights become the student: least held-out KL, or last"
     )
     workers: int = Field(default=0, ge=0, description="processes that load images; 0: none extra")
+
+    @model_validator(mode="after")
+    def _matrices_have_no_triplets(self) -> "DistillConfig":
+        if self.objective == "relational" and self.sampling != "uniform":
+            raise ValueError(
+                "objective = 'relational' compares whole matrices, and sampling = "
+                f"{self.sampling!r} picks triplets; leave sampling out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _probe_sees_no_images(self) -> "DistillConfig":

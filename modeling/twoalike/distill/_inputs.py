@@ -40,6 +40,11 @@ def check_guidance(
             "objective = 'relational' compares similarity matrices, which labelled triplets do "
             "not hold. Give --teacher, or take 'kl', 'jsd' or 'hard'."
         )
+    if labels is not None and config.sampling != "uniform":
+        raise TwoalikeError(
+            f"sampling = {config.sampling!r} picks a batch's triplets by a teacher's similarities, "
+            "and --labels lists the triplets. Give --teacher, or leave sampling out."
+        )
 
 
 def described_teacher(guide: Teacher) -> dict[str, Any]:

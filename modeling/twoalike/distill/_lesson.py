@@ -104,13 +104,12 @@ def image_lesson(
     stream = BatchStream(len(kept), config.batch, config.seed, share.world, share.rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))
+    scored = partial(Agreement.of, seed=config.seed, sampling=config.sampling)
     return Lesson(
         prepared([paths[row] for row in kept], flip=config.flip),
-        ImageSource(learnt, stream, config.triplets),
-        Agreement.of(prepared([paths[row] for row in kept[few]]), learnt.only(few), config.seed),
-        Agreement.of(prepared([paths[row] for row in aside]), opinion.only(aside), config.seed)
-        if n_out
-        else None,
+        ImageSource(learnt, stream, config.triplets, config.sampling),
+        scored(prepared([paths[row] for row in kept[few]]), learnt.only(few)),
+        scored(prepared([paths[row] for row in aside]), opinion.only(aside)) if n_out else None,
     )
 
 

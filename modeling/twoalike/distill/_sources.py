@@ -12,10 +12,19 @@ import numpy.typing as npt
 import torch
 
 from twoalike.distill._losses import choice_logs
-from twoalike.distill._stream import DRAW, TRIPLETS, BatchStream, RowStream, batch_triplets
+from twoalike.distill._scales import scale_triplets
+from twoalike.distill._stream import (
+    DRAW,
+    TRIPLETS,
+    BatchStream,
+    RowStream,
+    batch_triplets,
+)
 
 Average = Literal["predictive", "plugin", "draw"]
 """Of a posterior's draws: their probabilities' mean, those of the mean similarities, one a step."""
+Sampling = Literal["uniform", "scales"]
+"""Of a batch's triplets: any three images, or neighbours at all scales."""
 
 
 class Source(Protocol):
@@ -88,6 +97,21 @@ class Opinion:
             total += choice_logs(matrix, triplets).exp()
         return total / len(matrices)
 
+    def triplets(
+        self,
+        images: torch.Tensor,
+        most: int,
+        device: torch.device,
+        rng: np.random.Generator,
+        sampling: Sampling = "uniform",
+    ) -> torch.Tensor:
+        """Triplets of B images as places among them, shape (n, 3); at most ``most``."""
+        if sampling == "uniform":
+            return torch.from_numpy(batch_triplets(len(images), most, rng)).to(device)
+        similarity = self.similarity(images, device).mean(dim=0)
+        own = similarity.diagonal()
+        return scale_triplets(own[:, None] + own - 2 * similarity, most, rng)
+
 
 class ImageSource:
     """Batches of images, of each all triplets or as many as are wanted.
@@ -100,10 +124,19 @@ class ImageSource:
         Of images.
     most
         Triplets a batch.
+    sampling
+        Which ones.
     """
 
-    def __init__(self, opinion: Opinion, stream: BatchStream, most: int) -> None:
+    def __init__(
+        self,
+        opinion: Opinion,
+        stream: BatchStream,
+        most: int,
+        sampling: Sampling = "uniform",
+    ) -> None:
         self.opinion, self.stream, self.most = opinion, stream, most
+        self.sampling: Sampling = sampling
 
     @property
     def images_a_batch(self) -> float:
@@ -119,7 +152,7 @@ class ImageSource:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Triplets of a batch as places in it, and the teacher's probabilities, each (n, 3)."""
         rng = self._rng(TRIPLETS, number)
-        triplets = torch.from_numpy(batch_triplets(len(images), self.most, rng)).to(device)
+        triplets = self.opinion.triplets(images, self.most, device, rng, self.sampling)
         return triplets, self.opinion.probabilities(
             images, triplets, device, self._rng(DRAW, number)
         )
