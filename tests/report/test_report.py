@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.report import describe_dimensions, read_sessions, write_report
-from twoalike.study import Study
+from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (
     "sessions",
@@ -105,7 +106,7 @@ def test_one_file_that_asks_nothing_of_the_network(whole: Path, whole_page: Page
     page, html = whole_page, whole.read_text(encoding="utf-8")
     for _, attrs in page.elements:
         for name in ("src", "srcset", "href", "data", "poster"):
-            assert re.match(r"data:image/|#|$", attrs.get(name) or ""), attrs
+            assert re.match(r"data:(image/|text/csv)|#|$", attrs.get(name) or ""), attrs
     style = html[html.index("<style>") : html.index("</style>")]
     assert "url(" not in style
     assert "@import" not in style
@@ -115,6 +116,34 @@ def test_one_file_that_asks_nothing_of_the_network(whole: Path, whole_page: Page
         content = base64.b64decode(uri.split(",", 1)[1])
         assert content[:3] == b"\xff\xd8\xff" or content.lstrip().startswith(b"<?xml")
     assert len(html) < 6e6
+
+
+def test_every_figure_as_svg_and_every_number_as_csv(
+    finished: Study, whole_page: Page, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files"
+    for _ in range(2):  # a report made again replaces its own files
+        write_report(finished, tmp_path / "r.html", files=folder)
+    for name in ("map", "similarity", "alignment", "predictions", "response-times"):
+        assert (folder / f"{name}.svg").read_bytes().lstrip().startswith(b"<?xml")
+    pictures = [image for image in whole_page.all("img") if "svg" in str(image["src"])[:20]]
+    assert len(list(folder.glob("*.svg"))) == len(pictures)
+    links = [attrs for attrs in whole_page.all("a") if attrs.get("class") == "numbers"]
+    assert {attrs["download"] for attrs in links} == {p.name for p in folder.glob("*.csv")}
+    for attrs in links:
+        linked = base64.b64decode(str(attrs["href"]).split(",", 1)[1])
+        assert linked == (folder / str(attrs["download"])).read_bytes()
+    table = pd.read_csv(folder / "alignment.csv").set_index("name")
+    results = json.loads((finished.derived / "results.json").read_text())
+    for model in results["models"]:
+        row = table.loc[f"{model['name']} accuracy"]
+        assert row.to_dict() == pytest.approx(model["accuracy"])
+    pairs = pd.read_csv(folder / "similarity.csv")
+    assert len(pairs) == 12 * 11 / 2
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
+        write_report(finished, tmp_path / "r.html", files=folder)
+    assert (folder / "notes.txt").is_file()
 
 
 def test_text_from_data_is_escaped(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def report(study: Path, /, *, out: Path, seed: int = 0) -> None:
+def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 0) -> None:
     """Write a study's report as one HTML file that needs no network.
 
     Shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
@@ -16,15 +16,20 @@ def report(study: Path, /, *, out: Path, seed: int = 0) -> None:
         The study's folder.
     out
         Report to write (.html).
+    files
+        Folder for every figure as .svg and every number as .csv.
     seed
         Seed of the intervals.
 
     Examples
     --------
         twoalike report mystudy --out mystudy/report.html
+        twoalike report mystudy --out mystudy/report.html --files mystudy/figures
     """
     from twoalike.report import write_report
     from twoalike.study import Study
 
-    write_report(Study.load(study), out, seed=seed)
+    write_report(Study.load(study), out, seed=seed, files=files)
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201
+    if files is not None:
+        print(f"Wrote {files} (figures as .svg, numbers as .csv)")  # noqa: T201

@@ -13,6 +13,7 @@ from twoalike.report._blocks import (
     Section,
     Text,
     Verbatim,
+    estimates,
     number,
     percent,
     signed,
@@ -49,7 +50,13 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         "Below: how the predictions spread. Participants' own lapse and temperature are used."
     )
     picture = Picture.draw(
-        lambda width: reliability_curve(fit.curve, width=width), alt=alt, caption=caption
+        lambda width: reliability_curve(fit.curve, width=width),
+        alt=alt,
+        caption=caption,
+        numbers={
+            name: getattr(fit.curve, name).tolist()
+            for name in ("predicted", "observed", "low", "high")
+        },
     )
     rows = [
         ["accuracy", span(fit.accuracy.as_dict(), between="\n"), number(CHANCE_ACCURACY)],
@@ -60,6 +67,7 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         "judgments of this study, so these values are no test on new ones.",
         ("measure", f"{counted(fit.choices, 'judgment')}", "chance"),
         rows,
+        estimates({"accuracy": fit.accuracy.as_dict(), "log_loss": fit.log_loss.as_dict()}),
     )
     return Section(anchor, title, lead, [picture, table])
 
@@ -97,6 +105,13 @@ def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
             lambda width: alignment_chart(models, said["chance"], width=width),
             alt=alt + ".",
             caption=caption,
+            numbers=estimates(
+                {
+                    f"{model['name']} {measure}": model[measure]
+                    for model in models
+                    for measure in ("accuracy", "log_loss")
+                }
+            ),
         ),
         Grid(
             f"Differences are to {first}, paired on the same judgments. Gap closed: share of the "
@@ -125,6 +140,13 @@ def _group_picture(models: Any, group: str) -> Picture:
         lambda width: group_chart(models, group, width=width),
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
         caption=f"Accuracy by {what}. Lines: 95 % intervals. Dashed: chance.",
+        numbers=estimates(
+            {
+                f"{model['name']} {subset}": of["accuracy"]
+                for model in models
+                for subset, of in model["groups"][group].items()
+            }
+        ),
     )
 
 
@@ -141,6 +163,8 @@ def _structure_blocks(results: Mapping[str, Any]) -> list[Block]:
         lambda width: structure_chart(models, people["ceiling"], width=width),
         alt=alt + ".",
         caption=caption,
+        numbers=estimates({model["name"]: model["rdm"]["spearman"] for model in models})
+        | {"mean_over_persons": [model["rdm"]["per_person"]["mean"] for model in models]},
     )
     return [picture]
 

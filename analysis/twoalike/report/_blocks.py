@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+type Numbers = Mapping[str, Sequence[object]]
+"""The numbers behind a picture or a table: name of each column, and its values."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure with its alternative text and caption.
@@ -23,6 +27,8 @@ class Picture:
         What it shows, with its main numbers, for whoever cannot see it.
     wide, narrow
         Data URIs for a page and, where it has a form of its own there, for a phone.
+    numbers
+        What is drawn, for those who draw it otherwise; None for pages that offer no numbers.
     """
 
     kind: ClassVar[str] = "picture"
@@ -30,21 +36,36 @@ class Picture:
     caption: str
     wide: str
     narrow: str | None = None
+    numbers: Numbers | None = None
 
     @classmethod
-    def draw(cls, make: Callable[[float], "Figure"], *, alt: str, caption: str) -> "Picture":
+    def draw(
+        cls,
+        make: Callable[[float], "Figure"],
+        *,
+        alt: str,
+        caption: str,
+        numbers: Numbers | None = None,
+    ) -> "Picture":
         """Draw a figure at both widths."""
-        return cls(alt, caption, to_data_uri(make(WIDE)), to_data_uri(make(NARROW)))
+        return cls(alt, caption, to_data_uri(make(WIDE)), to_data_uri(make(NARROW)), numbers)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; the first column names the row. A cell's second line is set small."""
+    """A table; the first column names the row. A cell's second line is set small.
+
+    Attributes
+    ----------
+    numbers
+        The same with all digits; None where the cells are text.
+    """
 
     kind: ClassVar[str] = "grid"
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    numbers: Numbers | None = None
 
 
 @dataclass(frozen=True)
@@ -195,3 +216,17 @@ def span(
     '0.500 [0.450, 0.550]'
     """
     return f"{show(measure['value'])}{between}[{show(measure['low'])}, {show(measure['high'])}]"
+
+
+def estimates(measures: Mapping[str, Mapping[str, float] | None]) -> dict[str, list[object]]:
+    """Columns ``name``, ``value``, ``low``, ``high`` of several estimates.
+
+    Examples
+    --------
+    >>> estimates({"base": {"value": 0.4, "low": 0.3, "high": 0.5}, "control": None})["value"]
+    [0.4, None]
+    """
+    columns: dict[str, list[object]] = {"name": list(measures)}
+    for part in ("value", "low", "high"):
+        columns[part] = [of.get(part) if of else None for of in measures.values()]
+    return columns

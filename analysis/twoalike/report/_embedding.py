@@ -36,6 +36,8 @@ _MOST_DIMENSIONS = 12
 _LEAST_SHARE = 0.01
 _LEAST_SURE = 0.2
 _UNFOLDED = 6
+_MOST_PAIRED = 200
+"""Objects up to which the page carries all pairs; ``twoalike similarity`` writes more."""
 
 
 def _known_stimuli(inputs: Inputs, ids: tuple[str, ...]) -> StimulusSet | None:
@@ -79,7 +81,17 @@ def map_section(inputs: Inputs) -> Section:
         f"{number(layout.fit, 2)}. Images that would hide another are drawn as marks."
     )
     alt = f"Map of {counted(len(ids), 'object')}{by}, with an ellipse of uncertainty for each."
-    return Section(anchor, title, lead, [Picture(alt, caption, draw(WIDE, 48), draw(NARROW, 32))])
+    (x, y), spread = layout.positions.T.tolist(), layout.covariances
+    numbers = {
+        "id": list(ids),
+        "x": x,
+        "y": y,
+        "variance_x": spread[:, 0, 0].tolist(),
+        "covariance": spread[:, 0, 1].tolist(),
+        "variance_y": spread[:, 1, 1].tolist(),
+    }
+    picture = Picture(alt, caption, draw(WIDE, 48), draw(NARROW, 32), numbers)
+    return Section(anchor, title, lead, [picture])
 
 
 def _common_label(labels: pd.DataFrame, rows: list[int]) -> str:
@@ -167,9 +179,20 @@ def similarity_section(inputs: Inputs) -> Section:
         caption,
         to_data_uri(similarity_heatmap(matrix, levels=levels, width=WIDE)),
         to_data_uri(similarity_heatmap(matrix, levels=levels, width=NARROW)),
+        _pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
     )
     blocks: list[Block] = [picture]
     return Section(anchor, title, lead, blocks)
+
+
+def _pairs(matrix: np.ndarray, ids: tuple[str, ...]) -> dict[str, list[object]]:
+    """Write a similarity matrix as a line a pair."""
+    first, second = np.triu_indices(len(ids), 1)
+    return {
+        "item_a": [ids[row] for row in first],
+        "item_b": [ids[row] for row in second],
+        "similarity": [round(float(s), 5) for s in matrix[first, second]],
+    }
 
 
 def _contrast(matrix: np.ndarray, labels: list[str]) -> str:

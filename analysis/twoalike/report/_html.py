@@ -4,6 +4,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from twoalike.report._blocks import Page
+from twoalike.report._files import csv_uri, named_blocks
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,4 +27,6 @@ def render(page: Page) -> str:
     from markupsafe import Markup
 
     style = files("twoalike.report").joinpath("templates/report.css").read_text(encoding="utf-8")
-    return _environment().get_template("report.html.j2").render(page=page, style=Markup(style))
+    names = {id(block): name for name, block in named_blocks(page)}
+    template = _environment().get_template("report.html.j2")
+    return template.render(page=page, style=Markup(style), names=names, csv_uri=csv_uri, id=id)

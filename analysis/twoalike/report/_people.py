@@ -90,7 +90,13 @@ def times_section(inputs: Inputs) -> Section:
     )
     caption = "Dot: median. Thick line: middle half. Thin line: middle 90 %. Logarithmic scale."
     picture = Picture.draw(
-        lambda width: response_times(times, width=width), alt=alt, caption=caption
+        lambda width: response_times(times, width=width),
+        alt=alt,
+        caption=caption,
+        numbers={
+            "participant": [name for name, values in times.items() for _ in values],
+            "response_time": [float(s) for values in times.values() for s in values],
+        },
     )
     return Section(anchor, title, lead, [picture])
 
@@ -115,11 +121,23 @@ def observers_section(inputs: Inputs) -> Section:
         lambda width: observer_parameters(names, temperature, lapse, width=width),
         alt=alt,
         caption="Dot: posterior median. Line: 95 % interval. Dashed: the typical participant.",
+        numbers=_observer_numbers(names, temperature, lapse),
     )
     blocks: list[Block] = [picture]
     if len(names) == 1:
         blocks.append(Text("With one participant, the temperature is 1 by definition."))
     return Section(anchor, title, lead, blocks)
+
+
+def _observer_numbers(
+    names: Sequence[str], temperature: np.ndarray, lapse: np.ndarray
+) -> dict[str, Sequence[object]]:
+    """Median and 95 % interval of each participant's noise; draws have shape (S, n)."""
+    columns: dict[str, Sequence[object]] = {"participant": list(names)}
+    for what, draws in (("temperature", temperature), ("lapse", lapse)):
+        low, median, high = np.percentile(draws, (2.5, 50, 97.5), axis=0).tolist()
+        columns |= {what: median, f"{what}_low": low, f"{what}_high": high}
+    return columns
 
 
 def no_posterior() -> Missing:
