@@ -102,6 +102,19 @@ def test_temperature_at_its_limits(rng: np.random.Generator) -> None:
     assert fit_temperature(np.ones((5, 3)), np.zeros(5, dtype=int)) == 1.0
 
 
+@pytest.mark.parametrize("temperature", [0.02, 1.0, 40.0])
+def test_many_choices_have_the_temperature_that_a_full_search_finds(
+    temperature: float, rng: np.random.Generator
+) -> None:
+    """Where most is decided by few choices, and where nothing is, as well."""
+    similarities = rng.normal(size=(60_000, 3))
+    logs = np.stack(log_choice(tuple(similarities.T), temperature), axis=1)
+    chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    near = fit_temperature(similarities, chosen) * np.exp([-0.01, 0, 0.01])
+    losses = [choice_losses(similarities, chosen, float(t)).mean() for t in near]
+    assert np.argmin(losses) == 1
+
+
 def test_losses_stay_finite_where_probabilities_underflow() -> None:
     losses = choice_losses(np.array([[5000.0, 0.0, 0.0]]), np.array([0]), 1.0)
     assert_allclose(losses, 5000.0)

@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
-from twoalike.evaluation import TwoWayBootstrap, reliability, wilson_interval
+from twoalike.evaluation import (
+    TwoWayBootstrap,
+    group_numbers,
+    reliability,
+    triplet_numbers,
+    wilson_interval,
+)
 
 
 def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -> float:
@@ -99,3 +105,46 @@ def test_wilson_interval_holds_the_share_and_stays_in_bounds() -> None:
     assert ((low >= -1e-12) & (high <= 1 + 1e-12)).all()
     assert ((low <= k / n + 1e-12) & (k / n <= high + 1e-12)).all()
     assert_allclose(high[0], 0.2775, atol=1e-4)
+
+
+def test_a_subset_has_the_interval_that_it_has_alone(rng: np.random.Generator) -> None:
+    """On the resamples of all, which hold more people and objects than the subset has."""
+    n = 1500
+    triplets = np.stack([rng.permutation(40)[:3] for _ in range(n)])
+    persons = rng.integers(12, size=n)
+    scores = rng.normal(size=12)[persons] + rng.normal(size=40)[triplets].sum(axis=1)
+    rows = (persons % 2 == 0) & (triplets.min(axis=1) > 5)
+    whole = TwoWayBootstrap(persons, triplets, rng)
+    part = whole.within(rows).interval(scores[rows])
+    alone = TwoWayBootstrap(persons[rows], triplets[rows], rng).interval(scores[rows])
+    assert part.value == alone.value
+    assert_allclose(part.high - part.low, alone.high - alone.low, rtol=0.1)
+    one = persons == 3  # of one person: over objects only, as where nobody else was asked
+    found = whole.within(one).interval(scores[one])
+    alone = TwoWayBootstrap(persons[one], triplets[one], rng).interval(scores[one])
+    assert_allclose(found.high - found.low, alone.high - alone.low, rtol=0.1)
+
+
+def test_numbers_of_groups_are_those_of_sorted_rows(rng: np.random.Generator) -> None:
+    columns = rng.integers(5, size=(3, 200))
+    expected = np.unique(columns.T, axis=0, return_inverse=True)[1].ravel()
+    assert_array_equal(group_numbers(*columns), expected)
+    wide = columns * 2**40  # a code of three such columns would not fit 64 bits
+    assert_array_equal(group_numbers(*wide), expected)
+    unique, number = triplet_numbers(columns.T)
+    assert_array_equal(unique[number], np.sort(columns.T, axis=1))
+    assert_array_equal(unique, np.unique(np.sort(columns.T, axis=1), axis=0))
+
+
+def test_variance_counts_every_two_choices_that_share_something_once(
+    rng: np.random.Generator,
+) -> None:
+    n, m = 300, 12
+    triplets = np.stack([rng.permutation(m)[:3] for _ in range(n)])
+    persons = rng.integers(6, size=n)
+    errors = rng.normal(size=n)
+    errors -= errors.mean()
+    has = np.eye(m)[triplets].sum(axis=1)
+    shared = (has @ has.T > 0) | (persons[:, None] == persons)
+    boot = TwoWayBootstrap(persons, triplets, rng, resamples=10)
+    assert_allclose(boot._sums(errors)[0], errors @ shared @ errors)

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.ceilings._votes import triplet_numbers
-from twoalike.evaluation import CHANCE_ACCURACY, Interval, TwoWayBootstrap
+from twoalike.evaluation import CHANCE_ACCURACY, Interval, TwoWayBootstrap, triplet_numbers
 from twoalike.judgments import object_index, participant_index
 
 type Floats = npt.NDArray[np.float64]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.evaluation import triplet_numbers
+
 type Counts = npt.NDArray[np.int64]
 
 
@@ -51,16 +53,6 @@ class Votes:
 def count_votes(triplet: Counts, item: Counts, m: int) -> Counts:
     """Votes for each object of m triplets, shape (m, 3)."""
     return np.bincount(3 * triplet + item, minlength=3 * m).reshape(m, 3).astype(np.int64)
-
-
-def triplet_numbers(triplets: npt.NDArray[np.integer]) -> tuple[Counts, Counts]:
-    """Sorted unique triplets, shape (m, 3), and the number of each judgment's, shape (n,)."""
-    rows = np.sort(np.asarray(triplets, dtype=np.int64), axis=1)
-    base = int(rows.max(initial=0)) + 1
-    # As numbers: sorting rows would take seconds for a million judgments.
-    _, pair = np.unique(rows[:, 0] * base + rows[:, 1], return_inverse=True)
-    _, first, number = np.unique(pair * base + rows[:, 2], return_index=True, return_inverse=True)
-    return rows[first], number.astype(np.int64)
 
 
 def votes(

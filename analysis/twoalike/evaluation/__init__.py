@@ -20,6 +20,7 @@ from twoalike.evaluation._compare import (
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
+from twoalike.evaluation._numbers import group_numbers, triplet_numbers
 from twoalike.evaluation._run import evaluate, read_judgments
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
@@ -55,6 +56,7 @@ __all__ = [
     "cross_fitted_losses",
     "evaluate",
     "fit_temperature",
+    "group_numbers",
     "mean_person",
     "noise_ceiling",
     "read_judgments",
@@ -64,6 +66,7 @@ __all__ = [
     "spearman",
     "structure_intervals",
     "triplet_kinds",
+    "triplet_numbers",
     "triplet_similarities",
     "wilson_interval",
 ]

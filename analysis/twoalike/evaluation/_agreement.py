@@ -9,30 +9,40 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from twoalike.choice import expected_accuracy, log_choice
+from twoalike.evaluation._numbers import triplet_numbers
 
 CHANCE_ACCURACY = 1 / 3
 CHANCE_LOG_LOSS = float(np.log(3))
 
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
+_ENOUGH, _NEAR = 20_000, 0.25
+"""Choices whose best log-temperature is this near to that of all."""
 
 
-def _log_probabilities(
-    similarities: npt.NDArray[np.float64], temperature: float
-) -> npt.NDArray[np.float64]:
-    return np.stack(log_choice(tuple(similarities.T), temperature), axis=1)
+type Temperatures = float | npt.NDArray[np.float64]
 
 
 def choice_losses(
-    similarities: npt.NDArray[np.float64], chosen: npt.NDArray[np.integer], temperature: float
+    similarities: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.integer],
+    temperature: Temperatures,
 ) -> npt.NDArray[np.float64]:
     """Negative log-probability of each choice in nats, shape (n,).
 
     Taken from the log-probabilities, so that it stays finite where the probability underflows.
+
+    Parameters
+    ----------
+    similarities
+        Pair similarities in PAIRS order, shape (n, 3).
+    chosen
+        The item called odd, 0..2, shape (n,).
+    temperature
+        One for all, or that of each choice, shape (n,).
     """
-    return np.asarray(
-        -_log_probabilities(similarities, temperature)[np.arange(len(chosen)), chosen]
-    )
+    logs = log_choice(tuple(similarities.T), temperature)
+    return np.asarray(-np.choose(chosen, logs))
 
 
 def accuracy_scores(
@@ -71,25 +81,68 @@ def fit_temperature(
     if spread <= 1e-12 * np.abs(similarities).max(initial=1e-300):
         return 1.0  # every triplet is tied: the temperature changes nothing
 
-    def loss(log_temperature: float) -> float:
-        temperature = spread * np.exp(log_temperature)
-        return float(choice_losses(similarities, chosen, temperature).mean())
+    def best(every: int, low: float, high: float) -> float:
+        part, answers = similarities[::every], chosen[::every]
 
-    best = minimize_scalar(
-        loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-4}
-    )
-    return float(spread * np.exp(best.x))
+        def loss(log_temperature: float) -> float:
+            temperature = spread * float(np.exp(log_temperature))
+            return float(choice_losses(part, answers, temperature).mean())
+
+        found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
+        return float(found.x)
+
+    # Of many choices, some thousands say about where to look: the search over all is short then.
+    every = len(chosen) // _ENOUGH
+    near = best(every, -_WIDEST, _WIDEST) if every > 1 else 0.0
+    reach = _NEAR if every > 1 else _WIDEST
+    found = best(1, near - reach, near + reach)
+    if every > 1 and abs(found - near) > 0.9 * reach:
+        found = best(1, -_WIDEST, _WIDEST)
+    return float(spread * np.exp(found))
 
 
-def _split_by_triplet(
+def halves_by_triplet(
     triplets: npt.NDArray[np.integer], rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """Random half of the different triplets; all choices on a triplet fall on one side."""
-    _, which = np.unique(np.sort(triplets, axis=1), axis=0, return_inverse=True)
-    n_triplets = int(which.max()) + 1
-    side = np.zeros(n_triplets, dtype=bool)
-    side[rng.permutation(n_triplets)[: n_triplets // 2]] = True
+    """Random half of the different triplets; all choices on a triplet fall on one side.
+
+    Returns
+    -------
+    Whether each choice is in the first half, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If the choices hold fewer than two different triplets.
+    """
+    different, which = triplet_numbers(triplets)
+    if len(different) < 2:
+        raise ValueError("fitting and scoring need at least two different triplets")
+    side = np.zeros(len(different), dtype=bool)
+    side[rng.permutation(len(different))[: len(different) // 2]] = True
     return np.asarray(side[which])
+
+
+def cross_fitted_temperatures(
+    similarities: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.integer],
+    first: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.float64]:
+    """Temperature for each choice, fitted to the other half, shape (n,).
+
+    Parameters
+    ----------
+    similarities
+        Pair similarities in PAIRS order, shape (n, 3).
+    chosen
+        The item called odd, 0..2, shape (n,).
+    first
+        Whether each choice is in the first half (:func:`halves_by_triplet`), shape (n,).
+    """
+    temperatures = np.empty(len(chosen))
+    for scored in (first, ~first):
+        temperatures[scored] = fit_temperature(similarities[~scored], chosen[~scored])
+    return temperatures
 
 
 def cross_fitted_losses(
@@ -107,11 +160,6 @@ def cross_fitted_losses(
     ValueError
         If the choices hold fewer than two different triplets.
     """
-    first = _split_by_triplet(triplets, rng)
-    if first.all() or not first.any():
-        raise ValueError("fitting and scoring need at least two different triplets")
-    losses = np.empty(len(chosen))
-    for fitted, scored in ((first, ~first), (~first, first)):
-        temperature = fit_temperature(similarities[fitted], chosen[fitted])
-        losses[scored] = choice_losses(similarities[scored], chosen[scored], temperature)
-    return losses
+    first = halves_by_triplet(triplets, rng)
+    temperatures = cross_fitted_temperatures(similarities, chosen, first)
+    return choice_losses(similarities, chosen, temperatures)

@@ -88,19 +88,33 @@ class Judgments:
         )
 
 
+def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
+    """Pair similarities of the triplets judged, in PAIRS order, shape (n, 3).
+
+    Raises
+    ------
+    TwoalikeError
+        If the candidate has no features for a judged object.
+    """
+    used = np.zeros(len(judged.ids), dtype=bool)
+    used[judged.triplets] = True
+    values = candidate.features.select(
+        [judged.ids[row] for row in np.flatnonzero(used)], candidate.name
+    )
+    triplets = (np.cumsum(used) - 1)[judged.triplets]
+    return triplet_similarities(values, triplets, candidate.similarity)
+
+
 def _scores(
     candidate: Candidate, judged: Judgments, rng: np.random.Generator
 ) -> tuple[Floats, Floats, float]:
     """Accuracy and log-loss of each choice, and the temperature."""
-    used, local = np.unique(judged.triplets, return_inverse=True)
-    values = candidate.features.select([judged.ids[row] for row in used], candidate.name)
-    triplets = local.reshape(-1, 3)
-    similarities = triplet_similarities(values, triplets, candidate.similarity)
+    similarities = candidate_similarities(candidate, judged)
     hits = accuracy_scores(similarities, judged.chosen)
     if candidate.temperature is not None:
         losses = choice_losses(similarities, judged.chosen, candidate.temperature)
         return hits, losses, candidate.temperature
-    losses = cross_fitted_losses(similarities, judged.chosen, triplets, rng)
+    losses = cross_fitted_losses(similarities, judged.chosen, judged.triplets, rng)
     return hits, losses, fit_temperature(similarities, judged.chosen)
 
 
@@ -166,7 +180,7 @@ def compare_choices(
                 "gap_closed": gap.as_dict() if gap else None,
             }
         )
-    for name, subsets in _by_group(judged, scored, draws, resamples).items():
+    for name, subsets in _by_group(judged, scored, boot).items():
         for result, subset in zip(results, subsets, strict=True):
             result.setdefault("groups", {})[name] = subset
     return results
@@ -175,25 +189,24 @@ def compare_choices(
 def _by_group(
     judged: Judgments,
     scored: Sequence[tuple[Floats, Floats, float]],
-    rng: np.random.Generator,
-    resamples: int,
+    boot: TwoWayBootstrap,
 ) -> dict[str, list[dict[str, Any]]]:
     """Accuracy and log-loss within each subset of each group, for every candidate."""
     order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, subset_of in judged.groups.items():
-        found = sorted(set(subset_of.tolist()) - {""}, key=lambda n: order.get(n, len(order)))
+        found = sorted(
+            set(np.unique(subset_of).tolist()) - {""}, key=lambda n: order.get(n, len(order))
+        )
         groups[name] = [{} for _ in scored]
         for subset in found:
             rows = subset_of == subset
-            boot = TwoWayBootstrap(
-                judged.participants[rows], judged.triplets[rows], rng, resamples=resamples
-            )
+            part = boot.within(rows)
             for result, (hits, losses, _) in zip(groups[name], scored, strict=True):
                 result[subset] = {
                     "choices": int(rows.sum()),
-                    "accuracy": boot.interval(hits[rows]).as_dict(),
-                    "log_loss": boot.interval(losses[rows]).as_dict(),
+                    "accuracy": part.interval(hits[rows]).as_dict(),
+                    "log_loss": part.interval(losses[rows]).as_dict(),
                 }
     return groups
 

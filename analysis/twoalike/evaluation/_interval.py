@@ -18,13 +18,15 @@ runs over; it is divided by the rest, without which few people or objects give i
 narrow.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.evaluation._numbers import Codes, group_numbers
+
 type Floats = npt.NDArray[np.float64]
-type Codes = npt.NDArray[np.int64]
 
 _LEAST_REMAINDER = 0.1
 """With five objects or fewer any two triplets share one, and nothing would be left to divide by."""
@@ -43,17 +45,44 @@ class Interval:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def _codes(*columns: npt.NDArray[np.integer]) -> Codes:
-    """Give equal rows of the columns one number, 0, 1, ..."""
-    code = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        code = code * (int(column.max()) + 1) + column
-    return np.unique(code, return_inverse=True)[1].astype(np.int64)
+@dataclass(frozen=True)
+class _Groups:
+    """Groups of choices, for sums of squares of the groups' errors.
 
+    Where most choices are alone in their groups, such as in all that one person did on one pair,
+    only the others are kept: the squares of those alone need no grouping.
 
-def _sum_of_squares(groups: Codes, errors: Floats) -> float:
-    copies = len(groups) // len(errors)
-    return float((np.bincount(groups, weights=np.tile(errors, copies)) ** 2).sum())
+    Attributes
+    ----------
+    copies
+        Groups that each choice is in.
+    rows
+        Choices that share their group with others; None for all, ``copies`` times over.
+    numbers
+        Group of each of the rows.
+    """
+
+    copies: int
+    rows: Codes | None
+    numbers: Codes
+
+    @classmethod
+    def of(cls, *columns: Codes, n: int) -> "_Groups":
+        """Group n choices; the columns hold one or several blocks of n rows."""
+        numbers = group_numbers(*columns)
+        together = np.flatnonzero((np.bincount(numbers) > 1)[numbers])
+        copies = len(numbers) // n
+        if len(together) > len(numbers) / 2:
+            return cls(copies, None, numbers)
+        return cls(copies, together % n, group_numbers(numbers[together]))
+
+    def sum_of_squares(self, errors: Floats) -> float:
+        if self.rows is None:
+            sums = np.bincount(self.numbers, weights=np.tile(errors, self.copies))
+            return float(sums @ sums)
+        shared = errors[self.rows]
+        sums = np.bincount(self.numbers, weights=shared)
+        return float(self.copies * (errors @ errors) - shared @ shared + sums @ sums)
 
 
 class TwoWayBootstrap:
@@ -93,45 +122,64 @@ class TwoWayBootstrap:
         resamples: int = 2000,
         level: float = 0.95,
     ) -> None:
-        self._person = _codes(participants)
-        self._object = _codes(triplets.T.ravel())
-        self._n_people = int(self._person.max()) + 1
-        self._n_objects = int(self._object.max()) + 1
+        self._person = group_numbers(participants)
+        self._object = group_numbers(triplets.T.ravel())
         self._tails = (50 * (1 - level), 50 * (1 + level))
-        self._people_drawn = rng.multinomial(
-            self._n_people, np.full(self._n_people, 1 / self._n_people), size=resamples
+        # How much more often than once each was drawn; as floats, whose products are quick.
+        self._people_drawn, self._objects_drawn = (
+            rng.multinomial(n, np.full(n, 1 / n), size=resamples) - 1.0
+            for n in (int(self._person.max()) + 1, int(self._object.max()) + 1)
         )
-        self._objects_drawn = rng.multinomial(
-            self._n_objects, np.full(self._n_objects, 1 / self._n_objects), size=resamples
-        )
+        self._prepare()
+
+    def within(self, rows: npt.NDArray[np.bool_]) -> "TwoWayBootstrap":
+        """Intervals for means over some of the choices, on the same resamples.
+
+        Parameters
+        ----------
+        rows
+            Which of the choices, at least one, shape (n,).
+        """
+        part = copy(self)
+        part._person = self._person[rows]
+        part._object = self._object.reshape(3, -1)[:, rows].ravel()
+        part._prepare()
+        return part
+
+    def _prepare(self) -> None:
+        """Find the choices that depend on each other."""
+        n = len(self._person)
+        self._several_people = bool((self._person != self._person[0]).any())
         self._shared = self._shared_groups()
-        dependent = self._sums(np.ones(len(participants)))[0] / len(participants) ** 2
+        self._one_person = _Groups.of(self._person, n=n)
+        dependent = self._sums(np.ones(n))[0] / n**2
         self._remainder = max(1 - dependent, _LEAST_REMAINDER)
 
-    def _shared_groups(self) -> list[tuple[int, Codes]]:
+    def _shared_groups(self) -> list[tuple[int, _Groups]]:
         """Group choices by common objects, and by common objects and participant.
 
         Two choices that share 1, 2 or 3 objects lie together in 1, 3 or 7 groups of one, two
         or three objects; with the signs +, -, + each such two choices count once.
         """
+        n = len(self._person)
         first, second, third = np.sort(self._object.reshape(3, -1), axis=0)
         pairs = ((first, second), (first, third), (second, third))
         left, right = (np.concatenate(side) for side in zip(*pairs, strict=True))
         sets = ((1, (self._object,)), (-1, (left, right)), (1, (first, second, third)))
         groups = []
         for sign, columns in sets:
-            person = np.tile(self._person, len(columns[0]) // len(self._person))
-            groups.append((sign, _codes(*columns)))
-            groups.append((-sign, _codes(*columns, person)))
+            person = np.tile(self._person, len(columns[0]) // n)
+            groups.append((sign, _Groups.of(*columns, n=n)))
+            groups.append((-sign, _Groups.of(*columns, person, n=n)))
         return groups
 
     def _sums(self, errors: Floats) -> tuple[float, float, float]:
         """Sum products over the pairs that share a person or object, a person, an object."""
-        shared = [sign * _sum_of_squares(groups, errors) for sign, groups in self._shared]
+        shared = [sign * groups.sum_of_squares(errors) for sign, groups in self._shared]
         by_object = sum(shared[::2])
-        if self._n_people == 1:  # nothing is known of other people: objects alone vary
+        if not self._several_people:  # nothing is known of other people: objects alone vary
             return by_object, 0.0, by_object
-        by_person = _sum_of_squares(self._person, errors)
+        by_person = self._one_person.sum_of_squares(errors)
         return by_person + sum(shared), by_person, by_object
 
     def _variance(self, errors: Floats) -> float:
@@ -154,12 +202,13 @@ class TwoWayBootstrap:
         mean = float(scores.mean())
         centre = mean if value is None else value
         errors = scores - mean
-        by_person = np.bincount(self._person, weights=errors)
-        by_object = np.bincount(self._object, weights=np.tile(errors, 3))
+        people, objects = (drawn.shape[1] for drawn in (self._people_drawn, self._objects_drawn))
+        by_person = np.bincount(self._person, weights=errors, minlength=people)
+        by_object = np.bincount(self._object, weights=np.tile(errors, 3), minlength=objects)
         drawn = float((by_person**2).sum() + (by_object**2).sum())
         if drawn <= 1e-24 * len(scores):
             return Interval(centre, centre, centre)
-        deviations = (self._people_drawn - 1) @ by_person + (self._objects_drawn - 1) @ by_object
+        deviations = self._people_drawn @ by_person + self._objects_drawn @ by_object
         scale = np.sqrt(self._variance(errors) / drawn) / len(scores)
         low, high = np.percentile(centre + scale * deviations, self._tails)
         return Interval(centre, float(low), float(high))

@@ -15,6 +15,7 @@ from twoalike.evaluation._compare import (
     compare_choices,
     compare_structure,
 )
+from twoalike.evaluation._numbers import triplet_numbers
 from twoalike.judgments import object_index, participant_index, read_choices, read_rdms
 from twoalike.study import TwoalikeError, provenance, read_ids
 
@@ -41,7 +42,7 @@ def read_judgments(path: Path) -> tuple[Judgments, dict[str, int]]:
             f"{sum(left_out.values())} rows."
         )
     triplets, chosen, ids = object_index(table)
-    if len(np.unique(np.sort(triplets, axis=1), axis=0)) < 2:
+    if len(triplet_numbers(triplets)[0]) < 2:
         raise TwoalikeError(
             f"{path}: expected at least two different triplets, found one; the temperature is "
             "fitted on one half of them and scored on the other."
@@ -155,7 +156,7 @@ def _summary(judged: Judgments, left_out: dict[str, int]) -> dict[str, Any]:
         "choices": len(judged.chosen),
         "participants": int(judged.participants.max()) + 1,
         "objects": len(np.unique(judged.triplets)),
-        "triplets": len(np.unique(np.sort(judged.triplets, axis=1), axis=0)),
+        "triplets": len(triplet_numbers(judged.triplets)[0]),
         "left_out": left_out,
         "chance": {"accuracy": CHANCE_ACCURACY, "log_loss": CHANCE_LOG_LOSS},
     }
