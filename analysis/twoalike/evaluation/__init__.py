@@ -18,9 +18,19 @@ from twoalike.evaluation._compare import (
     compare_choices,
     compare_structure,
 )
+from twoalike.evaluation._influence import object_variance, spearman_influence
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
 from twoalike.evaluation._numbers import group_numbers, triplet_numbers
+from twoalike.evaluation._people import (
+    FEWEST_PAIRS,
+    NoiseCeiling,
+    mean_person,
+    noise_ceiling,
+    same_scale,
+    spearman_known,
+    usable_people,
+)
 from twoalike.evaluation._run import evaluate, read_judgments
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
@@ -28,20 +38,16 @@ from twoalike.evaluation._similarity import (
     similarity_matrix,
     triplet_similarities,
 )
-from twoalike.evaluation._structure import (
-    NoiseCeiling,
-    mean_person,
-    noise_ceiling,
-    rho_a,
-    spearman,
-    structure_intervals,
-)
+from twoalike.evaluation._structure import rho_a, spearman, upper
+from twoalike.evaluation._structure_interval import Z95, structure_intervals
 
 __all__ = [
     "CHANCE_ACCURACY",
     "CHANCE_LOG_LOSS",
+    "FEWEST_PAIRS",
     "KINDS",
     "SIMILARITIES",
+    "Z95",
     "Candidate",
     "Interval",
     "Judgments",
@@ -59,14 +65,20 @@ __all__ = [
     "group_numbers",
     "mean_person",
     "noise_ceiling",
+    "object_variance",
     "read_judgments",
     "reliability",
     "rho_a",
+    "same_scale",
     "similarity_matrix",
     "spearman",
+    "spearman_influence",
+    "spearman_known",
     "structure_intervals",
     "triplet_kinds",
     "triplet_numbers",
     "triplet_similarities",
+    "upper",
+    "usable_people",
     "wilson_interval",
 ]

@@ -15,15 +15,15 @@ from twoalike.evaluation._agreement import (
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
-from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
-from twoalike.evaluation._structure import (
+from twoalike.evaluation._people import (
     mean_person,
     noise_ceiling,
-    rho_a,
-    spearman,
-    structure_intervals,
-    upper,
+    spearman_known,
+    usable_people,
 )
+from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
+from twoalike.evaluation._structure import rho_a, upper
+from twoalike.evaluation._structure_interval import structure_intervals
 from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable
 
@@ -216,40 +216,48 @@ def compare_structure(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
+    Pairs that nobody judged are left out, and so are people who have too few pairs in common
+    with others for a unit; both are counted.
+
     Parameters
     ----------
     candidates
         The models.
     rdm
-        People's dissimilarities, with object ids.
+        People's dissimilarities, with object ids; NaN where a person did not judge a pair.
     rng
         Source of the groups of objects that the jackknife leaves out.
 
     Returns
     -------
-    What the people say of each other (``participants``, ``objects``, ``ceiling``), and for every
-    candidate ``spearman`` (against the mean person, with an interval), ``rho_a``,
-    ``per_person`` (mean and every person's Spearman) and ``difference`` to the first.
+    What the people say of each other (``participants``, ``objects``, ``pairs`` judged by
+    somebody, ``left_out``, ``ceiling``), and for every candidate ``spearman`` (against the mean
+    person, with an interval), ``rho_a``, ``per_person`` (mean, and every person's Spearman over
+    the pairs that person judged) and ``difference`` to the first.
 
     Raises
     ------
     TwoalikeError
-        If a candidate has no features for one of the objects.
+        If a candidate has no features for one of the objects, or people have too few pairs in
+        common.
     """
     ids = rdm.ids or ()
-    people = upper(rdm.values)
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
-    values, gains = structure_intervals(models, rdm.values, rng)
+    usable = usable_people(upper(rdm.values))
+    squares = rdm.values[usable]
+    values, gains = structure_intervals(models, squares, rng)
+    people = upper(squares)
     mean = mean_person(people)
+    judged = ~np.isnan(mean)
     results = []
     for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
         own = upper(model)
-        each = [spearman(own, person) for person in people]
+        each = [spearman_known(own, person) for person in people]
         difference = {"to": candidates[0].name, "spearman": gain.as_dict()}
         results.append(
             {
                 "spearman": value.as_dict(),
-                "rho_a": rho_a(own, mean),
+                "rho_a": rho_a(own[judged], mean[judged]),
                 "per_person": {"mean": float(np.mean(each)), "values": each},
                 "difference": difference if number else None,
             }
@@ -258,6 +266,8 @@ def compare_structure(
     summary = {
         "participants": len(people),
         "objects": len(ids),
+        "pairs": int(judged.sum()),
+        "left_out": {"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
         "ceiling": {"lower": ceiling.lower, "upper": ceiling.upper} if ceiling else None,
     }
     return summary, results

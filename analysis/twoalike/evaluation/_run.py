@@ -77,7 +77,8 @@ def evaluate(
     choices
         ``choices.parquet``.
     rdm, objects
-        People's dissimilarities, and the list of object ids in their order.
+        People's dissimilarities (NaN where a person did not judge a pair), and the list of
+        object ids in their order.
     labels
         Level -> object id -> label: scores also by kind of triplet at each level.
     seed
@@ -110,7 +111,7 @@ def evaluate(
         parts = [part | score for part, score in zip(parts, scores, strict=True)]
     people: dict[str, Any] | None = None
     if rdm:
-        table = read_rdms(rdm, read_ids(objects) if objects else None)
+        table = read_rdms(rdm, read_ids(objects) if objects else None, gaps=True)
         people, structure = compare_structure(candidates, table, on_structure)
         parts = [part | {"rdm": of} for part, of in zip(parts, structure, strict=True)]
     config = {"resamples": resamples, "interval": 0.95}

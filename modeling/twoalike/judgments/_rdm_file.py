@@ -215,8 +215,8 @@ def _check(path: Path, values: npt.NDArray[np.float64], *, gaps: bool, diagonal:
         )
 
 
-def read_rdms(path: Path, ids: Sequence[str] | None = None) -> RdmTable:
-    """Read whole RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
+def read_rdms(path: Path, ids: Sequence[str] | None = None, *, gaps: bool = False) -> RdmTable:
+    """Read RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
 
     Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
 
@@ -226,14 +226,17 @@ def read_rdms(path: Path, ids: Sequence[str] | None = None) -> RdmTable:
         The file.
     ids
         Object ids in the order of its rows; needed unless the file names them.
+    gaps
+        Whether pairs may be missing (NaN).
 
     Raises
     ------
     TwoalikeError
         If the file is missing or damaged, holds no such matrix, a matrix is not symmetric or its
-        diagonal not zero, a pair is missing, or the objects are unknown or do not fit.
+        diagonal not zero, a pair is missing that may not be, or the objects are unknown or do
+        not fit.
     """
-    table = read_matrices(path)
+    table = read_matrices(path, gaps=gaps)
     if ids is not None:
         return table.select(ids, str(path))
     if table.ids is None:

@@ -1,0 +1,93 @@
+r"""What each pair of objects adds to a rank correlation: intervals for thousands of objects.
+
+Leaving out an object and ranking the rest anew takes a second for a million pairs. To first order
+the correlation changes by the sum of the influences of the pairs that are left out, and these take
+one sort (the infinitesimal jackknife: Efron 1982, doi:10.1137/1.9781611970319). With u and v the
+ranks of the two dissimilarities as shares, less 1/2, and C = mean(u v),
+
+    influence of pair p on C  =  u_p v_p + A_v(x_p) + A_u(y_p) - 3 C,
+
+where A_v(x_p) is the mean of v over the pairs that lie above p in x, those tied with it by half:
+they rank lower when p is left out.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+type Floats = npt.NDArray[np.float64]
+type Places = npt.NDArray[np.int64]
+
+
+class _Ranked:
+    """Values as ranks, with sums over what lies above each of them."""
+
+    def __init__(self, values: npt.ArrayLike) -> None:
+        _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+        self._place: Places = place
+        self._n = len(place)
+        centred = (np.cumsum(count) - count / 2) / self._n - 0.5
+        self.share = np.asarray(centred[place])
+
+    def mean_above(self, values: Floats) -> Floats:
+        """Sum of ``values`` over the pairs above, ties by half, divided by the number of pairs."""
+        sums = np.bincount(self._place, weights=values)
+        above = sums[::-1].cumsum()[::-1] - sums / 2
+        return np.asarray((above / self._n)[self._place])
+
+
+def spearman_influence(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+    """Influence of each pair on Spearman's correlation; their mean is zero.
+
+    Leaving out pairs changes the correlation by minus the sum of their influences, divided by
+    the number of pairs that remain, to first order.
+
+    Parameters
+    ----------
+    a, b
+        Dissimilarities, shape (pairs,).
+
+    Returns
+    -------
+    Shape (pairs,); zero if either is constant.
+    """
+    x, y = _Ranked(a), _Ranked(b)
+    u, v = x.share, y.share
+    sizes = float(np.mean(u * u)), float(np.mean(v * v))
+    if min(sizes) <= 0:
+        return np.zeros_like(u)
+    common = float(np.mean(u * v))
+    of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
+    of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
+    of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
+    scale = np.sqrt(sizes[0] * sizes[1])
+    value = common / scale
+    return np.asarray(of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1]))
+
+
+def object_variance(influence: Floats, rows: Places, columns: Places) -> Floats:
+    """Variance of an estimate over the choice of objects, from the influences of the pairs.
+
+    The jackknife that leaves out each object with all its pairs, to first order.
+
+    Parameters
+    ----------
+    influence
+        Shape (estimates, pairs) or (pairs,).
+    rows, columns
+        The two objects of each pair, 0..m-1, shape (pairs,).
+
+    Returns
+    -------
+    Shape (estimates,) or ().
+    """
+    each = np.atleast_2d(influence)
+    n_objects = int(max(rows.max(), columns.max())) + 1
+    pairs = np.bincount(rows, minlength=n_objects) + np.bincount(columns, minlength=n_objects)
+    left = np.maximum(len(rows) - pairs, 1)
+    changes = np.stack([np.bincount(rows, one, n_objects) for one in each])
+    changes += np.stack([np.bincount(columns, one, n_objects) for one in each])
+    changes = (changes / left)[:, pairs > 0]
+    m = changes.shape[1]
+    centred = changes - changes.mean(axis=1, keepdims=True)
+    variance = (m - 1) / m * (centred**2).sum(axis=1)
+    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])

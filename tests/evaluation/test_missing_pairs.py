@@ -1,0 +1,193 @@
+"""People who judged different pairs: scales, mean person, ceilings, intervals, evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.evaluation import (
+    Candidate,
+    evaluate,
+    mean_person,
+    noise_ceiling,
+    object_variance,
+    same_scale,
+    spearman,
+    spearman_influence,
+    spearman_known,
+    structure_intervals,
+    upper,
+    usable_people,
+)
+from twoalike.features import FeatureTable
+from twoalike.judgments import read_rdms
+from twoalike.study import TwoalikeError
+
+M, PEOPLE = 24, 5
+
+
+def squares(rng: np.random.Generator, people: int = PEOPLE, noise: float = 0.2) -> np.ndarray:
+    """Distances between random places, each person with noise and a unit of their own."""
+    places = rng.normal(size=(M, 4))
+    true = np.linalg.norm(places[:, None] - places, axis=-1)
+    errors = noise * rng.random((people, M, M))
+    seen = true + (errors + errors.transpose(0, 2, 1)) * (1 - np.eye(M))
+    return seen * rng.uniform(0.1, 10, size=(people, 1, 1))
+
+
+def with_gaps(matrices: np.ndarray, rng: np.random.Generator, share: float) -> np.ndarray:
+    """The same with a share of the pairs missing at random."""
+    rows, columns = np.triu_indices(matrices.shape[-1], 1)
+    out = matrices.copy()
+    for matrix in out:
+        gone = rng.random(len(rows)) < share
+        matrix[rows[gone], columns[gone]] = matrix[columns[gone], rows[gone]] = np.nan
+    return out
+
+
+def test_one_gap_changes_next_to_nothing(rng: np.random.Generator) -> None:
+    vectors = upper(squares(rng))
+    one = vectors.copy()
+    one[0, 0] = np.nan
+    before, now = mean_person(vectors), mean_person(one)
+    assert spearman(before, now) > 0.999
+    assert noise_ceiling(one).lower == pytest.approx(noise_ceiling(vectors).lower, abs=0.01)
+
+
+def test_a_person_with_large_pairs_only_does_not_bend_the_mean(rng: np.random.Generator) -> None:
+    vectors = upper(squares(rng, noise=0.02))
+    full = mean_person(vectors)
+    vectors[0, vectors[0] < np.quantile(vectors[0], 0.7)] = np.nan
+    scaled = same_scale(vectors)
+    ratio = scaled[0] / np.nanmean(scaled[1:], axis=0)
+    assert_allclose(np.nanmean(ratio), 1.0, atol=0.02)
+    now = mean_person(vectors)
+    assert_allclose(now / now.mean(), full / full.mean(), rtol=0.02)
+    # Dividing by one's own root mean square, as for whole matrices, would have shrunk that person.
+    naive = vectors / np.sqrt(np.nanmean(vectors**2, axis=1, keepdims=True))
+    assert np.nanmean(naive[0] / np.nanmean(naive[1:], axis=0)) < 0.8
+
+
+def test_scales_are_rsatoolboxs(rng: np.random.Generator) -> None:
+    from rsatoolbox.rdm import RDMs
+    from rsatoolbox.rdm.combine import rescale
+
+    whole = squares(rng)
+    vectors = upper(np.concatenate([whole[:2], with_gaps(whole[2:], rng, 0.3)]))
+    theirs = rescale(RDMs(vectors), method="simple", threshold=1e-16).get_vectors()
+    ratio = same_scale(vectors) / theirs
+    assert_allclose(ratio, np.nanmean(ratio) * np.where(np.isnan(vectors), np.nan, 1), rtol=1e-4)
+
+
+def test_gaps_at_random_leave_the_correlation_unbiased(rng: np.random.Generator) -> None:
+    full = squares(rng, noise=2.0)
+    model = upper(squares(rng, people=1)[0]) + upper(full[0]) / upper(full[0]).std()
+    whole = spearman(model, mean_person(upper(full)))
+    people = [np.mean([spearman(model, own) for own in upper(full)])]
+    values, each = [], []
+    for _ in range(150):
+        vectors = upper(with_gaps(full, rng, 0.1))
+        values.append(spearman_known(model, mean_person(vectors)))
+        each.append(np.mean([spearman_known(model, own) for own in vectors]))
+    assert_allclose(np.mean(each), people[0], atol=4 * np.std(each) / np.sqrt(150))
+    # The mean of fewer people is noisier, which costs a little whatever is missing.
+    assert_allclose(np.mean(values), whole, atol=0.01)
+
+
+def test_evidence_weighs_and_pairs_of_nobody_stay_missing() -> None:
+    vectors = np.array([[1.0, 2.0, 3.0, np.nan], [2.0, 1.0, 3.0, np.nan]])
+    weights = np.array([[1.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
+    mean = mean_person(vectors, weights)
+    assert mean[0] == pytest.approx(mean[2] / 3)
+    assert np.isnan(mean[3])
+
+
+def test_people_without_common_pairs_are_left_out(rng: np.random.Generator) -> None:
+    vectors = upper(squares(rng))
+    vectors[4, 9:] = np.nan  # nine pairs
+    vectors[3] = np.nan
+    assert usable_people(vectors).tolist() == [True, True, True, False, False]
+    apart = np.full((2, 40), np.nan)
+    apart[0, :20] = apart[1, 20:] = 1.0
+    with pytest.raises(TwoalikeError, match="at least 10 judged pairs"):
+        usable_people(apart)
+    assert usable_people(np.ones((3, 6))).all()  # no more pairs than these
+
+
+def test_the_ceiling_holds_over_common_pairs(rng: np.random.Generator) -> None:
+    full = upper(squares(rng, noise=3.0))
+    found = [noise_ceiling(upper(with_gaps(squares(rng, noise=3.0), rng, 0.15))) for _ in range(20)]
+    whole = noise_ceiling(full)
+    assert_allclose(np.mean([each.lower for each in found]), whole.lower, atol=0.06)
+    assert all(each.lower < each.upper for each in found)
+    same = noise_ceiling(with_gaps_alike(full, rng))
+    assert_allclose([same.lower, same.upper], 1.0)
+
+
+def with_gaps_alike(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The first person's dissimilarities four times, with different gaps."""
+    alike = np.tile(vectors[:1], (4, 1))
+    alike[rng.random(alike.shape) < 0.2] = np.nan
+    return alike
+
+
+def test_influences_are_what_leaving_out_changes(rng: np.random.Generator) -> None:
+    rows, columns = np.triu_indices(60, 1)
+    a = rng.normal(size=len(rows))
+    b = np.round(a + rng.normal(size=len(rows)), 1)  # ties
+    influence = spearman_influence(a, b)
+    assert influence.mean() == pytest.approx(0, abs=1e-12)
+    value = spearman(a, b)
+    out = [(rows != i) & (columns != i) for i in range(60)]
+    full = np.array([spearman(a[keep], b[keep]) - value for keep in out])
+    linear = np.array([-influence[~keep].sum() / keep.sum() for keep in out])
+    assert np.corrcoef(full, linear)[0, 1] > 0.995
+    variance = 59 / 60 * ((full - full.mean()) ** 2).sum()
+    assert_allclose(object_variance(influence, rows, columns), variance, rtol=0.03)
+    assert not spearman_influence(np.ones(9), np.arange(9)).any()
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.2])
+def test_the_quick_jackknife_gives_the_full_ones_intervals(
+    gaps: float, rng: np.random.Generator
+) -> None:
+    people = with_gaps(squares(rng, noise=2.0), rng, gaps)
+    models = [squares(rng, 1)[0] + scale * squares(rng, 1)[0] for scale in (0.0, 1.0)]
+    models = [model + people[~np.isnan(people).any(axis=(1, 2))].sum(axis=0) for model in models]
+    full = structure_intervals(models, people, rng)
+    quick = structure_intervals(models, people, rng, most_ranked=1)
+    for one, other in zip(sum(full, []), sum(quick, []), strict=True):
+        assert one.value == other.value
+        assert_allclose(other.high - other.low, one.high - one.low, rtol=0.06)
+
+
+def test_evaluate_reads_gaps_and_counts_what_is_left_out(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    ids = tuple(f"o{index}" for index in range(M))
+    people = with_gaps(squares(rng), rng, 0.2)
+    people[:, 0, 1] = people[:, 1, 0] = np.nan
+    people[4] = np.where(np.eye(M, dtype=bool), 0.0, np.nan)
+    np.savez(tmp_path / "rdm.npz", ids=np.array(ids), rdm=people)
+    features = rng.normal(size=(M, 5)).astype(np.float32)
+    candidates = [Candidate(n, FeatureTable(ids, features)) for n in ("base", "same")]
+    results = evaluate(candidates, rdm=tmp_path / "rdm.npz")
+    assert results["rdm"]["participants"] == 4
+    assert results["rdm"]["left_out"]["participants"] == 1
+    missing = int(np.isnan(upper(people)).all(axis=0).sum())
+    assert results["rdm"]["left_out"]["pairs"] == missing >= 1
+    assert results["rdm"]["pairs"] == M * (M - 1) // 2 - missing
+    base, same = results["models"]
+    assert len(base["rdm"]["per_person"]["values"]) == 4
+    assert base["rdm"]["spearman"]["low"] < base["rdm"]["spearman"]["high"]
+    assert same["rdm"]["difference"]["spearman"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_reading_refuses_gaps_unless_asked(tmp_path: Path, rng: np.random.Generator) -> None:
+    ids = tuple(f"o{index}" for index in range(M))
+    matrices = with_gaps(squares(rng), rng, 0.2)
+    np.save(tmp_path / "r.npy", matrices)
+    with pytest.raises(TwoalikeError, match="NaN"):
+        read_rdms(tmp_path / "r.npy", ids)
+    assert_allclose(read_rdms(tmp_path / "r.npy", ids, gaps=True).values, matrices)
