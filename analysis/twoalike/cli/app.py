@@ -35,6 +35,7 @@ VERBS = {
     "teach": ("teach:teach", "Map a network's features into the human space."),
     "distill": ("distill:distill", "Align a network with a teacher."),
     "evaluate": ("evaluate:evaluate", "Score a network against human judgments."),
+    "transfer": ("transfer:transfer", "Measure how features serve other tasks."),
     "report": ("report:report", "Write a study's report as one HTML file."),
     "demo": ("demo:demo", "Run the whole chain on drawn creatures."),
 }

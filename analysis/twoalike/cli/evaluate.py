@@ -3,6 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from twoalike.cli._candidates import (
+    interval_cell,
+    named,
+    plain_table,
+    read_candidates,
+    read_labels,
+)
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -67,14 +75,14 @@ def evaluate(
     from twoalike.evaluation import evaluate as score
     from twoalike.study import write_json
 
-    candidates, inputs = _candidates(features or [], objects, similarity)
+    candidates, inputs = read_candidates(features or [], objects, similarity)
     if model is not None:
         candidates += _student(model, images, similarity)
     if ceiling is not None:
-        name, path = _named(ceiling)
+        name, path = named(ceiling)
         candidates.append(_oracle(name, path, objects))
         inputs[name] = path
-    by_level, label_inputs = _read_labels(labels)
+    by_level, label_inputs = read_labels(labels)
     results = score(
         candidates,
         choices=choices,
@@ -90,28 +98,6 @@ def evaluate(
     for table in _tables(results):
         console.print(table)
     print(f"Wrote {out}")  # noqa: T201
-
-
-def _named(text: str) -> tuple[str, Path]:
-    """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
-    name, mark, file = text.partition("=")
-    if not mark or Path(text).exists():
-        return Path(text).stem, Path(text)
-    return name.strip(), Path(file)
-
-
-def _candidates(
-    features: list[str], objects: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
-) -> tuple[list["Candidate"], dict[str, Path]]:
-    from twoalike.evaluation import Candidate
-    from twoalike.features import read_features
-
-    files = [_named(text) for text in features]
-    tables = [read_features(path, objects) for _, path in files]
-    candidates = [
-        Candidate(name, table, similarity) for (name, _), table in zip(files, tables, strict=True)
-    ]
-    return candidates, {f"features {name}": path for name, path in files}
 
 
 def _oracle(name: str, path: Path, objects: Path | None) -> "Candidate":
@@ -145,34 +131,6 @@ def _student(
     ]
 
 
-def _read_labels(path: Path | None) -> tuple[dict[str, dict[str, str]], dict[str, Path]]:
-    """Labels of each level by object id."""
-    from twoalike.stimuli import read_tsv
-
-    if path is None:
-        return {}, {}
-    table = read_tsv(path, "labels of objects", ["id"])
-    levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
-    by_level = {level: dict(zip(table["id"], table[level], strict=True)) for level in levels}
-    return by_level, {"labels": path}
-
-
-def _cell(measure: dict[str, float] | None) -> str:
-    if measure is None:
-        return ""
-    return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
-
-
-def _table(title: str, *columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place > 0)
-    return table
-
-
 def _tables(results: dict[str, Any]) -> list["Table"]:
     """Tables for the terminal: choices, then dissimilarities, as far as there are any."""
     from rich.markup import escape
@@ -187,11 +145,11 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
             f"{counted(said['participants'], 'participant')} on "
             f"{counted(said['objects'], 'object')}"
         )
-        table = _table(title, "model", "accuracy", "log-loss", "temperature", "gap closed")
+        table = plain_table(title, "model", "accuracy", "log-loss", "temperature", "gap closed")
         for of in results["models"]:
             temperature = f"{of['temperature']['value']:.3g}"
             closed = f"{of['gap_closed']['value']:.0%}" if of["gap_closed"] else ""
-            measures = (_cell(of["accuracy"]), _cell(of["log_loss"]))
+            measures = (interval_cell(of["accuracy"]), interval_cell(of["log_loss"]))
             table.add_row(escape(of["name"]), *measures, temperature, closed)
         chance = said["chance"]
         table.add_row("[dim]chance", f"{chance['accuracy']:.3f}", f"{chance['log_loss']:.3f}")
@@ -202,12 +160,12 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
             f"Dissimilarities by {counted(people['participants'], 'participant')} of "
             f"{counted(people['objects'], 'object')}"
         )
-        table = _table(title, "model", "Spearman, mean person", "rho-a", "mean over people")
+        table = plain_table(title, "model", "Spearman, mean person", "rho-a", "mean over people")
         for of in results["models"]:
             structure = of["rdm"]
             table.add_row(
                 escape(of["name"]),
-                _cell(structure["spearman"]),
+                interval_cell(structure["spearman"]),
                 f"{structure['rho_a']:.3f}",
                 f"{structure['per_person']['mean']:.3f}",
             )

@@ -1,0 +1,134 @@
+"""``twoalike transfer``: how features serve other tasks, for networks side by side."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from twoalike.cli._candidates import interval_cell, plain_table, read_candidates, read_labels
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+KINDS = {
+    "few_shot": ("Few-shot classification, accuracy", "{level}, {shots} of a class"),
+    "linear_probe": ("Linear probe, balanced accuracy", "{level}"),
+    "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
+    "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
+    "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
+    "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
+    "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
+    "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
+}
+"""Measure -> title of its table, and what its row is called."""
+
+
+def transfer(
+    *,
+    features: list[str],
+    objects: Path | None = None,
+    labels: Path | None = None,
+    only: Path | None = None,
+    shots: str = "1,5,10",
+    ways: int | None = None,
+    classifier: Literal["logistic", "nearest-mean"] = "logistic",
+    neighbours: int = 10,
+    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine",
+    seed: int = 0,
+    out: Path,
+) -> None:
+    """Measure how networks' features serve other tasks than similarity.
+
+    Few-shot classification, linear probe, new subclasses of known superclasses, and the labels of
+    nearest neighbours; each with a 95 % interval over classes, and its difference to the first
+    network on the same images.
+
+    Parameters
+    ----------
+    features
+        Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
+        network; the first is the one that the others are compared with.
+    objects
+        Image ids, one a line: the order of features in .npy.
+    labels
+        Table of labels (tab-separated, column id, then levels from coarse to fine), such as
+        stimuli.tsv. Without it, the folders that images lie in are their labels.
+    only
+        Ids of the images to use, one a line.
+    shots
+        Images of a class that few-shot classifiers learn from.
+    ways
+        Classes in a few-shot episode; all unless given.
+    classifier
+        Of few-shot episodes: logistic regression, or the nearest class mean.
+    neighbours
+        How many nearest neighbours to look at.
+    similarity
+        cosine: of features minus their mean over the images. raw-cosine: of features as they are.
+        dot: their dot product.
+    seed
+        Seed of episodes, folds and halvings.
+    out
+        Results to write (.json).
+
+    Examples
+    --------
+        twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
+        twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
+    """  # noqa: E501
+    from rich.console import Console
+
+    from twoalike.study import provenance, read_ids, write_json
+    from twoalike.transfer import TransferSettings
+    from twoalike.transfer import transfer as measure
+
+    candidates, inputs = read_candidates(features, objects, similarity)
+    by_level, label_inputs = read_labels(labels)
+    inputs |= label_inputs
+    inputs |= {role: path for role, path in (("objects", objects), ("only", only)) if path}
+    settings = TransferSettings(
+        shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
+    )
+    ids = read_ids(only) if only else None
+    found = measure(candidates, by_level, ids=ids, settings=settings, seed=seed)
+    config = {**found.pop("settings"), "similarity": similarity, "interval": 0.95}
+    write_json(out, {**provenance("transfer", seed=seed, inputs=inputs, config=config), **found})
+    console = Console()
+    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
+    for table in _tables(found["measures"]):
+        console.print(table)
+    for name, why in found["missing"].items():
+        console.print(f"not measured: {name}: {why}", markup=False, highlight=False)
+    print(f"Wrote {out}")  # noqa: T201
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Read ``1,5,10``."""
+    from twoalike.study import TwoalikeError
+
+    try:
+        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        raise TwoalikeError(
+            f"--shots: expected numbers of images such as 1,5,10, found {text!r}."
+        ) from None
+
+
+def _tables(measures: list[dict[str, Any]]) -> list["Table"]:
+    """Tables for the terminal, one a kind of measure; a row a network."""
+    from rich.markup import escape
+
+    tables: dict[str, Table] = {}
+    for measure in measures:
+        title, row = (text.format(**measure) for text in KINDS[measure["measure"]])
+        first = measure["models"][0]["name"]
+        if title not in tables:
+            columns = ("", "network", "score", f"minus {escape(first)}", "chance")
+            tables[title] = plain_table(title, *columns)
+        for place, of in enumerate(measure["models"]):
+            tables[title].add_row(
+                escape(row) if not place else "",
+                escape(of["name"]),
+                interval_cell(of),
+                interval_cell(of["difference"]),
+                f"{measure['chance']:.3f}" if not place else "",
+            )
+    return list(tables.values())

@@ -1,0 +1,34 @@
+"""How features serve other tasks than similarity, and whether they shift better.
+
+Measures are functions on features and labels: few-shot classification, linear probe, new
+subclasses of known superclasses, nearest neighbours in a hierarchy. :func:`transfer` makes all
+of them for several networks side by side.
+"""
+
+from twoalike.transfer._classifier import CLASSIFIERS, Classifier
+from twoalike.transfer._few_shot import few_shot
+from twoalike.transfer._labels import folder_levels
+from twoalike.transfer._measures import TransferSettings
+from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy, neighbour_shares
+from twoalike.transfer._probe import linear_probe
+from twoalike.transfer._scores import ClassScores, NotMeasurable, class_interval
+from twoalike.transfer._shift import ShiftScores, subclass_shift
+from twoalike.transfer._transfer import transfer
+
+__all__ = [
+    "CLASSIFIERS",
+    "ClassScores",
+    "Classifier",
+    "NeighbourScores",
+    "NotMeasurable",
+    "ShiftScores",
+    "TransferSettings",
+    "class_interval",
+    "few_shot",
+    "folder_levels",
+    "linear_probe",
+    "neighbour_hierarchy",
+    "neighbour_shares",
+    "subclass_shift",
+    "transfer",
+]

@@ -1,0 +1,223 @@
+"""Each measure of several networks, on the same images, folds and episodes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from twoalike.evaluation import Candidate, Interval
+from twoalike.study import counted
+from twoalike.transfer._classifier import Classifier, Values
+from twoalike.transfer._few_shot import few_shot
+from twoalike.transfer._neighbours import neighbour_hierarchy
+from twoalike.transfer._probe import linear_probe
+from twoalike.transfer._scores import ClassScores, NotMeasurable
+from twoalike.transfer._shift import subclass_shift
+
+type Levels = dict[str, list[str]]
+type Intervals = tuple[Interval, Interval | None]
+
+
+@dataclass(frozen=True)
+class TransferSettings:
+    """How much is measured.
+
+    Attributes
+    ----------
+    shots
+        Images of a class to learn from, in few-shot classification.
+    ways, episodes, classifier
+        As in :func:`few_shot`.
+    folds
+        As in :func:`linear_probe`.
+    halvings
+        As in :func:`subclass_shift`.
+    neighbours
+        As in :func:`neighbour_hierarchy`.
+    """
+
+    shots: tuple[int, ...] = (1, 5, 10)
+    ways: int | None = None
+    episodes: int = 30
+    classifier: Classifier = "logistic"
+    folds: int = 5
+    halvings: int = 4
+    neighbours: int = 10
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Candidates with their features of the same images."""
+
+    candidates: Sequence[Candidate]
+    values: Sequence[Values]
+
+    def models(self, intervals: Sequence[Intervals]) -> list[dict[str, Any]]:
+        """Name, estimate and difference to the first network, of each."""
+        first = self.candidates[0].name
+        return [
+            {
+                "name": candidate.name,
+                **own.as_dict(),
+                "difference": {"to": first, **gain.as_dict()} if gain else None,
+            }
+            for candidate, (own, gain) in zip(self.candidates, intervals, strict=True)
+        ]
+
+
+def measures(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> list[dict[str, Any]]:
+    """All measures, as :func:`twoalike.transfer.transfer` returns them.
+
+    Parameters
+    ----------
+    networks
+        The networks.
+    levels
+        Level -> label of each image, from coarse to fine.
+    of, seed
+        As in :func:`twoalike.transfer.transfer`.
+    missing
+        Where to say what could not be made, and why.
+    """
+    return [
+        *_few_shot(networks, levels, of, seed, missing),
+        *_linear_probe(networks, levels, of, seed, missing),
+        *_shift(networks, levels, of, seed, missing),
+        *_neighbours(networks, levels, of, missing),
+    ]
+
+
+def _compared(scores: Sequence[ClassScores]) -> list[Intervals]:
+    """Interval of each network, and of its difference to the first."""
+    return [
+        (own.interval(), own.difference(scores[0]) if number else None)
+        for number, own in enumerate(scores)
+    ]
+
+
+def _measure(
+    networks: Networks, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
+) -> dict[str, Any]:
+    """One measure of all networks."""
+    about = scores[0]
+    return {
+        "measure": measure,
+        "level": level,
+        **more,
+        "classes": len(about.classes),
+        "left_out": list(about.left_out),
+        "chance": about.chance,
+        "models": networks.models(_compared(scores)),
+    }
+
+
+def _made[Score](
+    scores: Iterable[Callable[[], Score]], name: str, missing: dict[str, str]
+) -> list[Score]:
+    """Scores of every network; none if the labels do not allow the measure, which is said."""
+    try:
+        return [score() for score in scores]
+    except NotMeasurable as reason:
+        missing[name] = str(reason)
+        return []
+
+
+def _few_shot(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    draws: dict[str, Any] = {
+        "ways": of.ways,
+        "episodes": of.episodes,
+        "classifier": of.classifier,
+        "seed": seed,
+    }
+    for level, labels in levels.items():
+        for shots in of.shots:
+            scores = _made(
+                (partial(few_shot, each, labels, shots, **draws) for each in networks.values),
+                f"few_shot of {level}, {counted(shots, 'shot')}",
+                missing,
+            )
+            if scores:
+                yield _measure(networks, "few_shot", level, scores, shots=shots)
+
+
+def _linear_probe(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    for level, labels in levels.items():
+        scores = _made(
+            (
+                partial(linear_probe, each, labels, folds=of.folds, seed=seed)
+                for each in networks.values
+            ),
+            f"linear_probe of {level}",
+            missing,
+        )
+        if scores:
+            yield _measure(networks, "linear_probe", level, scores)
+
+
+def _shift(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    if len(levels) < 2:
+        missing["subclass_shift"] = f"needs two levels of labels, has {len(levels)}"
+    for (coarse, above), (fine, below) in pairwise(levels.items()):
+        scores = _made(
+            (
+                partial(subclass_shift, each, above, below, halvings=of.halvings, seed=seed)
+                for each in networks.values
+            ),
+            f"subclass_shift of {coarse} by {fine}",
+            missing,
+        )
+        if not scores:
+            continue
+        seen, new = [s.seen for s in scores], [s.new for s in scores]
+        yield _measure(networks, "shift_seen", coarse, seen, subclasses=fine)
+        yield _measure(networks, "shift_new", coarse, new, subclasses=fine)
+        drops = [
+            (own.drop(), own.drop_difference(scores[0]) if number else None)
+            for number, own in enumerate(scores)
+        ]
+        drop = _measure(networks, "shift_drop", coarse, new, subclasses=fine)
+        yield drop | {"chance": 0.0, "models": networks.models(drops)}
+
+
+def _neighbours(
+    networks: Networks, levels: Levels, of: TransferSettings, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    pairs = zip(networks.values, networks.candidates, strict=True)
+    scores = _made(
+        (
+            partial(
+                neighbour_hierarchy,
+                values,
+                levels,
+                neighbours=of.neighbours,
+                similarity=candidate.similarity,
+            )
+            for values, candidate in pairs
+            if levels
+        ),
+        "neighbours",
+        missing,
+    )
+    if not scores:
+        return
+    missing.update({f"neighbours of {key}": why for key, why in scores[0].missing.items()})
+    more: dict[str, Any] = {"neighbours": of.neighbours}
+    for level, best in scores[0].best.items():
+        same = [each.same[level] for each in scores]
+        yield _measure(networks, "same_label", level, same, best=best, **more)
+    for measure, found in (
+        ("shared_levels", [each.depth for each in scores]),
+        ("hierarchical_precision", [each.precision for each in scores]),
+    ):
+        hierarchy = [each for each in found if each is not None]
+        if hierarchy:
+            yield _measure(networks, measure, list(levels)[-1], hierarchy, **more)

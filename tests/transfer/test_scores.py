@@ -1,0 +1,74 @@
+"""Intervals over classes and episodes."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from twoalike.transfer import ClassScores, NotMeasurable, class_interval
+
+
+def test_one_episode_is_students_t_over_classes(rng: np.random.Generator) -> None:
+    values = rng.random((1, 7))
+    found = class_interval(values)
+    mean = values.mean()
+    low, high = stats.ttest_1samp(values[0], 0).confidence_interval(0.95)
+    wider = mean + np.sqrt(2) * (np.array([low, high]) - mean)  # each confusion is of two classes
+    assert_allclose([found.value, found.low, found.high], [mean, *wider])
+
+
+def test_other_classes_are_in_the_interval_as_often_as_said(rng: np.random.Generator) -> None:
+    covered = {"classes and episodes": 0, "superclasses": 0, "confusions": 0}
+    n = 600
+    for _ in range(n):
+        classes = 0.6 + 0.1 * rng.normal(size=(1, 5))
+        cells = 0.1 * rng.normal(size=(8, 5))
+        both = class_interval(classes + cells + 0.2 * rng.normal(size=(8, 1)))
+        covered["classes and episodes"] += both.low <= 0.6 <= both.high
+        parents = ("a", "a", "a", "b", "b")
+        fixed = class_interval(classes + cells + np.array([0.2, 0.2, 0.2, -0.2, -0.2]), parents)
+        covered["superclasses"] += fixed.low <= 0.6 <= fixed.high
+        confused = 0.05 * rng.normal(size=(12, 12))
+        confused = np.triu(confused, 1) + np.triu(confused, 1).T
+        pairs = class_interval(0.6 + confused.sum(axis=0)[None])
+        covered["confusions"] += pairs.low <= 0.6 <= pairs.high
+    for name, count in covered.items():
+        assert 0.92 < count / n < 0.995, (name, count / n)
+    assert covered["confusions"] / n < 0.97
+
+
+def test_a_difference_of_superclasses_is_no_uncertainty() -> None:
+    values = np.array([[0.9, 0.9, 0.1, 0.1]])
+    found = class_interval(values)
+    assert found.low < 0.0
+    assert found.high > 1.0
+    assert class_interval(values, ("a", "a", "b", "b")).low == pytest.approx(0.5)
+
+
+def test_superclasses_weigh_the_same() -> None:
+    values = np.array([[1.0, 1.0, 1.0, 1.0, 0.0, 0.0]])
+    assert class_interval(values, tuple("aaaabb")).value == 0.5
+
+
+def test_classes_that_were_not_in_an_episode_do_not_count() -> None:
+    values = np.array([[1.0, np.nan, 0.0], [np.nan, 0.5, 0.0], [1.0, 0.5, np.nan]])
+    # Every class has the same score whenever it is there, so episodes add nothing.
+    expected = class_interval(np.array([[1.0, 0.5, 0.0]])).as_dict()
+    assert class_interval(values).as_dict() == pytest.approx(expected)
+
+
+def test_scores_stay_within_their_limits_and_pairs_are_exact() -> None:
+    own = ClassScores(np.array([[1.0, 0.2]]), ("a", "b"), 0.5)
+    assert (own.interval().low, own.interval().high) == (0.0, 1.0)
+    same = own.difference(own)
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+    shifted = ClassScores(own.values - 0.1, own.classes, 0.5)
+    gain = own.difference(shifted)
+    assert_allclose([gain.value, gain.low, gain.high], 0.1)
+
+
+def test_one_class_has_no_interval() -> None:
+    with pytest.raises(NotMeasurable, match="needs two classes"):
+        class_interval(np.array([[0.5]]))
+    with pytest.raises(NotMeasurable):
+        class_interval(np.array([[0.5, 0.6, 0.7]]), ("a", "a", "b"))
