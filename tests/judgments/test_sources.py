@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from twoalike.design import excluded
 from twoalike.judgments import (
     import_triplets,
     object_index,
@@ -15,7 +17,7 @@ from twoalike.judgments import (
     read_raw,
     read_triplets,
 )
-from twoalike.study import TwoalikeError
+from twoalike.study import ExclusionConfig, TwoalikeError
 
 OBJECTS = ["ant", "bee", "cat", "dog"]
 
@@ -144,6 +146,23 @@ def test_a_bad_raw_cell_is_named(
     with pytest.raises(TwoalikeError, match=complaint) as raised:
         read_raw(tmp_path)
     assert str(file) in str(raised.value)
+
+
+def test_a_declared_rule_leaves_sessions_out(tmp_path: Path) -> None:
+    rule = partial(excluded, rule=ExclusionConfig(catch_accuracy=0.9, missed=1))
+    types, asked = ["catch", "main", "main", "repeat"], ["3", "n/a", "n/a", "n/a"]
+    raw_session(tmp_path, "001", trial_type=types, expected_odd=asked)
+    raw_session(tmp_path, "002", trial_type=types, expected_odd=["2", *asked[1:]])
+    raw_session(tmp_path, "003")  # of another tool, which has no checks
+    table = read_raw(tmp_path, OBJECTS, rule)
+    assert sorted(set(table["participant"])) == ["001", "003"]
+    assert table.attrs["excluded"] == [
+        ("002", "01", "attention checks: 0 of 1 right, 90 % expected")
+    ]
+    strict = partial(excluded, rule=ExclusionConfig(missed=0))
+    with pytest.raises(TwoalikeError, match="leaves out all 3 sessions, the first for no response"):
+        read_raw(tmp_path, OBJECTS, strict)
+    assert len(read_raw(tmp_path, OBJECTS)) == 9
 
 
 def test_raw_without_sessions_or_with_unknown_stimuli_is_refused(tmp_path: Path) -> None:

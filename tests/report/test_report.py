@@ -257,6 +257,7 @@ def test_careless_sessions_are_pointed_out(study: Study, tmp_path: Path) -> None
     assert "Participant 02, session 1: chose the left image in 100 % of the trials" in text
     assert "Participant 02, session 1: ended after 30 of 50 trials" in text
     assert "Participant 02, session 1: passed 0 of" in text
+    assert "The declared rule leaves out 1 of 3 sessions: Participant 02, session 1" in text
 
 
 def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator) -> None:

@@ -1,5 +1,6 @@
 """``twoalike fit``."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -179,6 +180,7 @@ def _number(dimensions: str) -> int | None:
 
 def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | None, Path]:
     """Read a study's raw data into its tables of choices and of arrangements, as far as it has."""
+    from twoalike.design import excluded
     from twoalike.judgments import (
         raw_tasks,
         read_raw,
@@ -193,9 +195,15 @@ def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | Non
     tasks, ids = raw_tasks(study.raw), StimulusSet.load(study.stimuli, verify=False).ids
     choices, arrangements = None, None
     if "oddoneout" in tasks:
-        table, choices = read_raw(study.raw, ids), study.choices
-        write_choices(choices, table, provenance("choices"))
+        rule = study.config.exclusion
+        table = read_raw(study.raw, ids, partial(excluded, rule=rule))
+        choices, without = study.choices, table.attrs["excluded"]
+        said = {"exclusion": rule.model_dump(), "excluded": without}
+        write_choices(choices, table, provenance("choices", config=said))
         print(f"{choices}  {counted(len(table), 'choice')}{_left_out(table)}")  # noqa: T201
+        for participant, session, reason in without:
+            who = f"participant {participant}" + (f", session {session}" if session else "")
+            print(f"left out by the rule of study.toml: {who} ({reason})")  # noqa: T201
     if "multiarrangement" in tasks:
         table, arrangements = read_raw_arrangements(study.raw, ids), study.arrangements
         write_arrangements(arrangements, table, provenance("arrangements"))

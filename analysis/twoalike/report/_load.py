@@ -97,7 +97,7 @@ def read_inputs(study: Study) -> Inputs:
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
-        sessions=read_sessions(study.raw),
+        sessions=read_sessions(study.raw, study.config.exclusion),
         choices=_read_choices(study.choices),
         posterior=_read_posterior(study.posterior),
         results=read_json(results, "results") if results.exists() else None,

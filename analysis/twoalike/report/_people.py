@@ -42,6 +42,7 @@ def _session_row(session: Session) -> list[str]:
         str(session.timed_out),
         f"{place} {percent(share)}" if session.answered else "\N{EN DASH}",
         session.end,
+        "out" if session.excluded else "kept",
     ]
 
 
@@ -63,10 +64,23 @@ def sessions_section(inputs: Inputs) -> Section:
         "timed out",
         "most chosen place",
         "ended",
+        "rule",
     )
     rows = [_session_row(session) for session in inputs.sessions]
-    caption = "Response times are of main and repeat trials; practice is counted in trials only."
-    return Section("sessions", "Sessions", lead, [Grid(caption, columns, rows)])
+    caption = (
+        "Response times are of main and repeat trials; practice is counted in trials only. Rule: "
+        "whether the one declared in study.toml ([exclusion]) keeps the session."
+    )
+    out = [session for session in inputs.sessions if session.excluded]
+    said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
+    verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
+    text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
+    return Section("sessions", "Sessions", lead, [Grid(caption, columns, rows), text])
+
+
+def who(session: Session) -> str:
+    """Name a session."""
+    return f"Participant {session.participant}, session {session.session}"
 
 
 def times_section(inputs: Inputs) -> Section:
@@ -149,19 +163,21 @@ def people_cautions(sessions: Sequence[Session]) -> list[str]:
     """Say what to distrust in the sessions."""
     said = []
     for session in sessions:
-        who = f"Participant {session.participant}, session {session.session}"
+        name = who(session)
+        if session.excluded:
+            said.append(f"{name}: left out by the declared rule ({session.excluded}).")
         if session.catches and session.caught < 0.9 * session.catches:
             said.append(
-                f"{who}: passed {session.caught} of {session.catches} attention checks (a common "
+                f"{name}: passed {session.caught} of {session.catches} attention checks (a common "
                 "rule asks for 90 %)."
             )
         if session.one_sided:
             place, share = session.favourite
-            said.append(f"{who}: chose the {place} image in {percent(share)} of the trials.")
+            said.append(f"{name}: chose the {place} image in {percent(share)} of the trials.")
         if session.timed_out > 0.05 * max(session.trials, 1):
-            said.append(f"{who}: {counted(session.timed_out, 'trial')} timed out.")
+            said.append(f"{name}: {counted(session.timed_out, 'trial')} timed out.")
         if session.fast > 0.05 * max(session.trials, 1):
-            said.append(f"{who}: {counted(session.fast, 'answer')} too fast to have looked.")
+            said.append(f"{name}: {counted(session.fast, 'answer')} too fast to have looked.")
         if session.trials < session.planned:
-            said.append(f"{who}: ended after {session.trials} of {session.planned} trials.")
+            said.append(f"{name}: ended after {session.trials} of {session.planned} trials.")
     return said

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.design import POSITIONS
+from twoalike.design import POSITIONS, excluded
 from twoalike.record import RunName, find_runs, read_manifest, read_run
+from twoalike.study import ExclusionConfig
 
 JUDGED = ("main", "repeat")
 
@@ -35,6 +36,8 @@ class Session:
         Repeated trials answered the same way both times, and how many there were.
     end
         Why the run ended (``completed``, ``aborted``, ...).
+    excluded
+        Why the study's rule leaves the run out; None where it keeps it.
     """
 
     participant: str
@@ -53,6 +56,7 @@ class Session:
     repeats: int
     end: str
     simulated: bool
+    excluded: str | None = None
 
     @property
     def median_time(self) -> float | None:
@@ -86,7 +90,9 @@ def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
     return sum(first == second for first, second in pairs), len(pairs)
 
 
-def _summarise(name: RunName, rows: pd.DataFrame, manifest: dict[str, Any]) -> Session:
+def _summarise(
+    name: RunName, rows: pd.DataFrame, manifest: dict[str, Any], rule: ExclusionConfig
+) -> Session:
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
     answered = real[real["response"].notna()]
@@ -113,11 +119,12 @@ def _summarise(name: RunName, rows: pd.DataFrame, manifest: dict[str, Any]) -> S
         repeats=repeats,
         end=str(segments[-1]["end_reason"] or "not ended") if segments else "not started",
         simulated=bool(manifest["simulated"]),
+        excluded=excluded(rows, rule),
     )
 
 
-def read_sessions(raw: Path) -> list[Session]:
-    """Summarise every odd-one-out run of a data set.
+def read_sessions(raw: Path, rule: ExclusionConfig | None = None) -> list[Session]:
+    """Summarise every odd-one-out run of a data set, with what a rule of exclusion says of it.
 
     Raises
     ------
@@ -127,7 +134,9 @@ def read_sessions(raw: Path) -> list[Session]:
     sessions = []
     for path in find_runs(raw):
         run = read_run(path)
-        sessions.append(_summarise(run.name, run.rows, read_manifest(run.name.manifest(raw))))
+        manifest = read_manifest(run.name.manifest(raw))
+        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig())
+        sessions.append(summary)
     return sessions
 
 

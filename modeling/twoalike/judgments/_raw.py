@@ -5,7 +5,7 @@ The raw row says which stimulus is which (``stimulus_1..3``, sorted), where each
 A choice wants the items in the order shown and the place of the chosen one in that order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,11 @@ NEEDED = (
 )
 
 
-def read_raw(raw: Path, objects: Sequence[str] | None = None) -> pd.DataFrame:
+def read_raw(
+    raw: Path,
+    objects: Sequence[str] | None = None,
+    unusable: Callable[[pd.DataFrame], str | None] | None = None,
+) -> pd.DataFrame:
     """Read all odd-one-out trials of a BIDS data set.
 
     Trials without a choice (timed out) are left out; ``table.attrs["n_without_choice"]`` counts
@@ -54,12 +58,16 @@ def read_raw(raw: Path, objects: Sequence[str] | None = None) -> pd.DataFrame:
     objects
         All object ids in the order to keep, for instance the stimulus manifest's; only those
         judged are listed in the table. None: order of first appearance.
+    unusable
+        Rule by which a session is left out, such as :func:`twoalike.design.excluded`: from its
+        raw rows, as text, to the reason; None keeps it. ``table.attrs["excluded"]`` lists
+        participant, session and reason of those left out.
 
     Raises
     ------
     TwoalikeError
-        If there is no trial, a column is missing, or a value does not fit; the message names
-        the file, the row and the column.
+        If there is no trial, the rule leaves out all sessions, a column is missing, or a value
+        does not fit; the message names the file, the row and the column.
     """
     files = raw_tables(raw, TASK)
     if not files:
@@ -67,17 +75,40 @@ def read_raw(raw: Path, objects: Sequence[str] | None = None) -> pd.DataFrame:
             f"{raw}: expected odd-one-out sessions (sub-*/ses-*/beh/*_task-{TASK}*_beh.tsv), "
             "found none. Run one with: twoalike run"
         )
-    parts = [_read_session(path) for path in files]
+    excluded = {} if unusable is None else _excluded(files, unusable)
+    kept = [path for path in files if path not in excluded]
+    if not kept:
+        raise TwoalikeError(
+            f"{raw}: the exclusion rule of study.toml leaves out all {len(files)} sessions, the "
+            f"first for {next(iter(excluded.values()))}. Look at the data, or at [exclusion]."
+        )
+    parts = [_read_session(path) for path in kept]
     rows = pd.concat([table for table, _, _ in parts], ignore_index=True)
     if not len(rows):
-        raise TwoalikeError(f"{raw}: {len(files)} sessions, but no trial has a response.")
+        raise TwoalikeError(f"{raw}: {len(kept)} sessions, but no trial has a response.")
     seen = pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True))
     columns = {str(name): rows[name].to_numpy() for name in rows.columns}
     ids = known_order([str(name) for name in seen], objects, raw)
     table = choices_table(columns, ids, str(raw))
     table.attrs["n_without_choice"] = sum(dropped for _, dropped, _ in parts)
     table.attrs["n_torn"] = sum(torn for _, _, torn in parts)
+    table.attrs["excluded"] = [(*whose(path), reason) for path, reason in excluded.items()]
     return table
+
+
+def _excluded(
+    files: Sequence[Path], unusable: Callable[[pd.DataFrame], str | None]
+) -> dict[Path, str]:
+    """Sessions that a rule leaves out, with the reason."""
+    reasons = {}
+    for path in files:
+        rows = read_raw_table(path, NEEDED)[0]
+        if "expected_odd" not in rows.columns:  # made by another tool, which had no checks
+            rows = rows.assign(expected_odd=MISSING)
+        reason = unusable(rows)
+        if reason is not None:
+            reasons[path] = reason
+    return reasons
 
 
 def _read_session(path: Path) -> tuple[pd.DataFrame, int, bool]:
