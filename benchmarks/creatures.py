@@ -1,32 +1,37 @@
 """How much of the way to people a distilled network goes, on species that nobody judged.
 
-    python -P benchmarks/creatures.py [--seeds 5]
+    python -P benchmarks/creatures.py [--seeds 3]
 
 Drawn creatures: 3 kingdoms of 3 families of 6 species of 4 individuals, 216 in all; colour, size,
 pose and background vary and mislead. A simulated observer sees the hierarchy (`twoalike.observers`,
-scaled to be .69 right about random triplets). Eight people judge 500 triplets each, 20 % coarse,
-40 % middle, 30 % fine and 10 % boundary, of the 144 creatures of four species of every family; the
-72 creatures of the other two are in no judgment and no training step. Every seed draws creatures,
-species, people and judgments anew.
+scaled to be .69 right about random triplets). Eight people judge the 144 creatures of four species
+of every family; the 72 creatures of the other two are in no judgment and no training step. Every
+seed draws creatures, species, people and judgments anew.
 
-EfficientNet-Lite0 (ImageNet weights) is distilled with the demo's settings in three ways:
-`aligned`, from the teacher that `twoalike teach` makes of the posterior; `control`, from the same
-without the human transform; `hard`, from the first teacher's likeliest odd one instead of its
-probabilities.
+Two studies are made of every world. In the first each person judges 1,500 triplets, 20 % coarse,
+30 % middle, 40 % fine and 10 % boundary; in the second 500 triplets of any three creatures.
+
+EfficientNet-Lite0 (ImageNet weights) is distilled from the first study (recipe distill_levels) with
+five teachers: `aligned`, the posterior's own draws; `map`, the map from features that is fitted to
+it; `control`, the same without the human transform; `uniform`, the first again, but all triplets of
+a batch alike instead of neighbours at all scales; `truth`, the observer's own similarities, which
+no study can do better than. From the second study (recipe distill_demo): `soft`, from the
+posterior's own draws, and `hard`, from their likeliest odd one instead of their probabilities.
 
 Scores are on held-out species, over 20,000 triplets a level, against the observer's own
 probabilities (no noise of answers): accuracy, ties split, by centred cosine for all networks, and
 `gap closed`, the share of the way from the untouched network to the observer. Levels: coarse,
 three families, which ask for kingdoms; middle, three creatures of one kingdom but not of one
 family, which ask for families; fine, three of one family, which ask for species; boundary,
-two of one family and one of another.
+two of one family and one of another; within, any three of one kingdom, which is the fine level of
+a study whose classes are kingdoms; random, any three.
 Calibration is that of the student's own choice probabilities, at the temperature it learnt (a
 student of hard labels gets another one at the end, that of held-out images), on random triplets
 of held-out species: the mean over ten bins of |predicted - true|, weighted by count, of the
 probabilities of all three answers.
 
-Everything runs through the command line. Finished seeds are kept in derived/creatures/; the table
-goes to benchmarks/results/creatures.md.
+Everything but the teacher `truth` runs through the command line. Finished seeds are kept in
+derived/creatures/; the table goes to benchmarks/results/creatures.md.
 """
 
 import argparse
@@ -35,6 +40,7 @@ import os
 import platform
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,16 +58,31 @@ from twoalike.judgments import choices_table, write_choices
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import provenance
-from twoalike.teacher import odd_logits, score_soft
+from twoalike.teacher import PosteriorTeacher, odd_logits, save_teacher, score_soft
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "creatures"
 RESULTS = ROOT / "benchmarks" / "results" / "creatures.md"
-PEOPLE, TRIALS, TEST = 8, 500, 20_000
-DISTIL = ("--config", str(ROOT / "modeling" / "recipes" / "distill_demo.toml"))
-JUDGED = {"coarse": 0.2, "middle": 0.4, "fine": 0.3, "boundary": 0.1}
-LEVELS = ("coarse", "middle", "fine", "boundary")
-ARMS = {"aligned": ("teacher", "kl"), "control": ("control", "kl"), "hard": ("teacher", "hard")}
+RECIPES = ROOT / "modeling" / "recipes"
+PEOPLE, TEST = 8, 20_000
+JUDGED = ("coarse", "middle", "fine", "boundary")
+LEVELS = (*JUDGED, "within", "random")
+STUDIES: dict[str, tuple[int, dict[str, float]]] = {
+    "levels": (1500, {"coarse": 0.2, "middle": 0.3, "fine": 0.4, "boundary": 0.1}),
+    "random": (500, {"random": 1.0}),
+}
+"""Judgments of each person, and their mix."""
+ARMS = {
+    "aligned": ("levels", "posterior", "distill_levels", ""),
+    "map": ("levels", "map", "distill_levels", ""),
+    "control": ("levels", "control", "distill_levels", ""),
+    "uniform": ("levels", "posterior", "distill_levels", 'sampling = "uniform"'),
+    "truth": ("levels", "truth", "distill_levels", ""),
+    "soft": ("random", "posterior", "distill_demo", ""),
+    "hard": ("random", "posterior", "distill_demo", 'objective = "hard"'),
+}
+"""Study, teacher, recipe and what is otherwise in it."""
+SHOWN = ("aligned", "map", "control", "uniform", "truth")
 
 
 def call(*words: Any) -> None:
@@ -69,23 +90,26 @@ def call(*words: Any) -> None:
     subprocess.run([sys.executable, "-m", "twoalike.cli.app", *map(str, words)], check=True)
 
 
-def judge(stimuli: StimulusSet, judged: np.ndarray, space: np.ndarray, seed: int) -> pd.DataFrame:
-    """Judgments of all people, on triplets of all levels of the creatures that are judged."""
+def judge(
+    stimuli: StimulusSet, judged: np.ndarray, space: np.ndarray, study: str, seed: int
+) -> pd.DataFrame:
+    """Judgments of all people, on triplets of the creatures that are judged."""
     rng = np.random.default_rng([seed, 3])
-    kinds = stimuli.table[["kingdom", "family"]].to_numpy().astype(str)
+    trials, mix = STUDIES[study]
+    kinds = kinds_of(stimuli)
     temperature, lapse = draw_population(PEOPLE, rng)
     rows, chosen, people = [], [], []
     for person, (t, guess) in enumerate(zip(temperature, lapse, strict=True)):
         observer = SimulatedObserver(stimuli.ids, space, float(t), float(guess))
         parts = [
-            level_triplets(kinds, judged, level, round(share * TRIALS), rng)
-            for level, share in JUDGED.items()
+            level_triplets(kinds, judged, level, round(share * trials), rng)
+            for level, share in mix.items()
         ]
         shown = rng.permuted(np.concatenate(parts), axis=1)
         chances = observer.choice_probabilities(shown)
         rows.append(shown)
-        chosen.append((rng.random((TRIALS, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2))
-        people += [f"p{person}"] * TRIALS
+        chosen.append((rng.random((trials, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2))
+        people += [f"p{person}"] * trials
     shown = np.concatenate(rows)
     names = np.array(stimuli.ids)
     columns: dict[str, Any] = {f"item_{k + 1}": names[shown[:, k]] for k in range(3)}
@@ -93,15 +117,22 @@ def judge(stimuli: StimulusSet, judged: np.ndarray, space: np.ndarray, seed: int
     return choices_table(columns, names[judged].tolist())
 
 
+def kinds_of(stimuli: StimulusSet) -> np.ndarray:
+    """Kingdom and family of every creature, shape (m, 2)."""
+    return stimuli.table[["kingdom", "family"]].to_numpy().astype(str)
+
+
 def level_triplets(
     kinds: np.ndarray, rows: np.ndarray, level: str, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Random triplets of one level, shape (n, 3); ``kinds`` are kingdoms and families, (m, 2)."""
-    if level == "fine":
-        families = kinds[rows, 1]
-        members = {name: rows[families == name] for name in np.unique(families)}
+    if level in ("fine", "within"):
+        own = kinds[rows, 1 if level == "fine" else 0]
+        members = {name: rows[own == name] for name in np.unique(own)}
         names = rng.choice(list(members), n)
         return np.stack([rng.choice(members[name], 3, replace=False) for name in names])
+    if level == "random":
+        return np.stack([rng.choice(rows, 3, replace=False) for _ in range(n)])
     shown = np.stack([rng.choice(rows, 3, replace=False) for _ in range(20 * n)])
     kingdoms, families = (
         np.array([len(set(names)) for names in kinds[shown, place].tolist()]) for place in (0, 1)
@@ -154,41 +185,54 @@ def run_seed(seed: int) -> dict[str, Any]:
     space = hierarchical_embedding(stimuli, np.random.default_rng([seed, 1]))
     names = np.array(stimuli.ids)
     write_ids(folder / "judged.txt", names[~is_out].tolist())
-    choices = judge(stimuli, np.flatnonzero(~is_out), space, seed)
-    write_choices(folder / "choices.parquet", choices, provenance("choices", seed=seed))
-    networks = make_networks(folder, images, seed)
-    scores = score(stimuli, np.flatnonzero(is_out), space, networks, folder, seed)
+    if not (folder / "base.npz").exists():
+        words = ("--backbone", "efficientnet_lite0", "--images", images)
+        call("features", *words, "--out", folder / "base.npz")
+    for study in STUDIES:
+        (folder / study).mkdir(exist_ok=True)
+        choices = judge(stimuli, np.flatnonzero(~is_out), space, study, seed)
+        about = provenance("choices", seed=seed)
+        write_choices(folder / study / "choices.parquet", choices, about)
+        make_teachers(folder, study, seed)
+    taught = PosteriorTeacher(tuple(stimuli.ids), space[None].astype(np.float32))
+    save_teacher(folder / "levels" / "truth", taught, provenance("teacher", seed=seed))
+    networks = {"base": folder / "base.npz"}
+    networks |= {arm: make_student(folder, images, arm, seed) for arm in ARMS}
+    scores = score(stimuli, np.flatnonzero(is_out), space, networks, seed)
     done.write_text(json.dumps(scores, indent=1))
     return scores
 
 
-def make_networks(folder: Path, images: Path, seed: int) -> dict[str, Path]:
-    """Fit, teach and distil; features of every network, by its name."""
-    posterior, base = folder / "posterior.nc", folder / "base.npz"
+def make_teachers(folder: Path, study: str, seed: int) -> None:
+    """Fit a study and make its teachers."""
+    choices, posterior = (folder / study / name for name in ("choices.parquet", "posterior.nc"))
     if not posterior.exists():
-        call("fit", "--choices", folder / "choices.parquet", "--out", posterior, "--seed", seed)
-    if not base.exists():
-        call("features", "--backbone", "efficientnet_lite0", "--images", images, "--out", base)
-    for name, more in (("teacher", ()), ("control", ("--untransformed",))):
-        if not (folder / name).exists():
-            words = ("--features", base, "--choices", folder / "choices.parquet")
-            call("teach", posterior, *words, "--out", folder / name, *more)
-    found = {"base": base}
-    for arm, (teacher, objective) in ARMS.items():
-        student, features = folder / f"student_{arm}", folder / f"{arm}.npz"
-        found[arm] = features
-        if features.exists():
-            continue
-        recipe = folder / f"{arm}.toml"
-        text = Path(DISTIL[1]).read_text().replace("seed = 0", f"seed = {seed}")
-        recipe.write_text(f'{text}\nobjective = "{objective}"\n')
-        words = ("--images", images, "--only", folder / "judged.txt", "--features", base)
-        call(
-            *("distill", "--teacher", folder / teacher, "--student", "efficientnet_lite0"),
-            *(*words, "--config", recipe, "--out", student, "--resume"),
-        )
-        call("features", "--backbone", student, "--images", images, "--out", features)
-    return found
+        call("fit", "--choices", choices, "--out", posterior, "--seed", seed)
+    mapped = ("--features", folder / "base.npz", "--choices", choices)
+    ways = {"posterior": (), "map": mapped, "control": (*mapped, "--untransformed")}
+    for name, words in ways.items():
+        if not (folder / study / name).exists():
+            call("teach", posterior, *words, "--out", folder / study / name)
+
+
+def make_student(folder: Path, images: Path, arm: str, seed: int) -> Path:
+    """Distil one network; its features of all creatures."""
+    study, teacher, recipe, more = ARMS[arm]
+    features = folder / f"{arm}.npz"
+    if features.exists():
+        return features
+    settings = tomllib.loads((RECIPES / f"{recipe}.toml").read_text()) | tomllib.loads(more)
+    settings["seed"] = seed
+    own = folder / f"{arm}.toml"
+    own.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
+    student = folder / f"student_{arm}"
+    call(
+        *("distill", "--teacher", folder / study / teacher, "--student", "efficientnet_lite0"),
+        *("--images", images, "--only", folder / "judged.txt", "--features", folder / "base.npz"),
+        *("--config", own, "--out", student, "--resume"),
+    )
+    call("features", "--backbone", student, "--images", images, "--out", features)
+    return features
 
 
 def score(
@@ -196,13 +240,11 @@ def score(
     rows: np.ndarray,
     space: np.ndarray,
     networks: dict[str, Path],
-    folder: Path,
     seed: int,
 ) -> dict[str, Any]:
     """Accuracy of every network and of the observer at every level, and calibration."""
     rng = np.random.default_rng([seed, 4])
-    kinds = stimuli.table[["kingdom", "family"]].to_numpy().astype(str)
-    own = space @ space.T
+    kinds, own = kinds_of(stimuli), space @ space.T
     tables = {name: read_features(path) for name, path in networks.items()}
     result: dict[str, Any] = {"accuracy": {}, "calibration": {}}
     similarity = {
@@ -210,19 +252,16 @@ def score(
     }
     place = np.full(len(stimuli.ids), -1)
     place[rows] = np.arange(len(rows))
-    for level in (*LEVELS, "random"):
-        shown = (
-            np.stack([rng.choice(rows, 3, replace=False) for _ in range(TEST)])
-            if level == "random"
-            else level_triplets(kinds, rows, level, TEST, rng)
-        )
+    for level in LEVELS:
+        shown = level_triplets(kinds, rows, level, TEST, rng)
         truth = chances_of(own, shown)
         result["accuracy"][level] = {
             name: score_soft(odd_logits(matrix, place[shown]), truth)["accuracy"]
             for name, matrix in similarity.items()
         } | {"observer": score_soft(np.log(truth), truth)["accuracy"]}
-    result["posterior"] = posterior_scores(folder, stimuli, own, kinds, rng)
-    for arm in ARMS:
+    folder = networks["base"].parent
+    result["posterior"] = posterior_scores(folder / "levels", stimuli, own, rng)
+    for arm in ("soft", "hard"):
         table = FeatureTable(stimuli.ids, tables[arm].select(stimuli.ids))
         predicted = student_chances(folder / f"student_{arm}", table, shown)
         result["calibration"][arm] = calibration_error(predicted, truth)
@@ -230,11 +269,7 @@ def score(
 
 
 def posterior_scores(
-    folder: Path,
-    stimuli: StimulusSet,
-    own: np.ndarray,
-    kinds: np.ndarray,
-    rng: np.random.Generator,
+    folder: Path, stimuli: StimulusSet, own: np.ndarray, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
     """Accuracy of the posterior and of the observer about the creatures that were judged."""
     posterior = Posterior.load(folder / "posterior.nc")
@@ -243,8 +278,8 @@ def posterior_scores(
     place[rows] = np.arange(len(rows))
     similarity = posterior.similarity()
     scores = {}
-    for level in LEVELS:
-        shown = level_triplets(kinds, rows, level, TEST, rng)
+    for level in JUDGED:
+        shown = level_triplets(kinds_of(stimuli), rows, level, TEST, rng)
         truth = chances_of(own, shown)
         logits = {"posterior": odd_logits(similarity, place[shown]), "observer": np.log(truth)}
         scores[level] = {name: score_soft(x, truth)["accuracy"] for name, x in logits.items()}
@@ -262,9 +297,33 @@ def cell(values: list[float], form: str) -> str:
     return f"{np.mean(values):{form}} ± {error:{form}}"
 
 
+def tables(found: list[dict[str, Any]]) -> list[str]:
+    """Accuracy by level, and the share of the gap that is closed."""
+    names = ("base", *SHOWN, "observer")
+    accuracy = [f"| accuracy | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    closed = [f"| gap closed | {' | '.join(SHOWN)} |", "|---" * (len(SHOWN) + 1) + "|"]
+    for level in LEVELS:
+        by_seed = [scores["accuracy"][level] for scores in found]
+        cells = [cell([of[name] for of in by_seed], ".3f") for name in names]
+        accuracy.append(f"| {level} | {' | '.join(cells)} |")
+        cells = [cell([gap_closed(of, arm) for of in by_seed], ".0%") for arm in SHOWN]
+        closed.append(f"| {level} | {' | '.join(cells)} |")
+    return [*closed, "", *accuracy]
+
+
 def write_table(found: list[dict[str, Any]]) -> None:
     """Write benchmarks/results/creatures.md."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("twoalike", "pymc", "torch"))
+    soft, hard = ([scores["calibration"][arm] for scores in found] for arm in ("soft", "hard"))
+    ratio = [a / b for a, b in zip(soft, hard, strict=True)]
+    judged = []
+    for level in JUDGED:
+        by_seed = [scores["posterior"][level] for scores in found]
+        ours, theirs = (
+            cell([scores[name] for scores in by_seed], ".3f") for name in ("posterior", "observer")
+        )
+        judged.append(f"{level} {ours}, {theirs}")
+    counts = {study: f"{PEOPLE * trials:,}" for study, (trials, _) in STUDIES.items()}
     lines = [
         "# Species that nobody judged",
         "",
@@ -272,36 +331,16 @@ def write_table(found: list[dict[str, Any]]) -> None:
         f"{platform.python_version()}, {os.cpu_count()} cores, no GPU). Mean ± standard error "
         f"over {len(found)} worlds; worlds, networks and scores: see the script.",
         "",
-        "| level | base | control | aligned | hard labels | observer | gap closed by aligned "
-        "| by control |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for level in (*LEVELS, "random"):
-        by_seed = [scores["accuracy"][level] for scores in found]
-        names = ("base", "control", "aligned", "hard", "observer")
-        cells = [cell([accuracy[name] for accuracy in by_seed], ".3f") for name in names]
-        cells += [
-            cell([gap_closed(accuracy, arm) for accuracy in by_seed], ".0%")
-            for arm in ("aligned", "control")
-        ]
-        lines.append(f"| {level} | " + " | ".join(cells) + " |")
-    soft, hard = ([scores["calibration"][arm] for scores in found] for arm in ("aligned", "hard"))
-    ratio = [a / b for a, b in zip(soft, hard, strict=True)]
-    judged = []
-    for level in LEVELS:
-        by_seed = [scores["posterior"][level] for scores in found]
-        ours, theirs = (
-            cell([scores[name] for scores in by_seed], ".3f") for name in ("posterior", "observer")
-        )
-        judged.append(f"{level} {ours}, {theirs}")
-    lines += [
+        f"Students of {counts['levels']} judgments:",
         "",
-        f"Calibration error of the student's own probabilities: soft labels {cell(soft, '.3f')}, "
-        f"hard labels {cell(hard, '.3f')}; ratio {cell(ratio, '.2f')}, from "
-        f"{PEOPLE * TRIALS:,} judgments.",
+        *tables(found),
         "",
-        "The posterior, which the teacher is fitted to, about the creatures that were judged, and "
-        f"the observer: {'; '.join(judged)}.",
+        "The posterior, which they are taught by, about the creatures that were judged, and the "
+        f"observer: {'; '.join(judged)}.",
+        "",
+        f"Students of {counts['random']} judgments of any three creatures, calibration error of "
+        f"their own probabilities: soft labels {cell(soft, '.3f')}, hard labels "
+        f"{cell(hard, '.3f')}; ratio {cell(ratio, '.2f')}.",
         "",
         "Targets: two thirds of the gap closed at the coarse and at the fine level, the control "
         "less than a third of that; calibration error of soft labels at most half of that of "
@@ -313,18 +352,13 @@ def write_table(found: list[dict[str, Any]]) -> None:
     print(RESULTS.read_text(encoding="utf-8"))
 
 
-READING = """Reading. What is alike across families (kingdoms, and families among others) is
-closed by five sixths, families within a kingdom by half, species within a family by a third: the
-target is met at the coarse level and missed at the fine one. There the posterior itself is far from
-the observer about creatures that were judged: 1,200 fine judgments are 25 a creature, and most show
-three different species. The control closes a quarter of the coarse level and nothing of the others.
-Soft labels make better calibrated students than hard ones, but not twice as good."""
+READING = """Reading."""
 
 
 def main() -> None:
     """Run all seeds and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     found = []
     for seed in range(given.seeds):

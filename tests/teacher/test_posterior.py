@@ -123,6 +123,19 @@ def test_round_trip(world: World, tmp_path: Path, rng: np.random.Generator) -> N
         load_teacher(tmp_path / "teacher")
 
 
+def test_a_teacher_of_known_positions_can_be_saved(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Somebody's own embedding teaches as well, without a posterior's description."""
+    draws = rng.normal(size=(1, 9, 2)).astype(np.float32)
+    teacher = PosteriorTeacher(tuple("abcdefghi"), draws, "plugin")
+    save_teacher(tmp_path / "teacher", teacher, provenance("teacher"))
+    again = load_teacher(tmp_path / "teacher", any_kind=True)
+    assert isinstance(again, PosteriorTeacher)
+    assert (again.ids, again.mode) == (teacher.ids, "plugin")
+    np.testing.assert_array_equal(again.draws, draws)
+
+
 def test_mixed_round_trip(world: World, tmp_path: Path, rng: np.random.Generator) -> None:
     from twoalike.teacher import TeachConfig
 

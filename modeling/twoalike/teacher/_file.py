@@ -44,6 +44,7 @@ def save_teacher(
     numbers: dict[str, Any] = {"temperature": teacher.temperature}
     if isinstance(teacher, PosteriorTeacher):
         arrays, ids = {"draws": teacher.draws}, teacher.ids
+        numbers |= {"method": "posterior", "labels": teacher.mode}
     else:
         arrays, ids = {name: getattr(teacher, name) for name in ARRAYS}, teacher.known_ids
         arrays |= {} if teacher.known is None else {"known": teacher.known}
