@@ -32,6 +32,11 @@ from twoalike.ceilings._distribution import (
 )
 from twoalike.ceilings._hierarchical import Estimate, VoteBounds, bounds_from_votes
 from twoalike.ceilings._interval import TripletIntervals
+from twoalike.ceilings._majority import (
+    MajorityAgreement,
+    majority_agreement,
+    majority_scores,
+)
 from twoalike.ceilings._published import (
     Published,
     draw_votes,
@@ -47,6 +52,7 @@ __all__ = [
     "ChoiceDistribution",
     "Consistency",
     "Estimate",
+    "MajorityAgreement",
     "MajorityBound",
     "Published",
     "TripletIntervals",
@@ -64,7 +70,9 @@ __all__ = [
     "fit_distribution",
     "largest_share",
     "leave_one_out",
+    "majority_agreement",
     "majority_bound",
+    "majority_scores",
     "mean_leave_one_out",
     "miller_madow",
     "oracle_bound",

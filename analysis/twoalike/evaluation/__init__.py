@@ -9,12 +9,22 @@ from twoalike.evaluation._agreement import (
     accuracy_scores,
     choice_losses,
     cross_fitted_losses,
+    cross_fitted_temperatures,
     fit_temperature,
+    halves_by_triplet,
 )
-from twoalike.evaluation._calibration import Reliability, reliability, wilson_interval
+from twoalike.evaluation._calibration import (
+    Answers,
+    Reliability,
+    predictions,
+    probability_bins,
+    reliability,
+    wilson_interval,
+)
 from twoalike.evaluation._compare import (
     Candidate,
     Judgments,
+    candidate_similarities,
     compare_choices,
     compare_structure,
 )
@@ -31,23 +41,27 @@ from twoalike.evaluation._people import (
     spearman_known,
     usable_people,
 )
-from twoalike.evaluation._run import evaluate, read_judgments
+from twoalike.evaluation._run import SCORED, evaluate, read_judgments
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
     Similarity,
+    prepare,
     similarity_matrix,
     triplet_similarities,
 )
 from twoalike.evaluation._structure import rho_a, spearman, upper
 from twoalike.evaluation._structure_interval import Z95, structure_intervals
+from twoalike.evaluation._subsets import by_category, by_participant, by_subset
 
 __all__ = [
     "CHANCE_ACCURACY",
     "CHANCE_LOG_LOSS",
     "FEWEST_PAIRS",
     "KINDS",
+    "SCORED",
     "SIMILARITIES",
     "Z95",
+    "Answers",
     "Candidate",
     "Interval",
     "Judgments",
@@ -56,16 +70,25 @@ __all__ = [
     "Similarity",
     "TwoWayBootstrap",
     "accuracy_scores",
+    "by_category",
+    "by_participant",
+    "by_subset",
+    "candidate_similarities",
     "choice_losses",
     "compare_choices",
     "compare_structure",
     "cross_fitted_losses",
+    "cross_fitted_temperatures",
     "evaluate",
     "fit_temperature",
     "group_numbers",
+    "halves_by_triplet",
     "mean_person",
     "noise_ceiling",
     "object_variance",
+    "predictions",
+    "prepare",
+    "probability_bins",
     "read_judgments",
     "reliability",
     "rho_a",

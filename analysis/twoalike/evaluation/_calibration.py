@@ -1,11 +1,15 @@
 """Whether predicted probabilities mean what they say."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.choice import expected_accuracy
+
 type Floats = npt.NDArray[np.float64]
+type Answers = Literal["all", "top"]
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,72 @@ def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Fl
     return np.asarray(middle - half), np.asarray(middle + half)
 
 
+def predictions(
+    probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer], answers: Answers = "all"
+) -> tuple[Floats, Floats]:
+    """Predicted probabilities of answers, and whether these were given.
+
+    Parameters
+    ----------
+    probabilities
+        Probability of each item, shape (n, 3).
+    chosen
+        Item chosen, 0..2, shape (n,).
+    answers
+        ``all`` three of a triplet, or the most probable one (``top``); of k tied ones each is
+        1/k of it, so that the order of items does not matter.
+
+    Returns
+    -------
+    Probabilities and hits, shape (n, 3) for all and (n, 1) for the top.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if answers == "all":
+        return values, np.eye(3)[chosen]
+    return values.max(axis=1, keepdims=True), expected_accuracy(values, chosen)[:, None]
+
+
+def probability_bins(
+    values: Floats, bins: int = 10, *, equal_counts: bool = False
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Edges of bins of probabilities, and the bin of each value.
+
+    Parameters
+    ----------
+    values
+        Probabilities, any shape.
+    bins
+        Number of bins.
+    equal_counts
+        Bins with about as many values each, instead of bins of equal width; equal values stay
+        together, so that there may be fewer bins.
+
+    Returns
+    -------
+    Edges, shape (k + 1,), and bin of each value, 0..k-1, in the shape of ``values``.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    if equal_counts and values.size:
+        # Rounded, since values that differ by rounding alone belong together.
+        rounded = np.round(values, 9)
+        inner = np.unique(np.quantile(rounded, edges[1:-1]))
+        lowest, highest = rounded.min(), rounded.max()
+        edges = np.concatenate([[lowest], inner[inner > lowest], [highest]])
+    # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
+    which = np.searchsorted(edges[1:-1], values + (1e-9 if equal_counts else 1e-12), side="right")
+    return edges, np.asarray(which, dtype=np.int64)
+
+
 def reliability(
     probabilities: Floats,
     chosen: npt.NDArray[np.integer],
     *,
     bins: int = 10,
     fewest: int = 10,
+    answers: Answers = "all",
+    equal_counts: bool = False,
 ) -> Reliability:
-    """Bin the predictions for all three items of every triplet.
+    """Bin the predictions, by default those for all three items of every triplet.
 
     Parameters
     ----------
@@ -63,9 +125,13 @@ def reliability(
     chosen
         Item chosen, 0..2, shape (n,).
     bins
-        Number of bins of equal width.
+        Number of bins, of equal width unless ``equal_counts``.
     fewest
         Predictions a bin needs to be reported.
+    answers
+        ``all`` three of a triplet, or the ``top``: the most probable one.
+    equal_counts
+        Bins with about as many predictions each (:func:`probability_bins`).
 
     Notes
     -----
@@ -78,15 +144,12 @@ def reliability(
     >>> curve.predicted.round(2), curve.observed.round(2)
     (array([0.2, 0.6]), array([0.2, 0.6]))
     """
-    values = np.asarray(probabilities, dtype=np.float64).ravel()
-    hits = np.eye(3)[chosen].ravel()
-    edges = np.linspace(0, 1, bins + 1)
-    # A hair above: a prediction of exactly 0.2 computed as 0.19999999999999998 is one of 0.2.
-    which = np.clip(np.digitize(values + 1e-12, edges) - 1, 0, bins - 1)
-    counts = np.bincount(which, minlength=bins)
+    values, hits = (part.ravel() for part in predictions(probabilities, chosen, answers))
+    edges, which = probability_bins(values, bins, equal_counts=equal_counts)
+    counts = np.bincount(which, minlength=len(edges) - 1)
     kept = counts >= fewest
     n = np.maximum(counts, 1)
-    successes = np.bincount(which, weights=hits, minlength=bins)
+    successes = np.bincount(which, weights=hits, minlength=len(counts))
     low, high = wilson_interval(successes, n)
-    predicted = np.bincount(which, weights=values, minlength=bins) / n
+    predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
     return Reliability(edges, counts, predicted[kept], (successes / n)[kept], low[kept], high[kept])

@@ -14,7 +14,7 @@ from twoalike.evaluation._agreement import (
     fit_temperature,
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
-from twoalike.evaluation._kinds import KINDS, triplet_kinds
+from twoalike.evaluation._kinds import triplet_kinds
 from twoalike.evaluation._people import (
     mean_person,
     noise_ceiling,
@@ -24,6 +24,7 @@ from twoalike.evaluation._people import (
 from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
 from twoalike.evaluation._structure import rho_a, upper
 from twoalike.evaluation._structure_interval import structure_intervals
+from twoalike.evaluation._subsets import by_subset
 from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable
 
@@ -180,35 +181,11 @@ def compare_choices(
                 "gap_closed": gap.as_dict() if gap else None,
             }
         )
-    for name, subsets in _by_group(judged, scored, boot).items():
-        for result, subset in zip(results, subsets, strict=True):
-            result.setdefault("groups", {})[name] = subset
-    return results
-
-
-def _by_group(
-    judged: Judgments,
-    scored: Sequence[tuple[Floats, Floats, float]],
-    boot: TwoWayBootstrap,
-) -> dict[str, list[dict[str, Any]]]:
-    """Accuracy and log-loss within each subset of each group, for every candidate."""
-    order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
-    groups: dict[str, list[dict[str, Any]]] = {}
+    scores = [(hits, losses) for hits, losses, _ in scored]
     for name, subset_of in judged.groups.items():
-        found = sorted(
-            set(np.unique(subset_of).tolist()) - {""}, key=lambda n: order.get(n, len(order))
-        )
-        groups[name] = [{} for _ in scored]
-        for subset in found:
-            rows = subset_of == subset
-            part = boot.within(rows)
-            for result, (hits, losses, _) in zip(groups[name], scored, strict=True):
-                result[subset] = {
-                    "choices": int(rows.sum()),
-                    "accuracy": part.interval(hits[rows]).as_dict(),
-                    "log_loss": part.interval(losses[rows]).as_dict(),
-                }
-    return groups
+        for result, subsets in zip(results, by_subset(scores, subset_of, boot), strict=True):
+            result.setdefault("groups", {})[name] = subsets
+    return results
 
 
 def compare_structure(

@@ -1,0 +1,45 @@
+"""Models scored against the majority of a few votes."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.ceilings import majority_agreement, majority_bound, majority_scores, votes
+
+
+def test_any_of_the_tied_answers_counts_and_ties_of_the_model_share(
+    rng: np.random.Generator,
+) -> None:
+    table = votes(np.repeat([[0, 1, 2], [0, 1, 3]], 4, axis=0), np.array([0, 0, 1, 1, 2, 2, 2, 0]))
+    sure = np.eye(3)
+    assert_array_equal(majority_scores(sure[[0, 2]], table, rng), [1, 1])
+    assert_array_equal(majority_scores(sure[[1, 0]], table, rng), [1, 0])
+    assert_array_equal(majority_scores(sure[[2, 1]], table, rng), [0, 0])
+    assert_allclose(majority_scores(np.full((2, 3), 1 / 3), table, rng), [2 / 3, 1 / 3])
+
+
+def test_the_best_predictor_reaches_its_bound(
+    judge: Callable[[np.ndarray, np.random.Generator], np.ndarray], rng: np.random.Generator
+) -> None:
+    """Which is far above its agreement with single responses."""
+    p = rng.dirichlet((1, 1, 1), size=6000)
+    triplets = np.arange(18_000).reshape(-1, 3)
+    rows = np.repeat(np.arange(6000), 5)
+    table = votes(triplets[rows], judge(p[rows], rng))
+    scores = majority_scores(p, table, rng)
+    found = majority_agreement(scores, table, rng)
+    assert found.triplets == 6000
+    assert found.interval is not None
+    expected = majority_bound(p, 4).accepted.mean()
+    assert found.interval.low < expected < found.interval.high
+    assert found.interval.value > p.max(axis=1).mean() + 0.1
+    assert "as published" in found.as_dict()["scoring"]
+
+
+def test_triplets_with_few_votes_are_dropped(rng: np.random.Generator) -> None:
+    table = votes(np.tile([0, 1, 2], (3, 1)), np.array([0, 0, 0]))
+    scores = majority_scores([[1.0, 0.0, 0.0]], table, rng)
+    assert np.isnan(scores).all()
+    assert majority_agreement(scores, table, rng).as_dict()["accuracy"] is None
+    assert majority_scores([[1.0, 0.0, 0.0]], table, rng, fewest=3) == 1.0

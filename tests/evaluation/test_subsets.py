@@ -1,0 +1,98 @@
+"""Agreement by level, by category and by participant; bins of probabilities."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.evaluation import (
+    TwoWayBootstrap,
+    by_category,
+    by_participant,
+    by_subset,
+    predictions,
+    probability_bins,
+    reliability,
+)
+
+
+def trials(rng: np.random.Generator, n: int = 600, m: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Triplets and participants."""
+    return np.stack([rng.permutation(m)[:3] for _ in range(n)]), rng.integers(5, size=n)
+
+
+def test_parts_of_a_group_average_to_the_whole(rng: np.random.Generator) -> None:
+    triplets, people = trials(rng)
+    hits, losses = rng.random(600), rng.exponential(size=600)
+    level = np.array(["coarse", "fine", "boundary"])[rng.integers(3, size=600)]
+    boot = TwoWayBootstrap(people, triplets, rng, resamples=200)
+    (found,) = by_subset([(hits, losses)], level, boot)
+    assert list(found) == ["coarse", "fine", "boundary"]
+    n = [part["choices"] for part in found.values()]
+    for measure, values in (("accuracy", hits), ("log_loss", losses)):
+        means = [part[measure]["value"] for part in found.values()]
+        assert_allclose(np.average(means, weights=n), values.mean())
+    assert found["fine"]["accuracy"]["low"] < hits[level == "fine"].mean()
+    (unnamed,) = by_subset([(hits, losses)], np.full(600, ""), boot)
+    assert unnamed == {}
+
+
+def test_a_category_has_the_choices_in_which_it_occurs(rng: np.random.Generator) -> None:
+    """A model that knows only animals is right wherever one is shown."""
+    triplets, people = trials(rng)
+    labels = ["animal"] * 6 + ["tool"] * 12 + [""] * 6
+    hits = (triplets < 6).any(axis=1).astype(float)
+    boot = TwoWayBootstrap(people, triplets, rng, resamples=200)
+    one, other = by_category([(hits, -hits), (1 - hits, hits)], triplets, labels, boot)
+    assert set(one) == {"animal", "tool"}
+    assert one["animal"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert one["animal"]["choices"] == hits.sum()
+    shown = ((triplets >= 6) & (triplets < 18)).any(axis=1)
+    assert_allclose(one["tool"]["accuracy"]["value"], hits[shown].mean())
+    assert one["tool"]["accuracy"]["low"] < hits[shown].mean() < one["tool"]["accuracy"]["high"]
+    assert other["animal"]["accuracy"]["value"] == 0.0
+
+
+def test_participants_have_their_own_means_and_intervals(rng: np.random.Generator) -> None:
+    skill = np.array([0.2, 0.9, 0.5])
+    people = np.concatenate([rng.integers(3, size=900), [3]])
+    hits = (rng.random(901) < np.append(skill, 1.0)[people]).astype(float)
+    losses = rng.exponential(size=901)
+    found = by_participant(hits, losses, people, ["a", "b", "c", "once", "never"])
+    assert list(found) == ["a", "b", "c", "once"]
+    assert sum(part["choices"] for part in found.values()) == 901
+    for name, truth in zip("abc", skill, strict=True):
+        accuracy = found[name]["accuracy"]
+        assert accuracy["low"] < truth < accuracy["high"]
+    own = losses[people == 1]
+    half = found["b"]["log_loss"]["high"] - own.mean()
+    assert_allclose(half, 1.96 * own.std(ddof=1) / np.sqrt(len(own)), rtol=0.02)
+    assert found["once"]["log_loss"]["low"] is None
+    assert found["once"]["accuracy"]["low"] < 0.5
+
+
+def test_bins_of_equal_counts_keep_equal_values_together(rng: np.random.Generator) -> None:
+    values = rng.random(1000)
+    edges, which = probability_bins(values, 5, equal_counts=True)
+    assert_allclose(np.bincount(which), 200, atol=2)
+    assert_allclose(edges[[0, -1]], [values.min(), values.max()], atol=1e-8)
+    _, few = probability_bins(np.repeat([0.2, 0.6], [60, 30]), 10, equal_counts=True)
+    assert_array_equal(few, np.repeat([0, 1], [60, 30]))
+    _, one = probability_bins(np.full(9, 1 / 3), 10, equal_counts=True)
+    assert_array_equal(one, 0)
+
+
+@pytest.mark.parametrize("equal_counts", [False, True])
+def test_a_curve_of_the_most_probable_answer(equal_counts: bool, rng: np.random.Generator) -> None:
+    p = rng.dirichlet((1, 1, 1), size=20_000)
+    chosen = (p.cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1).clip(0, 2)
+    curve = reliability(p, chosen, answers="top", equal_counts=equal_counts)
+    assert curve.counts.sum() == 20_000
+    assert curve.predicted.min() > 1 / 3
+    assert_allclose(curve.observed, curve.predicted, atol=0.04)
+
+
+def test_tied_answers_share_the_hit() -> None:
+    p = np.array([[0.4, 0.4, 0.2], [0.2, 0.4, 0.4], [1 / 3, 1 / 3, 1 / 3]])
+    values, hits = predictions(p, np.array([0, 0, 1]), "top")
+    assert_allclose(values.ravel(), [0.4, 0.4, 1 / 3])
+    assert_allclose(hits.ravel(), [0.5, 0.0, 1 / 3])
