@@ -17,26 +17,31 @@ import numpy.typing as npt
 type Floats = npt.NDArray[np.float64]
 type Places = npt.NDArray[np.int64]
 
+_NO_ORDER = 1e-15
+"""Variance of ranks (as shares) below which all are tied, but for rounding."""
+
 
 class _Ranked:
     """Values as ranks, with sums over what lies above each of them."""
 
-    def __init__(self, values: npt.ArrayLike) -> None:
-        _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    def __init__(self, values: npt.ArrayLike, weights: Floats) -> None:
+        _, place = np.unique(np.asarray(values), return_inverse=True)
         self._place: Places = place
-        self._n = len(place)
-        centred = (np.cumsum(count) - count / 2) / self._n - 0.5
-        self.share = np.asarray(centred[place])
+        self._weights = weights / weights.sum()
+        count = np.bincount(place, weights=self._weights)
+        self.share = np.asarray((np.cumsum(count) - count / 2 - 0.5)[place])
 
     def mean_above(self, values: Floats) -> Floats:
-        """Sum of ``values`` over the pairs above, ties by half, divided by the number of pairs."""
-        sums = np.bincount(self._place, weights=values)
+        """Mean over all pairs of ``values`` where they lie above, by half where tied."""
+        sums = np.bincount(self._place, weights=self._weights * values)
         above = sums[::-1].cumsum()[::-1] - sums / 2
-        return np.asarray((above / self._n)[self._place])
+        return np.asarray(above[self._place])
 
 
-def spearman_influence(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
-    """Influence of each pair on Spearman's correlation; their mean is zero.
+def spearman_influence(
+    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> Floats:
+    """Influence of each pair on Spearman's correlation; their (weighted) mean is zero.
 
     Leaving out pairs changes the correlation by minus the sum of their influences, divided by
     the number of pairs that remain, to first order.
@@ -45,17 +50,20 @@ def spearman_influence(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     ----------
     a, b
         Dissimilarities, shape (pairs,).
+    weights
+        How much each pair counts, > 0, shape (pairs,); all alike if left out.
 
     Returns
     -------
     Shape (pairs,); zero if either is constant.
     """
-    x, y = _Ranked(a), _Ranked(b)
+    weight = np.ones(np.shape(a)) if weights is None else np.asarray(weights, dtype=np.float64)
+    x, y = _Ranked(a, weight), _Ranked(b, weight)
     u, v = x.share, y.share
-    sizes = float(np.mean(u * u)), float(np.mean(v * v))
-    if min(sizes) <= 0:
+    sizes = float(np.average(u * u, weights=weight)), float(np.average(v * v, weights=weight))
+    if min(sizes) <= _NO_ORDER:
         return np.zeros_like(u)
-    common = float(np.mean(u * v))
+    common = float(np.average(u * v, weights=weight))
     of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
     of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
     of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
@@ -64,7 +72,9 @@ def spearman_influence(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     return np.asarray(of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1]))
 
 
-def object_variance(influence: Floats, rows: Places, columns: Places) -> Floats:
+def object_variance(
+    influence: Floats, rows: Places, columns: Places, weights: Floats | None = None
+) -> Floats:
     """Variance of an estimate over the choice of objects, from the influences of the pairs.
 
     The jackknife that leaves out each object with all its pairs, to first order.
@@ -75,18 +85,25 @@ def object_variance(influence: Floats, rows: Places, columns: Places) -> Floats:
         Shape (estimates, pairs) or (pairs,).
     rows, columns
         The two objects of each pair, 0..m-1, shape (pairs,).
+    weights
+        As in :func:`spearman_influence`.
 
     Returns
     -------
     Shape (estimates,) or ().
     """
-    each = np.atleast_2d(influence)
     n_objects = int(max(rows.max(), columns.max())) + 1
-    pairs = np.bincount(rows, minlength=n_objects) + np.bincount(columns, minlength=n_objects)
-    left = np.maximum(len(rows) - pairs, 1)
-    changes = np.stack([np.bincount(rows, one, n_objects) for one in each])
-    changes += np.stack([np.bincount(columns, one, n_objects) for one in each])
-    changes = (changes / left)[:, pairs > 0]
+    weight = np.ones(len(rows)) if weights is None else weights
+
+    def by_object(values: Floats) -> Floats:
+        return np.asarray(
+            np.bincount(rows, values, n_objects) + np.bincount(columns, values, n_objects)
+        )
+
+    present = by_object(np.ones(len(rows))) > 0
+    left = weight.sum() - by_object(weight)
+    sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
+    changes = (sums / np.where(left > 0, left, np.inf))[:, present]
     m = changes.shape[1]
     centred = changes - changes.mean(axis=1, keepdims=True)
     variance = (m - 1) / m * (centred**2).sum(axis=1)

@@ -1,0 +1,50 @@
+"""Similarity structure: networks and people compared by the distances between objects.
+
+Correlations with people's dissimilarities (:func:`tau_a`, :func:`whitened`, weighted by evidence,
+over a posterior; Spearman's, rho-a and the noise ceiling are :mod:`twoalike.evaluation`'s), and
+what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap`,
+:func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
+"""
+
+from twoalike.rsa._arranged import ArrangedRdms, arranged_rdms
+from twoalike.rsa._distances import DistanceChange, DistanceChanges, distance_changes, pair_kinds
+from twoalike.rsa._features import NeighbourOverlap, debiased_cka, linear_cka, neighbour_overlap
+from twoalike.rsa._methods import tau_a, whitened, whitening_problem
+from twoalike.rsa._posterior import (
+    PosteriorAgreement,
+    dissimilarity_draws,
+    posterior_agreement,
+    posterior_rdm,
+)
+from twoalike.rsa._structure import structure
+from twoalike.rsa._weighted import (
+    reliability_weights,
+    weighted_interval,
+    weighted_pearson,
+    weighted_spearman,
+)
+
+__all__ = [
+    "ArrangedRdms",
+    "DistanceChange",
+    "DistanceChanges",
+    "NeighbourOverlap",
+    "PosteriorAgreement",
+    "arranged_rdms",
+    "debiased_cka",
+    "dissimilarity_draws",
+    "distance_changes",
+    "linear_cka",
+    "neighbour_overlap",
+    "pair_kinds",
+    "posterior_agreement",
+    "posterior_rdm",
+    "reliability_weights",
+    "structure",
+    "tau_a",
+    "weighted_interval",
+    "weighted_pearson",
+    "weighted_spearman",
+    "whitened",
+    "whitening_problem",
+]

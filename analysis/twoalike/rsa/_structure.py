@@ -1,0 +1,233 @@
+"""Everything on similarity structure, for several networks side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.evaluation import (
+    Candidate,
+    compare_structure,
+    mean_person,
+    similarity_matrix,
+    upper,
+    usable_people,
+)
+from twoalike.judgments import RdmTable
+from twoalike.rsa._distances import MOST_OBJECTS, distance_changes
+from twoalike.rsa._features import debiased_cka, linear_cka, neighbour_overlap
+from twoalike.rsa._methods import tau_a, whitened, whitening_problem
+from twoalike.rsa._posterior import dissimilarity_draws, posterior_agreement
+from twoalike.rsa._weighted import weighted_interval
+from twoalike.study import TwoalikeError
+
+if TYPE_CHECKING:
+    from twoalike.embedding import Posterior
+
+type Floats = npt.NDArray[np.float64]
+type Missing = dict[str, str]
+
+NEIGHBOURS = 10
+_FEWEST_OBJECTS = 4
+_WITH_PEOPLE = ("spearman", "rho_a", "tau_a", "whitened", "weighted_spearman", "per_person")
+_WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
+
+
+def structure(
+    candidates: Sequence[Candidate],
+    rng: np.random.Generator,
+    *,
+    rdm: RdmTable | None = None,
+    evidence: Floats | None = None,
+    posterior: "Posterior | None" = None,
+    labels: Mapping[str, Mapping[str, str]] | None = None,
+    ids: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Compare networks with people's dissimilarities, a posterior's, and the first network.
+
+    Parameters
+    ----------
+    candidates
+        The networks; the first is the reference, as it was before alignment.
+    rng
+        Source of the groups of objects left out, and of the resamples.
+    rdm
+        People's dissimilarities with object ids; NaN where a person did not judge a pair.
+    evidence
+        Evidence on each of them, shape (participants, m, m), as
+        :func:`~twoalike.rsa.arranged_rdms` gives it: people's mean and the correlation are
+        weighted by it.
+    posterior
+        A fitted embedding, all of whose objects have features.
+    labels
+        Level -> object id -> label, for the change of distances.
+    ids
+        Objects whose features are compared with the reference's; all that every candidate has by
+        default.
+
+    Returns
+    -------
+    ``reference`` (its name), ``objects`` whose features are compared, ``people`` (as
+    :func:`twoalike.evaluation.compare_structure`), and ``models``: for each ``name``; with people
+    ``spearman``, ``rho_a``, ``tau_a``, ``whitened``, ``weighted_spearman``, ``per_person`` and
+    ``difference``; ``posterior`` (``spearman``, ``difference``, ``posterior_sd``, ``object_sd``);
+    with the reference ``cka``, ``debiased_cka``, ``neighbours`` and ``distances``. What is not
+    known is None, and the model's ``missing`` says why.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no candidate, one has no features for an object, or people have too few pairs
+        in common.
+    """
+    if not candidates:
+        raise TwoalikeError("structure: no network to compare; give at least one.")
+    shared = _objects(candidates, ids)
+    on_people, on_distances = rng.spawn(2)
+    seed = int(on_distances.integers(2**63))  # the same resamples for every candidate
+    missing: list[Missing] = [{} for _ in candidates]
+    people, with_people = _people(candidates, rdm, evidence, on_people, missing)
+    with_posterior = _posterior(candidates, posterior, missing)
+    models = []
+    for number, candidate in enumerate(candidates):
+        same = np.random.default_rng(seed)
+        changed = _against(candidates[0], candidate, shared, labels, same, missing[number])
+        about = {"name": candidate.name, **with_people[number], "posterior": with_posterior[number]}
+        models.append({**about, **changed, "missing": missing[number]})
+    return {
+        "reference": candidates[0].name,
+        "objects": len(shared),
+        "people": people,
+        "models": models,
+    }
+
+
+def _objects(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> tuple[str, ...]:
+    """Objects to compare features of, in the order of the reference."""
+    if ids is not None:
+        return tuple(ids)
+    common = set.intersection(*(set(candidate.features.ids) for candidate in candidates))
+    return tuple(name for name in candidates[0].features.ids if name in common)
+
+
+def _dissimilarities(candidate: Candidate, ids: Sequence[str]) -> Floats:
+    values = candidate.features.select(ids, candidate.name)
+    return -similarity_matrix(values, candidate.similarity)
+
+
+def _people(
+    candidates: Sequence[Candidate],
+    rdm: RdmTable | None,
+    evidence: Floats | None,
+    rng: np.random.Generator,
+    missing: list[Missing],
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Agreement with people, by every definition; the means are over the same people."""
+    if rdm is None:
+        for reasons in missing:
+            reasons.update(dict.fromkeys(_WITH_PEOPLE, "there are no people's dissimilarities"))
+        return None, [dict.fromkeys((*_WITH_PEOPLE, "difference")) for _ in candidates]
+    people, scores = compare_structure(candidates, rdm, rng)
+    vectors = upper(rdm.values)
+    usable = usable_people(vectors)
+    target = mean_person(vectors[usable])
+    weights = None if evidence is None else upper(evidence[usable])
+    results = []
+    for candidate, score, reasons in zip(candidates, scores, missing, strict=True):
+        own = upper(_dissimilarities(candidate, rdm.ids or ()))
+        problem = whitening_problem(own, target)
+        if problem:
+            reasons["whitened"] = problem
+        more = {
+            "tau_a": tau_a(own, target),
+            "whitened": None if problem else whitened(own, target),
+            "weighted_spearman": _weighted(own, vectors[usable], weights, len(rdm.ids or ())),
+        }
+        if weights is None:
+            reasons["weighted_spearman"] = "the evidence on the pairs is not known"
+        results.append({**score, **more})
+    return people, results
+
+
+def _weighted(
+    own: Floats, vectors: Floats, weights: Floats | None, n_objects: int
+) -> dict[str, float] | None:
+    """Correlation with the evidence-weighted mean person, pairs weighted by all the evidence."""
+    if weights is None:
+        return None
+    target = mean_person(vectors, weights)
+    total = np.where(np.isnan(vectors), 0.0, weights).sum(axis=0)
+    known = ~np.isnan(target) & (total > 0)
+    rows, columns = (side[known] for side in np.triu_indices(n_objects, 1))
+    return weighted_interval(own[known], target[known], total[known], rows, columns).as_dict()
+
+
+def _posterior(
+    candidates: Sequence[Candidate], posterior: "Posterior | None", missing: list[Missing]
+) -> list[dict[str, Any] | None]:
+    if posterior is None:
+        for reasons in missing:
+            reasons["posterior"] = "there is no posterior"
+        return [None for _ in candidates]
+    models = [_dissimilarities(candidate, posterior.ids) for candidate in candidates]
+    found = posterior_agreement(models, dissimilarity_draws(posterior))
+    results: list[dict[str, Any] | None] = [asdict(one) for one in found]
+    return results
+
+
+def _against(
+    reference: Candidate,
+    candidate: Candidate,
+    ids: Sequence[str],
+    labels: Mapping[str, Mapping[str, str]] | None,
+    rng: np.random.Generator,
+    missing: Missing,
+) -> dict[str, Any]:
+    """Compare a network's features with the reference's."""
+    if candidate is reference:
+        missing.update(dict.fromkeys(_WITH_REFERENCE, "this is the reference"))
+        return dict.fromkeys(_WITH_REFERENCE)
+    if len(ids) < _FEWEST_OBJECTS:
+        reason = f"needs features of {_FEWEST_OBJECTS} common objects, has {len(ids)}"
+        missing.update(dict.fromkeys(_WITH_REFERENCE, reason))
+        return dict.fromkeys(_WITH_REFERENCE)
+    before, after = (one.features.select(ids, one.name) for one in (reference, candidate))
+    result: dict[str, Any] = {}
+    for name, function in (("cka", linear_cka), ("debiased_cka", debiased_cka)):
+        value = function(before, after)
+        result[name] = None if np.isnan(value) else value
+        if np.isnan(value):
+            missing[name] = "the features vary no more than noise does"
+    result["neighbours"] = None
+    if len(ids) > NEIGHBOURS + 1:
+        result["neighbours"] = asdict(neighbour_overlap(before, after, NEIGHBOURS))
+    else:
+        missing["neighbours"] = f"needs more than {NEIGHBOURS + 1} objects, has {len(ids)}"
+    result["distances"] = _changes(before, after, ids, labels, rng, missing)
+    return result
+
+
+def _changes(
+    before: npt.NDArray[np.float32],
+    after: npt.NDArray[np.float32],
+    ids: Sequence[str],
+    labels: Mapping[str, Mapping[str, str]] | None,
+    rng: np.random.Generator,
+    missing: Missing,
+) -> dict[str, Any] | None:
+    """Change of distances by kind of pair; centred cosine, whatever a candidate is scored with."""
+    if not labels:
+        missing["distances"] = "there are no labels of objects"
+    elif len(ids) > MOST_OBJECTS:
+        missing["distances"] = f"at most {MOST_OBJECTS} objects, there are {len(ids)}; give ids"
+    elif not (np.ptp(before, axis=0).any() and np.ptp(after, axis=0).any()):
+        missing["distances"] = "all objects have the same features"
+    if not labels or "distances" in missing:
+        return None
+    by_level = {level: [of.get(name, "") for name in ids] for level, of in labels.items()}
+    found = distance_changes(before, after, by_level, rng)
+    missing.update({f"distances, {kind}": reason for kind, reason in found.missing.items()})
+    kinds = {kind: asdict(change) for kind, change in found.kinds.items()}
+    return {"resampled": found.resampled, "kinds": kinds}

@@ -1,0 +1,158 @@
+"""Comparisons with people's dissimilarities: known answers, and rsatoolbox where it has them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from twoalike.evaluation import rho_a, spearman, upper
+from twoalike.judgments import arrangements_table, read_rdms
+from twoalike.rsa import (
+    arranged_rdms,
+    reliability_weights,
+    tau_a,
+    weighted_interval,
+    weighted_pearson,
+    weighted_spearman,
+    whitened,
+    whitening_problem,
+)
+from twoalike.study import TwoalikeError
+
+M = 14
+ROWS, COLUMNS = np.triu_indices(M, 1)
+
+
+@pytest.fixture
+def vectors(rng: np.random.Generator) -> np.ndarray:
+    """Distances between places, and the same with noise; upper triangles."""
+    places = rng.normal(size=(M, 3))
+    true = np.linalg.norm(places[:, None] - places, axis=-1)[ROWS, COLUMNS]
+    return np.stack([true, true + 0.5 * rng.random(len(true))])
+
+
+@pytest.mark.parametrize("compare", [spearman, rho_a, tau_a, whitened])
+def test_identical_is_one_and_permuted_about_zero(
+    compare, vectors: np.ndarray, rng: np.random.Generator
+) -> None:
+    true = vectors[0]
+    assert compare(true, true) == pytest.approx(1)
+    by_chance = [compare(true, rng.permutation(true)) for _ in range(60)]
+    assert abs(np.mean(by_chance)) < 4 * np.std(by_chance) / np.sqrt(60) < 0.08
+
+
+@pytest.mark.parametrize("compare", [spearman, rho_a, tau_a])
+def test_only_the_order_counts(compare, vectors: np.ndarray) -> None:
+    assert compare(np.exp(vectors[0]), vectors[1]) == pytest.approx(compare(*vectors))
+
+
+def test_rank_correlations_are_rsatoolboxs_with_ties(vectors: np.ndarray) -> None:
+    from rsatoolbox.rdm import compare
+
+    a, b = vectors.round(1)
+    for name, own in (("spearman", spearman), ("rho-a", rho_a), ("tau-a", tau_a)):
+        assert own(a, b) == pytest.approx(compare(a[None], b[None], name)[0, 0])
+
+
+def test_tau_a_without_ties_is_tau_b_and_skips_gaps(vectors: np.ndarray) -> None:
+    a, b = vectors.copy()
+    assert tau_a(a, b) == pytest.approx(scipy.stats.kendalltau(a, b).statistic)
+    a[[3, 8]] = b[[5]] = np.nan
+    known = ~np.isnan(a + b)
+    assert tau_a(a, b) == pytest.approx(scipy.stats.kendalltau(a[known], b[known]).statistic)
+
+
+@pytest.mark.parametrize("kind", ["corr", "cosine"])
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_whitened_is_the_generalised_correlation(
+    kind, share: float, vectors: np.ndarray, rng: np.random.Generator
+) -> None:
+    """With the covariance of squared distances under independent noise written out."""
+    contrast = np.zeros((len(ROWS), M))
+    contrast[np.arange(len(ROWS)), ROWS], contrast[np.arange(len(ROWS)), COLUMNS] = 1, -1
+    known = rng.random(len(ROWS)) >= share
+    inverse = np.linalg.inv(((contrast @ contrast.T) ** 2)[np.ix_(known, known)])
+    a, b = vectors[:, known] - (vectors[:, known].mean(axis=1, keepdims=True) * (kind == "corr"))
+    expected = (a @ inverse @ b) / np.sqrt((a @ inverse @ a) * (b @ inverse @ b))
+    gaps = np.where(known, vectors, np.nan)
+    assert whitened(gaps[0], vectors[1], kind) == pytest.approx(expected)
+
+
+def test_whitening_says_where_it_is_not_defined(rng: np.random.Generator) -> None:
+    long = rng.random(100 * 99 // 2)
+    assert whitening_problem(long, long) is None
+    long[0] = np.nan
+    assert "at most 99 objects, there are 100" in (whitening_problem(long, long) or "")
+    with pytest.raises(ValueError, match="all pairs"):
+        whitened(np.arange(5.0), np.arange(5.0))
+    few = np.full(len(ROWS), np.nan)
+    few[:5] = np.arange(5)
+    assert "as many pairs as objects" in (whitening_problem(few, few) or "")
+
+
+def test_whole_weights_are_repeats(vectors: np.ndarray, rng: np.random.Generator) -> None:
+    a, b = vectors.round(1)
+    weights = rng.integers(0, 4, size=len(a))
+    often = np.repeat(a, weights), np.repeat(b, weights)
+    assert weighted_spearman(a, b, weights) == pytest.approx(spearman(*often))
+    assert weighted_pearson(a, b, weights) == pytest.approx(np.corrcoef(*often)[0, 1])
+    assert weighted_spearman(a, b, np.full(len(a), 0.3)) == pytest.approx(spearman(a, b))
+    assert weighted_spearman(np.ones(4), np.arange(4), np.ones(4)) == 0.0
+    with pytest.raises(ValueError, match="not negative"):
+        weighted_spearman(a, b, -np.ones(len(a)))
+
+
+def test_weights_find_what_noise_hides(vectors: np.ndarray, rng: np.random.Generator) -> None:
+    true = vectors[0]
+    sd = np.where(rng.random(len(true)) < 0.5, 0.05, 3.0)
+    plain, weighted = [], []
+    for _ in range(40):
+        seen = true + sd * rng.normal(size=len(true))
+        plain.append(spearman(true, seen))
+        weighted.append(weighted_spearman(true, seen, reliability_weights(true, sd)))
+    assert np.mean(weighted) > np.mean(plain) + 0.2
+    assert (reliability_weights(np.ones(3), np.zeros(3)) == 1).all()
+
+
+def test_weighted_interval_is_the_jackknifes(vectors: np.ndarray, rng: np.random.Generator) -> None:
+    a, b = vectors
+    weights = rng.uniform(0.2, 2, size=len(a))
+    found = weighted_interval(a, b, weights, ROWS, COLUMNS)
+    keeps = [(ROWS != i) & (COLUMNS != i) for i in range(M)]
+    out = np.array([weighted_spearman(a[k], b[k], weights[k]) for k in keeps])
+    sd = np.sqrt((M - 1) / M * ((out - out.mean()) ** 2).sum())
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * sd, rel=0.15)
+
+
+def test_arrangements_give_distances_and_evidence() -> None:
+    trials = [
+        (1, "main", {"a": (0.0, 0.4), "b": (0.0, -0.4), "c": (0.0, 0.0)}),
+        (2, "practice", {"a": (0.0, 0.1), "d": (0.0, 0.2)}),
+        (3, "main", {"a": (0.3, 0.0), "c": (-0.3, 0.0)}),
+    ]
+    rows = [(trial, kind, item, *place) for trial, kind, of in trials for item, place in of.items()]
+    trial, kind, item, x, y = (list(column) for column in zip(*rows, strict=True))
+    columns = {"trial": trial, "trial_type": kind, "item": item, "x": x, "y": y}
+    found = arranged_rdms(arrangements_table(columns, ["a", "b", "c", "d"]))
+    assert found.rdms.ids == ("a", "b", "c", "d")
+    values, evidence = found.rdms.values[0], found.evidence[0]
+    assert values[0, 1] == pytest.approx(2 * values[0, 2], rel=1e-3)
+    assert np.isnan(values[:3, 3]).all()
+    assert evidence[0, 2] == pytest.approx(0.4**2 + 0.6**2)
+    assert not evidence[3].any()
+    practice = arrangements_table({k: v[3:5] for k, v in columns.items()}, ["a", "d"])
+    with pytest.raises(TwoalikeError, match="main or repeat"):
+        arranged_rdms(practice)
+
+
+def test_mur92_by_every_method(shared_data: Path) -> None:
+    """One person against the mean of all: rsatoolbox on the same pooled dissimilarities."""
+    from rsatoolbox.rdm import RDMs, compare
+    from rsatoolbox.util.inference_util import pool_rdm
+
+    ids = tuple(f"{index:02d}" for index in range(92))
+    people = upper(read_rdms(shared_data / "mur92" / "behavior_rdms.mat", ids).values)
+    pooled = pool_rdm(RDMs(people), method="cosine").get_vectors()
+    for name, own in (("tau-a", tau_a), ("corr_cov", whitened)):
+        assert own(people[0], pooled[0]) == pytest.approx(compare(people[:1], pooled, name)[0, 0])

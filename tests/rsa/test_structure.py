@@ -1,0 +1,130 @@
+"""Everything side by side, as it goes into results.json."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from twoalike.evaluation import Candidate, compare_structure, upper
+from twoalike.features import FeatureTable
+from twoalike.judgments import RdmTable
+from twoalike.rsa import structure
+from twoalike.study import TwoalikeError
+
+M = 24
+IDS = tuple(f"o{index}" for index in range(M))
+LABELS = {"kind": {name: "abc"[index % 3] for index, name in enumerate(IDS)}}
+
+
+@pytest.fixture
+def truth(rng: np.random.Generator) -> np.ndarray:
+    """Where people have the objects."""
+    return rng.normal(size=(M, 6))
+
+
+@pytest.fixture
+def candidates(truth: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
+    """A poor network, and a better one."""
+    return [
+        Candidate(name, FeatureTable(IDS, (truth + sd * rng.normal(size=truth.shape)).astype("f4")))
+        for name, sd in (("base", 2.0), ("aligned", 0.3))
+    ]
+
+
+@pytest.fixture
+def rdm(truth: np.ndarray, rng: np.random.Generator) -> RdmTable:
+    """Three people, one of whom lacks a few pairs."""
+    noise = rng.random((3, M, M))
+    people = np.linalg.norm(truth[:, None] - truth, axis=-1) + noise + noise.transpose(0, 2, 1)
+    people *= 1 - np.eye(M)
+    people[0, 3, 4:9] = people[0, 4:9, 3] = np.nan
+    return RdmTable(people, IDS)
+
+
+def posterior_of(truth: np.ndarray, rng: np.random.Generator) -> SimpleNamespace:
+    """Draws about the truth."""
+    draws = truth + 0.1 * rng.normal(size=(25, *truth.shape))
+    return SimpleNamespace(
+        ids=IDS, embedding=draws.astype("f4"), pair_similarity=lambda a, b: a @ b.T
+    )
+
+
+def test_side_by_side(
+    candidates: list[Candidate], rdm: RdmTable, truth: np.ndarray, rng: np.random.Generator
+) -> None:
+    evidence = np.where(np.isnan(rdm.values), 0.0, 1.0)
+    posterior = posterior_of(truth, rng)
+    found = structure(
+        candidates, rng, rdm=rdm, evidence=evidence, posterior=posterior, labels=LABELS
+    )
+    json.dumps(found, allow_nan=False)
+    base, aligned = found["models"]
+    assert (found["reference"], found["objects"]) == ("base", M)
+    for name in ("spearman", "weighted_spearman"):
+        assert base[name]["value"] < aligned[name]["value"]
+        assert aligned[name]["low"] < aligned[name]["value"] < aligned[name]["high"]
+    for name in ("rho_a", "tau_a", "whitened"):
+        assert base[name] < aligned[name]
+    assert aligned["weighted_spearman"]["value"] == pytest.approx(
+        aligned["spearman"]["value"], abs=0.02
+    )
+    assert base["posterior"]["spearman"]["value"] < aligned["posterior"]["spearman"]["value"]
+    assert aligned["posterior"]["difference"]["low"] > 0
+    assert base["cka"] is None
+    assert base["missing"] == dict.fromkeys(
+        ("cka", "debiased_cka", "neighbours", "distances"), "this is the reference"
+    )
+    assert 0 < aligned["debiased_cka"] < aligned["cka"] < 1
+    assert 0 < aligned["neighbours"]["value"] < 1
+    assert set(aligned["distances"]["kinds"]) == {"within kind", "between kind"}
+    assert aligned["missing"] == {}
+
+
+def test_what_evaluate_says_is_the_same(candidates: list[Candidate], rdm: RdmTable) -> None:
+    people, scores = compare_structure(candidates, rdm, np.random.default_rng(1))
+    found = structure(candidates, np.random.default_rng(1), rdm=rdm)
+    assert found["people"] == people
+    for model, score in zip(found["models"], scores, strict=True):
+        assert model["rho_a"] == score["rho_a"]
+        assert model["spearman"]["value"] == score["spearman"]["value"]
+
+
+def test_what_is_missing_says_why(candidates: list[Candidate], rng: np.random.Generator) -> None:
+    found = structure(candidates, rng)
+    aligned = found["models"][1]
+    assert found["people"] is None
+    assert aligned["spearman"] is None
+    assert aligned["missing"]["spearman"] == "there are no people's dissimilarities"
+    assert aligned["missing"]["posterior"] == "there is no posterior"
+    assert aligned["missing"]["distances"] == "there are no labels of objects"
+    assert aligned["cka"] is not None
+    few = structure(candidates, rng, ids=IDS[:8], labels={"kind": dict.fromkeys(IDS, "one")})
+    reasons = few["models"][1]["missing"]
+    assert reasons["neighbours"] == "needs more than 11 objects, has 8"
+    assert reasons["distances, between kind"] == "no two objects are so related"
+    with pytest.raises(TwoalikeError, match="at least one"):
+        structure([], rng)
+
+
+def test_same_seed_same_results_whatever_the_others(
+    candidates: list[Candidate], rdm: RdmTable
+) -> None:
+    def last(models: list[Candidate]) -> dict:
+        found = structure(models, np.random.default_rng(4), rdm=rdm, labels=LABELS)["models"][-1]
+        return {key: value for key, value in found.items() if key != "difference"}
+
+    base, aligned = candidates
+    extra = Candidate("extra", base.features, "dot")
+    assert last([base, aligned]) == last([base, extra, aligned])
+
+
+def test_pairs_nobody_judged_are_left_out(
+    candidates: list[Candidate], rdm: RdmTable, rng: np.random.Generator
+) -> None:
+    values = rdm.values.copy()
+    values[:, 0, 1] = values[:, 1, 0] = np.nan
+    found = structure(candidates, rng, rdm=RdmTable(values, IDS))
+    assert found["people"]["left_out"] == {"participants": 0, "pairs": 1}
+    assert found["models"][1]["whitened"] is not None  # few enough objects for gaps
+    assert np.isfinite(upper(values)).sum() > 0
