@@ -56,7 +56,7 @@ HEAVY = {"torch", "pymc", "jax", "psychopy", "matplotlib", "sklearn", "timm"}
     ["study", "choice", "features", "stimuli", "design", "tasks", "display", "record", "observers"]
     + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "ceilings"]
     + ["calibration"]
-    + ["transfer", "rsa"]
+    + ["transfer"]
     + ["cli.app", "tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
 )
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:

@@ -1,0 +1,43 @@
+"""Whether a model is as sure as it should be, and as unsure as people are.
+
+Calibration of choice probabilities (:func:`calibration_error`, :func:`brier_scores`; the curve is
+:func:`twoalike.evaluation.reliability`), entropy of models against that of people
+(:func:`people_entropy`) and against response times (:func:`log_times`). :func:`uncertainty` puts
+all of it together for ``results.json``.
+"""
+
+from twoalike.calibration._context import candidate_probabilities
+from twoalike.calibration._entropy import (
+    PeopleEntropy,
+    by_triplet,
+    model_entropy,
+    people_entropy,
+    rank_correlation,
+)
+from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
+from twoalike.calibration._times import (
+    PUBLISHED_SPEARMAN,
+    LogTimes,
+    log_times,
+    partial_ranks,
+    within_participants,
+)
+from twoalike.calibration._uncertainty import uncertainty
+
+__all__ = [
+    "PUBLISHED_SPEARMAN",
+    "CalibrationError",
+    "LogTimes",
+    "PeopleEntropy",
+    "brier_scores",
+    "by_triplet",
+    "calibration_error",
+    "candidate_probabilities",
+    "log_times",
+    "model_entropy",
+    "partial_ranks",
+    "people_entropy",
+    "rank_correlation",
+    "uncertainty",
+    "within_participants",
+]

@@ -1,0 +1,135 @@
+"""Uncertainty of models and of people about each triplet, and whether they go together.
+
+People's entropy needs several votes on a triplet. That of the shares of a few votes (plug-in) is
+too small and has few values; the posterior mean given how choice probabilities are distributed
+over all triplets (:func:`twoalike.ceilings.posterior_entropy`) is not biased in this way.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.ceilings import (
+    Votes,
+    count_types,
+    fit_distribution,
+    plug_in_entropy,
+    posterior_entropy,
+    published_reliability,
+)
+from twoalike.choice import entropy
+from twoalike.evaluation import Interval, TwoWayBootstrap, spearman, spearman_influence
+from twoalike.study import counted
+
+type Floats = npt.NDArray[np.float64]
+type Codes = npt.NDArray[np.int64]
+
+FEWEST = 10
+"""Triplets (or trials) that a rank correlation needs."""
+FEWEST_VOTES = 3
+"""Votes that people's entropy needs."""
+
+
+def by_triplet(values: Floats, triplet: Codes, m: int) -> Floats:
+    """Mean of the known values of each triplet, NaN where there is none, shape (m,).
+
+    Parameters
+    ----------
+    values
+        Of each choice, NaN where not known, shape (n,).
+    triplet
+        Triplet of each choice, 0..m-1, shape (n,).
+    m
+        Number of triplets.
+    """
+    known = ~np.isnan(values)
+    n = np.bincount(triplet[known], minlength=m)
+    total = np.bincount(triplet[known], weights=values[known], minlength=m)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def model_entropy(probabilities: npt.ArrayLike, triplet: Codes, m: int) -> Floats:
+    """Entropy of a model's choice probabilities in nats, mean over each triplet's choices.
+
+    Parameters
+    ----------
+    probabilities
+        Probability of each item for each choice, shape (n, 3).
+    triplet, m
+        As in :func:`by_triplet`.
+    """
+    return by_triplet(entropy(probabilities), triplet, m)
+
+
+@dataclass(frozen=True)
+class PeopleEntropy:
+    """Entropy of people's answers to each triplet in nats; NaN where votes are too few.
+
+    Attributes
+    ----------
+    plug_in, posterior
+        Of the shares of the votes, and its posterior mean; at least ``FEWEST_VOTES`` votes,
+        shape (m,).
+    published
+        Plug-in entropy of four votes drawn of at most five, as published for the Levels data.
+    """
+
+    plug_in: Floats
+    posterior: Floats
+    published: Floats
+
+
+def people_entropy(votes: Votes, rng: np.random.Generator) -> PeopleEntropy:
+    """Entropy of the votes on each triplet.
+
+    Examples
+    --------
+    >>> from twoalike.ceilings import votes
+    >>> table = votes(np.tile([0, 1, 2], (4, 1)), np.array([2, 2, 0, 0]))
+    >>> people_entropy(table, np.random.default_rng(0)).plug_in.round(3)
+    array([0.693])
+    """
+    enough = votes.n_votes >= FEWEST_VOTES
+    plug_in = np.where(enough, plug_in_entropy(votes.counts), np.nan)
+    posterior = np.full(len(votes), np.nan)
+    if enough.any():
+        types, of = count_types(votes.counts[enough])
+        fitted = fit_distribution(types, np.bincount(of))
+        posterior[enough] = posterior_entropy(fitted, votes.counts[enough])
+    return PeopleEntropy(plug_in, posterior, published_reliability(votes, rng).entropy)
+
+
+def rank_correlation(
+    a: Floats, b: Floats, boot: TwoWayBootstrap, unit: str = "triplet"
+) -> tuple[Interval | None, str | None]:
+    """Spearman's correlation over what both know, with a 95 % interval.
+
+    Parameters
+    ----------
+    a, b
+        NaN where not known, shape (m,) each.
+    boot
+        Resamples of the m triplets or trials.
+    unit
+        What they are, for the reason.
+
+    Returns
+    -------
+    The interval, and None; or None, and the reason why there is no correlation.
+
+    Notes
+    -----
+    The interval is that of a mean of influences (first order). Over triplets it says what other
+    triplets of other objects would give; those who voted are taken as they are.
+    """
+    known = ~(np.isnan(a) | np.isnan(b))
+    if known.sum() < FEWEST:
+        return None, f"needs {counted(FEWEST, unit)}, has {int(known.sum())}"
+    x, y = a[known], b[known]
+    for values in (x, y):
+        if np.ptp(values) <= 1e-12 * max(float(np.abs(values).max()), 1.0):
+            return None, f"one of the two is the same for every {unit}"
+    part = boot.within(known)
+    found = part.interval(spearman_influence(x, y), spearman(x, y))
+    return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0)), None

@@ -1,0 +1,225 @@
+"""Everything about the uncertainty of models and people, for ``results.json``.
+
+What thin data cannot tell is None, with the reason under ``missing``.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.calibration._context import Context, candidate_probabilities, in_context
+from twoalike.calibration._entropy import by_triplet, model_entropy, rank_correlation
+from twoalike.calibration._error import brier_scores, calibration_error
+from twoalike.calibration._times import LONGEST_S, PUBLISHED_SPEARMAN, SHORTEST_S, partial_ranks
+from twoalike.choice import entropy
+from twoalike.evaluation import Answers, Candidate, Judgments, reliability
+
+type Floats = npt.NDArray[np.float64]
+
+BINS = 10
+_ERRORS: dict[str, tuple[Answers, bool]] = {
+    "top": ("top", False),
+    "top_equal_counts": ("top", True),
+    "all": ("all", False),
+}
+
+
+def _correlations(
+    a: Floats,
+    b: Floats,
+    context: Context,
+    name: str,
+    missing: dict[str, str],
+    *,
+    unit: str = "triplet",
+) -> dict[str, Any]:
+    """Rank correlation over all, and within each subset of each group."""
+    of_trials = unit == "trial"
+    boot = context.trials if of_trials else context.triplets
+
+    def one(x: Floats, y: Floats, where: str) -> dict[str, Any] | None:
+        found, reason = rank_correlation(x, y, boot, unit)
+        if found is None:
+            missing[where] = str(reason)
+            return None
+        return found.as_dict() | {"n": int((~np.isnan(x) & ~np.isnan(y)).sum())}
+
+    result: dict[str, Any] = {"all": one(a, b, name), "groups": {}}
+    for group, of in (context.judged.groups if of_trials else context.groups).items():
+        result["groups"][group] = {
+            subset: one(np.where(of == subset, a, np.nan), b, f"{name}, {group} {subset}")
+            for subset in sorted(set(np.unique(of).tolist()) - {""})
+        }
+    return result
+
+
+def _calibration(p: Floats, context: Context) -> dict[str, Any]:
+    chosen = context.judged.chosen
+    sides: tuple[Answers, ...] = ("all", "top")
+    curves = {}
+    for answers in sides:
+        curve = reliability(p, chosen, bins=BINS, answers=answers)
+        curves[answers] = {name: values.tolist() for name, values in vars(curve).items()}
+    errors = {
+        name: calibration_error(
+            p, chosen, context.trials, answers=answers, bins=BINS, equal_counts=equal
+        ).as_dict()
+        for name, (answers, equal) in _ERRORS.items()
+    }
+    brier = context.trials.interval(brier_scores(p, chosen)).as_dict()
+    return {"curve": curves, "error": errors, "brier": brier}
+
+
+def _of_model(p: Floats, context: Context) -> dict[str, Any]:
+    """Calibration, and entropy against that of people and their times."""
+    missing = dict(context.missing)
+    each = entropy(p)
+    own = model_entropy(p, context.triplet, context.m)
+    result: dict[str, Any] = {
+        "calibration": _calibration(p, context),
+        "entropy": {"mean": context.trials.interval(each).as_dict(), "people": None},
+        "response_time": None,
+    }
+    if context.people is not None:
+        result["entropy"]["people"] = {
+            name: _correlations(own, values, context, f"entropy, {name}", missing)
+            for name, values in (
+                ("plug_in", context.people.plug_in),
+                ("posterior", context.people.posterior),
+            )
+        }
+    if context.times is not None:
+        result["response_time"] = _with_times(own, each, context.times.centred, context, missing)
+    return result | {"missing": missing}
+
+
+def _with_times(
+    own: Floats, each: Floats, centred: Floats, context: Context, missing: dict[str, str]
+) -> dict[str, Any]:
+    """Entropy of triplets, and of trials, against the response times."""
+    mean = by_triplet(centred, context.triplet, context.m)
+    x, y = partial_ranks(each, centred, context.judged.participants)
+    return {
+        "triplets": _correlations(own, mean, context, "response time of triplets", missing),
+        "trials": _correlations(x, y, context, "response time of trials", missing, unit="trial"),
+    }
+
+
+def _of_people(context: Context) -> dict[str, Any]:
+    """People's own entropy, and against their times."""
+    missing = dict(context.missing)
+    result: dict[str, Any] = {"entropy": None, "response_time": None}
+    if context.people is not None:
+        known = ~np.isnan(context.people.posterior)
+        boot = context.triplets.within(known)
+        result["entropy"] = {"triplets": int(known.sum())} | {
+            name: boot.interval(values[known]).as_dict()
+            for name, values in (
+                ("plug_in", context.people.plug_in),
+                ("posterior", context.people.posterior),
+            )
+        }
+    if context.times is not None:
+        result["left_out_times"] = context.times.left_out
+        result["implausible_times_s"] = [SHORTEST_S, LONGEST_S]
+    if context.people is not None and context.times is not None:
+        mean, raw = (
+            by_triplet(values, context.triplet, context.m)
+            for values in (context.times.centred, context.times.raw)
+        )
+        pairs = {
+            "plug_in": (context.people.plug_in, mean),
+            "posterior": (context.people.posterior, mean),
+            "as_published": (context.people.published, raw),
+        }
+        result["response_time"] = {
+            name: _correlations(*of, context, f"response time, {name}", missing)
+            for name, of in pairs.items()
+        } | {"levels_data": PUBLISHED_SPEARMAN}
+    return result | {"missing": missing}
+
+
+def uncertainty(
+    candidates: Sequence[Candidate],
+    judged: Judgments,
+    rng: np.random.Generator,
+    *,
+    response_times: npt.ArrayLike | None = None,
+    posterior: npt.ArrayLike | None = None,
+    known_people: bool = True,
+    resamples: int = 1000,
+) -> dict[str, Any]:
+    """Calibration of models, and their uncertainty against people's and their response times.
+
+    Parameters
+    ----------
+    candidates
+        The models, each at one temperature, fitted to other triplets unless known.
+    judged
+        Odd-one-out choices.
+    rng
+        Source of the halves, resamples and draws.
+    response_times
+        Seconds, NaN where missing, shape (n,).
+    posterior
+        Probabilities of the answers to each choice from a fitted posterior, shape (n, 3). They
+        say something about new judgments only where it was not fitted to these.
+    known_people
+        Whether participants are told apart.
+    resamples
+        Of the bootstrap.
+
+    Returns
+    -------
+    ``people``: ``entropy`` (``plug_in``, ``posterior``) and its rank correlation with
+    ``response_time`` (``plug_in`` and ``posterior`` with participants' speed taken off,
+    ``as_published``). ``models``, in their order, and ``posterior``: ``calibration`` (``curve``,
+    ``error``, ``brier``), ``entropy`` (``mean``; rank correlation with ``people``), and
+    ``response_time`` (rank correlation over ``triplets`` and over ``trials``). Correlations are
+    given over ``all`` and in the ``groups`` of the judgments. What cannot be told is None, and
+    ``missing`` beside it says why.
+
+    Raises
+    ------
+    TwoalikeError
+        If a candidate has no features for a judged object.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> triplets = np.array([rng.permutation(6)[:3] for _ in range(40)])
+    >>> judged = Judgments(triplets, np.zeros(40, int), np.arange(40) % 4, tuple("abcdef"))
+    >>> found = uncertainty([], judged, rng, posterior=np.full((40, 3), 1 / 3))
+    >>> round(found["posterior"]["calibration"]["brier"]["value"], 3)
+    0.667
+    >>> found["people"]["missing"]["response_time"]
+    'no response times'
+    """
+    if not len(judged.chosen):
+        reason = {"judgments": "there are no judgments"}
+        return {"people": None, "models": [None] * len(candidates), "posterior": None} | {
+            "missing": reason
+        }
+    times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
+    context = in_context(judged, times, rng, known_people, resamples)
+    missing: dict[str, str] = {}
+    half = int(rng.integers(2**63))  # the same halves for every candidate
+    models: list[dict[str, Any] | None] = []
+    for candidate in candidates:
+        if candidate.temperature is None and context.m < 2:
+            missing[candidate.name] = "a temperature needs two different triplets, there is one"
+            models.append(None)
+            continue
+        p = candidate_probabilities(candidate, judged, np.random.default_rng(half))
+        models.append(_of_model(p, context))
+    if posterior is None:
+        missing["posterior"] = "no probabilities from a posterior"
+    own = None if posterior is None else np.asarray(posterior, dtype=np.float64)
+    return {
+        "people": _of_people(context),
+        "models": models,
+        "posterior": None if own is None else _of_model(own, context),
+        "missing": missing,
+    }

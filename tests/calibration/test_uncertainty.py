@@ -1,0 +1,191 @@
+"""Entropy of models and people, and everything about uncertainty in one dictionary."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.calibration import (
+    candidate_probabilities,
+    model_entropy,
+    people_entropy,
+    rank_correlation,
+    uncertainty,
+)
+from twoalike.ceilings import votes
+from twoalike.choice import entropy, log_choice
+from twoalike.evaluation import (
+    Candidate,
+    Judgments,
+    TwoWayBootstrap,
+    choice_losses,
+    cross_fitted_losses,
+    triplet_similarities,
+)
+from twoalike.features import FeatureTable
+
+M, PEOPLE = 30, 25
+IDS = tuple(f"o{index:02d}" for index in range(M))
+
+
+class World:
+    """Several votes on each triplet, of people who take longer where they are less sure."""
+
+    def __init__(self, rng: np.random.Generator, triplets: int = 400, n: int = 5) -> None:
+        self.values = rng.normal(size=(M, 4))
+        unique = np.unique(np.sort(np.argsort(rng.random((triplets, M)), axis=1)[:, :3]), axis=0)
+        shown = np.repeat(unique, n, axis=0)
+        people = np.argsort(rng.random((len(unique), PEOPLE)), axis=1)[:, :n].ravel()
+        sides = triplet_similarities(self.values, shown, "dot")
+        logs = np.stack(log_choice(tuple(sides.T), 1.5), axis=1)
+        self.p = np.exp(logs)
+        chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+        noise = 0.3 * rng.normal(size=len(shown))
+        speed = rng.normal(size=PEOPLE)
+        self.seconds = np.exp(0.5 * entropy(self.p) + 0.8 * speed[people] + noise)
+        level = np.repeat(np.array(["coarse", "fine"])[rng.integers(2, size=len(unique))], n)
+        self.judged = Judgments(shown, chosen, people, IDS, {"level": level})
+
+    def candidate(self, name: str, noise: float, rng: np.random.Generator) -> Candidate:
+        """A model that sees the objects through noise."""
+        seen = self.values + noise * rng.normal(size=self.values.shape)
+        return Candidate(name, FeatureTable(IDS, seen.astype(np.float32)), "dot")
+
+
+@pytest.fixture
+def world(rng: np.random.Generator) -> World:
+    """Five votes on each of 400 triplets or nearly so."""
+    return World(rng)
+
+
+def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
+    world: World, rng: np.random.Generator
+) -> None:
+    models = [world.candidate("true", 0.0, rng), world.candidate("poor", 3.0, rng)]
+    found = uncertainty(
+        models, world.judged, rng, response_times=world.seconds, posterior=world.p, resamples=300
+    )
+    json.dumps(found, allow_nan=False)
+    true, poor = found["models"]
+    for name in ("plug_in", "posterior"):
+        good, bad = (of["entropy"]["people"][name]["all"] for of in (true, poor))
+        assert good["low"] > bad["high"]
+        assert set(true["entropy"]["people"][name]["groups"]["level"]) == {"coarse", "fine"}
+    for unit in ("triplets", "trials"):
+        assert true["response_time"][unit]["all"]["low"] > 0
+        assert true["response_time"][unit]["groups"]["level"]["fine"]["value"] > 0
+    assert true["response_time"]["trials"]["all"]["n"] <= len(world.judged.chosen)
+    error = true["calibration"]["error"]["all"]
+    assert error["debiased"]["low"] == 0
+    assert_allclose(
+        found["posterior"]["calibration"]["brier"]["value"],
+        true["calibration"]["brier"]["value"],
+        atol=0.005,
+    )  # noqa: E501
+    assert true["missing"] == poor["missing"] == found["people"]["missing"] == {}
+
+
+def test_people_take_longer_where_they_disagree(world: World, rng: np.random.Generator) -> None:
+    found = uncertainty([], world.judged, rng, response_times=world.seconds, resamples=300)
+    times = found["people"]["response_time"]
+    assert times["posterior"]["all"]["low"] > 0
+    # Four votes and people's own speed leave less of it than all votes without speed.
+    assert times["as_published"]["all"]["value"] < times["plug_in"]["all"]["value"]
+    assert times["levels_data"]["boundary"] == 0.443
+    truth = entropy(world.p).mean()
+    own = found["people"]["entropy"]
+    assert own["plug_in"]["high"] < truth  # too sure by chance
+    assert abs(own["posterior"]["value"] - truth) < 0.06
+
+
+def test_entropy_of_a_contrary_model_has_the_other_sign(
+    world: World, rng: np.random.Generator
+) -> None:
+    """Sure where people are not, and the other way round."""
+    unsure = entropy(world.p)
+    share = 1 / 3 + 0.6 * np.exp(unsure - np.log(3))
+    turned = np.stack([share, (1 - share) / 2, (1 - share) / 2], axis=1)
+    found = uncertainty([], world.judged, rng, posterior=turned, resamples=200)
+    assert found["posterior"]["entropy"]["people"]["plug_in"]["all"]["high"] < 0
+
+
+def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generator) -> None:
+    world = World(rng, n=1)
+    candidate = world.candidate("true", 0.0, rng)
+    found = uncertainty([candidate], world.judged, rng, response_times=world.seconds)
+    reason = "needs 10 triplets with at least 3 votes, has 0"
+    assert found["people"]["entropy"] is None
+    assert found["people"]["missing"]["entropy"] == reason
+    assert found["models"][0]["entropy"]["people"] is None
+    assert found["models"][0]["missing"]["entropy"] == reason
+    assert found["models"][0]["response_time"]["trials"]["all"]["low"] > 0
+
+
+def test_thin_data_never_fail(rng: np.random.Generator) -> None:
+    world = World(rng, triplets=30, n=1)
+    candidate = world.candidate("model", 0.1, rng)
+    for n in (0, 1, 2, 3, 12):
+        judged = replace(
+            world.judged,
+            triplets=world.judged.triplets[:n],
+            chosen=world.judged.chosen[:n],
+            participants=world.judged.participants[:n],
+            groups={"level": world.judged.groups["level"][:n]},
+        )
+        times = np.where(np.arange(n) % 2 == 0, world.seconds[:n], np.nan)
+        for known in (True, False):
+            found = uncertainty(
+                [candidate], judged, rng, response_times=times, known_people=known, resamples=50
+            )
+            json.dumps(found, allow_nan=False)
+            if n == 0:
+                assert found["missing"] == {"judgments": "there are no judgments"}
+            elif n == 1:
+                assert "two different triplets" in found["missing"]["model"]
+            else:
+                assert found["models"][0]["calibration"]["error"]["top"]["value"] >= 0
+                assert found["models"][0]["missing"]
+    assert "told apart" in found["people"]["missing"]["response_time"]
+
+
+def test_probabilities_are_those_of_the_log_loss(world: World, rng: np.random.Generator) -> None:
+    candidate, judged = world.candidate("model", 0.5, rng), world.judged
+    p = candidate_probabilities(candidate, judged, np.random.default_rng(3))
+    sides = triplet_similarities(candidate.features.values, judged.triplets, "dot")
+    losses = cross_fitted_losses(sides, judged.chosen, judged.triplets, np.random.default_rng(3))
+    own = p[np.arange(len(p)), judged.chosen]
+    assert_allclose(-np.log(own), losses)
+    known = candidate_probabilities(replace(candidate, temperature=2.0), judged, rng)
+    own = known[np.arange(len(p)), judged.chosen]
+    assert_allclose(-np.log(own), choice_losses(sides, judged.chosen, 2.0))
+
+
+def test_rank_correlation_says_what_is_lacking(rng: np.random.Generator) -> None:
+    triplets = np.argsort(rng.random((40, 12)), axis=1)[:, :3]
+    boot = TwoWayBootstrap(np.zeros(40, dtype=int), triplets, rng, resamples=50)
+    a, b = rng.normal(size=(2, 40))
+    few = np.where(np.arange(40) < 9, a, np.nan)
+    assert rank_correlation(few, b, boot) == (None, "needs 10 triplets, has 9")
+    same, reason = rank_correlation(np.full(40, 0.3), b, boot)
+    assert same is None
+    assert reason == "one of the two is the same for every triplet"
+    found, _ = rank_correlation(a, a, boot)
+    assert found is not None
+    assert_allclose([found.value, found.low, found.high], 1.0, atol=1e-6)
+
+
+def test_entropy_of_triplets_does_not_depend_on_the_order_shown() -> None:
+    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.7, 0.2], [1.0, 0.0, 0.0]])
+    found = model_entropy(p, np.array([0, 0, 1]), 2)
+    assert_allclose(found, [entropy(p[:1])[0], 0.0])
+
+
+def test_few_votes_have_no_entropy(rng: np.random.Generator) -> None:
+    table = votes(np.repeat([[0, 1, 2], [0, 1, 3]], [2, 4], axis=0), np.array([0, 1, 2, 2, 0, 0]))
+    found = people_entropy(table, rng)
+    assert np.isnan(found.plug_in[0])
+    assert np.isnan(found.posterior[0])
+    assert_allclose([found.plug_in[1], found.published[1]], np.log(2))
+    assert found.posterior[1] > 0
