@@ -61,7 +61,7 @@ def test_superclasses_alone_shift_well_and_tell_no_subclass(
     values = world.features(rng, family=3.0)
     found = subclass_shift(values, world.superclass, world.subclass)
     assert found.new.interval().low > 0.95
-    assert found.drop().low <= 0 <= found.drop().high
+    assert found.drop().interval().low <= 0 <= found.drop().interval().high
     probe = linear_probe(values, world.subclass)
     assert probe.interval().low < 1 / 4 < probe.interval().high  # the family's four species
     assert linear_probe(values, world.superclass).interval().value > 0.98
@@ -74,8 +74,8 @@ def test_subclasses_alone_are_learnt_and_shift_to_chance(
     found = subclass_shift(world.features(rng, species=3.0), world.superclass, world.subclass)
     assert found.seen.interval().low > 0.9
     assert found.new.interval().low <= 0.25 <= found.new.interval().high
-    assert found.drop().low > 0.4
-    assert found.drop().value == pytest.approx(
+    assert found.drop().interval().low > 0.4
+    assert found.drop().interval().value == pytest.approx(
         found.seen.interval().value - found.new.interval().value
     )
 
@@ -86,7 +86,7 @@ def test_more_shots_help_and_small_episodes_are_easier(
     world = make_world()
     values = world.features(rng, species=0.7)
     one, five = (few_shot(values, world.subclass, k) for k in (1, 5))
-    assert five.difference(one).low > 0
+    assert five.minus(one).interval().low > 0
     small = few_shot(values, world.subclass, 5, ways=3, episodes=60)
     assert small.chance == 1 / 3
     assert small.interval().value > five.interval().value

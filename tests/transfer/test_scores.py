@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from twoalike.transfer import ClassScores, NotMeasurable, class_interval
+from twoalike.evaluation import Interval
+from twoalike.transfer import ClassScores, NotMeasurable, class_interval, image_interval
 
 
 def test_one_episode_is_students_t_over_classes(rng: np.random.Generator) -> None:
@@ -57,14 +58,42 @@ def test_classes_that_were_not_in_an_episode_do_not_count() -> None:
     assert class_interval(values).as_dict() == pytest.approx(expected)
 
 
+def scores(values: np.ndarray) -> ClassScores:
+    """Scores of three images in each of two classes."""
+    return ClassScores(
+        values.reshape(2, 3).mean(axis=1)[None], values, np.repeat([0, 1], 3), ("a", "b"), 0.5
+    )
+
+
 def test_scores_stay_within_their_limits_and_pairs_are_exact() -> None:
-    own = ClassScores(np.array([[1.0, 0.2]]), ("a", "b"), 0.5)
+    own = scores(np.array([1.0, 1.0, 1.0, 0.2, 0.1, 0.3]))
     assert (own.interval().low, own.interval().high) == (0.0, 1.0)
-    same = own.difference(own)
-    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
-    shifted = ClassScores(own.values - 0.1, own.classes, 0.5)
-    gain = own.difference(shifted)
-    assert_allclose([gain.value, gain.low, gain.high], 0.1)
+    same = own.minus(own)
+    assert same.interval() == same.same_classes() == Interval(0.0, 0.0, 0.0)
+    gain = own.minus(scores(own.images - 0.1))
+    for found in (gain.interval(), gain.same_classes()):
+        assert_allclose([found.value, found.low, found.high], 0.1)
+
+
+def test_other_images_are_in_the_interval_as_often_as_said(rng: np.random.Generator) -> None:
+    covered, n = 0, 600
+    members = np.repeat([0, 1, 2], [4, 8, 12])
+    for _ in range(n):
+        images = np.array([0.3, 0.6, 0.9])[members] + 0.2 * rng.normal(size=24)
+        means = np.bincount(members, weights=images) / np.bincount(members)
+        found = image_interval(means[None], images, members)
+        covered += found.low <= 0.6 <= found.high
+    assert 0.93 < covered / n < 0.97
+
+
+def test_images_that_were_not_asked_do_not_count(rng: np.random.Generator) -> None:
+    images, members = rng.random(9), np.repeat([0, 1, 2], 3)
+    values = rng.random((1, 3))
+    more = np.append(images, [np.nan] * 3)
+    found = image_interval(values, more, np.append(members, [0, 1, 2]))
+    assert found == image_interval(values, images, members)
+    single = image_interval(values, images[:3], np.arange(3))
+    assert (single.low, single.high) == (-np.inf, np.inf)
 
 
 def test_one_class_has_no_interval() -> None:

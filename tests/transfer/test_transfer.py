@@ -62,8 +62,8 @@ def test_the_same_network_differs_by_nothing(found: dict[str, Any]) -> None:
     for of in found["measures"]:
         base, again, aligned = of["models"]
         assert base["difference"] is None
-        nothing = {"to": "base", "value": 0.0, "low": 0.0, "high": 0.0}
-        assert again["difference"] == nothing
+        nothing = {"value": 0.0, "low": 0.0, "high": 0.0, "same_classes": {"low": 0.0, "high": 0.0}}
+        assert again["difference"] == {"to": "base"} | nothing
         gain = aligned["difference"]
         assert gain["value"] == pytest.approx(aligned["value"] - base["value"])
         assert gain["low"] <= gain["value"] <= gain["high"]
@@ -189,7 +189,10 @@ def test_the_command(
     assert "not measured: few_shot of species, 10 shots: needs two classes" in printed
     for of in found["measures"]:
         for model in of["models"]:
-            assert f"{model['value']:.3f} {model['low']:.3f} to {model['high']:.3f}" in printed
+            shown = model | model["same_classes"] if of["classes"] < 6 else model
+            assert f"{shown['value']:.3f} {shown['low']:.3f} to {shown['high']:.3f}" in printed
+            assert model["same_classes"]["low"] <= model["value"] <= model["same_classes"]["high"]
+    assert "* over other images of the same classes" in printed
     assert "minus base" in printed
     assert "family, new species" in printed
 

@@ -21,6 +21,10 @@ KINDS = {
 """Measure -> title of its table, and what its row is called."""
 
 
+FEW_CLASSES = 6
+"""Below these the terminal shows the interval over images: so few classes say little of others."""
+
+
 def transfer(
     *,
     features: list[str],
@@ -38,8 +42,9 @@ def transfer(
     """Measure how networks' features serve other tasks than similarity.
 
     Few-shot classification, linear probe, new subclasses of known superclasses, and the labels of
-    nearest neighbours; each with a 95 % interval over classes, and its difference to the first
-    network on the same images.
+    nearest neighbours; each with a 95 % interval, and its difference to the first network on the
+    same images. Intervals are over other classes; those with a star, of fewer than 6 classes,
+    over other images of the same ones. The file has both.
 
     Parameters
     ----------
@@ -95,6 +100,12 @@ def transfer(
     console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
     for table in _tables(found["measures"]):
         console.print(table)
+    if any(of["classes"] < FEW_CLASSES for of in found["measures"]):
+        console.print(
+            f"* over other images of the same classes: fewer than {FEW_CLASSES} say little of other "
+            "classes",
+            highlight=False,
+        )
     for name, why in found["missing"].items():
         console.print(f"not measured: {name}: {why}", markup=False, highlight=False)
     print(f"Wrote {out}")  # noqa: T201
@@ -127,8 +138,15 @@ def _tables(measures: list[dict[str, Any]]) -> list["Table"]:
             tables[title].add_row(
                 escape(row) if not place else "",
                 escape(of["name"]),
-                interval_cell(of),
-                interval_cell(of["difference"]),
+                _cell(of, measure["classes"]),
+                _cell(of["difference"], measure["classes"]),
                 f"{measure['chance']:.3f}" if not place else "",
             )
     return list(tables.values())
+
+
+def _cell(of: dict[str, Any] | None, classes: int) -> str:
+    """Estimate with the interval that says something."""
+    if of is None or classes >= FEW_CLASSES:
+        return interval_cell(of)
+    return f"{interval_cell(of | of['same_classes'])}*"

@@ -11,7 +11,13 @@ from twoalike.transfer._labels import folder_levels
 from twoalike.transfer._measures import TransferSettings
 from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy, neighbour_shares
 from twoalike.transfer._probe import linear_probe
-from twoalike.transfer._scores import ClassScores, NotMeasurable, class_interval
+from twoalike.transfer._scores import (
+    ClassScores,
+    NotMeasurable,
+    ScoreDifference,
+    class_interval,
+    image_interval,
+)
 from twoalike.transfer._shift import ShiftScores, subclass_shift
 from twoalike.transfer._transfer import transfer
 
@@ -21,11 +27,13 @@ __all__ = [
     "Classifier",
     "NeighbourScores",
     "NotMeasurable",
+    "ScoreDifference",
     "ShiftScores",
     "TransferSettings",
     "class_interval",
     "few_shot",
     "folder_levels",
+    "image_interval",
     "linear_probe",
     "neighbour_hierarchy",
     "neighbour_shares",

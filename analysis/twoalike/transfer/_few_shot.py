@@ -80,6 +80,7 @@ def few_shot(
     features = features[rows]
     rng = np.random.default_rng(seed)
     scores = np.full((episodes, len(names)), np.nan)
+    right, asks = np.zeros(len(codes)), np.zeros(len(codes))
     for episode in range(episodes):
         chosen = np.arange(len(names))
         if ways is not None:
@@ -89,9 +90,19 @@ def few_shot(
         fitted = fit_classifier(features[learnt], local[learnt], classifier, FEW_SHOT_STRENGTH)
         hits = fitted.hits(features[asked], local[asked])
         scores[episode, chosen] = class_means(hits, local[asked])
+        right[asked] += hits
+        asks[asked] += 1
     met = ~np.isnan(scores).all(axis=0)
-    classes = tuple(name for name, kept in zip(names, met, strict=True) if kept)
-    return ClassScores(scores[:, met], classes, 1 / (ways or len(names)), left_out=tuple(left_out))
+    there = met[codes]
+    images = np.divide(right, asks, out=np.full(len(codes), np.nan), where=asks > 0)[there]
+    return ClassScores(
+        scores[:, met],
+        images,
+        (met.cumsum() - 1)[codes[there]],
+        tuple(name for name, kept in zip(names, met, strict=True) if kept),
+        1 / (ways or len(names)),
+        left_out=tuple(left_out),
+    )
 
 
 def _check_settings(shots: int, ways: int | None, episodes: int, classifier: str) -> None:

@@ -6,17 +6,17 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from twoalike.evaluation import Candidate, Interval
+from twoalike.evaluation import Candidate
 from twoalike.study import counted
 from twoalike.transfer._classifier import Classifier, Values
 from twoalike.transfer._few_shot import few_shot
 from twoalike.transfer._neighbours import neighbour_hierarchy
 from twoalike.transfer._probe import linear_probe
-from twoalike.transfer._scores import ClassScores, NotMeasurable
+from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
 from twoalike.transfer._shift import subclass_shift
 
 type Levels = dict[str, list[str]]
-type Intervals = tuple[Interval, Interval | None]
+type Compared = tuple[ClassScores | ScoreDifference, ScoreDifference | None]
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,23 @@ class Networks:
     candidates: Sequence[Candidate]
     values: Sequence[Values]
 
-    def models(self, intervals: Sequence[Intervals]) -> list[dict[str, Any]]:
+    def models(self, compared: Sequence[Compared]) -> list[dict[str, Any]]:
         """Name, estimate and difference to the first network, of each."""
         first = self.candidates[0].name
         return [
             {
                 "name": candidate.name,
-                **own.as_dict(),
-                "difference": {"to": first, **gain.as_dict()} if gain else None,
+                **_estimate(own),
+                "difference": {"to": first, **_estimate(gain)} if gain else None,
             }
-            for candidate, (own, gain) in zip(self.candidates, intervals, strict=True)
+            for candidate, (own, gain) in zip(self.candidates, compared, strict=True)
         ]
+
+
+def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
+    """Value and interval, and the interval over other images of the same classes."""
+    same = of.same_classes()
+    return {**of.interval().as_dict(), "same_classes": {"low": same.low, "high": same.high}}
 
 
 def measures(
@@ -90,12 +96,9 @@ def measures(
     ]
 
 
-def _compared(scores: Sequence[ClassScores]) -> list[Intervals]:
-    """Interval of each network, and of its difference to the first."""
-    return [
-        (own.interval(), own.difference(scores[0]) if number else None)
-        for number, own in enumerate(scores)
-    ]
+def _compared(scores: Sequence[ClassScores]) -> list[Compared]:
+    """Scores of each network, and their difference to the first's."""
+    return [(own, own.minus(scores[0]) if number else None) for number, own in enumerate(scores)]
 
 
 def _measure(
@@ -180,8 +183,8 @@ def _shift(
         seen, new = [s.seen for s in scores], [s.new for s in scores]
         yield _measure(networks, "shift_seen", coarse, seen, subclasses=fine)
         yield _measure(networks, "shift_new", coarse, new, subclasses=fine)
-        drops = [
-            (own.drop(), own.drop_difference(scores[0]) if number else None)
+        drops: list[Compared] = [
+            (own.drop(), own.drop_minus(scores[0]) if number else None)
             for number, own in enumerate(scores)
         ]
         drop = _measure(networks, "shift_drop", coarse, new, subclasses=fine)

@@ -169,7 +169,10 @@ def _of_level(
     largest = class_means(np.minimum(others, neighbours) / neighbours, code[~alone]).mean()
     left_out = tuple(names[c] for c in np.unique(code[alone]))
     classes = tuple(names[c] for c in kept)
-    return ClassScores(scores[None], classes, float(chance), left_out=left_out), float(largest)
+    members = np.searchsorted(kept, code[~alone])
+    own = shares[~alone]
+    found = ClassScores(scores[None], own, members, classes, float(chance), left_out=left_out)
+    return found, float(largest)
 
 
 def _of_hierarchy(
@@ -195,7 +198,8 @@ def _of_hierarchy(
     def scores(of: Floats, by_chance: Floats, most: float) -> ClassScores:
         values = class_means(of[some], code[some])[None]
         chance = float(class_means(by_chance[some], code[some]).mean())
-        return ClassScores(values, classes, chance, left_out=left_out, most=most)
+        members = np.searchsorted(kept, code[some])
+        return ClassScores(values, of[some], members, classes, chance, left_out=left_out, most=most)
 
     ideal = np.where(some, best, 1.0)
     return (

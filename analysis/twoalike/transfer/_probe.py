@@ -64,7 +64,7 @@ def linear_probe(
         fitted = fit_classifier(*learnt, "logistic", chosen_strength(*learnt, own))
         hits[asked] = fitted.hits(features[asked], codes[asked])
     scores = class_means(hits, codes)[None]
-    return ClassScores(scores, names, 1 / len(names), left_out=tuple(left_out))
+    return ClassScores(scores, hits, codes, names, 1 / len(names), left_out=tuple(left_out))
 
 
 def deal_folds(codes: Codes, folds: int, rng: np.random.Generator) -> Codes:

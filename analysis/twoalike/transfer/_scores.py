@@ -12,11 +12,15 @@ is the mean over classes of their scores; its variance has two parts:
   first part already, and is subtracted.
 
 The interval is Student's t with the degrees of freedom of the first part: with a handful of
-classes the percentiles of a bootstrap over them would lie far too close together. Differences of
-two networks are taken class by class and episode by episode first, so they are paired.
+classes the percentiles of a bootstrap over them would lie far too close together. Two or three
+classes say next to nothing of others, so there is a second interval, of the same classes with
+other images: the scatter of images within classes takes the place of that between classes.
+
+Differences of two networks are taken image by image, class by class and episode by episode
+first, so they are paired.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +28,7 @@ from scipy.special import stdtrit
 
 from twoalike.evaluation import Interval
 from twoalike.study import TwoalikeError
+from twoalike.transfer._classifier import Codes
 
 type Floats = npt.NDArray[np.float64]
 
@@ -49,6 +54,11 @@ class ClassScores:
     values
         Mean score of the images of each class in each episode, shape (e, c); NaN where a class
         was not in an episode, never in all of them.
+    images
+        Mean score of each image over the episodes in which it was asked, shape (n,); NaN for an
+        image that never was.
+    members
+        Class of each image, 0..c-1, shape (n,).
     classes
         Names, c of them.
     chance
@@ -63,6 +73,8 @@ class ClassScores:
     """
 
     values: Floats
+    images: Floats
+    members: Codes
     classes: tuple[str, ...]
     chance: float
     groups: tuple[str, ...] | None = None
@@ -73,10 +85,41 @@ class ClassScores:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
         return _limited(class_interval(self.values, self.groups), 0.0, self.most)
 
-    def difference(self, base: "ClassScores") -> Interval:
-        """Mean of these scores minus those of ``base`` on the same classes and episodes."""
-        found = class_interval(self.values - base.values, self.groups)
-        return _limited(found, -self.most, self.most)
+    def same_classes(self) -> Interval:
+        """Mean over classes, with the 95 % interval over other images of these, and episodes."""
+        return _limited(self._same_classes(), 0.0, self.most)
+
+    def minus(self, base: "ClassScores") -> "ScoreDifference":
+        """Differences to the scores of another network on the same images and episodes."""
+        return ScoreDifference(
+            replace(self, values=self.values - base.values, images=self.images - base.images)
+        )
+
+    def _same_classes(self) -> Interval:
+        return image_interval(self.values, self.images, self.members, self.groups)
+
+
+@dataclass(frozen=True)
+class ScoreDifference:
+    """Scores of one network minus those of another.
+
+    Attributes
+    ----------
+    scores
+        The differences.
+    """
+
+    scores: ClassScores
+
+    def interval(self) -> Interval:
+        """Mean difference, over other classes, images and episodes."""
+        most = self.scores.most
+        return _limited(class_interval(self.scores.values, self.scores.groups), -most, most)
+
+    def same_classes(self) -> Interval:
+        """Mean difference, over other images of the same classes, and episodes."""
+        most = self.scores.most
+        return _limited(self.scores._same_classes(), -most, most)
 
 
 def _limited(found: Interval, low: float, high: float) -> Interval:
@@ -105,27 +148,78 @@ def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Int
     (0.249, 0.6, 0.951)
     """
     n_classes = values.shape[1]
-    _, group = np.unique(groups if groups else ("",) * n_classes, return_inverse=True)
-    sizes = np.bincount(group)
+    group, sizes = _superclasses(groups, n_classes)
     if sizes.min() < 2:
         raise NotMeasurable("needs two classes, has one")
     weights = 1.0 / (len(sizes) * sizes[group])
     means = np.nanmean(values, axis=0)
     group_means = np.bincount(group, weights=means) / sizes
     centred = means - group_means[group]
-    of_classes = _CONFUSED * float((weights**2 * centred**2 * (sizes / (sizes - 1))[group]).sum())
-    variance = of_classes + _of_episodes(values - means, weights)
-    value = float(group_means.mean())
-    half = float(stdtrit(n_classes - len(sizes), 0.975)) * float(np.sqrt(variance))
-    return Interval(value, value - half, value + half)
+    of_classes = float((weights**2 * centred**2 * (sizes / (sizes - 1))[group]).sum())
+    parts = _parts(values - means, weights)
+    # What single classes scatter between episodes is in the scatter of the classes already.
+    of_episodes = max(_squares(parts.sum(axis=1)) - _squares(parts), 0.0)
+    variance = _CONFUSED * of_classes + of_episodes * _unbiased(len(values))
+    return _student(float(group_means.mean()), variance, n_classes - len(sizes))
 
 
-def _of_episodes(errors: Floats, weights: Floats) -> float:
-    """Variance of the mean by what the classes of an episode share."""
-    n_episodes = len(errors)
-    if n_episodes == 1:
-        return 0.0
+def image_interval(
+    values: Floats, images: Floats, members: Codes, groups: tuple[str, ...] | None = None
+) -> Interval:
+    """Mean over classes with its 95 % interval over other images of the same classes.
+
+    A class of which one image was asked is taken to scatter like the others; where all are such,
+    nothing is known of other images, and the interval has no ends.
+
+    Parameters
+    ----------
+    values, images, members
+        Scores, as in :class:`ClassScores`.
+    groups
+        As in :func:`class_interval`.
+    """
+    n_classes = values.shape[1]
+    group, sizes = _superclasses(groups, n_classes)
+    weights = 1.0 / (len(sizes) * sizes[group])
+    means = np.nanmean(values, axis=0)
+    value = float((np.bincount(group, weights=means) / sizes).mean())
+    asked = ~np.isnan(images)
+    scores, of = images[asked], members[asked]
+    counts = np.bincount(of, minlength=n_classes)
+    centred = scores - (np.bincount(of, weights=scores, minlength=n_classes) / counts)[of]
+    squares = np.bincount(of, weights=centred**2, minlength=n_classes)
+    free = int((counts - 1).sum())
+    if not free:
+        return Interval(value, -np.inf, np.inf)
+    spread = np.where(counts > 1, squares / np.maximum(counts - 1, 1), squares.sum() / free)
+    of_images = float((weights**2 * spread / counts).sum())
+    of_episodes = _squares(_parts(values - means, weights).sum(axis=1))
+    return _student(value, of_images + of_episodes * _unbiased(len(values)), free)
+
+
+def _superclasses(
+    groups: tuple[str, ...] | None, n_classes: int
+) -> tuple[Codes, npt.NDArray[np.int64]]:
+    """Superclass of each class, and the classes in each; one superclass where there are none."""
+    _, group = np.unique(groups if groups else ("",) * n_classes, return_inverse=True)
+    return group.astype(np.int64), np.bincount(group)
+
+
+def _parts(errors: Floats, weights: Floats) -> Floats:
+    """Errors of the mean by each class in each episode, shape (e, c)."""
     present = ~np.isnan(errors)
-    parts = np.where(present, errors, 0.0) * weights / present.sum(axis=0)
-    shared = float((parts.sum(axis=1) ** 2).sum() - (parts**2).sum())
-    return max(shared, 0.0) * n_episodes / (n_episodes - 1)
+    return np.asarray(np.where(present, errors, 0.0) * weights / present.sum(axis=0))
+
+
+def _squares(of: Floats) -> float:
+    return float((of**2).sum())
+
+
+def _unbiased(n_episodes: int) -> float:
+    """Correct for errors that are taken from the episodes' own mean; one has no error left."""
+    return n_episodes / (n_episodes - 1) if n_episodes > 1 else 0.0
+
+
+def _student(value: float, variance: float, free: int) -> Interval:
+    half = float(stdtrit(free, 0.975)) * float(np.sqrt(variance))
+    return Interval(value, value - half, value + half)

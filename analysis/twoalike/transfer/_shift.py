@@ -5,13 +5,12 @@ Superclasses are learnt from some of their subclasses and tested on the others, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, prod
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation import Interval
 from twoalike.study import TwoalikeError
 from twoalike.transfer._classifier import (
     Codes,
@@ -23,7 +22,7 @@ from twoalike.transfer._classifier import (
     hold_out,
 )
 from twoalike.transfer._labels import check_nested, checked_labels, checked_values, coded
-from twoalike.transfer._scores import ClassScores, NotMeasurable
+from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
 
 
 @dataclass(frozen=True)
@@ -41,17 +40,14 @@ class ShiftScores:
     seen: ClassScores
     new: ClassScores
 
-    def drop(self) -> Interval:
+    def drop(self) -> ScoreDifference:
         """Accuracy on a subclass when it is seen minus when it is new."""
-        return self.seen.difference(self.new)
+        return self.seen.minus(self.new)
 
-    def drop_difference(self, base: "ShiftScores") -> Interval:
+    def drop_minus(self, base: "ShiftScores") -> ScoreDifference:
         """Drop minus that of another network, on the same subclasses and halvings."""
-        return self._drops().difference(base._drops())
-
-    def _drops(self) -> ClassScores:
-        drops = self.seen.values - self.new.values
-        return ClassScores(drops, self.seen.classes, 0.0, self.seen.groups, most=2.0)
+        # A drop lies between -1 and 1, so drops may differ by 2.
+        return replace(self.drop().scores, most=2.0).minus(base.drop().scores)
 
 
 def subclass_shift(
@@ -99,7 +95,7 @@ def subclass_shift(
     --------
     >>> values = np.repeat(np.eye(2), 6, axis=0)
     >>> found = subclass_shift(values, [*"aaaaaabbbbbb"], [*"ccddeeffgghh"])
-    >>> found.new.interval().value, found.drop().value
+    >>> found.new.interval().value, found.drop().interval().value
     (1.0, 0.0)
     """
     if halvings < 1:
@@ -115,17 +111,25 @@ def subclass_shift(
     parent[code] = target
     rng = np.random.default_rng(seed)
     seen, new = [], []
+    sums, asks = np.zeros((2, len(code))), np.zeros((2, len(code)))
     for half in _halves(parent, halvings, rng):
         held = hold_out(code, rng)
         own_seen, own_new = np.empty(len(names)), np.empty(len(names))
         for side, own in zip((half, ~half), rng.spawn(2), strict=True):
             hits = _hits(features, target, side[code] & ~held, own)
-            own_seen[side] = class_means(hits[held & side[code]], code[held & side[code]])
-            own_new[~side] = class_means(hits[~side[code]], code[~side[code]])
+            tests = (held & side[code], ~side[code])
+            own_seen[side] = class_means(hits[tests[0]], code[tests[0]])
+            own_new[~side] = class_means(hits[tests[1]], code[tests[1]])
+            sums += np.where(tests, hits, 0.0)
+            asks += tests
         seen.append(own_seen)
         new.append(own_new)
-    about = (names, 1 / len(classes), tuple(classes[p] for p in parent), left_out)
-    return ShiftScores(ClassScores(np.stack(seen), *about), ClassScores(np.stack(new), *about))
+    images = np.divide(sums, asks, out=np.full(sums.shape, np.nan), where=asks > 0)
+    about = (code, names, 1 / len(classes), tuple(classes[p] for p in parent), left_out)
+    return ShiftScores(
+        ClassScores(np.stack(seen), images[0], *about),
+        ClassScores(np.stack(new), images[1], *about),
+    )
 
 
 def _kept(

@@ -42,7 +42,9 @@ def transfer(
     measures has ``measure`` (``few_shot``, ``linear_probe``, ``shift_seen``, ``shift_new``,
     ``shift_drop``, ``same_label``, ``shared_levels`` or ``hierarchical_precision``), ``level``,
     further particulars, ``classes``, ``left_out`` (names), ``chance``, and ``models``: ``name``,
-    ``value``, ``low`` and ``high`` (95 %), ``difference`` (paired; null for the first).
+    ``value``, ``low`` and ``high`` (95 %, over other classes), ``same_classes`` (``low`` and
+    ``high`` over other images of the same classes), ``difference`` (the same, paired; null for
+    the first).
 
     Raises
     ------
