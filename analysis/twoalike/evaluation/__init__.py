@@ -49,7 +49,7 @@ from twoalike.evaluation._similarity import (
     similarity_matrix,
     triplet_similarities,
 )
-from twoalike.evaluation._structure import rho_a, spearman, upper
+from twoalike.evaluation._structure import centred_ranks, rho_a, spearman, upper
 from twoalike.evaluation._structure_interval import Z95, structure_intervals
 from twoalike.evaluation._subsets import by_category, by_participant, by_subset
 
@@ -74,6 +74,7 @@ __all__ = [
     "by_participant",
     "by_subset",
     "candidate_similarities",
+    "centred_ranks",
     "choice_losses",
     "compare_choices",
     "compare_structure",

@@ -4,6 +4,9 @@ The unit of a person's dissimilarities is arbitrary. People who judged the same 
 the same root mean square; where pairs differ that would shrink whoever judged large
 dissimilarities only, so that each is scaled to the mean of all over the pairs which others judged
 too, in turn until nothing changes (doi:10.3389/fpsyg.2012.00245). A missing pair is NaN.
+
+Pairs may be missing for any reason but the noise of the judgments themselves: where a person's
+(or the others') answers decide, their errors are selected too, and units come out some percent off.
 """
 
 from dataclasses import dataclass

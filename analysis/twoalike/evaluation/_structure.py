@@ -16,7 +16,8 @@ def upper(matrices: Floats) -> Floats:
     return np.asarray(matrices[..., rows, columns])
 
 
-def _centred_ranks(values: npt.ArrayLike) -> Floats:
+def centred_ranks(values: npt.ArrayLike) -> Floats:
+    """Ranks less their mean, ties sharing one, shape (n,); Spearman's is their cosine."""
     # By np.unique, which takes a quarter of the time of scipy's rankdata for a million pairs.
     _, place, count = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     ranks = np.cumsum(count) - (count - 1) / 2
@@ -31,7 +32,7 @@ def spearman(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> round(spearman([1, 2, 3, 4], [1, 3, 2, 4]), 3)
     0.8
     """
-    x, y = _centred_ranks(a), _centred_ranks(b)
+    x, y = centred_ranks(a), centred_ranks(b)
     size = float(np.sqrt((x @ x) * (y @ y)))
     return float(x @ y) / size if size > 0 else 0.0
 
@@ -47,6 +48,6 @@ def rho_a(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     >>> rho_a([1, 1, 1, 1], [1, 2, 3, 4])
     0.0
     """
-    x, y = _centred_ranks(a), _centred_ranks(b)
+    x, y = centred_ranks(a), centred_ranks(b)
     n = len(x)
     return float(12 * (x @ y) / (n**3 - n))

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation import Z95, Interval, object_variance, spearman, spearman_influence, upper
+from twoalike.evaluation import (
+    Z95,
+    Interval,
+    centred_ranks,
+    object_variance,
+    spearman_influence,
+    upper,
+)
 from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
@@ -15,8 +22,8 @@ if TYPE_CHECKING:
 
 type Floats = npt.NDArray[np.float64]
 
-MOST_DRAWS = 100
-"""Draws of a posterior that are used; more change no digit that is shown."""
+MOST_DRAWS = 50
+"""Draws of a posterior that are used: their spread is then known to a tenth."""
 _EVERY = 10
 """Of so many draws one also gives the variance over objects, which differs little among them."""
 
@@ -118,11 +125,13 @@ def posterior_agreement(
         Without two draws.
     """
     pairs = [upper(model) for model in models]
+    ranks = [_unit(centred_ranks(own)) for own in pairs]  # once, not for every draw
     rows, columns = (side.astype(np.int64) for side in np.triu_indices(len(models[0]), 1))
     found, variances, gains = [], [], []
     for number, draw in enumerate(draws):
         own = upper(draw)
-        found.append([spearman(model, own) for model in pairs])
+        own_ranks = _unit(centred_ranks(own))
+        found.append([float(one @ own_ranks) for one in ranks])
         if number % _EVERY == 0:
             influences = np.stack([spearman_influence(model, own) for model in pairs])
             variances.append(object_variance(influences, rows, columns))
@@ -138,6 +147,12 @@ def posterior_agreement(
         PosteriorAgreement(own, gain, float(sd), float(np.sqrt(variance)))
         for own, gain, sd, variance in zip(intervals, differences, spread, of_objects, strict=True)
     ]
+
+
+def _unit(values: Floats) -> Floats:
+    """Vector of length one; zero where nothing varies, and Spearman's correlation is 0."""
+    length = float(np.linalg.norm(values))
+    return values / length if length > 0 else values
 
 
 def _intervals(values: Floats, of_objects: Floats) -> list[Interval]:
