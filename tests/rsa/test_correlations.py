@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from twoalike.evaluation import rho_a, spearman, upper
-from twoalike.judgments import arrangements_table, read_rdms
+from twoalike.judgments import arrangements_table, import_meadows, read_rdms
 from twoalike.rsa import (
     arranged_rdms,
     reliability_weights,
@@ -156,3 +156,15 @@ def test_mur92_by_every_method(shared_data: Path) -> None:
     pooled = pool_rdm(RDMs(people), method="cosine").get_vectors()
     for name, own in (("tau-a", tau_a), ("corr_cov", whitened)):
         assert own(people[0], pooled[0]) == pytest.approx(compare(people[:1], pooled, name)[0, 0])
+
+
+def test_a_real_session_gives_the_platforms_dissimilarities(shared_data: Path) -> None:
+    """118 images in 109 trials: the evidence-weighted average against the one that was stored."""
+    name = "Meadows_myExp_v_v1_cuddly-bunny_3"
+    stored = read_rdms(shared_data / "meadows" / f"{name}_1D.mat")
+    session = import_meadows([shared_data / "meadows" / f"{name}_tree.json"])
+    found = arranged_rdms(session, stored.ids)
+    own, theirs = upper(found.rdms.values)[0], upper(stored.values)[0]
+    known = ~np.isnan(own)
+    assert np.corrcoef(own[known], theirs[known])[0, 1] > 0.98
+    assert (upper(found.evidence)[0] > 0).tolist() == known.tolist()
