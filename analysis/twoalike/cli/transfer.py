@@ -102,8 +102,8 @@ def transfer(
         console.print(table)
     if any(of["classes"] < FEW_CLASSES for of in found["measures"]):
         console.print(
-            f"* over other images of the same classes: fewer than {FEW_CLASSES} say little of other "
-            "classes",
+            f"* over other images of the same classes, as fewer than {FEW_CLASSES} say little of "
+            "others",
             highlight=False,
         )
     for name, why in found["missing"].items():

@@ -24,6 +24,8 @@ type Floats = npt.NDArray[np.float64]
 
 _ROWS = 512
 """Images whose similarities to all others are held at once."""
+_ROLES = 4.0
+"""Variance over images that are asked and are neighbours, in units of that of those asked."""
 _TIED = 1e-9
 """Difference of similarities below which two neighbours are equally near."""
 
@@ -171,7 +173,9 @@ def _of_level(
     classes = tuple(names[c] for c in kept)
     members = np.searchsorted(kept, code[~alone])
     own = shares[~alone]
-    found = ClassScores(scores[None], own, members, classes, float(chance), left_out=left_out)
+    found = ClassScores(
+        scores[None], own, members, classes, float(chance), left_out=left_out, roles=_ROLES
+    )
     return found, float(largest)
 
 
@@ -199,7 +203,9 @@ def _of_hierarchy(
         values = class_means(of[some], code[some])[None]
         chance = float(class_means(by_chance[some], code[some]).mean())
         members = np.searchsorted(kept, code[some])
-        return ClassScores(values, of[some], members, classes, chance, left_out=left_out, most=most)
+        return ClassScores(
+            values, of[some], members, classes, chance, left_out=left_out, most=most, roles=_ROLES
+        )
 
     ideal = np.where(some, best, 1.0)
     return (

@@ -14,7 +14,9 @@ is the mean over classes of their scores; its variance has two parts:
 The interval is Student's t with the degrees of freedom of the first part: with a handful of
 classes the percentiles of a bootstrap over them would lie far too close together. Two or three
 classes say next to nothing of others, so there is a second interval, of the same classes with
-other images: the scatter of images within classes takes the place of that between classes.
+other images: the scatter of images within classes takes the place of that between classes. It
+counts twice, since an image is asked and teaches how others are told, and four times for nearest
+neighbours, where an image has the same weight in both roles (as in a U-statistic of pairs).
 
 Differences of two networks are taken image by image, class by class and episode by episode
 first, so they are paired.
@@ -70,6 +72,8 @@ class ClassScores:
         Names of classes with too few images.
     most
         The highest score.
+    roles
+        Variance over other images, in units of that of images which do not act on each other.
     """
 
     values: Floats
@@ -80,6 +84,7 @@ class ClassScores:
     groups: tuple[str, ...] | None = None
     left_out: tuple[str, ...] = ()
     most: float = 1.0
+    roles: float = 2.0
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
@@ -96,7 +101,7 @@ class ClassScores:
         )
 
     def _same_classes(self) -> Interval:
-        return image_interval(self.values, self.images, self.members, self.groups)
+        return image_interval(self.values, self.images, self.members, self.groups, roles=self.roles)
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,12 @@ def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Int
 
 
 def image_interval(
-    values: Floats, images: Floats, members: Codes, groups: tuple[str, ...] | None = None
+    values: Floats,
+    images: Floats,
+    members: Codes,
+    groups: tuple[str, ...] | None = None,
+    *,
+    roles: float = 1.0,
 ) -> Interval:
     """Mean over classes with its 95 % interval over other images of the same classes.
 
@@ -177,6 +187,8 @@ def image_interval(
         Scores, as in :class:`ClassScores`.
     groups
         As in :func:`class_interval`.
+    roles
+        As in :class:`ClassScores`.
     """
     n_classes = values.shape[1]
     group, sizes = _superclasses(groups, n_classes)
@@ -192,7 +204,7 @@ def image_interval(
     if not free:
         return Interval(value, -np.inf, np.inf)
     spread = np.where(counts > 1, squares / np.maximum(counts - 1, 1), squares.sum() / free)
-    of_images = float((weights**2 * spread / counts).sum())
+    of_images = roles * float((weights**2 * spread / counts).sum())
     of_episodes = _squares(_parts(values - means, weights).sum(axis=1))
     return _student(value, of_images + of_episodes * _unbiased(len(values)), free)
 
