@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 from twoalike.calibration import (
     candidate_probabilities,
+    lacking,
     model_entropy,
     people_entropy,
     rank_correlation,
@@ -120,7 +121,11 @@ def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generat
     assert found["people"]["missing"]["entropy"] == reason
     assert found["models"][0]["entropy"]["people"] is None
     assert found["models"][0]["missing"]["entropy"] == reason
-    assert found["models"][0]["response_time"]["trials"]["all"]["low"] > 0
+    times = found["models"][0]["response_time"]
+    assert times["trials"]["all"]["low"] > 0
+    assert times["triplets"] is None
+    reason = "needs 10 triplets with at least 2 response times, has 0"
+    assert found["models"][0]["missing"]["response time of triplets"] == reason
 
 
 def test_thin_data_never_fail(rng: np.random.Generator) -> None:
@@ -167,12 +172,12 @@ def test_rank_correlation_says_what_is_lacking(rng: np.random.Generator) -> None
     boot = TwoWayBootstrap(np.zeros(40, dtype=int), triplets, rng, resamples=50)
     a, b = rng.normal(size=(2, 40))
     few = np.where(np.arange(40) < 9, a, np.nan)
-    assert rank_correlation(few, b, boot) == (None, "needs 10 triplets, has 9")
-    same, reason = rank_correlation(np.full(40, 0.3), b, boot)
-    assert same is None
-    assert reason == "one of the two is the same for every triplet"
-    found, _ = rank_correlation(a, a, boot)
-    assert found is not None
+    with pytest.raises(ValueError, match="needs 10 triplets, has 9"):
+        rank_correlation(few, b, boot)
+    assert lacking(few, b, "trial") == "needs 10 trials, has 9"
+    assert lacking(np.full(40, 0.3), b) == "one of the two is the same for every triplet"
+    assert lacking(a, b) is None
+    found = rank_correlation(a, a, boot)
     assert_allclose([found.value, found.low, found.high], 1.0, atol=1e-6)
 
 
@@ -189,3 +194,16 @@ def test_few_votes_have_no_entropy(rng: np.random.Generator) -> None:
     assert np.isnan(found.posterior[0])
     assert_allclose([found.plug_in[1], found.published[1]], np.log(2))
     assert found.posterior[1] > 0
+
+
+def test_intervals_of_rank_correlations_hold_the_truth(rng: np.random.Generator) -> None:
+    """Where objects carry the values, intervals that take triplets as independent do not."""
+    truth, held, studies = 6 / np.pi * np.arcsin(0.5 / 2), 0, 150
+    for _ in range(studies):
+        objects = rng.multivariate_normal([0, 0], [[1, 0.5], [0.5, 1]], size=60)
+        triplets = np.argsort(rng.random((400, 60)), axis=1)[:, :3]
+        a, b = objects[triplets].sum(axis=1).T
+        boot = TwoWayBootstrap(np.zeros(400, dtype=int), triplets, rng, resamples=300)
+        found = rank_correlation(a, b, boot)
+        held += found.low <= truth <= found.high
+    assert 0.88 <= held / studies <= 0.99

@@ -129,8 +129,10 @@ def test_numbers_of_groups_are_those_of_sorted_rows(rng: np.random.Generator) ->
     columns = rng.integers(5, size=(3, 200))
     expected = np.unique(columns.T, axis=0, return_inverse=True)[1].ravel()
     assert_array_equal(group_numbers(*columns), expected)
-    wide = columns * 2**40  # a code of three such columns would not fit 64 bits
-    assert_array_equal(group_numbers(*wide), expected)
+    for factor in (2**12, 2**40):  # codes that fill 64 bits with their places, or without
+        assert_array_equal(group_numbers(*(columns * factor)), expected)
+    assert_array_equal(group_numbers(np.array([10**6])), [0])
+    assert len(group_numbers(np.array([], dtype=int))) == 0
     unique, number = triplet_numbers(columns.T)
     assert_array_equal(unique[number], np.sort(columns.T, axis=1))
     assert_array_equal(unique, np.unique(np.sort(columns.T, axis=1), axis=0))
@@ -148,3 +150,8 @@ def test_variance_counts_every_two_choices_that_share_something_once(
     shared = (has @ has.T > 0) | (persons[:, None] == persons)
     boot = TwoWayBootstrap(persons, triplets, rng, resamples=10)
     assert_allclose(boot._sums(errors)[0], errors @ shared @ errors)
+    for share in (0.7, 0.05):
+        part = rng.random(n) < share
+        own = errors[part]
+        expected = own @ shared[np.ix_(part, part)] @ own
+        assert_allclose(boot.within(part)._sums(own)[0], expected)

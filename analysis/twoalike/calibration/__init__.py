@@ -10,6 +10,7 @@ from twoalike.calibration._context import candidate_probabilities
 from twoalike.calibration._entropy import (
     PeopleEntropy,
     by_triplet,
+    lacking,
     model_entropy,
     people_entropy,
     rank_correlation,
@@ -33,6 +34,7 @@ __all__ = [
     "by_triplet",
     "calibration_error",
     "candidate_probabilities",
+    "lacking",
     "log_times",
     "model_entropy",
     "partial_ranks",

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.calibration._entropy import FEWEST, FEWEST_VOTES, PeopleEntropy, people_entropy
-from twoalike.calibration._times import LogTimes, log_times
+from twoalike.calibration._entropy import (
+    FEWEST,
+    FEWEST_VOTES,
+    PeopleEntropy,
+    by_triplet,
+    people_entropy,
+)
+from twoalike.calibration._times import FEWEST_TIMES, LogTimes, log_times
 from twoalike.ceilings import Votes, votes
 from twoalike.choice import log_choice
 from twoalike.evaluation import (
@@ -69,10 +76,14 @@ class Context:
     ----------
     triplet
         Triplet of each choice, 0..m-1, shape (n,).
+    unique
+        The different triplets, shape (m, 3).
     groups
         Subset of each triplet (that of its first choice) by group, shape (m,).
-    trials, triplets
-        Resamples of the n choices and of the m triplets.
+    trials
+        Resamples of the n choices.
+    seed, resamples
+        For resamples of the m triplets.
     people
         Entropy of the votes; None where too few triplets have enough.
     times
@@ -83,9 +94,11 @@ class Context:
 
     judged: Judgments
     triplet: Codes
+    unique: Codes
     groups: Groups
     trials: TwoWayBootstrap
-    triplets: TwoWayBootstrap
+    seed: int
+    resamples: int
     people: PeopleEntropy | None
     times: LogTimes | None
     missing: dict[str, str]
@@ -93,7 +106,18 @@ class Context:
     @property
     def m(self) -> int:
         """Number of different triplets."""
-        return int(self.triplet.max()) + 1
+        return len(self.unique)
+
+    @cached_property
+    def triplets(self) -> TwoWayBootstrap:
+        """Resamples of the triplets: a second's work for a million, where it is needed."""
+        nobody = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
+        rng = np.random.default_rng(self.seed)
+        return TwoWayBootstrap(nobody, self.unique, rng, resamples=self.resamples)
+
+    def times_of_triplets(self, values: Floats) -> Floats:
+        """Mean log time of each triplet with several times, NaN for others, shape (m,)."""
+        return by_triplet(values, self.triplet, self.m, fewest=FEWEST_TIMES)
 
 
 def in_context(
@@ -110,13 +134,14 @@ def in_context(
     missing: dict[str, str] = {}
     cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
     people = judged.participants if known_people else np.zeros(len(triplet), dtype=np.int64)
-    nobody = np.zeros(len(unique), dtype=np.int64)  # a triplet's votes are of several people
     return Context(
         judged=judged,
         triplet=triplet,
+        unique=unique,
         groups={name: of[first] for name, of in judged.groups.items()},
         trials=TwoWayBootstrap(people, judged.triplets, rng, resamples=resamples),
-        triplets=TwoWayBootstrap(nobody, unique, rng, resamples=resamples),
+        seed=int(rng.integers(2**63)),
+        resamples=resamples,
         people=_people(cast, rng, missing),
         times=_times(response_times, judged, known_people, missing),
         missing=missing,

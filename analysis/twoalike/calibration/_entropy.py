@@ -31,8 +31,8 @@ FEWEST_VOTES = 3
 """Votes that people's entropy needs."""
 
 
-def by_triplet(values: Floats, triplet: Codes, m: int) -> Floats:
-    """Mean of the known values of each triplet, NaN where there is none, shape (m,).
+def by_triplet(values: Floats, triplet: Codes, m: int, *, fewest: int = 1) -> Floats:
+    """Mean of the known values of each triplet, NaN where there are too few, shape (m,).
 
     Parameters
     ----------
@@ -42,11 +42,13 @@ def by_triplet(values: Floats, triplet: Codes, m: int) -> Floats:
         Triplet of each choice, 0..m-1, shape (n,).
     m
         Number of triplets.
+    fewest
+        Known values that a triplet needs.
     """
     known = ~np.isnan(values)
     n = np.bincount(triplet[known], minlength=m)
     total = np.bincount(triplet[known], weights=values[known], minlength=m)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+    return np.where(n >= max(fewest, 1), total / np.maximum(n, 1), np.nan)
 
 
 def model_entropy(probabilities: npt.ArrayLike, triplet: Codes, m: int) -> Floats:
@@ -100,36 +102,42 @@ def people_entropy(votes: Votes, rng: np.random.Generator) -> PeopleEntropy:
     return PeopleEntropy(plug_in, posterior, published_reliability(votes, rng).entropy)
 
 
-def rank_correlation(
-    a: Floats, b: Floats, boot: TwoWayBootstrap, unit: str = "triplet"
-) -> tuple[Interval | None, str | None]:
+def lacking(a: Floats, b: Floats, unit: str = "triplet") -> str | None:
+    """Why there is no rank correlation of two values of m triplets or trials; None if there is."""
+    known = ~(np.isnan(a) | np.isnan(b))
+    if known.sum() < FEWEST:
+        return f"needs {counted(FEWEST, unit)}, has {int(known.sum())}"
+    for values in (a[known], b[known]):
+        if np.ptp(values) <= 1e-12 * max(float(np.abs(values).max()), 1.0):
+            return f"one of the two is the same for every {unit}"
+    return None
+
+
+def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
     """Spearman's correlation over what both know, with a 95 % interval.
 
     Parameters
     ----------
     a, b
-        NaN where not known, shape (m,) each.
+        Of m triplets or trials, NaN where not known, shape (m,) each.
     boot
         Resamples of the m triplets or trials.
-    unit
-        What they are, for the reason.
 
-    Returns
-    -------
-    The interval, and None; or None, and the reason why there is no correlation.
+    Raises
+    ------
+    ValueError
+        If there is none (:func:`lacking`).
 
     Notes
     -----
     The interval is that of a mean of influences (first order). Over triplets it says what other
     triplets of other objects would give; those who voted are taken as they are.
     """
+    reason = lacking(a, b)
+    if reason:
+        raise ValueError(f"no rank correlation: {reason}")
     known = ~(np.isnan(a) | np.isnan(b))
-    if known.sum() < FEWEST:
-        return None, f"needs {counted(FEWEST, unit)}, has {int(known.sum())}"
     x, y = a[known], b[known]
-    for values in (x, y):
-        if np.ptp(values) <= 1e-12 * max(float(np.abs(values).max()), 1.0):
-            return None, f"one of the two is the same for every {unit}"
-    part = boot.within(known)
+    part = boot if known.all() else boot.within(known)
     found = part.interval(spearman_influence(x, y), spearman(x, y))
-    return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0)), None
+    return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0))

@@ -21,6 +21,8 @@ type Floats = npt.NDArray[np.float64]
 
 SHORTEST_S, LONGEST_S = 0.2, 10.0
 """Shorter: nobody has seen three images. Longer: the published cut of a person's times."""
+FEWEST_TIMES = 2
+"""Times that make the mean time of a triplet; with one each, trials are looked at instead."""
 PUBLISHED_SPEARMAN = {"coarse": 0.325, "fine": 0.364, "boundary": 0.443}
 """Spearman's correlation of people's entropy and mean log time in the Levels data."""
 

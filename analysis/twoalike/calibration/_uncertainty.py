@@ -10,11 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.calibration._context import Context, candidate_probabilities, in_context
-from twoalike.calibration._entropy import by_triplet, model_entropy, rank_correlation
+from twoalike.calibration._entropy import FEWEST, lacking, model_entropy, rank_correlation
 from twoalike.calibration._error import brier_scores, calibration_error
-from twoalike.calibration._times import LONGEST_S, PUBLISHED_SPEARMAN, SHORTEST_S, partial_ranks
+from twoalike.calibration._times import (
+    FEWEST_TIMES,
+    LONGEST_S,
+    PUBLISHED_SPEARMAN,
+    SHORTEST_S,
+    partial_ranks,
+)
 from twoalike.choice import entropy
 from twoalike.evaluation import Answers, Candidate, Judgments, reliability
+from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
 
@@ -37,13 +44,13 @@ def _correlations(
 ) -> dict[str, Any]:
     """Rank correlation over all, and within each subset of each group."""
     of_trials = unit == "trial"
-    boot = context.trials if of_trials else context.triplets
 
     def one(x: Floats, y: Floats, where: str) -> dict[str, Any] | None:
-        found, reason = rank_correlation(x, y, boot, unit)
-        if found is None:
-            missing[where] = str(reason)
+        reason = lacking(x, y, unit)
+        if reason:
+            missing[where] = reason
             return None
+        found = rank_correlation(x, y, context.trials if of_trials else context.triplets)
         return found.as_dict() | {"n": int((~np.isnan(x) & ~np.isnan(y)).sum())}
 
     result: dict[str, Any] = {"all": one(a, b, name), "groups": {}}
@@ -99,10 +106,17 @@ def _with_times(
     own: Floats, each: Floats, centred: Floats, context: Context, missing: dict[str, str]
 ) -> dict[str, Any]:
     """Entropy of triplets, and of trials, against the response times."""
-    mean = by_triplet(centred, context.triplet, context.m)
+    mean = context.times_of_triplets(centred)
     x, y = partial_ranks(each, centred, context.judged.participants)
+    name = "response time of triplets"
+    several = int((~np.isnan(mean)).sum())
+    if several < FEWEST:
+        missing[name] = (
+            f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_TIMES} response times, "
+            f"has {several}"
+        )
     return {
-        "triplets": _correlations(own, mean, context, "response time of triplets", missing),
+        "triplets": None if name in missing else _correlations(own, mean, context, name, missing),
         "trials": _correlations(x, y, context, "response time of trials", missing, unit="trial"),
     }
 
@@ -126,7 +140,7 @@ def _of_people(context: Context) -> dict[str, Any]:
         result["implausible_times_s"] = [SHORTEST_S, LONGEST_S]
     if context.people is not None and context.times is not None:
         mean, raw = (
-            by_triplet(values, context.triplet, context.m)
+            context.times_of_triplets(values)
             for values in (context.times.centred, context.times.raw)
         )
         pairs = {

@@ -76,6 +76,19 @@ class _Groups:
             return cls(copies, None, numbers)
         return cls(copies, together % n, group_numbers(numbers[together]))
 
+    def within(self, kept: npt.NDArray[np.bool_]) -> "_Groups":
+        """Keep some of the choices; nothing has to be sorted anew."""
+        if self.rows is None:
+            numbers = self.numbers.reshape(self.copies, -1)[:, kept].ravel()
+            rows = None
+        else:
+            here = kept[self.rows]
+            rows = (np.cumsum(kept) - 1)[self.rows[here]]
+            numbers = self.numbers[here]
+        if numbers.max(initial=0) > 2 * len(numbers):  # few of many groups are left
+            numbers = group_numbers(numbers)
+        return _Groups(self.copies, rows, numbers)
+
     def sum_of_squares(self, errors: Floats) -> float:
         if self.rows is None:
             sums = np.bincount(self.numbers, weights=np.tile(errors, self.copies))
@@ -130,6 +143,8 @@ class TwoWayBootstrap:
             rng.multinomial(n, np.full(n, 1 / n), size=resamples) - 1.0
             for n in (int(self._person.max()) + 1, int(self._object.max()) + 1)
         )
+        self._shared = self._shared_groups()
+        self._one_person = _Groups.of(self._person, n=len(self._person))
         self._prepare()
 
     def within(self, rows: npt.NDArray[np.bool_]) -> "TwoWayBootstrap":
@@ -143,15 +158,15 @@ class TwoWayBootstrap:
         part = copy(self)
         part._person = self._person[rows]
         part._object = self._object.reshape(3, -1)[:, rows].ravel()
+        part._shared = [(sign, groups.within(rows)) for sign, groups in self._shared]
+        part._one_person = self._one_person.within(rows)
         part._prepare()
         return part
 
     def _prepare(self) -> None:
-        """Find the choices that depend on each other."""
+        """Find how much the choices depend on each other."""
         n = len(self._person)
         self._several_people = bool((self._person != self._person[0]).any())
-        self._shared = self._shared_groups()
-        self._one_person = _Groups.of(self._person, n=n)
         dependent = self._sums(np.ones(n))[0] / n**2
         self._remainder = max(1 - dependent, _LEAST_REMAINDER)
 

