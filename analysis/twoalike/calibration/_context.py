@@ -31,7 +31,7 @@ from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
 type Codes = npt.NDArray[np.int64]
-type Groups = Mapping[str, npt.NDArray[np.str_]]
+type Groups = Mapping[str, Mapping[str, npt.NDArray[np.bool_]]]
 type Times = npt.NDArray[np.floating] | None
 
 
@@ -78,8 +78,9 @@ class Context:
         Triplet of each choice, 0..m-1, shape (n,).
     unique
         The different triplets, shape (m, 3).
-    groups
-        Subset of each triplet (that of its first choice) by group, shape (m,).
+    groups, trial_groups
+        Group -> subset -> whether each triplet (its first choice) is in it, shape (m,), and
+        whether each choice is, shape (n,).
     trials
         Resamples of the n choices.
     seed, resamples
@@ -96,6 +97,7 @@ class Context:
     triplet: Codes
     unique: Codes
     groups: Groups
+    trial_groups: Groups
     trials: TwoWayBootstrap
     seed: int
     resamples: int
@@ -131,6 +133,7 @@ def in_context(
     unique, triplet = triplet_numbers(judged.triplets)
     first = np.empty(len(unique), dtype=np.int64)
     first[triplet[::-1]] = np.arange(len(triplet))[::-1]
+    subsets = {name: _subsets(of) for name, of in judged.groups.items()}
     missing: dict[str, str] = {}
     cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
     people = judged.participants if known_people else np.zeros(len(triplet), dtype=np.int64)
@@ -138,7 +141,8 @@ def in_context(
         judged=judged,
         triplet=triplet,
         unique=unique,
-        groups={name: of[first] for name, of in judged.groups.items()},
+        groups={name: {k: v[first] for k, v in of.items()} for name, of in subsets.items()},
+        trial_groups=subsets,
         trials=TwoWayBootstrap(people, judged.triplets, rng, resamples=resamples),
         seed=int(rng.integers(2**63)),
         resamples=resamples,
@@ -146,6 +150,12 @@ def in_context(
         times=_times(response_times, judged, known_people, missing),
         missing=missing,
     )
+
+
+def _subsets(subset_of: npt.NDArray[np.str_]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Members of each subset, in the order of the names."""
+    names, code = np.unique(subset_of, return_inverse=True)
+    return {name: code == number for number, name in enumerate(names.tolist()) if name}
 
 
 def _people(cast: Votes, rng: np.random.Generator, missing: dict[str, str]) -> PeopleEntropy | None:

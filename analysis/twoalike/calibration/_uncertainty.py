@@ -54,10 +54,11 @@ def _correlations(
         return found.as_dict() | {"n": int((~np.isnan(x) & ~np.isnan(y)).sum())}
 
     result: dict[str, Any] = {"all": one(a, b, name), "groups": {}}
-    for group, of in (context.judged.groups if of_trials else context.groups).items():
+    groups = context.trial_groups if of_trials else context.groups
+    for group, subsets in groups.items():
         result["groups"][group] = {
-            subset: one(np.where(of == subset, a, np.nan), b, f"{name}, {group} {subset}")
-            for subset in sorted(set(np.unique(of).tolist()) - {""})
+            subset: one(np.where(rows, a, np.nan), b, f"{name}, {group} {subset}")
+            for subset, rows in subsets.items()
         }
     return result
 
