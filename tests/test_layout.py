@@ -55,7 +55,7 @@ HEAVY = {"torch", "pymc", "jax", "psychopy", "matplotlib", "sklearn", "timm"}
     "package",
     ["study", "choice", "features", "stimuli", "design", "tasks", "display", "record", "observers"]
     + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "ceilings"]
-    + ["calibration"]
+    + ["calibration", "recovery"]
     + ["transfer"]
     + ["cli.app", "tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
 )

@@ -17,6 +17,7 @@ from twoalike.cli._help import examples, rewrap
 VERBS = {
     "init": ("init:init", "Make a study folder."),
     "design": ("design:design", "Write the trial lists of sessions."),
+    "power": ("power:power", "Say how many participants and trials a study needs."),
     "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
     "run": ("run:run", "Run one session with a participant, or a simulated one."),
     "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),

@@ -5,6 +5,7 @@ from twoalike.figures._layout import MapLayout, map_layout
 from twoalike.figures._map import embedding_map, moved_apart, visible_images
 from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
 from twoalike.figures._observers import observer_parameters, response_times
+from twoalike.figures._power import power_curves, power_description
 from twoalike.figures._similarity import category_order, similarity_heatmap
 from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_png, to_svg
 
@@ -21,6 +22,8 @@ __all__ = [
     "model_colours",
     "moved_apart",
     "observer_parameters",
+    "power_curves",
+    "power_description",
     "reliability_curve",
     "response_times",
     "similarity_heatmap",

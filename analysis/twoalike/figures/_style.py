@@ -84,25 +84,25 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def to_svg(figure: "Figure") -> bytes:
-    """Figure as SVG; the same figure gives the same bytes."""
+def to_svg(figure: "Figure", description: str | None = None) -> bytes:
+    """Figure as SVG with its description for who cannot see it; same figure, same bytes."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
     with rc_context(_STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        metadata = {"Date": None, "Creator": None, "Description": description}
+        figure.savefig(buffer, format="svg", metadata=metadata)
     return buffer.getvalue()
 
 
-def to_png(figure: "Figure", dpi: int = 200) -> bytes:
-    """Figure as PNG on white; the same figure gives the same bytes."""
+def to_png(figure: "Figure", dpi: int = 200, description: str | None = None) -> bytes:
+    """Figure as PNG on white, with its description; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
     with rc_context(_STYLE):
-        figure.savefig(
-            buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None}
-        )
+        metadata = {"Software": None} | ({"Description": description} if description else {})
+        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata=metadata)
     return buffer.getvalue()
 
 

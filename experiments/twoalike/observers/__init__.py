@@ -3,7 +3,11 @@
 from twoalike.observers._arranged_sessions import ArrangedSession, arranged_sessions
 from twoalike.observers._arranging import PlacementTimes, SimulatedArranger, flatten
 from twoalike.observers._observer import ResponseTimes, SimulatedObserver
-from twoalike.observers._population import draw_population, hierarchical_embedding
+from twoalike.observers._population import (
+    draw_population,
+    hierarchical_embedding,
+    sparse_embedding,
+)
 
 __all__ = [
     "ArrangedSession",
@@ -15,4 +19,5 @@ __all__ = [
     "draw_population",
     "flatten",
     "hierarchical_embedding",
+    "sparse_embedding",
 ]

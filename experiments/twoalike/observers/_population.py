@@ -90,6 +90,36 @@ def hierarchical_embedding(
     return _scale_to(np.concatenate(blocks, axis=1), accuracy, rng)
 
 
+def sparse_embedding(
+    m: int,
+    rng: np.random.Generator,
+    *,
+    dimensions: int | None = None,
+    share: float = 0.35,
+    accuracy: float = 0.69,
+) -> npt.NDArray[np.float64]:
+    """Embed ``m`` objects of which nothing is known: each has some of many qualities.
+
+    Parameters
+    ----------
+    dimensions
+        Number of qualities; 1.2 times the root of ``m`` if left out, at least 3. That is 52 for
+        the 1,854 objects of THINGS, whose published embeddings have 49 and 66.
+    share
+        Share of the objects that have a quality, to an extent that is gamma-distributed.
+    accuracy
+        As for :func:`hierarchical_embedding`.
+
+    Returns
+    -------
+    Non-negative coordinates, shape (m, D).
+    """
+    d = dimensions or max(3, round(1.2 * float(np.sqrt(m))))
+    there = rng.random((m, d)) < share
+    values = np.where(there, rng.gamma(2.0, 0.6, (m, d)), rng.exponential(0.03, (m, d)))
+    return _scale_to(values, accuracy, rng)
+
+
 def draw_population(
     n: int,
     rng: np.random.Generator,

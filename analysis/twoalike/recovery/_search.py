@@ -1,0 +1,189 @@
+"""Finding the size of a study: few sizes are simulated, and more where the answer lies.
+
+Sizes are doubled or halved in a couple of worlds until the target lies between two of them; there
+all worlds are simulated, the learning curve is fitted, and the size that it recommends is
+simulated as well, so that the answer is never read off beyond what was tried.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import numpy as np
+
+from twoalike.recovery._curve import HOLDS, LearningCurve, fit_curve
+from twoalike.recovery._outcome import Outcome
+from twoalike.recovery._target import Target
+from twoalike.study import TwoalikeError, counted
+
+PROBES = 2
+"""Worlds in which a size is tried while the target's neighbourhood is sought."""
+ROUNDS = 4
+"""Times that the recommended size is simulated and the curve fitted again."""
+
+type Simulate = Callable[[int, int], Outcome]
+"""Of a number of participants and the number of a world."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPlan:
+    """Bounds of the search, in participants.
+
+    Attributes
+    ----------
+    start
+        Size to begin with.
+    fewest, most
+        Smallest and largest size allowed.
+    unit
+        Sizes are multiples of it.
+    worlds
+        Worlds simulated at the sizes that matter, 2 or more.
+    assurance
+        Share of studies to come that should reach the target.
+    """
+
+    start: int
+    fewest: int
+    most: int
+    unit: int
+    worlds: int
+    assurance: float
+
+    def size(self, people: float) -> int:
+        """Round up to a size that is allowed below, if not above."""
+        whole = ceil(round(people / self.unit, 6)) * self.unit
+        return max(whole, -(-self.fewest // self.unit) * self.unit)
+
+    @property
+    def largest(self) -> int:
+        """Largest size allowed."""
+        return self.most // self.unit * self.unit
+
+
+@dataclass(frozen=True, eq=False)
+class FoundSize:
+    """The answer and what it rests on.
+
+    Attributes
+    ----------
+    participants
+        Recommended number.
+    judgments
+        Judgments with which the share asked for of studies to come reaches the target.
+    curve
+        Learning curve of the target's measure.
+    outcomes
+        All simulated studies, small ones first.
+    """
+
+    participants: int
+    judgments: float
+    curve: LearningCurve
+    outcomes: list[Outcome]
+
+
+class _Studies:
+    """Simulated studies, each simulated once."""
+
+    def __init__(self, simulate: Simulate, target: Target) -> None:
+        self._simulate, self._target = simulate, target
+        self.done: dict[tuple[int, int], Outcome] = {}
+
+    def at(self, people: int, worlds: int) -> list[Outcome]:
+        """Studies of a size, in the first ``worlds`` worlds."""
+        for world in range(worlds):
+            if (people, world) not in self.done:
+                self.done[people, world] = self._simulate(people, world)
+        return [self.done[people, world] for world in range(worlds)]
+
+    def middle(self, people: int) -> float:
+        """Geometric mean of the target's measure in the probes."""
+        found = [outcome.value(self._target.measure) for outcome in self.at(people, PROBES)]
+        return float(np.exp(np.log(found).mean()))
+
+    def reached(self, people: int) -> bool:
+        """Whether the probes reach the target, for widths by intervals that hold the truth."""
+        held = np.mean([outcome.coverage for outcome in self.at(people, PROBES)])
+        honest = self._target.measure == "regret" or held >= HOLDS
+        return bool(honest and self.middle(people) <= self._target.value)
+
+    @property
+    def sorted(self) -> list[Outcome]:
+        """All of them, by size and world."""
+        return [self.done[key] for key in sorted(self.done)]
+
+
+def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -> FoundSize:
+    """Find the number of participants with which most studies to come reach the target.
+
+    Parameters
+    ----------
+    simulate
+        Simulates a study; called once for each size and world.
+    target
+        What is to be reached.
+    plan
+        Bounds.
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    TwoalikeError
+        If the largest size allowed does not reach the target.
+    """
+    studies = _Studies(simulate, target)
+    for people in _neighbours(studies, target, plan):
+        studies.at(people, plan.worlds)
+    for _ in range(ROUNDS):
+        curve = fit_curve(studies.sorted, target.measure, np.random.default_rng([seed, 4]))
+        needed = curve.assured_size(target.value, plan.assurance)
+        each = studies.sorted[0].judgments / studies.sorted[0].participants
+        people = plan.size(needed / each)
+        if people > plan.largest:
+            raise TwoalikeError(_too_large(people, plan, target))
+        if (people, plan.worlds - 1) in studies.done:
+            break
+        studies.at(people, plan.worlds)
+    return FoundSize(people, needed, curve, studies.sorted)
+
+
+def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int]:
+    """Sizes around the target: one that misses it, one that reaches it, and one between."""
+    size = min(plan.size(plan.start), plan.largest)
+    smallest = plan.size(plan.fewest)
+    if smallest > plan.largest:
+        raise TwoalikeError(
+            f"the design takes at least {counted(smallest, 'participant')}, more than "
+            f"--most-participants {plan.most}. Raise it."
+        )
+    if studies.reached(size):
+        while size > smallest and studies.reached(plan.size(size / 2)):
+            size = plan.size(size / 2)
+        low, high = (plan.size(size / 2), size)
+    else:
+        while not studies.reached(size):
+            if size == plan.largest:
+                raise TwoalikeError(_unreachable(size, studies.middle(size), target))
+            size = min(plan.size(2 * size), plan.largest)
+        low, high = plan.size(size / 2), size
+    if low == high:  # the smallest size is enough; the next one tells how steep the curve is
+        return sorted({low, min(plan.size(2 * low), plan.largest)})
+    return sorted({low, plan.size(sqrt(low * high)), high})
+
+
+def _unreachable(people: int, reached: float, target: Target) -> str:
+    value = f"{reached:.3g}" + (" nats above it" if target.measure == "regret" else "")
+    return (
+        f"{target.asked}: {target.words} is not reached with {counted(people, 'participant')}, who "
+        f"come to {value}. Ask for less, or raise --most-participants or --trials-per-person."
+    )
+
+
+def _too_large(people: int, plan: SearchPlan, target: Target) -> str:
+    return (
+        f"{target.asked}: {plan.assurance:.0%} of studies reach it with about "
+        f"{counted(people, 'participant')}, more than --most-participants {plan.most}. Raise it, "
+        "or ask for less."
+    )

@@ -1,0 +1,182 @@
+"""``twoalike power`` from the command line: a small study is simulated, fitted and sized."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from twoalike.cli._power_table import power_lines
+from twoalike.cli.app import main
+from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
+from twoalike.recovery import (
+    FoundSize,
+    Outcome,
+    PowerAnalysis,
+    PowerConfig,
+    PowerResult,
+    SearchPlan,
+    Target,
+    draw_world,
+    find_size,
+    simulate_study,
+)
+from twoalike.study import Study
+
+MakeStudy = Callable[..., Path]
+Run = Callable[..., tuple[int, str]]
+SMALL = ("--trials-per-person", "40", "--worlds", "2", "--steps", "100", "--most-participants", "1")
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process; gives the exit status and what it said."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        status = ended.value.code or 0
+        return int(status), said.err if status else said.out
+
+    return call
+
+
+def test_a_study_is_sized_and_the_answer_comes_again(
+    make_study: MakeStudy, run: Run, tmp_path: Path
+) -> None:
+    study, figure = make_study(), tmp_path / "power.svg"
+    words = (
+        "power",
+        study,
+        "--target-information",
+        "0.2",
+        *SMALL,
+        "--assurance",
+        "0.5",
+        "--figure",
+        figure,
+    )
+    status, said = run(*words)
+    assert status == 0, said
+    first = json.loads((study / "derived" / "power.json").read_text())
+    answer = first["recommended"]
+    assert f"{answer['participants']} participant" in said
+    assert answer["trials_per_person"] == 40
+    assert answer["judgments"] == 40 * answer["participants"]
+    assert answer["simulated"] == 2
+    assert (first["kind"], first["schema_version"], first["seed"]) == ("power", 1, 7)
+    assert all(0 < each["regret"] < 1.1 and 0 < each["width"] < 1 for each in first["studies"])
+    assert first["figure"]["description"] in figure.read_text()
+    # Of the studies that are kept one is lost: simulated again, it comes to the same.
+    kept = sorted((study / "derived" / "power").rglob("*.json"))
+    assert len(kept) == len(first["studies"])
+    lost = kept[0].read_bytes()
+    kept[0].unlink()
+    status, _ = run(*words)
+    assert status == 0
+    assert kept[0].read_bytes() == lost
+    assert json.loads((study / "derived" / "power.json").read_text()) == first
+
+
+@pytest.mark.slow
+def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy) -> None:
+    analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials=40, worlds=4))
+    target = analysis.target(information=0.7)
+    people = analysis.run(target).found.participants
+    assert people > 1
+    regrets = [
+        simulate_study(
+            analysis.planned,
+            analysis.stimuli,
+            draw_world(analysis.source, 999, number),
+            number,
+            people,
+            999,
+            analysis.config.fit,
+            people_differ=True,
+        ).regret
+        for number in range(6)
+    ]
+    assert sum(regret <= target.value for regret in regrets) >= 3  # of 6 about 5 are promised
+
+
+def test_ctrl_c_says_that_it_goes_on(
+    make_study: MakeStudy, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*arguments: Any, **more: Any) -> Outcome:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("twoalike.recovery._power.simulate_study", stopped)
+    study = make_study()
+    status, said = run("power", study, *SMALL)
+    assert status == 130
+    assert "the same command goes on" in said
+    assert not (study / "derived" / "power.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--task", "multi-arrangement"], "power is for odd-one-out so far"),
+        (["--target-log-loss", "1.2"], "guessing reaches that without a trial"),
+        (["--target-log-loss", "0.1"], "the log-loss of one who knows the truth"),
+        (["--figure", "power.jpeg"], "expected a figure ending in .svg or .png"),
+        (["--steps", "10"], "--steps 10: expected 100 or more"),
+        (["--seed", "-1"], "--seed -1: expected a whole number"),
+        (["--trials-per-person", "57"], "8 objects have only 56 triplets"),
+        (["--observer", "nobody.npz"], "nobody.npz: expected a simulated observer"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(
+    make_study: MakeStudy, run: Run, words: list[str], complaint: str
+) -> None:
+    status, said = run("power", make_study(), *words)
+    assert status == 1, said
+    assert complaint in said
+    assert said.strip().count("\n") == 0
+
+
+def test_without_a_study_or_stimuli(make_study: MakeStudy, run: Run, tmp_path: Path) -> None:
+    status, said = run("power", tmp_path / "nowhere")
+    assert status == 1
+    assert "expected a study (a folder with study.toml), found none" in said
+    study = make_study()
+    (study / "stimuli" / "stimuli.tsv").unlink()
+    status, said = run("power", study)
+    assert status == 1
+    assert "expected a manifest of stimuli, found no such file" in said
+
+
+@pytest.fixture
+def result(make_study: MakeStudy, simulate: Callable[[int, int], Outcome]) -> PowerResult:
+    """An answer from outcomes with a known curve."""
+    plan = SearchPlan(start=3, fewest=1, most=99, unit=1, worlds=5, assurance=0.8)
+    target = Target(measure="regret", value=0.05, asked="--target-regret 0.05")
+    found: FoundSize = find_size(simulate, target, plan, seed=1)
+    return PowerResult(PowerAnalysis(Study.load(make_study())), target, found)
+
+
+def test_other_splits_have_enough_judgments(result: PowerResult) -> None:
+    needed = result.found.judgments
+    for people, trials in result.splits((50, 100, 400)):
+        assert people * trials >= needed > (people - 1) * trials
+    assert any("participants × trials: " in line for line in power_lines(result))
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_figure_has_both_panels_and_words(result: PowerResult, width: float) -> None:
+    figure = power_curves(result, width=width)
+    svg = to_svg(figure, power_description(result))
+    root = ElementTree.fromstring(svg)
+    assert float(root.attrib["width"].removesuffix("pt")) <= width * 72 + 1
+    assert f"{result.found.participants} participants of 12 trials" in svg.decode()
+    left, right = figure.axes
+    assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
+    dots = left.lines[1].get_xydata()
+    assert {float(x) for x, _ in dots} == {float(o.judgments) for o in result.found.outcomes}
+    assert "target" in "".join(text.get_text() for text in left.texts)
+    assert "target" not in "".join(text.get_text() for text in right.texts)
