@@ -1,7 +1,10 @@
 """``twoalike power``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from twoalike.recovery import PowerResult
 
 
 def power(
@@ -96,7 +99,7 @@ def power(
     from twoalike.cli._trial_lists import study_with
     from twoalike.embedding import FitConfig
     from twoalike.recovery import VI_STEPS, PowerAnalysis, PowerConfig
-    from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+    from twoalike.study import Study, TwoalikeError
 
     if task != "odd-one-out":
         raise TwoalikeError(
@@ -125,19 +128,24 @@ def power(
     )
     result = analysis.run(target)
     show_power(result)
-    path = out or opened.derived / "power.json"
+    _write(result, out or opened.derived / "power.json", figure)
+
+
+def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
+    """Write the result as JSON and, if wanted, the figure, whose words are in both."""
+    from twoalike.figures import power_curves, power_description, to_png, to_svg
+    from twoalike.study import atomic_path, write_json
+
     content = result.to_json()
     if figure is not None:
-        from twoalike.figures import power_curves, power_description, to_png, to_svg
-
-        content["figure"] = {"file": figure.name, "description": power_description(result)}
+        words = power_description(result)
+        content["figure"] = {"file": figure.name, "description": words}
         draw = to_png if figure.suffix == ".png" else to_svg
         with atomic_path(figure) as temporary:
-            drawn = draw(power_curves(result), description=power_description(result))
-            temporary.write_bytes(drawn)
+            temporary.write_bytes(draw(power_curves(result), description=words))
         print(f"Wrote {figure}")  # noqa: T201
-    write_json(path, content)
-    print(f"Wrote {path}")  # noqa: T201
+    write_json(out, content)
+    print(f"Wrote {out}")  # noqa: T201
 
 
 def _check_options(seed: int | None, steps: int | None, engine: str, figure: Path | None) -> None:

@@ -46,7 +46,8 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
     """
     stacked = width < 5
     figure = new_figure(width, 6.0 if stacked else 3.3)
-    panels = figure.subplots(*((2, 1) if stacked else (1, 2)), gridspec_kw={"wspace": 0.08})
+    panels = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    figure.set_layout_engine("constrained", wspace=0.06)
     for axes, (measure, title) in zip(panels, _TITLES.items(), strict=True):
         _panel(axes, result, measure)
         axes.set_title(title, pad=8)

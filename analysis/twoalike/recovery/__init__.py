@@ -7,7 +7,8 @@ worlds drawn at random, and finds the size with which most of them reach a :clas
 from twoalike.recovery._collect import collect, planned_study
 from twoalike.recovery._curve import LearningCurve, fit_curve
 from twoalike.recovery._outcome import Measure, Outcome, score, simulate_study
-from twoalike.recovery._power import VI_STEPS, PowerAnalysis, PowerConfig, PowerResult
+from twoalike.recovery._power import VI_STEPS, PowerAnalysis, PowerConfig
+from twoalike.recovery._result import PowerResult
 from twoalike.recovery._search import FoundSize, SearchPlan, find_size
 from twoalike.recovery._target import INFORMATION, Target, make_target
 from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source

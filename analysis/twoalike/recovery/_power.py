@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy as np
 from twoalike.design import shown_objects
 from twoalike.embedding import FitConfig
 from twoalike.recovery._collect import fewest_people, planned_study, unit_of
-from twoalike.recovery._curve import LearningCurve, fit_curve
-from twoalike.recovery._outcome import Measure, Outcome, simulate_study
-from twoalike.recovery._search import FoundSize, SearchPlan, find_size
+from twoalike.recovery._outcome import Outcome, simulate_study
+from twoalike.recovery._result import PowerResult
+from twoalike.recovery._search import SearchPlan, find_size
 from twoalike.recovery._target import Target, make_target
-from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source
+from twoalike.recovery._world import World, WorldSource, draw_world, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, write_json
 
@@ -151,7 +150,7 @@ class PowerAnalysis:
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         return self.study.derived / "power" / digest / f"{participants}-people_world-{world}.json"
 
-    def run(self, target: Target) -> "PowerResult":
+    def run(self, target: Target) -> PowerResult:
         """Find the size of study with which most studies reach the target.
 
         Raises
@@ -201,95 +200,3 @@ class PowerAnalysis:
         return make_target(
             self.oracle, information=information, regret=regret, log_loss=log_loss, width=width
         )
-
-
-@dataclass(frozen=True, eq=False)
-class PowerResult:
-    """How many participants, and why.
-
-    Attributes
-    ----------
-    analysis
-        What was simulated.
-    target
-        What was to be reached.
-    found
-        The size.
-    """
-
-    analysis: PowerAnalysis
-    target: Target
-    found: FoundSize
-
-    @property
-    def trials(self) -> int:
-        """Main trials a person."""
-        return self.analysis.planned.config.design.trials
-
-    @property
-    def at_recommended(self) -> list[Outcome]:
-        """Simulated studies of the recommended size."""
-        return [o for o in self.found.outcomes if o.participants == self.found.participants]
-
-    @property
-    def n_reached(self) -> int:
-        """How many of them reach the target."""
-        value = self.target.value
-        return sum(o.value(self.target.measure) <= value for o in self.at_recommended)
-
-    def curve(self, measure: Measure) -> LearningCurve:
-        """Learning curve of one of the measures."""
-        if measure == self.target.measure:
-            return self.found.curve
-        rng = np.random.default_rng([self.analysis.seed, 5])
-        return fit_curve(self.found.outcomes, measure, rng)
-
-    def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
-        """Other ways to the same number of judgments: participants, trials a person."""
-        design = self.analysis.planned.config.design
-        unit, share = unit_of(self.analysis.planned), 1 + design.repeats / design.trials
-        people = [-(-self.found.judgments // (t * share * unit)) * unit for t in trials]
-        return [(max(int(n), unit), t) for n, t in zip(people, trials, strict=True)]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything, JSON-ready."""
-        config, target, found = self.analysis.config, self.target, self.found
-        low, high = found.curve.size_interval(target.value)
-        at = self.at_recommended
-        return self.analysis.about | {
-            "assumptions": {
-                "worlds": config.worlds,
-                "assurance": config.assurance,
-                "most_participants": config.most,
-                "oracle_log_loss": self.analysis.oracle,
-                "chance_log_loss": CHANCE,
-            },
-            "target": asdict(target),
-            "recommended": {
-                "participants": found.participants,
-                "trials_per_person": self.trials,
-                "judgments": at[0].judgments,
-                "reached": self.n_reached,
-                "simulated": len(at),
-            },
-            "needed": {
-                "judgments_assured": found.judgments,
-                "judgments_half": {
-                    "value": found.curve.size_at(target.value),
-                    "low": low,
-                    "high": high,
-                },
-            },
-            "curves": {name: _describe(self.curve(name)) for name in ("regret", "width")},
-            "studies": [outcome.to_json() for outcome in found.outcomes],
-        }
-
-
-def _describe(curve: LearningCurve) -> dict[str, float]:
-    """Parameters of y = exp(log_scale) (n + shift)^-exponent."""
-    return {
-        "log_scale": curve.log_scale,
-        "exponent": curve.exponent,
-        "shift": curve.shift,
-        "sd": curve.sd,
-    }
