@@ -66,6 +66,17 @@ def test_what_can_be_reached_is_said(simulate: Simulate) -> None:
         find_size(simulate, regret(0.1), plan(most=20, fewest=30), seed=1)
 
 
+def test_a_size_that_its_own_studies_refute_is_passed_over(make_outcome: Any) -> None:
+    """Where regret falls off a cliff, as where dimensions are found, no power law holds."""
+
+    def cliff(participants: int, world: int) -> Outcome:
+        return make_outcome(participants, world, 0.3 if participants < 11 else 0.05)
+
+    found = find_size(cliff, regret(0.2), plan(worlds=3), seed=1)
+    assert 11 <= found.participants <= 14
+    assert found.judgments <= 100 * found.participants
+
+
 def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any) -> None:
     def one(participants: int, world: int) -> Outcome:
         if participants < 4:

@@ -7,7 +7,7 @@ simulated as well, so that the answer is never read off beyond what was tried.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, comb, sqrt
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from twoalike.study import TwoalikeError, counted
 
 PROBES = 2
 """Worlds in which a size is tried while the target's neighbourhood is sought."""
-ROUNDS = 4
-"""Times that the recommended size is simulated and the curve fitted again."""
+DOUBT = 0.1
+"""A size is passed over where so few of its studies reach the target that fewer would have this
+probability: the curve need not have the form of the truth everywhere."""
 
 type Simulate = Callable[[int, int], Outcome]
 """Of a number of participants and the number of a world."""
@@ -108,6 +109,14 @@ class _Studies:
         honest = self._target.measure == "regret" or held >= HOLDS
         return bool(honest and self.middle(people) <= self._target.value)
 
+    def refute(self, people: int, plan: SearchPlan) -> bool:
+        """Whether too few studies of a size reach the target for the assurance to hold."""
+        values = [outcome.value(self._target.measure) for outcome in self.at(people, plan.worlds)]
+        n, reached = plan.worlds, sum(value <= self._target.value for value in values)
+        q = plan.assurance
+        chances = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(reached + 1)]
+        return sum(chances) < DOUBT
+
     @property
     def sorted(self) -> list[Outcome]:
         """All of them, by size and world."""
@@ -136,17 +145,22 @@ def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -
     studies = _Studies(simulate, target)
     for people in _neighbours(studies, target, plan):
         studies.at(people, plan.worlds)
-    for _ in range(ROUNDS):
+    each = studies.sorted[0].judgments / studies.sorted[0].participants
+    refuted = 0  # largest size whose own studies speak against it
+    while True:
         curve = fit_curve(studies.sorted, target.measure, np.random.default_rng([seed, 4]))
         needed = curve.assured_size(target.value, plan.assurance)
-        each = studies.sorted[0].judgments / studies.sorted[0].participants
         people = plan.size(needed / each)
+        if people <= refuted:
+            people = plan.size(max(1.2 * refuted, refuted + 1))
+            needed = people * each
         if people > plan.largest:
             raise TwoalikeError(_too_large(people, plan, target))
-        if (people, plan.worlds - 1) in studies.done:
-            break
-        studies.at(people, plan.worlds)
-    return FoundSize(people, needed, curve, studies.sorted)
+        simulated = (people, plan.worlds - 1) in studies.done
+        if studies.refute(people, plan):
+            refuted = people
+        elif simulated:
+            return FoundSize(people, needed, curve, studies.sorted)
 
 
 def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int]:
