@@ -83,7 +83,10 @@ def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any) ->
             return make_outcome(participants, world, 0.5, width=0.1, coverage=0.5)
         return make_outcome(participants, world, 0.4 / participants, width=0.6 / participants)
 
-    found = find_size(one, Target(measure="width", value=0.12, asked=""), plan(start=1), seed=1)
+    target = Target(measure="width", value=0.12, asked="--target-width 0.12")
+    with pytest.raises(TwoalikeError, match=r"come to 0\.1, but their intervals hold 50% of the"):
+        find_size(one, target, plan(start=1, most=3), seed=1)
+    found = find_size(one, target, plan(start=1), seed=1)
     assert found.participants == pytest.approx(5, abs=1)
 
 

@@ -105,9 +105,12 @@ class _Studies:
 
     def reached(self, people: int) -> bool:
         """Whether the probes reach the target, for widths by intervals that hold the truth."""
-        held = np.mean([outcome.coverage for outcome in self.at(people, PROBES)])
-        honest = self._target.measure == "regret" or held >= HOLDS
-        return bool(honest and self.middle(people) <= self._target.value)
+        honest = self._target.measure == "regret" or self.held(people) >= HOLDS
+        return honest and self.middle(people) <= self._target.value
+
+    def held(self, people: int) -> float:
+        """Mean share of the truth that the intervals of the probes hold."""
+        return float(np.mean([outcome.coverage for outcome in self.at(people, PROBES)]))
 
     def refute(self, people: int, plan: SearchPlan) -> bool:
         """Whether too few studies of a size reach the target for the assurance to hold."""
@@ -179,7 +182,7 @@ def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int
     else:
         while not studies.reached(size):
             if size == plan.largest:
-                raise TwoalikeError(_unreachable(size, studies.middle(size), target))
+                raise TwoalikeError(_unreachable(size, studies, target))
             size = min(plan.size(2 * size), plan.largest)
         low, high = plan.size(size / 2), size
     if low == high:  # the smallest size is enough; the next one tells how steep the curve is
@@ -187,8 +190,12 @@ def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int
     return sorted({low, plan.size(sqrt(low * high)), high})
 
 
-def _unreachable(people: int, reached: float, target: Target) -> str:
-    value = f"{reached:.3g}" + (" nats above it" if target.measure == "regret" else "")
+def _unreachable(people: int, studies: _Studies, target: Target) -> str:
+    value = f"{studies.middle(people):.3g}"
+    if target.measure == "regret":
+        value += " nats above it"
+    elif studies.held(people) < HOLDS:
+        value += f", but their intervals hold {studies.held(people):.0%} of the truth"
     return (
         f"{target.asked}: {target.words} is not reached with {counted(people, 'participant')}, who "
         f"come to {value}. Ask for less, or raise --most-participants or --trials-per-person."
