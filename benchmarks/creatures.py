@@ -352,7 +352,17 @@ def write_table(found: list[dict[str, Any]]) -> None:
     print(RESULTS.read_text(encoding="utf-8"))
 
 
-READING = """Reading."""
+READING = """Reading. What is alike across families (kingdoms, and families among others) is
+closed by nine tenths, what is alike within a kingdom by seven tenths; the control closes a
+quarter of the first and goes the other way within kingdoms. The target is met where the fine
+level is that of kingdoms as classes. Of the finest, species within a family, aligned students
+close about half, with large differences between worlds, and those of the observer's own
+similarities three quarters: in a world where species hardly count, 4,800 fine judgments do not
+tell them apart well enough, nor do the networks' features. Neighbours at all scales make that
+difference: trained on any three, the same teacher leaves a tenth, and does a little better at the
+coarse level and on random triplets. The map from features teaches less of the fine levels than
+the posterior it is fitted to. Soft labels make students that are better calibrated than those of
+hard ones by a factor of three."""
 
 
 def main() -> None:

@@ -55,8 +55,8 @@ HEAVY = {"torch", "pymc", "jax", "psychopy", "matplotlib", "sklearn", "timm"}
     "package",
     ["study", "choice", "features", "stimuli", "design", "tasks", "display", "record", "observers"]
     + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "ceilings"]
-    + ["calibration", "recovery"]
-    + ["transfer"]
+    + ["calibration", "recovery", "results"]
+    + ["transfer", "rsa"]
     + ["cli.app", "tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
 )
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:

@@ -17,11 +17,12 @@ from PIL import Image, ImageDraw
 
 from twoalike.design import random_trial_list
 from twoalike.embedding import Posterior
-from twoalike.evaluation import Candidate, evaluate
+from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable
 from twoalike.judgments import read_raw, write_choices
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Apparatus, RunName, RunPlan, open_run
+from twoalike.results import Sources, make_results
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, provenance, sha256_file, write_json
 
@@ -147,7 +148,7 @@ def make_posterior(world: World, manners: list[tuple[float, float]], *, choices:
     return Posterior(tree)
 
 
-def make_results(world: World, choices: Path, noise: dict[str, float]) -> dict:
+def scored(world: World, choices: Path, noise: dict[str, float]) -> dict:
     """Networks that see the truth through noise, scored on the study's judgments."""
     rng = np.random.default_rng([world.seed, 7])
     ids = world.stimuli.ids
@@ -162,7 +163,15 @@ def make_results(world: World, choices: Path, noise: dict[str, float]) -> dict:
         for name, sd in noise.items()
     ]
     oracle = Candidate("true observer", features(world.embedding), "dot", "ceiling", 1.0)
-    return evaluate([*candidates, oracle], choices=choices, seed=world.seed, resamples=200)
+    table = world.stimuli.table.set_index("id")
+    labels = {level: table[level].to_dict() for level in world.stimuli.levels}
+    return make_results(
+        [*candidates, oracle],
+        Sources(choices=choices),
+        labels=labels,
+        seed=world.seed,
+        resamples=200,
+    )
 
 
 def build(study: Study, world: World) -> None:
@@ -177,7 +186,7 @@ def build(study: Study, world: World) -> None:
     posterior = make_posterior(world, manners, choices=study.choices)
     posterior.save(study.posterior)
     noise = {"base": 3.0, "control": 2.8, "aligned": 0.8}
-    write_json(study.derived / "results.json", make_results(world, study.choices, noise))
+    write_json(study.derived / "results.json", scored(world, study.choices, noise))
 
 
 def new_study(root: Path, title: str = "Shapes & <em>shadows</em>") -> Study:

@@ -40,6 +40,8 @@ type Counts = npt.NDArray[np.int64]
 
 FEWEST_TRIPLETS = 30
 """Triplets with three votes below which no distribution of choice probabilities is fitted."""
+FEWEST_REPEATS = 10
+"""Repeated answers below which a share of them says nothing."""
 _FITTED_VOTES = 3
 _BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
 _OF_COUNTS: dict[str, Callable[[Counts], Floats]] = {
@@ -228,8 +230,10 @@ def _repeats(
         missing["repeats"] = "participants are not told apart"
         return None
     later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
-    if not len(later):
-        missing["repeats"] = "nobody judged a triplet twice"
+    if len(later) < FEWEST_REPEATS:
+        missing["repeats"] = (
+            f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
+        )
         return None
     return _consistent(consistency(same, judged.triplets[later], judged.participants[later], rng))
 

@@ -24,7 +24,9 @@ def evaluate(
     images: Path | None = None,
     ceiling: str | None = None,
     choices: Path | None = None,
+    arrangements: Path | None = None,
     rdm: Path | None = None,
+    posterior: Path | None = None,
     objects: Path | None = None,
     labels: Path | None = None,
     similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine",
@@ -35,7 +37,10 @@ def evaluate(
 
     Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
     choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
-    participants and objects, and its difference to the first network.
+    participants and objects, and its difference to the first network. Beside them how well any
+    model could agree with these people, calibration, what changed in the similarity structure
+    and, with --labels, what else the features are good for. The table tells the main figures,
+    --out holds all.
 
     Parameters
     ----------
@@ -50,13 +55,18 @@ def evaluate(
         Where answers were simulated: the true observer's embedding, as NAME=FILE.
     choices
         Judgments (choices.parquet).
+    arrangements
+        Multi-arrangement (arrangements.parquet), instead of --rdm.
     rdm
         People's dissimilarities (.mat, .npy, .npz, .csv).
+    posterior
+        Fitted embedding (.nc): its calibration and its similarities beside the networks'.
     objects
         Object ids, one a line: the order of --rdm, and of features in .npy.
     labels
         Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores
-        also by kind of triplet (within, boundary, between) at each level.
+        also by kind of triplet (within, boundary, between) at each level, changes of distances,
+        few-shot classification and shifts to new subclasses.
     similarity
         cosine: of features minus their mean over the objects scored. raw-cosine: of features as
         they are. dot: their dot product.
@@ -72,7 +82,8 @@ def evaluate(
     """  # noqa: E501
     from rich.console import Console
 
-    from twoalike.evaluation import evaluate as score
+    from twoalike.cli._results_tables import further_tables
+    from twoalike.results import Sources, make_results
     from twoalike.study import write_json
 
     candidates, inputs = read_candidates(features or [], objects, similarity)
@@ -83,11 +94,9 @@ def evaluate(
         candidates.append(_oracle(name, path, objects))
         inputs[name] = path
     by_level, label_inputs = read_labels(labels)
-    results = score(
+    results = make_results(
         candidates,
-        choices=choices,
-        rdm=rdm,
-        objects=objects,
+        Sources(choices, arrangements, rdm, objects, posterior),
         labels=by_level,
         seed=seed,
         inputs=inputs | label_inputs,
@@ -95,7 +104,7 @@ def evaluate(
     write_json(out, results)
     console = Console()
     console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
-    for table in _tables(results):
+    for table in (*_tables(results), *further_tables(results)):
         console.print(table)
     print(f"Wrote {out}")  # noqa: T201
 

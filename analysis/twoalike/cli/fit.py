@@ -198,8 +198,8 @@ def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | Non
         rule = study.config.exclusion
         table = read_raw(study.raw, ids, partial(excluded, rule=rule))
         choices, without = study.choices, table.attrs["excluded"]
-        said = {"exclusion": rule.model_dump(), "excluded": without}
-        write_choices(choices, table, provenance("choices", config=said))
+        applied = {"exclusion": rule.model_dump(), "excluded": without}
+        write_choices(choices, table, provenance("choices", config=applied))
         print(f"{choices}  {counted(len(table), 'choice')}{_left_out(table)}")  # noqa: T201
         for participant, session, reason in without:
             who = f"participant {participant}" + (f", session {session}" if session else "")

@@ -41,7 +41,13 @@ from twoalike.evaluation._people import (
     spearman_known,
     usable_people,
 )
-from twoalike.evaluation._run import SCORED, evaluate, read_judgments
+from twoalike.evaluation._run import (
+    SCORED,
+    evaluate,
+    is_scored,
+    judgments_of,
+    read_judgments,
+)
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
     Similarity,
@@ -84,6 +90,8 @@ __all__ = [
     "fit_temperature",
     "group_numbers",
     "halves_by_triplet",
+    "is_scored",
+    "judgments_of",
     "mean_person",
     "noise_ceiling",
     "object_variance",

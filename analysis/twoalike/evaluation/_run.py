@@ -31,11 +31,21 @@ def read_judgments(path: Path) -> tuple[Judgments, dict[str, int]]:
     TwoalikeError
         If the table cannot be read or holds no main or repeat odd-one-out trial.
     """
-    table = read_choices(path)
+    return judgments_of(read_choices(path), path)
+
+
+def judgments_of(table: pd.DataFrame, path: Path) -> tuple[Judgments, dict[str, int]]:
+    """Take the odd-one-out choices from a table that was read before.
+
+    Raises
+    ------
+    TwoalikeError
+        If it holds no main or repeat odd-one-out trial, or only one triplet.
+    """
     anchored = (table["kind"] != "odd_one_out").to_numpy()
     other = ~table["trial_type"].isin(SCORED).to_numpy() & ~anchored
     left_out = {"anchored": int(anchored.sum()), "practice_or_catch": int(other.sum())}
-    table = table[~anchored & ~other].reset_index(drop=True)
+    table = table[is_scored(table)].reset_index(drop=True)
     if not len(table):
         raise TwoalikeError(
             f"{path}: expected odd-one-out judgments of type main or repeat, found none among "
@@ -49,6 +59,12 @@ def read_judgments(path: Path) -> tuple[Judgments, dict[str, int]]:
         )
     participants, _ = participant_index(table)
     return Judgments(triplets, chosen, participants, ids, _levels(table)), left_out
+
+
+def is_scored(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell which rows are main or repeat odd-one-out trials, shape (n,)."""
+    of_kind = (table["kind"] == "odd_one_out").to_numpy()
+    return np.asarray(of_kind & table["trial_type"].isin(SCORED).to_numpy())
 
 
 def _levels(table: pd.DataFrame) -> dict[str, npt.NDArray[np.str_]]:
@@ -67,6 +83,7 @@ def evaluate(
     seed: int = 0,
     inputs: Mapping[str, Path] | None = None,
     resamples: int = 2000,
+    alone: bool = True,
 ) -> dict[str, Any]:
     """Score models against people's judgments.
 
@@ -87,6 +104,8 @@ def evaluate(
         Files to name in the provenance beside ``choices`` and ``rdm``.
     resamples
         Bootstrap resamples for the scores on choices.
+    alone
+        Whether nothing else is scored on, so that choices or dissimilarities are needed.
 
     Returns
     -------
@@ -97,7 +116,7 @@ def evaluate(
     TwoalikeError
         If there is nothing to score, an input cannot be read, or an object has no features.
     """
-    _check(candidates, choices, rdm)
+    _check(candidates, nothing=alone and not choices and not rdm)
     files = dict(inputs or {})
     files |= {k: v for k, v in (("choices", choices), ("rdm", rdm), ("objects", objects)) if v}
     on_choices, on_structure = np.random.default_rng(seed).spawn(2)
@@ -123,10 +142,10 @@ def evaluate(
     }
 
 
-def _check(candidates: Sequence[Candidate], choices: Path | None, rdm: Path | None) -> None:
+def _check(candidates: Sequence[Candidate], *, nothing: bool) -> None:
     if not candidates:
         raise TwoalikeError("evaluate: no model to score; give --features or --model.")
-    if not choices and not rdm:
+    if nothing:
         raise TwoalikeError("evaluate: no judgments to score on; give --choices, --rdm or both.")
     names = [candidate.name for candidate in candidates]
     for name in names:

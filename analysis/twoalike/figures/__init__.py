@@ -1,6 +1,7 @@
 """Figures, one function each: arrays in, a matplotlib figure out, all in one style."""
 
 from twoalike.figures._choices import reliability_curve
+from twoalike.figures._estimates import Line, estimates_chart
 from twoalike.figures._layout import MapLayout, map_layout
 from twoalike.figures._map import embedding_map, moved_apart, visible_images
 from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
@@ -12,11 +13,13 @@ from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri,
 __all__ = [
     "NARROW",
     "WIDE",
+    "Line",
     "MapLayout",
     "alignment_chart",
     "category_colours",
     "category_order",
     "embedding_map",
+    "estimates_chart",
     "group_chart",
     "map_layout",
     "model_colours",

@@ -9,6 +9,7 @@ from twoalike.report._blocks import Page
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import check_fit
 from twoalike.report._load import Inputs
+from twoalike.report._measures import measured_sections
 from twoalike.report._methods import methods_section
 from twoalike.report._people import observers_section, sessions_section, times_section
 from twoalike.report._summary import cautions, facts, findings
@@ -34,6 +35,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         predictions_section(inputs, fit),
         observers_section(inputs),
         alignment_section(inputs),
+        *measured_sections(inputs),
         methods_section(inputs),
     ]
     return Page(

@@ -5,6 +5,7 @@ length of those is 1. One number, since a deviation for each feature cannot be t
 images, and since a rotated feature space should score the same.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -91,7 +92,10 @@ def _logistic(rows: Values, codes: Codes, strength: float) -> tuple[Floats, Floa
     # The solution lies in the span of the training images: few of them need few dimensions.
     basis = np.linalg.qr(rows.T)[0] if len(rows) < rows.shape[1] else None
     model = LogisticRegression(C=strength, class_weight="balanced", max_iter=_ITERATIONS)
-    model.fit(rows if basis is None else rows @ basis, codes)
+    with warnings.catch_warnings():
+        # One image of each class is what one shot means, not a regression taken for something else.
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater")
+        model.fit(rows if basis is None else rows @ basis, codes)
     coefficients, offsets = model.coef_.T, model.intercept_
     if len(offsets) == 1:  # two classes have one score: the second's above the first's
         coefficients = np.concatenate([-coefficients, coefficients], axis=1) / 2

@@ -52,6 +52,8 @@ def transfer(
         If there is no network, two have one name, an image has no features or no label, or
         features are NaN or the same for all images.
     """
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
     settings = settings or TransferSettings()
     images = _images(candidates, ids)
     values = [
@@ -60,7 +62,9 @@ def transfer(
     levels = folder_levels(images) if not labels else _levels(labels, images)
     missing: dict[str, str] = {}
     usable = _usable(levels, missing)
-    made = measures(Networks(candidates, values), usable, settings, seed, missing)
+    # Of many small classifiers, threads cost ten times what they save.
+    with threadpool_limits(1):
+        made = measures(Networks(candidates, values), usable, settings, seed, missing)
     return {
         "images": len(images),
         "levels": {level: _sizes(of) for level, of in levels.items()},

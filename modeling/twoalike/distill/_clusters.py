@@ -87,7 +87,7 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
         If there are fewer images than clusters, or fewer than 3 clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     asked = _checked_k(k, len(features.ids))
     search = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed)

@@ -1,0 +1,84 @@
+"""The main figures of ceilings, uncertainty and structure, as tables for the terminal."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twoalike.cli._candidates import interval_cell, plain_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+CEILINGS = (
+    (("oracle",), "best possible, against one answer"),
+    (("majority", "accepted"), "best possible, against majorities"),
+    (("pair_agreement",), "two people"),
+    (("repeats", "agreement"), "the same person again"),
+    (("catches", "agreement"), "attention checks"),
+    (("published", "leave_one_out"), "leave-one-out, as published"),
+    (("published", "vanilla"), "vanilla, as published"),
+)
+"""Where a figure is in ``ceilings``, and what its row is called."""
+
+
+def further_tables(results: Mapping[str, Any]) -> Iterator["Table"]:
+    """Tables of what was measured beside agreement."""
+    if results["ceilings"]:
+        yield from _ceilings(results["ceilings"])
+    if results["uncertainty"]:
+        names = [model["name"] for model in results["models"]]
+        yield _calibration(results["uncertainty"], names)
+    if results["structure"] and len(results["structure"]["models"]) > 1:
+        yield _structure(results["structure"])
+
+
+def ceiling_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Name and estimate of every ceiling and agreement that could be made."""
+    for keys, name in CEILINGS:
+        value: Any = found
+        for key in keys:
+            value = value and value.get(key)
+        if value:
+            yield name, value
+
+
+def _ceilings(found: Mapping[str, Any]) -> Iterator["Table"]:
+    rows = list(ceiling_rows(found))
+    if not rows:
+        return
+    table = plain_table("How well people agree, and a model could", "", "accuracy")
+    for name, value in rows:
+        table.add_row(name, interval_cell(value))
+    yield table
+
+
+def _calibration(found: Mapping[str, Any], names: list[str]) -> "Table":
+    table = plain_table(
+        "Calibration", "model", "error, likeliest answer", "Brier score", "mean entropy (nats)"
+    )
+    rows = dict(zip(names, found["models"], strict=True))
+    if found["posterior"]:
+        rows["posterior"] = found["posterior"]
+    for name, of in rows.items():
+        calibration = of["calibration"]
+        table.add_row(
+            name,
+            interval_cell(calibration["error"]["top"]["debiased"]),
+            interval_cell(calibration["brier"]),
+            interval_cell(of["entropy"]["mean"]),
+        )
+    return table
+
+
+def _structure(found: Mapping[str, Any]) -> "Table":
+    reference = found["reference"]
+    table = plain_table(
+        f"Features beside {reference}", "model", "CKA", "debiased CKA", "neighbours kept"
+    )
+    for of in found["models"][1:]:
+        kept = of["neighbours"]
+        table.add_row(
+            str(of["name"]),
+            *(f"{of[key]:.3f}" if of[key] is not None else "" for key in ("cka", "debiased_cka")),
+            f"{kept['value']:.0%}" if kept else "",
+        )
+    return table

@@ -1,0 +1,272 @@
+"""Sections on what was measured beside agreement: ceilings, calibration, structure, transfer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from twoalike.figures import Line, estimates_chart, model_colours
+from twoalike.report._blocks import (
+    Block,
+    Grid,
+    Missing,
+    Picture,
+    Section,
+    Text,
+    estimates,
+    number,
+    percent,
+    span,
+)
+from twoalike.report._load import Inputs
+from twoalike.study import counted
+
+DASH = "\N{EN DASH}"
+PEOPLE, BOUND = "#7a8590", "#1b2733"
+
+BOUNDS = {
+    "best possible, one answer": ("oracle",),
+    "best possible, majorities": ("majority", "accepted"),
+}
+"""No predictor can do better, on average: the first where answers are scored one by one."""
+AGREEMENT = {
+    "two people": ("pair_agreement",),
+    "the same person again": ("repeats", "agreement"),
+    "leave-one-out, as published": ("published", "leave_one_out"),
+    "vanilla, as published": ("published", "vanilla"),
+}
+"""How people agree; none of these is a bound for a model."""
+
+
+def measured_sections(inputs: Inputs) -> list[Section]:
+    """All of these, once networks were scored; the section on alignment says how."""
+    if inputs.results is None:
+        return []
+    made = (ceilings_section, uncertainty_section, structure_section, transfer_section)
+    return [section(inputs) for section in made]
+
+
+def picked(found: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, float] | None:
+    """Find an estimate in nested results; None where it could not be made."""
+    value: Any = found
+    for key in keys:
+        value = value and value.get(key)
+    return value or None
+
+
+def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
+    """Read a part of results.json, or the block that says how to get it."""
+    command = "twoalike evaluate --features base=... --features aligned=... --choices ... --out"
+    command = f"{command} {inputs.results_path.relative_to(inputs.study.root)}"
+    results = inputs.results or {}
+    found = results.get(name)
+    if found is None:
+        reason = results.get("missing", {}).get(name, "this results.json is of an older version")
+        return None, [Missing(f"Not measured: {reason}.", command)]
+    return found, []
+
+
+def _why(missing: Mapping[str, str]) -> list[Block]:
+    """Say what could not be made, and why."""
+    if not missing:
+        return []
+    said = "; ".join(f"{name.replace('_', ' ')}: {reason}" for name, reason in missing.items())
+    return [Text(f"Not made: {said}.")]
+
+
+def ceilings_section(inputs: Inputs) -> Section:
+    """How well people agree, and how well any model could agree with them."""
+    title, anchor = "Ceilings", "ceilings"
+    lead = (
+        "How often the best possible predictor would be right about answers like these, and how "
+        "often people are. Leave-one-out agreement is no upper bound: people answer with noise; "
+        "a model that knows their probabilities can be right more often than a person."
+    )
+    found, blocks = _part(inputs, "ceilings")
+    if found is None or inputs.results is None:
+        return Section(anchor, title, lead, blocks)
+    models = inputs.results["models"]
+    colours = model_colours(models)
+    lines = [Line(m["name"], m["accuracy"], colours[m["name"]]) for m in models if m["accuracy"]]
+    for rows, colour in ((AGREEMENT, PEOPLE), (BOUNDS, BOUND)):
+        for name, keys in rows.items():
+            measure = picked(found, keys)
+            if measure is not None:
+                lines.append(Line(name, measure, colour, "s" if rows is AGREEMENT else "D"))
+    alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
+    caption = (
+        "Dots: networks, scored on single answers. Squares: people "
+        f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')}). "
+        "Diamonds: bounds, through the distribution of choice probabilities that explains the "
+        "votes best; their lines hold what few votes leave open. "
+        "Majority scores compare with the last bound only."
+    )
+    blocks = [
+        Picture.draw(
+            lambda width: estimates_chart(lines, "share right", reference=1 / 3, width=width),
+            alt=f"Accuracy of networks, people and bounds: {alt}.",
+            caption=caption,
+            numbers=estimates({line.name: line.measure for line in lines}),
+        ),
+        *_why(found["missing"]),
+    ]
+    return Section(anchor, title, lead, blocks)
+
+
+def uncertainty_section(inputs: Inputs) -> Section:
+    """Calibration, and models' uncertainty against people's."""
+    title, anchor = "Uncertainty", "uncertainty"
+    lead = (
+        "A calibrated model is right in 60 % of the trials in which it gives its likeliest answer "
+        "60 %. Its uncertainty is human-like if it is unsure where people disagree or take long."
+    )
+    found, blocks = _part(inputs, "uncertainty")
+    if found is None or inputs.results is None:
+        return Section(anchor, title, lead, blocks)
+    names = [model["name"] for model in inputs.results["models"]]
+    rows = list(zip(names, found["models"], strict=True))
+    if found["posterior"]:
+        rows.append(("embedding", found["posterior"]))
+    cells = []
+    for name, of in rows:
+        human = picked(of, ("entropy", "people", "posterior", "all"))
+        slow = picked(of, ("response_time", "trials", "all"))
+        cells.append(
+            [
+                name,
+                span(of["calibration"]["error"]["top"]["debiased"], between="\n"),
+                span(of["calibration"]["brier"], between="\n"),
+                span(of["entropy"]["mean"], between="\n"),
+                span(human, between="\n") if human else DASH,
+                span(slow, between="\n") if slow else DASH,
+            ]
+        )
+    columns = (
+        "",
+        "calibration error",
+        "Brier score",
+        "entropy (nats)",
+        "with people's",
+        "with time",
+    )
+    caption = (
+        "Calibration error: of the likeliest answer, in ten bins, less what chance alone gives. "
+        "With people's: rank correlation of entropies over triplets with three votes or more. With "
+        "time: rank correlation of entropy and response time over trials, within participants."
+    )
+    reasons: dict[str, str] = {}
+    for _, of in rows:
+        reasons |= of["missing"]
+    return Section(anchor, title, lead, [Grid(caption, columns, cells), *_why(reasons)])
+
+
+def structure_section(inputs: Inputs) -> Section:
+    """Show what alignment did to the features."""
+    title, anchor = "Similarity structure", "structure"
+    found, blocks = _part(inputs, "structure")
+    lead = (
+        "What became of the distances between images: those within a category should shrink, those "
+        "between categories grow. CKA and kept neighbours say how much of the old features is left."
+    )
+    if found is None or inputs.results is None:
+        return Section(anchor, title, lead, blocks)
+    colours = model_colours(inputs.results["models"])
+    lines = []
+    for of in found["models"]:
+        kinds = of["distances"]["kinds"] if of["distances"] else {}
+        for kind, change in kinds.items():
+            if change["percent"]:
+                name = of["name"]
+                lines.append(Line(kind, change["percent"], colours[name], series=name))
+    order = list(dict.fromkeys(line.name for line in lines))
+    lines.sort(key=lambda line: order.index(line.name))
+    if lines:
+        alt = "; ".join(f"{line.series} {line.name} {span(line.measure, _tenth)}" for line in lines)
+        blocks.append(
+            Picture.draw(
+                lambda width: estimates_chart(
+                    lines, "change of distance (%)", reference=0.0, digits=1, width=width
+                ),
+                alt=f"Change of distances in percent: {alt}.",
+                caption=(
+                    f"Distances in units of the mean over all pairs, beside {found['reference']}. "
+                    "Lines: 95 % intervals over classes. Dashed: no change."
+                ),
+                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
+            )
+        )
+    others = found["models"][1:]
+    if others:
+        rows = [
+            [
+                of["name"],
+                number(of["cka"]) if of["cka"] is not None else DASH,
+                number(of["debiased_cka"]) if of["debiased_cka"] is not None else DASH,
+                percent(of["neighbours"]["value"]) if of["neighbours"] else DASH,
+                span(of["posterior"]["spearman"], between="\n") if of["posterior"] else DASH,
+            ]
+            for of in others
+        ]
+        columns = ("network", "CKA", "debiased CKA", "neighbours kept", "with the embedding")
+        caption = (
+            f"Beside {found['reference']}, over {counted(found['objects'], 'object')}. With the "
+            "embedding: rank correlation with its dissimilarities, averaged over draws."
+        )
+        blocks.append(Grid(caption, columns, rows))
+    return Section(anchor, title, lead, blocks)
+
+
+def _tenth(value: float) -> str:
+    return number(value, 1)
+
+
+TRANSFER = {
+    "few_shot": "{shots} shots, {level}",
+    "linear_probe": "linear probe, {level}",
+    "shift_new": "new {subclasses}, {level}",
+    "hierarchical_precision": "hierarchical precision at {neighbours}",
+}
+"""Measures that the chart shows, and what its row is called; the file has all."""
+
+
+def transfer_section(inputs: Inputs) -> Section:
+    """Show what else the features are good for."""
+    title, anchor = "Transfer", "transfer"
+    lead = (
+        "Whether aligned features still serve other tasks: telling classes from few images, from "
+        "many, and classes whose test images are of subclasses that were never learnt from."
+    )
+    found, blocks = _part(inputs, "transfer")
+    if found is None or inputs.results is None:
+        return Section(anchor, title, lead, blocks)
+    colours = model_colours(inputs.results["models"])
+    lines = list(_transfer_lines(found["measures"], colours))
+    if lines:
+        alt = "; ".join(
+            f"{line.series} {line.name} {number(line.measure['value'])}" for line in lines
+        )
+        blocks.append(
+            Picture.draw(
+                lambda width: estimates_chart(lines, "share right", width=width),
+                alt=f"Transfer: {alt}.",
+                caption=(
+                    f"{counted(found['images'], 'image')}. Accuracy, balanced over classes, and "
+                    "how near the nearest images are in the tree of labels. Lines: 95 % over "
+                    "other images of the same classes."
+                ),
+                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
+            )
+        )
+    return Section(anchor, title, lead, [*blocks, *_why(found["missing"])])
+
+
+def _transfer_lines(
+    measures: Sequence[Mapping[str, Any]], colours: Mapping[str, str]
+) -> Iterator[Line]:
+    for of in measures:
+        pattern = TRANSFER.get(of["measure"])
+        if pattern is None:
+            continue
+        for model in of["models"]:
+            interval = model["same_classes"] or model
+            measure = {"value": model["value"], "low": interval["low"], "high": interval["high"]}
+            name = model["name"]
+            yield Line(pattern.format(**of), measure, colours[name], series=name)

@@ -1,0 +1,119 @@
+"""Everything in one dictionary: what is there, what is missing and why, the same for a seed."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.evaluation import Candidate
+from twoalike.features import FeatureTable, write_features
+from twoalike.judgments import choices_table, write_choices
+from twoalike.results import Sources, make_results
+from twoalike.study import TwoalikeError
+
+IDS = tuple(f"o{k:02d}" for k in range(24))
+LABELS = {
+    "kind": {name: f"k{row % 2}" for row, name in enumerate(IDS)},
+    "sort": {name: f"s{row % 6}" for row, name in enumerate(IDS)},
+}
+
+
+@pytest.fixture
+def space(rng: np.random.Generator) -> np.ndarray:
+    """Objects in two kinds of three sorts, shape (24, 8)."""
+    kinds, sorts = (np.eye(n)[np.arange(24) % n] for n in (2, 6))
+    return 1.5 * np.concatenate([kinds, sorts], axis=1) + 0.05 * rng.normal(size=(24, 8))
+
+
+@pytest.fixture
+def networks(space: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
+    """One that sees people's space through much noise, one through little."""
+    noise = {"base": 2.0, "aligned": 0.2}
+    return [
+        Candidate(
+            name,
+            FeatureTable(IDS, (space + sd * rng.normal(size=space.shape)).astype(np.float32)),
+        )
+        for name, sd in noise.items()
+    ]
+
+
+@pytest.fixture
+def choices(space: np.ndarray, rng: np.random.Generator, tmp_path: Path) -> Path:
+    """Sixty triplets, each judged by five people."""
+    every = np.array(list(combinations(range(24), 3)))
+    triplets = every[rng.choice(len(every), 60, replace=False)]
+    shown = np.repeat(triplets, 5, axis=0)
+    i, j, k = shown.T
+    similar = np.stack([(space[a] * space[b]).sum(axis=1) for a, b in ((j, k), (i, k), (i, j))], 1)
+    chosen = (similar + rng.gumbel(size=similar.shape)).argmax(axis=1)
+    names = np.array(IDS)
+    columns = {f"item_{k + 1}": names[shown[:, k]] for k in range(3)}
+    columns |= {"chosen": chosen + 1, "participant": np.tile([f"p{k}" for k in range(5)], 60)}
+    columns["response_time"] = rng.lognormal(size=300)
+    path = tmp_path / "choices.parquet"
+    write_choices(path, choices_table(columns, list(IDS)), {"kind": "choices"})
+    return path
+
+
+def test_all_parts(networks: list[Candidate], choices: Path) -> None:
+    found = make_results(networks, Sources(choices=choices), labels=LABELS, resamples=100)
+    assert found["missing"] == {}
+    assert found["ceilings"]["published"]["triplets"] == 60
+    assert found["ceilings"]["oracle"]["value"] > found["models"][0]["accuracy"]["value"]
+    assert set(found["ceilings"]["groups"]) >= set(LABELS)
+    assert len(found["uncertainty"]["models"]) == 2
+    assert found["uncertainty"]["models"][1]["response_time"] is not None
+    aligned = found["structure"]["models"][1]
+    assert aligned["distances"]["kinds"]["within sort"]["change"]["high"] < 0
+    probes = {
+        of["level"]: of for of in found["transfer"]["measures"] if of["measure"] == "linear_probe"
+    }
+    assert probes["sort"]["models"][1]["value"] > probes["sort"]["models"][0]["value"]
+    again = make_results(networks, Sources(choices=choices), labels=LABELS, resamples=100)
+    assert json.dumps(again) == json.dumps(found)
+
+
+def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> None:
+    one = make_results(networks[:1], Sources(choices=choices), resamples=50)
+    assert one["structure"] is None
+    assert one["transfer"] is None
+    assert one["missing"] == {
+        "structure": "needs two networks, dissimilarities, arrangements or a posterior",
+        "transfer": "needs labels of the objects",
+    }
+    only_labels = make_results(networks, Sources(), labels=LABELS)
+    assert only_labels["judgments"] is None
+    assert set(only_labels["missing"]) == {"ceilings", "uncertainty"}
+    with pytest.raises(TwoalikeError, match="no judgments to score on"):
+        make_results(networks, Sources())
+    with pytest.raises(TwoalikeError, match="give one"):
+        make_results(networks, Sources(rdm=choices, arrangements=choices))
+
+
+def test_the_command(
+    networks: list[Candidate],
+    choices: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for candidate in networks:
+        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
+    lines = [
+        "\t".join(["id", *LABELS]),
+        *("\t".join([n, *(of[n] for of in LABELS.values())]) for n in IDS),
+    ]
+    (tmp_path / "labels.tsv").write_text("\n".join(lines) + "\n")
+    words = ["evaluate", "--choices", str(choices), "--labels", str(tmp_path / "labels.tsv")]
+    for candidate in networks:
+        words += ["--features", str(tmp_path / f"{candidate.name}.npz")]
+    with pytest.raises(SystemExit) as done:
+        main([*words, "--out", str(tmp_path / "results.json")])
+    said = capsys.readouterr().out
+    assert done.value.code in (0, None)
+    for text in ("best possible, against one answer", "Calibration", "neighbours kept"):
+        assert text in said
+    assert json.loads((tmp_path / "results.json").read_text())["transfer"]["images"] == 24
