@@ -62,6 +62,13 @@ def choices(space: np.ndarray, rng: np.random.Generator, tmp_path: Path) -> Path
 def test_all_parts(networks: list[Candidate], choices: Path) -> None:
     found = make_results(networks, Sources(choices=choices), labels=LABELS, resamples=100)
     assert found["missing"] == {}
+    base, aligned = found["agreement"]
+    assert aligned["majority"]["triplets"] == 60
+    assert aligned["majority"]["accuracy"]["value"] > base["majority"]["accuracy"]["value"]
+    assert set(aligned["participants"]) == {f"p{k}" for k in range(5)}
+    assert set(aligned["categories"]["sort"]) == {f"s{k}" for k in range(6)}
+    shares = [of["accuracy"]["value"] for of in aligned["participants"].values()]
+    assert np.mean(shares) == pytest.approx(found["models"][1]["accuracy"]["value"])
     assert found["ceilings"]["published"]["triplets"] == 60
     assert found["ceilings"]["oracle"]["value"] > found["models"][0]["accuracy"]["value"]
     assert set(found["ceilings"]["groups"]) >= set(LABELS)
@@ -87,7 +94,7 @@ def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> No
     }
     only_labels = make_results(networks, Sources(), labels=LABELS)
     assert only_labels["judgments"] is None
-    assert set(only_labels["missing"]) == {"ceilings", "uncertainty"}
+    assert set(only_labels["missing"]) == {"agreement", "ceilings", "uncertainty"}
     with pytest.raises(TwoalikeError, match="no judgments to score on"):
         make_results(networks, Sources())
     with pytest.raises(TwoalikeError, match="give one"):

@@ -24,6 +24,7 @@ from twoalike.evaluation._calibration import (
 from twoalike.evaluation._compare import (
     Candidate,
     Judgments,
+    candidate_scores,
     candidate_similarities,
     compare_choices,
     compare_structure,
@@ -79,6 +80,7 @@ __all__ = [
     "by_category",
     "by_participant",
     "by_subset",
+    "candidate_scores",
     "candidate_similarities",
     "centred_ranks",
     "choice_losses",

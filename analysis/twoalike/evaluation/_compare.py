@@ -106,10 +106,29 @@ def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
     return triplet_similarities(values, triplets, candidate.similarity)
 
 
-def _scores(
+def candidate_scores(
     candidate: Candidate, judged: Judgments, rng: np.random.Generator
 ) -> tuple[Floats, Floats, float]:
-    """Accuracy and log-loss of each choice, and the temperature."""
+    """Score each choice by a candidate.
+
+    Parameters
+    ----------
+    candidate
+        The model; its own temperature is used where it is known.
+    judged
+        Choices, n of them.
+    rng
+        Source of the halves of triplets for the temperature.
+
+    Returns
+    -------
+    Accuracy (ties 1/k) and log-loss, shape (n,) each, and the temperature fitted to all choices.
+
+    Raises
+    ------
+    TwoalikeError
+        If the candidate has no features for a judged object.
+    """
     similarities = candidate_similarities(candidate, judged)
     hits = accuracy_scores(similarities, judged.chosen)
     if candidate.temperature is not None:
@@ -154,7 +173,7 @@ def compare_choices(
     """
     split, draws = rng.spawn(2)
     half = int(split.integers(2**63))  # the same halves for every candidate
-    scored = [_scores(c, judged, np.random.default_rng(half)) for c in candidates]
+    scored = [candidate_scores(c, judged, np.random.default_rng(half)) for c in candidates]
     boot = TwoWayBootstrap(judged.participants, judged.triplets, draws, resamples=resamples)
     ceilings = [s[0] for c, s in zip(candidates, scored, strict=True) if c.role == "ceiling"]
     base_hits, base_losses, _ = scored[0]

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
-from twoalike.figures import alignment_chart, group_chart, reliability_curve, structure_chart
+from twoalike.figures import (
+    Line,
+    alignment_chart,
+    estimates_chart,
+    group_chart,
+    model_colours,
+    reliability_curve,
+    structure_chart,
+)
 from twoalike.report._blocks import (
     Block,
     Grid,
@@ -123,6 +131,48 @@ def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
     ]
     for group in models[0]["groups"]:
         blocks.append(_group_picture(models, group))
+    if results.get("agreement"):
+        blocks += _part_blocks(models, results["agreement"])
+    return blocks
+
+
+def _part_blocks(models: Any, parts: Any) -> list[Block]:
+    """Accuracy by category of the coarsest level, and against majorities."""
+    blocks: list[Block] = []
+    colours = model_colours(models)
+    level = next(iter(parts[0]["categories"]), None)
+    if level is not None:
+        lines = [
+            Line(category, of["accuracy"], colours[model["name"]], series=model["name"])
+            for category in parts[0]["categories"][level]
+            for model, part in zip(models, parts, strict=True)
+            for of in [part["categories"][level][category]]
+        ]
+        alt = "; ".join(
+            f"{line.name}: {line.series} {number(line.measure['value'])}" for line in lines
+        )
+        blocks.append(
+            Picture.draw(
+                lambda width: estimates_chart(
+                    lines, "odd-one-out accuracy (dashed: chance)", reference=1 / 3, width=width
+                ),
+                alt=f"Accuracy of the trials in which a category of {level} occurs. {alt}.",
+                caption=(
+                    f"Accuracy by {level}: of all trials that show one of its objects. Lines: 95 % "
+                    "intervals."
+                ),
+                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
+            )
+        )
+    majority = {m["name"]: part["majority"] for m, part in zip(models, parts, strict=True)}
+    if all(of["accuracy"] for of in majority.values()):
+        rows = [[name, span(of["accuracy"])] for name, of in majority.items()]
+        first = next(iter(majority.values()))
+        caption = (
+            f"Scored {first['scoring']}: {counted(first['triplets'], 'triplet')}. For comparison "
+            "with published figures only; every model scores higher so."
+        )
+        blocks.append(Grid(caption, ("network", "share of majorities named"), rows))
     return blocks
 
 

@@ -1,9 +1,10 @@
 """From files to the content of ``results.json``.
 
-What people's agreement with networks is (:mod:`twoalike.evaluation`), and beside it: how well any
-model could agree (``ceilings``), calibration and uncertainty (``uncertainty``), what alignment
-did to the similarity structure (``structure``), and what else the features are good for
-(``transfer``). A part whose inputs are not there is null, and ``missing`` says what it needs.
+What people's agreement with networks is (:mod:`twoalike.evaluation`), and beside it: the same in
+parts (``agreement``), how well any model could agree (``ceilings``), calibration and uncertainty
+(``uncertainty``), what alignment did to the similarity structure (``structure``), and what else
+the features are good for (``transfer``). A part whose inputs are not there is null, and
+``missing`` says what it needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ import pandas as pd
 from twoalike.calibration import uncertainty
 from twoalike.ceilings import ceilings
 from twoalike.evaluation import Candidate, Judgments, evaluate, is_scored, judgments_of
-from twoalike.judgments import read_arrangements, read_choices, read_rdms
+from twoalike.judgments import participant_index, read_arrangements, read_choices, read_rdms
+from twoalike.results._agreement import agreement_parts
 from twoalike.rsa import arranged_rdms, structure
 from twoalike.study import TwoalikeError, read_ids
 from twoalike.transfer import transfer
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 type Labels = Mapping[str, Mapping[str, str]]
 
 NEEDS = {
+    "agreement": "needs choices",
     "ceilings": "needs choices",
     "uncertainty": "needs choices",
     "structure": "needs two networks, dissimilarities, arrangements or a posterior",
@@ -89,8 +92,8 @@ def make_results(
 
     Returns
     -------
-    What :func:`twoalike.evaluation.evaluate` gives, with ``ceilings``, ``uncertainty``,
-    ``structure``, ``transfer``, and ``missing``: part -> why it is null.
+    What :func:`twoalike.evaluation.evaluate` gives, with ``agreement``, ``ceilings``,
+    ``uncertainty``, ``structure``, ``transfer``, and ``missing``: part -> why it is null.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def make_results(
         raise TwoalikeError(
             "evaluate: --arrangements and --rdm both tell people's dissimilarities; give one."
         )
-    on_ceilings, on_uncertainty, on_structure = np.random.default_rng([seed, 1]).spawn(3)
+    on_ceilings, on_uncertainty, on_structure, on_parts = np.random.default_rng([seed, 1]).spawn(4)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     results = _scores(candidates, sources, labels, seed, inputs, resamples)
     posterior = _posterior(sources.posterior)
@@ -113,6 +116,15 @@ def make_results(
             {level: [by_id[name] for name in judged.ids] for level, by_id in (labels or {}).items()}
         )
         known = _known_people(table)
+        parts["agreement"] = agreement_parts(
+            candidates,
+            judged,
+            participant_index(table[is_scored(table)])[1],
+            labels or {},
+            on_parts,
+            known_people=known,
+            resamples=min(resamples, 1000),
+        )
         parts["ceilings"] = ceilings(
             judged, on_ceilings, known_people=known, choices=table, labels=_coarsest(labels)
         )
