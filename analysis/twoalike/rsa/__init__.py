@@ -7,6 +7,7 @@ what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap
 """
 
 from twoalike.rsa._arranged import ArrangedRdms, arranged_rdms
+from twoalike.rsa._choice import choice_similarity
 from twoalike.rsa._distances import DistanceChange, DistanceChanges, distance_changes, pair_kinds
 from twoalike.rsa._features import NeighbourOverlap, debiased_cka, linear_cka, neighbour_overlap
 from twoalike.rsa._methods import tau_a, whitened, whitening_problem
@@ -31,6 +32,7 @@ __all__ = [
     "NeighbourOverlap",
     "PosteriorAgreement",
     "arranged_rdms",
+    "choice_similarity",
     "debiased_cka",
     "dissimilarity_draws",
     "distance_changes",
