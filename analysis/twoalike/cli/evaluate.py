@@ -66,7 +66,8 @@ def evaluate(
     labels
         Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores
         also by kind of triplet (within, boundary, between) at each level, changes of distances,
-        few-shot classification and shifts to new subclasses.
+        few-shot classification and shifts to new subclasses. These are told of the objects in
+        the table only: leave out those that a network learnt from.
     similarity
         cosine: of features minus their mean over the objects scored. raw-cosine: of features as
         they are. dot: their dot product.

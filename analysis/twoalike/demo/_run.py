@@ -129,6 +129,7 @@ def _learn(root: Path, config: DemoConfig) -> list[Stage]:
             "score on species nobody judged",
             ("evaluate", *named, "--ceiling", f"true observer={world / 'truth.npz'}")
             + ("--choices", str(world / "held_out_choices.parquet"))
+            + ("--labels", str(world / "held_out.tsv"))
             + ("--out", str(derived / "results.json")),
             derived / "results.json",
         ),

@@ -67,7 +67,7 @@ def write_truth(
     n_triplets: int,
     seed: int,
 ) -> None:
-    """Write the true space as features and judgments of the held-out species.
+    """Write the true space as features, judgments of the held-out species, and their labels.
 
     The judgments are those of an observer who never lapses, at temperature 1, on random triplets
     of creatures whose species nobody judged: what every network is scored on.
@@ -75,6 +75,9 @@ def write_truth(
     table = FeatureTable(stimuli.ids, embedding.astype(np.float32), {"kind": "true observer"})
     write_features(folder / "truth.npz", table)
     rows = np.flatnonzero(stimuli.table["species"].isin(held_out).to_numpy())
+    with atomic_path(folder / "held_out.tsv") as temporary:
+        labels = stimuli.table.iloc[rows][["id", *stimuli.levels]]
+        labels.to_csv(temporary, sep="\t", index=False)
     rng = np.random.default_rng([seed, 2])
     triplets = np.stack([rng.choice(rows, size=3, replace=False) for _ in range(n_triplets)])
     logs = np.stack(log_choice(pair_similarities(embedding @ embedding.T, triplets)), axis=1)

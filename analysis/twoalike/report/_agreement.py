@@ -33,6 +33,8 @@ from twoalike.report._people import no_posterior
 from twoalike.study import counted
 
 DASH = "\N{EN DASH}"
+_FEWEST_CHOICES = 20
+"""Of a subset, below which its accuracy says nothing; results.json has them all."""
 
 
 def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
@@ -129,8 +131,8 @@ def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
             [_model_row(model) for model in models],
         ),
     ]
-    for group in models[0]["groups"]:
-        blocks.append(_group_picture(models, group))
+    pictures = [_group_picture(models, group) for group in models[0]["groups"]]
+    blocks += [picture for picture in pictures if picture is not None]
     if results.get("agreement"):
         blocks += _part_blocks(models, results["agreement"])
     return blocks
@@ -176,7 +178,15 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
     return blocks
 
 
-def _group_picture(models: Any, group: str) -> Picture:
+def _group_picture(models: Any, group: str) -> Picture | None:
+    """Draw the accuracy in subsets of enough choices; None where there are none."""
+    enough = [s for s, of in models[0]["groups"][group].items() if of["choices"] >= _FEWEST_CHOICES]
+    if not enough:
+        return None
+    models = [
+        {**model, "groups": {group: {s: model["groups"][group][s] for s in enough}}}
+        for model in models
+    ]
     parts = [
         f"{subset}: "
         + ", ".join(
@@ -189,7 +199,10 @@ def _group_picture(models: Any, group: str) -> Picture:
     return Picture.draw(
         lambda width: group_chart(models, group, width=width),
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
-        caption=f"Accuracy by {what}. Lines: 95 % intervals. Dashed: chance.",
+        caption=(
+            f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more. Lines: 95 % "
+            "intervals. Dashed: chance."
+        ),
         numbers=estimates(
             {
                 f"{model['name']} {subset}": of["accuracy"]

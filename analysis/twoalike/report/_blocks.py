@@ -98,10 +98,11 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph."""
+    """A paragraph; a quiet one is set small."""
 
     kind: ClassVar[str] = "text"
     text: str
+    quiet: bool = False
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
     found = results.get(name)
     if found is None:
         reason = results.get("missing", {}).get(name, "this results.json is of an older version")
-        return None, [Missing(f"Not measured: {reason}.", command)]
+        more = " --labels stimuli/stimuli.tsv" if name == "transfer" else ""
+        return None, [Missing(f"Not measured: {reason}.", command + more)]
     return found, []
 
 
@@ -68,8 +69,11 @@ def _why(missing: Mapping[str, str]) -> list[Block]:
     """Say what could not be made, and why."""
     if not missing:
         return []
-    said = "; ".join(f"{name.replace('_', ' ')}: {reason}" for name, reason in missing.items())
-    return [Text(f"Not made: {said}.")]
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in missing.items():
+        by_reason.setdefault(reason, []).append(name.replace("_", " "))
+    said = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
+    return [Text(f"Not made: {said}.", quiet=True)]
 
 
 def ceilings_section(inputs: Inputs) -> Section:
@@ -219,9 +223,9 @@ def _tenth(value: float) -> str:
 
 
 TRANSFER = {
-    "few_shot": "{shots} shots, {level}",
-    "linear_probe": "linear probe, {level}",
-    "shift_new": "new {subclasses}, {level}",
+    "few_shot": "{level}, {shots} a class",
+    "linear_probe": "{level}, linear probe",
+    "shift_new": "{level} of new {subclasses}",
     "hierarchical_precision": "hierarchical precision at {neighbours}",
 }
 """Measures that the chart shows, and what its row is called; the file has all."""

@@ -82,7 +82,8 @@ def make_results(
     sources
         What they are scored on.
     labels
-        Level -> object id -> label, coarse to fine.
+        Level -> object id -> label, coarse to fine. Structure and transfer are told of the
+        objects that are in it, so that those a network learnt from can be left out.
     seed
         Seed of halves, resamples, episodes and draws.
     inputs
@@ -188,7 +189,13 @@ def _structure(
         arranged = arranged_rdms(read_arrangements(sources.arrangements))
         rdm, evidence = arranged.rdms, arranged.evidence
     return structure(
-        nets, rng, rdm=rdm, evidence=evidence, posterior=posterior, labels=labels or None
+        nets,
+        rng,
+        rdm=rdm,
+        evidence=evidence,
+        posterior=posterior,
+        labels=labels or None,
+        ids=_labelled(nets, labels) if labels else None,
     )
 
 
@@ -228,7 +235,7 @@ def _coarsest(labels: Labels | None) -> Mapping[str, str] | None:
 
 
 def _labelled(nets: Sequence[Candidate], labels: Labels) -> list[str]:
-    """Images of the first network that have a label at every level."""
+    """Images of the first network that have a label at every level: what labels are told of."""
     return [
         name for name in nets[0].features.ids if all(name in by_id for by_id in labels.values())
     ]
