@@ -10,6 +10,7 @@ ensure that.
 Memory holds one shard and each image's name, however many rows there are.
 """
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,11 @@ def import_alignet(
     plan |= {"triplets": n, "shards": -(-n // shard)}
     names = _Names(path)
     odd_not_last = tied = 0
-    with atomic_directory(out) as folder, progress() as bar:
+    # An archive that is refused half-way is closed at once, not when its readers are collected.
+    with ExitStack() as readers, atomic_directory(out) as folder, progress() as bar:
         task = bar.add_task("labels", total=plan["shards"], status="")
-        blocks = zip(*(member.blocks(shard) for member in members.values()), strict=True)
-        for number, block in enumerate(blocks):
+        parts = [readers.enter_context(closing(of.blocks(shard))) for of in members.values()]
+        for number, block in enumerate(zip(*parts, strict=True)):
             rows = dict(zip(members, block, strict=True))
             start = number * shard
             ids, triplets = names.take(rows["filenames"], rows.get("indices"), start)

@@ -1,7 +1,7 @@
 """Arrays of an ``.npz`` by blocks of rows: ``np.load`` reads each whole, whatever its size."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ class Member:
     dtype: np.dtype[Any]
     by_columns: bool
 
-    def blocks(self, rows: int) -> Iterator[npt.NDArray[Any]]:
+    def blocks(self, rows: int) -> Generator[npt.NDArray[Any]]:
         """Yield the array in blocks of ``rows`` rows, the last one shorter.
 
         Raises
