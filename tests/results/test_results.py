@@ -5,12 +5,18 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import (
+    arrangements_table,
+    choices_table,
+    write_arrangements,
+    write_choices,
+)
 from twoalike.results import Sources, make_results
 from twoalike.study import TwoalikeError
 
@@ -99,6 +105,38 @@ def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> No
         make_results(networks, Sources())
     with pytest.raises(TwoalikeError, match="give one"):
         make_results(networks, Sources(rdm=choices, arrangements=choices))
+
+
+def test_arrangements_by_the_command(
+    networks: list[Candidate],
+    space: np.ndarray,
+    rng: np.random.Generator,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two people lay all objects out as they see them: the better network agrees more."""
+    turn = np.linalg.qr(rng.normal(size=(8, 8)))[0][:, :2]
+    rows = [
+        {"participant": f"p{person}", "trial": 1, "item": name, "x": x, "y": y}
+        for person in range(2)
+        for name, (x, y) in zip(IDS, 0.1 * (space - space.mean(axis=0)) @ turn, strict=True)
+    ]
+    table = arrangements_table(pd.DataFrame(rows).to_dict("list"), list(IDS))
+    write_arrangements(tmp_path / "a.parquet", table, {"kind": "arrangements"})
+    words = ["evaluate", "--arrangements", str(tmp_path / "a.parquet")]
+    for candidate in networks:
+        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
+        words += ["--features", str(tmp_path / f"{candidate.name}.npz")]
+    with pytest.raises(SystemExit) as done:
+        main([*words, "--out", str(tmp_path / "results.json")])
+    said = capsys.readouterr()
+    assert done.value.code in (0, None), said.err
+    assert "Arrangements of 24 objects by 2 participants" in said.out
+    found = json.loads((tmp_path / "results.json").read_text())
+    base, aligned = found["structure"]["models"]
+    assert aligned["spearman"]["value"] > base["spearman"]["value"]
+    assert aligned["weighted_spearman"] is not None
+    assert set(found["missing"]) == {"agreement", "ceilings", "uncertainty", "transfer"}
 
 
 def test_the_command(
