@@ -51,9 +51,12 @@ def test_no_code_name_date_or_seed_is_left_in_any_byte(copy: Path) -> None:
         content = path.read_bytes() if path.is_file() else b""
         place = path.relative_to(copy).as_posix().encode()
         for code in OLD_CODES:
-            assert f"sub-{code}".encode() not in content + place, path
-        for secret in (*DAYS, *WORDS, "anna7q", "bob3+", "73921", "73922", "94", "torn_row"):
+            named = rf"sub-{re.escape(code)}(?![0-9a-z])".encode()
+            assert not re.search(named, content + place), path
+        for secret in (*DAYS, *WORDS, "anna7q", "bob3+", "73921", "73922", "torn_row"):
             assert secret.encode() not in content + place, (secret, path)
+        # An age is two digits, which a new random code may hold: as a whole word only.
+        assert not re.search(rb"(?<![0-9A-Za-z.])94(?![0-9A-Za-z.])", content), path
         assert not re.search(rb"20(24|25|26)-\d\d", content), path
 
 
