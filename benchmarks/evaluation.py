@@ -35,18 +35,16 @@ from twoalike.evaluation import (
     Answers,
     Candidate,
     TwoWayBootstrap,
-    accuracy_scores,
     by_category,
-    candidate_similarities,
-    choice_losses,
-    evaluate,
     predictions,
     probability_bins,
     read_judgments,
+    score_choices,
     triplet_similarities,
 )
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, read_choices, write_choices
+from twoalike.results import Sources, make_results
 from twoalike.study import provenance
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.md"
@@ -102,11 +100,8 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     seconds = read_choices(path)["response_time"].to_numpy()
     rng = np.random.default_rng(1)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, rng)
-    similarities = [candidate_similarities(candidate, judged) for candidate in candidates]
-    scores = [
-        (accuracy_scores(of, judged.chosen), choice_losses(of, judged.chosen, 0.3))
-        for of in similarities
-    ]
+    scored = score_choices(candidates, judged, rng)
+    scores = [(of.hits, of.losses) for of in scored]
     labels = [f"category {number % CATEGORIES}" for number in range(OBJECTS)]
     words = [sys.executable, "-P", "-m", "twoalike.cli.app", "evaluate", "--choices", str(path)]
     for name in NETWORKS:
@@ -114,12 +109,15 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     words += ["--out", str(folder / "results.json")]
     return {
         "`read_choices`": lambda: read_choices(path),
-        "`evaluate`, from reading to results": lambda: evaluate(candidates, choices=path),
+        "`make_results`, from reading to results": lambda: make_results(
+            candidates, Sources(choices=path)
+        ),
         "`twoalike evaluate`, with its start": lambda: subprocess.run(
             words, check=True, capture_output=True
         ),
+        "`score_choices`": lambda: score_choices(candidates, judged, np.random.default_rng(2)),
         "`uncertainty` of both networks and people": lambda: uncertainty(
-            candidates, judged, np.random.default_rng(2), response_times=seconds
+            scored, judged, boot, np.random.default_rng(2), response_times=seconds
         ),
         f"`by_category`, {CATEGORIES} categories": lambda: by_category(
             scores, judged.triplets, labels, boot

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_a_triplet_of_its_own_does_not_fail() -> None:
 def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
     judged = judgments(world, 5, 300, rng)
     nobody = Judgments(judged.triplets, judged.chosen, np.zeros(1500, dtype=np.int64), IDS)
-    found = ceilings(nobody, rng, known_people=False)
+    found = ceilings(replace(nobody, known_people=False), rng)
     assert found["votes"]["mean"] == 5.0
     assert found["missing"]["repeats"] == "participants are not told apart"
     assert ceilings(nobody, rng)["votes"]["mean"] == 1.0  # one person, who repeats

@@ -1,5 +1,6 @@
 """Agreement with choices: known answers, invariances, temperature."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from twoalike.choice import log_choice
 from twoalike.evaluation import (
     CHANCE_LOG_LOSS,
+    Candidate,
+    Judgments,
     accuracy_scores,
+    candidate_similarities,
     choice_losses,
-    cross_fitted_losses,
     fit_temperature,
+    score_choices,
     similarity_matrix,
     triplet_kinds,
     triplet_similarities,
 )
+from twoalike.features import FeatureTable
 
 
 def simulate(
@@ -120,18 +125,44 @@ def test_losses_stay_finite_where_probabilities_underflow() -> None:
     assert_allclose(losses, 5000.0)
 
 
-def test_cross_fitting_scores_each_half_by_the_other(rng: np.random.Generator) -> None:
-    """With repeated answers a temperature fitted to the scored choices would look better."""
+@pytest.fixture
+def repeated(rng: np.random.Generator) -> tuple[Candidate, Judgments]:
+    """Five answers, all the same, to each of twelve triplets, and the space they come from."""
     values, triplets, chosen = simulate(rng, 12, 1.0, m=10)
-    similarities = triplet_similarities(values, triplets, "dot")
-    triplets, similarities = np.tile(triplets, (5, 1)), np.tile(similarities, (5, 1))
-    chosen = np.tile(chosen, 5)
-    losses = cross_fitted_losses(similarities, chosen, triplets, rng)
-    own = choice_losses(similarities, chosen, fit_temperature(similarities, chosen))
-    assert losses.mean() > own.mean()
-    assert_allclose(losses[:12], losses[12:24])  # all answers to a triplet lie on one side
+    ids = tuple(map(str, range(10)))
+    triplets, chosen = np.tile(triplets, (5, 1)), np.tile(chosen, 5)
+    judged = Judgments(triplets, chosen, np.repeat(np.arange(5), 12), ids)
+    return Candidate("model", FeatureTable(ids, values.astype(np.float32)), "dot"), judged
+
+
+def test_cross_fitting_scores_each_half_by_the_other(
+    repeated: tuple[Candidate, Judgments], rng: np.random.Generator
+) -> None:
+    """With repeated answers a temperature fitted to the scored choices would look better."""
+    candidate, judged = repeated
+    (scored,) = score_choices([candidate], judged, rng)
+    similarities = candidate_similarities(candidate, judged)
+    assert scored.temperature == fit_temperature(similarities, judged.chosen)
+    assert (
+        scored.losses.mean() > choice_losses(similarities, judged.chosen, scored.temperature).mean()
+    )
+    assert_allclose(scored.losses[:12], scored.losses[12:24])  # a triplet lies on one side
     with pytest.raises(ValueError, match="two different triplets"):
-        cross_fitted_losses(similarities[:1], chosen[:1], triplets[:1], rng)
+        score_choices([candidate], judged.within(np.arange(60) % 12 == 0), rng)
+
+
+def test_probabilities_are_those_of_the_log_loss(
+    repeated: tuple[Candidate, Judgments], rng: np.random.Generator
+) -> None:
+    candidate, judged = repeated
+    fitted, known = score_choices([candidate, replace(candidate, temperature=2.0)], judged, rng)
+    for of in (fitted, known):
+        assert_allclose(of.probabilities.sum(axis=1), 1.0)
+        assert_allclose(-np.log(of.probabilities[np.arange(60), judged.chosen]), of.losses)
+    assert known.temperature == 2.0
+    similarities = candidate_similarities(candidate, judged)
+    assert_allclose(known.losses, choice_losses(similarities, judged.chosen, 2.0))
+    assert_array_equal(known.hits, accuracy_scores(similarities, judged.chosen))
 
 
 def test_kinds_count_the_different_labels(rng: np.random.Generator) -> None:

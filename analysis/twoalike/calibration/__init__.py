@@ -6,7 +6,6 @@ Calibration of choice probabilities (:func:`calibration_error`, :func:`brier_sco
 all of it together for ``results.json``.
 """
 
-from twoalike.calibration._context import candidate_probabilities
 from twoalike.calibration._entropy import (
     PeopleEntropy,
     by_triplet,
@@ -33,7 +32,6 @@ __all__ = [
     "brier_scores",
     "by_triplet",
     "calibration_error",
-    "candidate_probabilities",
     "lacking",
     "log_times",
     "model_entropy",

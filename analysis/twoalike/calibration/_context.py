@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +15,8 @@ from twoalike.calibration._entropy import (
     people_entropy,
 )
 from twoalike.calibration._times import FEWEST_TIMES, LogTimes, log_times
-from twoalike.ceilings import Votes, votes
-from twoalike.choice import log_choice
-from twoalike.evaluation import (
-    Candidate,
-    Judgments,
-    TwoWayBootstrap,
-    candidate_similarities,
-    cross_fitted_temperatures,
-    halves_by_triplet,
-    triplet_numbers,
-)
+from twoalike.ceilings import Votes, votes_of
+from twoalike.evaluation import Judgments, TwoWayBootstrap, first_of
 from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
@@ -35,49 +25,14 @@ type Groups = Mapping[str, Mapping[str, npt.NDArray[np.bool_]]]
 type Times = npt.NDArray[np.floating] | None
 
 
-def candidate_probabilities(
-    candidate: Candidate, judged: Judgments, rng: np.random.Generator
-) -> Floats:
-    """Choice probabilities of a model, at the temperature fitted to other triplets.
-
-    Parameters
-    ----------
-    candidate
-        The model; its own temperature is used where it is known.
-    judged
-        Choices to predict.
-    rng
-        Source of the halves of triplets, as in :func:`twoalike.evaluation.cross_fitted_losses`.
-
-    Returns
-    -------
-    Shape (n, 3).
-
-    Raises
-    ------
-    TwoalikeError
-        If the candidate has no features for a judged object.
-    ValueError
-        If a temperature is to be fitted and there are fewer than two different triplets.
-    """
-    similarities = candidate_similarities(candidate, judged)
-    temperature: Any = candidate.temperature
-    if temperature is None:
-        first = halves_by_triplet(judged.triplets, rng)
-        temperature = cross_fitted_temperatures(similarities, judged.chosen, first)
-    return np.exp(np.stack(log_choice(tuple(similarities.T), temperature), axis=1))
-
-
 @dataclass(frozen=True)
 class Context:
     """Judgments as trials and as triplets, with resamples of both.
 
     Attributes
     ----------
-    triplet
-        Triplet of each choice, 0..m-1, shape (n,).
-    unique
-        The different triplets, shape (m, 3).
+    judged
+        The choices.
     groups, trial_groups
         Group -> subset -> whether each triplet (its first choice) is in it, shape (m,), and
         whether each choice is, shape (n,).
@@ -94,8 +49,6 @@ class Context:
     """
 
     judged: Judgments
-    triplet: Codes
-    unique: Codes
     groups: Groups
     trial_groups: Groups
     trials: TwoWayBootstrap
@@ -106,16 +59,22 @@ class Context:
     missing: dict[str, str]
 
     @property
+    def triplet(self) -> Codes:
+        """Triplet of each choice, 0..m-1, shape (n,)."""
+        return self.judged.numbers[1]
+
+    @property
     def m(self) -> int:
         """Number of different triplets."""
-        return len(self.unique)
+        return len(self.judged.numbers[0])
 
     @cached_property
     def triplets(self) -> TwoWayBootstrap:
         """Resamples of the triplets: a second's work for a million, where it is needed."""
         nobody = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
         rng = np.random.default_rng(self.seed)
-        return TwoWayBootstrap(nobody, self.unique, rng, resamples=self.resamples)
+        unique, _ = self.judged.numbers
+        return TwoWayBootstrap(nobody, unique, rng, resamples=self.resamples)
 
     def times_of_triplets(self, values: Floats) -> Floats:
         """Mean log time of each triplet with several times, NaN for others, shape (m,)."""
@@ -124,30 +83,24 @@ class Context:
 
 def in_context(
     judged: Judgments,
+    boot: TwoWayBootstrap,
     response_times: Times,
     rng: np.random.Generator,
-    known_people: bool,
     resamples: int,
 ) -> Context:
     """Gather what does not depend on a model; the arguments are those of ``uncertainty``."""
-    unique, triplet = triplet_numbers(judged.triplets)
-    first = np.empty(len(unique), dtype=np.int64)
-    first[triplet[::-1]] = np.arange(len(triplet))[::-1]
+    first = first_of(judged.numbers[1])
     subsets = {name: _subsets(of) for name, of in judged.groups.items()}
     missing: dict[str, str] = {}
-    cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
-    people = judged.participants if known_people else np.zeros(len(triplet), dtype=np.int64)
     return Context(
         judged=judged,
-        triplet=triplet,
-        unique=unique,
         groups={name: {k: v[first] for k, v in of.items()} for name, of in subsets.items()},
         trial_groups=subsets,
-        trials=TwoWayBootstrap(people, judged.triplets, rng, resamples=resamples),
+        trials=boot,
         seed=int(rng.integers(2**63)),
         resamples=resamples,
-        people=_people(cast, rng, missing),
-        times=_times(response_times, judged, known_people, missing),
+        people=_people(votes_of(judged), rng, missing),
+        times=_times(response_times, judged, missing),
         missing=missing,
     )
 
@@ -171,12 +124,11 @@ def _people(cast: Votes, rng: np.random.Generator, missing: dict[str, str]) -> P
 def _times(
     response_times: Times,
     judged: Judgments,
-    known_people: bool,
     missing: dict[str, str],
 ) -> LogTimes | None:
     if response_times is None or not (response_times > 0).any():
         missing["response_time"] = "no response times"
-    elif not known_people:
+    elif not judged.known_people:
         missing["response_time"] = "participants are not told apart, nor how fast each of them is"
     else:
         return log_times(response_times, judged.participants)

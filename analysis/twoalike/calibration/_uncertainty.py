@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.calibration._context import Context, candidate_probabilities, in_context
+from twoalike.calibration._context import Context, in_context
 from twoalike.calibration._entropy import FEWEST, lacking, model_entropy, rank_correlation
 from twoalike.calibration._error import brier_scores, calibration_error
 from twoalike.calibration._times import (
@@ -20,7 +20,7 @@ from twoalike.calibration._times import (
     partial_ranks,
 )
 from twoalike.choice import entropy
-from twoalike.evaluation import Answers, Candidate, Judgments, reliability
+from twoalike.evaluation import Answers, Judgments, Scored, TwoWayBootstrap, reliability
 from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
@@ -157,34 +157,34 @@ def _of_people(context: Context) -> dict[str, Any]:
 
 
 def uncertainty(
-    candidates: Sequence[Candidate],
+    scored: Sequence[Scored],
     judged: Judgments,
+    boot: TwoWayBootstrap,
     rng: np.random.Generator,
     *,
     response_times: npt.ArrayLike | None = None,
     posterior: npt.ArrayLike | None = None,
-    known_people: bool = True,
     resamples: int = 1000,
 ) -> dict[str, Any]:
     """Calibration of models, and their uncertainty against people's and their response times.
 
     Parameters
     ----------
-    candidates
-        The models, each at one temperature, fitted to other triplets unless known.
+    scored
+        The models' answers (:func:`twoalike.evaluation.score_choices`).
     judged
         Odd-one-out choices.
+    boot
+        Resamples of them.
     rng
-        Source of the halves, resamples and draws.
+        Source of draws of votes, and of resamples of triplets.
     response_times
         Seconds, NaN where missing, shape (n,).
     posterior
         Probabilities of the answers to each choice from a fitted posterior, shape (n, 3). They
         say something about new judgments only where it was not fitted to these.
-    known_people
-        Whether participants are told apart.
     resamples
-        Of the bootstrap.
+        Of the triplets.
 
     Returns
     -------
@@ -196,45 +196,24 @@ def uncertainty(
     given over ``all`` and in the ``groups`` of the judgments. What cannot be told is None, and
     ``missing`` beside it says why.
 
-    Raises
-    ------
-    TwoalikeError
-        If a candidate has no features for a judged object.
-
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> triplets = np.array([rng.permutation(6)[:3] for _ in range(40)])
     >>> judged = Judgments(triplets, np.zeros(40, int), np.arange(40) % 4, tuple("abcdef"))
-    >>> found = uncertainty([], judged, rng, posterior=np.full((40, 3), 1 / 3))
+    >>> boot = TwoWayBootstrap(judged.participants, triplets, rng)
+    >>> found = uncertainty([], judged, boot, rng, posterior=np.full((40, 3), 1 / 3))
     >>> round(found["posterior"]["calibration"]["brier"]["value"], 3)
     0.667
     >>> found["people"]["missing"]["response_time"]
     'no response times'
     """
-    if not len(judged.chosen):
-        reason = {"judgments": "there are no judgments"}
-        return {"people": None, "models": [None] * len(candidates), "posterior": None} | {
-            "missing": reason
-        }
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
-    context = in_context(judged, times, rng, known_people, resamples)
-    missing: dict[str, str] = {}
-    half = int(rng.integers(2**63))  # the same halves for every candidate
-    models: list[dict[str, Any] | None] = []
-    for candidate in candidates:
-        if candidate.temperature is None and context.m < 2:
-            missing[candidate.name] = "a temperature needs two different triplets, there is one"
-            models.append(None)
-            continue
-        p = candidate_probabilities(candidate, judged, np.random.default_rng(half))
-        models.append(_of_model(p, context))
-    if posterior is None:
-        missing["posterior"] = "no probabilities from a posterior"
+    context = in_context(judged, boot, times, rng, resamples)
     own = None if posterior is None else np.asarray(posterior, dtype=np.float64)
     return {
         "people": _of_people(context),
-        "models": models,
+        "models": [_of_model(of.probabilities, context) for of in scored],
         "posterior": None if own is None else _of_model(own, context),
-        "missing": missing,
+        "missing": {"posterior": "no probabilities from a posterior"} if own is None else {},
     }

@@ -46,7 +46,7 @@ from twoalike.ceilings._published import (
     plug_in_entropy,
     published_reliability,
 )
-from twoalike.ceilings._votes import Votes, count_types, votes
+from twoalike.ceilings._votes import Votes, count_types, votes, votes_of
 
 __all__ = [
     "ChoiceDistribution",
@@ -84,4 +84,5 @@ __all__ = [
     "repeat_reliability",
     "repeated_answers",
     "votes",
+    "votes_of",
 ]

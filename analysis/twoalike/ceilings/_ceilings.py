@@ -5,7 +5,6 @@ leave-one-out agreement is not beyond people; one above the bound for its way of
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from twoalike.ceilings._published import (
     plug_in_entropy,
     published_reliability,
 )
-from twoalike.ceilings._votes import Votes, votes
+from twoalike.ceilings._votes import Votes, votes_of
 from twoalike.evaluation import Judgments
 from twoalike.study import counted
 
@@ -55,7 +54,6 @@ def ceilings(
     judged: Judgments,
     rng: np.random.Generator,
     *,
-    known_people: bool = True,
     choices: pd.DataFrame | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -64,12 +62,10 @@ def ceilings(
     Parameters
     ----------
     judged
-        Odd-one-out judgments, main and repeated ones.
+        Odd-one-out judgments, main and repeated ones. Where participants are not told apart,
+        every judgment is a vote, and nothing is said of repeats.
     rng
         Source of draws, groups and resamples.
-    known_people
-        Whether participants are told apart. If not, every judgment is a vote, and nothing is
-        said of repeats.
     choices, labels
         Table of choices with the attention checks, and the coarsest category of each object, to
         say how many checks were answered right.
@@ -94,7 +90,7 @@ def ceilings(
     >>> found["pair_agreement"]["value"], found["oracle"], found["missing"]["oracle"]
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
-    result = _measured(judged, rng, known_people=known_people)
+    result = _measured(judged, rng)
     result["catches"], reason = _catches(choices, labels, rng)
     if reason:
         result["missing"]["catches"] = reason
@@ -102,31 +98,20 @@ def ceilings(
     for name, subset_of in judged.groups.items():
         found = sorted(set(subset_of.tolist()) - {""})
         result["groups"][name] = {
-            subset: _measured(_subset(judged, subset_of == subset), rng, known_people=known_people)
-            for subset in found
+            subset: _measured(judged.within(subset_of == subset), rng) for subset in found
         }
     return result
 
 
-def _subset(judged: Judgments, rows: npt.NDArray[np.bool_]) -> Judgments:
-    return replace(
-        judged,
-        triplets=judged.triplets[rows],
-        chosen=judged.chosen[rows],
-        participants=judged.participants[rows],
-        groups={},
-    )
-
-
-def _measured(judged: Judgments, rng: np.random.Generator, *, known_people: bool) -> dict[str, Any]:
+def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     """All measures of one set of judgments, and why some are missing."""
     if not len(judged.chosen):
         names = (*_BOUNDS, "published", *_OF_COUNTS, "repeats")
         nothing = {"choices": 0, "triplets": 0, "votes": None, **dict.fromkeys(names)}
         return nothing | {"missing": dict.fromkeys(names, "there are no judgments")}
-    cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
+    cast = votes_of(judged)
     n = cast.n_votes
-    intervals = TripletIntervals(cast, rng, people=known_people)
+    intervals = TripletIntervals(cast, rng, people=judged.known_people)
     missing: dict[str, str] = {}
     result: dict[str, Any] = {
         "choices": len(judged.chosen),
@@ -141,7 +126,7 @@ def _measured(judged: Judgments, rng: np.random.Generator, *, known_people: bool
         **_bounds(intervals, n, missing),
         "published": _published(cast, intervals, rng, missing),
         **_of_counts(intervals, n, missing),
-        "repeats": _repeats(judged, rng, missing, known_people=known_people),
+        "repeats": _repeats(judged, rng, missing),
     }
     return result | {"missing": missing}
 
@@ -223,10 +208,10 @@ def _consistent(found: Consistency) -> dict[str, Any]:
 
 
 def _repeats(
-    judged: Judgments, rng: np.random.Generator, missing: dict[str, str], *, known_people: bool
+    judged: Judgments, rng: np.random.Generator, missing: dict[str, str]
 ) -> dict[str, Any] | None:
     """Agreement of people with themselves."""
-    if not known_people:
+    if not judged.known_people:
         missing["repeats"] = "participants are not told apart"
         return None
     later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)

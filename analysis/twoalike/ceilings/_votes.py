@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation import triplet_numbers
+from twoalike.evaluation import Judgments, first_of, group_numbers, triplet_numbers
 
 type Counts = npt.NDArray[np.int64]
 
@@ -80,16 +80,31 @@ def votes(
     (array([[2, 5, 9]]), array([[1, 2, 0]]))
     """
     shown = np.asarray(triplets, dtype=np.int64)
+    return _gathered(triplet_numbers(shown), shown, chosen, participants)
+
+
+def votes_of(judged: Judgments) -> Votes:
+    """Gather judgments by triplet (:func:`votes`); every one is a vote if nobody knows by whom."""
+    people = judged.participants if judged.known_people else None
+    return _gathered(judged.numbers, judged.triplets, judged.chosen, people)
+
+
+def _gathered(
+    numbers: tuple[Counts, Counts],
+    shown: Counts,
+    chosen: npt.NDArray[np.integer],
+    participants: npt.NDArray[np.integer] | None,
+) -> Votes:
+    unique, triplet = numbers
     odd = shown[np.arange(len(shown)), chosen]
-    unique, triplet = triplet_numbers(shown)
     item = (unique[triplet] < odd[:, None]).sum(axis=1)
     if participants is None:
-        person = np.arange(len(shown))
-    else:
-        person = np.asarray(participants, dtype=np.int64)
-        _, first = np.unique(triplet * (int(person.max()) + 1) + person, return_index=True)
-        first.sort()
-        triplet, item, person = triplet[first], item[first], person[first]
+        return Votes(
+            unique, count_votes(triplet, item, len(unique)), triplet, item, np.arange(len(shown))
+        )
+    once = np.sort(first_of(group_numbers(triplet, participants)))
+    triplet, item = triplet[once], item[once]
+    person = np.asarray(participants, dtype=np.int64)[once]
     return Votes(unique, count_votes(triplet, item, len(unique)), triplet, item, person)
 
 

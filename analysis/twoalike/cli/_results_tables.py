@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twoalike.cli._candidates import interval_cell, plain_table
-from twoalike.study import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,11 +27,8 @@ def further_tables(results: Mapping[str, Any]) -> Iterator["Table"]:
     if results["uncertainty"]:
         names = [model["name"] for model in results["models"]]
         yield _calibration(results["uncertainty"], names)
-    if results["structure"]:
-        if results["structure"]["people"] and not results["rdm"]:
-            yield _arranged(results["structure"])
-        if len(results["structure"]["models"]) > 1:
-            yield _structure(results["structure"])
+    if results["structure"] and len(results["structure"]["models"]) > 1:
+        yield _structure(results["structure"])
 
 
 def ceiling_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
@@ -69,22 +65,6 @@ def _calibration(found: Mapping[str, Any], names: list[str]) -> "Table":
             interval_cell(calibration["error"]["top"]["debiased"]),
             interval_cell(calibration["brier"]),
             interval_cell(of["entropy"]["mean"]),
-        )
-    return table
-
-
-def _arranged(found: Mapping[str, Any]) -> "Table":
-    people = found["people"]
-    table = plain_table(
-        f"Arrangements of {counted(people['objects'], 'object')} by "
-        f"{counted(people['participants'], 'participant')}",
-        "model",
-        "Spearman, mean person",
-        "weighted by evidence",
-    )
-    for of in found["models"]:
-        table.add_row(
-            str(of["name"]), interval_cell(of["spearman"]), interval_cell(of["weighted_spearman"])
         )
     return table
 

@@ -165,22 +165,35 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
         table.add_row("[dim]chance", f"{chance['accuracy']:.3f}", f"{chance['log_loss']:.3f}")
         tables.append(table)
     if results["rdm"]:
-        people = results["rdm"]
-        title = (
-            f"Dissimilarities by {counted(people['participants'], 'participant')} of "
-            f"{counted(people['objects'], 'object')}"
-        )
-        table = plain_table(title, "model", "Spearman, mean person", "rho-a", "mean over people")
-        for of in results["models"]:
-            structure = of["rdm"]
-            table.add_row(
-                escape(of["name"]),
-                interval_cell(structure["spearman"]),
-                f"{structure['rho_a']:.3f}",
-                f"{structure['per_person']['mean']:.3f}",
-            )
-        if people["ceiling"]:
-            span = f"{people['ceiling']['lower']:.3f} to {people['ceiling']['upper']:.3f}"
-            table.add_row("[dim]noise ceiling", "", "", span)
-        tables.append(table)
+        tables.append(_dissimilarities(results))
     return tables
+
+
+def _dissimilarities(results: dict[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    from twoalike.study import counted
+
+    people = results["rdm"]
+    arranged = people["source"] == "arrangements"
+    objects = counted(people["objects"], "object")
+    whose = counted(people["participants"], "participant")
+    title = f"Arrangements of {objects} by {whose}"
+    if not arranged:
+        title = f"Dissimilarities by {whose} of {objects}"
+    columns = ["model", "Spearman, mean person", "rho-a", "mean over people"]
+    table = plain_table(title, *columns, *(["weighted by evidence"] if arranged else []))
+    weighted = {of["name"]: of["weighted_spearman"] for of in results["structure"]["models"]}
+    for of in results["models"]:
+        measured = of["rdm"]
+        table.add_row(
+            escape(of["name"]),
+            interval_cell(measured["spearman"]),
+            f"{measured['rho_a']:.3f}",
+            f"{measured['per_person']['mean']:.3f}",
+            *([interval_cell(weighted.get(of["name"]))] if arranged else []),
+        )
+    if people["ceiling"]:
+        span = f"{people['ceiling']['lower']:.3f} to {people['ceiling']['upper']:.3f}"
+        table.add_row("[dim]noise ceiling", "", "", span)
+    return table

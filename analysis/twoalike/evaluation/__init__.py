@@ -1,6 +1,6 @@
 """How human-like a network is: its agreement with people's choices and similarity structure.
 
-Measures are pure functions on arrays; :func:`evaluate` puts them together for ``results.json``.
+Measures are pure functions on arrays; :func:`twoalike.results.make_results` puts them together.
 """
 
 from twoalike.evaluation._agreement import (
@@ -8,7 +8,6 @@ from twoalike.evaluation._agreement import (
     CHANCE_LOG_LOSS,
     accuracy_scores,
     choice_losses,
-    cross_fitted_losses,
     cross_fitted_temperatures,
     fit_temperature,
     halves_by_triplet,
@@ -21,18 +20,18 @@ from twoalike.evaluation._calibration import (
     reliability,
     wilson_interval,
 )
-from twoalike.evaluation._compare import (
-    Candidate,
-    Judgments,
-    candidate_scores,
-    candidate_similarities,
-    compare_choices,
-    compare_structure,
-)
+from twoalike.evaluation._compare import compare_choices, compare_structure
 from twoalike.evaluation._influence import object_variance, spearman_influence
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._judgments import (
+    SCORED,
+    Judgments,
+    is_scored,
+    judgments_of,
+    read_judgments,
+)
 from twoalike.evaluation._kinds import KINDS, triplet_kinds
-from twoalike.evaluation._numbers import group_numbers, triplet_numbers
+from twoalike.evaluation._numbers import first_of, group_numbers, triplet_numbers
 from twoalike.evaluation._people import (
     FEWEST_PAIRS,
     NoiseCeiling,
@@ -42,12 +41,11 @@ from twoalike.evaluation._people import (
     spearman_known,
     usable_people,
 )
-from twoalike.evaluation._run import (
-    SCORED,
-    evaluate,
-    is_scored,
-    judgments_of,
-    read_judgments,
+from twoalike.evaluation._scores import (
+    Candidate,
+    Scored,
+    candidate_similarities,
+    score_choices,
 )
 from twoalike.evaluation._similarity import (
     SIMILARITIES,
@@ -74,21 +72,20 @@ __all__ = [
     "Judgments",
     "NoiseCeiling",
     "Reliability",
+    "Scored",
     "Similarity",
     "TwoWayBootstrap",
     "accuracy_scores",
     "by_category",
     "by_participant",
     "by_subset",
-    "candidate_scores",
     "candidate_similarities",
     "centred_ranks",
     "choice_losses",
     "compare_choices",
     "compare_structure",
-    "cross_fitted_losses",
     "cross_fitted_temperatures",
-    "evaluate",
+    "first_of",
     "fit_temperature",
     "group_numbers",
     "halves_by_triplet",
@@ -104,6 +101,7 @@ __all__ = [
     "reliability",
     "rho_a",
     "same_scale",
+    "score_choices",
     "similarity_matrix",
     "spearman",
     "spearman_influence",

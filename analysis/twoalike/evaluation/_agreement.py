@@ -9,7 +9,6 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from twoalike.choice import expected_accuracy, log_choice
-from twoalike.evaluation._numbers import triplet_numbers
 
 CHANCE_ACCURACY = 1 / 3
 CHANCE_LOG_LOSS = float(np.log(3))
@@ -102,9 +101,18 @@ def fit_temperature(
 
 
 def halves_by_triplet(
-    triplets: npt.NDArray[np.integer], rng: np.random.Generator
+    triplet: npt.NDArray[np.integer], rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
     """Random half of the different triplets; all choices on a triplet fall on one side.
+
+    Halves that share no triplet of objects cannot leak repeated answers to each other.
+
+    Parameters
+    ----------
+    triplet
+        Number of each choice's triplet, 0..m-1, shape (n,).
+    rng
+        Source of the halves.
 
     Returns
     -------
@@ -115,12 +123,12 @@ def halves_by_triplet(
     ValueError
         If the choices hold fewer than two different triplets.
     """
-    different, which = triplet_numbers(triplets)
-    if len(different) < 2:
+    m = int(triplet.max(initial=-1)) + 1
+    if m < 2:
         raise ValueError("fitting and scoring need at least two different triplets")
-    side = np.zeros(len(different), dtype=bool)
-    side[rng.permutation(len(different))[: len(different) // 2]] = True
-    return np.asarray(side[which])
+    side = np.zeros(m, dtype=bool)
+    side[rng.permutation(m)[: m // 2]] = True
+    return np.asarray(side[triplet])
 
 
 def cross_fitted_temperatures(
@@ -143,23 +151,3 @@ def cross_fitted_temperatures(
     for scored in (first, ~first):
         temperatures[scored] = fit_temperature(similarities[~scored], chosen[~scored])
     return temperatures
-
-
-def cross_fitted_losses(
-    similarities: npt.NDArray[np.float64],
-    chosen: npt.NDArray[np.integer],
-    triplets: npt.NDArray[np.integer],
-    rng: np.random.Generator,
-) -> npt.NDArray[np.float64]:
-    """Log-loss of each choice at the temperature fitted to the other half, shape (n,).
-
-    The halves share no triplet of objects, so that repeated answers cannot leak.
-
-    Raises
-    ------
-    ValueError
-        If the choices hold fewer than two different triplets.
-    """
-    first = halves_by_triplet(triplets, rng)
-    temperatures = cross_fitted_temperatures(similarities, chosen, first)
-    return choice_losses(similarities, chosen, temperatures)

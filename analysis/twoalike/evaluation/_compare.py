@@ -1,141 +1,27 @@
 """Several models side by side on the same judgments, as the content of ``results.json``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation._agreement import (
-    accuracy_scores,
-    choice_losses,
-    cross_fitted_losses,
-    fit_temperature,
-)
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
-from twoalike.evaluation._kinds import triplet_kinds
+from twoalike.evaluation._judgments import Judgments
 from twoalike.evaluation._people import (
     mean_person,
     noise_ceiling,
     spearman_known,
     usable_people,
 )
-from twoalike.evaluation._similarity import Similarity, similarity_matrix, triplet_similarities
+from twoalike.evaluation._scores import Candidate, Scored
+from twoalike.evaluation._similarity import similarity_matrix
 from twoalike.evaluation._structure import rho_a, upper
 from twoalike.evaluation._structure_interval import structure_intervals
 from twoalike.evaluation._subsets import by_subset
-from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable
 
 type Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model to score.
-
-    Attributes
-    ----------
-    name
-        How the results call it.
-    features
-        One row an object.
-    similarity
-        How similarities come from the features.
-    role
-        ``ceiling`` for the true observer's embedding, where answers were simulated.
-    temperature
-        The choice temperature, where it is known; None to fit it.
-    """
-
-    name: str
-    features: FeatureTable
-    similarity: Similarity = "cosine"
-    role: Literal["model", "ceiling"] = "model"
-    temperature: float | None = None
-
-
-@dataclass(frozen=True)
-class Judgments:
-    """Odd-one-out choices as arrays.
-
-    Attributes
-    ----------
-    triplets
-        Objects shown, indices into ``ids``, shape (n, 3).
-    chosen
-        Place of the odd one in 0..2, shape (n,).
-    participants
-        Participant of each choice, 0..P-1, shape (n,).
-    ids
-        Object ids.
-    groups
-        Names of subsets of the choices -> for each choice the subset it is in ("" for none),
-        shape (n,); such as ``level`` -> coarse, fine, boundary.
-    """
-
-    triplets: npt.NDArray[np.int64]
-    chosen: npt.NDArray[np.int64]
-    participants: npt.NDArray[np.int64]
-    ids: tuple[str, ...]
-    groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
-
-    def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
-        """Add a group a level of labels (m of them): within, boundary and between its classes."""
-        kinds = {level: triplet_kinds(of, self.triplets) for level, of in labels.items()}
-        return Judgments(
-            self.triplets, self.chosen, self.participants, self.ids, {**self.groups, **kinds}
-        )
-
-
-def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
-    """Pair similarities of the triplets judged, in PAIRS order, shape (n, 3).
-
-    Raises
-    ------
-    TwoalikeError
-        If the candidate has no features for a judged object.
-    """
-    used = np.zeros(len(judged.ids), dtype=bool)
-    used[judged.triplets] = True
-    values = candidate.features.select(
-        [judged.ids[row] for row in np.flatnonzero(used)], candidate.name
-    )
-    triplets = (np.cumsum(used) - 1)[judged.triplets]
-    return triplet_similarities(values, triplets, candidate.similarity)
-
-
-def candidate_scores(
-    candidate: Candidate, judged: Judgments, rng: np.random.Generator
-) -> tuple[Floats, Floats, float]:
-    """Score each choice by a candidate.
-
-    Parameters
-    ----------
-    candidate
-        The model; its own temperature is used where it is known.
-    judged
-        Choices, n of them.
-    rng
-        Source of the halves of triplets for the temperature.
-
-    Returns
-    -------
-    Accuracy (ties 1/k) and log-loss, shape (n,) each, and the temperature fitted to all choices.
-
-    Raises
-    ------
-    TwoalikeError
-        If the candidate has no features for a judged object.
-    """
-    similarities = candidate_similarities(candidate, judged)
-    hits = accuracy_scores(similarities, judged.chosen)
-    if candidate.temperature is not None:
-        losses = choice_losses(similarities, judged.chosen, candidate.temperature)
-        return hits, losses, candidate.temperature
-    losses = cross_fitted_losses(similarities, judged.chosen, judged.triplets, rng)
-    return hits, losses, fit_temperature(similarities, judged.chosen)
 
 
 def _gap_closed(
@@ -150,60 +36,51 @@ def _gap_closed(
 
 
 def compare_choices(
-    candidates: Sequence[Candidate],
-    judged: Judgments,
-    rng: np.random.Generator,
-    *,
-    resamples: int = 2000,
+    scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
 ) -> list[dict[str, Any]]:
-    """Score every candidate on the same choices.
+    """Set the scores of every model on the same choices side by side.
+
+    Parameters
+    ----------
+    scored
+        Scores of the models; the first is the one that the others are compared with.
+    judged
+        The choices.
+    boot
+        Resamples of them.
 
     Returns
     -------
-    One dictionary a candidate: ``accuracy`` and ``log_loss`` with intervals, ``temperature``,
-    ``difference`` to the first candidate (paired on the same resamples), ``gap_closed`` between
-    the first candidate and a ceiling, if there is one, and ``groups``.
-
-    Raises
-    ------
-    TwoalikeError
-        If a candidate has no features for a judged object.
-    ValueError
-        If there are fewer than two different triplets.
+    One dictionary a model: ``accuracy`` and ``log_loss`` with intervals, ``temperature``,
+    ``difference`` to the first (paired on the same resamples), ``gap_closed`` between the first
+    and a ceiling, if there is one, and ``groups``.
     """
-    split, draws = rng.spawn(2)
-    half = int(split.integers(2**63))  # the same halves for every candidate
-    scored = [candidate_scores(c, judged, np.random.default_rng(half)) for c in candidates]
-    boot = TwoWayBootstrap(judged.participants, judged.triplets, draws, resamples=resamples)
-    ceilings = [s[0] for c, s in zip(candidates, scored, strict=True) if c.role == "ceiling"]
-    base_hits, base_losses, _ = scored[0]
+    ceilings = [of.hits for of in scored if of.candidate.role == "ceiling"]
+    base = scored[0]
     results: list[dict[str, Any]] = []
-    for number, (candidate, (hits, losses, temperature)) in enumerate(
-        zip(candidates, scored, strict=True)
-    ):
-        is_model = number > 0 and candidate.role == "model"
-        gap = _gap_closed(boot, hits, base_hits, ceilings[0]) if is_model and ceilings else None
+    for number, of in enumerate(scored):
+        is_model = number > 0 and of.candidate.role == "model"
+        gap = _gap_closed(boot, of.hits, base.hits, ceilings[0]) if is_model and ceilings else None
         difference = {
-            "to": candidates[0].name,
-            "accuracy": boot.interval(hits - base_hits).as_dict(),
-            "log_loss": boot.interval(losses - base_losses).as_dict(),
+            "to": base.candidate.name,
+            "accuracy": boot.interval(of.hits - base.hits).as_dict(),
+            "log_loss": boot.interval(of.losses - base.losses).as_dict(),
         }
+        fitted = of.candidate.temperature is None
         results.append(
             {
-                "accuracy": boot.interval(hits).as_dict(),
-                "log_loss": boot.interval(losses).as_dict(),
-                "temperature": {
-                    "value": temperature,
-                    "fitted": candidate.temperature is None,
-                },
+                "accuracy": boot.interval(of.hits).as_dict(),
+                "log_loss": boot.interval(of.losses).as_dict(),
+                "temperature": {"value": of.temperature, "fitted": fitted},
                 "difference": difference if number else None,
                 "gap_closed": gap.as_dict() if gap else None,
+                "groups": {},
             }
         )
-    scores = [(hits, losses) for hits, losses, _ in scored]
+    scores = [(of.hits, of.losses) for of in scored]
     for name, subset_of in judged.groups.items():
         for result, subsets in zip(results, by_subset(scores, subset_of, boot), strict=True):
-            result.setdefault("groups", {})[name] = subsets
+            result["groups"][name] = subsets
     return results
 
 

@@ -56,6 +56,24 @@ def _without_gaps(code: Codes) -> Codes:
     return numbers
 
 
+def first_of(numbers: Codes) -> Codes:
+    """Place where each number occurs first, shape (m,).
+
+    Parameters
+    ----------
+    numbers
+        0, 1, ..., m-1 without gaps, shape (n,).
+
+    Examples
+    --------
+    >>> first_of(np.array([1, 0, 1, 2, 0]))
+    array([1, 0, 3])
+    """
+    first = np.empty(int(numbers.max(initial=-1)) + 1, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers))[::-1]
+    return first
+
+
 def triplet_numbers(triplets: npt.NDArray[np.integer]) -> tuple[Codes, Codes]:
     """Different triplets, whatever the order in which their objects were shown.
 

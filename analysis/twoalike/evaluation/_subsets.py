@@ -1,8 +1,7 @@
 """Agreement in parts of the judgments: by level, by category, by participant.
 
-Scores come from :func:`~twoalike.evaluation.accuracy_scores` and
-:func:`~twoalike.evaluation.cross_fitted_losses`: a model has one temperature for all, so that
-the log-losses of the parts average to that of the whole.
+Scores come from :func:`~twoalike.evaluation.score_choices`: a model has one temperature for all,
+so that the log-losses of the parts average to that of the whole.
 """
 
 from collections.abc import Iterable, Sequence

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.ceilings import majority_agreement, majority_scores, votes
+from twoalike.ceilings import majority_agreement, majority_scores, votes_of
 from twoalike.evaluation import (
-    Candidate,
     Judgments,
+    Scored,
     TwoWayBootstrap,
     by_category,
     by_participant,
-    candidate_scores,
     triplet_similarities,
 )
 
@@ -21,66 +20,61 @@ MOST_CATEGORIES = 60
 
 
 def agreement_parts(
-    candidates: Sequence[Candidate],
+    scored: Sequence[Scored],
     judged: Judgments,
     people: Sequence[str],
     labels: Mapping[str, Mapping[str, str]],
+    boot: TwoWayBootstrap,
     rng: np.random.Generator,
     *,
-    known_people: bool = True,
     resamples: int = 1000,
 ) -> list[dict[str, Any]]:
     """Break the agreement of every model down.
 
     Parameters
     ----------
-    candidates
-        The models.
+    scored
+        Scores of the models.
     judged
         Odd-one-out choices.
     people
         Names of the participants whose codes the judgments hold.
     labels
         Level -> object id -> category.
+    boot
+        Resamples of the choices.
     rng
-        Source of the halves, resamples and draws of votes.
-    known_people
-        Whether participants are told apart.
+        Source of the draws of votes, and of resamples of majorities.
     resamples
-        Of the bootstrap.
+        Of the majorities.
 
     Returns
     -------
     Of each model: ``participants`` (None where they are not told apart), ``categories`` (level ->
     category -> scores) and ``majority`` (see :class:`twoalike.ceilings.MajorityAgreement`).
     """
-    on_halves, on_categories, on_votes = rng.spawn(3)
-    half = int(on_halves.integers(2**63))  # the same halves for every candidate
-    scores = [candidate_scores(c, judged, np.random.default_rng(half))[:2] for c in candidates]
     results: list[dict[str, Any]] = [
         {
-            "participants": by_participant(*score, judged.participants, people)
-            if known_people
+            "participants": by_participant(of.hits, of.losses, judged.participants, people)
+            if judged.known_people
             else None,
             "categories": {},
         }
-        for score in scores
+        for of in scored
     ]
-    levels = {level: of for level, of in labels.items() if _is_of_few(of, judged)}
-    if levels:
-        boot = TwoWayBootstrap(
-            judged.participants, judged.triplets, on_categories, resamples=resamples
-        )
-        for level, of in levels.items():
-            names = [of[name] for name in judged.ids]
-            found = by_category(scores, judged.triplets, names, boot)
-            for result, categories in zip(results, found, strict=True):
-                result["categories"][level] = categories
-    cast = votes(judged.triplets, judged.chosen, judged.participants if known_people else None)
-    draws = int(on_votes.integers(2**63))  # the same majorities for every candidate
-    for candidate, result in zip(candidates, results, strict=True):
-        values = candidate.features.select(judged.ids, candidate.name)
-        alike = triplet_similarities(values, cast.triplets, candidate.similarity)
+    scores = [(of.hits, of.losses) for of in scored]
+    for level, category_of in labels.items():
+        if not _is_of_few(category_of, judged):
+            continue
+        names = [category_of[name] for name in judged.ids]
+        found = by_category(scores, judged.triplets, names, boot)
+        for result, categories in zip(results, found, strict=True):
+            result["categories"][level] = categories
+    cast = votes_of(judged)
+    draws = int(rng.integers(2**63))  # the same majorities for every candidate
+    for of, result in zip(scored, results, strict=True):
+        values = of.candidate.features.select(judged.ids, of.candidate.name)
+        alike = triplet_similarities(values, cast.triplets, of.candidate.similarity)
         of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
         # The odd one of a pair is the object outside it: pairs stand in the objects' reverse order.
         named = majority_scores(alike[:, ::-1], cast, of_votes)

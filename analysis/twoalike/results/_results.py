@@ -8,26 +8,42 @@ the features are good for (``transfer``). A part whose inputs are not there is n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from twoalike.calibration import uncertainty
 from twoalike.ceilings import ceilings
-from twoalike.evaluation import Candidate, Judgments, evaluate, is_scored, judgments_of
-from twoalike.judgments import participant_index, read_arrangements, read_choices, read_rdms
+from twoalike.evaluation import (
+    CHANCE_ACCURACY,
+    CHANCE_LOG_LOSS,
+    Candidate,
+    Judgments,
+    TwoWayBootstrap,
+    compare_choices,
+    compare_structure,
+    is_scored,
+    judgments_of,
+    score_choices,
+)
+from twoalike.judgments import participant_index, read_choices
 from twoalike.results._agreement import agreement_parts
-from twoalike.rsa import arranged_rdms, structure
-from twoalike.study import TwoalikeError, read_ids
+from twoalike.results._sources import (
+    Labels,
+    Sources,
+    check,
+    check_labels,
+    posterior_probabilities,
+    read_dissimilarities,
+    read_posterior,
+)
+from twoalike.rsa import structure
+from twoalike.study import provenance
 from twoalike.transfer import transfer
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
-
-type Labels = Mapping[str, Mapping[str, str]]
 
 NEEDS = {
     "agreement": "needs choices",
@@ -36,32 +52,6 @@ NEEDS = {
     "structure": "needs two networks, dissimilarities, arrangements or a posterior",
     "transfer": "needs labels of the objects",
 }
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Files that networks are scored on.
-
-    Attributes
-    ----------
-    choices, arrangements
-        Tables of judgments (.parquet).
-    rdm, objects
-        People's dissimilarities, and the list of object ids in their order.
-    posterior
-        A fitted embedding (.nc), whose calibration is told beside the networks', and whose
-        similarities they are compared with.
-    """
-
-    choices: Path | None = None
-    arrangements: Path | None = None
-    rdm: Path | None = None
-    objects: Path | None = None
-    posterior: Path | None = None
-
-    def files(self) -> dict[str, Path]:
-        """Return those that are given, by role."""
-        return {role: path for role, path in vars(self).items() if path is not None}
 
 
 def make_results(
@@ -82,8 +72,9 @@ def make_results(
     sources
         What they are scored on.
     labels
-        Level -> object id -> label, coarse to fine. Structure and transfer are told of the
-        objects that are in it, so that those a network learnt from can be left out.
+        Level -> object id -> label, coarse to fine: scores also by kind of triplet. Structure and
+        transfer are told of the objects that are in it, so that those a network learnt from can
+        be left out.
     seed
         Seed of halves, resamples, episodes and draws.
     inputs
@@ -93,7 +84,9 @@ def make_results(
 
     Returns
     -------
-    What :func:`twoalike.evaluation.evaluate` gives, with ``agreement``, ``ceilings``,
+    The content of ``results.json``: provenance, then ``judgments``, ``rdm`` and ``models``
+    (accuracy, log-loss and rank correlations, as :func:`twoalike.evaluation.compare_choices` and
+    :func:`~twoalike.evaluation.compare_structure` give them), ``agreement``, ``ceilings``,
     ``uncertainty``, ``structure``, ``transfer``, and ``missing``: part -> why it is null.
 
     Raises
@@ -101,137 +94,113 @@ def make_results(
     TwoalikeError
         If there is nothing to score on, an input cannot be read, or an object has no features.
     """
-    if sources.arrangements and sources.rdm:
-        raise TwoalikeError(
-            "evaluate: --arrangements and --rdm both tell people's dissimilarities; give one."
-        )
-    on_ceilings, on_uncertainty, on_structure, on_parts = np.random.default_rng([seed, 1]).spawn(4)
+    labels = labels or {}
+    check(candidates, sources, labels)
+    on_choices, on_people, on_structure = np.random.default_rng(seed).spawn(3)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
-    results = _scores(candidates, sources, labels, seed, inputs, resamples)
-    posterior = _posterior(sources.posterior)
-    parts: dict[str, Any] = dict.fromkeys(NEEDS)
+    posterior = read_posterior(sources.posterior)
+    models = [_described(candidate) for candidate in candidates]
+    parts: dict[str, Any] = {"judgments": None, "rdm": None, **dict.fromkeys(NEEDS)}
     if sources.choices:
-        table = read_choices(sources.choices)
-        judged, _ = judgments_of(table, sources.choices)
-        judged = judged.with_labels(
-            {level: [by_id[name] for name in judged.ids] for level, by_id in (labels or {}).items()}
+        scores, told = _on_choices(
+            candidates, sources.choices, labels, posterior, on_choices, resamples
         )
-        known = _known_people(table)
-        parts["agreement"] = agreement_parts(
-            candidates,
-            judged,
-            participant_index(table[is_scored(table)])[1],
-            labels or {},
-            on_parts,
-            known_people=known,
-            resamples=min(resamples, 1000),
+        models = [model | of for model, of in zip(models, scores, strict=True)]
+        parts |= told
+    rdm, evidence = read_dissimilarities(sources)
+    agreement = None
+    if rdm is not None:
+        people, compared = compare_structure(candidates, rdm, on_people)
+        parts["rdm"] = people | {"source": "arrangements" if sources.arrangements else "rdm"}
+        models = [model | {"rdm": of} for model, of in zip(models, compared, strict=True)]
+        agreement = (
+            people,
+            [of for of, c in zip(compared, candidates, strict=True) if c.role == "model"],
         )
-        parts["ceilings"] = ceilings(
-            judged, on_ceilings, known_people=known, choices=table, labels=_coarsest(labels)
+    if len(nets) > 1 or rdm is not None or posterior is not None:
+        parts["structure"] = structure(
+            nets,
+            on_structure,
+            rdm=rdm,
+            evidence=evidence,
+            agreement=agreement,
+            posterior=posterior,
+            labels=labels or None,
+            ids=_labelled(nets, labels) if labels else None,
         )
-        seconds = table["response_time"].to_numpy(np.float64, na_value=np.nan)[is_scored(table)]
-        parts["uncertainty"] = uncertainty(
-            candidates,
-            judged,
-            on_uncertainty,
-            response_times=None if np.isnan(seconds).all() else seconds,
-            posterior=_probabilities(posterior, judged, table),
-            known_people=known,
-            resamples=min(resamples, 1000),
-        )
-    if len(nets) > 1 or sources.rdm or sources.arrangements or posterior is not None:
-        parts["structure"] = _structure(nets, sources, posterior, labels, on_structure)
     if labels:
         parts["transfer"] = transfer(nets, labels, ids=_labelled(nets, labels), seed=seed)
-    missing = {part: NEEDS[part] for part, content in parts.items() if content is None}
-    return results | parts | {"missing": missing}
+    missing = {part: NEEDS[part] for part in NEEDS if parts[part] is None}
+    config = {"resamples": resamples, "interval": 0.95}
+    about = provenance(
+        "results", seed=seed, inputs={**(inputs or {}), **sources.files()}, config=config
+    )
+    return {**about, "models": models, **parts, "missing": missing}
 
 
-def _scores(
-    candidates: Sequence[Candidate],
-    sources: Sources,
-    labels: Labels | None,
-    seed: int,
-    inputs: Mapping[str, Path] | None,
-    resamples: int,
-) -> dict[str, Any]:
-    """Accuracy, log-loss and rank correlations."""
-    extra = {
-        role: path
-        for role, path in sources.files().items()
-        if role in ("arrangements", "posterior")
+def _described(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "name": candidate.name,
+        "role": candidate.role,
+        "similarity": candidate.similarity,
+        "features": dict(candidate.features.meta),
+        "accuracy": None,
+        "log_loss": None,
+        "temperature": None,
+        "difference": None,
+        "gap_closed": None,
+        "groups": {},
+        "rdm": None,
     }
-    return evaluate(
-        candidates,
-        choices=sources.choices,
-        rdm=sources.rdm,
-        objects=sources.objects,
-        labels=labels,
-        seed=seed,
-        inputs={**(inputs or {}), **extra},
-        resamples=resamples,
-        alone=not extra and not labels,
-    )
 
 
-def _structure(
-    nets: Sequence[Candidate],
-    sources: Sources,
+def _on_choices(
+    candidates: Sequence[Candidate],
+    path: Path,
+    labels: Labels,
     posterior: "Posterior | None",
-    labels: Labels | None,
     rng: np.random.Generator,
-) -> dict[str, Any]:
-    rdm, evidence = None, None
-    if sources.rdm:
-        ids = read_ids(sources.objects) if sources.objects else None
-        rdm = read_rdms(sources.rdm, ids, gaps=True)
-    elif sources.arrangements:
-        arranged = arranged_rdms(read_arrangements(sources.arrangements))
-        rdm, evidence = arranged.rdms, arranged.evidence
-    return structure(
-        nets,
-        rng,
-        rdm=rdm,
-        evidence=evidence,
-        posterior=posterior,
-        labels=labels or None,
-        ids=_labelled(nets, labels) if labels else None,
+    resamples: int,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Scores of every model, and the parts of the results that choices tell."""
+    on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
+    table = read_choices(path)
+    judged, left_out = judgments_of(table, path)
+    check_labels(judged, labels)
+    judged = judged.with_labels(
+        {level: [by_id[name] for name in judged.ids] for level, by_id in labels.items()}
     )
+    scored = score_choices(candidates, judged, on_halves)
+    boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
+    rows = table[is_scored(table)]
+    seconds = rows["response_time"].to_numpy(np.float64, na_value=np.nan)
+    coarsest = next(iter(labels.values()), None)
+    return compare_choices(scored, judged, boot), {
+        "judgments": _summary(judged, left_out),
+        "agreement": agreement_parts(
+            scored, judged, participant_index(rows)[1], labels, boot, on_parts
+        ),
+        "ceilings": ceilings(judged, on_ceilings, choices=table, labels=coarsest),
+        "uncertainty": uncertainty(
+            scored,
+            judged,
+            boot,
+            on_uncertainty,
+            response_times=None if np.isnan(seconds).all() else seconds,
+            posterior=posterior_probabilities(posterior, judged, rows["participant"]),
+        ),
+    }
 
 
-def _posterior(path: Path | None) -> "Posterior | None":
-    if path is None:
-        return None
-    from twoalike.embedding import Posterior
-
-    return Posterior.load(path)
-
-
-def _probabilities(
-    posterior: "Posterior | None", judged: Judgments, table: pd.DataFrame
-) -> np.ndarray | None:
-    """Answers to every choice by the posterior, with participants' own noise where it knows it.
-
-    None where there is no posterior, or it does not know all objects judged.
-    """
-    if posterior is None or not set(judged.ids) <= set(posterior.ids):
-        return None
-    place = {name: row for row, name in enumerate(posterior.ids)}
-    rows = np.array([place[name] for name in judged.ids])
-    person = {name: row for row, name in enumerate(posterior.participants)}
-    names = table["participant"][is_scored(table)].astype(str)
-    people = np.array([person.get(name, -1) for name in names])
-    triplets = rows[judged.triplets]
-    return posterior.choice_probabilities(triplets, lapse=True, participants=people)
-
-
-def _known_people(table: pd.DataFrame) -> bool:
-    """Whether judgments say by whom they are."""
-    return bool((table["participant"] != "unknown").any())
-
-
-def _coarsest(labels: Labels | None) -> Mapping[str, str] | None:
-    return next(iter(labels.values()), None) if labels else None
+def _summary(judged: Judgments, left_out: dict[str, int]) -> dict[str, Any]:
+    return {
+        "choices": len(judged.chosen),
+        "participants": int(judged.participants.max()) + 1,
+        "objects": len(np.unique(judged.triplets)),
+        "triplets": len(judged.numbers[0]),
+        "left_out": left_out,
+        "chance": {"accuracy": CHANCE_ACCURACY, "log_loss": CHANCE_LOG_LOSS},
+    }
 
 
 def _labelled(nets: Sequence[Candidate], labels: Labels) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 type Floats = npt.NDArray[np.float64]
 type Missing = dict[str, str]
+type Agreement = tuple[dict[str, Any], list[dict[str, Any]]]
 
 NEIGHBOURS = 10
 _FEWEST_OBJECTS = 4
@@ -41,6 +42,7 @@ def structure(
     *,
     rdm: RdmTable | None = None,
     evidence: Floats | None = None,
+    agreement: Agreement | None = None,
     posterior: "Posterior | None" = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     ids: Sequence[str] | None = None,
@@ -59,6 +61,9 @@ def structure(
         Evidence on each of them, shape (participants, m, m), as
         :func:`~twoalike.rsa.arranged_rdms` gives it: people's mean and the correlation are
         weighted by it.
+    agreement
+        What :func:`twoalike.evaluation.compare_structure` said of these candidates and ``rdm``;
+        worked out here unless given.
     posterior
         A fitted embedding, all of whose objects have features.
     labels
@@ -88,7 +93,9 @@ def structure(
     on_people, on_distances = rng.spawn(2)
     seed = int(on_distances.integers(2**63))  # the same resamples for every candidate
     missing: list[Missing] = [{} for _ in candidates]
-    people, with_people = _people(candidates, rdm, evidence, on_people, missing)
+    if rdm is not None and agreement is None:
+        agreement = compare_structure(candidates, rdm, on_people)
+    people, with_people = _people(candidates, rdm, evidence, agreement, missing)
     with_posterior = _posterior(candidates, posterior, missing)
     models = []
     for number, candidate in enumerate(candidates):
@@ -121,15 +128,15 @@ def _people(
     candidates: Sequence[Candidate],
     rdm: RdmTable | None,
     evidence: Floats | None,
-    rng: np.random.Generator,
+    agreement: Agreement | None,
     missing: list[Missing],
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Agreement with people, by every definition; the means are over the same people."""
-    if rdm is None:
+    if rdm is None or agreement is None:
         for reasons in missing:
             reasons.update(dict.fromkeys(_WITH_PEOPLE, "there are no people's dissimilarities"))
         return None, [dict.fromkeys((*_WITH_PEOPLE, "difference")) for _ in candidates]
-    people, scores = compare_structure(candidates, rdm, rng)
+    people, scores = agreement
     vectors = upper(rdm.values)
     usable = usable_people(vectors)
     target = mean_person(vectors[usable])
