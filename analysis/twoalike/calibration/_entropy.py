@@ -19,7 +19,7 @@ from twoalike.ceilings import (
     published_reliability,
 )
 from twoalike.choice import entropy
-from twoalike.evaluation import Interval, TwoWayBootstrap, spearman, spearman_influence
+from twoalike.evaluation import Interval, TwoWayBootstrap, spearman_with_influence
 from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
@@ -139,5 +139,6 @@ def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
     known = ~(np.isnan(a) | np.isnan(b))
     x, y = a[known], b[known]
     part = boot if known.all() else boot.within(known)
-    found = part.interval(spearman_influence(x, y), spearman(x, y))
+    value, influence = spearman_with_influence(x, y)
+    found = part.interval(influence, value)
     return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0))

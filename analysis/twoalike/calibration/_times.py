@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
-from twoalike.evaluation import group_numbers
+from twoalike.evaluation import centred_ranks, group_numbers
 
 type Floats = npt.NDArray[np.float64]
 
@@ -119,6 +118,6 @@ def partial_ranks(
     ranks = []
     for values in (a, b):
         rank = np.full(len(values), np.nan)
-        rank[known] = rankdata(values[known])
+        rank[known] = centred_ranks(values[known])
         ranks.append(within_participants(rank, participants))
     return ranks[0], ranks[1]

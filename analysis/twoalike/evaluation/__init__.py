@@ -21,7 +21,11 @@ from twoalike.evaluation._calibration import (
     wilson_interval,
 )
 from twoalike.evaluation._compare import compare_choices, compare_structure
-from twoalike.evaluation._influence import object_variance, spearman_influence
+from twoalike.evaluation._influence import (
+    object_variance,
+    spearman_influence,
+    spearman_with_influence,
+)
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._judgments import (
     SCORED,
@@ -106,6 +110,7 @@ __all__ = [
     "spearman",
     "spearman_influence",
     "spearman_known",
+    "spearman_with_influence",
     "structure_intervals",
     "triplet_kinds",
     "triplet_numbers",

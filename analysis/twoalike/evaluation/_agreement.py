@@ -15,8 +15,8 @@ CHANCE_LOG_LOSS = float(np.log(3))
 
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
-_ENOUGH, _NEAR = 20_000, 0.25
-"""Choices whose best log-temperature is this near to that of all."""
+_ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10
+"""Choices whose best temperature is within this factor of that of all, found in so many steps."""
 
 
 type Temperatures = float | npt.NDArray[np.float64]
@@ -80,24 +80,50 @@ def fit_temperature(
     if spread <= 1e-12 * np.abs(similarities).max(initial=1e-300):
         return 1.0  # every triplet is tied: the temperature changes nothing
 
-    def best(every: int, low: float, high: float) -> float:
-        part, answers = similarities[::every], chosen[::every]
+    every = max(len(chosen) // _ENOUGH, 1)
+    found = _searched(similarities[::every], chosen[::every], spread)
+    if every > 1:  # some thousands say about where; Newton's steps over all go the rest
+        near = _newton(similarities, chosen, found)
+        found = near if near is not None else _searched(similarities, chosen, spread)
+    return found
 
-        def loss(log_temperature: float) -> float:
-            temperature = spread * float(np.exp(log_temperature))
-            return float(choice_losses(part, answers, temperature).mean())
 
-        found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
-        return float(found.x)
+def _searched(
+    similarities: npt.NDArray[np.float64], chosen: npt.NDArray[np.integer], spread: float
+) -> float:
+    """Best temperature within the whole range."""
 
-    # Of many choices, some thousands say about where to look: the search over all is short then.
-    every = len(chosen) // _ENOUGH
-    near = best(every, -_WIDEST, _WIDEST) if every > 1 else 0.0
-    reach = _NEAR if every > 1 else _WIDEST
-    found = best(1, near - reach, near + reach)
-    if every > 1 and abs(found - near) > 0.9 * reach:
-        found = best(1, -_WIDEST, _WIDEST)
-    return float(spread * np.exp(found))
+    def loss(log_temperature: float) -> float:
+        return float(choice_losses(similarities, chosen, spread * np.exp(log_temperature)).mean())
+
+    bounds = (-_WIDEST, _WIDEST)
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(spread * np.exp(found.x))
+
+
+def _newton(
+    similarities: npt.NDArray[np.float64], chosen: npt.NDArray[np.integer], temperature: float
+) -> float | None:
+    """Best temperature near one given; None where there is none near.
+
+    With b = 1 / temperature and p the choice probabilities, the slope of the loss in b is the
+    mean of sum(p s) - s(chosen), and its curvature the mean variance of s under p.
+    """
+    inverse = start = 1 / temperature
+    sides = tuple(similarities.T)
+    kept = np.choose(chosen, sides[::-1]).mean()  # item k is odd when pair ODD[k] is alike
+    for _ in range(_MOST_STEPS):
+        p = [np.exp(log) for log in log_choice(sides, 1 / inverse)][::-1]
+        mean = sum(weight * side for weight, side in zip(p, sides, strict=True))
+        square = sum(weight * side * side for weight, side in zip(p, sides, strict=True))
+        curvature = float((square - mean * mean).mean())
+        step = float(mean.mean() - kept) / curvature if curvature > 0 else np.inf
+        inverse -= step
+        if not start / _NEAR < inverse < start * _NEAR:
+            return None
+        if abs(step) <= 1e-4 * inverse:
+            return 1 / inverse
+    return None
 
 
 def halves_by_triplet(

@@ -57,19 +57,26 @@ def spearman_influence(
     -------
     Shape (pairs,); zero if either is constant.
     """
+    return spearman_with_influence(a, b, weights)[1]
+
+
+def spearman_with_influence(
+    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> tuple[float, Floats]:
+    """Spearman's correlation, and :func:`spearman_influence` on it, from one ranking."""
     weight = np.ones(np.shape(a)) if weights is None else np.asarray(weights, dtype=np.float64)
     x, y = _Ranked(a, weight), _Ranked(b, weight)
     u, v = x.share, y.share
     sizes = float(np.average(u * u, weights=weight)), float(np.average(v * v, weights=weight))
     if min(sizes) <= _NO_ORDER:
-        return np.zeros_like(u)
+        return 0.0, np.zeros_like(u)
     common = float(np.average(u * v, weights=weight))
     of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
     of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
     of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
     scale = np.sqrt(sizes[0] * sizes[1])
     value = common / scale
-    return np.asarray(of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1]))
+    return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
 
 
 def object_variance(

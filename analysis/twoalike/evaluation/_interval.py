@@ -98,6 +98,13 @@ class _Groups:
         return float(self.copies * (errors @ errors) - shared @ shared + sums @ sums)
 
 
+def _draws(n: int, resamples: int, rng: np.random.Generator) -> Codes:
+    """How often each of n is among n drawn with replacement, shape (resamples, n)."""
+    # Counting draws takes a tenth of the time of rng.multinomial.
+    drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n * resamples).reshape(resamples, n)
+
+
 class TwoWayBootstrap:
     """Percentile intervals for means over choices, by resampling participants and objects.
 
@@ -140,8 +147,8 @@ class TwoWayBootstrap:
         self._tails = (50 * (1 - level), 50 * (1 + level))
         # How much more often than once each was drawn; as floats, whose products are quick.
         self._people_drawn, self._objects_drawn = (
-            rng.multinomial(n, np.full(n, 1 / n), size=resamples) - 1.0
-            for n in (int(self._person.max()) + 1, int(self._object.max()) + 1)
+            _draws(int(numbers.max()) + 1, resamples, rng) - 1.0
+            for numbers in (self._person, self._object)
         )
         self._shared = self._shared_groups()
         self._one_person = _Groups.of(self._person, n=len(self._person))
