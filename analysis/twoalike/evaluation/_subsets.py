@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 from twoalike.evaluation._calibration import wilson_interval
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
@@ -144,7 +144,7 @@ def by_participant(
     mean = total / count
     free = np.maximum(n - 1, 1)
     variance = np.maximum(squares - count * mean**2, 0) / free
-    half = student_t.ppf(0.975, free) * np.sqrt(variance / count)
+    half = stdtrit(free, 0.975) * np.sqrt(variance / count)
     result: dict[str, dict[str, Any]] = {}
     for person in np.flatnonzero(n).tolist():
         share = float(correct[person] / n[person])
