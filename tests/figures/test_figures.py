@@ -12,10 +12,11 @@ from twoalike.evaluation import reliability
 from twoalike.figures import (
     NARROW,
     WIDE,
+    Line,
     alignment_chart,
     category_order,
     embedding_map,
-    group_chart,
+    estimates_chart,
     map_layout,
     model_colours,
     moved_apart,
@@ -60,7 +61,11 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     curve = reliability(rng.dirichlet((1, 1, 1), size=400), rng.integers(3, size=400))
     figures = [
         alignment_chart(MODELS, CHANCE, width=width),
-        group_chart(MODELS, "family", width=width),
+        estimates_chart(
+            [Line("within", model["accuracy"], series=model["name"]) for model in MODELS],
+            "accuracy",
+            width=width,
+        ),
         structure_chart(MODELS, {"lower": 0.5, "upper": 0.6}, width=width),
         structure_chart(MODELS, None, width=width),
         embedding_map(map_layout(draws), categories=labels, images=images, width=width),

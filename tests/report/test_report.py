@@ -207,7 +207,7 @@ def test_a_fit_that_has_not_converged_is_said_first(study: Study, tmp_path: Path
     posterior.save(study.posterior)
     page = report(study, tmp_path / "r.html")
     before = page.text[: page.text.index("What it says")]
-    assert "Stop. The fit has not converged (R-hat of choice probabilities 1.310)" in before
+    assert "Stop. The fit has not converged (R-hat 1.310 of choice probabilities)" in before
     assert "3 divergent transitions" in page.text
     assert any(attrs.get("role") == "alert" for _, attrs in page.elements)
     assert "variational approximation" in page.text

@@ -4,14 +4,22 @@ from twoalike.figures._choices import reliability_curve
 from twoalike.figures._estimates import Line, estimates_chart
 from twoalike.figures._layout import MapLayout, map_layout
 from twoalike.figures._map import embedding_map, moved_apart, visible_images
-from twoalike.figures._models import alignment_chart, group_chart, model_colours, structure_chart
+from twoalike.figures._models import (
+    BOUND,
+    PEOPLE,
+    alignment_chart,
+    model_colours,
+    structure_chart,
+)
 from twoalike.figures._observers import observer_parameters, response_times
 from twoalike.figures._power import power_curves, power_description
 from twoalike.figures._similarity import category_order, similarity_heatmap
 from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_png, to_svg
 
 __all__ = [
+    "BOUND",
     "NARROW",
+    "PEOPLE",
     "WIDE",
     "Line",
     "MapLayout",
@@ -20,7 +28,6 @@ __all__ = [
     "category_order",
     "embedding_map",
     "estimates_chart",
-    "group_chart",
     "map_layout",
     "model_colours",
     "moved_apart",

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from twoalike.figures._style import (
     FAINT,
     INK,
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 type Model = Mapping[str, Any]
 """One entry of ``models`` in results.json."""
 
+PEOPLE, BOUND = PALETTE[6], INK
+"""Colours of people, and of what no model can exceed."""
 _KNOWN = {"base": "#7a8590", "control": PALETTE[1], "aligned": PALETTE[0]}
 
 
@@ -109,44 +109,6 @@ def alignment_chart(
     right.set_xlabel("less is better")
     if not stacked:
         right.set_yticklabels([])
-    return figure
-
-
-@styled
-def group_chart(models: Sequence[Model], group: str, *, width: float = WIDE) -> "Figure":
-    """Accuracy of every model within each subset of a group (levels, kinds of triplets).
-
-    Parameters
-    ----------
-    models
-        ``models`` of results.json, each with this group.
-    group
-        Its name.
-    width
-        Inches.
-    """
-    subsets = list(models[0]["groups"][group])
-    colours = model_colours(models)
-    figure = new_figure(width, 0.9 + 0.2 * len(models) * len(subsets) + 0.1 * len(subsets))
-    axes = figure.add_subplot()
-    offsets = np.linspace(-0.3, 0.3, len(models)) if len(models) > 1 else np.zeros(1)
-    for model, offset in zip(models, offsets, strict=True):
-        colour = colours[model["name"]]
-        marker = "D" if model["role"] == "ceiling" else "o"
-        for row, subset in enumerate(subsets):
-            of = model["groups"][group][subset]["accuracy"]
-            line = {"color": colour, "lw": 2.4, "alpha": 0.45}
-            interval_line(axes, of["low"], of["high"], row + offset, **line)
-            label = model["name"] if row == 0 else None
-            axes.plot(of["value"], row + offset, marker, color=colour, ms=5.5, label=label)
-    axes.axvline(1 / 3, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
-    for edge in range(1, len(subsets)):
-        axes.axhline(edge - 0.5, color=FAINT, lw=0.8)
-    axes.set_yticks(range(len(subsets)), subsets)
-    axes.set_ylim(len(subsets) - 0.5, -0.5)
-    axes.set_xlabel("odd-one-out accuracy (dashed: chance)")
-    light_grid(axes, "x")
-    figure.legend(loc="outside upper left", ncols=min(len(models), 4 if width > 5 else 2))
     return figure
 
 

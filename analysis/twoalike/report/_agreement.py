@@ -1,14 +1,15 @@
 """Sections on agreement: the embedding's predictions, and networks before and after alignment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
 from twoalike.figures import (
+    BOUND,
+    PEOPLE,
     Line,
     alignment_chart,
     estimates_chart,
-    group_chart,
     model_colours,
     reliability_curve,
     structure_chart,
@@ -131,7 +132,7 @@ def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
             [_model_row(model) for model in models],
         ),
     ]
-    pictures = [_group_picture(models, group) for group in models[0]["groups"]]
+    pictures = [_group_picture(results, group) for group in models[0]["groups"]]
     blocks += [picture for picture in pictures if picture is not None]
     if results.get("agreement"):
         blocks += _part_blocks(models, results["agreement"])
@@ -178,39 +179,53 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
     return blocks
 
 
-def _group_picture(models: Any, group: str) -> Picture | None:
+def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
     """Draw the accuracy in subsets of enough choices; None where there are none."""
+    models = results["models"]
     enough = [s for s, of in models[0]["groups"][group].items() if of["choices"] >= _FEWEST_CHOICES]
     if not enough:
         return None
-    models = [
-        {**model, "groups": {group: {s: model["groups"][group][s] for s in enough}}}
-        for model in models
-    ]
+    bounds = ((results.get("ceilings") or {}).get("groups") or {}).get(group, {})
+    lines = [line for subset in enough for line in _subset_lines(models, group, subset, bounds)]
     parts = [
         f"{subset}: "
         + ", ".join(
-            f"{model['name']} {number(model['groups'][group][subset]['accuracy']['value'])}"
-            for model in models
+            f"{of.series} {number(of.measure['value'])}" for of in lines if of.name == subset
         )
-        for subset in models[0]["groups"][group]
+        for subset in enough
     ]
     what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
     return Picture.draw(
-        lambda width: group_chart(models, group, width=width),
+        lambda width: estimates_chart(
+            lines, "odd-one-out accuracy (dashed: chance)", reference=1 / 3, width=width
+        ),
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
         caption=(
-            f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more. Lines: 95 % "
-            "intervals. Dashed: chance."
+            f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more"
+            + (", beside that of people and of the best possible model" if bounds else "")
+            + ". Lines: 95 % intervals. Dashed: chance."
         ),
-        numbers=estimates(
-            {
-                f"{model['name']} {subset}": of["accuracy"]
-                for model in models
-                for subset, of in model["groups"][group].items()
-            }
-        ),
+        numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
     )
+
+
+def _subset_lines(
+    models: Any, group: str, subset: str, bounds: Mapping[str, Any]
+) -> Iterator[Line]:
+    """Every network on one subset of the choices, then how people agree, and the bound."""
+    colours = model_colours(models)
+    for model in models:
+        name = model["name"]
+        marker = "D" if model["role"] == "ceiling" else "o"
+        measure = model["groups"][group][subset]["accuracy"]
+        yield Line(subset, measure, colours[name], marker, series=name)
+    found = bounds.get(subset, {})
+    for series, key, colour, marker in (
+        ("two people", "pair_agreement", PEOPLE, "s"),
+        ("best possible", "oracle", BOUND, "D"),
+    ):
+        if found.get(key):
+            yield Line(subset, found[key], colour, marker, series=series)
 
 
 def _structure_blocks(results: Mapping[str, Any]) -> list[Block]:

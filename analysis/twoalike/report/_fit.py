@@ -110,8 +110,12 @@ def convergence(posterior: Posterior) -> Convergence:
     """Read what the fit says of its own convergence."""
     state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
     reason = ""
-    if "choice_rhat_95" in state:
-        reason = f"R-hat of choice probabilities {number(state['choice_rhat_95'])}"
+    mixed = {name: state.get(f"{name}_rhat_95") for name in ("choice", "similarity")}
+    if any(mixed.values()):
+        rhats = {"choice": "choice probabilities", "similarity": "similarities"}
+        reason = "R-hat " + ", ".join(
+            f"{number(value)} of {rhats[name]}" for name, value in mixed.items() if value
+        )
     elif "loss_change" in state:
         reason = f"last change of the loss {number(state['loss_change'], 4)} nats a judgment"
     converged = bool(state["converged"]) if "converged" in state else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from twoalike.figures import Line, estimates_chart, model_colours
+from twoalike.figures import BOUND, PEOPLE, Line, estimates_chart, model_colours
 from twoalike.report._blocks import (
     Block,
     Grid,
@@ -20,7 +20,6 @@ from twoalike.report._load import Inputs
 from twoalike.study import counted
 
 DASH = "\N{EN DASH}"
-PEOPLE, BOUND = "#7a8590", "#1b2733"
 
 BOUNDS = {
     "best possible, one answer": ("oracle",),

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, triplet_kinds
+from twoalike.judgments import object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
 from twoalike.report._load import Inputs
@@ -15,6 +16,7 @@ from twoalike.study import counted
 
 _FEW_PEOPLE = 5
 _FEW_JUDGMENTS = 10
+_FEW_WITHIN = 20
 _MOST_NAMED = 6
 ITEMS = ("item_1", "item_2", "item_3")
 
@@ -28,6 +30,23 @@ def _coverage(choices: pd.DataFrame) -> tuple[int, int, float]:
     low, high = pairs.min(axis=1), pairs.max(axis=1)
     seen = len(np.unique(low * len(counts) + high))
     return m, int(counts[counts > 0].min()), seen / (m * (m - 1) / 2)
+
+
+def _seldom_within(inputs: Inputs) -> list[str]:
+    """Levels of which people judged hardly any triplet within one category."""
+    stimuli, choices = inputs.stimuli, inputs.choices
+    if stimuli is None or choices is None:
+        return []
+    triplets, _, ids = object_index(choices)
+    if not set(ids) <= set(stimuli.ids):
+        return []
+    table = stimuli.table.set_index("id").loc[list(ids)]
+    levels = [level for level in stimuli.levels if table[level].value_counts().max() >= len(ITEMS)]
+    return [
+        level
+        for level in levels
+        if (triplet_kinds(table[level].tolist(), triplets) == "within").sum() < _FEW_WITHIN
+    ]
 
 
 def facts(inputs: Inputs, fit: FitCheck | None) -> list[Fact]:
@@ -184,6 +203,15 @@ def _data_cautions(inputs: Inputs) -> list[Caution]:
                     "its place is mostly a guess."
                 )
             )
+    seldom = _seldom_within(inputs)
+    if seldom:
+        listed.append(
+            Caution(
+                f"Fewer than {_FEW_WITHIN} triplets were of three objects of one category "
+                f"({', '.join(seldom)}): nothing was asked that tells likeness within it, of the "
+                "embedding or of a network that learns from it."
+            )
+        )
     said = people_cautions(inputs.sessions)
     listed += [Caution(text) for text in said[:_MOST_NAMED]]
     if len(said) > _MOST_NAMED:
