@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from twoalike.demo._yourself_result import Result
 from twoalike.figures import NARROW, embedding_map
-from twoalike.report import thumbnails
+from twoalike.report import Thumbnails
 from twoalike.stimuli import ATTRIBUTION
 from twoalike.study import counted
 
@@ -21,7 +21,7 @@ def draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
     figure = embedding_map(
         result.layout,
         categories=list(result.categories[level]) if level else None,
-        images=thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
+        images=Thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
         width=width,
         spread=True,
     )

@@ -3,7 +3,7 @@
 from twoalike.figures._choices import reliability_curve
 from twoalike.figures._estimates import Line, estimates_chart
 from twoalike.figures._layout import MapLayout, map_layout
-from twoalike.figures._map import embedding_map, moved_apart, visible_images
+from twoalike.figures._map import MOST_ELLIPSES, embedding_map, moved_apart, visible_images
 from twoalike.figures._models import (
     BOUND,
     PEOPLE,
@@ -18,6 +18,7 @@ from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri,
 
 __all__ = [
     "BOUND",
+    "MOST_ELLIPSES",
     "NARROW",
     "PEOPLE",
     "WIDE",

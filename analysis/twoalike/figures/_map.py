@@ -1,6 +1,7 @@
 """The embedding as a map: images where there are any, an ellipse for how sure their place is."""
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MOST_ELLIPSES = 300
+"""Objects up to which each has an ellipse; those of more would hide all."""
+_MOST_ACROSS = 24
+_NAME_INCHES, _NAME_POINTS = 0.75, 6.5
+
 
 def _ellipse(covariance: npt.NDArray[np.float64], mass: float) -> tuple[float, float, float]:
     """Width, height and angle (degrees) of the ellipse that holds ``mass`` of a normal."""
@@ -23,7 +29,9 @@ def _ellipse(covariance: npt.NDArray[np.float64], mass: float) -> tuple[float, f
 
 
 def visible_images(
-    positions: npt.NDArray[np.float64], size: float, overlap: float = 0.3
+    positions: npt.NDArray[np.float64],
+    size: float | npt.NDArray[np.float64],
+    overlap: float = 0.3,
 ) -> npt.NDArray[np.bool_]:
     """Choose images so that none hides more than a share of another.
 
@@ -32,7 +40,7 @@ def visible_images(
     positions
         Centres, shape (m, 2).
     size
-        Width of an image in the same unit.
+        Width of an image in the same unit, or its width and height, shape (2,).
     overlap
         Largest share of the area that two images may have in common.
 
@@ -108,10 +116,10 @@ def _draw_images(
     images: Sequence[npt.NDArray[np.uint8]],
     colours: Sequence[str],
     size: float,
-) -> npt.NDArray[np.bool_]:
+    shown: npt.NDArray[np.bool_],
+) -> None:
     from matplotlib.patches import Rectangle
 
-    shown = visible_images(positions, size)
     for row in np.flatnonzero(shown).tolist():
         x, y = positions[row] - size / 2
         axes.imshow(
@@ -123,21 +131,44 @@ def _draw_images(
         )
         frame = Rectangle((x, y), size, size, fill=False, edgecolor=colours[row], lw=1.1, zorder=3)
         axes.add_patch(frame)
-    return shown
 
 
-def _draw_ellipses(axes: "Axes", layout: MapLayout, colours: Sequence[str], mass: float) -> None:
+def _draw_names(
+    axes: "Axes", layout: MapLayout, names: Sequence[str], extent: float, width: float
+) -> None:
+    """Write the names of objects whose names leave room for each other, below their marks."""
+    inch = extent / width
+    room = np.array([_NAME_INCHES * inch, 1.6 * _NAME_POINTS / 72 * inch])
+    for row in np.flatnonzero(visible_images(layout.positions, room, 0.0)).tolist():
+        axes.annotate(
+            shorten(names[row].replace("_", " "), 16, placeholder="…"),
+            layout.positions[row],
+            xytext=(0, -3),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=_NAME_POINTS,
+            zorder=5,
+        )
+
+
+def _draw_ellipses(
+    axes: "Axes",
+    layout: MapLayout,
+    colours: Sequence[str],
+    mass: float,
+    shown: npt.NDArray[np.bool_],
+) -> None:
     from matplotlib.patches import Ellipse
 
-    faint = float(min(0.16, 1.3 / np.sqrt(len(layout.positions))))  # many ellipses add up
-    for place, covariance, colour in zip(
-        layout.positions.tolist(), layout.covariances, colours, strict=True
-    ):
-        width, height, angle = _ellipse(covariance, mass)
+    faint = float(min(0.16, 1.3 / np.sqrt(shown.sum())))  # many ellipses add up
+    for row in np.flatnonzero(shown).tolist():
+        width, height, angle = _ellipse(layout.covariances[row], mass)
+        place, colour = tuple(layout.positions[row].tolist()), colours[row]
         fill: dict[str, Any] = {"facecolor": colour, "alpha": faint, "lw": 0, "zorder": 1}
         rim: dict[str, Any] = {"edgecolor": colour, "alpha": 0.4, "lw": 0.6, "fill": False}
         for look in (fill, rim):
-            axes.add_patch(Ellipse(tuple(place), width, height, angle=angle, **look))
+            axes.add_patch(Ellipse(place, width, height, angle=angle, **look))
 
 
 def _set_limits(axes: "Axes", layout: MapLayout, size: float) -> None:
@@ -158,6 +189,7 @@ def embedding_map(
     *,
     categories: Sequence[str] | None = None,
     images: Sequence[npt.NDArray[np.uint8]] | None = None,
+    names: Sequence[str] | None = None,
     mass: float = 0.5,
     width: float = WIDE,
     spread: bool = False,
@@ -172,9 +204,12 @@ def embedding_map(
         Category of each object, for colour and marker.
     images
         Thumbnail of each object, shape (h, w, 3), uint8; those that would hide another are
-        drawn as marks.
+        drawn as marks, and not asked for.
+    names
+        Name of each object, written where there is room and there are no images.
     mass
-        Share of the posterior inside an ellipse.
+        Share of the posterior inside an ellipse. Of more than :data:`MOST_ELLIPSES` objects
+        only those have one whose images would not hide another.
     width
         Inches.
     spread
@@ -182,25 +217,30 @@ def embedding_map(
         the place of one that moved by more than half its width.
     """
     positions = layout.positions
-    names = list(categories or ["object"] * len(positions))
-    looks = category_colours(names)
-    colours = [looks[name][0] for name in names]
+    groups = list(categories or ["object"] * len(positions))
+    looks = category_colours(groups)
+    colours = [looks[name][0] for name in groups]
     span = np.ptp(positions, axis=0)
     extent = float(span.max()) or 1.0
-    size = extent / (8 + 0.65 * np.sqrt(len(positions)))
+    size = extent / min(8 + 0.65 * np.sqrt(len(positions)), _MOST_ACROSS)
     height = width * float(np.clip(span[1] / extent, 0.55, 1.0))
     figure = new_figure(width, height + (0.35 if categories else 0))
     axes = figure.add_subplot()
-    _draw_ellipses(axes, layout, colours, mass)
-    shown = np.zeros(len(positions), dtype=bool)
+    places = moved_apart(positions, 1.05 * size) if spread else positions
+    apart = visible_images(places, size)
+    many = len(positions) > MOST_ELLIPSES
+    _draw_ellipses(axes, layout, colours, mass, apart if many else np.ones_like(apart))
+    shown = np.zeros_like(apart)
     if images is not None:
-        places = moved_apart(positions, 1.05 * size) if spread else positions
+        shown = apart
         _draw_leaders(axes, layout, places, colours, size)
-        shown = _draw_images(axes, places, images, colours, size)
+        _draw_images(axes, places, images, colours, size, shown)
+    elif names is not None:
+        _draw_names(axes, layout, names, extent, width)
     for name, (colour, marker) in looks.items():
-        x, y = positions[np.array([n == name for n in names]) & ~shown].T
+        x, y = positions[np.array([group == name for group in groups]) & ~shown].T
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
-        axes.scatter(x, y, zorder=4, s=15, lw=0.5, **look)
+        axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
         axes.scatter([], [], label=name, s=30, lw=0, **look)
     _set_limits(axes, layout, size)
     if categories is not None:

@@ -126,34 +126,41 @@ def structure_chart(
     models
         ``models`` of results.json, each with ``rdm``.
     ceiling
-        ``lower`` and ``upper`` noise ceiling; None with a single person.
+        ``lower`` and ``upper`` noise ceiling; None with a single person, who is the mean person:
+        there is one panel then.
     width
         Inches.
     """
     stacked = width < 5
     height = 0.95 + 0.42 * len(models)
-    figure = new_figure(width, 2 * height if stacked else height)
-    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
-    _dots(left, models, [model["rdm"]["spearman"] for model in models], None)
-    left.set_title("Against the mean person")
-    means = [model["rdm"]["per_person"]["mean"] for model in models]
-    _dots(right, models, [{"value": m, "low": m, "high": m} for m in means], None)
-    right.set_title("Mean over persons")
+    panels = 1 if ceiling is None else 2
+    figure = new_figure(width, panels * height if stacked else height)
+    axes = figure.subplots(*((panels, 1) if stacked else (1, panels)), squeeze=False).ravel()
+    _dots(axes[0], models, [model["rdm"]["spearman"] for model in models], None)
+    axes[0].set_title("Against the mean person")
+    for panel in axes:
+        panel.set_xlabel("Spearman correlation")
     if ceiling is not None:
-        right.axvspan(ceiling["lower"], ceiling["upper"], color=FAINT, zorder=0, lw=0)
-        right.annotate(
-            "noise ceiling",
-            ((ceiling["lower"] + ceiling["upper"]) / 2, 0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            color=MUTED,
-            fontsize=8,
-        )
-    for axes in (left, right):
-        axes.set_xlabel("Spearman correlation")
-    if not stacked:
-        right.set_yticklabels([])
+        _over_persons(axes[1], models, ceiling)
+        if not stacked:
+            axes[1].set_yticklabels([])
     return figure
+
+
+def _over_persons(axes: "Axes", models: Sequence[Model], ceiling: Mapping[str, float]) -> None:
+    """Mean correlation with single persons, and the noise ceiling of it."""
+    means = [model["rdm"]["per_person"]["mean"] for model in models]
+    _dots(axes, models, [{"value": m, "low": m, "high": m} for m in means], None)
+    axes.set_title("Mean over persons")
+    axes.axvspan(ceiling["lower"], ceiling["upper"], color=FAINT, zorder=0, lw=0)
+    axes.annotate(
+        "noise ceiling",
+        ((ceiling["lower"] + ceiling["upper"]) / 2, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color=MUTED,
+        fontsize=8,
+    )

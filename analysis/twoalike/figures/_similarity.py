@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_MOST_ROWS = 600
+_ROOMY = 4.5  # inches
+
 
 def category_order(levels: Sequence[Sequence[str]], n: int) -> npt.NDArray[np.int64]:
     """Order that puts objects of one category together, levels coarse to fine.
@@ -41,19 +44,23 @@ def _runs(labels: Sequence[str]) -> list[tuple[str, int, int]]:
     return runs
 
 
-def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int) -> None:
+def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int, size: float) -> None:
     """Coloured strips and names of the coarse categories, thin lines between the next ones."""
     from matplotlib.patches import Rectangle
 
     looks = category_colours(levels[0])
-    strip = 0.025 * n
+    strip, upright = 0.025 * n, size < _ROOMY
     for name, start, end in _runs(levels[0]):
         colour = looks[name][0]
         box: dict[str, Any] = {"facecolor": colour, "lw": 0, "clip_on": False}
         axes.add_patch(Rectangle((-strip * 1.5, start), strip, end - start, **box))
         axes.add_patch(Rectangle((start, -strip * 1.5), end - start, strip, **box))
-        middle = (start + end) / 2
-        axes.text(-strip * 2.2, middle, name, rotation=90, ha="right", va="center", color=INK)
+        # Names upright where there is no room beside the matrix; none where they would collide.
+        along = 0.075 * len(name) if upright else 0.15
+        if (end - start) / n * 0.7 * size >= along:
+            look: dict[str, Any] = {"rotation": 90 if upright else 0, "color": INK}
+            middle = (start + end) / 2
+            axes.text(-strip * 2.2, middle, name, ha="right", va="center", **look)
         for edge in {start, end} - {0, n}:
             axes.axhline(edge, color="white", lw=1.2)
             axes.axvline(edge, color="white", lw=1.2)
@@ -61,6 +68,20 @@ def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int) -> N
         if 0 < start:
             axes.axhline(start, color="white", lw=0.4)
             axes.axvline(start, color="white", lw=0.4)
+
+
+def _averaged(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.float64]:
+    """Mean over square blocks, so that at most ``most`` rows are left; NaN counts for nothing."""
+    step = -(-len(values) // most)
+    if step == 1:
+        return values
+    starts = np.arange(0, len(values), step)
+
+    def blocks(of: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(np.add.reduceat(np.add.reduceat(of, starts, axis=0), starts, axis=1))
+
+    known = blocks((~np.isnan(values)).astype(np.float64))
+    return np.asarray(blocks(np.nan_to_num(values)) / np.where(known > 0, known, np.nan))
 
 
 @styled
@@ -76,7 +97,8 @@ def similarity_heatmap(
     Parameters
     ----------
     matrix
-        Symmetric, shape (m, m); the diagonal is left blank.
+        Symmetric, shape (m, m); the diagonal is left blank. Of more than 600 objects neighbours
+        are averaged: a screen shows no more.
     levels
         Category of each object at each level, coarse to fine; the first two are marked.
     label
@@ -93,7 +115,7 @@ def similarity_heatmap(
     figure = new_figure(size, size * 0.88)
     axes = figure.add_subplot()
     image = axes.imshow(
-        values,
+        _averaged(values, _MOST_ROWS),
         extent=(0, n, n, 0),
         interpolation="none",
         vmin=float(np.percentile(between, 1)),
@@ -101,7 +123,7 @@ def similarity_heatmap(
     )
     axes.axis("off")
     if levels:
-        _mark_categories(axes, [[level[row] for row in order] for level in levels], n)
+        _mark_categories(axes, [[level[row] for row in order] for level in levels], n, size)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
     bar.outline.set_visible(False)
     return figure

@@ -20,10 +20,11 @@ from twoalike.report._blocks import (
 from twoalike.report._dimensions import Dimension, describe_dimensions
 from twoalike.report._html import render
 from twoalike.report._sessions import Session, read_sessions
-from twoalike.report._thumbnails import image_uri, thumbnails
+from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.report._write import write_report
 
 __all__ = [
+    "Thumbnails",
     "Caution",
     "Dimension",
     "Fact",
@@ -42,6 +43,5 @@ __all__ = [
     "percent",
     "read_sessions",
     "render",
-    "thumbnails",
     "write_report",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.figures import (
+    MOST_ELLIPSES,
     NARROW,
     WIDE,
     embedding_map,
@@ -25,13 +26,14 @@ from twoalike.report._dimensions import Dimension, describe_dimensions
 from twoalike.report._fit import thinned
 from twoalike.report._load import Inputs
 from twoalike.report._people import no_posterior
-from twoalike.report._thumbnails import image_uri, thumbnails
+from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.stimuli import StimulusSet
 from twoalike.study import counted
 
-_MOST_IMAGES = 600
-"""Objects up to which the map shows images; beyond, they would only hide each other."""
 _MOST_COLOURS = 8
+OTHER = "other"
+_LEAST_CATEGORY = 3
+"""Objects that the largest category needs, for colours by category to show anything."""
 _MOST_DIMENSIONS = 12
 _LEAST_SHARE = 0.01
 _LEAST_SURE = 0.2
@@ -53,6 +55,25 @@ def _labels(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> pd.DataFrame:
     return stimuli.table.set_index("id").loc[list(ids), list(stimuli.levels)]
 
 
+def _coloured(labels: pd.DataFrame) -> tuple[str, list[str]] | None:
+    """Give each object a category of so few that colours tell them apart, and say of what level.
+
+    The coarsest level that has few; else the largest categories of the coarsest level, the rest
+    taken together.
+    """
+    usable = [str(name) for name in labels if labels[name].nunique() > 1]
+    few = [name for name in usable if labels[name].nunique() <= _MOST_COLOURS]
+    if few:
+        return few[0], list(labels[few[0]])
+    if not usable:
+        return None
+    names = labels[usable[0]]
+    largest = [name for name in names.value_counts().index if name != OTHER][: _MOST_COLOURS - 1]
+    if names.value_counts()[largest[0]] < _LEAST_CATEGORY:
+        return None
+    return usable[0], list(names.where(names.isin(largest), OTHER))
+
+
 def map_section(inputs: Inputs) -> Section:
     """Map of the embedding."""
     title, anchor = "Map of the embedding", "map"
@@ -66,21 +87,25 @@ def map_section(inputs: Inputs) -> Section:
     ids = posterior.ids
     stimuli = _known_stimuli(inputs, ids)
     labels = _labels(stimuli, ids)
-    levels = [name for name in labels if 1 < labels[name].nunique() <= _MOST_COLOURS]
-    categories = list(labels[levels[0]]) if levels else None
+    level, categories = _coloured(labels) or ("", None)
     layout = map_layout(thinned(posterior).embedding)
 
     def draw(width: float, pixels: int) -> str:
-        images = thumbnails(stimuli, ids, pixels) if stimuli and len(ids) <= _MOST_IMAGES else None
-        return to_data_uri(embedding_map(layout, categories=categories, images=images, width=width))
+        images = Thumbnails(stimuli, ids, pixels) if stimuli else None
+        figure = embedding_map(layout, categories=categories, images=images, names=ids, width=width)
+        return to_data_uri(figure)
 
-    by = f", coloured by {levels[0]}" if levels else ""
+    by = f", coloured by {level}" if level else ""
+    whose = "an ellipse" if len(ids) <= MOST_ELLIPSES else "some ellipses"
     caption = (
         f"Each object at its place by the mean similarities{by}. Ellipse: where half of the "
-        "posterior puts it. Distances on the map and in the embedding correlate "
-        f"{number(layout.fit, 2)}. Images that would hide another are drawn as marks."
+        "posterior puts it"
+        + (", of those with room for it" if len(ids) > MOST_ELLIPSES else "")
+        + ". Distances on the map and in the embedding correlate "
+        f"{number(layout.fit, 2)}."
+        + (" Images that would hide another are drawn as marks." if stimuli else "")
     )
-    alt = f"Map of {counted(len(ids), 'object')}{by}, with an ellipse of uncertainty for each."
+    alt = f"Map of {counted(len(ids), 'object')}{by}, with {whose} of uncertainty."
     (x, y), spread = layout.positions.T.tolist(), layout.covariances
     numbers = {
         "id": list(ids),
@@ -161,9 +186,9 @@ def similarity_section(inputs: Inputs) -> Section:
         return Section(anchor, title, lead, [no_posterior()])
     ids = posterior.ids
     labels = _labels(_known_stimuli(inputs, ids), ids)
-    levels = [list(labels[name]) for name in labels if labels[name].nunique() <= _MOST_COLOURS]
-    finer = [list(labels[name]) for name in labels if labels[name].nunique() > _MOST_COLOURS]
-    levels = levels + finer if levels else []
+    coloured = _coloured(labels)
+    levels = [coloured[1]] if coloured else []
+    levels += [list(labels[name]) for name in labels if levels and list(labels[name]) != levels[0]]
     matrix = thinned(posterior).similarity()
     ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""
     caption = (

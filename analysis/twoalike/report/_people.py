@@ -96,7 +96,8 @@ def times_section(inputs: Inputs) -> Section:
         groups = known.groupby("participant", observed=True)["response_time"]
         times = {str(name): values.to_numpy(np.float64) for name, values in groups}
     if not times:
-        return Section(anchor, title, lead, [NO_SESSIONS])
+        none = Text("The judgments came without response times.")
+        return Section(anchor, title, lead, [NO_SESSIONS if inputs.choices is None else none])
     medians = np.array([np.median(values) for values in times.values()])
     alt = (
         f"Response times of {counted(len(times), 'participant')}: medians from "

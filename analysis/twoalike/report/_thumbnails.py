@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +43,22 @@ def image_uri(path: Path, size: int = 112) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def thumbnails(
-    stimuli: StimulusSet, ids: Sequence[str], size: int = 48
-) -> list[npt.NDArray[np.uint8]]:
-    """Thumbnails of the named objects as arrays, shape (size, size, 3)."""
-    return [np.asarray(thumbnail(stimuli.path(name), size), dtype=np.uint8) for name in ids]
+class Thumbnails(Sequence[npt.NDArray[np.uint8]]):
+    """Thumbnails of the named objects, shape (size, size, 3) each, read when asked for."""
+
+    def __init__(self, stimuli: StimulusSet, ids: Sequence[str], size: int = 48) -> None:
+        self._stimuli, self._ids, self._size = stimuli, ids, size
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, row: int) -> npt.NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Thumbnails": ...
+    def __getitem__(self, row: int | slice) -> "npt.NDArray[np.uint8] | Thumbnails":
+        """Read the thumbnail of an object."""
+        if isinstance(row, slice):
+            return Thumbnails(self._stimuli, self._ids[row], self._size)
+        return np.asarray(thumbnail(self._stimuli.path(self._ids[row]), self._size), np.uint8)
