@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from twoalike.embedding._dimension_curve import curve_table
 from twoalike.evaluation import reliability
 from twoalike.figures import (
     NARROW,
@@ -15,6 +16,7 @@ from twoalike.figures import (
     Line,
     alignment_chart,
     category_order,
+    dimension_chart,
     embedding_map,
     estimates_chart,
     map_layout,
@@ -73,6 +75,7 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
         observer_parameters(list(times), rng.random((50, 5)), rng.random((50, 5)), width=width),
         response_times(times, width=width),
         reliability_curve(curve, width=width),
+        dimension_chart(curve_table(np.log(rng.random((40, 6)))), width=width),
         similarity_heatmap(rng.random((9, 9)), levels=[labels, list("abcabcabc")], width=width),
         similarity_heatmap(rng.random((9, 9)), width=width),
     ]

@@ -1,6 +1,6 @@
 """Figures, one function each: arrays in, a matplotlib figure out, all in one style."""
 
-from twoalike.figures._choices import reliability_curve
+from twoalike.figures._choices import dimension_chart, reliability_curve
 from twoalike.figures._estimates import Line, estimates_chart
 from twoalike.figures._layout import MapLayout, map_layout
 from twoalike.figures._map import MOST_ELLIPSES, embedding_map, moved_apart, visible_images
@@ -27,6 +27,7 @@ __all__ = [
     "alignment_chart",
     "category_colours",
     "category_order",
+    "dimension_chart",
     "embedding_map",
     "estimates_chart",
     "map_layout",

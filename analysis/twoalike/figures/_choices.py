@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.evaluation import Reliability
+from twoalike.evaluation import Z95, Reliability
 from twoalike.figures._style import BLUE, MUTED, WIDE, light_grid, new_figure, styled
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -38,4 +39,34 @@ def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
     lower.set(xlabel="predicted probability of being the odd one", ylabel="share")
     lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     light_grid(lower, "y")
+    return figure
+
+
+@styled
+def dimension_chart(table: "pd.DataFrame", *, width: float = WIDE) -> "Figure":
+    """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best.
+
+    Parameters
+    ----------
+    table
+        ``dimensions``, ``log_loss``, ``difference_se`` and ``needed``, as
+        :func:`twoalike.embedding.dimension_curve` gives them.
+    width
+        Inches.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    figure = new_figure(min(width, 4.6), 2.6)
+    axes = figure.add_subplot()
+    count, loss, error = (
+        table[name].to_numpy() for name in ("dimensions", "log_loss", "difference_se")
+    )
+    half = Z95 * error
+    axes.vlines(count, loss - half, loss + half, color=BLUE, lw=1.6, alpha=0.6)
+    axes.plot(count, loss, "o-", color=BLUE, mfc="white", ms=5, lw=1.0)
+    needed = table["needed"].to_numpy()
+    axes.plot(count[needed], loss[needed], "o", color=BLUE, ms=6)
+    axes.set(xlabel="dimensions kept", ylabel="log-loss (nats)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    light_grid(axes, "y")
     return figure

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from twoalike.embedding import DimensionCurve
 from twoalike.figures import (
     MOST_ELLIPSES,
     NARROW,
     WIDE,
+    dimension_chart,
     embedding_map,
     map_layout,
     similarity_heatmap,
@@ -148,8 +150,32 @@ def _dimension_row(
     return Row(f"Dimension {place}", note, tiles)
 
 
-def dimensions_section(inputs: Inputs) -> Section:
-    """Dimensions with their highest objects."""
+def _curve_blocks(curve: DimensionCurve | None) -> list[Block]:
+    """How many of the dimensions the judgments need."""
+    if curve is None:
+        return []
+    table = curve.table
+    by_number = "; ".join(
+        f"{count}: {number(loss)}"
+        for count, loss in zip(table["dimensions"], table["log_loss"], strict=True)
+    )
+    how = "each left out of what predicts it" if curve.fitted else "which were not in the fit"
+    picture = Picture.draw(
+        lambda width: dimension_chart(table, width=width),
+        alt=f"Log-loss by number of dimensions: {by_number}. Needed: {curve.needed}.",
+        caption=(
+            f"Log-loss with only the weightiest dimensions, of {counted(curve.subset, 'judgment')}"
+            f", {how}. Lines: 95 % of the difference to the best number. "
+            f"{counted(curve.needed, 'dimension')} (filled) predict as well as any number, within "
+            "two standard errors."
+        ),
+        numbers={str(name): table[name].tolist() for name in table},
+    )
+    return [picture]
+
+
+def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
+    """Dimensions with their highest objects, and how many of them are needed."""
     title, anchor = "Dimensions", "dimensions"
     lead = (
         "Two objects are alike as far as they are high on the same dimensions. Read a dimension "
@@ -173,7 +199,8 @@ def dimensions_section(inputs: Inputs) -> Section:
         + (f"; the other {rest} carry little" if rest else "")
         + ". Percentage under an image: share of draws with it among the highest."
     )
-    blocks = [Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])]
+    blocks: list[Block] = [Gallery(caption, rows[:_UNFOLDED], rows[_UNFOLDED:])]
+    blocks += _curve_blocks(curve)
     return Section(anchor, title, lead, blocks)
 
 

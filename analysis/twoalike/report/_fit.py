@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, log_loss
-from twoalike.embedding import Posterior
+from twoalike.embedding import LEAST_DRAWS, DimensionCurve, Posterior, dimension_curve
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
 from twoalike.judgments import object_index, participant_index
 from twoalike.report._blocks import number
@@ -85,6 +85,21 @@ def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
         log_loss=boot.interval(log_loss(probabilities, chosen)),
         curve=reliability(probabilities, chosen),
     )
+
+
+def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> DimensionCurve | None:
+    """Score the study's judgments by the first dimensions; None where there is nothing to tell.
+
+    The posterior knows some of the judgments where there is a :class:`FitCheck`.
+    """
+    if inputs.posterior is None or inputs.choices is None or fit is None:
+        return None
+    posterior = thinned(inputs.posterior)
+    chains, draws, _, dimensions = posterior.tree["posterior"].dataset["embedding"].shape
+    if dimensions < 2 or chains * draws < LEAST_DRAWS:
+        return None
+    fitted = inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is not False
+    return dimension_curve(posterior, inputs.choices, fitted=fitted, seed=seed)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Page
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
-from twoalike.report._fit import check_fit
+from twoalike.report._fit import check_dimensions, check_fit
 from twoalike.report._load import Inputs
 from twoalike.report._measures import measured_sections
 from twoalike.report._methods import methods_section
@@ -30,7 +30,7 @@ def build_page(inputs: Inputs, seed: int) -> Page:
         sessions_section(inputs),
         times_section(inputs),
         map_section(inputs),
-        dimensions_section(inputs),
+        dimensions_section(inputs, check_dimensions(inputs, fit, seed)),
         similarity_section(inputs),
         predictions_section(inputs, fit),
         observers_section(inputs),

@@ -24,11 +24,13 @@ from twoalike.embedding._intervals import (
     similarity_table,
 )
 from twoalike.embedding._links import link_warnings
+from twoalike.embedding._loo import LEAST_DRAWS
 from twoalike.embedding._observers import participants_table
 from twoalike.embedding._origin import fitted_on, other_file
 from twoalike.embedding._posterior import Posterior
 
 __all__ = [
+    "LEAST_DRAWS",
     "AGAIN",
     "DimensionCurve",
     "FitConfig",
