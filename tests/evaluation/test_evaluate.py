@@ -92,6 +92,7 @@ def test_models_side_by_side(
     printed = capsys.readouterr().out
     assert f"{good['accuracy']['value']:.3f}" in printed
     assert "noise ceiling" in printed
+    assert "(left out: 20 practice or catch)" in printed
 
 
 def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

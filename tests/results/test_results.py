@@ -131,7 +131,7 @@ def test_arrangements_by_the_command(
         main([*words, "--out", str(tmp_path / "results.json")])
     said = capsys.readouterr()
     assert done.value.code in (0, None), said.err
-    assert "Arrangements of 24 objects by 2 participants" in said.out
+    assert "Arrangements by 2 participants of 24 objects" in said.out
     found = json.loads((tmp_path / "results.json").read_text())
     base, aligned = found["structure"]["models"]
     assert aligned["spearman"]["value"] > base["spearman"]["value"]

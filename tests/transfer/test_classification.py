@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from twoalike.study import TwoalikeError
-from twoalike.transfer import NotMeasurable, few_shot, linear_probe, subclass_shift
+from twoalike.transfer import NotMeasurable, few_shot, linear_probe, other_set, subclass_shift
 from twoalike.transfer._classifier import (
     LinearClassifier,
     chosen_strength,
@@ -223,3 +223,39 @@ def test_wrong_settings_and_labels_are_refused(rng: np.random.Generator) -> None
         linear_probe(values, labels, folds=1)
     with pytest.raises(TwoalikeError, match="halvings"):
         subclass_shift(values, labels, [*"ccdeef"], halvings=0)
+
+
+def test_another_set_is_told_as_far_as_it_looks_alike(
+    make_world: Any, rng: np.random.Generator
+) -> None:
+    """The same classes, the classes of the others, and classes that cannot be told."""
+    world = make_world(4, 3, 30)
+    values = np.eye(12)[world.codes]
+    turned = {
+        name: world.subclass[(world.codes == (k + 1) % 12).argmax()]
+        for k, name in enumerate(np.unique(world.subclass))
+    }
+    for others, labels, least, most in (
+        (values, world.subclass, 1.0, 1.0),
+        (values, [turned[name] for name in world.subclass], 0.0, 0.0),
+        (rng.normal(size=values.shape), world.subclass, 0.02, 0.2),
+    ):
+        found = other_set(values, world.subclass, others, labels)
+        assert least <= found.interval().value <= most
+        assert found.chance == 1 / 12
+
+
+def test_another_set_may_have_other_classes(make_world: Any) -> None:
+    """Of 200 classes of ImageNet-A a classifier of 1,000 is asked among the 200."""
+    world = make_world(4, 3, 30)
+    values, labels = np.eye(12)[world.codes], np.asarray(world.subclass)
+    some = world.codes < 5
+    renamed = np.where(world.codes == 4, "unheard of", labels)
+    found = other_set(values, labels, values[some], renamed[some].tolist())
+    assert len(found.classes) == 4
+    assert len(found.left_out) == 9
+    assert found.interval().value == 1.0
+    with pytest.raises(NotMeasurable, match="needs two classes that both sets have"):
+        other_set(values, labels, values[some], ["unheard of"] * some.sum())
+    with pytest.raises(TwoalikeError, match="expected 12 features as in the first set, found 5"):
+        other_set(values, labels, values[:, :5], labels)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate
-from twoalike.features import FeatureTable, write_features
+from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images, image_table
 from twoalike.study import TwoalikeError
 from twoalike.transfer import TransferSettings, folder_levels, transfer
@@ -205,9 +205,38 @@ def test_folders_and_chosen_images(command: Callable[[str], tuple[int, dict[str,
     assert "only" in found["inputs"]
 
 
+def test_another_set_of_images(
+    command: Callable[[str], tuple[int, dict[str, Any]]],
+    files: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The same images with more noise: told by the folders they lie in, worse than before."""
+    rng = np.random.default_rng(2)
+    words = "--shots 1"
+    for name in ("base", "aligned"):
+        table = read_features(files / f"{name}.npz")
+        noisy = table.values[::2] + 6 * rng.normal(size=table.values[::2].shape)
+        hard = FeatureTable(table.ids[::2], noisy.astype(np.float32))
+        write_features(files / f"{name}_hard.npz", hard)
+        words += f" --features {name}.npz --others {name}={name}_hard.npz"
+    status, found = command(words)
+    assert status == 0
+    assert "Another set of images, balanced accuracy" in capsys.readouterr().out
+    assert {"other features base", "other features aligned"} <= set(found["inputs"])
+    by_measure = {(of["measure"], of["level"]): of for of in found["measures"]}
+    hard, own = (by_measure[name, "level_1"] for name in ("other_set", "linear_probe"))
+    assert hard["images"] == 36
+    for asked, probed in zip(hard["models"], own["models"], strict=True):
+        assert hard["chance"] < asked["value"] < probed["value"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (
+            "--features base.npz --features aligned.npz --others base=base.npz",
+            "expected another set's features of each network (base, aligned), found base.",
+        ),
         ("--features base.npz --shots 1,few", "--shots: expected numbers of images such as 1,5,10"),
         ("--features base.npz --shots 0", "shots: expected at least 1, found 0"),
         ("--features nowhere.npz", "nowhere.npz"),

@@ -155,6 +155,8 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
             f"{counted(said['participants'], 'participant')} on "
             f"{counted(said['objects'], 'object')}"
         )
+        out = [f"{n:,} {kind.replace('_', ' ')}" for kind, n in said["left_out"].items() if n]
+        title += f" (left out: {', '.join(out)})" if out else ""
         table = plain_table(title, "model", "accuracy", "log-loss", "temperature", "gap closed")
         for of in results["models"]:
             temperature = f"{of['temperature']['value']:.3g}"
@@ -178,9 +180,9 @@ def _dissimilarities(results: dict[str, Any]) -> "Table":
     arranged = people["source"] == "arrangements"
     objects = counted(people["objects"], "object")
     whose = counted(people["participants"], "participant")
-    title = f"Arrangements of {objects} by {whose}"
-    if not arranged:
-        title = f"Dissimilarities by {whose} of {objects}"
+    title = f"{'Arrangements' if arranged else 'Dissimilarities'} by {whose} of {objects}"
+    out = [counted(n, kind.removesuffix("s")) for kind, n in people["left_out"].items() if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
     columns = ["model", "Spearman, mean person", "rho-a", "mean over people"]
     table = plain_table(title, *columns, *(["weighted by evidence"] if arranged else []))
     weighted = {of["name"]: of["weighted_spearman"] for of in results["structure"]["models"]}

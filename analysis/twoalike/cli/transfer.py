@@ -1,7 +1,9 @@
 """``twoalike transfer``: how features serve other tasks, for networks side by side."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
 
 from twoalike.cli._candidates import interval_cell, plain_table, read_candidates, read_labels
 
@@ -14,6 +16,7 @@ KINDS = {
     "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
     "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
     "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
+    "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
     "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
     "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
     "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
@@ -31,6 +34,7 @@ def transfer(
     objects: Path | None = None,
     labels: Path | None = None,
     only: Path | None = None,
+    others: Annotated[list[str] | None, Parameter(negative=())] = None,
     shots: str = "1,5,10",
     ways: int | None = None,
     classifier: Literal["logistic", "nearest-mean"] = "logistic",
@@ -58,6 +62,9 @@ def transfer(
         stimuli.tsv. Without it, the folders that images lie in are their labels.
     only
         Ids of the images to use, one a line.
+    others
+        Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
+        each network: how many a classifier tells that learnt from the images of --features.
     shots
         Images of a class that few-shot classifiers learn from.
     ways
@@ -78,6 +85,7 @@ def transfer(
     --------
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --labels stimuli.tsv --out transfer.json
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
+        twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
     from rich.console import Console
 
@@ -86,6 +94,8 @@ def transfer(
     from twoalike.transfer import transfer as measure
 
     candidates, inputs = read_candidates(features, objects, similarity)
+    other_set, other_inputs = read_candidates(others or [], None, similarity)
+    inputs |= {f"other {role}": path for role, path in other_inputs.items()}
     by_level, label_inputs = read_labels(labels)
     inputs |= label_inputs
     inputs |= {role: path for role, path in (("objects", objects), ("only", only)) if path}
@@ -93,7 +103,7 @@ def transfer(
         shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
     )
     ids = read_ids(only) if only else None
-    found = measure(candidates, by_level, ids=ids, settings=settings, seed=seed)
+    found = measure(candidates, by_level, ids=ids, others=other_set, settings=settings, seed=seed)
     config = {**found.pop("settings"), "similarity": similarity, "interval": 0.95}
     write_json(out, {**provenance("transfer", seed=seed, inputs=inputs, config=config), **found})
     console = Console()

@@ -1,8 +1,8 @@
 """How features serve other tasks than similarity, and whether they shift better.
 
 Measures are functions on features and labels: few-shot classification, linear probe, new
-subclasses of known superclasses, nearest neighbours in a hierarchy. :func:`transfer` makes all
-of them for several networks side by side.
+subclasses of known superclasses, other sets of images, nearest neighbours in a hierarchy.
+:func:`transfer` makes all of them for several networks side by side.
 """
 
 from twoalike.transfer._classifier import CLASSIFIERS, Classifier
@@ -10,6 +10,7 @@ from twoalike.transfer._few_shot import few_shot
 from twoalike.transfer._labels import folder_levels
 from twoalike.transfer._measures import TransferSettings
 from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy, neighbour_shares
+from twoalike.transfer._other_set import other_set
 from twoalike.transfer._probe import linear_probe
 from twoalike.transfer._scores import (
     ClassScores,
@@ -37,6 +38,7 @@ __all__ = [
     "linear_probe",
     "neighbour_hierarchy",
     "neighbour_shares",
+    "other_set",
     "subclass_shift",
     "transfer",
 ]

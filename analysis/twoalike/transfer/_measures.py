@@ -11,6 +11,7 @@ from twoalike.study import counted
 from twoalike.transfer._classifier import Classifier, Values
 from twoalike.transfer._few_shot import few_shot
 from twoalike.transfer._neighbours import neighbour_hierarchy
+from twoalike.transfer._other_set import other_set
 from twoalike.transfer._probe import linear_probe
 from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
 from twoalike.transfer._shift import subclass_shift
@@ -48,10 +49,21 @@ class TransferSettings:
 
 @dataclass(frozen=True)
 class Networks:
-    """Candidates with their features of the same images."""
+    """Candidates with their features of the same images.
+
+    Attributes
+    ----------
+    candidates
+        The networks.
+    values
+        Features of each, shape (n, p).
+    others
+        Features of another set of images, shape (k, p) each; none where there is no such set.
+    """
 
     candidates: Sequence[Candidate]
     values: Sequence[Values]
+    others: Sequence[Values] = ()
 
     def models(self, compared: Sequence[Compared]) -> list[dict[str, Any]]:
         """Name, estimate and difference to the first network, of each."""
@@ -73,7 +85,12 @@ def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
 
 
 def measures(
-    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+    networks: Networks,
+    levels: Levels,
+    of: TransferSettings,
+    seed: int,
+    missing: dict[str, str],
+    other_levels: Levels | None = None,
 ) -> list[dict[str, Any]]:
     """All measures, as :func:`twoalike.transfer.transfer` returns them.
 
@@ -87,11 +104,14 @@ def measures(
         As in :func:`twoalike.transfer.transfer`.
     missing
         Where to say what could not be made, and why.
+    other_levels
+        Level -> label of each image of the other set, where there is one.
     """
     return [
         *_few_shot(networks, levels, of, seed, missing),
         *_linear_probe(networks, levels, of, seed, missing),
         *_shift(networks, levels, of, seed, missing),
+        *_other_set(networks, levels, other_levels or {}, seed, missing),
         *_neighbours(networks, levels, of, missing),
     ]
 
@@ -189,6 +209,22 @@ def _shift(
         ]
         drop = _measure(networks, "shift_drop", coarse, new, subclasses=fine)
         yield drop | {"chance": 0.0, "models": networks.models(drops)}
+
+
+def _other_set(
+    networks: Networks, levels: Levels, others: Levels, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    for level in (level for level in levels if level in others):
+        scores = _made(
+            (
+                partial(other_set, own, levels[level], other, others[level], seed=seed)
+                for own, other in zip(networks.values, networks.others, strict=True)
+            ),
+            f"other_set of {level}",
+            missing,
+        )
+        if scores:
+            yield _measure(networks, "other_set", level, scores, images=len(others[level]))
 
 
 def _neighbours(

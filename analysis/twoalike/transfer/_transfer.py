@@ -8,6 +8,7 @@ import numpy as np
 
 from twoalike.evaluation import Candidate
 from twoalike.study import TwoalikeError, counted
+from twoalike.transfer._classifier import Values
 from twoalike.transfer._labels import NO_LABEL, checked_labels, checked_values, folder_levels
 from twoalike.transfer._measures import Levels, Networks, TransferSettings, measures
 
@@ -17,6 +18,7 @@ def transfer(
     labels: Mapping[str, Mapping[str, str]] | None = None,
     *,
     ids: Sequence[str] | None = None,
+    others: Sequence[Candidate] = (),
     settings: TransferSettings | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -30,6 +32,9 @@ def transfer(
         Level -> image id -> label, from coarse to fine; the folders in the ids unless given.
     ids
         The images to use; those of the first network's features unless given.
+    others
+        The same networks, by name, with features of another set of images of the same classes,
+        such as ImageNet-A; with ``labels``, these hold their labels too.
     settings
         How much is measured.
     seed
@@ -40,11 +45,11 @@ def transfer(
     ``images``, ``levels`` (``classes``, and images in the ``smallest`` and ``largest``),
     ``settings``, ``measures`` and ``missing`` (what could not be made -> why). Each of the
     measures has ``measure`` (``few_shot``, ``linear_probe``, ``shift_seen``, ``shift_new``,
-    ``shift_drop``, ``same_label``, ``shared_levels`` or ``hierarchical_precision``), ``level``,
-    further particulars, ``classes``, ``left_out`` (names), ``chance``, and ``models``: ``name``,
-    ``value``, ``low`` and ``high`` (95 %, over other classes), ``same_classes`` (``low`` and
-    ``high`` over other images of the same classes), ``difference`` (the same, paired; null for
-    the first).
+    ``shift_drop``, ``other_set``, ``same_label``, ``shared_levels`` or
+    ``hierarchical_precision``), ``level``, further particulars, ``classes``, ``left_out``
+    (names), ``chance``, and ``models``: ``name``, ``value``, ``low`` and ``high`` (95 %, over
+    other classes), ``same_classes`` (``low`` and ``high`` over other images of the same classes),
+    ``difference`` (the same, paired; null for the first).
 
     Raises
     ------
@@ -62,9 +67,11 @@ def transfer(
     levels = folder_levels(images) if not labels else _levels(labels, images)
     missing: dict[str, str] = {}
     usable = _usable(levels, missing)
+    other_values, other_levels = _other_set(candidates, others, labels)
     # Of many small classifiers, threads cost ten times what they save.
     with threadpool_limits(1):
-        made = measures(Networks(candidates, values), usable, settings, seed, missing)
+        networks = Networks(candidates, values, other_values)
+        made = measures(networks, usable, settings, seed, missing, other_levels)
     return {
         "images": len(images),
         "levels": {level: _sizes(of) for level, of in levels.items()},
@@ -90,6 +97,29 @@ def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[
             f"{len(set(images))} of them different."
         )
     return images
+
+
+def _other_set(
+    candidates: Sequence[Candidate],
+    others: Sequence[Candidate],
+    labels: Mapping[str, Mapping[str, str]] | None,
+) -> tuple[list[Values], Levels]:
+    """Features of another set of images, in the order of the networks, and their labels."""
+    if not others:
+        return [], {}
+    by_name = {each.name: each for each in others}
+    names = [each.name for each in candidates]
+    if set(by_name) != set(names) or len(others) > len(by_name):
+        raise TwoalikeError(
+            f"transfer: expected another set's features of each network ({', '.join(names)}), "
+            f"found {', '.join(each.name for each in others)}. Name them with NAME=FILE."
+        )
+    images = list(by_name[names[0]].features.ids)
+    values = [
+        checked_values(by_name[name].features.select(images, name), f"{name}, other set")
+        for name in names
+    ]
+    return values, folder_levels(images) if not labels else _levels(labels, images)
 
 
 def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> Levels:
