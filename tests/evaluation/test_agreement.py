@@ -171,6 +171,9 @@ def test_kinds_count_the_different_labels(rng: np.random.Generator) -> None:
     expected = ["within", "boundary", "boundary", "between"]
     assert triplet_kinds(labels, triplets).tolist() == expected
     assert triplet_kinds(labels, rng.permuted(triplets, axis=1)).tolist() == expected
+    unknown = triplet_kinds(["n/a", "a", "a", "b", "c"], triplets).tolist()
+    assert unknown == ["", "", "", ""]
+    assert triplet_kinds(["n/a", "a", "a", "b", "c"], np.array([[1, 2, 3]])) == ["boundary"]
 
 
 def test_things_reference_values(shared_data: Path, tmp_path: Path) -> None:

@@ -181,6 +181,13 @@ CASES = {
     "--features good.npz --rdm rdm.npz --objects few.txt": "24 objects",
     "--features good.npz --choices choices.parquet --labels few.tsv": "no label",
     "--features good.npz --choices choices.parquet --labels labels.txt": "labels.txt",
+    "--features good.npz --choices choices.parquet --labels bare.tsv": "no column beside the ids",
+    "--features good.npz --choices choices.parquet --labels twice.tsv": "found 'o00' twice",
+    "--features good.npz --choices choices.parquet --labels none.tsv": "at every level (half)",
+    "--features flat.npz --choices choices.parquet --labels labels.tsv": "the same features",
+    "--features good.npz --rdm askew.npz": "not symmetric",
+    "--features good.npz --rdm level.npz": "equally dissimilar",
+    "--features good.npz --rdm others.npz": "no features for 24 of 24 objects",
     "--model nowhere --images . --choices choices.parquet": "nowhere",
 }
 
@@ -199,6 +206,14 @@ def test_what_cannot_be_scored_is_one_line(
     (world / "few.txt").write_text("\n".join(IDS[:5]))
     (world / "few.tsv").write_text("id\thalf\no00\ta\n")
     (world / "labels.txt").write_text("half\na\n")
+    (world / "bare.tsv").write_text("id\no00\n")
+    (world / "twice.tsv").write_text("id\thalf\no00\ta\no00\tb\n")
+    (world / "none.tsv").write_text("id\thalf\n" + "".join(f"{name}\tn/a\n" for name in IDS))
+    write_features(world / "flat.npz", FeatureTable(IDS, np.ones((M, 2), dtype=np.float32)))
+    ids, far = np.array(IDS), 1 - np.eye(M)
+    np.savez(world / "askew.npz", ids=ids, rdm=far * np.arange(M))
+    np.savez(world / "level.npz", ids=ids, rdm=far)
+    np.savez(world / "others.npz", ids=np.char.add("x", ids), rdm=far)
     row = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}
     for name, kind in (("catch", "catch"), ("one", "main")):
         table = choices_table({**row, "trial_type": [kind]}, IDS)

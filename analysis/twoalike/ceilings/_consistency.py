@@ -15,6 +15,7 @@ import pandas as pd
 
 from twoalike.evaluation import CHANCE_ACCURACY, Interval, TwoWayBootstrap, triplet_numbers
 from twoalike.judgments import object_index, participant_index
+from twoalike.study import MISSING
 
 type Floats = npt.NDArray[np.float64]
 type Indices = npt.NDArray[np.int64]
@@ -169,8 +170,8 @@ def catch_reliability(
     checks = choices["trial_type"] == "catch"
     rows = choices[checks & (choices["kind"] == "odd_one_out")]
     triplets, chosen, ids = object_index(rows)
-    codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {"n/a"}))}
-    kind = np.array([codes.get(labels.get(name, "n/a"), -1) for name in ids], dtype=np.int64)
+    codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {MISSING}))}
+    kind = np.array([codes.get(labels.get(name, MISSING), -1) for name in ids], dtype=np.int64)
     shown = kind[triplets]
     alike = np.stack([shown[:, 1] == shown[:, 2], shown[:, 0] == shown[:, 2]], axis=1)
     alike = np.column_stack([alike, shown[:, 0] == shown[:, 1]])  # the other two, by odd item

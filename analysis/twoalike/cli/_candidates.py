@@ -36,11 +36,18 @@ def read_candidates(
 def read_labels(path: Path | None) -> tuple[dict[str, dict[str, str]], dict[str, Path]]:
     """Labels of each level by object id, and the file by role."""
     from twoalike.stimuli import read_tsv
+    from twoalike.study import TwoalikeError
 
     if path is None:
         return {}, {}
     table = read_tsv(path, "labels of objects", ["id"])
     levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
+    twice = table["id"][table["id"].duplicated()]
+    if not levels or len(twice):
+        found = f"{twice.iloc[0]!r} twice" if len(twice) else "no column beside the ids"
+        raise TwoalikeError(
+            f"{path}: expected an object a line and its labels, a column a level; found {found}."
+        )
     by_level = {level: dict(zip(table["id"], table[level], strict=True)) for level in levels}
     return by_level, {"labels": path}
 

@@ -18,6 +18,7 @@ from twoalike.stimuli import (
     write_tsv,
 )
 from twoalike.study import (
+    MISSING,
     DesignConfig,
     Study,
     StudyConfig,
@@ -196,7 +197,7 @@ def stimuli_remarks(stimuli: StimulusSet) -> list[str]:
         for group in stimuli.identical
     ]
     if stimuli.levels:
-        bare = stimuli.table[stimuli.table[stimuli.levels[0]] == "n/a"]
+        bare = stimuli.table[stimuli.table[stimuli.levels[0]] == MISSING]
         if len(bare):
             remarks.append(
                 f"without a category: {counted(len(bare), 'image')}, such as "

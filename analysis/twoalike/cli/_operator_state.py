@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from twoalike.record import MISSING
-from twoalike.study import ExclusionConfig
+from twoalike.study import MISSING, ExclusionConfig
 from twoalike.tasks import Item, Note, Result
 
 _FEW_CATCH = 3

@@ -20,8 +20,11 @@ from twoalike.evaluation._structure import rho_a, upper
 from twoalike.evaluation._structure_interval import structure_intervals
 from twoalike.evaluation._subsets import by_subset
 from twoalike.judgments import RdmTable
+from twoalike.study import TwoalikeError
 
 type Floats = npt.NDArray[np.float64]
+
+_SAME = 1e-12
 
 
 def _gap_closed(
@@ -111,8 +114,8 @@ def compare_structure(
     Raises
     ------
     TwoalikeError
-        If a candidate has no features for one of the objects, or people have too few pairs in
-        common.
+        If a candidate has no features for one of the objects, people have too few pairs in
+        common, or all pairs are equally dissimilar to them.
     """
     ids = rdm.ids or ()
     models = [-similarity_matrix(c.features.select(ids, c.name), c.similarity) for c in candidates]
@@ -122,6 +125,11 @@ def compare_structure(
     people = upper(squares)
     mean = mean_person(people)
     judged = ~np.isnan(mean)
+    if np.ptp(mean[judged]) <= _SAME * np.abs(mean[judged]).max(initial=0.0):
+        raise TwoalikeError(
+            "dissimilarities: all pairs of objects are equally dissimilar; there is no order of "
+            "them to agree with. Check the table."
+        )
     results = []
     for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
         own = upper(model)

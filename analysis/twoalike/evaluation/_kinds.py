@@ -5,17 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.study import MISSING
+
 KINDS = ("within", "boundary", "between")
 """Kind of a triplet by the number of different labels of its objects: one, two, three."""
 
 
 def triplet_kinds(labels: Sequence[str], triplets: npt.NDArray[np.integer]) -> npt.NDArray[np.str_]:
-    """Kind of each triplet at one level of labels, shape (n,).
+    """Kind of each triplet at one level of labels, "" where an object has none, shape (n,).
 
     Parameters
     ----------
     labels
-        Label of each object, length m.
+        Label of each object (``n/a`` for none), length m.
     triplets
         Objects, 0..m-1, shape (n, 3).
 
@@ -27,5 +29,6 @@ def triplet_kinds(labels: Sequence[str], triplets: npt.NDArray[np.integer]) -> n
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     ordered = np.sort(codes[triplets], axis=1)
     different = (np.diff(ordered, axis=1) != 0).sum(axis=1)
-    kinds: npt.NDArray[np.str_] = np.array(KINDS)[different]
-    return kinds
+    unlabelled = np.array([label == MISSING for label in labels], dtype=bool)
+    kinds = np.where(unlabelled[triplets].any(axis=1), "", np.array(KINDS)[different])
+    return np.asarray(kinds)

@@ -12,7 +12,7 @@ from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
 from twoalike.report._load import Inputs
 from twoalike.report._people import people_cautions
-from twoalike.study import counted
+from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
 _FEW_JUDGMENTS = 10
@@ -41,7 +41,8 @@ def _seldom_within(inputs: Inputs) -> list[str]:
     if not set(ids) <= set(stimuli.ids):
         return []
     table = stimuli.table.set_index("id").loc[list(ids)]
-    levels = [level for level in stimuli.levels if table[level].value_counts().max() >= len(ITEMS)]
+    named = table[list(stimuli.levels)].where(lambda labels: labels != MISSING)
+    levels = [name for name in stimuli.levels if named[name].value_counts().max() >= len(ITEMS)]
     return [
         level
         for level in levels

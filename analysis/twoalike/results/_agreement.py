@@ -14,6 +14,7 @@ from twoalike.evaluation import (
     by_participant,
     triplet_similarities,
 )
+from twoalike.study import MISSING
 
 MOST_CATEGORIES = 60
 """At levels with more, each is in few choices; nothing is said of them."""
@@ -66,7 +67,7 @@ def agreement_parts(
     for level, category_of in labels.items():
         if not _is_of_few(category_of, judged):
             continue
-        names = [category_of[name] for name in judged.ids]
+        names = [_named(category_of[name]) for name in judged.ids]
         found = by_category(scores, judged.triplets, names, boot)
         for result, categories in zip(results, found, strict=True):
             result["categories"][level] = categories
@@ -84,4 +85,8 @@ def agreement_parts(
 
 
 def _is_of_few(labels: Mapping[str, str], judged: Judgments) -> bool:
-    return 1 < len({labels[name] for name in judged.ids}) <= MOST_CATEGORIES
+    return 1 < len({_named(labels[name]) for name in judged.ids} - {""}) <= MOST_CATEGORIES
+
+
+def _named(label: str) -> str:
+    return "" if label == MISSING else label

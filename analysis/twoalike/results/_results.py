@@ -40,7 +40,7 @@ from twoalike.results._sources import (
     read_posterior,
 )
 from twoalike.rsa import structure
-from twoalike.study import provenance
+from twoalike.study import MISSING, TwoalikeError, counted, provenance
 from twoalike.transfer import transfer
 
 if TYPE_CHECKING:
@@ -210,7 +210,23 @@ def _summary(judged: Judgments, left_out: dict[str, int]) -> dict[str, Any]:
 
 
 def _labelled(nets: Sequence[Candidate], labels: Labels) -> list[str]:
-    """Images of the first network that have a label at every level: what labels are told of."""
-    return [
-        name for name in nets[0].features.ids if all(name in by_id for by_id in labels.values())
+    """Images of the first network that have a label at every level: what labels are told of.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is none.
+    """
+    ids = nets[0].features.ids
+    found = [
+        name
+        for name in ids
+        if all(by_id.get(name, MISSING) != MISSING for by_id in labels.values())
     ]
+    if not found:
+        raise TwoalikeError(
+            f"evaluate: none of {counted(len(ids), 'object')} of {nets[0].name}, first "
+            f"{ids[0]!r}, has a label at every level ({', '.join(labels)}). Give labels of these "
+            "objects."
+        )
+    return found

@@ -6,21 +6,17 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, folder_labels
 from twoalike.transfer._classifier import Codes, Values
 from twoalike.transfer._scores import NotMeasurable
-
-NO_LABEL = "n/a"
-"""What tables of labels say where an image has none."""
 
 
 def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
     """Labels from the folders that stand in image ids.
 
     ``twoalike features`` names the images of a folder without a manifest by their path, so that
-    ``n01498041/0.12_eagle`` is an image of class ``n01498041``. A class is named by its whole
-    path, as in :meth:`twoalike.stimuli.StimulusSet.from_images`; images that lie less deep have
-    ``n/a`` at the levels below them.
+    ``n01498041/0.12_eagle`` is an image of class ``n01498041``
+    (:func:`twoalike.study.folder_labels`).
 
     Returns
     -------
@@ -36,20 +32,14 @@ def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
     >>> folder_levels(["animal/cat/1", "animal/dog/1", "tool/2"])["level_2"]
     ['animal/cat', 'animal/dog', 'n/a']
     """
-    folders = [PurePosixPath(name).parts[:-1] for name in ids]
-    depth = max(map(len, folders), default=0)
-    if not depth:
+    levels = folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
+    if not levels:
         found = f", first {ids[0]!r}" if len(ids) else ""
         raise TwoalikeError(
             f"expected image ids with their folders (class/image), found none among "
             f"{len(ids)}{found}. Give a table of labels with --labels."
         )
-    return {
-        f"level_{level}": [
-            "/".join(parts[:level]) if len(parts) >= level else NO_LABEL for parts in folders
-        ]
-        for level in range(1, depth + 1)
-    }
+    return levels
 
 
 def coded(labels: Sequence[str] | npt.NDArray[np.str_]) -> tuple[tuple[str, ...], Codes]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from twoalike.evaluation import Candidate
-from twoalike.study import TwoalikeError, counted
+from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.transfer._classifier import Values
-from twoalike.transfer._labels import NO_LABEL, checked_labels, checked_values, folder_levels
+from twoalike.transfer._labels import checked_labels, checked_values, folder_levels
 from twoalike.transfer._measures import Levels, Networks, TransferSettings, measures
 
 
@@ -141,9 +141,9 @@ def _usable(levels: Levels, missing: dict[str, str]) -> Levels:
     """Levels at which all images have a label and some share it; the others are said missing."""
     usable: Levels = {}
     for level, labels in levels.items():
-        without, classes = labels.count(NO_LABEL), len(set(labels))
+        without, classes = labels.count(MISSING), len(set(labels))
         if without:
-            missing[level] = f"{without} of {len(labels)} images have no label ({NO_LABEL})"
+            missing[level] = f"{without} of {len(labels)} images have no label ({MISSING})"
         elif classes == 1:
             missing[level] = f"all images are of one class, {labels[0]!r}"
         elif classes == len(labels):

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import TwoalikeError, write_json
+from twoalike.study import MISSING, TwoalikeError, write_json
 
 POSITIONS = ("left", "middle", "right")
 """Places on the screen."""
@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 def typed(table: pd.DataFrame) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
     columns = table[list(COLUMNS)].copy()
-    columns = columns.astype(object).where(columns.notna() & (columns != "n/a"), None)
+    columns = columns.astype(object).where(columns.notna() & (columns != MISSING), None)
     whole = ["trial_index", "block_index"]
     maybe = ["expected_odd", "repeat_of"]
     text = [name for name in COLUMNS if name not in (*whole, *maybe, "sampler_score")]
@@ -128,11 +128,11 @@ def _check_row(path: Path, index: int, rows: list[dict[str, str]]) -> None:
         if len(set(cells)) < 3:
             column = next(c for k, c in enumerate(columns) if cells[k] in cells[:k])
             _refuse(path, index, column, row[column], what)
-    if row["trial_type"] == "catch" and row["expected_odd"] == "n/a":
-        _refuse(path, index, "expected_odd", "n/a", "1, 2 or 3 in a catch trial")
-    if (row["trial_type"] == "repeat") != (row["repeat_of"] != "n/a"):
+    if row["trial_type"] == "catch" and row["expected_odd"] == MISSING:
+        _refuse(path, index, "expected_odd", MISSING, "1, 2 or 3 in a catch trial")
+    if (row["trial_type"] == "repeat") != (row["repeat_of"] != MISSING):
         _refuse(path, index, "repeat_of", row["repeat_of"], "a trial_index in repeat trials only")
-    if row["repeat_of"] != "n/a":
+    if row["repeat_of"] != MISSING:
         first = int(row["repeat_of"])
         shown = {row[column] for column in STIMULI}
         if first > index or {rows[first - 1][column] for column in STIMULI} != shown:
@@ -150,9 +150,9 @@ _CELLS: dict[str, Callable[[str], bool]] = {
     "block_index": lambda cell: _WHOLE.fullmatch(cell) is not None,
     "trial_type": _one_of(TRIAL_TYPES),
     **dict.fromkeys(PLACES, _one_of(POSITIONS)),
-    "expected_odd": _one_of(("1", "2", "3", "n/a")),
-    "repeat_of": lambda cell: cell == "n/a" or _WHOLE.fullmatch(cell) is not None,
-    "sampler_score": lambda cell: cell == "n/a" or _NUMBER.fullmatch(cell) is not None,
+    "expected_odd": _one_of(("1", "2", "3", MISSING)),
+    "repeat_of": lambda cell: cell == MISSING or _WHOLE.fullmatch(cell) is not None,
+    "sampler_score": lambda cell: cell == MISSING or _NUMBER.fullmatch(cell) is not None,
 }
 _EXPECTED: dict[str, str] = {
     "trial_index": "a whole number from 1",

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._people import Person
-from twoalike.study import TwoalikeError
+from twoalike.study import MISSING, TwoalikeError
 
 OLDEST = 89
 """Ages above are given as this, since a very high age can tell who somebody is (BIDS)."""
-_MISSING = "n/a"
 _PARTICIPANT = frozenset({"participant", "participant_id", "subject"})
 _SEED = re.compile(r"(^|_)(seeds?|entropy)($|_)", re.IGNORECASE)
 """Left out: with the seed of a study, a trial list tells which code it was made for."""
@@ -73,7 +72,7 @@ class Anonymous:
             return [self._value(entry, person) for entry in value]
         if isinstance(value, str):
             moved = self.text(value, person)
-            return None if moved == _MISSING != value else moved
+            return None if moved == MISSING != value else moved
         return value
 
     def _entry(self, key: str, entry: Any, person: Person | None) -> Any:
@@ -155,12 +154,12 @@ class Anonymous:
 
 def _is_number(cell: str) -> bool:
     """Whether a cell holds no words: a column of answers that are words needs Levels to stay."""
-    return cell == _MISSING or _NUMBER.fullmatch(cell) is not None
+    return cell == MISSING or _NUMBER.fullmatch(cell) is not None
 
 
 def _is_closed(cell: str) -> bool:
     """Whether a cell holds one word at most, as the lab's own entries do (sex, handedness)."""
-    return _TOKEN.fullmatch(cell) is not None or cell == _MISSING
+    return _TOKEN.fullmatch(cell) is not None or cell == MISSING
 
 
 def add_generator(description: str, toolkit_version: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-MISSING = "n/a"
-"""How BIDS tables write a missing value."""
+from twoalike.study import MISSING
+
 _TRUTH = {"true": "yes", "false": "no"}
 
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._column import MISSING
 from twoalike.record._dataset import lock_folder, register_participant
 from twoalike.record._lock import hold_lock
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, write_json
+from twoalike.study import MISSING, Study, TwoalikeError, write_json
 
 _KEYS = ("participant_id", "session_id")
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
-from twoalike.record._column import MISSING, Column
+from twoalike.record._column import Column
 from twoalike.record._triplet_columns import TRIPLET_COLUMNS
+from twoalike.study import MISSING
 
 
 @dataclass(frozen=True)

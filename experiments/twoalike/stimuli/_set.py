@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from twoalike.stimuli._images import MANIFEST, list_image_files
 from twoalike.stimuli._tsv import read_tsv, write_tsv
-from twoalike.study import TwoalikeError, sha256_file
+from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
 
 COLUMNS = ("id", "file", "sha256")
 """Columns every manifest has; those after them are category levels, coarse to fine."""
@@ -166,10 +166,8 @@ def image_table(folder: Path) -> pd.DataFrame:
         _check_readable(file, str(file), decode=True)
     table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
     table["sha256"] = [sha256_file(file) for file in files]
-    for level in range(1, max(len(name.parts) for name in relative)):
-        table[f"level_{level}"] = [
-            "/".join(name.parts[:level]) if len(name.parts) > level else "n/a" for name in relative
-        ]
+    for level, labels in folder_labels([name.parts[:-1] for name in relative]).items():
+        table[level] = labels
     _check_rows(folder / MANIFEST, table)
     return table
 
@@ -193,7 +191,7 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
     root = path.parent.resolve()
     seen: set[str] = set()
     for number, (name, file) in enumerate(table[["id", "file"]].itertuples(index=False), start=1):
-        if not ID.fullmatch(name) or name == "n/a":
+        if not ID.fullmatch(name) or name == MISSING:
             raise TwoalikeError(
                 f"{path}: object {number}: id {name!r} is not usable; ids have no blanks, commas "
                 "or semicolons, do not start with # and are not n/a."

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.study import TwoalikeError, atomic_path, require_file
+from twoalike.study import MISSING, TwoalikeError, atomic_path, require_file
 
 
 def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def write_tsv(path: Path, table: pd.DataFrame) -> None:
     ValueError
         If a cell holds a tab or a line break, which the format cannot say.
     """
-    cells = table.astype(object).where(table.notna(), "n/a").astype(str)
+    cells = table.astype(object).where(table.notna(), MISSING).astype(str)
     if cells.map(lambda cell: any(mark in cell for mark in "\t\n\r")).to_numpy().any():
         raise ValueError(f"{path}: a cell holds a tab or a line break.")
     lines = ["\t".join(cells.columns), *("\t".join(row) for row in cells.to_numpy())]

@@ -22,6 +22,7 @@ from twoalike.study._files import (
     write_json,
 )
 from twoalike.study._interrupt import Interrupt, held_interrupt
+from twoalike.study._labels import MISSING, folder_labels
 from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
@@ -30,6 +31,8 @@ from twoalike.study._strict import Strict
 from twoalike.study._words import counted, describe_changes
 
 __all__ = [
+    "MISSING",
+    "folder_labels",
     "ArrangementConfig",
     "DesignConfig",
     "ExclusionConfig",

@@ -12,9 +12,9 @@ import pandas as pd
 
 from twoalike.design import check_list_is_current
 from twoalike.observers import SimulatedObserver
-from twoalike.record import MISSING, Progress, RunName, RunPlan, participant_label, read_given
+from twoalike.record import Progress, RunName, RunPlan, participant_label, read_given
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._session import Script
 from twoalike.tasks._settings import PageTexts, Protocol, Question
 from twoalike.tasks._simulated import Hands

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._raw_table import (
-    MISSING,
     codes,
     known_order,
     numbers,
@@ -25,7 +24,7 @@ from twoalike.judgments._raw_table import (
     words,
 )
 from twoalike.judgments._schema import ITEMS, LEVELS, TRIAL_TYPES, choices_table
-from twoalike.study import TwoalikeError
+from twoalike.study import MISSING, TwoalikeError
 
 TASK = "oddoneout"
 POSITIONS = ("left", "middle", "right")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from twoalike.design import POSITIONS
-from twoalike.record import MISSING
+from twoalike.study import MISSING
 
 
 @dataclass(frozen=True)
