@@ -199,7 +199,7 @@ def main() -> None:
         "",
         f"`python -P benchmarks/evaluation.py --rounds {options.rounds} --replicates "
         f"{options.replicates}` (twoalike {version('twoalike')}, numpy {version('numpy')}, Python "
-        f"{platform.python_version()}; one thread, load average {load:.1f} on {os.cpu_count()} "
+        f"{platform.python_version()}; BLAS with one thread, load average {load:.1f} on {os.cpu_count()} "
         "cores).",
         "",
         "## Time",

@@ -28,13 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import PAIRS
-from twoalike.evaluation import (
-    Answers,
-    Interval,
-    TwoWayBootstrap,
-    predictions,
-    probability_bins,
-)
+from twoalike.evaluation import Answers, Binned, Interval, TwoWayBootstrap, binned
 
 type Floats = npt.NDArray[np.float64]
 type Codes = npt.NDArray[np.int64]
@@ -71,10 +65,11 @@ def _sums(which: Codes, values: Floats, k: int = 0) -> Floats:
     return np.bincount(which.ravel(), weights=values.ravel(), minlength=k)
 
 
-def _by_chance(probabilities: Floats, values: Floats, answers: Answers, which: Codes) -> float:
+def _by_chance(of: Binned) -> float:
     """Mean error of choices that come from the probabilities."""
-    if answers == "top":
-        tied = (probabilities >= values - 1e-9).sum(axis=1, keepdims=True)
+    values, which = of.values, of.which
+    if of.answers == "top":
+        tied = (of.probabilities >= values - 1e-9).sum(axis=1, keepdims=True)
         variance = _sums(which, values / tied - values**2)
     else:
         variance = _sums(which, values * (1 - values))
@@ -125,17 +120,22 @@ def calibration_error(
     """
     if not len(chosen):
         raise ValueError("a calibration error needs at least one choice")
-    shares = np.asarray(probabilities, dtype=np.float64)
-    values, hits = predictions(shares, chosen, answers)
-    _, which = probability_bins(values, bins, equal_counts=equal_counts)
-    gaps = hits - values
-    sums = _sums(which, gaps)
-    value = float(np.abs(sums).sum() / which.size)
-    chance = _by_chance(shares, values, answers, which)
-    found = boot.interval((np.sign(sums)[which] * gaps).mean(axis=1), value)
+    return error_of(
+        binned(probabilities, chosen, bins=bins, answers=answers, equal_counts=equal_counts), boot
+    )
+
+
+def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
+    """Calibration error of predictions in bins (:func:`calibration_error`)."""
+    gaps = of.hits - of.values
+    sums = _sums(of.which, gaps)
+    value = float(np.abs(sums).sum() / of.which.size)
+    chance = _by_chance(of)
+    found = boot.interval((np.sign(sums)[of.which] * gaps).mean(axis=1), value)
     left = float(np.sqrt(max(value**2 - chance**2, 0.0)))
     low, high = (max(left + end - value, 0.0) for end in (found.low, found.high))
-    return CalibrationError(value, chance, Interval(left, low, high), len(np.unique(which)))
+    bins = int((np.bincount(of.which.ravel()) > 0).sum())
+    return CalibrationError(value, chance, Interval(left, low, high), bins)
 
 
 def brier_scores(probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer]) -> Floats:

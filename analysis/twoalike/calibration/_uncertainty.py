@@ -4,6 +4,7 @@ What thin data cannot tell is None, with the reason under ``missing``.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from twoalike.calibration._context import Context, in_context
 from twoalike.calibration._entropy import FEWEST, lacking, model_entropy, rank_correlation
-from twoalike.calibration._error import brier_scores, calibration_error
+from twoalike.calibration._error import brier_scores, error_of
 from twoalike.calibration._times import (
     FEWEST_TIMES,
     LONGEST_S,
@@ -20,13 +21,13 @@ from twoalike.calibration._times import (
     partial_ranks,
 )
 from twoalike.choice import entropy
-from twoalike.evaluation import Answers, Judgments, Scored, TwoWayBootstrap, reliability
+from twoalike.evaluation import Answers, Judgments, Scored, TwoWayBootstrap, binned
 from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
 
 BINS = 10
-_ERRORS: dict[str, tuple[Answers, bool]] = {
+_BINNED: dict[str, tuple[Answers, bool]] = {
     "top": ("top", False),
     "top_equal_counts": ("top", True),
     "all": ("all", False),
@@ -65,17 +66,15 @@ def _correlations(
 
 def _calibration(p: Floats, context: Context) -> dict[str, Any]:
     chosen = context.judged.chosen
-    sides: tuple[Answers, ...] = ("all", "top")
-    curves = {}
-    for answers in sides:
-        curve = reliability(p, chosen, bins=BINS, answers=answers)
-        curves[answers] = {name: values.tolist() for name, values in vars(curve).items()}
-    errors = {
-        name: calibration_error(
-            p, chosen, context.trials, answers=answers, bins=BINS, equal_counts=equal
-        ).as_dict()
-        for name, (answers, equal) in _ERRORS.items()
+    parts = {
+        name: binned(p, chosen, bins=BINS, answers=answers, equal_counts=equal)
+        for name, (answers, equal) in _BINNED.items()
     }
+    curves = {
+        name: {key: values.tolist() for key, values in vars(parts[name].reliability()).items()}
+        for name in ("all", "top")
+    }
+    errors = {name: error_of(part, context.trials).as_dict() for name, part in parts.items()}
     brier = context.trials.interval(brier_scores(p, chosen)).as_dict()
     return {"curve": curves, "error": errors, "brier": brier}
 
@@ -211,9 +210,12 @@ def uncertainty(
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
     context = in_context(judged, boot, times, rng, resamples)
     own = None if posterior is None else np.asarray(posterior, dtype=np.float64)
+    with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
+        models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
+        people = _of_people(context)
     return {
-        "people": _of_people(context),
-        "models": [_of_model(of.probabilities, context) for of in scored],
+        "people": people,
+        "models": list(models),
         "posterior": None if own is None else _of_model(own, context),
         "missing": {"posterior": "no probabilities from a posterior"} if own is None else {},
     }

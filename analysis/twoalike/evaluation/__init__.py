@@ -14,7 +14,9 @@ from twoalike.evaluation._agreement import (
 )
 from twoalike.evaluation._calibration import (
     Answers,
+    Binned,
     Reliability,
+    binned,
     predictions,
     probability_bins,
     reliability,
@@ -71,6 +73,7 @@ __all__ = [
     "SIMILARITIES",
     "Z95",
     "Answers",
+    "Binned",
     "Candidate",
     "Interval",
     "Judgments",
@@ -80,6 +83,7 @@ __all__ = [
     "Similarity",
     "TwoWayBootstrap",
     "accuracy_scores",
+    "binned",
     "by_category",
     "by_participant",
     "by_subset",

@@ -107,6 +107,58 @@ def probability_bins(
     return edges, np.asarray(which, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class Binned:
+    """Predictions, whether they came true, and their bins; k is 3 for all answers, 1 for the top.
+
+    Attributes
+    ----------
+    probabilities
+        Of each item, shape (n, 3).
+    answers
+        Which of them are predictions.
+    values, hits, which
+        Predictions, outcomes, and bin of each, shape (n, k).
+    edges
+        Of the bins, shape (bins + 1,).
+    """
+
+    probabilities: Floats
+    answers: Answers
+    values: Floats
+    hits: Floats
+    which: npt.NDArray[np.int64]
+    edges: Floats
+
+    def reliability(self, fewest: int = 10) -> Reliability:
+        """Compare predictions with outcomes in bins that have enough of them."""
+        values, hits, which = self.values.ravel(), self.hits.ravel(), self.which.ravel()
+        counts = np.bincount(which, minlength=len(self.edges) - 1)
+        kept = counts >= fewest
+        n = np.maximum(counts, 1)
+        successes = np.bincount(which, weights=hits, minlength=len(counts))
+        low, high = wilson_interval(successes, n)
+        predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
+        observed = successes / n
+        ends = low[kept], high[kept]
+        return Reliability(self.edges, counts, predicted[kept], observed[kept], *ends)
+
+
+def binned(
+    probabilities: npt.ArrayLike,
+    chosen: npt.NDArray[np.integer],
+    *,
+    bins: int = 10,
+    answers: Answers = "all",
+    equal_counts: bool = False,
+) -> Binned:
+    """Put predictions into bins; the arguments are those of :func:`reliability`."""
+    shares = np.asarray(probabilities, dtype=np.float64)
+    values, hits = predictions(shares, chosen, answers)
+    edges, which = probability_bins(values, bins, equal_counts=equal_counts)
+    return Binned(shares, answers, values, hits, which, edges)
+
+
 def reliability(
     probabilities: Floats,
     chosen: npt.NDArray[np.integer],
@@ -144,12 +196,6 @@ def reliability(
     >>> curve.predicted.round(2), curve.observed.round(2)
     (array([0.2, 0.6]), array([0.2, 0.6]))
     """
-    values, hits = (part.ravel() for part in predictions(probabilities, chosen, answers))
-    edges, which = probability_bins(values, bins, equal_counts=equal_counts)
-    counts = np.bincount(which, minlength=len(edges) - 1)
-    kept = counts >= fewest
-    n = np.maximum(counts, 1)
-    successes = np.bincount(which, weights=hits, minlength=len(counts))
-    low, high = wilson_interval(successes, n)
-    predicted = np.bincount(which, weights=values, minlength=len(counts)) / n
-    return Reliability(edges, counts, predicted[kept], (successes / n)[kept], low[kept], high[kept])
+    return binned(
+        probabilities, chosen, bins=bins, answers=answers, equal_counts=equal_counts
+    ).reliability(fewest)

@@ -1,6 +1,7 @@
 """What each model says of each choice: worked out once, for every measure that needs it."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,7 +112,8 @@ def score_choices(
         If there are fewer than two different triplets.
     """
     first = halves_by_triplet(judged.numbers[1], rng)
-    return [_scored(candidate, judged, first) for candidate in candidates]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda candidate: _scored(candidate, judged, first), candidates))
 
 
 def _scored(candidate: Candidate, judged: Judgments, first: npt.NDArray[np.bool_]) -> Scored:
