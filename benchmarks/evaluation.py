@@ -199,8 +199,8 @@ def main() -> None:
         "",
         f"`python -P benchmarks/evaluation.py --rounds {options.rounds} --replicates "
         f"{options.replicates}` (twoalike {version('twoalike')}, numpy {version('numpy')}, Python "
-        f"{platform.python_version()}; BLAS with one thread, load average {load:.1f} on {os.cpu_count()} "
-        "cores).",
+        f"{platform.python_version()}; BLAS with one thread, load average {load:.1f} on "
+        f"{os.cpu_count()} cores).",
         "",
         "## Time",
         "",
