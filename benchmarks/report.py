@@ -106,10 +106,7 @@ def main() -> None:
         "",
         "| command | seconds | processor seconds |",
         "|---|---|---|",
-        *(
-            f"| `twoalike {name}` | {took:.1f} | {busy:.1f} |"
-            for name, (took, busy) in times.items()
-        ),
+        *table,
         "",
         f"The page has {size:.1f} MB and {pictures} figures.",
         "",
