@@ -8,6 +8,7 @@ from twoalike.figures._models import (
     BOUND,
     PEOPLE,
     alignment_chart,
+    dot,
     model_colours,
     structure_chart,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "category_colours",
     "category_order",
     "dimension_chart",
+    "dot",
     "embedding_map",
     "estimates_chart",
     "map_layout",

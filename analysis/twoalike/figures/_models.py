@@ -38,6 +38,11 @@ def model_colours(models: Sequence[Model]) -> dict[str, str]:
     return colours
 
 
+def dot(model: Model) -> str:
+    """Marker of a model: a diamond for a ceiling."""
+    return "D" if model["role"] == "ceiling" else "o"
+
+
 def _dots(
     axes: "Axes",
     models: Sequence[Model],
@@ -50,9 +55,8 @@ def _dots(
     colours = model_colours(models)
     for row, (model, of) in enumerate(zip(models, measures, strict=True)):
         colour = colours[model["name"]]
-        marker = "D" if model["role"] == "ceiling" else "o"
         interval_line(axes, of["low"], of["high"], row, color=colour, lw=3.0, alpha=0.45)
-        axes.plot(of["value"], row, marker, color=colour, ms=6.5)
+        axes.plot(of["value"], row, dot(model), color=colour, ms=6.5)
         axes.annotate(
             f"{of['value']:.3f}",
             (of["value"], row),

@@ -9,6 +9,7 @@ from twoalike.figures import (
     PEOPLE,
     Line,
     alignment_chart,
+    dot,
     estimates_chart,
     model_colours,
     reliability_curve,
@@ -146,7 +147,7 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
     level = next(iter(parts[0]["categories"]), None)
     if level is not None:
         lines = [
-            Line(category, of["accuracy"], colours[model["name"]], series=model["name"])
+            Line(category, of["accuracy"], colours[model["name"]], dot(model), model["name"])
             for category in parts[0]["categories"][level]
             for model, part in zip(models, parts, strict=True)
             for of in [part["categories"][level][category]]
@@ -187,6 +188,7 @@ def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
         return None
     bounds = ((results.get("ceilings") or {}).get("groups") or {}).get(group, {})
     lines = [line for subset in enough for line in _subset_lines(models, group, subset, bounds)]
+    people = {line.series for line in lines} - {model["name"] for model in models}
     parts = [
         f"{subset}: "
         + ", ".join(
@@ -202,7 +204,7 @@ def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
         caption=(
             f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more"
-            + (", beside that of people and of the best possible model" if bounds else "")
+            + (", beside that of people and of the best possible model" if people else "")
             + ". Lines: 95 % intervals. Dashed: chance."
         ),
         numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
@@ -215,10 +217,8 @@ def _subset_lines(
     """Every network on one subset of the choices, then how people agree, and the bound."""
     colours = model_colours(models)
     for model in models:
-        name = model["name"]
-        marker = "D" if model["role"] == "ceiling" else "o"
-        measure = model["groups"][group][subset]["accuracy"]
-        yield Line(subset, measure, colours[name], marker, series=name)
+        name, measure = model["name"], model["groups"][group][subset]["accuracy"]
+        yield Line(subset, measure, colours[name], dot(model), name)
     found = bounds.get(subset, {})
     for series, key, colour, marker in (
         ("two people", "pair_agreement", PEOPLE, "s"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from twoalike.figures import BOUND, PEOPLE, Line, estimates_chart, model_colours
+from twoalike.figures import BOUND, PEOPLE, Line, dot, estimates_chart, model_colours
 from twoalike.report._blocks import (
     Block,
     Grid,
@@ -88,7 +88,10 @@ def ceilings_section(inputs: Inputs) -> Section:
         return Section(anchor, title, lead, blocks)
     models = inputs.results["models"]
     colours = model_colours(models)
-    lines = [Line(m["name"], m["accuracy"], colours[m["name"]]) for m in models if m["accuracy"]]
+    lines = [
+        Line(m["name"], m["accuracy"], colours[m["name"]], dot(m)) for m in models if m["accuracy"]
+    ]
+    bounded = any(picked(found, keys) for keys in BOUNDS.values())
     for rows, colour in ((AGREEMENT, PEOPLE), (BOUNDS, BOUND)):
         for name, keys in rows.items():
             measure = picked(found, keys)
@@ -97,11 +100,14 @@ def ceilings_section(inputs: Inputs) -> Section:
     alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
-        f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')}). "
-        "Diamonds: bounds, through the distribution of choice probabilities that explains the "
-        "votes best; their lines hold what few votes leave open. "
-        "Majority scores compare with the last bound only."
+        f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')})."
     )
+    if bounded:
+        caption += (
+            " Diamonds: bounds, through the distribution of choice probabilities that explains "
+            "the votes best; their lines hold what few votes leave open. Majority scores compare "
+            "with the last bound only."
+        )
     blocks = [
         Picture.draw(
             lambda width: estimates_chart(lines, "share right", reference=1 / 3, width=width),
