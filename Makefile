@@ -1,5 +1,5 @@
 # Three commands: make setup, make test, make lint. And make demo, to see it all work.
-.PHONY: setup demo test test-all lint format constraints clean
+.PHONY: setup demo test test-all lint format docs constraints clean
 
 run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
@@ -32,9 +32,13 @@ format: setup
 	$(run)ruff check --fix .
 	$(run)ruff format .
 
+docs: setup  ## The documentation site, into docs/_build
+	@$$(command -v uv || echo .tools/uv/bin/uv) pip install --quiet --python .venv --group docs
+	$(run)python -m sphinx -b html -W --keep-going -q docs docs/_build
+
 constraints:  ## Pin all versions anew
 	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.12 --universal \
 		--no-emit-index-url --no-header --no-annotate --upgrade -o constraints.txt
 
 clean:
-	rm -rf .venv .tools demo derived
+	rm -rf .venv .tools demo derived docs/_build

@@ -1,0 +1,57 @@
+"""Sphinx settings: ``make docs`` builds the site into docs/_build, with no access to a network."""
+
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from _reference import write  # noqa: E402
+from _reference.docstrings import returns_as_field, shorten_types, trim_literals  # noqa: E402
+
+project = "twoalike"
+author = "The twoalike founders"
+copyright = "The twoalike founders, Apache-2.0"  # noqa: A001
+release = version = installed("twoalike")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+exclude_patterns = ["_build", "_reference", "images/screens"]
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+# Pages whose code is run at every build, so that none can show what is no longer true.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 80
+toc_object_entries_show_parents = "hide"
+python_use_unqualified_type_names = True
+napoleon_google_docstring = False
+# Not as objects of their own, which would stand beside the documented ones twice.
+napoleon_custom_sections = ["Returns", ("Attributes", "params_style")]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "twoalike"
+html_static_path = ["_static"]
+html_css_files = ["twoalike.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_depth": 2,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": []}
+
+
+def setup(app):  # noqa: ANN001, ANN201, D103
+    write(HERE / "reference")
+    app.connect("autodoc-process-signature", shorten_types)
+    app.connect("autodoc-process-docstring", trim_literals)
+    app.connect("autodoc-process-docstring", returns_as_field, priority=900)
