@@ -1,5 +1,5 @@
 # Three commands: make setup, make test, make lint. And make demo, to see it all work.
-.PHONY: setup demo test test-all lint format docs constraints clean
+.PHONY: setup demo bench test test-all lint format docs constraints clean
 
 run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
@@ -11,6 +11,9 @@ setup:  ## Everything twoalike needs, into .venv
 
 demo: setup  ## The whole chain on drawn creatures, into demo/
 	$(run)twoalike demo demo
+
+bench: demo  ## All tables of benchmarks/results anew (hours), or some: make bench only="labels demo"
+	$(run)python -P benchmarks/again.py $(only)
 
 # Windows and torch's compiler stack cannot share a process (docs/decisions.md), so two runs.
 test: setup  ## The default suite
