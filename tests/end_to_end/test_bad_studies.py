@@ -402,7 +402,7 @@ OBSERVERS: dict[str, Callable[[Path], object]] = {
     ("kind", "says"),
     [
         ("strangers", "does not know 8 of the 8 objects"),
-        ("text", "not an observer file"),
+        ("text", "cannot be read as a simulated observer"),
         ("no-ids", "expected arrays ids and embedding"),
         ("missing", "a simulated observer (.npz)"),
     ],

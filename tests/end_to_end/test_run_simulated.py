@@ -117,7 +117,7 @@ def test_an_observer_from_a_file_answers(
     assert (
         call("run", root, *command[2:4], "--no-window", "--simulate", tmp_path / "strange.npz") == 1
     )
-    assert "not an observer file" in capsys.readouterr().err
+    assert "cannot be read as a simulated observer" in capsys.readouterr().err
 
 
 def test_pilot_runs_go_to_their_own_data_set(make_study: Callable[..., Path]) -> None:

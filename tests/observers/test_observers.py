@@ -169,10 +169,10 @@ def test_damaged_observers_are_refused(tmp_path: Path, rng: np.random.Generator)
         with pytest.raises(TwoalikeError, match=why):
             SimulatedObserver.load(path)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(TwoalikeError, match="not an observer file"):
+    with pytest.raises(TwoalikeError, match="cannot be read as a simulated observer"):
         SimulatedObserver.load(path)
     path.write_text("ids")
-    with pytest.raises(TwoalikeError, match="not an observer file"):
+    with pytest.raises(TwoalikeError, match="cannot be read as a simulated observer"):
         SimulatedObserver.load(path)
     with pytest.raises(TwoalikeError, match="no such file"):
         SimulatedObserver.load(tmp_path / "missing.npz")

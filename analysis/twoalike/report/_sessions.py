@@ -14,6 +14,8 @@ from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.study import ExclusionConfig
 
 JUDGED = ("main", "repeat")
+ODD_ONE_OUT = "oddoneout"
+"""Label of the task whose runs are summarised; a data set may hold others."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def read_sessions(raw: Path, rule: ExclusionConfig | None = None) -> list[Sessio
         If a raw table or a manifest is damaged.
     """
     sessions = []
-    for path in find_runs(raw):
+    for path in find_runs(raw, ODD_ONE_OUT):
         run = read_run(path)
         manifest = read_manifest(run.name.manifest(raw))
         summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._people import Person
-from twoalike.study import MISSING, TwoalikeError
+from twoalike.study import MISSING, TwoalikeError, parse_json_table
 
 OLDEST = 89
 """Ages above are given as this, since a very high age can tell who somebody is (BIDS)."""
@@ -58,7 +58,7 @@ class Anonymous:
         Raises
         ------
         TwoalikeError
-            If it is not JSON.
+            If it is not JSON with keys.
         """
         return _dump(self._value(_load(text, where), person))
 
@@ -86,7 +86,7 @@ class Anonymous:
         for line in text.split("\n"):
             try:
                 entry = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(entry, dict) and entry.get("event") != "torn_row":
                 kept = {key: value for key, value in entry.items() if _says_no_more(value)}
@@ -147,9 +147,14 @@ class Anonymous:
             column
             for place, column in enumerate(header)
             if column not in {"participant_id", "session_id"}
-            and not about.get(column, {}).get("Levels")
+            and not _has_levels(about.get(column))
             and (_REMARK.search(column) or not all(closed(row[place]) for row in rows))
         }
+
+
+def _has_levels(entry: Any) -> bool:
+    """Whether a sidecar's entry lists the values that a column may take."""
+    return isinstance(entry, dict) and bool(entry.get("Levels"))
 
 
 def _is_number(cell: str) -> bool:
@@ -170,7 +175,8 @@ def add_generator(description: str, toolkit_version: str) -> str:
         "Version": toolkit_version,
         "Description": "Copy for publication: new codes, no dates, no seeds.",
     }
-    content["GeneratedBy"] = [*content.get("GeneratedBy", []), made]
+    before = content.get("GeneratedBy")
+    content["GeneratedBy"] = [*(before if isinstance(before, list) else []), made]
     return _dump(content)
 
 
@@ -209,11 +215,8 @@ def table_cells(text: str, where: str) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def _load(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TwoalikeError(f"{where}: not valid JSON ({error}). Restore the file.") from error
+def _load(text: str, where: str) -> dict[str, Any]:
+    return parse_json_table(text, where, "Restore the file.")
 
 
 def _dump(content: Any) -> str:

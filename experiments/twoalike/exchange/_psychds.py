@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, parse_json_table
 
 _RUN = re.compile(
     r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
@@ -91,7 +91,7 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
         "description": f"{source.get('Name', '')}: judgments of similarity, one row a trial, an "
         "item placed or an event, exported from a BIDS data set by twoalike. Empty cells are "
         "missing values.",
-        "author": [{"@type": "Person", "name": name} for name in source.get("Authors", [])],
+        "author": [{"@type": "Person", "name": name} for name in _list(source.get("Authors"))],
         "license": source.get("License", ""),
         "variableMeasured": _variables(tables),
     }
@@ -146,10 +146,12 @@ def _cells(path: str, text: str) -> tuple[list[str], list[list[str]]]:
 
 def _load(files: Mapping[str, str], path: str) -> dict[str, Any]:
     """Content of a JSON file; nothing where there is none."""
-    try:
-        return dict(json.loads(files.get(path, "{}")))
-    except (json.JSONDecodeError, TypeError, ValueError) as error:
-        raise TwoalikeError(f"{path}: not valid JSON ({error}). Restore the file.") from error
+    return parse_json_table(files.get(path, "{}"), path, "Restore the file.")
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list as it is; none where a description has something else there."""
+    return value if isinstance(value, list) else []
 
 
 def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
@@ -170,7 +172,8 @@ def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
 
 def _variable(name: str, about: Mapping[str, Any]) -> dict[str, Any]:
     levels = about.get("Levels")
-    meaning = "; ".join(f"{level}: {text}" for level, text in levels.items()) if levels else ""
+    pairs = levels.items() if isinstance(levels, dict) else ()
+    meaning = "; ".join(f"{level}: {text}" for level, text in pairs)
     description = " ".join(filter(None, [str(about.get("Description", "")), meaning]))
     entry: dict[str, Any] = {"@type": "PropertyValue", "name": name}
     if description:

@@ -1,7 +1,6 @@
 """Simulated observers: choices and response times from an embedding known to be true."""
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import entropy, log_choice, pair_similarities
-from twoalike.study import TwoalikeError, atomic_path, provenance, require_file
+from twoalike.study import TwoalikeError, atomic_path, load_arrays, provenance
 
 KIND = "observer"
 
@@ -36,6 +35,10 @@ class ResponseTimes:
         """One response time in s."""
         spread = self.slope * choice_entropy + self.sigma * rng.standard_normal()
         return float(self.base_s + self.scale_s * np.exp(spread))
+
+
+_NUMBERS = ("embedding", "temperature", "lapse", "placement_noise")
+"""Arrays of an observer's file that are calculated with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,23 +167,24 @@ class SimulatedObserver:
         TwoalikeError
             If the file is missing, damaged, or its arrays do not fit.
         """
-        require_file(path, "a simulated observer (.npz)")
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                content = {name: arrays[name] for name in arrays.files}
-        except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-            raise TwoalikeError(
-                f"{path}: not an observer file (.npz with ids and embedding), or damaged. Make it "
-                "anew: twoalike.observers.SimulatedObserver.save"
-            ) from error
+        content = load_arrays(path, "a simulated observer (.npz)")
+        if not isinstance(content, dict):
+            raise TwoalikeError(f"{path}: expected arrays ids and embedding, found one array.")
         for name in ("ids", "embedding"):
             if name not in content:
                 raise TwoalikeError(
                     f"{path}: expected arrays ids and embedding, found {', '.join(content)}."
                 )
+        odd = [
+            name for name in _NUMBERS if name in content and content[name].dtype.kind not in "fiu"
+        ]
+        if odd:
+            raise TwoalikeError(
+                f"{path}: expected {odd[0]} as numbers, found {content[odd[0]].dtype}."
+            )
         try:
             return cls(
-                ids=tuple(str(name) for name in content["ids"]),
+                ids=tuple(str(name) for name in content["ids"].ravel()),
                 embedding=content["embedding"].astype(np.float64),
                 temperature=float(content.get("temperature", 1.0)),
                 lapse=float(content.get("lapse", 0.0)),

@@ -5,7 +5,6 @@ a sidecar that holds the questions. BIDS validators refuse a participant who sta
 table, so that later sessions have tables of their own.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pandas as pd
 from twoalike.record._dataset import lock_folder, register_participant
 from twoalike.record._lock import hold_lock
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import MISSING, Study, TwoalikeError, write_json
+from twoalike.study import MISSING, Study, parse_json_table, write_json
 
 _KEYS = ("participant_id", "session_id")
 
@@ -41,10 +40,7 @@ def read_given(root: Path, measure: str) -> pd.DataFrame:
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise TwoalikeError(f"{path}: not valid JSON ({error}). Restore the file.") from error
+    return parse_json_table(path.read_bytes(), path, "Restore the file.")
 
 
 def _cell(value: object) -> str:

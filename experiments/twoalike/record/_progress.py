@@ -36,7 +36,12 @@ def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
     TwoalikeError
         If the header is not the one that this version writes.
     """
-    first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
+    try:
+        first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"{path}: not UTF-8 text (byte {error.start}). Restore the file."
+        ) from error
     if first + "\n" != table.header():
         raise TwoalikeError(
             f"{path}: its header is not this version's. Run: twoalike validate, and start the "

@@ -4,6 +4,13 @@ Nothing here knows about tasks, models or networks, and nothing here is heavy to
 """
 
 from twoalike.study._arrangement import ArrangementConfig
+from twoalike.study._arrays import (
+    DAMAGED,
+    array_bytes,
+    array_header,
+    check_unfolded,
+    load_arrays,
+)
 from twoalike.study._config import (
     Study,
     StudyConfig,
@@ -22,15 +29,17 @@ from twoalike.study._files import (
     write_json,
 )
 from twoalike.study._interrupt import Interrupt, held_interrupt
+from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
 from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
 from twoalike.study._strict import Strict
-from twoalike.study._words import counted, describe_changes
+from twoalike.study._words import counted, describe_changes, shortened
 
 __all__ = [
+    "DAMAGED",
     "MISSING",
     "folder_labels",
     "ArrangementConfig",
@@ -44,14 +53,20 @@ __all__ = [
     "Study",
     "StudyConfig",
     "TwoalikeError",
+    "array_bytes",
+    "array_header",
     "atomic_directory",
     "atomic_path",
+    "check_unfolded",
     "claim_parts",
     "counted",
     "describe_changes",
     "held_interrupt",
+    "load_arrays",
     "load_profile",
     "load_toml",
+    "parse_json",
+    "parse_json_table",
     "plain_words",
     "profile_path",
     "progress",
@@ -62,6 +77,7 @@ __all__ = [
     "require_file",
     "save_profile",
     "sha256_file",
+    "shortened",
     "whole_parts",
     "write_json",
 ]

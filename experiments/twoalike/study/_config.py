@@ -57,8 +57,10 @@ def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
         raise TwoalikeError(
             f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise TwoalikeError(f"{path}: not valid TOML ({error}).") from error
+    # TOMLDecodeError is a ValueError, and so is a number of thousands of digits.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise TwoalikeError(f"{path}: not valid TOML ({reason}).") from error
     try:
         return model.model_validate(content)
     except ValidationError as error:

@@ -10,7 +10,10 @@ from typing import Any
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._provenance import read_json
-from twoalike.study._words import describe_changes
+from twoalike.study._words import describe_changes, shortened
+
+_MANY = 10_000_000
+"""More parts than any folder has: their names alone would fill the memory."""
 
 
 def claim_parts(
@@ -73,7 +76,13 @@ def whole_parts(
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of {kind}, found none. Check the path.")
     plan = read_json(folder / name, kind)
-    paths = [part(folder, number) for number in range(int(plan["shards"]))]
+    shards = plan.get("shards")
+    if type(shards) is not int or not 0 < shards < _MANY:
+        raise TwoalikeError(
+            f"{folder / name}: expected shards as a whole number from 1, found "
+            f"{shortened(repr(shards), 40)}. The file is damaged."
+        )
+    paths = [part(folder, number) for number in range(shards)]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise TwoalikeError(

@@ -4,7 +4,6 @@ No clock time is recorded, so the same inputs and seed give the same bytes.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import require_file, sha256_file
+from twoalike.study._json import parse_json
 
 SCHEMA_VERSION = 1
 """Version of the file contracts between stages; readers refuse a newer one."""
@@ -69,16 +69,19 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
         If the file is missing, not JSON, of another kind or of a newer schema.
     """
     require_file(path, f"a {kind} description (JSON)")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise TwoalikeError(f"{path}: not valid JSON ({error}). The file is damaged.") from error
+    content = parse_json(path.read_bytes(), path)
     if not isinstance(content, dict) or content.get("kind") != kind:
         found = content.get("kind") if isinstance(content, dict) else type(content).__name__
         raise TwoalikeError(f"{path}: expected kind {kind!r}, found {found!r}.")
-    if int(content.get("schema_version", 0)) > SCHEMA_VERSION:
+    version = content.get("schema_version", 0)
+    if not isinstance(version, int):
         raise TwoalikeError(
-            f"{path}: written with schema {content['schema_version']}, this twoalike reads up to "
+            f"{path}: expected schema_version as a whole number, found {str(version)[:40]!r}. The "
+            "file is damaged."
+        )
+    if version > SCHEMA_VERSION:
+        raise TwoalikeError(
+            f"{path}: written with schema {version}, this twoalike reads up to "
             f"{SCHEMA_VERSION}. Upgrade twoalike."
         )
     return content

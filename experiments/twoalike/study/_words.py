@@ -40,6 +40,18 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
+def shortened(error: object, longest: int = 160) -> str:
+    r"""Return what a library says of a fault as a part of one line, cut where it is long.
+
+    Examples
+    --------
+    >>> shortened("no such\n  column")
+    'no such column'
+    """
+    words = " ".join(str(error).split())
+    return words if len(words) <= longest else f"{words[:longest]}…"
+
+
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], within: str) -> Iterator[str]:
     for key in dict.fromkeys([*before, *now]):
         old, new = before.get(key, _ABSENT), now.get(key, _ABSENT)

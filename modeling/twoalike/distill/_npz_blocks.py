@@ -1,23 +1,23 @@
 """Arrays of an ``.npz`` by blocks of rows: ``np.load`` reads each whole, whatever its size."""
 
-import zlib
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError, require_file
-
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-"""Readers of numpy's header by its version; later versions are of structured types only."""
+from twoalike.study import (
+    DAMAGED,
+    TwoalikeError,
+    array_bytes,
+    array_header,
+    require_file,
+    shortened,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Member:
                     stack.enter_context(archive.open(f"{self.name}.npy")) for _ in range(streams)
                 ]
                 for place, file in enumerate(files):
-                    _header(file)
+                    array_header(file)
                     if place:  # a file that never jumps is checked against its CRC at the end
                         file.seek(file.tell() + place * n * self.dtype.itemsize)
                 for start in range(0, n, rows):
@@ -70,7 +70,7 @@ class Member:
                     yield np.stack([part.reshape(count, width) for part in parts], 1).reshape(
                         count, columns
                     )
-        except (BadZipFile, zlib.error, OSError, EOFError) as error:
+        except DAMAGED as error:
             raise _damaged(self.path, error) from error
 
     def _read(self, file: IO[bytes], count: int) -> npt.NDArray[Any]:
@@ -100,34 +100,27 @@ def open_members(path: Path, what: str) -> dict[str, Member]:
     members: dict[str, Member] = {}
     try:
         with ZipFile(path) as archive:
-            for entry in archive.namelist():
-                name = entry.removesuffix(".npy")
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
                 with archive.open(entry) as file:
-                    shape, by_columns, dtype = _header(file)
+                    shape, by_columns, dtype = array_header(file)
+                    told = file.tell() + array_bytes(shape, dtype)
                 if dtype.hasobject:
                     raise TwoalikeError(
                         f"{path}: array {name!r} is pickled, which could run any program when "
                         "opened. Save it as plain strings or numbers."
                     )
+                if told > entry.file_size:
+                    raise ValueError(f"{name} tells of shape {shape}, and ends before")
                 if len(shape) == 2:
                     members[name] = Member(path, name, (shape[0], shape[1]), dtype, by_columns)
-    except (BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except DAMAGED as error:
         raise _damaged(path, error) from error
     return members
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type of an array that begins here."""
-    version = np.lib.format.read_magic(file)
-    if version not in HEADERS:
-        raise ValueError(f"numpy format {version[0]}.{version[1]}")
-    shape, by_columns, dtype = HEADERS[version](file)
-    return shape, by_columns, dtype
-
-
 def _damaged(path: Path, error: Exception) -> TwoalikeError:
-    reason = " ".join(str(error).split())
     return TwoalikeError(
-        f"{path}: cannot be read as .npz ({reason}). The file is damaged or of another kind; get "
-        "it again."
+        f"{path}: cannot be read as .npz ({shortened(error)}). The file is damaged or of another "
+        "kind; get it again."
     )

@@ -9,11 +9,9 @@ a folder            shards of ``.npz``: what ``twoalike features --shard`` write
 ==================  ==========================================================================
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,14 @@ import numpy.typing as npt
 from twoalike.features._hdf5 import read_hdf5
 from twoalike.features._parquet import read_parquet
 from twoalike.features._table import PLAN, FeatureTable, feature_shard
-from twoalike.study import TwoalikeError, read_ids, require_file, whole_parts
+from twoalike.study import (
+    TwoalikeError,
+    load_arrays,
+    parse_json_table,
+    read_ids,
+    require_file,
+    whole_parts,
+)
 
 
 def read_features(path: Path, objects: Path | None = None) -> FeatureTable:
@@ -80,27 +85,18 @@ def _from_shards(folder: Path) -> FeatureTable:
 
 
 def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any]]:
-    try:
-        # Opened here: numpy leaves its own handle open when a zip file is damaged.
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.lib.npyio.NpzFile):
-                return _from_npz(path, loaded)
-            return None, loaded, {}
-    except (ValueError, OSError, EOFError, BadZipFile, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise TwoalikeError(f"{path}: cannot be read as features ({reason}).") from error
-
-
-def _from_npz(
-    path: Path, loaded: np.lib.npyio.NpzFile
-) -> tuple[list[str], npt.NDArray[Any], dict[str, Any]]:
-    if {"ids", "features"} - set(loaded.files):
+    loaded = load_arrays(path, "features")
+    if not isinstance(loaded, dict):
+        return None, loaded, {}
+    if {"ids", "features"} - loaded.keys():
         raise TwoalikeError(
-            f"{path}: expected arrays 'ids' and 'features', found "
-            f"{', '.join(loaded.files) or 'none'}."
+            f"{path}: expected arrays 'ids' and 'features', found {', '.join(loaded) or 'none'}."
         )
-    meta = json.loads(str(loaded["meta"])) if "meta" in loaded.files else {}
+    meta = parse_json_table(str(loaded["meta"]), f"{path}: meta") if "meta" in loaded else {}
+    if loaded["ids"].ndim != 1:
+        raise TwoalikeError(
+            f"{path}: expected one id an object, found ids of shape {loaded['ids'].shape}."
+        )
     return [str(name) for name in loaded["ids"]], loaded["features"], meta
 
 

@@ -154,7 +154,7 @@ def _placements(task: MeadowsTask, names: Mapping[str, str]) -> pd.DataFrame:
             for entry in trial["positions"]:
                 item = names[str(entry["id"])]
                 rows.append((number, item, float(entry["x"]), float(entry["y"]), seconds))
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
             reason = " ".join(str(error).split())
             raise TwoalikeError(
                 f"{task}, trial {number}: expected positions with the id of a stimulus, x and y, "

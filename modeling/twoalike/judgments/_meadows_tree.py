@@ -4,14 +4,14 @@ A file holds one task of one person, all tasks of one person, or either for many
 alias. Tasks are a list or, in some files, a mapping by name.
 """
 
-import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoalike.study import TwoalikeError, require_file
+from twoalike.study import TwoalikeError, parse_json, require_file
 
 ARRANGEMENT = "multiarrange"
 _MATLAB = b"MATLAB 5.0 MAT-file"
@@ -72,12 +72,8 @@ def read_tree(path: Path) -> list[MeadowsTask]:
                 "dissimilarities (RDM), which no longer has the arrangements. Download the task "
                 "in the tree structure (JSON); the RDM itself goes with: twoalike evaluate --rdm"
             )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TwoalikeError(
-            f"{path}: not valid JSON ({error}). Download the tree structure from Meadows again."
-        ) from error
+    text = path.read_bytes().removeprefix(BOM_UTF8)
+    content = parse_json(text, path, "Download the tree structure from Meadows again.")
     tasks = list(_tasks(content, path))
     if not tasks:
         raise TwoalikeError(

@@ -9,13 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.judgments._meadows import MEDIA
-from twoalike.study import TwoalikeError, read_delimited, require_file
+from twoalike.study import TwoalikeError, load_arrays, read_delimited, require_file
 
 
 @dataclass(frozen=True)
@@ -156,15 +155,11 @@ def _from_mat(path: Path) -> RdmTable:
 
 
 def _from_numpy(path: Path) -> tuple[npt.NDArray[Any], tuple[str, ...] | None]:
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                return loaded, None
-            ids = tuple(str(name) for name in loaded["ids"]) if "ids" in loaded.files else None
-            arrays = [loaded[name] for name in loaded.files if name not in {"ids", "meta"}]
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        raise TwoalikeError(f"{path}: cannot be read as dissimilarities ({error}).") from error
+    loaded = load_arrays(path, "dissimilarities")
+    if not isinstance(loaded, dict):
+        return loaded, None
+    ids = tuple(str(name) for name in loaded["ids"].ravel()) if "ids" in loaded else None
+    arrays = [array for name, array in loaded.items() if name not in {"ids", "meta"}]
     if len(arrays) != 1:
         raise TwoalikeError(
             f"{path}: expected one array of dissimilarities beside 'ids', found {len(arrays)}."
@@ -273,5 +268,10 @@ def read_matrices(path: Path, *, gaps: bool = False, diagonal: bool = True) -> R
                 f"{np.asarray(raw).shape}."
             )
         table = RdmTable(values, ids)
+    if table.ids is not None and len(table.ids) != table.values.shape[1]:
+        raise TwoalikeError(
+            f"{path}: dissimilarities of {table.values.shape[1]} objects, and {len(table.ids)} "
+            "object ids. Save those that belong together."
+        )
     _check(path, table.values, gaps=gaps, diagonal=diagonal)
     return table

@@ -131,7 +131,7 @@ def _arrays(folder: Path, content: Mapping[str, Any]) -> Arrays:
 
 
 def _ids(content: Mapping[str, Any], n: int) -> tuple[str, ...]:
-    ids = tuple(content["ids"])
+    ids = tuple(map(str, content["ids"]))
     if len(ids) != n:
         raise ValueError(f"{len(ids)} ids for {n} objects")
     return ids

@@ -11,13 +11,12 @@ where there are any, set the temperature anew.
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError, require_file
+from twoalike.study import TwoalikeError, load_arrays
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._config import Judgments
 from twoalike.teacher._mixture import Floats, fit_mixture, odd_logits, score_choices
@@ -124,26 +123,16 @@ def set_temperature_by_choices(
 
 
 def _arrays(path: Path) -> dict[str, Floats]:
-    require_file(path, "a transform (.npz with weights, mean, std)")
-    try:
-        # Opened here: numpy leaves its own handle open when a zip file is damaged.
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if not isinstance(loaded, np.lib.npyio.NpzFile):
-                raise TwoalikeError(
-                    f"{path}: expected arrays {', '.join(NEEDED)} in an .npz, found one array."
-                )
-            missing = [name for name in NEEDED if name not in loaded.files]
-            if missing:
-                raise TwoalikeError(
-                    f"{path}: expected arrays {', '.join(NEEDED)}, found "
-                    f"{', '.join(loaded.files) or 'none'}."
-                )
-            present = [name for name in (*NEEDED, "bias") if name in loaded.files]
-            found = {name: np.asarray(loaded[name]) for name in present}
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise TwoalikeError(f"{path}: cannot be read as a transform ({reason}).") from error
+    loaded = load_arrays(path, "a transform (.npz with weights, mean, std)")
+    if not isinstance(loaded, dict):
+        raise TwoalikeError(
+            f"{path}: expected arrays {', '.join(NEEDED)} in an .npz, found one array."
+        )
+    if any(name not in loaded for name in NEEDED):
+        raise TwoalikeError(
+            f"{path}: expected arrays {', '.join(NEEDED)}, found {', '.join(loaded) or 'none'}."
+        )
+    found = {name: loaded[name] for name in (*NEEDED, "bias") if name in loaded}
     for name, array in found.items():
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
             raise TwoalikeError(
