@@ -15,9 +15,10 @@ author = "The twoalike founders"
 copyright = "The twoalike founders, Apache-2.0"  # noqa: A001
 release = version = installed("twoalike")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "_mathml"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build", "_reference", "images/screens"]
-myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 # Pages whose code is run at every build, so that none can show what is no longer true.
 nb_execution_mode = "force"

@@ -118,6 +118,20 @@ def test_no_written_page_is_empty_or_points_to_nothing(pages: dict[str, str]) ->
             assert found in made or found.is_file(), f"{path} points to {target}"
 
 
+def test_explanations_cite_what_is_there() -> None:
+    for path in (DOCS / "explanation").glob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        for named in re.findall(r"(?:benchmarks|modeling|experiments)/[\w/]+\.\w+", text):
+            assert (ROOT / named).is_file(), f"{path} cites {named}"
+        for package, name in re.findall(r"\{py:func\}`(twoalike\.\w+)\.(\w+)`", text):
+            assert name in importlib.import_module(package).__all__
+        for script, options in re.findall(r"python (?:-P )?(benchmarks/\w+\.py)([^`]*)`", text):
+            table = ROOT / "benchmarks" / "results" / f"{Path(script).stem}.md"
+            command = f"{script}{options}".split()
+            first = table.read_text(encoding="utf-8").replace("\n", " ")
+            assert " ".join(command) in first, f"{path}: {table} was not made by {command}"
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_the_generators_hold(reference: ModuleType, name: str) -> None:
     result = doctest.testmod(importlib.import_module(f"_reference.{name}"))
