@@ -95,6 +95,16 @@ def test_models_side_by_side(
     assert "(left out: 20 practice or catch)" in printed
 
 
+def test_a_baseline_comes_first(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(world)
+    words = "--features good.npz --choices choices.parquet"
+    results = run(world, *words.split(), "--baseline", "base=poor.npz")
+    base, good = results["models"]
+    assert (base["name"], base["difference"]) == ("base", None)
+    assert good["difference"]["to"] == "base"
+    assert set(results["inputs"]) == {"features base", "features good", "choices"}
+
+
 def test_same_seed_same_bytes(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(world)
     words = ["--features", "poor.npz", "--choices", "choices.parquet"]

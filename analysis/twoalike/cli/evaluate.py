@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def evaluate(
     *,
     features: list[str] | None = None,
+    baseline: str | None = None,
     model: Path | None = None,
     images: Path | None = None,
     ceiling: str | None = None,
@@ -47,6 +48,9 @@ def evaluate(
     features
         Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
         network; the first is the one that the others are compared with.
+    baseline
+        Features of the network that the others are compared with, as those of --features, if it
+        is not the first of these.
     model
         A student folder; its base network is scored as well. Needs --images.
     images
@@ -79,6 +83,7 @@ def evaluate(
     Examples
     --------
         twoalike evaluate --features base=base.npz --features aligned=aligned.npz --choices choices.parquet --out results.json
+        twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
         twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
     """  # noqa: E501
     from rich.console import Console
@@ -87,7 +92,9 @@ def evaluate(
     from twoalike.results import Sources, make_results
     from twoalike.study import write_json
 
-    candidates, inputs = read_candidates(features or [], objects, similarity)
+    candidates, inputs = read_candidates(
+        [*([baseline] if baseline else []), *(features or [])], objects, similarity
+    )
     if model is not None:
         candidates += _student(model, images, similarity)
     if ceiling is not None:
