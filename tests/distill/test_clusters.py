@@ -81,7 +81,7 @@ def test_clusters_of_another_tool_are_read_and_wrong_files_refused(tmp_path: Pat
     with pytest.raises(TwoalikeError, match="found image, heap"):
         read_clusters(path)
     path.write_bytes(b"PAR1 cut")
-    with pytest.raises(TwoalikeError, match="cannot be read as clusters") as error:
+    with pytest.raises(TwoalikeError, match="cannot be read as parquet") as error:
         read_clusters(path)
     assert "\n" not in str(error.value)
 

@@ -31,6 +31,7 @@ from twoalike.study._files import (
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
+from twoalike.study._parquet import load_parquet
 from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
@@ -63,6 +64,7 @@ __all__ = [
     "describe_changes",
     "held_interrupt",
     "load_arrays",
+    "load_parquet",
     "load_profile",
     "load_toml",
     "parse_json",

@@ -17,7 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError, atomic_path, provenance, require_file
+from twoalike.study import (
+    TwoalikeError,
+    atomic_path,
+    load_parquet,
+    parse_json_table,
+    provenance,
+)
 
 MOST_BY_DEFAULT = 500
 BATCH = 4096  # images a step of k-means
@@ -158,23 +164,14 @@ def read_clusters(path: Path) -> Clusters:
     TwoalikeError
         If the file is missing, damaged, or has not these columns.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    require_file(path, "clusters of images (parquet)")
-    try:
-        content = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise TwoalikeError(
-            f"{path}: cannot be read as clusters ({' '.join(str(error).split())}). Remove it, and "
-            "it is made again."
-        ) from error
+    what, remedy = "clusters of images (parquet)", "Remove it, and it is made again."
+    content = load_parquet(path, what, remedy=remedy)
     if set(COLUMNS) - set(content.column_names):
         raise TwoalikeError(
             f"{path}: expected columns {' and '.join(COLUMNS)}, found "
             f"{', '.join(content.column_names)}."
         )
-    meta = json.loads((content.schema.metadata or {}).get(PROVENANCE, b"{}"))
+    meta = parse_json_table((content.schema.metadata or {}).get(PROVENANCE, b"{}"), path, remedy)
     numbers = content["cluster"].to_numpy()
     if not np.issubdtype(numbers.dtype, np.integer):  # a missing value makes floats of them
         raise TwoalikeError(

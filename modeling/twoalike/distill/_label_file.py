@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError, atomic_path, require_file, whole_parts
+from twoalike.study import TwoalikeError, atomic_path, load_parquet, whole_parts
 
 PLAN = "labels.json"
 PROVENANCE = b"twoalike"
@@ -129,19 +129,27 @@ def _read_shard(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Triplets and probabilities of a shard; ids not met before get a place of their own."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    require_file(path, "labelled triplets (parquet)")
-    try:
-        content = pq.read_table(path, read_dictionary=list(ITEMS))
-    except (pa.ArrowException, OSError) as error:
-        raise TwoalikeError(
-            f"{path}: cannot be read as parquet ({' '.join(str(error).split())}). Remove it and "
-            "give the command that made it again."
-        ) from error
+    content = load_parquet(
+        path,
+        "labelled triplets (parquet)",
+        dictionaries=ITEMS,
+        remedy="Remove it and give the command that made it again.",
+    )
     absent = [name for name in (*ITEMS, *CHANCES) if name not in content.column_names]
     if absent:
         raise TwoalikeError(f"{path}: expected a column {absent[0]}, found none of that name.")
+    of = pa.types
+    for names, fits, expected in (
+        (ITEMS, (of.is_dictionary, of.is_integer), "image ids"),
+        (CHANCES, (of.is_floating, of.is_integer), "probabilities"),
+    ):
+        for name in names:
+            if not any(fit(content[name].type) for fit in fits):
+                raise TwoalikeError(
+                    f"{path}: expected {expected} in column {name}, found {content[name].type}. "
+                    "Make the labels again."
+                )
     gaps = [name for name in (*ITEMS, *CHANCES) if content[name].null_count]
     if gaps:
         raise TwoalikeError(f"{path}: column {gaps[0]} has missing values; labels have none.")

@@ -4,14 +4,13 @@ A column of ids is one that is called ``id``, ``ids`` or ``object``, or the only
 The features are all other columns, numbers each, or one column of lists that are equally long.
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, load_parquet
 
 ID_NAMES = ("id", "ids", "object")
 INDEX = "__index_level_"
@@ -38,18 +37,8 @@ def read_parquet(path: Path, *, named: bool) -> tuple[list[str] | None, npt.NDAr
         If the file is damaged, or its columns are not ids and features.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    try:
-        names = pq.read_schema(path).names
-        if twice := [name for name, n in Counter(names).items() if n > 1]:
-            raise TwoalikeError(f"{path}: column {twice[0]!r} stands twice. Rename one of them.")
-        table = pq.read_table(path, partitioning=None)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise TwoalikeError(
-            f"{path}: cannot be read as parquet ({reason}). The file is damaged or of another kind."
-        ) from error
+    table = load_parquet(path, "features (parquet)")
     key = _id_column(path, table, named)
     ids = None if key is None else _ids(path, table.column(key), key)
     left_out = {name for name in table.column_names if name.startswith(INDEX)} | {key}

@@ -17,7 +17,14 @@ from twoalike.judgments._table import (
     give_types,
     is_category,
 )
-from twoalike.study import TwoalikeError, atomic_path, require_file
+from twoalike.study import (
+    TwoalikeError,
+    atomic_path,
+    load_parquet,
+    parse_json,
+    parse_json_table,
+    shortened,
+)
 
 PROVENANCE = b"twoalike"
 OBJECTS = b"twoalike_objects"
@@ -119,23 +126,40 @@ def _write(path: Path, table: pd.DataFrame, provenance: Mapping[str, Any], kind:
 
 
 def _read(path: Path, kind: TableKind) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    require_file(path, f"a table of {kind.name} (parquet)")
-    try:
-        names = pq.read_schema(path).names
-        strings = [name for name in kind.categories if name in names]
-        content = pq.read_table(path, read_dictionary=strings)
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise TwoalikeError(
-            f"{path}: cannot be read as parquet ({reason}). The file is damaged or of another kind."
-        ) from error
+    what = f"a table of {kind.name} (parquet)"
+    content = load_parquet(path, what, dictionaries=kind.categories)
     check_columns(content.column_names, kind, str(path))
+    _check_flat(path, content.select(list(kind.columns)).schema)
     metadata = content.schema.metadata or {}
+    objects = _objects(path, metadata.get(OBJECTS, b"null"))
     table = content.select(list(kind.columns)).to_pandas(ignore_metadata=True)
-    give_types(table, json.loads(metadata.get(OBJECTS, b"null")), kind)
+    give_types(table, objects, kind)
     checked = check_table(table, kind, str(path))
-    checked.attrs["provenance"] = json.loads(metadata.get(PROVENANCE, b"{}"))
+    provenance = metadata.get(PROVENANCE, b"{}")
+    checked.attrs["provenance"] = parse_json_table(provenance, f"{path}: provenance")
     return checked
+
+
+def _check_flat(path: Path, schema: Any) -> None:
+    """Check that every cell is one value."""
+    import pyarrow as pa
+
+    for field in schema:
+        if pa.types.is_nested(field.type):
+            raise TwoalikeError(
+                f"{path}: column {field.name!r}: expected one value a row, found {field.type}."
+            )
+
+
+def _objects(path: Path, text: bytes) -> list[str] | None:
+    """List of objects in the metadata of the file; None where there is none."""
+    objects = parse_json(text, f"{path}: list of objects")
+    if objects is None:
+        return None
+    texts = isinstance(objects, list) and all(isinstance(name, str) for name in objects)
+    if not texts or len(set(objects)) < len(objects):
+        raise TwoalikeError(
+            f"{path}: expected a list of different object ids in the metadata, found "
+            f"{shortened(objects, 60)}. The file is damaged."
+        )
+    return list(objects)

@@ -209,4 +209,9 @@ def give_types(table: pd.DataFrame, objects: list[str] | None, kind: TableKind) 
 
 
 def _fits(values: npt.NDArray[np.float64], dtype: type[np.number[Any]]) -> bool:
-    return not issubclass(dtype, np.integer) or bool((values % 1 == 0).all())
+    if not issubclass(dtype, np.integer):
+        return True
+    # Compared with its limits as well: a number beyond them would become another one.
+    limits = np.iinfo(dtype)
+    inside = (values >= limits.min) & (values <= limits.max)
+    return bool((inside & (np.floor(values) == values)).all())
