@@ -1,6 +1,5 @@
 """Everything a report is made from, read once; what does not exist is None."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +61,6 @@ def _read_card(path: Path) -> str | None:
         raise TwoalikeError(f"{path}: not UTF-8 text (byte {error.start}).") from error
 
 
-def _read_posterior(path: Path) -> Posterior | None:
-    if not path.exists():
-        return None
-    posterior = Posterior.load(path)
-    try:
-        posterior.attrs.get("provenance")
-    except json.JSONDecodeError as error:
-        raise TwoalikeError(f"{path}: attributes are damaged ({error}). Fit it again.") from error
-    return posterior
-
-
 def _read_choices(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
@@ -99,7 +87,7 @@ def read_inputs(study: Study) -> Inputs:
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
         sessions=read_sessions(study.raw, study.config.exclusion),
         choices=_read_choices(study.choices),
-        posterior=_read_posterior(study.posterior),
+        posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
         results=read_json(results, "results") if results.exists() else None,
         card=_read_card(study.derived / "student" / "README.md"),
         hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},

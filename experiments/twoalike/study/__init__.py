@@ -28,6 +28,7 @@ from twoalike.study._files import (
     sha256_file,
     write_json,
 )
+from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
@@ -41,6 +42,7 @@ from twoalike.study._words import counted, describe_changes, shortened
 
 __all__ = [
     "DAMAGED",
+    "DAMAGED_HDF5",
     "MISSING",
     "folder_labels",
     "ArrangementConfig",
@@ -58,6 +60,7 @@ __all__ = [
     "array_header",
     "atomic_directory",
     "atomic_path",
+    "check_hdf5",
     "check_unfolded",
     "claim_parts",
     "counted",

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.study import TwoalikeError, atomic_path, require_file
+from twoalike.study import (
+    DAMAGED_HDF5,
+    TwoalikeError,
+    atomic_path,
+    check_hdf5,
+    parse_json,
+    require_file,
+    shortened,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,11 +32,12 @@ NEEDED = {
 
 def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
     """Attributes of the file, JSON ones parsed."""
-    parsed = {
-        name: json.loads(value) if name in JSON_ATTRS else value
+    return {
+        str(name): parse_json(value, f"posterior: attribute {name}")
+        if name in JSON_ATTRS
+        else value
         for name, value in tree.attrs.items()
     }
-    return {str(name): value for name, value in parsed.items()}
 
 
 def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,15 +82,14 @@ def read_tree(path: Path) -> "xr.DataTree":
 
     require_file(path, "a posterior (.nc)")
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
+        check_hdf5(path)
+        # Dimensions without a name get one here, and are refused below.
+        with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
             tree = opened.load().copy()
-    # Whatever HDF5 trips over in a damaged file: OSError for a truncated one, the others for
-    # bytes that are wrong in the middle.
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())
+    except DAMAGED_HDF5 as error:
         raise TwoalikeError(
             f"{path}: cannot be read as a posterior, the file is damaged or of another kind "
-            f"({reason}). Fit it again."
+            f"({shortened(error)}). Fit it again."
         ) from error
     _check(path, tree)
     return tree
@@ -104,11 +112,30 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
                 f"{path}: expected the labels of dimension {name!r} as a coordinate, found none. "
                 "Make one with: twoalike fit"
             )
-    version = int(tree.attrs.get("schema_version", SCHEMA_VERSION))
+    _check_attributes(path, tree)
+    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
     if version > SCHEMA_VERSION:
         raise TwoalikeError(
             f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
             "Upgrade twoalike."
         )
-    if not np.isfinite(found["embedding"].values).all():
-        raise TwoalikeError(f"{path}: the embedding holds NaN or infinite values. Fit it again.")
+    for name in NEEDED:
+        values = found[name].values
+        if values.dtype.kind not in "fiu" or not values.size or not np.isfinite(values).all():
+            what = "NaN or infinite values" if values.dtype.kind == "f" else str(values.dtype)
+            raise TwoalikeError(
+                f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
+            )
+
+
+def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
+    """Check that the attributes are what :func:`tree_attrs` and the version's check expect."""
+    for name in JSON_ATTRS:
+        if not isinstance(tree.attrs.get(name, ""), str):
+            raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
+        parse_json(tree.attrs.get(name, "null"), f"{path}: attribute {name}", "Fit it again.")
+    if not isinstance(tree.attrs.get("schema_version", SCHEMA_VERSION), int | np.integer):
+        raise TwoalikeError(
+            f"{path}: expected schema_version as a whole number, found "
+            f"{shortened(tree.attrs['schema_version'], 40)!r}. Fit it again."
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError
+from twoalike.study import DAMAGED_HDF5, TwoalikeError, check_hdf5, shortened
 
 VALUES = ("features", "values")
 
@@ -26,6 +26,7 @@ def read_hdf5(path: Path) -> tuple[list[str] | None, npt.NDArray[Any]]:
     import h5py
 
     try:
+        check_hdf5(path)
         with h5py.File(path, "r") as file:
             found = [name for name in VALUES if isinstance(file.get(name), h5py.Dataset)]
             if len(found) != 1:
@@ -41,9 +42,8 @@ def read_hdf5(path: Path) -> tuple[list[str] | None, npt.NDArray[Any]]:
                 )
             ids = _ids(path, file["ids"]) if "ids" in file else None
             return ids, np.asarray(values[:])
-    except (OSError, RuntimeError, KeyError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise TwoalikeError(f"{path}: cannot be read as HDF5 ({reason}).") from error
+    except DAMAGED_HDF5 as error:
+        raise TwoalikeError(f"{path}: cannot be read as HDF5 ({shortened(error)}).") from error
 
 
 def _ids(path: Path, node: Any) -> list[str]:
