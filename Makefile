@@ -35,9 +35,9 @@ format: setup
 	$(run)ruff check --fix .
 	$(run)ruff format .
 
-docs: setup  ## The documentation site, into docs/_build
+docs: setup  ## The documentation site, into docs/_build/html
 	@$$(command -v uv || echo .tools/uv/bin/uv) pip install --quiet --python .venv --group docs
-	$(run)python -m sphinx -b html -W --keep-going -q docs docs/_build
+	$(run)python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 constraints:  ## Pin all versions anew
 	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.12 --universal \

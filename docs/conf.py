@@ -1,5 +1,6 @@
-"""Sphinx settings: ``make docs`` builds the site into docs/_build, with no access to a network."""
+"""Sphinx settings: ``make docs`` builds the site into docs/_build/html, without a network."""
 
+import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -24,6 +25,10 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_execution_in_temp = True
+nb_merge_streams = True
+# Where the commands of those pages are.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
@@ -48,7 +53,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "tutorials/*": []}
 
 
 def setup(app):  # noqa: ANN001, ANN201, D103

@@ -1,9 +1,10 @@
 """Pages of the API: one a package, with what its ``__all__`` names; autodoc fills them."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from _reference.markdown import code, prose, table
 
@@ -18,8 +19,26 @@ _INHERITED = ("model_config",)
 """What every model of settings has from pydantic."""
 
 
-def public_packages(stage: str) -> Iterator[tuple[str, str]]:
-    """Name and first line of each package of a source root that says what is public.
+class Package(NamedTuple):
+    """A package that says what is public, read without importing it: some imports are slow.
+
+    Attributes
+    ----------
+    name
+        Such as ``twoalike.study``.
+    what
+        First line of its docstring.
+    lent
+        Names that it imports from another package, and which.
+    """
+
+    name: str
+    what: str
+    lent: Mapping[str, str]
+
+
+def public_packages(stage: str) -> Iterator[Package]:
+    """Give the packages of a source root that have an ``__all__``.
 
     Parameters
     ----------
@@ -27,16 +46,18 @@ def public_packages(stage: str) -> Iterator[tuple[str, str]]:
         A source root: ``experiments``, ``modeling`` or ``analysis``.
     """
     for init in sorted((ROOT / stage / "twoalike").glob("*/__init__.py")):
-        tree = ast.parse(init.read_text(encoding="utf-8"))
-        names = [
-            target.id
-            for statement in tree.body
-            if isinstance(statement, ast.Assign)
-            for target in statement.targets
-            if isinstance(target, ast.Name)
-        ]
-        if "__all__" in names:
-            yield f"twoalike.{init.parent.name}", (ast.get_docstring(tree) or "").split("\n")[0]
+        text, name = init.read_text(encoding="utf-8"), f"twoalike.{init.parent.name}"
+        tree = ast.parse(text)
+        lent = {
+            alias.asname or alias.name: ".".join(node.module.split(".")[:2])
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            and (node.module or "").startswith("twoalike.")
+            and not f"{node.module}.".startswith(f"{name}.")
+            for alias in node.names
+        }
+        if re.search("^__all__ = ", text, re.MULTILINE):
+            yield Package(name, (ast.get_docstring(tree) or "").split("\n")[0], lent)
 
 
 def api_pages() -> dict[str, str]:
@@ -44,21 +65,16 @@ def api_pages() -> dict[str, str]:
     index, found = ["# Python\n\nWhat a package exports is public, and all of it is here.\n"], {}
     for stage, heading in STAGES.items():
         packages = list(public_packages(stage))
-        rows = ([f"[`{name}`]({name}.md)", prose(what)] for name, what in packages)
-        toctree = "\n".join(["```{toctree}", ":hidden:", "", *(n for n, _ in packages), "```"])
+        rows = ([f"[`{name}`]({name}.md)", prose(what)] for name, what, _ in packages)
+        toctree = "\n".join(["```{toctree}", ":hidden:", "", *(p.name for p in packages), "```"])
         index.append(f"## {heading}\n\n{table(['package', 'what it holds'], rows)}\n{toctree}\n")
-        found |= {f"api/{name}.md": _page(name) for name, _ in packages}
+        found |= {f"api/{package.name}.md": _page(package) for package in packages}
     return {"api/index.md": "\n".join(index), **found}
 
 
-def _page(name: str) -> str:
+def _page(package: Package) -> str:
     """Page of a package; what it has from another one is described there."""
-    package = import_module(name)
-    lent: dict[str, str] = {}
-    for public in package.__all__:
-        home = ".".join(getattr(getattr(package, public), "__module__", name).split(".")[:2])
-        if home.startswith("twoalike.") and home != name:
-            lent[public] = home
+    name, _, lent = package
     directive = f".. automodule:: {name}\n   :members:\n"
     directive += f"   :exclude-members: {', '.join((*_INHERITED, *lent))}\n"
     also = [f"{code(each)} (see [`{home}`]({home}.md))" for each, home in lent.items()]
