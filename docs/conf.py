@@ -30,6 +30,9 @@ nb_merge_streams = True
 # Where the commands of those pages are.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+# Quotes and dots, not dashes: options begin with two hyphens.
+smartquotes_action = "qe"
+
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
