@@ -613,7 +613,8 @@ KINDS: dict[str, tuple[Mutator, ...]] = {
     "hdf5": BYTES + HDF5 * 3,
     "parquet": BYTES + PARQUET * 2,
     "safetensors": BYTES + SAFETENSORS * 3,
-    "mat": BYTES + MAT * 5,
+    # No flipped bytes: scipy's reader may end the process on them.
+    "mat": (cut, emptied, other_kind, *MAT * 3),
 }
 """Mutators of each kind of file."""
 

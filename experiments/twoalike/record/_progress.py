@@ -36,6 +36,8 @@ def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
     TwoalikeError
         If the header is not the one that this version writes.
     """
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected a raw table, found a folder. Restore the file.")
     try:
         first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1] or [""]
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ The manifest ``stimuli.tsv`` is the one list of objects in a study. Its checksum
 images to what participants saw: a file that was edited or swapped later is refused on load.
 """
 
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -202,7 +203,12 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
             )
         seen.add(name)
         # A manifest may come from elsewhere: it must not make us open files outside its folder.
-        outside = Path(file).is_absolute() or "\\" in file or ".." in PurePosixPath(file).parts
+        outside = (
+            "\0" in file
+            or Path(file).is_absolute()
+            or "\\" in file
+            or ".." in PurePosixPath(file).parts
+        )
         if outside or not (root / file).resolve().is_relative_to(root):
             raise TwoalikeError(
                 f"{path}: object {number} ({name}): file {file!r} lies outside the folder of the "
@@ -214,7 +220,7 @@ def _check_image(
     manifest: Path, name: str, image: Path, digest: str, *, decode: bool = False
 ) -> None:
     """Check an image against the manifest."""
-    if not image.is_file():
+    if not os.path.isfile(image):  # unlike Path's, it takes a name of any length
         raise TwoalikeError(
             f"{manifest}: object {name!r}: no image at {image}. Restore it or drop the object."
         )

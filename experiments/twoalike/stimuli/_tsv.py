@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.study import MISSING, TwoalikeError, atomic_path, require_file
+from twoalike.study import MISSING, TwoalikeError, atomic_path, require_file, shortened
 
 
 def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = Fal
     if missing:
         raise TwoalikeError(
             f"{path}: expected {what} with the column {missing[0]!r}, found columns "
-            f"{', '.join(repr(name) for name in header)}. Tabs separate columns."
+            f"{shortened(', '.join(map(repr, header)), 400)}. Tabs separate columns."
         )
     rows = []
     for number, row in enumerate(body, start=2):

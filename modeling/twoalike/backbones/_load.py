@@ -28,7 +28,7 @@ from twoalike.backbones._weights import (
     read_weights,
     weights_sha256,
 )
-from twoalike.study import TwoalikeError, read_json
+from twoalike.study import TwoalikeError, read_json, shortened
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 """Files of a student's folder, under the names that timm reads."""
@@ -208,7 +208,13 @@ def _load_student(folder: Path) -> Backbone:
             "whole folder again, or distil anew."
         )
     settings = config["pretrained_cfg"]
-    preprocessing = Preprocessing.from_timm(settings, whole=False)
+    try:
+        preprocessing = Preprocessing.from_timm(settings, whole=False)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise TwoalikeError(
+            f"{folder / CONFIG}: pretrained_cfg does not say how images are prepared "
+            f"({shortened(error)}). Copy the whole folder again, or distil anew."
+        ) from error
     return Backbone(
         folder.name,
         module,
@@ -251,8 +257,22 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
             f"{folder}: this student is a module of somebody's own, not timm's. Build it, load "
             f"{WEIGHTS} into it, and wrap it in a Backbone (Python)."
         )
+    # A hub's prefix in a file from elsewhere would make timm fetch, or read, what it names.
+    if ":" in str(architecture):
+        raise TwoalikeError(
+            f"{folder / CONFIG}: expected an architecture of timm's, found "
+            f"{shortened(architecture, 60)!r}. Distil anew."
+        )
     _check_name(str(architecture))
     state, kept, classes = read_weights(weights), config.get("classifier"), config["num_classes"]
+    # So many classes as rows of some tensor: room for any other number is not made.
+    fits = classes == 0 or any(tensor.ndim and len(tensor) == classes for tensor in state.values())
+    named = not kept or (isinstance(kept, dict) and isinstance(kept.get("name"), str))
+    if type(classes) is not int or not fits or not named:
+        raise TwoalikeError(
+            f"{folder / CONFIG}: num_classes or classifier is damaged, or not of {WEIGHTS}. Copy "
+            "the whole folder again, or distil anew."
+        )
     layer = None
     if kept:
         state, own = split_state(state, kept["name"])

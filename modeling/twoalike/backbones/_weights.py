@@ -8,13 +8,15 @@ the same features.
 
 import hashlib
 import pickle
+import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from twoalike.study import TwoalikeError, require_file
+from twoalike.study import DAMAGED, TwoalikeError, require_file
 
 LITE0 = "efficientnet_lite0"
 """Name of the network whose weights are installed with the package."""
@@ -79,8 +81,11 @@ def read_weights(path: Path) -> State:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
         else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+            with warnings.catch_warnings():
+                # Of a pickle's version, which weights_only reads or refuses.
+                warnings.simplefilter("ignore", UserWarning)
+                content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, *DAMAGED, IndexError, struct.error) as error:
         raise _unreadable(path, error) from error
     except pickle.UnpicklingError as error:
         # Raised for what weights_only refuses: pickled code, which must not run.

@@ -55,6 +55,8 @@ def read_raw_table(path: Path, needed: Sequence[str]) -> tuple[pd.DataFrame, boo
     TwoalikeError
         If the file cannot be read, or a column of ``needed`` is missing.
     """
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected a raw table, found a folder. Restore the file.")
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     try:

@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.judgments._meadows import MEDIA
-from twoalike.study import TwoalikeError, load_arrays, read_delimited, require_file
+from twoalike.study import (
+    DAMAGED,
+    TwoalikeError,
+    load_arrays,
+    read_delimited,
+    require_file,
+    shortened,
+)
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,9 @@ def _load_mat(path: Path) -> dict[str, Any]:
         return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
     except NotImplementedError as error:
         raise TwoalikeError(f"{path}: a MATLAB 7.3 file; save it again with -v7.") from error
-    except (MatReadError, ValueError, OSError, TypeError, EOFError) as error:
-        raise TwoalikeError(f"{path}: cannot be read as a MATLAB file ({error}).") from error
+    except (MatReadError, *DAMAGED, TypeError, IndexError) as error:
+        reason = shortened(error)
+        raise TwoalikeError(f"{path}: cannot be read as a MATLAB file ({reason}).") from error
 
 
 def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
