@@ -19,11 +19,17 @@ DEEP = 100_000
         ("9" * 5000, "4300 digits"),
         (b'"\xff"', "utf-8"),
         ("{", "Expecting property name"),
+        ('["\\ud800"]', "surrogates not allowed"),
+        (b'{"\\uDC00": 1}', "surrogates not allowed"),
     ],
 )
 def test_what_is_no_json_is_one_line(text: str | bytes, says: str) -> None:
     with pytest.raises(TwoalikeError, match=f"^x: not valid JSON .*{says}.* Mend it.$"):
         parse_json(text, "x", "Mend it.")
+
+
+def test_characters_written_as_two_halves_are_whole() -> None:
+    assert parse_json('["\\ud83d\\ude00"]', "x") == ["\N{GRINNING FACE}"]
 
 
 @pytest.mark.parametrize("value", ["[1]", '"1"', "1e999", "null", "{}"])

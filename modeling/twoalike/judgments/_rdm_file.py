@@ -131,7 +131,8 @@ def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
         raise TwoalikeError(
             f"{path}: the participants' lists of stimuli differ. Give one file a participant."
         )
-    found = [_unfold(np.reshape(content[f"rdmutv{alias}"], (1, -1))) for alias in aliases]
+    triangles = [np.reshape(content[f"rdmutv{alias}"], (1, -1)) for alias in aliases]
+    found = [_unfold(one) if one.dtype.kind in "fiu" else None for one in triangles]
     values = [one for one in found if one is not None]
     if len(values) < len(found) or any(one.shape[1] != len(named[0]) for one in values):
         raise TwoalikeError(f"{path}: expected an upper triangle of {len(named[0])} stimuli.")
