@@ -109,7 +109,7 @@ def load_teacher(folder: Path, *, any_kind: bool = False) -> AffineTeacher | Pos
             known_ids=() if known is None else _ids(content, len(known)),
             known=known,
         )
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise TwoalikeError(f"{folder}: not a whole teacher ({error}). Teach again.") from error
 
 
