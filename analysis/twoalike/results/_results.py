@@ -118,6 +118,7 @@ def make_results(
             people,
             [of for of, c in zip(compared, candidates, strict=True) if c.role == "model"],
         )
+    labelled = _labelled(nets, labels) if labels else None
     if len(nets) > 1 or rdm is not None or posterior is not None:
         parts["structure"] = structure(
             nets,
@@ -127,10 +128,10 @@ def make_results(
             agreement=agreement,
             posterior=posterior,
             labels=labels or None,
-            ids=_labelled(nets, labels) if labels else None,
+            ids=labelled,
         )
     if labels:
-        parts["transfer"] = transfer(nets, labels, ids=_labelled(nets, labels), seed=seed)
+        parts["transfer"] = transfer(nets, labels, ids=labelled, seed=seed)
     missing = {part: NEEDS[part] for part in NEEDS if parts[part] is None}
     config = {"resamples": resamples, "interval": 0.95}
     about = provenance(
