@@ -27,8 +27,9 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_in_temp = True
 nb_merge_streams = True
-# Where the commands of those pages are.
+# Where the commands of those pages are, and the magic that runs them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = str(HERE)
 
 # Quotes and dots, not dashes: options begin with two hyphens.
 smartquotes_action = "qe"
