@@ -5,6 +5,8 @@ run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
 export OMP_NUM_THREADS ?= 2
 export OMP_WAIT_POLICY ?= PASSIVE
+# Where it is set, each of a few hundred commands would compile all that it imports (torch: 10 s).
+unexport PYTHONDONTWRITEBYTECODE
 
 setup:  ## Everything twoalike needs, into .venv
 	@./scripts/setup.sh
