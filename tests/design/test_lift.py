@@ -21,7 +21,7 @@ from twoalike.design import (
     next_arrangement,
     pair_evidence,
 )
-from twoalike.design._lift import Prospect, efficiency, first_pair, grow_set, utility
+from twoalike.design._lift import Prospect, efficiency, first_pair, grow_set
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,7 +85,6 @@ def test_efficiency_by_hand() -> None:
     )
     found = efficiency(np.arange(3), prospect(evidence, known))
     assert found == pytest.approx(gain / 3**1.5)
-    assert utility(np.array([0.5]))[0] == pytest.approx(1 - np.exp(-5))
     assert efficiency(np.arange(3), prospect(evidence, np.zeros((3, 3)))) == 0
 
 

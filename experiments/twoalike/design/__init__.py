@@ -36,7 +36,13 @@ from twoalike.design._evidence import (
 )
 from twoalike.design._exclusion import excluded
 from twoalike.design._levels_study import levels_study_design
-from twoalike.design._list import POSITIONS, read_trial_list, write_trial_list
+from twoalike.design._list import (
+    PLACES,
+    POSITIONS,
+    STIMULI,
+    read_trial_list,
+    write_trial_list,
+)
 from twoalike.design._next_arrangement import (
     ArrangementEnd,
     EvidenceState,
@@ -70,10 +76,12 @@ __all__ = [
     "DesignSummary",
     "EvidenceState",
     "ListedArrangement",
+    "PLACES",
     "POSITIONS",
     "SECONDS_PER_PLACEMENT",
     "PlannedArrangement",
     "RescaledAverage",
+    "STIMULI",
     "adaptive_blocks",
     "adaptive_trial_list",
     "adaptive_triplets",

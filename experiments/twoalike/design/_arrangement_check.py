@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.study import MISSING
+
 
 def check_separation(levels: pd.DataFrame, positions: npt.ArrayLike) -> float:
     """Share of comparisons in which two of a kind lie closer than two of far kinds.
@@ -32,7 +34,7 @@ def check_separation(levels: pd.DataFrame, positions: npt.ArrayLike) -> float:
     a, b = np.triu_indices(len(levels), 1)
     distance = np.hypot(*(place[a] - place[b]).T)
     cells = levels.to_numpy(dtype=object)
-    known = (cells != "n/a")[:, [0, -1]]
+    known = (cells != MISSING)[:, [0, -1]]
     alike = (cells[a] == cells[b]).all(axis=1) & known[a].all(axis=1)
     apart = (cells[a, 0] != cells[b, 0]) & known[a, 0] & known[b, 0]
     if not (alike.any() and apart.any()):

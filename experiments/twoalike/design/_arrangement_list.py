@@ -15,7 +15,7 @@ import pandas as pd
 
 from twoalike.design._lift import SMALLEST_SET
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import TwoalikeError, write_json
+from twoalike.study import MISSING, TwoalikeError, write_json
 
 ARRANGEMENT_TYPES = ("practice", "main", "catch")
 ARRANGEMENT_COLUMNS = ("trial_index", "trial_type", "stimulus", "scheduler")
@@ -124,7 +124,7 @@ def read_arrangement_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
                 f"one of {', '.join(ARRANGEMENT_TYPES)}",
             ),
             "stimulus": (row["stimulus"] in known, "an object of the design"),
-            "scheduler": (row["scheduler"] != "n/a", "how the items were chosen"),
+            "scheduler": (row["scheduler"] != MISSING, "how the items were chosen"),
         }
         for column, (fine, what) in expected.items():
             if not fine:

@@ -7,12 +7,10 @@ the coarsest. Anyone who looks at the images gets them right, whatever else they
 from math import comb
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.design._triplets import Triplets
-
-Indices = npt.NDArray[np.int64]
+from twoalike.study import MISSING
 
 
 def catch_triplets(
@@ -40,11 +38,9 @@ def catch_triplets(
     """
     if n == 0:
         return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
-    coarse, groups = _groups(levels)
-    far = np.bincount(coarse[coarse >= 0], minlength=1)
-    far = far.sum() - far
-    pairs = np.array([comb(len(members), 2) for members in groups], dtype=np.int64)
-    total = sum(int(k) * int(far[coarse[g[0]]]) for k, g in zip(pairs, groups, strict=True))
+    groups = [(near, far) for near, far in kinds(levels) if len(near) > 1]
+    pairs = np.array([comb(len(near), 2) for near, _ in groups], dtype=np.int64)
+    total = sum(comb(len(near), 2) * len(far) for near, far in groups)
     if total < n:
         raise ValueError(
             f"asked for {n} attention checks, the categories allow {total}: each needs two "
@@ -56,10 +52,9 @@ def catch_triplets(
     while len(rows) < n:
         if len(tried) == total:
             raise ValueError(f"asked for {n} attention checks, only {len(rows)} are not used yet.")
-        members = groups[rng.choice(len(groups), p=pairs / pairs.sum())]
-        pair = rng.choice(members, size=2, replace=False).tolist()
-        strangers = np.flatnonzero((coarse >= 0) & (coarse != coarse[pair[0]]))
-        stranger = int(rng.choice(strangers))
+        near, far = groups[rng.choice(len(groups), p=pairs / pairs.sum())]
+        pair = rng.choice(near, size=2, replace=False).tolist()
+        stranger = int(rng.choice(far))
         row = tuple(sorted((*pair, stranger)))
         tried.add(row)
         if row not in used:
@@ -103,28 +98,13 @@ def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
     if levels.shape[1] == 0:
         return []
     coarse, fine = levels.iloc[:, 0].to_numpy(), levels.iloc[:, -1].to_numpy()
-    named = coarse != "n/a"
+    named = coarse != MISSING
     far = {kind: np.flatnonzero(named & (coarse != kind)).tolist() for kind in set(coarse)}
     # The whole path makes a category: two folders may share the name of the finest level.
     path = pd.Series(list(zip(*(levels[name] for name in levels), strict=True)))
     found = []
     for _, group in path.groupby(path, sort=False):
-        members = [int(index) for index in group.index if named[index] and fine[index] != "n/a"]
+        members = [int(index) for index in group.index if named[index] and fine[index] != MISSING]
         if members and far[coarse[members[0]]]:
             found.append((members, far[coarse[members[0]]]))
     return found
-
-
-def _groups(levels: pd.DataFrame) -> tuple[Indices, list[Indices]]:
-    """Coarsest category of each object, -1 without, and the groups that pairs can come from."""
-    if levels.shape[1] == 0:
-        return np.empty(0, dtype=np.int64), []
-    first, last = levels.iloc[:, 0], levels.iloc[:, -1]
-    coarse = np.where((first == "n/a").to_numpy(), -1, pd.factorize(first)[0]).astype(np.int64)
-    path = pd.factorize(pd.Series(list(levels.itertuples(index=False, name=None))))[0]
-    path = np.where((coarse < 0) | (last == "n/a").to_numpy(), -1, path)
-    order = np.argsort(path, kind="stable")
-    starts = np.flatnonzero(np.diff(path[order])) + 1
-    groups = [g for g in np.split(order, starts) if len(g) > 1 and path[g[0]] >= 0]
-    several = len(np.unique(coarse[coarse >= 0])) > 1
-    return coarse, groups if several else []

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.study import MISSING, DesignConfig, TwoalikeError
 
 Classes = npt.NDArray[np.int64]
 """Class 0, 1, ... of each object, shape (m,); -1 where it has none."""
@@ -72,7 +72,7 @@ def named_classes(shown: pd.DataFrame, path: Sequence[str]) -> Classes:
     columns = shown[list(path)]
     labels = pd.Series(list(columns.itertuples(index=False, name=None)))
     codes = pd.factorize(labels)[0].astype(np.int64)
-    return np.where((columns.iloc[:, -1] == "n/a").to_numpy(), -1, codes)
+    return np.where((columns.iloc[:, -1] == MISSING).to_numpy(), -1, codes)
 
 
 def _clusters(ids: Sequence[str], path: Path, clusters: int, rng: np.random.Generator) -> Classes:

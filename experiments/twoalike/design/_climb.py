@@ -31,7 +31,6 @@ class Climb:
     """
 
     def __init__(self, m: int, demand: np.ndarray, rng: np.random.Generator) -> None:
-        self._m = m
         self._open: list[list[int]] = demand.tolist()
         self._goal = int(demand.sum()) // 6
         self._taken: set[tuple[int, int, int]] = set()

@@ -8,7 +8,7 @@ triangles. Such a division is found by hill climbing (Stinson 1985): a triangle 
 taken, and where its third pair is taken already, the triangle that has it gives way.
 """
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
@@ -116,16 +116,18 @@ def _complete(m: int, repeats: int, triplets: Triplets) -> Triplets:
     wanting = np.full((m, m), repeats)
     np.fill_diagonal(wanting, 0)
     for row in taken:
-        for pair in combinations(row, 2):
-            wanting[pair] -= 1
-            wanting[pair[::-1]] -= 1
+        _show(wanting, row)
     while (wanting > 0).any():
         first, second = map(int, np.unravel_index(np.argmax(wanting), wanting.shape))
         gain = (wanting[first] > 0).astype(int) + (wanting[second] > 0)
         thirds = [int(k) for k in np.argsort(-gain, kind="stable") if k not in (first, second)]
         row = next(key for k in thirds if (key := tuple(sorted((first, second, k)))) not in taken)
         taken.add(row)
-        for pair in combinations(row, 2):
-            wanting[pair] -= 1
-            wanting[pair[::-1]] -= 1
+        _show(wanting, row)
     return np.array(sorted(taken), dtype=np.int64)
+
+
+def _show(wanting: np.ndarray, row: tuple[int, ...]) -> None:
+    """Count that a triplet shows its pairs once more, in place."""
+    for first, second in permutations(row, 2):
+        wanting[first, second] -= 1

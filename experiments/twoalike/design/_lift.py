@@ -57,17 +57,6 @@ class Prospect:
         return np.where(largest > 0, -lack * np.expm1(-self.exponent * weight), 0.0)
 
 
-def utility(evidence: Floats, exponent: float = 10.0) -> Floats:
-    """Map evidence to its utility, 1 - exp(-exponent · evidence), in [0, 1).
-
-    Examples
-    --------
-    >>> float(utility(np.array([0.5]))[0].round(4))
-    0.9933
-    """
-    return -np.expm1(-exponent * evidence)
-
-
 def efficiency(items: npt.NDArray[np.int64], prospect: Prospect) -> float:
     """Predicted gain in utility of all pairs of a set, divided by the set's cost.
 

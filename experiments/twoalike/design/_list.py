@@ -18,7 +18,9 @@ POSITIONS = ("left", "middle", "right")
 """Places on the screen."""
 TRIAL_TYPES = ("practice", "main", "catch", "repeat")
 STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
+"""Columns of the objects of a triplet."""
 PLACES = ("position_1", "position_2", "position_3")
+"""Columns that say where each is shown."""
 COLUMNS = (
     "trial_index",
     "block_index",

@@ -74,8 +74,7 @@ def draw_creatures(
         If the folder holds files, or more kinds are asked for than there are.
     """
     _check_numbers(kingdoms, families, species, individuals, size)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TwoalikeError(f"{folder}: expected a new or empty folder, found files in it.")
+    check_empty(folder)
     names = _Names(seed, kingdoms, families, species)
     rows = []
     with atomic_directory(folder) as temporary, progress() as bar:
@@ -93,6 +92,18 @@ def draw_creatures(
         columns = ["id", "file", "sha256", "kingdom", "family", "species"]
         StimulusSet.write(temporary, pd.DataFrame(rows, columns=columns, dtype=str))
     return StimulusSet.load(folder, verify=False)
+
+
+def check_empty(folder: Path) -> None:
+    """Check that there is no such folder yet, or nothing in it.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise TwoalikeError(f"{folder}: expected a new or empty folder, found files in it.")
 
 
 def render(svg: str, size: int) -> bytes:

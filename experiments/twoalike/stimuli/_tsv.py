@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.study import MISSING, TwoalikeError, atomic_path, require_file, shortened
+from twoalike.study import MISSING, TwoalikeError, atomic_path, read_text, require_file, shortened
 
 
 def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = False) -> pd.DataFrame:
@@ -37,12 +37,7 @@ def read_tsv(path: Path, what: str, columns: Sequence[str], *, empty: bool = Fal
         rows, or a row has too few or too many cells or an empty one.
     """
     require_file(path, what)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
-        ) from error
+    lines = read_text(path).split("\n")
     header, *body = (line.removesuffix("\r").split("\t") for line in lines)
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:

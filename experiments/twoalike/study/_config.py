@@ -1,6 +1,5 @@
 """A study: a folder with ``study.toml``, and where each stage finds and puts its files."""
 
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,8 @@ from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._design import DesignConfig, ExclusionConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._faults import plain_fault
-from twoalike.study._files import require_file
+from twoalike.study._files import read_text, require_file
 from twoalike.study._strict import Strict
-
-PARTICIPANT = re.compile(r"[0-9a-zA-Z+]+")
-"""A BIDS label: what may follow ``sub-`` in a file name."""
 
 
 class StudyConfig(Strict):
@@ -51,12 +47,9 @@ def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
         message names the key, the file and, for an unknown key, the nearest valid one.
     """
     require_file(path, "settings (TOML)")
+    text = read_text(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
-        ) from error
+        content = tomllib.loads(text)
     # TOMLDecodeError is a ValueError, and so is a number of thousands of digits.
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else error

@@ -9,13 +9,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.study._errors import TwoalikeError
@@ -36,6 +34,27 @@ def require_file(path: Path, what: str) -> Path:
     if path.stat().st_size == 0:
         raise TwoalikeError(f"{path}: expected {what}, found an empty file. Make it again.")
     return path
+
+
+def read_text(path: Path, remedy: str = "Save as UTF-8.") -> str:
+    """Text of a file; a mark of byte order at its start is no part of it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    remedy
+        What to do with another encoding, for the message.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(f"{path}: not UTF-8 text (byte {error.start}). {remedy}") from error
 
 
 def sha256_file(path: Path) -> str:
@@ -142,13 +161,7 @@ def read_ids(path: Path) -> list[str]:
         If the file is missing, not UTF-8, holds no id, or an id twice.
     """
     require_file(path, "object ids, one a line")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
-        ) from error
-    ids = [line.strip() for line in lines if line.strip()]
+    ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not ids:
         raise TwoalikeError(f"{path}: expected object ids, one a line, found none.")
     seen: set[str] = set()
@@ -170,13 +183,8 @@ def read_delimited(path: Path, what: str) -> pd.DataFrame:
         If the file is missing, empty, not UTF-8, or its rows differ in length.
     """
     require_file(path, what)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(
-            f"{path}: not UTF-8 text (byte {error.start}). Save as UTF-8."
-        ) from error
-    first = next((s for s in text.splitlines() if s.strip() and not s.startswith("#")), None)
+    lines = read_text(path).splitlines()
+    first = next((s for s in lines if s.strip() and not s.startswith("#")), None)
     if first is None:
         raise TwoalikeError(f"{path}: expected {what}, found no rows.")
     separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
@@ -195,8 +203,3 @@ def read_delimited(path: Path, what: str) -> pd.DataFrame:
     except (pd.errors.ParserError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise TwoalikeError(f"{path}: expected {what}, rows do not fit ({reason}).") from error
-
-
-def look_up(values: Sequence[str], ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Positions of ``values`` among ``ids``; -1 where a value is unknown."""
-    return pd.Index(ids).get_indexer(pd.Index(values)).astype(np.int64)
