@@ -206,5 +206,19 @@ def test_the_bids_validator_has_its_say_on_every_row(
 def test_a_study_without_data_says_how_to_collect_some(
     make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("validate", make_study()) == 1
-    assert "twoalike run" in capsys.readouterr().err
+    assert call("validate", make_study()) == 0
+    assert "no problem found, no data yet; collect some with: twoalike run" in (
+        capsys.readouterr().out
+    )
+
+
+def test_every_fault_of_a_study_without_data_is_said(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study(arrangement='[answers]\ndone_keys = ["backspaced"]\n')
+    (root / "protocols" / "odd_one_out.toml").write_text("[timing]\nresponse_limit = 15\n")
+    assert call("validate", root) == 1
+    captured = capsys.readouterr()
+    assert "did you mean 'backspace'?" in captured.out
+    assert "timing.response_limit" in captured.out
+    assert "2 problems, see above" in captured.err

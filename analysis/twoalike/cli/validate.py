@@ -52,9 +52,11 @@ def validate(study: Path, /) -> None:
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
     faults += check_lists(opened)
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
-    if not roots:
-        none = f"{opened.raw}: expected raw data, found none. Run a session with: twoalike run"
-        raise TwoalikeError(faults[0] if faults else none)
+    if not roots and not faults:
+        print(f"{opened.root}: no problem found, no data yet; collect some with: twoalike run")  # noqa: T201
+        return
+    if not roots and len(faults) == 1:
+        raise TwoalikeError(faults[0])
     for fault in faults:
         print(fault)  # noqa: T201
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
