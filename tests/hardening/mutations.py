@@ -10,6 +10,7 @@ import json
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -599,7 +600,19 @@ def variable_wrong(content: bytes, damage: Damage) -> bytes:
     return file.getvalue()
 
 
-MAT: tuple[Mutator, ...] = (variable_wrong, variable_wrong)
+def inside_packed(content: bytes, damage: Damage) -> bytes:
+    """Damage to what lies behind a checksum, which is made right again."""
+    if len(content) < 136:
+        return content
+    kind, size = struct.unpack("<II", content[128:136])
+    if kind != 15:
+        return content[:128] + damage.of((flipped, block_removed))(content[128:], damage)
+    inner = zlib.decompress(content[136 : 136 + size])
+    packed = zlib.compress(damage.of((flipped, head_flipped, block_zeroed, cut))(inner, damage))
+    return content[:128] + struct.pack("<II", kind, len(packed)) + packed + content[136 + size :]
+
+
+MAT: tuple[Mutator, ...] = (variable_wrong, inside_packed, inside_packed)
 
 KINDS: dict[str, tuple[Mutator, ...]] = {
     "bytes": BYTES,
@@ -614,8 +627,7 @@ KINDS: dict[str, tuple[Mutator, ...]] = {
     "hdf5": (cut, emptied, head_flipped, other_kind, *HDF5 * 3),
     "parquet": BYTES + PARQUET * 2,
     "safetensors": BYTES + SAFETENSORS * 3,
-    # No flipped bytes: scipy's reader may end the process on them.
-    "mat": (cut, emptied, other_kind, *MAT * 3),
+    "mat": BYTES + MAT * 3,
 }
 """Mutators of each kind of file."""
 
@@ -624,7 +636,7 @@ def mutant(content: bytes, kind: str, damage: Damage) -> tuple[str, bytes]:
     """One damaged copy, by one to three mutators; their names, and the bytes."""
     chosen = [damage.of(KINDS[kind]) for _ in range(damage.of((1, 1, 1, 2, 3)))]
     # What takes a file apart comes before what leaves it in no state for that.
-    chosen.sort(key=lambda change: change in BYTES + LINES)
+    chosen.sort(key=lambda change: change in (*BYTES, *LINES, inside_packed))
     for place, change in enumerate(chosen):
         try:
             content = change(content, damage)

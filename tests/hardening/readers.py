@@ -298,7 +298,7 @@ def make_rdms(root: Path) -> None:
     np.save(root / "r.npy", square)
     np.savez(root / "r.npz", rdm=square, ids=np.array(IDS))
     savemat(root / "r.mat", {"rdmutv": folded[None], "stimuli": np.array(IDS)})
-    savemat(root / "s.mat", {"rdms": {"rdm": square, "name": "x"}})
+    savemat(root / "s.mat", {"rdms": {"rdm": square, "name": "x"}}, do_compression=True)
     pd.DataFrame(square, index=list(IDS), columns=list(IDS)).to_csv(root / "r.csv")
     rows = [(IDS[a], IDS[b], square[a, b]) for a, b in ((0, 1), (1, 2), (0, 3))]
     pd.DataFrame(rows, columns=["item_a", "item_b", "dissimilarity"]).to_csv(

@@ -13,15 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.judgments._mat import MatValue, read_mat
 from twoalike.judgments._meadows import MEDIA
-from twoalike.study import (
-    DAMAGED,
-    TwoalikeError,
-    load_arrays,
-    read_delimited,
-    require_file,
-    shortened,
-)
+from twoalike.study import TwoalikeError, load_arrays, read_delimited, require_file
 
 
 @dataclass(frozen=True)
@@ -92,47 +86,31 @@ def _stack(array: npt.NDArray[Any]) -> npt.NDArray[np.float64] | None:
     return _unfold(values) if values.ndim == 2 else None
 
 
-def _numeric_arrays(value: Any) -> Iterator[npt.NDArray[Any]]:
-    """All numeric arrays inside a MATLAB variable: in struct fields and cells as well."""
-    if not isinstance(value, np.ndarray):
-        return
-    if value.dtype.names:
-        for name in value.dtype.names:
-            for item in value[name].ravel():
-                yield from _numeric_arrays(item)
-    elif value.dtype == object:
-        for item in value.ravel():
-            yield from _numeric_arrays(item)
-    elif value.size >= 3:
+def _arrays(value: MatValue) -> Iterator[npt.NDArray[Any]]:
+    """All arrays inside a MATLAB variable: in struct fields and cells as well."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _arrays(item)
+    elif value is not None:
         yield value
 
 
-def _load_mat(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
-    except NotImplementedError as error:
-        raise TwoalikeError(f"{path}: a MATLAB 7.3 file; save it again with -v7.") from error
-    except (MatReadError, *DAMAGED, TypeError, IndexError) as error:
-        reason = shortened(error)
-        raise TwoalikeError(f"{path}: cannot be read as a MATLAB file ({reason}).") from error
-
-
-def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
+def _from_meadows(path: Path, content: dict[str, MatValue]) -> RdmTable | None:
     """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
     lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
     aliases = [name.removeprefix("stimuli") for name in lists]
     if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):
         return None
-    named = [tuple(str(name).strip() for name in np.ravel(value)) for value in lists.values()]
+    named = [
+        tuple(str(name).strip() for array in _arrays(value) for name in array.ravel())
+        for value in lists.values()
+    ]
     if any(ids != named[0] for ids in named):
         raise TwoalikeError(
             f"{path}: the participants' lists of stimuli differ. Give one file a participant."
         )
-    triangles = [np.reshape(content[f"rdmutv{alias}"], (1, -1)) for alias in aliases]
-    found = [_unfold(one) if one.dtype.kind in "fiu" else None for one in triangles]
+    triangles = [list(_arrays(content[f"rdmutv{alias}"])) for alias in aliases]
+    found = [_stack(one[0].ravel()) if len(one) == 1 else None for one in triangles]
     values = [one for one in found if one is not None]
     if len(values) < len(found) or any(one.shape[1] != len(named[0]) for one in values):
         raise TwoalikeError(f"{path}: expected an upper triangle of {len(named[0])} stimuli.")
@@ -143,12 +121,12 @@ def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
 
 
 def _from_mat(path: Path) -> RdmTable:
-    content = _load_mat(path)
+    content = read_mat(path)
     if table := _from_meadows(path, content):
         return table
     found = {}
     for name, value in content.items():
-        stacks = [s for s in map(_stack, _numeric_arrays(value)) if s is not None]
+        stacks = [s for s in map(_stack, _arrays(value)) if s is not None]
         # A colour or a position also is a short vector of numbers: the largest size is the RDMs'.
         size = max((s.shape[1] for s in stacks), default=0)
         stacks = [s for s in stacks if s.shape[1] == size]
