@@ -30,7 +30,7 @@ def known_rows(
     Raises
     ------
     TwoalikeError
-        If some are not known; the first ten are named.
+        If some are not known; the first ten are named, and two that are known.
 
     Examples
     --------
@@ -43,6 +43,7 @@ def known_rows(
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise TwoalikeError(
             f"{where}: {len(missing)} of {len(wanted)} objects not found: "
-            f"{', '.join(missing[:SHOWN])}{more}. {advice}"
+            f"{', '.join(missing[:SHOWN])}{more}; there are {', '.join(known[:2]) or 'none'}, ... "
+            f"{advice}"
         )
     return np.asarray(rows, dtype=np.int64)
