@@ -17,7 +17,7 @@ demo: setup  ## The whole chain on drawn creatures, into demo/
 bench: demo  ## All tables of benchmarks/results anew (hours), or some: make bench only="labels demo"
 	$(run)python -P benchmarks/again.py $(only)
 
-# Windows and torch's compiler stack cannot share a process (docs/decisions.md), so two runs.
+# Windows and torch's compiler stack cannot share a process (docs/decisions/code.md), so two runs.
 test: setup  ## The default suite
 	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb
 	$(run)python -m pytest -q -m "display and not slow" tests

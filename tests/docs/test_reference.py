@@ -3,7 +3,6 @@
 import doctest
 import importlib
 import re
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,20 +131,6 @@ def test_explanations_cite_what_is_there() -> None:
             command = f"{script}{options}".split()
             first = table.read_text(encoding="utf-8").replace("\n", " ")
             assert " ".join(command) in first, f"{path}: {table} was not made by {command}"
-
-
-def test_commands_on_written_pages_can_be_called() -> None:
-    from twoalike.cli.app import app
-
-    found = 0
-    for path in DOCS.rglob("*.md"):
-        if "_build" in path.parts or path.parent.name == "api" or path.name in MADE:
-            continue
-        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
-        for line in re.findall(r"^twoalike (.+)$", text, re.MULTILINE):
-            app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
-            found += 1
-    assert found >= 6
 
 
 @pytest.mark.parametrize("name", MODULES)
