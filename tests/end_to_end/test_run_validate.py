@@ -1,5 +1,6 @@
 """``twoalike validate`` names file, row and column of every kind of damage."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,6 +211,15 @@ def test_a_study_without_data_says_how_to_collect_some(
     assert "no problem found, no data yet; collect some with: twoalike run" in (
         capsys.readouterr().out
     )
+
+
+def test_images_are_checked_without_data(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study()
+    shutil.copy(root / "stimuli" / "warm1.png", root / "stimuli" / "warm0.png")
+    assert call("validate", root) == 1
+    assert "warm0.png is not the image listed" in capsys.readouterr().err
 
 
 def test_every_fault_of_a_study_without_data_is_said(

@@ -103,12 +103,22 @@ def test_the_template_holds_every_knob_with_its_value(
     assert model.model_validate(content) == protocol
 
     def same_keys(model: BaseModel, table: dict[str, object]) -> None:
-        assert list(type(model).model_fields) == list(table)
+        left_out = {"questions"} if getattr(model, "questions", None) == () else set()
+        assert [key for key in type(model).model_fields if key not in left_out] == list(table)
         for key, value in table.items():
             if isinstance(value, dict):
                 same_keys(getattr(model, key), value)
 
     same_keys(protocol, content)
+
+
+@each_task
+def test_questions_can_be_added_at_the_end_of_the_template(name: str) -> None:
+    protocol = PROTOCOLS[name].model_validate({})
+    question = '\n[[{}.questions]]\nid = "age"\nkind = "age"\ntext = "How old are you?"\n'
+    longer = protocol_template(protocol) + question.format("form") + question.format("debrief")
+    read = PROTOCOLS[name].model_validate(tomllib.loads(longer))
+    assert [asked.questions[0].id for asked in (read.form, read.debrief)] == ["age", "age"]
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

@@ -53,6 +53,7 @@ def validate(study: Path, /) -> None:
     faults += check_lists(opened)
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     if not roots and not faults:
+        StimulusSet.load(opened.stimuli)
         print(f"{opened.root}: no problem found, no data yet; collect some with: twoalike run")  # noqa: T201
         return
     if not roots and len(faults) == 1:

@@ -38,7 +38,9 @@ def _render(model: BaseModel, name: str) -> str:
             heading = f"{_comment(field.description or '')}\n[{name}{key}]\n"
             tables.append(heading + _render(value, f"{name}{key}."))
         else:
-            lines += [_comment(field.description or ""), f"{key} = {_value(value)}"]
+            # No questions stay a comment, so that [[form.questions]] can be added at the end.
+            none = "# " if key == "questions" and value == () else ""
+            lines += [_comment(field.description or ""), f"{none}{key} = {_value(value)}"]
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
 
