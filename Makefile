@@ -1,5 +1,5 @@
 # Three commands: make setup, make test, make lint. And make demo, to see it all work.
-.PHONY: setup demo bench test test-all lint format docs constraints clean
+.PHONY: setup demo bench test test-all coverage lint format docs constraints clean
 
 run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
@@ -25,6 +25,13 @@ test: setup  ## The default suite
 test-all: setup  ## The default suite and the slow tests
 	$(run)python -m pytest -q -m "not display" --no-xvfb
 	$(run)python -m pytest -q -m display tests
+
+coverage: setup  ## Lines and branches of the package that the default suite passes through
+	rm -f .coverage .coverage.*
+	$(run)coverage run -m pytest -q -m "not slow and not display" --no-xvfb
+	$(run)coverage run -m pytest -q -m "display and not slow" tests
+	$(run)coverage combine -q
+	$(run)coverage report
 
 lint: setup  ## Style, types, import order
 	$(run)ruff check .
