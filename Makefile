@@ -1,5 +1,6 @@
 # Three commands: make setup, make test, make lint. And make demo, to see it all work.
-.PHONY: setup demo bench test test-all coverage lint format docs constraints clean
+.PHONY: setup demo bench test test-all coverage lint format docs machines lowest \
+	constraints clean
 
 run := .venv/bin/
 # Numerical libraries that each start a thread a core slow one another down.
@@ -47,6 +48,12 @@ format: setup
 docs: setup  ## The documentation site, into docs/_build/html
 	@$$(command -v uv || echo .tools/uv/bin/uv) pip install --quiet --python .venv --group docs
 	$(run)python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
+machines: setup  ## The wheel on machines that hold only their part of the packages
+	@./scripts/check_machines.sh
+
+lowest: setup  ## Tests with the lowest versions allowed
+	@./scripts/check_lowest.sh
 
 constraints:  ## Pin all versions anew
 	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.12 --universal \
