@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import RunRecord
+from twoalike.record import OLDEST_AGE, RunRecord
 from twoalike.study import Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     Ask,
@@ -44,7 +44,7 @@ from twoalike.tasks import (
     triplet_script,
 )
 from twoalike.tasks._settings import PageTexts, Question
-from twoalike.tasks.screens import OLDEST, WaitActivity, consent_text_hash
+from twoalike.tasks.screens import WaitActivity, consent_text_hash
 
 DEFAULT = OddOneOut()
 FRAME = frame(DEFAULT.screen, (1280, 1024))
@@ -186,8 +186,8 @@ def test_an_answer_is_not_taken_before_the_shortest_time() -> None:
     [
         ("age", "31", 31),
         ("age", " 089 ", 89),
-        ("age", "90", OLDEST),
-        ("age", "130", OLDEST),
+        ("age", "90", OLDEST_AGE),
+        ("age", "130", OLDEST_AGE),
         ("age", "0", 0),
         ("number", "90", 90),
         ("number", "-3", -3),
@@ -231,7 +231,7 @@ def test_only_a_required_answer_must_be_given(kind: str) -> None:
 
 
 def test_oldest_is_what_bids_asks_for() -> None:
-    assert OLDEST == 89
+    assert OLDEST_AGE == 89
 
 
 @settings(deadline=None)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from twoalike.exchange._dataset import split_table
 from twoalike.exchange._people import Person
+from twoalike.record import OLDEST_AGE
 from twoalike.study import MISSING, TwoalikeError, parse_json_table
 
-OLDEST = 89
-"""Ages above are given as this, since a very high age can tell who somebody is (BIDS)."""
 _PARTICIPANT = frozenset({"participant", "participant_id", "subject"})
 _SEED = re.compile(r"(^|_)(seeds?|entropy)($|_)", re.IGNORECASE)
 """Left out: with the seed of a study, a trial list tells which code it was made for."""
@@ -192,26 +192,20 @@ def _capped(cell: str) -> str:
         value = float(cell)
     except ValueError:
         return cell
-    return str(OLDEST) if value > OLDEST else cell
+    return str(OLDEST_AGE) if value > OLDEST_AGE else cell
 
 
 def table_cells(text: str, where: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table of participants; what stands after the last line end is torn.
+    """Header and rows of a table of participants, as :func:`split_table` gives them.
 
     Raises
     ------
     TwoalikeError
-        If it has no column ``participant_id``, or a row is shorter or longer than the header.
+        As there, and if it has no column ``participant_id``.
     """
-    lines = text.removeprefix("\ufeff").split("\n")[:-1]
-    header, *rows = [line.removesuffix("\r").split("\t") for line in lines if line] or [[]]
+    header, rows = split_table(text, where)
     if "participant_id" not in header:
         raise TwoalikeError(f"{where}: expected a column participant_id, found {header}.")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise TwoalikeError(
-                f"{where}: row {number} has {len(row)} cells, expected {len(header)}."
-            )
     return header, rows
 
 

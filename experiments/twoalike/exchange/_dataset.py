@@ -58,6 +58,27 @@ def read_texts(root: Path, wanted: Callable[[str], bool]) -> Texts:
     return Texts(files, folders, others)
 
 
+def split_table(text: str, where: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a BIDS table; what stands after the last line end is torn, and left out.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no header, or a row is shorter or longer than it.
+    """
+    lines = text.removeprefix("\ufeff").split("\n")[:-1]
+    cells = [line.removesuffix("\r").split("\t") for line in lines if line]
+    if not cells:
+        raise TwoalikeError(f"{where}: expected a table, found no line. Restore the file.")
+    header, *rows = cells
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise TwoalikeError(
+                f"{where}: row {number} has {len(row)} cells, expected {len(header)}."
+            )
+    return header, rows
+
+
 def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] = ()) -> None:
     """Write texts into a folder that exists, UTF-8 with line ends as they are.
 

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from twoalike.exchange._private import FIRST_YEAR
+from twoalike.study import MISSING
 
 _MARKS = "bcdfghjkmnpqrstvwxz23456789"
 """No vowels, so that no words arise, and no marks that look alike."""
@@ -39,7 +40,7 @@ class Person:
     def move(self, text: str) -> str:
         """Text with its dates moved back by whole days, or with ``n/a`` in place of times."""
         if self.days is None:
-            return _TIME.sub(lambda match: "n/a" if _day(match[1]) else match[0], text)
+            return _TIME.sub(lambda match: MISSING if _day(match[1]) else match[0], text)
         back = timedelta(days=self.days)
 
         def moved(match: re.Match[str]) -> str:

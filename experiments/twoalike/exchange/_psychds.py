@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twoalike.study import TwoalikeError, parse_json_table
+from twoalike.exchange._dataset import split_table
+from twoalike.study import MISSING, TwoalikeError, parse_json_table
 
 _RUN = re.compile(
     r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
@@ -43,7 +44,7 @@ class _Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.header)
-        writer.writerows([["" if cell == "n/a" else cell for cell in row] for row in self.rows])
+        writer.writerows([["" if cell == MISSING else cell for cell in row] for row in self.rows])
         return text.getvalue()
 
 
@@ -105,7 +106,7 @@ def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
     for path, text in sorted(files.items()):
         if not path.endswith(".tsv"):
             continue
-        header, rows = _cells(path, text)
+        header, rows = split_table(text, path)
         about = _load(files, path.removesuffix(".tsv") + ".json")
         if match := _RUN.fullmatch(path.rpartition("/")[2]):
             who = [match["participant"], match["session"], str(int(match["run"]))]
@@ -129,19 +130,6 @@ def _run_name(match: re.Match[str]) -> str:
 def _value(text: str) -> str:
     """Part of a file name: letters and digits only."""
     return re.sub(r"[^0-9A-Za-z]", "", text.replace("+", "plus"))
-
-
-def _cells(path: str, text: str) -> tuple[list[str], list[list[str]]]:
-    lines = text.removeprefix("\ufeff").split("\n")[:-1]
-    if not lines:
-        raise TwoalikeError(f"{path}: expected a table, found no line. Restore the file.")
-    header, *rows = [line.removesuffix("\r").split("\t") for line in lines if line]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise TwoalikeError(
-                f"{path}: row {number} has {len(row)} cells, expected {len(header)}."
-            )
-    return header, rows
 
 
 def _load(files: Mapping[str, str], path: str) -> dict[str, Any]:

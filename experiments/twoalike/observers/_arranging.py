@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.observers._observer import SimulatedObserver
-from twoalike.study import TwoalikeError
 
 type Array = npt.NDArray[np.float64]
 
@@ -160,14 +159,7 @@ class SimulatedArranger:
         TwoalikeError
             If the observer does not know an object.
         """
-        index = {name: number for number, name in enumerate(self.observer.ids)}
-        unknown = [name for name in items if name not in index]
-        if unknown:
-            raise TwoalikeError(
-                f"the simulated observer knows no object {unknown[0]!r} among its "
-                f"{len(index)}. Use one made for this stimulus set."
-            )
-        embedding = self.observer.embedding[[index[name] for name in items]]
+        embedding = self.observer.embedding[self.observer.rows(items)]
         similarity = embedding @ embedding.T
         own = np.diag(similarity)
         squared = own[:, None] + own[None] - 2 * similarity

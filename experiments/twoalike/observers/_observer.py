@@ -85,6 +85,22 @@ class SimulatedObserver:
     def _index(self) -> dict[str, int]:
         return {name: index for index, name in enumerate(self.ids)}
 
+    def rows(self, names: Sequence[str]) -> list[int]:
+        """Rows of objects in the embedding.
+
+        Raises
+        ------
+        TwoalikeError
+            If the observer does not know one.
+        """
+        unknown = [name for name in names if name not in self._index]
+        if unknown:
+            raise TwoalikeError(
+                f"the simulated observer knows no object {unknown[0]!r} among its "
+                f"{len(self.ids)}. Use one made for this stimulus set."
+            )
+        return [self._index[name] for name in names]
+
     @cached_property
     def _similarity(self) -> npt.NDArray[np.float64]:
         return np.asarray(self.embedding @ self.embedding.T)
@@ -116,13 +132,7 @@ class SimulatedObserver:
         TwoalikeError
             If the observer does not know an object.
         """
-        unknown = [name for name in triplet if name not in self._index]
-        if unknown:
-            raise TwoalikeError(
-                f"the simulated observer knows no object {unknown[0]!r} among its "
-                f"{len(self.ids)}. Use one made for this stimulus set."
-            )
-        indices = np.array([[self._index[name] for name in triplet]])
+        indices = np.array([self.rows(triplet)])
         probabilities = self.choice_probabilities(indices)
         item = int(rng.choice(3, p=probabilities[0] / probabilities[0].sum()))
         return item, self.response_times.sample(float(entropy(probabilities)[0]), rng)

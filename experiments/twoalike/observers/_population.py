@@ -8,7 +8,7 @@ import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.study import MISSING, TwoalikeError
 
 _N_TRIPLETS = 4000
 
@@ -83,7 +83,7 @@ def hierarchical_embedding(
     blocks = []
     for level, strength in zip(levels, strengths or [1.0] * len(levels), strict=True):
         labels = stimuli.table[level]
-        members = pd.get_dummies(labels).drop(columns="n/a", errors="ignore").to_numpy(float)
+        members = pd.get_dummies(labels).drop(columns=MISSING, errors="ignore").to_numpy(float)
         by_category = np.exp(spread * rng.standard_normal(members.shape[1]))
         by_object = np.exp(jitter * rng.standard_normal(members.shape))
         blocks.append(strength * members * by_category * by_object)

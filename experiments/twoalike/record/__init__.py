@@ -4,7 +4,7 @@ from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes
-from twoalike.record._given import give, read_given
+from twoalike.record._given import OLDEST_AGE, give, read_given
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs, participant_label
@@ -14,6 +14,7 @@ from twoalike.record._run import RunRecord, check_run, hold_participant, open_ru
 from twoalike.record._table import TASKS, Table, TaskTables
 
 __all__ = [
+    "OLDEST_AGE",
     "TASKS",
     "Apparatus",
     "Column",

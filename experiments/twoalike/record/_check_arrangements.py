@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from twoalike.record._check_triplets import wrong_number
+from twoalike.record._check_triplets import ROUNDING_S, wrong_number
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, read_events
 from twoalike.record._tail import torn_line
@@ -28,7 +28,6 @@ _OF_TRIAL = (
 """Columns that say the same in all rows of a trial."""
 _RADIUS = 0.5
 _ROUNDING = 2e-6
-_ROUNDING_S = 2e-4
 
 
 def check_arrangement_rows(
@@ -45,7 +44,7 @@ def check_arrangement_rows(
         if index != expected:
             yield RawProblem(path, wrong_number(expected, index), number, "trial_index")
         expected = index + 1
-        if first["onset"] < end - _ROUNDING_S:
+        if first["onset"] < end - ROUNDING_S:
             message = f"{first['onset']} s lies before the end of the trial above ({end:.4f} s)"
             yield RawProblem(path, message, number, "onset")
         end = first["onset"] + first["response_time"]
@@ -63,9 +62,9 @@ def _check_item(row: Row, manifest: Mapping[str, Any]) -> Iterator[tuple[str, st
         if (row[column] is not None) != moved:
             yield column, f"is {row[column]}, but n_moves is {row['n_moves']}"
     if moved and row["last_move_time"] is not None:
-        if row["last_move_time"] > row["response_time"] + _ROUNDING_S:
+        if row["last_move_time"] > row["response_time"] + ROUNDING_S:
             yield "last_move_time", f"{row['last_move_time']} s is after the trial's end"
-        if (row["first_move_time"] or 0.0) > row["last_move_time"] + _ROUNDING_S:
+        if (row["first_move_time"] or 0.0) > row["last_move_time"] + ROUNDING_S:
             yield "first_move_time", f"{row['first_move_time']} s is after the last move"
 
 
@@ -103,7 +102,7 @@ def check_events(
         yield RawProblem(path, "the last line is torn; mend it with: twoalike run ... --resume")
     # Written when they end: a look at one image may begin while another is held.
     ends = (events["onset"] + events["duration"]).astype(float)
-    for number in events.index[ends.diff() < -_ROUNDING_S]:
+    for number in events.index[ends.diff() < -ROUNDING_S]:
         yield RawProblem(path, "ended before the event above", int(number) + 1, "onset")
     last = events[events["trial_type"].isin(["seat", "drag"])].groupby(["trial_index", "stimulus"])
     places = {key: (float(x), float(y)) for key, x, y in last[["x", "y"]].last().itertuples()}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twoalike.design import POSITIONS
+from twoalike.design import PLACES, POSITIONS, STIMULI
 from twoalike.record._read import RawProblem
 from twoalike.study import counted
 
@@ -13,16 +13,14 @@ type Row = dict[str, Any]
 type Found = Iterator[tuple[str, str]]
 """Problems of one trial: column and message."""
 
-STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
-PLACES = ("position_1", "position_2", "position_3")
 DESIGNED = ("trial_type", "triplet_id", *STIMULI, *PLACES)
-_ROUNDING_S = 2e-4
+ROUNDING_S = 2e-4
 """Times are rounded to .1 ms, each on its own."""
 
 
 def _check_limit(row: Row, manifest: Mapping[str, Any]) -> Found:
     limit = manifest["config"].get("timing", {}).get("response_limit_s") or float("inf")
-    if (taken := row["response_time"]) is not None and taken > limit + _ROUNDING_S:
+    if (taken := row["response_time"]) is not None and taken > limit + ROUNDING_S:
         yield "response_time", f"{taken} s is longer than the limit of {limit} s"
 
 
@@ -75,7 +73,7 @@ def _check_order(path: Path, rows: Sequence[tuple[int, Row]]) -> Iterator[RawPro
             yield RawProblem(path, wrong_number(expected, index), number, "trial_index")
         seen.setdefault(index, number)
         before, last = number, index
-        if row["onset"] < end - _ROUNDING_S:
+        if row["onset"] < end - ROUNDING_S:
             message = f"{row['onset']} s lies before the end of the trial above ({end:.4f} s)"
             yield RawProblem(path, message, number, "onset")
         end = row["onset"] + (row["response_time"] or 0.0)

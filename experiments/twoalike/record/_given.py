@@ -16,6 +16,8 @@ from twoalike.record._lock import hold_lock
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, Study, parse_json_table, write_json
 
+OLDEST_AGE = 89
+"""Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
 _KEYS = ("participant_id", "session_id")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from twoalike.record._names import RunName
 from twoalike.record._table import TASKS, Table
 from twoalike.record._whole import n_partial_rows
-from twoalike.study import TwoalikeError
+from twoalike.study import MISSING, TwoalikeError
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def run_progress(root: Path, name: RunName) -> Progress:
                 "was edited: restore it, or start the next --session."
             )
         done = int(index)
-        taken = 0.0 if row["response_time"] == "n/a" else float(row["response_time"])
+        taken = 0.0 if row["response_time"] == MISSING else float(row["response_time"])
         time_s = float(row["onset"]) + taken
     events = name.events(root)
     if tables.events is not None and events.exists():

@@ -10,12 +10,11 @@ from twoalike.tasks.screens._around import (
 )
 from twoalike.tasks.screens._frame import Box, Frame, View, frame
 from twoalike.tasks.screens._page import GO_ON, PageActivity
-from twoalike.tasks.screens._question import OLDEST, QuestionActivity
+from twoalike.tasks.screens._question import QuestionActivity
 from twoalike.tasks.screens._wait import WaitActivity
 
 __all__ = [
     "GO_ON",
-    "OLDEST",
     "Box",
     "Frame",
     "Opening",

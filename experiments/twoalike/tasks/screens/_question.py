@@ -3,14 +3,13 @@
 import re
 from collections.abc import Sequence
 
+from twoalike.record import OLDEST_AGE
 from twoalike.tasks._activity import Item, Note
 from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown, Typed
 from twoalike.tasks._scenes import Ask
 from twoalike.tasks._settings import PageTexts, Question
 from twoalike.tasks.screens._frame import Frame
 
-OLDEST = 89
-"""Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
 _ENTER = ("return", "num_enter")
@@ -40,7 +39,7 @@ def read_answer(question: Question, entry: str) -> Answer:
     value = int(text)
     if question.kind == "age" and not 0 <= value <= 130:
         raise ValueError(f"no age: {value}")
-    return min(value, OLDEST) if question.kind == "age" else value
+    return min(value, OLDEST_AGE) if question.kind == "age" else value
 
 
 class QuestionActivity:
