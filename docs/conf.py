@@ -9,7 +9,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from _reference import write  # noqa: E402
-from _reference.docstrings import returns_as_field, shorten_types, trim_literals  # noqa: E402
+from _reference.docstrings import returns_as_field, shorten_types  # noqa: E402
 
 project = "twoalike"
 author = "The twoalike founders"
@@ -63,5 +63,4 @@ html_sidebars = {"index": [], "tutorials/*": []}
 def setup(app):  # noqa: ANN001, ANN201, D103
     write(HERE / "reference")
     app.connect("autodoc-process-signature", shorten_types)
-    app.connect("autodoc-process-docstring", trim_literals)
     app.connect("autodoc-process-docstring", returns_as_field, priority=900)

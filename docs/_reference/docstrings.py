@@ -39,23 +39,6 @@ def shorten_types(
     return first, second
 
 
-_LITERAL = re.compile("``(.+?)``", re.DOTALL)
-
-
-def trim_literals(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Take blanks off the ends of code, which reStructuredText does not allow there.
-
-    Examples
-    --------
-    >>> lines = ["Joined by ``; ``, as ``a; b``."]
-    >>> trim_literals(None, "function", "f", None, None, lines)
-    >>> lines
-    ['Joined by ``;``, as ``a; b``.']
-    """
-    text = "\n".join(lines)
-    lines[:] = _LITERAL.sub(lambda found: f"``{found[1].strip(' ')}``", text).split("\n")
-
-
 def returns_as_field(
     app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:

@@ -41,7 +41,7 @@ def dimension_table(
     distances: of squared distances) that it carries; ``again``, the highest correlation of its
     coordinates with those of any one dimension of another fit, averaged over fits (missing if
     there is no other); ``objects``, those with the highest mean coordinates, and
-    ``coordinates``, these, both joined by ``; ``.
+    ``coordinates``, these, a semicolon and a blank between two in both.
 
     Raises
     ------
