@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from twoalike.display import require_screen, virtual_display
-from twoalike.display._drawing import fit_image
+from twoalike.display._canvas import fit_image
 from twoalike.display._environment import psychopy_environment
 from twoalike.display._keys import key_name
 from twoalike.display._lettering import _break, _Letters, _pieces, _wrap, letter

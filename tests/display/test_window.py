@@ -134,7 +134,7 @@ def test_more_images_than_are_kept_are_loaded_again(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = opened.picture(Row(("red", "green", "blue")))
-    monkeypatch.setattr("twoalike.display._drawing._MOST_IMAGES", 1)
+    monkeypatch.setattr("twoalike.display._canvas.MOST_IMAGES", 1)
     for _ in range(2):
         np.testing.assert_array_equal(opened.picture(Row(("red", "green", "blue"))), whole)
 

@@ -11,11 +11,11 @@ from twoalike.study import TwoalikeError
 from twoalike.tasks._texts import languages
 from twoalike.tasks.multi_arrangement import (
     ArenaLayout,
-    Box,
     MultiArrangement,
     Seat,
     lay_out_arena,
 )
+from twoalike.tasks.screens import Box
 
 WINDOWS = [(1280, 1024), (1088, 870), (1024, 768), (1920, 1080), (3840, 2160), (1366, 768)]
 
@@ -31,8 +31,8 @@ def check_seats(found: ArenaLayout, seats: tuple[Seat, ...]) -> None:
     for seat in seats:
         assert abs(seat.x) + half <= width / 2 + 1e-6
         assert not found.inside(seat.x, seat.y)
-        assert seat.y + half < min(found.prompt_y, found.timer_y) + 1e-6
-        assert seat.y - half > max(found.counter_y, found.progress_y) - 1e-6
+        assert seat.y + half < min(found.lines.prompt, found.lines.timer) + 1e-6
+        assert seat.y - half > max(found.lines.counter, found.lines.progress) - 1e-6
         for button in (found.done, found.start_over):
             across, up = abs(seat.x - button.x), abs(seat.y - button.y)
             assert across >= half + button.width / 2 or up >= half + button.height / 2

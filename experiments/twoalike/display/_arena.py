@@ -1,14 +1,12 @@
 """The arena and what lies on it, in pixels."""
 
-from typing import TYPE_CHECKING
-
-from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton
-
-if TYPE_CHECKING:
-    from twoalike.display._drawing import Canvas
+from twoalike.display._canvas import Canvas
+from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton, arena_lines
 
 _EDGES = 256
 _RIM = 3
+_BAR = 0.3
+"""Share of the window's width that timer and progress take."""
 
 
 class ArenaPainter:
@@ -22,7 +20,7 @@ class ArenaPainter:
         Colours and sizes.
     """
 
-    def __init__(self, canvas: "Canvas", protocol: MultiArrangement) -> None:
+    def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
         self._canvas, self._settings = canvas, protocol.arena
         self._circle = canvas.visual.Circle(
             canvas.window,
@@ -36,18 +34,18 @@ class ArenaPainter:
     def draw(self, arena: Arena, now: float) -> None:
         """Draw ``arena`` as it looks at time ``now``."""
         canvas = self._canvas
-        text, (width, height) = canvas.frame.text, canvas.frame.size
+        lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
         self._circle.pos, self._circle.radius = arena.centre, arena.radius
         self._circle.draw()
         for button in arena.buttons:
             self._draw_button(button)
         for placed in arena.images:  # above the buttons: an image under one could not be taken
             self._draw_image(placed)
-        canvas.text(arena.prompt, 0, height / 2 - 1.2 * text)
-        canvas.text(arena.counter, 0, -height / 2 + 2.0 * text)
-        canvas.timer(arena.until, now, height / 2 - 2.5 * text, 0.3 * width)
+        canvas.text(arena.prompt, 0, lines.prompt)
+        canvas.text(arena.counter, 0, lines.counter)
+        canvas.timer(arena.until, now, lines.timer, bar)
         if arena.progress is not None:
-            canvas.bar(arena.progress, -height / 2 + 0.8 * text, 0.3 * width)
+            canvas.bar(arena.progress, lines.progress, bar)
         if arena.magnified is not None:
             self._draw_magnified(arena.magnified, round(arena.magnified_size))
 

@@ -38,7 +38,7 @@ class FrameTiming:
     def refresh_hz(self) -> float:
         """Refresh rate; 0 where the intervals are not those of a screen."""
         rate = 1 / self.median_s if self.median_s > 0 else np.inf
-        return float(rate) if _RATES_HZ[0] < rate < _RATES_HZ[1] else 0.0
+        return float(rate) if is_refresh_rate(rate) else 0.0
 
 
 def frame_timing(times: Sequence[float]) -> FrameTiming:
@@ -66,6 +66,11 @@ def frame_timing(times: Sequence[float]) -> FrameTiming:
         frames=len(intervals),
         late=int((intervals > _LATE * median).sum()),
     )
+
+
+def is_refresh_rate(hz: float) -> bool:
+    """Whether a rate may be that of a screen."""
+    return _RATES_HZ[0] < hz < _RATES_HZ[1]
 
 
 def is_software(renderer: str) -> bool:

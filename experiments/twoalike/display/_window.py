@@ -9,9 +9,10 @@ from typing import Any
 
 from PIL import Image
 
-from twoalike.display._drawing import Canvas, Painter
+from twoalike.display._canvas import Canvas
+from twoalike.display._drawing import Painter
 from twoalike.display._environment import psychopy_environment, require_screen
-from twoalike.display._frames import is_software
+from twoalike.display._frames import is_refresh_rate, is_software
 from twoalike.display._keys import InputQueue
 from twoalike.display._lettering import check_texts
 from twoalike.display._open import create_window, renderer
@@ -154,7 +155,7 @@ def _measure_refresh(window: Any) -> float | None:
     if is_software(renderer()):
         return None  # it waits for no screen: a rate would be the speed of the processor
     rate = window.getActualFrameRate(nIdentical=10, nMaxFrames=120, nWarmUpFrames=10, threshold=1)
-    return round(float(rate), 3) if rate is not None and 20 < rate < 500 else None
+    return round(float(rate), 3) if rate is not None and is_refresh_rate(rate) else None
 
 
 def _apparatus(

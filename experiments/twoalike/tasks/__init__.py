@@ -26,7 +26,7 @@ from twoalike.tasks._events import (
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
-from twoalike.tasks._prepare import Prepared, Sitting, as_text, check_lists
+from twoalike.tasks._prepare import Prepared, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._protocol_file import check_protocol, load_protocol, protocol_or_default
 from twoalike.tasks._ready import PROTOCOLS, prepare_session
@@ -35,6 +35,7 @@ from twoalike.tasks._session import EndReason, Script, Session
 from twoalike.tasks._settings import Protocol
 from twoalike.tasks._settings import Screen as ScreenSettings
 from twoalike.tasks._simulated import Hands, SimulatedParticipant
+from twoalike.tasks._sitting import Sitting, check_lists
 from twoalike.tasks._template import protocol_template
 from twoalike.tasks._texts import languages
 from twoalike.tasks._virtual import NoWindow, PlayableScreen, VirtualClock
@@ -43,6 +44,7 @@ from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,
     MultiArrangement,
+    arena_lines,
     lay_out_arena,
 )
 from twoalike.tasks.odd_one_out import (
@@ -134,6 +136,7 @@ __all__ = [
     "View",
     "VirtualClock",
     "advance",
+    "arena_lines",
     "as_text",
     "arrangement_protocol",
     "begin_trial",

@@ -1,7 +1,5 @@
 """Everything a session needs, read and checked before anything is shown or written."""
 
-import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,51 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.design import check_list_is_current
-from twoalike.observers import SimulatedObserver
-from twoalike.record import Progress, RunName, RunPlan, participant_label, read_given
+from twoalike.record import OLDEST_AGE, Progress, RunName, RunPlan, read_given
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._session import Script
 from twoalike.tasks._settings import PageTexts, Protocol, Question
 from twoalike.tasks._simulated import Hands
+from twoalike.tasks._sitting import Sitting
 from twoalike.tasks._texts import consent_remarks
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.screens import Opening, View, consent_text_hash
-
-_LIST = re.compile(
-    r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>oddoneout|multiarrangement)_trials\.tsv"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sitting:
-    """Who sits down for which session, in which study.
-
-    Attributes
-    ----------
-    pilot
-        Whether the session goes to the study's pilot data set.
-    observer
-        Simulated observer who answers; None for a person.
-    """
-
-    study: Study
-    participant: str
-    session: int
-    pilot: bool = False
-    observer: SimulatedObserver | None = None
-
-    @property
-    def root(self) -> Path:
-        """Data set the session is recorded in."""
-        return self.study.pilot if self.pilot else self.study.raw
-
-    @property
-    def seed(self) -> tuple[int, int, int]:
-        """Words of the seed of the session; trials add their number."""
-        label = int.from_bytes(hashlib.sha256(self.participant.encode()).digest()[:8], "big")
-        return self.study.config.seed, label, self.session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +151,7 @@ def _describe(question: Question) -> dict[str, Any]:
         entry["Levels"] = {option: option for option in question.options}
     if question.kind == "age":
         entry["Units"] = "years"
-        entry["Description"] += " (ages above 89 are stored as 89)"
+        entry["Description"] += f" (ages above {OLDEST_AGE} are stored as {OLDEST_AGE})"
     return entry
 
 
@@ -231,49 +194,6 @@ def run_plan(
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Table of strings, as the file of it would be read."""
     return table.astype(object).where(table.notna(), MISSING).astype(str)
-
-
-def check_sitting(sitting: Sitting) -> Sitting:
-    """Check participant and session.
-
-    Raises
-    ------
-    TwoalikeError
-        If the code is no code, or the session no session.
-    """
-    participant_label(sitting.participant)
-    if sitting.session < 1:
-        raise TwoalikeError(f"--session {sitting.session}: sessions count from 1.")
-    return sitting
-
-
-def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
-    """Check that the trial list is what the study asks for now, unless the session has begun.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming what changed since the list was made.
-    """
-    name = RunName(sitting.participant, sitting.session, task)
-    if not name.rows(sitting.root).exists():
-        check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)
-
-
-def check_lists(study: Study) -> list[str]:
-    """Say which lists of sessions to come the study no longer asks for, one line each."""
-    names = [_LIST.fullmatch(path.name) for path in sorted((study.root / "design").glob("*.tsv"))]
-    found = [match for match in names if match is not None]
-    stimuli = StimulusSet.load(study.stimuli, verify=False) if found else None
-    faults = []
-    for match in found:
-        assert stimuli is not None
-        sitting = Sitting(study=study, participant=match["who"], session=int(match["session"]))
-        try:
-            check_list(sitting, stimuli, match["task"])
-        except TwoalikeError as error:
-            faults.append(str(error))
-    return faults
 
 
 def check_objects(

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from twoalike.tasks._prepare import Prepared, Sitting
+from twoalike.tasks._prepare import Prepared
 from twoalike.tasks._settings import Protocol
+from twoalike.tasks._sitting import Sitting
 from twoalike.tasks.multi_arrangement import MultiArrangement, prepare_arrangements
 from twoalike.tasks.odd_one_out import OddOneOut, prepare_triplets
 

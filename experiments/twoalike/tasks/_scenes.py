@@ -129,7 +129,7 @@ class Arena:
     images
         From the lowest to the topmost.
     prompt, counter
-        Lines above the arena: what to do, how many images are left.
+        Lines above and below the arena: what to do, how many images are left.
     until
         When the trial is cut off; None where it is not, or not shown.
     magnified

@@ -7,7 +7,7 @@ from twoalike.tasks.multi_arrangement._activity import (
 )
 from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
-from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Box, Seat, lay_out_arena
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat, arena_lines, lay_out_arena
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._simulate import (
@@ -41,7 +41,6 @@ __all__ = [
     "ArrangementResult",
     "ArrangementTrial",
     "ArrangingState",
-    "Box",
     "MultiArrangement",
     "Phase",
     "Placement",
@@ -49,6 +48,7 @@ __all__ = [
     "Seat",
     "Seating",
     "advance",
+    "arena_lines",
     "arrangement_result",
     "arrangement_scene",
     "begin_arrangement",

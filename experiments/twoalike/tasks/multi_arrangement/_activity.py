@@ -6,7 +6,7 @@ from twoalike.tasks._activity import Item, Note
 from twoalike.tasks._events import Event
 from twoalike.tasks._scenes import Arena, Page, Placed, PushButton, Scene, Timer
 from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
-from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Box
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._state import (
     ArrangingState,
@@ -19,6 +19,7 @@ from twoalike.tasks.multi_arrangement._state import (
     time_limit,
 )
 from twoalike.tasks.multi_arrangement._trial import ArrangementResult, ArrangementTrial
+from twoalike.tasks.screens import Box
 
 
 def _placed(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.screens import Box, Frame, frame
 
 _TOP_LINES, _BOTTOM_LINES = 3.2, 3.0
 _FIRST_RING = 0.75
@@ -38,17 +39,19 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Box:
-    """A rectangle by its centre and size in pixels."""
+class ArenaLines:
+    """Heights of the lines of text and the bars, all centred; pixels from the centre, y up."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    prompt: float
+    timer: float
+    counter: float
+    progress: float
 
-    def holds(self, x: float, y: float) -> bool:
-        """Whether a point is in it."""
-        return abs(x - self.x) <= self.width / 2 and abs(y - self.y) <= self.height / 2
+
+def arena_lines(frame: Frame) -> ArenaLines:
+    """Lines above and below the arena of a window."""
+    top, text = frame.size[1] / 2, frame.text
+    return ArenaLines(top - 1.2 * text, top - 2.5 * text, 2.0 * text - top, 0.8 * text - top)
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,6 @@ class ArenaLayout:
         Side of the square of an image looked at large.
     done, start_over
         The buttons.
-    prompt_y, timer_y, counter_y, progress_y
-        Heights of the lines and bars, all centred.
-    bar
-        Width of the bars: that of progress is between the buttons.
     """
 
     size: tuple[int, int]
@@ -83,11 +82,11 @@ class ArenaLayout:
     magnified: int
     done: Box
     start_over: Box
-    prompt_y: float
-    timer_y: float
-    counter_y: float
-    progress_y: float
-    bar: float
+
+    @property
+    def lines(self) -> ArenaLines:
+        """Heights of the lines above and below the arena."""
+        return arena_lines(Frame(self.size, self.text))
 
     def to_arena(self, x: float, y: float) -> tuple[float, float]:
         """Pixels to arena units (diameter 1), rounded as they are recorded."""
@@ -251,7 +250,7 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: 
     (696, 56)
     """
     width, height = size
-    text = max(16, round(protocol.screen.text_fraction * height))
+    text = frame(protocol.screen, size).text
     top, bottom = _bands(text)
     radius = protocol.arena.arena_fraction * min(size) / 2
     centre = (0.0, (bottom - top) / 2)
@@ -274,9 +273,4 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: 
         magnified=round(protocol.arena.magnify_fraction * height / 2) * 2,
         done=done,
         start_over=start_over,
-        prompt_y=height / 2 - 1.2 * text,
-        timer_y=height / 2 - 2.5 * text,
-        counter_y=-height / 2 + 2.0 * text,
-        progress_y=-height / 2 + 0.8 * text,
-        bar=min(width / 2, 2 * (done.x - done.width / 2 - text)),
     )

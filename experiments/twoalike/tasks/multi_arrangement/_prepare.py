@@ -17,23 +17,16 @@ from twoalike.observers import SimulatedArranger
 from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ArrangementConfig, TwoalikeError
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_list,
-    check_objects,
-    check_sitting,
-    run_plan,
-    stimuli_inputs,
-)
+from twoalike.tasks._prepare import Prepared, check_objects, run_plan, stimuli_inputs
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
+from twoalike.tasks._sitting import Sitting, check_list, check_sitting
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import ArrangementTexts, MultiArrangement
-from twoalike.tasks.multi_arrangement._script import Arranging, Placed, arrangement_script
+from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, arrangement_script
 from twoalike.tasks.multi_arrangement._trial import together_by_kind
 from twoalike.tasks.screens import View
 
@@ -106,33 +99,33 @@ class PreparedArrangements(Prepared):
         arranger = SimulatedArranger(self.sitting.observer)
         return ArrangementHands(arranger, screen, clock, self.sitting.seed)
 
-    def _done(self, progress: Progress) -> list[Placed]:
+    def _done(self, progress: Progress) -> list[SubmittedTrial]:
         if not progress.n_done:
             return []
-        return _placed_trials(self.plan.name.rows(self.sitting.root))
+        return _submitted_trials(self.plan.name.rows(self.sitting.root))
 
 
-def _placed_trials(path: Path) -> list[Placed]:
+def _submitted_trials(path: Path) -> list[SubmittedTrial]:
     """Read the submitted trials of a raw table, in order."""
     rows = read_run(path).rows
-    return [_one_placed(trial) for _, trial in rows.groupby("trial_index", sort=False)]
+    return [_submitted(trial) for _, trial in rows.groupby("trial_index", sort=False)]
 
 
-def _one_placed(trial: pd.DataFrame) -> Placed:
+def _submitted(trial: pd.DataFrame) -> SubmittedTrial:
     inside = trial[trial["inside"].astype(bool)]
     points = zip(inside["x"].astype(float), inside["y"].astype(float), strict=True)
-    return Placed(
+    return SubmittedTrial(
         trial_type=str(trial["trial_type"].iloc[0]),
         places=dict(zip(inside["stimulus"].astype(str), points, strict=True)),
         time_s=float(trial["response_time"].iloc[0]),
     )
 
 
-def _earlier_trials(sitting: Sitting) -> list[Placed]:
+def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
     """Read the main trials of the participant's earlier sessions: their evidence counts."""
     runs = find_runs(sitting.root, TASK, sitting.participant)
     earlier = [path for path in runs if RunName.parse(path).session < sitting.session]
-    trials = [trial for path in earlier for trial in _placed_trials(path)]
+    trials = [trial for path in earlier for trial in _submitted_trials(path)]
     return [trial for trial in trials if trial.trial_type == "main"]
 
 

@@ -38,7 +38,7 @@ _SEATS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class SubmittedTrial:
     """A trial that was submitted: what it showed, where its images lay, how long it took.
 
     Attributes
@@ -82,8 +82,8 @@ class Arranging:
     participant: str
     session: int
     seed: tuple[int, ...]
-    earlier: Sequence[Placed] = ()
-    done: list[Placed] = field(default_factory=list)
+    earlier: Sequence[SubmittedTrial] = ()
+    done: list[SubmittedTrial] = field(default_factory=list)
 
     def fixed(self, trial_type: str) -> list[ListedArrangement]:
         """List the fixed trials of a type."""
@@ -155,7 +155,7 @@ class Arranging:
         )
 
 
-def _arranged(trial: Placed, number: dict[str, int]) -> ArrangedTrial:
+def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
     """Trial as the design reads it; objects that are no longer in the design are left out."""
     known = [(number[name], place) for name, place in trial.places.items() if name in number]
     items = np.array([at for at, _ in known], dtype=np.int64)
@@ -185,7 +185,7 @@ def arrangement_script(
         activity = ArrangementActivity(trial, protocol, layout, progress)
         yield activity
         result = arrangement_result(activity.state, layout)
-        arranging.done.append(_placed(result))
+        arranging.done.append(_submitted(result))
         before, time = trial.trial_type, result.ending.time
     if (end := arranging.end()) is not None:
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
@@ -194,9 +194,9 @@ def arrangement_script(
     return "completed"
 
 
-def _placed(result: ArrangementResult) -> Placed:
+def _submitted(result: ArrangementResult) -> SubmittedTrial:
     kept = zip(result.trial.items, result.places, result.inside, strict=True)
-    return Placed(
+    return SubmittedTrial(
         trial_type=result.trial_type,
         places={name: place for name, place, inside in kept if inside},
         time_s=result.ending.time - result.onset,

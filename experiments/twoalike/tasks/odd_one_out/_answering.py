@@ -113,7 +113,7 @@ def _choose(
     state: TrialState, protocol: OddOneOut, time: float, place: str, key: str | None
 ) -> TrialState:
     taken = -1.0 if state.onset is None else time - state.onset
-    if taken < max(protocol.timing.minimum_rt_s, 0.0):
+    if taken < protocol.timing.minimum_rt_s:
         return replace(state, early=state.early + 1)
     pointer = "touch" if protocol.screen.touch else "mouse"
     answer = Answer(place, pointer if key is None else "keyboard", taken, key)

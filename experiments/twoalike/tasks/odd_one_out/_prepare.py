@@ -5,21 +5,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from twoalike.design import read_trial_list, session_trial_list, shown_objects
+from twoalike.design import STIMULI, read_trial_list, session_trial_list, shown_objects
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
-from twoalike.tasks._prepare import (
-    Prepared,
-    Sitting,
-    check_list,
-    check_objects,
-    check_sitting,
-    run_plan,
-    stimuli_inputs,
-)
+from twoalike.tasks._prepare import Prepared, check_objects, run_plan, stimuli_inputs
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
+from twoalike.tasks._sitting import Sitting, check_list, check_sitting
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
 from twoalike.tasks.odd_one_out._hands import TripletHands
 from twoalike.tasks.odd_one_out._layout import lay_out
@@ -31,7 +24,6 @@ from twoalike.tasks.screens import View
 TASK = "oddoneout"
 PILOT_TRIALS = 12
 """Trials of a pilot run after its practice: enough to see every kind of page."""
-_STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +128,7 @@ def prepare_triplets(
     if sitting.pilot:
         table = _pilot_part(table)
     trials = trials_from_table(table)
-    shown = set(table[list(_STIMULI)].to_numpy().ravel())
+    shown = set(table[list(STIMULI)].to_numpy().ravel())
     if more is not None:
         shown |= set(shown_objects(stimuli, study.config.design))
     check_objects(sitting, protocol, stimuli, shown)

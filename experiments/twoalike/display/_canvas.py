@@ -1,0 +1,181 @@
+"""What scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from twoalike.display._lettering import letter
+from twoalike.tasks import Frame, Protocol, Timer
+
+MOST_IMAGES = 400
+"""Images kept ready on the graphics card; the one not used for longest goes first."""
+_MOST_TEXTS = 80
+
+
+def fit_image(path: Path, side: int) -> Image.Image:
+    """Image scaled into a square of ``side`` pixels; what is transparent stays so.
+
+    Width and height come out even, so that image and screen pixels coincide.
+    """
+    with Image.open(path) as opened:
+        image = ImageOps.exif_transpose(opened).convert("RGBA")
+    scale = side / max(image.size)
+    width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
+    image = image.resize((width, height), Image.Resampling.LANCZOS)
+    opaque = image.getchannel("A").getextrema() == (255, 255)
+    return image.convert("RGB") if opaque else image
+
+
+def between(first: str, second: str, share: float) -> str:
+    """Colour ``share`` of the way from the first to the second.
+
+    Examples
+    --------
+    >>> between("#000000", "#ffffff", 0.5)
+    '#808080'
+    """
+    pairs = ((int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round((1 - share) * a + share * b):02x}" for a, b in pairs)
+
+
+class Canvas:
+    """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window.
+
+    Parameters
+    ----------
+    window
+        The PsychoPy window, in pixels.
+    protocol
+        Colours.
+    find_image
+        Image file of an object.
+    """
+
+    def __init__(
+        self, window: Any, protocol: Protocol, frame: Frame, find_image: Callable[[str], Path]
+    ) -> None:
+        from psychopy import visual
+
+        self.visual, self.window = visual, window
+        self.screen, self.frame = protocol.screen, frame
+        self._find_image = find_image
+        self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._rect = visual.Rect(window, units="pix", lineWidth=2)
+
+    @property
+    def faint(self) -> str:
+        """Colour of what is there but says little."""
+        return between(self.screen.background, self.screen.foreground, 0.25)
+
+    def text(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        *,
+        scale: float = 1.0,
+        colour: str | None = None,
+        width: float | None = None,
+    ) -> None:
+        """Draw a text around a point; ``scale`` times the usual height, lines up to ``width``."""
+        if text:
+            stimulus = self._lettered(text, scale, colour or self.screen.foreground, width)
+            # On half pixels the letters would blur.
+            stimulus.pos = (round(x), round(y))
+            stimulus.draw()
+
+    def _lettered(self, text: str, scale: float, colour: str, width: float | None) -> Any:
+        most = 0.84 * self.frame.size[0] if width is None else width
+        key = (text, scale, colour, most)
+        if key not in self._texts:
+            image = letter(text, round(scale * self.frame.text), colour, most)
+            self._texts[key] = self._image_stimulus(image)
+            _drop_oldest(self._texts, _MOST_TEXTS)
+        self._texts.move_to_end(key)
+        return self._texts[key]
+
+    def image(
+        self,
+        name: str,
+        side: int,
+        x: float,
+        y: float,
+        *,
+        shown: float | None = None,
+    ) -> tuple[float, float]:
+        """Draw an object's image in a square of ``side`` pixels around a point.
+
+        Parameters
+        ----------
+        shown
+            Side it is drawn at, if it is not ``side``.
+
+        Returns
+        -------
+        Width and height as drawn.
+        """
+        stimulus = self.load(name, side)
+        scale = 1.0 if shown is None else shown / side
+        width, height = (length * scale for length in stimulus.full_size)
+        stimulus.pos, stimulus.size = (x, y), (width, height)
+        stimulus.draw()
+        return width, height
+
+    def load(self, name: str, side: int) -> Any:
+        """Get an image ready."""
+        key = (name, side)
+        if key not in self._images:
+            image = fit_image(self._find_image(name), side)
+            self._images[key] = self._image_stimulus(image)
+            _drop_oldest(self._images, MOST_IMAGES)
+        self._images.move_to_end(key)
+        return self._images[key]
+
+    def _image_stimulus(self, image: Image.Image) -> Any:
+        stimulus = self.visual.ImageStim(
+            self.window, image, size=image.size, units="pix", interpolate=True
+        )
+        stimulus.full_size = image.size
+        return stimulus
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        fill: str | None = None,
+        line: str | None = None,
+        thick: int = 2,
+    ) -> None:
+        """Draw a rectangle around a point."""
+        rect = self._rect
+        rect.size, rect.pos = (width, height), (x, y)
+        rect.fillColor, rect.lineColor = fill, line
+        rect.lineWidth = thick if line else 0
+        rect.draw()
+
+    def timer(self, timer: Timer | None, now: float, y: float, width: float | None = None) -> None:
+        """Draw the time left as a bar, from the moment on that it is to be shown."""
+        if timer is not None and now >= timer.since:
+            self.bar((timer.end - now) / timer.length, y, width)
+
+    def bar(self, share: float, y: float, width: float | None = None) -> None:
+        """Draw a bar that is full to ``share``."""
+        wide = 0.5 * self.frame.size[0] if width is None else width
+        height = 0.4 * self.frame.text
+        full = min(1.0, max(0.0, share)) * wide
+        self.box(0, y, wide, height, fill=self.faint)
+        if full > 0:
+            self.box((full - wide) / 2, y, full, height, fill=self.screen.accent)
+
+
+def _drop_oldest(stimuli: OrderedDict[Any, Any], most: int) -> None:
+    if len(stimuli) > most:
+        _, oldest = stimuli.popitem(last=False)
+        oldest.clearTextures()
