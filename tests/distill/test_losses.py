@@ -1,6 +1,6 @@
 """Similarities and loss: known answers, invariances, precision, gradients."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from twoalike.distill import (
+    TRIPLET_LOSSES,
     batch_triplets,
     choice_logs,
     image_similarity,
@@ -16,6 +17,8 @@ from twoalike.distill import (
     relational_loss,
     triplet_loss,
 )
+from twoalike.distill._config import Objective
+from twoalike.distill._losses import UNCALIBRATED
 
 
 def torch_normal(seed: int, *shape: int) -> torch.Tensor:
@@ -31,6 +34,28 @@ def loss_of(objective: Any, ours: torch.Tensor, theirs: torch.Tensor, t: Any = 1
     triplets = all_triplets(len(ours))
     chances = choice_logs(theirs, triplets).exp()
     return triplet_loss(objective, choice_logs(ours, triplets, t), chances)
+
+
+def test_recipes_name_the_losses_that_there_are() -> None:
+    assert set(get_args(Objective)) == {*TRIPLET_LOSSES, "relational"}
+    assert set(UNCALIBRATED) <= set(get_args(Objective))
+    with pytest.raises(ValueError, match="expected one of kl, jsd, hard"):
+        triplet_loss("relational", torch.zeros(1, 3), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("objective", TRIPLET_LOSSES)
+def test_who_says_what_the_teacher_says_loses_nothing(objective: str) -> None:
+    theirs = choice_logs(torch_normal(5, 7, 7), all_triplets(7))
+    chances = theirs.exp()
+    if objective == "hard":  # it takes the teacher to be sure
+        chances = (theirs == theirs.amax(dim=1, keepdim=True)).float()
+    other = choice_logs(torch_normal(6, 7, 7), all_triplets(7))
+    own, others = (
+        float(triplet_loss(objective, logs, chances))
+        for logs in (chances.clamp_min(1e-30).log(), other)
+    )
+    assert own == pytest.approx(0, abs=1e-6)
+    assert others > 0.1
 
 
 def test_losses_equal_their_sums_written_out() -> None:
@@ -52,7 +77,7 @@ def test_losses_equal_their_sums_written_out() -> None:
 def test_a_sure_teacher_and_a_tied_one() -> None:
     """Labels of 0 leave losses and gradients finite; tied likeliest items share the target."""
     sure = torch.tensor([[0.0, 1.0, 0.0], [0.5, 0.5, 0.0]])
-    for objective in ("kl", "jsd", "hard"):
+    for objective in TRIPLET_LOSSES:
         logits = torch.tensor([[200.0, 0.0, -200.0], [1.0, 1.0, -90.0]], requires_grad=True)
         loss = triplet_loss(objective, logits.log_softmax(dim=1), sure)
         loss.backward()
@@ -67,7 +92,7 @@ def test_a_sure_teacher_and_a_tied_one() -> None:
     assert float(apart) == pytest.approx(np.log(2), rel=1e-6)
 
 
-@pytest.mark.parametrize("objective", ["kl", "jsd", "hard"])
+@pytest.mark.parametrize("objective", TRIPLET_LOSSES)
 def test_order_of_items_does_not_matter(objective: str) -> None:
     """Rows of labels may have their images in any order: the odd one is not told by its place."""
     ours, theirs = (m @ m.T for m in (torch_normal(1, 9, 4), torch_normal(2, 9, 4)))
@@ -80,7 +105,7 @@ def test_order_of_items_does_not_matter(objective: str) -> None:
         torch.testing.assert_close(loss(triplets[:, order]), loss(triplets))
 
 
-@pytest.mark.parametrize("objective", ["kl", "jsd", "hard"])
+@pytest.mark.parametrize("objective", TRIPLET_LOSSES)
 def test_huge_gaps_keep_gradients_finite(objective: str) -> None:
     """The log of a softmax gives -inf here, and NaN gradients."""
     similarity = (300 * torch_normal(0, 6, 6)).requires_grad_()
@@ -91,7 +116,7 @@ def test_huge_gaps_keep_gradients_finite(objective: str) -> None:
     assert torch.isfinite(similarity.grad).all()
 
 
-@pytest.mark.parametrize("objective", ["kl", "jsd", "hard", "relational"])
+@pytest.mark.parametrize("objective", [*TRIPLET_LOSSES, "relational"])
 def test_gradient_agrees_with_finite_differences(objective: str) -> None:
     features = torch_normal(3, 6, 3).double().requires_grad_()
     theirs = torch_normal(4, 6, 6).double()

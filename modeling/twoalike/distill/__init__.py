@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twoalike.distill._label_file import LabelTable, read_labels
     from twoalike.distill._label_run import LabelConfig, teacher_labeller, write_labels
     from twoalike.distill._losses import (
+        TRIPLET_LOSSES,
         choice_logs,
         class_divergence,
         image_similarity,
@@ -42,6 +43,7 @@ __all__ = [
     "DistillConfig",
     "LabelConfig",
     "LabelTable",
+    "TRIPLET_LOSSES",
     "TripletStream",
     "batch_triplets",
     "cached_clusters",
@@ -72,6 +74,7 @@ _HOMES = {
     "DistillConfig": "_config",
     "LabelConfig": "_label_run",
     "LabelTable": "_label_file",
+    "TRIPLET_LOSSES": "_losses",
     "TripletStream": "_sampling",
     "batch_triplets": "_stream",
     "scale_triplets": "_scales",

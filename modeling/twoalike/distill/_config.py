@@ -8,6 +8,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
+Objective = Literal["kl", "jsd", "hard", "relational"]
+"""What is learnt of the teacher; the losses are in :mod:`twoalike.distill._losses`."""
+Similarity = Literal["dot", "cosine"]
+
 
 class DistillConfig(Strict):
     """Every knob of a distillation; the resolved settings are saved with the student."""
@@ -33,7 +37,7 @@ class DistillConfig(Strict):
         "distinctions; scales: neighbours by the teacher at all scales, near ones as often as far "
         "ones, which teaches fine distinctions too",
     )
-    objective: Literal["kl", "jsd", "hard", "relational"] = Field(
+    objective: Objective = Field(
         default="kl",
         description="kl, jsd: divergence from the teacher's choice probabilities; hard: "
         "cross-entropy with its likeliest odd one; relational: correlation of the similarity "
@@ -44,7 +48,7 @@ class DistillConfig(Strict):
         description="of a posterior teacher's draws: the kind of labels that its file chose; mean "
         "probabilities; those of the mean similarities; one draw a step",
     )
-    similarity: Literal["dot", "cosine"] = Field(
+    similarity: Similarity = Field(
         default="dot",
         description="of two images: dot product of features over their number, or cosine of "
         "features minus their mean over the batch",

@@ -25,15 +25,13 @@ from twoalike.distill._checkpoint import (
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._data import batches
 from twoalike.distill._lesson import Lesson
+from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._metrics import Metrics, Record, open_metrics
 from twoalike.distill._shards import load_whole, load_whole_optimizer, whole
 from twoalike.distill._student import Student
 from twoalike.distill._update import Update
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt
 from twoalike.study import progress as progress_bar
-
-UNCALIBRATED = ("hard", "relational")
-"""Objectives that teach no temperature, or a far too sure one: it is settled afterwards."""
 
 
 class Trainer:

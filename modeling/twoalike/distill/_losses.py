@@ -15,19 +15,17 @@ wide gaps between similarities leave gradients finite.
 """
 
 import math
-from typing import Literal
+from collections.abc import Callable, Mapping
 
 import torch
 from torch.nn import functional
 
 from twoalike.choice import log_choice, pair_similarities
+from twoalike.distill._config import Objective, Similarity
 
 CLASS_TEMPERATURE = 2.0
 """Of class probabilities that are to be kept: the choice of Li and Hoiem, who give the term the
 weight 1 and, unlike Hinton et al., do not multiply it by the square of the temperature."""
-
-Objective = Literal["kl", "jsd", "hard", "relational"]
-Similarity = Literal["dot", "cosine"]
 
 
 def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
@@ -76,7 +74,7 @@ def triplet_loss(
     Parameters
     ----------
     objective
-        ``kl``, ``jsd`` or ``hard``.
+        A name in :data:`TRIPLET_LOSSES`.
     student
         Log-probabilities, shape (n, 3), float32.
     teacher
@@ -89,18 +87,10 @@ def triplet_loss(
     >>> round(triplet_loss("kl", undecided, sure).item(), 4)
     1.0986
     """
-    if objective == "hard":
-        likeliest = teacher == teacher.amax(dim=1, keepdim=True)
-        # Where several are likeliest each is the odd one as much as the others.
-        target = likeliest / likeliest.sum(dim=1, keepdim=True)
-        return -(target * student).sum(dim=1).mean()
-    if objective == "jsd":
-        middle = torch.logaddexp(teacher.log(), student) - math.log(2.0)
-        ours = (student.exp() * (student - middle)).sum(dim=1)
-        return 0.5 * (_divergence(teacher, middle) + ours).mean()
-    if objective == "kl":
-        return _divergence(teacher, student).mean()
-    raise ValueError(f"{objective!r} is no objective of triplets: kl, jsd or hard")
+    if objective not in TRIPLET_LOSSES:
+        known = ", ".join(TRIPLET_LOSSES)
+        raise ValueError(f"{objective!r} is no objective of triplets: expected one of {known}")
+    return TRIPLET_LOSSES[objective](student, teacher).mean()
 
 
 def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -162,6 +152,34 @@ def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor
         return functional.kl_div(ours, theirs, reduction="batchmean", log_target=True)
 
 
-def _divergence(p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
-    """KL divergence of q from p by row, where 0 log 0 is 0."""
-    return (torch.xlogy(p, p) - p * log_q).sum(dim=1)
+def _divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    """KL divergence of the student from the teacher by triplet, where 0 log 0 is 0."""
+    return (torch.xlogy(teacher, teacher) - teacher * student).sum(dim=1)
+
+
+def _kl(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    return _divergence(teacher, student)
+
+
+def _jsd(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    middle = torch.logaddexp(teacher.log(), student) - math.log(2.0)
+    ours = (student.exp() * (student - middle)).sum(dim=1)
+    return 0.5 * (_divergence(teacher, middle) + ours)
+
+
+def _hard(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    likeliest = teacher == teacher.amax(dim=1, keepdim=True)
+    # Where several are likeliest each is the odd one as much as the others.
+    target = likeliest / likeliest.sum(dim=1, keepdim=True)
+    return -(target * student).sum(dim=1)
+
+
+TRIPLET_LOSSES: Mapping[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "kl": _kl,
+    "jsd": _jsd,
+    "hard": _hard,
+}
+"""Objectives of triplets by name: from the student's log-probabilities and the teacher's
+probabilities, both (n, 3), to a loss by triplet, (n,)."""
+UNCALIBRATED = ("hard", "relational")
+"""Objectives that teach no temperature, or a far too sure one: it is settled afterwards."""
