@@ -1,6 +1,6 @@
 """The PyMC model against definitions written in numpy."""
 
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -15,8 +15,10 @@ from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
 
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._density import Form, jax_density
 from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
 from twoalike.embedding._model import Data, build_model, log_likelihood
+from twoalike.embedding._priors import PRIORS
 from twoalike.embedding._steps import Plan, plan_steps
 from twoalike.judgments import choices_table
 
@@ -162,7 +164,25 @@ def test_spike_and_slab_is_the_definition(world: Any, rng: np.random.Generator) 
     assert_allclose(got["lapse_location"], norm.logpdf(point["lapse_location"], -2.5, 1.0))
 
 
-@pytest.mark.parametrize("prior", ["spike-and-slab", "softplus"])
+def test_settings_name_the_priors_that_there_are() -> None:
+    named = get_args(FitConfig.model_fields["prior"].annotation)
+    assert set(named) == {"auto", *PRIORS}
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_fits_start_where_the_density_is_finite(world: Any, prior: str) -> None:
+    data = Data.from_choices(world.judge(80, 3))
+    form = Form(2, prior, "distance" if prior == "gaussian" else "dot")
+    density = jax_density(data, form, [np.random.default_rng(1)])
+    (start,) = density.starts
+    assert np.isfinite(density.prior(*(start[name] for name in density.names))[0])
+    embedding = density.quantities(*(start[name] for name in density.names))
+    x = np.asarray(dict(zip(density.outputs, embedding, strict=True))["embedding"])
+    assert x.shape == (30, 2)
+    assert 0.01 < np.abs(x).mean() < 3
+
+
+@pytest.mark.parametrize("prior", [name for name in PRIORS if name != "gaussian"])
 def test_prior_draws_are_possible_people_and_objects(world: Any, prior: str) -> None:
     model = small_model(world, prior)
     names = ["embedding", "lapse", "temperature"]

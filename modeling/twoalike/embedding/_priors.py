@@ -4,6 +4,8 @@ Two are for dot products: coordinates are non-negative, and what matters of one 
 there and how large it is. The Gaussian one is for distances, which know no origin and no axes.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,27 @@ intervals of similarities miss them (benchmarks/results/calibration.md)."""
 TOTAL = 3.0
 """Scale of the root of the sum of all squared slab scales: how large similarities are does not
 depend on how many dimensions are on offer."""
+
+type Features = npt.NDArray[np.float32] | None
+type Start = dict[str, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A prior of the embedding.
+
+    Attributes
+    ----------
+    add
+        Adds its variables to the open PyMC model, from m objects, d dimensions and features,
+        and gives the ``embedding``, shape (m, d).
+    start
+        Where a fit starts, by name of the variable, from m, d, the number of features and a
+        generator; variables that are left out start where PyMC has them.
+    """
+
+    add: Callable[[int, int, Features], Any]
+    start: Callable[[int, int, int, np.random.Generator], Start]
 
 
 def spike_and_slab(m: int, d: int) -> Any:
@@ -69,13 +92,13 @@ def spike_and_slab(m: int, d: int) -> Any:
     return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
 
 
-def add_prior(name: str, m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
+def add_prior(name: str, m: int, d: int, features: Features) -> Any:
     """Add a prior to the open PyMC model; give the ``embedding``, shape (m, d).
 
     Parameters
     ----------
     name
-        ``spike-and-slab``, ``softplus`` or ``gaussian``.
+        Of :data:`PRIORS`.
     m, d
         Objects and dimensions.
     features
@@ -83,18 +106,24 @@ def add_prior(name: str, m: int, d: int, features: npt.NDArray[np.float32] | Non
         them, whose strength is learnt a dimension, so that features that tell nothing of a
         dimension leave it alone. Not for ``spike-and-slab``.
     """
+    return PRIORS[name].add(m, d, features)
+
+
+def _softplus(m: int, d: int, features: Features) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    if name == "spike-and-slab":
-        return spike_and_slab(m, d)
-    if name == "softplus":
-        latent = pm.Normal("location", -1.0, 1.0, dims="dimension") + _latent(m, d, features)
-        return pm.Deterministic("embedding", pt.softplus(latent), dims=("object", "dimension"))
+    latent = pm.Normal("location", -1.0, 1.0, dims="dimension") + _latent(m, d, features)
+    return pm.Deterministic("embedding", pt.softplus(latent), dims=("object", "dimension"))
+
+
+def _gaussian(m: int, d: int, features: Features) -> Any:
+    import pymc as pm
+
     return pm.Deterministic("embedding", _latent(m, d, features), dims=("object", "dimension"))
 
 
-def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
+def _latent(m: int, d: int, features: Features) -> Any:
     """Gaussian coordinates around a map of the features, with scales learnt a dimension.
 
     A component counts by a power of its spread, which is learnt: of few objects the components
@@ -117,18 +146,26 @@ def _latent(m: int, d: int, features: npt.NDArray[np.float32] | None) -> Any:
     return latent + pt.dot((features / spread) * share, weights * strength)
 
 
-def start_values(
-    name: str, m: int, d: int, p: int, rng: np.random.Generator
-) -> dict[str, npt.NDArray[np.float64]]:
+def start_values(name: str, m: int, d: int, p: int, rng: np.random.Generator) -> Start:
     """Where a fit starts, by name of the variable.
 
     Coordinates are small: a chain that starts from large ones may stay in a wrong mode. With p
     features the map starts strong and what is left to each object weak, or every object learns
     for itself before the map has been found.
     """
-    if name == "spike-and-slab":
-        return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
-    if p:
+    return PRIORS[name].start(m, d, p, rng)
+
+
+def _start_slab(m: int, d: int, p: int, rng: np.random.Generator) -> Start:
+    return {"unit": 0.3 * rng.gamma(1.5, 1 / 1.5, size=(m, d)) + 0.02}
+
+
+def _start_around(centre: float) -> Callable[[int, int, int, np.random.Generator], Start]:
+    """Start of Gaussian coordinates, around ``centre`` where there are no features."""
+
+    def start(m: int, d: int, p: int, rng: np.random.Generator) -> Start:
+        if not p:
+            return {"residual": centre + 0.5 * rng.normal(size=(m, d))}
         return {
             "residual": rng.normal(size=(m, d)),
             "residual_scale": np.full(d, 0.3),
@@ -136,5 +173,13 @@ def start_values(
             "feature_weights": 0.3 * rng.normal(size=(p, d)),
             "feature_decay": np.array(0.05),
         }
-    centre = -0.5 if name == "softplus" else 0.0
-    return {"residual": centre + 0.5 * rng.normal(size=(m, d))}
+
+    return start
+
+
+PRIORS: Mapping[str, Prior] = {
+    "spike-and-slab": Prior(lambda m, d, features: spike_and_slab(m, d), _start_slab),
+    "softplus": Prior(_softplus, _start_around(-0.5)),
+    "gaussian": Prior(_gaussian, _start_around(0.0)),
+}
+"""By the name that settings and posteriors have."""
