@@ -45,6 +45,7 @@ def test_every_stage_left_its_file(demo: Path) -> None:
         "derived/student/model.safetensors",
         "derived/student/README.md",
         "derived/results.json",
+        "first_look.html",
         "report.html",
     ):
         assert (demo / name).is_file(), name

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from twoalike.study import TwoalikeError
 
@@ -72,9 +73,9 @@ def run_stages(stages: Sequence[Stage], environment: dict[str, str], console: Co
     """Run what is not done yet, in order, and say so."""
     for stage in stages:
         if stage.done:
-            console.print(f"[dim]{stage.title}: there already")
+            console.print(f"[dim]{escape(stage.title)}: there already")
             continue
-        console.print(f"[bold]{stage.title}")
+        console.print(f"[bold]{escape(stage.title)}")
         console.print(f"[dim]{run_stage(stage, environment):.0f} s")
 
 

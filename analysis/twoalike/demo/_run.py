@@ -85,6 +85,11 @@ def _learn(root: Path, config: DemoConfig) -> list[Stage]:
     stages = [
         Stage("fit the Bayesian embedding", ("fit", str(root)), posterior),
         Stage(
+            f"a first look, to open while networks learn: {root / 'first_look.html'}",
+            ("report", str(root), "--out", str(root / "first_look.html")),
+            root / "first_look.html",
+        ),
+        Stage(
             f"features of {config.backbone}",
             ("features", "--backbone", config.backbone, "--images", images)
             + ("--out", str(features)),
