@@ -279,6 +279,17 @@ def test_the_page_says_what_the_numbers_say(study: Path, tmp_path: Path) -> None
         assert (tmp_path / name).read_bytes() == before, "same data, same bytes"
 
 
+def test_texts_of_the_page_are_escaped(study: Path, tmp_path: Path) -> None:
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    categories = _result(study).categories.map(lambda label: label + evil)
+    made = {"kind": "yourself", "inputs": {evil: {"file": evil, "sha256": evil}}}
+    result = _result(study, title=evil, categories=categories, made_from=made)
+    page = write_page(tmp_path, result).read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<img src=x" not in page
+    assert page.count("&lt;script&gt;") >= 2
+
+
 def test_a_fit_that_failed_is_said_first(study: Path) -> None:
     page = build_page(_result(study, converged=False, simulated=True))
     assert page.cautions[0].grave

@@ -503,7 +503,11 @@ def attribute_wrong(content: bytes, damage: Damage) -> bytes:
         node = damage.of((file, file[name]))
         keys = list(node.attrs)
         key = damage.of([*keys, "schema_version", "provenance"])
-        values = ("{", "9", "[1]", "null", 7, 1.5, np.nan, b"\xff", [1, 2], 2**60, "", "1e999")
+        values = ["{", "9", "[1]", "null", 7, 1.5, np.nan, b"\xff", [1, 2], 2**60, "", "1e999"]
+        before = node.attrs.get(key)
+        if isinstance(before, str) and before[:1] == "{":
+            changed = damage.of(JSON)(before.encode(), damage).decode()
+            values += [changed] * len(values) if len(changed) < 60_000 else []
         node.attrs[key] = damage.of(values)
 
     return _hdf5(content, damage, change)

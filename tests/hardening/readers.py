@@ -369,17 +369,25 @@ def make_posterior(root: Path) -> None:
         coords={"object": list(IDS), "participant": ["p1", "p2"]},
     ).astype("float32")
     tree = xr.DataTree.from_dict({"posterior": group})
-    made = json.dumps(provenance("posterior", seed=1))
+    made = json.dumps(provenance("posterior", seed=1, inputs={"choices": Path(__file__)}))
     said = '{"converged": true, "choice_rhat_95": 1.01, "divergences": 0}'
+    links = {"never": 0, "never_named": [], "once": 2, "once_named": ["o1"]}
+    linked = json.dumps(links | {"islands": [4, 2], "islands_named": IDS})
     tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": said, "provenance": made}
+    tree.attrs["links"] = linked
     Posterior(tree).save(root / "posterior.nc")
 
 
 def read_posterior(root: Path) -> None:
     from twoalike.embedding import Posterior
+    from twoalike.embedding._links import link_warnings
+    from twoalike.report._fit import convergence
 
     found = Posterior.load(root / "posterior.nc")
-    found.attrs.get("provenance")
+    convergence(found)
+    link_warnings(found.attrs.get("links", {}))
+    for of in found.attrs.get("provenance", {}).get("inputs", {}).values():
+        assert of["file"] + of["sha256"]
     assert len(found.ids) == found.embedding.shape[1]
     found.choice_probabilities(np.array([[0, 1, 2]]), lapse=True, participants=np.array([0]))
     found.similarity()
@@ -565,6 +573,52 @@ def read_profile(root: Path) -> None:
     load_profile(root / "screen.toml")
 
 
+def make_results_file(root: Path) -> None:
+    """Results with everything in them that a report shows, of networks made up."""
+    from twoalike.evaluation import Candidate
+    from twoalike.features import FeatureTable
+    from twoalike.judgments import choices_table, write_choices
+    from twoalike.results import Sources, make_results
+
+    rng = np.random.default_rng(6)
+    ids = [f"o{number}" for number in range(8)]
+    rows = np.array([rng.permutation(8)[:3] for _ in range(240)])
+    rows[120:] = rows[:120]
+    people = [f"p{number % 4}" for number in range(240)]
+    items = {f"item_{k + 1}": rows[:, k] for k in range(3)}
+    seconds = rng.uniform(0.5, 3, 240)
+    given = {"chosen": rng.integers(1, 4, 240), "participant": people, "response_time": seconds}
+    (root / "derived").mkdir()
+    made = provenance("choices")
+    write_choices(root / "derived" / "choices.parquet", choices_table(given | items, ids), made)
+    (root / "study.toml").write_text('title = "T"\nseed = 7\n')
+    networks = [
+        Candidate(name, FeatureTable(tuple(ids), rng.normal(size=(8, 4)).astype(np.float32)), *how)
+        for name, *how in (("base",), ("aligned",), ("truth", "dot", "ceiling", 1.0))
+    ]
+    square = np.abs(rng.normal(size=(2, 8, 8)))
+    square = square + square.transpose(0, 2, 1)
+    square[:, range(8), range(8)] = 0
+    np.savez(root / "rdm.npz", rdm=square, ids=np.array(ids))
+    labels = {"kind": {name: "ab"[number % 2] for number, name in enumerate(ids)}}
+    sources = Sources(choices=root / "derived" / "choices.parquet", rdm=root / "rdm.npz")
+    found = make_results(networks, sources, labels=labels, resamples=20)
+    (root / "derived" / "choices.parquet").unlink()
+    assert all(found[part] for part in ("agreement", "ceilings", "uncertainty", "transfer", "rdm"))
+    write_json(root / "derived" / "results.json", found)
+
+
+def report_results(root: Path) -> None:
+    """Everything of a report but turning drawings into files, which takes seconds."""
+    from twoalike.report._html import render
+    from twoalike.report._load import read_inputs
+    from twoalike.report._page import build_page
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+        render(build_page(read_inputs(Study.load(root)), 0))
+
+
 TABLE_FILES = ("participants", "phenotype/consent", "phenotype/form", "phenotype/debrief")
 RUN_FILES = {
     **{ROWS.format(task, "tsv"): "table" for task in ("oddoneout", "multiarrangement")},
@@ -618,6 +672,7 @@ READERS: dict[str, Reader] = {
         {"shards/features.json": "json", "shards/shard-00001.npz": "npz"},
         features_reader("shards"),
     ),
+    "results": Reader(make_results_file, {"derived/results.json": "json"}, report_results),
     "posterior": Reader(make_posterior, {"posterior.nc": "hdf5"}, read_posterior),
     "observer": Reader(make_observer, {"observer.npz": "npz"}, read_observer),
     "teacher": Reader(

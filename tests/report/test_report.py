@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -155,22 +156,66 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     assert (folder / "notes.txt").is_file()
 
 
+EVIL = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style><svg/onload=alert(1)>",
+    "]]><b>x</b><!--",
+    "{{ 7 * 7 }}{% raw %}",
+    "x' onclick='alert(1)",
+)
+"""Texts that a page which does not escape them would take for its own."""
+
+
+def fill_with(evil: tuple[str, ...], study: Study) -> None:
+    """Put such texts wherever a study, its runs, its results and its fit hold any."""
+    script, image, style, cdata, template, quote = evil
+    in_json = {text: json.dumps(text)[1:-1] for text in evil}
+    manifests = study.raw.glob("sourcedata/**/*_manifest.json")
+    for path, before, text in (
+        (study.stimuli / "stimuli.tsv", "\tdisc\t", f"\t{style}\t"),
+        (study.derived / "results.json", '"disc', f'"{in_json[style]}'),
+        (study.derived / "results.json", '"control"', f'"{in_json[image]}"'),
+        (study.derived / "results.json", '"choices.parquet"', f'"{in_json[cdata]}"'),
+        (study.derived / "results.json", '"0.1.0"', f'"{in_json[template]}"'),
+        (study.derived / "results.json", "needs 2 triplets", in_json[quote]),
+        (study.derived / "student" / "README.md", "# Card", "".join(evil)),
+        (study.root / "study.toml", "Shapes", in_json[quote] + in_json[style]),
+        *((path, '"PsychoPy"', f'"{in_json[image]}"') for path in manifests),
+    ):
+        content = path.read_text(encoding="utf-8")
+        assert before in content, (path, before)
+        path.write_text(content.replace(before, text), encoding="utf-8")
+    posterior = Posterior.load(study.posterior)
+    made = {"inputs": {"choices": {"file": image, "sha256": style}}, "twoalike_version": cdata}
+    posterior.tree.attrs |= {"engine": script, "prior": quote, "provenance": json.dumps(made)}
+    posterior.save(study.posterior)
+
+
 def test_text_from_data_is_escaped(
     study_of: Callable[[tuple[str, ...]], Study], tmp_path: Path
 ) -> None:
-    evil = ("<script>alert(1)</script>", 'x"><img/src=x>', "$x_{$", "&amp", *"abcdefgh")
-    study = study_of(evil)
-    path = study.derived / "results.json"
-    path.write_text(path.read_text().replace('"control"', '"<b onclick=x>"'))
+    ids = ("<script>alert(3)</script>", 'x"><img/src=x>', "$x_{$", "&amp", *"abcdefgh")
+    study = study_of(ids)
+    fill_with(EVIL, study)
     out = tmp_path / "r.html"
-    page = report(study, out)
-    assert "<script" not in out.read_text(encoding="utf-8")
-    assert not page.all("b")
-    assert all(attrs.get("src") != "x" for _, attrs in page.elements)
-    assert "<script>alert(2)</script>" in page.text
-    assert "<b onclick=x>" in page.text
+    write_report(Study.load(study.root), out, files=tmp_path / "files")
+    page = Page(out.read_text(encoding="utf-8"))
+    # As many elements of each kind as there would be without those texts, and no other kinds.
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "b", "svg"})
+    assert len(page.all("style")) == 1
+    for tag, attrs in page.elements:
+        assert not [name for name in attrs if name.startswith("on")], attrs
+        assert tag != "img" or str(attrs["src"]).startswith("data:image/"), attrs
+    for text in (*EVIL, "<script>alert(2)</script>"):
+        assert text in page.text, text
     names = {attrs.get("alt") for attrs in page.all("img")}
-    assert names & set(evil[:4]), "the evil names are shown as they are"
+    assert names & set(ids[:4]), "the evil names are shown as they are"
+    drawn = [ElementTree.parse(path) for path in (tmp_path / "files").glob("*.svg")]
+    tags = {element.tag.rpartition("}")[2] for one in drawn for element in one.iter()}
+    assert tags.isdisjoint({"script", "b", "img", "foreignObject"})
+    attributes = {name for one in drawn for element in one.iter() for name in element.attrib}
+    assert not [name for name in attributes if name.startswith("on")]
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,9 @@ def main(arguments: list[str] | None = None) -> None:
                 app.help_epilogue = examples(command)
         (app if known else build(summaries=True))(words)
     except KeyboardInterrupt as interrupt:
-        said = f": {interrupt}" if str(interrupt) else ""
+        from twoalike.study import visible
+
+        said = f": {visible(str(interrupt))}" if str(interrupt) else ""
         print(f"twoalike: interrupted{said}", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except ModuleNotFoundError as error:
@@ -149,11 +151,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except Exception as error:
         # Imported here, since the error class brings pandas along and --help must be instant.
-        from twoalike.study import TwoalikeError
+        from twoalike.study import TwoalikeError, visible
 
         if not isinstance(error, TwoalikeError):
             raise
-        print(f"twoalike: {error}", file=sys.stderr)  # noqa: T201
+        print(f"twoalike: {visible(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
 
 

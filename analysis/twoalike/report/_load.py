@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from twoalike.embedding import Posterior
+from twoalike.evaluation import is_scored
 from twoalike.judgments import read_choices
+from twoalike.report._results_file import read_results
 from twoalike.report._sessions import Session, read_sessions
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, read_json, sha256_file
-
-JUDGED = ("main", "repeat")
+from twoalike.study import Study, read_text, sha256_file
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class Inputs:
         """Where ``twoalike evaluate`` is expected to write."""
         return self.study.derived / "results.json"
 
+    @property
+    def scoring_command(self) -> str:
+        """Command that makes it."""
+        out = self.results_path.relative_to(self.study.root)
+        return (
+            "twoalike evaluate --features base=... --features aligned=... --choices ... "
+            f"--out {out}"
+        )
+
     def made_from(self, provenance: Mapping[str, Any], role: str) -> bool | None:
         """Whether an output was made from the present file; None if it does not say."""
         stored = provenance.get("inputs", {}).get(role, {}).get("sha256")
@@ -55,18 +64,14 @@ class Inputs:
 def _read_card(path: Path) -> str | None:
     if not path.is_file():
         return None
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TwoalikeError(f"{path}: not UTF-8 text (byte {error.start}).") from error
+    return read_text(path)
 
 
 def _read_choices(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
     table = read_choices(path)
-    scored = (table["kind"] == "odd_one_out") & table["trial_type"].isin(JUDGED)
-    kept = table[scored].reset_index(drop=True)
+    kept = table[is_scored(table)].reset_index(drop=True)
     kept.attrs.clear()
     return kept if len(kept) else None
 
@@ -88,7 +93,7 @@ def read_inputs(study: Study) -> Inputs:
         sessions=read_sessions(study.raw, study.config.exclusion),
         choices=_read_choices(study.choices),
         posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
-        results=read_json(results, "results") if results.exists() else None,
+        results=read_results(results) if results.exists() else None,
         card=_read_card(study.derived / "student" / "README.md"),
         hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},
     )

@@ -33,15 +33,18 @@ from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
-from twoalike.study._parquet import load_parquet
+from twoalike.study._matlab import mat_bytes
+from twoalike.study._parquet import PROVENANCE, load_parquet
 from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
+from twoalike.study._shape import check_shape
 from twoalike.study._strict import Strict
-from twoalike.study._words import counted, describe_changes, shortened
+from twoalike.study._words import counted, describe_changes, shortened, visible
 
 __all__ = [
+    "PROVENANCE",
     "DAMAGED",
     "DAMAGED_HDF5",
     "MISSING",
@@ -62,6 +65,7 @@ __all__ = [
     "atomic_directory",
     "atomic_path",
     "check_hdf5",
+    "check_shape",
     "check_unfolded",
     "claim_parts",
     "counted",
@@ -71,6 +75,7 @@ __all__ = [
     "load_parquet",
     "load_profile",
     "load_toml",
+    "mat_bytes",
     "parse_json",
     "parse_json_table",
     "plain_words",
@@ -85,6 +90,7 @@ __all__ = [
     "save_profile",
     "sha256_file",
     "shortened",
+    "visible",
     "whole_parts",
     "write_json",
 ]

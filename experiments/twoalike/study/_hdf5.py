@@ -8,7 +8,7 @@ from twoalike.study._errors import TwoalikeError
 
 DAMAGED_HDF5 = (
     *(OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, MemoryError),
-    NotImplementedError,
+    *(NotImplementedError, IndexError),
 )
 """What h5py, and netCDF on top of it, trip over: OSError where a file ends too soon, the others
 where bytes or names in the middle are wrong."""

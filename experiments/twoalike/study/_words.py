@@ -8,6 +8,8 @@ from typing import Any
 _LONGEST = 30
 """Characters of a value that are shown: a whole text would hide what else changed."""
 _MOST = 3
+_SHOWN = "\n\t\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}"
+"""Signs that Python takes for unprintable and a terminal shows."""
 _ABSENT = object()
 
 
@@ -50,6 +52,25 @@ def shortened(error: object, longest: int = 160) -> str:
     """
     words = " ".join(str(error).split())
     return words if len(words) <= longest else f"{words[:longest]}…"
+
+
+def visible(text: str) -> str:
+    r"""Return text that does nothing to a terminal: what is no sign to read stands as its code.
+
+    Escapes would colour or clear the screen, bidirectional overrides turn the words around, and
+    other line ends break the one line of an error. An end of line and a tab stay.
+
+    Examples
+    --------
+    >>> visible("a\x1b[2Jb\u202ec\n")
+    'a\\x1b[2Jb\\u202ec\n'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in _SHOWN else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], within: str) -> Iterator[str]:

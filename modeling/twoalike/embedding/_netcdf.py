@@ -1,6 +1,7 @@
 """posterior.nc: ArviZ groups in netCDF-4, written all or nothing."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_path,
     check_hdf5,
+    check_shape,
     parse_json,
     require_file,
     shortened,
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
 """Attributes that hold JSON: netCDF knows no nested ones."""
+_RHAT = {f"{name}_rhat_95?": (float, None) for name in ("choice", "similarity")}
+_OBJECTS = {f"{name}_named": [str] for name in ("never", "once", "islands")}
+SHAPES: dict[str, dict[str, Any]] = {
+    "provenance": {"seed?": (int, None), "inputs?": {str: {"file": str, "sha256": str}}},
+    "convergence": {"converged?": bool, "divergences?": int, "loss_change?": float, **_RHAT},
+    "links": {"never": int, "once": int, "islands": [int], **_OBJECTS},
+}
+"""What of the JSON attributes is read again, of whatever version."""
 NEEDED = {
     "embedding": ("chain", "draw", "object", "dimension"),
     "temperature": ("chain", "draw", "participant"),
@@ -83,9 +93,11 @@ def read_tree(path: Path) -> "xr.DataTree":
     require_file(path, "a posterior (.nc)")
     try:
         check_hdf5(path)
-        # Dimensions without a name get one here, and are refused below.
-        with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
-            tree = opened.load().copy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is refused below
+            # Dimensions without a name get one here, and are refused below.
+            with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
+                tree = opened.load().copy()
     except DAMAGED_HDF5 as error:
         raise TwoalikeError(
             f"{path}: cannot be read as a posterior, the file is damaged or of another kind "
@@ -128,12 +140,22 @@ def _check(path: Path, tree: "xr.DataTree") -> None:
             )
 
 
+def _is_nan(value: Any) -> bool:
+    """Whether it is no number, as R-hat of a few draws."""
+    return isinstance(value, float) and np.isnan(value)
+
+
 def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
     """Check that the attributes are what :func:`tree_attrs` and the version's check expect."""
     for name in JSON_ATTRS:
         if not isinstance(tree.attrs.get(name, ""), str):
             raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
-        parse_json(tree.attrs.get(name, "null"), f"{path}: attribute {name}", "Fit it again.")
+        where = f"{path}: attribute {name}"
+        if name in tree.attrs:
+            found = parse_json(tree.attrs[name], where, "Fit it again.")
+            if name == "convergence" and isinstance(found, dict):
+                found = {key: value for key, value in found.items() if not _is_nan(value)}
+            check_shape(found, SHAPES.get(name, {}), where, "Fit it again.")
     if not isinstance(tree.attrs.get("schema_version", SCHEMA_VERSION), int | np.integer):
         raise TwoalikeError(
             f"{path}: expected schema_version as a whole number, found "

@@ -1,0 +1,61 @@
+"""What comes from data is text wherever it is shown: no HTML on pages, no orders to a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.study import TwoalikeError, check_shape, visible
+
+EVIL = "a\x1b[2J\x07\x0b\u202eb\u2028c\x85\u200fd"
+
+
+def test_errors_give_no_orders_to_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An object's name, and the name of a file, both with an escape in them."""
+    (tmp_path / "ids.txt").write_text("a\nb\x1b[2Jc\nb\x1b[2Jc\n")
+    (tmp_path / "t.txt").write_text("0 1 2\n")
+    ids = ["--objects", str(tmp_path / "ids.txt"), "--out", str(tmp_path / "c.parquet")]
+    for triplets in (tmp_path / "t.txt", tmp_path / EVIL):
+        with pytest.raises(SystemExit) as ended:
+            main(["import", "triplets", str(triplets), *ids])
+        said = capsys.readouterr().err
+        assert ended.value.code == 1
+        assert said.endswith("\n")
+        assert said[:-1].isprintable()
+        assert r"\x1b[2J" in said
+
+
+@pytest.mark.parametrize("sign", EVIL)
+def test_signs_that_are_not_read_are_shown_as_codes(sign: str) -> None:
+    assert visible(sign).isprintable()
+    assert visible(f"é {sign}日本\n")[-1] == "\n"
+
+
+SHAPE = {"a": [int], "b?": {str: (float, None)}, "c": {"d": str}}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ([], "expected keys and values, found"),
+        ({"a": []}, "c is missing"),
+        ({"a": 1, "c": {"d": ""}}, "a: expected a list, found 1"),
+        ({"a": [True], "c": {"d": ""}}, "a.0: expected a whole number, found True"),
+        ({"a": [10**16], "c": {"d": ""}}, "a.0: expected a whole number"),
+        ({"a": [], "c": {"d": None}}, "c.d: expected text, found None"),
+        ({"a": [], "c": {"d": ""}, "b": {"x": "1"}}, "b.x: expected a number, found '1'"),
+        ({"a": [], "c": {"d": ""}, "b": {"x": float("nan")}}, "b.x: expected a number, found nan"),
+        ({"a": [], "c": {"d": ""}, "b": None}, "b: expected keys and values, found None"),
+    ],
+)
+def test_the_first_place_of_another_shape_is_named(content: object, says: str) -> None:
+    with pytest.raises(TwoalikeError, match=f"^x: {says}.*\\. Mend it\\.$"):
+        check_shape(content, SHAPE, "x", "Mend it.")
+
+
+def test_content_of_the_shape_is_taken() -> None:
+    content = {"a": [1, 2], "b": {"x": None, "y": 1, "z": 0.5}, "c": {"d": "", "e": []}, "f": 1}
+    check_shape(json.loads(json.dumps(content)), SHAPE, "x", "")
