@@ -253,22 +253,21 @@ def speed() -> list[str]:
     return table("function | CPU s", rows)
 
 
-def main() -> None:
-    """Run everything and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--replicates", type=int, default=20)
-    replicates = parser.parse_args().replicates
-    if not THINGS.is_dir():
-        sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
+def all_worlds() -> dict[str, Array]:
+    """Choice probabilities that votes are drawn from, those of THINGS first."""
     _, probabilities = things()
-    p = probabilities(TEMPERATURE)
     kinds = np.vstack([np.tile([0.96, 0.02, 0.02], (10_000, 1)), np.full((10_000, 3), 1 / 3)])
-    worlds = {
-        "THINGS": p,
+    return {
+        "THINGS": probabilities(TEMPERATURE),
         "sharper, with lapses": probabilities(0.3, 0.15),
         "flatter": probabilities(2.0),
         "certain or random": kinds,
     }
+
+
+def report(worlds: dict[str, Array], replicates: int) -> str:
+    """Run everything, and write the page."""
+    p = worlds["THINGS"]
     lines = [
         "# Ceilings: how well could any model agree with people?",
         "",
@@ -307,8 +306,19 @@ def main() -> None:
         "",
         *speed(),
     ]
-    RESULTS.write_text("\n".join(lines), encoding="utf-8")
-    print("\n".join(lines))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--replicates", type=int, default=20)
+    replicates = parser.parse_args().replicates
+    if not THINGS.is_dir():
+        sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
+    text = report(all_worlds(), replicates)
+    RESULTS.write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

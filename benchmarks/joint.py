@@ -144,31 +144,22 @@ def layout(points: Array, rng: np.random.Generator) -> Array:
     return np.asarray(0.15 * rng.uniform(0.7, 1.3) * places @ turn)
 
 
-def naive(world: World, config: FitConfig) -> Posterior:
-    """Fit with independent normal noise on the log distance of every pair: the bad example.
+def with_independent_noise(model: Any, world: World) -> None:
+    """Add the layouts to a model, with normal noise of its own on every pair's log distance.
 
-    Scale a trial and exponent as free parameters. The model is the project's, and what the
-    sampler returns is packed as the project packs it.
+    Scale a trial and exponent are free parameters.
     """
-    import nutpie
     import pymc as pm
     import pytensor.tensor as pt
 
-    from twoalike.embedding._density import Form
-    from twoalike.embedding._diagnostics import chain_convergence
-    from twoalike.embedding._model import Data
-    from twoalike.embedding._pack import pack_tree
     from twoalike.judgments import trials_of
 
-    data = Data.from_choices(world.choices())
     trials, _ = trials_of(world.arrangements("metric"))
     first, second = np.triu_indices(SIZE, 1)
     left = np.concatenate([trial.items[first] for trial in trials])
     right = np.concatenate([trial.items[second] for trial in trials])
     number = np.repeat(np.arange(TRIALS), len(first))
     seen = np.concatenate([distances(t.positions)[first, second] for t in trials])
-    form = Form(DIMENSIONS, "softplus")
-    model = form.model(data)
     with model:
         x = model["embedding"]
         flat, own = pt.dot(x, x.T).ravel(), (x**2).sum(axis=1)
@@ -179,6 +170,24 @@ def naive(world: World, config: FitConfig) -> Posterior:
         )
         noise = pm.HalfNormal("noise", 1.0)
         pm.Potential("pairs", pm.logp(pm.Normal.dist(mean, noise), np.log(seen + 1e-3)).sum())
+
+
+def naive(world: World, config: FitConfig) -> Posterior:
+    """Fit the bad example: layouts whose pairs are taken to err independently.
+
+    The model of choices is the project's, and what the sampler returns is packed as the project
+    packs it.
+    """
+    import nutpie
+
+    from twoalike.embedding._density import Form
+    from twoalike.embedding._diagnostics import chain_convergence
+    from twoalike.embedding._model import Data
+    from twoalike.embedding._pack import pack_tree
+
+    data, form = Data.from_choices(world.choices()), Form(DIMENSIONS, "softplus")
+    model = form.model(data)
+    with_independent_noise(model, world)
     rng = np.random.default_rng([config.seed, 0])
     compiled = nutpie.compile_pymc_model(
         model,

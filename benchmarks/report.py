@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 THINGS = SHARED / "things"
 RESULTS = ROOT / "benchmarks" / "results" / "report.md"
+PAGE = "report.html"
 CATEGORIES = 27
 """Columns of the table of categories that the data set's authors call high-level."""
 
@@ -65,34 +66,37 @@ def spent(*words: Any) -> tuple[float, float]:
     return time.perf_counter() - start, busy
 
 
+def commands(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """Words of every command, from the tiles in ``folder`` to the report."""
+    study, objects = folder / "things", ("--objects", THINGS / "object_ids.txt")
+    choices, posterior, results = (
+        study / "derived" / name for name in ("choices.parquet", "posterior.nc", "results.json")
+    )
+    judged = (THINGS / "triplets_by_participant.txt", *objects, "--participant-column", 4)
+    features = (
+        f"--features=clip={THINGS / 'clip_vit_b32_features.npy'}",
+        f"--features=spose={THINGS / 'spose49_embedding.npy'}",
+    )
+    labels = ("--labels", study / "stimuli" / "stimuli.tsv", "--posterior", posterior)
+    return {
+        "init": ("init", study, "--images", folder / "tiles"),
+        "import": ("import", "triplets", *judged, "--out", choices),
+        "fit": ("fit", "--choices", choices, "--engine", "vi", "--out", posterior),
+        "evaluate": (
+            *("evaluate", *features, *objects, "--choices", choices),
+            *(*labels, "--out", results),
+        ),
+        "report": ("report", study, "--out", folder / PAGE, "--files", folder / "files"),
+    }
+
+
 def main() -> None:
     """Run the commands and write the table."""
-    objects = ("--objects", THINGS / "object_ids.txt")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        study, page = folder / "things", folder / "report.html"
         draw_tiles(folder / "tiles")
-        choices, posterior, results = (
-            study / "derived" / name for name in ("choices.parquet", "posterior.nc", "results.json")
-        )
-        judged = (THINGS / "triplets_by_participant.txt", *objects, "--participant-column", 4)
-        features = (
-            f"--features=clip={THINGS / 'clip_vit_b32_features.npy'}",
-            f"--features=spose={THINGS / 'spose49_embedding.npy'}",
-        )
-        labels = ("--labels", study / "stimuli" / "stimuli.tsv", "--posterior", posterior)
-        rows = {
-            "init": ("init", study, "--images", folder / "tiles"),
-            "import": ("import", "triplets", *judged, "--out", choices),
-            "fit": ("fit", "--choices", choices, "--engine", "vi", "--out", posterior),
-            "evaluate": (
-                *("evaluate", *features, *objects, "--choices", choices),
-                *(*labels, "--out", results),
-            ),
-            "report": ("report", study, "--out", page, "--files", folder / "files"),
-        }
-        times = {name: spent(*words) for name, words in rows.items()}
-        size = page.stat().st_size / 1e6
+        times = {name: spent(*words) for name, words in commands(folder).items()}
+        size = (folder / PAGE).stat().st_size / 1e6
         pictures = len(list((folder / "files").glob("*.svg")))
     table = [
         f"| `twoalike {name}` | {took:.1f} | {busy:.1f} |" for name, (took, busy) in times.items()

@@ -190,12 +190,10 @@ def bare_loop(backbone: Backbone, images: torch.Tensor, steps: int) -> Callable[
     return work
 
 
-def resumed(folder: Path, processes: int) -> str:
-    """Stop a run by a signal, resume it, and compare it with one that was left alone."""
-    _, colours = squares(folder / f"images{processes}", 32)
-    ids = tuple(f"s{number:03d}" for number in range(IMAGES))
-    place = folder / f"resume{processes}"
+def prepare_run(place: Path, colours: np.ndarray) -> None:
+    """Write features, teacher and recipe of a short run into a folder."""
     place.mkdir()
+    ids = tuple(f"s{number:03d}" for number in range(IMAGES))
     write_features(place / "colours.npz", FeatureTable(ids, colours.astype(np.float32), {}))
     teacher = AffineTeacher(
         np.full(3, 0.5, np.float32), 0.3, np.array([[2.0, 0, 0]], np.float32),
@@ -206,6 +204,13 @@ def resumed(folder: Path, processes: int) -> str:
     (place / "recipe.toml").write_text(
         "steps = 60\nbatch = 16\nsize = 32\nevaluate_every = 25\nselect = 'last'\nflip = true\n"
     )
+
+
+def resumed(folder: Path, processes: int) -> str:
+    """Stop a run by a signal, resume it, and compare it with one that was left alone."""
+    _, colours = squares(folder / f"images{processes}", 32)
+    place = folder / f"resume{processes}"
+    prepare_run(place, colours)
     words = [sys.executable, "-m"]
     if processes > 1:
         words += ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes), "-m"]
@@ -218,15 +223,7 @@ def resumed(folder: Path, processes: int) -> str:
         command = [str(word) for word in (*words, place / name, *more)]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    wanted = int(np.random.default_rng().integers(3, 55))
-    log = place / "stopped" / "training.jsonl"
-    process = start("stopped")
-    while not (log.is_file() and len(log.read_text().splitlines()) > wanted):
-        if process.poll() is not None:
-            raise SystemExit("the run ended before it was stopped")
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    process.wait()
+    interrupt(start("stopped"), place / "stopped" / "training.jsonl")
     found = (place / "stopped" / "checkpoints").glob("step-*")
     step = max(int(path.name.removeprefix("step-")) for path in found)
     for name, more in (("stopped", ("--resume",)), ("whole", ())):
@@ -239,6 +236,17 @@ def resumed(folder: Path, processes: int) -> str:
         f"| stopped after step {step} of 60 and resumed, {processes} {named}: "
         f"SHA-256 of the weights | {said} ({sums[0][:8]}, {sums[1][:8]}) | equal |"
     )
+
+
+def interrupt(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Stop a run by Ctrl-C at some step, which its log tells."""
+    wanted = int(np.random.default_rng().integers(3, 55))
+    while not (log.is_file() and len(log.read_text().splitlines()) > wanted):
+        if process.poll() is not None:
+            raise SystemExit("the run ended before it was stopped")
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    process.wait()
 
 
 def main() -> None:
