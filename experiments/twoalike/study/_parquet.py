@@ -10,6 +10,8 @@ from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import require_file
 from twoalike.study._words import shortened
 
+PROVENANCE = b"twoalike"
+"""Key of the metadata that says where a table of ours comes from, as JSON."""
 _WIDTH = 8
 """Bytes of a value in memory, at most; texts that stand often are kept once."""
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from twoalike.features import FeatureTable
 from twoalike.study import (
+    PROVENANCE,
     TwoalikeError,
     atomic_path,
     load_parquet,
@@ -28,7 +29,6 @@ from twoalike.study import (
 MOST_BY_DEFAULT = 500
 BATCH = 4096  # images a step of k-means
 STARTS = 3  # of which the best is kept
-PROVENANCE = b"twoalike"
 COLUMNS = ("image", "cluster")
 
 

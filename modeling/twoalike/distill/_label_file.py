@@ -23,10 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import TwoalikeError, atomic_path, load_parquet, whole_parts
+from twoalike.study import PROVENANCE, TwoalikeError, atomic_path, load_parquet, whole_parts
 
 PLAN = "labels.json"
-PROVENANCE = b"twoalike"
 ITEMS, CHANCES = ("item_1", "item_2", "item_3"), ("p_1", "p_2", "p_3")
 UNEVEN = 1e-3
 """How far a row's probabilities may add up to something else than one."""

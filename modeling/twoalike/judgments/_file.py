@@ -18,6 +18,7 @@ from twoalike.judgments._table import (
     is_category,
 )
 from twoalike.study import (
+    PROVENANCE,
     TwoalikeError,
     atomic_path,
     load_parquet,
@@ -26,9 +27,8 @@ from twoalike.study import (
     shortened,
 )
 
-PROVENANCE = b"twoalike"
 OBJECTS = b"twoalike_objects"
-"""Keys of the parquet metadata. The list of objects stands there whole: a parquet dictionary
+"""Key of the parquet metadata. The list of objects stands there whole: a parquet dictionary
 may leave out the values of no row, and the order of objects must survive."""
 
 
