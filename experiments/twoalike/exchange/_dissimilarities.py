@@ -11,10 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.design import ArrangedTrial, rescaled_average
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, mat_bytes
 
-_HEADER = b"MATLAB 5.0 MAT-file, written by twoalike"
-_HEADER_BYTES = 116
 _LONGEST_NAME = 63
 """Characters of a name that MATLAB reads."""
 
@@ -88,18 +86,13 @@ def as_mat(table: Dissimilarities, meta: Mapping[str, Any]) -> bytes:
     TwoalikeError
         If a code cannot be part of a variable's name, or two codes give the same one.
     """
-    from scipy.io import savemat
-
     content: dict[str, Any] = {}
     stimuli = np.array([f"{name}.png" for name in table.objects])
     for ending, vector in zip(_endings(table.participants), table.vectors, strict=True):
         content[f"stimuli{ending}"] = stimuli
         content[f"rdmutv{ending}"] = vector[None]
     content["twoalike"] = json.dumps(dict(meta), ensure_ascii=True)
-    file = io.BytesIO()
-    savemat(file, content)
-    # scipy writes the time of day and the system into the header.
-    return _HEADER.ljust(_HEADER_BYTES) + file.getvalue()[_HEADER_BYTES:]
+    return mat_bytes(content)
 
 
 def _endings(participants: Sequence[str]) -> list[str]:

@@ -4,10 +4,12 @@ Reading a posterior needs neither PyMC nor JAX: they are imported by the functio
 """
 
 from twoalike.embedding._check import PosteriorCheck, check_posterior
-from twoalike.embedding._compare import compare_predictions, compare_similarity
+from twoalike.embedding._compare import compare_predictions
+from twoalike.embedding._compare_similarity import compare_similarity
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._dimension_curve import DimensionCurve, dimension_curve
 from twoalike.embedding._dimensions import AGAIN, dimension_table
+from twoalike.embedding._distance_checks import DistanceChecks
 from twoalike.embedding._estimator import OddOneOutEmbedding
 from twoalike.embedding._export import (
     check_ending,
@@ -24,12 +26,22 @@ from twoalike.embedding._intervals import (
     similarity_table,
 )
 from twoalike.embedding._links import link_warnings
-from twoalike.embedding._loo import LEAST_DRAWS
+from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._observers import participants_table
-from twoalike.embedding._origin import fitted_on, other_file
+from twoalike.embedding._origin import fitted_on, is_input, other_file
 from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._predictive import Predictive, calibration_error
+from twoalike.embedding._sensitivity import Sensitivity
+from twoalike.embedding._tally import Comparison
 
 __all__ = [
+    "LeaveOneOut",
+    "is_input",
+    "Comparison",
+    "DistanceChecks",
+    "Predictive",
+    "Sensitivity",
+    "calibration_error",
     "LEAST_DRAWS",
     "AGAIN",
     "DimensionCurve",

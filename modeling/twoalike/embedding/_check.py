@@ -18,7 +18,6 @@ from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._fit import used_choices
 from twoalike.embedding._judged import (
-    ROWS,
     Judged,
     answer_probabilities,
     draws_of,
@@ -30,6 +29,7 @@ from twoalike.embedding._links import link_warnings
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
 from twoalike.embedding._predictive import ChoiceChecks, Predictive
 from twoalike.embedding._sensitivity import Sensitivity, sensitivities
+from twoalike.embedding._similarity import ROWS
 from twoalike.study import progress
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def check_posterior(
         If the posterior knows none of the judgments of a kind.
     """
     x = posterior.tree["posterior"].dataset["embedding"].values
-    chains, draws = x.shape[:2]
-    which = thinned(chains, draws, MOST_DRAWS)
+    which = thinned(x.shape[0], x.shape[1], MOST_DRAWS)
     convergence = _convergence(posterior, x, seed)
     gathered, judged = None, None
     layouts, pairs = _distance_checks(posterior, arrangements, dissimilarities, seed)
@@ -148,7 +147,7 @@ def check_posterior(
             None if gathered is None else gathered.loo,
             [found for found in (layouts, pairs) if found is not None],
         )
-        + link_warnings(posterior.attrs["links"] if "links" in posterior.attrs else {}),
+        + link_warnings(posterior.attrs.get("links", {})),
         missing=missing,
         judgments=0 if judged is None else len(judged),
         left_out=0 if judged is None else judged.left_out,

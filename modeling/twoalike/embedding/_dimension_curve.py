@@ -20,7 +20,6 @@ import pandas as pd
 from twoalike.embedding._dimensions import dimension_shares
 from twoalike.embedding._fit import used_choices
 from twoalike.embedding._judged import (
-    ROWS,
     Draw,
     Judged,
     answer_probabilities,
@@ -28,13 +27,8 @@ from twoalike.embedding._judged import (
     known_judgments,
     thinned,
 )
-from twoalike.embedding._loo import (
-    LEAST_DRAWS,
-    VALUES,
-    relative_efficiency,
-    smoothed_weights,
-    subset_rows,
-)
+from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, subset_rows
+from twoalike.embedding._similarity import ROWS
 from twoalike.study import TwoalikeError, progress
 
 if TYPE_CHECKING:
@@ -166,14 +160,9 @@ def _left_out_weights(
     likelihood = np.empty((len(which), n))
     for place, draw in enumerate(draws_of(posterior, which, n)):
         likelihood[place] = _answered(draw, judged)
-    some = likelihood[:, :: max(n // 300, 1)]
-    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1]))
     weights = np.empty((n, len(which)))
-    block = max(VALUES // (10 * len(which)), 1)
-    for start in range(0, n, block):
-        rows = slice(start, start + block)
-        logs = np.log(np.maximum(likelihood[:, rows].T, 1e-30))
-        weights[rows] = np.exp(smoothed_weights(logs, efficiency)[0])
+    for rows, found, _ in left_out_weights(likelihood, chains):
+        weights[rows] = found
     return weights
 
 

@@ -7,27 +7,24 @@ be cloned, cross-validated and searched over there.
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
 from twoalike.embedding._config import FitConfig
+from twoalike.embedding._estimator_input import (
+    InputError,
+    as_answers,
+    as_features,
+    as_indices,
+    as_participants,
+    as_triplets,
+)
 from twoalike.embedding._fit import fit_embedding
-from twoalike.features import FeatureTable
+from twoalike.embedding._posterior import TIED, Posterior
 from twoalike.judgments import choices_table
-from twoalike.study import TwoalikeError
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
-
-TIED = 1e-6
-"""Predicted probabilities closer than this are tied: they are averages of single precision."""
-
-
-class InputError(TwoalikeError, ValueError):
-    """Input that does not fit, also as the ValueError that scikit-learn's tools expect."""
 
 
 class OddOneOutEmbedding:
@@ -73,7 +70,7 @@ class OddOneOutEmbedding:
     2
     """
 
-    posterior_: "Posterior"
+    posterior_: Posterior
     embedding_: npt.NDArray[np.float32]
     objects_: tuple[str, ...]
     classes_: npt.NDArray[np.int64]
@@ -174,14 +171,14 @@ class OddOneOutEmbedding:
             ValueError.
         """
         labels, ids = self._objects(X)
-        triplets = _indices(labels, ids)
-        odd = _answers(y, len(triplets))
+        triplets = as_indices(labels, ids)
+        odd = as_answers(y, len(triplets))
         columns: dict[str, Any] = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
         columns["chosen"] = odd + 1
         if participants is not None:
-            columns["participant"] = _participants(participants, len(triplets))
+            columns["participant"] = as_participants(participants, len(triplets))
         config = self._config()
-        table = None if self.features is None else _features(self.features, ids)
+        table = None if self.features is None else as_features(self.features, ids)
         choices = choices_table(columns, ids)
         self.posterior_ = fit_embedding(choices, features=table, config=config)
         self.embedding_ = self.posterior_.embedding.mean(axis=0)
@@ -206,11 +203,11 @@ class OddOneOutEmbedding:
             for somebody unknown. None: typical observers. Guesses are included.
         """
         self._check_fitted()
-        triplets = _indices(_triplets(X), self.objects_)
+        triplets = as_indices(as_triplets(X), self.objects_)
         who = None
         if participants is not None:
             place = {name: row for row, name in enumerate(self.posterior_.participants)}
-            names = _participants(participants, len(triplets))
+            names = as_participants(participants, len(triplets))
             who = np.array([place.get(name, -1) for name in names], dtype=np.int64)
         return self.posterior_.choice_probabilities(triplets, lapse=True, participants=who)
 
@@ -235,7 +232,9 @@ class OddOneOutEmbedding:
         the order of columns.
         """
         probabilities = self.predict_proba(X, participants)
-        return float(expected_accuracy(probabilities, _answers(y, len(probabilities)), TIED).mean())
+        return float(
+            expected_accuracy(probabilities, as_answers(y, len(probabilities)), TIED).mean()
+        )
 
     def _check_fitted(self) -> None:
         if hasattr(self, "posterior_"):
@@ -246,7 +245,7 @@ class OddOneOutEmbedding:
 
     def _objects(self, x: npt.ArrayLike) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
         """Triplets as given, and the ids of all objects."""
-        labels = _triplets(x)
+        labels = as_triplets(x)
         named = labels.dtype.kind == "U"
         if self.objects is None:
             if named:
@@ -275,79 +274,3 @@ class OddOneOutEmbedding:
             raise InputError(
                 f"{names.get(name, name)}: {first['msg']}, found {first['input']!r}."
             ) from error
-
-
-def _triplets(x: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Triplets as int64 or strings, shape (n, 3), three different objects a row."""
-    values = np.asarray(x)
-    if values.dtype.kind == "c":
-        raise InputError("X: Complex data not supported; give indices or ids of objects.")
-    if values.ndim != 2 or values.shape[1] != 3 or not len(values):
-        found = f"n_features = {values.shape[1]}, " if values.ndim == 2 else ""
-        raise InputError(
-            f"X: expected triplets of shape (n, 3), found {found}shape {values.shape}."
-        )
-    if values.dtype.kind == "O":
-        if not all(isinstance(value, str) for value in values.flat):
-            raise InputError("X: expected indices or ids, found objects that are neither.")
-        values = values.astype(np.str_)
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise InputError("X: expected whole numbers or ids of objects, found NaN or inf.")
-        if (values != np.floor(values)).any():
-            raise InputError("X: expected whole numbers or ids of objects, found fractions.")
-        values = values.astype(np.int64)
-    if values.dtype.kind not in "iuU":
-        raise InputError(f"X: expected whole numbers or ids of objects, found {values.dtype}.")
-    same = (values == np.roll(values, 1, axis=1)).any(axis=1)
-    if same.any():
-        raise InputError(f"X: row {int(same.argmax())} holds an object twice.")
-    return values
-
-
-def _indices(labels: npt.NDArray[Any], ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Rows of the objects in the embedding, shape (n, 3)."""
-    if labels.dtype.kind != "U":
-        found = labels.astype(np.int64)
-        bad = (found < 0) | (found >= len(ids))
-    else:
-        place = {name: row for row, name in enumerate(ids)}
-        names, inverse = np.unique(labels, return_inverse=True)
-        rows = np.array([place.get(str(name), -1) for name in names], dtype=np.int64)
-        found = rows[inverse].reshape(labels.shape)
-        bad = found < 0
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise InputError(
-            f"X: row {row}, column {column}: {labels[row, column].item()!r} is not one of the "
-            f"{len(ids)} objects. Name all of them with the parameter objects."
-        )
-    return found
-
-
-def _answers(y: npt.ArrayLike | None, n: int) -> npt.NDArray[np.int64]:
-    """Column of the odd one, shape (n,)."""
-    if y is None:
-        return np.full(n, 2, dtype=np.int64)
-    values = np.asarray(y)
-    if values.shape != (n,):
-        raise InputError(f"y: expected one answer a triplet, {n}, found shape {values.shape}.")
-    if values.dtype.kind not in "iuf" or not np.isin(values, (0, 1, 2)).all():
-        raise InputError("y: expected the column of the odd one, 0, 1 or 2, found other values.")
-    return values.astype(np.int64)
-
-
-def _participants(labels: Sequence[str] | npt.NDArray[Any], n: int) -> list[str]:
-    values = np.asarray(labels)
-    if values.shape != (n,):
-        raise InputError(f"participants: expected {n} labels, found shape {values.shape}.")
-    return [str(value) for value in values]
-
-
-def _features(values: npt.ArrayLike, ids: tuple[str, ...]) -> FeatureTable:
-    table = np.asarray(values, dtype=np.float32)
-    if table.ndim != 2 or len(table) != len(ids) or not np.isfinite(table).all():
-        raise InputError(
-            f"features: expected finite numbers of shape ({len(ids)}, p), found {table.shape}."
-        )
-    return FeatureTable(ids, table)

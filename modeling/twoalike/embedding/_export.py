@@ -12,15 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, mat_bytes
 
 if TYPE_CHECKING:
     from twoalike.embedding._intervals import SimilarityTable
     from twoalike.embedding._posterior import Posterior
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-MAT_HEADER = b"MATLAB 5.0 MAT-file, written by twoalike"
-MAT_HEADER_BYTES = 116
 
 
 def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
@@ -96,15 +94,9 @@ def write_similarity(
         ids = np.array(table.ids, dtype=np.str_)
         np.savez_compressed(path, ids=ids, meta=_json(meta), **similarity_arrays(table))
     else:
-        from scipy.io import savemat
-
         cells = np.array(table.ids, dtype=object)[:, None]
         content = {"ids": cells, "meta": json.dumps(dict(meta))} | similarity_arrays(table)
-        with path.open("w+b") as file:
-            savemat(file, content, do_compression=True)
-            # scipy writes the time of day and the system into the header.
-            file.seek(0)
-            file.write(MAT_HEADER.ljust(MAT_HEADER_BYTES))
+        path.write_bytes(mat_bytes(content, compressed=True))
 
 
 def _json(meta: Mapping[str, Any]) -> npt.NDArray[np.str_]:

@@ -18,10 +18,11 @@ from twoalike.embedding._diagnostics import chain_convergence, optimiser_converg
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
 from twoalike.embedding._links import describe_links
 from twoalike.embedding._model import Data
-from twoalike.embedding._netcdf import flat_attrs
+from twoalike.embedding._netcdf import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._pack import order_draws, pack_tree
 from twoalike.embedding._posterior import Posterior
 from twoalike.features import FeatureTable
+from twoalike.judgments import ITEMS, JUDGED
 from twoalike.study import TwoalikeError, held_interrupt, provenance
 
 NUTS_JUDGMENTS = 50_000
@@ -99,8 +100,8 @@ def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         If no feature differs between objects.
     """
     z = values.astype(np.float64) - values.mean(axis=0)
-    spread = z.std(axis=0)
-    z = z[:, spread > 1e-8] / spread[spread > 1e-8]
+    sd = z.std(axis=0)
+    z = z[:, sd > 1e-8] / sd[sd > 1e-8]
     if not z.shape[1]:
         raise TwoalikeError(
             f"expected features that differ between objects, found {values.shape[1]} that are the "
@@ -115,13 +116,12 @@ def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
     """Judgments that inform the embedding: main and repeated trials."""
-    table = choices[choices["trial_type"].isin(["main", "repeat"])]
+    table = choices[choices["trial_type"].isin(JUDGED)]
     if table.empty:
         raise TwoalikeError(
             f"expected main or repeat trials to fit, found none among {len(choices)} judgments."
         )
-    items = ["item_1", "item_2", "item_3"]
-    seen = pd.unique(pd.concat([table[item].astype(str) for item in items]))
+    seen = pd.unique(pd.concat([table[item].astype(str) for item in ITEMS]))
     if len(seen) < 3:
         raise TwoalikeError(f"expected judgments of at least 3 objects, found {len(seen)}.")
     return table
@@ -178,35 +178,17 @@ def fit_embedding(
     data = Data.from_tables(used, arrangements, dissimilarities)
     d = config.dimensions or default_dimensions(len(data.ids))
     engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
-    informed = features is not None
-    prior = choose_prior(config.prior, engine, config.similarity, with_features=informed)
+    prior = choose_prior(
+        config.prior, engine, config.similarity, with_features=features is not None
+    )
     table = None if features is None else reduce_features(features.select(data.ids))
     form = Form(d, prior, config.similarity, table)
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
     draws = order_draws(draws, config.similarity, drop=config.dimensions is None)
-    if engine == "nuts":
-        convergence = chain_convergence(draws["embedding"], stats, config.seed, config.similarity)
-    else:
-        convergence = optimiser_convergence(stats["loss"])
-    share = spread if config.similarity == "distance" else importance
     attrs = {
-        "schema_version": 1,
-        "model": f"{config.similarity} choice model with lapse and temperature",
-        "similarity": config.similarity,
-        "engine": engine,
-        "engine_reason": why,
-        "device": device(),
-        "prior": prior,
-        "seed": config.seed,
-        "converged": int(convergence["converged"]),
-        "convergence": convergence,
-        "dimensions": {
-            "fitted": d,
-            "kept": int(draws["embedding"].shape[-1]),
-            "importance": [round(float(v), 5) for v in share(draws["embedding"])],
-        },
+        **_described(engine, why, form, config, draws["embedding"], stats),
         "links": describe_links(data),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
@@ -217,6 +199,40 @@ def fit_embedding(
     if part is not None:
         part.remove()
     return posterior
+
+
+def _described(
+    engine: str,
+    why: str,
+    form: Form,
+    config: FitConfig,
+    x: npt.NDArray[np.float32],
+    stats: dict[str, npt.NDArray[np.float64]],
+) -> dict[str, Any]:
+    """Attributes of the file: what was fitted, how, and whether it has converged."""
+    convergence = (
+        chain_convergence(x, stats, config.seed, form.similarity)
+        if engine == "nuts"
+        else optimiser_convergence(stats["loss"])
+    )
+    share = spread if form.similarity == "distance" else importance
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": f"{form.similarity} choice model with lapse and temperature",
+        "similarity": form.similarity,
+        "engine": engine,
+        "engine_reason": why,
+        "device": device(),
+        "prior": form.prior,
+        "seed": config.seed,
+        "converged": int(convergence["converged"]),
+        "convergence": convergence,
+        "dimensions": {
+            "fitted": form.dimensions,
+            "kept": int(x.shape[-1]),
+            "importance": [round(float(v), 5) for v in share(x)],
+        },
+    }
 
 
 def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | None]:

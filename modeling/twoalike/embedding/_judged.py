@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import TwoalikeError
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from twoalike.embedding._posterior import Posterior
     from twoalike.embedding._similarity import Kernel
-
-ROWS = 65_536  # judgments at once: bounds memory, and fits the processor's cache
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,7 @@ class Draw:
 
     def pairs(self, items: npt.NDArray[np.integer]) -> tuple[Any, Any, Any]:
         """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each."""
-        if self.matrix is not None:
-            return pair_similarities(self.matrix, items)
-        first, second, third = (self.embedding[items[:, place]] for place in range(3))
-        rows = self.kernel.rows
-        return rows(first, second), rows(first, third), rows(second, third)
+        return self.kernel.triplets(self.embedding, items, self.matrix)
 
 
 def thinned(chains: int, draws: int, most: int) -> npt.NDArray[np.int64]:
@@ -144,9 +138,8 @@ def draws_of(
     """
     kernel, x = posterior.kernel, posterior.embedding
     temperature, lapse = posterior.temperature, posterior.lapse
-    whole = x.shape[1] ** 2 < 90 * n_judgments
     for place in which:
-        matrix = kernel.matrix(x[place], x[place]) if whole else None
+        matrix = kernel.whole(x[place], n_judgments)
         yield Draw(x[place], temperature[place], lapse[place], kernel, matrix)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding._layouts import Layouts
-from twoalike.judgments import pair_sources
+from twoalike.judgments import JUDGED, pair_sources
 from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLa
         If the posterior knows none of the trials, or none has a shape.
     """
     names = labels_of(posterior, "arranger")
-    table = arrangements[arrangements["trial_type"].isin(["main", "repeat"])]
+    table = arrangements[arrangements["trial_type"].isin(JUDGED)]
     if table.empty:
         raise TwoalikeError(
             "expected arrangements of main or repeated trials, found none among "

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import Arrangement, trials_of
+from twoalike.judgments import JUDGED, Arrangement, trials_of
 from twoalike.study import TwoalikeError
 
 POTENTIAL = "arrangements_"
@@ -108,7 +108,7 @@ class Layouts:
             If an object is not among ``ids``, or no trial has a shape to learn from.
         """
         trials, ids = trials_of(table, ids)
-        used = [trial for trial in trials if trial.trial_type in ("main", "repeat")]
+        used = [trial for trial in trials if trial.trial_type in JUDGED]
         telling = sorted((t for t in used if _has_shape(t)), key=lambda t: len(t.items))
         if not telling:
             raise TwoalikeError(

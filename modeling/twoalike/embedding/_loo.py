@@ -9,6 +9,7 @@ Draws of a variational fit are not draws of the posterior: their leave-one-out e
 of the approximation.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,6 +126,32 @@ def smoothed_weights(log_likelihood: Floats, efficiency: float) -> tuple[Floats,
     return weights, k
 
 
+def left_out_weights(likelihood: Floats, chains: int) -> Iterator[tuple[slice, Floats, Floats]]:
+    """Weights of the draws with each judgment left out, a block of judgments at a time.
+
+    Parameters
+    ----------
+    likelihood
+        Of the answer to each of k judgments under each draw, shape (S, k); draws of one chain
+        stand together, equally many of each.
+    chains
+        Number of chains.
+
+    Yields
+    ------
+    Which judgments; their weights, rows sum to one, shape (block, S); Pareto's k, shape (block,).
+    """
+    n_draws, k = likelihood.shape
+    some = likelihood[:, :: max(k // 300, 1)]
+    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1]))
+    block = max(VALUES // (10 * n_draws), 1)
+    for start in range(0, k, block):
+        part = slice(start, start + block)
+        logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
+        weights, shape = smoothed_weights(logs, efficiency)
+        yield part, np.exp(weights), shape
+
+
 def leave_one_out(
     answers: npt.NDArray[np.float32],
     chosen: npt.NDArray[np.integer],
@@ -152,15 +179,10 @@ def leave_one_out(
     n_draws, k = answers.shape[:2]
     here = np.arange(k)
     likelihood = answers[:, here, chosen].astype(np.float64)
-    some = likelihood[:, :: max(k // 300, 1)]
-    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1]))
     predicted, shape = np.empty((k, 3)), np.empty(k)
-    block = max(VALUES // (10 * n_draws), 1)
-    for start in range(0, k, block):
-        part = slice(start, start + block)
-        logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
-        weights, shape[part] = smoothed_weights(logs, efficiency)
-        predicted[part] = np.einsum("ks,ska->ka", np.exp(weights), answers[:, part])
+    for part, weights, found in left_out_weights(likelihood, chains):
+        shape[part] = found
+        predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
     elpd_i = np.log(np.maximum(predicted[here, chosen], 1e-30))
     total, subset_se, se = array_stats.diff_srs_estimator(elpd_i, lpd[rows], lpd, len(lpd))
     hits = expected_accuracy(predicted, chosen, tolerance=1e-7)

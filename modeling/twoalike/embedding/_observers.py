@@ -41,7 +41,6 @@ def participants_table(
         Share of the posterior inside the intervals.
     bound
         Lapse rate, between 0 and 1, above which somebody is said to have guessed.
-
     seed
         Of the triplets on which agreement is averaged.
 

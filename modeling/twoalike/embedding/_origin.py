@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
 
 
+def is_input(posterior: "Posterior", role: str, sha256: str) -> bool:
+    """Whether a posterior names a file, by its hash, as what it was fitted on in that role."""
+    return bool(_input(posterior, role).get("sha256") == sha256)
+
+
+def _input(posterior: "Posterior", role: str) -> dict[str, str]:
+    """File and hash that a posterior names in a role; empty if it names none."""
+    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
+    return dict(inputs.get(role, {}))
+
+
 def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tuple[bool, str]:
     """Compare judgments with what a posterior says of its own.
 
@@ -29,10 +40,9 @@ def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tup
     -------
     Whether they are taken to be the same, and a sentence where that is not plain.
     """
-    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
-    stored = inputs.get("choices", {})
-    if stored.get("sha256") == sha256:
+    if is_input(posterior, "choices", sha256):
         return True, ""
+    stored = _input(posterior, "choices")
     name = f"a file {stored['file']!r} of other content" if stored else "a file it does not name"
     if _same_counts(posterior, choices):
         return True, (
@@ -55,10 +65,10 @@ def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
     sha256
         Of the file.
     """
-    stored = posterior.attrs.get("provenance", {}).get("inputs", {}).get(role)
-    if stored is None:
+    stored = _input(posterior, role)
+    if not stored:
         return f"The posterior does not say that it was fitted on {role}: these may be new to it."
-    if stored.get("sha256") == sha256:
+    if is_input(posterior, role, sha256):
         return ""
     return (
         f"The posterior was fitted on {role} of another content ({stored['file']!r}): these may be "

@@ -91,34 +91,20 @@ def pack_tree(
             axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
             variables[name] = (("chain", "draw", *axes), draws[name])
     chains, n_draws = draws["embedding"].shape[:2]
-    layouts, pairs = data.layouts, data.dissimilarities
-    others = {} if layouts is None else {"arranger": list(layouts.arrangers)}
-    others |= {} if pairs is None else {"source": list(pairs.sources)}
+    everybody = {"object": list(data.ids), "participant": list(data.participants)}
+    others = _other_labels(data)
     posterior = xr.Dataset(
         variables,
         coords={
             "chain": np.arange(chains),
             "draw": np.arange(n_draws),
-            "object": list(data.ids),
-            "participant": list(data.participants),
+            **everybody,
             "dimension": np.arange(draws["embedding"].shape[-1]),
             **others,
         },
     )
     axes = ("chain", "draw") if "logp" in stats else ("chain", "step")
     sample_stats = xr.Dataset({name: (axes, value) for name, value in stats.items()})
-    counts = np.bincount(data.judge, minlength=len(data.participants))
-    seen = np.bincount(data.items.ravel(), minlength=len(data.ids))
-    known = {"judgments": ("participant", counts), "shown": ("object", seen)}
-    if layouts is not None:
-        trials, placed = layouts.counts()
-        known |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
-    if pairs is not None:
-        known |= {"pairs": ("source", pairs.pairs), "compared": ("object", pairs.compared)}
-    constant = xr.Dataset(
-        known,
-        coords={"object": list(data.ids), "participant": list(data.participants), **others},
-    )
     log_prior = xr.Dataset(
         {
             name.removeprefix(LOG_PRIOR): (("chain", "draw"), value)
@@ -131,8 +117,31 @@ def pack_tree(
             "posterior": posterior,
             "sample_stats": sample_stats,
             "log_prior": log_prior,
-            "constant_data": constant,
+            "constant_data": xr.Dataset(_counts(data), coords={**everybody, **others}),
         }
     )
     tree.attrs = flat_attrs(attrs)
     return tree
+
+
+def _other_labels(data: Data) -> dict[str, list[str]]:
+    """Labels of those who gave something else than choices, by axis."""
+    labels = {}
+    if data.layouts is not None:
+        labels["arranger"] = list(data.layouts.arrangers)
+    if data.dissimilarities is not None:
+        labels["source"] = list(data.dissimilarities.sources)
+    return labels
+
+
+def _counts(data: Data) -> dict[str, tuple[str, npt.NDArray[np.int64]]]:
+    """How much each person judged, and how often each object was."""
+    judged = np.bincount(data.judge, minlength=len(data.participants))
+    shown = np.bincount(data.items.ravel(), minlength=len(data.ids))
+    counts = {"judgments": ("participant", judged), "shown": ("object", shown)}
+    if data.layouts is not None:
+        trials, placed = data.layouts.counts()
+        counts |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}
+    if (pairs := data.dissimilarities) is not None:
+        counts |= {"pairs": ("source", pairs.pairs), "compared": ("object", pairs.compared)}
+    return counts

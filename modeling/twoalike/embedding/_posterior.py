@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._netcdf import read_tree, tree_attrs, write_tree
-from twoalike.embedding._similarity import Kernel, find_kernel
+from twoalike.embedding._similarity import ROWS, Kernel, find_kernel
 
 if TYPE_CHECKING:
     import xarray as xr
 
-ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
+
+TIED = 1e-6
+"""Predicted probabilities closer than this are tied: they are averages of single precision."""
 
 type Kind = Literal["odd_one_out", "anchored"]
 
@@ -156,12 +158,12 @@ class Posterior:
         kernel = self.kernel
         total = np.zeros((len(triplets), 3))
         for draw, values in enumerate(matrices):
-            similarities = values if mode == "plugin" else _similarities(kernel, values, triplets)
+            whole = values if mode == "plugin" else kernel.whole(values, len(triplets))
             for start in range(0, len(triplets), ROWS):
                 rows = slice(start, start + ROWS)
                 judges = None if participants is None else participants[rows]
                 rate, temperature = _observer(lapses[draw], temperatures[draw], judges, lapse)
-                pairs = _pairs(kernel, similarities, values, triplets[rows])
+                pairs = kernel.triplets(values, triplets[rows], whole)
                 total[rows] += _answers(pairs, temperature, rate, kind)
         return total / total.sum(axis=1, keepdims=True)
 
@@ -196,28 +198,9 @@ class Posterior:
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
             rate, temperature = _observer(lapses[draw], temperatures[draw], participants, lapse)
-            pairs = _pairs(kernel, _similarities(kernel, x, triplets), x, triplets)
+            pairs = kernel.triplets(x, triplets, kernel.whole(x, len(triplets)))
             out[draw] = _answers(pairs, temperature, rate, kind)
         return out
-
-
-def _similarities(
-    kernel: Kernel, x: npt.NDArray[np.float32], triplets: npt.NDArray[np.integer]
-) -> npt.NDArray[np.floating[Any]] | None:
-    """Similarity matrix of one draw, where it is cheaper than the pairs one by one.
-
-    A matrix product does its multiplications some 30 times faster than gathered rows do.
-    """
-    return kernel.matrix(x, x) if len(x) ** 2 < 90 * len(triplets) else None
-
-
-def _pairs(
-    kernel: Kernel, matrix: Any, x: npt.NDArray[Any], triplets: npt.NDArray[np.integer]
-) -> Any:
-    if matrix is not None:
-        return pair_similarities(matrix, triplets)
-    first, second, third = (x[triplets[:, item]] for item in range(3))
-    return kernel.rows(first, second), kernel.rows(first, third), kernel.rows(second, third)
 
 
 def _answers(pairs: Any, temperature: Any, rate: Any, kind: Kind) -> npt.NDArray[Any]:

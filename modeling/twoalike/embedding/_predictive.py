@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._judged import ROWS, Draw, Judged, answer_probabilities
+from twoalike.embedding._judged import Draw, Judged, answer_probabilities
+from twoalike.embedding._similarity import ROWS
 from twoalike.embedding._tally import Comparison, Tally, bernoulli_moments
 
 BINS = 10

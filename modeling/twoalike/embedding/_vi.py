@@ -45,6 +45,23 @@ class _Progress:
     done: int = 0
     losses: list[float] = field(default_factory=list)
 
+    def go_on(self, many: Callable[..., Any], key: Any) -> None:
+        """Take some steps.
+
+        Raises
+        ------
+        TwoalikeError
+            If the evidence bound is no number any more.
+        """
+        self.q, self.state, value = many(self.q, self.state, key, self.done)
+        self.done += CHUNK
+        self.losses.append(float(value))
+        if not np.isfinite(self.losses[-1]):
+            raise TwoalikeError(
+                f"the variational fit diverged at step {self.done} (its bound is "
+                f"{self.losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
+            )
+
 
 def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, Any], float]:
     """Log-loss on judgments held out, for a compiled look at a fit on its way."""
@@ -130,15 +147,8 @@ def fit_vi(
         for number, fit in enumerate(fits):
             key = jax.random.fold_in(jax.random.key(config.seed), number)
             while fit.done < plan.steps:
-                fit.q, fit.state, value = many(fit.q, fit.state, key, fit.done)
-                fit.done += CHUNK
+                fit.go_on(many, key)
                 between()
-                fit.losses.append(float(value))
-                if not np.isfinite(fit.losses[-1]):
-                    raise TwoalikeError(
-                        f"the variational fit diverged at step {fit.done} (its bound is "
-                        f"{fit.losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
-                    )
                 said = f"fit {number + 1} of {n_fits}, loss {fit.losses[-1]:.4f} nats a judgment"
                 if look is not None and fit.done % (10 * CHUNK) == 0:
                     bar.update(task, description=f"held-out log-loss {look(fit.q, key):.4f}")

@@ -27,10 +27,18 @@ from twoalike.judgments._raw_arrangements import read_raw_arrangements
 from twoalike.judgments._raw_table import raw_tasks
 from twoalike.judgments._rdm_file import RdmTable, read_rdms
 from twoalike.judgments._rdm_import import import_dissimilarities
-from twoalike.judgments._schema import choices_table, object_index, participant_index
+from twoalike.judgments._schema import (
+    ITEMS,
+    JUDGED,
+    choices_table,
+    object_index,
+    participant_index,
+)
 from twoalike.judgments._split import split_by_object, split_by_participant, split_by_triplet
 
 __all__ = [
+    "ITEMS",
+    "JUDGED",
     "Arrangement",
     "PairSource",
     "RdmTable",

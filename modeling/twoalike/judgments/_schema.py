@@ -33,8 +33,11 @@ import pandas as pd
 from twoalike.judgments._table import TableKind, build_table, category, item_indices
 
 ITEMS = ("item_1", "item_2", "item_3")
+"""Columns of the objects of a triplet, in the order shown."""
 KINDS = ("odd_one_out", "anchored")
 TRIAL_TYPES = ("main", "catch", "repeat", "practice")
+JUDGED = ("main", "repeat")
+"""Types of trials that are judgments: fitted and scored. Practice and attention checks are not."""
 LEVELS = ("coarse", "fine", "boundary")
 CATEGORIES = ("participant", "session", "kind", *ITEMS, "trial_type", "level")
 COLUMNS = (
