@@ -105,3 +105,23 @@ def test_wrong_usage_is_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "posterior.nc"],
+        ["dimensions", "posterior.nc"],
+        ["evaluate", "--features", "base.npz", "--out", "results.json"],
+        ["features", "--backbone", "resnet18", "--images", "photos", "--out", "base.npz"],
+        ["report", "study", "--out", "report.html"],
+        ["run", "study", "--participant", "001"],
+        ["transfer", "--features", "base.npz", "--out", "transfer.json"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_read(words, capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*words, "--seed", "-1"])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "twoalike: --seed -1: expected a whole number from 0.\n"

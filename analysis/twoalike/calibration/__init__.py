@@ -16,7 +16,6 @@ from twoalike.calibration._entropy import (
 )
 from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
 from twoalike.calibration._times import (
-    PUBLISHED_SPEARMAN,
     LogTimes,
     log_times,
     partial_ranks,
@@ -25,7 +24,6 @@ from twoalike.calibration._times import (
 from twoalike.calibration._uncertainty import uncertainty
 
 __all__ = [
-    "PUBLISHED_SPEARMAN",
     "CalibrationError",
     "LogTimes",
     "PeopleEntropy",

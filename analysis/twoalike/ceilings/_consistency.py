@@ -13,7 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.evaluation import CHANCE_ACCURACY, Interval, TwoWayBootstrap, triplet_numbers
+from twoalike.evaluation import (
+    CHANCE_ACCURACY,
+    Interval,
+    TwoWayBootstrap,
+    is_scored,
+    triplet_numbers,
+)
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING
 
@@ -136,8 +142,7 @@ def repeat_reliability(choices: pd.DataFrame, rng: np.random.Generator) -> Consi
     -------
     The agreement; None where nobody judged a triplet twice.
     """
-    judged = choices["trial_type"].isin(["main", "repeat"])
-    rows = choices[judged & (choices["kind"] == "odd_one_out")]
+    rows = choices[is_scored(choices)]
     triplets, chosen, _ = object_index(rows)
     participants, _ = participant_index(rows)
     later, same = repeated_answers(triplets, chosen, participants)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from twoalike.cli._adaptive_lists import make_adaptive_lists
-from twoalike.cli._trial_lists import write_session_lists
+from twoalike.cli._trial_lists import TASK, write_session_lists
 from twoalike.design import adaptive_blocks, read_trial_list
 from twoalike.study import TwoalikeError
 from twoalike.tasks import (
@@ -27,7 +27,6 @@ from twoalike.tasks import (
     trials_from_table,
 )
 
-TASK = "oddoneout"
 _FIT = ("--engine", "nuts", "--draws", "100", "--chains", "2")
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
 

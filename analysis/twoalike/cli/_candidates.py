@@ -1,12 +1,9 @@
-"""What commands that set networks side by side share: their features, labels and tables."""
+"""What commands that set networks side by side read: their features, and labels."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from twoalike.evaluation import Candidate
 
 
@@ -50,21 +47,3 @@ def read_labels(path: Path | None) -> tuple[dict[str, dict[str, str]], dict[str,
         )
     by_level = {level: dict(zip(table["id"], table[level], strict=True)) for level in levels}
     return by_level, {"labels": path}
-
-
-def interval_cell(measure: Mapping[str, float] | None) -> str:
-    """Estimate and interval for a table."""
-    if measure is None:
-        return ""
-    return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
-
-
-def plain_table(title: str, *columns: str) -> "Table":
-    """Table with a line below its header."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for place, column in enumerate(columns):
-        table.add_column(column, no_wrap=place > 0)
-    return table

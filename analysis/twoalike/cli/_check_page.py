@@ -4,17 +4,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twoalike.cli._tables import bare_table
 from twoalike.study import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from twoalike.embedding import Posterior, PosteriorCheck
-    from twoalike.embedding._distance_checks import DistanceChecks
-    from twoalike.embedding._loo import LeaveOneOut
-    from twoalike.embedding._predictive import Predictive
-    from twoalike.embedding._sensitivity import Sensitivity
-    from twoalike.embedding._tally import Comparison
+    from twoalike.embedding import (
+        Comparison,
+        DistanceChecks,
+        LeaveOneOut,
+        Posterior,
+        PosteriorCheck,
+        Predictive,
+        Sensitivity,
+    )
 
 CHECKS = {
     "agreement": "answer is a draw's most probable one",
@@ -94,10 +98,8 @@ def _described(posterior: "Posterior") -> str:
 
 
 def _table(title: str, *columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = bare_table(title)
+    table.title_style = "bold"
     for place, column in enumerate(columns):
         table.add_column(column, no_wrap=place > 0, justify="left" if place == 0 else "right")
     return table
@@ -137,7 +139,7 @@ def _row(found: "Comparison", words: str) -> tuple[str, ...]:
 
 
 def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
-    from twoalike.embedding._predictive import calibration_error
+    from twoalike.embedding import calibration_error
 
     columns = ("cases", "observed", "replicated, 90 %", "p")
     table = _table(

@@ -1,13 +1,9 @@
 """``twoalike import transform`` and ``alignet``: teachers and labels that others made."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
-
-if TYPE_CHECKING:
-    from twoalike.teacher import Judgments
 
 
 def transform(
@@ -50,6 +46,7 @@ def transform(
         twoalike import transform transform.npz --out teacher
         twoalike import transform transform.npz --choices choices.parquet --features clip.npz --out teacher
     """  # noqa: E501
+    from twoalike.cli._teach_choices import read_odd_choices
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
     from twoalike.teacher import read_transform, save_teacher, set_temperature_by_choices
@@ -62,7 +59,7 @@ def transform(
     inputs = {"transform": file}
     if choices is not None and features is not None:
         table = read_features(features, objects)
-        judgments = _judgments(choices, table.ids)
+        judgments = read_odd_choices(choices, table.ids)
         teacher = set_temperature_by_choices(teacher, table, judgments)
         inputs |= {"choices": choices, "features": features}
     save_teacher(out, teacher, provenance("teacher", inputs=inputs, config={"backbone": backbone}))
@@ -141,17 +138,3 @@ def _check_folder(out: Path, overwrite: bool, mark: str) -> None:
             f"--out {out}: there is such a folder already. Nothing was changed; choose another "
             "name, or replace it with --overwrite."
         )
-
-
-def _judgments(choices: Path, ids: Sequence[str]) -> "Judgments":
-    """Odd-one-out judgments, as rows of the features."""
-    from twoalike.judgments import object_index, read_choices
-    from twoalike.study import TwoalikeError
-    from twoalike.teacher import Judgments
-
-    table = read_choices(choices)
-    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(["main", "repeat"])
-    if not kept.any():
-        raise TwoalikeError(f"{choices}: expected odd-one-out judgments, found none.")
-    triplets, chosen, _ = object_index(table[kept], ids)
-    return Judgments(triplets, chosen)

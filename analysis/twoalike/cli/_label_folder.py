@@ -7,8 +7,7 @@ from twoalike.cli._part import part_of
 from twoalike.study import Strict, TwoalikeError, counted
 
 if TYPE_CHECKING:
-    from twoalike.distill import LabelConfig
-    from twoalike.distill._label_run import Labeller
+    from twoalike.distill import LabelConfig, Labeller
     from twoalike.features import FeatureTable
 
 FLAGS = {"rule": "sample", "triplets": "number"}

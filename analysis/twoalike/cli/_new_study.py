@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from twoalike.cli._options import check_seed
 from twoalike.cli._study_file import study_template
 from twoalike.design import allows_checks, levels_study_design
 from twoalike.stimuli import (
@@ -73,8 +74,7 @@ def make_study(
         raise TwoalikeError(
             f"--stimuli {stimuli} and --images {images}: give one of them, a study has one set."
         )
-    if seed < 0:
-        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    check_seed(seed)
     name = (title if title is not None else root.resolve().name).strip()
     if not name:
         raise TwoalikeError("--title: expected some text, found none.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike.cli._tables import bare_table
 from twoalike.study import counted
 
 if TYPE_CHECKING:
@@ -38,11 +39,7 @@ _COLUMNS = (
 
 
 def _table(result: "PowerResult") -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    title = f"Simulated studies, {result.trials} trials a person"
-    shown = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    shown = bare_table(f"Simulated studies, {result.trials} trials a person")
     for column in ("people", "judgments", "regret", "known", "width", "hold", "reached"):
         shown.add_column(column, justify="right", no_wrap=True)
     for size in sorted({outcome.participants for outcome in result.found.outcomes}):

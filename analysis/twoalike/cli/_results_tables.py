@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._candidates import interval_cell, plain_table
+from twoalike.cli._tables import interval_cell, plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table

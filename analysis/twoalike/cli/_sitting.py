@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from twoalike.cli._operator import OperatorView
 from twoalike.cli._operator_state import OperatorState
+from twoalike.cli._options import check_seed
+from twoalike.cli._trial_lists import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     Apparatus,
@@ -59,17 +61,18 @@ class Options:
     seed: int | None
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Refuse options that contradict each other, and values out of range.
 
         Raises
         ------
         TwoalikeError
-            Naming the pair.
+            Naming the option, or the pair.
         """
         if self.simulate is False and not self.window:
             raise TwoalikeError("--no-window needs --simulate: a person has to see something.")
         if self.simulate is False and self.speed is not None:
             raise TwoalikeError("--speed needs --simulate: people take their time.")
+        check_seed(self.seed)
         if self.speed is not None and not self.speed > 0:
             raise TwoalikeError(f"--speed {self.speed}: expected a number above 0.")
         if not self.window and (self.windowed or self.virtual_display):
@@ -155,10 +158,7 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
         If anything is missing or contradicts, before a window opens or a file is written.
     """
     options.check()
-    study = Study.load(folder)
-    if options.seed is not None:
-        config = study.config.model_copy(update={"seed": options.seed})
-        study = replace(study, config=config)
+    study = study_with(Study.load(folder), seed=options.seed, sampler=None)
     sitting = Sitting(
         study=study,
         participant=participant,

@@ -1,5 +1,6 @@
 """What people's choices tell ``twoalike teach``: which labels and which kind of teacher."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,14 +37,15 @@ class KnownChoices:
     @classmethod
     def of(cls, choices: Path | None, posterior: "Posterior") -> "KnownChoices":
         """Read choices, and compare labels on those that the posterior was not fitted to."""
+        from twoalike.embedding import is_input
         from twoalike.study import sha256_file
         from twoalike.teacher import compare_labels
 
         if choices is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
-        judgments = _judgments(choices, posterior)
-        inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
-        if inputs.get("choices", {}).get("sha256") == sha256_file(choices):
+        lapse = float(posterior.typical_lapse.mean())
+        judgments = read_odd_choices(choices, posterior.ids, lapse)
+        if is_input(posterior, "choices", sha256_file(choices)):
             reason = "the posterior was fitted to these choices"
             return cls(judgments, reason, {"skipped": reason})
         found = compare_labels(posterior, judgments.triplets, judgments.chosen)
@@ -99,14 +101,21 @@ def judged_objects(posterior: "Posterior") -> "npt.NDArray[np.bool_] | None":
     return judged
 
 
-def _judgments(choices: Path, posterior: "Posterior") -> "Judgments":
-    """Odd-one-out judgments of the posterior's objects."""
+def read_odd_choices(choices: Path, ids: Sequence[str], lapse: float = 0.0) -> "Judgments":
+    """Read the odd-one-out choices of a table, as rows of ``ids``.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are none, or an object is not among the ids.
+    """
+    from twoalike.evaluation import is_scored
     from twoalike.judgments import object_index, read_choices
     from twoalike.teacher import Judgments
 
     table = read_choices(choices)
-    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(["main", "repeat"])
+    kept = is_scored(table)
     if not kept.any():
         raise TwoalikeError(f"{choices}: expected odd-one-out judgments, found none.")
-    triplets, chosen, _ = object_index(table[kept], list(posterior.ids))
-    return Judgments(triplets, chosen, float(posterior.typical_lapse.mean()))
+    triplets, chosen, _ = object_index(table[kept], list(ids))
+    return Judgments(triplets, chosen, lapse)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from twoalike.cli._tables import plain_table
+
 
 def show_gate(labels: Mapping[str, Any], mode: str, kinds: Mapping[str, Any]) -> None:
     """Print how labels and kinds of teachers compare, and what was chosen."""
@@ -24,9 +26,7 @@ def show_gate(labels: Mapping[str, Any], mode: str, kinds: Mapping[str, Any]) ->
 
 def show_validation(said: Mapping[str, Any]) -> None:
     """Print how the map was settled and how well it predicts held-out objects."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
     penalty, validation = said["penalty"], said["validation"]
     if penalty is not None and len({row["method"] for row in penalty["tried"]}) > 1:
@@ -37,13 +37,8 @@ def show_validation(said: Mapping[str, Any]) -> None:
         scores = ", ".join(f"{row['method']} {row['log_loss']:.4f}" for row in best)
         print(f"map: {penalty['chosen']['method']} (log-loss about held-out objects: {scores})")  # noqa: T201
     print(f"penalty and temperature: by {said['settled_on']} about held-out objects")  # noqa: T201
-    table = Table(
-        title=f"Objects held out from the map, {validation['folds']} folds",
-        box=SIMPLE_HEAD,
-        title_justify="left",
-    )
-    for column in ("", "accuracy", "log-loss"):
-        table.add_column(column)
+    title = f"Objects held out from the map, {validation['folds']} folds"
+    table = plain_table(title, "", "accuracy", "log-loss")
     for part, title in (("soft_labels", "posterior"), ("choices", "people")):
         for name in ("untransformed", "teacher", "ceiling"):
             score = validation.get(part, {}).get(name)

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twoalike.cli._options import check_seed
+from twoalike.cli._tables import wide_console
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -58,12 +61,11 @@ def check(
         twoalike check posterior.nc --arrangements arrangements.parquet
         twoalike check mystudy/derived/posterior.nc --study mystudy --strict
     """
-    from rich.console import Console
-
     from twoalike.cli._check_page import check_page
     from twoalike.embedding import Posterior, check_posterior
     from twoalike.study import TwoalikeError
 
+    check_seed(seed)
     paths = {
         "choices": choices,
         "arrangements": arrangements,
@@ -89,8 +91,7 @@ def check(
         fitted=fitted,
         seed=seed,
     )
-    console = Console()
-    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts tables
+    console = wide_console()
     remarks = [remark, *(_unlike_the_fit(fit, role, paths[role]) for role in DISTANCES)]
     for block in check_page(posterior, fit, found, remarks):
         console.print(block)

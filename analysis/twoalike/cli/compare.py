@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from twoalike.cli._tables import plain_table
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from twoalike.embedding import Posterior
 
 
 def compare(
@@ -54,9 +54,10 @@ def compare(
         check_ending,
         compare_predictions,
         compare_similarity,
+        is_input,
     )
     from twoalike.judgments import read_choices
-    from twoalike.study import provenance, write_json
+    from twoalike.study import provenance, sha256_file, write_json
 
     if out is not None:
         check_ending(out, [".json"], "a comparison")
@@ -70,11 +71,12 @@ def compare(
     for name, model in models.items():
         show_doubts(model, paths[name], intervals=True)
     if choices is not None and judged is not None:
+        judged_sha256 = sha256_file(choices)
         result["predictions"] = compare_predictions(
             models["first"], models["second"], judged, observers=observers
         )
         result["predictions"]["fitted_to_them"] = [
-            name for name, model in models.items() if _fitted_to(model, choices)
+            name for name, model in models.items() if is_input(model, "choices", judged_sha256)
         ]
         _show_predictions(console, result["predictions"], paths)
     result["similarity"] = compare_similarity(models["first"], models["second"], interval)
@@ -82,24 +84,6 @@ def compare(
     if out is not None:
         write_json(out, result)
         print(f"Wrote {out}")  # noqa: T201
-
-
-def _fitted_to(posterior: "Posterior", choices: Path) -> bool:
-    """Whether the posterior's provenance names this very file."""
-    from twoalike.study import sha256_file
-
-    known = posterior.attrs.get("provenance", {}).get("inputs", {}).get("choices", {})
-    return bool(known.get("sha256") == sha256_file(choices))
-
-
-def _table(title: str, *columns: str) -> Any:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        table.add_column(column)
-    return table
 
 
 def _show_predictions(console: "Console", said: dict[str, Any], paths: dict[str, Path]) -> None:
@@ -114,7 +98,7 @@ def _show_predictions(console: "Console", said: dict[str, Any], paths: dict[str,
     title = f"{counted(said['judgments'], 'judgment')} by {people}"
     if said["left_out"]:
         title += f" ({said['left_out']} left out: practice, catch or other objects)"
-    table = _table(title, "", "log-loss (nats)", "accuracy")
+    table = plain_table(title, "", "log-loss (nats)", "accuracy")
     rows = [(name, str(path)) for name, path in paths.items()] + [("difference", "second - first")]
     for key, label in rows:
         cells = [
@@ -133,7 +117,7 @@ def _span(of: dict[str, float]) -> str:
 def _show_similarity(console: "Console", said: dict[str, Any], paths: dict[str, Path]) -> None:
     from rich.markup import escape
 
-    table = _table(f"Similarities of {said['objects']} objects", "", "correlation", "")
+    table = plain_table(f"Similarities of {said['objects']} objects", "", "correlation", "")
     table.add_row("posterior means, Pearson", f"{said['pearson']:.3f}", "")
     table.add_row("posterior means, Spearman", f"{said['spearman']:.3f}", "")
     rows = (
@@ -145,7 +129,7 @@ def _show_similarity(console: "Console", said: dict[str, Any], paths: dict[str, 
         table.add_row(label, f"{said[key]['value']:.3f}", _span(said[key]))
     console.print(table)
     title = "Dimensions, matched one to one (r: correlation over objects)"
-    matches = _table(title, "first", "second", "r of means", "r of draws")
+    matches = plain_table(title, "first", "second", "r of means", "r of draws")
     for match in said["dimensions"]:
         row = (str(match["first"]), str(match["second"]), f"{match['correlation']:.3f}")
         matches.add_row(*row, _span(match))

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from twoalike.cli._options import check_seed
+
 
 def demo(
     folder: Path | None = None,
@@ -61,8 +63,7 @@ def demo(
     from twoalike.demo import DemoConfig, YourselfConfig, run_demo, run_yourself
     from twoalike.study import TwoalikeError
 
-    if seed < 0:
-        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    check_seed(seed)
     if yourself:
         config = YourselfConfig(
             seed=seed,

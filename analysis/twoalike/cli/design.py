@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from twoalike.cli._options import check_seed
+
 if TYPE_CHECKING:
     from twoalike.cli._trial_lists import SessionList
     from twoalike.study import Study
@@ -73,8 +75,7 @@ def design(
     for name, value in (("sessions", sessions), ("block", block)):
         if value is not None and value < 1:
             raise TwoalikeError(f"--{name} {value}: expected a whole number from 1.")
-    if seed is not None and seed < 0:
-        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    check_seed(seed)
     if task == "multi-arrangement":
         _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)

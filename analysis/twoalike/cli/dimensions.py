@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from twoalike.cli._options import check_seed
+from twoalike.cli._tables import bare_table
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -70,6 +73,7 @@ def dimensions(
     )
     from twoalike.study import TwoalikeError, atomic_path, counted
 
+    check_seed(seed)
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the table of dimensions")
     if curve is not None:
@@ -107,17 +111,14 @@ def _scored(posterior: "Posterior", path: Path, seed: int) -> tuple["DimensionCu
 
 
 def _show_curve(found: "DimensionCurve", remark: str) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from twoalike.study import counted
 
     console = Console()
     score = "leave-one-out log-loss" if found.fitted else "log-loss"
-    title = f"How many are needed, {counted(found.subset, 'judgment')}"
-    shown = Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    shown = bare_table(f"How many are needed, {counted(found.subset, 'judgment')}")
     for column in ("the first", score, "more than the best"):
         shown.add_column(column, justify="right")
     for row in found.table.to_dict("records"):
@@ -154,11 +155,9 @@ def _needed(found: "DimensionCurve") -> str:
 
 
 def _table(table: "pd.DataFrame") -> Any:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
-    shown = Table(title="Dimensions, most important first", box=SIMPLE_HEAD, title_justify="left")
+    shown = bare_table("Dimensions, most important first")
     for column in ("", "importance", "again"):
         shown.add_column(column, justify="right")
     shown.add_column("highest objects")

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from twoalike.cli._tables import plain_table
+
 
 def distill(
     *,
@@ -101,26 +103,28 @@ def distill(
     from twoalike.distill import distill as run
     from twoalike.distill import load_recipe
     from twoalike.features import read_features
+    from twoalike.study import hold_output
 
     named: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
     named |= {"rate": rate, "seed": seed}
-    content = run(
-        teacher,
-        images,
-        student,
-        out,
-        load_recipe(config, named),
-        labels=labels,
-        validation=validation,
-        features=read_features(features, objects) if features else None,
-        only=only,
-        weights=weights,
-        untrained=untrained,
-        control=control,
-        skip_unreadable=skip_unreadable,
-        device=device,
-        resume=resume,
-    )
+    with hold_output(out):
+        content = run(
+            teacher,
+            images,
+            student,
+            out,
+            load_recipe(config, named),
+            labels=labels,
+            validation=validation,
+            features=read_features(features, objects) if features else None,
+            only=only,
+            weights=weights,
+            untrained=untrained,
+            control=control,
+            skip_unreadable=skip_unreadable,
+            device=device,
+            resume=resume,
+        )
     if os.environ.get("RANK", "0") != "0":
         return  # one of several processes speaks
     print(f"{out}  student of {content['backbone']}, {content['data']['learnt']} images")  # noqa: T201
@@ -132,20 +136,13 @@ def distill(
 
 def _show(held_out: dict[str, object]) -> None:
     """Print the scores on held-out images."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(
-        title=f"Agreement with the teacher on {held_out['images']} held-out images",
-        box=SIMPLE_HEAD,
-        title_justify="left",
-    )
     base = held_out["base"]
     assert isinstance(base, dict)
     classes = ["same class"] if "same_class" in base else []
-    for column in ("", "accuracy", "KL", *classes):
-        table.add_column(column)
+    title = f"Agreement with the teacher on {held_out['images']} held-out images"
+    table = plain_table(title, "", "accuracy", "KL", *classes)
     for key, name in (("base", "base"), ("control", "untransformed"), ("student", "aligned")):
         if key not in held_out:
             continue

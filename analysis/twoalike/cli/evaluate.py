@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._candidates import (
-    interval_cell,
-    named,
-    plain_table,
-    read_candidates,
-    read_labels,
-)
+from twoalike.cli._candidates import named, read_candidates, read_labels
+from twoalike.cli._options import check_seed
+from twoalike.cli._tables import interval_cell, plain_table, wide_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,12 +82,11 @@ def evaluate(
         twoalike evaluate --features aligned.npz --baseline base.npz --choices choices.parquet --out results.json
         twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
     """  # noqa: E501
-    from rich.console import Console
-
     from twoalike.cli._results_tables import further_tables
     from twoalike.results import Sources, make_results
     from twoalike.study import write_json
 
+    check_seed(seed)
     candidates, inputs = read_candidates(
         [*([baseline] if baseline else []), *(features or [])], objects, similarity
     )
@@ -110,8 +105,7 @@ def evaluate(
         inputs=inputs | label_inputs,
     )
     write_json(out, results)
-    console = Console()
-    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
+    console = wide_console()
     for table in (*_tables(results), *further_tables(results)):
         console.print(table)
     print(f"Wrote {out}")  # noqa: T201
@@ -128,12 +122,13 @@ def _student(
     model: Path, images: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
 ) -> list["Candidate"]:
     """Features of a student and of the network it started from."""
+    from twoalike.backbones import CONFIG
     from twoalike.evaluation import Candidate
     from twoalike.study import TwoalikeError, read_json
 
     if images is None:
         raise TwoalikeError(f"{model}: a student is scored on images; name them with --images.")
-    config = read_json(model / "config.json", "student")
+    config = read_json(model / CONFIG, "student")
     from twoalike.backbones import extract_features  # torch: not before it is needed
 
     base = extract_features(str(config["backbone"]), images)

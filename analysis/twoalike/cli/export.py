@@ -103,14 +103,14 @@ def meadows(
     """
     from twoalike.design import ArrangedTrial
     from twoalike.exchange import arranged_dissimilarities, as_mat, as_npz
-    from twoalike.judgments import trials_of
+    from twoalike.judgments import JUDGED, trials_of
     from twoalike.study import TwoalikeError, atomic_path, counted, provenance
 
     if out.suffix not in {".mat", ".npz"}:
         raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
     table, inputs = _arrangements(study, arrangements)
     trials, objects = trials_of(table)
-    main = [trial for trial in trials if trial.trial_type in {"main", "repeat"}]
+    main = [trial for trial in trials if trial.trial_type in JUDGED]
     sessions = sorted({trial.session for trial in main})
     chosen = _sessions_meant(session, sessions)
     own: dict[str, list[ArrangedTrial]] = {}

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from twoalike.cli._options import check_seed
+
 
 def features(
     *,
@@ -66,6 +68,7 @@ def features(
     from twoalike.features import feature_shard, write_features
     from twoalike.study import TwoalikeError, counted
 
+    check_seed(seed)
     for name, value in (("batch", batch), ("shard", shard)):
         if value is not None and value < 1:
             raise TwoalikeError(f"--{name}: expected at least 1 image, found {value}.")

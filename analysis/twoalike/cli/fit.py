@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.embedding import FitConfig
+    from twoalike.embedding import FitConfig, Posterior
 
 
 def fit(
@@ -86,10 +86,7 @@ def fit(
     seed
         The same seed gives the same posterior.
     """  # noqa: E501
-    from rich import print as show
-    from rich.markup import escape
-
-    from twoalike.embedding import fit_embedding, link_warnings
+    from twoalike.embedding import fit_embedding
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, provenance
 
@@ -137,6 +134,17 @@ def fit(
         checkpoint=out.with_suffix(".part.npz"),
     )
     posterior.save(out)
+    _show(posterior)
+    print(out)  # noqa: T201
+
+
+def _show(posterior: "Posterior") -> None:
+    """Print how the fit was made, and what to know before it is used."""
+    from rich import print as show
+    from rich.markup import escape
+
+    from twoalike.embedding import link_warnings
+
     attrs = posterior.attrs
     show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
@@ -150,7 +158,6 @@ def fit(
         )
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged[/]: {attrs['convergence']}")
-    print(out)  # noqa: T201
 
 
 def _settings(values: dict[str, Any]) -> "FitConfig":

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twoalike.cli._tables import bare_table
+
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 20  # rows on the terminal; the file has all
+SHOWN = 20
+"""Rows on the terminal; the file has all."""
 
 
 def participants(
@@ -62,14 +65,10 @@ def participants(
 
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:
-    from rich.box import SIMPLE_HEAD
     from rich.markup import escape
-    from rich.table import Table
 
     more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
-    shown = Table(
-        title=f"Participants, most doubtful first{more}", box=SIMPLE_HEAD, title_justify="left"
-    )
+    shown = bare_table(f"Participants, most doubtful first{more}")
     columns = (
         "participant",
         "judgments",

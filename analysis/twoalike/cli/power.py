@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from twoalike.cli._options import check_seed
+
 if TYPE_CHECKING:
     from twoalike.recovery import PowerResult
 
@@ -106,7 +108,8 @@ def power(
             f"--task {task}: power is for odd-one-out so far. How long arrangements take says: "
             "twoalike design --task multi-arrangement --summary."
         )
-    _check_options(seed, steps, engine, figure)
+    check_seed(seed)
+    _check_options(steps, engine, figure)
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)
     vi_steps = steps or VI_STEPS if engine == "vi" else None
     fit = FitConfig(engine=engine, steps=vi_steps)
@@ -148,11 +151,9 @@ def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
     print(f"Wrote {out}")  # noqa: T201
 
 
-def _check_options(seed: int | None, steps: int | None, engine: str, figure: Path | None) -> None:
+def _check_options(steps: int | None, engine: str, figure: Path | None) -> None:
     from twoalike.study import TwoalikeError
 
-    if seed is not None and seed < 0:
-        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
     if steps is not None and (engine != "vi" or steps < 100):
         raise TwoalikeError(
             f"--steps {steps}: expected 100 or more, with --engine vi. Leave it out."

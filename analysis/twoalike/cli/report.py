@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from twoalike.cli._options import check_seed
+
 
 def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 0) -> None:
     """Write a study's report as one HTML file that needs no network.
@@ -29,6 +31,7 @@ def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 
     from twoalike.report import write_report
     from twoalike.study import Study
 
+    check_seed(seed)
     write_report(Study.load(study), out, seed=seed, files=files)
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201
     if files is not None:

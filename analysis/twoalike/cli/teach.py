@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.study import TwoalikeError
-
 if TYPE_CHECKING:
     from twoalike.cli._teach_choices import KnownChoices
     from twoalike.embedding import Posterior
@@ -125,6 +123,8 @@ def _check(
     seed: int,
 ) -> None:
     """Refuse settings that cannot go together."""
+    from twoalike.study import TwoalikeError
+
     for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
         if value < least:
             raise TwoalikeError(f"--{name}: expected at least {least}, found {value}.")

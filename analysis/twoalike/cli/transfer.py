@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._candidates import interval_cell, plain_table, read_candidates, read_labels
+from twoalike.cli._candidates import read_candidates, read_labels
+from twoalike.cli._options import check_seed
+from twoalike.cli._tables import interval_cell, plain_table, wide_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -87,12 +89,11 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
-    from rich.console import Console
-
     from twoalike.study import provenance, read_ids, write_json
     from twoalike.transfer import TransferSettings
     from twoalike.transfer import transfer as measure
 
+    check_seed(seed)
     candidates, inputs = read_candidates(features, objects, similarity)
     other_set, other_inputs = read_candidates(others or [], None, similarity)
     inputs |= {f"other {role}": path for role, path in other_inputs.items()}
@@ -106,8 +107,7 @@ def transfer(
     found = measure(candidates, by_level, ids=ids, others=other_set, settings=settings, seed=seed)
     config = {**found.pop("settings"), "similarity": similarity, "interval": 0.95}
     write_json(out, {**provenance("transfer", seed=seed, inputs=inputs, config=config), **found})
-    console = Console()
-    console.width = max(console.width, 100)  # a log file counts as 80 wide, which cuts intervals
+    console = wide_console()
     for table in _tables(found["measures"]):
         console.print(table)
     if any(of["classes"] < FEW_CLASSES for of in found["measures"]):

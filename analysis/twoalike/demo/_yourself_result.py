@@ -22,7 +22,7 @@ from twoalike.demo._yourself_findings import (
 from twoalike.demo._yourself_objects import Triplets, tree_odd
 from twoalike.embedding import Posterior
 from twoalike.figures import MapLayout, map_layout
-from twoalike.judgments import object_index, read_choices
+from twoalike.judgments import JUDGED, object_index, read_choices
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, provenance
 
@@ -133,7 +133,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     posterior = Posterior.load(study.posterior)
     stimuli = StimulusSet.load(study.stimuli)
     choices = read_choices(study.choices)
-    choices = choices[choices["trial_type"].isin(["main", "repeat"])]
+    choices = choices[choices["trial_type"].isin(JUDGED)]
     triplets, chosen, ids = object_index(choices, posterior.ids)
     first = (choices["trial_type"] == "main").to_numpy()
     categories = stimuli.table.set_index("id").loc[list(ids), list(stimuli.levels)]

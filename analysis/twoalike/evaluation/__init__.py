@@ -30,7 +30,6 @@ from twoalike.evaluation._influence import (
 )
 from twoalike.evaluation._interval import Interval, TwoWayBootstrap
 from twoalike.evaluation._judgments import (
-    SCORED,
     Judgments,
     is_scored,
     judgments_of,
@@ -54,7 +53,6 @@ from twoalike.evaluation._scores import (
     score_choices,
 )
 from twoalike.evaluation._similarity import (
-    SIMILARITIES,
     Similarity,
     prepare,
     similarity_matrix,
@@ -69,8 +67,6 @@ __all__ = [
     "CHANCE_LOG_LOSS",
     "FEWEST_PAIRS",
     "KINDS",
-    "SCORED",
-    "SIMILARITIES",
     "Z95",
     "Answers",
     "Binned",

@@ -11,11 +11,8 @@ import pandas as pd
 
 from twoalike.evaluation._kinds import triplet_kinds
 from twoalike.evaluation._numbers import Codes, triplet_numbers
-from twoalike.judgments import object_index, participant_index, read_choices
+from twoalike.judgments import JUDGED, object_index, participant_index, read_choices
 from twoalike.study import TwoalikeError
-
-SCORED = ("main", "repeat")
-"""Trial types that count; practice and catch trials say nothing about similarity."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def judgments_of(table: pd.DataFrame, path: Path) -> tuple[Judgments, dict[str, 
 def is_scored(table: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Tell which rows are main or repeat odd-one-out trials, shape (n,)."""
     of_kind = (table["kind"] == "odd_one_out").to_numpy()
-    return np.asarray(of_kind & table["trial_type"].isin(SCORED).to_numpy())
+    return np.asarray(of_kind & table["trial_type"].isin(JUDGED).to_numpy())
 
 
 def _levels(table: pd.DataFrame) -> dict[str, npt.NDArray[np.str_]]:

@@ -5,7 +5,7 @@ arbitrary origin and length; the cosine without, as many published comparisons h
 plain dot product, for embeddings made to be read so.
 """
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,6 @@ import numpy.typing as npt
 from twoalike.choice import PAIRS, pair_similarities
 
 type Similarity = Literal["cosine", "raw-cosine", "dot"]
-SIMILARITIES: tuple[str, ...] = get_args(Similarity.__value__)
 
 _LARGEST_MATRIX = 6000
 """Objects up to which all pairs are computed at once (6000 squared in float64: 0.3 GB)."""

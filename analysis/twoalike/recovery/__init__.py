@@ -10,12 +10,11 @@ from twoalike.recovery._outcome import Measure, Outcome, score, simulate_study
 from twoalike.recovery._power import VI_STEPS, PowerAnalysis, PowerConfig
 from twoalike.recovery._result import PowerResult
 from twoalike.recovery._search import FoundSize, SearchPlan, find_size
-from twoalike.recovery._target import INFORMATION, Target, make_target
+from twoalike.recovery._target import Target, make_target
 from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source
 
 __all__ = [
     "CHANCE",
-    "INFORMATION",
     "FoundSize",
     "LearningCurve",
     "Measure",

@@ -5,14 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from twoalike.design import covering_bound, session_trial_lists, shown_objects
+from twoalike.design import STIMULI, covering_bound, session_trial_lists, shown_objects
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
 from twoalike.recovery._world import World
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, TwoalikeError
-
-ITEMS = ("stimulus_1", "stimulus_2", "stimulus_3")
 
 
 def planned_study(study: Study, trials: int) -> Study:
@@ -121,7 +119,7 @@ def _choose(
     rng: np.random.Generator,
 ) -> dict[str, np.ndarray]:
     """Columns of one person's choices."""
-    triplets = np.stack([trials[item].map(place).to_numpy(np.int64) for item in ITEMS], axis=1)
+    triplets = np.stack([trials[item].map(place).to_numpy(np.int64) for item in STIMULI], axis=1)
     # Gumbel noise turns the largest log-probability into a draw of that probability.
     logs = np.log(np.maximum(person.choice_probabilities(triplets), 1e-300))
     chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)

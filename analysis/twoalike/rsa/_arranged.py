@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
-from twoalike.evaluation import SCORED
-from twoalike.judgments import Arrangement, RdmTable, trials_of
+from twoalike.judgments import JUDGED, Arrangement, RdmTable, trials_of
 from twoalike.study import TwoalikeError
 
 type Floats = npt.NDArray[np.float64]
@@ -56,11 +55,11 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
     trials, names = trials_of(arrangements, ids)
     by_person: dict[str, list[Arrangement]] = {}
     for trial in trials:
-        if trial.trial_type in SCORED:
+        if trial.trial_type in JUDGED:
             by_person.setdefault(trial.participant, []).append(trial)
     if not by_person:
         raise TwoalikeError(
-            f"arrangements: expected trials of type {' or '.join(SCORED)}, found none among "
+            f"arrangements: expected trials of type {' or '.join(JUDGED)}, found none among "
             f"{len(trials)}."
         )
     values, evidence = [], []

@@ -13,8 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation import Similarity
-from twoalike.evaluation._similarity import prepare
+from twoalike.evaluation import Similarity, prepare
 from twoalike.study import TwoalikeError
 from twoalike.transfer._classifier import Codes, class_means
 from twoalike.transfer._labels import check_nested, checked_values, coded, same_length

@@ -6,6 +6,7 @@ Names are loaded when they are asked for, so that importing the package loads no
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from twoalike.backbones._folder import CONFIG, WEIGHTS
 from twoalike.backbones._threads import rest_idle_threads
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from twoalike.backbones._weights import read_weights, weights_sha256
 
 __all__ = [
+    "CONFIG",
+    "WEIGHTS",
     "Backbone",
     "Preprocessing",
     "classifier_name",

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
         cached_clusters,
         find_clusters,
         read_clusters,
-        write_clusters,
     )
     from twoalike.distill._config import DistillConfig, load_recipe
     from twoalike.distill._label_file import LabelTable, read_labels
-    from twoalike.distill._label_run import LabelConfig, teacher_labeller, write_labels
+    from twoalike.distill._label_run import (
+        LabelConfig,
+        Labeller,
+        teacher_labeller,
+        write_labels,
+    )
     from twoalike.distill._losses import (
         TRIPLET_LOSSES,
         choice_logs,
@@ -43,6 +47,7 @@ __all__ = [
     "DistillConfig",
     "LabelConfig",
     "LabelTable",
+    "Labeller",
     "TRIPLET_LOSSES",
     "TripletStream",
     "batch_triplets",
@@ -63,7 +68,6 @@ __all__ = [
     "scale_triplets",
     "teacher_labeller",
     "triplet_loss",
-    "write_clusters",
     "write_labels",
 ]
 
@@ -73,6 +77,7 @@ _HOMES = {
     "Clusters": "_clusters",
     "DistillConfig": "_config",
     "LabelConfig": "_label_run",
+    "Labeller": "_label_run",
     "LabelTable": "_label_file",
     "TRIPLET_LOSSES": "_losses",
     "TripletStream": "_sampling",
@@ -94,7 +99,6 @@ _HOMES = {
     "relational_loss": "_losses",
     "teacher_labeller": "_label_run",
     "triplet_loss": "_losses",
-    "write_clusters": "_clusters",
     "write_labels": "_label_run",
 }
 

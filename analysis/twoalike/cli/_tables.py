@@ -1,0 +1,40 @@
+"""What commands print their numbers with: one kind of table, and a console wide enough for it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+def bare_table(title: str) -> "Table":
+    """Table without columns yet, whose only line is that below its header."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+
+
+def plain_table(title: str, *columns: str) -> "Table":
+    """Table whose first column names the row and may wrap; numbers stay on one line."""
+    table = bare_table(title)
+    for place, column in enumerate(columns):
+        table.add_column(column, no_wrap=place > 0)
+    return table
+
+
+def interval_cell(measure: Mapping[str, float] | None) -> str:
+    """Estimate and interval for a table; empty where there is none."""
+    if measure is None:
+        return ""
+    return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
+
+
+def wide_console() -> "Console":
+    """Console of at least 100 columns: a log file counts as 80 wide, which cuts tables."""
+    from rich.console import Console
+
+    console = Console()
+    console.width = max(console.width, 100)
+    return console
