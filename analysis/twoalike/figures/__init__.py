@@ -15,7 +15,7 @@ from twoalike.figures._models import (
 from twoalike.figures._observers import observer_parameters, response_times
 from twoalike.figures._power import power_curves, power_description
 from twoalike.figures._similarity import category_order, similarity_heatmap
-from twoalike.figures._style import NARROW, WIDE, category_colours, to_data_uri, to_png, to_svg
+from twoalike.figures._style import NARROW, WIDE, to_data_uri, to_png, to_svg
 
 __all__ = [
     "BOUND",
@@ -26,7 +26,6 @@ __all__ = [
     "Line",
     "MapLayout",
     "alignment_chart",
-    "category_colours",
     "category_order",
     "dimension_chart",
     "dot",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twoalike.evaluation import Z95, Reliability
-from twoalike.figures._style import BLUE, MUTED, WIDE, light_grid, new_figure, styled
+from twoalike.figures._style import BLUE, DASHES, MUTED, WIDE, light_grid, new_figure, styled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
     size = min(width, 4.6)
     figure = new_figure(size, size * 1.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
-    upper.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=1)
+    upper.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=DASHES, zorder=1)
     upper.vlines(curve.predicted, curve.low, curve.high, color=BLUE, lw=1.6, alpha=0.6)
     upper.plot(curve.predicted, curve.observed, "o-", color=BLUE, ms=5, lw=1.0)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="share chosen as odd")

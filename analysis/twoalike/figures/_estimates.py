@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from twoalike.figures._style import (
     FAINT,
-    INK,
-    MUTED,
     PALETTE,
     WIDE,
-    interval_line,
+    estimate_dot,
     light_grid,
     new_figure,
+    reference_line,
     styled,
 )
 
@@ -76,26 +75,21 @@ def estimates_chart(
     for row, name in enumerate(names):
         for place, line in enumerate(by_name[name]):
             y = row + (place - (len(by_name[name]) - 1) / 2) * 0.7 / most
-            of = line.measure
-            interval_line(axes, of["low"], of["high"], y, color=line.colour, lw=2.6, alpha=0.45)
             shown = line.series if line.series not in seen else None
             seen.add(line.series)
-            axes.plot(of["value"], y, line.marker, color=line.colour, ms=6, label=shown or None)
-            if most == 1:
-                axes.annotate(
-                    f"{of['value']:.{digits}f}".replace("-", "\N{MINUS SIGN}"),
-                    (of["value"], y),
-                    xytext=(0, 5),
-                    textcoords="offset points",
-                    ha="center",
-                    va="bottom",
-                    fontweight="bold",
-                    color=INK,
-                )
+            estimate_dot(
+                axes,
+                line.measure,
+                y,
+                colour=line.colour,
+                marker=line.marker,
+                digits=digits if most == 1 else None,
+                label=shown or None,
+            )
         if row:
             axes.axhline(row - 0.5, color=FAINT, lw=0.8, zorder=0)
     if reference is not None:
-        axes.axvline(reference, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        reference_line(axes, reference)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.62)
     axes.margins(x=0.08)

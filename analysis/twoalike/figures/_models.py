@@ -9,9 +9,10 @@ from twoalike.figures._style import (
     MUTED,
     PALETTE,
     WIDE,
-    interval_line,
+    estimate_dot,
     light_grid,
     new_figure,
+    reference_line,
     styled,
 )
 
@@ -54,20 +55,9 @@ def _dots(
     """One row a model: dot, interval, value; a dashed line at the reference."""
     colours = model_colours(models)
     for row, (model, of) in enumerate(zip(models, measures, strict=True)):
-        colour = colours[model["name"]]
-        interval_line(axes, of["low"], of["high"], row, color=colour, lw=3.0, alpha=0.45)
-        axes.plot(of["value"], row, dot(model), color=colour, ms=6.5)
-        axes.annotate(
-            f"{of['value']:.3f}",
-            (of["value"], row),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontweight="bold",
-        )
+        estimate_dot(axes, of, row, colour=colours[model["name"]], marker=dot(model))
     if reference is not None:
-        axes.axvline(reference, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+        reference_line(axes, reference)
         axes.annotate(
             "chance",
             (reference, 0),

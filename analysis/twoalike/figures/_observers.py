@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.figures._style import BLUE, MUTED, WIDE, light_grid, new_figure, styled
+from twoalike.figures._style import BLUE, WIDE, light_grid, new_figure, reference_line, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +101,7 @@ def observer_parameters(
     figure = new_figure(width, 2 * height if stacked else height)
     left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
     _forest(left, temperature, order)
-    left.axvline(1.0, color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=0)
+    reference_line(left, 1.0)
     left.set_xlabel("temperature (1 = typical)")
     _forest(right, lapse, order)
     right.set_xlabel("lapse rate (share of guesses)")

@@ -6,6 +6,7 @@ import numpy as np
 
 from twoalike.figures._style import (
     BLUE,
+    DASHES,
     INK,
     MUTED,
     VERMILION,
@@ -101,7 +102,7 @@ def _mark_recommended(axes: "Axes", result: PowerResult, left: float, right: flo
 
 
 def _mark_target(axes: "Axes", value: float) -> None:
-    axes.axhline(value, color=INK, lw=1.0, ls=(0, (4, 3)))
+    axes.axhline(value, color=INK, lw=1.0, ls=DASHES)
     axes.annotate(
         f"target {value:.2g}",
         (0, value),

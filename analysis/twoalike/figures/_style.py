@@ -6,7 +6,7 @@ figure is freed with its last reference.
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +18,9 @@ WIDE = 6.8
 """Width in inches for a page."""
 NARROW = 3.7
 """Width in inches for a phone, with the same size of letters."""
+
+DASHES = (0, (4, 3))
+"""Of lines that stand for no data."""
 
 INK = "#1b2733"
 MUTED = "#5f6b77"
@@ -134,6 +137,42 @@ def light_grid(axes: "Axes", axis: Literal["x", "y"]) -> None:
     axes.tick_params(axis="y" if axis == "x" else "x", length=0)
 
 
-def interval_line(axes: "Axes", low: float, high: float, y: float, **kwargs: Any) -> None:
-    """Horizontal line from ``low`` to ``high`` with round ends."""
-    axes.plot([low, high], [y, y], solid_capstyle="round", **kwargs)
+def estimate_dot(
+    axes: "Axes",
+    measure: Mapping[str, float],
+    y: float,
+    *,
+    colour: str,
+    marker: str = "o",
+    digits: int | None = 3,
+    label: str | None = None,
+) -> None:
+    """Draw an estimate at height ``y``: a mark, a line for its interval, and its value above.
+
+    Parameters
+    ----------
+    measure
+        ``value``, ``low`` and ``high``.
+    digits
+        Of the value; None where there is no room for it.
+    label
+        For the legend.
+    """
+    value, ends = measure["value"], [measure["low"], measure["high"]]
+    axes.plot(ends, [y, y], color=colour, lw=3.0, alpha=0.45, solid_capstyle="round")
+    axes.plot(value, y, marker, color=colour, ms=6.5, label=label)
+    if digits is not None:
+        axes.annotate(
+            f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}"),
+            (value, y),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontweight="bold",
+        )
+
+
+def reference_line(axes: "Axes", x: float) -> None:
+    """Dashed line at what estimates are held against: chance, no change, the typical person."""
+    axes.axvline(x, color=MUTED, lw=0.9, ls=DASHES, zorder=0)

@@ -10,12 +10,12 @@ from twoalike.figures import (
     Line,
     alignment_chart,
     dot,
-    estimates_chart,
     model_colours,
     reliability_curve,
     structure_chart,
 )
 from twoalike.report._blocks import (
+    DASH,
     Block,
     Grid,
     Missing,
@@ -29,12 +29,13 @@ from twoalike.report._blocks import (
     signed,
     span,
 )
+from twoalike.report._charts import lines_picture
 from twoalike.report._fit import FitCheck
 from twoalike.report._load import Inputs
 from twoalike.report._people import no_posterior
 from twoalike.study import counted
 
-DASH = "\N{EN DASH}"
+ACCURACY = "odd-one-out accuracy (dashed: chance)"
 _FEWEST_CHOICES = 20
 """Of a subset, below which its accuracy says nothing; results.json has them all."""
 
@@ -156,16 +157,15 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
             f"{line.name}: {line.series} {number(line.measure['value'])}" for line in lines
         )
         blocks.append(
-            Picture.draw(
-                lambda width: estimates_chart(
-                    lines, "odd-one-out accuracy (dashed: chance)", reference=1 / 3, width=width
-                ),
+            lines_picture(
+                lines,
+                ACCURACY,
+                reference=CHANCE_ACCURACY,
                 alt=f"Accuracy of the trials in which a category of {level} occurs. {alt}.",
                 caption=(
                     f"Accuracy by {level}: of all trials that show one of its objects. Lines: 95 % "
                     "intervals."
                 ),
-                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
             )
         )
     majority = {m["name"]: part["majority"] for m, part in zip(models, parts, strict=True)}
@@ -197,17 +197,16 @@ def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
         for subset in enough
     ]
     what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
-    return Picture.draw(
-        lambda width: estimates_chart(
-            lines, "odd-one-out accuracy (dashed: chance)", reference=1 / 3, width=width
-        ),
+    return lines_picture(
+        lines,
+        ACCURACY,
+        reference=CHANCE_ACCURACY,
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
         caption=(
             f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more"
             + (", beside that of people and of the best possible model" if people else "")
             + ". Lines: 95 % intervals. Dashed: chance."
         ),
-        numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
     )
 
 
@@ -257,13 +256,7 @@ def alignment_section(inputs: Inputs) -> Section:
     blocks: list[Block] = []
     results = inputs.results
     if results is None:
-        command = "twoalike evaluate --features base=... --features aligned=... --choices ... --out"
-        blocks.append(
-            Missing(
-                "No network has been scored yet.",
-                f"{command} {inputs.results_path.relative_to(inputs.study.root)}",
-            )
-        )
+        blocks.append(Missing("No network has been scored yet.", inputs.scoring_command))
     else:
         if results["judgments"]:
             blocks += _choice_blocks(results)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+DASH = "\N{EN DASH}"
+"""Stands in a table for what there is none of."""
+
 type Numbers = Mapping[str, Sequence[object]]
 """The numbers behind a picture or a table: name of each column, and its values."""
 

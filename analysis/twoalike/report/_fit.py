@@ -10,7 +10,7 @@ import pandas as pd
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import LEAST_DRAWS, DimensionCurve, Posterior, dimension_curve
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
-from twoalike.judgments import object_index, participant_index
+from twoalike.judgments import ITEMS, object_index, participant_index
 from twoalike.report._blocks import number
 from twoalike.report._load import Inputs
 
@@ -47,7 +47,7 @@ def thinned(posterior: Posterior, most: int = _MOST_DRAWS) -> Posterior:
 
 def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
     known = choices["participant"].isin(posterior.participants).to_numpy()
-    for item in ("item_1", "item_2", "item_3"):
+    for item in ITEMS:
         known = known & choices[item].isin(posterior.ids).to_numpy()
     return np.asarray(known)
 
@@ -68,8 +68,8 @@ def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
     if not len(rows):
         return None
     table = choices.iloc[rows]
-    used = sorted(set(table[["item_1", "item_2", "item_3"]].astype(str).to_numpy().ravel()))
-    for item in ("item_1", "item_2", "item_3"):
+    used = sorted(set(table[list(ITEMS)].astype(str).to_numpy().ravel()))
+    for item in ITEMS:
         table = table.assign(**{item: table[item].cat.set_categories(used)})
     triplets, chosen, _ = object_index(table, posterior.ids)
     codes, names = participant_index(table)

@@ -3,23 +3,22 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from twoalike.figures import BOUND, PEOPLE, Line, dot, estimates_chart, model_colours
+from twoalike.evaluation import CHANCE_ACCURACY
+from twoalike.figures import BOUND, PEOPLE, Line, dot, model_colours
 from twoalike.report._blocks import (
+    DASH,
     Block,
     Grid,
     Missing,
-    Picture,
     Section,
     Text,
-    estimates,
     number,
     percent,
     span,
 )
+from twoalike.report._charts import lines_picture
 from twoalike.report._load import Inputs
 from twoalike.study import counted
-
-DASH = "\N{EN DASH}"
 
 BOUNDS = {
     "best possible, one answer": ("oracle",),
@@ -53,14 +52,12 @@ def picked(found: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, float]
 
 def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
     """Read a part of results.json, or the block that says how to get it."""
-    command = "twoalike evaluate --features base=... --features aligned=... --choices ... --out"
-    command = f"{command} {inputs.results_path.relative_to(inputs.study.root)}"
     results = inputs.results or {}
     found = results.get(name)
     if found is None:
         reason = results.get("missing", {}).get(name, "this results.json is of an older version")
         more = " --labels stimuli/stimuli.tsv" if name == "transfer" else ""
-        return None, [Missing(f"Not measured: {reason}.", command + more)]
+        return None, [Missing(f"Not measured: {reason}.", inputs.scoring_command + more)]
     return found, []
 
 
@@ -109,11 +106,12 @@ def ceilings_section(inputs: Inputs) -> Section:
             "with the last bound only."
         )
     blocks = [
-        Picture.draw(
-            lambda width: estimates_chart(lines, "share right", reference=1 / 3, width=width),
+        lines_picture(
+            lines,
+            "share right",
+            reference=CHANCE_ACCURACY,
             alt=f"Accuracy of networks, people and bounds: {alt}.",
             caption=caption,
-            numbers=estimates({line.name: line.measure for line in lines}),
         ),
         *_why(found["missing"]),
     ]
@@ -177,50 +175,58 @@ def structure_section(inputs: Inputs) -> Section:
     )
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    colours = model_colours(inputs.results["models"])
+    lines = _distance_lines(found["models"], model_colours(inputs.results["models"]))
+    if lines:
+        alt = "; ".join(f"{line.series} {line.name} {span(line.measure, _tenth)}" for line in lines)
+        blocks.append(
+            lines_picture(
+                lines,
+                "change of distance (%)",
+                reference=0.0,
+                digits=1,
+                alt=f"Change of distances in percent: {alt}.",
+                caption=(
+                    f"Distances in units of the mean over all pairs, beside {found['reference']}. "
+                    "Lines: 95 % intervals over classes. Dashed: no change."
+                ),
+            )
+        )
+    if len(found["models"]) > 1:
+        blocks.append(_kept_features(found))
+    return Section(anchor, title, lead, blocks)
+
+
+def _distance_lines(models: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> list[Line]:
+    """How each network changed the distances of each kind of pair, kind by kind."""
     lines = []
-    for of in found["models"]:
+    for of in models:
         kinds = of["distances"]["kinds"] if of["distances"] else {}
         for kind, change in kinds.items():
             if change["percent"]:
                 name = of["name"]
                 lines.append(Line(kind, change["percent"], colours[name], series=name))
     order = list(dict.fromkeys(line.name for line in lines))
-    lines.sort(key=lambda line: order.index(line.name))
-    if lines:
-        alt = "; ".join(f"{line.series} {line.name} {span(line.measure, _tenth)}" for line in lines)
-        blocks.append(
-            Picture.draw(
-                lambda width: estimates_chart(
-                    lines, "change of distance (%)", reference=0.0, digits=1, width=width
-                ),
-                alt=f"Change of distances in percent: {alt}.",
-                caption=(
-                    f"Distances in units of the mean over all pairs, beside {found['reference']}. "
-                    "Lines: 95 % intervals over classes. Dashed: no change."
-                ),
-                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
-            )
-        )
-    others = found["models"][1:]
-    if others:
-        rows = [
-            [
-                of["name"],
-                number(of["cka"]) if of["cka"] is not None else DASH,
-                number(of["debiased_cka"]) if of["debiased_cka"] is not None else DASH,
-                percent(of["neighbours"]["value"]) if of["neighbours"] else DASH,
-                span(of["posterior"]["spearman"], between="\n") if of["posterior"] else DASH,
-            ]
-            for of in others
+    return sorted(lines, key=lambda line: order.index(line.name))
+
+
+def _kept_features(found: Mapping[str, Any]) -> Grid:
+    """How much of the reference's features each other network kept."""
+    rows = [
+        [
+            of["name"],
+            number(of["cka"]) if of["cka"] is not None else DASH,
+            number(of["debiased_cka"]) if of["debiased_cka"] is not None else DASH,
+            percent(of["neighbours"]["value"]) if of["neighbours"] else DASH,
+            span(of["posterior"]["spearman"], between="\n") if of["posterior"] else DASH,
         ]
-        columns = ("network", "CKA", "debiased CKA", "neighbours kept", "with the embedding")
-        caption = (
-            f"Beside {found['reference']}, over {counted(found['objects'], 'object')}. With the "
-            "embedding: rank correlation with its dissimilarities, averaged over draws."
-        )
-        blocks.append(Grid(caption, columns, rows))
-    return Section(anchor, title, lead, blocks)
+        for of in found["models"][1:]
+    ]
+    columns = ("network", "CKA", "debiased CKA", "neighbours kept", "with the embedding")
+    caption = (
+        f"Beside {found['reference']}, over {counted(found['objects'], 'object')}. With the "
+        "embedding: rank correlation with its dissimilarities, averaged over draws."
+    )
+    return Grid(caption, columns, rows)
 
 
 def _tenth(value: float) -> str:
@@ -253,15 +259,15 @@ def transfer_section(inputs: Inputs) -> Section:
             f"{line.series} {line.name} {number(line.measure['value'])}" for line in lines
         )
         blocks.append(
-            Picture.draw(
-                lambda width: estimates_chart(lines, "share right", width=width),
+            lines_picture(
+                lines,
+                "share right",
                 alt=f"Transfer: {alt}.",
                 caption=(
                     f"{counted(found['images'], 'image')}. Accuracy, balanced over classes, and "
                     "how near the nearest images are in the tree of labels. Lines: 95 % over "
                     "other images of the same classes."
                 ),
-                numbers=estimates({f"{line.series} {line.name}": line.measure for line in lines}),
             )
         )
     return Section(anchor, title, lead, [*blocks, *_why(found["missing"])])

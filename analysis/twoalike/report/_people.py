@@ -6,6 +6,7 @@ import numpy as np
 
 from twoalike.figures import observer_parameters, response_times
 from twoalike.report._blocks import (
+    DASH,
     Block,
     Grid,
     Missing,
@@ -26,7 +27,7 @@ NO_SESSIONS = Missing(
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole}" if whole else "\N{EN DASH}"
+    return f"{part} of {whole}" if whole else DASH
 
 
 def _session_row(session: Session) -> list[str]:
@@ -36,11 +37,11 @@ def _session_row(session: Session) -> list[str]:
         session.participant,
         f"{session.session}" + (f", run {session.run}" if session.run > 1 else ""),
         _share(session.trials, session.planned),
-        number(seconds, 2) if seconds is not None else "\N{EN DASH}",
+        number(seconds, 2) if seconds is not None else DASH,
         _share(session.caught, session.catches),
         _share(session.same, session.repeats),
         str(session.timed_out),
-        f"{place} {percent(share)}" if session.answered else "\N{EN DASH}",
+        f"{place} {percent(share)}" if session.answered else DASH,
         session.end,
         "out" if session.excluded else "kept",
     ]

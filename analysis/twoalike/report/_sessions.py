@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.design import POSITIONS, excluded
+from twoalike.judgments import JUDGED
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.study import ExclusionConfig
 
-JUDGED = ("main", "repeat")
 ODD_ONE_OUT = "oddoneout"
 """Label of the task whose runs are summarised; a data set may hold others."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, triplet_kinds
-from twoalike.judgments import object_index
+from twoalike.judgments import ITEMS, object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
 from twoalike.report._load import Inputs
@@ -18,7 +18,6 @@ _FEW_PEOPLE = 5
 _FEW_JUDGMENTS = 10
 _FEW_WITHIN = 20
 _MOST_NAMED = 6
-ITEMS = ("item_1", "item_2", "item_3")
 
 
 def _coverage(choices: pd.DataFrame) -> tuple[int, int, float]:
