@@ -10,11 +10,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from twoalike.backbones import WEIGHTS
 from twoalike.demo._chain import Stage, run_stages, screen
 from twoalike.demo._design import session_done, set_design
 from twoalike.demo._world import held_out_species, write_ids, write_observers, write_truth
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, write_json
+
+FEATURES = "features.npz"
+"""Of the base network, in the study's folder for what is derived."""
 
 
 @dataclass(frozen=True)
@@ -77,73 +81,103 @@ def _resume(student: Path) -> tuple[str, ...]:
     return ("--resume",) if (student / "checkpoints").exists() else ()
 
 
-def _learn(root: Path, config: DemoConfig) -> list[Stage]:
-    """Fit, teach, distil and score, for the aligned network and for its control."""
-    derived, world, images = root / "derived", root / "world", str(root / "stimuli")
-    features = derived / "features.npz"
-    posterior = derived / "posterior.nc"
-    stages = [
-        Stage("fit the Bayesian embedding", ("fit", str(root)), posterior),
+@dataclass(frozen=True)
+class _Network:
+    """A network that the demo distils: where its files are, and what its teacher is told."""
+
+    name: str
+    teacher: Path
+    student: Path
+    features: Path
+    options: tuple[str, ...] = ()
+
+
+def _networks(derived: Path) -> tuple[_Network, _Network]:
+    """Name the control, taught by the base network's own similarities, and the aligned network."""
+    control, student = derived / "control", derived / "student"
+    return (
+        _Network(
+            "control",
+            derived / "control_teacher",
+            control,
+            derived / "control_features.npz",
+            ("--untransformed",),
+        ),
+        _Network("aligned", derived / "teacher", student, derived / "student_features.npz"),
+    )
+
+
+def _fit(root: Path, config: DemoConfig) -> list[Stage]:
+    """Fit the embedding, show it, and compute what the base network sees."""
+    study = Study.load(root)
+    features, first_look = study.derived / FEATURES, root / "first_look.html"
+    return [
+        Stage("fit the Bayesian embedding", ("fit", str(root)), study.posterior),
         Stage(
-            f"a first look, to open while networks learn: {root / 'first_look.html'}",
-            ("report", str(root), "--out", str(root / "first_look.html")),
-            root / "first_look.html",
+            f"a first look, to open while networks learn: {first_look}",
+            ("report", str(root), "--out", str(first_look)),
+            first_look,
         ),
         Stage(
             f"features of {config.backbone}",
-            ("features", "--backbone", config.backbone, "--images", images)
+            ("features", "--backbone", config.backbone, "--images", str(root / "stimuli"))
             + ("--out", str(features)),
             features,
         ),
     ]
-    tables = [f"base={features}"]
-    for name, folder, extra in (
-        ("control", "control", ("--untransformed",)),
-        ("aligned", "student", ()),
-    ):
-        teacher, student = derived / f"{folder}_teacher", derived / folder
-        if name == "aligned":
-            teacher = derived / "teacher"
-        seen = derived / f"{folder}_features.npz"
-        tables.append(f"{name}={seen}")
-        stages += [
-            Stage(
-                f"teacher of the {name} network",
-                ("teach", str(posterior), "--features", str(features), *extra)
-                + ("--choices", str(derived / "choices.parquet"), "--out", str(teacher)),
-                teacher,
-            ),
-            Stage(
-                f"distil the {name} network",
-                ("distill", "--teacher", str(teacher), "--images", images)
-                + ("--student", config.backbone, "--only", str(world / "judged.txt"))
-                + ("--features", str(features), *config.distill)
-                + ("--out", str(student), *_resume(student)),
-                student / "model.safetensors",
-            ),
-            Stage(
-                f"features of the {name} network",
-                ("features", "--backbone", str(student), "--images", images, "--out", str(seen)),
-                seen,
-            ),
-        ]
-    named = [word for table in tables for word in ("--features", table)]
+
+
+def _align(root: Path, config: DemoConfig, network: _Network) -> list[Stage]:
+    """Make a network's teacher, distil it, and compute what it sees then."""
+    study, images = Study.load(root), str(root / "stimuli")
+    features = str(study.derived / FEATURES)
     return [
-        *stages,
+        Stage(
+            f"teacher of the {network.name} network",
+            ("teach", str(study.posterior), "--features", features, *network.options)
+            + ("--choices", str(study.choices), "--out", str(network.teacher)),
+            network.teacher,
+        ),
+        Stage(
+            f"distil the {network.name} network",
+            ("distill", "--teacher", str(network.teacher), "--images", images)
+            + ("--student", config.backbone, "--only", str(root / "world" / "judged.txt"))
+            + ("--features", features, *config.distill)
+            + ("--out", str(network.student), *_resume(network.student)),
+            network.student / WEIGHTS,
+        ),
+        Stage(
+            f"features of the {network.name} network",
+            ("features", "--backbone", str(network.student), "--images", images)
+            + ("--out", str(network.features)),
+            network.features,
+        ),
+    ]
+
+
+def _score(root: Path) -> list[Stage]:
+    """Score base, control and aligned network, and write the report."""
+    derived, world = root / "derived", root / "world"
+    results, page = derived / "results.json", root / "report.html"
+    tables = {"base": derived / FEATURES} | {of.name: of.features for of in _networks(derived)}
+    named = [word for name, path in tables.items() for word in ("--features", f"{name}={path}")]
+    return [
         Stage(
             "score on species nobody judged",
             ("evaluate", *named, "--ceiling", f"true observer={world / 'truth.npz'}")
             + ("--choices", str(world / "held_out_choices.parquet"))
-            + ("--labels", str(world / "held_out.tsv"))
-            + ("--out", str(derived / "results.json")),
-            derived / "results.json",
+            + ("--labels", str(world / "held_out.tsv"), "--out", str(results)),
+            results,
         ),
-        Stage(
-            "write the report",
-            ("report", str(root), "--out", str(root / "report.html")),
-            root / "report.html",
-        ),
+        Stage("write the report", ("report", str(root), "--out", str(page)), page),
     ]
+
+
+def _learn(root: Path, config: DemoConfig) -> list[Stage]:
+    """Fit, teach, distil and score, for the aligned network and for its control."""
+    networks = _networks(root / "derived")
+    aligned = [stage for network in networks for stage in _align(root, config, network)]
+    return [*_fit(root, config), *aligned, *_score(root)]
 
 
 def run_demo(root: Path, config: DemoConfig | None = None) -> dict[str, Any]:
