@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.record._lock import hold_lock
 from twoalike.record._names import same_but_for_zeros
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, atomic_path, write_json
+from twoalike.study import Study, TwoalikeError, atomic_path, hold_lock, write_json
 
 BIDS_VERSION = "1.11.1"
 _README = """# {title}

@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._dataset import lock_folder, register_participant
-from twoalike.record._lock import hold_lock
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import MISSING, Study, parse_json_table, write_json
+from twoalike.study import MISSING, Study, hold_lock, parse_json_table, write_json
 
 OLDEST_AGE = 89
 """Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._dataset import check_participant, lock_folder, register_participant
-from twoalike.record._lock import hold_lock
 from twoalike.record._manifest import (
     Apparatus,
     RunPlan,
@@ -28,7 +27,7 @@ from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, atomic_path, counted, write_json
+from twoalike.study import Study, TwoalikeError, atomic_path, counted, hold_lock, write_json
 
 
 @contextmanager

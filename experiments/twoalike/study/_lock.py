@@ -1,17 +1,19 @@
-"""One process a participant at a time.
+"""One process at a time, for a participant or an output.
 
 The operating system holds the lock, not the file: it is released when the process ends, also
 when it is killed, so no stale lock ever has to be removed by hand.
 """
 
+import hashlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twoalike.study import TwoalikeError
+from twoalike.study._errors import TwoalikeError
 
 
 def _try_lock(handle: int) -> bool:
@@ -63,3 +65,29 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def hold_output(out: Path) -> Iterator[None]:
+    """Keep other processes of this computer from making the same output while the block runs.
+
+    Parameters
+    ----------
+    out
+        File or folder to be made. The lock lies among the temporary files, not beside it.
+
+    Raises
+    ------
+    TwoalikeError
+        If another process makes it.
+    """
+    rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))
+    if rank != "0":  # one of several processes that work for the first one
+        yield
+        return
+    user = getattr(os, "getuid", int)()
+    digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:20]
+    lock = Path(tempfile.gettempdir()) / f"twoalike-{user}-{digest}.lock"
+    busy = f"{out}: another process is making it. Wait for it, or choose another output."
+    with hold_lock(lock, busy):
+        yield
