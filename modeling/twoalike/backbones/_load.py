@@ -18,6 +18,7 @@ from twoalike.backbones._classifier import (
     own_classifier,
     split_state,
 )
+from twoalike.backbones._folder import CONFIG, WEIGHTS
 from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import (
@@ -30,7 +31,6 @@ from twoalike.backbones._weights import (
 )
 from twoalike.study import TwoalikeError, read_json, shortened
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 """Files of a student's folder, under the names that timm reads."""
 _TRAVELLING = ("input_size", "interpolation", "mean", "std", "crop_pct", "license")
 """Of what a hub tells of weights, all that features depend on, and what the card needs."""
@@ -174,10 +174,10 @@ def _create_pretrained(name: str, architecture: str, **options: Any) -> nn.Modul
         with hub_or_cache():
             module: nn.Module = create_network(architecture, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
         raise TwoalikeError(
-            f"{name}: its pretrained weights could not be had ({reason}). Go online, name a local "
-            "file or folder with --weights, or ask for random ones with --untrained."
+            f"{name}: its pretrained weights could not be had ({shortened(error, 120)}). Go "
+            "online, name a local file or folder with --weights, or ask for random ones with "
+            "--untrained."
         ) from error
     return module
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from twoalike.study import DAMAGED, TwoalikeError, require_file
+from twoalike.study import DAMAGED, TwoalikeError, require_file, shortened
 
 LITE0 = "efficientnet_lite0"
 """Name of the network whose weights are installed with the package."""
@@ -150,8 +150,9 @@ def fill(module: torch.nn.Module, state: State, where: str, name: str) -> None:
 
 
 def _unreadable(path: Path, reason: object) -> TwoalikeError:
-    said = " ".join(str(reason).split())[:160]
-    return TwoalikeError(f"{path}: cannot be read as network weights ({said}). Make it again.")
+    return TwoalikeError(
+        f"{path}: cannot be read as network weights ({shortened(reason)}). Make it again."
+    )
 
 
 def weights_sha256(module: torch.nn.Module) -> str:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from twoalike.distill._student import Student
-from twoalike.study import TwoalikeError, atomic_directory, read_json, write_json
+from twoalike.study import TwoalikeError, atomic_directory, read_json, shortened, write_json
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
 AVERAGE = "average.safetensors"
@@ -102,7 +102,7 @@ def save_checkpoint(
         last = find_checkpoints(folder)
         kept = f"{last[-1].name} is whole" if last else "there is none before it"
         raise TwoalikeError(
-            f"{path}: the checkpoint cannot be written ({' '.join(str(error).split())[:160]}); "
+            f"{path}: the checkpoint cannot be written ({shortened(error)}); "
             f"{kept}. Free space, then go on with --resume."
         ) from error
     kept_paths = {path, checkpoint_path(folder, progress.best_step)}
@@ -208,8 +208,7 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _damaged(path: Path, error: Exception) -> TwoalikeError:
-    reason = " ".join(str(error).split())[:160]
     return TwoalikeError(
-        f"{path}: damaged checkpoint ({reason}). Remove this folder; --resume then takes the one "
-        "before, if there is one."
+        f"{path}: damaged checkpoint ({shortened(error)}). Remove this folder; --resume then "
+        "takes the one before, if there is one."
     )

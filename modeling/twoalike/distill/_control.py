@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from twoalike.backbones import load_backbone
+from twoalike.backbones import CONFIG, load_backbone
 from twoalike.distill._agreement import Agreement
 from twoalike.distill._config import DistillConfig
 from twoalike.distill._data import ImageSet
@@ -37,7 +37,7 @@ def check_control(control: Path, config: DistillConfig, digest: str, teacher: st
     TwoalikeError
         If the control learnt from people's judgments, or from images that are held out here.
     """
-    other = read_json(control / "config.json", "student")
+    other = read_json(control / CONFIG, "student")
     if config.held_out == 0:
         raise TwoalikeError(
             f"--control {control}: it is compared on held-out images, and held_out is 0."

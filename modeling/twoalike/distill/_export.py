@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from twoalike.backbones import (
+    CONFIG,
+    WEIGHTS,
     Backbone,
     classifier_name,
     create_network,
@@ -31,7 +33,7 @@ from twoalike.distill._student import Student
 from twoalike.distill._trainable import trained_network
 from twoalike.study import TwoalikeError, atomic_path, write_json
 
-WEIGHTS, HEAD, CLASSIFIER = "model.safetensors", "head.safetensors", "classifier.safetensors"
+HEAD, CLASSIFIER = "head.safetensors", "classifier.safetensors"
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
 
@@ -161,7 +163,7 @@ def _write_beside(
     log: list[dict[str, Any]],
 ) -> None:
     """Write everything but the weights."""
-    write_json(folder / "config.json", dict(config))
+    write_json(folder / CONFIG, dict(config))
     with atomic_path(folder / "training.jsonl") as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
     with atomic_path(folder / "README.md") as temporary:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twoalike.backbones import load_backbone, pooled_features
+from twoalike.backbones import WEIGHTS, load_backbone, pooled_features
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._export import WEIGHTS
 from twoalike.distill._label_file import PLAN
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from twoalike.backbones import (
+    CONFIG,
     Backbone,
     images_digest,
     load_backbone,
@@ -106,7 +107,7 @@ def distill(
     config = config or DistillConfig()
     check_guidance(teacher, labels, validation, config)
     if not claim_folder(out, resume):
-        return read_json(out / "config.json", "student")
+        return read_json(out / CONFIG, "student")
     seen = _Images.of(images, only, skip_unreadable)
     student = _start(student, config, weights, untrained)
     initial, classifier = student.weights_sha256, student.classifier
@@ -151,7 +152,7 @@ def distill(
         made = provenance("student", seed=config.seed, inputs=inputs, config=fingerprint["config"])
         write_student(out, student, trained, made, summary, trainer.log, seen.paths)
     fabric.barrier()
-    return read_json(out / "config.json", "student")
+    return read_json(out / CONFIG, "student")
 
 
 @dataclass(frozen=True)
