@@ -147,28 +147,14 @@ def label_lesson(
     place = {name: row for row, name in enumerate(ids)}
     triplets = _located(labels, place)
     if validation is None:
-        shown = np.unique(triplets)
-        n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
-        aside = shown[_divided(config.seed, len(shown), n_out)[1]]
-        tested, chances = triplets, labels.probabilities
+        tested, chances, aside = triplets, labels.probabilities, _set_aside(config, triplets)
     else:
         tested, chances = _located(validation, place), validation.probabilities
         aside = _first_images(tested)
     is_out = np.zeros(len(ids), bool)
     is_out[aside] = True
-    n_shown_out = is_out[triplets].sum(axis=1)
-    learnt, all_out = n_shown_out == 0, is_out[tested].all(axis=1)
-    if len(aside) and all_out.sum() < LEAST_TRIPLETS:
-        raise TwoalikeError(
-            f"{len(aside)} held-out images leave {all_out.sum()} labelled triplets to score on, "
-            f"and {LEAST_TRIPLETS} are the least. Give --validation, raise held_out in the recipe "
-            f"(it is {config.held_out:g}), or set it to 0."
-        )
-    if not learnt.any():
-        raise TwoalikeError(
-            f"each of the {len(triplets)} labelled triplets shows one of the {len(aside)} held-out "
-            "images, so that none is left to learn from. Validate on triplets of fewer images."
-        )
+    learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
+    _check_division(config, len(aside), learnt, int(all_out.sum()))
     used, rows = np.unique(triplets[learnt], return_inverse=True)
     stream = RowStream(len(rows), config.batch, config.seed, share.world, share.rank)
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
@@ -205,6 +191,30 @@ def _located(labels: LabelTable, place: dict[str, int]) -> Rows:
         )
     rows = np.array([place[name] for name in labels.ids], np.int64)
     return rows[labels.triplets]
+
+
+def _set_aside(config: DistillConfig, triplets: Rows) -> Rows:
+    """Choose which of the images shown are held out."""
+    shown = np.unique(triplets)
+    n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
+    return shown[_divided(config.seed, len(shown), n_out)[1]]
+
+
+def _check_division(
+    config: DistillConfig, n_aside: int, learnt: npt.NDArray[np.bool_], n_tested: int
+) -> None:
+    """Refuse held-out images that leave too few triplets to score on, or none to learn from."""
+    if n_aside and n_tested < LEAST_TRIPLETS:
+        raise TwoalikeError(
+            f"{n_aside} held-out images leave {n_tested} labelled triplets to score on, "
+            f"and {LEAST_TRIPLETS} are the least. Give --validation, raise held_out in the recipe "
+            f"(it is {config.held_out:g}), or set it to 0."
+        )
+    if not learnt.any():
+        raise TwoalikeError(
+            f"each of the {len(learnt)} labelled triplets shows one of the {n_aside} held-out "
+            "images, so that none is left to learn from. Validate on triplets of fewer images."
+        )
 
 
 def _first_images(triplets: Rows) -> Rows:
