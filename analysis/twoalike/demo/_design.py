@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from twoalike.record import RunName, read_manifest
 from twoalike.study import Study, TwoalikeError, atomic_path
 
 
@@ -47,10 +48,12 @@ def _array(values: Sequence[str]) -> str:
 
 
 def session_done(study: Study, participant: str) -> bool:
-    """Whether the session's manifest says that every trial was shown."""
-    folder = study.raw / "sourcedata" / f"sub-{participant}" / "ses-01"
-    manifests = list(folder.glob("*_manifest.json"))
-    return any(
-        json.loads(path.read_text(encoding="utf-8")).get("end_reason") == "completed"
-        for path in manifests
-    )
+    """Whether the manifest of the participant's session says that every trial was shown.
+
+    Raises
+    ------
+    TwoalikeError
+        If the manifest is damaged.
+    """
+    manifest = RunName(participant, 1).manifest(study.raw)
+    return manifest.is_file() and read_manifest(manifest)["end_reason"] == "completed"
