@@ -2,10 +2,8 @@
 
 from twoalike.tasks.multi_arrangement._activity import (
     ArrangementActivity,
-    arrangement_result,
-    arrangement_scene,
 )
-from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
+from twoalike.tasks.multi_arrangement._arranging import advance
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat, arena_lines, lay_out_arena
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
@@ -20,8 +18,6 @@ from twoalike.tasks.multi_arrangement._simulate import (
 from twoalike.tasks.multi_arrangement._state import (
     ArrangingState,
     Phase,
-    begin_arrangement,
-    may_finish,
     n_outside,
 )
 from twoalike.tasks.multi_arrangement._trial import (
@@ -49,15 +45,10 @@ __all__ = [
     "Seating",
     "advance",
     "arena_lines",
-    "arrangement_result",
-    "arrangement_scene",
-    "begin_arrangement",
     "drag",
     "draw_seats",
     "groups_apart",
-    "interrupt",
     "lay_out_arena",
-    "may_finish",
     "n_outside",
     "next_action",
     "plan_arrangement",
