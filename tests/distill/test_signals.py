@@ -1,5 +1,6 @@
 """Real signals to a real run: it stops between two steps, and goes on to the same end."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,11 +17,17 @@ RECIPE = "steps = 30\nbatch = 8\nsize = 32\nevaluate_every = 12\nselect = 'last'
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    ("number", "to_all"),
+    [
+        (signal.SIGTERM, True),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_stopped_run_says_where_and_goes_on(
-    squares: Squares, tmp_path: Path, number: signal.Signals
+    squares: Squares, tmp_path: Path, number: signal.Signals, to_all: bool
 ) -> None:
+    """Also where the signal reaches the processes that load images, as systemd's does."""
     write_features(tmp_path / "colours.npz", squares.features)
     (tmp_path / "recipe.toml").write_text(RECIPE)
     words = ["distill", "--teacher", squares.teacher, "--images", squares.images, "--untrained"]
@@ -32,13 +39,15 @@ def test_a_stopped_run_says_where_and_goes_on(
 
     out = tmp_path / "stopped"
     log = out / "training.jsonl"
-    with subprocess.Popen(command(out), stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command(out), stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         deadline = time.monotonic() + 120
         while not (log.is_file() and len(log.read_text().splitlines()) > 4):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        process.send_signal(number)
+        (os.killpg if to_all else os.kill)(process.pid, number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = max(int(p.name.removeprefix("step-")) for p in (out / "checkpoints").glob("step-*"))

@@ -15,6 +15,8 @@ from twoalike.distill._stream import FLIP
 
 CACHE_BYTES = 2 * 1024**3
 """Memory for prepared images; a set that does not fit is read anew each time."""
+LAST_STEP_S = 60
+"""How long a worker goes on after SIGTERM."""
 
 
 class Inputs(Protocol):
@@ -79,8 +81,14 @@ def batches(images: ImageSet, source: Source, start: int, stop: int, workers: in
 
 
 def _leave_signals_to_the_run(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the run stops its workers when it is ready."""
+    """Ctrl-C reaches every process of a terminal; the run stops its workers when it is ready.
+
+    SIGTERM may reach all of a job's processes as well (systemd, timeout, some set-ups of SLURM). A
+    worker then stays for the step that the run is in, but not for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(LAST_STEP_S))
 
 
 class _Keys:
