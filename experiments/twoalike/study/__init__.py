@@ -28,6 +28,7 @@ from twoalike.study._files import (
     require_file,
     sha256_file,
     write_json,
+    writing,
 )
 from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
@@ -96,4 +97,5 @@ __all__ = [
     "visible",
     "whole_parts",
     "write_json",
+    "writing",
 ]

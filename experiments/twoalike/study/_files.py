@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,43 @@ def _sync_parent(path: Path) -> None:
         os.close(handle)
 
 
-def _make_parent(path: Path) -> None:
+@contextmanager
+def _parent_of(path: Path) -> Iterator[None]:
+    """Make the folders above ``path``; those that stay empty are removed at the end."""
+    made = [folder for folder in path.parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TwoalikeError(
             f"{path.parent}: cannot make this folder ({error.strerror}). Choose another output."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # one that is not empty, and those above it
+            for folder in made:
+                folder.rmdir()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of an output into one line.
+
+    Raises
+    ------
+    TwoalikeError
+        If the block meets a full disk, or a folder that takes no writing.
+    """
+    try:
+        yield
+    except Exception as error:
+        # safetensors writes without Python's help, and has an error of its own.
+        foreign = type(error).__name__ == "SafetensorError" and "I/O error" in str(error)
+        if not (isinstance(error, OSError) or foreign):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise TwoalikeError(
+            f"{path}: cannot write ({reason}). Free space or choose another place."
         ) from error
 
 
@@ -95,20 +126,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     TwoalikeError
         If the folder cannot be written to or the disk is full.
     """
-    _make_parent(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_parent(path)
-    except OSError as error:
-        raise TwoalikeError(
-            f"{path}: cannot write ({error.strerror or error}). Free space or choose another place."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _parent_of(path), writing(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_parent(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -117,30 +144,32 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     Two renames cannot be one step on every system: the old folder is set aside first, and put
     back if the second rename fails.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is a file in its place, the folder above cannot be written to or the disk is full.
     """
-    _make_parent(path)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
-    except OSError as error:
-        raise TwoalikeError(
-            f"{path.parent}: cannot write ({error.strerror}). Choose another output."
-        ) from error
-    temporary.chmod(0o755)
+    if path.is_file():
+        raise TwoalikeError(f"{path}: expected a folder to write, found a file. Choose another.")
     aside = path.with_name(f".{path.name}.{os.getpid()}.old")
-    try:
-        yield temporary
-        if path.exists():
-            path.rename(aside)
+    with _parent_of(path), writing(path):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
         try:
-            temporary.rename(path)
-        except OSError:
-            if aside.exists():
-                aside.rename(path)
-            raise
-        _sync_parent(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+            temporary.chmod(0o755)
+            yield temporary
+            if path.exists():
+                path.rename(aside)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if aside.exists():
+                    aside.rename(path)
+                raise
+            _sync_parent(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -79,7 +79,7 @@ def hold_output(out: Path) -> Iterator[None]:
     Raises
     ------
     TwoalikeError
-        If another process makes it.
+        If another process makes it, or no temporary file can be made.
     """
     rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))
     if rank != "0":  # one of several processes that work for the first one
@@ -87,7 +87,10 @@ def hold_output(out: Path) -> Iterator[None]:
         return
     user = getattr(os, "getuid", int)()
     digest = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:20]
-    lock = Path(tempfile.gettempdir()) / f"twoalike-{user}-{digest}.lock"
+    try:
+        lock = Path(tempfile.gettempdir()) / f"twoalike-{user}-{digest}.lock"
+    except FileNotFoundError as error:
+        raise TwoalikeError(f"{out}: cannot write ({error.strerror}). Free space.") from error
     busy = f"{out}: another process is making it. Wait for it, or choose another output."
     with hold_lock(lock, busy):
         yield

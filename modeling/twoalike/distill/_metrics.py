@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twoalike.distill._checkpoint import as_lines
+from twoalike.study import writing
 
 Record = dict[str, Any]
 """One line of training.jsonl: of a step, or of the scores after a step."""
@@ -15,13 +16,20 @@ FILE, FOLDER = "training.jsonl", "tensorboard"
 class Metrics:
     """Where the records go; a record is on the disk when it was added."""
 
-    def __init__(self, lines: Any, board: Any) -> None:
-        self._lines, self._board = lines, board
+    def __init__(self, path: Path, lines: Any, board: Any) -> None:
+        self._path, self._lines, self._board = path, lines, board
 
     def add(self, record: Record) -> None:
-        """Write one record."""
-        self._lines.write(as_lines([record]))
-        self._lines.flush()
+        """Write one record.
+
+        Raises
+        ------
+        TwoalikeError
+            If the disk is full.
+        """
+        with writing(self._path):
+            self._lines.write(as_lines([record]))
+            self._lines.flush()
         if self._board is not None:
             numbers = dict(_flat(record))
             step = int(numbers.pop("step"))
@@ -40,19 +48,28 @@ def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Itera
         Records up to the checkpoint.
     tensorboard
         Write event files to ``tensorboard/`` as well.
+
+    Raises
+    ------
+    TwoalikeError
+        If the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    board = None
+    path, board = folder / FILE, None
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
     if tensorboard:
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
         step = log[-1]["step"] + 1 if log else None
         board = TensorBoardLogger(folder, name=FOLDER, version="", purge_step=step)
-    with (folder / FILE).open("w", encoding="utf-8") as lines:
-        lines.write(as_lines(log))
-        lines.flush()
+    with writing(path):
+        lines = path.open("w", encoding="utf-8")
+    with lines:
+        with writing(path):
+            lines.write(as_lines(log))
+            lines.flush()
         try:
-            yield Metrics(lines, board)
+            yield Metrics(path, lines, board)
         finally:
             if board is not None:
                 board.finalize("done")

@@ -35,7 +35,7 @@ class Checkpoint:
         """Read the arrays; none if there is no file, or it is of another fit or torn."""
         try:
             # numpy leaves a file open that it cannot read, so it is opened here.
-            with self.path.open("rb") as file, np.load(file) as stored:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
         # A file that cannot be read is as good as none: the fit starts from its beginning.
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):

@@ -1,0 +1,203 @@
+"""Every verb that writes, where it cannot: one line, status 1, and all is left as it was."""
+
+import ctypes
+import re
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.hardening import readers
+
+from twoalike.cli.app import main
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's limits")
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "init": ("init", "OUT", "--images", "study/stimuli/in"),
+    "design": ("design", "study", "--task", "odd-one-out", "--participants", "905"),
+    "run": ("run", "study", "--task", "odd-one-out", "--participant", "906", "--no-window")
+    + ("--simulate", "study/observer.npz"),
+    "share": ("share", "study", "--out", "OUT"),
+    "import triplets": ("import", "triplets", "n.txt", "--objects", "ids.txt", "--out")
+    + ("OUT.parquet",),
+    "import rdm": ("import", "rdm", "r.mat", "--objects", "ids.txt", "--out", "OUT.parquet"),
+    "import meadows": ("import", "meadows", "tree.json", "--out", "OUT.parquet"),
+    "import alignet": ("import", "alignet", "a.npz", "--out", "OUT"),
+    "import transform": ("import", "transform", "t.npz", "--out", "OUT"),
+    "export meadows mat": ("export", "meadows", "study", "--out", "OUT.mat"),
+    "export meadows npz": ("export", "meadows", "study", "--out", "OUT.npz"),
+    "export psychds": ("export", "psychds", "study", "--out", "OUT"),
+    "predict": ("predict", "posterior.nc", "--triplets", "n.txt", "--out", "OUT.tsv"),
+    **{
+        f"similarity {kind}": ("similarity", "posterior.nc", "--out", f"OUT.{kind}")
+        for kind in ("csv", "npz", "mat")
+    },
+    "embed csv": ("embed", "posterior.nc", "--out", "OUT.csv"),
+    "embed npz": ("embed", "posterior.nc", "--draws", "--out", "OUT.npz"),
+    "dimensions": ("dimensions", "posterior.nc", "--out", "OUT.tsv"),
+    "participants": ("participants", "posterior.nc", "--out", "OUT.tsv"),
+    "compare": ("compare", "posterior.nc", "posterior.nc", "--out", "OUT.json"),
+    "check": ("check", "posterior.nc", "--json", "OUT.json"),
+    "features": ("features", "--backbone", "test_resnet", "--untrained", "--images")
+    + ("study/stimuli/in", "--out", "OUT.npz"),
+    "features parts": ("features", "--backbone", "test_resnet", "--untrained", "--images")
+    + ("study/stimuli/in", "--shard", "3", "--out", "OUT"),
+    "teach": ("teach", "posterior.nc", "--out", "OUT"),
+    "distill": ("distill", "--images", "study/stimuli/in", "--student", "test_resnet", "--out")
+    + ("OUT", "--teacher", "posterior", "--untrained", "--steps", "1", "--size", "32")
+    + ("--config", "all_seen.toml"),
+    "evaluate": ("evaluate", "--features", "f.npz", "--choices", "choices.parquet", "--out")
+    + ("OUT.json",),
+    "transfer": ("transfer", "--features", "f.npz", "--labels", "study/stimuli/stimuli.tsv")
+    + ("--out", "OUT.json"),
+    "report": ("report", "empty", "--out", "OUT.html"),
+}
+"""Words of each verb that writes on small inputs; OUT is what it writes."""
+RESUMED = ("run", "features parts", "distill")
+"""They keep what they have done so far, to go on with it."""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small inputs of all verbs, made once."""
+    pytest.importorskip("sklearn")  # now: it tries to write when it is imported
+    root = tmp_path_factory.mktemp("inputs")
+    for make in (
+        *(readers.make_texts, readers.make_tables, readers.make_trees, readers.make_rdms),
+        *(readers.make_alignet, readers.make_transform, readers.make_features),
+        *(readers.make_posterior, readers.make_teachers),
+    ):
+        make(root)
+    (root / "all_seen.toml").write_text("held_out = 0\nbatch = 3\n")
+    readers.make_session(root / "study")
+    (root / "empty").mkdir()
+    (root / "empty" / "study.toml").write_text('title = "T"\nseed = 1\n')
+    return root
+
+
+@contextmanager
+def full_disk(size: int = 0) -> Iterator[None]:
+    """No file may grow beyond this size, which is as if the disk were full then."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class _Which(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+@contextmanager
+def bound_by_permissions() -> Iterator[None]:
+    """Take from root, if it is root, the right to write whatever the permissions say."""
+    libc, which, held = ctypes.CDLL(None), _Which(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(ctypes.byref(which), held) == 0
+    effective = held[0]
+    held[0] = effective & ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(ctypes.byref(which), held) == 0
+    held[0] = effective
+    try:
+        yield
+    finally:
+        assert libc.capset(ctypes.byref(which), held) == 0
+
+
+@contextmanager
+def read_only(root: Path) -> Iterator[None]:
+    folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        with bound_by_permissions():
+            yield
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Files and folders with their bytes; locks, which hold no data, left out."""
+    return {
+        str(path.relative_to(root)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(root.rglob("*"))
+        if ".locks" not in path.parts
+    }
+
+
+@pytest.fixture
+def refused(
+    inputs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
+    """A function that calls a verb which is to fail, and gives what it says."""
+    root = tmp_path / "work"
+    shutil.copytree(inputs, root)
+    monkeypatch.chdir(root)
+
+    def call(name: str, out: str, hindrance: Any, *, may_end: bool = False) -> str:
+        words = [word.replace("OUT", out) for word in VERBS[name]]
+        before = contents(root)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended, hindrance:
+            main(words)
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+        if not ended.value.code and may_end:
+            return ""
+        assert ended.value.code == 1, lines
+        assert len(lines) == 1, lines
+        assert lines[0].startswith("twoalike: ")
+        assert re.search(
+            "cannot (write|make|be written)|expected a (file|.*folder)|such a file|disk is full",
+            lines[0],
+        ), lines
+        after = contents(root)
+        assert after == before or (name in RESUMED and before.items() <= after.items())
+        return lines[0]
+
+    return call
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_full_disk_and_a_folder_that_takes_no_writing(
+    name: str, refused: Callable[..., str]
+) -> None:
+    refused(name, "new/out", full_disk())
+    refused(name, "out", read_only(Path()))
+
+
+SIZES = (100, 400, 1500, 6000, 25_000, 100_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in VERBS if name not in RESUMED])
+def test_wherever_the_space_ends_one_line_says_so(name: str, refused: Callable[..., str]) -> None:
+    """Small files still find room, larger ones do not."""
+    assert [size for size in SIZES if refused(name, f"out{size}", full_disk(size), may_end=True)]
+
+
+@pytest.mark.parametrize("name", [name for name, words in VERBS.items() if "OUT" in words])
+def test_a_file_in_place_of_the_folder_to_be_made(name: str, refused: Callable[..., str]) -> None:
+    Path("taken").write_text("mine")
+    refused(name, "taken", nullcontext())
+
+
+ONE_FILE = [name for name, words in VERBS.items() if any(word[:4] == "OUT." for word in words)]
+
+
+@pytest.mark.parametrize("name", ONE_FILE)
+def test_a_folder_in_place_of_the_file_to_be_made(name: str, refused: Callable[..., str]) -> None:
+    (word,) = [word for word in VERBS[name] if word[:4] == "OUT."]
+    Path(word.replace("OUT", "taken")).mkdir()
+    refused(name, "taken", nullcontext())
+    Path("file").write_text("mine")
+    refused(name, "file/out", nullcontext())
