@@ -52,7 +52,7 @@ rm -rf drawn photos study public psychds teacher student
 "$run" init drawn --seed 1 >/dev/null
 for group in b d f; do # categories, which simulated participants go by
     mkdir -p "photos/$group"
-    cp drawn/stimuli/$group*-[12].png "photos/$group"
+    cp "drawn/stimuli/$group"*.png "photos/$group"
 done
 "$run" init study --images photos --seed 1 >/dev/null
 sed -i.bak 's/^trials = 300/trials = 80/' study/study.toml
