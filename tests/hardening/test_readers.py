@@ -15,6 +15,8 @@ from twoalike.study import TwoalikeError
 
 FEW, MANY = 3, 250
 """Files that are tried of each reader by default, and with the slow tests."""
+MOST = 10
+"""Files of a reader from which on each is either missing or a folder, in turn."""
 LONGEST_S, LONGEST_LINE = 20.0, 1000
 
 
@@ -103,13 +105,16 @@ def test_no_file_and_a_folder_in_its_place_are_one_line(
 ) -> None:
     reader, folder = READERS[name], tmp_path / "files"
     shutil.copytree(sound(reader), folder)
-    for file in reader.files:
+    both = len(reader.files) < MOST
+    for number, file in enumerate(reader.files):
         path = folder / file
         content = path.read_bytes()
         path.unlink()
-        try_to_read(reader, folder)
+        if both or number % 2:
+            try_to_read(reader, folder)
         path.mkdir()
-        try_to_read(reader, folder)
+        if both or not number % 2:
+            try_to_read(reader, folder)
         path.rmdir()
         path.write_bytes(content)
         shutil.rmtree(folder / "out", ignore_errors=True)
