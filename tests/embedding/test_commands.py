@@ -56,6 +56,7 @@ def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -
     out, table = tmp_path / "new" / "p.nc", tmp_path / "p.tsv"
     options = ("--engine", "vi", "--steps", 100, "--draws", 4)
     status, said = run("fit", "--choices", choices, "--out", out, *options)
+    assert f"next: twoalike check {out} --choices {choices}" in said
     assert status == 0
     assert "engine vi" in said and "30 objects" in said
     posterior = Posterior.load(out)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 from scipy.stats import spearmanr
 
-from twoalike.embedding import FitConfig, Posterior, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, advise, fit_embedding
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
@@ -107,6 +107,7 @@ def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> Non
     assert attrs["converged"] == 0
     assert attrs["convergence"]["converged"] is False
     assert attrs["convergence"]["choice_rhat_95"] > 1.05
+    assert advise("nuts", attrs["convergence"])[0].startswith("The chains do not agree. Give them")
 
 
 def test_anchored_judgments_inform_the_same_space(world: Any) -> None:

@@ -1,5 +1,6 @@
 """``twoalike fit``."""
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -136,6 +137,8 @@ def fit(
     posterior.save(out)
     _show(posterior)
     print(out)  # noqa: T201
+    judged = [word for name in tables if name in inputs for word in (f"--{name}", inputs[name])]
+    print(f"next: twoalike check {shlex.join(map(str, [out, *judged]))}")  # noqa: T201
 
 
 def _show(posterior: "Posterior") -> None:
@@ -143,7 +146,7 @@ def _show(posterior: "Posterior") -> None:
     from rich import print as show
     from rich.markup import escape
 
-    from twoalike.embedding import link_warnings
+    from twoalike.embedding import advise, link_warnings
 
     attrs = posterior.attrs
     show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
@@ -156,8 +159,11 @@ def _show(posterior: "Posterior") -> None:
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
             f"of {held['judgments']:,} judgments (guessing: 1.0986)"
         )
+    advice = " ".join(advise(attrs["engine"], attrs["convergence"]))
     if not attrs["converged"]:
-        show(f"[bold red]The fit has not converged[/]: {attrs['convergence']}")
+        show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
+    elif advice:
+        show(f"[bold]note[/]: {escape(advice)}")
 
 
 def _settings(values: dict[str, Any]) -> "FitConfig":

@@ -3,6 +3,7 @@
 Reading a posterior needs neither PyMC nor JAX: they are imported by the functions that fit.
 """
 
+from twoalike.embedding._advice import advise
 from twoalike.embedding._check import PosteriorCheck, check_posterior
 from twoalike.embedding._compare import compare_predictions
 from twoalike.embedding._compare_similarity import compare_similarity
@@ -51,6 +52,7 @@ __all__ = [
     "PosteriorCheck",
     "SimilarityTable",
     "central_interval",
+    "advise",
     "check_ending",
     "check_posterior",
     "choice_intervals",

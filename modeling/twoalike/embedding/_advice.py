@@ -92,7 +92,7 @@ def advise(
     if state.get("divergences", 0):
         advice.append(
             f"{state['divergences']} transitions diverged: the sampler may have left out a "
-            "narrow part of the posterior. Try another --prior, or more warm-up (tune in Python)."
+            "narrow part of the posterior. Try another --prior, or more warm-up (--tune)."
         )
     ess = min(state.get("choice_ess_05", np.inf), state.get("similarity_ess_05", np.inf))
     if ess < ENOUGH_ESS:
@@ -126,7 +126,7 @@ def _on_chains(engine: str, state: Mapping[str, Any]) -> str:
         )
     if engine == "nuts":
         return (
-            "The chains do not agree. Give them more --draws and warm-up (tune in Python); if "
+            "The chains do not agree. Give them more --draws and warm-up (--tune); if "
             "that does not help, fewer --dimensions or another --seed."
         )
     return (
