@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twoalike.cli._tables import interval_cell, plain_table
+from twoalike.results import estimate_at
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,24 +32,14 @@ def further_tables(results: Mapping[str, Any]) -> Iterator["Table"]:
         yield _structure(results["structure"])
 
 
-def ceiling_rows(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Name and estimate of every ceiling and agreement that could be made."""
-    for keys, name in CEILINGS:
-        value: Any = found
-        for key in keys:
-            value = value and value.get(key)
-        if value:
-            yield name, value
-
-
 def _ceilings(found: Mapping[str, Any]) -> Iterator["Table"]:
-    rows = list(ceiling_rows(found))
-    if not rows:
-        return
+    made = {name: estimate_at(found, keys) for keys, name in CEILINGS}
     table = plain_table("How well people agree, and a model could", "", "accuracy")
-    for name, value in rows:
-        table.add_row(name, interval_cell(value))
-    yield table
+    for name, measure in made.items():
+        if measure is not None:
+            table.add_row(name, interval_cell(measure))
+    if any(made.values()):
+        yield table
 
 
 def _calibration(found: Mapping[str, Any], names: list[str]) -> "Table":

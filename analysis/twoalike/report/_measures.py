@@ -18,6 +18,7 @@ from twoalike.report._blocks import (
 )
 from twoalike.report._charts import lines_picture
 from twoalike.report._load import Inputs
+from twoalike.results import estimate_at
 from twoalike.study import counted
 
 BOUNDS = {
@@ -40,14 +41,6 @@ def measured_sections(inputs: Inputs) -> list[Section]:
         return []
     made = (ceilings_section, uncertainty_section, structure_section, transfer_section)
     return [section(inputs) for section in made]
-
-
-def picked(found: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, float] | None:
-    """Find an estimate in nested results; None where it could not be made."""
-    value: Any = found
-    for key in keys:
-        value = value and value.get(key)
-    return value or None
 
 
 def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
@@ -83,23 +76,13 @@ def ceilings_section(inputs: Inputs) -> Section:
     found, blocks = _part(inputs, "ceilings")
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    models = inputs.results["models"]
-    colours = model_colours(models)
-    lines = [
-        Line(m["name"], m["accuracy"], colours[m["name"]], dot(m)) for m in models if m["accuracy"]
-    ]
-    bounded = any(picked(found, keys) for keys in BOUNDS.values())
-    for rows, colour in ((AGREEMENT, PEOPLE), (BOUNDS, BOUND)):
-        for name, keys in rows.items():
-            measure = picked(found, keys)
-            if measure is not None:
-                lines.append(Line(name, measure, colour, "s" if rows is AGREEMENT else "D"))
+    lines = list(_ceiling_lines(found, inputs.results["models"]))
     alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
         f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')})."
     )
-    if bounded:
+    if any(estimate_at(found, keys) for keys in BOUNDS.values()):
         caption += (
             " Diamonds: bounds, through the distribution of choice probabilities that explains "
             "the votes best; their lines hold what few votes leave open. Majority scores compare "
@@ -118,6 +101,19 @@ def ceilings_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, blocks)
 
 
+def _ceiling_lines(found: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
+    """Every network, then how people agree, and the bounds."""
+    colours = model_colours(models)
+    for model in models:
+        if model["accuracy"]:
+            yield Line(model["name"], model["accuracy"], colours[model["name"]], dot(model))
+    for rows, colour, marker in ((AGREEMENT, PEOPLE, "s"), (BOUNDS, BOUND, "D")):
+        for name, keys in rows.items():
+            measure = estimate_at(found, keys)
+            if measure is not None:
+                yield Line(name, measure, colour, marker)
+
+
 def uncertainty_section(inputs: Inputs) -> Section:
     """Calibration, and models' uncertainty against people's."""
     title, anchor = "Uncertainty", "uncertainty"
@@ -132,20 +128,7 @@ def uncertainty_section(inputs: Inputs) -> Section:
     rows = list(zip(names, found["models"], strict=True))
     if found["posterior"]:
         rows.append(("embedding", found["posterior"]))
-    cells = []
-    for name, of in rows:
-        human = picked(of, ("entropy", "people", "posterior", "all"))
-        slow = picked(of, ("response_time", "trials", "all"))
-        cells.append(
-            [
-                name,
-                span(of["calibration"]["error"]["top"]["debiased"], between="\n"),
-                span(of["calibration"]["brier"], between="\n"),
-                span(of["entropy"]["mean"], between="\n"),
-                span(human, between="\n") if human else DASH,
-                span(slow, between="\n") if slow else DASH,
-            ]
-        )
+    cells = [_uncertainty_row(name, of) for name, of in rows]
     columns = (
         "",
         "calibration error",
@@ -163,6 +146,19 @@ def uncertainty_section(inputs: Inputs) -> Section:
     for _, of in rows:
         reasons |= of["missing"]
     return Section(anchor, title, lead, [Grid(caption, columns, cells), *_why(reasons)])
+
+
+def _uncertainty_row(name: str, of: Mapping[str, Any]) -> list[str]:
+    human = estimate_at(of, ("entropy", "people", "posterior", "all"))
+    slow = estimate_at(of, ("response_time", "trials", "all"))
+    return [
+        name,
+        span(of["calibration"]["error"]["top"]["debiased"], between="\n"),
+        span(of["calibration"]["brier"], between="\n"),
+        span(of["entropy"]["mean"], between="\n"),
+        span(human, between="\n") if human else DASH,
+        span(slow, between="\n") if slow else DASH,
+    ]
 
 
 def structure_section(inputs: Inputs) -> Section:
