@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from twoalike.backbones import CONFIG
 from twoalike.choice import log_choice
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate, triplet_similarities
@@ -151,7 +152,7 @@ def stand_in_for_backbones(monkeypatch: pytest.MonkeyPatch, world: Path) -> list
         table = read_features(world / ("poor.npz" if backbone == "tiny" else "good.npz"))
         return FeatureTable(table.ids, table.values, {"weights_sha256": "abc"})
 
-    module = types.SimpleNamespace(extract_features=extract)
+    module = types.SimpleNamespace(CONFIG=CONFIG, extract_features=extract)
     monkeypatch.setitem(sys.modules, "twoalike.backbones", module)
     return seen
 
