@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import xarray as xr
+from tests.hardening.readers import IDS, make_posterior
 
 from twoalike.cli.app import main
+from twoalike.embedding import Posterior
 from twoalike.study import TwoalikeError, check_shape, visible
 
 EVIL = "a\x1b[2J\x07\x0b\u202eb\u2028c\x85\u200fd"
@@ -26,6 +29,26 @@ def test_errors_give_no_orders_to_a_terminal(
         assert said.endswith("\n")
         assert said[:-1].isprintable()
         assert r"\x1b[2J" in said
+
+
+def test_tables_give_no_orders_to_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Participants and objects whose names hold an escape, and markup."""
+    make_posterior(tmp_path)
+    tree = Posterior.load(tmp_path / "posterior.nc").tree
+    objects = [f"[/]{name}\x1b[2J" for name in IDS]
+    group = tree["posterior"].dataset
+    people = ["p\x1b[31m", "[red]q[/"]
+    tree["posterior"] = xr.DataTree(group.assign_coords(object=objects, participant=people))
+    Posterior(tree).save(tmp_path / "odd.nc")
+    for verb, shown in (("participants", r"p\x1b[31m"), ("dimensions", r"[/]o1\x1b[2J")):
+        with pytest.raises(SystemExit) as ended:
+            main([verb, str(tmp_path / "odd.nc")])
+        assert not ended.value.code
+        said = capsys.readouterr().out
+        assert "\x1b" not in said
+        assert shown in said
 
 
 @pytest.mark.parametrize("sign", EVIL)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._tables import bare_table
+from twoalike.cli._tables import bare_table, plain
 from twoalike.study import counted
 
 if TYPE_CHECKING:
@@ -43,14 +43,12 @@ def check_page(
         On the judgments, where it is not plain that they are those of the fit; empty ones are
         passed over.
     """
-    from rich.markup import escape
-
-    yield f"{_verdict(found)}  {escape(str(path))}"
+    yield f"{_verdict(found)}  {plain(str(path))}"
     yield _described(posterior)
     for sentence in found.advice:
-        yield f"[yellow]![/] {escape(sentence)}"
+        yield f"[yellow]![/] {plain(sentence)}"
     for remark in filter(None, remarks):
-        yield f"[yellow]![/] {escape(remark)}"
+        yield f"[yellow]![/] {plain(remark)}"
     if found.left_out:
         yield (
             f"[yellow]![/] {found.left_out:,} judgments by people or of objects that the "
@@ -68,7 +66,7 @@ def check_page(
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
-        yield f"[dim]not checked: {escape(sentence)}[/]"
+        yield f"[dim]not checked: {plain(sentence)}[/]"
 
 
 def _verdict(found: "PosteriorCheck") -> str:
@@ -127,10 +125,8 @@ def _convergence(state: dict[str, Any]) -> Iterator[Any]:
 
 
 def _row(found: "Comparison", words: str) -> tuple[str, ...]:
-    from rich.markup import escape
-
     return (
-        escape(words),
+        plain(words),
         f"{found.n:,.0f}",
         f"{found.observed:.3f}",
         f"{found.expected:.3f} [dim]{found.low:.3f} to {found.high:.3f}[/]",

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twoalike.cli._tables import plain
+
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
@@ -20,10 +22,9 @@ def show_doubts(posterior: "Posterior", path: Path, *, intervals: bool = False) 
         Whether intervals are among what is used.
     """
     from rich import print as show
-    from rich.markup import escape
 
     attrs = posterior.attrs
     if "converged" in attrs and not attrs["converged"]:
-        show(f"[bold red]{escape(str(path))}: the fit has not converged[/]; see twoalike check")
+        show(f"[bold red]{plain(str(path))}: the fit has not converged[/]; see twoalike check")
     if intervals and attrs.get("engine") == "vi":
-        show(f"{escape(str(path))}: fitted by vi, its intervals are approximate")
+        show(f"{plain(str(path))}: fitted by vi, its intervals are approximate")

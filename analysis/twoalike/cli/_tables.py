@@ -24,6 +24,15 @@ def plain_table(title: str, *columns: str) -> "Table":
     return table
 
 
+def plain(text: str) -> str:
+    """Text from data for a table or a console: no markup, and no orders to the terminal."""
+    from rich.markup import escape
+
+    from twoalike.study import visible
+
+    return escape(visible(text))
+
+
 def interval_cell(measure: Mapping[str, float] | None) -> str:
     """Estimate and interval for a table; empty where there is none."""
     if measure is None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._tables import plain_table
+from twoalike.cli._tables import plain, plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,12 +87,10 @@ def compare(
 
 
 def _show_predictions(console: "Console", said: dict[str, Any], paths: dict[str, Path]) -> None:
-    from rich.markup import escape
-
     from twoalike.study import counted
 
     for name in said["fitted_to_them"]:
-        where = escape(str(paths[name]))
+        where = plain(str(paths[name]))
         console.print(f"[bold red]{where}: fitted to these choices, not held out from it[/]")
     people = counted(said["participants"], "participant")
     title = f"{counted(said['judgments'], 'judgment')} by {people}"
@@ -106,7 +104,7 @@ def _show_predictions(console: "Console", said: dict[str, Any], paths: dict[str,
             f"[dim]± {said[score][key]['standard_error']:.4f}[/]"
             for score in ("log_loss", "accuracy")
         ]
-        table.add_row(escape(label), *cells)
+        table.add_row(plain(label), *cells)
     console.print(table)
 
 
@@ -115,15 +113,13 @@ def _span(of: dict[str, float]) -> str:
 
 
 def _show_similarity(console: "Console", said: dict[str, Any], paths: dict[str, Path]) -> None:
-    from rich.markup import escape
-
     table = plain_table(f"Similarities of {said['objects']} objects", "", "correlation", "")
     table.add_row("posterior means, Pearson", f"{said['pearson']:.3f}", "")
     table.add_row("posterior means, Spearman", f"{said['spearman']:.3f}", "")
     rows = (
         ("draws", "a draw of one with a draw of the other"),
-        ("first_draws", f"two draws of {escape(str(paths['first']))}"),
-        ("second_draws", f"two draws of {escape(str(paths['second']))}"),
+        ("first_draws", f"two draws of {plain(str(paths['first']))}"),
+        ("second_draws", f"two draws of {plain(str(paths['second']))}"),
     )
     for key, label in rows:
         table.add_row(label, f"{said[key]['value']:.3f}", _span(said[key]))

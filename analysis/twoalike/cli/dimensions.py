@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed
-from twoalike.cli._tables import bare_table
+from twoalike.cli._tables import bare_table, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +112,6 @@ def _scored(posterior: "Posterior", path: Path, seed: int) -> tuple["DimensionCu
 
 def _show_curve(found: "DimensionCurve", remark: str) -> None:
     from rich.console import Console
-    from rich.markup import escape
 
     from twoalike.study import counted
 
@@ -130,7 +129,7 @@ def _show_curve(found: "DimensionCurve", remark: str) -> None:
         shown.add_row(*cells, style="bold" if row["needed"] else None)
     console.print(shown)
     if remark:
-        console.print(f"[yellow]![/] {escape(remark)}")
+        console.print(f"[yellow]![/] {plain(remark)}")
     if found.left_out:
         many = counted(found.left_out, "judgment")
         print(f"left out: {many} by people or of objects that the posterior does not know")  # noqa: T201
@@ -155,8 +154,6 @@ def _needed(found: "DimensionCurve") -> str:
 
 
 def _table(table: "pd.DataFrame") -> Any:
-    from rich.markup import escape
-
     shown = bare_table("Dimensions, most important first")
     for column in ("", "importance", "again"):
         shown.add_column(column, justify="right")
@@ -167,6 +164,6 @@ def _table(table: "pd.DataFrame") -> Any:
             str(row["dimension"]),
             f"{row['importance']:.1%}",
             "" if isnan(again) else f"{again:.2f}",  # missing: there is no other fit
-            escape(str(row["objects"]).replace("; ", ", ")),
+            plain(str(row["objects"]).replace("; ", ", ")),
         )
     return shown

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._candidates import named, read_candidates, read_labels
 from twoalike.cli._options import check_seed
-from twoalike.cli._tables import interval_cell, plain_table, wide_console
+from twoalike.cli._tables import interval_cell, plain, plain_table, wide_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -145,8 +145,6 @@ def _student(
 
 def _tables(results: dict[str, Any]) -> list["Table"]:
     """Tables for the terminal: choices, then dissimilarities, as far as there are any."""
-    from rich.markup import escape
-
     from twoalike.study import counted
 
     tables = []
@@ -164,7 +162,7 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
             temperature = f"{of['temperature']['value']:.3g}"
             closed = f"{of['gap_closed']['value']:.0%}" if of["gap_closed"] else ""
             measures = (interval_cell(of["accuracy"]), interval_cell(of["log_loss"]))
-            table.add_row(escape(of["name"]), *measures, temperature, closed)
+            table.add_row(plain(of["name"]), *measures, temperature, closed)
         chance = said["chance"]
         table.add_row("[dim]chance", f"{chance['accuracy']:.3f}", f"{chance['log_loss']:.3f}")
         tables.append(table)
@@ -174,8 +172,6 @@ def _tables(results: dict[str, Any]) -> list["Table"]:
 
 
 def _dissimilarities(results: dict[str, Any]) -> "Table":
-    from rich.markup import escape
-
     from twoalike.study import counted
 
     people = results["rdm"]
@@ -191,7 +187,7 @@ def _dissimilarities(results: dict[str, Any]) -> "Table":
     for of in results["models"]:
         measured = of["rdm"]
         table.add_row(
-            escape(of["name"]),
+            plain(of["name"]),
             interval_cell(measured["spearman"]),
             f"{measured['rho_a']:.3f}",
             f"{measured['per_person']['mean']:.3f}",

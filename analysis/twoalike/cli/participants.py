@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._tables import bare_table
+from twoalike.cli._tables import bare_table, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +65,6 @@ def participants(
 
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:
-    from rich.markup import escape
-
     more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
     shown = bare_table(f"Participants, most doubtful first{more}")
     columns = (
@@ -82,7 +80,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
     for row in table.head(SHOWN).to_dict("records"):
         judged = row["judgments"]
         shown.add_row(
-            escape(str(row["participant"])),
+            plain(str(row["participant"])),
             str(judged) if isinstance(judged, int) else "",  # missing: the file does not say
             _cell(row, "agreement"),
             _cell(row, "lapse"),

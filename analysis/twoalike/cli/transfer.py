@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from twoalike.cli._candidates import read_candidates, read_labels
 from twoalike.cli._options import check_seed
-from twoalike.cli._tables import interval_cell, plain_table, wide_console
+from twoalike.cli._tables import interval_cell, plain, plain_table, wide_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -135,19 +135,17 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _tables(measures: list[dict[str, Any]]) -> list["Table"]:
     """Tables for the terminal, one a kind of measure; a row a network."""
-    from rich.markup import escape
-
     tables: dict[str, Table] = {}
     for measure in measures:
         title, row = (text.format(**measure) for text in KINDS[measure["measure"]])
         first = measure["models"][0]["name"]
         if title not in tables:
-            columns = ("", "network", "score", f"minus {escape(first)}", "chance")
+            columns = ("", "network", "score", f"minus {plain(first)}", "chance")
             tables[title] = plain_table(title, *columns)
         for place, of in enumerate(measure["models"]):
             tables[title].add_row(
-                escape(row) if not place else "",
-                escape(of["name"]),
+                plain(row) if not place else "",
+                plain(of["name"]),
                 _cell(of, measure["classes"]),
                 _cell(of["difference"], measure["classes"]),
                 f"{measure['chance']:.3f}" if not place else "",
