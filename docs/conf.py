@@ -24,7 +24,7 @@ myst_heading_anchors = 3
 # Pages whose code is run at every build, so that none can show what is no longer true.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 300
+nb_execution_timeout = 900
 nb_execution_in_temp = True
 nb_merge_streams = True
 # Where the commands of those pages are, and the magic that runs them.
