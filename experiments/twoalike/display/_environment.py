@@ -25,7 +25,8 @@ def require_screen() -> None:
     if not _has_screen():
         raise TwoalikeError(
             "no screen: DISPLAY is not set. Run it from the desktop of the lab computer; or add "
-            "--virtual-display for a screen nobody sees, or --simulate --no-window for none."
+            "--virtual-display for a screen nobody sees. A simulated session needs none: "
+            "twoalike run with --simulate --no-window."
         )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twoalike.study import ScreenProfile, TwoalikeError, counted
+from twoalike.study import ScreenProfile, TwoalikeError, counted, how_to_install
 
 _WINDOWED = 0.85
 """Share of the screen that a window takes which is not fullscreen."""
@@ -47,7 +47,7 @@ def create_window(
         from psychopy import logging, monitors, visual
     except ImportError as error:
         raise TwoalikeError(
-            f"PsychoPy cannot be imported ({error}). Install: pip install 'twoalike[experiments]'"
+            f"PsychoPy cannot be imported ({error}). {how_to_install('experiments')}"
         ) from error
     except Exception as error:
         # pyglet's own class for this can only be imported where there is a screen.

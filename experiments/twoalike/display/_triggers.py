@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from twoalike.display._environment import psychopy_environment
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, how_to_install
 from twoalike.tasks._triggers import Triggers
 
 _WRITE_LIMIT_S = 0.05
@@ -239,7 +239,7 @@ def _serial(triggers: Triggers) -> PulsePort:
         from serial.tools import list_ports
     except ImportError as error:
         raise TwoalikeError(
-            "triggers.kind 'serial' needs pyserial. Install: pip install 'twoalike[triggers]'"
+            f"triggers.kind 'serial' needs pyserial. {how_to_install('triggers')}"
         ) from error
     try:
         device = serial.Serial(triggers.port, triggers.baud, write_timeout=_WRITE_LIMIT_S)
@@ -263,7 +263,7 @@ def _parallel(triggers: Triggers) -> PulsePort:
     except ImportError as error:
         raise TwoalikeError(
             "triggers.kind 'parallel' needs PsychoPy's driver, which has no version for macOS. "
-            "Install: pip install 'twoalike[experiments]'"
+            + how_to_install("experiments")
         ) from error
     if Parallel is None:
         raise TwoalikeError("triggers.kind 'parallel' needs the driver inpoutx64. Install it.")

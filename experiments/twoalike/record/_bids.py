@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from twoalike.record._read import RawProblem
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, how_to_install
 
 _OPTIONS = ("--ignoreWarnings", "--max-rows", "-1", "--format", "json")
 
@@ -17,9 +17,7 @@ def _validator() -> Path:
     for path in (scripts / name, scripts / f"{name}.exe"):
         if path.exists():
             return path
-    raise TwoalikeError(
-        "bids-validator-deno is not installed. Install: pip install 'twoalike[experiments]'"
-    )
+    raise TwoalikeError(f"bids-validator-deno is not installed. {how_to_install('experiments')}")
 
 
 def check_bids(root: Path) -> list[RawProblem]:

@@ -43,7 +43,13 @@ from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
 from twoalike.study._shape import check_shape
 from twoalike.study._strict import Strict
-from twoalike.study._words import counted, describe_changes, shortened, visible
+from twoalike.study._words import (
+    counted,
+    describe_changes,
+    how_to_install,
+    shortened,
+    visible,
+)
 
 __all__ = [
     "PROVENANCE",
@@ -75,6 +81,7 @@ __all__ = [
     "held_interrupt",
     "hold_lock",
     "hold_output",
+    "how_to_install",
     "load_arrays",
     "load_parquet",
     "load_profile",

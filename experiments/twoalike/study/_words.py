@@ -42,6 +42,19 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that adds a part of twoalike to the environment.
+
+    twoalike is installed from its folder, and an environment made by uv has no pip.
+
+    Examples
+    --------
+    >>> how_to_install("analysis")
+    'Install it, in the folder of twoalike: uv pip install --editable ".[analysis]"'
+    """
+    return f'Install it, in the folder of twoalike: uv pip install --editable ".[{extra}]"'
+
+
 def shortened(error: object, longest: int = 160) -> str:
     r"""Return what a library says of a fault as a part of one line, cut where it is long.
 

