@@ -18,8 +18,8 @@ def validate(study: Path, /) -> None:
     objects, a response that agrees with the object and the place it names, trials as in the
     trial list; arrangements whole, and as their events say; images as in the manifest. Each
     problem names file, row (counted from 1) and column. Protocols: every key, and names of keys
-    that the window knows. Trial lists of sessions to come: made with the settings of now. Of each
-    file ten problems are shown.
+    that the window knows. Settings: the categories they count on. Trial lists of sessions to come:
+    made with the settings of now. Of each file ten problems are shown.
 
     What looks private (addresses, paths, names of this computer and its user, birth dates) is
     shown as well, and is no problem of the data: mind it when you share them.
@@ -35,6 +35,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
+    from twoalike.design import check_categories
     from twoalike.exchange import check_private
     from twoalike.record import (
         RunName,
@@ -50,7 +51,8 @@ def validate(study: Path, /) -> None:
 
     opened = Study.load(study)
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
-    faults += check_lists(opened)
+    stimuli = StimulusSet.load(opened.stimuli, verify=False)
+    faults += [*check_categories(opened, stimuli), *check_lists(opened)]
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     if not roots and not faults:
         StimulusSet.load(opened.stimuli)
@@ -60,7 +62,6 @@ def validate(study: Path, /) -> None:
         raise TwoalikeError(faults[0])
     for fault in faults:
         print(fault)  # noqa: T201
-    stimuli = StimulusSet.load(opened.stimuli, verify=False)
     images = {name: stimuli.path(name) for name in stimuli.ids}
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, n_runs, n_trials = len(faults), 0, 0

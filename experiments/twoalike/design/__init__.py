@@ -26,6 +26,7 @@ from twoalike.design._arrangement_summary import (
 )
 from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
 from twoalike.design._catch import allows_checks
+from twoalike.design._categories import check_categories
 from twoalike.design._covering import covering_bound, covering_triplets
 from twoalike.design._current import check_list_is_current
 from twoalike.design._evidence import (
@@ -89,6 +90,7 @@ __all__ = [
     "arrangement_rng",
     "arrangement_table",
     "arrangement_trial_list",
+    "check_categories",
     "check_list_is_current",
     "check_separation",
     "covering_bound",

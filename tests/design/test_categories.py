@@ -1,0 +1,93 @@
+"""What ``validate`` says of settings that count on categories before anybody sits there."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from twoalike.cli.app import main
+
+
+def call(*words: object) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main([str(word) for word in words])
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Path]:
+    """Make a study of nine images, in a folder each kind or all in one, with settings replaced."""
+
+    def make(*, folders: bool, **settings: str) -> Path:
+        for number in range(9):
+            place = tmp_path / "photos" / (f"kind{number // 3}" if folders else "")
+            place.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (25 * number, 0, 0)).save(place / f"image{number}.png")
+        root = tmp_path / "study"
+        assert call("init", root, "--images", tmp_path / "photos") == 0
+        text = (root / "study.toml").read_text(encoding="utf-8")
+        for key, value in settings.items():
+            text, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
+            assert n == 1
+        (root / "study.toml").write_text(text, encoding="utf-8")
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"sampler": '"levels"'}, "the levels sampler needs classes of objects"),
+        ({"catch": "4"}, "design.catch: asked for 4, the categories of the images allow none"),
+        ({"practice_checks": "2"}, "design.practice_checks: asked for 2"),
+    ],
+)
+def test_settings_that_need_categories_are_refused_without(
+    make: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    setting: dict[str, str],
+    said: str,
+) -> None:
+    root = make(folders=False, **setting)
+    assert call("validate", root) == 1
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "setting", [{"sampler": '"levels"'}, {"catch": "4"}, {"practice_checks": "2"}]
+)
+def test_settings_that_need_categories_pass_with_folders(
+    make: Callable[..., Path], setting: dict[str, str]
+) -> None:
+    assert call("validate", make(folders=True, **setting)) == 0
+
+
+def test_an_own_list_brings_its_attention_checks(make: Callable[..., Path]) -> None:
+    assert call("validate", make(folders=False, sampler='"list"', catch="4")) == 0
+
+
+def test_plain_images_need_no_categories(make: Callable[..., Path]) -> None:
+    assert call("validate", make(folders=False)) == 0
+
+
+@pytest.mark.parametrize("table", ["design", "arrangement"])
+def test_what_is_excluded_has_to_be_there(
+    make: Callable[..., Path], capsys: pytest.CaptureFixture[str], table: str
+) -> None:
+    root = make(folders=True)
+    exclude = 'exclude = { level_1 = ["kind7"] }'
+    (root / "study.toml").write_text(f'title = "a"\nseed = 1\n[{table}]\n{exclude}\n')
+    assert call("validate", root) == 1
+    assert f"{table}.exclude: level_1 'kind7' is not in the manifest" in capsys.readouterr().err
+
+
+def test_attention_checks_of_arrangements_need_categories_too(
+    make: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(folders=False)
+    (root / "study.toml").write_text('title = "a"\nseed = 1\n[arrangement]\ncatch = 1\n')
+    assert call("validate", root) == 1
+    assert "arrangement.catch: asked for 1" in capsys.readouterr().err
