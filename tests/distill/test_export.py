@@ -244,7 +244,7 @@ def test_without_a_package_the_extra_is_named(
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(TwoalikeError, match=rf"needs the package '{package}': .*twoalike\[onnx\]"):
+    with pytest.raises(TwoalikeError, match=rf"needs the package '{package}'. .*\.\[onnx\]"):
         onnx_of(squares, tmp_path / "r.onnx")
 
 
