@@ -57,7 +57,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "tutorials/*": []}
+html_sidebars = {"index": []}
 
 
 def setup(app):  # noqa: ANN001, ANN201, D103
