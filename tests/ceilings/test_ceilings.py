@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from twoalike.ceilings import (
     catch_reliability,
     ceilings,
+    consistency,
     majority_bound,
     pair_agreement,
     repeat_reliability,
@@ -187,3 +188,21 @@ def test_pairs_of_two_votes_are_unbiased(
         counts[np.arange(len(counts)), judge(world.probabilities, rng)] += 1
     truth = (world.probabilities**2).sum(axis=1).mean()
     assert abs(pair_agreement(counts).mean() - truth) < 0.01
+
+
+def test_intervals_of_shares_stay_within_what_a_share_can_be() -> None:
+    """Few answers, most of which agree: the errors alone would lead beyond 1."""
+    rng = np.random.default_rng(3)
+    triplets = np.array([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]])
+    odd = np.array([0, 0, 0, 0, 0, 0, 1, 0])  # of the last triplet they disagree
+    people = np.tile([0, 1], 4)
+    judged = Judgments(np.repeat(triplets, 2, axis=0), odd, people, IDS)
+    agreement = ceilings(judged, rng)["pair_agreement"]
+    assert agreement["value"] == 0.75
+    assert 0 <= agreement["low"] < 0.75 < agreement["high"] == 1.0
+    same = np.array([True, True, True, False])
+    again = consistency(same, triplets, np.array([0, 0, 1, 1]), rng)
+    assert again.agreement.high == again.corrected.high == 1.0
+    rarely = consistency(~same, triplets, np.array([0, 0, 1, 1]), rng)
+    assert rarely.agreement.low == 0.0
+    assert rarely.corrected.low == pytest.approx(-0.5)

@@ -5,12 +5,18 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.evaluation import (
+    Candidate,
+    Interval,
+    Judgments,
+    Scored,
     TwoWayBootstrap,
+    compare_choices,
     group_numbers,
     reliability,
     triplet_numbers,
     wilson_interval,
 )
+from twoalike.features import FeatureTable
 
 
 def coverage(people_sd: float, object_sd: float, *, people: int, objects: int) -> float:
@@ -60,6 +66,28 @@ def test_shared_objects_widen_the_interval(rng: np.random.Generator) -> None:
     effect *= noise.std() / effect.std()
     plain, shared = boot.interval(noise), boot.interval(effect)
     assert shared.high - shared.low > 4 * (plain.high - plain.low)
+
+
+def test_an_interval_is_cut_at_what_the_quantity_can_be() -> None:
+    assert Interval(0.9, 0.7, 1.1).within(0.0, 1.0) == Interval(0.9, 0.7, 1.0)
+    assert Interval(0.1, -0.2, 0.4).within(0.0, 1.0) == Interval(0.1, 0.0, 0.4)
+    assert Interval(0.5, 0.4, 0.6).within(0.0, 1.0) == Interval(0.5, 0.4, 0.6)
+
+
+def test_accuracies_of_few_choices_stay_within_0_and_1(rng: np.random.Generator) -> None:
+    """Right in 19 of 20 choices of six objects."""
+    triplets = np.stack([rng.permutation(6)[:3] for _ in range(20)])
+    judged = Judgments(triplets, np.zeros(20, dtype=int), np.arange(20) % 2, tuple("abcdef"))
+    boot = TwoWayBootstrap(judged.participants, triplets, rng)
+    hits = np.ones(20)
+    hits[0] = 0.0
+    assert boot.interval(hits).high > 1
+    features = FeatureTable(judged.ids, np.eye(6, dtype=np.float32))
+    thirds = np.full((20, 3), 1 / 3)
+    scored = Scored(Candidate("network", features), hits, thirds, -np.log(thirds[:, 0]), 1.0)
+    found = compare_choices([scored], judged, boot)[0]["accuracy"]
+    assert found["high"] == 1.0
+    assert found["value"] == 0.95
 
 
 def test_differences_are_paired(rng: np.random.Generator) -> None:

@@ -31,7 +31,7 @@ from twoalike.ceilings._published import (
     published_reliability,
 )
 from twoalike.ceilings._votes import Votes, votes_of
-from twoalike.evaluation import Judgments
+from twoalike.evaluation import Interval, Judgments
 from twoalike.study import counted
 
 type Floats = npt.NDArray[np.float64]
@@ -48,6 +48,16 @@ _OF_COUNTS: dict[str, Callable[[Counts], Floats]] = {
     "miller_madow_entropy": miller_madow,
     "pair_agreement": pair_agreement,
 }
+
+_LARGEST = {
+    "leave_one_out": 1.0,
+    "vanilla": 1.0,
+    "entropy": float(np.log(3)),
+    "plug_in_entropy": float(np.log(3)),
+    "miller_madow_entropy": float("inf"),  # its correction may go beyond log 3
+    "pair_agreement": 1.0,
+}
+"""What each measure can be at most; none of them is below 0."""
 
 
 def ceilings(
@@ -184,7 +194,7 @@ def _published(
     for name, function in expected.items():
         value = float(np.nanmean(getattr(drawn, name)))
         interval = intervals.interval(by_type(intervals.types, function, FEWEST), value)
-        result[name] = interval.as_dict() if interval else None
+        result[name] = _cut(interval, name)
     return result
 
 
@@ -195,8 +205,13 @@ def _of_counts(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) 
     result = {}
     for name, function in _OF_COUNTS.items():
         interval = intervals.interval(by_type(intervals.types, function, 2))
-        result[name] = interval.as_dict() if interval else None
+        result[name] = _cut(interval, name)
     return result
+
+
+def _cut(interval: Interval | None, name: str) -> dict[str, float] | None:
+    """Numbers of an interval that may go beyond what the measure can be."""
+    return interval.within(0.0, _LARGEST[name]).as_dict() if interval else None
 
 
 def _consistent(found: Consistency) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def consistency(
         Source of the resamples.
     """
     boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
-    share = boot.interval(agrees)
+    share = boot.interval(agrees).within(0.0, 1.0)
     ends = (share.value, share.low, share.high)
     chance = CHANCE_ACCURACY
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))

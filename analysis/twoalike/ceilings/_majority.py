@@ -110,4 +110,4 @@ def majority_agreement(
         return MajorityAgreement(0, None)
     rows = votes.triplets[kept]
     boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows, rng, resamples=resamples)
-    return MajorityAgreement(int(kept.sum()), boot.interval(scores[kept]))
+    return MajorityAgreement(int(kept.sum()), boot.interval(scores[kept]).within(0.0, 1.0))

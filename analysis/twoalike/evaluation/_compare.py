@@ -72,7 +72,7 @@ def compare_choices(
         fitted = of.candidate.temperature is None
         results.append(
             {
-                "accuracy": boot.interval(of.hits).as_dict(),
+                "accuracy": boot.interval(of.hits).within(0.0, 1.0).as_dict(),
                 "log_loss": boot.interval(of.losses).as_dict(),
                 "temperature": {"value": of.temperature, "fitted": fitted},
                 "difference": difference if number else None,

@@ -40,6 +40,13 @@ class Interval:
     low: float
     high: float
 
+    def within(self, least: float, most: float) -> "Interval":
+        """Cut the ends at what the quantity can be, such as 0 and 1 of a share.
+
+        The interval holds the truth as often as before, since no truth lies in what is cut.
+        """
+        return Interval(self.value, max(self.low, least), min(self.high, most))
+
     def as_dict(self) -> dict[str, float]:
         """Return the three numbers for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}

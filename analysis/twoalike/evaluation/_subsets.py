@@ -32,7 +32,7 @@ def _parts(
         for result, (hits, losses) in zip(results, scores, strict=True):
             result[name] = {
                 "choices": int(rows.sum()),
-                "accuracy": part.interval(hits[rows]).as_dict(),
+                "accuracy": part.interval(hits[rows]).within(0.0, 1.0).as_dict(),
                 "log_loss": part.interval(losses[rows]).as_dict(),
             }
     return results

@@ -81,7 +81,7 @@ def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
     return FitCheck(
         choices=len(rows),
         unknown=int((~known).sum()),
-        accuracy=boot.interval(expected_accuracy(probabilities, chosen)),
+        accuracy=boot.interval(expected_accuracy(probabilities, chosen)).within(0.0, 1.0),
         log_loss=boot.interval(log_loss(probabilities, chosen)),
         curve=reliability(probabilities, chosen),
     )
