@@ -94,6 +94,7 @@ def test_models_side_by_side(
     assert f"{good['accuracy']['value']:.3f}" in printed
     assert "noise ceiling" in printed
     assert "(left out: 20 practice or catch)" in printed
+    assert "\nHow well people agree, and a model could\n" in printed  # wider than its table
 
 
 def test_a_baseline_comes_first(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +166,27 @@ def test_student_is_scored_beside_its_base(world: Path, monkeypatch: pytest.Monk
     assert [model["name"] for model in results["models"]] == ["base", "aligned"]
     assert results["models"][1]["difference"]["accuracy"]["low"] > 0
     assert seen == ["tiny", str(student)]
+
+
+def test_others_are_compared_with_the_base_of_the_student(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control given beside --model is no baseline; --baseline is."""
+    stand_in_for_backbones(monkeypatch, world)
+    student = make_student(world / "student", "abc")
+    words = ["--model", str(student), "--images", str(world)]
+    words += ["--features", f"control={world / 'good.npz'}"]
+    words += ["--ceiling", f"truth={world / 'truth.npz'}"]
+    words += ["--choices", str(world / "choices.parquet")]
+    results = run(world, *words)
+    names = [model["name"] for model in results["models"]]
+    assert names == ["base", "control", "aligned", "truth"]
+    for model in results["models"][1:3]:
+        assert model["difference"]["to"] == "base"
+        assert model["gap_closed"]["value"] > 0.5
+    results = run(world, *words, "--baseline", f"other={world / 'poor.npz'}")
+    names = [model["name"] for model in results["models"]]
+    assert names == ["other", "base", "control", "aligned", "truth"]
 
 
 def test_a_base_with_other_weights_is_refused(

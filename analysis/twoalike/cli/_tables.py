@@ -9,11 +9,18 @@ if TYPE_CHECKING:
 
 
 def bare_table(title: str) -> "Table":
-    """Table without columns yet, whose only line is that below its header."""
+    """Table without columns yet, whose only line is that below its header.
+
+    A title may be wider than the table: it stays on one line where a line has room for it.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    return Table(title=title, box=SIMPLE_HEAD, title_justify="left")
+    heading = Text.from_markup(title, style="table.title")
+    if heading.cell_len <= 80:
+        heading.no_wrap, heading.overflow = True, "ignore"
+    return Table(title=heading, box=SIMPLE_HEAD, title_justify="left")
 
 
 def plain_table(title: str, *columns: str) -> "Table":

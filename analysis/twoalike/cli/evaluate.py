@@ -43,12 +43,13 @@ def evaluate(
     ----------
     features
         Feature table (.npz, .parquet, .h5, or .npy with --objects), as FILE or NAME=FILE. Give it once a
-        network; the first is the one that the others are compared with.
+        network; the first is the one that the others are compared with, unless there is --model.
     baseline
         Features of the network that the others are compared with, as those of --features, if it
-        is not the first of these.
+        is not the first of these, nor the base network of --model.
     model
-        A student folder; its base network is scored as well. Needs --images.
+        A student folder; its base network is scored as well, and is the one that the others are
+        compared with. Needs --images.
     images
         Folder with the images of the objects.
     ceiling
@@ -87,11 +88,12 @@ def evaluate(
     from twoalike.study import write_json
 
     check_seed(seed)
-    candidates, inputs = read_candidates(
-        [*([baseline] if baseline else []), *(features or [])], objects, similarity
-    )
+    first = [baseline] if baseline else []
+    candidates, inputs = read_candidates([*first, *(features or [])], objects, similarity)
     if model is not None:
-        candidates += _student(model, images, similarity)
+        base, student = _student(model, images, similarity)
+        candidates.insert(len(first), base)
+        candidates.append(student)
     if ceiling is not None:
         name, path = named(ceiling)
         candidates.append(_oracle(name, path, objects))
@@ -120,8 +122,8 @@ def _oracle(name: str, path: Path, objects: Path | None) -> "Candidate":
 
 def _student(
     model: Path, images: Path | None, similarity: Literal["cosine", "raw-cosine", "dot"]
-) -> list["Candidate"]:
-    """Features of a student and of the network it started from."""
+) -> tuple["Candidate", "Candidate"]:
+    """Features of the network that a student started from, and of the student."""
     from twoalike.backbones import CONFIG
     from twoalike.evaluation import Candidate
     from twoalike.study import TwoalikeError, read_json
@@ -137,10 +139,8 @@ def _student(
             f"{model}: the student started from other weights than {config['backbone']!r} has "
             "here. Compute the features of both networks and give them with --features."
         )
-    return [
-        Candidate("base", base, similarity),
-        Candidate("aligned", extract_features(model, images), similarity),
-    ]
+    student = extract_features(model, images)
+    return Candidate("base", base, similarity), Candidate("aligned", student, similarity)
 
 
 def _tables(results: dict[str, Any]) -> list["Table"]:
