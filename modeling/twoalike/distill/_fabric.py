@@ -47,14 +47,17 @@ def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabr
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise TwoalikeError("--device cuda: torch sees no CUDA GPU here. Take --device cpu.")
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=[int(number)] if number else together,
-        num_nodes=max(world // together, 1),
-        precision="bf16-mixed" if precision == "bf16" and parallel == "ddp" else "32-true",
-        strategy=_strategy(parallel, precision, world),
-    )
-    fabric.launch()
+    with warnings.catch_warnings():
+        if world == 1:  # by hand on a login node, srun is there and not needed
+            warnings.filterwarnings("ignore", message="The `srun` command is available")
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=[int(number)] if number else together,
+            num_nodes=max(world // together, 1),
+            precision="bf16-mixed" if precision == "bf16" and parallel == "ddp" else "32-true",
+            strategy=_strategy(parallel, precision, world),
+        )
+        fabric.launch()
     return fabric
 
 
