@@ -133,10 +133,11 @@ def test_an_output_is_made_by_one_process_at_a_time(
             pass
         with hold_output(tmp_path / "other"):
             pass
-        monkeypatch.setenv("RANK", "1")  # of several processes, the second works for the first
-        with hold_output(tmp_path / "student"):
-            pass
-        monkeypatch.delenv("RANK")
+        for numbered in ("RANK", "SLURM_PROCID"):  # the second process works for the first
+            monkeypatch.setenv(numbered, "1")
+            with hold_output(tmp_path / "student"):
+                pass
+            monkeypatch.delenv(numbered)
     with hold_output(tmp_path / "student"):
         assert list(tmp_path.iterdir()) == before
 

@@ -1,6 +1,5 @@
 """``twoalike distill``."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +102,7 @@ def distill(
     from twoalike.distill import distill as run
     from twoalike.distill import load_recipe
     from twoalike.features import read_features
-    from twoalike.study import hold_output
+    from twoalike.study import hold_output, is_first_process
 
     named: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
     named |= {"rate": rate, "seed": seed}
@@ -125,7 +124,7 @@ def distill(
             device=device,
             resume=resume,
         )
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first_process():
         return  # one of several processes speaks
     print(f"{out}  student of {content['backbone']}, {content['data']['learnt']} images")  # noqa: T201
     if unreadable := content["data"].get("unreadable"):

@@ -34,7 +34,7 @@ from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
-from twoalike.study._lock import hold_lock, hold_output
+from twoalike.study._lock import hold_lock, hold_output, is_first_process
 from twoalike.study._matlab import mat_bytes
 from twoalike.study._parquet import PROVENANCE, load_parquet
 from twoalike.study._parts import claim_parts, whole_parts
@@ -81,6 +81,7 @@ __all__ = [
     "held_interrupt",
     "hold_lock",
     "hold_output",
+    "is_first_process",
     "how_to_install",
     "load_arrays",
     "load_parquet",

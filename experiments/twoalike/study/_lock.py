@@ -67,9 +67,19 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
         os.close(handle)
 
 
+def is_first_process() -> bool:
+    """Whether this is the first, or the only one, of the processes that work on one thing.
+
+    torchrun numbers them in RANK, SLURM in SLURM_PROCID.
+    """
+    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+
+
 @contextmanager
 def hold_output(out: Path) -> Iterator[None]:
     """Keep other processes of this computer from making the same output while the block runs.
+
+    Of several that work together the first one holds it for all.
 
     Parameters
     ----------
@@ -81,8 +91,7 @@ def hold_output(out: Path) -> Iterator[None]:
     TwoalikeError
         If another process makes it, or no temporary file can be made.
     """
-    rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))
-    if rank != "0":  # one of several processes that work for the first one
+    if not is_first_process():
         yield
         return
     user = getattr(os, "getuid", int)()
