@@ -97,12 +97,12 @@ def save_checkpoint(
     try:
         with atomic_directory(path) as temporary:
             _write(temporary, state, progress, fingerprint, log)
-    # safetensors has an error of its own for a full disk, torch a RuntimeError.
-    except (OSError, SafetensorError, RuntimeError) as error:
+    # What the disk refuses comes as one of ours, or from torch as a RuntimeError.
+    except (TwoalikeError, RuntimeError) as error:
         last = find_checkpoints(folder)
         kept = f"{last[-1].name} is whole" if last else "there is none before it"
         raise TwoalikeError(
-            f"{path}: the checkpoint cannot be written ({shortened(error)}); "
+            f"{path}: the checkpoint cannot be written ({shortened(error.__cause__ or error)}); "
             f"{kept}. Free space, then go on with --resume."
         ) from error
     kept_paths = {path, checkpoint_path(folder, progress.best_step)}
