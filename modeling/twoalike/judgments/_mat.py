@@ -37,6 +37,8 @@ _CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 1
 _CELLS, _STRUCT, _OBJECT, _TEXT, _OPAQUE = 1, 2, 3, 4, 17
 _NUMERIC = range(6, 16)
 _COMPLEX = 0x800
+_DEEPEST = 100
+"""Cells within cells; Python's own limit is changed by libraries."""
 
 
 def read_mat(path: Path) -> dict[str, MatValue]:
@@ -65,9 +67,10 @@ def read_mat(path: Path) -> dict[str, MatValue]:
         )
     try:
         return _Reader(path, order).variables(content[_HEAD:])
-    except (ValueError, struct.error, zlib.error, RecursionError, MemoryError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else shortened(error)
-        raise TwoalikeError(f"{path}: cannot be read as a MATLAB file ({reason}).") from error
+    except (ValueError, struct.error, zlib.error, MemoryError) as error:
+        raise TwoalikeError(
+            f"{path}: cannot be read as a MATLAB file ({shortened(error)})."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,10 @@ class _Reader:
             raise ValueError(f"{size:,} bytes are told of, others are packed")
         return _Element(kind, memoryview(content))
 
-    def matrix(self, content: memoryview) -> tuple[str, MatValue]:
+    def matrix(self, content: memoryview, depth: int = 0) -> tuple[str, MatValue]:
         """Name and value of an array; arrays within others have no name."""
+        if depth > _DEEPEST:
+            raise ValueError("nested too deep")
         if not content:
             return "", np.zeros(0)
         parts = self.elements(content)
@@ -144,14 +149,14 @@ class _Reader:
         name = bytes(_next(parts).of(*_NAMES)).decode("latin-1")
         value: MatValue = None
         if what in (_CELLS, _STRUCT, _OBJECT):
-            value = self.held(parts, what, prod(shape))
+            value = self.held(parts, what, prod(shape), depth)
         elif what == _TEXT:
             value = self.texts(_next(parts), shape)
         elif what in _NUMERIC and not flags & _COMPLEX:
             value = _shaped(self.numbers(_next(parts)), shape)
         return name, value
 
-    def held(self, parts: Iterator[_Element], what: int, n: int) -> list[MatValue]:
+    def held(self, parts: Iterator[_Element], what: int, n: int, depth: int) -> list[MatValue]:
         """Read what n cells hold, or the fields of n structs."""
         if what == _OBJECT:
             _next(parts)  # the name of its class
@@ -163,7 +168,7 @@ class _Reader:
         for part in parts:
             if len(found) == n:
                 raise ValueError(f"more than {n:,} values")
-            found.append(self.matrix(part.of(_MATRIX))[1])
+            found.append(self.matrix(part.of(_MATRIX), depth + 1)[1])
         if len(found) < n:
             raise ValueError(f"{len(found):,} of {n:,} values")
         return found
