@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.end_to_end.conftest import contents
 from tests.hardening import readers
 
 from twoalike.cli.app import main
@@ -121,15 +122,6 @@ def read_only(root: Path) -> Iterator[None]:
     finally:
         for folder in folders:
             folder.chmod(0o755)
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    """Files and folders with their bytes; locks, which hold no data, left out."""
-    return {
-        str(path.relative_to(root)): path.read_bytes() if path.is_file() else b""
-        for path in sorted(root.rglob("*"))
-        if ".locks" not in path.parts
-    }
 
 
 @pytest.fixture
