@@ -1,12 +1,10 @@
 """A small world to distil in: coloured squares, of which people care for the redness alone."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from twoalike.features import FeatureTable
@@ -17,12 +15,8 @@ N = 40
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads on a busy machine wait for each other for minutes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None:
+    """All tests here."""
 
 
 @dataclass(frozen=True)
