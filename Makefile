@@ -9,6 +9,10 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Where it is set, each of a few hundred commands would compile all that it imports (torch: 10 s).
 unexport PYTHONDONTWRITEBYTECODE
 
+# A file's tests share fixtures that take long, so they stay in one process. Windows would take
+# the keyboard from each other.
+side_by_side := -n logical --maxprocesses 4 --dist loadfile
+
 setup:  ## Everything twoalike needs, into .venv
 	@./scripts/setup.sh
 
@@ -20,16 +24,16 @@ bench: demo  ## All tables of benchmarks/results anew (hours), or some: make ben
 
 # Windows and torch's compiler stack cannot share a process (docs/decisions/code.md), so two runs.
 test: setup  ## The default suite
-	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb
+	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb $(side_by_side)
 	$(run)python -m pytest -q -m "display and not slow" tests
 
 test-all: setup  ## The default suite and the slow tests
-	$(run)python -m pytest -q -m "not display" --no-xvfb
+	$(run)python -m pytest -q -m "not display" --no-xvfb $(side_by_side)
 	$(run)python -m pytest -q -m display tests
 
 coverage: setup  ## Lines and branches of the package that the default suite passes through
 	rm -f .coverage .coverage.*
-	$(run)coverage run -m pytest -q -m "not slow and not display" --no-xvfb
+	$(run)coverage run -m pytest -q -m "not slow and not display" --no-xvfb $(side_by_side)
 	$(run)coverage run -m pytest -q -m "display and not slow" tests
 	$(run)coverage combine -q
 	$(run)coverage report

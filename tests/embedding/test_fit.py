@@ -135,7 +135,7 @@ def test_features_inform_objects_nobody_judged(world: Any) -> None:
     assert losses[1] < 0.6 * losses[0]
 
 
-@pytest.mark.parametrize("engine", ["nuts", "vi"])
+@pytest.mark.parametrize("engine", [pytest.param("nuts", marks=pytest.mark.slow), "vi"])
 def test_more_features_than_objects_help_where_judgments_are_few(world: Any, engine: str) -> None:
     rng = np.random.default_rng(4)
     told = world.embedding @ rng.standard_normal((3, 60)) + 0.5 * rng.standard_normal((30, 60))
