@@ -50,14 +50,14 @@ class Person:
         time.sleep(duration_s)
         self.lag_s = max(self.lag_s, time.monotonic() - begin - duration_s)
 
-    def press(self, key: str) -> float:
+    def press(self, key: str, hold_s: float = HOLD_S) -> float:
         """Press and release a key, by its X name; when it went down."""
         from Xlib import XK, X
 
         code = self.display.keysym_to_keycode(XK.string_to_keysym(key))
         assert code, f"no key gives {key}"
         moment = self._send(X.KeyPress, code)
-        self.wait(HOLD_S)
+        self.wait(hold_s)
         self._send(X.KeyRelease, code)
         return moment
 

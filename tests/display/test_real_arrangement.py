@@ -183,6 +183,61 @@ class Arranger:
         self.session.saw("done", done, float(self._row("done")["onset"]))
 
 
+STEP = MultiArrangement().answers.step_fraction * 2 * LAYOUT.radius
+HELD = LAYOUT.item * MultiArrangement().arena.held_scale
+
+
+RIM = tuple(bytes.fromhex(MultiArrangement().arena.held_rim[1:]))
+
+
+def take_by_key(arranger: Arranger, among: set[str]) -> str:
+    """Press Tab and look which image is seen to be held: it has a rim."""
+    person = arranger.session.person
+
+    def held() -> list[str]:
+        places = {name: (x + HELD / 2 + 1.5, y) for name, (x, y) in arranger.places.items()}
+        return [name for name, at in places.items() if person.colour(*at) == RIM]
+
+    person.press("Tab")
+    arranger.session.until(lambda: len(held()) == 1 and held()[0] in among)
+    (name,) = held()
+    return name
+
+
+def hold_an_arrow(arranger: Arranger) -> None:
+    """A key that is held repeats: the image goes on along its line, to where the next key ends."""
+    session, person, everyone = arranger.session, arranger.session.person, set(arranger.places)
+    name = take_by_key(arranger, everyone)
+    x, y = start = arranger.places[name]
+    person.press("Up" if y < 0 else "Down", hold_s=1.2)
+    person.press("Tab")
+    session.until(lambda: len(session.events("drag")) == 1)
+    row = session.events("drag").iloc[0]
+    end = LAYOUT.to_pixels(float(row["x"]), float(row["y"]))
+    steps = abs(end[1] - y) / STEP
+    assert steps > 3 and steps == pytest.approx(round(steps), abs=0.01) and end[0] == x
+    arranger.expected.append(("drag", name, start, end))
+    arranger.places[name] = end
+    arranger.look()
+
+
+def carry(arranger: Arranger) -> None:
+    """Bring all images inside by keys alone."""
+    session, person = arranger.session, arranger.session.person
+    hold_an_arrow(arranger)
+    left = {name for name, place in arranger.places.items() if not LAYOUT.inside(*place)}
+    while left:
+        name = take_by_key(arranger, left)
+        left.remove(name)
+        x, y = start = arranger.places[name]
+        across, up = round(abs(x) * 0.7 / STEP), round(abs(y) * 0.7 / STEP)
+        person.type(*["Left" if x > 0 else "Right"] * across, *["Down" if y > 0 else "Up"] * up)
+        place = (x - np.sign(x) * across * STEP, y - np.sign(y) * up * STEP)
+        session.until(lambda at=place, name=name: arranger.shows(name, at))
+        arranger.expected.append(("drag", name, start, place))
+        arranger.places[name] = place
+
+
 def overlapping(arranger: Arranger, low: str, high: str) -> None:
     """Of two images that overlap the topmost moves: the one that was moved last."""
     arranger.drag(low, (0, 0))
@@ -200,8 +255,7 @@ def overlapping(arranger: Arranger, low: str, high: str) -> None:
 def practice(session: Any) -> Arranger:
     arranger = Arranger(session, 1)
     arranger.sit_down(3)
-    for name, to in zip(arranger.seats, SPREAD, strict=False):
-        arranger.drag(name, to)
+    carry(arranger)
     arranger.finish("keyboard")
     return arranger
 

@@ -14,6 +14,7 @@ from twoalike.tasks._events import (
     Event,
     Focus,
     KeyPress,
+    Nudge,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -35,7 +36,9 @@ from twoalike.tasks.multi_arrangement import (
 )
 
 BEH, EVENTS = Table("beh", ARRANGEMENT_COLUMNS), Table("events", EVENT_COLUMNS)
-KEYS = st.sampled_from(["return", "num_enter", "backspace", "space", "escape", "a"])
+KEYS = st.sampled_from(
+    ["return", "num_enter", "backspace", "space", "tab", "pageup", "escape", "a"]
+)
 BUTTONS = st.sampled_from(["left", "right"])
 STEPS = st.sampled_from([0.0, 0.01, 0.5, 2.0, 4.0])
 
@@ -126,6 +129,17 @@ class Arranging(RuleBasedStateMachine):
         self.time += step
         self.give(KeyPress(self.time, key))
         self.give(Typed(self.time, key))
+
+    @rule(
+        dx=st.integers(-1, 1),
+        dy=st.integers(-1, 1),
+        fine=st.booleans(),
+        repeats=st.sampled_from([1, 12]),
+    )
+    def hold_an_arrow(self, dx: int, dy: int, fine: bool, repeats: int) -> None:
+        for _ in range(repeats):
+            self.time += 0.04
+            self.give(Nudge(self.time, dx, dy, fine))
 
     @rule(step=STEPS)
     def show(self, step: float) -> None:

@@ -37,6 +37,8 @@ def test_one_text_can_be_changed_and_the_others_stay() -> None:
         ("timing", {"trial_limit_s": 0.5}, "minimum_s"),
         ("answers", {"done_keys": ["space"]}, "two meanings"),
         ("answers", {"magnify_keys": ["escape"]}, "two meanings"),
+        ("answers", {"next_keys": ["left"]}, "arrows move"),
+        ("answers", {"step_fraction": 0.0}, "step_fraction"),
         ("texts", {"left": "{m} left"}, "left knows"),
         ("rules", {"undo": True}, "undo"),
     ],

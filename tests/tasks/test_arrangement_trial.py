@@ -13,6 +13,7 @@ from twoalike.tasks._events import (
     Event,
     Focus,
     KeyPress,
+    Nudge,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -348,6 +349,84 @@ def test_a_key_shows_the_image_at_the_pointer_large_and_small() -> None:
     assert seen(activity).magnified is None
     assert centre(activity, "c") == place
     assert activity.state.handling[2].n_inspections == 2
+
+
+def test_keys_alone_arrange_and_finish() -> None:
+    activity = begin(answers={"step_fraction": 0.1})
+    seats = {name: centre(activity, name) for name in "abc"}
+    step = 0.2 * activity.layout.radius
+    items = play(activity, Shown(10.0))
+    # Seats 0, 1 and 2 are those of b, c and a.
+    for number, name in enumerate("bca"):
+        items += play(activity, KeyPress(11.0 + number, "tab"))
+        held = seen(activity).images[-1]
+        assert (held.stimulus, held.rim) == (name, "held")
+        x, y = seats[name]
+        across, up = (-1 if x > 0 else 1), (-1 if y > 0 else 1)
+        items += play(activity, *[Nudge(11.1 + number, across, 0)] * 3)
+        items += play(activity, *[Nudge(11.2 + number, 0, up)] * 3)
+        items += play(activity, Nudge(11.3 + number, 0, up, fine=True))
+        expected = (x + 3 * step * across, y + 3.2 * step * up)
+        assert centre(activity, name) == pytest.approx(expected)
+    items += play(activity, KeyPress(20.0, "return"))
+    rows = rows_of(items)
+    drags = [row for row in rows if row["trial_type"] == "drag"]
+    assert [row["stimulus"] for row in drags] == ["b", "c", "a"]
+    assert {row["pointer"] for row in drags} == {"keyboard"}
+    assert [(row["onset"], row["duration"]) for row in drags] == [(11, 1), (12, 1), (13, 7)]
+    result = result_of(items)
+    assert result.inside == (True, True, True)
+    assert [handled.n_moves for handled in result.handling] == [1, 1, 1]
+    places = dict(zip("abc", result.places, strict=True))
+    assert replay(rows) == {3: places}
+
+
+def test_keys_go_round_the_circle_both_ways_and_images_outside_come_first() -> None:
+    activity = begin()
+    play(activity, Shown(0.0))
+
+    def takes(key: str) -> str:
+        play(activity, KeyPress(1.0, key))
+        return seen(activity).images[-1].stimulus
+
+    assert [takes(key) for key in ("tab", "tab", "tab", "tab")] == ["b", "c", "a", "b"]
+    assert [takes(key) for key in ("pageup", "pageup", "pagedown")] == ["a", "c", "a"]
+    drag(activity, "b", 0.0, 0.0, 2.0)
+    drag(activity, "c", 0.1, 0.0, 3.0)
+    # The one that is left outside, and then the others, so that each can be moved again.
+    assert [takes(key) for key in ("tab", "tab", "tab", "tab")] == ["a", "b", "a", "b"]
+    drag(activity, "a", 0.1, 0.1, 4.0)
+    assert [takes(key) for key in ("tab", "tab", "tab")] == ["b", "c", "a"]
+    assert not [row for row in rows_of(play(activity, KeyPress(9.0, "tab")))]  # nothing moved
+
+
+def test_pointer_and_keys_do_not_move_what_the_other_holds() -> None:
+    activity = begin()
+    play(activity, Shown(0.0), KeyPress(1.0, "tab"), Nudge(1.5, 0, 1))
+    place = centre(activity, "b")
+    play(activity, PointerMove(2.0, 5.0, 5.0), PointerRelease(2.1, 5.0, 5.0))
+    assert centre(activity, "b") == place and activity.state.held is not None
+    # A press takes it from the keys, at once.
+    (row,) = rows_of(play(activity, PointerPress(3.0, *place), PointerMove(3.1, 5.0, 5.0)))
+    assert (row["pointer"], row["onset"], row["duration"]) == ("keyboard", 1.0, 2.0)
+    assert centre(activity, "b") == pytest.approx((5.0, 5.0))
+    play(activity, Nudge(3.2, 1, 0), KeyPress(3.3, "tab"))
+    assert centre(activity, "b") == pytest.approx((5.0, 5.0))
+    (row,) = rows_of(play(activity, PointerRelease(4.0, 6.0, 6.0)))
+    assert row["pointer"] == "mouse"
+
+
+def test_a_key_shows_the_image_that_keys_hold_large() -> None:
+    activity = begin()
+    play(activity, Shown(0.0), KeyPress(1.0, "tab"), KeyPress(2.0, "space"))
+    assert seen(activity).magnified == "b"
+    place = centre(activity, "b")
+    play(activity, Nudge(2.5, 1, 0))
+    assert centre(activity, "b") == place
+    (row,) = rows_of(play(activity, KeyPress(3.0, "space")))
+    assert (row["trial_type"], row["stimulus"], row["pointer"]) == ("inspect", "b", "keyboard")
+    play(activity, Nudge(3.5, 1, 0))
+    assert centre(activity, "b") != place
 
 
 def test_the_time_limit_ends_the_trial_as_it_is() -> None:

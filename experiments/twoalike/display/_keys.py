@@ -14,6 +14,7 @@ from twoalike.tasks import (
     Event,
     Focus,
     KeyPress,
+    Nudge,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -52,10 +53,19 @@ class InputQueue:
         self._events: list[Event] = []
         mouse = pyglet.window.mouse
         self._buttons: dict[int, Button] = {mouse.LEFT: "left", mouse.RIGHT: "right"}
+        key = pyglet.window.key
+        self._arrows = {
+            key.MOTION_LEFT: (-1, 0),
+            key.MOTION_RIGHT: (1, 0),
+            key.MOTION_UP: (0, 1),
+            key.MOTION_DOWN: (0, -1),
+        }
         self._symbol: Callable[[int], str] = pyglet.window.key.symbol_string
         handle.push_handlers(
             on_key_press=self._on_key,
             on_text=self._on_text,
+            on_text_motion=self._on_arrow,
+            on_text_motion_select=self._on_arrow_with_shift,
             on_mouse_press=self._on_press,
             on_mouse_motion=self._on_motion,
             on_mouse_drag=self._on_drag,
@@ -79,6 +89,14 @@ class InputQueue:
     def _on_text(self, text: str) -> None:
         if text.isprintable():  # Return comes as a key and as a line end
             self._events.append(Typed(self._now(), text))
+
+    def _on_arrow(self, motion: int) -> None:
+        if motion in self._arrows:
+            self._events.append(Nudge(self._now(), *self._arrows[motion]))
+
+    def _on_arrow_with_shift(self, motion: int) -> None:
+        if motion in self._arrows:
+            self._events.append(Nudge(self._now(), *self._arrows[motion], fine=True))
 
     def _on_press(self, x: int, y: int, button: int, _modifiers: int) -> None:
         if button in self._buttons:

@@ -35,6 +35,24 @@ class KeyPress:
 
 
 @dataclass(frozen=True)
+class Nudge:
+    """An arrow key is down: once as it goes down, then as often as the system repeats it.
+
+    Attributes
+    ----------
+    dx, dy
+        Its direction, -1, 0 or 1; y up.
+    fine
+        Whether Shift is down as well.
+    """
+
+    time: float
+    dx: int
+    dy: int
+    fine: bool = False
+
+
+@dataclass(frozen=True)
 class Typed:
     """Text was entered, as the keyboard's layout and input method make it."""
 
@@ -95,5 +113,14 @@ class Tick:
 
 
 type Event = (
-    Shown | KeyPress | Typed | PointerPress | PointerMove | PointerRelease | Focus | Stop | Tick
+    Shown
+    | KeyPress
+    | Nudge
+    | Typed
+    | PointerPress
+    | PointerMove
+    | PointerRelease
+    | Focus
+    | Stop
+    | Tick
 )

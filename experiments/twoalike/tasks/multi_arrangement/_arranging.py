@@ -11,6 +11,7 @@ from twoalike.tasks._events import (
     Event,
     Focus,
     KeyPress,
+    Nudge,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -24,8 +25,10 @@ from twoalike.tasks.multi_arrangement._moves import (
     let_go,
     look_at,
     look_away,
+    nudge,
     pointing,
     take,
+    take_next,
 )
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._state import (
@@ -123,10 +126,10 @@ def _press(
         return look_away(state, event.time, protocol, layout)
     lost = state.held
     if lost is not None:
-        # The release was lost, for instance to another window.
+        # Keys hold it, or the release was lost, for instance to another window.
         state = drop(state, event.time, protocol, layout)
     item = topmost(state, layout, event.x, event.y)
-    if lost is not None and item == lost.item:
+    if lost is not None and not lost.by_key and item == lost.item:
         return state
     if item is not None:
         return take(state, event, item)
@@ -158,6 +161,21 @@ def _press_key(
         if state.look is not None:
             return look_away(state, event.time, protocol, layout)
         return look_at(state, layout, event.time, state.pointer, by_key=True)
+    if event.key in (*answers.next_keys, *answers.previous_keys):
+        return take_next(state, event, protocol, layout)
+    return state
+
+
+def _release(
+    state: ArrangingState, event: PointerRelease, protocol: MultiArrangement, layout: ArenaLayout
+) -> ArrangingState:
+    if event.button == "left":
+        if state.held is not None and state.held.by_key:
+            return state
+        state = follow(state, layout, (event.x, event.y))
+        return drop(state, event.time, protocol, layout)
+    if state.look is not None and not state.look.by_key:
+        return look_away(state, event.time, protocol, layout)
     return state
 
 
@@ -189,13 +207,12 @@ def _respond(
             state = _press(state, event, protocol, layout)
         case PointerMove(x=x, y=y):
             state = follow(state, layout, (x, y))
-        case PointerRelease(button="left", x=x, y=y):
-            state = drop(follow(state, layout, (x, y)), event.time, protocol, layout)
-        case PointerRelease(button="right"):
-            if state.look is not None and not state.look.by_key:
-                state = look_away(state, event.time, protocol, layout)
+        case PointerRelease():
+            state = _release(state, event, protocol, layout)
         case KeyPress():
             state = _press_key(state, event, protocol, layout)
+        case Nudge():
+            state = nudge(state, event, protocol, layout)
         case Focus(here=False):
             state = let_go(state, event.time, protocol, layout)
         case _:

@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from twoalike.tasks._activity import EventRow
-from twoalike.tasks._events import PointerPress
+from twoalike.tasks._events import KeyPress, Nudge, PointerPress
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._state import ArrangingState, Hold, Look, topmost
 from twoalike.tasks.multi_arrangement._trial import Handling, Point
+
+_FINE = 0.2
+"""Step of an arrow key with Shift, times the step without."""
 
 
 def event_row(
@@ -56,17 +61,59 @@ def take(state: ArrangingState, event: PointerPress, item: int) -> ArrangingStat
     """Take an image where it was pressed, and raise it above the others."""
     place = state.places[item]
     grip = (place[0] - event.x, place[1] - event.y)
-    stack = (*(other for other in state.stack if other != item), item)
-    return replace(state, held=Hold(item, event.time, place, grip), stack=stack, asked=None)
+    return _hold(state, Hold(item, event.time, place, grip))
+
+
+def take_next(
+    state: ArrangingState, event: KeyPress, protocol: MultiArrangement, layout: ArenaLayout
+) -> ArrangingState:
+    """Let go of what keys hold and take the next image around the circle.
+
+    It is one of those outside if there are others than the one let go. What the pointer holds
+    stays in its hand.
+    """
+    held = state.held
+    if held is not None and not held.by_key:
+        return state
+    state = let_go(state, event.time, protocol, layout)
+    items = np.argsort(state.trial.seats.order).tolist()
+    if event.key in protocol.answers.previous_keys:
+        items.reverse()
+    if state.taken is not None:
+        after = items.index(state.taken) + 1
+        items = [*items[after:], *items[:after]]
+    but = None if held is None else held.item
+    outside = (k for k in items if k != but and not layout.inside(*state.places[k]))
+    item = next(outside, items[0])
+    return _hold(state, Hold(item, event.time, state.places[item], by_key=True))
+
+
+def _hold(state: ArrangingState, hold: Hold) -> ArrangingState:
+    stack = (*(other for other in state.stack if other != hold.item), hold.item)
+    return replace(state, held=hold, taken=hold.item, stack=stack, asked=None)
 
 
 def follow(state: ArrangingState, layout: ArenaLayout, pointer: Point) -> ArrangingState:
     """Move the held image with the pointer; its centre stays in the window."""
-    if state.held is None:
+    if state.held is None or state.held.by_key:
         return state
     grip = state.held.grip
-    place = layout.clamp(pointer[0] + grip[0], pointer[1] + grip[1])
-    return replace(state, places=_with(state.places, state.held.item, place))
+    return _moved(state, layout, state.held.item, (pointer[0] + grip[0], pointer[1] + grip[1]))
+
+
+def nudge(
+    state: ArrangingState, event: Nudge, protocol: MultiArrangement, layout: ArenaLayout
+) -> ArrangingState:
+    """Move the image that a key has taken one step; one that is shown large covers the others."""
+    if state.held is None or not state.held.by_key or state.look is not None:
+        return state
+    step = protocol.answers.step_fraction * 2 * layout.radius * (_FINE if event.fine else 1)
+    x, y = state.places[state.held.item]
+    return _moved(state, layout, state.held.item, (x + step * event.dx, y + step * event.dy))
+
+
+def _moved(state: ArrangingState, layout: ArenaLayout, item: int, to: Point) -> ArrangingState:
+    return replace(state, places=_with(state.places, item, layout.clamp(*to)))
 
 
 def drop(
@@ -88,7 +135,7 @@ def drop(
         until=time,
         start=held.start,
         placed=True,
-        pointer=pointing(protocol),
+        pointer="keyboard" if held.by_key else pointing(protocol),
     )
     before = state.handling[held.item]
     after = replace(
@@ -124,8 +171,12 @@ def look_away(
 def look_at(
     state: ArrangingState, layout: ArenaLayout, time: float, at: Point | None, *, by_key: bool
 ) -> ArrangingState:
-    """Show the image at a point large; no other while one is held."""
-    item = None if at is None or state.held is not None else topmost(state, layout, *at)
+    """Show the image at a point large; while one is held no other, and that only by a key."""
+    held = state.held
+    if held is not None:
+        item = held.item if held.by_key and by_key else None
+    else:
+        item = None if at is None else topmost(state, layout, *at)
     return state if item is None else replace(state, look=Look(item, time, by_key))
 
 

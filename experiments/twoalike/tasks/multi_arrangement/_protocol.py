@@ -70,7 +70,7 @@ class ArrangementTiming(Strict):
 
 
 class ArrangementAnswers(Strict):
-    """Keys besides the pointer; images are moved with the left button or a finger."""
+    """Keys besides the pointer; the left button or a finger moves images, or the arrow keys."""
 
     done_keys: KeyNames = Field(
         default=("return", "num_enter"), description="keys for Done, as the button"
@@ -79,10 +79,27 @@ class ArrangementAnswers(Strict):
         default=("backspace",), description="keys for Start over, as the button"
     )
     magnify_keys: KeyNames = Field(
-        default=("space",), description="keys that show the image at the pointer large, and small"
+        default=("space",),
+        description="keys that show large, and small, the image at the pointer or the one that "
+        "keys have taken",
     )
     magnify_button: bool = Field(
         default=True, description="whether the right button shows an image large while it is down"
+    )
+    next_keys: KeyNames = Field(
+        default=("tab", "pagedown"),
+        description="keys that take the next image, of those outside if there are any; the arrow "
+        "keys then move it",
+    )
+    previous_keys: KeyNames = Field(
+        default=("pageup",), description="the same, the other way around the circle"
+    )
+    step_fraction: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.2,
+        description="step of an arrow key as a share of the circle's diameter; held, it repeats, "
+        "and with Shift it is a fifth",
     )
     confirm_done: bool = Field(
         default=False, description="whether Done has to be pressed a second time"
@@ -90,9 +107,17 @@ class ArrangementAnswers(Strict):
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
-        keys = Counter([*self.done_keys, *self.start_over_keys, *self.magnify_keys, "escape"])
+        keys = Counter(
+            [
+                *(*self.done_keys, *self.start_over_keys, *self.magnify_keys),
+                *(*self.next_keys, *self.previous_keys),
+                *("escape", "left", "right", "up", "down"),
+            ]
+        )
         if twice := [key for key, count in keys.items() if count > 1]:
-            raise ValueError(f"key {twice[0]!r} has two meanings (escape stops the session)")
+            raise ValueError(
+                f"key {twice[0]!r} has two meanings (escape stops the session, arrows move images)"
+            )
         return self
 
 

@@ -27,12 +27,13 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True)
 class Hold:
-    """The item under the button: from when and where, and where in the image it was taken."""
+    """The item that is held: from when and where, where in the image it was taken, and by what."""
 
     item: int
     since: float
     start: Point
-    grip: Point
+    grip: Point = (0.0, 0.0)
+    by_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class ArrangingState:
         Items from the lowest to the topmost.
     handling
         What was done with each item.
+    taken
+        Item that was taken last; None before the first.
     pointer
         Where the pointer was last; None before it moved.
     onset
@@ -77,6 +80,7 @@ class ArrangingState:
     places: tuple[Point, ...]
     stack: tuple[int, ...]
     handling: tuple[Handling, ...]
+    taken: int | None = None
     pointer: Point | None = None
     onset: float | None = None
     held: Hold | None = None
