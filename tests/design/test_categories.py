@@ -91,3 +91,15 @@ def test_attention_checks_of_arrangements_need_categories_too(
     (root / "study.toml").write_text('title = "a"\nseed = 1\n[arrangement]\ncatch = 1\n')
     assert call("validate", root) == 1
     assert "arrangement.catch: asked for 1" in capsys.readouterr().err
+
+
+def test_a_task_that_could_not_be_run_is_named_before_anybody_sits_there(
+    make: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(folders=True, sampler='"levels"', trials="400")
+    assert call("validate", root) == 0
+    refused, last = capsys.readouterr().out.splitlines()[-2:]
+    assert refused.startswith("odd-one-out cannot be run as it is: design: asked for 400 main")
+    assert "no other problem found, no data yet" in last
+    assert call("run", root, "--task", "odd-one-out", "--participant", "001", "--simulate") == 1
+    assert capsys.readouterr().err.strip().endswith(refused.partition("is: ")[2])

@@ -94,7 +94,11 @@ def test_doubles_and_images_beside_the_folders_are_told_of(
     tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init(tmp_path / "clean", "--images", images)
-    assert "note:" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "note: the same" not in said and "note: without" not in said
+    # Three images are one triplet, and a new study asks for 300 trials.
+    assert "note: odd-one-out cannot be run as it is: design: asked for 300 main" in said
+    assert "study.toml, then: twoalike design" in said
     for name in ("bird/owl2.png", "owl3.png"):
         (images / name).write_bytes((images / "bird" / "owl.png").read_bytes())
     init(tmp_path / "birds", "--images", images)

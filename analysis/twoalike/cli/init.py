@@ -52,7 +52,10 @@ def init(
     import shlex
 
     from twoalike.cli._new_study import make_study, stimuli_remarks
+    from twoalike.design import refused_tasks
     from twoalike.stimuli import StimulusSet
+    from twoalike.study import Study
+    from twoalike.tasks import PROTOCOLS
 
     made, _, n_objects, levels = make_study(
         study,
@@ -68,7 +71,10 @@ def init(
     print(f"{made / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
     categories = f", categories: {', '.join(levels)}" if levels else ""
     print(f"{made / 'stimuli'}  {n_objects} {kind}{categories}")  # noqa: T201
-    for remark in stimuli_remarks(StimulusSet.load(made / "stimuli", verify=False)):
+    objects = StimulusSet.load(made / "stimuli", verify=False)
+    refused = refused_tasks(Study.load(made), objects, PROTOCOLS)
+    for remark in (*stimuli_remarks(objects), *refused):
         print(f"note: {remark}")  # noqa: T201
     folder = shlex.quote(str(study))
-    print(f"next: twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201
+    mend = f"change that in {made / 'study.toml'}, then: " if refused else ""
+    print(f"next: {mend}twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201

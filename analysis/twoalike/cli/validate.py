@@ -19,7 +19,8 @@ def validate(study: Path, /) -> None:
     trial list; arrangements whole, and as their events say; images as in the manifest. Each
     problem names file, row (counted from 1) and column. Protocols: every key, and names of keys
     that the window knows. Settings: the categories they count on. Trial lists of sessions to come:
-    made with the settings of now. Of each file ten problems are shown.
+    made with the settings of now. A task that has no data yet and whose first session cannot be
+    designed is named. Of each file ten problems are shown.
 
     What looks private (addresses, paths, names of this computer and its user, birth dates) is
     shown as well, and is no problem of the data: mind it when you share them.
@@ -35,7 +36,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
-    from twoalike.design import check_categories
+    from twoalike.design import check_categories, refused_tasks
     from twoalike.exchange import check_private
     from twoalike.record import (
         RunName,
@@ -54,9 +55,15 @@ def validate(study: Path, /) -> None:
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     faults += [*check_categories(opened, stimuli), *check_lists(opened)]
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
+    labels = {task: task.replace("-", "") for task in PROTOCOLS}
+    to_come = [task for task in labels if not any(find_runs(root, labels[task]) for root in roots)]
+    refused = [] if faults else refused_tasks(opened, stimuli, to_come)
+    for line in refused:
+        print(line)  # noqa: T201
+    none = "no other problem" if refused else "no problem"
     if not roots and not faults:
         StimulusSet.load(opened.stimuli)
-        print(f"{opened.root}: no problem found, no data yet; collect some with: twoalike run")  # noqa: T201
+        print(f"{opened.root}: {none} found, no data yet; collect some with: twoalike run")  # noqa: T201
         return
     if not roots and len(faults) == 1:
         raise TwoalikeError(faults[0])
@@ -80,7 +87,7 @@ def validate(study: Path, /) -> None:
     if n_problems:
         raise TwoalikeError(f"{opened.root}: {counted(n_problems, 'problem')}, see above.")
     what = f"{counted(n_runs, 'run')}, {counted(n_trials, 'trial')}"
-    print(f"{opened.root}: {what}, no problem found")  # noqa: T201
+    print(f"{opened.root}: {what}, {none} found")  # noqa: T201
 
 
 def _first_of_each_file(problems: Sequence["RawProblem"]) -> Iterator[str]:

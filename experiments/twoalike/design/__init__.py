@@ -36,6 +36,7 @@ from twoalike.design._evidence import (
     rescaled_average,
 )
 from twoalike.design._exclusion import excluded
+from twoalike.design._first_session import refused_tasks
 from twoalike.design._levels_study import levels_study_design
 from twoalike.design._list import (
     PLACES,
@@ -107,6 +108,7 @@ __all__ = [
     "random_trial_list",
     "read_arrangement_list",
     "read_trial_list",
+    "refused_tasks",
     "rescaled_average",
     "schonheim_bound",
     "session_arrangement_list",
