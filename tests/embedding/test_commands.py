@@ -17,6 +17,7 @@ from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_choices
+from twoalike.study import TwoalikeError
 
 Run = Callable[..., tuple[int, str]]
 
@@ -68,6 +69,27 @@ def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -
     assert run("predict", out, "--triplets", names, "--out", table)[0] == 0
     got = pd.read_csv(table, sep="\t").to_numpy()
     assert_allclose(got, posterior.choice_probabilities(triplets, lapse=True), atol=1e-6)
+
+
+def test_a_fit_that_cannot_be_saved_is_not_lost(
+    run: Run, choices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
+    out = tmp_path / "posterior.nc"
+    words = ("fit", "--choices", choices, "--engine", "vi", "--steps", 100, "--draws", 4)
+
+    def full(*_: Any) -> None:
+        raise TwoalikeError(f"{out}: cannot write (No space left on device). Free space.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Posterior, "save", full)
+        refused(run, out, "No space left", *words)
+    part = tmp_path / "posterior.part.npz"
+    assert part.exists()
+    # All steps are done: what is left are the draws.
+    monkeypatch.setattr("twoalike.embedding._vi._Progress.go_on", None)
+    assert run(*words, "--out", out)[0] == 0
+    assert out.exists() and not part.exists()
 
 
 def test_fit_refuses(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:

@@ -33,6 +33,16 @@ VERBS: dict[str, tuple[str, ...]] = {
     "export meadows mat": ("export", "meadows", "study", "--out", "OUT.mat"),
     "export meadows npz": ("export", "meadows", "study", "--out", "OUT.npz"),
     "export psychds": ("export", "psychds", "study", "--out", "OUT"),
+    "export onnx": ("export", "onnx", "student", "--out", "OUT.onnx"),
+    **{
+        f"fit {engine}": ("fit", "--choices", "choices.parquet", "--engine", engine, "--draws", "5")
+        + ("--dimensions", "2", "--chains", "2", *more, "--out", "OUT.nc")
+        for engine, more in (("vi", ("--steps", "100")), ("nuts", ("--tune", "50")))
+    },
+    "power": ("power", "study", "--trials-per-person", "20", "--worlds", "2", "--steps", "300")
+    + ("--most-participants", "2", "--target-regret", "0.34", "--out", "OUT.json"),
+    "predict sample": ("predict", "affine", "--features", "f.npz", "--sample", "uniform")
+    + ("--number", "60", "--out", "OUT"),
     "predict": ("predict", "posterior.nc", "--triplets", "n.txt", "--out", "OUT.tsv"),
     **{
         f"similarity {kind}": ("similarity", "posterior.nc", "--out", f"OUT.{kind}")
@@ -59,7 +69,9 @@ VERBS: dict[str, tuple[str, ...]] = {
     "report": ("report", "empty", "--out", "OUT.html"),
 }
 """Words of each verb that writes on small inputs; OUT is what it writes."""
-RESUMED = ("run", "features parts", "distill")
+ONCE = ("run", "features parts", "distill")
+"""What they begin anew they do not begin another time."""
+RESUMED = (*ONCE, "fit nuts", "fit vi", "power", "predict sample")
 """They keep what they have done so far, to go on with it."""
 
 
@@ -71,7 +83,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for make in (
         *(readers.make_texts, readers.make_tables, readers.make_trees, readers.make_rdms),
         *(readers.make_alignet, readers.make_transform, readers.make_features),
-        *(readers.make_posterior, readers.make_teachers),
+        *(readers.make_posterior, readers.make_teachers, readers.make_student),
     ):
         make(root)
     (root / "all_seen.toml").write_text("held_out = 0\nbatch = 3\n")
@@ -171,7 +183,7 @@ SIZES = (100, 400, 1500, 6000, 25_000, 100_000)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in VERBS if name not in RESUMED])
+@pytest.mark.parametrize("name", [name for name in VERBS if name not in ONCE])
 def test_wherever_the_space_ends_one_line_says_so(name: str, refused: Callable[..., str]) -> None:
     """Small files still find room, larger ones do not."""
     assert [size for size in SIZES if refused(name, f"out{size}", full_disk(size), may_end=True)]

@@ -18,6 +18,7 @@ from twoalike.record import (
     read_manifest,
     read_run,
 )
+from twoalike.record._manifest import SHAPE
 from twoalike.study import TwoalikeError
 
 
@@ -91,6 +92,19 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
         (1, False, "stopped"),
         (2, True, "completed"),
     ]
+
+
+@pytest.mark.parametrize("key", SHAPE)
+def test_a_manifest_that_lost_a_key_is_told_of_and_nothing_is_lost(booth: Any, key: str) -> None:
+    with booth.open() as record:
+        record.append(booth.trial(booth.trials[0]))
+        record.end("stopped")
+    path, before = booth.plan.name.manifest(booth.root), booth.rows.read_bytes()
+    manifest = read_manifest(path)
+    path.write_text(json.dumps({name: value for name, value in manifest.items() if name != key}))
+    with pytest.raises(TwoalikeError, match=f"{key} is missing. The file is damaged"):
+        check_run(booth.root, booth.plan, resume=True)
+    assert booth.rows.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,14 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
         twoalike export onnx student --out student.onnx --images photos
     """
     from twoalike.backbones import load_backbone, rest_idle_threads
-    from twoalike.study import counted
+    from twoalike.study import check_output, counted
 
     rest_idle_threads()
     from twoalike.distill import export_onnx
     from twoalike.stimuli import find_images
 
+    for path in (out, out.with_suffix(".json")):
+        check_output(path)
     paths = find_images(images)[1] if images else ()
     said = export_onnx(load_backbone(student), out, paths)
     differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in said["check"].items())

@@ -3,6 +3,7 @@
 Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -165,10 +166,28 @@ def main(arguments: list[str] | None = None) -> None:
         # Imported here, since the error class brings pandas along and --help must be instant.
         from twoalike.study import TwoalikeError, visible
 
-        if not isinstance(error, TwoalikeError):
+        said = str(error) if isinstance(error, TwoalikeError) else _no_space(error)
+        if not said:
             raise
-        print(f"twoalike: {visible(str(error))}", file=sys.stderr)  # noqa: T201
+        print(f"twoalike: {visible(said)}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+def _no_space(error: Exception) -> str:
+    """Say that a disk is full, where it was a library that met it; nothing of another error.
+
+    Compilers, for one, write to the temporary folder, of which no output of ours tells.
+    """
+    if not isinstance(error, OSError):
+        return ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    if not full and "No usable temporary directory" not in str(error):
+        return ""
+    place = error.filename or "a temporary file"
+    return (
+        f"{place}: cannot write ({error.strerror}). Free space, or name a folder on another disk "
+        "in the environment variable TMPDIR."
+    )
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def check(
     """
     from twoalike.cli._check_page import check_page
     from twoalike.embedding import Posterior, check_posterior
-    from twoalike.study import TwoalikeError
+    from twoalike.study import TwoalikeError, check_output
 
     check_seed(seed)
     paths = {
@@ -76,6 +76,8 @@ def check(
         raise TwoalikeError(f"expected --{given} or --study, found both. Give one of them.")
     if json is not None and json.suffix != ".json":
         raise TwoalikeError(f"{json}: the numbers are written as .json; choose that ending.")
+    if json is not None:
+        check_output(json)
     fit = Posterior.load(posterior)
     if study is not None:
         paths |= _of_study(study, fit)

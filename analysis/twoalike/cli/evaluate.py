@@ -85,9 +85,10 @@ def evaluate(
     """  # noqa: E501
     from twoalike.cli._results_tables import further_tables
     from twoalike.results import Sources, make_results
-    from twoalike.study import write_json
+    from twoalike.study import check_output, write_json
 
     check_seed(seed)
+    check_output(out)
     first = [baseline] if baseline else []
     candidates, inputs = read_candidates([*first, *(features or [])], objects, similarity)
     if model is not None:

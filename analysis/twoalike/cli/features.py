@@ -66,7 +66,7 @@ def features(
     from twoalike.cli._left_out import left_out
     from twoalike.cli._part import part_of
     from twoalike.features import feature_shard, write_features
-    from twoalike.study import TwoalikeError, counted
+    from twoalike.study import TwoalikeError, check_output, counted
 
     check_seed(seed)
     for name, value in (("batch", batch), ("shard", shard)):
@@ -93,6 +93,7 @@ def features(
         raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
     if out.suffix != ".npz":
         raise TwoalikeError(f"{out}: features are written as .npz; choose that ending.")
+    check_output(out)
     table = extract_features(backbone, images, **settings)
     write_features(out, table)
     n, p = table.values.shape

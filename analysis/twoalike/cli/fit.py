@@ -89,7 +89,7 @@ def fit(
     """  # noqa: E501
     from twoalike.embedding import fit_embedding
     from twoalike.features import read_features
-    from twoalike.study import TwoalikeError, provenance
+    from twoalike.study import TwoalikeError, check_output, provenance
 
     tables = {
         "choices": choices,
@@ -125,6 +125,8 @@ def fit(
     )
     from twoalike.judgments import read_arrangements, read_choices, read_dissimilarities
 
+    check_output(out)
+    part = out.with_suffix(".part.npz")
     posterior = fit_embedding(
         read_choices(choices) if choices else None,
         arrangements=read_arrangements(arrangements) if arrangements else None,
@@ -132,9 +134,10 @@ def fit(
         features=read_features(features, objects) if features else None,
         config=config,
         source=provenance("posterior", seed=seed, inputs=inputs, config=config.model_dump()),
-        checkpoint=out.with_suffix(".part.npz"),
+        checkpoint=part,
     )
     posterior.save(out)
+    part.unlink(missing_ok=True)
     _show(posterior)
     print(out)  # noqa: T201
     judged = [word for name in tables if name in inputs for word in (f"--{name}", inputs[name])]

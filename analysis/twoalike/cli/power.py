@@ -101,7 +101,7 @@ def power(
     from twoalike.cli._trial_lists import study_with
     from twoalike.embedding import FitConfig
     from twoalike.recovery import VI_STEPS, PowerAnalysis, PowerConfig
-    from twoalike.study import Study, TwoalikeError
+    from twoalike.study import Study, TwoalikeError, check_output
 
     if task != "odd-one-out":
         raise TwoalikeError(
@@ -129,9 +129,12 @@ def power(
         log_loss=target_log_loss,
         width=target_width,
     )
+    out = out or opened.derived / "power.json"
+    for path in (out, figure) if figure else (out,):
+        check_output(path)
     result = analysis.run(target)
     show_power(result)
-    _write(result, out or opened.derived / "power.json", figure)
+    _write(result, out, figure)
 
 
 def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:

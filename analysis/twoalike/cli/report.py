@@ -29,9 +29,10 @@ def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 
         twoalike report mystudy --out mystudy/report.html --files mystudy/figures
     """
     from twoalike.report import write_report
-    from twoalike.study import Study
+    from twoalike.study import Study, check_output
 
     check_seed(seed)
+    check_output(out)
     write_report(Study.load(study), out, seed=seed, files=files)
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201
     if files is not None:

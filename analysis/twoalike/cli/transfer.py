@@ -89,11 +89,12 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
-    from twoalike.study import provenance, read_ids, write_json
+    from twoalike.study import check_output, provenance, read_ids, write_json
     from twoalike.transfer import TransferSettings
     from twoalike.transfer import transfer as measure
 
     check_seed(seed)
+    check_output(out)
     candidates, inputs = read_candidates(features, objects, similarity)
     other_set, other_inputs = read_candidates(others or [], None, similarity)
     inputs |= {f"other {role}": path for role, path in other_inputs.items()}

@@ -12,9 +12,27 @@ import pandas as pd
 
 from twoalike.record._names import RunName
 from twoalike.record._table import Table, TaskTables
-from twoalike.study import TwoalikeError, describe_changes, provenance, read_json
+from twoalike.study import TwoalikeError, check_shape, describe_changes, provenance, read_json
 
 KIND = "run"
+SHAPE: dict[str, Any] = {
+    "seed": object,  # of any size
+    "config": {},
+    "simulated": bool,
+    "observer": ({}, None),
+    "n_trials": (int, None),
+    "design": {},
+    "stimuli": {str: str},
+    "end_reason": (str, None),
+    "segments": [
+        {
+            "first_trial": int,
+            "end_reason": (str, None),
+            "apparatus": {"software": str, "software_version": str},
+        }
+    ],
+}
+"""What those who read a manifest count on, as :func:`twoalike.study.check_shape` takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +179,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     TwoalikeError
         If it is missing, damaged, or of a newer twoalike.
     """
-    return read_json(path, KIND)
+    manifest = read_json(path, KIND)
+    check_shape(manifest, SHAPE, str(path), "The file is damaged: restore it from a copy.")
+    return manifest
 
 
 def check_same(

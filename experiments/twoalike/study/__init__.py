@@ -22,6 +22,7 @@ from twoalike.study._faults import plain_words
 from twoalike.study._files import (
     atomic_directory,
     atomic_path,
+    check_output,
     read_delimited,
     read_ids,
     read_text,
@@ -73,6 +74,7 @@ __all__ = [
     "atomic_directory",
     "atomic_path",
     "check_hdf5",
+    "check_output",
     "check_shape",
     "check_unfolded",
     "claim_parts",

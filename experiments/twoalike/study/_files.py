@@ -114,6 +114,20 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def check_output(path: Path) -> None:
+    """Find out before long work whether a file can be written in its place.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is a folder, or the folder above cannot be made or takes no writing.
+    """
+    if path.is_dir():
+        raise TwoalikeError(f"{path}: expected a file to write, found a folder. Choose another.")
+    with _parent_of(path), writing(path), tempfile.TemporaryFile(dir=path.parent) as probe:
+        probe.write(b"x")
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that becomes ``path`` when the block succeeds.

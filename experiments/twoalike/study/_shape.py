@@ -19,9 +19,10 @@ def check_shape(content: Any, shape: Any, where: str, remedy: str) -> None:
     content
         What a file held.
     shape
-        ``str``, ``bool``, ``int`` or ``float`` (which whole numbers are as well); ``[shape]``, a
-        list; ``{str: shape}``, keys of any name; ``{"name": shape, "other?": shape}``, keys that
-        must, or may, be there beside others; ``(shape, None)``, which may be null.
+        ``str``, ``bool``, ``int`` or ``float`` (which whole numbers are as well); ``object``,
+        anything; ``[shape]``, a list; ``{str: shape}``, keys of any name; ``{"name": shape,
+        "other?": shape}``, keys that must, or may, be there beside others; ``(shape, None)``,
+        which may be null.
     where
         The file, for the message.
     remedy
@@ -74,6 +75,8 @@ def _faults_of_keys(value: dict[str, Any], shape: dict[Any, Any], place: str) ->
 
 
 def _is_a(value: Any, kind: type) -> bool:
+    if kind is object:
+        return True
     kinds = (int, float) if kind is float else (kind,)
     return type(value) in kinds and (kind not in (int, float) or abs(value) <= _LARGEST)
 

@@ -22,7 +22,7 @@ class Checkpoint:
     Attributes
     ----------
     path
-        The file (.npz); gone once the posterior is written.
+        The file (.npz).
     fingerprint
         Of judgments, features and settings: a file of another fit is not gone on with.
     """
@@ -59,7 +59,3 @@ class Checkpoint:
         with atomic_path(self.path) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
         self._saved = time.monotonic()
-
-    def remove(self) -> None:
-        """Delete the file: the fit is over."""
-        self.path.unlink(missing_ok=True)

@@ -157,7 +157,7 @@ def fit_embedding(
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit on its way: called again with the same judgments and
-        settings, an interrupted fit goes on from there. It is deleted at the end.
+        settings, an interrupted fit goes on from there. Delete it once the posterior is saved.
 
     Returns
     -------
@@ -196,8 +196,6 @@ def fit_embedding(
     posterior = Posterior(pack_tree(data, draws, stats, attrs))
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
-    if part is not None:
-        part.remove()
     return posterior
 
 

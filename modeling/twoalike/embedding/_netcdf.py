@@ -76,8 +76,11 @@ def write_tree(path: Path, tree: "xr.DataTree") -> None:
             if variable.dtype.kind in "fiu" and variable.ndim
         }
         encoding[node.path] = packed
+    # By way of memory: where HDF5 meets a full disk, its file cannot be closed any more, and ends
+    # the process once it is collected.
+    content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
     with atomic_path(path) as temporary:
-        tree.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        temporary.write_bytes(content)
 
 
 def read_tree(path: Path) -> "xr.DataTree":
