@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 from scipy.stats import spearmanr
 
-from twoalike.embedding import FitConfig, Posterior, advise, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, advise, check_posterior, fit_embedding
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
@@ -97,6 +97,22 @@ def test_the_seed_decides_every_byte(
         fit_embedding(choices, config=config).save(path)
     same = files[0].read_bytes() == files[1].read_bytes()
     assert same == (seeds[0] == seeds[1])
+
+
+def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
+    world: Any, variational: Posterior
+) -> None:
+    state = variational.attrs["convergence"]
+    assert {"loss_change", "choice_rhat_95", "similarity_rhat_95"} <= state.keys()
+    assert check_posterior(variational).convergence == state
+    # Few steps from different starts end apart, however little the bound may move.
+    config = FitConfig(engine="vi", steps=100, draws=20)
+    hasty = fit_embedding(world.judge(600, 4), config=config)
+    assert hasty.attrs["convergence"]["choice_rhat_95"] > 1.05
+    assert hasty.attrs["converged"] == 0
+    assert check_posterior(hasty).converged is False
+    alone = fit_embedding(world.judge(600, 4), config=config.model_copy(update={"chains": 1}))
+    assert "choice_rhat_95" not in alone.attrs["convergence"]
 
 
 def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def advise(
             "narrow part of the posterior. Try another --prior, or more warm-up (--tune)."
         )
     ess = min(state.get("choice_ess_05", np.inf), state.get("similarity_ess_05", np.inf))
-    if ess < ENOUGH_ESS:
+    if ess < ENOUGH_ESS and not advice[0]:  # of chains that disagree few draws count
         advice.append(
             f"A twentieth of the quantities have fewer than {ess:.0f} effective draws, so that "
             "intervals are rough. Keep more --draws."
@@ -130,8 +130,9 @@ def _on_chains(engine: str, state: Mapping[str, Any]) -> str:
             "that does not help, fewer --dimensions or another --seed."
         )
     return (
-        "The variational fits that stand as chains end in different places. Give them more "
-        "--steps; if that does not help, fewer --dimensions, or --engine nuts."
+        "The variational fits that stand as chains end in different places: what is averaged over "
+        "them is as good as its score on judgments held out, and no coordinate means the same in "
+        "all. Give them more --steps; if that does not help, fewer --dimensions, or --engine nuts."
     )
 
 

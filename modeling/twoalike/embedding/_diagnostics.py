@@ -38,6 +38,9 @@ def predictions(
         Name of the similarity that the model was fitted with.
     """
     kernel = find_kernel(similarity)
+    # Only of objects that are asked about: all pairs of 20,000 objects take gigabytes.
+    objects, places = np.unique(triplets, return_inverse=True)
+    x, triplets = x[:, :, objects], places.reshape(triplets.shape)
     chains, draws = x.shape[:2]
     shape = (chains, draws, len(triplets))
     p, s = np.empty(shape), np.empty(shape)

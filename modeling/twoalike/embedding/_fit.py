@@ -208,11 +208,11 @@ def _described(
     stats: dict[str, npt.NDArray[np.float64]],
 ) -> dict[str, Any]:
     """Attributes of the file: what was fitted, how, and whether it has converged."""
-    convergence = (
-        chain_convergence(x, stats, config.seed, form.similarity)
-        if engine == "nuts"
-        else optimiser_convergence(stats["loss"])
-    )
+    convergence = optimiser_convergence(stats["loss"]) if engine == "vi" else {"converged": True}
+    if engine == "nuts" or x.shape[0] > 1:  # draws of one approximation mix by construction
+        chains = chain_convergence(x, stats, config.seed, form.similarity)
+        settled = convergence["converged"] and chains["converged"]
+        convergence = {**convergence, **chains, "converged": settled}
     share = spread if form.similarity == "distance" else importance
     return {
         "schema_version": SCHEMA_VERSION,
