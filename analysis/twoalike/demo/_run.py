@@ -31,6 +31,8 @@ class DemoConfig:
     held_out_share: float = 1 / 3  # of each family's species, shown to nobody
     test_triplets: int = 4000  # of held-out creatures, judged by the true observer
     backbone: str = "efficientnet_lite0"
+    # Four fits of vi, which so many objects would be left to, end in different places.
+    fit: tuple[str, ...] = ("--engine", "nuts", "--dimensions", "12", "--draws", "600")
     # Distillation as in modeling/recipes/distill_demo.toml: small images, few steps.
     distill: tuple[str, ...] = ("--steps", "40", "--size", "128", "--batch", "36", "--rate", "5e-4")
 
@@ -112,7 +114,7 @@ def _fit(root: Path, config: DemoConfig) -> list[Stage]:
     study = Study.load(root)
     features, first_look = study.derived / FEATURES, root / "first_look.html"
     return [
-        Stage("fit the Bayesian embedding", ("fit", str(root)), study.posterior),
+        Stage("fit the Bayesian embedding", ("fit", str(root), *config.fit), study.posterior),
         Stage(
             f"a first look, to open while networks learn: {first_look}",
             ("report", str(root), "--out", str(first_look)),
