@@ -89,5 +89,6 @@ def power_lines(result: "PowerResult") -> list[str]:
     ]
     doubtful = sum(not outcome.converged for outcome in found.outcomes)
     if doubtful:
-        lines.append(f"{counted(doubtful, 'fit')} of {len(found.outcomes)} had not converged.")
+        which = f"{counted(doubtful, 'fit')} of {len(found.outcomes)}"
+        lines.append(f"{which} had not converged: their scores count as they are.")
     return lines
