@@ -146,8 +146,8 @@ def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
     if state.converged is False:
         listed.append(
             Caution(
-                f"The fit has not converged{reason}. Draw no conclusion from the embedding: fit "
-                "it longer or with fewer dimensions.",
+                f"The fit has not converged{reason}. Draw no conclusion from the embedding; "
+                "twoalike check says what may mend it.",
                 grave=True,
             )
         )
