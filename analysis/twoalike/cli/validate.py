@@ -48,15 +48,18 @@ def validate(study: Path, /) -> None:
     )
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, sha256_file
-    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol
+    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol, task_label
 
     opened = Study.load(study)
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     faults += [*check_categories(opened, stimuli), *check_lists(opened)]
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
-    labels = {task: task.replace("-", "") for task in PROTOCOLS}
-    to_come = [task for task in labels if not any(find_runs(root, labels[task]) for root in roots)]
+    to_come = [
+        task
+        for task, model in PROTOCOLS.items()
+        if not any(find_runs(root, task_label(model)) for root in roots)
+    ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
     for line in refused:
         print(line)  # noqa: T201

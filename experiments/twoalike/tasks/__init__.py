@@ -29,7 +29,12 @@ from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
 from twoalike.tasks._prepare import Prepared, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
-from twoalike.tasks._protocol_file import check_protocol, load_protocol, protocol_or_default
+from twoalike.tasks._protocol_file import (
+    check_protocol,
+    load_protocol,
+    protocol_or_default,
+    task_label,
+)
 from twoalike.tasks._ready import PROTOCOLS, prepare_session
 from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene, Timer
 from twoalike.tasks._session import EndReason, Script, Session
@@ -159,4 +164,5 @@ __all__ = [
     "trials_from_table",
     "triplet_protocol",
     "triplet_script",
+    "task_label",
 ]

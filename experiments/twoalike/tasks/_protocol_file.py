@@ -17,14 +17,14 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
     TwoalikeError
         If it is missing, or says something that cannot be.
     """
-    path = study.protocol_of(_label(model))
+    path = study.protocol_of(task_label(model))
     if not path.exists():
         there = sorted(file.name for file in path.parent.glob("*.toml"))
         close = difflib.get_close_matches(path.name, there, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise TwoalikeError(
             f"{path}: expected the protocol of the {_task(model)} task, found no such file.{hint} "
-            f"Its place is the key {_KEYS[_label(model)]!r} of study.toml."
+            f"Its place is the key {_KEYS[task_label(model)]!r} of study.toml."
         )
     return load_toml(path, model)
 
@@ -37,7 +37,7 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
     TwoalikeError
         As :func:`load_protocol`.
     """
-    if _at_default(study, model) and not study.protocol_of(_label(model)).parent.is_dir():
+    if _at_default(study, model) and not study.protocol_of(task_label(model)).parent.is_dir():
         return model.model_validate({})
     return load_protocol(study, model)
 
@@ -49,7 +49,7 @@ def check_protocol(study: Study, model: type[Protocol]) -> str:
     -------
     One line, or an empty text.
     """
-    if _at_default(study, model) and not study.protocol_of(_label(model)).exists():
+    if _at_default(study, model) and not study.protocol_of(task_label(model)).exists():
         return ""
     try:
         load_protocol(study, model)
@@ -62,10 +62,11 @@ def _task(model: type[Protocol]) -> str:
     return str(model.model_fields["task"].default)
 
 
-def _label(model: type[Protocol]) -> str:
+def task_label(model: type[Protocol]) -> str:
+    """Label of a protocol's task in the names of files."""
     return _task(model).replace("-", "")
 
 
 def _at_default(study: Study, model: type[Protocol]) -> bool:
-    key = _KEYS[_label(model)]
+    key = _KEYS[task_label(model)]
     return bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding._advice import advise
-from twoalike.embedding._diagnostics import chain_convergence, predictions, random_triplets
+from twoalike.embedding._diagnostics import predictions, random_triplets, with_chains
 from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._fit import used_choices
@@ -204,8 +204,6 @@ def _has_choices(posterior: "Posterior") -> bool:
 def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
     """Figures of the file, and those of the chains as they stand in it."""
     stored = dict(posterior.attrs.get("convergence", {}))
-    if x.shape[0] == 1 and posterior.attrs.get("engine") != "nuts":
-        return stored  # draws of one approximation: they mix by construction
     stats: dict[str, npt.NDArray[np.float64]] = {}
     if "sample_stats" in posterior.tree.children:
         group = posterior.tree["sample_stats"].dataset
@@ -214,11 +212,15 @@ def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict
             for name in ("logp", "step_size", "diverging")
             if name in group and group[name].dims == ("chain", "draw")
         }
-    similarity = str(posterior.attrs.get("similarity", "dot"))
-    found = stored | chain_convergence(x, stats, seed, similarity)
-    if "converged" in stored:  # the fit may know more: an optimiser that still moved
-        found["converged"] = bool(found["converged"] and stored["converged"])
-    return found
+    attrs = posterior.attrs
+    return with_chains(
+        stored,
+        x,
+        stats,
+        engine=str(attrs.get("engine")),
+        seed=seed,
+        similarity=str(attrs.get("similarity", "dot")),
+    )
 
 
 def _gather(

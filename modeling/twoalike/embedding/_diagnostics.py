@@ -130,6 +130,33 @@ def chain_convergence(
     return {"converged": bool(converged), **result}
 
 
+def with_chains(
+    known: dict[str, Any],
+    x: npt.NDArray[np.float32],
+    stats: dict[str, npt.NDArray[np.float64]],
+    *,
+    engine: str,
+    seed: int,
+    similarity: str = "dot",
+) -> dict[str, Any]:
+    """Add to what is known of a fit how its chains compare.
+
+    Parameters
+    ----------
+    known
+        Figures so far; a fit that these call unsettled has not converged, whatever its chains say.
+    engine
+        ``nuts`` or another: draws of one approximation mix by construction and say nothing.
+    x, stats, seed, similarity
+        As in :func:`chain_convergence`.
+    """
+    if x.shape[0] == 1 and engine != "nuts":
+        return known
+    chains = chain_convergence(x, stats, seed, similarity)
+    settled = bool(known.get("converged", True) and chains["converged"])
+    return {**known, **chains, "converged": settled}
+
+
 def optimiser_convergence(losses: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Whether the evidence bound of every fit has stopped moving.
 

@@ -14,7 +14,7 @@ from twoalike.embedding._align import importance, spread
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._density import Form
-from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
+from twoalike.embedding._diagnostics import optimiser_convergence, with_chains
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
 from twoalike.embedding._links import describe_links
 from twoalike.embedding._model import Data
@@ -208,11 +208,10 @@ def _described(
     stats: dict[str, npt.NDArray[np.float64]],
 ) -> dict[str, Any]:
     """Attributes of the file: what was fitted, how, and whether it has converged."""
-    convergence = optimiser_convergence(stats["loss"]) if engine == "vi" else {"converged": True}
-    if engine == "nuts" or x.shape[0] > 1:  # draws of one approximation mix by construction
-        chains = chain_convergence(x, stats, config.seed, form.similarity)
-        settled = convergence["converged"] and chains["converged"]
-        convergence = {**convergence, **chains, "converged": settled}
+    known = optimiser_convergence(stats["loss"]) if engine == "vi" else {}
+    convergence = with_chains(
+        known, x, stats, engine=engine, seed=config.seed, similarity=form.similarity
+    )
     share = spread if form.similarity == "distance" else importance
     return {
         "schema_version": SCHEMA_VERSION,

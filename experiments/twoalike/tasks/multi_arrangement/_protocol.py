@@ -107,13 +107,9 @@ class ArrangementAnswers(Strict):
 
     @model_validator(mode="after")
     def _each_key_once(self) -> Self:
-        keys = Counter(
-            [
-                *(*self.done_keys, *self.start_over_keys, *self.magnify_keys),
-                *(*self.next_keys, *self.previous_keys),
-                *("escape", "left", "right", "up", "down"),
-            ]
-        )
+        keys = Counter([*self.done_keys, *self.start_over_keys, *self.magnify_keys])
+        keys.update([*self.next_keys, *self.previous_keys])
+        keys.update(["escape", "left", "right", "up", "down"])
         if twice := [key for key, count in keys.items() if count > 1]:
             raise ValueError(
                 f"key {twice[0]!r} has two meanings (escape stops the session, arrows move images)"
