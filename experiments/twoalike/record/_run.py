@@ -27,7 +27,15 @@ from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, atomic_path, counted, hold_lock, write_json
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    atomic_path,
+    counted,
+    hold_lock,
+    sync_file,
+    write_json,
+)
 
 
 @contextmanager
@@ -129,7 +137,8 @@ class RunRecord:
         """
         lines = "".join(self._tables.trials.format_row(row) for row in rows)
         if self._handles.events is not None:
-            os.fsync(self._handles.events)  # what led to the trial's end comes before it
+            # What led to the trial's end comes before it.
+            sync_file(self._handles.events, self._plan.name.events(self._root))
         append_line(self._handles.trials, self.path, lines, sync=True)
         self.n_done += 1
 

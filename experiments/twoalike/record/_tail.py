@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twoalike.record._table import Table
 from twoalike.record._whole import n_partial_rows
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, sync_file
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
@@ -30,7 +30,7 @@ def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
             os.ftruncate(handle, length)
             raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
         if sync:
-            os.fsync(handle)
+            sync_file(handle, path)
     except OSError as error:
         raise TwoalikeError(
             f"{path}: cannot write ({error.strerror or error}). Trials so far are safe: free "
@@ -75,4 +75,4 @@ def cut_tail(path: Path, tail: str) -> None:
     with path.open("rb+") as file:
         length = len(tail.encode("utf-8", "surrogateescape"))
         file.truncate(file.seek(0, os.SEEK_END) - length)
-        os.fsync(file.fileno())
+        sync_file(file.fileno(), path)

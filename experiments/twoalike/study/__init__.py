@@ -31,6 +31,7 @@ from twoalike.study._files import (
     write_json,
     writing,
 )
+from twoalike.study._filesystem import sync_file, sync_folder
 from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
@@ -107,5 +108,7 @@ __all__ = [
     "visible",
     "whole_parts",
     "write_json",
+    "sync_file",
+    "sync_folder",
     "writing",
 ]

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._filesystem import sync_file, sync_folder
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -61,17 +62,6 @@ def sha256_file(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_parent(path: Path) -> None:
-    """Make a rename durable: on POSIX the folder entry has to reach the disk as well."""
-    if os.name != "posix":
-        return
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -145,9 +135,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+                sync_file(file.fileno(), path)
             temporary.replace(path)
-            _sync_parent(path)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -180,7 +170,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
                 if aside.exists():
                     aside.rename(path)
                 raise
-            _sync_parent(path)
+            sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(aside, ignore_errors=True)

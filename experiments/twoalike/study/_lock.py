@@ -1,9 +1,11 @@
 """One process at a time, for a participant or an output.
 
 The operating system holds the lock, not the file: it is released when the process ends, also
-when it is killed, so no stale lock ever has to be removed by hand.
+when it is killed, so no stale lock ever has to be removed by hand. Where a file system has no
+locks, that is reported once and work goes on: a lab with one process at a time needs none.
 """
 
+import errno
 import hashlib
 import os
 import sys
@@ -14,9 +16,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._filesystem import NOT_OFFERED, report_not_offered
+
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+"""Error numbers by which the system says that another process holds the lock."""
 
 
 def _try_lock(handle: int) -> bool:
+    """Take the lock; whether it was free.
+
+    Raises
+    ------
+    OSError
+        If it could not be asked for.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -26,9 +39,32 @@ def _try_lock(handle: int) -> bool:
             import fcntl
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
         return False
     return True
+
+
+def _lock(handle: int, path: Path, busy: str, patience_s: float) -> None:
+    """Take the lock within ``patience_s``; go on without one where the file system has none."""
+    deadline = time.monotonic() + patience_s
+    try:
+        while not _try_lock(handle):
+            if time.monotonic() >= deadline:
+                raise TwoalikeError(busy)
+            time.sleep(0.02)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise TwoalikeError(
+                f"{path}: cannot lock ({error.strerror}). Check the disk, or move the study to "
+                "another one."
+            ) from error
+        report_not_offered(
+            "file locks",
+            path.parent,
+            "Nothing keeps two processes from writing the same data: run one at a time.",
+        )
 
 
 @contextmanager
@@ -47,7 +83,7 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
     Raises
     ------
     TwoalikeError
-        If another process holds the lock, or the file cannot be made.
+        If another process holds the lock, or the file cannot be made or locked.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +93,7 @@ def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
             f"{path}: cannot write ({error.strerror}). Check who may write to the study."
         ) from error
     try:
-        deadline = time.monotonic() + patience_s
-        while not _try_lock(handle):
-            if time.monotonic() >= deadline:
-                raise TwoalikeError(busy)
-            time.sleep(0.02)
+        _lock(handle, path, busy, patience_s)
         yield
     finally:
         os.close(handle)

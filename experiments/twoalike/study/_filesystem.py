@@ -1,0 +1,83 @@
+"""Syncing to the disk, on file systems that offer it and on those that do not.
+
+FUSE, SMB and NFS mounts may have no locks, and may refuse to sync files or folders. That is no
+fault of the disk, and nothing that a user can mend during a session: it is reported once, and work
+goes on with what there is. Every other error means that data may not have been written.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""Error numbers by which a file system says that it has no such operation."""
+_CLOSED_FOLDER = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR})
+"""A folder may take files and yet not be opened itself, as on SMB."""
+_reported: set[str] = set()
+
+
+def report_not_offered(what: str, folder: Path, consequence: str) -> None:
+    """Say once in a process, on standard error, what the file system of a folder does not offer.
+
+    Parameters
+    ----------
+    what
+        The operation, such as ``file locks``.
+    consequence
+        What the user should know or do about it; a whole sentence.
+    """
+    if what not in _reported:
+        _reported.add(what)
+        line = f"{folder}: this file system does not offer {what}. {consequence}"
+        print(line, file=sys.stderr)  # noqa: T201
+
+
+def _report_unsynced(what: str, folder: Path) -> None:
+    report_not_offered(
+        what,
+        folder,
+        "A power cut may lose what was written last; a local disk is safer while people are run.",
+    )
+
+
+def sync_file(handle: int, path: Path) -> None:
+    """Wait until an open file is on the disk, where the file system has a way to ask for it.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or failing.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+        _report_unsynced("syncing files", path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: on POSIX a rename needs that to last.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or failing.
+    """
+    if os.name != "posix":
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED | _CLOSED_FOLDER:
+            raise
+        return _report_unsynced("syncing folders", folder)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED | _CLOSED_FOLDER:
+            raise
+        _report_unsynced("syncing folders", folder)
+    finally:
+        os.close(handle)
