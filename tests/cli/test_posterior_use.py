@@ -21,7 +21,7 @@ Run = Callable[..., tuple[int, str]]
 IDS = ["cat", "dog, wet", "öak", "o3", "o4", "o5", "o6"]
 
 
-def make(rng: np.random.Generator, **attrs: Any) -> Posterior:
+def make(rng: np.random.Generator, ids: list[str] = IDS, **attrs: Any) -> Posterior:
     """Two chains of ten draws, of 7 objects in 3 dimensions and 4 people."""
     axes = ("chain", "draw")
     x = rng.gamma(1.0, 1.0, (7, 3)) + rng.gamma(1.0, 0.1, (2, 10, 7, 3))
@@ -32,7 +32,7 @@ def make(rng: np.random.Generator, **attrs: Any) -> Posterior:
             "temperature": ((*axes, "participant"), rng.uniform(0.5, 2.0, (2, 10, 4))),
             "lapse": ((*axes, "participant"), lapse),
         },
-        coords={"object": IDS, "participant": list("abcd")},
+        coords={"object": ids, "participant": list("abcd")},
     ).astype("float32")
     constant = xr.Dataset(
         {"judgments": ("participant", [100, 7, 300, 40])}, coords={"participant": list("abcd")}
@@ -246,6 +246,23 @@ def test_embed_writes_means_and_draws(
     features = read_features(arrays)  # the file is a feature table
     assert features.ids == tuple(IDS)
     assert_allclose(features.values, x.mean(axis=0))
+
+
+def test_text_that_a_spreadsheet_would_run_is_written_inert(
+    run: Run, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    ids = ["=1+1", "-dog", *IDS[2:]]
+    source, out = tmp_path / "p.nc", tmp_path / "t.csv"
+    make(rng, ids).save(source)
+    for words in (("embed",), ("similarity",), ("similarity", "--square")):
+        assert run(words[0], source, *words[1:], "--out", out)[0] == 0
+        cells = {cell for line in out.read_text().splitlines() for cell in line.split(",")}
+        assert {"'=1+1", "'-dog", "öak"} <= cells
+        assert not {"=1+1", "-dog"} & cells
+        assert any(cell[0] == "-" and float(cell) < 0 for cell in cells) or words == ("embed",)
+    arrays = tmp_path / "t.npz"
+    assert run("embed", source, "--out", arrays)[0] == 0
+    assert list(read_features(arrays).ids) == ids
 
 
 def test_embed_refuses(run: Run, source: Path, tmp_path: Path) -> None:

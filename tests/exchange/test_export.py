@@ -21,7 +21,7 @@ from twoalike.exchange import (
     psychds_files,
 )
 from twoalike.judgments import arrangements_table, import_meadows, write_arrangements
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, inert_cell
 
 
 def call(*words: object) -> int:
@@ -95,7 +95,22 @@ def test_any_cell_survives_psychds(cells: list[str]) -> None:
     files = {path: f"{header}\n" + "\t".join(cells) + "\ntorn"}
     text = psychds_files(files)["data/subject-1_session-01_task-t_data.csv"]
     _, row = list(csv.reader(io.StringIO(text, newline="")))
-    assert row[3:] == ["" if cell == "n/a" else cell for cell in cells]
+    assert row[3:] == ["" if cell == "n/a" else inert_cell(cell) for cell in cells]
+
+
+def test_no_cell_of_psychds_is_a_formula(study: Path) -> None:
+    answers = study / "data" / "raw" / "participants.tsv"
+    answers.write_text(
+        'participant_id\t=age\tscore\nsub-002\t=HYPERLINK("http://x")\t-1.5\n'
+        "sub-003\t@SUM(A1)\t-3\n"
+    )
+    files = psychds_files({"participants.tsv": answers.read_text()})
+    text = files["data/study-all_description-participants_data.csv"]
+    header, *rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert header == ["participant_id", "'=age", "score"]
+    assert [row[1:] for row in rows] == [['\'=HYPERLINK("http://x")', "-1.5"], ["'@SUM(A1)", "-3"]]
+    listed = json.loads(files["dataset_description.json"])["variableMeasured"]
+    assert [entry["name"] for entry in listed] == header
 
 
 def test_further_runs_and_bad_files(study: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.report import describe_dimensions, read_sessions, write_report
+from twoalike.report._files import as_csv
 from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (
@@ -154,6 +155,12 @@ def test_every_figure_as_svg_and_every_number_as_csv(
     with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
         write_report(finished, tmp_path / "r.html", files=folder)
     assert (folder / "notes.txt").is_file()
+
+
+def test_no_number_of_a_report_is_a_formula() -> None:
+    assert as_csv({"=object": ["=1+1", "ant"], "value": [-0.5, None]}) == (
+        "'=object,value\n'=1+1,-0.5\nant,\n"
+    )
 
 
 EVIL = (

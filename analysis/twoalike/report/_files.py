@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twoalike.report._blocks import Block, Gallery, Grid, Numbers, Page, Picture
-from twoalike.study import TwoalikeError, atomic_directory
+from twoalike.study import TwoalikeError, atomic_directory, inert_cell
 
 SVG = "data:image/svg+xml;base64,"
 
 
 def as_csv(numbers: Numbers) -> str:
-    r"""Write columns as comma-separated text; what is missing is empty.
+    r"""Write columns as comma-separated text; what is missing is empty, and nothing is a formula.
 
     Examples
     --------
@@ -22,8 +22,8 @@ def as_csv(numbers: Numbers) -> str:
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(numbers)
-    writer.writerows(zip(*numbers.values(), strict=True))
+    rows = [tuple(numbers), *zip(*numbers.values(), strict=True)]
+    writer.writerows([map(inert_cell, row) for row in rows])
     return buffer.getvalue()
 
 

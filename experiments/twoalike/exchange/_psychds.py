@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._dataset import split_table
-from twoalike.study import MISSING, TwoalikeError, parse_json_table
+from twoalike.study import MISSING, TwoalikeError, inert_cell, parse_json_table
 
 _RUN = re.compile(
     r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
@@ -43,8 +43,9 @@ class _Table:
     def csv(self) -> str:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.header)
-        writer.writerows([["" if cell == MISSING else cell for cell in row] for row in self.rows])
+        writer.writerow(map(inert_cell, self.header))
+        for row in self.rows:
+            writer.writerow(["" if cell == MISSING else inert_cell(cell) for cell in row])
         return text.getvalue()
 
 
@@ -60,7 +61,8 @@ def is_psychds_source(path: str) -> bool:
 def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
     """Convert a raw data set to Psych-DS.
 
-    Missing values become empty cells; columns ``subject``, ``session`` and ``run`` are put
+    Missing values become empty cells; text that a spreadsheet would run gets an apostrophe in
+    front (:func:`twoalike.study.inert_cell`); columns ``subject``, ``session`` and ``run`` are put
     before those of a run. A torn last row is passed over.
 
     Parameters
@@ -148,7 +150,7 @@ def _variables(tables: list[_Table]) -> list[dict[str, Any]]:
     for table in tables:
         for name in table.header:
             about = table.about.get(name)
-            entry = _variable(name, about if isinstance(about, dict) else {})
+            entry = _variable(inert_cell(name), about if isinstance(about, dict) else {})
             known = variables.setdefault(name, entry)
             for key, value in entry.items():
                 if key not in known:

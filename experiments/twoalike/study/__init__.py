@@ -11,6 +11,7 @@ from twoalike.study._arrays import (
     check_unfolded,
     load_arrays,
 )
+from twoalike.study._cells import inert_cell
 from twoalike.study._config import (
     Study,
     StudyConfig,
@@ -86,6 +87,7 @@ __all__ = [
     "hold_output",
     "is_first_process",
     "how_to_install",
+    "inert_cell",
     "load_arrays",
     "load_parquet",
     "load_profile",

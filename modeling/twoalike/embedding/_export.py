@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.study import TwoalikeError, mat_bytes
+from twoalike.study import TwoalikeError, inert_cell, mat_bytes
 
 if TYPE_CHECKING:
     from twoalike.embedding._intervals import SimilarityTable
@@ -38,9 +38,12 @@ def check_ending(path: Path, endings: Sequence[str], what: str) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as .csv or .tsv, numbers with six digits."""
+    """Write a table as .csv or .tsv, numbers with six digits, text that no spreadsheet runs."""
     separator = SEPARATORS[path.suffix]
-    table.to_csv(path, sep=separator, index=False, float_format="%.6g", lineterminator="\n")
+    texts = table.select_dtypes(exclude="number").columns
+    inert = table.assign(**{name: table[name].map(inert_cell) for name in texts})
+    inert.columns = pd.Index(list(map(inert_cell, table.columns)))
+    inert.to_csv(path, sep=separator, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def similarity_pairs(table: "SimilarityTable") -> pd.DataFrame:
