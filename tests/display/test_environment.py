@@ -13,7 +13,6 @@ from twoalike.display import require_screen, virtual_display
 from twoalike.display._canvas import fit_image
 from twoalike.display._environment import psychopy_environment
 from twoalike.display._keys import key_name
-from twoalike.display._lettering import _break, _Letters, _pieces, _wrap, letter
 from twoalike.study import TwoalikeError
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")
@@ -66,22 +65,6 @@ def test_psychopy_gets_a_home_where_there_is_none(
 )
 def test_keys_have_the_names_that_protocols_use(symbol: str, name: str) -> None:
     assert key_name(symbol) == name
-
-
-@pytest.mark.parametrize("width", [300, 500, 900])
-def test_paragraphs_fill_the_width_evenly(width: int) -> None:
-    text = "One two three four five six seven eight nine ten eleven twelve.\n\nAlone."
-    letters = _Letters(text, 26)
-    first, *rest = text.split("\n")
-    lines = _wrap(text, letters, width)
-    assert lines[-2:] == rest
-    assert " ".join(lines[:-2]) == first
-    wide = [letters.width(line) for line in lines[:-2]]
-    assert max(wide) <= width
-    assert len(wide) == len(_break(_pieces(first), letters, width))
-    assert min(wide) > 0.6 * max(wide)
-    high = letter(text, 26, "#000000", width).height
-    assert abs(high - 1.35 * 26 * len(lines)) < 26
 
 
 def test_images_keep_their_shape_and_what_is_transparent_stays_so(tmp_path: Path) -> None:

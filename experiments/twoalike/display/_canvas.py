@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
-from twoalike.display._lettering import letter
 from twoalike.tasks import Frame, Protocol, Timer
+from twoalike.tasks.lettering import draw_label
 
 MOST_IMAGES = 400
 """Images kept ready on the graphics card; the one not used for longest goes first."""
@@ -92,7 +92,7 @@ class Canvas:
         most = 0.84 * self.frame.size[0] if width is None else width
         key = (text, scale, colour, most)
         if key not in self._texts:
-            image = letter(text, round(scale * self.frame.text), colour, most)
+            image = draw_label(text, round(scale * self.frame.text), colour, most)
             self._texts[key] = self._image_stimulus(image)
             _drop_oldest(self._texts, _MOST_TEXTS)
         self._texts.move_to_end(key)

@@ -14,7 +14,6 @@ from twoalike.display._drawing import Painter
 from twoalike.display._environment import psychopy_environment, require_screen
 from twoalike.display._frames import is_refresh_rate, is_software
 from twoalike.display._keys import InputQueue
-from twoalike.display._lettering import check_texts
 from twoalike.display._open import create_window, renderer
 from twoalike.record import Apparatus, Progress
 from twoalike.study import ScreenProfile
@@ -28,6 +27,7 @@ from twoalike.tasks import (
     VirtualClock,
     frame,
 )
+from twoalike.tasks.lettering import check_characters
 
 _SHORTEST_FRAME_S = 0.004
 """A virtual screen has no refresh to wait for; without a pause the loop would eat the processor."""
@@ -240,7 +240,7 @@ def open_window(
             view = View((width, height), profile, full_width)
             side = prepared.image_size(view)
             settings = protocol.model_dump(include={"texts", "form", "debrief"})
-            check_texts(_texts(settings))
+            check_characters(_texts(settings))
             window.mouseVisible = not protocol.screen.touch
             canvas = Canvas(
                 window, protocol, frame(protocol.screen, view.size), prepared.stimuli.path

@@ -1,0 +1,255 @@
+"""Texts broken into lines, and lines drawn as an image: any script, the same on every system.
+
+Lines are broken in the order of reading and only then turned for right-to-left scripts, so that
+a paragraph reads from its first line down. Two settings: a *label* is a few lines about equally
+long, centred (:func:`label_lines`); a *text* has headings and paragraphs that begin at one edge
+(:func:`set_text`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image, ImageDraw
+
+from twoalike.tasks.lettering._letters import Letters
+from twoalike.tasks.lettering._script import is_wide, pieces, right_to_left, shape, visual_order
+
+LINE = 1.35
+"""From one line to the next, in heights of the text."""
+_PARAGRAPH, _ABOVE_HEADING, _BELOW_HEADING = 0.75, 1.1, 0.3
+"""Space between paragraphs and around a heading, in heights of the text."""
+_HEADING = re.compile(r"#+\s+")
+_HEADING_SCALE = 1.12
+_MOST_STRETCH = 0.5
+"""A sign more of space than this is not spread over a line, in heights of the text."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a text that was set.
+
+    Attributes
+    ----------
+    text
+        What it says, letters joined, in the order of reading.
+    height
+        Of the font, in pixels.
+    space
+        Above it, in pixels, unless it is the first of a page.
+    width
+        As drawn, in pixels.
+    heading
+        Whether it belongs to a heading: heavy, and never the last line of a page.
+    first
+        Whether a paragraph begins with it.
+    stretch
+        Pixels to add between two East Asian signs, so that the line ends at the edge.
+    """
+
+    text: str
+    height: int
+    space: float
+    width: float
+    heading: bool = False
+    first: bool = False
+    stretch: float = 0.0
+
+    @property
+    def step(self) -> float:
+        """Height that it takes, in pixels."""
+        return LINE * self.height
+
+
+def broken(paragraph: str, letters: Letters, width: float) -> list[str]:
+    """Lines of at most ``width`` pixels, as full as they can be.
+
+    A word that is wider by itself, such as an address, is broken anywhere.
+    """
+    lines, line, used = [], "", 0.0
+    for piece in pieces(paragraph):
+        for part in _split(piece, letters, width):
+            if line and used + letters.width(part.rstrip()) > width:
+                lines.append(line.rstrip())
+                line, used = "", 0.0
+            line += part
+            used += letters.width(part)
+    return [*lines, line.rstrip()]
+
+
+def _split(piece: str, letters: Letters, width: float) -> list[str]:
+    """Parts of a piece that each fit the width."""
+    if letters.width(piece.rstrip()) <= width:
+        return [piece]
+    parts = [""]
+    for sign in piece:
+        if parts[-1] and letters.width(parts[-1] + sign) > width:
+            parts.append("")
+        parts[-1] += sign
+    return parts
+
+
+def label_lines(text: str, letters: Letters, width: float) -> list[str]:
+    """Lines of at most ``width`` pixels, about equally long, so that no word is left alone."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        found = broken(paragraph, letters, width)
+        low, high = width / len(found), width
+        while len(found) > 1 and high - low > letters.height:
+            middle = (low + high) / 2
+            if len(narrower := broken(paragraph, letters, middle)) > len(found):
+                low = middle
+            else:
+                found, high = narrower, middle
+        lines += found
+    return lines
+
+
+def set_text(text: str, height: int, width: float) -> tuple[Line, ...]:
+    r"""Set headings and paragraphs in a column.
+
+    Parameters
+    ----------
+    text
+        A line that begins with ``#`` and a space is a heading; an empty line begins a
+        paragraph; any other line end begins a line.
+    height
+        Of the font of paragraphs, in pixels.
+    width
+        Of the column, in pixels.
+
+    Raises
+    ------
+    TwoalikeError
+        If no font has its characters.
+
+    Examples
+    --------
+    >>> [line.text for line in set_text("# Aim\nWe study how people see.", 20, 180)]
+    ['Aim', 'We study how', 'people see.']
+    """
+    lines: list[Line] = []
+    gap, after_heading = 0.0, False
+    for source in text.strip("\n").split("\n"):
+        if not source.strip():
+            gap = max(gap, _PARAGRAPH * height)
+            continue
+        heading = bool(_HEADING.match(source))
+        words = _HEADING.sub("", source, count=1) if heading else source
+        if heading:
+            gap = _ABOVE_HEADING * height
+        elif after_heading:
+            gap = _BELOW_HEADING * height
+        found = _set_paragraph(shape(words), height, width, heading=heading)
+        lines += [replace(found[0], space=gap if lines else 0.0, first=True), *found[1:]]
+        gap, after_heading = 0.0, heading
+    return tuple(lines)
+
+
+def _set_paragraph(words: str, height: int, width: float, *, heading: bool) -> list[Line]:
+    size = round(_HEADING_SCALE * height) if heading else height
+    letters = Letters(words, size, bold=heading)
+    found = broken(words, letters, width)
+    lines = [Line(line, size, 0.0, letters.width(line), heading=heading) for line in found]
+    return [*(_stretched(line, width) for line in lines[:-1]), *lines[-1:]]
+
+
+def _stretched(line: Line, width: float) -> Line:
+    """Line of East Asian signs that ends at the edge of the column."""
+    gaps = sum(is_wide(sign) for sign in line.text[:-1])
+    missing = width - line.width
+    if line.heading or gaps < len(line.text) / 2 or missing > gaps * _MOST_STRETCH * line.height:
+        return line
+    return replace(line, width=width, stretch=missing / gaps)
+
+
+def draw_text(lines: Sequence[Line], colour: str, *, rtl: bool) -> Image.Image:
+    """Image of lines that were set, transparent around them, begun at the edge of reading.
+
+    Parameters
+    ----------
+    colour
+        As ``#rrggbb``.
+    rtl
+        Whether they begin at the right.
+    """
+    wide = even(max(line.width for line in lines))
+    high = even(text_height(lines))
+    image = Image.new("RGBA", (wide, high), f"{colour}00")
+    draw = ImageDraw.Draw(image)
+    top = 0.0
+    for number, line in enumerate(lines):
+        top += line.space if number else 0.0
+        letters = Letters(line.text, line.height, bold=line.heading)
+        x, y = (wide - line.width if rtl else 0.0), top + line.step / 2
+        if line.stretch:
+            for sign in line.text:
+                letters.draw(draw, sign, x, y, colour)
+                x += letters.width(sign) + (line.stretch if is_wide(sign) else 0.0)
+        else:
+            letters.draw(draw, visual_order(line.text, rtl=rtl), x, y, colour)
+        top += line.step
+    return image
+
+
+def text_height(lines: Sequence[Line]) -> float:
+    """Height that lines take on a page, in pixels."""
+    return sum(line.step + (line.space if number else 0.0) for number, line in enumerate(lines))
+
+
+def draw_label(text: str, height: int, colour: str, width: float) -> Image.Image:
+    """Image of a label, transparent around it, lines centred.
+
+    Parameters
+    ----------
+    height
+        Of the letters' font in pixels.
+    colour
+        As ``#rrggbb``.
+    width
+        Longest line in pixels.
+
+    Raises
+    ------
+    TwoalikeError
+        If no font has its characters.
+    """
+    shaped, letters, rtl = shape(text), Letters(text, height), right_to_left(text)
+    lines = [visual_order(line, rtl=rtl) for line in label_lines(shaped, letters, width)]
+    step = LINE * height
+    wide, high = even(max(letters.width(line) for line in lines)), even(step * len(lines))
+    image = Image.new("RGBA", (wide, high), f"{colour}00")
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        middle = (number + 0.5) * step + (high - step * len(lines)) / 2
+        letters.draw(draw, line, (wide - letters.width(line)) / 2, middle, colour)
+    return image
+
+
+def label_size(text: str, height: int, width: float) -> tuple[float, float]:
+    """Width and height in pixels that :func:`draw_label` needs for a text.
+
+    Examples
+    --------
+    >>> label_size("", 20, 100)
+    (0.0, 0.0)
+    """
+    if not text:
+        return 0.0, 0.0
+    letters = Letters(text, height)
+    lines = label_lines(shape(text), letters, width)
+    return max(letters.width(line) for line in lines), LINE * height * len(lines)
+
+
+def tail(text: str, height: int, width: float) -> str:
+    """End of a line that fits a width: of a long answer, what is being typed."""
+    letters = Letters(text, height)
+    shaped = shape(text)
+    while letters.width(shaped) > width:
+        shaped = shaped[1:]
+    return shaped
+
+
+def even(length: float) -> int:
+    """Even number of pixels, so that image and screen pixels coincide around the centre."""
+    return max(2, round(length / 2 + 1) * 2)
