@@ -126,6 +126,21 @@ def test_a_run_that_changed_is_not_resumed(booth: Any, what: str, change: dict[s
         check_run(booth.root, plan, resume=True)
 
 
+def test_a_seed_of_128_bits_is_resumed_and_told_from_others(booth: Any) -> None:
+    seed = 2**127 + 1
+    with booth.open(seed=seed) as record:
+        record.end("stopped")
+    path = booth.plan.name.manifest(booth.root)
+    # As text: a JSON reader that takes numbers as doubles would lose its digits.
+    assert json.loads(path.read_text())["seed"] == hex(seed)
+    check_run(booth.root, replace(booth.plan, seed=seed), resume=True)
+    with pytest.raises(TwoalikeError, match="the seed"):
+        check_run(booth.root, replace(booth.plan, seed=seed + 1), resume=True)
+    # Version 0.1 wrote it as a number.
+    path.write_text(path.read_text().replace(f'"{hex(seed)}"', str(seed)))
+    check_run(booth.root, replace(booth.plan, seed=seed), resume=True)
+
+
 def test_a_changed_trial_list_is_not_resumed(booth: Any) -> None:
     with booth.open() as record:
         record.end("stopped")

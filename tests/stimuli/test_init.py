@@ -1,5 +1,6 @@
 """``twoalike init`` through the real command line: a whole study or nothing."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,7 @@ from PIL import Image
 from twoalike.cli._study_file import study_template
 from twoalike.cli.app import app, main
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import DesignConfig, Study, StudyConfig
+from twoalike.study import SAFE, DesignConfig, Study, StudyConfig
 from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
 
@@ -74,6 +75,20 @@ def test_a_study_of_creatures(tmp_path: Path) -> None:
         assert written == protocol_template(protocol)
     assert sorted(path.name for path in root.iterdir()) == ["protocols", "stimuli", "study.toml"]
     assert [path.name for path in tmp_path.iterdir()] == ["my study"]
+
+
+def test_the_operating_system_draws_the_seed(tmp_path: Path) -> None:
+    studies = []
+    for name in ("one", "two"):
+        init(tmp_path / name, "--stimuli", "familiar")
+        studies.append(Study.load(tmp_path / name))
+    seeds = {study.config.seed for study in studies}
+    assert len(seeds) == 2 and min(seeds) > SAFE
+    # No reader of TOML needs to know more than 64 bits, and nothing that is published has it.
+    text = (tmp_path / "one" / "study.toml").read_text(encoding="utf-8")
+    assert isinstance(tomllib.loads(text)["seed"], str)
+    about = (studies[0].stimuli / "stimuli.json").read_text(encoding="utf-8")
+    assert json.loads(about)["seed"] is None and hex(studies[0].config.seed)[2:] not in about
 
 
 def test_a_study_of_ones_own_images(tmp_path: Path, images: Path) -> None:

@@ -1,10 +1,11 @@
 """Settings refuse what they do not know, and say what was meant."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import SAFE, Study, TwoalikeError, draw_seed, read_seed, written_seed
 
 GOOD = 'title = "Test"\nseed = 1\n'
 
@@ -55,3 +56,24 @@ def test_bad_settings_name_key_and_file(tmp_path: Path, text: str, complaint: st
 def test_a_folder_without_study_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="twoalike init"):
         Study.load(tmp_path)
+
+
+def test_seeds_of_any_size_are_read_as_they_were_written(tmp_path: Path) -> None:
+    for seed in (0, 2**53, 2**53 + 1, 2**127 + 5):
+        text = json.dumps(written_seed(seed))
+        study = Study.load(_study(tmp_path / "s", f'title = "Test"\nseed = {text}\n'))
+        assert study.config.seed == seed
+        assert read_seed(json.loads(text)) == seed
+        # What other readers of TOML and of JSON keep: 64 bits, and doubles.
+        assert isinstance(written_seed(seed), str) or float(seed) == seed < 2**63
+    for wrong in ('"12"', '"0x"', '"0xg"', '"-0x1"', '"0x1_0"', "-1", "1.5", "true"):
+        folder = _study(tmp_path / "s", f'title = "Test"\nseed = {wrong}\n')
+        with pytest.raises(TwoalikeError, match="'seed': expected") as caught:
+            Study.load(folder)
+        assert "\n" not in str(caught.value)
+
+
+def test_drawn_seeds_cannot_be_tried() -> None:
+    drawn = {draw_seed() for _ in range(50)}
+    assert len(drawn) == 50
+    assert max(drawn).bit_length() > 120 and min(drawn) > SAFE

@@ -84,16 +84,19 @@ class NextBlocks:
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
+        import numpy as np
+
         study, sitting = self._sitting.study, self._sitting
         table = read_trial_list(self._path(), self._ids())
         self._known = len(table)
         block = int(table["block_index"].max()) + 1
         stem = self._path().stem.removesuffix("_trials")
         posterior = study.derived / "adaptive" / f"{stem}_block-{block}.nc"
-        root, seed = str(study.root), str(study.config.seed)
-        fit = ["fit", root, "--out", str(posterior), "--seed", seed, *_FIT]
+        root, seed = str(study.root), study.config.seed
+        of_fit = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        fit = ["fit", root, "--out", str(posterior), "--seed", str(of_fit), *_FIT]
         design = ["design", root, "--task", "odd-one-out", "--participants", sitting.participant]
-        design += ["--sessions", str(sitting.session), "--sampler", "adaptive", "--seed", seed]
+        design += ["--sessions", str(sitting.session), "--sampler", "adaptive", "--seed", str(seed)]
         design += ["--posterior", str(posterior), "--block", str(block)]
         self._queue = [fit, design]
         self._next()

@@ -26,6 +26,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_directory,
     counted,
+    draw_seed,
     provenance,
     write_json,
 )
@@ -37,7 +38,7 @@ def make_study(
     stimuli: Literal["creatures", "familiar"] | None = None,
     images: Path | None,
     title: str | None,
-    seed: int,
+    seed: int | None,
     protocol: str = "default",
     language: str = "en",
 ) -> tuple[Path, Path, int, tuple[str, ...]]:
@@ -54,7 +55,7 @@ def make_study(
     title
         Title of the study; the folder's name if None.
     seed
-        Seed of the study.
+        Seed of the study; drawn by the operating system if None.
     protocol
         Preset of the odd-one-out task: default, levels, things.
     language
@@ -75,6 +76,7 @@ def make_study(
             f"--stimuli {stimuli} and --images {images}: give one of them, a study has one set."
         )
     check_seed(seed)
+    seed = draw_seed() if seed is None else seed
     name = (title if title is not None else root.resolve().name).strip()
     if not name:
         raise TwoalikeError("--title: expected some text, found none.")
@@ -95,9 +97,9 @@ def make_study(
         )
         draft = Study.load(temporary)
         _write_protocols(draft, protocol, language)
+        # Without the seed, which study.toml has: stimuli are published, the seed is not.
         about = provenance(
             "stimuli",
-            seed=seed if source["source"] == "creatures" else None,
             inputs={"manifest": draft.stimuli / MANIFEST},
             config=source,
         )

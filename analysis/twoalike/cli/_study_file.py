@@ -46,11 +46,12 @@ def _comment(text: str) -> str:
 def _render(model: BaseModel, name: str) -> str:
     """Keys of ``model`` first, then its tables, as TOML wants it."""
     lines, tables = [], []
+    written = model.model_dump(mode="json")
     for key, field in type(model).model_fields.items():
-        value = getattr(model, key)
-        if isinstance(value, BaseModel):
-            tables.append(f"[{name}{key}]\n{_render(value, f'{name}{key}.')}")
+        if isinstance(table := getattr(model, key), BaseModel):
+            tables.append(f"[{name}{key}]\n{_render(table, f'{name}{key}.')}")
             continue
+        value = written[key]
         lines.append(_comment(field.description or "version of this file's format"))
         # JSON writes strings, numbers and lists as TOML does; an empty table stays a comment,
         # so that a [table] of that name can be added below.

@@ -16,7 +16,14 @@ from twoalike.design import (
 )
 from twoalike.record import RunName, participant_label
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import DesignConfig, Study, TwoalikeError, provenance, read_json
+from twoalike.study import (
+    DesignConfig,
+    Study,
+    TwoalikeError,
+    provenance,
+    read_json,
+    written_seed,
+)
 
 TASK = "oddoneout"
 
@@ -132,6 +139,8 @@ def with_options(lists: Sequence[SessionList], **options: object) -> list[Sessio
     So that it does not pass for a change of study.toml later.
     """
     said = {key: value for key, value in options.items() if value is not None}
+    if isinstance(seed := said.get("seed"), int):
+        said["seed"] = written_seed(seed)
     if not said:
         return list(lists)
     return [

@@ -13,7 +13,7 @@ def init(
     protocol: Literal["default", "levels", "things"] = "default",
     language: str = "en",
     title: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> None:
     """Make a study folder: settings, stimuli and protocol, ready to run.
 
@@ -40,7 +40,9 @@ def init(
     title
         Title of the study; the name of the folder if left out.
     seed
-        Everything random in the study derives from it, the creatures included.
+        Everything random in the study derives from it, the creatures included. By default the
+        operating system draws one of 128 bits, since codes can be found by trying small seeds
+        (twoalike share --help). Name one only for studies that are to be made again, such as tests.
 
     Examples
     --------

@@ -96,8 +96,8 @@ def methods_section(inputs: Inputs) -> Section:
     paragraph = " ".join(
         part for part in (_collection(inputs), _model(inputs), _scoring(inputs)) if part
     )
-    software = f" Analysed with twoalike {version('twoalike')} (study seed "
-    software += f"{inputs.study.config.seed})."
+    # Not the study's seed: a report is published, and with the seed codes can be found.
+    software = f" Analysed with twoalike {version('twoalike')}."
     rows = []
     if inputs.posterior is not None:
         provenance = inputs.posterior.attrs.get("provenance", {})

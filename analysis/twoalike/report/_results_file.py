@@ -71,7 +71,7 @@ MEASURE = {
 }
 RESULTS = {
     "twoalike_version": str,
-    "seed": (int, None),
+    "seed": object,
     "inputs": {str: {"file": str, "sha256": str}},
     "config": {"resamples": int},
     "models": [MODEL],

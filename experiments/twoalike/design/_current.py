@@ -22,6 +22,7 @@ from twoalike.study import (
     TwoalikeError,
     describe_changes,
     read_json,
+    read_seed,
     sha256_file,
 )
 
@@ -85,7 +86,7 @@ def _with_options(study: Study, options: Mapping[str, Any]) -> Study:
     sampler = options.get("sampler", config.design.sampler)
     updates = {
         "design": config.design.model_copy(update={"sampler": sampler}),
-        "seed": options.get("seed", config.seed),
+        "seed": read_seed(options.get("seed", config.seed)),
     }
     return replace(study, config=config.model_copy(update=updates))
 
@@ -99,7 +100,7 @@ def _before(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]
     defaults = type(_settings(study, task))().model_dump(mode="json")
     settings = {**defaults, **about["config"]["design"]}
     digests = {_named(entry): entry["sha256"][:8] for entry in _kept(about["inputs"]).values()}
-    return {"seed": about["seed"], _table(task): settings, **digests}
+    return {"seed": read_seed(about["seed"]), _table(task): settings, **digests}
 
 
 def _now(about: Mapping[str, Any], study: Study, task: str) -> dict[str, Any]:
@@ -150,6 +151,6 @@ def _command(meant: Study, task: str, about: Mapping[str, Any]) -> str:
         words.append(f"--sampler {options['sampler']}")
     if meant.config.design.sampler == "adaptive" and task == "oddoneout":
         words.append("--posterior P.nc")
-    if "seed" in options or about["seed"] != meant.config.seed:
+    if "seed" in options or read_seed(about["seed"]) != meant.config.seed:
         words.append(f"--seed {meant.config.seed}")
     return " ".join([*words, "--overwrite"])

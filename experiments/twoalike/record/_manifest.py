@@ -12,7 +12,14 @@ import pandas as pd
 
 from twoalike.record._names import RunName
 from twoalike.record._table import Table, TaskTables
-from twoalike.study import TwoalikeError, check_shape, describe_changes, provenance, read_json
+from twoalike.study import (
+    TwoalikeError,
+    check_shape,
+    describe_changes,
+    provenance,
+    read_json,
+    read_seed,
+)
 
 KIND = "run"
 SHAPE: dict[str, Any] = {
@@ -201,7 +208,7 @@ def check_same(
         Naming what has changed since the run began.
     """
     pairs: list[tuple[str, Any, Any]] = [
-        ("the seed", manifest["seed"], plan.seed),
+        ("the seed", read_seed(manifest["seed"]), plan.seed),
         ("the protocol", manifest["config"], dict(plan.protocol)),
         ("the design", manifest["design"], dict(plan.design)),
         ("the images", manifest["stimuli"], dict(plan.stimuli)),

@@ -44,6 +44,7 @@ from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
+from twoalike.study._seed import SAFE, draw_seed, read_seed, written_seed
 from twoalike.study._shape import check_shape
 from twoalike.study._strict import Strict
 from twoalike.study._words import (
@@ -56,6 +57,7 @@ from twoalike.study._words import (
 
 __all__ = [
     "PROVENANCE",
+    "SAFE",
     "DAMAGED",
     "DAMAGED_HDF5",
     "MISSING",
@@ -82,6 +84,7 @@ __all__ = [
     "claim_parts",
     "counted",
     "describe_changes",
+    "draw_seed",
     "held_interrupt",
     "hold_lock",
     "hold_output",
@@ -102,6 +105,7 @@ __all__ = [
     "read_delimited",
     "read_ids",
     "read_json",
+    "read_seed",
     "read_text",
     "require_file",
     "save_profile",
@@ -113,4 +117,5 @@ __all__ = [
     "sync_file",
     "sync_folder",
     "writing",
+    "written_seed",
 ]

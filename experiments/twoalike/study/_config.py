@@ -12,6 +12,7 @@ from twoalike.study._design import DesignConfig, ExclusionConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._faults import plain_fault
 from twoalike.study._files import read_text, require_file
+from twoalike.study._seed import Seed
 from twoalike.study._strict import Strict
 
 
@@ -22,7 +23,10 @@ class StudyConfig(Strict):
     title: str = Field(min_length=1, description="shown in the report and the data set")
     authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
     license: str = Field(default="CC0", description="licence of the collected data")
-    seed: int = Field(ge=0, description="everything random in the study derives from it")
+    seed: Seed = Field(
+        description="everything random in the study derives from it; keep it to yourself: with it, "
+        "a published trial list tells for which code it was made"
+    )
     stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
     protocol: str = Field(
         default="protocols/odd_one_out.toml",

@@ -12,6 +12,7 @@ from typing import Any
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._files import require_file, sha256_file
 from twoalike.study._json import parse_json
+from twoalike.study._seed import written_seed
 
 SCHEMA_VERSION = 1
 """Version of the file contracts between stages; readers refuse a newer one."""
@@ -42,7 +43,7 @@ def provenance(
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
         "twoalike_version": version("twoalike"),
-        "seed": seed,
+        "seed": None if seed is None else written_seed(seed),
         "inputs": {
             role: {"file": path.name, "sha256": _digest(path)}
             for role, path in (inputs or {}).items()

@@ -28,7 +28,7 @@ JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
 _RHAT = {f"{name}_rhat_95?": (float, None) for name in ("choice", "similarity")}
 _OBJECTS = {f"{name}_named": [str] for name in ("never", "once", "islands")}
 SHAPES: dict[str, dict[str, Any]] = {
-    "provenance": {"seed?": (int, None), "inputs?": {str: {"file": str, "sha256": str}}},
+    "provenance": {"seed?": object, "inputs?": {str: {"file": str, "sha256": str}}},
     "convergence": {"converged?": bool, "divergences?": int, "loss_change?": float, **_RHAT},
     "links": {"never": int, "once": int, "islands": [int], **_OBJECTS},
 }
