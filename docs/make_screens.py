@@ -35,6 +35,7 @@ from twoalike.tasks import (
     SimulatedParticipant,
     Sitting,
     VirtualClock,
+    getting_ready,
     prepare_session,
     run_session,
 )
@@ -155,7 +156,8 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
     clock = VirtualClock()
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
         camera = Camera(screen, folder, f"{task.replace('-', '_')}_{language}")
-        session = Session(prepared.script(view, Progress()), prepared.texts.stop)
+        ready = getting_ready(prepared.protocol, prepared.texts)
+        session = Session(prepared.script(view, Progress()), prepared.texts.stop, ready)
         camera.session = session
         player = SimulatedParticipant(prepared.hands(camera, clock), camera, clock)
         shown = False

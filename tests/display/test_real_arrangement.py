@@ -26,6 +26,8 @@ instruction_s = 0
 [timing]
 minimum_s = 0
 confirm_s = 20
+[breaks]
+ready_s = 0
 """
 DESIGN = """trials = 3
 [arrangement]

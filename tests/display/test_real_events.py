@@ -25,6 +25,7 @@ minimum_rt_s = 0
 feedback_s = 0
 [breaks]
 break_every = 0
+ready_s = 0
 """
 DESIGN = "trials = 8\npractice = 0\n"
 TASK = "odd-one-out"

@@ -15,6 +15,7 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (
     Ask,
+    Countdown,
     Fixation,
     Focus,
     KeyPress,
@@ -130,6 +131,24 @@ def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
     assert (left == GROUND).all()
 
 
+def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) -> None:
+    plain = opened.picture(Row(("red", "green", "blue")))
+    marked = opened.picture(Row(("red", "green", "blue"), marked="green"))
+    changed = (marked != plain).any(axis=2)
+    accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
+    assert {tuple(map(int, colour)) for colour in marked[changed]} == {accent}
+    half = opened.layout.image / 2
+    assert opened.at(marked, -half - 9, 0) == accent
+    assert opened.at(marked, 0, half + 9) == accent
+
+
+def test_a_countdown_shows_the_seconds_left(opened: Opened) -> None:
+    shown = [opened.picture(Countdown("Ready", 3.0), now) for now in (0.0, 0.9, 1.1, 2.0, 2.99)]
+    np.testing.assert_array_equal(shown[0], shown[1])
+    assert (shown[1] != shown[2]).any()
+    np.testing.assert_array_equal(shown[3], shown[4])
+
+
 def test_more_images_than_are_kept_are_loaded_again(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +176,8 @@ def test_the_timer_runs_out(opened: Opened) -> None:
         *(Page(text, PROTOCOL.texts.go_on) for text in PROTOCOL.texts.instruction),
         Page(PROTOCOL.texts.pause, PROTOCOL.texts.go_on, (5, 10), "5 of 10 done"),
         Page("Grüße, 你好, здравствуйте"),
-        Row((None, "blue", None), verdict=TEXTS.wrong),
+        Row(("red", "blue", "green"), verdict=TEXTS.wrong, marked="green"),
+        Countdown(TEXTS.ready, 3.0),
         Ask("Which hand do you write with?", ("left", "right"), None, TEXTS.choose),
         Ask("How old are you?", (), "31", TEXTS.enter, TEXTS.needs_number),
         Ask(TEXTS.consent, (TEXTS.agree, TEXTS.decline), None, TEXTS.choose),

@@ -271,3 +271,23 @@ def test_releases_and_other_keys_change_nothing_but_time(
         for event in events
     ]
     assert play(rules, *events) == play(rules, *idle)
+
+
+@pytest.mark.parametrize("feedback", [True, False])
+def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
+    rules = OddOneOut.model_validate({"practice": {"feedback": feedback}})
+    trial = replace(TRIAL, trial_type="practice", expected_odd=2)  # b, at the right
+    wrong = trial_scene(play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial), rules)
+    right = trial_scene(play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial), rules)
+    if not feedback:
+        assert (wrong, right) == (Row(("c", None, None)), Row((None, None, "b")))
+        return
+    # All three stay, so that they can be compared, and the answer expected is marked.
+    assert wrong == Row(("c", "a", "b"), verdict=rules.texts.wrong, marked="b")
+    assert right == Row((None, None, "b"), verdict=rules.texts.right, marked="b")
+
+
+def test_the_answer_expected_is_shown_in_practice_only() -> None:
+    trial = replace(TRIAL, trial_type="catch", expected_odd=2)
+    scene = trial_scene(play(DEFAULT, *OPENING, KeyPress(2.0, "left"), trial=trial), DEFAULT)
+    assert scene == Row(("c", None, None))

@@ -40,6 +40,7 @@ from twoalike.tasks import (
     Sitting,
     View,
     VirtualClock,
+    getting_ready,
     prepare_session,
     run_session,
 )
@@ -200,7 +201,8 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
             rt_source="simulated" if simulated else "pyglet",
             pilot=options.pilot,
         )
-        session = Session(prepared.script(view, progress), prepared.texts.stop)
+        ready = getting_ready(prepared.protocol, prepared.texts)
+        session = Session(prepared.script(view, progress), prepared.texts.stop, ready)
         player = (
             None
             if clock is None

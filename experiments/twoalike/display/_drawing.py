@@ -1,5 +1,6 @@
 """From scenes to pixels."""
 
+import math
 from collections.abc import Sequence
 
 from twoalike.design import POSITIONS
@@ -8,6 +9,7 @@ from twoalike.display._canvas import MOST_IMAGES, Canvas
 from twoalike.tasks import (
     Arena,
     Ask,
+    Countdown,
     Fixation,
     Layout,
     MultiArrangement,
@@ -73,6 +75,8 @@ class Painter:
                 self._draw_row(scene, self._layout, now)
             case Page():
                 self._draw_page(scene)
+            case Countdown():
+                self._draw_countdown(scene, now)
             case Ask():
                 self._draw_question(scene)
             case Arena():
@@ -83,10 +87,26 @@ class Painter:
         canvas = self._canvas
         for place, name, label in zip(POSITIONS, row.images, row.labels, strict=True):
             if name is not None:
+                if name == row.marked:
+                    self._draw_frame(name, layout, place)
                 canvas.image(name, layout.image, *layout.centre(place))
             canvas.text(label, *layout.label(place))
         canvas.text(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
+
+    def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
+        """Draw what shows around an image: corners of thick lines would be open."""
+        canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
+        wide, high = canvas.load(name, layout.image).full_size
+        for margin, fill in ((2 * thick, canvas.screen.accent), (thick, canvas.screen.background)):
+            width, height = wide + 2 * margin, high + 2 * margin
+            canvas.box(*layout.centre(place), width, height, fill=fill)
+
+    def _draw_countdown(self, countdown: Countdown, now: float) -> None:
+        canvas, text = self._canvas, self._canvas.frame.text
+        canvas.text(countdown.text, 0, 4 * text, scale=1.3)
+        if countdown.end is not None:
+            canvas.text(str(max(1, math.ceil(countdown.end - now))), 0, 0, scale=3)
 
     def _draw_page(self, page: Page) -> None:
         canvas, text = self._canvas, self._canvas.frame.text

@@ -36,7 +36,18 @@ from twoalike.tasks._protocol_file import (
     task_label,
 )
 from twoalike.tasks._ready import PROTOCOLS, prepare_session
-from twoalike.tasks._scenes import Arena, Ask, Fixation, Page, Placed, PushButton, Row, Scene, Timer
+from twoalike.tasks._scenes import (
+    Arena,
+    Ask,
+    Countdown,
+    Fixation,
+    Page,
+    Placed,
+    PushButton,
+    Row,
+    Scene,
+    Timer,
+)
 from twoalike.tasks._session import EndReason, Script, Session
 from twoalike.tasks._settings import Protocol
 from twoalike.tasks._settings import Screen as ScreenSettings
@@ -72,7 +83,16 @@ from twoalike.tasks.odd_one_out import (
     trials_from_table,
     triplet_script,
 )
-from twoalike.tasks.screens import Frame, Opening, PageActivity, QuestionActivity, View, frame
+from twoalike.tasks.screens import (
+    Frame,
+    Opening,
+    PageActivity,
+    QuestionActivity,
+    ReadyActivity,
+    View,
+    frame,
+    getting_ready,
+)
 
 __all__ = [
     "KEYS",
@@ -86,6 +106,7 @@ __all__ = [
     "ArrangementActivity",
     "ArrangementResult",
     "Ask",
+    "Countdown",
     "Button",
     "EndReason",
     "Event",
@@ -122,6 +143,7 @@ __all__ = [
     "Protocol",
     "PushButton",
     "QuestionActivity",
+    "ReadyActivity",
     "Result",
     "Row",
     "Scene",
@@ -151,6 +173,7 @@ __all__ = [
     "check_lists",
     "check_protocol",
     "frame",
+    "getting_ready",
     "languages",
     "lay_out",
     "lay_out_arena",

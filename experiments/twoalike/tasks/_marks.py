@@ -36,7 +36,8 @@ class Marks:
         events = [] if self._started else ["session_start"]
         self._started = True
         activity = session.activity
-        if activity is None:  # the page after Esc; the images appear anew after it
+        if activity is None or activity.name == "ready":
+            # The page after Esc, and the countdown: the images appear anew after it.
             self._hidden = True
             return self._mark(events, time)
         before, self._activity = self._activity, activity

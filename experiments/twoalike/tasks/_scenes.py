@@ -33,6 +33,8 @@ class Row:
         When the choice is cut off; None where it is not, or not shown.
     verdict
         Line in place of the prompt after an answer in practice: right or not.
+    marked
+        Object with a rim: the answer expected; empty for none.
     """
 
     images: tuple[str | None, str | None, str | None]
@@ -40,6 +42,7 @@ class Row:
     labels: tuple[str, str, str] = ("", "", "")
     until: Timer | None = None
     verdict: str = ""
+    marked: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,14 @@ class Page:
     progress: tuple[int, int] | None = None
     caption: str = ""
     images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Countdown:
+    """A word and the seconds left until ``end`` (s); None before its first frame."""
+
+    text: str
+    end: float | None = None
 
 
 @dataclass(frozen=True)
@@ -152,4 +163,4 @@ class Arena:
     progress: float | None = None
 
 
-type Scene = Fixation | Row | Page | Ask | Arena
+type Scene = Fixation | Row | Page | Countdown | Ask | Arena

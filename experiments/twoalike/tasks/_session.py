@@ -1,6 +1,6 @@
 """A session as a state machine: activities in order, and Esc at any time."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from twoalike.tasks._activity import Activity, Item, Note
 from twoalike.tasks._events import Event, Focus, KeyPress, PointerPress, Stop
@@ -25,6 +25,9 @@ class Session:
         the outcome of those before.
     stop_text
         Page after Esc.
+    ready
+        Makes what comes before each trial that does not follow another one, and before one that
+        Esc has interrupted: a countdown. None for nothing.
 
     Examples
     --------
@@ -40,10 +43,14 @@ class Session:
     'completed'
     """
 
-    def __init__(self, script: Script, stop_text: str) -> None:
-        self._script, self._stop_text = script, stop_text
+    def __init__(
+        self, script: Script, stop_text: str, ready: Callable[[], Activity] | None = None
+    ) -> None:
+        self._script, self._stop_text, self._ready = script, stop_text, ready
         self._asking = False
         self._activity: Activity | None = None
+        self._before: Activity | None = None
+        self._left = False
         self._waiting: list[Item] = []
         self.end_reason: EndReason | None = None
         self._go_on(0.0)
@@ -56,7 +63,7 @@ class Session:
     @property
     def activity(self) -> Activity | None:
         """What is under way; None while the page after Esc is shown, and at the end."""
-        return None if self._asking else self._activity
+        return None if self._asking else self._before or self._activity
 
     @property
     def asking(self) -> bool:
@@ -66,9 +73,9 @@ class Session:
     @property
     def scene(self) -> Scene:
         """What has to be on the screen now."""
-        if self._asking or self._activity is None:
+        if self.activity is None:
             return Page(self._stop_text if self._asking else "")
-        return self._activity.scene
+        return self.activity.scene
 
     @property
     def deadline(self) -> float | None:
@@ -89,18 +96,29 @@ class Session:
                 items.append(Note("focus", time, {"here": here}))
         if self._asking:
             return self._flush([*items, *self._answer_stop(event)])
-        assert self._activity is not None
-        items += self._activity.handle(event)
-        self._advance(event.time)
+        assert self.activity is not None
+        items += self.activity.handle(event)
+        items += self._advance(event.time)
         return self._flush(items)
 
     def _flush(self, items: list[Item]) -> list[Item]:
         items, self._waiting = [*items, *self._waiting], []
         return items
 
-    def _advance(self, time: float) -> None:
-        if self._activity is not None and self._activity.finished:
+    def _advance(self, time: float) -> list[Item]:
+        """Go on with what is next, if what was shown is over."""
+        items: list[Item] = []
+        if self._before is not None and self._before.finished:
+            self._before = None
+            items += self._return(time)
+        if self._before is None and self._activity is not None and self._activity.finished:
             self._go_on(time)
+        return items
+
+    def _return(self, time: float) -> Sequence[Item]:
+        """Go back to what Esc has interrupted, if it did."""
+        left, self._left = self._left, False
+        return self._activity.restart(time) if left and self._activity is not None else []
 
     def _go_on(self, time: float) -> None:
         """Take the script's next activity, and the items on the way there."""
@@ -112,6 +130,8 @@ class Session:
                 self._waiting += self._finish(str(end.value), time)
                 return
             if isinstance(step, Activity):
+                if _is_trial(step) and not _is_trial(self._activity):
+                    self._before = self._ready() if self._ready is not None else None
                 self._activity = step
                 return
             self._waiting.append(step)
@@ -137,7 +157,14 @@ class Session:
             return []
         self._asking = False
         items: list[Item] = [Note("went_on", event.time)]
-        if self._activity is not None:
-            items += self._activity.restart(event.time)
-        self._advance(event.time)
-        return items
+        if self._before is not None:
+            return [*items, *self._before.restart(event.time)]
+        self._left = True
+        if self._ready is not None and _is_trial(self._activity):
+            self._before = self._ready()
+            return items
+        return [*items, *self._return(event.time), *self._advance(event.time)]
+
+
+def _is_trial(activity: Activity | None) -> bool:
+    return activity is not None and activity.name == "trial"

@@ -84,6 +84,13 @@ class Breaks(Strict):
     break_limit_s: float = Field(
         default=120.0, ge=0, description="longest break in seconds; 0: no limit"
     )
+    ready_s: float = Field(
+        default=3.0,
+        ge=0,
+        le=60,
+        description="countdown in seconds before each trial that follows a page: after the "
+        "instruction, the practice, a break, and Esc; 0: none",
+    )
 
 
 class Consent(Strict):
@@ -164,6 +171,7 @@ class PageTexts(Strict):
     )
     practice_end: str = Field(description="page after the practice trials")
     pause: str = Field(description="page of a break")
+    ready: str = Field(default="", description="above the countdown that comes before trials")
     resume: str = Field(
         description="page shown instead of the instruction when a session is resumed"
     )
@@ -229,7 +237,7 @@ class Protocol(Strict):
         texts = {**shipped, **given}
         field = cls.model_fields.get("texts")
         keys = getattr(field.annotation, "model_fields", {}) if field is not None else {}
-        missing = [key for key in keys if key not in texts]
+        missing = [key for key, field in keys.items() if field.is_required() and key not in texts]
         if missing and not shipped:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise ValueError(

@@ -7,7 +7,7 @@ from typing import Protocol
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._session import STOP_KEY, Session
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
-from twoalike.tasks.screens import PageActivity, QuestionActivity, WaitActivity
+from twoalike.tasks.screens import PageActivity, QuestionActivity, ReadyActivity, WaitActivity
 
 _READING_S = 2.0
 _POLL_S = 0.02
@@ -50,6 +50,8 @@ class SimulatedParticipant:
             read_on(self._screen, self._clock, activity.minimum_s)
         elif isinstance(activity, QuestionActivity):
             self._answer(activity)
+        elif isinstance(activity, ReadyActivity):
+            self._clock.wait_until(activity.deadline or 0.0)
         elif isinstance(activity, WaitActivity):
             self._sleep(_POLL_S)  # the work takes real time
         elif activity is not None:

@@ -8,6 +8,7 @@ delays the clock of a phase and never shortens it.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from twoalike.design import POSITIONS
 from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown
 from twoalike.tasks._scenes import Fixation, Page, Row, Scene, Timer
 from twoalike.tasks.odd_one_out._layout import Layout
@@ -167,24 +168,23 @@ def _timer(end: float | None, protocol: OddOneOut) -> Timer | None:
 
 def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
     """Scene of a trial now."""
-    texts = protocol.texts
+    texts, trial = protocol.texts, state.trial
     if state.phase is Phase.FIXATION:
         return Fixation()
     if state.phase is Phase.CHOICE:
         until = _timer(phase_end(state, protocol), protocol)
-        return Row(state.trial.row, texts.prompt, texts.labels, until)
+        return Row(trial.row, texts.prompt, texts.labels, until)
     if state.answer is None:
         return Page(texts.time_out, texts.go_on)
-    left, middle, right = (
-        name
-        if state.trial.positions[state.trial.stimuli.index(name)] == state.answer.position
-        else None
-        for name in state.trial.row
-    )
+    at = POSITIONS.index(state.answer.position)
+    left, middle, right = (name if place == at else None for place, name in enumerate(trial.row))
     verdict = _verdict(state, protocol)
-    if verdict is None:
+    if verdict is None or trial.expected_odd is None:
         return Row((left, middle, right))
-    return Row((left, middle, right), verdict=texts.right if verdict else texts.wrong)
+    expected = trial.stimuli[trial.expected_odd - 1]
+    if verdict:
+        return Row((left, middle, right), verdict=texts.right, marked=expected)
+    return Row(trial.row, verdict=texts.wrong, marked=expected)
 
 
 def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:

@@ -11,6 +11,7 @@ from twoalike.tasks.screens._around import (
 from twoalike.tasks.screens._frame import Box, Frame, View, frame
 from twoalike.tasks.screens._page import GO_ON, PageActivity
 from twoalike.tasks.screens._question import QuestionActivity
+from twoalike.tasks.screens._ready import ReadyActivity, getting_ready
 from twoalike.tasks.screens._wait import WaitActivity
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "Opening",
     "PageActivity",
     "QuestionActivity",
+    "ReadyActivity",
     "View",
     "WaitActivity",
     "after_trials",
     "before_trials",
     "consent_text_hash",
     "frame",
+    "getting_ready",
     "pause_page",
     "text_page",
 ]
