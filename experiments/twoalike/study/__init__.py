@@ -37,6 +37,7 @@ from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
 from twoalike.study._interrupt import Interrupt, held_interrupt
 from twoalike.study._json import parse_json, parse_json_table
 from twoalike.study._labels import MISSING, folder_labels
+from twoalike.study._leftovers import find_leftovers
 from twoalike.study._lock import hold_lock, hold_output, is_first_process
 from twoalike.study._matlab import mat_bytes
 from twoalike.study._parquet import PROVENANCE, load_parquet
@@ -85,6 +86,7 @@ __all__ = [
     "counted",
     "describe_changes",
     "draw_seed",
+    "find_leftovers",
     "held_interrupt",
     "hold_lock",
     "hold_output",

@@ -6,7 +6,6 @@ new one and never a part of either.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from typing import Any
 import pandas as pd
 
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._filesystem import sync_file, sync_folder
+from twoalike.study._filesystem import sync_folder, sync_path, sync_tree
+from twoalike.study._leftovers import aside_name, clear_leftovers, part_name, part_prefix
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -74,6 +74,9 @@ def _parent_of(path: Path) -> Iterator[None]:
         raise TwoalikeError(
             f"{path.parent}: cannot make this folder ({error.strerror}). Choose another output."
         ) from error
+    with writing(path):
+        for folder in made:
+            sync_folder(folder.parent)
     try:
         yield
     finally:
@@ -130,12 +133,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     TwoalikeError
         If the folder cannot be written to or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(part_name(path))
     with _parent_of(path), writing(path):
+        clear_leftovers(path)
         try:
             yield temporary
-            with temporary.open("rb+") as file:
-                sync_file(file.fileno(), path)
+            sync_path(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
         finally:
@@ -147,7 +150,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that replaces the folder ``path`` when the block succeeds.
 
     Two renames cannot be one step on every system: the old folder is set aside first, and put
-    back if the second rename fails.
+    back if the second rename fails, or by the next call if the process is killed between them.
 
     Raises
     ------
@@ -156,24 +159,27 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """
     if path.is_file():
         raise TwoalikeError(f"{path}: expected a folder to write, found a file. Choose another.")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    aside = path.with_name(aside_name(path))
     with _parent_of(path), writing(path):
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.part.", dir=path.parent))
+        clear_leftovers(path)
+        temporary = Path(tempfile.mkdtemp(prefix=part_prefix(path), dir=path.parent))
         try:
             temporary.chmod(0o755)
             yield temporary
-            if path.exists():
-                path.rename(aside)
+            sync_tree(temporary)
             try:
+                if path.exists():
+                    path.rename(aside)
                 temporary.rename(path)
-            except OSError:
-                if aside.exists():
+            except BaseException:
+                if aside.exists() and not path.exists():
                     aside.rename(path)
                 raise
             sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(aside, ignore_errors=True)
+            if path.exists():
+                shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -57,6 +57,26 @@ def sync_file(handle: int, path: Path) -> None:
         _report_unsynced("syncing files", path.parent)
 
 
+def sync_path(path: Path) -> None:
+    """Wait until a closed file is on the disk, as :func:`sync_file`."""
+    if os.name != "posix" and not os.access(path, os.W_OK):
+        return  # Windows flushes only what may be written
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        sync_file(handle, path)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(root: Path) -> None:
+    """Wait until everything in a folder is on the disk."""
+    for folder, _, names in os.walk(root, topdown=False):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                sync_path(path)
+        sync_folder(Path(folder))
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk: on POSIX a rename needs that to last.
 
