@@ -33,7 +33,7 @@ def call(*words: object) -> int:
 @pytest.fixture(scope="module")
 def exported(unchanged_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "psychds"
-    assert call("export", "psychds", unchanged_study, "--out", out) == 0
+    assert call("export", "psychds", unchanged_study, "--out", out, "--allow-problems") == 0
     return out
 
 
@@ -194,7 +194,7 @@ def test_codes_that_matlab_cannot_name_are_refused(codes: tuple[str, str], compl
 def test_command_line_from_a_study_and_from_a_table(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("export", "meadows", study, "--out", tmp_path / "d.npz") == 0
+    assert call("export", "meadows", study, "--out", tmp_path / "d.npz", "--allow-problems") == 0
     assert "3 objects by 3 participants" in capsys.readouterr().out
     with np.load(tmp_path / "d.npz") as content:
         meta = json.loads(str(content["meta"]))
@@ -248,7 +248,12 @@ def test_a_session_is_found_by_its_number_and_needs_main_trials(
 
 def test_a_shared_copy_can_be_exported(study: Path, tmp_path: Path) -> None:
     assert call("share", study, "--out", tmp_path / "public") == 0
-    assert call("export", "psychds", tmp_path / "public", "--out", tmp_path / "csv") == 0
+    assert (
+        call(
+            "export", "psychds", tmp_path / "public", "--out", tmp_path / "csv", "--allow-problems"
+        )
+        == 0
+    )
     assert len(list((tmp_path / "csv" / "data").iterdir())) == 3 * 3 + 3
     assert call("export", "psychds", study, "--out", study / "data" / "raw" / "csv") == 1
 

@@ -78,7 +78,7 @@ def run_session(study: Study, world: World, participant: str, manner: tuple[floa
         protocol={},
         trials=as_text,
         n_trials=len(as_text),
-        stimuli={},
+        stimuli=dict(world.stimuli.table[["id", "sha256"]].itertuples(index=False)),
         pilot=False,
         observer=observer.describe(),
     )

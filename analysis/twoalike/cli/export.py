@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 
+from twoalike.cli._checks import AllowProblems, check_folder
 from twoalike.cli._export_student import onnx
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ app.command(onnx)
 
 
 @app.command
-def psychds(study: Path, /, *, out: Path) -> None:
+def psychds(study: Path, /, *, out: Path, allow_problems: AllowProblems = False) -> None:
     """Export a study's raw data as a Psych-DS data set: CSV files and their description.
 
     One file a session and task, one for the participants, one each for what they said outside
@@ -28,6 +29,8 @@ def psychds(study: Path, /, *, out: Path) -> None:
         Folder of the study, or a BIDS data set such as a copy made by twoalike share.
     out
         Folder to write, new or empty.
+    allow_problems
+        Export the data as they are, although twoalike validate finds problems in them.
 
     Examples
     --------
@@ -44,6 +47,7 @@ def psychds(study: Path, /, *, out: Path) -> None:
 
     root = _raw(study)
     check_new_folder(out, root)
+    check_folder(root, allow_problems)
     texts = read_texts(root, is_psychds_source)
     if not any(path.endswith("_beh.tsv") for path in texts.files):
         raise TwoalikeError(f"{root}: expected raw data, found none.")
@@ -75,6 +79,7 @@ def meadows(
     out: Path,
     arrangements: Path | None = None,
     session: str | None = None,
+    allow_problems: AllowProblems = False,
 ) -> None:
     """Export dissimilarities from arrangements, as Meadows does and rsatoolbox reads them.
 
@@ -95,6 +100,8 @@ def meadows(
     session
         Use this session only, such as 1 (01 and ses-01 are the same), or the name of a task
         imported from Meadows.
+    allow_problems
+        Export a study's data as they are, although twoalike validate finds problems in them.
 
     Examples
     --------
@@ -108,7 +115,7 @@ def meadows(
 
     if out.suffix not in {".mat", ".npz"}:
         raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
-    table, inputs = _arrangements(study, arrangements)
+    table, inputs = _arrangements(study, arrangements, allow_problems)
     trials, objects = trials_of(table)
     main = [trial for trial in trials if trial.trial_type in JUDGED]
     sessions = sorted({trial.session for trial in main})
@@ -150,7 +157,7 @@ def _sessions_meant(session: str | None, sessions: list[str]) -> list[str]:
 
 
 def _arrangements(
-    study: Path | None, arrangements: Path | None
+    study: Path | None, arrangements: Path | None, allow_problems: bool
 ) -> "tuple[pd.DataFrame, dict[str, Path]]":
     """Table of arrangements, and the files it was made from."""
     from twoalike.judgments import read_arrangements, read_raw_arrangements
@@ -162,5 +169,6 @@ def _arrangements(
         return read_arrangements(arrangements), {"arrangements": arrangements}
     assert study is not None  # one of the two is given
     root = _raw(study)
+    check_folder(root, allow_problems)
     files = sorted(root.glob("sub-*/**/beh/*_task-multiarrangement_*_beh.tsv"))
     return read_raw_arrangements(root), {path.name: path for path in files}

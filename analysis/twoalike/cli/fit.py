@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from twoalike.cli._checks import AllowProblems, check_raw
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -31,6 +33,7 @@ def fit(
     steps: int | None = None,
     holdout: float | None = None,
     seed: int = 0,
+    allow_problems: AllowProblems = False,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
 
@@ -86,6 +89,8 @@ def fit(
         vi from 20,000 judgments.
     seed
         The same seed gives the same posterior.
+    allow_problems
+        Fit a study's data as they are, although twoalike validate finds problems in them.
     """  # noqa: E501
     from twoalike.embedding import fit_embedding
     from twoalike.features import read_features
@@ -102,7 +107,7 @@ def fit(
             "(one or several). See --help."
         )
     if study is not None:
-        choices, arrangements, out = _from_study(study, out)
+        choices, arrangements, out = _from_study(study, out, allow_problems)
     if out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
     if out.suffix != ".nc":
@@ -194,7 +199,9 @@ def _number(dimensions: str) -> int | None:
     return int(dimensions)
 
 
-def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | None, Path]:
+def _from_study(
+    folder: Path, out: Path | None, allow_problems: bool
+) -> tuple[Path | None, Path | None, Path]:
     """Read a study's raw data into its tables of choices and of arrangements, as far as it has."""
     from twoalike.design import excluded
     from twoalike.judgments import (
@@ -208,6 +215,7 @@ def _from_study(folder: Path, out: Path | None) -> tuple[Path | None, Path | Non
     from twoalike.study import Study, TwoalikeError, counted, provenance
 
     study = Study.load(folder)
+    check_raw(study, allow_problems)
     tasks, ids = raw_tasks(study.raw), StimulusSet.load(study.stimuli, verify=False).ids
     choices, arrangements = None, None
     if "oddoneout" in tasks:

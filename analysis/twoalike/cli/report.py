@@ -2,10 +2,19 @@
 
 from pathlib import Path
 
+from twoalike.cli._checks import AllowProblems, check_raw
 from twoalike.cli._options import check_seed
 
 
-def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 0) -> None:
+def report(
+    study: Path,
+    /,
+    *,
+    out: Path,
+    files: Path | None = None,
+    seed: int = 0,
+    allow_problems: AllowProblems = False,
+) -> None:
     """Write a study's report as one HTML file that needs no network.
 
     Shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
@@ -22,6 +31,8 @@ def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 
         Folder for every figure as .svg and every number as .csv.
     seed
         Seed of the intervals.
+    allow_problems
+        Report on the data as they are, although twoalike validate finds problems in them.
 
     Examples
     --------
@@ -33,7 +44,9 @@ def report(study: Path, /, *, out: Path, files: Path | None = None, seed: int = 
 
     check_seed(seed)
     check_output(out)
-    write_report(Study.load(study), out, seed=seed, files=files)
+    opened = Study.load(study)
+    check_raw(opened, allow_problems)
+    write_report(opened, out, seed=seed, files=files)
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201
     if files is not None:
         print(f"Wrote {files} (figures as .svg, numbers as .csv)")  # noqa: T201

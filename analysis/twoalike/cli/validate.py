@@ -40,12 +40,10 @@ def validate(study: Path, /) -> None:
     from twoalike.design import check_categories, refused_tasks
     from twoalike.exchange import check_private
     from twoalike.record import (
-        RunName,
         check_bids,
-        check_run_files,
+        check_dataset,
         find_runs,
         missing_files,
-        run_progress,
     )
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
@@ -79,17 +77,17 @@ def validate(study: Path, /) -> None:
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, n_runs, n_trials = len(faults), 0, 0
     for root in roots:
-        runs = [(path, check_run_files(root, path, hashes)) for path in find_runs(root)]
-        own = [*missing_files(root), *(problem for _, found in runs for problem in found)]
-        problems = [*own, *check_bids(root)]
+        checked = check_dataset(root, hashes)
+        problems = [*checked.problems, *check_bids(root)]
         for line in _first_of_each_file(problems):
             print(line)  # noqa: T201
-        for remark in check_private(root):
-            print(f"private? {remark}")  # noqa: T201
+        for remark in checked.remarks:
+            print(f"note: {remark}")  # noqa: T201
+        for private in check_private(root):
+            print(f"private? {private}")  # noqa: T201
         n_problems += len(problems)
-        n_runs += len(runs)
-        names = [RunName.parse(path) for path, found in runs if not found]
-        n_trials += sum(run_progress(root, name).n_done for name in names)
+        n_runs += len(checked.runs)
+        n_trials += checked.n_trials
     if n_problems:
         raise TwoalikeError(f"{opened.root}: {counted(n_problems, 'problem')}, see above.")
     what = f"{counted(n_runs, 'run')}, {counted(n_trials, 'trial')}"

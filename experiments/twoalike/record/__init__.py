@@ -2,6 +2,7 @@
 
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
+from twoalike.record._check_dataset import Checked, check_dataset
 from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes
 from twoalike.record._given import OLDEST_AGE, give, read_given
@@ -17,6 +18,7 @@ __all__ = [
     "OLDEST_AGE",
     "TASKS",
     "Apparatus",
+    "Checked",
     "Column",
     "Progress",
     "RawProblem",
@@ -28,6 +30,7 @@ __all__ = [
     "TaskTables",
     "check_bids",
     "check_codes",
+    "check_dataset",
     "check_run",
     "check_run_files",
     "find_runs",

@@ -33,7 +33,9 @@ def _as_mappings(table: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def check_run_files(root: Path, path: Path, stimuli: Mapping[str, str]) -> list[RawProblem]:
+def check_run_files(
+    root: Path, path: Path, stimuli: Mapping[str, str] | None = None
+) -> list[RawProblem]:
     """Check one raw table with its manifest and its trial list.
 
     Parameters
@@ -43,7 +45,7 @@ def check_run_files(root: Path, path: Path, stimuli: Mapping[str, str]) -> list[
     path
         Raw table in it.
     stimuli
-        SHA-256 by object id, from the study's manifest as it is now.
+        SHA-256 by object id, as the images are now; None where they are not to be compared.
 
     Returns
     -------
@@ -63,7 +65,8 @@ def check_run_files(root: Path, path: Path, stimuli: Mapping[str, str]) -> list[
         return [RawProblem(path, str(error).removeprefix(f"{path}: "))]
     if torn:
         problems.append(RawProblem(path, f"the last line is torn; {_MEND}"))
-    problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
+    if stimuli is not None:
+        problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
     if any(problem.row is not None for problem in problems):
         # A row was left out, so the numbers of those after it would mislead.
         return problems

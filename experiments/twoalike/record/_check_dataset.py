@@ -1,0 +1,82 @@
+"""The one check of a data set, which every command that reads or continues it calls."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from twoalike.record._check import check_run_files
+from twoalike.record._missing import missing_files
+from twoalike.record._names import RunName, find_runs
+from twoalike.record._progress import run_progress
+from twoalike.record._read import RawProblem
+from twoalike.study import parse_json_table
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks of a data set found.
+
+    Attributes
+    ----------
+    root
+        The data set.
+    problems
+        What is wrong, in the order of the files; empty if all is well.
+    remarks
+        What cannot be checked, one line each; no problems of the data.
+    runs
+        Raw tables that were checked.
+    n_trials
+        Trials of the runs without a problem.
+    """
+
+    root: Path
+    problems: tuple[RawProblem, ...]
+    remarks: tuple[str, ...] = ()
+    runs: tuple[Path, ...] = ()
+    n_trials: int = 0
+
+
+def check_dataset(
+    root: Path, stimuli: Mapping[str, str] | None = None, *, participant: str = "*"
+) -> Checked:
+    """Check raw data by all our own rules; those of BIDS are :func:`check_bids`.
+
+    Data of other tools, which keep no manifests, are left to the readers of their tables: a
+    remark says so.
+
+    Parameters
+    ----------
+    root
+        Data set, such as ``data/raw`` of a study.
+    stimuli
+        SHA-256 by object id, as the images are now; None where they are not to be compared.
+    participant
+        Whose data; everybody's if left out.
+    """
+    runs = find_runs(root, participant=participant)
+    if runs and _is_foreign(root):
+        remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
+        return Checked(root, (), (remark,), runs)
+    found = {path: check_run_files(root, path, stimuli) for path in runs}
+    problems = [*missing_files(root, participant), *_all(found)]
+    clean = [RunName.parse(path) for path in runs if not found[path]]
+    n_trials = sum(run_progress(root, name).n_done for name in clean)
+    return Checked(root, tuple(problems), (), runs, n_trials)
+
+
+def _all(found: Mapping[Path, list[RawProblem]]) -> Iterator[RawProblem]:
+    for problems in found.values():
+        yield from problems
+
+
+def _is_foreign(root: Path) -> bool:
+    """Whether no session of the data set was recorded by twoalike."""
+    description = root / "dataset_description.json"
+    if any(root.glob("sourcedata/sub-*/ses-*/*_manifest.json")):
+        return False
+    if not description.exists():
+        return True
+    made = parse_json_table(description.read_bytes(), description).get("GeneratedBy")
+    tools = made if isinstance(made, list) else []
+    return not any(isinstance(tool, dict) and tool.get("Name") == "twoalike" for tool in tools)
