@@ -40,7 +40,7 @@ def spoilt(photos: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("a.png", "truncated"), ("d.png", "identify"), ("void.png", "is empty")]
+    ("name", "said"), [("a.png", "truncated"), ("d.png", "no image"), ("void.png", "is empty")]
 )
 def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None:
     with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*--skip-unreadable") as caught:

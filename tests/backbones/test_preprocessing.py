@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.backbones import Preprocessing, open_image
+from twoalike.display._canvas import fit_image
+from twoalike.report._thumbnails import thumbnail
 from twoalike.study import TwoalikeError
 
 
@@ -53,8 +56,24 @@ def test_damaged_and_deep_images_are_refused_by_name(tmp_path: Path) -> None:
     content = (tmp_path / "whole.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.png").write_text("no image")
-    Image.fromarray(np.zeros((8, 8), dtype=np.uint16)).save(tmp_path / "deep.png")
-    for name in ("cut.png", "text.png", "deep.png", "absent.png"):
+    Image.fromarray(np.zeros((8, 8), dtype=np.float32)).save(tmp_path / "deep.tif")
+    for name in ("cut.png", "text.png", "deep.tif", "absent.png"):
         with pytest.raises(TwoalikeError, match=name) as caught:
             open_image(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+def test_networks_see_the_picture_that_people_see(tmp_path: Path) -> None:
+    """Input of the network, image of the window, thumbnail of the report: of one set of odd files.
+
+    That the window's pixels are those of its image is tested in tests/display.
+    """
+    settings = Preprocessing(size=96, mean=(0, 0, 0), std=(1, 1, 1))
+    for name, (expected, _) in write_odd_images(tmp_path).items():
+        quarters = expected.reshape(*expected.shape[:2], -1)[8::16, 12::24].astype(int)
+        network = 255 * settings.read(tmp_path / name).numpy().transpose(1, 2, 0)[24::48, 24::48]
+        window = np.asarray(fit_image(tmp_path / name, 48))[8::16, 12::24].astype(int)
+        small = np.asarray(thumbnail(tmp_path / name, 48))[16::16, 12::24].astype(int)
+        assert np.abs(window - quarters).max() <= 4, name
+        assert np.abs(network - window).max() <= 1, name
+        assert np.abs(small[:2] - window).max() <= 1, name

@@ -1,6 +1,8 @@
 """A real PsychoPy window on a virtual screen: what is drawn, and what it hears."""
 
 from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -8,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.stimuli.odd_images import SIZE, write_odd_images
 
 from twoalike.display import WindowScreen, open_window
 from twoalike.record import Progress, RunPlan
+from twoalike.report._thumbnails import thumbnail
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (
@@ -76,10 +80,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         pixels[:30] = colour
         Image.fromarray(pixels).save(folder / f"{name}.png")
         rows.append((name, f"{name}.png", "0"))
-    clear = np.zeros((60, 60, 4), np.uint8)
-    clear[:30] = (*COLOURS["red"], 255)
-    Image.fromarray(clear).save(folder / "clear.png")
-    rows.append(("clear", "clear.png", "0"))
+    rows += [(name, f"odd/{name}", "0") for name in write_odd_images(folder / "odd")]
     stimuli = StimulusSet(folder, pd.DataFrame(rows, columns=["id", "file", "sha256"]))
     clock = VirtualClock()
     red, green, blue = COLOURS
@@ -106,11 +107,21 @@ def test_images_stand_in_their_places_upright(opened: Opened) -> None:
         assert opened.at(picture, x + opened.layout.image / 2 + 4, y) == GROUND
 
 
-def test_the_background_shows_where_an_image_is_transparent(opened: Opened) -> None:
-    picture = opened.picture(Row((None, "clear", None)))
-    quarter = opened.layout.image / 4
-    assert opened.at(picture, 0, quarter) == COLOURS["red"]
-    assert opened.at(picture, 0, -quarter) == GROUND
+def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path: Path) -> None:
+    """The network's input is compared with the same files in tests/backbones."""
+    for name, (expected, _) in write_odd_images(tmp_path).items():
+        picture = opened.picture(Row((None, name, None))).astype(int)
+        drawn = thumbnail(tmp_path / name, 48)
+        for right, down in product((0, 1), (0, 1)):
+            rows, columns = (1 + 2 * down) * SIZE[1] // 4, (1 + 2 * right) * SIZE[0] // 4
+            x, y = (
+                (2 * right - 1) * opened.layout.image / 4,
+                (1 - 2 * down) * opened.layout.image / 6,
+            )
+            shown = np.array(opened.at(picture, x, y))
+            assert np.abs(shown - expected[rows, columns].astype(int)).max() <= 4, name
+            small = np.array(drawn.getpixel((columns, rows + 8)))
+            assert np.abs(shown - small).max() <= 1, name
 
 
 def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:

@@ -129,7 +129,7 @@ def test_complaints_name_the_images_of_the_person(
     content = bad.read_bytes()
     bad.write_bytes(b"not an image")
     said = refused(capsys, tmp_path / "new", "--images", images)
-    assert said.startswith(f"twoalike: {bad} cannot be read as an image")
+    assert said.startswith(f"twoalike: {bad}: cannot be read as an image")
     bad.unlink()
     said = refused(capsys, tmp_path / "new", "--images", images)
     assert f"{images}: expected at least 3 images" in said

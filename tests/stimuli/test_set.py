@@ -124,7 +124,7 @@ def test_swapped_image(folder: Path) -> None:
 def test_unreadable_image_leaves_no_manifest(folder: Path, keep: int) -> None:
     path = folder / "fish" / "cod.png"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(TwoalikeError, match=r"fish.cod\.png cannot be read"):
+    with pytest.raises(TwoalikeError, match=r"fish.cod\.png: cannot be read"):
         StimulusSet.from_images(folder)
     assert not (folder / MANIFEST).exists()
 
@@ -134,7 +134,7 @@ def test_a_photo_that_was_cut_off_leaves_no_manifest(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(TwoalikeError, match=r"fish.ray\.jpg cannot be read .*truncated"):
+    with pytest.raises(TwoalikeError, match=r"fish.ray\.jpg: cannot be read .*truncated"):
         StimulusSet.from_images(folder)
     assert not (folder / MANIFEST).exists()
 

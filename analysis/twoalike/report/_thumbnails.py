@@ -8,10 +8,9 @@ from typing import overload
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.stimuli import StimulusSet, read_picture
 
 
 def thumbnail(path: Path, size: int) -> Image.Image:
@@ -20,19 +19,12 @@ def thumbnail(path: Path, size: int) -> Image.Image:
     Raises
     ------
     TwoalikeError
-        If the file is missing or no image.
+        If the file is missing or cannot be read as an image.
     """
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGBA")
-    except FileNotFoundError as error:
-        raise TwoalikeError(f"{path}: expected the image of a stimulus, found no file.") from error
-    except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise TwoalikeError(f"{path}: cannot be read as an image ({error}).") from error
+    image = read_picture(path)
     image.thumbnail((size, size), Image.Resampling.LANCZOS)
     square = Image.new("RGB", (size, size), "white")
-    corner = ((size - image.width) // 2, (size - image.height) // 2)
-    square.paste(image, corner, image)
+    square.paste(image, ((size - image.width) // 2, (size - image.height) // 2))
     return square
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from twoalike.stimuli import read_picture
 from twoalike.tasks import Frame, Protocol, Timer
 from twoalike.tasks.lettering import draw_label
 
@@ -16,17 +17,14 @@ _MOST_TEXTS = 80
 
 
 def fit_image(path: Path, side: int) -> Image.Image:
-    """Image scaled into a square of ``side`` pixels; what is transparent stays so.
+    """Picture scaled into a square of ``side`` pixels, as networks see it.
 
     Width and height come out even, so that image and screen pixels coincide.
     """
-    with Image.open(path) as opened:
-        image = ImageOps.exif_transpose(opened).convert("RGBA")
+    image = read_picture(path)
     scale = side / max(image.size)
     width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
-    image = image.resize((width, height), Image.Resampling.LANCZOS)
-    opaque = image.getchannel("A").getextrema() == (255, 255)
-    return image.convert("RGB") if opaque else image
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def between(first: str, second: str, share: float) -> str:

@@ -3,10 +3,12 @@
 from twoalike.stimuli._creatures import draw_creatures
 from twoalike.stimuli._familiar import ATTRIBUTION, draw_familiar, familiar_source
 from twoalike.stimuli._images import MANIFEST, find_images
+from twoalike.stimuli._picture import BACKGROUND, read_picture
 from twoalike.stimuli._set import StimulusSet, image_table
 from twoalike.stimuli._tsv import read_tsv, write_tsv
 
 __all__ = [
+    "BACKGROUND",
     "ATTRIBUTION",
     "MANIFEST",
     "StimulusSet",
@@ -15,6 +17,7 @@ __all__ = [
     "familiar_source",
     "find_images",
     "image_table",
+    "read_picture",
     "read_tsv",
     "write_tsv",
 ]

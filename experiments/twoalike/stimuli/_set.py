@@ -6,7 +6,6 @@ images to what participants saw: a file that was edited or swapped later is refu
 
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
 
 from twoalike.stimuli._images import MANIFEST, list_image_files
+from twoalike.stimuli._picture import opened, plain_picture
 from twoalike.stimuli._tsv import read_tsv, write_tsv
 from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
 
@@ -238,27 +237,8 @@ def _check_readable(image: Path, where: str, *, decode: bool) -> None:
 
     A JPEG that was cut off passes the quick look; afterwards the checksum vouches for it.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            _open_image(image, decode=decode)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TwoalikeError(
-            f"{where} has more than {Image.MAX_IMAGE_PIXELS:,} pixels. Make it smaller: no "
-            "screen shows a tenth of them."
-        ) from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        # Pillow's own text for this one is the path once more.
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "empty, damaged, or of an unknown format" if unknown else error
-        raise TwoalikeError(
-            f"{where} cannot be read as an image ({reason}). Replace it."
-        ) from error
-
-
-def _open_image(path: Path, *, decode: bool) -> None:
-    with Image.open(path) as opened:
+    with opened(image, where) as picture:
         if decode:
-            opened.load()
+            plain_picture(picture)
         else:
-            opened.verify()
+            picture.verify()

@@ -5,38 +5,23 @@ from pathlib import Path
 
 from PIL import Image
 
+from twoalike.stimuli import read_picture
 from twoalike.study import TwoalikeError, counted, progress
 
 
 def open_image(path: Path) -> Image.Image:
-    """Read an image as RGB; transparent parts lie on white, as on a page.
+    """Read an image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing, empty, damaged, no image, or has more than 8 bits a channel.
+        If the file is missing, empty, damaged, no image, too large, or has values that no screen
+        is defined to show.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
-            if image.mode.startswith(("I", "F")):
-                raise TwoalikeError(
-                    f"{path}: expected 8 bits a channel, found image mode {image.mode}. Convert "
-                    "it to 8-bit RGB or grey."
-                )
-            if not image.has_transparency_data:
-                return image.convert("RGB")
-            # Dropping alpha would show whatever colour lies under it, mostly black.
-            opaque = Image.new("RGBA", image.size, "white")
-            opaque.alpha_composite(image.convert("RGBA"))
-            return opaque.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        empty = path.is_file() and path.stat().st_size == 0
-        reason = "the file is empty" if empty else " ".join(str(error).split())
-        raise TwoalikeError(
-            f"{path}: cannot be read as an image ({reason}). Replace or remove the file, or leave "
-            "such files out with --skip-unreadable."
-        ) from error
+        return read_picture(path)
+    except TwoalikeError as error:
+        raise TwoalikeError(f"{error} Or leave such files out with --skip-unreadable.") from error
 
 
 def without_unreadable(

@@ -1,0 +1,243 @@
+"""An image file as people and networks see it: upright, opaque, 8-bit sRGB.
+
+Windows, networks and reports all read images through :func:`read_picture`. What a file leaves to
+the program that opens it is settled here: EXIF orientation, transparency, bit depth, colour
+profiles. ``init`` writes the result as a plain file wherever that changed anything, so that every
+other program shows the same picture.
+"""
+
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
+
+from twoalike.study import TwoalikeError, shortened, visible
+
+BACKGROUND = "#ffffff"
+"""Colour that transparent parts lie on unless ``init --background`` chose another; as on paper."""
+MOST_PIXELS = 89_478_485
+"""Pixels of the largest image; about 256 MiB as RGB. Pillow warns from here on."""
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""What is read, as Pillow calls it: a file's content decides, not its name."""
+
+_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+_DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_SAME = 2
+"""Difference of 255 up to which a profile is sRGB: its makers round differently."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""How pixels are put upright, by EXIF orientation."""
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises at damaged files."""
+
+
+def read_picture(path: Path) -> Image.Image:
+    """Read an image file as 8-bit sRGB, upright, transparent parts on white.
+
+    Of several frames it is the first.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
+        values that no screen is defined to show (floating point, 32 bits, Lab).
+    """
+    with opened(path, str(path)) as image:
+        return plain_picture(image)[0]
+
+
+@contextmanager
+def opened(path: Path, where: str) -> Iterator[Image.Image]:
+    """Open an image file and check what its header says; faults of its content are named as well.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_picture`; its message begins with ``where``.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Ours is the limit, and one line says so.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+        with image:
+            _check_header(image, where)
+            yield image
+    except Image.DecompressionBombError as error:
+        # Pillow gives the number in its text alone.
+        found = re.search(r"\d+", str(error))
+        raise TwoalikeError(_too_large(where, int(found[0]) if found else None)) from error
+    except FileNotFoundError as error:
+        raise TwoalikeError(
+            f"{where}: expected an image, found no file. Check the path."
+        ) from error
+    except _DAMAGED as error:
+        # Pillow's own text for an unknown format is the path once more.
+        unknown = isinstance(error, UnidentifiedImageError)
+        empty = unknown and path.stat().st_size == 0
+        reason = "the file is empty" if empty else "damaged, or no image" if unknown else error
+        raise TwoalikeError(
+            f"{where}: cannot be read as an image ({shortened(reason)}). Replace or remove it; "
+            f"formats: {', '.join(FORMATS)}."
+        ) from error
+
+
+def plain_picture(
+    image: Image.Image, background: str = BACKGROUND
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Convert an open image to 8-bit sRGB, upright and opaque.
+
+    An embedded profile that cannot be used is ignored, as viewers and browsers do.
+
+    Parameters
+    ----------
+    image
+        As :func:`opened` gives it.
+    background
+        Colour under transparent parts.
+
+    Returns
+    -------
+    The picture, mode RGB, and what was changed in words; nothing where any program that reads the
+    file as RGB has the same pixels.
+    """
+    stated = image.getexif().get(ExifTags.Base.Orientation)
+    image.load()  # which turns a TIFF, and takes the tag away
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    profile = image.info.get("icc_profile")
+    plain = image.mode == "RGB" and "transparency" not in image.info
+    if plain and profile is None and stated not in _TURNS:
+        return image.convert("RGB"), ()
+    changes = []
+    alpha = None
+    if image.mode in _DEEP:
+        image, alpha = _from_16_bits(image)
+        changes.append("16 bits a channel to 8")
+    elif image.has_transparency_data:
+        alpha = image.convert("RGBA").getchannel("A")
+    image, change = _to_srgb(image, profile)
+    changes += change
+    if alpha is not None and alpha.getextrema()[0] < 255:
+        # Dropping alpha would show whatever colour lies under it, mostly black.
+        image.putalpha(alpha)
+        paper = Image.new("RGBA", image.size, background)
+        paper.alpha_composite(image)
+        image = paper.convert("RGB")
+        changes.append(f"transparent parts to {background}")
+    if turn is not None:
+        image = image.transpose(turn)
+    if stated in _TURNS:
+        changes.append("turned as its EXIF orientation says")
+    return image, tuple(changes)
+
+
+def _check_header(image: Image.Image, where: str) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise TwoalikeError(_too_large(where, width * height, f" ({width:,} x {height:,})"))
+    if image.mode not in _MODES | _DEEP:
+        raise TwoalikeError(
+            f"{where}: expected grey, RGB or CMYK of 8 or 16 bits a channel, found image mode "
+            f"{image.mode}, which no screen is defined to show. Convert it to 8-bit RGB."
+        )
+
+
+def _too_large(where: str, n_pixels: int | None, size: str = "") -> str:
+    found = "more" if n_pixels is None else f"{n_pixels:,}{size}"
+    return (
+        f"{where}: expected at most {MOST_PIXELS:,} pixels, found {found}. Make the image smaller: "
+        "no screen shows a tenth of them."
+    )
+
+
+def _from_16_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Upper 8 bits of a grey image, as Pillow takes them of 16-bit RGB, and its alpha."""
+    values = np.asarray(image)
+    alpha = None
+    if (clear := image.info.get("transparency")) is not None:
+        alpha = Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
+    return Image.fromarray((values >> 8).astype(np.uint8)), alpha
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, list[str]]:
+    """Colours of an image without its alpha, mode RGB, and how they were changed."""
+    mode = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    changes = []
+    if profile:
+        transform, name = _profile_transform(profile, mode)
+        if transform is not None:
+            colours = image.convert(transform.input_mode)
+            return transform.apply(colours), [f"colours from {name} to sRGB"]
+        changes += [name] if name else []
+    if mode == "CMYK":
+        changes.append("CMYK inks to RGB without a profile")
+    return image.convert("RGB"), changes
+
+
+@lru_cache(maxsize=16)
+def _profile_transform(profile: bytes, mode: str) -> tuple[Any, str]:
+    """Transform of a profile to sRGB, and the profile's name.
+
+    Without a transform: nothing where the profile is sRGB, or what is wrong with it.
+    """
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = visible(ImageCms.getProfileDescription(source).strip()) or "an unnamed profile"
+        if mode == "L" and source.profile.xcolor_space.strip() == "RGB":
+            mode = "RGB"
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        if mode == "L":  # optimised, dark greys of a linear scale would be 10 levels off
+            flags |= ImageCms.Flags.NOOPTIMIZE
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags,
+        )
+    except (ImageCms.PyCMSError, *_DAMAGED):
+        return None, "unusable colour profile ignored"
+    if mode != "CMYK":
+        probe = _probe(mode)
+        difference = ImageChops.difference(transform.apply(probe), probe.convert("RGB"))
+        if max(high for _, high in difference.getextrema()) <= _SAME:
+            return None, ""
+    return transform, name
+
+
+def _probe(mode: str) -> Image.Image:
+    """Every grey, and in RGB a grid of colours besides."""
+    grey = np.arange(256, dtype=np.uint8)[None, :]
+    if mode == "L":
+        return Image.fromarray(grey)
+    steps = np.linspace(0, 255, 16).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 256, 3)
+    return Image.fromarray(np.concatenate([grid, np.stack([grey] * 3, axis=-1)]))
