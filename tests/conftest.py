@@ -36,9 +36,8 @@ def snapshot() -> Callable[[Path], dict[str, bytes]]:
     return read
 
 
-@pytest.fixture
-def make_study(tmp_path: Path) -> Callable[..., Path]:
-    """A function that makes a study of eight plain images of two kinds, ready to run.
+def write_study(root: Path, design: str = "", protocol: str = "", arrangement: str = "") -> Path:
+    """Write a study of eight plain images of two kinds, ready to run.
 
     ``design``, ``protocol`` and ``arrangement`` are TOML: the table [design], and the whole
     protocols of the two tasks.
@@ -49,28 +48,32 @@ def make_study(tmp_path: Path) -> Callable[..., Path]:
     from twoalike.stimuli import StimulusSet
     from twoalike.study import sha256_file
 
-    def make(
-        name: str = "study", design: str = "", protocol: str = "", arrangement: str = ""
-    ) -> Path:
-        root = tmp_path / name
-        (root / "stimuli").mkdir(parents=True)
-        rows = []
-        for number in range(8):
-            kind = ("warm", "cold")[number // 4]
-            colour = (200, 20 + 30 * number, 40) if kind == "warm" else (40, 30 * number, 220)
-            file = root / "stimuli" / f"{kind}{number}.png"
-            Image.new("RGB", (40, 30 + number), colour).save(file)
-            rows.append((file.stem, file.name, sha256_file(file), kind, f"{kind}{number // 2}"))
-        columns = ["id", "file", "sha256", "kind", "shade"]
-        StimulusSet.write(root / "stimuli", pd.DataFrame(rows, columns=columns))
-        (root / "protocols").mkdir()
-        for task, content in (("odd_one_out", protocol), ("multi_arrangement", arrangement)):
-            file = root / "protocols" / f"{task}.toml"
-            file.write_text(content or "schema_version = 1\n", encoding="utf-8")
-        settings = 'title = "A small study"\nauthors = ["A. Nyone", "B. Ody"]\nseed = 7\n'
-        table = design or "trials = 12\npractice = 2\n"
-        (root / "study.toml").write_text(f"{settings}[design]\n{table}")
-        return root
+    (root / "stimuli").mkdir(parents=True)
+    rows = []
+    for number in range(8):
+        kind = ("warm", "cold")[number // 4]
+        colour = (200, 20 + 30 * number, 40) if kind == "warm" else (40, 30 * number, 220)
+        file = root / "stimuli" / f"{kind}{number}.png"
+        Image.new("RGB", (40, 30 + number), colour).save(file)
+        rows.append((file.stem, file.name, sha256_file(file), kind, f"{kind}{number // 2}"))
+    columns = ["id", "file", "sha256", "kind", "shade"]
+    StimulusSet.write(root / "stimuli", pd.DataFrame(rows, columns=columns))
+    (root / "protocols").mkdir()
+    for task, content in (("odd_one_out", protocol), ("multi_arrangement", arrangement)):
+        file = root / "protocols" / f"{task}.toml"
+        file.write_text(content or "schema_version = 1\n", encoding="utf-8")
+    settings = 'title = "A small study"\nauthors = ["A. Nyone", "B. Ody"]\nseed = 7\n'
+    table = design or "trials = 12\npractice = 2\n"
+    (root / "study.toml").write_text(f"{settings}[design]\n{table}")
+    return root
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a small study by its name, as :func:`write_study` does."""
+
+    def make(name: str = "study", *tables: str, **named: str) -> Path:
+        return write_study(tmp_path / name, *tables, **named)
 
     return make
 

@@ -1,13 +1,16 @@
-"""Sessions that can be killed at a chosen step: forks of one process that has all imported.
+"""Commands that can be killed at a chosen step: forks of one process that has all imported.
 
 Started as a script, it takes one request a line on its standard input (JSON: the words of the
-command line, the step before which to die, a file to report to) and answers with two lines: the
-number of the session's process, and how it ended.
+command line, the steps before which to die or to stop, what the disk refuses, a file to report
+to and one for what is printed) and answers with the number of the command's process. After the
+next line it waits for that process, which is a zombie until then, and says how it ended.
 
 A step is whatever reaches the disk: a file opened to write, a write, an fsync, a rename, a folder
-made. They are reported as they come, and so is each trial that the session takes for kept.
+made. They are reported as they come, and so is each trial that a session takes for kept, with the
+lines that its raw table should hold of it.
 """
 
+import errno
 import json
 import os
 import signal
@@ -19,22 +22,46 @@ from typing import Any
 _WRITING = os.O_WRONLY | os.O_RDWR
 
 
-class Steps:
-    """Counts what reaches the files below ``root``, and kills the process before one of it."""
+def _path(file: object) -> str:
+    """Name of a file given by its path or by its descriptor; empty if it has none."""
+    if isinstance(file, int):
+        return os.readlink(f"/proc/self/fd/{file}")
+    return os.fsdecode(file) if isinstance(file, str | bytes | os.PathLike) else ""
 
-    def __init__(self, root: str, report: int, die_before: int) -> None:
-        self.root, self.report, self.die_before = root, report, die_before
+
+class Steps:
+    """Counts what reaches the files below ``root``; the process may die, stop or fail at one.
+
+    Parameters
+    ----------
+    die_before, stop_before
+        Numbers of steps, from 1; 0 for none.
+    fault
+        ``error`` (name of an errno), ``at`` (first step that fails), ``times`` (how many steps
+        fail), ``half`` (a write puts half of its bytes on the disk before the others fail).
+    """
+
+    def __init__(
+        self, root: str, report: int, die_before: int, stop_before: int, fault: Any
+    ) -> None:
+        self.root, self.report = root, report
+        self.die_before, self.stop_before, self.fault = die_before, stop_before, fault
         self.count = 0
         self.write, self.fsync = os.write, os.fsync
 
-    def take(self, what: str, path: object) -> None:
-        name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+    def take(self, what: str, file: object) -> None:
+        name = _path(file)
         if not name.startswith(self.root):
             return
         self.count += 1
         if self.count == self.die_before:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.count == self.stop_before:
+            os.kill(os.getpid(), signal.SIGSTOP)
         self.tell({"step": self.count, "what": what, "file": Path(name).name})
+        if self.fault and 0 <= self.count - self.fault["at"] < self.fault["times"]:
+            number = getattr(errno, self.fault["error"])
+            raise OSError(number, os.strerror(number), name)
 
     def tell(self, entry: dict[str, Any]) -> None:
         self.write(self.report, (json.dumps(entry) + "\n").encode())
@@ -53,56 +80,93 @@ class Steps:
         """Watch this process from now on."""
 
         def written(handle: int, content: bytes) -> int:
-            self.take("write", os.readlink(f"/proc/self/fd/{handle}"))
+            try:
+                self.take("write", handle)
+            except OSError:
+                if not self.fault["half"]:
+                    raise
+                return self.write(handle, content[: len(content) // 2])
             return self.write(handle, content)
 
         def synced(handle: Any) -> None:
-            number = handle if isinstance(handle, int) else handle.fileno()
-            self.take("fsync", os.readlink(f"/proc/self/fd/{number}"))
+            self.take("fsync", handle if isinstance(handle, int) else handle.fileno())
             self.fsync(handle)
 
         os.write, os.fsync = written, synced
         sys.addaudithook(self.audit)
 
 
-def live(request: dict[str, Any]) -> int:
-    """Run one session in this process, watched; give its exit status."""
-    from twoalike.cli.app import main
-    from twoalike.record import RunRecord
+def report_kept(steps: Steps) -> None:
+    """Let sessions report each trial once they take it for kept, with its lines."""
+    from twoalike.record import TASKS, RunName, RunRecord
 
-    silent = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(silent, stream)
-    report = os.open(request["report"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    steps = Steps(request["root"], report, request["die_before"])
     append: Callable[..., None] = RunRecord.append
 
     def reported(record: RunRecord, rows: Any) -> None:
         append(record, rows)
-        steps.tell({"kept": rows[0]["trial_index"]})
+        table = TASKS[RunName.parse(record.path).task].trials
+        lines = [table.format_row(row).removesuffix("\n") for row in rows]
+        steps.tell({"kept": rows[0]["trial_index"], "lines": lines})
 
     RunRecord.append = reported
+
+
+def fit_nothing() -> None:
+    """Let ``fit`` end well where its engine would begin: its data were accepted."""
+    import twoalike.embedding
+
+    def begins(*_: object, **__: object) -> None:
+        sys.exit(0)
+
+    twoalike.embedding.fit_embedding = begins
+
+
+def live(request: dict[str, Any]) -> int:
+    """Run one command in this process, watched; give its exit status."""
+    from twoalike.cli.app import main
+
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    said = os.open(request["said"], os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(said, stream)
+    report = os.open(request["report"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    names = ("die_before", "stop_before", "fault")
+    steps = Steps(request["root"], report, *(request[name] for name in names))
+    report_kept(steps)
+    if request["words"][0] == "fit":
+        fit_nothing()
     steps.install()
     try:
         main(request["words"])
     except SystemExit as end:
         return int(end.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
     return 0
 
 
 def serve() -> None:
-    """Fork a session for each request."""
+    """Fork a command for each request."""
     import twoalike.cli._sitting
     import twoalike.cli.app
-    import twoalike.cli.run  # noqa: F401  # what every session imports, once for all
+    import twoalike.cli.run
+    import twoalike.cli.share
+    import twoalike.cli.validate
+    import twoalike.exchange
+    import twoalike.judgments  # noqa: F401  # what every command imports, once for all
 
     for line in sys.stdin:
+        request = json.loads(line)
+        if request["words"][0] == "fit":
+            import twoalike.embedding  # noqa: F401  # takes a second; most requests need none
         child = os.fork()
         if child == 0:
             os.setsid()
-            os._exit(live(json.loads(line)))
+            os._exit(live(request))
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
+        sys.stdin.readline()
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
