@@ -8,7 +8,7 @@ from types import ModuleType
 from _reference.markdown import code, prose, table
 from twoalike.embedding import _netcdf
 from twoalike.judgments import _arrangements, _dissimilarities, _schema
-from twoalike.record import TASKS, Table
+from twoalike.record import ANSWERS, TASKS, Table
 
 _HEAD = """# Files and columns
 
@@ -95,6 +95,10 @@ def files_page() -> str:
     draws = table(
         ["variable", "dimensions"],
         ([code(name), ", ".join(map(code, dims))] for name, dims in _netcdf.NEEDED.items()),
+    )
+    raw.append(
+        "### Answers outside the trials\n\n`sourcedata/*/*/*_answers.tsv`\n\n"
+        + ANSWERS.dictionary()
     )
     files = table(["file", "what it is", "made by → read by"], _FILES)
     return "\n".join([_HEAD + files, _TIDY, *tidy, _RAW, *raw, _POSTERIOR, draws])

@@ -12,7 +12,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
-from twoalike.record import RunName, check_bids, read_given, read_run
+from twoalike.record import RunName, check_bids, read_answers, read_run
 from twoalike.stimuli import StimulusSet
 
 RUN = ("--task", "odd-one-out", "--simulate", "--no-window")
@@ -77,10 +77,42 @@ def test_the_form_and_consent_of_a_session_are_stored_and_valid(
     for session in (1, 2):
         assert call("run", root, "--participant", "901", *RUN, "--session", session) == 0
     raw = root / "data" / "raw"
-    assert read_given(raw, "consent")["consent"].tolist() == ["true"]
-    assert read_given(raw, "form")["age"].tolist() == ["30"]
-    assert read_given(raw, "debrief")["session_id"].tolist() == ["ses-01", "ses-02"]
+    consent = read_answers(raw, "consent").set_index("question")["answer"]
+    assert consent["consent"] == "true"
+    assert len(consent) == 4
+    assert read_answers(raw, "form")["answer"].tolist() == ["30"]
+    assert read_answers(raw, "debrief")["session_id"].tolist() == ["ses-01", "ses-02"]
     assert check_bids(raw) == []
+
+
+def test_the_second_task_keeps_the_answers_of_the_first_and_asks_its_own(
+    make_study: Callable[..., Path], tmp_path: Path
+) -> None:
+    form = '[[form.questions]]\nid = "{}"\ntext = "{}?"\nkind = "choice"\noptions = {}\n'
+    debrief = '[[debrief.questions]]\nid = "how"\ntext = "{}"\nkind = "choice"\noptions = {}\n'
+    hand = form.format("hand", "Hand", ["left", "right"])
+    root = make_study(
+        protocol=hand + debrief.format("How did you choose?", ["by colour", "by size"]),
+        arrangement=hand
+        + form.format("mouse", "Mouse", ["yes", "no"])
+        + debrief.format("How did you arrange?", ["in rows", "in heaps"]),
+    )
+    for task in ("odd-one-out", "multi-arrangement"):
+        words = ("--participant", "901", "--simulate", "--no-window", "--task", task)
+        assert call("run", root, *words) == 0
+    assert check_bids(root / "data" / "raw") == []
+    assert call("share", root, "--out", tmp_path / "copy", "--with-free-text") == 0
+    tables = (tmp_path / "copy" / "phenotype").glob("*.tsv")
+    shown = {
+        path.stem: path.read_text().replace("\t", " ").split("\n")[1].split(" ", 2)[2]
+        for path in tables
+    }
+    assert shown == {
+        "form_oddoneout": "left",
+        "form_multiarrangement": "yes",
+        "debrief_oddoneout": "by colour",
+        "debrief_multiarrangement": "in rows",
+    }
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(

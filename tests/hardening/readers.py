@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -78,7 +77,7 @@ def make_session(root: Path) -> None:
     """A study with a run of each task, as the program leaves them."""
     from twoalike.cli.app import main
     from twoalike.observers import SimulatedObserver
-    from twoalike.record import give
+    from twoalike.record import AskedQuestion, RunName, store_answers
 
     make_study(root)
     SimulatedObserver(IDS, VALUES.astype(np.float64)).save(root / "observer.npz")
@@ -87,11 +86,22 @@ def make_session(root: Path) -> None:
         with pytest.raises(SystemExit) as end:
             main([str(word) for word in ("run", root, "--task", task, *who)])
         assert not end.value.code
-    study = Study.load(root)
+    study, said = Study.load(root), AskedQuestion("said", "What?", "choice", ("yes", "no"))
     for measure in ("consent", "form", "debrief"):
-        about = {"said": {"Description": "What was said.", "Levels": {"yes": "yes"}}}
-        said: dict[str, Any] = {"measure": measure, "values": {"said": "yes"}}
-        give(root / RAW, study, "901", 1, simulated=True, descriptions=about, **said)
+        for task in ("oddoneout", "multiarrangement"):
+            name, answers = RunName("901", 1, task), {said: "yes"}
+            store_answers(root / RAW, study, name, simulated=True, measure=measure, answers=answers)
+        write_wide_answers(root / RAW / "phenotype" / measure)
+
+
+def write_wide_answers(stem: Path) -> None:
+    """A table of answers as version 0.1 wrote it, with its sidecar."""
+    stem.parent.mkdir(exist_ok=True)
+    cells = "participant_id\tsession_id\tsaid\nsub-901\tses-01\tyes\n"
+    stem.with_suffix(".tsv").write_text(cells)
+    keys = {name: {"Description": "Who."} for name in ("participant_id", "session_id")}
+    said = {"Description": "What was said.", "Levels": {"yes": "yes"}}
+    stem.with_suffix(".json").write_text(json.dumps({**keys, "said": said}))
 
 
 RAW = "data/raw"
@@ -180,8 +190,8 @@ def read_runs(root: Path) -> None:
         check_run_files,
         find_runs,
         missing_files,
+        read_answers,
         read_events,
-        read_given,
         read_run,
     )
 
@@ -192,7 +202,7 @@ def read_runs(root: Path) -> None:
         if run.name.task == "multiarrangement":
             read_events(raw, RunName.parse(path))
     for measure in ("consent", "form", "debrief"):
-        read_given(raw, measure)
+        read_answers(raw, measure)
     missing_files(raw)
 
 
@@ -625,6 +635,7 @@ RUN_FILES = {
     **{ROWS.format(task, "json"): "json" for task in ("oddoneout", "multiarrangement")},
     **{SOURCE.format(t, "manifest.json"): "json" for t in ("oddoneout", "multiarrangement")},
     **{SOURCE.format("oddoneout", "trials.tsv"): "table"},
+    **{SOURCE.format(t, "answers.tsv"): "table" for t in ("oddoneout", "multiarrangement")},
     **{SOURCE.format("oddoneout", "log.jsonl"): "jsonl"},
     **{f"{RAW}/{name}.tsv": "table" for name in TABLE_FILES},
     **{f"{RAW}/{name}.json": "json" for name in TABLE_FILES},

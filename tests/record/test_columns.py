@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import TASKS, Column, Table
+from twoalike.record import ANSWERS, TASKS, Column, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIPLETS = TASKS["oddoneout"].trials
 TABLES = [
-    table
-    for tables in TASKS.values()
-    for table in (tables.trials, tables.events)
-    if table is not None
+    ANSWERS,
+    *(
+        table
+        for tables in TASKS.values()
+        for table in (tables.trials, tables.events)
+        if table is not None
+    ),
 ]
 
 ROW: dict[str, object] = {

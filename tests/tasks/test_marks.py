@@ -60,7 +60,7 @@ def rules(**settings: dict[str, float]) -> OddOneOut:
 
 def begin(protocol: OddOneOut, n: int) -> Session:
     layout = lay_out(protocol, View((1280, 1024)))
-    opening = Opening(consent=False, form=False, resumed=False)
+    opening = Opening(consent=False, form=(), resumed=False)
     return Session(triplet_script(protocol, layout, trials(n), opening), protocol.texts.stop)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import OLDEST_AGE, RunRecord
+from twoalike.record import OLDEST_AGE, Progress, RunRecord, store_answers
 from twoalike.study import Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     Ask,
@@ -27,6 +27,7 @@ from twoalike.tasks import (
     Page,
     PageActivity,
     PointerPress,
+    Prepared,
     Protocol,
     QuestionActivity,
     Scene,
@@ -273,13 +274,13 @@ class Keeping:
 
     def __init__(self, protocol: OddOneOut) -> None:
         layout = lay_out(protocol, View((1280, 1024)))
-        opening = Opening(consent=True, form=True, resumed=False)
+        opening = Opening(consent=True, form=protocol.form.questions, resumed=False)
         script = triplet_script(protocol, layout, [], opening)
         self.session = Session(script, protocol.texts.stop)
         self.stored: list[tuple[str, Mapping[str, object]]] = []
         self.keep = Keeper(
             open_record=self.open_record,
-            give=lambda measure, values: self.stored.append((measure, values)),
+            store_answers=lambda measure, values: self.stored.append((measure, values)),
             consent_first=True,
             rt_source="pyglet",
             pilot=False,
@@ -362,45 +363,82 @@ def test_the_hash_tells_every_change_of_the_text() -> None:
     assert consent_text_hash(same) == consent_text_hash(texts)
 
 
+CONSENT_AND_AGE = (
+    '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
+)
+
+
+class Desk:
+    """A study, what participant 001 still has to see in it, and what they answer."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepared(self, session: int = 1, task: str = "odd-one-out") -> Prepared:
+        sitting = Sitting(study=Study.load(self.root), participant="001", session=session)
+        return prepare_session(task, sitting)
+
+    def store(
+        self, measure: str, session: int = 1, task: str = "odd-one-out", **values: object
+    ) -> None:
+        prepared = self.prepared(session, task)
+        asked = prepared.asked(measure)
+        answers = {asked[name]: value for name, value in values.items()}
+        study, name = prepared.sitting.study, prepared.plan.name
+        store_answers(study.raw, study, name, simulated=False, measure=measure, answers=answers)
+
+    def open_questions(self, session: int = 1, task: str = "odd-one-out") -> list[str]:
+        opening = self.prepared(session, task).opening(Progress())
+        return [question.id for question in opening.form]
+
+
 def test_consent_and_form_are_asked_once_and_consent_again_for_another_text(
     make_study: Callable[..., Path],
 ) -> None:
-    from twoalike.record import Progress, give
-
-    text = '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
-    root = make_study(protocol=text)
+    desk = Desk(make_study(protocol=CONSENT_AND_AGE))
 
     def opening(session: int = 1, progress: Progress | None = None) -> Opening:
-        sitting = Sitting(study=Study.load(root), participant="001", session=session)
-        return prepare_session("odd-one-out", sitting).opening(progress or Progress())
+        return desk.prepared(session).opening(progress or Progress())
 
-    def store(measure: str, **values: object) -> None:
-        study = Study.load(root)
-        give(
-            study.raw,
-            study,
-            "001",
-            1,
-            simulated=False,
-            measure=measure,
-            values=values,
-            descriptions={},
-        )
-
-    assert opening() == Opening(consent=True, form=True, resumed=False)
+    age = desk.prepared().protocol.form.questions
+    assert opening() == Opening(consent=True, form=age, resumed=False)
     digest = consent_text_hash(DEFAULT.texts)
-    store("consent", consent=False, consent_sha256=digest)
+    desk.store("consent", consent=False, consent_sha256=digest)
     # Whoever declined may think again.
     assert opening().consent
-    store("consent", consent=True, consent_sha256=digest)
-    assert opening(2) == Opening(consent=False, form=True, resumed=False)
-    store("form", age=30)
-    assert opening(2) == Opening(consent=False, form=False, resumed=False)
+    desk.store("consent", consent=True, consent_sha256=digest)
+    assert opening(2) == Opening(consent=False, form=age, resumed=False)
+    # A form that was broken off is asked to its end when the session goes on.
     resumed = Progress(begun=True, n_done=3, time_s=9.0)
-    assert opening(1, resumed) == Opening(consent=False, form=False, resumed=True)
-    path = root / "protocols" / "odd_one_out.toml"
-    path.write_text(text + '[texts]\nagree = "Yes, I do"\n')
+    assert opening(1, resumed) == Opening(consent=False, form=age, resumed=True)
+    desk.store("form", age=30)
+    assert opening(2) == Opening(consent=False, form=(), resumed=False)
+    assert opening(1, resumed) == Opening(consent=False, form=(), resumed=True)
+    path = desk.root / "protocols" / "odd_one_out.toml"
+    path.write_text(CONSENT_AND_AGE + '[texts]\nagree = "Yes, I do"\n')
     assert opening(2).consent
+
+
+def test_a_second_task_asks_its_own_questions_and_none_twice(
+    make_study: Callable[..., Path],
+) -> None:
+    first = (
+        '[[form.questions]]\nid = "age"\ntext = "How old are you?"\nkind = "age"\n'
+        '[[form.questions]]\nid = "hand"\ntext = "Hand?"\nkind = "choice"\n'
+        'options = ["left", "right"]\n'
+    )
+    second = (
+        first.replace('["left", "right"]', '["left", "right", "both"]')
+        + '[[form.questions]]\nid = "mouse"\ntext = "Do you use a mouse?"\nkind = "text"\n'
+    )
+    desk = Desk(make_study(protocol=first, arrangement=second))
+    desk.store("form", age=30, hand="left")
+    assert desk.open_questions(session=2) == []
+    # Other options make another question of the same id.
+    assert desk.open_questions(task="multi-arrangement") == ["hand", "mouse"]
+    desk.store("form", task="multi-arrangement", hand="both", mouse=None)
+    assert desk.open_questions(task="multi-arrangement") == []
+    assert desk.open_questions() == []
 
 
 # Texts.

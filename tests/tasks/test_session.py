@@ -64,7 +64,7 @@ LAYOUT = lay_out(DEFAULT, View((1280, 1024)))
 
 
 def opening(*, resumed: bool = False) -> Opening:
-    return Opening(consent=False, form=False, resumed=resumed)
+    return Opening(consent=False, form=(), resumed=resumed)
 
 
 def step_name(step: Activity | Item) -> str:
@@ -228,7 +228,7 @@ def test_a_stop_from_outside_ends_at_once_but_not_a_completed_session() -> None:
 )
 def test_who_declined_has_declined_however_the_page_is_left(leave: Sequence[Event]) -> None:
     rules = OddOneOut.model_validate({"consent": {"ask": True, "minimum_s": 0}})
-    begun = Opening(consent=True, form=False, resumed=False)
+    begun = Opening(consent=True, form=(), resumed=False)
     session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
     feed(session, Shown(0.0), KeyPress(1.0, "2"), Shown(1.1))
     assert session.activity is not None
@@ -295,7 +295,7 @@ def test_a_question_may_be_called_like_a_page() -> None:
     """A question named end is not the end: stopping there does not complete a session."""
     asked = {"questions": [{"id": "end", "text": "When?", "kind": "text"}]}
     rules = OddOneOut.model_validate({"form": asked})
-    begun = Opening(consent=False, form=True, resumed=False)
+    begun = Opening(consent=False, form=rules.form.questions, resumed=False)
     session = Session(triplet_script(rules, LAYOUT, trials("m"), begun), rules.texts.stop)
     feed(session, Shown(0.0), KeyPress(1.0, "escape"), KeyPress(2.0, "escape"))
     assert session.end_reason == "stopped"
@@ -389,7 +389,8 @@ class Room:
         self.rules = rules
         self.clock = VirtualClock()
         self.screen = NoWindow(self.clock)
-        begun = Opening(consent=rules.consent.ask, form=True, resumed=False)
+        form = rules.form.questions
+        begun = Opening(consent=rules.consent.ask, form=form, resumed=False)
         listed = [
             replace(trial, expected_odd=2) if trial.trial_type != "main" else trial
             for trial in trials(KINDS)
@@ -402,7 +403,7 @@ class Room:
         self.given: list[tuple[str, Mapping[str, object]]] = []
         self.keeper = Keeper(
             open_record=lambda: cast(RunRecord, self.record),
-            give=lambda measure, values: self.given.append((measure, values)),
+            store_answers=lambda measure, values: self.given.append((measure, values)),
             consent_first=rules.consent.ask,
             rt_source="pyglet",
             pilot=False,
@@ -466,16 +467,23 @@ class Room:
                 expected = row["expected_odd"]
                 correct = None if expected is None else row["response"] == expected
                 assert row["correct"] == correct
-        measures = [measure for measure, _ in self.given]
+        measures = list(dict.fromkeys(measure for measure, _ in self.given))
         assert measures == [m for m in ("consent", "form", "debrief") if m in measures]
         if self.rules.consent.ask and (not self.given or not self.given[0][1]["consent"]):
             assert (rows, self.record.notes) == ([], [])
             assert len(measures) <= 1
-        for measure, values in self.given[1:]:
-            if measure == "form":
-                assert list(values) == ["age", "hand", "languages"]
-                assert isinstance(values["age"], int)
-                assert 0 <= values["age"] <= 89
+        # Each answer is kept before the next question is asked, and in the order of the form.
+        answers = [
+            (name, v)
+            for measure, values in self.given
+            if measure == "form"
+            for name, v in values.items()
+        ]
+        assert [name for name, _ in answers] == [q["id"] for q in FORM][: len(answers)]
+        for name, value in answers:
+            if name == "age":
+                assert isinstance(value, int)
+                assert 0 <= value <= 89
 
 
 @settings(deadline=None)
@@ -500,7 +508,11 @@ def test_any_history_can_be_finished_without_losing_a_trial(
         assert len(room.record.rows) == len(KINDS)
         asked = [("form", rules.form), ("debrief", rules.debrief)]
         expected = ["consent"] * rules.consent.ask + [m for m, f in asked if f.questions]
-        assert [measure for measure, _ in room.given] == expected
+        assert list(dict.fromkeys(measure for measure, _ in room.given)) == expected
+        answered = [name for _, values in room.given for name in values]
+        assert len(answered) == len(room.rules.form.questions) + len(
+            room.rules.debrief.questions
+        ) + (4 if room.rules.consent.ask else 0)
     assert room.session.handle(KeyPress(room.clock.now(), "1")) == []
 
 

@@ -80,7 +80,7 @@ def begin(
     n_done: int = 0,
     temperature: float = 1.0,
 ) -> tuple[Session, SimulatedParticipant]:
-    opening = Opening(consent=False, form=False, resumed=n_done > 0)
+    opening = Opening(consent=False, form=(), resumed=n_done > 0)
     layout = lay_out(protocol, View(screen.size))
     script = triplet_script(protocol, layout, trials, opening, n_done=n_done)
     hands = TripletHands(observer(temperature), screen, clock, (7, 1))

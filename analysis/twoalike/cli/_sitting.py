@@ -22,9 +22,9 @@ from twoalike.record import (
     RunRecord,
     check_codes,
     check_run,
-    give,
     hold_participant,
     open_run,
+    store_answers,
 )
 from twoalike.stimuli import StimulusSet, read_tsv
 from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
@@ -196,7 +196,7 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
         marks = _open_marks(prepared, screen, stack)
         keeper = Keeper(
             open_record=lambda: _open_record(prepared, apparatus, stack),
-            give=lambda measure, values: _give(prepared, measure, values),
+            store_answers=lambda measure, values: _store_answers(prepared, measure, values),
             consent_first=prepared.opening(progress).consent,
             rt_source="simulated" if simulated else "pyglet",
             pilot=options.pilot,
@@ -266,17 +266,15 @@ def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> 
     )
 
 
-def _give(prepared: Prepared, measure: str, values: Mapping[str, object]) -> None:
-    sitting = prepared.sitting
-    give(
+def _store_answers(prepared: Prepared, measure: str, values: Mapping[str, object]) -> None:
+    sitting, asked = prepared.sitting, prepared.asked(measure)
+    store_answers(
         sitting.root,
         sitting.study,
-        sitting.participant,
-        sitting.session,
+        prepared.plan.name,
         simulated=sitting.observer is not None,
         measure=measure,
-        values=values,
-        descriptions=prepared.describe_given(measure),
+        answers={asked[name]: answer for name, answer in values.items()},
     )
 
 

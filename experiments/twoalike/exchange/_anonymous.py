@@ -138,7 +138,7 @@ class Anonymous:
                 f"{where}: column {identity[0]!r} may tell who somebody is. Take it out of the "
                 "data, or rename it if it does not."
             )
-        name = where.rpartition("/")[2].partition(".")[0]
+        name = re.split(r"[._]", where.rpartition("/")[2])[0]
         if self.with_free_text or name == "consent":
             return set()
         about = _load(sidecar, where) if sidecar else {}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._dataset import split_table
+from twoalike.exchange._phenotype import answers_as_tables, is_answers
 from twoalike.study import MISSING, TwoalikeError, inert_cell, parse_json_table
 
 _RUN = re.compile(
@@ -54,6 +55,7 @@ def is_psychds_source(path: str) -> bool:
     return bool(
         _PATH.fullmatch(path)
         or _ABOUT_PEOPLE.fullmatch(path)
+        or is_answers(path)
         or path in {_DESCRIPTION, "README.md", "README"}
     )
 
@@ -79,7 +81,7 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
     TwoalikeError
         If a file is damaged, or two would get the same name.
     """
-    tables = list(_tables(files))
+    tables = list(_tables(answers_as_tables(files)))
     exported = {path: files[path] for path in ("README.md", "README") if path in files}
     for table in tables:
         path = f"data/{table.name}_data.csv"

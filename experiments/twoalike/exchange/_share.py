@@ -15,6 +15,7 @@ import numpy as np
 
 from twoalike.exchange._anonymous import Anonymous, add_generator, table_cells
 from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
+from twoalike.exchange._phenotype import answers_as_tables
 from twoalike.exchange._private import find_codes, find_private
 from twoalike.study import TwoalikeError
 
@@ -31,6 +32,7 @@ _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("table sidecar", r"phenotype/\w+\.json"),
         ("personal text", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.tsv"),
         ("personal json", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.json"),
+        ("answers", rf"sourcedata/sub-{_CODE}/ses-{_CODE}/[^/]+_answers\.tsv"),
         ("personal text", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_trials\.tsv"),
         ("personal json", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_manifest\.json"),
         ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_log\.jsonl"),
@@ -104,6 +106,8 @@ def share_files(
 ) -> Shared:
     """Make a data set fit for publication.
 
+    Answers become tables with one row a participant, as BIDS wants them.
+
     Parameters
     ----------
     files
@@ -121,6 +125,7 @@ def share_files(
     TwoalikeError
         If a file is damaged, or something private is left in the copy.
     """
+    files = answers_as_tables(files)
     kinds = {path: kind for path in files if (kind := _published(path, options))}
     people = draw_people(_days(files, folders), rng, keep_times=options.times == "shift")
     rename = replace_codes(people)

@@ -1,11 +1,19 @@
 """Raw data: a BIDS data set that is valid at every moment and loses no finished trial."""
 
+from twoalike.record._answers import (
+    ANSWERS,
+    OLDEST_AGE,
+    AskedQuestion,
+    asked_questions,
+    check_answers,
+    read_answers,
+    store_answers,
+)
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._check_dataset import Checked, check_dataset
 from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes
-from twoalike.record._given import OLDEST_AGE, give, read_given
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs, participant_label
@@ -15,10 +23,12 @@ from twoalike.record._run import RunRecord, check_run, hold_participant, open_ru
 from twoalike.record._table import TASKS, Table, TaskTables
 
 __all__ = [
+    "ANSWERS",
     "OLDEST_AGE",
     "TASKS",
     "Apparatus",
     "Checked",
+    "AskedQuestion",
     "Column",
     "Progress",
     "RawProblem",
@@ -28,21 +38,23 @@ __all__ = [
     "RunRecord",
     "Table",
     "TaskTables",
+    "asked_questions",
+    "check_answers",
     "check_bids",
     "check_codes",
     "check_dataset",
     "check_run",
     "check_run_files",
     "find_runs",
-    "give",
     "hold_participant",
     "missing_files",
     "open_run",
     "participant_label",
     "read_manifest",
+    "read_answers",
     "read_events",
-    "read_given",
     "read_run",
     "run_progress",
     "shown_trials",
+    "store_answers",
 ]

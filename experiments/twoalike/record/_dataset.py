@@ -23,7 +23,8 @@ Judgments of similarity, collected with twoalike: behaviour only, laid out as a 
 - `sub-*/ses-*/beh/*_beh.tsv`: one row a trial, appended and flushed to the disk while the
   session runs; the columns are described in the `.json` file of the same name.
 - `sourcedata/sub-*/ses-*/`: of each run, the manifest (seed, versions, screen, checksums of the
-  stimuli), the trial list as shown, and a log of breaks, interruptions and resumes.
+  stimuli), the trial list as shown, a log of breaks, interruptions and resumes, and the answers
+  to questions outside the trials (consent, form, debriefing), one row an answer.
 - `participants.tsv`: one row a participant; `simulated` tells people from simulated observers.
 
 Raw files are never changed afterwards. No file holds names, contact data or dates of birth.

@@ -102,6 +102,10 @@ class RunName:
         """Trial list as it was shown."""
         return self._source(root, "trials.tsv")
 
+    def answers(self, root: Path) -> Path:
+        """Answers outside the trials: consent, form, debriefing."""
+        return self._source(root, "answers.tsv")
+
     def log(self, root: Path) -> Path:
         """Log of what happened besides the trials, one JSON object a line."""
         return self._source(root, "log.jsonl")

@@ -33,9 +33,9 @@ class Given:
     Attributes
     ----------
     measure
-        ``consent``, ``form`` or ``debrief``: the table it goes to.
+        ``consent``, ``form`` or ``debrief``.
     values
-        Values by column.
+        Answers by the id of their question; None for a question left open.
     """
 
     measure: str

@@ -19,14 +19,14 @@ class Keeper:
     ----------
     open_record
         Opens the run; called once, at the first item that belongs into it.
-    give
+    store_answers
         Stores what the participant said outside the trials, by measure.
     consent_first
         Whether the run must wait for consent.
     """
 
     open_record: Callable[[], RunRecord]
-    give: Callable[[str, Mapping[str, object]], None]
+    store_answers: Callable[[str, Mapping[str, object]], None]
     consent_first: bool
     rt_source: str
     pilot: bool
@@ -36,7 +36,7 @@ class Keeper:
     def __call__(self, item: Item) -> None:
         """Keep ``item``, or hold it until consent is given."""
         if isinstance(item, Given):
-            self.give(item.measure, item.values)
+            self.store_answers(item.measure, item.values)
             if item.measure == "consent" and item.values["consent"]:
                 self._open()
             return

@@ -8,7 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record import OLDEST_AGE, Progress, RunName, RunPlan, read_given
+from twoalike.record import (
+    AskedQuestion,
+    Progress,
+    RunName,
+    RunPlan,
+    asked_questions,
+    read_answers,
+)
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._session import Script
@@ -86,7 +93,7 @@ class Prepared(ABC):
         """Which pages this participant still has to see."""
         return Opening(
             consent=self.protocol.consent.ask and not progress.begun and not self._consented(),
-            form=not progress.begun and not self._known("form"),
+            form=self._open_questions(),
             resumed=progress.n_done > 0,
         )
 
@@ -109,50 +116,44 @@ class Prepared(ABC):
                 "--pilot and --simulate show the page as it is."
             )
 
-    def _known(self, measure: str) -> bool:
-        label = f"sub-{self.sitting.participant}"
-        return bool((read_given(self.sitting.root, measure)["participant_id"] == label).any())
+    def _open_questions(self) -> tuple[Question, ...]:
+        """Questions of the form that this participant was never asked, in no session and task."""
+        asked = asked_questions(self.sitting.root, "form", self.sitting.participant)
+        return tuple(
+            question
+            for question in self.protocol.form.questions
+            if not any(_as_asked(question).matches(before) for before in asked)
+        )
 
     def _consented(self) -> bool:
         """Whether the participant has agreed to this very text before."""
-        table = read_given(self.sitting.root, "consent")
-        if "consent_sha256" not in table:
-            return False
-        return bool(
-            (
-                (table["participant_id"] == f"sub-{self.sitting.participant}")
-                & (table["consent_sha256"] == consent_text_hash(self.texts))
-                & (table["consent"] == "true")
-            ).any()
+        table = read_answers(self.sitting.root, "consent", self.sitting.participant)
+        agreed = {"consent": "true", "consent_sha256": consent_text_hash(self.texts)}
+        return any(
+            agreed.items() <= dict(zip(rows["question"], rows["answer"], strict=True)).items()
+            for _, rows in table.groupby(["session_id", "task"])
         )
 
-    def describe_given(self, measure: str) -> dict[str, Mapping[str, Any]]:
-        """Sidecar entries of what the participant says outside the trials."""
+    def asked(self, measure: str) -> Mapping[str, AskedQuestion]:
+        """Questions of ``consent``, ``form`` or ``debrief`` as they are asked, by id."""
         if measure == "consent":
-            return dict(_CONSENT)
+            return {question.id: question for question in _CONSENT}
         settings = self.protocol.form if measure == "form" else self.protocol.debrief
-        return {question.id: _describe(question) for question in settings.questions}
+        return {question.id: _as_asked(question) for question in settings.questions}
 
 
-_CONSENT: Mapping[str, Mapping[str, Any]] = {
-    "consent": {
-        "Description": "Whether the participant agreed to take part.",
-        "Levels": {"true": "yes", "false": "no; nothing else is stored then"},
-    },
-    "consent_version": {"Description": "Version of the text that was shown."},
-    "consent_sha256": {"Description": "SHA-256 of the text and the two answers, as shown."},
-    "consent_language": {"Description": "Language of the text."},
-}
+_CONSENT = (
+    AskedQuestion(
+        "consent", "Whether the participant agreed to take part.", "choice", ("true", "false")
+    ),
+    AskedQuestion("consent_version", "Version of the text that was shown.", "text"),
+    AskedQuestion("consent_sha256", "SHA-256 of the text and the two answers, as shown.", "text"),
+    AskedQuestion("consent_language", "Language of the text.", "text"),
+)
 
 
-def _describe(question: Question) -> dict[str, Any]:
-    entry: dict[str, Any] = {"Description": question.text}
-    if question.options:
-        entry["Levels"] = {option: option for option in question.options}
-    if question.kind == "age":
-        entry["Units"] = "years"
-        entry["Description"] += f" (ages above {OLDEST_AGE} are stored as {OLDEST_AGE})"
-    return entry
+def _as_asked(question: Question) -> AskedQuestion:
+    return AskedQuestion(question.id, question.text, question.kind, question.options)
 
 
 def run_plan(

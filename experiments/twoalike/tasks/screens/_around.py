@@ -18,14 +18,16 @@ class Opening:
 
     Attributes
     ----------
-    consent, form
-        Whether consent and the participant form are asked.
+    consent
+        Whether consent is asked.
+    form
+        Questions of the participant form that are still open.
     resumed
         Whether the session was begun before: a word of welcome in place of the instruction.
     """
 
     consent: bool
-    form: bool
+    form: tuple[Question, ...]
     resumed: bool
 
 
@@ -64,14 +66,11 @@ def pause_page(
 def _questions(
     measure: str, questions: Sequence[Question], protocol: Protocol, texts: PageTexts, frame: Frame
 ) -> Iterator[Activity | Item]:
-    """Questions one after the other, and then their answers together."""
-    asked = []
+    """Questions one after the other, each answer kept before the next question."""
     for question in questions:
         activity = QuestionActivity(question, texts, frame, protocol.pages.page_s)
-        asked.append(activity)
         yield activity
-    if asked:
-        yield Given(measure, {item.question.id: item.answer for item in asked})
+        yield Given(measure, {question.id: activity.answer})
 
 
 def before_trials(
@@ -85,8 +84,7 @@ def before_trials(
     """
     if opening.consent and not (yield from _ask_consent(protocol, texts, frame)):
         return False
-    if opening.form:
-        yield from _questions("form", protocol.form.questions, protocol, texts, frame)
+    yield from _questions("form", opening.form, protocol, texts, frame)
     if opening.resumed:
         yield text_page("resume", texts.resume, protocol, texts, keys=keys)
         return True

@@ -1,0 +1,66 @@
+"""Answers as version 0.1 stored them: ``phenotype/<measure>.tsv``, one row a participant.
+
+The second task replaced the row of the first, and a question that was not asked looks like one that
+was left open (``n/a``). So only cells that hold an answer are read; the rest is asked again.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from twoalike.stimuli import read_tsv
+from twoalike.study import MISSING, parse_json_table, read_text, require_file
+
+_KEYS = ("participant_id", "session_id")
+_AGE_REMARK = " (ages above 89 are stored as 89)"
+
+
+def one_line(text: str) -> str:
+    """Text with its line breaks, tabs and double spaces as single spaces."""
+    return " ".join(text.split())
+
+
+def read_wide_answers(root: Path, measure: str, participant: str) -> Iterator[dict[str, str]]:
+    """Rows as :func:`twoalike.record.read_answers` returns them.
+
+    Raises
+    ------
+    TwoalikeError
+        If a table or its sidecar is damaged.
+    """
+    folder = root / "phenotype"
+    for path in (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv"))):
+        if not path.exists():
+            continue
+        table = read_tsv(path, f"answers ({measure})", _KEYS)
+        sidecar = path.with_suffix(".json")
+        about = (
+            parse_json_table(
+                read_text(require_file(sidecar, "a sidecar")), sidecar, "Restore the file."
+            )
+            if sidecar.exists()
+            else {}
+        )
+        for row in table.to_dict("records"):
+            if participant not in ("*", row["participant_id"].removeprefix("sub-")):
+                continue
+            where = {name: row[name] for name in _KEYS} | {"task": MISSING, "measure": measure}
+            for column in table.columns:
+                if column not in _KEYS and row[column] != MISSING:
+                    entry = _question(about.get(column))
+                    yield {**where, "question": column, "answer": row[column], **entry}
+
+
+def _question(entry: Any) -> dict[str, str]:
+    """Text, kind and options of a question, from the column's entry in the sidecar."""
+    entry = entry if isinstance(entry, dict) else {}
+    text = str(entry.get("Description", ""))
+    levels = entry.get("Levels")
+    options = json.dumps(list(levels), ensure_ascii=False) if isinstance(levels, dict) else MISSING
+    kind = "choice" if options != MISSING else "age" if entry.get("Units") == "years" else ""
+    return {
+        "text": one_line(text.removesuffix(_AGE_REMARK)),
+        "kind": kind,
+        "options": options,
+    }

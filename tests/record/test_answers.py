@@ -1,0 +1,267 @@
+"""What participants say outside the trials: every answer is kept, with the question as it was."""
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from twoalike.record import (
+    ANSWERS,
+    AskedQuestion,
+    RunName,
+    asked_questions,
+    check_bids,
+    read_answers,
+    store_answers,
+)
+from twoalike.study import Study, TwoalikeError
+
+AGE = AskedQuestion("age", "How old?", "age")
+HAND = AskedQuestion("hand", "Which hand?", "choice", ("left", "right"))
+STRATEGY = AskedQuestion("strategy", "How did you choose?", "text")
+AGREED = AskedQuestion("consent", "Whether they agreed.", "choice", ("true", "false"))
+
+
+def store(
+    booth: Any,
+    measure: str,
+    answers: dict[AskedQuestion, object],
+    participant: str = "001",
+    session: int = 1,
+    task: str = "oddoneout",
+) -> None:
+    name = RunName(participant, session, task)
+    store_answers(booth.root, booth.study, name, simulated=False, measure=measure, answers=answers)
+
+
+def stored(booth: Any, measure: str) -> list[list[str]]:
+    columns = ["participant_id", "session_id", "task", "question", "answer"]
+    return [list(row) for row in read_answers(booth.root, measure)[columns].to_numpy().tolist()]
+
+
+def test_a_data_set_with_answers_and_a_run_is_valid(booth: Any) -> None:
+    store(booth, "consent", {AGREED: True})
+    store(booth, "form", {AGE: 31, HAND: "left"})
+    with booth.open() as record:
+        for trial in booth.trials:
+            record.append(booth.trial(trial))
+        record.end("completed")
+    store(booth, "debrief", {STRATEGY: "By colour,\nand then\tby size"})
+    store(booth, "consent", {AGREED: False}, "002")
+    assert check_bids(booth.root) == []
+    assert [row[-1] for row in stored(booth, "consent")] == ["true", "false"]
+    where = ["sub-001", "ses-01", "oddoneout"]
+    assert stored(booth, "form") == [[*where, "age", "31"], [*where, "hand", "left"]]
+    assert stored(booth, "debrief") == [[*where, "strategy", "By colour, and then by size"]]
+
+
+def test_of_somebody_who_declines_nothing_else_is_there_and_the_data_set_is_valid(
+    booth: Any,
+) -> None:
+    store(booth, "consent", {AGREED: False})
+    files = {str(p.relative_to(booth.root)) for p in booth.root.rglob("*") if p.is_file()}
+    assert files == {
+        "dataset_description.json",
+        "README.md",
+        "participants.tsv",
+        "participants.json",
+        "sourcedata/sub-001/ses-01/sub-001_ses-01_task-oddoneout_run-01_answers.tsv",
+    }
+    assert check_bids(booth.root) == []
+
+
+def test_sessions_and_tasks_are_told_apart_and_a_later_answer_counts(booth: Any) -> None:
+    store(booth, "debrief", {STRATEGY: "colour"})
+    store(booth, "debrief", {STRATEGY: "shape"}, session=2)
+    store(booth, "debrief", {STRATEGY: "place"}, task="multiarrangement")
+    store(booth, "debrief", {STRATEGY: "both"})
+    assert stored(booth, "debrief") == [
+        ["sub-001", "ses-01", "multiarrangement", "strategy", "place"],
+        ["sub-001", "ses-01", "oddoneout", "strategy", "both"],
+        ["sub-001", "ses-02", "oddoneout", "strategy", "shape"],
+    ]
+
+
+def test_a_question_left_open_takes_no_answer_back(booth: Any) -> None:
+    store(booth, "form", {AGE: 31, HAND: None})
+    store(booth, "form", {AGE: None, HAND: None})
+    assert [row[-2:] for row in stored(booth, "form")] == [["age", "31"], ["hand", "n/a"]]
+    assert asked_questions(booth.root, "form", "001") == [AGE, HAND]
+
+
+def test_no_row_that_was_written_is_ever_changed(booth: Any) -> None:
+    path = RunName("001", 1).answers(booth.root)
+    before = b""
+    for answer in (31, None, 32):
+        store(booth, "form", {AGE: answer})
+        assert path.read_bytes().startswith(before)
+        before = path.read_bytes()
+    assert len(before.splitlines()) == 4
+
+
+def test_an_id_with_another_question_is_another_question(booth: Any) -> None:
+    months = AskedQuestion("age", "How old is your child, in months?", "number")
+    store(booth, "form", {AGE: 31})
+    store(booth, "form", {months: 9}, task="multiarrangement")
+    store(booth, "form", {AGE: 31}, session=2)
+    assert [row[-1] for row in stored(booth, "form")] == ["9", "31", "31"]
+    assert set(asked_questions(booth.root, "form", "001")) == {AGE, months}
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, "n/a"),
+        ("", "n/a"),
+        (" \t\n", "n/a"),
+        (True, "true"),
+        (89, "89"),
+        ("a\tb\r\nc\u2028d", "a b c d"),
+        ('she said "odd"', 'she said "odd"'),
+        ('"', '"'),
+        ("Größe, 大きさ, الحجم", "Größe, 大きさ, الحجم"),
+        ("007", "007"),
+        ("NA", "NA"),
+        ("# no comment", "# no comment"),
+    ],
+)
+def test_answers_are_stored_on_one_line_as_they_were_given(
+    booth: Any, value: object, cell: str
+) -> None:
+    store(booth, "debrief", {STRATEGY: value})
+    assert [row[-1] for row in stored(booth, "debrief")] == [cell]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(answer=TEXTS, text=TEXTS, options=st.lists(TEXTS, min_size=1, max_size=3))
+def test_any_answer_to_any_question_is_read_as_it_was_written(
+    booth: Any, answer: str, text: str, options: list[str]
+) -> None:
+    question = AskedQuestion("strategy", text, "choice", tuple(options))
+    path = RunName("001", 1).answers(booth.root)
+    path.unlink(missing_ok=True)
+    store(booth, "debrief", {question: answer, STRATEGY: "other"})
+    expected = " ".join(answer.split()) or "n/a"
+    assert [row[-1] for row in stored(booth, "debrief")] == [expected, "other"]
+    # A text that reads n/a is one that is not there; no other is taken for another.
+    found = asked_questions(booth.root, "debrief", "001")[0]
+    assert found == question or question.text == "n/a"
+
+
+def test_nothing_asked_is_an_empty_table_and_no_file(booth: Any) -> None:
+    empty = read_answers(booth.root, "form")
+    assert isinstance(empty, pd.DataFrame)
+    assert len(empty) == 0
+    assert list(empty) == ["participant_id", "session_id", "task", *ANSWERS.names]
+    assert not booth.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("form\t", "", "has 5 cells"),
+        ("form\t", "forms\t", "row 1, column measure: expected one of consent, form, debrief"),
+        ("[", "{", "row 1, column options: expected a JSON list of texts"),
+    ],
+)
+def test_a_damaged_table_is_named_and_left(
+    booth: Any, before: str, after: str, complaint: str
+) -> None:
+    store(booth, "form", {HAND: "left"})
+    path = RunName("001", 1).answers(booth.root)
+    damaged = path.read_text().replace(before, after)
+    path.write_text(damaged)
+    with pytest.raises(TwoalikeError, match=complaint):
+        read_answers(booth.root, "form")
+    with pytest.raises(TwoalikeError, match=complaint):
+        store(booth, "form", {AGE: 30})
+    assert path.read_text() == damaged
+
+
+# Tables of version 0.1.
+
+
+def wide(booth: Any, stem: str, rows: list[dict[str, str]], about: dict[str, Any]) -> None:
+    folder = booth.root / "phenotype"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+    (folder / f"{stem}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / f"{stem}.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+ABOUT: dict[str, Any] = {
+    "age": {
+        "Description": "How old? (ages above 89 are stored as 89)",
+        "Units": "years",
+    },
+    "hand": {"Description": "Which hand?", "Levels": {"left": "left", "right": "right"}},
+    "strategy": {"Description": "How did\nyou choose?"},
+}
+
+
+def test_wide_tables_are_read_and_a_question_without_an_answer_is_open(booth: Any) -> None:
+    who = {"participant_id": "sub-001", "session_id": "ses-01"}
+    row = {**who, "age": "31", "hand": "n/a", "strategy": "colour"}
+    other = {**row, "participant_id": "sub-002", "age": "40", "hand": "left"}
+    wide(booth, "form", [row, other], ABOUT)
+    wide(booth, "form_ses02", [{**who, "session_id": "ses-02", "hand": "right"}], ABOUT)
+    first, second, third = asked_questions(booth.root, "form", "001")
+    assert first == AGE
+    assert second.matches(STRATEGY)
+    assert third == HAND
+    store(booth, "form", {HAND: "left"})
+    assert stored(booth, "form") == [
+        ["sub-001", "ses-01", "n/a", "age", "31"],
+        ["sub-001", "ses-01", "n/a", "strategy", "colour"],
+        ["sub-002", "ses-01", "n/a", "age", "40"],
+        ["sub-002", "ses-01", "n/a", "hand", "left"],
+        ["sub-002", "ses-01", "n/a", "strategy", "colour"],
+        ["sub-001", "ses-02", "n/a", "hand", "right"],
+        ["sub-001", "ses-01", "oddoneout", "hand", "left"],
+    ]
+
+
+def test_a_damaged_sidecar_of_a_wide_table_is_named(booth: Any) -> None:
+    wide(booth, "form", [{"participant_id": "sub-001", "session_id": "ses-01", "age": "3"}], ABOUT)
+    (booth.root / "phenotype" / "form.json").write_text("{")
+    with pytest.raises(TwoalikeError, match=r"form\.json: not valid JSON"):
+        read_answers(booth.root, "form")
+
+
+def _store_in_a_process(folder: str, participant: str) -> None:
+    study = Study.load(Path(folder))
+    store_answers(
+        study.raw,
+        study,
+        RunName(participant, 1),
+        simulated=False,
+        measure="debrief",
+        answers={STRATEGY: participant},
+    )
+
+
+def test_participants_at_the_same_time_all_get_their_row(booth: Any) -> None:
+    names = [f"{number:03d}" for number in range(1, 3)]
+    context = multiprocessing.get_context("spawn")
+    tasks = [
+        context.Process(target=_store_in_a_process, args=(str(booth.study.root), name))
+        for name in names
+    ]
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join(60)
+    assert [task.exitcode for task in tasks] == [0] * 2
+    assert sorted(row[-1] for row in stored(booth, "debrief")) == names
+    people = (booth.root / "participants.tsv").read_text().splitlines()
+    assert sorted(line.split("\t")[0] for line in people[1:]) == [f"sub-{name}" for name in names]
