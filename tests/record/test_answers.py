@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from twoalike.record import (
     RunName,
     asked_questions,
     check_bids,
+    check_dataset,
     read_answers,
     store_answers,
 )
+from twoalike.record._dataset import make_dataset
 from twoalike.study import Study, TwoalikeError
 
 AGE = AskedQuestion("age", "How old?", "age")
@@ -186,6 +189,9 @@ def test_a_damaged_table_is_named_and_left(
     with pytest.raises(TwoalikeError, match=complaint):
         store(booth, "form", {AGE: 30})
     assert path.read_text() == damaged
+    (problem,) = check_dataset(booth.root).problems
+    assert problem.file == path
+    assert re.search(complaint, problem.message)
 
 
 # Tables of version 0.1.
@@ -236,6 +242,9 @@ def test_a_damaged_sidecar_of_a_wide_table_is_named(booth: Any) -> None:
     (booth.root / "phenotype" / "form.json").write_text("{")
     with pytest.raises(TwoalikeError, match=r"form\.json: not valid JSON"):
         read_answers(booth.root, "form")
+    make_dataset(booth.root, booth.study)
+    (problem,) = check_dataset(booth.root).problems
+    assert "form.json: not valid JSON" in problem.message
 
 
 def _store_in_a_process(folder: str, participant: str) -> None:

@@ -12,15 +12,18 @@ table of ``phenotype``. Copies for publication hold tables with one row a partic
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers_v01 import one_line, read_wide_answers
+from twoalike.record._answers_v01 import one_line, read_wide_table, wide_tables
 from twoalike.record._column import Column
 from twoalike.record._dataset import register_participant
 from twoalike.record._names import RunName
+from twoalike.record._read import RawProblem
 from twoalike.record._table import Table
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, Study, TwoalikeError, parse_json
@@ -179,8 +182,8 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
         If a table is damaged.
     """
     latest: dict[tuple[str, ...], dict[str, str]] = {}
-    rows = [*read_wide_answers(root, measure, participant), *_rows(root, participant)]
-    for row in rows:
+    tables = (read_wide_table(path, measure, participant) for path in wide_tables(root, measure))
+    for row in chain(*tables, _rows(root, participant)):
         key = tuple(row[column] for column in (*_WHERE, *_QUESTION))
         if row["measure"] == measure and (key not in latest or row["answer"] != MISSING):
             latest[key] = row
@@ -203,9 +206,28 @@ def asked_questions(root: Path, measure: str, participant: str) -> list[AskedQue
     ]
 
 
+def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
+    """List the tables of answers that cannot be read, those of version 0.1 included."""
+    readers = [(path, partial(_read_table, path)) for path in _paths(root, participant)] + [
+        (path, partial(list, read_wide_table(path, measure, participant)))
+        for measure in ANSWERS.columns[0].levels
+        for path in wide_tables(root, measure)
+    ]
+    problems = []
+    for path, read in readers:
+        try:
+            read()
+        except TwoalikeError as error:
+            problems.append(RawProblem(path, str(error).removeprefix(f"{path}: ")))
+    return problems
+
+
+def _paths(root: Path, participant: str) -> list[Path]:
+    return sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_answers.tsv"))
+
+
 def _rows(root: Path, participant: str) -> Iterator[dict[str, str]]:
-    pattern = f"sourcedata/sub-{participant}/ses-*/sub-*_answers.tsv"
-    for path in sorted(root.glob(pattern)):
+    for path in _paths(root, participant):
         name = RunName.parse(path.with_name(path.name.replace("_answers.tsv", "_beh.tsv")))
         where = (f"sub-{name.participant}", f"ses-{name.session:02d}", name.task)
         for row in _read_table(path).to_dict("records"):

@@ -21,35 +21,35 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def read_wide_answers(root: Path, measure: str, participant: str) -> Iterator[dict[str, str]]:
+def wide_tables(root: Path, measure: str) -> list[Path]:
+    """Tables of a measure that are there, one a session."""
+    folder = root / "phenotype"
+    paths = (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv")))
+    return [path for path in paths if path.exists()]
+
+
+def read_wide_table(path: Path, measure: str, participant: str) -> Iterator[dict[str, str]]:
     """Rows as :func:`twoalike.record.read_answers` returns them.
 
     Raises
     ------
     TwoalikeError
-        If a table or its sidecar is damaged.
+        If the table or its sidecar is damaged.
     """
-    folder = root / "phenotype"
-    for path in (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv"))):
-        if not path.exists():
+    table = read_tsv(path, f"answers ({measure})", _KEYS)
+    sidecar = path.with_suffix(".json")
+    about: dict[str, Any] = {}
+    if sidecar.exists():
+        text = read_text(require_file(sidecar, "a sidecar"))
+        about = parse_json_table(text, sidecar, "Restore the file.")
+    for row in table.to_dict("records"):
+        if participant not in ("*", row["participant_id"].removeprefix("sub-")):
             continue
-        table = read_tsv(path, f"answers ({measure})", _KEYS)
-        sidecar = path.with_suffix(".json")
-        about = (
-            parse_json_table(
-                read_text(require_file(sidecar, "a sidecar")), sidecar, "Restore the file."
-            )
-            if sidecar.exists()
-            else {}
-        )
-        for row in table.to_dict("records"):
-            if participant not in ("*", row["participant_id"].removeprefix("sub-")):
-                continue
-            where = {name: row[name] for name in _KEYS} | {"task": MISSING, "measure": measure}
-            for column in table.columns:
-                if column not in _KEYS and row[column] != MISSING:
-                    entry = _question(about.get(column))
-                    yield {**where, "question": column, "answer": row[column], **entry}
+        where = {name: row[name] for name in _KEYS} | {"task": MISSING, "measure": measure}
+        for column in table.columns:
+            if column not in _KEYS and row[column] != MISSING:
+                entry = _question(about.get(column))
+                yield {**where, "question": column, "answer": row[column], **entry}
 
 
 def _question(entry: Any) -> dict[str, str]:

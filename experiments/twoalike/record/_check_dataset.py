@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from twoalike.record._answers import damaged_answers
 from twoalike.record._check import check_run_files
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
@@ -59,7 +60,8 @@ def check_dataset(
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked(root, (), (remark,), runs)
     found = {path: check_run_files(root, path, stimuli) for path in runs}
-    problems = [*missing_files(root, participant), *_all(found)]
+    beside = [*missing_files(root, participant), *damaged_answers(root, participant)]
+    problems = [*beside, *_all(found)]
     clean = [RunName.parse(path) for path in runs if not found[path]]
     n_trials = sum(run_progress(root, name).n_done for name in clean)
     return Checked(root, tuple(problems), (), runs, n_trials)
