@@ -41,6 +41,7 @@ from twoalike.tasks import (
     frame,
     languages,
     lay_out,
+    lay_out_question,
     prepare_session,
     triplet_script,
 )
@@ -63,7 +64,7 @@ def feed(target: Any, *events: Event) -> list[Item]:
 
 
 def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
-    page = PageActivity("p", Page("Hello"), keys=frozenset({"1"}), minimum_s=1.0)
+    page = PageActivity("p", Page("Hello"), FRAME, keys=frozenset({"1"}), minimum_s=1.0)
     # Before its first frame nothing counts, however late.
     assert feed(page, KeyPress(9.0, "space"), Shown(10.0)) == []
     assert feed(page, KeyPress(10.99, "space"), PointerPress(10.99, 0, 0), Shown(10.995)) == []
@@ -76,19 +77,19 @@ def test_a_page_stays_for_its_shortest_time_and_is_turned_by_a_press() -> None:
 
 @pytest.mark.parametrize("key", ["space", "return", "num_enter"])
 def test_the_keys_that_turn_pages_everywhere(key: str) -> None:
-    page = PageActivity("p", Page("Hello"))
+    page = PageActivity("p", Page("Hello"), FRAME)
     feed(page, Shown(0.0), KeyPress(0.1, key))
     assert page.finished
 
 
 def test_a_page_without_the_pointer_is_not_turned_by_it() -> None:
-    page = PageActivity("p", Page("Hello"), pointer=False)
+    page = PageActivity("p", Page("Hello"), FRAME, pointer=False)
     feed(page, Shown(0.0), PointerPress(5.0, 0, 0))
     assert not page.finished
 
 
 def test_a_page_ends_at_its_limit_counted_from_its_first_frame() -> None:
-    page = PageActivity("p", Page("Rest"), minimum_s=9.0, limit_s=5.0)
+    page = PageActivity("p", Page("Rest"), FRAME, minimum_s=9.0, limit_s=5.0)
     assert page.deadline is None
     assert feed(page, Shown(3.0), Shown(4.0), Tick(7.9)) == []
     assert page.deadline == 8.0
@@ -97,7 +98,7 @@ def test_a_page_ends_at_its_limit_counted_from_its_first_frame() -> None:
 
 
 def test_escape_leaves_a_page_and_a_typed_answer_as_they_were() -> None:
-    page = PageActivity("p", Page("Hello"), limit_s=5.0)
+    page = PageActivity("p", Page("Hello"), FRAME, limit_s=5.0)
     feed(page, Shown(0.0))
     assert page.restart(3.0) == []
     assert (page.finished, page.deadline) == (False, 5.0)
@@ -149,8 +150,8 @@ def test_an_option_is_chosen_by_its_number(key: str) -> None:
 @pytest.mark.parametrize("number", range(4))
 def test_an_option_is_chosen_where_it_is_drawn(number: int) -> None:
     names = ("a", "b", "c", "d")
-    boxes = FRAME.option_boxes(4)
     asked = question("choice", options=names)
+    boxes = lay_out_question(asked.scene, FRAME).options
     between = (boxes[0].y + boxes[1].y) / 2
     missed = [PointerPress(1.0, 0, between), PointerPress(1.0, 0, 500)]
     missed.append(PointerPress(1.0, boxes[number].x, boxes[number].y, "right"))
@@ -164,7 +165,8 @@ def test_an_option_is_chosen_where_it_is_drawn(number: int) -> None:
 @pytest.mark.parametrize("n", range(2, 10))
 @pytest.mark.parametrize("size", [(1280, 1024), (1088, 870), (1920, 1080), (3840, 2160)])
 def test_options_fit_the_window_and_do_not_overlap(n: int, size: tuple[int, int]) -> None:
-    boxes = frame(DEFAULT.screen, size).option_boxes(n)
+    options = tuple(f"option {k}" for k in range(n))
+    boxes = lay_out_question(Ask("Which?", options), frame(DEFAULT.screen, size)).options
     assert len(boxes) == n
     tops = [box.y + box.height / 2 for box in boxes]
     bottoms = [box.y - box.height / 2 for box in boxes]
@@ -309,7 +311,8 @@ def test_of_somebody_who_declines_only_that_is_stored() -> None:
     protocol = consenting(version="2026-11")
     keeping = Keeping(protocol)
     options = (protocol.texts.agree, protocol.texts.decline)
-    assert keeping.scene() == Ask(protocol.texts.consent, options, None, protocol.texts.choose)
+    choose, turn = protocol.texts.choose, protocol.texts.go_on
+    assert keeping.scene() == Ask(protocol.texts.consent, options, None, choose, turn=turn)
     keeping.feed(Shown(0.0), KeyPress(6.0, "2"))
     assert keeping.scene() == Page(protocol.texts.declined, protocol.texts.go_on)
     keeping.feed(Shown(6.1), KeyPress(9.0, "space"))

@@ -1,7 +1,7 @@
 """The arena and what lies on it, in pixels."""
 
 from twoalike.display._canvas import Canvas
-from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton, arena_lines
+from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton, arena_lines, readable_on
 
 _EDGES = 256
 _RIM = 3
@@ -41,8 +41,8 @@ class ArenaPainter:
             self._draw_button(button)
         for placed in arena.images:  # above the buttons: an image under one could not be taken
             self._draw_image(placed)
-        canvas.text(arena.prompt, 0, lines.prompt)
-        canvas.text(arena.counter, 0, lines.counter)
+        canvas.label(arena.prompt, 0, lines.prompt)
+        canvas.label(arena.counter, 0, lines.counter)
         canvas.timer(arena.until, now, lines.timer, bar)
         if arena.progress is not None:
             canvas.bar(arena.progress, lines.progress, bar)
@@ -65,8 +65,8 @@ class ArenaPainter:
         canvas = self._canvas
         fill = canvas.screen.accent if button.enabled else canvas.faint
         canvas.box(button.x, button.y, button.width, button.height, fill=fill)
-        colour = "#ffffff" if button.enabled else canvas.screen.foreground
-        canvas.text(button.text, button.x, button.y, colour=colour, width=button.width)
+        colour = readable_on(fill, "#ffffff" if button.enabled else canvas.screen.foreground)
+        canvas.label(button.text, button.x, button.y, colour=colour, width=button.width)
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas

@@ -1,15 +1,15 @@
 """What scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from twoalike.stimuli import read_picture
-from twoalike.tasks import Frame, Protocol, Timer
-from twoalike.tasks.lettering import draw_label
+from twoalike.tasks import Frame, Protocol, Timer, between, widest
+from twoalike.tasks.lettering import Line, draw_label, draw_text
 
 MOST_IMAGES = 400
 """Images kept ready on the graphics card; the one not used for longest goes first."""
@@ -25,18 +25,6 @@ def fit_image(path: Path, side: int) -> Image.Image:
     scale = side / max(image.size)
     width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def between(first: str, second: str, share: float) -> str:
-    """Colour ``share`` of the way from the first to the second.
-
-    Examples
-    --------
-    >>> between("#000000", "#ffffff", 0.5)
-    '#808080'
-    """
-    pairs = ((int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5))
-    return "#" + "".join(f"{round((1 - share) * a + share * b):02x}" for a, b in pairs)
 
 
 class Canvas:
@@ -69,7 +57,12 @@ class Canvas:
         """Colour of what is there but says little."""
         return between(self.screen.background, self.screen.foreground, 0.25)
 
-    def text(
+    @property
+    def rim(self) -> str:
+        """Colour of the rims of boxes."""
+        return between(self.screen.background, self.screen.foreground, 0.5)
+
+    def label(
         self,
         text: str,
         x: float,
@@ -79,19 +72,29 @@ class Canvas:
         colour: str | None = None,
         width: float | None = None,
     ) -> None:
-        """Draw a text around a point; ``scale`` times the usual height, lines up to ``width``."""
+        """Draw a label around a point; ``scale`` times the usual height, lines up to ``width``."""
         if text:
-            stimulus = self._lettered(text, scale, colour or self.screen.foreground, width)
+            most = widest(self.frame) if width is None else width
+            height = round(scale * self.frame.text)
+            stimulus = self._lettered(
+                (text, height, colour or self.screen.foreground, most), draw_label
+            )
             # On half pixels the letters would blur.
             stimulus.pos = (round(x), round(y))
             stimulus.draw()
 
-    def _lettered(self, text: str, scale: float, colour: str, width: float | None) -> Any:
-        most = 0.84 * self.frame.size[0] if width is None else width
-        key = (text, scale, colour, most)
+    def text(self, lines: Sequence[Line], edge: float, top: float, *, rtl: bool) -> None:
+        """Draw lines that were set, from the edge of reading and the top on."""
+        if lines:
+            stimulus = self._lettered((tuple(lines), self.screen.foreground, rtl), _draw_text)
+            wide, high = stimulus.full_size
+            middle = edge - wide / 2 if rtl else edge + wide / 2
+            stimulus.pos = (round(middle), round(top - high / 2))
+            stimulus.draw()
+
+    def _lettered(self, key: tuple[Any, ...], make: Callable[..., Image.Image]) -> Any:
         if key not in self._texts:
-            image = draw_label(text, round(scale * self.frame.text), colour, most)
-            self._texts[key] = self._image_stimulus(image)
+            self._texts[key] = self._image_stimulus(make(*key))
             _drop_oldest(self._texts, _MOST_TEXTS)
         self._texts.move_to_end(key)
         return self._texts[key]
@@ -171,6 +174,10 @@ class Canvas:
         self.box(0, y, wide, height, fill=self.faint)
         if full > 0:
             self.box((full - wide) / 2, y, full, height, fill=self.screen.accent)
+
+
+def _draw_text(lines: Sequence[Line], colour: str, rtl: bool) -> Image.Image:  # noqa: FBT001
+    return draw_text(lines, colour, rtl=rtl)
 
 
 def _drop_oldest(stimuli: OrderedDict[Any, Any], most: int) -> None:

@@ -9,6 +9,7 @@ from twoalike.display._canvas import MOST_IMAGES, Canvas
 from twoalike.tasks import (
     Arena,
     Ask,
+    Box,
     Countdown,
     Fixation,
     Layout,
@@ -18,9 +19,17 @@ from twoalike.tasks import (
     Protocol,
     Row,
     Scene,
+    TextLayout,
     View,
     lay_out,
+    lay_out_page,
+    lay_out_question,
+    option_labels,
+    raised,
 )
+from twoalike.tasks.lettering import tail
+
+_ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
 
 class Painter:
@@ -90,8 +99,8 @@ class Painter:
                 if name == row.marked:
                     self._draw_frame(name, layout, place)
                 canvas.image(name, layout.image, *layout.centre(place))
-            canvas.text(label, *layout.label(place))
-        canvas.text(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
+            canvas.label(label, *layout.label(place))
+        canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 
     def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
@@ -104,47 +113,61 @@ class Painter:
 
     def _draw_countdown(self, countdown: Countdown, now: float) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
-        canvas.text(countdown.text, 0, 4 * text, scale=1.3)
+        canvas.label(countdown.text, 0, 4 * text, scale=1.3)
         if countdown.end is not None:
-            canvas.text(str(max(1, math.ceil(countdown.end - now))), 0, 0, scale=3)
+            canvas.label(str(max(1, math.ceil(countdown.end - now))), 0, 0, scale=3)
 
     def _draw_page(self, page: Page) -> None:
-        canvas, text = self._canvas, self._canvas.frame.text
-        bottom = -canvas.frame.size[1] / 2
-        if page.images:
-            side = round(canvas.frame.size[0] / (len(page.images) + 2) / 2) * 2
-            side = min(side, round(canvas.frame.size[1] * 0.28 / 2) * 2)
-            y = bottom + 5 * text + side / 2
-            canvas.text(page.text, 0, (canvas.frame.size[1] / 2 + y + side / 2) / 2, scale=1.3)
-            for number, name in enumerate(page.images):
-                x = (number - (len(page.images) - 1) / 2) * (side + text)
-                canvas.image(name, side, x, y)
-        else:
-            canvas.text(page.text, 0, 2 * text, scale=1.3)
+        canvas = self._canvas
+        layout = lay_out_page(page, canvas.frame)
+        self._draw_part(layout, page.part)
+        step = layout.image_side + canvas.frame.text
+        for number, name in enumerate(page.images):
+            x = (number - (len(page.images) - 1) / 2) * step
+            canvas.image(name, layout.image_side, x, layout.images_y)
         if page.progress is not None:
             done, total = page.progress
-            canvas.bar(done / total, bottom + 8 * text)
-        canvas.text(page.caption, 0, bottom + 6.2 * text)
-        canvas.text(page.footer, 0, bottom + 3 * text)
+            canvas.bar(done / total, layout.bar_y)
+        canvas.label(page.caption, 0, layout.caption_y)
+        canvas.label(page.footer, 0, layout.footer_y)
+        if layout.last:
+            self._button(_ARROWS[not layout.rtl], layout.forward)
+
+    def _draw_part(self, layout: TextLayout, part: int) -> None:
+        """Draw one page of a text; where there are several, its number and the way back and on."""
+        canvas = self._canvas
+        edge = layout.column / 2 if layout.rtl else -layout.column / 2
+        canvas.text(layout.parts[part], edge, layout.tops[part], rtl=layout.rtl)
+        if layout.last:
+            canvas.label(f"{part + 1} / {layout.last + 1}", 0, layout.back.y)
+        if part > 0:
+            self._button(_ARROWS[layout.rtl], layout.back)
+
+    def _button(self, text: str, box: Box) -> None:
+        canvas = self._canvas
+        fill = raised(canvas.screen)
+        canvas.box(box.x, box.y, box.width, box.height, fill=fill, line=canvas.rim)
+        canvas.label(text, box.x, box.y, width=box.width - canvas.frame.text)
 
     def _draw_question(self, ask: Ask) -> None:
-        canvas, text = self._canvas, self._canvas.frame.text
-        top, bottom = canvas.frame.size[1] / 2, -canvas.frame.size[1] / 2
-        boxes = canvas.frame.option_boxes(len(ask.options))
-        if ask.options:
-            above = boxes[0].y + boxes[0].height / 2
-            canvas.text(ask.text, 0, (top + above) / 2, scale=1.1)
-        else:
-            canvas.text(ask.text, 0, 4 * text, scale=1.3)
-        for number, (box, option) in enumerate(zip(boxes, ask.options, strict=True), start=1):
-            canvas.box(box.x, box.y, box.width, box.height, fill="#ffffff", line=canvas.faint)
-            canvas.text(f"{number}   {option}", box.x, box.y, width=0.96 * box.width)
-        if ask.entry is not None:
-            box = canvas.frame.entry_box
-            canvas.box(
-                box.x, box.y, box.width, box.height, fill="#ffffff", line=canvas.screen.accent
-            )
-            # Of a long answer the end is what is being typed.
-            canvas.text(f"{ask.entry[-60:]}|", box.x, box.y, width=2 * box.width)
-        canvas.text(ask.remark, 0, -5 * text, colour=canvas.screen.accent)
-        canvas.text(ask.footer, 0, bottom + 3 * text)
+        canvas = self._canvas
+        layout = lay_out_question(ask, canvas.frame)
+        self._draw_part(layout, ask.part)
+        if ask.part < layout.last:
+            canvas.label(ask.turn, 0, layout.footer_y)
+            self._button(_ARROWS[not layout.rtl], layout.forward)
+            return
+        for box, label in zip(layout.options, option_labels(ask.options), strict=True):
+            self._button(label, box)
+        if ask.entry is not None and layout.entry is not None:
+            self._draw_entry(ask.entry, layout.entry)
+        canvas.label(ask.remark, 0, layout.remark_y)
+        canvas.label(ask.footer, 0, layout.footer_y)
+
+    def _draw_entry(self, entry: str, box: Box) -> None:
+        canvas = self._canvas
+        fill, line = raised(canvas.screen), canvas.screen.accent
+        canvas.box(box.x, box.y, box.width, box.height, fill=fill, line=line)
+        # Of a long answer the end is what is being typed.
+        shown = tail(f"{entry}|", canvas.frame.text, box.width - canvas.frame.text)
+        canvas.label(shown, box.x, box.y, width=box.width)

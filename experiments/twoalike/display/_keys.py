@@ -18,6 +18,7 @@ from twoalike.tasks import (
     PointerMove,
     PointerPress,
     PointerRelease,
+    Scroll,
     Stop,
     Typed,
 )
@@ -70,6 +71,7 @@ class InputQueue:
             on_mouse_motion=self._on_motion,
             on_mouse_drag=self._on_drag,
             on_mouse_release=self._on_release,
+            on_mouse_scroll=self._on_scroll,
             on_activate=self._on_activate,
             on_deactivate=self._on_deactivate,
             on_close=self._on_close,
@@ -113,6 +115,10 @@ class InputQueue:
         if button in self._buttons:
             place = self._centred(x, y)
             self._events.append(PointerRelease(self._now(), *place, self._buttons[button]))
+
+    def _on_scroll(self, _x: int, _y: int, _dx: float, dy: float) -> None:
+        if dy:
+            self._events.append(Scroll(self._now(), dy))
 
     def _on_activate(self) -> None:
         self._events.append(Focus(self._now(), here=True))

@@ -9,6 +9,7 @@ from twoalike.tasks._activity import (
     Note,
     Result,
 )
+from twoalike.tasks._colours import between, check_contrast, raised, readable_on
 from twoalike.tasks._conduct import Keep, Screen, catch_signals, run_session
 from twoalike.tasks._events import (
     Button,
@@ -19,6 +20,7 @@ from twoalike.tasks._events import (
     PointerMove,
     PointerPress,
     PointerRelease,
+    Scroll,
     Shown,
     Stop,
     Tick,
@@ -84,14 +86,20 @@ from twoalike.tasks.odd_one_out import (
     triplet_script,
 )
 from twoalike.tasks.screens import (
+    Box,
     Frame,
     Opening,
     PageActivity,
     QuestionActivity,
     ReadyActivity,
+    TextLayout,
     View,
     frame,
     getting_ready,
+    lay_out_page,
+    lay_out_question,
+    option_labels,
+    widest,
 )
 
 __all__ = [
@@ -107,6 +115,7 @@ __all__ = [
     "ArrangementResult",
     "Ask",
     "Countdown",
+    "Box",
     "Button",
     "EndReason",
     "Event",
@@ -150,6 +159,7 @@ __all__ = [
     "Screen",
     "ScreenSettings",
     "Script",
+    "Scroll",
     "Session",
     "Shown",
     "SimulatedParticipant",
@@ -158,6 +168,7 @@ __all__ = [
     "Tick",
     "Timer",
     "Trial",
+    "TextLayout",
     "TrialResult",
     "TrialState",
     "TripletActivity",
@@ -169,7 +180,9 @@ __all__ = [
     "as_text",
     "arrangement_protocol",
     "begin_trial",
+    "between",
     "catch_signals",
+    "check_contrast",
     "check_lists",
     "check_protocol",
     "frame",
@@ -177,15 +190,21 @@ __all__ = [
     "languages",
     "lay_out",
     "lay_out_arena",
+    "lay_out_page",
+    "lay_out_question",
     "load_protocol",
+    "option_labels",
     "prepare_session",
     "prepare_triplets",
     "protocol_or_default",
     "protocol_template",
+    "raised",
+    "readable_on",
     "run_session",
     "trial_scene",
     "trials_from_table",
     "triplet_protocol",
     "triplet_script",
+    "widest",
     "task_label",
 ]

@@ -90,6 +90,14 @@ class PointerRelease:
 
 
 @dataclass(frozen=True)
+class Scroll:
+    """The wheel was turned, or two fingers moved: ``notches`` above 0 away from the person, up."""
+
+    time: float
+    notches: float
+
+
+@dataclass(frozen=True)
 class Focus:
     """The window got the keyboard, or lost it to another window."""
 
@@ -120,6 +128,7 @@ type Event = (
     | PointerPress
     | PointerMove
     | PointerRelease
+    | Scroll
     | Focus
     | Stop
     | Tick

@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """Text in the middle.
+    """A page of text; :func:`twoalike.tasks.screens.lay_out_page` says where its lines are.
 
     Attributes
     ----------
@@ -59,6 +59,8 @@ class Page:
         Line below the bar.
     images
         Object ids of an example shown below the text.
+    part
+        Which page of a long text, counted from 0.
     """
 
     text: str
@@ -66,6 +68,7 @@ class Page:
     progress: tuple[int, int] | None = None
     caption: str = ""
     images: tuple[str, ...] = ()
+    part: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,10 @@ class Ask:
         Text typed so far; None where there are options.
     remark
         Line below: why the answer is not taken yet.
+    turn
+        Line at the bottom of the pages before the last, in place of ``footer``.
+    part
+        Which page of a long text, counted from 0; only the last one has the answers.
     """
 
     text: str
@@ -95,6 +102,8 @@ class Ask:
     entry: str | None = None
     footer: str = ""
     remark: str = ""
+    turn: str = ""
+    part: int = 0
 
 
 @dataclass(frozen=True)

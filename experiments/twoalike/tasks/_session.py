@@ -31,9 +31,9 @@ class Session:
 
     Examples
     --------
-    >>> from twoalike.tasks import PageActivity, Shown
+    >>> from twoalike.tasks import Frame, PageActivity, Shown
     >>> def script():
-    ...     yield PageActivity("end", Page("Thank you!"))
+    ...     yield PageActivity("end", Page("Thank you!"), Frame((1280, 800), 21))
     ...     return "completed"
     >>> session = Session(script(), "Stop here?")
     >>> events = [Shown(0.0), KeyPress(1.5, "space")]

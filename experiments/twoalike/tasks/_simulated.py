@@ -48,6 +48,8 @@ class SimulatedParticipant:
             self._screen.press_key(STOP_KEY)
         elif isinstance(activity, PageActivity):
             read_on(self._screen, self._clock, activity.minimum_s)
+        elif isinstance(activity, QuestionActivity) and not activity.at_last:
+            read_on(self._screen, self._clock, activity.page_s)
         elif isinstance(activity, QuestionActivity):
             self._answer(activity)
         elif isinstance(activity, ReadyActivity):
@@ -58,7 +60,9 @@ class SimulatedParticipant:
             self._hands.act(activity)
 
     def _answer(self, activity: QuestionActivity) -> None:
-        self._clock.wait_until(self._clock.now() + max(_READING_S, activity.minimum_s))
+        self._clock.wait_until(
+            self._clock.now() + max(_READING_S, activity.minimum_s, activity.page_s)
+        )
         if activity.question.options:
             self._screen.press_key("1")
         else:

@@ -181,7 +181,7 @@ def arrangement_script(
         trial = arranging.trial(planned)
         progress = planned.progress if isinstance(planned, PlannedArrangement) else None
         if before is not None:
-            yield from _between(protocol, arranging, before, trial.trial_type, progress)
+            yield from _between(protocol, frame, arranging, before, trial.trial_type, progress)
         activity = ArrangementActivity(trial, protocol, layout, progress)
         yield activity
         result = arrangement_result(activity.state, layout)
@@ -205,6 +205,7 @@ def _submitted(result: ArrangementResult) -> SubmittedTrial:
 
 def _between(
     protocol: MultiArrangement,
+    frame: Frame,
     arranging: Arranging,
     before: str,
     following: str,
@@ -214,7 +215,7 @@ def _between(
     texts = protocol.texts
     if before == "practice":
         if following != "practice":
-            yield text_page("practice_end", texts.practice_end, protocol, texts)
+            yield text_page("practice_end", texts.practice_end, protocol, texts, frame)
         return
     n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
     every = protocol.breaks.break_every
@@ -223,6 +224,7 @@ def _between(
         yield PageActivity(
             "break",
             Page(texts.pause, texts.go_on, bar),
+            frame,
             minimum_s=protocol.pages.page_s,
             limit_s=protocol.breaks.break_limit_s,
         )

@@ -95,19 +95,20 @@ def _trials(
 ) -> Iterator[Activity | Item]:
     """All trials that are left, with the pages between them."""
     texts, keys = protocol.texts, answer_keys(protocol)
+    frame = Frame(layout.size, layout.text)
     known, number = list(trials), n_done
     total = more.total if more is not None else _count(known)
     while True:
         for trial in known[number:]:
             if number > n_done:
-                yield from _between(protocol, known, number, total)
+                yield from _between(protocol, frame, known, number, total)
             yield TripletActivity(trial, protocol, layout)
             number += 1
         if more is None or _count(known) >= more.total:
             return
         more.start()
         if number > n_done:
-            yield pause_page(protocol, texts, _count(known), total, keys)
+            yield pause_page(protocol, texts, frame, _count(known), total, keys)
         yield WaitActivity("prepare", Page(texts.wait), more.ready)
         following, item = more.take()
         yield item
@@ -125,16 +126,16 @@ def _count(trials: Sequence[Trial]) -> int:
 
 
 def _between(
-    protocol: OddOneOut, trials: Sequence[Trial], number: int, total: int
+    protocol: OddOneOut, frame: Frame, trials: Sequence[Trial], number: int, total: int
 ) -> Iterator[Activity]:
     """Pages before trial ``number`` of a session, counted from 0."""
     texts, keys = protocol.texts, answer_keys(protocol)
     before, trial = trials[number - 1], trials[number]
     if before.trial_type == "practice":
         if trial.trial_type != "practice":
-            yield text_page("practice_end", texts.practice_end, protocol, texts, keys=keys)
+            yield text_page("practice_end", texts.practice_end, protocol, texts, frame, keys=keys)
         return
     n_main = _count(trials[:number])
     every = protocol.breaks.break_every
     if n_main % every == 0 if every else trial.block_index != before.block_index:
-        yield pause_page(protocol, texts, n_main, total, keys)
+        yield pause_page(protocol, texts, frame, n_main, total, keys)

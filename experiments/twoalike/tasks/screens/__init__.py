@@ -9,9 +9,17 @@ from twoalike.tasks.screens._around import (
     text_page,
 )
 from twoalike.tasks.screens._frame import Box, Frame, View, frame
-from twoalike.tasks.screens._page import GO_ON, PageActivity
+from twoalike.tasks.screens._layout import (
+    TextLayout,
+    lay_out_page,
+    lay_out_question,
+    option_labels,
+    widest,
+)
+from twoalike.tasks.screens._page import PageActivity
 from twoalike.tasks.screens._question import QuestionActivity
 from twoalike.tasks.screens._ready import ReadyActivity, getting_ready
+from twoalike.tasks.screens._turning import GO_ON
 from twoalike.tasks.screens._wait import WaitActivity
 
 __all__ = [
@@ -22,6 +30,7 @@ __all__ = [
     "PageActivity",
     "QuestionActivity",
     "ReadyActivity",
+    "TextLayout",
     "View",
     "WaitActivity",
     "after_trials",
@@ -29,6 +38,10 @@ __all__ = [
     "consent_text_hash",
     "frame",
     "getting_ready",
+    "lay_out_page",
+    "lay_out_question",
+    "option_labels",
     "pause_page",
     "text_page",
+    "widest",
 ]

@@ -42,6 +42,7 @@ def text_page(
     text: str,
     protocol: Protocol,
     texts: PageTexts,
+    frame: Frame,
     *,
     keys: frozenset[str] = frozenset(),
     images: tuple[str, ...] = (),
@@ -50,25 +51,31 @@ def text_page(
     """Make a page of text with the usual line at the bottom."""
     least = protocol.pages.page_s if minimum_s is None else minimum_s
     page = Page(text, texts.go_on, images=images)
-    return PageActivity(name, page, keys=keys, minimum_s=least)
+    return PageActivity(name, page, frame, keys=keys, minimum_s=least)
 
 
 def pause_page(
-    protocol: Protocol, texts: PageTexts, done: int, total: int, keys: frozenset[str]
+    protocol: Protocol,
+    texts: PageTexts,
+    frame: Frame,
+    done: int,
+    total: int,
+    keys: frozenset[str],
 ) -> PageActivity:
     """Make the page of a break, with how far the session is."""
     caption = texts.progress.format(done=done, total=total)
     page = Page(texts.pause, texts.go_on, (done, total), caption)
     least, limit = protocol.pages.page_s, protocol.breaks.break_limit_s
-    return PageActivity("break", page, keys=keys, minimum_s=least, limit_s=limit)
+    return PageActivity("break", page, frame, keys=keys, minimum_s=least, limit_s=limit)
 
 
 def _questions(
     measure: str, questions: Sequence[Question], protocol: Protocol, texts: PageTexts, frame: Frame
 ) -> Iterator[Activity | Item]:
     """Questions one after the other, each answer kept before the next question."""
+    least = protocol.pages.page_s
     for question in questions:
-        activity = QuestionActivity(question, texts, frame, protocol.pages.page_s)
+        activity = QuestionActivity(question, texts, frame, least, least)
         yield activity
         yield Given(measure, {question.id: activity.answer})
 
@@ -86,7 +93,7 @@ def before_trials(
         return False
     yield from _questions("form", opening.form, protocol, texts, frame)
     if opening.resumed:
-        yield text_page("resume", texts.resume, protocol, texts, keys=keys)
+        yield text_page("resume", texts.resume, protocol, texts, frame, keys=keys)
         return True
     settings = protocol.pages
     for number, text in enumerate(texts.instruction):
@@ -96,6 +103,7 @@ def before_trials(
             text,
             protocol,
             texts,
+            frame,
             keys=keys,
             images=images,
             minimum_s=settings.instruction_s,
@@ -109,7 +117,9 @@ def _ask_consent(
     question = Question(
         id="consent", text=texts.consent, kind="choice", options=(texts.agree, texts.decline)
     )
-    asked = QuestionActivity(question, texts, frame, protocol.consent.minimum_s)
+    asked = QuestionActivity(
+        question, texts, frame, protocol.consent.minimum_s, protocol.pages.page_s
+    )
     yield asked
     accepted = asked.chosen == 0
     yield Given(
@@ -122,11 +132,11 @@ def _ask_consent(
         },
     )
     if not accepted:
-        yield text_page("declined", texts.declined, protocol, texts)
+        yield text_page("declined", texts.declined, protocol, texts, frame)
     return accepted
 
 
 def after_trials(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
     yield from _questions("debrief", protocol.debrief.questions, protocol, texts, frame)
-    yield text_page("end", texts.end, protocol, texts)
+    yield text_page("end", texts.end, protocol, texts, frame)

@@ -1,4 +1,4 @@
-"""Geometry that all pages share: the window, a line of text, the boxes of options."""
+"""Geometry that all pages share: the window, a line of text, a box."""
 
 from dataclasses import dataclass
 
@@ -55,20 +55,6 @@ class Frame:
 
     size: tuple[int, int]
     text: int
-
-    def option_boxes(self, n: int) -> tuple[Box, ...]:
-        """Boxes of ``n`` options, from the top one down, in the lower part of the window."""
-        height = 2.2 * self.text
-        pitch = height + 0.5 * self.text
-        lowest = -self.size[1] / 2 + 6 * self.text
-        return tuple(
-            Box(0.0, lowest + (n - 1 - k) * pitch, 0.6 * self.size[0], height) for k in range(n)
-        )
-
-    @property
-    def entry_box(self) -> Box:
-        """Box that typed text appears in."""
-        return Box(0.0, -2 * self.text, 0.7 * self.size[0], 2.4 * self.text)
 
 
 def frame(screen: Screen, size: tuple[int, int]) -> Frame:

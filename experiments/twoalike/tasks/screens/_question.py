@@ -9,6 +9,8 @@ from twoalike.tasks._events import Event, KeyPress, PointerPress, Shown, Typed
 from twoalike.tasks._scenes import Ask
 from twoalike.tasks._settings import PageTexts, Question
 from twoalike.tasks.screens._frame import Frame
+from twoalike.tasks.screens._layout import lay_out_question
+from twoalike.tasks.screens._turning import Turning
 
 _LONGEST = 500
 _WHOLE = re.compile(r"[+-]?\d{1,9}")
@@ -45,25 +47,36 @@ def read_answer(question: Question, entry: str) -> Answer:
 class QuestionActivity:
     """A question; ``answer`` is there once it is finished.
 
+    A long text takes several pages; the answer can be given on the last one only.
+
     Parameters
     ----------
     question, texts
         What is asked, and the lines around it.
     frame
-        Where the options are, for the pointer.
+        The window, which says how much of the text fits and where the options are.
     minimum_s
         Shortest time before an answer is taken.
+    page_s
+        Shortest time for each page of a long text.
     """
 
     def __init__(
-        self, question: Question, texts: PageTexts, frame: Frame, minimum_s: float = 0.0
+        self,
+        question: Question,
+        texts: PageTexts,
+        frame: Frame,
+        minimum_s: float = 0.0,
+        page_s: float = 0.0,
     ) -> None:
         self.name = "question"
         self.question, self._texts = question, texts
-        self._boxes = frame.option_boxes(len(question.options))
-        self.minimum_s = minimum_s
-        self._since: float | None = None
         self._entry, self._remark = "", ""
+        self.minimum_s, self.page_s = minimum_s, page_s
+        layout = lay_out_question(self._ask(0), frame)
+        self._boxes = layout.options
+        self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
+        self._since: float | None = None
         self.finished = False
         self.answer: Answer = None
         self.chosen: int | None = None
@@ -76,14 +89,33 @@ class QuestionActivity:
     @property
     def scene(self) -> Ask:
         """The question as it stands."""
-        if self.question.options:
-            return Ask(self.question.text, self.question.options, None, self._texts.choose)
-        return Ask(self.question.text, (), self._entry, self._texts.enter, self._remark)
+        return self._ask(self._turning.part)
+
+    @property
+    def at_last(self) -> bool:
+        """Whether the page with the answers is shown."""
+        return self._turning.at_last
+
+    def _ask(self, part: int) -> Ask:
+        options, texts = self.question.options, self._texts
+        return Ask(
+            self.question.text,
+            options,
+            None if options else self._entry,
+            texts.choose if options else texts.enter,
+            self._remark,
+            texts.go_on,
+            part,
+        )
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
         if isinstance(event, Shown):
             self._since = event.time if self._since is None else self._since
+        turned = self._turning.handle(event)
+        if turned is not None:
+            return turned
+        if not self._turning.at_last or not self._turning.may_leave(event.time):
             return []
         if self._since is None or event.time - self._since < self.minimum_s:
             return []

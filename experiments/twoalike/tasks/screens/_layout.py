@@ -1,0 +1,306 @@
+"""Where the parts of a page are: text on one page or several, answers, and what turns pages.
+
+Everything is stacked from the bottom of the window up, each as high as its text needs; the text
+of the page has the room that is left. A text that does not fit is set a little smaller, and if it
+still does not, it goes on on further pages. Answers are on the last one only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from twoalike.tasks._scenes import Ask, Page
+from twoalike.tasks.lettering import (
+    LINE,
+    Line,
+    label_size,
+    right_to_left,
+    set_text,
+    text_height,
+)
+from twoalike.tasks.screens._frame import Box, Frame
+
+_TOP, _BOTTOM, _GAP = 1.6, 1.8, 0.8
+"""Margins of the window and the space between two things, in lines of text."""
+_LARGE, _PLAIN = 1.3, 1.0
+"""Scales of a text on one page, and of one that needs the room or several pages."""
+_COLUMN = 40
+"""Longest line in heights of its letters: 70 to 80 of them, or 40 East Asian ones."""
+_FEWEST_LINES = 3
+"""Lines of a longer text that must fit above the answers."""
+_MOST_MOVED = 6
+"""Lines that may move to the next page so that no line is left alone."""
+WIDEST = 0.84
+"""Longest line as a share of the window's width."""
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """Geometry of a page; pixels from the centre of the window, y up.
+
+    Attributes
+    ----------
+    parts
+        Lines of each page that the text takes.
+    tops
+        Upper edge of the text on each.
+    column
+        Width of the text's widest line.
+    rtl
+        Whether it is read from right to left.
+    back, forward
+        What turns pages by pointer or finger; drawn where there are several.
+    footer_y, caption_y, bar_y, images_y, remark_y
+        Middle of the line at the bottom, of the one below the bar, and so on.
+    image_side
+        Side of the squares of example images.
+    options, entry
+        Boxes of the answers to choose from, and of the one to type; on the last page.
+    fits
+        Whether every page has room for a few lines of text.
+    """
+
+    parts: tuple[tuple[Line, ...], ...]
+    tops: tuple[float, ...]
+    column: float
+    rtl: bool
+    back: Box
+    forward: Box
+    footer_y: float
+    fits: bool
+    caption_y: float = 0.0
+    bar_y: float = 0.0
+    images_y: float = 0.0
+    image_side: int = 0
+    options: tuple[Box, ...] = ()
+    entry: Box | None = None
+    remark_y: float = 0.0
+
+    @property
+    def last(self) -> int:
+        """Number of the last page, counted from 0."""
+        return len(self.parts) - 1
+
+
+def widest(frame: Frame) -> float:
+    """Longest line of a label in a window, in pixels."""
+    return WIDEST * frame.size[0]
+
+
+class _Stack:
+    """Heights of things one above the other, from the bottom of the window up."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._unit = frame.text
+        self.floor = -frame.size[1] / 2 + _BOTTOM * self._unit
+
+    def add(self, height: float, gap: float = _GAP) -> float:
+        """Put something on top, unless it has no height; its middle."""
+        middle = self.floor + height / 2
+        if height:
+            self.floor += height + gap * self._unit
+        return middle
+
+
+def _label_height(text: str, frame: Frame, width: float = 0.0) -> float:
+    return label_size(text, frame.text, width or widest(frame))[1]
+
+
+def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, ...], ...]:
+    """Lines of each page: ``full`` pixels high, but ``last`` pixels on the last one."""
+    parts, rest = [], list(lines)
+    while rest and text_height(rest) > last:
+        n = max(1, _most(rest, full))
+        if n == len(rest):  # the answers alone are too much: keep the last page full
+            n = max(1, len(rest) - _most(rest[::-1], last))
+        n = _break_before(rest, n)
+        parts.append(tuple(rest[:n]))
+        rest = rest[n:]
+    return (*parts, tuple(rest))
+
+
+def _most(lines: Sequence[Line], room: float) -> int:
+    """How many lines fit, from the first on."""
+    taken = 0.0
+    for number, line in enumerate(lines):
+        taken += line.step + (line.space if number else 0.0)
+        if taken > room:
+            return number
+    return len(lines)
+
+
+def _break_before(lines: Sequence[Line], n: int) -> int:
+    """Where to break so that no heading and no single line of a paragraph is left alone."""
+    for k in range(n, max(1, n - _MOST_MOVED), -1):
+        begins = k == len(lines) or lines[k].first
+        alone_above = lines[k - 1].first and not begins
+        alone_below = not begins and (k + 1 == len(lines) or lines[k + 1].first)
+        if not (lines[k - 1].heading or alone_above or alone_below):
+            return k
+    return n
+
+
+@dataclass(frozen=True)
+class _Set:
+    """A text that was set: its pages, their upper edges, and whether they have room."""
+
+    parts: tuple[tuple[Line, ...], ...]
+    tops: tuple[float, ...]
+    fits: bool
+
+
+def _set_in(
+    text: str, frame: Frame, single: float, floors: tuple[float, float], wide: float
+) -> _Set:
+    """Set a text above its answers.
+
+    Parameters
+    ----------
+    single
+        Lower edge of the text if it fits one page.
+    floors
+        Lower edges of every page but the last, and of the last, if it does not.
+    wide
+        Longest line in pixels.
+    """
+    top = frame.size[1] / 2 - _TOP * frame.text
+    for scale in (_LARGE, _PLAIN):
+        height = round(scale * frame.text)
+        lines = set_text(text, height, min(wide, _COLUMN * height))
+        taken = text_height(lines)
+        if taken <= top - single:
+            return _Set((lines,), ((top + single + taken) / 2,), fits=True)
+    parts = _fill(lines, top - floors[0], top - floors[1])
+    least = _FEWEST_LINES * LINE * frame.text
+    return _Set(parts, (top,) * len(parts), fits=top - max(floors) >= least)
+
+
+def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, Box, Box]:
+    """Buttons that turn back and forward, at the edges of the column, and what is above them."""
+    stack, unit = _Stack(frame), frame.text
+    y = stack.add(2.2 * unit)
+    x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
+    left, right = (Box(side * x, y, 5 * unit, 2.2 * unit) for side in (-1, 1))
+    return stack, *((right, left) if rtl else (left, right))
+
+
+def lay_out_page(page: Page, frame: Frame) -> TextLayout:
+    """Geometry of a page of text.
+
+    Examples
+    --------
+    >>> layout = lay_out_page(Page("word " * 1500), Frame((1024, 768), 20))
+    >>> len(layout.parts) > 3, layout.fits
+    (True, True)
+    """
+    return _lay_out_page(replace(page, part=0), frame)
+
+
+@lru_cache(maxsize=64)
+def _lay_out_page(page: Page, frame: Frame) -> TextLayout:
+    rtl = right_to_left(page.text)
+    above, back, forward = _turners(frame, rtl=rtl)
+    pile, side = _pile(page, _Stack(frame), frame)
+    turned, _ = _pile(page, above, frame)
+    found = _set_in(page.text, frame, pile[-1], (turned[-1], turned[-1]), widest(frame))
+    footer, caption, bar, images, _ = turned if len(found.parts) > 1 else pile
+    return TextLayout(
+        parts=found.parts,
+        tops=found.tops,
+        column=_column(found.parts),
+        rtl=rtl,
+        back=back,
+        forward=forward,
+        footer_y=footer,
+        fits=found.fits,
+        caption_y=caption,
+        bar_y=bar,
+        images_y=images,
+        image_side=side,
+    )
+
+
+def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], int]:
+    """Middles of footer, caption, bar and images, the floor above them; side of the images."""
+    unit, side = frame.text, 0
+    if page.images:
+        share = frame.size[0] / (len(page.images) + 2), 0.28 * frame.size[1]
+        side = round(min(share) / 2) * 2
+    footer = stack.add(_label_height(page.footer, frame))
+    caption = stack.add(_label_height(page.caption, frame), 0.3)
+    bar = stack.add(0.4 * unit if page.progress is not None else 0.0, 1.2)
+    images = stack.add(side, 1.2)
+    return (footer, caption, bar, images, stack.floor), side
+
+
+def _column(parts: Sequence[Sequence[Line]]) -> float:
+    return max((line.width for part in parts for line in part), default=0.0)
+
+
+def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
+    """Geometry of a question; what was typed so far does not change it.
+
+    Examples
+    --------
+    >>> layout = lay_out_question(Ask("Agreed?", ("Yes", "No")), Frame((1024, 768), 20))
+    >>> len(layout.options), layout.last
+    (2, 0)
+    """
+    entry = None if ask.entry is None else ""
+    return _lay_out_question(replace(ask, part=0, entry=entry, remark=""), frame)
+
+
+@lru_cache(maxsize=64)
+def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
+    rtl = right_to_left(ask.text)
+    above, back, forward = _turners(frame, rtl=rtl)
+    line = max(_label_height(text, frame) for text in (ask.footer, ask.turn))
+    plain = _Stack(frame)
+    single = _answers(ask, plain, line, frame)
+    turned = _answers(ask, above, line, frame)
+    earlier = turned[0] + line / 2 + _GAP * frame.text
+    found = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), widest(frame))
+    footer, remark, options, entry = turned if len(found.parts) > 1 else single
+    return TextLayout(
+        parts=found.parts,
+        tops=found.tops,
+        column=_column(found.parts),
+        rtl=rtl,
+        back=back,
+        forward=forward,
+        footer_y=footer,
+        fits=found.fits,
+        options=options,
+        entry=entry,
+        remark_y=remark,
+    )
+
+
+def _answers(
+    ask: Ask, stack: _Stack, line: float, frame: Frame
+) -> tuple[float, float, tuple[Box, ...], Box | None]:
+    """Middle of footer and remark, boxes of the options from the first one down, or of typing."""
+    unit = frame.text
+    footer = stack.add(line)
+    if not ask.options:
+        remark = stack.add(LINE * unit)
+        box = Box(0.0, stack.add(2.4 * unit, 1.2), min(0.7 * frame.size[0], 36 * unit), 2.4 * unit)
+        return footer, remark, (), box
+    labels = option_labels(ask.options)
+    widths = [label_size(label, unit, widest(frame))[0] + 2 * unit for label in labels]
+    low, high = (min(share * frame.size[0], n * unit) for share, n in ((0.6, 30), (0.84, 42)))
+    wide = min(max(low, *widths), high)
+    return footer, 0.0, tuple(reversed([*_boxes(labels, stack, wide, frame)])), None
+
+
+def _boxes(labels: Sequence[str], stack: _Stack, wide: float, frame: Frame) -> Iterator[Box]:
+    """Boxes around labels, from the lowest up, each as high as its label."""
+    for number, label in enumerate(reversed(labels), start=1):
+        height = _label_height(label, frame, wide - frame.text) + 0.85 * frame.text
+        gap = 1.2 if number == len(labels) else 0.5
+        yield Box(0.0, stack.add(height, gap), wide, height)
+
+
+def option_labels(options: Sequence[str]) -> tuple[str, ...]:
+    """Options as they are drawn: with the number that chooses them."""
+    return tuple(f"{number}   {option}" for number, option in enumerate(options, start=1))
