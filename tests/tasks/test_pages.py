@@ -281,7 +281,7 @@ def test_a_simulated_participant_reads_every_page(language: str) -> None:
         protocol,
         lay_out(protocol, View(screen.size)),
         [],
-        Opening(consent=True, form=False, resumed=False),
+        Opening(consent=True, form=(), resumed=False),
     )
     session = Session(script, protocol.texts.stop)
     kept: list[Item] = []
