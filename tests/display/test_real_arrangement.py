@@ -28,6 +28,8 @@ minimum_s = 0
 confirm_s = 20
 [breaks]
 ready_s = 0
+[arena]
+item_fraction = 0.08
 """
 DESIGN = """trials = 3
 [arrangement]
@@ -36,7 +38,8 @@ max_trials = 2
 practice_items = 3
 """
 TASK = "multi-arrangement"
-LAYOUT = lay_out_arena(MultiArrangement(), (1280, 1024), 6)
+PROTOCOL = MultiArrangement.model_validate({"arena": {"item_fraction": 0.08}})
+LAYOUT = lay_out_arena(PROTOCOL, (1280, 1024), 6)
 SPREAD = [(-200, -150), (-40, 120), (130, -60), (210, 140), (-180, 60), (20, -220)]
 COLOURS = {
     **{f"warm{n}": (200, 20 + 30 * n, 40) for n in range(4)},
@@ -185,8 +188,8 @@ class Arranger:
         self.session.saw("done", done, float(self._row("done")["onset"]))
 
 
-STEP = MultiArrangement().answers.step_fraction * 2 * LAYOUT.radius
-HELD = LAYOUT.item * MultiArrangement().arena.held_scale
+STEP = PROTOCOL.answers.step_fraction * 2 * LAYOUT.radius
+HELD = LAYOUT.item * PROTOCOL.arena.held_scale
 
 
 RIM = tuple(bytes.fromhex(MultiArrangement().arena.held_rim[1:]))

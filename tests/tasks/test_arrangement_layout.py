@@ -68,8 +68,8 @@ def test_fifty_images_fit_every_window(size: tuple[int, int]) -> None:
     assert found.item >= 32
 
 
-def test_few_images_have_one_ring_and_the_size_of_the_protocol() -> None:
-    found = layout((1920, 1080), 12)
+def test_few_images_have_one_ring() -> None:
+    found = layout((1920, 1080), 12, item_fraction=0.08)
     assert found.item == round(0.08 * 2 * found.radius) // 2 * 2
     distances = {
         round(math.dist((seat.x, seat.y), found.centre), 3) for seat in found.seats(12, 77.0)
@@ -79,11 +79,23 @@ def test_few_images_have_one_ring_and_the_size_of_the_protocol() -> None:
     assert steps == {30.0}
 
 
-def test_the_size_of_images_comes_from_the_largest_trial_alone() -> None:
-    small, large = layout(n=20), layout(n=90)
-    assert large.item < small.item
-    # A trial of fewer images does not change it: the layout is made once a session.
-    assert large.seats(3, 0.0)[0] != small.seats(3, 0.0)[0]
+@pytest.mark.parametrize("size", WINDOWS)
+def test_the_fewer_images_the_larger_they_are(size: tuple[int, int]) -> None:
+    sides = [layout(size, n).item for n in (2, 3, 5, 8, 12, 20, 30, 50)]
+    assert sides == sorted(sides, reverse=True)
+    diameter = 2 * layout(size, 5).radius
+    # At 1024 x 768 five images had 42 px.
+    assert sides[2] > 0.17 * diameter
+    usual = [layout(size, n, item_fraction=0.08).item for n in (20, 30, 50)]
+    assert all(new >= old for new, old in zip(sides[5:], usual, strict=True))
+
+
+@given(n=st.integers(2, 90), size=st.sampled_from(WINDOWS))
+def test_images_leave_the_circle_room_to_be_apart(n: int, size: tuple[int, int]) -> None:
+    found = layout(size, n)
+    side = (found.item - 1) / (2 * found.radius)  # whole pixels
+    assert side <= 0.2
+    assert n * side**2 <= 0.25 * math.pi / 4 or side <= 0.08
 
 
 def test_seats_are_numbered_counter_clockwise_and_turn() -> None:

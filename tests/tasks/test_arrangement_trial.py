@@ -191,7 +191,7 @@ def test_a_lost_release_drops_the_image_where_it_is(loss: Event) -> None:
     assert centre(activity, "a") == (50.0, 60.0)
     (row,) = rows_of(items)
     assert (row["duration"], row["stimulus"]) == (1.0, "a")
-    assert seen(activity).images[-1].rim == "none"
+    assert seen(activity).images[-1].rim == "inside"
 
 
 def test_a_finger_that_was_not_seen_to_lift_takes_the_next_image() -> None:
@@ -311,6 +311,29 @@ def test_starting_over_takes_two_presses() -> None:
     assert replay(rows_of(items + reset))[3] == {
         name: activity.layout.to_arena(*place) for name, place in seats.items()
     }
+
+
+def test_starting_over_is_quiet_until_there_is_something_to_undo() -> None:
+    activity = begin()
+    play(activity, Shown(0.0))
+    button = activity.layout.start_over
+    press: list[Event] = [
+        PointerPress(1.0, button.x, button.y),
+        PointerRelease(1.1, button.x, button.y),
+        KeyPress(1.2, "backspace"),
+    ]
+
+    def offered() -> tuple[bool, str]:
+        return seen(activity).buttons[1].enabled, seen(activity).buttons[1].text
+
+    quiet = (False, activity.protocol.texts.start_over)
+    assert offered() == quiet
+    assert not play(activity, *press)
+    assert offered() == quiet
+    drag(activity, "a", 0.2, 0.2, 2.0)
+    assert offered() == (True, quiet[1])
+    play(activity, KeyPress(4.0, "backspace"), KeyPress(4.5, "backspace"))
+    assert offered() == quiet
 
 
 def test_starting_over_can_be_forbidden() -> None:

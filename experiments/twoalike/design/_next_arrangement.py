@@ -47,10 +47,14 @@ class PlannedArrangement(EvidenceState):
     scheduler
         How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot
         hold all), ``lift_weakest``, or what the list says.
+    session_progress
+        Share of the session's main trials that is over, in [0, 1), by what will end them first:
+        evidence (what it was at the session's start counts as none), time, or their number.
     """
 
     items: tuple[int, ...]
     scheduler: str
+    session_progress: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,12 +136,20 @@ def next_arrangement(
     reason = _end_reason(config, state, number, spent_s, None if listed is None else len(listed))
     if reason is not None:
         return ArrangementEnd(reason=reason, **vars(state))
+    shares = _shares(config, number, spent_s)
     if listed is not None:
         items, scheduler = listed[number]
-        return PlannedArrangement(items=tuple(items), scheduler=scheduler, **vars(state))
-    items, scheduler = _lifted(config, evidence, done, rng)
-    seated = tuple(rng.permutation(items).tolist())
-    return PlannedArrangement(items=seated, scheduler=scheduler, **vars(state))
+        seated = tuple(items)
+        shares.append(number / len(listed))
+    else:
+        earlier = pair_evidence(done[: len(done) - number], m, config.weight_floor)
+        begun = evidence_state(earlier, config.stop_evidence).progress
+        shares.append((state.progress - begun) / (1 - begun))
+        items, scheduler = _lifted(config, evidence, done, rng)
+        seated = tuple(rng.permutation(items).tolist())
+    return PlannedArrangement(
+        items=seated, scheduler=scheduler, session_progress=max(shares), **vars(state)
+    )
 
 
 def evidence_state(evidence: Floats, stop: float) -> EvidenceState:
@@ -175,6 +187,12 @@ def _end_reason(
     if config.session_minutes and spent_s >= 60 * config.session_minutes:
         return "time"
     return None
+
+
+def _shares(config: ArrangementConfig, number: int, spent_s: float) -> list[float]:
+    """Shares of the trials and of the time that a session may have."""
+    shares = [number / config.max_trials] if config.max_trials else []
+    return [*shares, spent_s / (60 * config.session_minutes)] if config.session_minutes else shares
 
 
 def _lifted(

@@ -4,7 +4,7 @@ from twoalike.display._canvas import Canvas
 from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton, arena_lines, readable_on
 
 _EDGES = 256
-_RIM = 3
+_RIM, _THIN_RIM = 3, 2
 _BAR = 0.3
 """Share of the window's width that timer and progress take."""
 
@@ -55,11 +55,13 @@ class ArenaPainter:
         wide, high = self._canvas.image(
             placed.stimulus, side, placed.x, placed.y, shown=placed.size
         )
-        colour = {"held": self._settings.held_rim, "outside": self._settings.outside_rim}.get(
-            placed.rim
-        )
-        if colour is not None:
-            self._canvas.box(placed.x, placed.y, wide + _RIM, high + _RIM, line=colour, thick=_RIM)
+        colour, thick = {
+            "inside": (self._settings.rim, _THIN_RIM),
+            "outside": (self._settings.outside_rim, _RIM),
+            "held": (self._settings.held_rim, _RIM),
+        }[placed.rim]
+        size = (wide + thick, high + thick)
+        self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
 
     def _draw_button(self, button: PushButton) -> None:
         canvas = self._canvas

@@ -16,15 +16,19 @@ MOST_IMAGES = 400
 _MOST_TEXTS = 80
 
 
-def fit_image(path: Path, side: int) -> Image.Image:
-    """Picture scaled into a square of ``side`` pixels, as networks see it.
+def scaled(image: Image.Image, side: int) -> Image.Image:
+    """Image scaled into a square of ``side`` pixels.
 
     Width and height come out even, so that image and screen pixels coincide.
     """
-    image = read_picture(path)
     scale = side / max(image.size)
     width, height = (max(2, round(length * scale / 2) * 2) for length in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def fit_image(path: Path, side: int) -> Image.Image:
+    """Picture scaled into a square of ``side`` pixels, as networks see it."""
+    return scaled(read_picture(path), side)
 
 
 class Canvas:
@@ -49,6 +53,7 @@ class Canvas:
         self.screen, self.frame = protocol.screen, frame
         self._find_image = find_image
         self._images: OrderedDict[tuple[str, int], Any] = OrderedDict()
+        self._kept: dict[str, Image.Image] = {}
         self._texts: OrderedDict[tuple[object, ...], Any] = OrderedDict()
         self._rect = visual.Rect(window, units="pix", lineWidth=2)
 
@@ -130,11 +135,23 @@ class Canvas:
         """Get an image ready."""
         key = (name, side)
         if key not in self._images:
-            image = fit_image(self._find_image(name), side)
-            self._images[key] = self._image_stimulus(image)
+            self._images[key] = self._image_stimulus(self._picture(name, side))
             _drop_oldest(self._images, MOST_IMAGES)
         self._images.move_to_end(key)
         return self._images[key]
+
+    def keep(self, name: str, side: int) -> None:
+        """Read an image that will be shown at several sizes, the largest of them ``side``.
+
+        A photograph takes a tenth of a second to read; a trial has twenty.
+        """
+        self._kept[name] = fit_image(self._find_image(name), side)
+
+    def _picture(self, name: str, side: int) -> Image.Image:
+        kept = self._kept.get(name)
+        if kept is not None and side <= max(kept.size):
+            return scaled(kept, side)
+        return fit_image(self._find_image(name), side)
 
     def _image_stimulus(self, image: Image.Image) -> Any:
         stimulus = self.visual.ImageStim(

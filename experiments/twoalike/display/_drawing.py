@@ -65,10 +65,14 @@ class Painter:
         ]
 
     def preload(self, names: Sequence[str], side: int) -> None:
-        """Get the first images ready, so that no trial waits for them; a bar shows the progress."""
+        """Get the first images ready, so that no trial waits for them; a bar shows the progress.
+
+        In arrangements ``side`` is that of the largest ones.
+        """
         names = names[:MOST_IMAGES]
+        prepare = self._canvas.load if self._arena is None else self._canvas.keep
         for number, name in enumerate(names):
-            self._canvas.load(name, side)
+            prepare(name, side)
             if number % 20 == 0:
                 self._canvas.bar(number / len(names), 0)
                 self._canvas.window.flip()

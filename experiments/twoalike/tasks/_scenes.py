@@ -115,14 +115,14 @@ class Placed:
     size
         Side of the square the image is fitted into.
     rim
-        ``none``, ``held`` (under the pointer's button) or ``outside`` (still to be placed).
+        ``inside``, ``held`` (under the pointer's button) or ``outside`` (still to be placed).
     """
 
     stimulus: str
     x: float
     y: float
     size: float
-    rim: str = "none"
+    rim: str = "inside"
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Arena:
     magnified_size
         Side of its square, pixels.
     progress
-        Share of the session's evidence reached, in [0, 1]; None shows no bar.
+        Share of the session that is over, in [0, 1]; None shows no bar.
     """
 
     centre: tuple[float, float]

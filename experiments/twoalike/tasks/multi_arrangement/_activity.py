@@ -14,6 +14,7 @@ from twoalike.tasks.multi_arrangement._state import (
     Phase,
     begin_arrangement,
     may_finish,
+    may_start_over,
     n_outside,
     next_change,
     time_limit,
@@ -29,7 +30,7 @@ def _placed(
     name = state.trial.items[item]
     if state.held is not None and state.held.item == item:
         return Placed(name, x, y, layout.item * protocol.arena.held_scale, "held")
-    rim = "none" if layout.inside(x, y) else "outside"
+    rim = "inside" if layout.inside(x, y) else "outside"
     return Placed(name, x, y, float(layout.item), rim)
 
 
@@ -47,23 +48,15 @@ def _buttons(
     buttons = [_button("done", done, layout.done, enabled=enabled)]
     if protocol.rules.start_over:
         again = texts.confirm_start_over if asked is Asked.START_OVER else texts.start_over
-        buttons.append(_button("start_over", again, layout.start_over))
+        enabled = may_start_over(state)
+        buttons.append(_button("start_over", again, layout.start_over, enabled=enabled))
     return tuple(buttons)
 
 
 def arrangement_scene(
-    state: ArrangingState,
-    protocol: MultiArrangement,
-    layout: ArenaLayout,
-    progress: float | None = None,
+    state: ArrangingState, protocol: MultiArrangement, layout: ArenaLayout
 ) -> Scene:
-    """Scene of an arrangement now.
-
-    Parameters
-    ----------
-    progress
-        Share of the session's evidence reached, in [0, 1]; None shows no bar.
-    """
+    """Scene of an arrangement now."""
     texts, timing = protocol.texts, protocol.timing
     if state.phase is Phase.MESSAGE:
         return Page(texts.time_out, texts.go_on)
@@ -80,7 +73,7 @@ def arrangement_scene(
         until=Timer(limit, timing.trial_limit_s) if limit is not None and shows_timer else None,
         magnified=None if state.look is None else state.trial.items[state.look.item],
         magnified_size=0.0 if state.look is None else float(layout.magnified),
-        progress=progress,
+        progress=state.trial.progress,
     )
 
 
@@ -114,11 +107,6 @@ class ArrangementActivity:
     second time would be cruel. The time limit waits meanwhile; the recorded times do not, they
     stay raw, and a note says how long the pause was.
 
-    Parameters
-    ----------
-    progress
-        Share of the session's evidence reached before the trial, for the bar.
-
     Examples
     --------
     >>> from twoalike.tasks.multi_arrangement import MultiArrangement, Seating, lay_out_arena
@@ -136,9 +124,8 @@ class ArrangementActivity:
         trial: ArrangementTrial,
         protocol: MultiArrangement,
         layout: ArenaLayout,
-        progress: float | None = None,
     ) -> None:
-        self.protocol, self.layout, self.progress = protocol, layout, progress
+        self.protocol, self.layout = protocol, layout
         self.state = begin_arrangement(trial, layout)
         self._last: float | None = None
 
@@ -155,7 +142,7 @@ class ArrangementActivity:
     @property
     def scene(self) -> Scene:
         """What has to be on the screen now."""
-        return arrangement_scene(self.state, self.protocol, self.layout, self.progress)
+        return arrangement_scene(self.state, self.protocol, self.layout)
 
     @property
     def deadline(self) -> float | None:

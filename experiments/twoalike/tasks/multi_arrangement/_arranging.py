@@ -36,6 +36,7 @@ from twoalike.tasks.multi_arrangement._state import (
     Asked,
     Phase,
     may_finish,
+    may_start_over,
     time_limit,
     topmost,
 )
@@ -105,6 +106,8 @@ def _press_start_over(
     if not protocol.rules.start_over:
         return state
     state = drop(state, time, protocol, layout)
+    if not may_start_over(state):
+        return state
     if state.asked is None or state.asked[0] is not Asked.START_OVER:
         return replace(state, asked=(Asked.START_OVER, time))
     row = event_row(state, layout, "reset", time, pointer=method)

@@ -3,7 +3,7 @@
 Seats lie on rings around the circle: the innermost first, further out only where they are
 needed, and each ring only where its images are whole in the window and clear of the texts above
 and the buttons below. A window is wider than high, so outer rings are arcs at the sides. The
-size of the images is derived from the largest trial of a session, so that it stays the same.
+size of the images follows their number: as large as has a seat and leaves the circle its room.
 """
 
 import math
@@ -25,6 +25,10 @@ _PITCH = 1.1
 """From a seat to the next along its ring, in images; more than 1, since a ring is bent."""
 _RING_STEP = 1.45
 """From a ring to the next, in images: squares that are neighbours across a corner are apart."""
+_USUAL = 0.08
+"""Side of an image that no larger one is made for, as a share of the circle's diameter."""
+_COVER = 0.25
+"""Share of the circle that the squares of all images cover, where they are larger than that."""
 _DECIMALS = 6
 _ANGLES = (np.arange(2880) + 0.5) * (2 * np.pi / 2880)
 
@@ -215,9 +219,10 @@ def _item_size(
     layout: tuple[tuple[int, int], int, tuple[float, float], float],
     n: int,
 ) -> int:
-    """Largest even side, up to that of the protocol, at which ``n`` images have a seat."""
+    """Largest even side at which ``n`` images have a seat, and room in the circle to be apart."""
     size, text, centre, radius = layout
-    item = max(2, round(protocol.arena.item_fraction * 2 * radius) // 2 * 2)
+    share = max(_USUAL, math.sqrt(_COVER * math.pi / 4 / n))
+    item = max(2, round(min(protocol.arena.item_fraction, share) * 2 * radius) // 2 * 2)
     least = min(item, protocol.arena.minimum_px)
     for side in range(item, least - 1, -2):
         if sum(most for _, _, most in _rings(size, text, centre, radius, side)) >= n:
@@ -230,13 +235,13 @@ def _item_size(
     )
 
 
-def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: int) -> ArenaLayout:
-    """Geometry of a window of ``size`` pixels for trials of up to ``max_items`` images.
+def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> ArenaLayout:
+    """Geometry of a window of ``size`` pixels for a trial of ``n`` images.
 
     Parameters
     ----------
-    max_items
-        Images of the largest trial of the session; from them comes the size of all images.
+    n
+        At least 1; the size of the images follows from it.
 
     Raises
     ------
@@ -246,8 +251,9 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: 
     Examples
     --------
     >>> layout = lay_out_arena(MultiArrangement(), (1280, 1024), 20)
-    >>> round(2 * layout.radius), layout.item
-    (696, 56)
+    >>> few = lay_out_arena(MultiArrangement(), (1280, 1024), 5)
+    >>> round(2 * layout.radius), layout.item, few.item
+    (696, 68, 138)
     """
     width, height = size
     text = frame(protocol.screen, size).text
@@ -263,7 +269,7 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], max_items: 
             f"{width} x {height} px. Make arena.arena_fraction or screen.text_fraction smaller in "
             "the protocol, the texts beside and on the buttons shorter, or the window larger."
         )
-    item = _item_size(protocol, (size, text, centre, radius), max_items)
+    item = _item_size(protocol, (size, text, centre, radius), n)
     return ArenaLayout(
         size=size,
         text=text,

@@ -32,6 +32,8 @@ from twoalike.tasks.screens import View
 
 TASK = "multiarrangement"
 _PILOT_TRIALS = 2
+_FEWEST = 2
+"""Images of the smallest trial that can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +85,15 @@ class PreparedArrangements(Prepared):
         return tuple(dict.fromkeys([*pages, *self.arranging.ids]))
 
     def image_size(self, view: View) -> int:
-        """Side of the images' squares while one is held, when they are largest."""
-        layout = lay_out_arena(self.protocol, view.size, self.max_items)
+        """Side of the largest square: of an image that is held, in a trial of few."""
+        lay_out_arena(self.protocol, view.size, self.max_items)  # those of the largest trial fit
+        layout = lay_out_arena(self.protocol, view.size, _FEWEST)
         return round(layout.item * self.protocol.arena.held_scale)
 
     def script(self, view: View, progress: Progress) -> Script:
         """Pages, trials, breaks."""
-        layout = lay_out_arena(self.protocol, view.size, self.max_items)
         arranging = replace(self.arranging, done=self._done(progress))
-        return arrangement_script(self.protocol, layout, arranging, self.opening(progress))
+        return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that arrange."""

@@ -20,11 +20,11 @@ class ArenaSettings(Strict):
         description="diameter of the circle as a share of the window's smaller side",
     )
     item_fraction: float = Field(
-        default=0.08,
+        default=0.2,
         ge=0.02,
         le=0.2,
-        description="side of an image's square as a share of the circle's diameter; it shrinks "
-        "where the images of the largest trial would not fit around the circle",
+        description="largest side of an image's square as a share of the circle's diameter; images "
+        "are smaller the more a trial has, so that they fit around the circle and in it",
     )
     minimum_px: int = Field(
         default=32, ge=8, description="side of an image's square below which nothing is shown"
@@ -40,6 +40,11 @@ class ArenaSettings(Strict):
     )
     fill: Colour = Field(default="#ffffff", description="colour inside the circle")
     line: Colour = Field(default="#8c8c8c", description="colour of the circle's line")
+    rim: Colour = Field(
+        default="#8c8c8c",
+        description="rim of images in the circle: those with a background like the circle's would "
+        "run into each other",
+    )
     held_rim: Colour = Field(default="#0072b2", description="rim of the image that is held")
     outside_rim: Colour = Field(
         default="#d55e00", description="rim of images still to be placed; safe for the colour-blind"

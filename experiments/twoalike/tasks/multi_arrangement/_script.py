@@ -17,7 +17,7 @@ from twoalike.study import ArrangementConfig
 from twoalike.tasks._activity import Activity, Item, Note
 from twoalike.tasks._scenes import Page
 from twoalike.tasks.multi_arrangement._activity import ArrangementActivity, arrangement_result
-from twoalike.tasks.multi_arrangement._layout import ArenaLayout
+from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._trial import (
     ArrangementResult,
@@ -30,6 +30,7 @@ from twoalike.tasks.screens import (
     PageActivity,
     after_trials,
     before_trials,
+    frame,
     text_page,
 )
 
@@ -129,6 +130,20 @@ class Arranging:
             listed=None if self.config.scheduler == "lift_weakest" else fixed,
         )
 
+    def progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
+        """Share of the session that is over before a trial, attention checks included.
+
+        None in practice. While the number of main trials is open, it is taken to be what the
+        share of them that is over makes of those done.
+        """
+        n_main, n_catch = self._n_done("main"), len(self.fixed("catch"))
+        if isinstance(planned, PlannedArrangement):
+            share = planned.session_progress
+            return share * n_main / (n_main + share * n_catch) if n_main and n_catch else share
+        if planned.trial_type == "practice":
+            return None
+        return (n_main + self._n_done("catch")) / (n_main + n_catch)
+
     def trial(self, planned: ListedArrangement | PlannedArrangement) -> ArrangementTrial:
         """Make the trial to show, with seats drawn for it."""
         index = len(self.done) + 1
@@ -143,6 +158,7 @@ class Arranging:
                 scheduler=planned.scheduler,
                 min_evidence_before=planned.min_evidence,
                 mean_evidence_before=planned.mean_evidence,
+                progress=self.progress(planned),
             )
         checked = planned.trial_type == "catch"
         return ArrangementTrial(
@@ -152,6 +168,7 @@ class Arranging:
             seats=draw_seats(len(planned.stimuli), rng),
             scheduler=planned.scheduler,
             groups=tuple(self.kinds[name] for name in planned.stimuli) if checked else None,
+            progress=self.progress(planned),
         )
 
 
@@ -164,25 +181,30 @@ def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
 
 
 def arrangement_script(
-    protocol: MultiArrangement, layout: ArenaLayout, arranging: Arranging, opening: Opening
+    protocol: MultiArrangement, size: tuple[int, int], arranging: Arranging, opening: Opening
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session; trials already in ``arranging.done`` are behind it.
+
+    Parameters
+    ----------
+    size
+        Width and height of the window in pixels.
 
     Returns
     -------
     How it ended: ``completed`` or ``declined`` (the generator's value).
     """
-    texts, frame = protocol.texts, Frame(layout.size, layout.text)
-    if not (yield from before_trials(protocol, texts, frame, opening, frozenset())):
+    texts, pages = protocol.texts, frame(protocol.screen, size)
+    if not (yield from before_trials(protocol, texts, pages, opening, frozenset())):
         return "declined"
     before, time = None, 0.0
     while (planned := arranging.following()) is not None:
         assert not isinstance(planned, ArrangementEnd)
         trial = arranging.trial(planned)
-        progress = planned.progress if isinstance(planned, PlannedArrangement) else None
         if before is not None:
-            yield from _between(protocol, frame, arranging, before, trial.trial_type, progress)
-        activity = ArrangementActivity(trial, protocol, layout, progress)
+            yield from _between(protocol, pages, arranging, before, trial)
+        layout = lay_out_arena(protocol, size, len(trial.items))
+        activity = ArrangementActivity(trial, protocol, layout)
         yield activity
         result = arrangement_result(activity.state, layout)
         arranging.done.append(_submitted(result))
@@ -190,7 +212,7 @@ def arrangement_script(
     if (end := arranging.end()) is not None:
         detail = {"reason": end.reason, "min_evidence": end.min_evidence, "share": end.progress}
         yield Note("arranged", time, detail)
-    yield from after_trials(protocol, texts, frame)
+    yield from after_trials(protocol, texts, pages)
     return "completed"
 
 
@@ -205,26 +227,25 @@ def _submitted(result: ArrangementResult) -> SubmittedTrial:
 
 def _between(
     protocol: MultiArrangement,
-    frame: Frame,
+    pages: Frame,
     arranging: Arranging,
     before: str,
-    following: str,
-    progress: float | None,
+    trial: ArrangementTrial,
 ) -> Iterator[Activity]:
-    """Pages between two trials."""
+    """Pages before a trial that follows one of type ``before``."""
     texts = protocol.texts
     if before == "practice":
-        if following != "practice":
-            yield text_page("practice_end", texts.practice_end, protocol, texts, frame)
+        if trial.trial_type != "practice":
+            yield text_page("practice_end", texts.practice_end, protocol, texts, pages)
         return
     n_main = sum(trial.trial_type != "practice" for trial in arranging.done)
     every = protocol.breaks.break_every
     if every and n_main % every == 0:
-        bar = None if progress is None else (round(100 * progress), 100)
+        bar = None if trial.progress is None else (round(100 * trial.progress), 100)
         yield PageActivity(
             "break",
             Page(texts.pause, texts.go_on, bar),
-            frame,
+            pages,
             minimum_s=protocol.pages.page_s,
             limit_s=protocol.breaks.break_limit_s,
         )

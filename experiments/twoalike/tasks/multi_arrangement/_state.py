@@ -122,6 +122,13 @@ def may_finish(state: ArrangingState, protocol: MultiArrangement, layout: ArenaL
     return state.open and n_outside(state, layout) <= protocol.rules.unplaced_allowed
 
 
+def may_start_over(state: ArrangingState) -> bool:
+    """Whether there is something to undo: an image that is not on its seat."""
+    return state.open and any(
+        place != (seat.x, seat.y) for place, seat in zip(state.places, state.seats, strict=True)
+    )
+
+
 def time_limit(state: ArrangingState, protocol: MultiArrangement) -> float | None:
     """Time at which the trial ends by itself; None if it does not."""
     if not state.open or state.onset is None or not protocol.timing.trial_limit_s:

@@ -55,6 +55,8 @@ class ArrangementTrial:
         Evidence of the pairs before the trial; None where it is not counted.
     groups
         Kind of each item where there is a right answer: images of one kind belong together.
+    progress
+        Share of the session that is over before the trial, in [0, 1]; None in practice.
     """
 
     trial_index: int
@@ -65,6 +67,7 @@ class ArrangementTrial:
     min_evidence_before: float | None = None
     mean_evidence_before: float | None = None
     groups: tuple[str, ...] | None = None
+    progress: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.items)

@@ -47,10 +47,11 @@ def text_page(
     keys: frozenset[str] = frozenset(),
     images: tuple[str, ...] = (),
     minimum_s: float | None = None,
+    progress: tuple[int, int] | None = None,
 ) -> PageActivity:
     """Make a page of text with the usual line at the bottom."""
     least = protocol.pages.page_s if minimum_s is None else minimum_s
-    page = Page(text, texts.go_on, images=images)
+    page = Page(text, texts.go_on, progress, images=images)
     return PageActivity(name, page, frame, keys=keys, minimum_s=least)
 
 
@@ -139,4 +140,4 @@ def _ask_consent(
 def after_trials(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
     yield from _questions("debrief", protocol.debrief.questions, protocol, texts, frame)
-    yield text_page("end", texts.end, protocol, texts, frame)
+    yield text_page("end", texts.end, protocol, texts, frame, progress=(1, 1))
