@@ -12,6 +12,15 @@ from twoalike.study import sha256_file
 OLD_CODES = ("anna7q", "002", "bob3+")
 DAYS = ("2024-11-03", "2024-11-17", "2025-01-30")
 """The day of each one's session."""
+NAMED = (
+    "participants.age",
+    "consent.consent_time",
+    "form.age",
+    "form.hand",
+    "form.job",
+    "debrief.strategy",
+)
+"""Columns that the study's owner decided to publish."""
 WORDS = "I looked at the colours, said Mr Miller"
 
 
@@ -81,7 +90,10 @@ def manifest(code: str, day: str, trials: Path) -> dict[str, Any]:
         "schema_version": 1,
         "kind": "run",
         "seed": 73921,
-        "inputs": {"trials": {"file": trials.name, "sha256": sha256_file(trials)}},
+        "inputs": {
+            "trials": {"file": trials.name, "sha256": sha256_file(trials)},
+            "stimuli": {"file": "stimuli.tsv", "sha256": "cd" * 32},
+        },
         "participant": code,
         "session": 1,
         "observer": {"seed": 73922, "lapse": 0.1},
@@ -107,7 +119,8 @@ def add_person(root: Path, code: str, day: str) -> None:
         source = root / "sourcedata" / session
         source.mkdir(parents=True, exist_ok=True)
         trials = source / f"{stem}_trials.tsv"
-        trials.write_text("trial_index\ttriplet_id\n1\tant-oak-yew\n", encoding="utf-8")
+        listed = "triplet_id" if label == "oddoneout" else "stimulus"
+        trials.write_text(f"trial_index\t{listed}\n1\tant-oak-yew\n", encoding="utf-8")
         write_json(source / f"{stem}_manifest.json", manifest(code, day, trials))
         log = [
             {"event": "session_end", "time_s": 9.5, "reason": "finished", "on": f"{day}T10:01:30"},
@@ -153,7 +166,8 @@ def make_study_of_three(root: Path) -> Path:
     """A study with three people in its raw data."""
     raw = root / "data" / "raw"
     raw.mkdir(parents=True)
-    (root / "study.toml").write_text('title = "Likeness of things"\nseed = 73921\n')
+    settings = f'title = "Likeness of things"\nseed = 73921\n[share]\ncolumns = {list(NAMED)}\n'
+    (root / "study.toml").write_text(settings)
     description = {"Name": "Likeness", "BIDSVersion": "1.11.1", "DatasetType": "raw"}
     description |= {"License": "CC0", "Authors": ["A. Nyone", "B. Ody"]}
     description["GeneratedBy"] = [{"Name": "twoalike", "Version": "0.1.0"}]

@@ -12,11 +12,26 @@ import pandas as pd
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.exchange import ShareOptions, check_private, file_kind, read_texts, share_files
+from twoalike.exchange import (
+    Shared,
+    ShareOptions,
+    check_private,
+    file_kind,
+    read_texts,
+    share_files,
+)
 from twoalike.judgments import read_raw, read_raw_arrangements
 from twoalike.record import check_bids
-from twoalike.study import TwoalikeError, sha256_file
+from twoalike.study import TwoalikeError
 
+NAMED = (
+    "participants.age",
+    "consent.consent_time",
+    "form.age",
+    "form.hand",
+    "form.job",
+    "debrief.strategy",
+)
 OLD_CODES = ("anna7q", "002", "bob3+")
 DAYS = ("2024-11-03", "2024-11-17", "2025-01-30")
 WORDS = ("Miller", "colours", "baker")
@@ -28,11 +43,14 @@ def call(*words: object) -> int:
     return int(caught.value.code or 0)
 
 
-def shared(study: Path, **options: Any) -> dict[str, str]:
+def share(study: Path, **options: Any) -> Shared:
     texts = read_texts(study / "data" / "raw", lambda path: file_kind(path) is not None)
-    settings = ShareOptions(names=(), **options)
-    result = share_files(texts.files, texts.folders, settings, np.random.default_rng(1))
-    return dict(result.files)
+    settings = ShareOptions(names=(), **{"columns": NAMED, **options})
+    return share_files(texts.files, texts.folders, settings, np.random.default_rng(1))
+
+
+def shared(study: Path, **options: Any) -> dict[str, str]:
+    return dict(share(study, **options).files)
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +126,12 @@ def test_times_keep_the_hour_and_move_as_one(copy: Path) -> None:
     assert hours == {10, 11, 12}
 
 
-def test_checksums_still_hold(copy: Path) -> None:
+def test_hashes_of_what_holds_a_code_are_left_out(copy: Path) -> None:
     for path in sorted(copy.rglob("*_manifest.json")):
         content = json.loads(path.read_text())
-        trials = content["inputs"]["trials"]
-        assert sha256_file(path.with_name(trials["file"])) == trials["sha256"]
+        assert content["inputs"]["trials"]["sha256"] is None
+        assert path.with_name(content["inputs"]["trials"]["file"]).is_file()
+        assert content["inputs"]["stimuli"]["sha256"] == "cd" * 32
         assert content["stimuli"] == {"ant": "ab" * 32}
 
 
@@ -162,7 +181,7 @@ def test_other_files_are_left_out_and_named(
     assert call("share", study, "--out", tmp_path / "public") == 0
     printed = capsys.readouterr().out
     assert "3 participants" in printed
-    for name in ("sub-002/who-is-who.xlsx", "link.tsv", "phenotype/debrief.tsv"):
+    for name in ("sub-002/who-is-who.xlsx", "link.tsv", "debrief.strategy (free text; "):
         assert f"left out: {name}" in printed
     assert not list((tmp_path / "public").rglob("who*"))
 
@@ -183,6 +202,17 @@ def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
     return change
 
 
+def name_column(name: str) -> Callable[[Path], None]:
+    """A column of participants.tsv that its owner wants to publish."""
+
+    def change(raw: Path) -> None:
+        replace("participants.tsv", "\tage", f"\t{name}")(raw)
+        settings = raw.parents[1] / "study.toml"
+        settings.write_text(settings.read_text().replace(".age", f".{name}", 1))
+
+    return change
+
+
 LEAKS: list[tuple[Callable[[Path], None], str]] = [
     (append("README.md", "Ask jo.miller@lab.org"), r"'jo.miller@lab.org' looks private \(e-mail"),
     (append("README.md", "anna7q came first"), r"'anna7q' looks private \(participant code"),
@@ -190,8 +220,8 @@ LEAKS: list[tuple[Callable[[Path], None], str]] = [
     (append("README.md", "collected 2024-11-03"), r"'2024-11-03' looks private \(date"),
     (replace("*_manifest.json", '"ant"', '"/home/jo/ant.png"'), r"/home/jo/ant.png.*\(path"),
     (replace("*_beh.json", "Look.", "C:\\\\Users\\\\jo"), r"looks private \(path"),
-    (replace("participants.tsv", "\tage", "\tbirth_date"), "column 'birth_date' may tell who"),
-    (replace("participants.tsv", "\tage", "\temail"), "column 'email' may tell who"),
+    (name_column("birth_date"), "column 'birth_date' may tell who"),
+    (name_column("email"), "column 'email' may tell who"),
     (replace("*_manifest.json", "{", ""), "not valid JSON"),
     (replace("*-oddoneout_run-01_beh.tsv", "\tmain\t", "\thuh\t"), r"row 1.*\(BIDS TSV_VALUE"),
     (replace("participants.tsv", "false\t31", "false"), "row 2 has 2 cells, expected 3"),
@@ -298,3 +328,172 @@ def test_sessions_as_they_are_run_can_be_shared(
         assert f"{started}-".encode() not in content
     for read in (read_raw, read_raw_arrangements):
         assert len(read(out)) == len(read(root / "data" / "raw")) > 10
+
+
+def test_only_columns_that_their_owner_named_are_published(study: Path) -> None:
+    raw = study / "data" / "raw"
+    replace("*-oddoneout_run-01_beh.tsv", "\tpilot\n", "\tpilot\teyes\n")(raw)
+    for path in raw.rglob("*-oddoneout_run-01_beh.tsv"):
+        header, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([header, *(f"{row}\tblue" for row in rows)]) + "\n")
+    beh = raw / "sub-002" / "ses-01" / "beh"
+    (beh / "sub-002_ses-01_task-stroop_beh.tsv").write_text("word\trt\nred\t0.5\n")
+    (beh / "sub-002_ses-01_task-stroop_beh.json").write_text('{"word": {"Description": "w"}}')
+    (raw / "phenotype" / "iq_test.tsv").write_text("participant_id\tscore\nsub-002\t131\n")
+    copy = share(study, columns=())
+    assert copy.files["participants.tsv"].startswith("participant_id\tsimulated\nsub-")
+    assert set(json.loads(copy.files["participants.json"])) == {"participant_id", "simulated"}
+    phenotype = {path for path in copy.files if path.startswith("phenotype/")}
+    assert phenotype == {"phenotype/consent.tsv", "phenotype/consent.json"}
+    assert not any("blue" in text or "131" in text for text in copy.files.values())
+    assert not any("stroop" in path for path in copy.files)
+    left_out = [line.partition(" (")[0] for line in copy.left_out]
+    assert left_out == [
+        "consent.consent_time",
+        "debrief.strategy",
+        "form.age",
+        "form.hand",
+        "form.job",
+        "iq_test.score",
+        "oddoneout.eyes",
+        "participants.age",
+        "stroop.rt",
+        "stroop.word",
+    ]
+    assert 'add "form.age" to columns below [share] in study.toml' in copy.left_out[2]
+    some = share(study, columns=("oddoneout.eyes", "stroop.rt", "iq_test.score"))
+    tables = [text for path, text in some.files.items() if "oddoneout_run-01_beh.tsv" in path]
+    assert len(tables) == 3 and all(text.count("\tblue\n") == 3 for text in tables)
+    stroop = [text for path, text in some.files.items() if "task-stroop_beh" in path]
+    assert sorted(stroop) == ["rt\n0.5\n", "{}\n"]
+    assert some.files["phenotype/iq_test.tsv"].endswith("\t131\n")
+
+
+def declare(raw: Path, **kinds: str) -> None:
+    """Questions of the form, as the protocol in a manifest declares them."""
+    path = next(raw.rglob("*_manifest.json"))
+    asked = [{"id": name, "kind": kind, "text": "?"} for name, kind in kinds.items()]
+    content = json.loads(path.read_text()) | {"config": {"form": {"questions": asked}}}
+    path.write_text(json.dumps(content))
+
+
+def rename(raw: Path, table: str, old: str, new: str) -> None:
+    replace(table, f"\t{old}", f"\t{new}")(raw)
+
+
+def test_ages_are_capped_whatever_their_column_is_called(study: Path) -> None:
+    raw = study / "data" / "raw"
+    rename(raw, "form.tsv", "age", "lived")
+    declare(raw, lived="age")
+    replace("participants.tsv", "\tage", "\tseniority")(raw)
+    about = json.loads((raw / "participants.json").read_text())
+    (raw / "participants.json").write_text(json.dumps(about | {"seniority": {"Units": "Years"}}))
+    files = shared(study, columns=("form.lived", "participants.seniority"))
+    for name in ("phenotype/form.tsv", "participants.tsv"):
+        assert "\t89\n" in files[name] and "94" not in files[name]
+    replace("form.tsv", "\t94\t", "\t94 and a half\t")(raw)
+    with pytest.raises(TwoalikeError, match=r"row 1 \(sub-anna7q\), column 'lived': expected"):
+        share(study, columns=("form.lived",))
+
+
+def test_declared_free_text_stays_however_it_looks(study: Path) -> None:
+    raw = study / "data" / "raw"
+    declare(raw, age="text", job="number")
+    copy = share(study)
+    assert copy.files["phenotype/form.tsv"].splitlines()[0].endswith("\thand\tjob")
+    assert any(line.startswith("form.age (free text; ") for line in copy.left_out)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0176-12345678",
+        "+49 551 391234",
+        "jo@lab.org",
+        "192.168.17.4",
+        "DE89370400440532013000",
+        "12.03.1985",
+        "4711471",
+    ],
+)
+def test_what_leads_to_a_person_is_found_in_any_column(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    raw = study / "data" / "raw"
+    out = tmp_path / "public"
+    replace("form.tsv", "sub-002\tses-01\t31\tleft", f"sub-002\tses-01\t31\t{text}")(raw)
+    replace("form.json", '"left": "left"', f'"left": "left", "{text}": "typed"')(raw)
+    assert call("share", study, "--out", out) == 1
+    said = capsys.readouterr().err
+    assert "phenotype/form." in said and "looks private" in said and said.count("\n") == 1
+    assert f"--allow '{text}'" in said
+    replace("form.json", f', "{text}": "typed"', "")(raw)
+    with pytest.raises(TwoalikeError, match=r"form.tsv, row 2, column 'hand': ") as caught:
+        share(study, columns=(*NAMED,), with_free_text=True)
+    assert text in str(caught.value)
+    assert share(study, with_free_text=True, allow=(text,)).n_people == 3
+
+
+def test_our_own_numbers_are_not_taken_for_telephone_numbers(study: Path) -> None:
+    raw = study / "data" / "raw"
+    for name in ("*_beh.tsv", "*_trials.tsv", "*_manifest.json"):
+        for around in ("\tant\t", '"ant"', "\tant-"):
+            replace(name, around, around.replace("ant", "000000391895"))(raw)
+        replace(name, "0.2500", "12345678.25")(raw)
+    replace("*_manifest.json", '"psychopy": "2026.2.5"', '"psychtoolbox": "3.0.19.14"')(raw)
+    assert share(study).n_people == 3
+    assert [str(found) for found in check_private(raw, names=())] == []
+
+
+def test_few_people_of_a_kind_are_named(study: Path) -> None:
+    raw = study / "data" / "raw"
+    assert any(line.startswith("form.hand: fewer than 5") for line in share(study).warnings)
+    for number in range(10, 22):
+        append("participants.tsv", f"sub-p{number}\tfalse\t{30 + number % 2}\n")(raw)
+        hand = "left" if number < 12 else "right"
+        append("phenotype/form.tsv", f"sub-p{number}\tses-01\t35\t{hand}\tbaker\n")(raw)
+    few = [line for line in share(study).warnings if not line.startswith("seed")]
+    assert few == [
+        "participants.age: fewer than 5 people have 20 to 29 (1), 80 to 89 (1)",
+        "form.age: fewer than 5 people have 80 to 89 (1)",
+        "participants.age x form.age x form.hand: 5 of 15 participants share theirs with fewer "
+        "than 4 others",
+    ]
+    assert [line for line in share(study, columns=()).warnings if "fewer" in line] == []
+
+
+def test_a_seed_that_can_be_tried_is_named(study: Path) -> None:
+    assert "seed 73921 is small" in share(study).warnings[0]
+    replace("*_manifest.json", '"seed": 73921', f'"seed": "{hex(2**127)}"')(study / "data" / "raw")
+    copy = share(study)
+    assert not any("seed" in line for line in copy.warnings)
+    assert not any(hex(2**127)[2:] in text for text in copy.files.values())
+
+
+def test_files_are_written_in_the_order_of_the_new_codes(study: Path) -> None:
+    copy = share(study)
+    assert list(copy.files) == sorted(copy.files)
+    assert list(copy.folders) == sorted(copy.folders)
+
+
+def test_answers_that_a_spreadsheet_would_run_are_inert(study: Path, tmp_path: Path) -> None:
+    raw = study / "data" / "raw"
+    replace("form.tsv", "left", "-left")(raw)
+    replace("form.json", '"left": "left"', '"-left": "left"')(raw)
+    replace("debrief.tsv", WORDS[1], "colours")(raw)
+    replace("debrief.tsv", "I looked", "=I looked")(raw)
+    out = tmp_path / "public"
+    assert call("share", study, "--out", out, "--with-free-text") == 0
+    assert (out / "phenotype" / "form.tsv").read_text().count("\t'-left\t") == 3
+    assert (out / "phenotype" / "debrief.tsv").read_text().count("\t'=I looked") == 3
+
+
+def test_lists_of_codes_in_json_get_the_new_ones(study: Path) -> None:
+    raw = study / "data" / "raw"
+    path = next(raw.rglob("*_manifest.json"))
+    content = json.loads(path.read_text()) | {"design": {"participants": ["002", "anna7q"]}}
+    path.write_text(json.dumps(content))
+    copy = share(study)
+    lists = [json.loads(text) for name, text in copy.files.items() if "manifest" in name]
+    found = next(entry["design"]["participants"] for entry in lists if "design" in entry)
+    assert {f"sub-{code}" for code in found} <= set(copy.folders)

@@ -18,18 +18,25 @@ def share(
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.
 
+    The copy has the columns that twoalike itself writes. Each further one (age, answers to a
+    form, columns of your own) is published only if columns below [share] in study.toml names it,
+    such as "participants.age" or "form.hand"; what is left out has a line each.
+
     Participants get new, random codes. Their dates are moved back by a whole number of days, to
     before 1925, each person's by another; the time of day and the days between visits stay.
-    Ages above 89 become 89. Seeds, answers in free text, torn rows and words in logs are left
-    out, and so is every file that is not part of the raw data. E-mail addresses, paths, names of
-    this computer and its user, and full dates anywhere else are searched for; if one is found,
-    nothing is written. The copy passes the BIDS validator.
+    Ages above 89 become 89. Seeds, hashes of files that hold codes, torn rows and words in logs
+    are left out, and so is every file that is not part of the raw data. E-mail addresses,
+    telephone numbers, IBAN, addresses on the internet, long numbers, paths, names of this computer
+    and its user, and full dates are searched for in every column and text; if one is found,
+    nothing is written. A warning names values that fewer than 5 people have. The copy passes the
+    BIDS validator.
 
     There is no --seed, on purpose: which new code belongs to which old one is random and is
     kept nowhere, so that nobody can find it out by trying. The copy cannot be made a second time;
     publish the one you checked. Whoever has the study's seed (study.toml) can still compute for
-    which old code a trial list was made: do not publish it beside the copy. Read the copy before
-    you publish it: a name in a text passes every search.
+    which old code a trial list was made: do not publish it beside the copy. Small seeds can be
+    found by trying, and are warned of. Read the copy before you publish it: a name in a text
+    passes every search.
 
     Parameters
     ----------
@@ -38,13 +45,15 @@ def share(
     out
         Folder to write, new or empty.
     with_free_text
-        Also publish answers in participants' own words (debriefing, comments).
+        Also publish answers in participants' own words (debriefing, comments), where [share] names
+        their columns.
     times
         shift: move dates; drop: leave dates and times out.
     pilot
         Publish the pilot data instead.
     allow
-        A text that looks private and is harmless, such as the lab's address in a consent text.
+        A text that looks private and is harmless, such as the lab's address in a consent text,
+        exactly as the message shows it.
 
     Examples
     --------
@@ -70,7 +79,12 @@ def share(
         raise TwoalikeError(f"{root}: expected raw data, found none.")
     check_new_folder(out, opened.raw, opened.pilot)
     texts = read_texts(root, lambda path: file_kind(path) is not None)
-    options = ShareOptions(with_free_text=with_free_text, times=times, allow=allow or ())
+    options = ShareOptions(
+        columns=opened.config.share.columns,
+        with_free_text=with_free_text,
+        times=times,
+        allow=allow or (),
+    )
     # Seeded by the operating system; see the help for why there is no --seed.
     shared = share_files(texts.files, texts.folders, options, np.random.default_rng())
     with atomic_directory(out) as folder:
@@ -83,5 +97,7 @@ def share(
             )
         runs = counted(len(find_runs(folder)), "run")
     print(f"{out}: {runs} of {counted(shared.n_people, 'participant')}")  # noqa: T201
-    for path in sorted([*shared.left_out, *texts.others]):
-        print(f"left out: {path}")  # noqa: T201
+    for what in [*sorted(texts.others), *shared.left_out]:
+        print(f"left out: {what}")  # noqa: T201
+    for what in shared.warnings:
+        print(f"warning: {what}")  # noqa: T201

@@ -6,27 +6,21 @@ searched afterwards (:mod:`twoalike.exchange._private`).
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twoalike.exchange._columns import SEED, Column
 from twoalike.exchange._dataset import split_table
 from twoalike.exchange._people import Person
 from twoalike.record import OLDEST_AGE
-from twoalike.study import MISSING, TwoalikeError, parse_json_table
+from twoalike.study import MISSING, TwoalikeError, inert_cell, parse_json_table
 
-_PARTICIPANT = frozenset({"participant", "participant_id", "subject"})
-_SEED = re.compile(r"(^|_)(seeds?|entropy)($|_)", re.IGNORECASE)
-"""Left out: with the seed of a study, a trial list tells which code it was made for."""
-_IDENTITY = re.compile(
-    r"(^|_)(birth\w*|dob|(first|last|family|sur|full)_?name|name|e?_?mail\w*|phone\w*|mobile|"
-    r"street|address|postcode|zip|ip|ip_address)($|_)",
-    re.IGNORECASE,
-)
-_REMARK = re.compile(r"(^|_)(comments?|notes?|remarks?|strategy)($|_)", re.IGNORECASE)
-_AGE = re.compile(r"(^|_)age($|_)", re.IGNORECASE)
+_PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
+_SAME_FOR_ALL = frozenset({"protocol", "stimuli", "features"})
+"""Inputs of a run whose hashes are published: they do not depend on who took part."""
 _TOKEN = re.compile(r"[\w.:+-]{0,40}")
-_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?|true|false")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -39,13 +33,10 @@ class Anonymous:
         By old code.
     rename
         Replaces ``sub-<code>`` in a text.
-    with_free_text
-        Whether answers in participants' own words stay.
     """
 
     people: Mapping[str, Person]
     rename: Callable[[str], str]
-    with_free_text: bool
 
     def text(self, text: str, person: Person | None) -> str:
         """Text with new codes, and with moved dates where it belongs to one person."""
@@ -65,7 +56,7 @@ class Anonymous:
     def _value(self, value: Any, person: Person | None) -> Any:
         if isinstance(value, dict):
             return {
-                self.rename(key): None if _SEED.search(key) else self._entry(key, entry, person)
+                self.rename(key): None if SEED.search(key) else self._entry(key, entry, person)
                 for key, entry in value.items()
             }
         if isinstance(value, list):
@@ -76,9 +67,23 @@ class Anonymous:
         return value
 
     def _entry(self, key: str, entry: Any, person: Person | None) -> Any:
+        if key in _PARTICIPANT and isinstance(entry, list):
+            return [self._entry(key, one, person) for one in entry]
         if key in _PARTICIPANT and isinstance(entry, str) and entry in self.people:
             return self.people[entry].code
         return self._value(entry, person)
+
+    def manifest(self, text: str, person: Person | None, where: str) -> str:
+        """Manifest of a run, as other JSON and without hashes of files that hold a code.
+
+        Of such a file everything but the code is known: trying codes would find it.
+        """
+        content = _load(text, where)
+        inputs = content.get("inputs")
+        for role, entry in inputs.items() if isinstance(inputs, dict) else ():
+            if role not in _SAME_FOR_ALL and isinstance(entry, dict):
+                entry["sha256"] = None
+        return _dump(self._value(content, person))
 
     def log(self, text: str, person: Person | None) -> str:
         """Log of a run: times, numbers and single words of each event; torn lines are left out."""
@@ -93,78 +98,58 @@ class Anonymous:
                 lines.append(json.dumps(self._value(kept, person), ensure_ascii=False) + "\n")
         return "".join(lines)
 
-    def table(self, text: str, sidecar: str | None, where: str) -> str:
-        """Table of participants or of their answers, one or more rows a person.
-
-        Rows come in the order of the new codes, since theirs may be the order of the visits.
+    def table(self, text: str, columns: Sequence[Column], where: str) -> str:
+        """Table about participants with its published columns, rows in their order.
 
         Raises
         ------
         TwoalikeError
-            If a column is meant for what identifies people.
+            If a column of ages has a number above the highest age published beside words.
         """
         header, rows = table_cells(text, where)
-        dropped = self._dropped(header, rows, sidecar, where)
-        kept = [place for place, name in enumerate(header) if name not in dropped]
         who = header.index("participant_id")
-        lines = []
-        for row in rows:
+        kept = [column for column in columns if column.published]
+        lines = ["\t".join(column.header for column in kept)]
+        for number, row in enumerate(rows, start=1):
             person = self.people[row[who].removeprefix("sub-")]
-            cells = [self._cell(header[place], row[place], person) for place in kept]
-            lines.append((person.code, "\t".join(cells)))
-        names = "\t".join(header[place] for place in kept)
-        return "\n".join([names, *(line for _, line in sorted(lines))]) + "\n"
+            place = f"{where}, row {number} ({row[who]})"
+            lines.append("\t".join(self._cell(c, row[c.place], person, place) for c in kept))
+        return "\n".join(lines) + "\n"
 
-    def _cell(self, column: str, cell: str, person: Person) -> str:
-        if column == "participant_id":
+    def _cell(self, column: Column, cell: str, person: Person, place: str) -> str:
+        if column.header == "participant_id":
             return f"sub-{person.code}"
-        return _capped(cell) if _AGE.search(column) else self.text(cell, person)
+        moved = self.text(cell, person)
+        if column.is_age:
+            moved = _capped(moved, f"{place}, column {column.header!r}")
+        return inert_cell(moved)
 
-    def table_sidecar(self, text: str, table: str | None, where: str) -> str:
-        """Sidecar of such a table, without the columns the table has no more."""
+    def run_table(self, text: str, columns: Sequence[Column], person: Person | None) -> str:
+        """Table of one run with its published columns, without a torn last row."""
+        whole = text[: text.rfind("\n") + 1]
+        if not all(column.published for column in columns):
+            _, rows = split_table(whole, "")
+            kept = [column for column in columns if column.published]
+            lines = [[column.header for column in kept]]
+            lines += [[row[column.place] for column in kept] for row in rows]
+            whole = "".join("\t".join(line) + "\n" for line in lines)
+        return self.text(whole, person)
+
+    def table_sidecar(
+        self, text: str, columns: Sequence[Column], person: Person | None, where: str
+    ) -> str:
+        """Sidecar of a table, without the columns that are not published.
+
+        Levels are written as the cells are.
+        """
         content = _load(text, where)
-        if table is not None:
-            dropped = self._dropped(*table_cells(table, where), text, where)
-            content = {key: value for key, value in content.items() if key not in dropped}
-        return _dump(self._value(content, None))
-
-    def _dropped(
-        self, header: list[str], rows: list[list[str]], sidecar: str | None, where: str
-    ) -> set[str]:
-        """Columns of free text, unless they stay."""
-        identity = [name for name in header if _IDENTITY.search(name)]
-        if identity:
-            raise TwoalikeError(
-                f"{where}: column {identity[0]!r} may tell who somebody is. Take it out of the "
-                "data, or rename it if it does not."
-            )
-        name = re.split(r"[._]", where.rpartition("/")[2])[0]
-        if self.with_free_text or name == "consent":
-            return set()
-        about = _load(sidecar, where) if sidecar else {}
-        closed = _is_closed if name == "participants" else _is_number
-        return {
-            column
-            for place, column in enumerate(header)
-            if column not in {"participant_id", "session_id"}
-            and not _has_levels(about.get(column))
-            and (_REMARK.search(column) or not all(closed(row[place]) for row in rows))
-        }
-
-
-def _has_levels(entry: Any) -> bool:
-    """Whether a sidecar's entry lists the values that a column may take."""
-    return isinstance(entry, dict) and bool(entry.get("Levels"))
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a cell holds no words: a column of answers that are words needs Levels to stay."""
-    return cell == MISSING or _NUMBER.fullmatch(cell) is not None
-
-
-def _is_closed(cell: str) -> bool:
-    """Whether a cell holds one word at most, as the lab's own entries do (sex, handedness)."""
-    return _TOKEN.fullmatch(cell) is not None or cell == MISSING
+        for column in columns:
+            entry = content.get(column.header)
+            if not column.published:
+                content.pop(column.header, None)
+            elif isinstance(entry, dict) and isinstance(levels := entry.get("Levels"), dict):
+                entry["Levels"] = {inert_cell(level): words for level, words in levels.items()}
+        return _dump(self._value(content, person))
 
 
 def add_generator(description: str, toolkit_version: str) -> str:
@@ -173,7 +158,7 @@ def add_generator(description: str, toolkit_version: str) -> str:
     made = {
         "Name": "twoalike share",
         "Version": toolkit_version,
-        "Description": "Copy for publication: new codes, no dates, no seeds.",
+        "Description": "Copy for publication: new codes, named columns, no dates, no seeds.",
     }
     before = content.get("GeneratedBy")
     content["GeneratedBy"] = [*(before if isinstance(before, list) else []), made]
@@ -187,12 +172,32 @@ def _says_no_more(value: Any) -> bool:
     )
 
 
-def _capped(cell: str) -> str:
+def _capped(cell: str, place: str) -> str:
+    """Age as it is published: ages above the highest are that.
+
+    Raises
+    ------
+    TwoalikeError
+        If a higher number stands among words.
+    """
     try:
-        value = float(cell)
+        value = float(cell.replace(",", "."))
     except ValueError:
+        numbers = [float(text.replace(",", ".")) for text in _DIGITS.findall(cell)]
+        if max(numbers, default=0.0) > OLDEST_AGE:
+            raise TwoalikeError(
+                f"{place}: expected an age in years, found {cell!r}; ages above {OLDEST_AGE} can "
+                "tell who somebody is. Write it as a number."
+            ) from None
         return cell
     return str(OLDEST_AGE) if value > OLDEST_AGE else cell
+
+
+def sorted_by_code(text: str) -> str:
+    """Table with its rows in the order of the new codes: theirs was that of the visits."""
+    header, *rows = text.removesuffix("\n").split("\n")
+    place = header.split("\t").index("participant_id")
+    return "\n".join([header, *sorted(rows, key=lambda row: row.split("\t")[place])]) + "\n"
 
 
 def table_cells(text: str, where: str) -> tuple[list[str], list[list[str]]]:

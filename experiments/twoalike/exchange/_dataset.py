@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from twoalike.exchange._private import find_private
+from twoalike.exchange._search import search_file, shown_objects
 from twoalike.record import RawProblem
 from twoalike.study import TwoalikeError
 
@@ -113,13 +113,14 @@ def check_private(root: Path, names: Collection[str] | None = None) -> list[RawP
     names
         As in :func:`twoalike.exchange.find_private`.
     """
+    files = read_texts(root, lambda path: path.endswith(_TEXT)).files
+    objects = shown_objects(files)
     problems = []
-    for name, text in read_texts(root, lambda path: path.endswith(_TEXT)).files.items():
-        for private in find_private(text, names):
-            if private.kind != "time stamp":
-                row = private.line - 1 if name.endswith(".tsv") else None
+    for name, text in files.items():
+        for found in search_file(name, text, names, objects):
+            if (private := found.private).kind != "time stamp":
                 message = f"{private.text!r} looks private ({private.kind})"
-                problems.append(RawProblem(root / name, message, row))
+                problems.append(RawProblem(root / name, message, found.row, found.column))
     return problems
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,19 @@ _GENERIC = frozenset(
 """Names of many computers and accounts: they tell nothing, and are words of other texts too."""
 
 type Kind = Literal[
-    "e-mail address", "path", "computer or user name", "participant code", "date", "time stamp"
+    "e-mail address",
+    "path",
+    "computer or user name",
+    "participant code",
+    "date",
+    "time stamp",
+    "IBAN",
+    "IP address",
+    "phone number",
+    "long number",
 ]
+NUMBERS = frozenset({"IP address", "phone number", "long number"})
+"""Kinds that the name of an image may look like."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,27 @@ _WRITTEN = re.compile(
     rf"[ _-]\d{{4}}(?!\d)|(?<!\d)\d{{4}}[ _-]{_MONTH}[ _-]\d{{1,2}}(?!\d)",
     re.IGNORECASE,
 )
+_END = r"(?!\w|[.,]\d)"
+"""After a number: no further digit, letter or decimal place."""
+_IBAN = re.compile(
+    rf"(?<!\w)[A-Z]{{2}}\d{{2}}(?: ?[0-9A-Z]{{4}}){{2,7}}(?: ?[0-9A-Z]{{1,3}})?{_END}"
+)
+_IP4 = re.compile(rf"(?<![\w.])(?<!version )(?:\d{{1,3}}\.){{3}}\d{{1,3}}{_END}")
+_IP6 = re.compile(r"(?<![\w:.])(?=[\dA-Fa-f]*:)[\dA-Fa-f:]{6,39}(?![\w:])")
+_PHONES = (
+    re.compile(rf"(?<![\w.+/-])(?:\+|00)[1-9](?:[ ()/-]{{0,2}}\d){{6,13}}{_END}"),  # +49 176 ...
+    re.compile(rf"(?<![\w.+/-])\(?0[1-9]\d{{1,4}}\)?[ /-]{{1,3}}\d(?:[ -]?\d){{4,9}}{_END}"),
+    re.compile(rf"(?<![\w.+/-])0[1-9](?:[ .]\d\d){{4}}{_END}"),  # 06 12 34 56 78
+    re.compile(
+        rf"(?<![\w.+/-])(?:\(\d{{3}}\) ?|\d{{3}}[.-])\d{{3}}[ .-]\d{{4}}{_END}"
+    ),  # 555-010-9999
+)
+_LONG = (
+    re.compile(rf"(?<![\w.,+/])\d{{7,}}{_END}"),
+    re.compile(rf"(?<![\w.,+/-])\d{{4}}(?:[ -]\d{{4}}){{2,}}{_END}"),  # cards
+    re.compile(rf"(?<![\w.,+/-])\d{{3}}-\d\d-\d{{4}}{_END}"),  # social security
+)
+_DIGITS = re.compile(r"\d\D{0,2}\d\D{0,2}\d\D{0,2}\d|::")
 
 
 @cache
@@ -104,7 +137,8 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
 
     Returns
     -------
-    E-mail addresses, absolute paths, names, full dates from 1925 on, in the order of the text.
+    E-mail addresses, absolute paths, names, full dates from 1925 on, IBAN, addresses on the
+    internet, telephone numbers and numbers of seven or more digits, in the order of the text.
 
     Examples
     --------
@@ -112,7 +146,8 @@ def find_private(text: str, names: Collection[str] | None = None) -> list[Privat
     ['jo@lab.org', '1987-03-12']
     """
     words = computer_names() if names is None else names
-    found = sorted(_matches(text, words), key=lambda pair: pair[1].start())
+    plain = list(_matches(text, words))
+    found = sorted([*plain, *_numbers(text, plain)], key=lambda pair: pair[1].start())
     return [_found(kind, match, text) for kind, match in found]
 
 
@@ -148,6 +183,42 @@ def _dates(text: str) -> Iterator[tuple[Kind, re.Match[str]]]:
             yield "date", match
         elif _is_day(match):
             yield ("time stamp" if match.groupdict().get("time") else "date"), match
+
+
+def _numbers(
+    text: str, before: Collection[tuple[Kind, re.Match[str]]]
+) -> list[tuple[Kind, re.Match[str]]]:
+    """Numbers that lead to a person, but for those that are part of what was found before."""
+    if not _DIGITS.search(text):
+        return []
+    taken = [match.span() for _, match in before]
+    found: list[tuple[Kind, re.Match[str]]] = []
+    kinds: tuple[tuple[Kind, tuple[re.Pattern[str], ...]], ...] = (
+        ("IBAN", (_IBAN,)),
+        ("IP address", (_IP4, _IP6)),
+        ("phone number", _PHONES),
+        ("long number", _LONG),
+    )
+    for kind, patterns in kinds:
+        for match in (match for pattern in patterns for match in pattern.finditer(text)):
+            start, end = match.span()
+            if _is_meant(kind, match[0]) and not any(a < end and start < b for a, b in taken):
+                taken.append((start, end))
+                found.append((kind, match))
+    return found
+
+
+def _is_meant(kind: Kind, text: str) -> bool:
+    """Whether a number is one: IBAN carry a checksum, addresses have a grammar."""
+    if kind == "IBAN":
+        digits = "".join(str(int(mark, 36)) for mark in text[4:] + text[:4] if mark != " ")
+        return int(digits) % 97 == 1
+    if kind == "IP address":
+        try:
+            ip_address(text)
+        except ValueError:
+            return False
+    return True
 
 
 def find_codes(text: str, codes: Collection[str]) -> list[Private]:

@@ -5,19 +5,23 @@ Everything here works on texts by path; reading and writing them is the caller's
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from twoalike.exchange._anonymous import Anonymous, add_generator, table_cells
+from twoalike.exchange._anonymous import Anonymous, add_generator, sorted_by_code, table_cells
+from twoalike.exchange._columns import KEYS, Column, Publication, declared_kinds
+from twoalike.exchange._dataset import split_table
 from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
 from twoalike.exchange._phenotype import answers_as_tables
-from twoalike.exchange._private import find_codes, find_private
-from twoalike.study import TwoalikeError
+from twoalike.exchange._private import find_codes
+from twoalike.exchange._search import Found, search_file, shown_objects
+from twoalike.exchange._small_cells import age_group, small_cells
+from twoalike.study import SAFE, TwoalikeError, parse_json_table, read_seed
 
 _CODE = r"[0-9A-Za-z+]+"
 _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -30,21 +34,22 @@ _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("table sidecar", r"participants\.json"),
         ("table", r"phenotype/\w+\.tsv"),
         ("table sidecar", r"phenotype/\w+\.json"),
-        ("personal text", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.tsv"),
-        ("personal json", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.json"),
+        ("run table", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.tsv"),
+        ("table sidecar", rf"sub-{_CODE}/(ses-{_CODE}/)?(beh/)?sub-{_CODE}_[^/]+\.json"),
         ("answers", rf"sourcedata/sub-{_CODE}/ses-{_CODE}/[^/]+_answers\.tsv"),
-        ("personal text", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_trials\.tsv"),
-        ("personal json", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_manifest\.json"),
+        ("run table", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_trials\.tsv"),
+        ("manifest", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_manifest\.json"),
         ("log", rf"sourcedata/sub-{_CODE}/(ses-{_CODE}/)?[^/]+_log\.jsonl"),
     )
 )
-_DEBRIEF = "phenotype/debrief"
+_TABLES = frozenset({"table", "run table"})
 _OWNER = re.compile(rf"(?:sourcedata/)?sub-({_CODE})/")
 NOTE = """
 ## This copy
 
 Made for publication: the codes of participants are new and random, the dates {dates}, ages above
-89 are given as 89, seeds{words} are left out. Nobody kept which new code belongs to which old one.
+89 are given as 89, seeds and columns that its owner did not name are left out. Nobody kept which
+new code belongs to which old one.
 """
 
 
@@ -54,8 +59,10 @@ class ShareOptions:
 
     Attributes
     ----------
+    columns
+        Columns beside those that twoalike writes, as ``table.column``.
     with_free_text
-        Also answers in participants' own words.
+        Whether those of them that hold answers in participants' own words are published.
     times
         ``shift``: all dates of a participant are moved back by the same whole number of days,
         to before 1925; ``drop``: dates and times are left out.
@@ -65,6 +72,7 @@ class ShareOptions:
         Further words that must not occur; None: the names of this computer and of its user.
     """
 
+    columns: Collection[str] = ()
     with_free_text: bool = False
     times: Literal["shift", "drop"] = "shift"
     allow: Collection[str] = ()
@@ -82,7 +90,9 @@ class Shared:
     folders
         Paths of folders, also of those without files.
     left_out
-        Paths, in the data set, of files that are not part of the copy.
+        Files and columns of the data set that are not part of the copy, one line each.
+    warnings
+        What its owner should know before publishing it, one line each.
     n_people
         Participants.
     """
@@ -90,6 +100,7 @@ class Shared:
     files: Mapping[str, str]
     folders: Collection[str]
     left_out: Collection[str]
+    warnings: Collection[str]
     n_people: int
 
 
@@ -126,28 +137,42 @@ def share_files(
         If a file is damaged, or something private is left in the copy.
     """
     files = answers_as_tables(files)
-    kinds = {path: kind for path in files if (kind := _published(path, options))}
+    kinds = {path: kind for path in files if (kind := file_kind(path))}
+    manifests = [
+        parse_json_table(files[path], path, "Restore the file.")
+        for path, kind in kinds.items()
+        if kind == "manifest"
+    ]
+    decided = Publication(options.columns, options.with_free_text, declared_kinds(manifests))
+    columns = {path: _columns(files, path, decided) for path, k in kinds.items() if k in _TABLES}
     people = draw_people(_days(files, folders), rng, keep_times=options.times == "shift")
     rename = replace_codes(people)
-    change = Anonymous(people, rename, options.with_free_text)
-    shared = {}
-    for path, kind in sorted(kinds.items()):
-        owner = _OWNER.match(path)
-        person = people[owner[1]] if owner else None
-        shared[rename(path)] = _changed(change, files, path, kind, person, options)
-    _check(shared, people, options)
+    change = _Change(files, columns, Anonymous(people, rename), options)
+    kept = [path for path in sorted(kinds) if not change.is_left_out(path)]
+    changed = {path: change.text(path, kinds[path], _owner(path, people)) for path in kept}
+    _check(changed, shown_objects(files), people, rename, options)
+    finished = {
+        rename(path): sorted_by_code(text) if kinds[path] == "table" else text
+        for path, text in changed.items()
+    }
     return Shared(
-        shared,
+        # Files are written in this order: that of the old codes would show in their times.
+        dict(sorted(finished.items())),
         sorted({rename(folder) for folder in folders if _OWNER.match(f"{folder}/")}),
-        sorted(set(files) - set(kinds)),
+        [*sorted(set(files) - set(kinds)), *_unpublished(columns)],
+        [*_seed_warning(manifests), *small_cells(_published_answers(changed, columns))],
         len(people),
     )
 
 
-def _published(path: str, options: ShareOptions) -> str | None:
-    if path.startswith(_DEBRIEF) and not options.with_free_text:
-        return None
-    return file_kind(path)
+def _owner(path: str, people: Mapping[str, Person]) -> Person | None:
+    match = _OWNER.match(path)
+    return people[match[1]] if match else None
+
+
+def _columns(files: Mapping[str, str], path: str, decided: Publication) -> list[Column]:
+    header, rows = split_table(files[path], path)
+    return decided.columns_of(path, header, rows, files.get(path.replace(".tsv", ".json")))
 
 
 def _days(files: Mapping[str, str], folders: Collection[str]) -> dict[str, list[date]]:
@@ -167,50 +192,107 @@ def _days(files: Mapping[str, str], folders: Collection[str]) -> dict[str, list[
     return dict(days)
 
 
-def _changed(
-    change: Anonymous,
-    files: Mapping[str, str],
-    path: str,
-    kind: str,
-    person: Person | None,
+@dataclass(frozen=True)
+class _Change:
+    """What becomes of each file: its text in the copy, before rows are sorted."""
+
+    files: Mapping[str, str]
+    columns: Mapping[str, list[Column]]
+    anonymous: Anonymous
+    options: ShareOptions
+
+    def is_left_out(self, path: str) -> bool:
+        """Whether nothing of a table is published beside its keys; its sidecar goes with it."""
+        columns = self.columns.get(path.replace(".json", ".tsv"))
+        if columns is None or path.startswith("participants."):
+            return False
+        return not any(c.published and c.header not in KEYS for c in columns)
+
+    def text(self, path: str, kind: str, person: Person | None) -> str:
+        """Text of one file in the copy."""
+        change, text = self.anonymous, self.files[path]
+        columns = self.columns.get(path.replace(".json", ".tsv"), [])
+        match kind:
+            case "description":
+                changed = add_generator(change.json(text, None, path), version("twoalike"))
+            case "json":
+                changed = change.json(text, person, path)
+            case "manifest":
+                changed = change.manifest(text, person, path)
+            case "table":
+                changed = change.table(text, columns, path)
+            case "table sidecar":
+                changed = change.table_sidecar(text, columns, person, path)
+            case "log":
+                changed = change.log(text, person)
+            case "run table":
+                changed = change.run_table(text, columns, person)
+            case _:
+                changed = change.text(text, None) + (self._note() if "README" in path else "")
+        return changed
+
+    def _note(self) -> str:
+        moved = self.options.times == "shift"
+        return NOTE.format(dates="were moved to before 1925" if moved else "are left out")
+
+
+def _check(
+    changed: Mapping[str, str],
+    objects: Collection[str],
+    people: Mapping[str, Person],
+    rename: Callable[[str], str],
     options: ShareOptions,
-) -> str:
-    """Text of one file in the copy."""
-    text = files[path]
-    match kind:
-        case "description":
-            changed = add_generator(change.json(text, None, path), version("twoalike"))
-        case "json" | "personal json":
-            changed = change.json(text, person, path)
-        case "table":
-            changed = change.table(text, files.get(path.replace(".tsv", ".json")), path)
-        case "table sidecar":
-            changed = change.table_sidecar(text, files.get(path.replace(".json", ".tsv")), path)
-        case "log":
-            changed = change.log(text, person)
-        case "personal text":
-            changed = change.text(text[: text.rfind("\n") + 1], person)  # without a torn row
-        case _:
-            changed = change.text(text, None) + (_note(options) if "README" in path else "")
-    return changed
+) -> None:
+    """Check that nothing private is left.
 
-
-def _note(options: ShareOptions) -> str:
-    return NOTE.format(
-        dates="were moved to before 1925" if options.times == "shift" else "are left out",
-        words="" if options.with_free_text else " and answers in people's own words",
-    )
-
-
-def _check(shared: Mapping[str, str], codes: Collection[str], options: ShareOptions) -> None:
-    """Check that nothing private is left."""
-    for path, text in shared.items():
-        found = [*find_private(text, options.names), *find_codes(f"{text}\n{path}", codes)]
-        left = [private for private in found if private.text not in options.allow]
+    Raises
+    ------
+    TwoalikeError
+        Naming the first finding, by file, row and column of the data.
+    """
+    for path, text in changed.items():
+        found = list(search_file(path, text, options.names, objects))
+        codes = [Found(code, code.line) for code in find_codes(f"{text}\n{rename(path)}", people)]
+        left = [each for each in (*found, *codes) if each.private.text not in options.allow]
         if left:
-            first = left[0]
+            private = left[0].private
             raise TwoalikeError(
-                f"{path} of the copy, line {first.line}: {first.text!r} looks private "
-                f"({first.kind}; {len(left)} such in this file). Take it out of the data, or pass "
-                f"--allow '{first.text}' if it is harmless."
+                f"{path}, {left[0].place}: {private.text!r} looks private ({private.kind}; "
+                f"{len(left)} such in this file). Take it out of the data, or pass "
+                f"--allow '{private.text}' if it is harmless."
             )
+
+
+def _unpublished(columns: Mapping[str, list[Column]]) -> Iterator[str]:
+    """Columns that are left out, each once."""
+    remedies = {c.name: c.remedy for own in columns.values() for c in own if not c.published}
+    for name, remedy in sorted(remedies.items()):
+        yield f"{name} ({remedy})"
+
+
+def _seed_warning(manifests: Collection[Mapping[str, Any]]) -> Iterator[str]:
+    seeds = {seed for manifest in manifests if type(seed := read_seed(manifest.get("seed"))) is int}
+    if small := sorted(seed for seed in seeds if seed < SAFE):
+        yield (
+            f"seed {small[0]} is small: whoever tries seeds finds which new code belongs to which "
+            "old one, by designing the trial lists again. Destroy the list of who is who first, "
+            "and see docs/how-to/share-data.md"
+        )
+
+
+def _published_answers(
+    changed: Mapping[str, str], columns: Mapping[str, list[Column]]
+) -> dict[str, dict[str, str]]:
+    """Answers of people that are published, by ``table.column`` and person; ages by decade."""
+    answers: dict[str, dict[str, str]] = {}
+    for path, text in changed.items():
+        if path in columns and "participant_id" in (first := text.partition("\n")[0].split("\t")):
+            _, rows = split_table(text, path)
+            who = first.index("participant_id")
+            kept = [column for column in columns[path] if column.published]
+            for place, column in enumerate(kept):
+                if column.is_answer:
+                    for row in rows:
+                        cell = age_group(row[place]) if column.is_age else row[place]
+                        answers.setdefault(column.name, {})[row[who]] = cell
+    return answers

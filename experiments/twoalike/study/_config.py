@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._design import DesignConfig, ExclusionConfig
@@ -14,6 +14,25 @@ from twoalike.study._faults import plain_fault
 from twoalike.study._files import read_text, require_file
 from twoalike.study._seed import Seed
 from twoalike.study._strict import Strict
+
+
+class ShareConfig(Strict):
+    """Which columns a copy for publication has beside those that twoalike writes."""
+
+    columns: tuple[str, ...] = Field(
+        default=(),
+        description='columns to publish, as "table.column", such as "participants.age", '
+        '"form.hand" or "debrief.strategy"; without a name here no answer of a participant leaves '
+        "the lab",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _table_and_column(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            if not all(name.partition(".")):
+                raise ValueError(f'expected "table.column", such as "form.hand", found "{name}"')
+        return columns
 
 
 class StudyConfig(Strict):
@@ -39,6 +58,7 @@ class StudyConfig(Strict):
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
+    share: ShareConfig = ShareConfig()
 
 
 def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:

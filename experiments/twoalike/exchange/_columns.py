@@ -1,0 +1,215 @@
+"""Which columns of a data set are published: those twoalike writes, and those its owner names.
+
+Everything else stays at home, whatever it is called: a list of what may leave the lab cannot
+overlook a column, a list of what may not can.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twoalike.record import TASKS
+from twoalike.study import MISSING, TwoalikeError, parse_json_table
+
+KEYS = ("participant_id", "session_id")
+CONSENT = ("consent", "consent_version", "consent_sha256", "consent_language")
+"""Columns of ``phenotype/consent.tsv`` beside the keys."""
+_MEASURES = ("consent", "form", "debrief")
+_RUN = re.compile(r"[^/]*_task-([0-9A-Za-z+]+)(?:_[^/]*)?_(?:beh|events|trials)\.tsv")
+_AGAIN = re.compile(r"_\d+$")
+"""Ending of the column of a second question with the same id."""
+SEED = re.compile(r"(^|[._])(seeds?|entropy)($|_)", re.IGNORECASE)
+"""Keys that a copy leaves out: a study's seed tells for which code a trial list was made."""
+_IDENTITY = re.compile(
+    r"(?:^|_)(birth\w*|dob|(first|last|family|sur|full)_?name|name|e?_?mail\w*|phone\w*|mobile|"
+    r"street|address|postcode|zip|ip|ip_address)($|_)",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(r"(?:^|[._])(comments?|notes?|remarks?|strategy)(?:$|_)", re.IGNORECASE)
+_AGE = re.compile(r"(^|_)age($|_)", re.IGNORECASE)
+_YEARS = frozenset({"year", "years", "yr", "yrs", "a"})
+_WORD = re.compile(r"[\w.:+-]{0,40}")
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?|true|false")
+
+
+def table_name(path: str) -> str:
+    """Name of a table in the settings: ``participants``, a measure, or the task of a run.
+
+    Examples
+    --------
+    >>> table_name("phenotype/form_oddoneout_ses02.tsv"), table_name("participants.tsv")
+    ('form', 'participants')
+    >>> table_name("sub-1/ses-01/beh/sub-1_ses-01_task-oddoneout_run-01_beh.tsv")
+    'oddoneout'
+    """
+    file = path.rpartition("/")[2]
+    if match := _RUN.fullmatch(file):
+        return match[1]
+    stem = file.partition(".")[0]
+    measure = stem.partition("_")[0]
+    return measure if path.startswith("phenotype/") and measure in _MEASURES else stem
+
+
+def own_columns(path: str) -> frozenset[str]:
+    """Columns of a table that twoalike itself writes, and that are no answers of people."""
+    name = table_name(path)
+    if name == "participants":
+        return frozenset({"participant_id", "simulated"})
+    if path.startswith("phenotype/"):
+        return frozenset(KEYS + (CONSENT if name == "consent" else ()))
+    if (task := TASKS.get(name)) is None:
+        return frozenset()
+    return frozenset(task.trials.names + (task.events.names if task.events else ()))
+
+
+def numeric_columns(path: str) -> frozenset[str]:
+    """Columns of ours with numbers or a few fixed words: nothing in them can tell who it was."""
+    if (task := TASKS.get(table_name(path))) is None:
+        return frozenset()
+    columns = task.trials.columns + (task.events.columns if task.events else ())
+    return frozenset(c.name for c in columns if c.kind != "string" or c.levels)
+
+
+def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Kinds (choice, age, number, text) of each question by ``table.column``, from the protocols.
+
+    Parameters
+    ----------
+    manifests
+        Of the runs; what is no protocol in them is passed over.
+    """
+    kinds: dict[str, frozenset[str]] = {}
+    for manifest in manifests:
+        config = manifest.get("config")
+        for measure in ("form", "debrief"):
+            asked = config.get(measure) if isinstance(config, dict) else None
+            questions = asked.get("questions") if isinstance(asked, dict) else None
+            for question in questions if isinstance(questions, list) else ():
+                if isinstance(question, dict):
+                    name = f"{measure}.{question.get('id')}"
+                    kinds[name] = kinds.get(name, frozenset()) | {str(question.get("kind"))}
+    return kinds
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and what becomes of it.
+
+    Attributes
+    ----------
+    place
+        In the table, from 0.
+    name
+        ``table.column``, as settings name it.
+    header
+        Its name in the table.
+    is_age
+        Whether it holds ages.
+    is_answer
+        Whether it holds what is known of people, but for answers in their own words.
+    remedy
+        How to publish it; empty if it is published.
+    """
+
+    place: int
+    name: str
+    header: str
+    is_age: bool
+    is_answer: bool
+    remedy: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether the copy has it."""
+        return not self.remedy
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the owner of a data set decided to publish.
+
+    Attributes
+    ----------
+    columns
+        Columns beside those that twoalike writes, as ``table.column``.
+    with_free_text
+        Whether answers in people's own words are published where their columns are named.
+    kinds
+        As :func:`declared_kinds` returns them.
+    """
+
+    columns: Collection[str]
+    with_free_text: bool
+    kinds: Mapping[str, frozenset[str]]
+
+    def columns_of(
+        self, path: str, header: Sequence[str], rows: Sequence[Sequence[str]], sidecar: str | None
+    ) -> list[Column]:
+        """Columns of a table in order, with what becomes of each.
+
+        Raises
+        ------
+        TwoalikeError
+            If the sidecar is no JSON, or a column to publish is meant for what identifies people.
+        """
+        own, about = own_columns(path), parse_json_table(sidecar or "{}", path, "Restore the file.")
+        columns = []
+        for place, text in enumerate(header):
+            entry = about.get(text)
+            entry = entry if isinstance(entry, dict) else {}
+            name, ours = f"{table_name(path)}.{text}", text in own
+            free = not ours and self._is_free_text(name, path, entry, {row[place] for row in rows})
+            columns.append(
+                Column(
+                    place,
+                    name,
+                    text,
+                    is_age=not ours and self._is_age(name, entry),
+                    is_answer=not (ours or free or name.startswith("consent.")),
+                    remedy="" if ours else self._remedy(name, path, free),
+                )
+            )
+        return columns
+
+    def _remedy(self, name: str, path: str, free: bool) -> str:
+        """How to publish a column that is not ours; empty if it is to be published.
+
+        Raises
+        ------
+        TwoalikeError
+            If it is to be published, and meant for what identifies people.
+        """
+        if name not in self.columns and _AGAIN.sub("", name) not in self.columns:
+            return f'to publish it, add "{name}" to columns below [share] in study.toml'
+        if free and not self.with_free_text:
+            return "free text; to publish it, add --with-free-text"
+        if _IDENTITY.search(name.partition(".")[2]):
+            raise TwoalikeError(
+                f"{path}: column {name.partition('.')[2]!r} may tell who somebody is. Take it out "
+                "of share.columns in study.toml, or rename it if it does not."
+            )
+        return ""
+
+    def _is_free_text(
+        self, name: str, path: str, entry: Mapping[str, Any], cells: Collection[str]
+    ) -> bool:
+        """Whether people wrote a column in their own words, as declared or else as it looks."""
+        if kinds := self._declared(name):
+            return "text" in kinds
+        if entry.get("Levels") or name.startswith("consent."):
+            return False
+        closed = _NUMBER if path.startswith("phenotype/") else _WORD
+        words = (cell for cell in cells if cell != MISSING)
+        return bool(_REMARK.search(name)) or not all(map(closed.fullmatch, words))
+
+    def _is_age(self, name: str, entry: Mapping[str, Any]) -> bool:
+        units = str(entry.get("Units", "")).strip().lower()
+        return (
+            "age" in self._declared(name)
+            or units in _YEARS
+            or _AGE.search(name.partition(".")[2]) is not None
+        )
+
+    def _declared(self, name: str) -> frozenset[str]:
+        return self.kinds.get(name) or self.kinds.get(_AGAIN.sub("", name), frozenset())
