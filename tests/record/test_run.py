@@ -330,3 +330,20 @@ def test_the_data_set_is_valid_between_any_two_steps(
     moments = sorted(path for path in tmp_path.iterdir() if path.name.isdigit())
     assert len(moments) >= 5
     assert {path.name: check_bids(path) for path in moments} == {p.name: [] for p in moments}
+
+
+@pytest.mark.parametrize("column", ["onset", "response_time"])
+@pytest.mark.parametrize("value", ["soon", "nan", "inf", ""])
+def test_a_time_that_is_none_is_named_when_a_run_goes_on(
+    booth: Any, column: str, value: str
+) -> None:
+    with booth.open() as record:
+        for trial in booth.trials[:2]:
+            record.append(booth.trial(trial))
+        record.end("stopped")
+    header, first, second, _ = booth.rows.read_text().split("\n")
+    cells = second.split("\t")
+    cells[header.split("\t").index(column)] = value
+    booth.rows.write_text("\n".join([header, first, "\t".join(cells), ""]))
+    with pytest.raises(TwoalikeError, match=f"row 2, column {column}: expected a time in seconds"):
+        check_run(booth.root, booth.plan, resume=True)

@@ -1,5 +1,6 @@
 """How far a run is, from what is on the disk."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +76,24 @@ def run_progress(root: Path, name: RunName) -> Progress:
                 "was edited: restore it, or start the next --session."
             )
         done = int(index)
-        taken = 0.0 if row["response_time"] == MISSING else float(row["response_time"])
-        time_s = float(row["onset"]) + taken
+        answered = row["response_time"] != MISSING
+        taken = _seconds(path, number, row, "response_time") if answered else 0.0
+        time_s = _seconds(path, number, row, "onset") + taken
     events = name.events(root)
     if tables.events is not None and events.exists():
-        for row in whole_rows(events, tables.events):
-            time_s = max(time_s, float(row["onset"]) + float(row["duration"]))
+        for number, row in enumerate(whole_rows(events, tables.events), start=1):
+            onset, taken = (_seconds(events, number, row, name) for name in ("onset", "duration"))
+            time_s = max(time_s, onset + taken)
     return Progress(True, done, time_s)
+
+
+def _seconds(path: Path, number: int, row: dict[str, str], column: str) -> float:
+    try:
+        if math.isfinite(value := float(row[column])):
+            return value
+    except ValueError:
+        pass  # told below, as what is infinite or NaN
+    raise TwoalikeError(
+        f"{path}: row {number}, column {column}: expected a time in seconds, found "
+        f"{row[column]!r}. The file was edited: restore it, or start the next --session."
+    )
