@@ -1,11 +1,14 @@
 """How every command ends."""
 
 import ast
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.hardening.readers import make_study
 
 from twoalike.cli import app as cli
 from twoalike.cli._help import examples, unwrapped
@@ -156,3 +159,37 @@ def test_a_seed_that_no_generator_takes_is_refused_before_anything_is_read(words
         cli.main([*words, "--seed", "-1"])
     assert caught.value.code == 1
     assert capsys.readouterr().err == "twoalike: --seed -1: expected a whole number from 0.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE and no such status")
+@pytest.mark.parametrize(
+    ("words", "both", "unbuffered", "status"),
+    [
+        ("--help", False, "", 141),
+        ("--version", True, "", 141),
+        ("validate study", False, "", 141),
+        ("validate study", False, "1", 141),
+        ("validate nowhere", False, "", 1),
+        ("validate nowhere", True, "", 141),
+    ],
+)
+def test_a_reader_who_leaves_ends_a_command_in_silence(
+    words: str, both: bool, unbuffered: str, status: int, tmp_path: Path
+) -> None:
+    """As ``twoalike ... | head -0``, and with ``2>&1``."""
+    make_study(tmp_path / "study")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "twoalike.cli.app", *words.split()],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=writer if both else subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        check=False,
+        text=True,
+    )
+    os.close(writer)
+    assert done.returncode == status
+    lines = [] if both else done.stderr.splitlines()
+    assert len(lines) == (status == 1), lines

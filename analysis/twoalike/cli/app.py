@@ -1,15 +1,17 @@
 """The ``twoalike`` command: its verbs, and how every one of them ends.
 
-Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted.
+Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted, 141 the reader
+of the output left (``| head``).
 """
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn, TextIO
 
 from cyclopts import App
 
@@ -111,6 +113,8 @@ def build(*, summaries: bool) -> App:
 
 app = build(summaries=False)
 HELP = ("--help", "-h")
+READER_LEFT = 141
+"""What a shell gives for other tools in this case: 128 and the number of SIGPIPE."""
 
 
 def _command(words: list[str]) -> Callable[..., Any] | None:
@@ -136,6 +140,54 @@ def main(arguments: list[str] | None = None) -> None:
     SystemExit
         Always, with the exit status.
     """
+    try:
+        _main(arguments)
+    except SystemExit as end:
+        left = [stream for stream in _streams() if not _is_flushed(stream)]
+        # rich ends with 1 where the reader has left, and raises that in place of the other.
+        if isinstance(end.__context__, BrokenPipeError) or (left and not end.code):
+            _end_unread(left)
+        raise
+    except BrokenPipeError:
+        left = [stream for stream in _streams() if not _has_reader(stream)]
+        if not left:
+            raise  # of a pipe within: a defect
+        _end_unread(left)
+
+
+def _streams() -> list[TextIO]:
+    """Return standard output and error; Python has neither where they were closed before."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+
+
+def _is_flushed(stream: TextIO) -> bool:
+    """Print what is left to be printed; whether somebody reads it."""
+    try:
+        stream.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+            raise
+        return False
+    return True
+
+
+def _has_reader(stream: TextIO) -> bool:
+    """Whether somebody can read what is printed, also where nothing is left to be printed."""
+    if not hasattr(select, "poll"):  # Windows
+        return _is_flushed(stream)
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLOUT)
+    return not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+
+
+def _end_unread(streams: list[TextIO]) -> NoReturn:
+    """End in silence; Python flushes once more at its end, and that goes nowhere."""
+    for stream in streams:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(READER_LEFT)
+
+
+def _main(arguments: list[str] | None) -> None:
     # Numerical threads that wait should sleep: spinning ones made a distillation five times
     # slower where other work used the processors too. Read when the first of them starts.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

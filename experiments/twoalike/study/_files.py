@@ -99,7 +99,8 @@ def writing(path: Path) -> Iterator[None]:
     except Exception as error:
         # safetensors writes without Python's help, and has an error of its own.
         foreign = type(error).__name__ == "SafetensorError" and "I/O error" in str(error)
-        if not (isinstance(error, OSError) or foreign):
+        of_output = isinstance(error, OSError) and not isinstance(error, BrokenPipeError)
+        if not (of_output or foreign):
             raise
         reason = getattr(error, "strerror", None) or error
         raise TwoalikeError(
