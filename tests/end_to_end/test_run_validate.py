@@ -232,3 +232,21 @@ def test_every_fault_of_a_study_without_data_is_said(
     assert "did you mean 'backspace'?" in captured.out
     assert "timing.response_limit" in captured.out
     assert "2 problems, see above" in captured.err
+
+
+@pytest.mark.parametrize("verb", ["validate", "run", "fit", "report"])
+def test_a_list_of_participants_in_utf16_is_named_in_one_line(
+    collected: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    """Excel's "Unicode text" is UTF-16."""
+    path = collected / "data" / "raw" / "participants.tsv"
+    path.write_text(path.read_text(), encoding="utf-16")
+    capsys.readouterr()
+    more = {"run": ("--participant", "902", "--simulate", "--no-window")}
+    more["report"] = ("--out", str(collected / "report.html"))
+    assert call(verb, collected, *more.get(verb, ())) == 1
+    captured = capsys.readouterr()
+    said = captured.out if verb == "validate" else captured.err
+    (line,) = [line for line in said.splitlines() if "participants.tsv" in line]
+    assert f"{path}: not UTF-8 text (byte 0). Save as UTF-8" in line
+    assert len(captured.err.splitlines()) == 1

@@ -44,6 +44,7 @@ def validate(study: Path, /) -> None:
         check_dataset,
         find_runs,
         missing_files,
+        unreadable_texts,
     )
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
@@ -77,13 +78,15 @@ def validate(study: Path, /) -> None:
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, n_runs, n_trials = len(faults), 0, 0
     for root in roots:
-        checked = check_dataset(root, hashes)
-        problems = [*checked.problems, *check_bids(root)]
+        checked, unreadable = check_dataset(root, hashes), unreadable_texts(root)
+        # The BIDS validator breaks off at such a file, and nobody could search it.
+        beside = unreadable or check_bids(root)
+        problems = list(dict.fromkeys([*checked.problems, *beside]))
         for line in _first_of_each_file(problems):
             print(line)  # noqa: T201
         for remark in checked.remarks:
             print(f"note: {remark}")  # noqa: T201
-        for private in check_private(root):
+        for private in [] if unreadable else check_private(root):
             print(f"private? {private}")  # noqa: T201
         n_problems += len(problems)
         n_runs += len(checked.runs)

@@ -15,7 +15,7 @@ from twoalike.record._check_dataset import Checked, check_dataset
 from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
-from twoalike.record._missing import missing_files
+from twoalike.record._missing import missing_files, unreadable_texts
 from twoalike.record._names import RunName, find_runs, participant_label
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
@@ -57,4 +57,5 @@ __all__ = [
     "run_progress",
     "shown_trials",
     "store_answers",
+    "unreadable_texts",
 ]

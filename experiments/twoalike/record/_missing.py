@@ -1,4 +1,4 @@
-"""Files that somebody deleted or moved, while others of the same data set still stand.
+"""Files that somebody deleted, moved or saved as something else than text in UTF-8.
 
 A process may be killed between any two steps of the writer, which leaves some files out as well:
 what counts here is only what it writes afterwards.
@@ -21,10 +21,25 @@ def missing_files(root: Path, participant: str = "*") -> list[RawProblem]:
         Whose tables; everybody's if left out.
     """
     found = [
-        _missing_list(root),
+        _lost_list(root),
         *(_lost_rows(root, name) for name in _described(root, participant)),
     ]
     return [problem for problem in found if problem is not None]
+
+
+def unreadable_texts(root: Path) -> list[RawProblem]:
+    """List tables and descriptions that are not UTF-8: spreadsheets save as UTF-16, too."""
+    texts = sorted(path for kind in ("tsv", "json") for path in root.rglob(f"*.{kind}"))
+    found = [_undecodable(path) for path in texts if path.is_file()]
+    return [problem for problem in found if problem is not None]
+
+
+def _undecodable(path: Path) -> RawProblem | None:
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return RawProblem(path, f"not UTF-8 text (byte {error.start}). Save as UTF-8")
+    return None
 
 
 def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
@@ -44,9 +59,11 @@ def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
     )
 
 
-def _missing_list(root: Path) -> RawProblem | None:
-    """Say that the list of participants is gone, if there was one."""
+def _lost_list(root: Path) -> RawProblem | None:
+    """Say that the list of participants is gone, if there was one, or cannot be read."""
     path = root / "participants.tsv"
+    if path.is_file():
+        return _undecodable(path)
     people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
     if not people or path.exists():
         return None
