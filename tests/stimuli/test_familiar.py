@@ -15,7 +15,7 @@ pytest.importorskip("resvg_py")
 
 from twoalike.cli.app import main
 from twoalike.design import random_trial_list
-from twoalike.stimuli import ATTRIBUTION, StimulusSet, draw_familiar
+from twoalike.stimuli import ATTRIBUTION, StimulusSet, draw_familiar, read_picture
 from twoalike.stimuli._familiar import THINGS
 from twoalike.study import DesignConfig, Study, TwoalikeError, read_json
 
@@ -43,26 +43,24 @@ def test_each_drawing_is_used_once() -> None:
 
 
 def test_pictures_differ_from_one_another_as_they_are_shown(familiar: StimulusSet) -> None:
-    """Mean difference of a pixel on the grey of the screen, in levels of 255."""
-
-    def on_grey(name: str) -> np.ndarray:
-        with Image.open(familiar.path(name)) as image:
-            grey = Image.new("RGBA", image.size, "#e6e6e6")
-            grey.alpha_composite(image.convert("RGBA"))
-        return np.asarray(grey.convert("RGB").resize((48, 48)), dtype=float)
-
-    shown = {name: on_grey(name) for name in familiar.ids}
+    """Mean difference of a pixel, in levels of 255."""
+    shown = {
+        name: np.asarray(read_picture(familiar.path(name)).resize((48, 48)), dtype=float)
+        for name in familiar.ids
+    }
     for one, other in combinations(familiar.ids, 2):
         assert np.abs(shown[one] - shown[other]).mean() > 15, (one, other)
 
 
-def test_pictures_lie_on_transparency_and_fill_the_frame(familiar: StimulusSet) -> None:
+def test_pictures_lie_on_the_background_and_fill_the_frame(familiar: StimulusSet) -> None:
     for name in familiar.ids:
         with Image.open(familiar.path(name)) as image:
-            assert (image.size, image.mode) == ((96, 96), "RGBA")
-            alpha = np.asarray(image)[..., 3]
-        assert alpha[0, 0] == 0
-        assert (alpha > 0).any(axis=0).mean() > 0.35 or (alpha > 0).any(axis=1).mean() > 0.6, name
+            assert image.size == (96, 96)
+            assert image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+            pixels = np.asarray(image.convert("RGB"))
+        drawn = (pixels != 255).any(axis=2)
+        assert not drawn[0, 0]
+        assert drawn.any(axis=0).mean() > 0.35 or drawn.any(axis=1).mean() > 0.6, name
 
 
 def test_the_credit_lies_beside_the_images(familiar: StimulusSet) -> None:
@@ -113,7 +111,11 @@ def test_a_study_of_familiar_things(tmp_path: Path, capsys: pytest.CaptureFixtur
     with Image.open(stimuli.path("dog")) as image:
         assert image.size == (512, 512)
     about = read_json(study.stimuli / "stimuli.json", "stimuli")
-    assert about["config"] == {"source": "familiar", "drawings": "OpenMoji 17.0.0"}
+    assert about["config"] == {
+        "source": "familiar",
+        "drawings": "OpenMoji 17.0.0",
+        "background": "#ffffff",
+    }
     assert (study.stimuli / ATTRIBUTION).is_file()
 
 

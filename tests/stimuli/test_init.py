@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.stimuli.odd_images import write_odd_images
 
 from twoalike.cli._study_file import study_template
 from twoalike.cli.app import app, main
-from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import SAFE, DesignConfig, Study, StudyConfig
+from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
+from twoalike.study import SAFE, DesignConfig, Study, StudyConfig, read_json, sha256_file
 from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
 
@@ -179,3 +180,95 @@ def test_failures_leave_nothing(
         assert expected in refused(capsys, new, *arguments)
         assert not new.exists()
     assert snapshot(tmp_path) == before
+
+
+def test_odd_images_become_plain_ones_that_every_program_shows_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, root = tmp_path / "odd", tmp_path / "study"
+    shown = write_odd_images(source)
+    for suffix in (".heic", ".mp4"):
+        (source / f"clip{suffix}").write_bytes(b"?")
+    moving = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    moving[0].save(source / "moving.gif", save_all=True, append_images=moving[1:])
+    # Ids are names without endings, so each file has a folder of its own.
+    for name in shown:
+        (source / name.replace(".", "_")).mkdir()
+        (source / name).rename(source / name.replace(".", "_") / name)
+    init(root, "--images", source)
+    said = capsys.readouterr().out
+    odd = {name for name, (_, change) in shown.items() if change}
+    assert f"note: converted {len(odd)} images, so that every program shows the same" in said
+    assert "turned by EXIF orientation: 9, such as" in said
+    assert "note: left out 3 files: " in said
+    for part in (
+        ".heic: 1, such as clip.heic",
+        ".gif of several frames, or not in the manifest: 1",
+    ):
+        assert part in said
+    about = read_json(root / "stimuli" / "stimuli.json", "stimuli")["config"]
+    assert about["background"] == "#ffffff"
+    converted = {one["original"]: one for one in about["converted"]}
+    assert {Path(name).name for name in converted} == odd
+    one = converted["inks_jpg/inks.jpg"]
+    assert one["changes"] == ["colours from inks to sRGB"]
+    assert one["sha256"] == sha256_file(source / "inks_jpg" / "inks.jpg")
+    stimuli = StimulusSet.load(root / "stimuli")
+    originals = {one["file"]: name for name, one in converted.items()}
+    for file in stimuli.table["file"]:
+        name = originals.get(file, file)
+        expected = shown[Path(name).name][0]
+        with Image.open(stimuli.folder / file) as image:  # as any program does
+            plain = np.asarray(image.convert("RGB")).astype(int)
+        rgb = expected if expected.ndim == 3 else np.stack([expected] * 3, axis=-1)
+        assert np.abs(plain - rgb).max() <= 8, file
+        same = (source / name).read_bytes() == (stimuli.folder / file).read_bytes()
+        assert same == (name not in converted)
+
+
+def test_the_background_is_declared_once(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("LA", (4, 4), (9, 0)).save(images / "fish" / "eel.tif")
+    for shade in ("bird/tit.tif", "bird/jay.tif"):
+        Image.new("L", (4, 4), 40).save(images / shade)
+    (images / "bird" / "tit.tif").rename(images / "bird" / "eel.tif")
+    StimulusSet.from_images(images)
+    root = tmp_path / "grey"
+    init(root, "--images", images, "--background", "#E6E6E6")
+    stimuli = StimulusSet.load(root / "stimuli")
+    assert stimuli.ids == StimulusSet.load(images).ids
+    assert stimuli.path("fish-eel").name == "eel.png"
+    assert read_picture(stimuli.path("fish-eel")).getpixel((0, 0)) == (0xE6, 0xE6, 0xE6)
+    assert stimuli.path("bird-eel").name == "eel.tif"
+    about = read_json(root / "stimuli" / "stimuli.json", "stimuli")["config"]
+    assert about["converted"][0]["changes"] == ["transparent parts to #e6e6e6"]
+    capsys.readouterr()
+    new = tmp_path / "new"
+    said = refused(capsys, new, "--images", images, "--background", "grey")
+    assert "--background: expected a colour such as #ffffff, found 'grey'" in said
+    assert "have no transparent parts" in refused(capsys, new, "--background", "#e6e6e6")
+    assert not new.exists()
+
+
+@pytest.mark.parametrize("name", ["a\tb", "caf\udce9", "CON", "study."])
+def test_a_study_has_a_name_that_every_system_can_hold(
+    tmp_path: Path, images: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, tmp_path / name, "--images", images)
+    assert "expected a name of a study that every system can hold" in said
+    assert said[:-1].isprintable()
+    assert not (tmp_path / name).exists()
+
+
+def test_names_of_images_that_tables_cannot_hold(
+    tmp_path: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("fish/ta\tb.png", "fish/caf\udce9.png"):
+        bad = images / name
+        bad.write_bytes((images / "bird" / "owl.png").read_bytes())
+        said = refused(capsys, tmp_path / "new", "--images", images)
+        assert "Rename the file" in said
+        assert said[:-1].isprintable()
+        bad.unlink()
+    init(tmp_path / "new", "--images", images)

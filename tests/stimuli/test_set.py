@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from twoalike.stimuli import MANIFEST, StimulusSet, find_images, read_tsv, write_tsv
+from twoalike.stimuli import (
+    MANIFEST,
+    StimulusSet,
+    find_images,
+    portability_faults,
+    read_tsv,
+    write_tsv,
+)
 from twoalike.study import TwoalikeError
 
 
@@ -172,6 +179,73 @@ def test_a_link_may_not_reach_outside_either(
     inside.symlink_to(elsewhere)
     with pytest.raises(TwoalikeError, match="outside the folder"):
         StimulusSet.load(folder)
+
+
+BAD_NAMES = {
+    "control": ("a\tb.png", r"'bird/a\\tb\.png' with control characters"),
+    "lines": ("a\nb.png", r"'bird/a\\nb\.png' with control characters"),
+    "escape": ("a\x1b[2Jb.png", r"'bird/a\\x1b\[2Jb\.png' with control characters"),
+    "bytes": ("caf\udce9.png", r"'bird/caf\\xe9\.png' with bytes that are no UTF-8"),
+    "turned": ("a\u202egnp.png", r"'bird/a\\u202egnp\.png' with signs that turn"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_NAMES)
+def test_names_that_tables_cannot_hold(folder: Path, kind: str) -> None:
+    name, said = BAD_NAMES[kind]
+    picture(folder / "bird" / name, 7)
+    for refuse in (StimulusSet.from_images, find_images):
+        with pytest.raises(TwoalikeError, match=said) as caught:
+            refuse(folder)
+        assert str(caught.value).isprintable()
+    assert not (folder / MANIFEST).exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["bird/Owl.png"], "'bird/Owl.png' and 'bird/owl.png', which differ in upper and lower"),
+        (["Bird/rook.png"], "'Bird' and 'bird', which differ in upper and lower"),
+        (["caf\u00e9.png", "cafe\u0301.png"], "twice, with composed and with decomposed letters"),
+        (["bird/con.png"], "'bird/con.png' with the name of a device of Windows"),
+        (["Lpt1.tar.png"], "'Lpt1.tar.png' with the name of a device"),
+        (["aux/a.png"], "'aux/a.png' with the name of a device"),
+        (["bird./a.png"], "'bird./a.png' with a dot or a blank at the end"),
+        (["bird/what?.png"], "'bird/what?.png' with one of"),
+    ],
+)
+def test_names_that_other_systems_cannot_hold(folder: Path, names: list[str], said: str) -> None:
+    for shade, name in enumerate(names):
+        picture(folder / name, shade)
+    with pytest.raises(TwoalikeError, match=re.escape(said)) as caught:
+        StimulusSet.from_images(folder)
+    assert "Rename" in str(caught.value)
+    if "\u0301" not in "".join(names):  # features need no other system
+        assert len(find_images(folder)[0]) == 4 + len(names)
+
+
+def test_names_that_every_system_can_hold(folder: Path) -> None:
+    names = ["Stra\u00dfe.png", "Strasse.png", "10.00\u202fAM.png", "\u732b.png", "console.png"]
+    for shade, name in enumerate(names):
+        picture(folder / name, shade)
+    assert len(StimulusSet.from_images(folder).ids) == 4 + len(names)
+
+
+def test_ids_are_the_same_from_a_mac(folder: Path) -> None:
+    """Which writes letters decomposed."""
+    picture(folder / "bird" / "ti\u0302t.png", 3)
+    assert "t\u00eet" in StimulusSet.from_images(folder).ids
+    (folder / MANIFEST).unlink()
+    assert "bird/t\u00eet" in find_images(folder)[0]
+
+
+def test_a_set_of_before_with_names_that_collide_stays_usable(folder: Path) -> None:
+    StimulusSet.from_images(folder)
+    (folder / "bird" / "owl.png").rename(folder / "bird" / "con.png")
+    edit(folder, "bird/owl.png", "bird/con.png")
+    assert portability_faults(StimulusSet.load(folder).table["file"]) == [
+        "'bird/con.png' with the name of a device of Windows"
+    ]
 
 
 def test_two_objects_make_no_triplet(tmp_path: Path) -> None:

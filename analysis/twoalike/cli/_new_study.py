@@ -1,7 +1,8 @@
 """Making a study folder, whole or not at all."""
 
-import shutil
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,14 +10,16 @@ from twoalike.cli._options import check_seed
 from twoalike.cli._study_file import study_template
 from twoalike.design import allows_checks, levels_study_design
 from twoalike.stimuli import (
-    ATTRIBUTION,
+    BACKGROUND,
     MANIFEST,
     StimulusSet,
+    copy_images,
     draw_creatures,
     draw_familiar,
+    escaped,
     familiar_source,
-    image_table,
-    write_tsv,
+    fault_of_name,
+    fault_of_portable_name,
 )
 from twoalike.study import (
     MISSING,
@@ -41,7 +44,8 @@ def make_study(
     seed: int | None,
     protocol: str = "default",
     language: str = "en",
-) -> tuple[Path, Path, int, tuple[str, ...]]:
+    background: str | None = None,
+) -> tuple[StimulusSet, tuple[str, ...]]:
     """Make the study ``root``.
 
     Parameters
@@ -60,22 +64,26 @@ def make_study(
         Preset of the odd-one-out task: default, levels, things.
     language
         Of the texts.
+    background
+        Colour that transparent parts of images lie on; white if None.
 
     Returns
     -------
-    The folder, the protocol's path, the number of objects and the category levels.
+    The stimuli, and remarks on how their images were copied.
 
     Raises
     ------
     TwoalikeError
-        If ``root`` holds anything, the title is empty, two sources of stimuli are named, or the
-        images cannot be used.
+        If ``root`` holds anything or has no name that every system can hold, the title is empty,
+        two sources of stimuli are named, or the images cannot be used.
     """
     if stimuli is not None and images is not None:
         raise TwoalikeError(
             f"--stimuli {stimuli} and --images {images}: give one of them, a study has one set."
         )
     check_seed(seed)
+    paper = _check_background(background, stimuli, images)
+    _check_name(root)
     seed = draw_seed() if seed is None else seed
     name = (title if title is not None else root.resolve().name).strip()
     if not name:
@@ -88,8 +96,8 @@ def make_study(
             "choose another name."
         )
     with atomic_directory(root) as temporary:
-        source = _fill(
-            temporary / StudyConfig.model_fields["stimuli"].default, stimuli, images, seed
+        source, remarks = _fill(
+            temporary / StudyConfig.model_fields["stimuli"].default, stimuli, images, seed, paper
         )
         (temporary / "study.toml").write_text(
             study_template(title=name, seed=seed, design=_design(protocol, temporary)),
@@ -104,9 +112,31 @@ def make_study(
             config=source,
         )
         write_json(draft.stimuli / "stimuli.json", about)
-    study = Study.load(root)
-    made = StimulusSet.load(study.stimuli, verify=False)
-    return root, study.protocol, len(made.ids), made.levels
+    return StimulusSet.load(Study.load(root).stimuli, verify=False), remarks
+
+
+def _check_background(background: str | None, stimuli: str | None, images: Path | None) -> str:
+    if background is None:
+        return BACKGROUND
+    if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+        raise TwoalikeError(
+            f"--background: expected a colour such as {BACKGROUND}, found {background!r}."
+        )
+    if images is None and stimuli != "familiar":
+        raise TwoalikeError(
+            "--background: the creatures have no transparent parts; give it with --images or "
+            "--stimuli familiar."
+        )
+    return background.lower()
+
+
+def _check_name(root: Path) -> None:
+    name = root.resolve().name
+    if fault := fault_of_name(name) or fault_of_portable_name(name):
+        raise TwoalikeError(
+            f"expected a name of a study that every system can hold, found '{escaped(name)}' with "
+            f"{fault}. Choose another name."
+        )
 
 
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
@@ -155,41 +185,20 @@ def _fill(
     stimuli: Literal["creatures", "familiar"] | None,
     images: Path | None,
     seed: int,
-) -> dict[str, Any]:
-    """Put the stimuli into ``target`` and say where they came from."""
+    background: str,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Put the stimuli into ``target``; where they came from, and remarks."""
     if images is not None:
-        copy_images(images, target)
-        return {"source": "images"}
+        copied = copy_images(images, target, background=background)
+        converted = [asdict(one) for one in copied.converted]
+        about = {"source": "images", "background": background, "converted": converted}
+        return about, tuple(copied.remarks())
     if stimuli == "familiar":
-        draw_familiar(target)
-        return {"source": "familiar", "drawings": familiar_source()}
+        draw_familiar(target, background=background)
+        drawings = familiar_source()
+        return {"source": "familiar", "drawings": drawings, "background": background}, ()
     draw_creatures(target, seed=seed)
-    return {"source": "creatures"}
-
-
-def copy_images(source: Path, target: Path) -> StimulusSet:
-    """Copy the images of ``source`` with their folders, and write or copy their manifest.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three images, one cannot be read, or a manifest in ``source``
-        does not fit them.
-    """
-    listed = (source / MANIFEST).is_file()
-    # Checked where the person has them, so that complaints name those files.
-    table = StimulusSet.load(source).table if listed else image_table(source)
-    for file in table["file"]:
-        copy = target / file
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / file, copy)
-    if (source / ATTRIBUTION).is_file():  # images under a licence that asks for credit keep it
-        shutil.copyfile(source / ATTRIBUTION, target / ATTRIBUTION)
-    if listed:
-        shutil.copyfile(source / MANIFEST, target / MANIFEST)
-    else:
-        write_tsv(target / MANIFEST, table)
-    return StimulusSet.load(target)
+    return {"source": "creatures"}, ()
 
 
 def stimuli_remarks(stimuli: StimulusSet) -> list[str]:

@@ -10,6 +10,7 @@ def init(
     *,
     stimuli: Literal["creatures", "familiar"] | None = None,
     images: Path | None = None,
+    background: str | None = None,
     protocol: Literal["default", "levels", "things"] = "default",
     language: str = "en",
     title: str | None = None,
@@ -19,7 +20,9 @@ def init(
 
     The stimuli are novel creatures that twoalike draws, or 64 familiar things (--stimuli
     familiar), or your own (--images): those are copied in, sub-folders become categories, and
-    a manifest with checksums is written. An existing folder is never touched.
+    a manifest with checksums is written. Copies of images that programs could show differently
+    (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to plain 8-bit
+    sRGB and listed; so is what is left out. An existing folder is never touched.
 
     Parameters
     ----------
@@ -35,6 +38,9 @@ def init(
         Odd-one-out protocol and design: default; levels, the study of AligNet's levels of
         abstraction run again (330 trials, images with categories); things, self-paced in
         blocks of 20.
+    background
+        Colour such as #e6e6e6 that transparent parts of images are put on, for people and networks
+        alike; white if left out.
     language
         Language of the texts: en, de. For another one, translate them in the protocols.
     title
@@ -55,11 +61,10 @@ def init(
 
     from twoalike.cli._new_study import make_study, stimuli_remarks
     from twoalike.design import refused_tasks
-    from twoalike.stimuli import StimulusSet
     from twoalike.study import Study
     from twoalike.tasks import PROTOCOLS
 
-    made, _, n_objects, levels = make_study(
+    objects, remarks = make_study(
         study,
         stimuli=stimuli,
         images=images,
@@ -67,16 +72,16 @@ def init(
         seed=seed,
         protocol=protocol,
         language=language,
+        background=background,
     )
     kind = "images" if images else "familiar things" if stimuli == "familiar" else "drawn creatures"
-    print(f"{made / 'study.toml'}  settings of the study")  # noqa: T201
-    print(f"{made / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
-    categories = f", categories: {', '.join(levels)}" if levels else ""
-    print(f"{made / 'stimuli'}  {n_objects} {kind}{categories}")  # noqa: T201
-    objects = StimulusSet.load(made / "stimuli", verify=False)
-    refused = refused_tasks(Study.load(made), objects, PROTOCOLS)
-    for remark in (*stimuli_remarks(objects), *refused):
+    print(f"{study / 'study.toml'}  settings of the study")  # noqa: T201
+    print(f"{study / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
+    categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
+    print(f"{study / 'stimuli'}  {len(objects.ids)} {kind}{categories}")  # noqa: T201
+    refused = refused_tasks(Study.load(study), objects, PROTOCOLS)
+    for remark in (*remarks, *stimuli_remarks(objects), *refused):
         print(f"note: {remark}")  # noqa: T201
     folder = shlex.quote(str(study))
-    mend = f"change that in {made / 'study.toml'}, then: " if refused else ""
+    mend = f"change that in {study / 'study.toml'}, then: " if refused else ""
     print(f"next: {mend}twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201

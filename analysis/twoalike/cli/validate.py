@@ -46,7 +46,7 @@ def validate(study: Path, /) -> None:
         missing_files,
         unreadable_texts,
     )
-    from twoalike.stimuli import StimulusSet
+    from twoalike.stimuli import StimulusSet, portability_faults
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
     from twoalike.tasks import PROTOCOLS, check_lists, check_protocol, task_label
 
@@ -56,6 +56,8 @@ def validate(study: Path, /) -> None:
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
     faults += [*check_categories(opened, stimuli), *check_lists(opened)]
+    for fault in portability_faults(stimuli.table["file"]):
+        print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     to_come = [
         task

@@ -1,7 +1,14 @@
 """Stimulus sets: images, the manifest that names and checks them, and the sets that we draw."""
 
+from twoalike.stimuli._copy import Converted, CopiedImages, copy_images
 from twoalike.stimuli._creatures import draw_creatures
 from twoalike.stimuli._familiar import ATTRIBUTION, draw_familiar, familiar_source
+from twoalike.stimuli._file_names import (
+    escaped,
+    fault_of_name,
+    fault_of_portable_name,
+    portability_faults,
+)
 from twoalike.stimuli._images import MANIFEST, find_images
 from twoalike.stimuli._picture import BACKGROUND, read_picture
 from twoalike.stimuli._set import StimulusSet, image_table
@@ -12,6 +19,13 @@ __all__ = [
     "ATTRIBUTION",
     "MANIFEST",
     "StimulusSet",
+    "Converted",
+    "CopiedImages",
+    "copy_images",
+    "escaped",
+    "fault_of_name",
+    "fault_of_portable_name",
+    "portability_faults",
     "draw_creatures",
     "draw_familiar",
     "familiar_source",

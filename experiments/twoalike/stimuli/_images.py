@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from twoalike.stimuli._file_names import check_names, composed
 from twoalike.study import TwoalikeError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -16,7 +17,7 @@ def list_image_files(folder: Path) -> list[Path]:
     Raises
     ------
     TwoalikeError
-        If the folder is missing or holds no image.
+        If the folder is missing or holds no image, or no table can hold one's name.
     """
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of images, found none. Check the path.")
@@ -31,7 +32,9 @@ def list_image_files(folder: Path) -> list[Path]:
         raise TwoalikeError(
             f"{folder}: expected images ({', '.join(sorted(SUFFIXES))}), found none."
         )
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    files = {path.relative_to(folder).as_posix(): path for path in found}
+    check_names(folder, files)
+    return [files[name] for name in sorted(files)]
 
 
 def find_images(folder: Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
@@ -39,7 +42,7 @@ def find_images(folder: Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
 
     With a manifest (``stimuli.tsv``) the ids, files and order are the manifest's, checked
     against the files; without one, all images in the order of their paths, and an id is the
-    relative path without its ending.
+    relative path without its ending, in composed letters.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def find_images(folder: Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
         stimuli = StimulusSet.load(folder)
         return stimuli.ids, tuple(stimuli.path(name) for name in stimuli.ids)
     files = list_image_files(folder)
-    ids = [path.relative_to(folder).with_suffix("").as_posix() for path in files]
+    ids = [composed(path.relative_to(folder).with_suffix("").as_posix()) for path in files]
     taken: dict[str, Path] = {}
     for name, path in zip(ids, files, strict=True):
         if name in taken:

@@ -109,6 +109,25 @@ def opened(path: Path, where: str) -> Iterator[Image.Image]:
         ) from error
 
 
+def is_still(image: Image.Image) -> bool:
+    """Whether an open image is one picture, or a photograph with a preview (MPO)."""
+    return image.format == "MPO" or getattr(image, "n_frames", 1) == 1
+
+
+def check_still(image: Image.Image, where: str) -> None:
+    """Check that an open image is one picture.
+
+    Raises
+    ------
+    TwoalikeError
+        If it has several frames; its message begins with ``where``.
+    """
+    if not is_still(image):
+        raise TwoalikeError(
+            f"{where}: expected one picture, found several frames. Save the one to show as PNG."
+        )
+
+
 def plain_picture(
     image: Image.Image, background: str = BACKGROUND
 ) -> tuple[Image.Image, tuple[str, ...]]:
@@ -134,7 +153,7 @@ def plain_picture(
     profile = image.info.get("icc_profile")
     plain = image.mode == "RGB" and "transparency" not in image.info
     if plain and profile is None and stated not in _TURNS:
-        return image.convert("RGB"), ()
+        return _bare(image.convert("RGB")), ()
     changes = []
     alpha = None
     if image.mode in _DEEP:
@@ -154,8 +173,14 @@ def plain_picture(
     if turn is not None:
         image = image.transpose(turn)
     if stated in _TURNS:
-        changes.append("turned as its EXIF orientation says")
-    return image, tuple(changes)
+        changes.append("turned by EXIF orientation")
+    return _bare(image), tuple(changes)
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """Drop what a file said besides its pixels, since Pillow would write it into others."""
+    image.info = {}
+    return image
 
 
 def _check_header(image: Image.Image, where: str) -> None:

@@ -14,8 +14,9 @@ from typing import Self
 
 import pandas as pd
 
+from twoalike.stimuli._file_names import check_portable, composed, escaped, fault_of_name
 from twoalike.stimuli._images import MANIFEST, list_image_files
-from twoalike.stimuli._picture import opened, plain_picture
+from twoalike.stimuli._picture import check_still, is_still, opened, plain_picture
 from twoalike.stimuli._tsv import read_tsv, write_tsv
 from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
 
@@ -136,6 +137,7 @@ class StimulusSet:
         """
         path = folder / MANIFEST
         _check_rows(path, table)
+        check_portable(folder, table["file"])
         for name, file, digest in table[list(COLUMNS)].itertuples(index=False):
             _check_image(path, name, folder / file, digest, decode=True)
         write_tsv(path, table)
@@ -145,17 +147,21 @@ class StimulusSet:
 def image_table(folder: Path) -> pd.DataFrame:
     """Make the manifest that :meth:`StimulusSet.from_images` writes, and check every image.
 
+    Images of several frames (animations, pages) are left out.
+
     Raises
     ------
     TwoalikeError
-        If there are fewer than three images, two would share an id, or one cannot be read.
+        If there are fewer than three images, two would share an id, one cannot be read, or names
+        collide on other systems.
     """
-    files = list_image_files(folder)
+    files = [file for file in list_image_files(folder) if _is_readable_still(file)]
     if len(files) < FEWEST:
         raise TwoalikeError(
             f"{folder}: expected at least {FEWEST} images (one triplet), found {len(files)}."
         )
     relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
+    check_portable(folder, map(str, relative))
     ids = _make_ids(relative)
     for name, file in zip(ids, files, strict=True):
         first = files[ids.index(name)]
@@ -163,7 +169,6 @@ def image_table(folder: Path) -> pd.DataFrame:
             raise TwoalikeError(
                 f"{folder}: {first.name} and {file.name} would share the id {name!r}. Rename one."
             )
-        _check_readable(file, str(file), decode=True)
     table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
     table["sha256"] = [sha256_file(file) for file in files]
     for level, labels in folder_labels([name.parts[:-1] for name in relative]).items():
@@ -172,7 +177,17 @@ def image_table(folder: Path) -> pd.DataFrame:
     return table
 
 
+def _is_readable_still(file: Path) -> bool:
+    """Read every pixel of an image; False for one of several frames."""
+    with opened(file, str(file)) as image:
+        if not is_still(image):
+            return False
+        plain_picture(image)
+    return True
+
+
 def _make_ids(files: Sequence[PurePosixPath]) -> list[str]:
+    files = [PurePosixPath(composed(str(file))) for file in files]
     stems = pd.Series([file.stem for file in files])
     unique = ~stems.duplicated(keep=False)
     names = [
@@ -195,6 +210,11 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
             raise TwoalikeError(
                 f"{path}: object {number}: id {name!r} is not usable; ids have no blanks, commas "
                 "or semicolons, do not start with # and are not n/a."
+            )
+        if fault := fault_of_name(name) or fault_of_name(file):
+            raise TwoalikeError(
+                f"{path}: object {number}: expected names that tables can hold, found "
+                f"'{escaped(name)}' ('{escaped(file)}') with {fault}. Rename the file."
             )
         if name in seen:
             raise TwoalikeError(
@@ -239,6 +259,7 @@ def _check_readable(image: Path, where: str, *, decode: bool) -> None:
     """
     with opened(image, where) as picture:
         if decode:
+            check_still(picture, where)
             plain_picture(picture)
         else:
             picture.verify()

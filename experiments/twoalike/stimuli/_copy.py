@@ -1,0 +1,168 @@
+"""Copying somebody's images into a study, converted where programs would show them differently."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from twoalike.stimuli._familiar import ATTRIBUTION
+from twoalike.stimuli._file_names import escaped
+from twoalike.stimuli._images import MANIFEST, SUFFIXES
+from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
+from twoalike.stimuli._set import StimulusSet, image_table
+from twoalike.study import counted, sha256_file
+
+_QUALITY = 95
+"""Of converted JPEGs, with colours in full resolution; as PNGs they would be ten times as large."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """An image that was converted.
+
+    Attributes
+    ----------
+    file, original
+        Path of the copy and of the file it was made from, each relative to its folder.
+    sha256
+        Of the original file.
+    changes
+        What was changed, in words.
+    """
+
+    file: str
+    original: str
+    sha256: str
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CopiedImages:
+    """What :func:`copy_images` made.
+
+    Attributes
+    ----------
+    stimuli
+        The set.
+    converted
+        Images that were converted; the others are copies byte for byte.
+    left_out
+        Files of the source that are no stimuli, relative to it.
+    """
+
+    stimuli: StimulusSet
+    converted: tuple[Converted, ...]
+    left_out: tuple[str, ...]
+
+    def remarks(self) -> list[str]:
+        """Say what was converted, how, and what was left out; a line each."""
+        remarks = []
+        if self.converted:
+            changes = [(change, one.original) for one in self.converted for change in one.changes]
+            remarks.append(
+                f"converted {counted(len(self.converted), 'image')}, so that every program shows "
+                f"the same picture: {_by_kind(changes)}"
+            )
+        if self.left_out:
+            kinds = [(_kind(file), file) for file in self.left_out]
+            remarks.append(
+                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. To show one of them, "
+                "save it as PNG or JPEG"
+            )
+        return remarks
+
+
+def copy_images(source: Path, target: Path, *, background: str = BACKGROUND) -> CopiedImages:
+    """Copy the images of ``source`` with their folders, and write or copy their manifest.
+
+    Images that other programs could show differently (turned by EXIF, with transparency, 16 bits,
+    CMYK or a colour profile) become plain files: 8-bit sRGB, upright, opaque; JPEGs stay JPEGs,
+    the others become PNGs.
+
+    Parameters
+    ----------
+    source, target
+        Folder of images, and the folder to make.
+    background
+        Colour under transparent parts.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are fewer than three images, one cannot be read, names collide on other systems,
+        or a manifest in ``source`` does not fit them.
+    """
+    listed = (source / MANIFEST).is_file()
+    # Checked where the person has them, so that complaints name those files.
+    table = StimulusSet.load(source).table if listed else image_table(source)
+    taken = {file.lower() for file in table["file"]}
+    files, converted = [], []
+    for file in table["file"]:
+        done = _copy(source, target, file, background, taken)
+        files.append(done.file if done else file)
+        converted += [done] if done else []
+    if (source / ATTRIBUTION).is_file():  # images under a licence that asks for credit keep it
+        shutil.copyfile(source / ATTRIBUTION, target / ATTRIBUTION)
+    if listed and not converted:
+        shutil.copyfile(source / MANIFEST, target / MANIFEST)
+        stimuli = StimulusSet.load(target)
+    else:
+        new = {file: sha256_file(target / file) for file in files}
+        table = table.assign(file=files, sha256=[new[file] for file in files])
+        stimuli = StimulusSet.write(target, table)
+    return CopiedImages(stimuli, tuple(converted), _left_out(source, table, converted))
+
+
+def _copy(
+    source: Path, target: Path, file: str, background: str, taken: set[str]
+) -> Converted | None:
+    """Copy an image; what was converted, if anything was."""
+    copy = target / file
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with opened(source / file, str(source / file)) as image:
+        check_still(image, str(source / file))
+        kind = image.format
+        picture, changes = plain_picture(image, background)
+    if not changes:
+        shutil.copyfile(source / file, copy)
+        return None
+    name = PurePosixPath(file)
+    if kind in ("JPEG", "MPO"):
+        picture.save(copy, "JPEG", quality=_QUALITY, subsampling=0)
+    else:
+        if name.suffix.lower() != ".png":
+            name = name.with_suffix(".png")
+            name = PurePosixPath(f"{file}.png") if str(name).lower() in taken else name
+            taken.add(str(name).lower())
+        picture.save(target / name, "PNG")
+    return Converted(str(name), file, sha256_file(source / file), changes)
+
+
+def _kind(file: str) -> str:
+    ending = PurePosixPath(file).suffix.lower()
+    if ending in SUFFIXES:
+        return f"{ending} of several frames, or not in the manifest"
+    return ending or "without an ending"
+
+
+def _by_kind(pairs: Sequence[tuple[str, str]]) -> str:
+    """Count files by kind, commonest first, each with an example."""
+    numbers = Counter(kind for kind, _ in pairs)
+    examples = dict(reversed(pairs))
+    return "; ".join(
+        f"{escaped(kind)}: {n:,}, such as {escaped(examples[kind])}"
+        for kind, n in numbers.most_common()
+    )
+
+
+def _left_out(source: Path, table: pd.DataFrame, converted: Iterable[Converted]) -> tuple[str, ...]:
+    """Files of the source, hidden ones aside, that are neither stimuli nor ours."""
+    originals = {one.file: one.original for one in converted}
+    used = {originals.get(file, file) for file in table["file"]}
+    used |= {MANIFEST, ATTRIBUTION, "stimuli.json"}
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    shown = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    return tuple(sorted(file.as_posix() for file in shown if file.as_posix() not in used))
