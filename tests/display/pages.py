@@ -5,6 +5,7 @@
 Four languages on screens of three sizes; a simulated participant reads on to the end.
 """
 
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -46,7 +47,8 @@ def protocol_with(language: str, more: str = "") -> str:
     texts = {name: TEXTS[language][name] for name in ("agree", "decline", "choose", "go_on")}
     texts["consent"] = consent_text(language)
     lines = [f"{name} = {toml(text)}" for name, text in texts.items()]
-    return f"[consent]\nask = true\n{more}\n[texts]\n" + "\n".join(lines)
+    spoken = 'language = "de"\n' if language == "de" else ""
+    return f"{spoken}[consent]\nask = true\n{more}\n[texts]\n" + "\n".join(lines)
 
 
 class Reader:
@@ -94,19 +96,23 @@ def read_pages(root: Path, protocol: str) -> list[tuple[Scene, Image.Image]]:
 
 
 def main(folder: Path, languages: Sequence[str], sizes: Sequence[tuple[int, int]]) -> None:
-    """Make all pictures."""
+    """Make all pictures; each screen in a process of its own, since a closed one ends it."""
     folder.mkdir(parents=True, exist_ok=True)
     for size in sizes:
         for language in languages:
+            name = f"{size[0]}x{size[1]}"
+            if len(sizes) * len(languages) > 1:
+                command = [sys.executable, "-m", "tests.display.pages", str(folder), name, language]
+                subprocess.run(command, check=True)
+                continue
             with virtual_display(size), tempfile.TemporaryDirectory() as temporary:
                 pictures = read_pages(Path(temporary) / "study", protocol_with(language))
-            for number, (_, picture) in enumerate(pictures, start=1):
-                picture.save(folder / f"{size[0]}x{size[1]}_{language}_{number:02}.png")
+                for number, (_, picture) in enumerate(pictures, start=1):
+                    picture.save(folder / f"{name}_{language}_{number:02}.png")
 
 
 if __name__ == "__main__":
     words = sys.argv[2:]
     wanted = [size for size in SIZES if f"{size[0]}x{size[1]}" in words] or list(SIZES)
-    main(
-        Path(sys.argv[1]), [word for word in words if word in LANGUAGES] or list(LANGUAGES), wanted
-    )
+    spoken = [word for word in words if word in LANGUAGES] or list(LANGUAGES)
+    main(Path(sys.argv[1]), spoken, wanted)

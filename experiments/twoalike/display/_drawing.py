@@ -103,7 +103,7 @@ class Painter:
                 if name == row.marked:
                     self._draw_frame(name, layout, place)
                 canvas.image(name, layout.image, *layout.centre(place))
-            canvas.label(label, *layout.label(place))
+            canvas.label(label, *layout.label(place), width=layout.label_width(place))
         canvas.label(row.verdict or row.prompt, 0, layout.prompt_y, scale=1.3)
         canvas.timer(row.until, now, layout.timer_y)
 

@@ -26,6 +26,7 @@ from twoalike.tasks._events import (
     Tick,
     Typed,
 )
+from twoalike.tasks._fit import SMALLEST, check_texts
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
@@ -106,6 +107,7 @@ __all__ = [
     "KEYS",
     "PRESETS",
     "PROTOCOLS",
+    "SMALLEST",
     "SYNONYMS",
     "Activity",
     "Answer",
@@ -185,6 +187,7 @@ __all__ = [
     "check_contrast",
     "check_lists",
     "check_protocol",
+    "check_texts",
     "frame",
     "getting_ready",
     "languages",

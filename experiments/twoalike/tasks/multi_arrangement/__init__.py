@@ -8,6 +8,7 @@ from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat, arena_lines, lay_out_arena
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.multi_arrangement._rooms import arena_text_faults
 from twoalike.tasks.multi_arrangement._simulate import (
     ArrangementPlan,
     Placement,
@@ -45,6 +46,7 @@ __all__ = [
     "Seating",
     "advance",
     "arena_lines",
+    "arena_text_faults",
     "drag",
     "draw_seats",
     "groups_apart",

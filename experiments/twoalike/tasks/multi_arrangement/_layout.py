@@ -7,7 +7,6 @@ size of the images follows their number: as large as has a seat and leaves the c
 """
 
 import math
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.screens import Box, Frame, frame
 
@@ -197,19 +197,16 @@ def _rings(
     return rings
 
 
-def _widest(lines: Iterable[str]) -> float:
-    """Rough width of the widest line in heights of the text."""
-    return max(
-        sum(1.1 if unicodedata.east_asian_width(sign) in "WF" else 0.56 for sign in line)
-        for line in lines
-    )
+def _widest(lines: Iterable[str], text: int) -> float:
+    """Width of the widest line in pixels."""
+    return max(label_size(line, text, math.inf)[0] for line in lines)
 
 
 def _buttons(protocol: MultiArrangement, size: tuple[int, int], text: int) -> tuple[Box, Box]:
     """Done at the lower right, Start over at the lower left, as wide as their texts need."""
     texts = protocol.texts
     labels = (texts.done, texts.confirm, texts.start_over, texts.confirm_start_over)
-    wide = text * max(6.0, 1.5 + _widest(labels))
+    wide = max(6.0 * text, 1.5 * text + _widest(labels, text))
     x, y = size[0] / 2 - 0.5 * text - wide / 2, -size[1] / 2 + 1.5 * text
     return Box(x, y, wide, 2.2 * text), Box(-x, y, wide, 2.2 * text)
 
@@ -262,7 +259,7 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
     centre = (0.0, (bottom - top) / 2)
     done, start_over = _buttons(protocol, size, text)
     texts = protocol.texts
-    line = text * (2 + _widest((texts.too_few, *map(texts.count, (0, 1, 99)))))
+    line = 2 * text + _widest((texts.too_few, *map(texts.count, (0, 1, 99))), text)
     if 2 * radius > height - top - bottom or line / 2 > done.x - done.width / 2:
         raise TwoalikeError(
             f"a circle of {2 * radius:.0f} px, its texts and buttons do not fit a window of "

@@ -11,6 +11,7 @@ from twoalike.tasks.odd_one_out._answering import (
 from twoalike.tasks.odd_one_out._layout import Layout, lay_out
 from twoalike.tasks.odd_one_out._prepare import PreparedTriplets, prepare_triplets
 from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._rooms import triplet_text_faults
 from twoalike.tasks.odd_one_out._script import MoreTrials, triplet_script
 from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult, trials_from_table
 
@@ -32,4 +33,5 @@ __all__ = [
     "trial_scene",
     "trials_from_table",
     "triplet_script",
+    "triplet_text_faults",
 ]

@@ -56,6 +56,24 @@ class Layout:
         """Height of the timer below the images."""
         return self.centre("middle")[1] - self.image / 2 - 4 * self.text
 
+    def label_width(self, place: str) -> float:
+        """Longest line of a label in pixels: none reaches that of the image beside it."""
+        beside = 2 if self.drop and place != "middle" else 1
+        return beside * self.pitch - self.text
+
+    @property
+    def label_room(self) -> float:
+        """Height that a label may take in pixels: two lines, or one between two images."""
+        return (1.4 if self.drop else 2.8) * self.text
+
+    @property
+    def prompt_room(self) -> float:
+        """Height that the line above the images may take in pixels."""
+        below = self.prompt_y - self.centre("left")[1] - self.image / 2
+        if self.drop:
+            below -= 1.6 * self.text + self.label_room / 2
+        return 2 * min(below, self.size[1] / 2 - self.prompt_y)
+
     def hit(self, x: float, y: float) -> str | None:
         """Place of the image square at a point; None beside them."""
         for place in POSITIONS:

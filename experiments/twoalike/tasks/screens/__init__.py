@@ -19,6 +19,7 @@ from twoalike.tasks.screens._layout import (
 from twoalike.tasks.screens._page import PageActivity
 from twoalike.tasks.screens._question import QuestionActivity
 from twoalike.tasks.screens._ready import ReadyActivity, getting_ready
+from twoalike.tasks.screens._rooms import Room, page_faults, room_faults, single_page_faults
 from twoalike.tasks.screens._turning import GO_ON
 from twoalike.tasks.screens._wait import WaitActivity
 
@@ -29,6 +30,7 @@ __all__ = [
     "Opening",
     "PageActivity",
     "QuestionActivity",
+    "Room",
     "ReadyActivity",
     "TextLayout",
     "View",
@@ -41,7 +43,10 @@ __all__ = [
     "lay_out_page",
     "lay_out_question",
     "option_labels",
+    "page_faults",
     "pause_page",
+    "room_faults",
+    "single_page_faults",
     "text_page",
     "widest",
 ]

@@ -1,0 +1,76 @@
+"""Whether participants can read a study's texts: checked by ``validate``, and by ``run``."""
+
+import sys
+from importlib.util import find_spec
+
+from twoalike.study import Study, TwoalikeError, how_to_install, load_profile
+from twoalike.tasks import (
+    PROTOCOLS,
+    SMALLEST,
+    Prepared,
+    Protocol,
+    View,
+    check_contrast,
+    check_protocol,
+    check_texts,
+    protocol_or_default,
+    task_label,
+)
+
+_LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
+"""What measuring letters needs; all of it comes with the part for experiments."""
+
+
+def unreadable_texts(study: Study) -> tuple[list[str], list[str]]:
+    """Say which texts of a study's protocols cannot be read, one line each.
+
+    Returns
+    -------
+    Problems, on this computer's screen if it was measured, or else on the smallest one; and
+    remarks, on the smallest screen where this computer's is larger.
+    """
+    problems: list[str] = []
+    remarks: list[str] = []
+    measurable = all(find_spec(name) is not None for name in _LETTERING)
+    if not measurable:
+        remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
+    profile = load_profile()
+    for model in PROTOCOLS.values():
+        if check_protocol(study, model):
+            continue  # said already
+        protocol: Protocol = protocol_or_default(study, model)
+        where = study.protocol_of(task_label(model))
+        problems += [f"{where}: {line}" for line in check_contrast(protocol)]
+        if not measurable:
+            continue
+        small = check_texts(protocol, View(SMALLEST))
+        here = check_texts(protocol, View(profile.size_px, profile)) if profile.measured else small
+        problems += [f"{where}: {line}" for line in here]
+        if profile.measured:
+            keys = {line.partition(":")[0] for line in here}
+            others = (line for line in small if line.partition(":")[0] not in keys)
+            remarks += [f"{where}: {line}" for line in others]
+    return problems, remarks
+
+
+def check_readable(prepared: Prepared, view: View, *, begun: bool) -> None:
+    """Check that a session's texts fit its window, and warn of colours that differ too little.
+
+    Parameters
+    ----------
+    begun
+        Whether the session was begun before: its protocol can no longer be changed, so what does
+        not fit is a warning.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming the first text that does not fit.
+    """
+    faults = check_texts(prepared.protocol, view)
+    where = prepared.inputs["protocol"]
+    if faults and not begun:
+        more = f" (and {len(faults) - 1} more, see twoalike validate)" if len(faults) > 1 else ""
+        raise TwoalikeError(f"{where}: {faults[0]}{more}.")
+    for line in (*faults, *check_contrast(prepared.protocol)):
+        print(f"{where}: {line}", file=sys.stderr)  # noqa: T201

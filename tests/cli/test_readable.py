@@ -1,0 +1,112 @@
+"""Texts that cannot be read: named by validate, refused by run before a session."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from twoalike.cli import _readable
+from twoalike.cli.app import main
+from twoalike.study import ScreenProfile, Study, TwoalikeError
+from twoalike.tasks import SMALLEST, Sitting, View, prepare_session
+
+LONG = "a prompt that goes on and on about which image is the odd one out " * 3
+PROMPT = f'[texts]\nprompt = "{LONG}"\n'
+PALE = '[screen]\nforeground = "#9a9a9a"\n'
+SITTING = ("--participant", "001", "--simulate", "--no-window")
+
+
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever was measured on this computer, the tests do not know it."""
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """A function that runs a command: its exit status, and all it printed."""
+
+    def call(*words: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        caught = capsys.readouterr()
+        return int(ended.value.code or 0), caught.out + caught.err
+
+    return call
+
+
+def test_a_text_that_does_not_fit_is_named_by_validate_and_refused_by_run(
+    make_study: Callable[..., Path], told: Callable[..., tuple[int, str]]
+) -> None:
+    root = make_study(protocol=PROMPT)
+    code, said = told("validate", root)
+    assert code == 1
+    assert (
+        "odd_one_out.toml: texts.prompt: expected a text that fits a screen of 1024 x 768" in said
+    )
+    code, said = told("run", root, *SITTING)
+    assert code == 1
+    assert said.count("\n") == 1
+    assert (
+        "odd_one_out.toml: texts.prompt: expected a text that fits a screen of 1280 x 1024" in said
+    )
+    assert not (root / "data").exists()
+
+
+def test_a_session_that_has_begun_goes_on_with_a_warning(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = Study.load(make_study(protocol=PROMPT))
+    prepared = prepare_session("odd-one-out", Sitting(study=study, participant="001", session=1))
+    with pytest.raises(TwoalikeError, match="texts.prompt"):
+        _readable.check_readable(prepared, View(SMALLEST), begun=False)
+    _readable.check_readable(prepared, View(SMALLEST), begun=True)
+    assert "texts.prompt" in capsys.readouterr().err
+
+
+def test_pale_text_is_named_by_validate_and_said_by_run(
+    make_study: Callable[..., Path], told: Callable[..., tuple[int, str]]
+) -> None:
+    root = make_study(protocol=PALE)
+    code, said = told("run", root, *SITTING)
+    assert code == 0
+    assert "contrast of 4.5 to 1" in said
+    code, said = told("validate", root)
+    assert code == 1
+    assert "screen.foreground #9a9a9a on screen.background #e6e6e6" in said
+    assert "found 2.2" in said
+
+
+def test_on_a_measured_screen_the_smallest_one_is_a_remark(
+    make_study: Callable[..., Path],
+    told: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wide = ScreenProfile(width_m=0.6, distance_m=0.6, size_px=(2560, 1080))
+    monkeypatch.setattr(_readable, "load_profile", lambda: wide)
+    text = "Which one of these three is not like the other two of them, as you see it yourself? "
+    root = make_study(protocol=f'[texts]\nprompt = "{text * 2}"\n')
+    code, said = told("validate", root)
+    assert code == 0
+    assert "note: " in said and "1024 x 768" in said
+    root = make_study("longer", protocol=f'[texts]\nprompt = "{text * 9}"\n')
+    code, said = told("validate", root)
+    assert code == 1
+    assert "2560 x 1080" in said
+    assert "1024 x 768" not in said
+
+
+def test_without_fonts_to_measure_validate_says_so(
+    make_study: Callable[..., Path],
+    told: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        _readable, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+    )
+    code, said = told("validate", make_study(protocol=PROMPT))
+    assert code == 0
+    assert "texts were not measured" in said
+    assert "experiments" in said

@@ -1,0 +1,152 @@
+"""Texts that do not fit, and colours that cannot be told apart, are named."""
+
+import numpy as np
+import pytest
+from tests.display.consent import LANGUAGES, consent_text
+
+from twoalike.study import ScreenProfile
+from twoalike.tasks import (
+    PRESETS,
+    SMALLEST,
+    MultiArrangement,
+    OddOneOut,
+    Protocol,
+    View,
+    arrangement_protocol,
+    between,
+    check_contrast,
+    check_texts,
+    languages,
+    raised,
+    readable_on,
+    triplet_protocol,
+)
+from twoalike.tasks._colours import contrast
+from twoalike.tasks.lettering import label_size
+from twoalike.tasks.multi_arrangement import lay_out_arena
+
+SIZES = (SMALLEST, (1280, 800), (1920, 1080), (3840, 2160), (1280, 1024))
+LONG = "a word about what to do now and later " * 12
+MANY = "an answer that is told at length " * 9
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("size", SIZES)
+def test_all_shipped_texts_fit_all_screens(size: tuple[int, int], language: str) -> None:
+    for protocol in (
+        *(triplet_protocol(preset, language) for preset in PRESETS),
+        OddOneOut.model_validate({"language": language, "images": {"layout": "triangle"}}),
+        arrangement_protocol(language),
+    ):
+        assert check_texts(protocol, View(size)) == []
+        assert check_contrast(protocol) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_long_consent_instruction_and_thanks_fit_the_smallest_screen(language: str) -> None:
+    text = consent_text(language)
+    texts = {"consent": text, "instruction": [text, text], "end": text, "practice_end": text}
+    protocol = OddOneOut.model_validate({"consent": {"ask": True}, "texts": texts})
+    assert check_texts(protocol, View(SMALLEST)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"texts": {"prompt": LONG}}, "texts.prompt"),
+        ({"texts": {"labels": ["1", LONG, "3"]}}, "texts.labels"),
+        ({"texts": {"wrong": LONG}}, "texts.wrong"),
+        ({"texts": {"stop": LONG * 9}}, "texts.stop"),
+        ({"texts": {"wait": LONG * 9}}, "texts.wait"),
+        ({"texts": {"time_out": LONG * 9}}, "texts.time_out"),
+        ({"texts": {"needs_answer": LONG}}, "texts.needs_answer"),
+        ({"texts": {"ready": LONG}}, "texts.ready"),
+        ({"consent": {"ask": True}, "texts": {"agree": MANY * 9}}, "texts.consent"),
+        ({"texts": {"go_on": LONG * 9}}, "texts.instruction, page 1"),
+        (
+            {
+                "form": {
+                    "questions": [
+                        {"id": "why", "kind": "choice", "text": LONG, "options": [MANY * 2] * 9}
+                    ]
+                }
+            },
+            "form.questions.why",
+        ),
+        ({"texts": {"end": "\ue123 private use"}}, "texts.end"),
+    ],
+)
+def test_the_text_that_does_not_fit_is_named(settings: dict[str, object], key: str) -> None:
+    found = check_texts(OddOneOut.model_validate(settings), View(SMALLEST))
+    assert key in [line.partition(":")[0] for line in found]
+    assert all("1024 x 768" in line or "no font" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("texts", "why"),
+    [
+        ({"prompt": LONG}, "texts.prompt"),
+        ({"done": LONG}, "texts beside and on the buttons"),
+        ({"left_none": LONG}, "texts beside and on the buttons"),
+        ({"time_out": LONG * 9}, "texts.time_out"),
+    ],
+)
+def test_texts_around_the_arena_are_measured(texts: dict[str, str], why: str) -> None:
+    protocol = MultiArrangement.model_validate({"texts": texts})
+    assert [line for line in check_texts(protocol, View(SMALLEST)) if why in line]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("done", ["Done", "WWWWWWWWWWWW", "終わりました", "تم الترتيب كله"])
+def test_a_button_is_as_wide_as_its_text(done: str, size: tuple[int, int]) -> None:
+    layout = lay_out_arena(MultiArrangement.model_validate({"texts": {"done": done}}), size, 5)
+    wide, high = label_size(done, layout.text, layout.done.width)
+    assert wide <= layout.done.width - layout.text
+    assert high <= layout.done.height
+
+
+def test_images_for_a_larger_screen_are_no_fault_of_the_texts() -> None:
+    protocol = OddOneOut.model_validate({"images": {"image_px": 500, "image_fraction": 0}})
+    profile = ScreenProfile(width_m=0.3, distance_m=0.6, size_px=SMALLEST)
+    assert check_texts(protocol, View(SMALLEST)) == []
+    (found,) = check_texts(protocol, View(SMALLEST, profile))
+    assert "do not fit a window of 1024 x 768" in found
+
+
+# Colours.
+
+
+def themed(background: str, foreground: str, accent: str = "#0072b2") -> Protocol:
+    screen = {"background": background, "foreground": foreground, "accent": accent}
+    return OddOneOut.model_validate({"screen": screen})
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    assert contrast("#ffffff", "#767676") == pytest.approx(4.54, abs=0.005)
+    assert contrast("#767676", "#ffffff") == contrast("#ffffff", "#767676")
+    assert contrast("#ff0000", "#ffffff") == pytest.approx(4.0, abs=0.005)
+    assert contrast("#123456", "#123456") == 1
+
+
+def test_themes_with_too_little_contrast_are_named_with_their_ratio() -> None:
+    assert check_contrast(themed("#ffffff", "#767676")) == []
+    (found,) = check_contrast(themed("#ffffff", "#777777"))
+    assert "screen.foreground #777777" in found
+    assert "4.5 to 1" in found
+    assert "4.48" in found
+    (found,) = check_contrast(themed("#101010", "#f0f0f0", "#303030"))
+    assert "screen.accent #303030" in found
+    assert "3 to 1" in found
+
+
+def test_text_in_boxes_and_on_buttons_can_be_read_in_every_theme(rng: np.random.Generator) -> None:
+    for _ in range(300):
+        background, foreground, accent = (
+            f"#{''.join(f'{c:02x}' for c in rng.integers(0, 256, 3))}" for _ in range(3)
+        )
+        assert contrast(readable_on(accent), accent) >= 4.5
+        screen = themed(background, foreground, accent).screen
+        box = raised(screen)
+        assert contrast(foreground, box) >= contrast(foreground, background) - 0.1
+        faint = between(background, foreground, 0.25)
+        assert contrast(readable_on(faint, foreground), faint) >= 4.5
