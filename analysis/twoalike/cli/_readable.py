@@ -21,7 +21,7 @@ _LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
 """What measuring letters needs; all of it comes with the part for experiments."""
 
 
-def unreadable_texts(study: Study) -> tuple[list[str], list[str]]:
+def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     """Say which texts of a study's protocols cannot be read, one line each.
 
     Returns

@@ -39,7 +39,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
-    from twoalike.cli._readable import unreadable_texts
+    from twoalike.cli._readable import reading_faults
     from twoalike.design import check_categories, refused_tasks
     from twoalike.exchange import check_private
     from twoalike.record import (
@@ -61,8 +61,8 @@ def validate(study: Path, /) -> None:
     faults += [*check_categories(opened, stimuli), *check_lists(opened)]
     for fault in portability_faults(stimuli.table["file"]):
         print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
-    unreadable, remarks = unreadable_texts(opened)
-    faults += unreadable
+    unread, remarks = reading_faults(opened)
+    faults += unread
     for remark in remarks:
         print(f"note: {remark}")  # noqa: T201
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
