@@ -40,6 +40,24 @@ _FEWEST_CHOICES = 20
 """Of a subset, below which its accuracy says nothing; results.json has them all."""
 
 
+def _what_predicts(fit: FitCheck) -> str:
+    """Say whether the embedding had seen the judgments that it predicts."""
+    if not fit.fitted:
+        return "The embedding was fitted to other judgments than these."
+    if not fit.left_out:
+        return (
+            "The embedding was fitted to these very judgments, and has too few draws to leave one "
+            "out: it looks less sure than it is."
+        )
+    doubt = ""
+    if fit.k_high:
+        doubt = f"; for {percent(fit.k_high)} of them that is inexact (Pareto k)"
+    return (
+        "Each judgment is left out of what predicts it (leave-one-out by importance sampling"
+        f"{doubt})."
+    )
+
+
 def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
     """Reliability curve of the embedding's predictions."""
     title, anchor = "Predicted and observed choices", "predictions"
@@ -60,7 +78,8 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
     )
     caption = (
         "Dots: predictions in bins of a tenth; lines: 95 % intervals of the observed share. "
-        "Below: how the predictions spread. Participants' own lapse and temperature are used."
+        "Below: how the predictions spread. Participants' own lapse and temperature are used. "
+        + _what_predicts(fit)
     )
     picture = Picture.draw(
         lambda width: reliability_curve(fit.curve, width=width),
@@ -76,8 +95,7 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         ["log-loss (nats)", span(fit.log_loss.as_dict(), between="\n"), number(CHANCE_LOG_LOSS)],
     ]
     table = Grid(
-        "Mean and 95 % interval over participants and objects. The embedding was fitted to "
-        "judgments of this study, so these values are no test on new ones.",
+        f"Mean and 95 % interval over participants and objects. {_what_predicts(fit)}",
         ("measure", f"{counted(fit.choices, 'judgment')}", "chance"),
         rows,
         estimates({"accuracy": fit.accuracy.as_dict(), "log_loss": fit.log_loss.as_dict()}),

@@ -8,14 +8,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, log_loss
-from twoalike.embedding import LEAST_DRAWS, DimensionCurve, Posterior, dimension_curve
+from twoalike.embedding import (
+    LEAST_DRAWS,
+    DimensionCurve,
+    Posterior,
+    dimension_curve,
+    predict_choices,
+)
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
-from twoalike.judgments import ITEMS, object_index, participant_index
+from twoalike.judgments import ITEMS
 from twoalike.report._blocks import number
 from twoalike.report._load import Inputs
 
 _MOST_DRAWS = 200
-_MOST_CHOICES = 20_000
 
 
 @dataclass(frozen=True)
@@ -26,10 +31,19 @@ class FitCheck:
     ----------
     choices
         Judgments predicted; ``unknown`` more are by people or on objects not in the fit.
+    fitted
+        Whether the embedding was fitted to them.
+    left_out
+        Whether each was left out of what predicts it.
+    k_high
+        Share of them whose leave-one-out prediction cannot be trusted.
     """
 
     choices: int
     unknown: int
+    fitted: bool
+    left_out: bool
+    k_high: float
     accuracy: Interval
     log_loss: Interval
     curve: Reliability
@@ -52,39 +66,35 @@ def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]
     return np.asarray(known)
 
 
-def check_fit(inputs: Inputs, rng: np.random.Generator) -> FitCheck | None:
+def check_fit(inputs: Inputs, seed: int) -> FitCheck | None:
     """Predict the study's judgments with the embedding, each with its participant's noise.
 
-    The probabilities are averaged over draws, with the participant's own lapse and temperature.
-    None where there is no posterior, no judgment, or none that the posterior knows.
+    A judgment that the embedding was fitted to is left out of what predicts it. None where there
+    is no posterior, no judgment, or none that the posterior knows.
     """
     posterior, choices = inputs.posterior, inputs.choices
-    if posterior is None or choices is None:
+    if posterior is None or choices is None or not _known(choices, posterior).any():
         return None
-    known = _known(choices, posterior)
-    rows = np.flatnonzero(known)
-    if len(rows) > _MOST_CHOICES:
-        rows = np.sort(rng.choice(rows, size=_MOST_CHOICES, replace=False))
-    if not len(rows):
-        return None
-    table = choices.iloc[rows]
-    used = sorted(set(table[list(ITEMS)].astype(str).to_numpy().ravel()))
-    for item in ITEMS:
-        table = table.assign(**{item: table[item].cat.set_categories(used)})
-    triplets, chosen, _ = object_index(table, posterior.ids)
-    codes, names = participant_index(table)
-    people = np.array([posterior.participants.index(name) for name in names])[codes]
-    probabilities = thinned(posterior).choice_probabilities(
-        triplets, lapse=True, participants=people
-    )
-    boot = TwoWayBootstrap(people, triplets, rng, resamples=1000)
+    fitted = _fitted(inputs, posterior)
+    made = predict_choices(posterior, choices, fitted=fitted, seed=seed)
+    probabilities, chosen = made.probabilities, made.judged.chosen
+    rng = np.random.default_rng(seed)
+    boot = TwoWayBootstrap(made.judged.judge, made.judged.items, rng, resamples=1000)
     return FitCheck(
-        choices=len(rows),
-        unknown=int((~known).sum()),
+        choices=len(chosen),
+        unknown=made.unknown,
+        fitted=fitted,
+        left_out=made.left_out,
+        k_high=made.k_high,
         accuracy=boot.interval(expected_accuracy(probabilities, chosen)).within(0.0, 1.0),
         log_loss=boot.interval(log_loss(probabilities, chosen)),
         curve=reliability(probabilities, chosen),
     )
+
+
+def _fitted(inputs: Inputs, posterior: Posterior) -> bool:
+    """Whether the posterior was fitted to the judgments in hand; true if it does not say."""
+    return inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is not False
 
 
 def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> DimensionCurve | None:
@@ -98,7 +108,7 @@ def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> Dimensi
     chains, draws, _, dimensions = posterior.tree["posterior"].dataset["embedding"].shape
     if dimensions < 2 or chains * draws < LEAST_DRAWS:
         return None
-    fitted = inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is not False
+    fitted = _fitted(inputs, posterior)
     return dimension_curve(posterior, inputs.choices, fitted=fitted, seed=seed)
 
 

@@ -2,8 +2,6 @@
 
 from importlib.metadata import version
 
-import numpy as np
-
 from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Page
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
@@ -25,7 +23,7 @@ def _subtitle(inputs: Inputs) -> str:
 
 def build_page(inputs: Inputs, seed: int) -> Page:
     """Make every section; what an input is missing for says so in its place."""
-    fit = check_fit(inputs, np.random.default_rng(seed))
+    fit = check_fit(inputs, seed)
     sections = [
         sessions_section(inputs),
         times_section(inputs),

@@ -87,8 +87,9 @@ def findings(inputs: Inputs, fit: FitCheck | None) -> list[str]:
     said = []
     if fit is not None:
         said.append(
-            f"The embedding names the odd one in {span(fit.accuracy.as_dict(), percent)} of the "
-            f"judgments, with a log-loss of {number(fit.log_loss.value)} "
+            f"The embedding names the odd one in {span(fit.accuracy.as_dict(), percent)} of "
+            f"{'judgments that are left out of it' if fit.left_out else 'the judgments'}, with a "
+            f"log-loss of {number(fit.log_loss.value)} "
             f"(guessing: {percent(CHANCE_ACCURACY)}, {number(CHANCE_LOG_LOSS)})."
         )
     best = _best_model(inputs.results)

@@ -26,6 +26,7 @@ from twoalike.embedding._intervals import (
     choice_intervals,
     similarity_table,
 )
+from twoalike.embedding._left_out import PredictedChoices, predict_choices
 from twoalike.embedding._links import link_warnings
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
 from twoalike.embedding._observers import participants_table
@@ -50,6 +51,7 @@ __all__ = [
     "OddOneOutEmbedding",
     "Posterior",
     "PosteriorCheck",
+    "PredictedChoices",
     "SimilarityTable",
     "central_interval",
     "advise",
@@ -66,6 +68,7 @@ __all__ = [
     "other_file",
     "link_warnings",
     "participants_table",
+    "predict_choices",
     "similarity_table",
     "write_embedding",
     "write_similarity",

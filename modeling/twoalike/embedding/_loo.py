@@ -67,9 +67,9 @@ class LeaveOneOut:
     k_max: float
 
 
-def subset_rows(n: int, n_draws: int, seed: int) -> npt.NDArray[np.int64]:
+def subset_rows(n: int, n_draws: int, seed: int, at_most: int = SUBSET) -> npt.NDArray[np.int64]:
     """Judgments to weigh: all, or a random subset that fits the memory, shape (k,), sorted."""
-    most = max(min(SUBSET, VALUES // n_draws), 1)
+    most = max(min(at_most, VALUES // n_draws), 1)
     if n <= most:
         return np.arange(n)
     rng = np.random.default_rng([seed, 2])
@@ -152,6 +152,39 @@ def left_out_weights(likelihood: Floats, chains: int) -> Iterator[tuple[slice, F
         yield part, np.exp(weights), shape
 
 
+def trusted_k(n_draws: int) -> float:
+    """Pareto's k up to which a judgment's estimate can be trusted (arXiv:1507.02646)."""
+    return float(min(1 - 1 / np.log10(n_draws), 0.7))
+
+
+def predict_left_out(
+    answers: npt.NDArray[np.float32], chosen: npt.NDArray[np.integer], chains: int
+) -> tuple[Floats, Floats]:
+    """Probabilities of the answers to each judgment by the posterior of all others.
+
+    Parameters
+    ----------
+    answers
+        Probabilities under every draw, shape (S, k, 3); draws of one chain stand together,
+        equally many of each.
+    chosen
+        Answers given, shape (k,).
+    chains
+        Number of chains.
+
+    Returns
+    -------
+    Shape (k, 3), and Pareto's k, shape (k,).
+    """
+    n = answers.shape[1]
+    likelihood = answers[:, np.arange(n), chosen].astype(np.float64)
+    predicted, shape = np.empty((n, 3)), np.empty(n)
+    for part, weights, found in left_out_weights(likelihood, chains):
+        shape[part] = found
+        predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
+    return predicted, shape
+
+
 def leave_one_out(
     answers: npt.NDArray[np.float32],
     chosen: npt.NDArray[np.integer],
@@ -177,16 +210,11 @@ def leave_one_out(
     from arviz_stats.base import array_stats
 
     n_draws, k = answers.shape[:2]
-    here = np.arange(k)
-    likelihood = answers[:, here, chosen].astype(np.float64)
-    predicted, shape = np.empty((k, 3)), np.empty(k)
-    for part, weights, found in left_out_weights(likelihood, chains):
-        shape[part] = found
-        predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
-    elpd_i = np.log(np.maximum(predicted[here, chosen], 1e-30))
+    predicted, shape = predict_left_out(answers, chosen, chains)
+    elpd_i = np.log(np.maximum(predicted[np.arange(k), chosen], 1e-30))
     total, subset_se, se = array_stats.diff_srs_estimator(elpd_i, lpd[rows], lpd, len(lpd))
     hits = expected_accuracy(predicted, chosen, tolerance=1e-7)
-    limit = min(1 - 1 / np.log10(n_draws), 0.7)
+    limit = trusted_k(n_draws)
     n = len(lpd)
     return LeaveOneOut(
         judgments=n,
@@ -200,7 +228,7 @@ def leave_one_out(
         accuracy=float(hits.mean()),
         accuracy_se=float(hits.std() / np.sqrt(k)),
         p_loo=float((lpd[rows] - elpd_i).mean() * n),
-        k_limit=float(limit),
+        k_limit=limit,
         k_high=float((shape > limit).mean()),
         k_max=float(shape.max()),
     )

@@ -1,0 +1,109 @@
+"""Predicted and observed choices: each judgment is left out of what predicts it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from twoalike.choice import log_choice
+from twoalike.embedding import Posterior, predict_choices
+from twoalike.evaluation import Reliability, reliability
+from twoalike.judgments import choices_table
+from twoalike.report._agreement import predictions_section
+from twoalike.report._fit import check_fit
+
+GROUPS, EACH, DRAWS = 400, 4, 400
+SCALE = 1.0
+
+
+def probabilities(embedding: np.ndarray) -> np.ndarray:
+    """Of each of three objects being called odd, by one embedding of them each, shape (..., 3)."""
+    pairs = [
+        (embedding[..., a, :] * embedding[..., b, :]).sum(-1) for a, b in ((0, 1), (0, 2), (1, 2))
+    ]
+    return np.exp(np.stack(log_choice(tuple(pairs)), axis=-1))
+
+
+@pytest.fixture(scope="module")
+def few_judgments() -> tuple[Posterior, Any]:
+    """Many triplets judged three times each, and exact draws of the posterior of their objects.
+
+    No two triplets share an object, so that the posterior of each is its prior, resampled by the
+    likelihood of its own three judgments.
+    """
+    rng = np.random.default_rng(3)
+    truth = np.abs(rng.normal(scale=SCALE, size=(GROUPS, 3, 2)))
+    p = probabilities(truth)
+    chosen = (rng.random((GROUPS, EACH, 1)) > p.cumsum(-1)[:, None]).sum(-1)
+    prior = np.abs(rng.normal(scale=SCALE, size=(20_000, 3, 2)))
+    by_draw = np.log(probabilities(prior))
+    draws = np.empty((DRAWS, GROUPS, 3, 2))
+    for group, answers in enumerate(chosen):
+        weights = np.exp(by_draw[:, answers].sum(axis=1))
+        draws[:, group] = prior[rng.choice(len(prior), DRAWS, p=weights / weights.sum())]
+    ids = [f"o{number:04d}" for number in range(3 * GROUPS)]
+    dims = ("chain", "draw")
+    group = xr.Dataset(
+        {
+            "embedding": ((*dims, "object", "dimension"), draws.reshape(2, -1, 3 * GROUPS, 2)),
+            "temperature": ((*dims, "participant"), np.ones((2, DRAWS // 2, 1))),
+            "lapse": ((*dims, "participant"), np.full((2, DRAWS // 2, 1), 1e-9)),
+        },
+        coords={"object": ids, "participant": ["01"]},
+    )
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"engine": "nuts", "schema_version": 1}
+    items = np.repeat(np.arange(3 * GROUPS).reshape(GROUPS, 3), EACH, axis=0)
+    columns = {f"item_{k + 1}": items[:, k] for k in range(3)}
+    codes = {name: [ids[item] for item in values] for name, values in columns.items()}
+    table = choices_table(
+        codes | {"chosen": chosen.ravel() + 1, "participant": ["01"] * chosen.size}, ids
+    )
+    return Posterior(tree), table
+
+
+def off(curve: Reliability) -> int:
+    """Bins whose prediction lies outside of the 95 % interval of what was observed."""
+    return int(((curve.predicted < curve.low) | (curve.predicted > curve.high)).sum())
+
+
+def test_a_fit_looks_less_sure_than_it_is_of_its_own_judgments_only(few_judgments: Any) -> None:
+    posterior, choices = few_judgments
+    own = predict_choices(posterior, choices, fitted=False)
+    left_out = predict_choices(posterior, choices)
+    chosen = own.judged.chosen
+    assert off(reliability(own.probabilities, chosen)) >= 5
+    curve = reliability(left_out.probabilities, chosen)
+    assert off(curve) <= 1
+    assert np.abs(curve.predicted - curve.observed).max() < 0.06
+    assert left_out.left_out and not own.left_out
+    np.testing.assert_allclose(left_out.probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_report_leaves_each_judgment_out(few_judgments: Any) -> None:
+    posterior, choices = few_judgments
+    inputs: Any = SimpleNamespace(
+        posterior=posterior, choices=choices, made_from=lambda provenance, role: None
+    )
+    fit = check_fit(inputs, seed=1)
+    assert fit is not None and fit.left_out
+    assert off(fit.curve) <= 1
+    picture = predictions_section(inputs, fit).blocks[0]
+    assert "Each judgment is left out of what predicts it" in picture.caption  # type: ignore[union-attr]
+    inputs.made_from = lambda provenance, role: False
+    fit = check_fit(inputs, seed=1)
+    picture = predictions_section(inputs, fit).blocks[0]
+    assert "fitted to other judgments" in picture.caption  # type: ignore[union-attr]
+
+
+def test_too_few_draws_to_leave_one_out_are_named(few_judgments: Any) -> None:
+    posterior, choices = few_judgments
+    tree = posterior.tree.copy()
+    tree["posterior"] = tree["posterior"].isel(draw=slice(None, 5))
+    inputs: Any = SimpleNamespace(
+        posterior=Posterior(tree), choices=choices, made_from=lambda provenance, role: None
+    )
+    picture = predictions_section(inputs, check_fit(inputs, seed=1)).blocks[0]
+    assert "too few draws" in picture.caption  # type: ignore[union-attr]
