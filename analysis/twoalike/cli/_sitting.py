@@ -61,6 +61,7 @@ class Options:
     virtual_display: bool
     speed: float | None
     seed: int | None
+    elsewhere: bool = False
 
     def check(self) -> None:
         """Refuse options that contradict each other, and values out of range.
@@ -171,7 +172,9 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
     check_codes(study, [participant])
     prepared = _prepare(task, sitting)
     with hold_participant(study, sitting.root, participant):
-        progress = check_run(sitting.root, prepared.plan, resume=options.resume)
+        progress = check_run(
+            sitting.root, prepared.plan, resume=options.resume, earlier_elsewhere=options.elsewhere
+        )
         prepared.check_consent(progress)
         if options.resume and not progress.begun:
             print("nothing to resume, the session starts", file=sys.stderr)  # noqa: T201

@@ -24,6 +24,7 @@ VERBS = {
     "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
     "run": ("run:run", "Run one session with a participant, or a simulated one."),
     "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),
+    "merge": ("merge:merge", "Bring studies from several computers together."),
     "share": ("share:share", "Write a copy of the raw data fit for publication."),
     "import": ("import_:app", "Bring in judgments collected elsewhere."),
     "export": ("export:app", "Write data and students in the formats of other tools."),

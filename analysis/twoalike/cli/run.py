@@ -21,6 +21,7 @@ def run(
     virtual_display: Annotated[bool, Parameter(negative=())] = False,
     speed: float | None = None,
     seed: int | None = None,
+    elsewhere: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Run one session with a participant, or with a simulated one.
 
@@ -57,6 +58,9 @@ def run(
         out.
     seed
         Use this seed instead of the study's.
+    elsewhere
+        The participant's earlier sessions were run on another computer; bring the studies together
+        later with twoalike merge. What those sessions showed does not count in this one.
 
     Examples
     --------
@@ -85,6 +89,7 @@ def run(
             virtual_display=virtual_display,
             speed=speed,
             seed=seed,
+            elsewhere=elsewhere,
         ),
     )
     if outcome.end_reason == "declined":

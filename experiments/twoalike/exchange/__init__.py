@@ -12,12 +12,14 @@ from twoalike.exchange._dissimilarities import (
     as_mat,
     as_npz,
 )
+from twoalike.exchange._merge import Merged, merge_studies
 from twoalike.exchange._private import Private, computer_names, find_private
 from twoalike.exchange._psychds import is_psychds_source, psychds_files
 from twoalike.exchange._share import Shared, ShareOptions, file_kind, share_files
 
 __all__ = [
     "Dissimilarities",
+    "Merged",
     "Private",
     "ShareOptions",
     "Shared",
@@ -30,6 +32,7 @@ __all__ = [
     "file_kind",
     "find_private",
     "is_psychds_source",
+    "merge_studies",
     "psychds_files",
     "read_texts",
     "share_files",

@@ -106,6 +106,28 @@ def check_codes(study: Study, participants: Sequence[str]) -> None:
             )
 
 
+def check_codes_apart(studies: Sequence[Study]) -> None:
+    """Check that no code of one study differs from one of another in leading zeros only.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming all such pairs.
+    """
+    pairs = {}
+    for study in studies:
+        for code in _codes_in_use(study):
+            for other in studies:
+                if alike := same_but_for_zeros(code, _codes_in_use(other)):
+                    found = f"{code} in {study.root} and {alike} in {other.root}"
+                    pairs.setdefault(frozenset((code, alike)), found)
+    if pairs:
+        raise TwoalikeError(
+            f"codes that differ in leading zeros only: {'; '.join(pairs.values())}. Give the same "
+            "person one code, and different people codes that cannot be confused."
+        )
+
+
 def _codes_in_use(study: Study) -> list[str]:
     """Codes of the participants who have data or a trial list."""
     folders = [path.name for root in (study.raw, study.pilot) for path in root.glob("sub-*")]

@@ -56,8 +56,17 @@ def hold_participant(study: Study, root: Path, participant: str) -> Iterator[Non
         yield
 
 
-def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
+def check_run(
+    root: Path, plan: RunPlan, *, resume: bool, earlier_elsewhere: bool = False
+) -> Progress:
     """Check whether a run may start, or go on, before anything is shown or written.
+
+    Parameters
+    ----------
+    resume
+        Whether the run may have begun.
+    earlier_elsewhere
+        Whether sessions before this one may be missing: they were run on another computer.
 
     Raises
     ------
@@ -70,7 +79,7 @@ def check_run(root: Path, plan: RunPlan, *, resume: bool) -> Progress:
     check_participant(root, plan.name.participant, plan.simulated)
     rows = plan.name.rows(root)
     if not rows.exists():
-        if not plan.pilot:
+        if not (plan.pilot or earlier_elsewhere):
             _check_session_before(root, plan.name)
         return Progress()
     progress = run_progress(root, plan.name)
@@ -100,8 +109,8 @@ def _check_session_before(root: Path, name: RunName) -> None:
         ]
         raise TwoalikeError(
             f"--session {name.session}: participant {name.participant} has no session {before} "
-            f"here. The next one: --session {max(done, default=0) + 1}; what was run on another "
-            "computer, copy here first."
+            f"here. The next one: --session {max(done, default=0) + 1}; if what is missing was run "
+            "on another computer: --elsewhere, and later twoalike merge."
         )
 
 

@@ -1,0 +1,40 @@
+"""``twoalike merge``."""
+
+from pathlib import Path
+
+
+def merge(studies: list[Path], /, *, out: Path) -> None:
+    """Bring studies of one protocol, run on several computers, together in a new study.
+
+    Participants, answers, sessions, logs, pilot data and trial lists of all of them; settings,
+    protocols and stimuli are the same in all and come from the first. A participant may have had
+    session 1 on one computer and session 2 on another. What two studies hold alike is taken once.
+    What was computed (derived, figures) is left out: make it anew from the merged data.
+
+    Nothing is written if the studies differ in settings, protocols or images, if two of them hold
+    different data of the same session, or if codes of participants differ in leading zeros only;
+    the message names all of it. The merged data pass the checks of twoalike validate. The studies
+    stay as they are.
+
+    Parameters
+    ----------
+    studies
+        Folders of the studies, two or more.
+    out
+        Folder of the new study, new or empty.
+
+    Examples
+    --------
+        twoalike merge lab-1/my-study lab-2/my-study --out my-study
+    """
+    from twoalike.exchange import merge_studies
+    from twoalike.study import Study, counted
+    from twoalike.tasks import check_lists
+
+    merged = merge_studies(studies, out)
+    runs, trials = counted(merged.n_runs, "run"), counted(merged.n_trials, "trial")
+    print(f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}")  # noqa: T201
+    for path in merged.left_out:
+        print(f"left out: {path}")  # noqa: T201
+    for fault in check_lists(Study.load(out)):
+        print(f"note: {fault}")  # noqa: T201

@@ -1,0 +1,247 @@
+"""Studies of one protocol that were run on several computers, brought together.
+
+Each computer has a copy of the study and collects into it; what they collected is put into a new
+study, and theirs stay as they were. A participant may have had one session here and another there.
+"""
+
+import shutil
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twoalike.exchange._dataset import check_new_folder
+from twoalike.exchange._merge_files import join_files
+from twoalike.record import TASKS, RawProblem, check_bids, check_codes_apart, check_dataset
+from twoalike.stimuli import StimulusSet
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    atomic_directory,
+    counted,
+    read_text,
+    sha256_file,
+    shortened,
+)
+
+_OWN = {"title", "authors", "license", "seed", "share"}
+"""Settings in which studies of one protocol may differ; of the seed it is not said which."""
+_COLLECTED = ("design", "data/raw", "data/pilot")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merged study holds.
+
+    Attributes
+    ----------
+    n_participants, n_runs, n_trials
+        In its raw data; pilot data are not counted.
+    left_out
+        Files and folders of the studies that are no part of it, such as what was computed.
+    """
+
+    n_participants: int
+    n_runs: int
+    n_trials: int
+    left_out: tuple[Path, ...]
+
+
+def merge_studies(folders: Sequence[Path], out: Path) -> Merged:
+    """Bring studies of one protocol together in a new study.
+
+    Participants, answers, sessions, logs, pilot data and trial lists of all of them; settings,
+    protocols and stimuli, which are the same, from the first. What two studies hold alike is taken
+    once.
+
+    Parameters
+    ----------
+    folders
+        Two studies or more; they stay as they are.
+    out
+        Study to write, a new or empty folder.
+
+    Raises
+    ------
+    TwoalikeError
+        If the studies differ in settings, protocols or stimuli, hold different data of the same
+        session or codes that differ in leading zeros only, or if the merged data do not pass the
+        checks of ``twoalike validate``. Then nothing is written.
+    """
+    if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
+        raise TwoalikeError("merge: expected two studies or more, each named once.")
+    studies = [Study.load(folder) for folder in folders]
+    check_new_folder(out, *folders)
+    for other in studies[1:]:
+        _check_same_protocol(studies[0], other)
+    check_codes_apart(studies)
+    files = join_files(_contents(studies))
+    with atomic_directory(out) as temporary:
+        _copy_settings(studies[0], temporary)
+        for name, content in files.items():
+            path = temporary / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        for study in studies:
+            _copy_folders(study, temporary)
+        merged = _checked(Study.load(temporary), studies)
+    return merged
+
+
+def _check_same_protocol(first: Study, other: Study) -> None:
+    """Check that two studies differ in nothing that decides what is shown, or how."""
+    differ = [*_settings(first, other), *_protocols(first, other), *_stimuli(first, other)]
+    if differ:
+        raise TwoalikeError(
+            f"{first.root} and {other.root} are no studies of one protocol: {'; '.join(differ)}. "
+            "Make them alike, in a copy of one of them, then merge again."
+        )
+
+
+def _settings(first: Study, other: Study) -> Iterator[str]:
+    one, two = (study.config.model_dump(mode="json", exclude=_OWN) for study in (first, other))
+    yield from _differences("study.toml", one, two)
+    if first.config.seed != other.config.seed:
+        yield "study.toml: the seeds differ"
+
+
+def _protocols(first: Study, other: Study) -> Iterator[str]:
+    for task in TASKS:
+        one, two = (_toml(study.protocol_of(task)) for study in (first, other))
+        yield from _differences(first.protocol_of(task).name, one, two)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise TwoalikeError(f"{path}: not valid TOML ({error}). Correct it first.") from error
+
+
+def _differences(file: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
+    """Name each key that differs, with both values."""
+    before, after = dict(_flat(one)), dict(_flat(two))
+    for key in dict.fromkeys([*before, *after]):
+        values = [repr(each[key]) if key in each else "not set" for each in (before, after)]
+        if values[0] != values[1]:
+            yield f"{file}: {key} is {' and '.join(shortened(value, 40) for value in values)}"
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _stimuli(first: Study, other: Study) -> Iterator[str]:
+    one, two = (
+        StimulusSet.load(study.stimuli, verify=False).table.set_index("id")
+        for study in (first, other)
+    )
+    for found, lacking, study in ((one, two, other), (two, one, first)):
+        if missing := [name for name in found.index if name not in lacking.index]:
+            yield f"stimuli: {_some(missing)} not in {study.root}"
+    both = [name for name in one.index if name in two.index]
+    if changed := [name for name in both if one.at[name, "sha256"] != two.at[name, "sha256"]]:
+        yield f"stimuli: other images of {_some(changed)}"
+    levels = [list(table.columns[2:]) for table in (one, two)]
+    if levels[0] != levels[1] or not one.loc[both, levels[0]].equals(two.loc[both, levels[0]]):
+        yield "stimuli: other categories"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]!r}{more}"
+
+
+def _contents(studies: Sequence[Study]) -> dict[str, dict[str, bytes]]:
+    """Read what was collected: by path in the study, content by the study's folder."""
+    found: dict[str, dict[str, bytes]] = defaultdict(dict)
+    for study in studies:
+        for path in _files(study):
+            found[path.relative_to(study.root).as_posix()][str(study.root)] = path.read_bytes()
+    return dict(sorted(found.items()))
+
+
+def _files(study: Study) -> Iterator[Path]:
+    for name in _COLLECTED:
+        for path in sorted((study.root / name).rglob("*")):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                yield path
+
+
+def _copy_settings(study: Study, into: Path) -> None:
+    """Copy study.toml, the protocols and the stimuli."""
+    shutil.copyfile(study.root / "study.toml", into / "study.toml")
+    for task in TASKS:
+        if study.protocol_of(task).is_file():
+            path = _inside(into, study.protocol_of(task), study)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(study.protocol_of(task), path)
+    shutil.copytree(study.stimuli, _inside(into, study.stimuli, study))
+
+
+def _inside(into: Path, path: Path, study: Study) -> Path:
+    """Place of a part of a study in the copy."""
+    place = (into / path.relative_to(study.root)).resolve()
+    if not place.is_relative_to(into.resolve()):
+        raise TwoalikeError(
+            f"{path}: lies outside the study {study.root}. Move it into the study, and name its "
+            "new place in study.toml."
+        )
+    return place
+
+
+def _copy_folders(study: Study, into: Path) -> None:
+    """Make the folders that hold no file, such as that of a participant who declined."""
+    for root in (study.raw, study.pilot):
+        for folder in root.glob("sub-*"):
+            if folder.is_dir():
+                (into / folder.relative_to(study.root)).mkdir(parents=True, exist_ok=True)
+
+
+def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
+    """Check the merged data as ``twoalike validate`` does, and count them."""
+    stimuli = StimulusSet.load(merged.stimuli)
+    hashes = {name: sha256_file(stimuli.path(name)) for name in stimuli.ids}
+    roots = [root for root in (merged.raw, merged.pilot) if root.is_dir()]
+    if not roots:
+        raise TwoalikeError("merge: none of the studies has data yet. Copy one of them instead.")
+    found = {root: check_dataset(root, hashes) for root in roots}
+    for root, checked in found.items():
+        problems = [*checked.problems, *check_bids(root)]
+        if problems:
+            raise TwoalikeError(_refusal(problems, merged.root))
+    raw = found.get(merged.raw)
+    people = [path for path in merged.raw.glob("sub-*") if path.is_dir()]
+    n_runs, n_trials = (len(raw.runs), raw.n_trials) if raw else (0, 0)
+    return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)))
+
+
+def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
+    first = str(problems[0]).replace(f"{temporary}/", "").replace(str(temporary), "the study")
+    return (
+        f"{first}. The merged data have {counted(len(problems), 'problem')}, and nothing was "
+        "written: mend them in the studies, as twoalike validate says there."
+    )
+
+
+def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
+    """Name what is no part of the merged study, folders as a whole."""
+    for study in studies:
+        parts = [study.root / "study.toml", study.stimuli, *map(study.protocol_of, TASKS)]
+        parts += [study.root / name for name in _COLLECTED]
+        kept = {path.relative_to(study.root).parts[0] for path in parts}
+        for path in sorted(study.root.iterdir()):
+            if path.name not in kept and path.name != ".locks":
+                yield path
+        taken = set(_files(study))
+        for name in _COLLECTED:
+            inside = sorted((study.root / name).rglob("*"))
+            yield from (path for path in inside if not path.is_dir() and path not in taken)
