@@ -250,3 +250,13 @@ def test_a_list_of_participants_in_utf16_is_named_in_one_line(
     (line,) = [line for line in said.splitlines() if "participants.tsv" in line]
     assert f"{path}: not UTF-8 text (byte 0). Save as UTF-8" in line
     assert len(captured.err.splitlines()) == 1
+
+
+def test_an_image_that_is_gone_is_named_when_there_are_data_too(
+    collected: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As ``run --resume`` refuses it."""
+    (collected / "stimuli" / "warm0.png").unlink()
+    capsys.readouterr()
+    assert call("validate", collected) == 1
+    assert "object 'warm0': no image at" in capsys.readouterr().out

@@ -49,7 +49,7 @@ def validate(study: Path, /) -> None:
         missing_files,
         unreadable_texts,
     )
-    from twoalike.stimuli import StimulusSet, portability_faults
+    from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
     from twoalike.tasks import PROTOCOLS, check_lists, check_protocol, task_label
 
@@ -58,9 +58,11 @@ def validate(study: Path, /) -> None:
         print(f"unfinished: {leftover}")  # noqa: T201
     faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
-    faults += [*check_categories(opened, stimuli), *check_lists(opened)]
-    for fault in portability_faults(stimuli.table["file"]):
-        print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
+    faults += [
+        *check_categories(opened, stimuli),
+        *check_lists(opened),
+        *_image_faults(opened.stimuli),
+    ]
     unread, remarks = reading_faults(opened)
     faults += unread
     for remark in remarks:
@@ -76,7 +78,6 @@ def validate(study: Path, /) -> None:
         print(line)  # noqa: T201
     none = "no other problem" if refused else "no problem"
     if not roots and not faults:
-        StimulusSet.load(opened.stimuli)
         print(f"{opened.root}: {none} found, no data yet; collect some with: twoalike run")  # noqa: T201
         return
     if not roots and len(faults) == 1:
@@ -104,6 +105,20 @@ def validate(study: Path, /) -> None:
         raise TwoalikeError(f"{opened.root}: {counted(n_problems, 'problem')}, see above.")
     what = f"{counted(n_runs, 'run')}, {counted(n_trials, 'trial')}"
     print(f"{opened.root}: {what}, {none} found")  # noqa: T201
+
+
+def _image_faults(folder: Path) -> list[str]:
+    """Check that the images are those of the manifest; note names that some system cannot hold."""
+    from twoalike.stimuli import StimulusSet, portability_faults
+    from twoalike.study import TwoalikeError
+
+    try:
+        stimuli = StimulusSet.load(folder)
+    except TwoalikeError as error:
+        return [str(error)]
+    for fault in portability_faults(stimuli.table["file"]):
+        print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
+    return []
 
 
 def _first_of_each_file(problems: Sequence["RawProblem"]) -> Iterator[str]:
