@@ -76,6 +76,9 @@ def test_a_text_of_1500_words_is_whole_and_every_page_inside_its_room(
     if language != "ar":  # its letters are joined
         source = "".join(line.removeprefix("# ") for line in text.split("\n"))
         assert words(layout) == source.replace(" ", "")
+    # All pages but the last are nearly full.
+    filled = [text_height(part) for part in layout.parts[:-1]]
+    assert min(filled[:-1]) > 0.6 * max(filled)
     top = size[1] / 2
     for number, (part, upper) in enumerate(zip(layout.parts, layout.tops, strict=True)):
         assert part and not part[-1].heading

@@ -21,8 +21,8 @@ _PARAGRAPH, _ABOVE_HEADING, _BELOW_HEADING = 0.75, 1.1, 0.3
 """Space between paragraphs and around a heading, in heights of the text."""
 _HEADING = re.compile(r"#+\s+")
 _HEADING_SCALE = 1.12
-_MOST_STRETCH = 0.5
-"""A sign more of space than this is not spread over a line, in heights of the text."""
+_MOST_STRETCH = 0.12
+"""Largest space added between two signs; a line that lacks more stays short. Heights of text."""
 
 
 @dataclass(frozen=True)

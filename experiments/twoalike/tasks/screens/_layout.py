@@ -111,9 +111,13 @@ def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, 
     parts, rest = [], list(lines)
     while rest and text_height(rest) > last:
         n = max(1, _most(rest, full))
-        if n == len(rest):  # the answers alone are too much: keep the last page full
-            n = max(1, len(rest) - _most(rest[::-1], last))
-        n = _break_before(rest, n)
+        # Break where nothing is left alone, a little earlier; or, where only the answers are too
+        # much for the page, a little after its middle.
+        wanted = range(n, max(1, n - _MOST_MOVED), -1)
+        if n == len(rest):
+            n = max(1, n - _most(rest[::-1], last), _most(rest, text_height(rest) / 2))
+            wanted = range(n, len(rest))
+        n = next((k for k in wanted if _breaks_well(rest, k)), n)
         parts.append(tuple(rest[:n]))
         rest = rest[n:]
     return (*parts, tuple(rest))
@@ -129,15 +133,12 @@ def _most(lines: Sequence[Line], room: float) -> int:
     return len(lines)
 
 
-def _break_before(lines: Sequence[Line], n: int) -> int:
-    """Where to break so that no heading and no single line of a paragraph is left alone."""
-    for k in range(n, max(1, n - _MOST_MOVED), -1):
-        begins = k == len(lines) or lines[k].first
-        alone_above = lines[k - 1].first and not begins
-        alone_below = not begins and (k + 1 == len(lines) or lines[k + 1].first)
-        if not (lines[k - 1].heading or alone_above or alone_below):
-            return k
-    return n
+def _breaks_well(lines: Sequence[Line], k: int) -> bool:
+    """Whether a page may end before line ``k``: no heading or single line is left alone."""
+    begins = k == len(lines) or lines[k].first
+    alone_above = lines[k - 1].first and not begins
+    alone_below = not begins and (k + 1 == len(lines) or lines[k + 1].first)
+    return not (lines[k - 1].heading or alone_above or alone_below)
 
 
 @dataclass(frozen=True)
