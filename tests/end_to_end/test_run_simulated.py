@@ -101,7 +101,9 @@ def test_the_second_task_keeps_the_answers_of_the_first_and_asks_its_own(
         words = ("--participant", "901", "--simulate", "--no-window", "--task", task)
         assert call("run", root, *words) == 0
     assert check_bids(root / "data" / "raw") == []
-    assert call("share", root, "--out", tmp_path / "copy", "--with-free-text") == 0
+    with (root / "study.toml").open("a") as settings:
+        settings.write('[share]\ncolumns = ["form.hand", "form.mouse", "debrief.how"]\n')
+    assert call("share", root, "--out", tmp_path / "copy") == 0
     tables = (tmp_path / "copy" / "phenotype").glob("*.tsv")
     shown = {
         path.stem: path.read_text().replace("\t", " ").split("\n")[1].split(" ", 2)[2]

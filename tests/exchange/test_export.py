@@ -247,7 +247,7 @@ def test_a_session_is_found_by_its_number_and_needs_main_trials(
 
 
 def test_a_shared_copy_can_be_exported(study: Path, tmp_path: Path) -> None:
-    assert call("share", study, "--out", tmp_path / "public") == 0
+    assert call("share", study, "--out", tmp_path / "public", "--allow-problems") == 0
     assert (
         call(
             "export", "psychds", tmp_path / "public", "--out", tmp_path / "csv", "--allow-problems"

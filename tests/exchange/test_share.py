@@ -43,6 +43,11 @@ def call(*words: object) -> int:
     return int(caught.value.code or 0)
 
 
+def publish(study: Path, out: Path, *more: str) -> int:
+    """Share a study by the command line; its data were not recorded by sessions."""
+    return call("share", study, "--out", out, "--allow-problems", *more)
+
+
 def share(study: Path, **options: Any) -> Shared:
     texts = read_texts(study / "data" / "raw", lambda path: file_kind(path) is not None)
     settings = ShareOptions(names=(), **{"columns": NAMED, **options})
@@ -56,7 +61,7 @@ def shared(study: Path, **options: Any) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def copy(unchanged_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("copy") / "public"
-    assert call("share", unchanged_study, "--out", out) == 0
+    assert publish(unchanged_study, out) == 0
     return out
 
 
@@ -145,7 +150,7 @@ def test_logs_keep_events_and_numbers(copy: Path) -> None:
 def test_no_two_copies_agree_and_nothing_remembers_the_codes(study: Path, tmp_path: Path) -> None:
     names = []
     for out in (tmp_path / "one", tmp_path / "two"):
-        assert call("share", study, "--out", out) == 0
+        assert publish(study, out) == 0
         names.append({path.name for path in out.glob("sub-*")})
         assert {path.name for path in tmp_path.iterdir()} <= {"study", "one", "two"}
     assert not names[0] & names[1]
@@ -178,7 +183,7 @@ def test_other_files_are_left_out_and_named(
     raw = study / "data" / "raw"
     (raw / "sub-002" / "who-is-who.xlsx").write_bytes(b"\xff\x00")
     (raw / "link.tsv").symlink_to("/etc/passwd")
-    assert call("share", study, "--out", tmp_path / "public") == 0
+    assert publish(study, tmp_path / "public") == 0
     printed = capsys.readouterr().out
     assert "3 participants" in printed
     for name in ("sub-002/who-is-who.xlsx", "link.tsv", "debrief.strategy (free text; "):
@@ -237,7 +242,7 @@ def test_what_is_private_is_refused(
     complaint: str,
 ) -> None:
     leak(study / "data" / "raw")
-    assert call("share", study, "--out", tmp_path / "public") == 1
+    assert publish(study, tmp_path / "public") == 1
     said = capsys.readouterr().err
     assert re.search(complaint, said), said
     assert said.count("\n") == 1
@@ -247,7 +252,7 @@ def test_what_is_private_is_refused(
 def test_what_looks_private_and_is_not_can_be_allowed(study: Path, tmp_path: Path) -> None:
     append("README.md", "Ask lab@example.org")(study / "data" / "raw")
     out = tmp_path / "public"
-    assert call("share", study, "--out", out, "--allow", "lab@example.org") == 0
+    assert publish(study, out, "--allow", "lab@example.org") == 0
     assert "lab@example.org" in (out / "README.md").read_text()
 
 
@@ -273,7 +278,7 @@ def test_a_full_disk_leaves_nothing_behind(
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    assert call("share", study, "--out", tmp_path / "public") == 1
+    assert publish(study, tmp_path / "public") == 1
     said = capsys.readouterr().err
     assert "No space left" in said and said.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["study"]
@@ -294,10 +299,10 @@ def test_folders_in_use_and_folders_of_the_data_are_refused(
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     for out in (tmp_path / "mine", study / "data" / "raw" / "public", study / "study.toml"):
-        assert call("share", study, "--out", out) == 1
+        assert publish(study, out) == 1
         assert "Choose" in capsys.readouterr().err
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
-    assert call("share", study, "--out", tmp_path / "new", "--pilot") == 1
+    assert publish(study, tmp_path / "new", "--pilot") == 1
     assert "expected raw data, found none" in capsys.readouterr().err
 
 
@@ -307,12 +312,12 @@ def test_somebody_who_declined_keeps_a_folder(study: Path, tmp_path: Path) -> No
     append("participants.tsv", "sub-no9\tfalse\tn/a\n")(raw)
     append("phenotype/consent.tsv", "sub-no9\tses-01\tfalse\tv1\t2025-02-01T08:00:00Z\n")(raw)
     out = tmp_path / "public"
-    assert call("share", study, "--out", out) == 0
+    assert publish(study, out) == 0
     assert len(list(out.glob("sub-*"))) == 4
 
 
 def test_sessions_as_they_are_run_can_be_shared(
-    make_study: Callable[..., Path], tmp_path: Path
+    make_study: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study()
     for code, task in (("p901", "odd-one-out"), ("p901", "multi-arrangement")):
@@ -328,6 +333,15 @@ def test_sessions_as_they_are_run_can_be_shared(
         assert f"{started}-".encode() not in content
     for read in (read_raw, read_raw_arrangements):
         assert len(read(out)) == len(read(root / "data" / "raw")) > 10
+    capsys.readouterr()
+    rows = next((root / "data" / "raw").rglob("*oddoneout*_beh.tsv"))
+    lines = rows.read_text().splitlines(keepends=True)
+    rows.write_text("".join([*lines[:3], *lines[4:]]))
+    assert call("share", root, "--out", tmp_path / "again") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and rows.name in said and "twoalike validate" in said
+    assert not (tmp_path / "again").exists()
+    assert call("share", root, "--out", tmp_path / "again", "--allow-problems") == 0
 
 
 def test_only_columns_that_their_owner_named_are_published(study: Path) -> None:
@@ -423,7 +437,7 @@ def test_what_leads_to_a_person_is_found_in_any_column(
     out = tmp_path / "public"
     replace("form.tsv", "sub-002\tses-01\t31\tleft", f"sub-002\tses-01\t31\t{text}")(raw)
     replace("form.json", '"left": "left"', f'"left": "left", "{text}": "typed"')(raw)
-    assert call("share", study, "--out", out) == 1
+    assert publish(study, out) == 1
     said = capsys.readouterr().err
     assert "phenotype/form." in said and "looks private" in said and said.count("\n") == 1
     assert f"--allow '{text}'" in said
@@ -483,7 +497,7 @@ def test_answers_that_a_spreadsheet_would_run_are_inert(study: Path, tmp_path: P
     replace("debrief.tsv", WORDS[1], "colours")(raw)
     replace("debrief.tsv", "I looked", "=I looked")(raw)
     out = tmp_path / "public"
-    assert call("share", study, "--out", out, "--with-free-text") == 0
+    assert publish(study, out, "--with-free-text") == 0
     assert (out / "phenotype" / "form.tsv").read_text().count("\t'-left\t") == 3
     assert (out / "phenotype" / "debrief.tsv").read_text().count("\t'=I looked") == 3
 

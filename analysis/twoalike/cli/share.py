@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from twoalike.cli._checks import AllowProblems, listed_images, require_sound
+
 
 def share(
     study: Path,
@@ -15,6 +17,7 @@ def share(
     times: Literal["shift", "drop"] = "shift",
     pilot: Annotated[bool, Parameter(negative=())] = False,
     allow: Annotated[list[str] | None, Parameter(negative=())] = None,
+    allow_problems: AllowProblems = False,
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.
 
@@ -54,6 +57,8 @@ def share(
     allow
         A text that looks private and is harmless, such as the lab's address in a consent text,
         exactly as the message shows it.
+    allow_problems
+        Publish the data although twoalike validate finds problems in them.
 
     Examples
     --------
@@ -70,7 +75,7 @@ def share(
         share_files,
         write_texts,
     )
-    from twoalike.record import check_bids, find_runs
+    from twoalike.record import check_bids, check_dataset, find_runs
     from twoalike.study import Study, TwoalikeError, atomic_directory, counted
 
     opened = Study.load(study)
@@ -78,6 +83,7 @@ def share(
     if not find_runs(root):
         raise TwoalikeError(f"{root}: expected raw data, found none.")
     check_new_folder(out, opened.raw, opened.pilot)
+    require_sound(check_dataset(root, listed_images(opened)), allow_problems)
     texts = read_texts(root, lambda path: file_kind(path) is not None)
     options = ShareOptions(
         columns=opened.config.share.columns,
