@@ -92,7 +92,7 @@ def fit(
     allow_problems
         Fit a study's data as they are, although twoalike validate finds problems in them.
     """  # noqa: E501
-    from twoalike.embedding import fit_embedding
+    from twoalike.embedding import fit_embedding, remove_checkpoint
     from twoalike.features import read_features
     from twoalike.study import TwoalikeError, check_output, provenance
 
@@ -142,7 +142,7 @@ def fit(
         checkpoint=part,
     )
     posterior.save(out)
-    part.unlink(missing_ok=True)
+    remove_checkpoint(part)
     _show(posterior)
     print(out)  # noqa: T201
     judged = [word for name in tables if name in inputs for word in (f"--{name}", inputs[name])]

@@ -5,6 +5,7 @@ Reading a posterior needs neither PyMC nor JAX: they are imported by the functio
 
 from twoalike.embedding._advice import advise
 from twoalike.embedding._check import PosteriorCheck, check_posterior
+from twoalike.embedding._checkpoint import remove_checkpoint
 from twoalike.embedding._compare import compare_predictions
 from twoalike.embedding._compare_similarity import compare_similarity
 from twoalike.embedding._config import FitConfig
@@ -69,6 +70,7 @@ __all__ = [
     "link_warnings",
     "participants_table",
     "predict_choices",
+    "remove_checkpoint",
     "similarity_table",
     "write_embedding",
     "write_similarity",

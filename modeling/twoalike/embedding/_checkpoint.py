@@ -1,5 +1,9 @@
-"""A fit on its way, kept in a file, so that an interrupted one goes on where it was."""
+"""A fit on its way, kept in a file, so that an interrupted one goes on where it was.
 
+The file before the last one is kept beside it: a disk may lose or change what was written.
+"""
+
+import sys
 import time
 import zipfile
 from dataclasses import dataclass, field
@@ -8,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import atomic_path
+from twoalike.study import DAMAGED, TwoalikeError, atomic_path, load_arrays, shortened
 
 EVERY_S = 20.0
 """Shortest time between two saves, in seconds: what an interruption costs at most."""
 _WHOSE = "fingerprint"
+type Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass
@@ -30,32 +35,74 @@ class Checkpoint:
     path: Path
     fingerprint: str
     _saved: float = field(default_factory=time.monotonic, init=False)
+    _is_sound: bool = field(default=False, init=False)
 
-    def load(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Read the arrays; none if there is no file, or it is of another fit or torn."""
+    @property
+    def before(self) -> Path:
+        """The file before the last one."""
+        return self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
+
+    def load(self) -> Arrays:
+        """Read the last arrays that are whole; none if no file is there, or they are of other fits.
+
+        A damaged file is named on standard error, together with what the fit goes on from.
+        """
+        found: Arrays = {}
+        faults = []
+        for path in (self.path, self.before):
+            try:
+                found = self._read(path)
+            except TwoalikeError as error:
+                faults.append(str(error).removesuffix("."))
+                continue
+            if found:
+                break
+        self._is_sound = bool(found) and not faults
+        if faults:
+            last = f"on from {self.before.name}, the one before" if found else "back to its start"
+            print(f"{'; '.join(faults)}. The fit goes {last}.", file=sys.stderr)  # noqa: T201
+        return found
+
+    def _read(self, path: Path) -> Arrays:
+        """Read a file; nothing if there was none or it is of another fit."""
+        if not path.exists():
+            if path == self.path and self.before.exists():
+                raise TwoalikeError(f"{path}: the checkpoint is missing.")
+            return {}
         try:
-            # numpy leaves a file open that it cannot read, so it is opened here.
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        # A file that cannot be read is as good as none: the fit starts from its beginning.
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return {}
-        if str(arrays.pop(_WHOSE, "")) != self.fingerprint:
-            return {}
-        return arrays
+            with zipfile.ZipFile(path) as archive:
+                torn = archive.testzip()  # reads all of it against its checksums
+        except DAMAGED as error:
+            raise TwoalikeError(f"{path}: damaged checkpoint ({shortened(error)}).") from error
+        if torn is not None:
+            raise TwoalikeError(f"{path}: damaged checkpoint ({torn} has changed).")
+        arrays = load_arrays(path, "a checkpoint")
+        if not isinstance(arrays, dict) or _WHOSE not in arrays:  # the last entry of the archive
+            raise TwoalikeError(f"{path}: damaged checkpoint (it is not whole).")
+        return arrays if str(arrays.pop(_WHOSE)) == self.fingerprint else {}
 
     def due(self) -> bool:
         """Whether enough time has passed since the last save."""
         return time.monotonic() - self._saved >= EVERY_S
 
-    def save(self, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-        """Write the arrays, all or nothing.
+    def save(self, arrays: Arrays) -> None:
+        """Write the arrays, all or nothing, and keep those of the last time.
 
         Raises
         ------
         TwoalikeError
             If the file cannot be written.
         """
-        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
+        with atomic_path(self.path) as temporary:
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
+            if self._is_sound:  # a damaged one must not take the place of the one before
+                self.path.replace(self.before)
+        self._is_sound = True
         self._saved = time.monotonic()
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Remove what ``fit_embedding(checkpoint=path)`` keeps, once the posterior is saved."""
+    for part in (path, Checkpoint(path, "").before):
+        part.unlink(missing_ok=True)

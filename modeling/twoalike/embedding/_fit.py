@@ -157,7 +157,8 @@ def fit_embedding(
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit on its way: called again with the same judgments and
-        settings, an interrupted fit goes on from there. Delete it once the posterior is saved.
+        settings, an interrupted fit goes on from there; the one before is kept beside it. Remove
+        both with ``remove_checkpoint`` once the posterior is saved.
 
     Returns
     -------

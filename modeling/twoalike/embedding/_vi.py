@@ -138,7 +138,8 @@ def fit_vi(
     look = None if held is None else _held_out_loss(density, form, held)
     fits = [begin(start, optimiser) for start in density.starts]
     if checkpoint is not None:
-        fits = [_resumed(fit, number, checkpoint.load()) for number, fit in enumerate(fits)]
+        stored = checkpoint.load()
+        fits = [_resumed(fit, number, stored) for number, fit in enumerate(fits)]
     draws = []
     with progress() as bar:
         total = plan.steps * n_fits
