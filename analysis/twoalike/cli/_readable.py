@@ -70,7 +70,7 @@ def check_readable(prepared: Prepared, view: View, *, begun: bool) -> None:
     faults = check_texts(prepared.protocol, view)
     where = prepared.inputs["protocol"]
     if faults and not begun:
-        more = f" (and {len(faults) - 1} more, see twoalike validate)" if len(faults) > 1 else ""
-        raise TwoalikeError(f"{where}: {faults[0]}{more}.")
+        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
+        raise TwoalikeError(f"{where}: {faults[0]}{more}")
     for line in (*faults, *check_contrast(prepared.protocol)):
         print(f"{where}: {line}", file=sys.stderr)  # noqa: T201

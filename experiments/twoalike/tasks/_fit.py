@@ -38,7 +38,7 @@ def check_texts(protocol: Protocol, view: View) -> list[str]:
     width, height = view.size
     return [
         f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
-        "shorter, or screen.text_fraction smaller"
+        "shorter, or screen.text_fraction smaller."
         if key
         else why
         for key, why in _faults(protocol, view)
