@@ -1,7 +1,15 @@
 """The arena and what lies on it, in pixels."""
 
 from twoalike.display._canvas import Canvas
-from twoalike.tasks import Arena, MultiArrangement, Placed, PushButton, arena_lines, readable_on
+from twoalike.tasks import (
+    Arena,
+    MultiArrangement,
+    Placed,
+    PushButton,
+    arena_lines,
+    raised,
+    readable_on,
+)
 
 _EDGES = 256
 _RIM, _THIN_RIM = 3, 2
@@ -22,12 +30,14 @@ class ArenaPainter:
 
     def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
         self._canvas, self._settings = canvas, protocol.arena
+        own = protocol.arena.fill
+        self._fill = raised(protocol.screen) if own == "theme" else own
         self._circle = canvas.visual.Circle(
             canvas.window,
             edges=_EDGES,
             units="pix",
             lineWidth=2,
-            fillColor=protocol.arena.fill,
+            fillColor=self._fill,
             lineColor=protocol.arena.line,
         )
 
@@ -72,5 +82,5 @@ class ArenaPainter:
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas
-        canvas.box(0, 0, side + 24, side + 24, fill=self._settings.fill, line=canvas.faint)
+        canvas.box(0, 0, side + 24, side + 24, fill=self._fill, line=canvas.faint)
         canvas.image(name, side, 0, 0)

@@ -24,6 +24,9 @@ def _like(pattern: str, what: str) -> AfterValidator:
 
 
 type Colour = Annotated[str, _like("#[0-9a-fA-F]{6}", "a colour such as #e6e6e6")]
+type ThemeColour = Annotated[
+    str, _like("theme|#[0-9a-fA-F]{6}", 'a colour such as #e6e6e6, or "theme"')
+]
 type KeyNames = Annotated[tuple[str, ...], AfterValidator(check_keys)]
 type ColumnName = Annotated[
     str, _like("[a-z][a-z0-9_]*", "small letters, digits and _ such as age_group")

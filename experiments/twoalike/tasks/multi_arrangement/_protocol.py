@@ -6,7 +6,14 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._settings import Breaks, Colour, KeyNames, PageTexts, Protocol
+from twoalike.tasks._settings import (
+    Breaks,
+    Colour,
+    KeyNames,
+    PageTexts,
+    Protocol,
+    ThemeColour,
+)
 from twoalike.tasks._texts import shipped_texts
 
 
@@ -38,7 +45,11 @@ class ArenaSettings(Strict):
         le=1,
         description="side of an image looked at large as a share of the window's height",
     )
-    fill: Colour = Field(default="#ffffff", description="colour inside the circle")
+    fill: ThemeColour = Field(
+        default="theme",
+        description="colour inside the circle; theme: lighter than a light background, darker than "
+        "a dark one",
+    )
     line: Colour = Field(default="#8c8c8c", description="colour of the circle's line")
     rim: Colour = Field(
         default="#8c8c8c",
