@@ -20,7 +20,15 @@ from twoalike.cli._new_study import make_study
 from twoalike.cli.app import main
 from twoalike.demo import YourselfConfig
 from twoalike.demo._design import set_design
-from twoalike.demo._yourself import N_OBJECTS, PARTICIPANT, _design
+from twoalike.demo._yourself import (
+    N_OBJECTS,
+    OBSERVER,
+    PARTICIPANT,
+    _design,
+    _fit,
+    refit_until_converged,
+    run_yourself,
+)
 from twoalike.demo._yourself_findings import (
     Group,
     Share,
@@ -290,10 +298,31 @@ def test_texts_of_the_page_are_escaped(study: Path, tmp_path: Path) -> None:
     assert page.count("&lt;script&gt;") >= 2
 
 
-def test_a_fit_that_failed_is_said_first(study: Path) -> None:
-    page = build_page(_result(study, converged=False, simulated=True))
-    assert page.cautions[0].grave
+def test_a_fit_that_failed_is_no_verdict_on_the_person(study: Path, tmp_path: Path) -> None:
+    result = _result(study, converged=False, simulated=True)
+    page = build_page(result)
+    assert "has not converged" in page.cautions[0].text
     assert "simulated" in page.cautions[1].text
+    text = write_page(tmp_path, result).read_text(encoding="utf-8")
+    assert "Stop" not in text
+    assert "the answers are not to blame" in text
+
+
+def test_answers_that_change_are_explained_kindly(study: Path) -> None:
+    steady, changing = (
+        " ".join(build_page(_result(study, repeats=share)).findings)
+        for share in (Share(4, 5), Share(2, 5))
+    )
+    assert "happens to everybody" not in steady
+    assert "2 got the same odd one both times. That happens to everybody" in changing
+
+
+@pytest.mark.parametrize(("fits", "expected"), [("c", []), ("fc", [1]), ("ffc", [1, 2])])
+def test_a_fit_is_made_again_until_it_has_converged(fits: str, expected: list[int]) -> None:
+    made = iter(fits)
+    numbers = []
+    refit_until_converged(lambda: next(made) == "c", lambda number, _: numbers.append(number))
+    assert numbers == expected
 
 
 def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
@@ -304,6 +333,48 @@ def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
     assert "left over" not in notes[0]
     assert "what is left over" in notes[1]
     assert notes[2] == "by itself"
+
+
+def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
+    """Let a simulated person of such noise sit through the whole chain; the page as text."""
+    make_study(root, stimuli="familiar", images=None, title=config.title, seed=config.seed)
+    _design(root, config)
+    known = SimulatedObserver.load(root / OBSERVER)
+    SimulatedObserver(known.ids, known.embedding, temperature, lapse).save(root / OBSERVER)
+    return run_yourself(root, config).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_consistent_person_gets_a_map_though_the_first_fit_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pymc")
+    config = YourselfConfig(seed=4, simulate=True, window=False)
+    first = _fit
+    monkeypatch.setattr(
+        "twoalike.demo._yourself._fit",
+        lambda root, seed, *options: first(
+            root, seed, *(options or ("--tune", "50", "--draws", "8"))
+        ),
+    )
+    page = _sit_as(tmp_path / "you", config, 0.05, 0.0)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "once more, with longer chains and another seed" in out
+    said = json.loads((tmp_path / "you" / "you.json").read_text(encoding="utf-8"))
+    assert said["converged"]
+    assert said["same_on_repeat"] == {"hits": 5, "n": 5}
+    assert "Stop" not in page
+    assert "happens to everybody" not in page
+
+
+@pytest.mark.slow
+def test_an_inconsistent_person_is_told_kindly(tmp_path: Path) -> None:
+    pytest.importorskip("pymc")
+    config = YourselfConfig(seed=4, simulate=True, window=False)
+    page = _sit_as(tmp_path / "you", config, 50.0, 0.9)
+    assert "Stop" not in page
+    assert "not clearly more than guessing" in page
+    assert "happens to everybody" in page
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ shows windows nor trains, is done here.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from rich.console import Console
 
-from twoalike.demo._chain import Stage, run_stages, screen
+from twoalike.demo._chain import Stage, run_stage, run_stages, screen
 from twoalike.demo._design import session_done, set_design
 from twoalike.demo._yourself_objects import pick_objects
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
@@ -30,6 +30,11 @@ COVERING = 29
 FEWEST, MOST = 20, 100
 REPEATED = 6
 """One trial in so many is a triplet shown before, to see whether the answer stays."""
+LONGER: tuple[tuple[str, ...], ...] = (
+    ("--tune", "1000", "--draws", "600"),
+    ("--tune", "2000", "--draws", "1000", "--chains", "4"),
+)
+"""How the fit is made again, with another seed, as long as it has not converged."""
 _NEEDED = ("psychopy", "pymc", "nutpie", "arviz", "matplotlib", "jinja2")
 
 
@@ -146,12 +151,52 @@ def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
             study.raw,
             finished=lambda: session_done(study, PARTICIPANT),
         ),
-        Stage(
-            "fit the Bayesian embedding to the answers",
-            ("fit", str(root), "--seed", str(config.seed)),
-            study.posterior,
-        ),
+        _fit(root, config.seed),
     )
+
+
+def _fit(root: Path, seed: int, *options: str) -> Stage:
+    return Stage(
+        "fit the Bayesian embedding to the answers",
+        ("fit", str(root), "--seed", str(seed), *options),
+        Study.load(root).posterior,
+    )
+
+
+def refit_until_converged(
+    converged: Callable[[], bool], refit: Callable[[int, tuple[str, ...]], object]
+) -> None:
+    """Fit again, each time longer and with another seed, as long as the fit has not converged.
+
+    Parameters
+    ----------
+    converged
+        Whether the last fit has.
+    refit
+        Makes one more; takes its number, from 1, and its options.
+    """
+    for number, options in enumerate(LONGER, start=1):
+        if converged():
+            return
+        refit(number, options)
+
+
+def _settle(
+    root: Path, config: YourselfConfig, environment: dict[str, str], console: Console
+) -> None:
+    from twoalike.embedding import Posterior
+
+    def converged() -> bool:
+        return bool(Posterior.load(Study.load(root).posterior).attrs["converged"])
+
+    def refit(number: int, options: tuple[str, ...]) -> None:
+        console.print(
+            "[bold]The fit has not converged, which says nothing about the answers: once more, "
+            "with longer chains and another seed"
+        )
+        run_stage(_fit(root, config.seed + number, *options), environment)
+
+    refit_until_converged(converged, refit)
 
 
 def run_yourself(root: Path, config: YourselfConfig) -> Path:
@@ -196,6 +241,7 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
         _design(root, config)
         try:
             run_stages(_stages(root, config), environment, console)
+            _settle(root, config, environment, console)
         except KeyboardInterrupt:
             console.print("Stopped; the same command goes on from here.")
             raise

@@ -104,13 +104,23 @@ def _findings(result: Result) -> list[str]:
     if result.repeats.n:
         said.append(
             f"Of {counted(result.repeats.n, 'triplet')} shown twice, "
-            f"{result.repeats.hits:.0f} got the same odd one both times."
+            f"{result.repeats.hits:.0f} got the same odd one both times." + _changed(result.repeats)
         )
     said.append(
         f"A map fitted without a triplet names its odd one in {_said(result.predicted)}: "
         + _verdict(result.predicted)
     )
     return said
+
+
+def _changed(repeats: Share) -> str:
+    """Explain answers of which half or fewer stayed; empty where most did."""
+    if 2 * repeats.hits > repeats.n:
+        return ""
+    return (
+        " That happens to everybody where two answers are about equally good. It is not wrong; it "
+        "makes the map less sure."
+    )
 
 
 def _verdict(share: Share) -> str:
@@ -124,7 +134,10 @@ def _cautions(result: Result) -> list[Caution]:
     cautions = []
     if not result.converged:
         cautions.append(
-            Caution("The fit has not converged: draw no conclusion from the map.", grave=True)
+            Caution(
+                "The fit has not converged, however long it ran; the answers are not to blame. The "
+                "map is a sketch: another fit may place the objects differently."
+            )
         )
     if result.simulated:
         cautions.append(Caution("The answers are a simulated person's, made from the categories."))
