@@ -21,6 +21,7 @@ from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ExclusionConfig, Study
 from twoalike.tasks import (
+    Duration,
     Item,
     Note,
     NoWindow,
@@ -49,6 +50,11 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Arranged:
+    progress: float
+
+
+@dataclass(frozen=True)
 class Done:
     """A finished trial, as little of one as the view needs."""
 
@@ -58,7 +64,7 @@ class Done:
     timed_out: bool = False
     flag: str | None = None
     answer: Answer | None = None
-    trial: Place = Place(1)
+    trial: Place | Arranged = Place(1)
 
     def rows(self, *, rt_source: str, pilot: bool) -> list[dict[str, object]]:
         return []
@@ -117,7 +123,7 @@ def test_breaks_and_pages_do_not_count_as_trials() -> None:
             now += 600.0  # a break
             state = state.take(_page("break", now), now)
     assert state.durations == (2.0,) * 10
-    assert state.left_s == 60.0
+    assert state.left == Duration(60.0, 60.0)
     assert state.elapsed_s == 30 + 20 + 1200
 
 
@@ -129,27 +135,66 @@ def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
     assert state.take(Done(1), 503.0).durations == (3.0,)
 
 
-def test_one_slow_trial_does_not_move_the_expected_time() -> None:
+def test_one_interrupted_trial_hardly_moves_the_expected_time() -> None:
     state = START.take(_page("instruction", 0.0), 0.0)
     now = 0.0
     for number, duration in enumerate([2.0] * 9 + [300.0], start=1):
         now += duration
         state = state.take(Done(number), now)
-    assert state.left_s == 2.0 * 30
+    assert state.left is not None
+    assert state.left.holds(2.0 * 30)
+    assert state.left.high_s < 3 * 60
+
+
+def test_the_mean_of_the_trials_counts_since_a_total_is_a_sum() -> None:
+    state = START.take(_page("instruction", 0.0), 0.0)
+    now = 0.0
+    for number, duration in enumerate([2.0, 2.0, 5.0] * 10, start=1):
+        now += duration
+        state = state.take(Done(number), now)
+    assert state.left is not None
+    assert state.left.low_s < 3.0 * 10 < state.left.high_s
+    assert (state.left.low_s + state.left.high_s) / 2 == pytest.approx(3.0 * 10)
+
+
+def test_before_the_first_trial_the_published_times_count() -> None:
+    state = replace(START, expected=Duration(1500.0, 2400.0))
+    assert "25 to 40 minutes left" in _text(state)
+    assert state.tick(300.0).left == Duration(1200.0, 2100.0)
+    assert state.tick(9000.0).left == Duration(0.0, 0.0)
+    assert START.left is None
+
+
+def test_pages_to_come_are_part_of_the_expected_time() -> None:
+    state = replace(START, pages=Duration(40.0, 400.0), done=20, begun_with=20)
+    state = state.take(_page("resume", 1.0), 1.0)
+    for number in range(21, 31):
+        state = state.take(Done(number), 1.0 + 2 * (number - 20))
+    # Half of this sitting's twenty trials are left, and half of its pages.
+    assert state.left == Duration(20.0 + 20, 20.0 + 200)
 
 
 def test_without_a_number_of_trials_the_budget_counts() -> None:
     state = replace(START, n_trials=None, budget_s=600.0)
     state = state.take(_page("instruction", 30.0), 30.0).take(Done(1, "practice"), 40.0)
     state = state.take(Done(2), 100.0)
-    assert state.left_s == 540.0
+    assert state.left == Duration(0.0, 540.0)
     assert "2 done" in _text(state)
     state = state.take(_page("break", 200.0), 200.0)
-    assert "3:20, at most 9:00 left without breaks" in _text(state)
-    expected = replace(state, n_trials=10, durations=(20.0,))
-    assert expected.left_s == 160.0
-    assert "about 2:40 left without breaks" in _text(expected)
-    assert replace(START, n_trials=None).left_s is None
+    assert "3:20, up to 9 minutes left" in _text(state)
+    expected = replace(state, n_trials=10, durations=(20.0,) * 3)
+    assert expected.left == Duration(160.0, 160.0)
+    assert "about 3 minutes left" in _text(expected)
+
+
+def test_the_share_of_an_arrangement_session_tells_the_time_left() -> None:
+    state = replace(START, n_trials=None, budget_s=3600.0)
+    state = state.take(_page("instruction", 0.0), 0.0)
+    state = state.take(Done(1, trial=Arranged(0.0)), 60.0)
+    assert state.left == Duration(0.0, 3540.0)
+    state = state.take(Done(2, trial=Arranged(0.25)), 120.0)
+    # A quarter took a minute: of four minutes two are left, or half or twice of that.
+    assert state.left == Duration(60.0, 240.0)
 
 
 def test_the_declared_rule_warns() -> None:
@@ -183,7 +228,7 @@ def test_the_panel_says_what_the_operator_asks() -> None:
     for part in (
         "odd-one-out, participant 007, session 2",
         "12 of 40 done, block 3",
-        "2:00, about 2:20 left without breaks",
+        "2:00, 2 to 3 minutes left",
         "1 of 1 right",
         "0 missed, 0 fast, the last took 0.80 s",
     ):
@@ -196,7 +241,8 @@ def test_an_earlier_sitting_counts() -> None:
     state = replace(START, started=100.0, now=100.0, done=20, catch_seen=3, catch_right=3)
     assert state.elapsed_s == 0
     state = state.take(_page("resume", 101.0), 101.0).take(Done(21), 104.0)
-    assert state.left_s == 3.0 * 19
+    assert state.left is not None
+    assert state.left.holds(3.0 * 19)
 
 
 def test_rows_of_an_earlier_sitting_count_as_the_trials_did() -> None:
@@ -381,7 +427,7 @@ def test_a_real_session_is_followed_to_its_end(make_study: Callable[..., Path]) 
     state = view.state
     results = [item for item in items if isinstance(item, Result)]
     assert (state.done, state.ended) == (14, "completed")
-    assert state.left_s == 0
+    assert state.left == Duration(0.0, 0.0)
     assert (state.missed, state.block) == (0, results[-1].trial.block_index)  # type: ignore[attr-defined]
     # A trial and its fixation take seconds, a page between them is left out.
     onsets = [result.onset for result in results]  # type: ignore[attr-defined]

@@ -5,8 +5,13 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from twoalike.design import SECONDS_PER_PLACEMENT
-from twoalike.observers import SimulatedArranger, SimulatedObserver, arranged_sessions
+from twoalike.observers import (
+    SECONDS_PER_NEW_PLACEMENT,
+    SECONDS_PER_PLACEMENT,
+    SimulatedArranger,
+    SimulatedObserver,
+    arranged_sessions,
+)
 from twoalike.study import ArrangementConfig
 
 IDS = tuple("abcdefgh")
@@ -29,7 +34,10 @@ def test_sessions_go_on_with_the_evidence_so_far(arranger: SimulatedArranger) ->
     assert sessions[-1].sizes == ()
     for session in sessions:
         assert max(session.sizes, default=0) <= 5
-        assert session.minutes == pytest.approx(sum(session.sizes) * SECONDS_PER_PLACEMENT / 60)
+        assert session.n_objects <= min(8, sum(session.sizes))
+        known = sum(session.sizes) - session.n_objects
+        spent_s = session.n_objects * SECONDS_PER_NEW_PLACEMENT + known * SECONDS_PER_PLACEMENT
+        assert session.minutes == pytest.approx(spent_s / 60)
 
 
 def test_the_same_seed_gives_the_same_sessions(arranger: SimulatedArranger) -> None:

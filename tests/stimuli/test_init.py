@@ -66,6 +66,8 @@ def test_a_study_of_creatures(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"next: twoalike design '{root}' --task odd-one-out" in done.stdout
+    assert "a first session of odd-one-out takes 17 to 40 minutes" in done.stdout
+    assert "a first session of multi-arrangement takes 62 to " in done.stdout
     study = Study.load(root)
     assert (study.config.title, study.config.seed) == ("my study", 3)
     stimuli = StimulusSet.load(study.stimuli)

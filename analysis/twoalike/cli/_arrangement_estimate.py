@@ -1,14 +1,17 @@
 """What sessions whose sets are chosen on the way will come to, from a simulated participant."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twoalike.cli._durations import DURATION_NOTE
 from twoalike.cli._trial_lists import SessionList
-from twoalike.design import SECONDS_PER_PLACEMENT
 from twoalike.observers import (
+    SECONDS_PER_NEW_PLACEMENT,
+    SECONDS_PER_PLACEMENT,
     ArrangedSession,
     SimulatedArranger,
     SimulatedObserver,
@@ -17,6 +20,7 @@ from twoalike.observers import (
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, progress
+from twoalike.tasks import session_duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,11 +55,24 @@ def print_estimate(study: Study, lists: Sequence[SessionList], ids: Sequence[str
     for number in range(1, n_sessions + 1):
         table.add_column(f"ses-{number:02d}", justify="right")
     _add_rows(table, found, _fixed(lists))
+    limited = replace(study, config=study.config.model_copy(update={"arrangement": config}))
+    times = [
+        session_duration(
+            limited,
+            stimuli,
+            "multi-arrangement",
+            lists[0].table,
+            session=number,
+            simulated=session,
+        )
+        for number, session in enumerate(found, start=1)
+    ]
+    table.add_row("duration of the session", *map(str, times))
     how = "who goes by the categories" if stimuli.levels else "to whom all images are unlike"
     table.caption = (
-        f"One simulated participant {how} and takes {SECONDS_PER_PLACEMENT} s an image; people "
-        "differ. Shares of pairs are over all sessions so far; enough evidence is "
-        f"{config.stop_evidence:g}. Breaks are not counted."
+        f"One simulated participant {how} and takes {SECONDS_PER_NEW_PLACEMENT:g} s for a new "
+        f"image, {SECONDS_PER_PLACEMENT} s for one placed before. Shares of pairs are over all "
+        f"sessions so far; enough evidence is {config.stop_evidence:g}. {DURATION_NOTE}"
     )
     Console().print(table)
 
@@ -106,7 +123,6 @@ _ROWS: Mapping[str, Callable[[ArrangedSession], str]] = {
     "main trials": lambda s: str(len(s.sizes)),
     "images a trial": lambda s: span(min(s.sizes, default=0), max(s.sizes, default=0)),
     "images placed": lambda s: str(sum(s.sizes)),
-    "minutes": lambda s: f"{s.minutes:.0f}",
     "pairs placed together": lambda s: f"{s.pairs_shown:.1%}",
     "pairs with enough evidence": lambda s: f"{s.pairs_known:.1%}",
     "ends because": lambda s: _REASONS[s.reason],

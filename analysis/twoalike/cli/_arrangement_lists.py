@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from twoalike.cli._arrangement_estimate import print_estimate, span
+from twoalike.cli._durations import DURATION_NOTE
 from twoalike.cli._trial_lists import SessionList, describe_list, unique_labels
 from twoalike.design import (
     ArrangementSummary,
@@ -14,6 +15,7 @@ from twoalike.design import (
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
+from twoalike.tasks import session_duration
 
 TASK = "multiarrangement"
 
@@ -87,9 +89,14 @@ def print_arrangement_summary(
     columns = [summarize_arrangements(tables, ids) for _, tables in shown]
     for name, cell in _ROWS.items():
         table.add_row(name, *(cell(column) for column in columns))
-    table.caption = (
-        "Practice counts for trials, placements and minutes only; breaks are not counted."
-    )
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    times = [
+        session_duration(study, stimuli, "multi-arrangement", item.table, session=item.session)
+        for item in lists
+        if len(item.table)
+    ]
+    table.add_row("duration of the session", *map(str, times))
+    table.caption = DURATION_NOTE
     Console().print(table)
 
 
@@ -101,5 +108,4 @@ _ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
     "trials an object": lambda s: span(s.exposure_min, s.exposure_max),
     "groups without a common scale": lambda s: str(s.scale_groups),
     "placements": lambda s: str(s.placements),
-    "minutes": lambda s: f"{s.minutes:.0f}",
 }

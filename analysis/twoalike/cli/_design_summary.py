@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twoalike.cli._arrangement_estimate import span
+from twoalike.cli._durations import DURATION_NOTE
 from twoalike.cli._trial_lists import SessionList
 from twoalike.design import DesignSummary, summarize_design
+from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
+from twoalike.tasks import session_duration
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-CHOICE_S = 3.3
-"""Median time to choose among photographs of different classes, 448 people
-(doi:10.1038/s41586-025-09631-6)."""
-FETCH_S = 0.2
-"""To fetch the next images, seconds."""
 MOST_COLUMNS = 4
 """Sessions shown one by one; of more, only the first ones and all together."""
 
@@ -28,33 +26,26 @@ def print_summary(study: Study, lists: Sequence[SessionList], ids: Sequence[str]
     pairs = len(ids) * (len(ids) - 1) // 2
     table = Table()
     table.add_column("")
-    seconds = seconds_per_trial(study)
-    columns = []
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    columns, times = [], []
     for item in lists[:MOST_COLUMNS]:
         table.add_column(f"sub-{item.participant}\nses-{item.session:02d}", justify="right")
-        columns.append(summarize_design([item.table], ids, seconds_per_trial=seconds))
+        columns.append(summarize_design([item.table], ids))
+        times.append(
+            session_duration(study, stimuli, "odd-one-out", item.table, session=item.session)
+        )
     if len(lists) > 1:
         table.add_column(f"all {len(lists)}", justify="right")
         tables = [item.table for item in lists]
-        columns.append(summarize_design(tables, ids, seconds_per_trial=seconds))
+        columns.append(summarize_design(tables, ids))
     sampler = f"sampler {study.config.design.sampler}"
     if study.config.design.sampler == "list":
         sampler = f"your lists ({', '.join(columns[-1].samplers)})"
     table.title = f"Design: {len(ids)} objects, {pairs} pairs, {sampler}"
     _add_rows(table, columns)
-    table.caption = (
-        f"Practice counts for the duration only. A trial takes {seconds:.1f} s; breaks are not "
-        "counted."
-    )
+    table.add_row("duration of the session", *map(str, times))
+    table.caption = DURATION_NOTE
     Console().print(table)
-
-
-def seconds_per_trial(study: Study) -> float:
-    """Say what a trial takes by the study's protocol, if there is one, else by the default one."""
-    from twoalike.tasks import OddOneOut, protocol_or_default
-
-    timing = protocol_or_default(study, OddOneOut).timing
-    return timing.fixation_s + CHOICE_S + timing.feedback_s + FETCH_S
 
 
 def _add_rows(table: "Table", columns: Sequence[DesignSummary]) -> None:
@@ -77,7 +68,6 @@ def _add_rows(table: "Table", columns: Sequence[DesignSummary]) -> None:
         add(f"chosen by {name}", [str(s.samplers.get(name, 0)) for s in columns])
     if any(sum(s.catch_sides) for s in columns):
         add("checks with the odd one left / middle / right", [_slashes(s) for s in columns])
-    add("minutes", [f"{s.minutes:.0f}" for s in columns])
 
 
 def _slashes(summary: DesignSummary) -> str:

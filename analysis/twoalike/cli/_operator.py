@@ -42,9 +42,11 @@ def render(state: OperatorState) -> RenderableType:
     total = "" if state.n_trials is None else f" of {state.n_trials}"
     block = "" if state.block is None else f", block {state.block}"
     table.add_row("trial", Text(f"{state.done}{total} done{block}"))
+    share = 1.0 if state.ended == "completed" else state.progress
     if state.n_trials:
-        bar = ProgressBar(total=state.n_trials, completed=min(state.done, state.n_trials), width=40)
-        table.add_row("", bar)
+        share = min(state.done, state.n_trials) / state.n_trials
+    if share is not None:
+        table.add_row("", ProgressBar(total=1.0, completed=share, width=40))
     table.add_row("now", Text(state.ended or state.doing))
     table.add_row("time", Text(f"{_minutes(state.elapsed_s)}{_left(state)}"))
     if state.catch_seen:
@@ -60,10 +62,8 @@ def render(state: OperatorState) -> RenderableType:
 
 
 def _left(state: OperatorState) -> str:
-    if state.left_s is None:
-        return ""
-    how = "at most" if state.left_is_limit else "about"
-    return f", {how} {_minutes(state.left_s)} left without breaks"
+    left = None if state.ended else state.left
+    return "" if left is None else f", {left} left"
 
 
 def _answers(state: OperatorState) -> str:

@@ -5,13 +5,16 @@ It holds nothing that the participant sees or says, and no name but the code.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
+from math import inf, sqrt
+from statistics import mean, median, stdev
 
 from twoalike.study import MISSING, ExclusionConfig
-from twoalike.tasks import Item, Note, Result
+from twoalike.tasks import Duration, Item, Note, Result
 
 _FEW_CATCH = 3
 """Attention checks before their share is a reason to warn: the first miss is no news."""
+_INTERRUPTED = 5
+"""Times that are longer than so many medians count as so many."""
 _RECENT = 50
 """Trials that the expected time is taken from: people get faster."""
 
@@ -28,6 +31,14 @@ class OperatorState:
         Time that main trials may take, where the design sets one.
     spent_s
         Time within the main trials so far, those of an earlier sitting too.
+    expected
+        Time for the whole rest of the session, as it was at the start.
+    pages
+        What of it are pages after the instruction: breaks, countdowns, the debriefing.
+    progress
+        Share of the session that was over before the last trial, in tasks whose trials know it.
+    begun_with
+        Trials that were done at the start.
     evidence_goal
         Evidence at which a pair is known well enough, in arrangements; None in other tasks.
     evidence
@@ -52,6 +63,10 @@ class OperatorState:
     remarks: tuple[str, ...] = ()
     budget_s: float | None = None
     spent_s: float = 0.0
+    expected: Duration | None = None
+    pages: Duration = Duration()
+    progress: float | None = None
+    begun_with: int = 0
     evidence_goal: float | None = None
     evidence: tuple[float, float] | None = None
     started: float = 0.0
@@ -95,6 +110,7 @@ class OperatorState:
         return replace(
             self,
             done=len(trials),
+            begun_with=len(trials),
             spent_s=sum(_taken(row) for row in rated if row["trial_type"] == "main"),
             evidence=_evidence(known[-1]) if known else None,
             catch_seen=len(checks),
@@ -140,6 +156,7 @@ class OperatorState:
             done=max(self.done, result.trial_index),
             block=getattr(trial, "block_index", None),
             evidence=_trial_evidence(trial) or self.evidence,
+            progress=getattr(trial, "progress", None),
             durations=(*self.durations, *spent)[-_RECENT:],
             spent_s=self.spent_s + (sum(spent) if result.trial_type == "main" else 0.0),
             catch_seen=self.catch_seen + catch,
@@ -155,25 +172,43 @@ class OperatorState:
         return self.now - self.started
 
     @property
-    def left_s(self) -> float | None:
-        """Time still expected, breaks not counted; None before the first trial is over."""
-        expected, limit = self._expected_s, self._limit_s
-        return min((s for s in (expected, limit) if s is not None), default=None)
+    def left(self) -> Duration | None:
+        """Time still expected, breaks included; None where nothing is known.
+
+        Before the first trial is over it is what was expected at the start. Then the mean time
+        of the recent trials counts for those to come, within twice its standard error, and of
+        the pages the share that is left. What a session's minutes leave is the most there is.
+        """
+        if not self.durations:
+            start = self.expected
+            return start and start.less(self.elapsed_s)
+        trials, share = self._trials_left
+        if self.budget_s is not None:
+            limit_s = max(0.0, self.budget_s - self.spent_s)
+            trials = trials.capped(limit_s, limit_s)
+        return None if trials.high_s == inf else trials + self.pages.times(share)
 
     @property
-    def left_is_limit(self) -> bool:
-        """Whether ``left_s`` is the most there may be, not what is expected."""
-        return self._limit_s is not None and self.left_s == self._limit_s
+    def _trials_left(self) -> tuple[Duration, float]:
+        """Time for the trials that are left, and their share of this sitting's."""
+        if self.n_trials is not None:
+            left = max(0, self.n_trials - self.done)
+            return self._pace.times(left), left / max(1, self.n_trials - self.begun_with)
+        before_s = self.spent_s - self.durations[-1]  # when the session was so far
+        if not self.progress or before_s <= 0:
+            return Duration(0.0, inf), 1.0
+        rest_s = before_s / self.progress - self.spent_s
+        return Duration(rest_s / 2, rest_s * 2).less(0), 1 - self.progress
 
     @property
-    def _expected_s(self) -> float | None:
-        if self.n_trials is None or not self.durations:
-            return None
-        return median(self.durations) * max(0, self.n_trials - self.done)
-
-    @property
-    def _limit_s(self) -> float | None:
-        return None if self.budget_s is None else max(0.0, self.budget_s - self.spent_s)
+    def _pace(self) -> Duration:
+        """Mean time of a trial, within twice its standard error."""
+        # A question to the operator in the middle of a trial is not the pace of a person.
+        longest = _INTERRUPTED * median(self.durations)
+        times = [min(duration, longest) for duration in self.durations]
+        average, n = mean(times), len(times)
+        doubt = 2 * stdev(times) / sqrt(n) if n > 1 else average
+        return Duration(average - doubt, average + doubt).less(0)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike.cli._durations import first_session_duration
 from twoalike.cli._tables import bare_table
 from twoalike.study import counted
 
@@ -75,7 +76,12 @@ def power_lines(result: "PowerResult") -> list[str]:
     half = found.curve.size_at(target.value)
     others = ", ".join(f"{people} × {trials}" for people, trials in result.splits(_SESSIONS))
     size = f"{counted(found.participants, 'participant')} × {counted(result.trials, 'trial')}"
-    answer = f"[bold]{size}[/] ({at[0].judgments:,} judgments) for {target.words}."
+    planned, stimuli = result.analysis.planned, result.analysis.stimuli
+    time = first_session_duration(planned, stimuli, "odd-one-out")
+    answer = (
+        f"[bold]{size}[/] ({at[0].judgments:,} judgments) for {target.words}. A session takes four "
+        f"people out of five {time}."
+    )
     people = "people differ" if config.people_differ else "people are alike"
     lines = [
         _COLUMNS,

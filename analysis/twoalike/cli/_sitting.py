@@ -243,6 +243,8 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
         n_trials=plan.n_trials,
         exclusion=sitting.study.config.exclusion,
         budget_s=prepared.budget_s,
+        expected=prepared.duration(progress),
+        pages=prepared.times(progress).pages,
         evidence_goal=prepared.evidence_goal,
         started=now,
         now=now,

@@ -58,7 +58,9 @@ def init(
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
+    from itertools import chain
 
+    from twoalike.cli._durations import first_session_duration
     from twoalike.cli._new_study import make_study, stimuli_remarks
     from twoalike.design import refused_tasks
     from twoalike.study import Study
@@ -79,9 +81,13 @@ def init(
     print(f"{study / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
     categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     print(f"{study / 'stimuli'}  {len(objects.ids)} {kind}{categories}")  # noqa: T201
-    refused = refused_tasks(Study.load(study), objects, PROTOCOLS)
-    for remark in (*remarks, *stimuli_remarks(objects), *refused):
+    opened = Study.load(study)
+    refused = {task: refused_tasks(opened, objects, [task]) for task in PROTOCOLS}
+    for remark in (*remarks, *stimuli_remarks(objects), *chain.from_iterable(refused.values())):
         print(f"note: {remark}")  # noqa: T201
+    for task in (task for task, why in refused.items() if not why):
+        takes = first_session_duration(opened, objects, task)
+        print(f"a first session of {task} takes {takes} (four people out of five)")  # noqa: T201
     folder = shlex.quote(str(study))
-    mend = f"change that in {study / 'study.toml'}, then: " if refused else ""
+    mend = f"change that in {study / 'study.toml'}, then: " if any(refused.values()) else ""
     print(f"next: {mend}twoalike design {folder} --task odd-one-out --participants 001 --summary")  # noqa: T201

@@ -27,7 +27,7 @@ class DemoConfig:
 
     seed: int = 20261125
     participants: int = 8
-    trials: int = 300  # a participant; a person would need about 20 minutes
+    trials: int = 300  # a participant; a person would need 17 to 40 minutes
     held_out_share: float = 1 / 3  # of each family's species, shown to nobody
     test_triplets: int = 4000  # of held-out creatures, judged by the true observer
     backbone: str = "efficientnet_lite0"

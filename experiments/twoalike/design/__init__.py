@@ -19,11 +19,7 @@ from twoalike.design._arrangement_list import (
     read_arrangement_list,
     write_arrangement_list,
 )
-from twoalike.design._arrangement_summary import (
-    SECONDS_PER_PLACEMENT,
-    ArrangementSummary,
-    summarize_arrangements,
-)
+from twoalike.design._arrangement_summary import ArrangementSummary, summarize_arrangements
 from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
 from twoalike.design._catch import allows_checks
 from twoalike.design._categories import check_categories
@@ -80,7 +76,6 @@ __all__ = [
     "ListedArrangement",
     "PLACES",
     "POSITIONS",
-    "SECONDS_PER_PLACEMENT",
     "PlannedArrangement",
     "RescaledAverage",
     "STIMULI",

@@ -1,4 +1,4 @@
-"""What lists of arrangement trials will show: coverage, exposure, placements, duration."""
+"""What lists of arrangement trials will show: coverage, exposure, placements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,10 @@ import pandas as pd
 
 from twoalike.study import TwoalikeError
 
-SECONDS_PER_PLACEMENT = 2.1
-"""One person's session on Meadows, 118 images: 1,758 placements in 109 trials within 60 min
-(sample data of rsatoolbox 0.3.2). New images take longer: 6 s each in the first trial there."""
-
 
 @dataclass(frozen=True)
 class ArrangementSummary:
-    """Figures of a design; practice counts for trials, placements and duration only.
+    """Figures of a design; practice counts for trials and placements only.
 
     What evidence a trial gives depends on where the items are put: it is not known before.
 
@@ -37,8 +33,6 @@ class ArrangementSummary:
         0 where there are no main trials.
     placements
         Images to place, in all.
-    minutes
-        Expected duration without breaks.
     """
 
     trials: int
@@ -51,7 +45,6 @@ class ArrangementSummary:
     exposure_max: int
     scale_groups: int
     placements: int
-    minutes: float
 
 
 def summarize_arrangements(
@@ -96,7 +89,6 @@ def summarize_arrangements(
         exposure_max=int(exposure.max()),
         scale_groups=max(_scale_groups(rows, ids) for rows in tables),
         placements=len(table),
-        minutes=len(table) * SECONDS_PER_PLACEMENT / 60,
     )
 
 

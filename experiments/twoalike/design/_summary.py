@@ -1,4 +1,4 @@
-"""What a trial list, or several together, will show: coverage, exposure, balance, duration."""
+"""What a trial list, or several together, will show: coverage, exposure, balance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,10 @@ from twoalike.design._covering import covering_bound
 from twoalike.design._list import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
 from twoalike.study import TwoalikeError
 
-SECONDS_PER_TRIAL = 4.4
-"""Fixation 0.5 s, the triplet 3.3 s (median of 448 people judging photographs from different
-classes, doi:10.1038/s41586-025-09631-6), feedback 0.4 s, and time to fetch the next images."""
-
 
 @dataclass(frozen=True)
 class DesignSummary:
-    """Figures of a design; practice trials count for the duration only.
+    """Figures of a design; practice trials count in ``trials`` and ``kinds`` only.
 
     Attributes
     ----------
@@ -45,8 +41,6 @@ class DesignSummary:
         Main trials of each sampler.
     catch_sides
         Attention checks with the odd one left, middle, right.
-    minutes
-        Expected duration without breaks.
     """
 
     trials: int
@@ -62,15 +56,9 @@ class DesignSummary:
     conditions: dict[str, float]
     samplers: dict[str, int]
     catch_sides: tuple[int, int, int]
-    minutes: float
 
 
-def summarize_design(
-    tables: Sequence[pd.DataFrame],
-    ids: Sequence[str],
-    *,
-    seconds_per_trial: float = SECONDS_PER_TRIAL,
-) -> DesignSummary:
+def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:
     """Summarise trial lists taken together.
 
     Parameters
@@ -79,8 +67,6 @@ def summarize_design(
         Trial lists as :func:`twoalike.design.read_trial_list` gives them.
     ids
         Objects of the design, m of them; those never shown count as such.
-    seconds_per_trial
-        What a trial takes, from one fixation to the next.
 
     Raises
     ------
@@ -112,7 +98,6 @@ def summarize_design(
         conditions={str(name): float(share) for name, share in sorted(shares.items())},
         samplers=_counts(main["sampler"], sorted(main["sampler"].unique())),
         catch_sides=_catch_sides(judged[judged["trial_type"] == "catch"]),
-        minutes=len(table) * seconds_per_trial / 60,
     )
 
 

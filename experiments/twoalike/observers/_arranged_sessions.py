@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from twoalike.design import (
-    SECONDS_PER_PLACEMENT,
     ArrangedTrial,
     PlannedArrangement,
     arrangement_rng,
@@ -15,6 +14,10 @@ from twoalike.design import (
 )
 from twoalike.observers._arranging import SimulatedArranger
 from twoalike.study import ArrangementConfig
+
+SECONDS_PER_PLACEMENT, SECONDS_PER_NEW_PLACEMENT = 2.1, 6.0
+"""One person's session on Meadows, 118 images: 1,758 placements in 109 trials within 60 min
+(sample data of rsatoolbox 0.3.2). New images take longer: 6 s each in the first trial there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,8 @@ class ArrangedSession:
     ----------
     sizes
         Images of each trial.
+    n_objects
+        Different images among them.
     pairs_shown, pairs_known
         Shares of the pairs that were placed together, and that have the evidence asked for, in
         this and all earlier sessions.
@@ -35,6 +40,7 @@ class ArrangedSession:
     """
 
     sizes: tuple[int, ...]
+    n_objects: int
     pairs_shown: float
     pairs_known: float
     minutes: float
@@ -54,7 +60,8 @@ def arranged_sessions(
     ids
         Objects of the design, at least 3.
     arranger
-        Who arranges them; a placement takes :data:`~twoalike.design.SECONDS_PER_PLACEMENT`.
+        Who arranges them; a placement takes :data:`SECONDS_PER_PLACEMENT`, that of an image not
+        placed before in the session :data:`SECONDS_PER_NEW_PLACEMENT`.
     seed
         Seed of sets and hand.
 
@@ -69,6 +76,7 @@ def arranged_sessions(
     while True:
         number += 1
         before, spent_s = len(done), 0.0
+        placed: set[int] = set()
         while True:
             planned = next_arrangement(
                 config,
@@ -82,10 +90,14 @@ def arranged_sessions(
                 break
             places = arranger.arrange([ids[at] for at in planned.items], hand)
             done.append(ArrangedTrial(np.array(planned.items), places))
-            spent_s += len(planned.items) * SECONDS_PER_PLACEMENT
+            n_new = len(set(planned.items) - placed)
+            placed |= set(planned.items)
+            spent_s += n_new * SECONDS_PER_NEW_PLACEMENT
+            spent_s += (len(planned.items) - n_new) * SECONDS_PER_PLACEMENT
         evidence = pair_evidence(done, len(ids), config.weight_floor)[pairs]
         yield ArrangedSession(
             sizes=tuple(len(trial.items) for trial in done[before:]),
+            n_objects=len(placed),
             pairs_shown=float((evidence > 0).mean()),
             pairs_known=float((evidence >= config.stop_evidence).mean()),
             minutes=spent_s / 60,

@@ -55,7 +55,7 @@ class ArrangementConfig(Strict):
         default=20,
         ge=0,
         description="most images a lift_weakest trial; 0: no limit; 20 leave room between images "
-        "of a tenth of the arena on their ring of seats, and are placed in about a minute",
+        "of a tenth of the arena on their ring of seats, and are placed in one to three minutes",
     )
     session_minutes: float = Field(
         default=60.0,

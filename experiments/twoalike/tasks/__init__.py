@@ -11,6 +11,7 @@ from twoalike.tasks._activity import (
 )
 from twoalike.tasks._colours import between, check_contrast, raised, readable_on
 from twoalike.tasks._conduct import Keep, Screen, catch_signals, run_session
+from twoalike.tasks._duration import Duration
 from twoalike.tasks._events import (
     Button,
     Event,
@@ -30,6 +31,7 @@ from twoalike.tasks._fit import SMALLEST, check_texts
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
+from twoalike.tasks._planned import session_duration
 from twoalike.tasks._prepare import Prepared, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._protocol_file import (
@@ -119,6 +121,7 @@ __all__ = [
     "Countdown",
     "Box",
     "Button",
+    "Duration",
     "EndReason",
     "Event",
     "EventRow",
@@ -204,6 +207,7 @@ __all__ = [
     "raised",
     "readable_on",
     "run_session",
+    "session_duration",
     "trial_scene",
     "trials_from_table",
     "triplet_protocol",

@@ -18,6 +18,7 @@ from twoalike.record import (
 )
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
+from twoalike.tasks._duration import Duration, Times, opening_duration
 from twoalike.tasks._session import Script
 from twoalike.tasks._settings import PageTexts, Protocol, Question
 from twoalike.tasks._simulated import Hands
@@ -88,6 +89,22 @@ class Prepared(ABC):
     @abstractmethod
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands of the simulated observer."""
+
+    @abstractmethod
+    def times(self, progress: Progress) -> Times:
+        """Time for what is left after the instruction: trials, and the pages around them."""
+
+    def duration(self, progress: Progress) -> Duration:
+        """Time for all that is left of the session."""
+        opening, times = self.opening(progress), self.times(progress)
+        before = opening_duration(
+            self.protocol,
+            self.texts,
+            consent=opening.consent,
+            form=opening.form,
+            resumed=opening.resumed,
+        )
+        return before + times.trials + times.pages
 
     def opening(self, progress: Progress) -> Opening:
         """Which pages this participant still has to see."""

@@ -4,6 +4,7 @@ from twoalike.tasks.multi_arrangement._activity import (
     ArrangementActivity,
 )
 from twoalike.tasks.multi_arrangement._arranging import advance
+from twoalike.tasks.multi_arrangement._duration import arrangement_times
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat, arena_lines, lay_out_arena
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
@@ -47,6 +48,7 @@ __all__ = [
     "advance",
     "arena_lines",
     "arena_text_faults",
+    "arrangement_times",
     "drag",
     "draw_seats",
     "groups_apart",

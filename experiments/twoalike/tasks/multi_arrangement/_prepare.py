@@ -17,12 +17,14 @@ from twoalike.observers import SimulatedArranger
 from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ArrangementConfig, TwoalikeError
+from twoalike.tasks._duration import Times
 from twoalike.tasks._prepare import Prepared, check_objects, run_plan, stimuli_inputs
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
 from twoalike.tasks._sitting import Sitting, check_list, check_sitting
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
+from twoalike.tasks.multi_arrangement._duration import arrangement_times
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import ArrangementTexts, MultiArrangement
@@ -94,6 +96,13 @@ class PreparedArrangements(Prepared):
         """Pages, trials, breaks."""
         arranging = replace(self.arranging, done=self._done(progress))
         return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
+
+    def times(self, progress: Progress) -> Times:
+        """Time for what is left after the instruction."""
+        arranging = replace(self.arranging, done=self._done(progress))
+        return arrangement_times(
+            self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()
+        )
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
         """Hands that arrange."""

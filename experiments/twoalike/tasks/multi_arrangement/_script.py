@@ -110,6 +110,21 @@ class Arranging:
         planned = self._next_main(self._n_done("main"))
         return planned if isinstance(planned, ArrangementEnd) else None
 
+    def still_listed(self) -> list[ListedArrangement]:
+        """List the fixed trials that are left."""
+        kinds = ("practice", "main", "catch")
+        return [trial for kind in kinds for trial in self.fixed(kind)[self._n_done(kind) :]]
+
+    def rest(self) -> ArrangementConfig:
+        """Give the settings of what is left: fewer trials, and less time."""
+        config, left = self.config, {}
+        if config.max_trials:
+            left["max_trials"] = max(1, config.max_trials - self._n_done("main"))
+        if config.session_minutes:
+            spent_s = sum(trial.time_s for trial in self.done if trial.trial_type == "main")
+            left["session_minutes"] = max(0.01, config.session_minutes - spent_s / 60)
+        return config.model_copy(update=left)
+
     def _n_done(self, trial_type: str) -> int:
         return sum(trial.trial_type == trial_type for trial in self.done)
 

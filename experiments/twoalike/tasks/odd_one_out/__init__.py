@@ -8,6 +8,7 @@ from twoalike.tasks.odd_one_out._answering import (
     begin_trial,
     trial_scene,
 )
+from twoalike.tasks.odd_one_out._duration import triplet_times
 from twoalike.tasks.odd_one_out._layout import Layout, lay_out
 from twoalike.tasks.odd_one_out._prepare import PreparedTriplets, prepare_triplets
 from twoalike.tasks.odd_one_out._protocol import OddOneOut
@@ -34,4 +35,5 @@ __all__ = [
     "trials_from_table",
     "triplet_script",
     "triplet_text_faults",
+    "triplet_times",
 ]

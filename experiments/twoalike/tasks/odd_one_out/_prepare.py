@@ -8,12 +8,14 @@ import pandas as pd
 from twoalike.design import STIMULI, read_trial_list, session_trial_list, shown_objects
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
+from twoalike.tasks._duration import Times
 from twoalike.tasks._prepare import Prepared, check_objects, run_plan, stimuli_inputs
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands
 from twoalike.tasks._sitting import Sitting, check_list, check_sitting
 from twoalike.tasks._virtual import PlayableScreen, VirtualClock
+from twoalike.tasks.odd_one_out._duration import triplet_times
 from twoalike.tasks.odd_one_out._hands import TripletHands
 from twoalike.tasks.odd_one_out._layout import lay_out
 from twoalike.tasks.odd_one_out._protocol import OddOneOut, Texts
@@ -72,6 +74,17 @@ class PreparedTriplets(Prepared):
             self.opening(progress),
             n_done=progress.n_done,
             more=self.more,
+        )
+
+    def times(self, progress: Progress) -> Times:
+        """Time for what is left after the instruction."""
+        judged = sum(trial.trial_type != "practice" for trial in self.trials)
+        return triplet_times(
+            self.protocol,
+            self.trials,
+            n_done=progress.n_done,
+            further=0 if self.more is None else self.more.total - judged,
+            per_block=self.sitting.study.config.design.trials_per_block,
         )
 
     def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:

@@ -1,7 +1,7 @@
 """The order of an odd-one-out session: pages, trials, breaks."""
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from twoalike.design import POSITIONS
 from twoalike.tasks._activity import Activity, Item
@@ -125,17 +125,26 @@ def _count(trials: Sequence[Trial]) -> int:
     return sum(trial.trial_type != "practice" for trial in trials)
 
 
+def page_before(
+    protocol: OddOneOut, trials: Sequence[Trial], number: int
+) -> Literal["practice_end", "break"] | None:
+    """Page between trial ``number`` of a session, counted from 0, and the one before it."""
+    before, trial = trials[number - 1], trials[number]
+    if before.trial_type == "practice":
+        return None if trial.trial_type == "practice" else "practice_end"
+    every = protocol.breaks.break_every
+    if every:
+        return "break" if _count(trials[:number]) % every == 0 else None
+    return "break" if trial.block_index != before.block_index else None
+
+
 def _between(
     protocol: OddOneOut, frame: Frame, trials: Sequence[Trial], number: int, total: int
 ) -> Iterator[Activity]:
     """Pages before trial ``number`` of a session, counted from 0."""
     texts, keys = protocol.texts, answer_keys(protocol)
-    before, trial = trials[number - 1], trials[number]
-    if before.trial_type == "practice":
-        if trial.trial_type != "practice":
+    match page_before(protocol, trials, number):
+        case "practice_end":
             yield text_page("practice_end", texts.practice_end, protocol, texts, frame, keys=keys)
-        return
-    n_main = _count(trials[:number])
-    every = protocol.breaks.break_every
-    if n_main % every == 0 if every else trial.block_index != before.block_index:
-        yield pause_page(protocol, texts, frame, n_main, total, keys)
+        case "break":
+            yield pause_page(protocol, texts, frame, _count(trials[:number]), total, keys)

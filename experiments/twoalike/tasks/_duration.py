@@ -1,0 +1,149 @@
+"""How long a session takes: a range for most people, from published times.
+
+A total is a sum, so it follows from mean times, and a mean response time is longer than the
+median that is usually published. The range is that of four people out of five.
+
+References
+----------
+Levels study (Muttenthaler et al. 2025, doi:10.1038/s41586-025-09631-6): medians of 448 people,
+whose spread follows from the standard error (.059 s around 3.31 s: a standard deviation of 1.25 s).
+Brysbaert (2019), doi:10.1016/j.jml.2019.104047: silent reading, 175 to 300 words a minute.
+"""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twoalike.tasks._settings import PageTexts, Protocol, Question
+
+PACE = 1.6
+"""Mean times of a slow person, relative to the average one, and of that one to a quick one:
+the tenth and the ninetieth percentile of a log-normal spread of .37."""
+_WORDS_S = 175 / 60
+_GLANCE_S = 2.0
+"""Shortest stay on any page: some people skim."""
+_LONGEST_BREAK_S = 30.0
+"""Mean break of people who like breaks. An assumption: nothing is published."""
+_ANSWER_S = {"choice": 10.0, "age": 10.0, "number": 15.0, "text": 90.0}
+"""Most time for an answer, after reading the question. An assumption."""
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A range of time, in seconds.
+
+    Examples
+    --------
+    >>> print(Duration(1500, 2400), Duration(50, 70), Duration(0, 540), sep="; ")
+    25 to 40 minutes; 1 to 2 minutes; up to 9 minutes
+    >>> print(Duration(12, 31), Duration(20, 100), Duration(3000, 3010), sep="; ")
+    10 to 30 seconds; up to 2 minutes; 50 to 51 minutes
+    """
+
+    low_s: float = 0.0
+    high_s: float = 0.0
+
+    def __add__(self, other: "Duration") -> "Duration":
+        """Both, one after the other."""
+        return Duration(self.low_s + other.low_s, self.high_s + other.high_s)
+
+    def times(self, low: float, high: float | None = None) -> "Duration":
+        """As often as ``low`` to ``high``, or exactly ``low``."""
+        return Duration(self.low_s * low, self.high_s * (low if high is None else high))
+
+    def capped(self, low_s: float, high_s: float) -> "Duration":
+        """At most ``low_s`` and ``high_s``."""
+        return Duration(min(self.low_s, low_s), min(self.high_s, high_s))
+
+    def less(self, spent_s: float) -> "Duration":
+        """Take ``spent_s`` off; nothing is left below 0."""
+        return Duration(max(0.0, self.low_s - spent_s), max(0.0, self.high_s - spent_s))
+
+    def holds(self, time_s: float) -> bool:
+        """Whether a time is in the range."""
+        return self.low_s <= time_s <= self.high_s
+
+    def __str__(self) -> str:
+        if self.high_s < 60:
+            low, high = (5 * round(s / 5) for s in (self.low_s, self.high_s))
+            unit = "seconds"
+        else:
+            low, high = round(self.low_s / 60), math.ceil(self.high_s / 60)
+            unit = "minute" if high == 1 else "minutes"
+        if low == high:
+            return f"about {high} {unit}"
+        return f"{low} to {high} {unit}" if low else f"up to {high} {unit}"
+
+
+@dataclass(frozen=True)
+class Times:
+    """Time within the trials of a session, and for the pages between and after them."""
+
+    trials: Duration
+    pages: Duration
+
+
+def paced(mean_s: float) -> Duration:
+    """Range over people of something that takes ``mean_s`` on average."""
+    return Duration(mean_s / PACE, mean_s * PACE)
+
+
+def _words(text: str) -> float:
+    """Words; two characters of a script without spaces count as one."""
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in text)
+    return len(text.split()) + wide / 2
+
+
+def page_duration(text: str, minimum_s: float) -> Duration:
+    """Time for a page of text: between a glance and slow reading."""
+    low = max(_GLANCE_S, minimum_s)
+    return Duration(low, max(low, _GLANCE_S + _words(text) / _WORDS_S))
+
+
+def question_duration(question: Question, minimum_s: float) -> Duration:
+    """Time for a question."""
+    return page_duration(question.text, minimum_s) + Duration(0, _ANSWER_S[question.kind])
+
+
+def break_duration(protocol: Protocol) -> Duration:
+    """Time for a break."""
+    low = max(_GLANCE_S, protocol.pages.page_s)
+    return Duration(low, max(low, min(protocol.breaks.break_limit_s or math.inf, _LONGEST_BREAK_S)))
+
+
+def opening_duration(
+    protocol: Protocol,
+    texts: PageTexts,
+    *,
+    consent: bool,
+    form: Sequence[Question],
+    resumed: bool = False,
+) -> Duration:
+    """Time for the pages and questions before the first trial.
+
+    Parameters
+    ----------
+    consent
+        Whether it is asked.
+    form
+        Questions of the participant form that are asked.
+    resumed
+        Whether a word of welcome takes the place of the instruction.
+    """
+    settings = protocol.pages
+    parts = [question_duration(question, settings.page_s) for question in form]
+    if consent:
+        parts.append(page_duration(texts.consent, protocol.consent.minimum_s))
+        parts.append(Duration(0, _ANSWER_S["choice"]))
+    if resumed:
+        return sum(parts, page_duration(texts.resume, settings.page_s))
+    parts += [page_duration(text, settings.instruction_s) for text in texts.instruction]
+    return sum(parts, Duration())
+
+
+def closing_duration(protocol: Protocol, texts: PageTexts) -> Duration:
+    """Time for the pages and questions after the last trial."""
+    page_s = protocol.pages.page_s
+    asked = [question_duration(question, page_s) for question in protocol.debrief.questions]
+    return sum(asked, page_duration(texts.end, page_s))
