@@ -102,6 +102,7 @@ def manifest(code: str, day: str, trials: Path) -> dict[str, Any]:
             {
                 "started_utc": f"{day}T09:15:00+00:00",
                 "ended_utc": f"{day}T10:01:30+00:00",
+                "rows_sha256": "ef" * 32,
                 "apparatus": {"versions": {"psychopy": "2026.2.5"}, "screen": {"size_px": [8, 6]}},
             }
         ],

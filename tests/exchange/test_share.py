@@ -137,6 +137,7 @@ def test_hashes_of_what_holds_a_code_are_left_out(copy: Path) -> None:
         assert content["inputs"]["trials"]["sha256"] is None
         assert path.with_name(content["inputs"]["trials"]["file"]).is_file()
         assert content["inputs"]["stimuli"]["sha256"] == "cd" * 32
+        assert content["segments"][0]["rows_sha256"] is None
         assert content["stimuli"] == {"ant": "ab" * 32}
 
 

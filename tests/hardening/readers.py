@@ -229,7 +229,8 @@ def share(root: Path) -> None:
     )
 
     texts = read_texts(root / RAW, lambda path: file_kind(path) is not None)
-    share_files(texts.files, texts.folders, ShareOptions(), np.random.default_rng(1))
+    named = ShareOptions(columns=("form.said", "debrief.said"), with_free_text=True)
+    share_files(texts.files, texts.folders, named, np.random.default_rng(1))
     psychds_files(read_texts(root / RAW, is_psychds_source).files)
 
 

@@ -24,8 +24,8 @@ def validate(study: Path, /) -> None:
     data yet and whose first session cannot be designed is named. Of each file ten problems are
     shown.
 
-    What looks private (addresses, paths, names of this computer and its user, birth dates) is
-    shown as well, and is no problem of the data: mind it when you share them. So is what killed
+    What looks private (e-mail and internet addresses, telephone and other long numbers, IBAN,
+    paths, names of this computer and its user, birth dates) is shown as well, and is no problem of the data: mind it when you share them. So is what killed
     processes left half written.
 
     Exit status: 0 all is well, 1 there are problems.

@@ -74,15 +74,19 @@ class Anonymous:
         return self._value(entry, person)
 
     def manifest(self, text: str, person: Person | None, where: str) -> str:
-        """Manifest of a run, as other JSON and without hashes of files that hold a code.
+        """Manifest of a run, as other JSON and without hashes of what is not published as it is.
 
-        Of such a file everything but the code is known: trying codes would find it.
+        Where all but the code of a file is known, trying codes on its hash would find the code; and
+        the raw table may have columns that the copy has not.
         """
         content = _load(text, where)
-        inputs = content.get("inputs")
+        inputs, segments = content.get("inputs"), content.get("segments")
         for role, entry in inputs.items() if isinstance(inputs, dict) else ():
             if role not in _SAME_FOR_ALL and isinstance(entry, dict):
                 entry["sha256"] = None
+        for segment in segments if isinstance(segments, list) else ():
+            if isinstance(segment, dict) and "rows_sha256" in segment:
+                segment["rows_sha256"] = None
         return _dump(self._value(content, person))
 
     def log(self, text: str, person: Person | None) -> str:

@@ -120,7 +120,10 @@ def check_private(root: Path, names: Collection[str] | None = None) -> list[RawP
         for found in search_file(name, text, names, objects):
             if (private := found.private).kind != "time stamp":
                 message = f"{private.text!r} looks private ({private.kind})"
-                problems.append(RawProblem(root / name, message, found.row, found.column))
+                if name.endswith(".tsv"):
+                    problems.append(RawProblem(root / name, message, found.row, found.column))
+                else:
+                    problems.append(RawProblem(root / name, f"{found.place}: {message}"))
     return problems
 
 
