@@ -25,8 +25,8 @@ def validate(study: Path, /) -> None:
     shown.
 
     What looks private (e-mail and internet addresses, telephone and other long numbers, IBAN,
-    paths, names of this computer and its user, birth dates) is shown as well, and is no problem of the data: mind it when you share them. So is what killed
-    processes left half written.
+    paths, names of this computer and its user, birth dates) is shown as well, and is no problem of
+    the data: mind it when you share them. So is what killed processes left half written.
 
     Exit status: 0 all is well, 1 there are problems.
 
