@@ -127,6 +127,12 @@ def test_breaks_and_pages_do_not_count_as_trials() -> None:
     assert state.elapsed_s == 30 + 20 + 1200
 
 
+def test_the_page_of_a_long_text_is_told() -> None:
+    detail = {"text": "consent", "page": 2, "to": 3, "pages": 9, "shown_s": 30.0, "by": "key"}
+    state = START.take(Note("page_turned", 60.0, detail), 60.0)
+    assert state.doing == "reading consent, page 3 of 9"
+
+
 def test_a_trial_after_escape_counts_from_where_it_went_on() -> None:
     state = START.take(_page("instruction", 0.0), 0.0)
     state = state.take(Note("stop_asked", 1.0), 1.0)

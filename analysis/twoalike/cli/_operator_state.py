@@ -132,6 +132,10 @@ class OperatorState:
                 return replace(self, doing="asked whether to stop")
             case "went_on":  # the trial starts again
                 return replace(self, doing="trial", since=self.now)
+            case "page_turned":
+                at = note.detail
+                doing = f"reading {at.get('text')}, page {at.get('to')} of {at.get('pages')}"
+                return replace(self, doing=doing, since=self.now)
             case "trigger_failed":
                 reason = str(note.detail.get("reason", ""))
                 failures = self.trigger_failures + 1
@@ -139,9 +143,8 @@ class OperatorState:
             case "session_end":
                 reason = str(note.detail.get("reason", ""))
                 return replace(self, doing="over", ended=reason, since=None)
-        if "shown_s" in note.detail:  # a page was turned: what comes next starts now
-            return replace(self, doing=f"after the page {note.event!r}", since=self.now)
-        return self
+        after = replace(self, doing=f"after the page {note.event!r}", since=self.now)
+        return after if "shown_s" in note.detail else self  # what follows a page starts now
 
     def _result(self, result: Result) -> "OperatorState":
         spent = () if self.since is None else (self.now - self.since,)

@@ -63,6 +63,11 @@ class Canvas:
         return between(self.screen.background, self.screen.foreground, 0.25)
 
     @property
+    def thick(self) -> int:
+        """Thickness of the rims of boxes in pixels: as that of the letters, it grows with them."""
+        return max(2, round(self.frame.text / 14))
+
+    @property
     def rim(self) -> str:
         """Colour of the rims of boxes."""
         return between(self.screen.background, self.screen.foreground, 0.5)

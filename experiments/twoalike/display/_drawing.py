@@ -150,7 +150,8 @@ class Painter:
     def _button(self, text: str, box: Box) -> None:
         canvas = self._canvas
         fill = raised(canvas.screen)
-        canvas.box(box.x, box.y, box.width, box.height, fill=fill, line=canvas.rim)
+        size, thick = (box.width, box.height), canvas.thick
+        canvas.box(box.x, box.y, *size, fill=fill, line=canvas.rim, thick=thick)
         canvas.label(text, box.x, box.y, width=box.width - canvas.frame.text)
 
     def _draw_question(self, ask: Ask) -> None:
@@ -171,7 +172,8 @@ class Painter:
     def _draw_entry(self, entry: str, box: Box) -> None:
         canvas = self._canvas
         fill, line = raised(canvas.screen), canvas.screen.accent
-        canvas.box(box.x, box.y, box.width, box.height, fill=fill, line=line)
+        size, thick = (box.width, box.height), canvas.thick
+        canvas.box(box.x, box.y, *size, fill=fill, line=line, thick=thick)
         # Of a long answer the end is what is being typed.
         shown = tail(f"{entry}|", canvas.frame.text, box.width - canvas.frame.text)
         canvas.label(shown, box.x, box.y, width=box.width)
