@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.stimuli.test_picture import png_of
 
 from twoalike.backbones import extract_features, open_image, without_unreadable
 from twoalike.cli._left_out import left_out
@@ -92,3 +93,18 @@ def test_many_are_counted_and_some_named() -> None:
     assert left_out(list("abcdefg")).endswith(
         "7 images cannot be read and were left out: a, b, c, d, e, ..."
     )
+
+
+def test_an_image_too_large_is_refused_by_all_in_the_same_words(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    png_of(photos, 13_000)
+    features = ["features", "--backbone", "test_resnet", "--untrained", "--size", "32"]
+    features += ["--images", str(photos), "--out", str(tmp_path / "f.npz")]
+    for words in (features, ["init", str(tmp_path / "study"), "--images", str(photos)]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 1
+        said = capsys.readouterr().err
+        assert "large.png: expected at most 89,478,485 pixels, found 169,000,000 (13,000" in said
+        assert said.count("\n") == 1

@@ -188,6 +188,7 @@ def _write_transparent(folder: Path, colour: Pixels, grey: Pixels) -> dict[str, 
     la = Image.fromarray(np.concatenate([grey[..., None], clear], axis=2))
     palette = Image.fromarray(colour).quantize(4)
     last = palette.getpixel((SIZE[0] - 1, SIZE[1] - 1))
+    alphas = bytes(0 if index == last else 255 for index in range(4))
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
     for name, image, picture, options in (
         ("alpha.png", rgba, colour, {}),
@@ -195,6 +196,7 @@ def _write_transparent(folder: Path, colour: Pixels, grey: Pixels) -> dict[str, 
         ("alpha.tif", rgba, colour, {}),
         ("grey_alpha.png", la, grey, {}),
         ("palette_alpha.png", palette, colour, {"transparency": last}),
+        ("palette_alphas.png", palette, colour, {"transparency": alphas}),
         ("palette_alpha.gif", palette, colour, {"transparency": last}),
         ("key.png", Image.fromarray(colour), colour, {"transparency": COLOURS[3]}),
         ("grey_key.png", Image.fromarray(grey), grey, {"transparency": GREYS[3]}),

@@ -163,7 +163,7 @@ def plain_picture(
         alpha = image.convert("RGBA").getchannel("A")
     image, change = _to_srgb(image, profile)
     changes += change
-    if alpha is not None and alpha.getextrema()[0] < 255:
+    if alpha is not None and np.asarray(alpha).min() < 255:
         # Dropping alpha would show whatever colour lies under it, mostly black.
         image.putalpha(alpha)
         paper = Image.new("RGBA", image.size, background)
@@ -234,7 +234,8 @@ def _profile_transform(profile: bytes, mode: str) -> tuple[Any, str]:
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = visible(ImageCms.getProfileDescription(source).strip()) or "an unnamed profile"
+        described = shortened(visible(ImageCms.getProfileDescription(source)), 60)
+        name = described or "an unnamed profile"
         if mode == "L" and source.profile.xcolor_space.strip() == "RGB":
             mode = "RGB"
         flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -253,7 +254,7 @@ def _profile_transform(profile: bytes, mode: str) -> tuple[Any, str]:
     if mode != "CMYK":
         probe = _probe(mode)
         difference = ImageChops.difference(transform.apply(probe), probe.convert("RGB"))
-        if max(high for _, high in difference.getextrema()) <= _SAME:
+        if np.asarray(difference).max() <= _SAME:
             return None, ""
     return transform, name
 
