@@ -45,6 +45,7 @@ def validate(study: Path, /) -> None:
     from twoalike.record import (
         check_bids,
         check_dataset,
+        exposed_data,
         find_runs,
         missing_files,
         unreadable_texts,
@@ -65,7 +66,7 @@ def validate(study: Path, /) -> None:
     ]
     unread, remarks = reading_faults(opened)
     faults += unread
-    for remark in remarks:
+    for remark in [*remarks, *exposed_data(opened)]:
         print(f"note: {remark}")  # noqa: T201
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     to_come = [

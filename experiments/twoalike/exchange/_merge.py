@@ -22,11 +22,12 @@ from twoalike.study import (
     atomic_directory,
     counted,
     read_text,
+    readable_by,
     sha256_file,
     shortened,
 )
 
-_OWN = {"title", "authors", "license", "seed", "share"}
+_OWN = {"title", "authors", "license", "seed", "data", "share"}
 """Settings in which studies of one protocol may differ; of the seed it is not said which."""
 _COLLECTED = ("design", "data/raw", "data/pilot")
 
@@ -80,12 +81,8 @@ def merge_studies(folders: Sequence[Path], out: Path) -> Merged:
     files = join_files(_contents(studies))
     with atomic_directory(out) as temporary:
         _copy_settings(studies[0], temporary)
-        for name, content in files.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        for study in studies:
-            _copy_folders(study, temporary)
+        with readable_by(studies[0].config.data.access):
+            _write(files, studies, temporary)
         merged = _checked(Study.load(temporary), studies)
     return merged
 
@@ -198,12 +195,17 @@ def _inside(into: Path, path: Path, study: Study) -> Path:
     return place
 
 
-def _copy_folders(study: Study, into: Path) -> None:
-    """Make the folders that hold no file, such as that of a participant who declined."""
-    for root in (study.raw, study.pilot):
-        for folder in root.glob("sub-*"):
-            if folder.is_dir():
-                (into / folder.relative_to(study.root)).mkdir(parents=True, exist_ok=True)
+def _write(files: Mapping[str, bytes], studies: Sequence[Study], into: Path) -> None:
+    """Write what was collected, and the folders that hold no file, as of those who declined."""
+    for name, content in files.items():
+        path = into / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    for study in studies:
+        for root in (study.raw, study.pilot):
+            for folder in root.glob("sub-*"):
+                if folder.is_dir():
+                    (into / folder.relative_to(study.root)).mkdir(parents=True, exist_ok=True)
 
 
 def _checked(merged: Study, sources: Sequence[Study]) -> Merged:

@@ -13,7 +13,7 @@ from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._check_dataset import Checked, check_dataset
 from twoalike.record._column import Column
-from twoalike.record._dataset import check_codes, check_codes_apart
+from twoalike.record._dataset import check_codes, check_codes_apart, exposed_data
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._missing import missing_files, unreadable_texts
 from twoalike.record._names import RunName, find_runs, participant_label
@@ -46,6 +46,7 @@ __all__ = [
     "check_dataset",
     "check_run",
     "check_run_files",
+    "exposed_data",
     "find_runs",
     "hold_participant",
     "missing_files",

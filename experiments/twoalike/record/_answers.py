@@ -26,7 +26,7 @@ from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
 from twoalike.record._table import Table
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import MISSING, Study, TwoalikeError, parse_json
+from twoalike.study import MISSING, Study, TwoalikeError, parse_json, readable_by
 
 OLDEST_AGE = 89
 """Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
@@ -154,7 +154,8 @@ def store_answers(
     ]
     for row in rows:
         ANSWERS.format_row(row)  # a row that could not be read again is a defect
-    write_tsv(path, pd.concat([before, pd.DataFrame(rows, dtype=str)], ignore_index=True))
+    with readable_by(study.config.data.access):
+        write_tsv(path, pd.concat([before, pd.DataFrame(rows, dtype=str)], ignore_index=True))
 
 
 def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFrame:

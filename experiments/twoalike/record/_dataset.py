@@ -13,7 +13,16 @@ import pandas as pd
 
 from twoalike.record._names import same_but_for_zeros
 from twoalike.stimuli import read_tsv, write_tsv
-from twoalike.study import Study, TwoalikeError, atomic_path, hold_lock, write_json
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    atomic_path,
+    counted,
+    hold_lock,
+    readable_by,
+    readable_by_others,
+    write_json,
+)
 
 BIDS_VERSION = "1.11.1"
 _README = """# {title}
@@ -41,6 +50,19 @@ _PARTICIPANTS = {
 def lock_folder(study: Study) -> Path:
     """Where a study's lock files stand: outside the data sets, which hold data only."""
     return study.root / ".locks"
+
+
+def exposed_data(study: Study) -> list[str]:
+    """Say of which data sets files can be read by more people than the study's settings allow."""
+    access, remarks = study.config.data.access, []
+    for root in (study.raw, study.pilot):
+        if found := readable_by_others(root, access, study.root):
+            who, rights = {"owner": ("their owner", "go"), "group": ("their group", "o")}[access]
+            remarks.append(
+                f"{root}: others than {who} can read {counted(len(found), 'file')}, and study.toml "
+                f'says access = "{access}". Close the folder: chmod -R {rights}-rwx {root}'
+            )
+    return remarks
 
 
 def make_dataset(root: Path, study: Study) -> None:
@@ -158,7 +180,8 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
     """
     path, folder = root / "participants.tsv", root / f"sub-{participant}"
     busy = f"{path}: another process has been writing it for ten seconds. Try again."
-    with hold_lock(lock_folder(study) / f"{root.name}.lock", busy, patience_s=10.0):
+    lock = lock_folder(study) / f"{root.name}.lock"
+    with readable_by(study.config.data.access), hold_lock(lock, busy, patience_s=10.0):
         make_dataset(root, study)
         first = not path.exists()
         before = (

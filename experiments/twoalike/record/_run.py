@@ -33,6 +33,7 @@ from twoalike.study import (
     atomic_path,
     counted,
     hold_lock,
+    readable_by,
     sync_file,
     write_json,
 )
@@ -52,7 +53,7 @@ def hold_participant(study: Study, root: Path, participant: str) -> Iterator[Non
         f"participant {participant} is being run by another process. End it first, or choose "
         "another --participant."
     )
-    with hold_lock(path, busy):
+    with readable_by(study.config.data.access), hold_lock(path, busy):
         yield
 
 
@@ -255,6 +256,22 @@ def open_run(
     ------
     The record. If the block raises, the manifest says so and the rows stay.
     """
+    with (
+        readable_by(study.config.data.access),
+        _open_run(root, study, plan, apparatus, instructions, inputs) as record,
+    ):
+        yield record
+
+
+@contextmanager
+def _open_run(
+    root: Path,
+    study: Study,
+    plan: RunPlan,
+    apparatus: Apparatus,
+    instructions: str,
+    inputs: Mapping[str, Path],
+) -> Iterator[RunRecord]:
     register_participant(root, study, plan.name.participant, plan.simulated)
     rows = plan.name.rows(root)
     fresh = not rows.exists()

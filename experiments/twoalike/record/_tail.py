@@ -47,7 +47,7 @@ def open_to_append(path: Path, *, create: bool = False) -> int:
         If the file cannot be opened.
     """
     try:
-        return os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o644)
+        return os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o666)
     except OSError as error:
         raise TwoalikeError(f"{path}: cannot open to append ({error.strerror}).") from error
 

@@ -3,6 +3,7 @@
 Nothing here knows about tasks, models or networks, and nothing here is heavy to import.
 """
 
+from twoalike.study._access import Access, readable_by, readable_by_others
 from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._arrays import (
     DAMAGED,
@@ -57,6 +58,7 @@ from twoalike.study._words import (
 )
 
 __all__ = [
+    "Access",
     "PROVENANCE",
     "SAFE",
     "DAMAGED",
@@ -109,6 +111,8 @@ __all__ = [
     "read_json",
     "read_seed",
     "read_text",
+    "readable_by",
+    "readable_by_others",
     "require_file",
     "save_profile",
     "sha256_file",

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from twoalike.study._access import Access, check_readable
 from twoalike.study._arrangement import ArrangementConfig
 from twoalike.study._design import DesignConfig, ExclusionConfig
 from twoalike.study._errors import TwoalikeError
@@ -35,6 +36,16 @@ class ShareConfig(Strict):
         return columns
 
 
+class DataConfig(Strict):
+    """Who may read what participants said and did."""
+
+    access: Access = Field(
+        default="owner",
+        description="who may read data/raw and data/pilot on this computer: owner, group (the "
+        "lab's group of users may also write), everyone (as the system has it); new files only",
+    )
+
+
 class StudyConfig(Strict):
     """The content of ``study.toml``."""
 
@@ -58,6 +69,7 @@ class StudyConfig(Strict):
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
+    data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
 
 
@@ -98,14 +110,17 @@ class Study:
         Raises
         ------
         TwoalikeError
-            If ``root`` is no folder with a valid ``study.toml``.
+            If ``root`` is no folder with a valid ``study.toml``, or its data are closed to you.
         """
         if not (root / "study.toml").is_file():
             raise TwoalikeError(
                 f"{root}: expected a study (a folder with study.toml), found none. "
                 f"Make one with: twoalike init {root}"
             )
-        return cls(root, load_toml(root / "study.toml", StudyConfig))
+        study = cls(root, load_toml(root / "study.toml", StudyConfig))
+        for folder in (study.raw.parent, study.raw, study.pilot):
+            check_readable(folder)
+        return study
 
     @property
     def stimuli(self) -> Path:

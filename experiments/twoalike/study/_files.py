@@ -6,6 +6,7 @@ new one and never a part of either.
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,12 +27,15 @@ def require_file(path: Path, what: str) -> Path:
     Raises
     ------
     TwoalikeError
-        If it is missing, a folder or empty; the message names ``what`` was expected there.
+        If it is missing, a folder, closed to you or empty; the message names ``what`` was
+        expected there.
     """
     if path.is_dir():
         raise TwoalikeError(f"{path}: expected {what}, found a folder. Name the file itself.")
     if not path.is_file():
         raise TwoalikeError(f"{path}: expected {what}, found no such file. Check the path.")
+    if not os.access(path, os.R_OK):
+        raise TwoalikeError(f"{path}: you may not read this file. Ask its owner for the right to.")
     if path.stat().st_size == 0:
         raise TwoalikeError(f"{path}: expected {what}, found an empty file. Make it again.")
     return path
