@@ -1,6 +1,7 @@
 """Texts of any length: what stands on which page, and how pages are turned."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from tests.display.consent import LANGUAGES, consent_text
 
 from twoalike.tasks import (
     Ask,
+    Box,
     Event,
+    Frame,
     Given,
     Item,
     KeyPress,
@@ -39,7 +42,7 @@ from twoalike.tasks import (
     triplet_script,
 )
 from twoalike.tasks._settings import Question
-from twoalike.tasks.lettering import text_height
+from twoalike.tasks.lettering import label_size, text_height
 
 DEFAULT = OddOneOut()
 SIZES = [(1024, 768), (1920, 1080), (3840, 2160)]
@@ -131,6 +134,67 @@ def test_long_answers_make_their_boxes_grow_and_nothing_overlaps(size: tuple[int
     for upper, lower in zip(boxes, boxes[1:], strict=False):
         assert upper.y - upper.height / 2 > lower.y + lower.height / 2
     assert layout.fits
+
+
+def rectangles(scene: Page | Ask, layout: TextLayout, at: Frame) -> list[Box]:
+    """All that is drawn on a page: texts, answers, buttons, bar, images."""
+    last, lines, top = scene.part == layout.last, layout.parts[scene.part], layout.tops[scene.part]
+    high = text_height(lines)
+    found = [Box(0, top - high / 2, layout.column, high)]
+
+    def label(text: str, y: float) -> None:
+        wide, tall = label_size(text, at.text, 0.84 * at.size[0])
+        found.append(Box(0, y, wide, tall))
+
+    if layout.last:
+        label(f"{scene.part + 1} / {layout.last + 1}", layout.back.y)
+        found += [layout.back] * (scene.part > 0)
+        found += [layout.forward] * (not last or isinstance(scene, Page))
+    if isinstance(scene, Page):
+        label(scene.footer, layout.footer_y)
+        label(scene.caption, layout.caption_y)
+        if scene.progress:
+            found.append(Box(0, layout.bar_y, 0.5 * at.size[0], 0.4 * at.text))
+        if scene.images:
+            wide = layout.image_side * len(scene.images) + at.text * (len(scene.images) - 1)
+            found.append(Box(0, layout.images_y, wide, layout.image_side))
+    else:
+        label(scene.footer if last else scene.turn, layout.footer_y)
+        found += layout.options if last else ()
+        if last and layout.entry is not None:
+            label("Please enter a whole number.", layout.remark_y)
+            found.append(layout.entry)
+    return [box for box in found if box.height]
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.026, 0.05, 0.1])
+@pytest.mark.parametrize("size", [SIZES[0], SIZES[2]])
+def test_nothing_covers_anything_at_any_size(size: tuple[int, int], fraction: float) -> None:
+    at = frame(DEFAULT.screen.model_copy(update={"text_fraction": fraction}), size)
+    lines = "Press the space bar to go on", "Press the number of your answer, or click on it"
+    scenes: list[Page | Ask] = [
+        Page(LONG[:2000], lines[0]),
+        Page("A break.", lines[0], (1, 2), "152 of 304 done"),
+        Page(LONG[:1000], lines[0], images=("dog", "rabbit", "car")),
+        Ask(LONG[:2000], YES_NO, None, lines[1], turn=lines[0]),
+        Ask("Which?", ("left", "right " * 30, "both"), None, lines[1], turn=lines[0]),
+        Ask("How old are you?", (), "", lines[1], turn=lines[0]),
+        Ask(LONG[:2000], (), "", lines[1], turn=lines[0]),
+    ]
+    for scene in scenes:
+        layout = lay_out_page(scene, at) if isinstance(scene, Page) else lay_out_question(scene, at)
+        if not layout.fits:
+            assert fraction >= 0.05, scene
+            continue
+        for part in range(layout.last + 1):
+            boxes = rectangles(replace(scene, part=part), layout, at)
+            for number, box in enumerate(boxes):
+                assert abs(box.x) + box.width / 2 <= size[0] / 2
+                assert abs(box.y) + box.height / 2 <= size[1] / 2
+                for other in boxes[:number]:
+                    apart = abs(box.x - other.x) >= (box.width + other.width) / 2
+                    above = abs(box.y - other.y) >= (box.height + other.height) / 2 - 0.01
+                    assert apart or above, (scene, part, box, other)
 
 
 def test_answers_that_leave_no_room_for_the_text_are_noticed() -> None:
