@@ -154,7 +154,9 @@ def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) 
 
 
 def test_a_countdown_shows_the_seconds_left(opened: Opened) -> None:
-    shown = [opened.picture(Countdown("Ready", 3.0), now) for now in (0.0, 0.9, 1.1, 2.0, 2.99)]
+    times = (0.0, 0.9, 1.1, 2.0, 2.99)
+    shown = [opened.picture(Countdown("Ready", 3.0, 3.0), now) for now in times]
+    np.testing.assert_array_equal(opened.picture(Countdown("Ready", 3.0)), shown[0])
     np.testing.assert_array_equal(shown[0], shown[1])
     assert (shown[1] != shown[2]).any()
     np.testing.assert_array_equal(shown[3], shown[4])

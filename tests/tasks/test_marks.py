@@ -19,10 +19,12 @@ from twoalike.tasks import (
     Shown,
     SimulatedParticipant,
     Stop,
+    Tick,
     Trial,
     TrialResult,
     View,
     VirtualClock,
+    getting_ready,
     lay_out,
     run_session,
     triplet_script,
@@ -128,7 +130,7 @@ def test_a_failing_port_stops_nothing_and_leaves_notes(which: str) -> None:
     assert port.events == ["session_start", *TRIAL_MARKS * 3, "session_end"]
 
 
-def marked(session: Session, steps: Sequence[float | KeyPress | Stop], port: Port) -> None:
+def marked(session: Session, steps: Sequence[float | KeyPress | Stop | Tick], port: Port) -> None:
     """Frames at the times given, and presses between them."""
     marks = Marks(port)
     for step in steps:
@@ -155,6 +157,29 @@ def test_the_page_after_escape_marks_nothing_and_a_trial_shown_again_its_new_ons
         ("trial_end", 8.1),
         ("response", 9.0),
         ("trial_end", 9.1),
+    ]
+
+
+def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
+    port = Port()
+    protocol = rules(timing={"fixation_s": 0.0, "feedback_s": 0.0}, breaks={"ready_s": 3.0})
+    script = triplet_script(
+        protocol,
+        lay_out(protocol, View((1280, 1024))),
+        trials(2),
+        Opening(consent=False, form=(), resumed=True),
+        n_done=1,
+    )
+    session = Session(script, "Stop?", getting_ready(protocol, protocol.texts))
+    counted: list[float | KeyPress | Tick] = [0.0, KeyPress(2.0, "space"), 2.1, Tick(5.2), 5.3]
+    interrupted = [KeyPress(6.0, "escape"), 6.1, KeyPress(7.0, "x"), 7.1, Tick(10.2), 10.3]
+    marked(session, [*counted, *interrupted, KeyPress(12.0, "1"), 12.1], port)
+    assert port.sent == [
+        ("session_start", 0.0),
+        ("image_onset", 5.3),
+        ("image_onset", 10.3),
+        ("response", 12.0),
+        ("trial_end", 12.1),
     ]
 
 

@@ -1,6 +1,6 @@
 """The countdown before trials: no triplet appears out of nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from tests.tasks.test_session import (
@@ -15,9 +15,12 @@ from tests.tasks.test_session import (
 )
 
 from twoalike.tasks import (
+    Activity,
+    ArrangementActivity,
     Countdown,
     Item,
     KeyPress,
+    MultiArrangement,
     Note,
     OddOneOut,
     ReadyActivity,
@@ -27,8 +30,10 @@ from twoalike.tasks import (
     Tick,
     TrialResult,
     getting_ready,
+    lay_out_arena,
     triplet_script,
 )
+from twoalike.tasks.multi_arrangement import ArrangementTrial, Seating
 
 
 def begin(rules: OddOneOut, kinds: str, n_done: int = 0) -> Session:
@@ -86,11 +91,11 @@ def test_a_break_ends_with_a_countdown_however_it_ends(limit_s: float) -> None:
     assert isinstance(note, Note)
     assert note.detail["ended_by"] == ("limit" if limit_s else "press")
     assert trial_under_way(session) is None
-    assert session.scene == Countdown(protocol().texts.ready)
+    assert session.scene == Countdown(protocol().texts.ready, 3.0)
     feed(session, Shown(time + 30))
     # A key that would answer a trial does nothing yet.
     assert feed(session, KeyPress(time + 31, "left"), Tick(time + 32.9)) == []
-    assert session.scene == Countdown(protocol().texts.ready, time + 33)
+    assert session.scene == Countdown(protocol().texts.ready, 3.0, time + 33)
     assert feed(session, Tick(time + 33)) == [Note("ready", time + 33, {"shown_s": 3.0})]
     assert trial_under_way(session) is not None
 
@@ -134,3 +139,24 @@ def test_a_stop_during_the_countdown_ends_the_session() -> None:
     turn(session, turn(session, 0.0))
     feed(session, Shown(9.0), Stop(10.0, "terminated"))
     assert session.end_reason == "terminated"
+
+
+def test_the_countdown_after_esc_is_part_of_the_pause_of_an_arrangement() -> None:
+    rules = MultiArrangement.model_validate({"timing": {"trial_limit_s": 60.0}})
+    trial = ArrangementTrial(
+        trial_index=1, trial_type="main", items=("a", "b", "c"), seats=Seating((0, 1, 2), 0.0)
+    )
+
+    def script() -> Generator[Activity, None, str]:
+        yield ArrangementActivity(trial, rules, lay_out_arena(rules, (1280, 1024), 3))
+        return "completed"
+
+    session = Session(script(), "Stop?", getting_ready(rules, rules.texts))
+    time, _ = wait(session, 0.0)
+    feed(session, Shown(time), Tick(time + 10), KeyPress(time + 10, "escape"))
+    feed(session, KeyPress(time + 30, "x"))
+    time, items = wait(session, time + 30)
+    (paused,) = [item for item in items if isinstance(item, Note) and item.event != "ready"]
+    assert (paused.event, paused.detail["paused_s"]) == ("trial_paused", 23.0)
+    assert isinstance(session.activity, ArrangementActivity)
+    assert session.activity.time_limit == time + 50

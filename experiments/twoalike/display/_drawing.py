@@ -118,8 +118,8 @@ class Painter:
     def _draw_countdown(self, countdown: Countdown, now: float) -> None:
         canvas, text = self._canvas, self._canvas.frame.text
         canvas.label(countdown.text, 0, 4 * text, scale=1.3)
-        if countdown.end is not None:
-            canvas.label(str(max(1, math.ceil(countdown.end - now))), 0, 0, scale=3)
+        left = countdown.length if countdown.end is None else countdown.end - now
+        canvas.label(str(max(1, math.ceil(left))), 0, 0, scale=3)
 
     def _draw_page(self, page: Page) -> None:
         canvas = self._canvas

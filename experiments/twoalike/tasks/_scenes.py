@@ -73,9 +73,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Countdown:
-    """A word and the seconds left until ``end`` (s); None before its first frame."""
+    """A word and the seconds left: ``length`` of them, until ``end`` once it is shown; s."""
 
     text: str
+    length: float
     end: float | None = None
 
 

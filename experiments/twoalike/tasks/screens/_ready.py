@@ -20,8 +20,8 @@ class ReadyActivity:
 
     @property
     def scene(self) -> Countdown:
-        """The seconds left, once the first frame was shown."""
-        return Countdown(self._text, self.deadline)
+        """The word and the seconds left."""
+        return Countdown(self._text, self._length_s, self.deadline)
 
     @property
     def deadline(self) -> float | None:
