@@ -97,8 +97,6 @@ def test_the_second_task_keeps_the_answers_of_the_first_and_asks_its_own(
         + form.format("mouse", "Mouse", ["yes", "no"])
         + debrief.format("How did you arrange?", ["in rows", "in heaps"]),
     )
-    with (root / "study.toml").open("a") as file:
-        file.write('[share]\ncolumns = ["form.hand", "form.mouse", "debrief.how"]\n')
     for task in ("odd-one-out", "multi-arrangement"):
         words = ("--participant", "901", "--simulate", "--no-window", "--task", task)
         assert call("run", root, *words) == 0
