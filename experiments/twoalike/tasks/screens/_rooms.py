@@ -10,6 +10,8 @@ from twoalike.tasks.lettering import label_size
 from twoalike.tasks.screens._frame import Frame
 from twoalike.tasks.screens._layout import lay_out_page, lay_out_question, widest
 
+_NO_ROOM = "the lines and answers below leave it fewer than three lines"
+
 
 @dataclass(frozen=True)
 class Room:
@@ -65,27 +67,22 @@ def _questions(protocol: Protocol, texts: PageTexts) -> Iterator[tuple[str, Ask]
 def page_faults(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[tuple[str, str]]:
     """Texts of pages and questions that do not fit a window, by key, each with the reason."""
     yield from _faults(
-        (key, lambda page=page: "" if lay_out_page(page, frame).fits else _NO_ROOM)
-        for key, page in _long_texts(protocol, texts)
+        lambda page: "" if lay_out_page(page, frame).fits else _NO_ROOM,
+        _long_texts(protocol, texts),
     )
     yield from _faults(
-        (key, lambda ask=ask: "" if lay_out_question(ask, frame).fits else _NO_ROOM)
-        for key, ask in _questions(protocol, texts)
+        lambda ask: "" if lay_out_question(ask, frame).fits else _NO_ROOM,
+        _questions(protocol, texts),
     )
     single = [("texts.stop", Page(texts.stop)), ("texts.wait", Page(texts.wait))]
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
-    yield from room_faults(
-        (
-            Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
-            for key in ("needs_number", "needs_answer")
-        ),
-        frame,
+    remarks = (
+        Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
+        for key in ("needs_number", "needs_answer")
     )
-
-
-_NO_ROOM = "the lines and answers below leave it fewer than three lines"
+    yield from room_faults(remarks, frame)
 
 
 def single_page_faults(
@@ -97,7 +94,7 @@ def single_page_faults(
         layout = lay_out_page(page, frame)
         return f"it takes {layout.last + 1} pages and can have one" if layout.last else ""
 
-    yield from _faults((key, lambda page=page: fault(page)) for key, page in pages)
+    return _faults(fault, pages)
 
 
 def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]]:
@@ -106,14 +103,16 @@ def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]
     def fault(room: Room) -> str:
         return "" if room.holds(frame) else f"its place is {room.width:.0f} x {room.height:.0f} px"
 
-    yield from _faults((room.key, lambda room=room: fault(room)) for room in rooms)
+    return _faults(fault, ((room.key, room) for room in rooms))
 
 
-def _faults(checks: Iterable[tuple[str, Callable[[], str]]]) -> Iterator[tuple[str, str]]:
-    """Give what checks find; a missing font is a fault of the text as well."""
-    for key, check in checks:
+def _faults[T](
+    check: Callable[[T], str], texts: Iterable[tuple[str, T]]
+) -> Iterator[tuple[str, str]]:
+    """Give what a check finds, by key; a missing font is a fault of the text as well."""
+    for key, text in texts:
         try:
-            found = check()
+            found = check(text)
         except TwoalikeError as error:
             found = str(error)
         if found:
