@@ -384,6 +384,19 @@ def test_only_columns_that_their_owner_named_are_published(study: Path) -> None:
     assert some.files["phenotype/iq_test.tsv"].endswith("\t131\n")
 
 
+def test_columns_of_others_in_tables_of_runs(study: Path) -> None:
+    beh = study / "data" / "raw" / "sub-002" / "ses-01" / "beh"
+    (beh / "sub-002_ses-01_task-stroop_beh.tsv").write_text("age\tword\n96\t=red\n")
+    (beh.parent / "sub-002_sessions.tsv").write_text("session_id\tpain\nses-01\t3\n")
+    named = ("stroop.age", "stroop.word", "sessions.pain")
+    files = shared(study, columns=named, with_free_text=True)
+    assert next(files[name] for name in files if "stroop" in name) == "age\tword\n89\t'=red\n"
+    assert next(text for name, text in files.items() if name.endswith("_sessions.tsv")) == (
+        "session_id\tpain\nses-01\t3\n"
+    )
+    assert not any("_sessions" in name for name in shared(study, columns=()))
+
+
 def declare(raw: Path, **kinds: str) -> None:
     """Questions of the form, as the protocol in a manifest declares them."""
     path = next(raw.rglob("*_manifest.json"))

@@ -123,19 +123,26 @@ class Anonymous:
     def _cell(self, column: Column, cell: str, person: Person, place: str) -> str:
         if column.header == "participant_id":
             return f"sub-{person.code}"
-        moved = self.text(cell, person)
-        if column.is_age:
-            moved = _capped(moved, f"{place}, column {column.header!r}")
-        return inert_cell(moved)
+        return _published(column, self.text(cell, person), place)
 
-    def run_table(self, text: str, columns: Sequence[Column], person: Person | None) -> str:
-        """Table of one run with its published columns, without a torn last row."""
+    def run_table(
+        self, text: str, columns: Sequence[Column], person: Person | None, where: str
+    ) -> str:
+        """Table of one run with its published columns, without a torn last row.
+
+        Raises
+        ------
+        TwoalikeError
+            As :meth:`table` does.
+        """
         whole = text[: text.rfind("\n") + 1]
-        if not all(column.published for column in columns):
-            _, rows = split_table(whole, "")
+        if not all(column.is_ours for column in columns):
+            _, rows = split_table(whole, where)
             kept = [column for column in columns if column.published]
             lines = [[column.header for column in kept]]
-            lines += [[row[column.place] for column in kept] for row in rows]
+            for number, row in enumerate(rows, start=1):
+                place = f"{where}, row {number}"
+                lines.append([_published(c, row[c.place], place) for c in kept])
             whole = "".join("\t".join(line) + "\n" for line in lines)
         return self.text(whole, person)
 
@@ -174,6 +181,13 @@ def _says_no_more(value: Any) -> bool:
     return not isinstance(value, dict | list) and (
         not isinstance(value, str) or _TOKEN.fullmatch(value) is not None
     )
+
+
+def _published(column: Column, cell: str, place: str) -> str:
+    """Cell of a published column: ages capped, and nothing of others' that a spreadsheet runs."""
+    if column.is_age:
+        cell = _capped(cell, f"{place}, column {column.header!r}")
+    return cell if column.is_ours else inert_cell(cell)
 
 
 def _capped(cell: str, place: str) -> str:

@@ -16,7 +16,7 @@ KEYS = ("participant_id", "session_id")
 CONSENT = ("consent", "consent_version", "consent_sha256", "consent_language")
 """Columns of ``phenotype/consent.tsv`` beside the keys."""
 _MEASURES = ("consent", "form", "debrief")
-_RUN = re.compile(r"[^/]*_task-([0-9A-Za-z+]+)(?:_[^/]*)?_(?:beh|events|trials)\.tsv")
+_RUN = re.compile(r"[^/]*_task-([0-9A-Za-z+]+)_[^/]*")
 _AGAIN = re.compile(r"_\d+$")
 """Ending of the column of a second question with the same id."""
 SEED = re.compile(r"(^|[._])(seeds?|entropy)($|_)", re.IGNORECASE)
@@ -47,6 +47,8 @@ def table_name(path: str) -> str:
     if match := _RUN.fullmatch(file):
         return match[1]
     stem = file.partition(".")[0]
+    if stem.startswith("sub-"):  # sub-1_sessions.tsv, of every participant the same table
+        return stem.rpartition("_")[2]
     measure = stem.partition("_")[0]
     return measure if path.startswith("phenotype/") and measure in _MEASURES else stem
 
@@ -59,7 +61,7 @@ def own_columns(path: str) -> frozenset[str]:
     if path.startswith("phenotype/"):
         return frozenset(KEYS + (CONSENT if name == "consent" else ()))
     if (task := TASKS.get(name)) is None:
-        return frozenset()
+        return frozenset(KEYS)
     return frozenset(task.trials.names + (task.events.names if task.events else ()))
 
 
@@ -104,10 +106,12 @@ class Column:
         ``table.column``, as settings name it.
     header
         Its name in the table.
+    is_ours
+        Whether twoalike writes it.
     is_age
         Whether it holds ages.
-    is_answer
-        Whether it holds what is known of people, but for answers in their own words.
+    is_free_text
+        Whether people wrote it in their own words.
     remedy
         How to publish it; empty if it is published.
     """
@@ -115,8 +119,9 @@ class Column:
     place: int
     name: str
     header: str
-    is_age: bool
-    is_answer: bool
+    is_ours: bool
+    is_age: bool = False
+    is_free_text: bool = False
     remedy: str = ""
 
     @property
@@ -160,16 +165,9 @@ class Publication:
             entry = entry if isinstance(entry, dict) else {}
             name, ours = f"{table_name(path)}.{text}", text in own
             free = not ours and self._is_free_text(name, path, entry, {row[place] for row in rows})
-            columns.append(
-                Column(
-                    place,
-                    name,
-                    text,
-                    is_age=not ours and self._is_age(name, entry),
-                    is_answer=not (ours or free or name.startswith("consent.")),
-                    remedy="" if ours else self._remedy(name, path, free),
-                )
-            )
+            age = not ours and self._is_age(name, entry)
+            remedy = "" if ours else self._remedy(name, path, free)
+            columns.append(Column(place, name, text, ours, age, free, remedy))
         return columns
 
     def _remedy(self, name: str, path: str, free: bool) -> str:

@@ -21,7 +21,7 @@ from twoalike.exchange._phenotype import answers_as_tables
 from twoalike.exchange._private import find_codes
 from twoalike.exchange._search import Found, search_file, shown_objects
 from twoalike.exchange._small_cells import age_group, small_cells
-from twoalike.study import SAFE, TwoalikeError, parse_json_table, read_seed
+from twoalike.study import MISSING, SAFE, TwoalikeError, parse_json_table, read_seed
 
 _CODE = r"[0-9A-Za-z+]+"
 _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -226,7 +226,7 @@ class _Change:
             case "log":
                 changed = change.log(text, person)
             case "run table":
-                changed = change.run_table(text, columns, person)
+                changed = change.run_table(text, columns, person, path)
             case _:
                 changed = change.text(text, None) + (self._note() if "README" in path else "")
         return changed
@@ -286,13 +286,17 @@ def _published_answers(
     """Answers of people that are published, by ``table.column`` and person; ages by decade."""
     answers: dict[str, dict[str, str]] = {}
     for path, text in changed.items():
-        if path in columns and "participant_id" in (first := text.partition("\n")[0].split("\t")):
-            _, rows = split_table(text, path)
-            who = first.index("participant_id")
-            kept = [column for column in columns[path] if column.published]
-            for place, column in enumerate(kept):
-                if column.is_answer:
-                    for row in rows:
-                        cell = age_group(row[place]) if column.is_age else row[place]
-                        answers.setdefault(column.name, {})[row[who]] = cell
+        header = text.partition("\n")[0].split("\t")
+        if path not in columns or "participant_id" not in header or "/consent" in path:
+            continue
+        _, rows = split_table(text, path)
+        kept = [column for column in columns[path] if column.published]
+        for place, column in enumerate(kept):
+            if column.is_ours or column.is_free_text:
+                continue
+            known = answers.setdefault(column.name, {})
+            for row in rows:
+                cell = age_group(row[place]) if column.is_age else row[place]
+                if cell != MISSING:
+                    known[row[header.index("participant_id")]] = cell
     return answers
