@@ -28,7 +28,7 @@ class Report:
     kept
         Trials that the session took for kept, in order.
     lines
-        Lines of the raw table, by kept trial.
+        What lines of the raw table begin with, by kept trial.
     said
         What it printed, standard output and error together.
     """

@@ -105,7 +105,9 @@ def report_kept(steps: Steps) -> None:
     def reported(record: RunRecord, rows: Any) -> None:
         append(record, rows)
         table = TASKS[RunName.parse(record.path).task].trials
-        lines = [table.format_row(row).removesuffix("\n") for row in rows]
+        # What the task gives; the record may add columns of its own behind it.
+        given = [column for column in table.columns if column.name in rows[0]]
+        lines = ["\t".join(one.format(row[one.name]) for one in given) for row in rows]
         steps.tell({"kept": rows[0]["trial_index"], "lines": lines})
 
     RunRecord.append = reported

@@ -7,7 +7,6 @@ what is on the disk is read here as plain text, not by the readers that are unde
 import json
 import re
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -62,8 +61,8 @@ class Victim:
     folder
         Holds the study, and beside it what an attack moves away.
     finished
-        Number of each finished trial and its lines of the raw table, from the session's notes;
-        a trial that was shown again is there again.
+        Number of each finished trial and what its lines of the raw table begin with, from the
+        session's notes; a trial that was shown again is there again.
     """
 
     forks: Forks
@@ -117,8 +116,12 @@ class Victim:
     def missing(self) -> list[int]:
         """Finished trials that the raw table does not hold exactly once under its name."""
         text = self.table.read_text(errors="replace") if self.table.is_file() else ""
-        rows = Counter(text.split("\n"))
-        return [index for index, lines in self.finished if {rows[line] for line in lines} != {1}]
+        rows = [f"{row}\t" for row in text.split("\n")]
+        return [
+            index
+            for index, lines in self.finished
+            if any(sum(row.startswith(f"{line}\t") for row in rows) != 1 for line in lines)
+        ]
 
     def gone(self) -> list[int]:
         """Finished trials that no file of the folder holds."""
