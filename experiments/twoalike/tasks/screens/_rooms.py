@@ -47,8 +47,9 @@ def _long_texts(protocol: Protocol, texts: PageTexts) -> Iterator[tuple[str, Pag
         yield f"texts.instruction, page {number + 1}", Page(text, texts.go_on, images=images)
     progress = texts.progress.format(done=999, total=999)
     yield "texts.pause", Page(texts.pause, texts.go_on, (1, 2), progress)
-    for key in ("practice_end", "resume", "end"):
+    for key in ("practice_end", "resume"):
         yield f"texts.{key}", Page(getattr(texts, key), texts.go_on)
+    yield "texts.end", Page(texts.end, texts.go_on, (1, 1))
 
 
 def _questions(protocol: Protocol, texts: PageTexts) -> Iterator[tuple[str, Ask]]:
