@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -58,7 +59,7 @@ class Reader:
         self._screen = screen
         self.pictures: list[tuple[Scene, Image.Image]] = []
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._screen, name)
 
     def show(self, scene: Scene) -> Shown:

@@ -1,6 +1,7 @@
 """A dark theme is dark everywhere: boxes, buttons, entry and arena follow it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def dark() -> Iterator[tuple[Any, Painter]]:
     """A window of the dark theme, and what draws into it."""
     with psychopy_environment():
         window, size = create_window(DARK.screen.background, ScreenProfile(), windowed=False)
-        canvas = Canvas(window, DARK, frame(DARK.screen, size), lambda name: None)
+        canvas = Canvas(window, DARK, frame(DARK.screen, size), Path)
         yield window, Painter(canvas, DARK, View(size))
         window.close()
 

@@ -1,6 +1,6 @@
 """Texts of any length: what stands on which page, and how pages are turned."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -215,8 +215,11 @@ def test_agreement_is_possible_on_the_last_page_only() -> None:
     asked = consent_page()
     layout = lay_out_question(asked.scene, SMALL)
     yes, time = layout.options[0], 0.0
-    attempts = [lambda t: KeyPress(t, "1"), lambda t: KeyPress(t, "num_1")]
-    attempts.append(lambda t: PointerPress(t, yes.x, yes.y))
+    attempts: list[Callable[[float], Event]] = [
+        lambda t: KeyPress(t, "1"),
+        lambda t: KeyPress(t, "num_1"),
+        lambda t: PointerPress(t, yes.x, yes.y),
+    ]
     for part in range(layout.last):
         feed(asked, Shown(time))
         assert asked.scene.part == part
