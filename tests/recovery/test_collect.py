@@ -107,6 +107,16 @@ def test_designs_that_share_triplets_out(make_study: MakeStudy) -> None:
     assert len(pairs) == 28
 
 
+def test_the_seed_of_a_study_is_not_published_with_its_plan(make_study: MakeStudy) -> None:
+    study = Study.load(make_study())
+    assert PowerAnalysis(study).about["seed"] == study.config.seed == 7
+    drawn = replace(study, config=study.config.model_copy(update={"seed": 2**127 + 9}))
+    about = PowerAnalysis(drawn).about
+    again = replace(study, config=study.config.model_copy(update={"seed": about["seed"]}))
+    assert 0 < about["seed"] < 2**32
+    assert PowerAnalysis(again).about == about  # what --seed with it gives
+
+
 @pytest.mark.parametrize("sampler", ["adaptive", "list"])
 def test_samplers_that_need_more_are_refused(make_study: MakeStudy, sampler: str) -> None:
     root = make_study(design=f'sampler = "{sampler}"\n')

@@ -91,7 +91,7 @@ def power(
     steps
         Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants.
     seed
-        Use this seed instead of the study's.
+        Use this seed instead of one that follows from the study's.
     out
         Table of everything as JSON; derived/power.json in the study if left out.
     figure

@@ -18,7 +18,15 @@ from twoalike.recovery._search import SearchPlan, find_size
 from twoalike.recovery._target import Target, make_target
 from twoalike.recovery._world import World, WorldSource, draw_world, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, write_json
+from twoalike.study import (
+    SAFE,
+    Study,
+    TwoalikeError,
+    progress,
+    provenance,
+    read_json,
+    write_json,
+)
 
 KIND = "power"
 PER_OBJECT = 10
@@ -100,8 +108,14 @@ class PowerAnalysis:
 
     @property
     def seed(self) -> int:
-        """Seed of the study."""
-        return self.study.config.seed
+        """Seed of the simulations: that of the study, or derived from one that nobody can try.
+
+        ``power.json`` is published with the plan of a study, whose own seed is not.
+        """
+        seed = self.study.config.seed
+        if seed < SAFE:
+            return seed
+        return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
     @cached_property
     def worlds(self) -> list[World]:
