@@ -490,6 +490,12 @@ def test_few_people_of_a_kind_are_named(study: Path) -> None:
     assert [line for line in share(study, columns=()).warnings if "fewer" in line] == []
 
 
+def test_a_name_that_no_column_has_is_reported(study: Path) -> None:
+    warnings = share(study, columns=("form.hand", "form.hnad")).warnings
+    assert warnings[0] == 'no table has the column "form.hnad" that [share] in study.toml names'
+    assert not any('"form.hand"' in line for line in warnings)
+
+
 def test_a_seed_that_can_be_tried_is_named(study: Path) -> None:
     assert "seed 73921 is small" in share(study).warnings[0]
     replace("*_manifest.json", '"seed": 73921', f'"seed": "{hex(2**127)}"')(study / "data" / "raw")

@@ -160,7 +160,11 @@ def share_files(
         dict(sorted(finished.items())),
         sorted({rename(folder) for folder in folders if _OWNER.match(f"{folder}/")}),
         [*sorted(set(files) - set(kinds)), *_unpublished(columns)],
-        [*_seed_warning(manifests), *small_cells(_published_answers(changed, columns))],
+        [
+            *_unknown_names(options.columns, columns),
+            *_seed_warning(manifests),
+            *small_cells(_published_answers(changed, columns)),
+        ],
         len(people),
     )
 
@@ -268,6 +272,14 @@ def _unpublished(columns: Mapping[str, list[Column]]) -> Iterator[str]:
     remedies = {c.name: c.remedy for own in columns.values() for c in own if not c.published}
     for name, remedy in sorted(remedies.items()):
         yield f"{name} ({remedy})"
+
+
+def _unknown_names(named: Collection[str], columns: Mapping[str, list[Column]]) -> Iterator[str]:
+    """Columns that are to be published, and that no table has: misspelt, or not yet asked."""
+    known = {column.name for own in columns.values() for column in own}
+    for name in named:
+        if name not in known:
+            yield f'no table has the column "{name}" that [share] in study.toml names'
 
 
 def _seed_warning(manifests: Collection[Mapping[str, Any]]) -> Iterator[str]:
