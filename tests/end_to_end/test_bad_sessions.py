@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import re
 import shutil
@@ -57,6 +58,9 @@ def break_off(root: Path, task: str) -> None:
     manifest = name.manifest(raw)
     text = manifest.read_text(encoding="utf-8")
     manifest.write_text(text.replace('"end_reason": "completed"', '"end_reason": null'))
+    log = [json.loads(line) for line in name.log(raw).read_text().splitlines()]
+    begun = [entry for entry in log if entry.get("trial_index", 0) < 2]
+    name.log(raw).write_text("".join(json.dumps(entry) + "\n" for entry in begun))
 
 
 def swap_image(root: Path, task: str) -> None:

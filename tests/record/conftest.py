@@ -1,5 +1,6 @@
 """A run to write, without a window."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import Apparatus, RunPlan, RunRecord, check_run, open_run
+from twoalike.record._run import print_warning
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks import (
@@ -55,10 +57,12 @@ class Booth:
         return result.rows(rt_source="pyglet", pilot=False)
 
     @contextmanager
-    def open(self, **changes: object) -> Iterator[RunRecord]:
+    def open(
+        self, warn: Callable[[str], None] = print_warning, **changes: object
+    ) -> Iterator[RunRecord]:
         plan = replace(self.plan, **changes)  # type: ignore[arg-type]
         with open_run(
-            self.root, self.study, plan, Apparatus(), "Pick one.", self.prepared.inputs
+            self.root, self.study, plan, Apparatus(), "Pick one.", self.prepared.inputs, warn
         ) as record:
             yield record
 
@@ -83,6 +87,16 @@ class Booth:
             reason = run_session(session, screen, keeper, act)
             record.end(reason)
         return reason
+
+    def forget(self, trial: int) -> None:
+        """Leave log and manifest as a power cut does that lost this trial and those after."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        before = [one for one in lines if one.get("trial_index", 0) < trial]
+        self.log.write_text("".join(json.dumps(one) + "\n" for one in before))
+        path = self.plan.name.manifest(self.root)
+        manifest = json.loads(path.read_text())
+        manifest["end_reason"] = manifest["segments"][-1]["end_reason"] = None
+        path.write_text(json.dumps(manifest))
 
     @property
     def rows(self) -> Path:

@@ -38,7 +38,8 @@ def test_a_finished_run_is_valid_and_reads_back(booth: Any) -> None:
     assert manifest["end_reason"] == "completed"
     assert manifest["n_trials"] == 14
     log = booth.plan.name.log(booth.root).read_text().splitlines()
-    assert [json.loads(line)["event"] for line in log] == ["instruction"]
+    events = [json.loads(line)["event"] for line in log]
+    assert events == ["instruction", *["trial_kept"] * 14]
 
 
 def test_files_tell_nothing_of_the_machine(booth: Any) -> None:
@@ -94,7 +95,7 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
     ]
 
 
-@pytest.mark.parametrize("key", SHAPE)
+@pytest.mark.parametrize("key", [key for key in SHAPE if not key.endswith("?")])
 def test_a_manifest_that_lost_a_key_is_told_of_and_nothing_is_lost(booth: Any, key: str) -> None:
     with booth.open() as record:
         record.append(booth.trial(booth.trials[0]))

@@ -6,8 +6,10 @@ The state (``_operator_state``) knows no terminal; this shows it.
 import io
 import os
 import select
+import sys
 import time as clock
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -122,6 +124,11 @@ class OperatorView:
         """Take an item of the session that arose at ``now`` (s, any one clock)."""
         self.state = self.state.take(item, now)
         self._show()
+
+    def warn(self, line: str) -> None:
+        """Tell the operator something at once: a line that stays, and a warning in the panel."""
+        print(line, file=sys.stderr)  # noqa: T201
+        self.state = replace(self.state, remarks=(*self.state.remarks, line))
 
     def tick(self, now: float) -> None:
         """Let time pass; call it as often as you like."""

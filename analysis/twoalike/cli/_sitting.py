@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twoalike.cli._checks import require_sound
 from twoalike.cli._operator import OperatorView
 from twoalike.cli._operator_state import OperatorState
 from twoalike.cli._options import check_seed
@@ -22,13 +23,17 @@ from twoalike.record import (
     Progress,
     RunRecord,
     check_codes,
+    check_dataset,
     check_run,
     hold_participant,
     open_run,
+    read_manifest,
+    recover_run,
+    run_progress,
     store_answers,
 )
 from twoalike.stimuli import StimulusSet, read_tsv
-from twoalike.study import ScreenProfile, Study, TwoalikeError, load_profile
+from twoalike.study import ScreenProfile, Study, TwoalikeError, counted, load_profile
 from twoalike.tasks import (
     Item,
     Keeper,
@@ -62,6 +67,7 @@ class Options:
     speed: float | None
     seed: int | None
     elsewhere: bool = False
+    allow_problems: bool = False
 
     def check(self) -> None:
         """Refuse options that contradict each other, and values out of range.
@@ -172,13 +178,31 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
     check_codes(study, [participant])
     prepared = _prepare(task, sitting)
     with hold_participant(study, sitting.root, participant):
+        if options.resume and (done := _recover(prepared)) is not None:
+            return done
         progress = check_run(
             sitting.root, prepared.plan, resume=options.resume, earlier_elsewhere=options.elsewhere
         )
+        checked = check_dataset(sitting.root, participant=participant)
+        require_sound(checked.but_resumable(), options.allow_problems)
         prepared.check_consent(progress)
         if options.resume and not progress.begun:
             print("nothing to resume, the session starts", file=sys.stderr)  # noqa: T201
         return _run(prepared, progress, options)
+
+
+def _recover(prepared: Prepared) -> Outcome | None:
+    """Put back what was written beside lost files; the outcome, if that completes the session."""
+    root, name = prepared.sitting.root, prepared.plan.name
+    line = recover_run(root, name)
+    if line is None:
+        return None
+    print(line, file=sys.stderr)  # noqa: T201
+    reason = read_manifest(name.manifest(root))["end_reason"]
+    if reason != "completed":
+        return None
+    n_done = run_progress(root, name).n_done
+    return Outcome(name.rows(root), n_done, prepared.plan.n_trials, reason)
 
 
 def _prepare(task: str, sitting: Sitting) -> Prepared:
@@ -200,7 +224,7 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
         check_readable(prepared, view, begun=progress.begun)
         marks = _open_marks(prepared, screen, stack)
         keeper = Keeper(
-            open_record=lambda: _open_record(prepared, apparatus, stack),
+            open_record=lambda: _open_record(prepared, apparatus, stack, operator),
             store_answers=lambda measure, values: _store_answers(prepared, measure, values),
             consent_first=prepared.opening(progress).consent,
             rt_source="simulated" if simulated else "pyglet",
@@ -226,10 +250,22 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
 
         reason = run_session(session, screen, keep, each_frame, marks)
         if keeper.record is not None:
-            keeper.record.end(reason)
+            reason = keeper.record.end(reason)
+            _check_in_place(keeper.record, prepared, reason)
         n_done = progress.n_done if keeper.record is None else keeper.record.n_done
     plan = prepared.plan
     return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
+
+
+def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
+    """Refuse to call a session done whose table is not under its name."""
+    home = prepared.plan.name.rows(prepared.sitting.root)
+    if record.path != home:
+        raise TwoalikeError(
+            f"{home}: is not what this session wrote ({reason}). All of it, "
+            f"{counted(record.n_done, 'trial')}, is in {record.path}. Compare the two, keep the "
+            f"right one as {home.name}, move the other out of the study, then --resume."
+        )
 
 
 def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
@@ -259,7 +295,9 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
     return state.recall(earlier, prepared.checks_done(earlier))
 
 
-def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> RunRecord:
+def _open_record(
+    prepared: Prepared, apparatus: Apparatus, stack: ExitStack, operator: OperatorView
+) -> RunRecord:
     sitting = prepared.sitting
     return stack.enter_context(
         open_run(
@@ -269,6 +307,7 @@ def _open_record(prepared: Prepared, apparatus: Apparatus, stack: ExitStack) -> 
             apparatus,
             prepared.instructions,
             prepared.inputs,
+            operator.warn,
         )
     )
 

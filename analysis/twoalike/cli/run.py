@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from twoalike.cli._checks import AllowProblems
+
 
 def run(
     study: Path,
@@ -22,6 +24,7 @@ def run(
     speed: float | None = None,
     seed: int | None = None,
     elsewhere: Annotated[bool, Parameter(negative=())] = False,
+    allow_problems: AllowProblems = False,
 ) -> None:
     """Run one session with a participant, or with a simulated one.
 
@@ -61,6 +64,8 @@ def run(
     elsewhere
         The participant's earlier sessions were run on another computer; bring the studies together
         later with twoalike merge. What those sessions showed does not count in this one.
+    allow_problems
+        Run although twoalike validate finds problems in the participant's earlier data.
 
     Examples
     --------
@@ -90,6 +95,7 @@ def run(
             speed=speed,
             seed=seed,
             elsewhere=elsewhere,
+            allow_problems=allow_problems,
         ),
     )
     if outcome.end_reason == "declined":

@@ -19,12 +19,15 @@ from twoalike.record._missing import missing_files, unreadable_texts
 from twoalike.record._names import RunName, find_runs, participant_label
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
+from twoalike.record._recover import recover_run
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
 from twoalike.record._table import TASKS, Table, TaskTables
+from twoalike.record._witness import SHOWN
 
 __all__ = [
     "ANSWERS",
     "OLDEST_AGE",
+    "SHOWN",
     "TASKS",
     "Apparatus",
     "Checked",
@@ -56,6 +59,7 @@ __all__ = [
     "read_answers",
     "read_events",
     "read_run",
+    "recover_run",
     "run_progress",
     "shown_trials",
     "store_answers",

@@ -4,7 +4,7 @@ Positions are in arena units: the centre of the arena is the origin, its diamete
 up. They and the times are raw; distances and dissimilarities are derived from them later.
 """
 
-from twoalike.record._column import Column
+from twoalike.record._column import SEEN_BEFORE, Column
 
 _TRIAL = Column(
     name="trial_index",
@@ -139,6 +139,7 @@ ARRANGEMENT_COLUMNS: tuple[Column, ...] = (
         units="px",
     ),
     _PILOT,
+    SEEN_BEFORE,
 )
 """Columns of ``*_task-multiarrangement_*_beh.tsv``, one row an image of a trial."""
 

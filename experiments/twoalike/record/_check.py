@@ -11,6 +11,7 @@ from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, parse_rows, scan_rows, task_tables
 from twoalike.record._whole import n_partial_rows
+from twoalike.record._witness import check_witness
 from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
 
@@ -64,7 +65,7 @@ def check_run_files(
     except TwoalikeError as error:
         return [RawProblem(path, str(error).removeprefix(f"{path}: "))]
     if torn:
-        problems.append(RawProblem(path, f"the last line is torn; {_MEND}"))
+        problems.append(RawProblem(path, f"the last line is torn; {_MEND}", resumable=True))
     if stimuli is not None:
         problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
     if any(problem.row is not None for problem in problems):
@@ -72,7 +73,9 @@ def check_run_files(
         return problems
     if partial := n_partial_rows(cells, table):
         cells = cells[: len(cells) - partial]
-        problems.append(RawProblem(path, f"the last trial is torn; {_MEND}", len(cells) + 1))
+        message = f"the last trial is torn; {_MEND}"
+        problems.append(RawProblem(path, message, len(cells) + 1, resumable=True))
+    problems += check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)
     rows, wrong = parse_rows(path, cells, table)
     bad = {problem.row for problem in wrong}
     clean = [(number, row) for number, row in enumerate(rows, start=1) if number not in bad]

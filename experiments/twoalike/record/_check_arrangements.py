@@ -99,7 +99,8 @@ def check_events(
         yield RawProblem(path, str(error).removeprefix(f"{path}: "))
         return
     if torn_line(path):
-        yield RawProblem(path, "the last line is torn; mend it with: twoalike run ... --resume")
+        message = "the last line is torn; mend it with: twoalike run ... --resume"
+        yield RawProblem(path, message, resumable=True)
     # Written when they end: a look at one image may begin while another is held.
     ends = (events["onset"] + events["duration"]).astype(float)
     for number in events.index[ends.diff() < -ROUNDING_S]:

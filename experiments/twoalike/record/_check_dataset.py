@@ -1,7 +1,7 @@
 """The one check of a data set, which every command that reads or continues it calls."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twoalike.record._answers import damaged_answers
@@ -10,6 +10,7 @@ from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import run_progress
 from twoalike.record._read import RawProblem
+from twoalike.record._recover import rescue_problems
 from twoalike.study import parse_json_table
 
 
@@ -37,6 +38,10 @@ class Checked:
     runs: tuple[Path, ...] = ()
     n_trials: int = 0
 
+    def but_resumable(self) -> "Checked":
+        """Leave out the problems that going on with a session mends."""
+        return replace(self, problems=tuple(one for one in self.problems if not one.resumable))
+
 
 def check_dataset(
     root: Path, stimuli: Mapping[str, str] | None = None, *, participant: str = "*"
@@ -60,8 +65,8 @@ def check_dataset(
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked(root, (), (remark,), runs)
     found = {path: check_run_files(root, path, stimuli) for path in runs}
-    beside = [*missing_files(root, participant), *damaged_answers(root, participant)]
-    problems = [*beside, *_all(found)]
+    lost = [*missing_files(root, participant), *rescue_problems(root, participant)]
+    problems = [*lost, *damaged_answers(root, participant), *_all(found)]
     clean = [RunName.parse(path) for path in runs if not found[path]]
     n_trials = sum(run_progress(root, name).n_done for name in clean)
     return Checked(root, tuple(problems), (), runs, n_trials)

@@ -25,6 +25,8 @@ class Column:
         Whether ``n/a`` is allowed, and what it says.
     decimals
         Digits after the point of a number.
+    added
+        Whether tables of version 0.1 lack the column; such columns are the last ones.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Column:
     minimum: float | None = None
     missing: str = ""
     decimals: int = 4
+    added: bool = False
 
     def format(self, value: object) -> str:
         """Text of ``value`` in the table.
@@ -105,3 +108,13 @@ class Column:
         if self.minimum is not None:
             entry["Minimum"] = self.minimum
         return entry
+
+
+SEEN_BEFORE = Column(
+    name="seen_before",
+    kind="boolean",
+    description="Whether the trial had been on the screen before, and was broken off.",
+    missing="recorded by version 0.1",
+    added=True,
+)
+"""Last column of every table of trials; the writer fills it in."""

@@ -22,6 +22,8 @@ from twoalike.study import (
 )
 
 KIND = "run"
+DISPLACED = "displaced"
+"""How a session ended that was run to its end, and whose table is not under its name."""
 SHAPE: dict[str, Any] = {
     "seed": object,  # of any size
     "config": {},
@@ -31,10 +33,13 @@ SHAPE: dict[str, Any] = {
     "design": {},
     "stimuli": {str: str},
     "end_reason": (str, None),
+    "witnessed?": bool,
     "segments": [
         {
             "first_trial": int,
             "end_reason": (str, None),
+            "kept_trials?": int,
+            "rows_sha256?": (str, None),
             "apparatus": {"software": str, "software_version": str},
         }
     ],
@@ -168,13 +173,24 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
         "end_reason": None,
         "apparatus": asdict(apparatus),
     }
-    return {**manifest, "end_reason": None, "segments": [*segments, segment]}
+    # From here on the log knows every row, those of version 0.1 included.
+    return {**manifest, "witnessed": True, "end_reason": None, "segments": [*segments, segment]}
 
 
-def end_segment(manifest: dict[str, Any], end_reason: str) -> dict[str, Any]:
-    """Note why and when the run ended."""
+def end_segment(
+    manifest: dict[str, Any], end_reason: str, kept_trials: int, rows_sha256: str
+) -> dict[str, Any]:
+    """Note why and when the run ended, and with which table: its trials and its SHA-256."""
     *before, last = manifest["segments"]
-    last = {**last, "ended_utc": _now(), "end_reason": end_reason}
+    left = {"kept_trials": kept_trials, "rows_sha256": rows_sha256}
+    ended = {**manifest, "segments": [*before, {**last, "ended_utc": _now(), **left}]}
+    return with_reason(ended, end_reason)
+
+
+def with_reason(manifest: dict[str, Any], end_reason: str) -> dict[str, Any]:
+    """Manifest with another reason for its end."""
+    *before, last = manifest["segments"]
+    last = {**last, "end_reason": end_reason}
     return {**manifest, "end_reason": end_reason, "segments": [*before, last]}
 
 

@@ -110,6 +110,22 @@ class RunName:
         """Log of what happened besides the trials, one JSON object a line."""
         return self._source(root, "log.jsonl")
 
+    def rescue(self, root: Path, file: Path, number: int) -> Path:
+        """File that takes the place of a lost one of this run; ``number`` counts from 1."""
+        kind = file.stem.rpartition("_")[2]
+        return self._source(root, f"{kind}_rescue-{number}{file.suffix}")
+
+    def rescues(self, root: Path, file: Path) -> list[Path]:
+        """Files that took the place of a lost one, as far as they are there, in order."""
+        first = self.rescue(root, file, 1)
+        start, _, end = first.name.rpartition("1")
+        found = {
+            int(digits): path
+            for path in first.parent.glob(f"{start}*{end}")
+            if (digits := path.name.removeprefix(start).removesuffix(end)).isdecimal()
+        }
+        return [found[number] for number in sorted(found)]
+
     @classmethod
     def parse(cls, path: Path) -> "RunName":
         """Read the name of a raw table.

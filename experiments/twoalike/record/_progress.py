@@ -7,7 +7,11 @@ from pathlib import Path
 from twoalike.record._names import RunName
 from twoalike.record._table import TASKS, Table
 from twoalike.record._whole import n_partial_rows
+from twoalike.record._witness import read_log
 from twoalike.study import MISSING, TwoalikeError
+
+_LONGEST_S = 1e7
+"""Longer than any session: times beyond are damage."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Progress:
     n_done
         Trials on the disk.
     time_s
-        Run time at the end of the last of them, where a resumed run's clock goes on.
+        Last run time that table, events or log know, where a resumed run's clock goes on.
     """
 
     begun: bool = False
@@ -45,6 +49,7 @@ def whole_rows(path: Path, table: Table) -> list[dict[str, str]]:
         raise TwoalikeError(
             f"{path}: not UTF-8 text (byte {error.start}). Restore the file."
         ) from error
+    table = table.with_columns_of(first)
     if first + "\n" != table.header():
         raise TwoalikeError(
             f"{path}: its header is not this version's. Run: twoalike validate, and start the "
@@ -84,6 +89,10 @@ def run_progress(root: Path, name: RunName) -> Progress:
         for number, row in enumerate(whole_rows(events, tables.events), start=1):
             onset, taken = (_seconds(events, number, row, name) for name in ("onset", "duration"))
             time_s = max(time_s, onset + taken)
+    # Pages, breaks and a trial that was broken off come after the last row.
+    noted = [entry.get("time_s") for entry in read_log(name.log(root))]
+    times = [time for time in noted if isinstance(time, int | float) and 0 <= time < _LONGEST_S]
+    time_s = max([time_s, *times])
     return Progress(True, done, time_s)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from twoalike.record._names import RunName
 from twoalike.record._table import TASKS, Table, TaskTables
 from twoalike.record._whole import n_partial_rows
-from twoalike.study import TwoalikeError, require_file
+from twoalike.study import MISSING, TwoalikeError, require_file
 
 _DTYPE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
 
@@ -24,12 +24,15 @@ class RawProblem:
         Row, counted from 1; None for the file as a whole.
     column
         Name of the column; empty for the row as a whole.
+    resumable
+        Whether going on with the session (``--resume``) mends it.
     """
 
     file: Path
     message: str
     row: int | None = None
     column: str = ""
+    resumable: bool = False
 
     def __str__(self) -> str:
         place = [str(self.file)]
@@ -65,7 +68,8 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
 
     Returns
     -------
-    The rows that have as many cells as there are columns, the torn rest, the problems.
+    The rows that have as many cells as there are columns, the torn rest, the problems. Rows of
+    version 0.1 get ``n/a`` in the columns that were added since.
 
     Raises
     ------
@@ -79,9 +83,10 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
         raise TwoalikeError(
             f"{path}: not UTF-8 text (byte {error.start}). Restore the file."
         ) from error
-    names = list(table.names)
-    found = lines[0].split("\t") if lines else [torn]
-    if found != names:
+    header = lines[0] if lines else torn
+    names = list(table.with_columns_of(header).names)
+    added = [MISSING] * (len(table.names) - len(names))
+    if (found := header.split("\t")) != names:
         odd = next((name for name in names if name not in found), None)
         what = f"has no column {odd!r}" if odd else "has other columns, or in another order"
         raise TwoalikeError(f"{path}: header {what}; expected {', '.join(names)}.")
@@ -89,7 +94,7 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
     for number, line in enumerate(lines[1:], start=1):
         cells = line.split("\t")
         if len(cells) == len(names):
-            rows.append(cells)
+            rows.append([*cells, *added])
         else:
             message = f"has {len(cells)} cells, expected {len(names)}"
             problems.append(RawProblem(path, message, number))

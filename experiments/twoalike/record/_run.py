@@ -2,16 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from twoalike.record._appended import AppendedFile
+from twoalike.record._column import SEEN_BEFORE
 from twoalike.record._dataset import check_participant, lock_folder, register_participant
 from twoalike.record._manifest import (
+    DISPLACED,
     Apparatus,
     RunPlan,
     check_same,
@@ -24,8 +29,9 @@ from twoalike.record._manifest import (
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
-from twoalike.record._table import TASKS, Table
+from twoalike.record._table import TASKS, Table, TaskTables
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
+from twoalike.record._witness import SHOWN, Witness, logged_trials, read_log, witness_table
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import (
     Study,
@@ -34,7 +40,6 @@ from twoalike.study import (
     counted,
     hold_lock,
     readable_by,
-    sync_file,
     write_json,
 )
 
@@ -125,17 +130,55 @@ def shown_trials(root: Path, plan: RunPlan) -> pd.DataFrame | None:
 
 
 class RunRecord:
-    """An open run: rows are appended, never changed; ``n_done`` counts the trials."""
+    """An open run: rows are appended, never changed; ``n_done`` counts the trials.
 
-    def __init__(self, root: Path, plan: RunPlan, manifest: dict[str, Any], handles: "_Handles"):
+    Its files are watched: where another program moves, deletes or replaces one, all that was
+    written goes on in a file beside it (:class:`AppendedFile`), and ``warn`` is told at once.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        plan: RunPlan,
+        manifest: dict[str, Any],
+        surround: Callable[[], None],
+        warn: Callable[[str], None],
+    ) -> None:
         self._root, self._plan, self._manifest = root, plan, manifest
-        self._tables, self._handles = TASKS[plan.name.task], handles
+        self._surround, self._warn = surround, warn
+        self._tables, self._list = TASKS[plan.name.task], plan.trials
+        self._time, self._displaced = 0.0, False
+        self._log = self._open(plan.name.log(root), create=True)
+        self._rows = self._open(plan.name.rows(root))
+        self._events = None
+        if self._tables.events is not None:
+            self._events = self._open(plan.name.events(root))
+        self._appeared: Counter[object] = Counter()
+        self._witness = self._complete_log()
+        header = bytes(self._rows.content).partition(b"\n")[0].decode()
+        self._table = self._tables.trials.with_columns_of(header)
         self.n_done = manifest["segments"][-1]["first_trial"] - 1
+
+    def _open(self, path: Path, *, create: bool = False) -> AppendedFile:
+        rescue = partial(self._plan.name.rescue, self._root, path)
+        return AppendedFile(path, rescue, self._lose, create=create)
+
+    def _complete_log(self) -> Witness:
+        """Add to the log the trials that a kill kept out of it; learn which ones were shown."""
+        witness, kept = witness_table(bytes(self._rows.content), self._tables.trials)
+        log = read_log(self._log.path)
+        self._appeared.update(
+            entry.get("trial_index") for entry in log if entry.get("event") == SHOWN
+        )
+        known = logged_trials(log)
+        last = known[-1].trial if known else 0
+        self._log.append("".join(one.line() for one in kept if one.trial > last), sync=True)
+        return witness
 
     @property
     def path(self) -> Path:
-        """The raw table."""
-        return self._plan.name.rows(self._root)
+        """The raw table; where it was lost, the file that holds its rows."""
+        return self._rows.path
 
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write one trial, all its rows in one write, and wait until it is on the disk.
@@ -145,45 +188,81 @@ class RunRecord:
         TwoalikeError
             If the disk is full or gone.
         """
-        lines = "".join(self._tables.trials.format_row(row) for row in rows)
-        if self._handles.events is not None:
-            # What led to the trial's end comes before it.
-            sync_file(self._handles.events, self._plan.name.events(self._root))
-        append_line(self._handles.trials, self.path, lines, sync=True)
+        seen = self._appeared[self.n_done + 1] > 1
+        flag = {SEEN_BEFORE.name: seen} if SEEN_BEFORE in self._table.columns else {}
+        lines = "".join(self._table.format_row({**row, **flag}) for row in rows)
+        if self._events is not None:
+            self._events.sync()  # what led to the trial's end comes before it
+        self._rows.append(lines, sync=True)
         self.n_done += 1
+        self._log.append(self._witness.take(self.n_done, lines.encode()).line())
 
     def event(self, row: Mapping[str, object]) -> None:
         """Write one line of the table of events; it survives a kill, not a power cut."""
-        if self._tables.events is None or self._handles.events is None:
+        if self._tables.events is None or self._events is None:
             raise ValueError(f"the task {self._tables.name} keeps no events")
-        line = self._tables.events.format_row(row)
-        append_line(self._handles.events, self._plan.name.events(self._root), line, sync=False)
+        self._events.append(self._tables.events.format_row(row))
 
     def note(self, event: str, time_s: float, **detail: object) -> None:
         """Write one line of the log: what happened besides the trials."""
-        entry = {"event": event, "time_s": round(time_s, 4), **detail}
-        line = json.dumps(entry, ensure_ascii=False) + "\n"
-        append_line(self._handles.log, self._plan.name.log(self._root), line, sync=False)
+        self._time = round(time_s, 4)
+        if event == SHOWN:
+            self._appeared[detail["trial_index"]] += 1
+        entry = {"event": event, "time_s": self._time, **detail}
+        self._log.append(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def extend(self, table: pd.DataFrame) -> None:
         """Add trials to the list as shown: a block that was chosen during the session."""
-        path = self._plan.name.trials(self._root)
-        before = read_tsv(path, "the trial list as shown", list(table.columns))
-        write_tsv(path, pd.concat([before, table], ignore_index=True))
+        self._list = pd.concat([self._list, table], ignore_index=True)
+        write_tsv(self._plan.name.trials(self._root), self._list)
 
-    def end(self, reason: str) -> None:
-        """Write into the manifest why the run ended."""
-        self._manifest = end_segment(self._manifest, reason)
+    def _lose(self, home: Path, path: Path) -> None:
+        """Tell log and operator that a file was lost, and where its content is."""
+        self._displaced = True
+        self.note("file_lost", self._time, file=home.name, goes_on_in=path.name)
+        self._warn(
+            f"{home}: was moved, deleted or replaced by another program. Nothing is lost: the "
+            f"session goes on in {path}. End it as planned."
+        )
+
+    def end(self, reason: str) -> str:
+        """Bring lost files back, read the table back, and write into the manifest how it ended.
+
+        Returns
+        -------
+        The reason; :data:`DISPLACED` instead of ``completed`` where the table under its name is
+        not what was written.
+        """
+        self._log.return_home()
+        tables = [self._rows] if self._events is None else [self._events, self._rows]
+        whole = all([table.return_home() for table in tables])
+        whole = whole and self._is_on_disk()
+        if self._displaced:
+            self._surround()
+            if self._list is not None:
+                write_tsv(self._plan.name.trials(self._root), self._list)
+            event = "tables_restored" if whole else "tables_not_restored"
+            self.note(event, self._time, trials=self.n_done)
+        if reason == "completed" and not whole:
+            reason = DISPLACED
+        self._log.return_home()
+        self._log.sync()
+        self._manifest = end_segment(self._manifest, reason, self.n_done, self._witness.sha256)
         write_json(self._plan.name.manifest(self._root), self._manifest)
+        if self._displaced and whole:
+            self._warn(f"{self._rows.home}: is whole again, with {counted(self.n_done, 'trial')}.")
+        return reason
 
+    def _is_on_disk(self) -> bool:
+        """Read the table back: the same hash, and as many trials as were written."""
+        witness, kept = witness_table(self._rows.home.read_bytes(), self._table)
+        return witness.sha256 == self._witness.sha256 and len(kept) == self.n_done
 
-@dataclass(frozen=True)
-class _Handles:
-    """Open files of a run."""
-
-    trials: int
-    events: int | None
-    log: int
+    def close(self) -> None:
+        """Close the files."""
+        for file in (self._rows, self._events, self._log):
+            if file is not None:
+                file.close()
 
 
 def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
@@ -211,25 +290,39 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
 def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instructions: str) -> None:
     """Describe the tables that are there and not yet described."""
     tables = TASKS[plan.name.task]
-    for path, table in (
-        (plan.name.rows(root), tables.trials),
-        (_events(root, plan), tables.events),
-    ):
-        if path is not None and table is not None and not path.with_suffix(".json").exists():
+    for path, table in _tables_of(root, plan, tables):
+        if not path.with_suffix(".json").exists():
             content = sidecar(plan, tables, table, apparatus, instructions)
             write_json(path.with_suffix(".json"), content)
 
 
-def _events(root: Path, plan: RunPlan) -> Path | None:
-    return plan.name.events(root) if TASKS[plan.name.task].events is not None else None
+def _tables_of(root: Path, plan: RunPlan, tables: TaskTables) -> list[tuple[Path, Table]]:
+    """Tables of a run, with their paths."""
+    found = [(plan.name.rows(root), tables.trials)]
+    if tables.events is not None:
+        found.append((plan.name.events(root), tables.events))
+    return found
 
 
-def _mend_tail(path: Path, table: Table, log: int, log_path: Path) -> None:
+def _mend_tails(root: Path, plan: RunPlan) -> None:
     """Move an unfinished last line, and the rows of an unfinished last trial, to the log."""
-    if torn := torn_tail(path, table):
-        entry = json.dumps({"event": "torn_row", "text": torn}, ensure_ascii=False)
-        append_line(log, log_path, entry + "\n", sync=True)
-        cut_tail(path, torn)
+    log_path, tables = plan.name.log(root), TASKS[plan.name.task]
+    log = open_to_append(log_path, create=True)
+    try:
+        if torn_line(log_path):
+            append_line(log, log_path, "\n", sync=False)
+        for path, table in _tables_of(root, plan, tables):
+            if torn := torn_tail(path, table):
+                entry = json.dumps({"event": "torn_row", "text": torn}, ensure_ascii=False)
+                append_line(log, log_path, entry + "\n", sync=True)
+                cut_tail(path, torn)
+    finally:
+        os.close(log)
+
+
+def print_warning(line: str) -> None:
+    """Print a line for the operator."""
+    print(line, file=sys.stderr)  # noqa: T201
 
 
 @contextmanager
@@ -240,6 +333,7 @@ def open_run(
     apparatus: Apparatus,
     instructions: str,
     inputs: Mapping[str, Path],
+    warn: Callable[[str], None] = print_warning,
 ) -> Iterator[RunRecord]:
     """Start the files of a run, or open them to go on; :func:`check_run` comes before.
 
@@ -251,6 +345,8 @@ def open_run(
         What the participant was told, for the sidecar.
     inputs
         Files the run was made from, by role.
+    warn
+        Told at once, in one line, if another program moves or replaces a file of the run.
 
     Yields
     ------
@@ -258,7 +354,7 @@ def open_run(
     """
     with (
         readable_by(study.config.data.access),
-        _open_run(root, study, plan, apparatus, instructions, inputs) as record,
+        _open_run(root, study, plan, apparatus, instructions, inputs, warn) as record,
     ):
         yield record
 
@@ -271,10 +367,14 @@ def _open_run(
     apparatus: Apparatus,
     instructions: str,
     inputs: Mapping[str, Path],
+    warn: Callable[[str], None],
 ) -> Iterator[RunRecord]:
+    def surround() -> None:
+        register_participant(root, study, plan.name.participant, plan.simulated)
+        _write_sidecars(root, plan, apparatus, instructions)
+
     register_participant(root, study, plan.name.participant, plan.simulated)
-    rows = plan.name.rows(root)
-    fresh = not rows.exists()
+    fresh = not plan.name.rows(root).exists()
     manifest = (
         _start_files(root, plan, inputs) if fresh else read_manifest(plan.name.manifest(root))
     )
@@ -283,19 +383,10 @@ def _open_run(
         # A block that was chosen when the session broke off, just before it was recorded.
         write_tsv(plan.name.trials(root), plan.trials)
     _write_sidecars(root, plan, apparatus, instructions)
-    log_path, events_path = plan.name.log(root), _events(root, plan)
-    log = open_to_append(log_path, create=True)
-    if torn_line(log_path):
-        append_line(log, log_path, "\n", sync=False)
-    tables = TASKS[plan.name.task]
-    _mend_tail(rows, tables.trials, log, log_path)
-    if events_path is not None and tables.events is not None:
-        _mend_tail(events_path, tables.events, log, log_path)
+    _mend_tails(root, plan)
     manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done)
     write_json(plan.name.manifest(root), manifest)
-    events = None if events_path is None else open_to_append(events_path)
-    handles = _Handles(open_to_append(rows), events, log)
-    record = RunRecord(root, plan, manifest, handles)
+    record = RunRecord(root, plan, manifest, surround, warn)
     try:
         yield record
     except BaseException:
@@ -305,6 +396,4 @@ def _open_run(
             record.end("error")
         raise
     finally:
-        for handle in (handles.trials, handles.events, handles.log):
-            if handle is not None:
-                os.close(handle)
+        record.close()

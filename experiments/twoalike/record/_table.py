@@ -1,7 +1,7 @@
 """The raw tables of the tasks: which columns they have, how a row is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
 from twoalike.record._column import Column
@@ -25,20 +25,26 @@ class Table:
         """First line, with its line end."""
         return "\t".join(self.names) + "\n"
 
+    def with_columns_of(self, header: str) -> "Table":
+        """Leave out the columns that version 0.1 did not write, if ``header`` is of such a file."""
+        old = replace(self, columns=tuple(one for one in self.columns if not one.added))
+        return old if header.rstrip("\r\n") == old.header().rstrip("\n") else self
+
     def format_row(self, values: Mapping[str, object]) -> str:
-        """One line, with its line end.
+        """One line, with its line end; columns added since version 0.1 may be left out.
 
         Raises
         ------
         ValueError
             If the names are not exactly those of the columns, or a value is not allowed.
         """
-        if set(values) != set(self.names):
-            raise ValueError(f"row differs in {sorted(set(values) ^ set(self.names))}")
+        added = {column.name for column in self.columns if column.added}
+        if odd := (set(values) ^ set(self.names)) - added:
+            raise ValueError(f"row differs in {sorted(odd)}")
         cells = []
         for column in self.columns:
             try:
-                cells.append(column.format(values[column.name]))
+                cells.append(column.format(values.get(column.name)))
             except ValueError as error:
                 raise ValueError(f"column {column.name}: {error}") from error
         return "\t".join(cells) + "\n"

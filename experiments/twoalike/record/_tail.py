@@ -5,6 +5,8 @@ nothing; only the machine itself going down can leave a part.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from twoalike.record._table import Table
@@ -12,6 +14,24 @@ from twoalike.record._whole import n_partial_rows
 from twoalike.study import TwoalikeError, sync_file
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that is appended to into one line.
+
+    Raises
+    ------
+    TwoalikeError
+        If the disk is full or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TwoalikeError(
+            f"{path}: cannot write ({error.strerror or error}). Trials so far are safe: free "
+            "space, then go on with --resume."
+        ) from error
 
 
 def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
@@ -22,32 +42,33 @@ def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
     TwoalikeError
         If the disk is full or gone; then no part of the line stays.
     """
-    content = line.encode()
+    content = line.encode("utf-8", "surrogateescape")
     length = os.fstat(handle).st_size
-    try:
+    with appending(path):
         written = os.write(handle, content)
         if written != len(content):
             os.ftruncate(handle, length)
             raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
         if sync:
             sync_file(handle, path)
-    except OSError as error:
-        raise TwoalikeError(
-            f"{path}: cannot write ({error.strerror or error}). Trials so far are safe: free "
-            "space, then go on with --resume."
-        ) from error
 
 
-def open_to_append(path: Path, *, create: bool = False) -> int:
+def open_to_append(path: Path, *, create: bool = False, new: bool = False) -> int:
     """Handle for :func:`append_line`; ``os.close`` it.
+
+    Parameters
+    ----------
+    create, new
+        Whether to make the file if it is missing; whether it has to be missing.
 
     Raises
     ------
     TwoalikeError
         If the file cannot be opened.
     """
+    flags = _FLAGS | (os.O_CREAT if create else 0) | (os.O_EXCL if new else 0)
     try:
-        return os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o666)
+        return os.open(path, flags, 0o666)
     except OSError as error:
         raise TwoalikeError(f"{path}: cannot open to append ({error.strerror}).") from error
 
@@ -60,9 +81,10 @@ def torn_line(path: Path) -> str:
 
 def torn_tail(path: Path, table: Table) -> str:
     """Text at the end of a raw table that is no whole trial; empty in a whole file."""
-    _, *lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    header, *lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     if not lines:
         return ""
+    table = table.with_columns_of(header)
     *whole, torn = lines
     cells = [line.split("\t") for line in whole]
     fit = all(len(row) == len(table.names) for row in cells)

@@ -6,7 +6,7 @@ the sidecar does not would make the data set invalid.
 """
 
 from twoalike.design import POSITIONS
-from twoalike.record._column import Column
+from twoalike.record._column import SEEN_BEFORE, Column
 
 
 def _stimulus(number: int) -> Column:
@@ -186,5 +186,6 @@ TRIPLET_COLUMNS: tuple[Column, ...] = (
         kind="boolean",
         description="Whether this was a pilot or dry run.",
     ),
+    SEEN_BEFORE,
 )
 """Columns of ``*_task-oddoneout_*_beh.tsv``, one row a trial shown to its end."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
+from twoalike.record import SHOWN
 from twoalike.tasks._events import Event
 from twoalike.tasks._scenes import Scene
 
@@ -17,6 +18,11 @@ class Note:
     event: str
     time: float
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def trial_shown(time: float, trial_index: int) -> Note:
+    """Note that a trial appeared: the record finds by it which ones were seen before."""
+    return Note(SHOWN, time, {"trial_index": trial_index})
 
 
 @dataclass(frozen=True)

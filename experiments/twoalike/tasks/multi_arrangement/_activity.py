@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from twoalike.tasks._activity import Item, Note
+from twoalike.tasks._activity import Item, Note, trial_shown
 from twoalike.tasks._events import Event
 from twoalike.tasks._scenes import Arena, Page, Placed, PushButton, Scene, Timer
 from twoalike.tasks.multi_arrangement._arranging import advance, interrupt
@@ -164,9 +164,11 @@ class ArrangementActivity:
         if self.finished:
             return []
         self._last = event.time if self._last is None else max(self._last, event.time)
-        was_open = self.state.ending is None
+        was_open, onset = self.state.ending is None, self.state.onset
         self.state = advance(self.state, event, self.protocol, self.layout)
         items: list[Item] = list(self.state.news)
+        if onset is None and self.state.onset is not None:
+            items.append(trial_shown(self.state.onset, self.trial.trial_index))
         if was_open and self.state.ending is not None:
             items.append(arrangement_result(self.state, self.layout))
         return items

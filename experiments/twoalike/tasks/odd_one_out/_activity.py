@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from twoalike.tasks._activity import Item
+from twoalike.tasks._activity import Item, trial_shown
 from twoalike.tasks._events import Event
 from twoalike.tasks._scenes import Scene
 from twoalike.tasks.odd_one_out._answering import (
@@ -52,8 +52,12 @@ class TripletActivity:
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
         before, self.state = self.state, advance(self.state, event, self.protocol, self.layout)
-        decided = self.state.decided and not before.decided
-        return [trial_result(self.state, self.protocol)] if decided else []
+        items: list[Item] = []
+        if self.state.onset is not None and before.onset is None:
+            items.append(trial_shown(self.state.onset, self.state.trial.trial_index))
+        if self.state.decided and not before.decided:
+            items.append(trial_result(self.state, self.protocol))
+        return items
 
     def restart(self, time: float) -> Sequence[Item]:
         """Begin an open trial anew; end a decided one."""

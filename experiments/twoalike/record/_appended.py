@@ -1,0 +1,163 @@
+"""A file that grows during a session, and that another program may move, delete or replace.
+
+Sync clients, git and editors put a new file in the place of the one that is open. What is appended
+then goes into a file without a name, and is gone when it is closed. The name is therefore
+compared with the open file around every append: device, inode, links and length. If they part
+company, all that was written goes on in a new file, which is put back at the end if that loses
+nothing: where the file under the name is gone, or is the beginning of what was written.
+"""
+
+import os
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from twoalike.record._tail import append_line, appending, open_to_append
+from twoalike.study import TwoalikeError, atomic_path, sync_file, sync_folder
+
+
+class AppendedFile:
+    """An open file to append to, watched.
+
+    Parameters
+    ----------
+    home
+        Its path.
+    rescue
+        Path of the n-th file that takes its place, n from 1, if it is lost.
+    on_loss
+        Called with ``home`` and the path that takes its place, as soon as that happened.
+    create
+        Whether to make the file if it is missing.
+
+    Attributes
+    ----------
+    path
+        Where the file is now; ``home`` unless that was lost.
+    content
+        Everything in it, also what was there when it was opened.
+
+    Raises
+    ------
+    TwoalikeError
+        If it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        rescue: Callable[[int], Path],
+        on_loss: Callable[[Path, Path], None],
+        *,
+        create: bool = False,
+    ) -> None:
+        self.home = self.path = home
+        self._rescue, self._on_loss = rescue, on_loss
+        self._handle = open_to_append(home, create=create)
+        self.content = bytearray(home.read_bytes())
+
+    def append(self, text: str, *, sync: bool = False) -> None:
+        """Append ``text`` in one write; with ``sync``, wait until it is on the disk under a name.
+
+        Raises
+        ------
+        TwoalikeError
+            If the disk is full or gone.
+        """
+        if not self._in_place():
+            self._go_beside()
+        append_line(self._handle, self.path, text, sync=sync)
+        self.content += text.encode()
+        if sync and not self._in_place():
+            self._go_beside()
+
+    def sync(self) -> None:
+        """Wait until what was appended is on the disk.
+
+        Raises
+        ------
+        TwoalikeError
+            If the disk is full or gone.
+        """
+        with appending(self.path):
+            sync_file(self._handle, self.path)
+
+    def return_home(self) -> bool:
+        """Put a lost file back where that loses nothing; tell whether it is at home, whole.
+
+        Raises
+        ------
+        TwoalikeError
+            If the disk is full or gone.
+        """
+        if self.path == self.home:
+            if self._in_place() and _bytes(self.home) == self.content:
+                return True
+            self._go_beside()
+        if not put_back(self.home, bytes(self.content)):
+            return False
+        os.close(self._handle)
+        self._handle, rescued = open_to_append(self.home), self.path
+        self.path = self.home
+        rescued.unlink(missing_ok=True)
+        return self._in_place()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._handle)
+
+    def _in_place(self) -> bool:
+        """Whether the file under the name is the open one, as long as it was left."""
+        try:
+            named = self.path.stat()
+        except OSError:
+            return False
+        opened = os.fstat(self._handle)
+        same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+        return same and opened.st_nlink > 0 and opened.st_size == len(self.content)
+
+    def _go_beside(self) -> None:
+        """Write everything to a new file, and go on there."""
+        for number in count(1):
+            path = self._rescue(number)
+            if not path.exists():
+                break
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = open_to_append(path, create=True, new=True)
+            append_line(handle, path, self.content.decode("utf-8", "surrogateescape"), sync=True)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise TwoalikeError(
+                f"{self.home}: was moved, deleted or replaced during the session, and {path} "
+                f"cannot be written in its place ({error.strerror})."
+            ) from error
+        os.close(self._handle)
+        self._handle, self.path = handle, path
+        self._on_loss(self.home, path)
+
+
+def put_back(home: Path, content: bytes) -> bool:
+    """Write ``content`` to ``home`` unless that would overwrite anything else; tell whether.
+
+    A file that is missing, or holds the beginning of ``content``, loses nothing.
+    """
+    before = _bytes(home)
+    if before is None or not content.startswith(before):
+        return False
+    try:
+        with atomic_path(home) as temporary:
+            temporary.write_bytes(content)
+    except TwoalikeError:  # the caller names the file that holds the content
+        return False
+    return True
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Content of a file; empty where there is none, None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError:
+        return None

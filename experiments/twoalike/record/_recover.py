@@ -1,0 +1,112 @@
+"""Bringing back what a session wrote beside its tables, because another program had moved them."""
+
+import json
+import os
+from pathlib import Path
+
+from twoalike.record._appended import put_back
+from twoalike.record._manifest import DISPLACED, read_manifest, with_reason
+from twoalike.record._names import RunName
+from twoalike.record._progress import run_progress
+from twoalike.record._read import RawProblem
+from twoalike.record._table import TASKS
+from twoalike.record._tail import append_line, open_to_append, torn_line
+from twoalike.record._witness import table_hash
+from twoalike.study import TwoalikeError, counted, write_json
+
+
+def _files(root: Path, name: RunName) -> list[Path]:
+    """Files of a run that are appended to, by the name they should have; the log last."""
+    events = [name.events(root)] if TASKS[name.task].events is not None else []
+    return [*events, name.rows(root), name.log(root)]
+
+
+def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
+    """Name the rescue files of a data set, and how to bring them back."""
+    problems = []
+    for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
+        stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
+        name = RunName.parse(Path(f"{stem}_beh.tsv"))
+        task = TASKS[name.task].name if name.task in TASKS else name.task
+        how = f"twoalike run ... --task {task} --session {name.session} --resume"
+        message = "a session went on here, since another program moved or replaced its file"
+        problems.append(RawProblem(path, f"{message}; put it back with: {how}"))
+    return problems
+
+
+def recover_run(root: Path, name: RunName) -> str | None:
+    """Put the rescue files of a run back under their names, where that overwrites nothing.
+
+    A file is put back if the one under its name is missing or holds the beginning of it. Where
+    the session had been run to its end, it is completed by that.
+
+    Returns
+    -------
+    What was done, in one line; None if there was nothing to do.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file under the name holds something else; then nothing is changed.
+    """
+    found = {home: paths for home in _files(root, name) if (paths := name.rescues(root, home))}
+    manifest = name.manifest(root)
+    if not manifest.exists():
+        if found:
+            first = next(iter(found.values()))[0]
+            raise TwoalikeError(
+                f"{first}: belongs to a session whose other files are not in {root}. Put the "
+                "folder that was moved back in its place, then go on with --resume."
+            )
+        return None
+    contents = {
+        home: max((p.read_bytes() for p in paths), key=len) for home, paths in found.items()
+    }
+    for home, content in contents.items():
+        _check_extends(home, content, found[home][-1])
+    for home, content in contents.items():
+        if not (home.exists() and home.read_bytes().startswith(content)):
+            put_back(home, content)
+        for path in found[home]:
+            if home.read_bytes().startswith(path.read_bytes()):
+                path.unlink()
+    if found:
+        _note(name.log(root), [home.name for home in found])
+    completed = _complete(root, name)
+    if not found and not completed:
+        return None
+    done = counted(run_progress(root, name).n_done, "trial")
+    state = "; the session is completed" if completed else ""
+    return f"{name.rows(root)}: is whole again, with {done}{state}"
+
+
+def _note(log: Path, restored: list[str]) -> None:
+    """Write into the log what was put back."""
+    entry = json.dumps({"event": "tables_restored", "files": restored})
+    handle = open_to_append(log, create=True)
+    try:
+        append_line(handle, log, ("\n" if torn_line(log) else "") + entry + "\n", sync=True)
+    finally:
+        os.close(handle)
+
+
+def _check_extends(home: Path, content: bytes, rescue: Path) -> None:
+    """Check that a rescue file and the one under the name do not contradict each other."""
+    here = home.read_bytes() if home.exists() else b""
+    if not content.startswith(here) and not here.startswith(content):
+        raise TwoalikeError(
+            f"{home}: differs from what the session wrote, which is in {rescue}. Compare the two, "
+            f"keep the right one as {home.name} and move the other out of the study, then --resume."
+        )
+
+
+def _complete(root: Path, name: RunName) -> bool:
+    """Call a session completed that was run to its end, once its table is there whole."""
+    path = name.manifest(root)
+    manifest = read_manifest(path)
+    if manifest["end_reason"] != DISPLACED:
+        return False
+    if table_hash(name.rows(root).read_bytes()) != manifest["segments"][-1]["rows_sha256"]:
+        return False
+    write_json(path, with_reason(manifest, "completed"))
+    return True

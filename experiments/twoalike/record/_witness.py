@@ -1,0 +1,184 @@
+"""The log as a witness of the raw table: which rows a session wrote, and their running hash.
+
+After each trial the log gets the trial's number, the rows of the table so far, and the SHA-256 of
+the table from its first byte to there; so the last one is the hash of the file. At its end a
+session leaves count and hash in the manifest as well. A row that was edited, removed or added
+later makes table and log part company there.
+
+The trial is on the disk before its line in the log is written, so a killed session may have rows
+that the log does not know; going on with it adds them.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from twoalike.record._read import RawProblem
+from twoalike.record._table import Table
+from twoalike.study import counted
+
+KEPT = "trial_kept"
+"""Event of the log: a trial is on the disk."""
+SHOWN = "trial_shown"
+"""Event of the log: a trial appeared on the screen."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the log says of a trial that is on the disk.
+
+    Attributes
+    ----------
+    rows
+        Rows of the table up to this trial.
+    sha256
+        Of the table up to this trial; None in copies made for publication.
+    """
+
+    trial: int
+    rows: int
+    sha256: str | None
+
+    def line(self) -> str:
+        """Line of the log."""
+        entry = {"event": KEPT, "trial_index": self.trial, "rows": self.rows, "sha256": self.sha256}
+        return json.dumps(entry) + "\n"
+
+
+def plain_lines(content: bytes) -> list[bytes]:
+    """Lines of a table with their ends, the header first; a torn last line is left out.
+
+    Line ends that a program changed to those of Windows count as they were.
+    """
+    lines = content.replace(b"\r\n", b"\n").splitlines(keepends=True)
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+def table_hash(content: bytes) -> str:
+    """SHA-256 of the whole lines of a table."""
+    return hashlib.sha256(b"".join(plain_lines(content))).hexdigest()
+
+
+class Witness:
+    """Keeps count of the rows of a table and their running hash.
+
+    Parameters
+    ----------
+    header
+        First line of the table.
+    """
+
+    def __init__(self, header: bytes) -> None:
+        self._running = hashlib.sha256(header)
+        self._rows = 0
+
+    @property
+    def sha256(self) -> str:
+        """Of the table so far."""
+        return self._running.hexdigest()
+
+    def take(self, trial: int, rows: bytes) -> Kept:
+        """Count the rows of one more trial."""
+        self._running.update(rows)
+        self._rows += rows.count(b"\n")
+        return Kept(trial, self._rows, self.sha256)
+
+
+def witness_table(content: bytes, table: Table) -> tuple[Witness, list[Kept]]:
+    """Witness of a table of whole trials, and what its log should say of each of them."""
+    header, *lines = plain_lines(content)
+    witness, column = Witness(header), table.names.index("trial_index")
+    trials = groupby(lines, key=lambda line: int(line.split(b"\t")[column]))
+    return witness, [witness.take(trial, b"".join(rows)) for trial, rows in trials]
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Entries of a log; lines that a power cut tore are passed over, a missing log is empty."""
+    if not path.is_file():
+        return []
+    entries = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict):
+            entries.append(entry)
+    return entries
+
+
+def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
+    """Trials that a log knows, in order; a trial that was written again counts as the last time."""
+    kept: list[Kept] = []
+    for entry in log:
+        trial, rows, digest = (entry.get(key) for key in ("trial_index", "rows", "sha256"))
+        if entry.get("event") != KEPT or not (_is_count(trial) and _is_count(rows)):
+            continue
+        while kept and kept[-1].trial >= trial:
+            kept.pop()
+        kept.append(Kept(trial, rows, digest if isinstance(digest, str) else None))
+    return kept
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < 10**9
+
+
+def check_witness(
+    table: Path, content: bytes, n_rows: int, log: Path, manifest: Mapping[str, Any]
+) -> Iterator[RawProblem]:
+    """Name the first row in which a table differs from what its log and its manifest say.
+
+    Parameters
+    ----------
+    table, content
+        The raw table.
+    n_rows
+        Its rows, those of a torn last trial left out.
+    manifest
+        Of the same run. Those of version 0.1 have no witness: nothing is compared.
+    """
+    if not manifest.get("witnessed"):
+        return
+    known, last = logged_trials(read_log(log)), manifest["segments"][-1:]
+    end = last[0] if last and last[0]["end_reason"] is not None else {}
+    kept = end.get("kept_trials")
+    if isinstance(kept, int) and kept > (known[-1].trial if known else 0):
+        yield RawProblem(log, _lost_lines(known, kept, log))
+        return
+    lines = plain_lines(content)[: n_rows + 1]
+    running, done = hashlib.sha256(b"".join(lines[:1])), 0
+    for entry in known:
+        running.update(b"".join(lines[done + 1 : entry.rows + 1]))
+        if entry.rows > n_rows and done == n_rows:
+            yield RawProblem(table, _missing(known, done, log), done + 1)
+            return
+        if entry.rows > n_rows or entry.sha256 not in (None, running.hexdigest()):
+            message = f"is not the row that was written (trial {entry.trial}, by {log.name})"
+            yield RawProblem(table, f"{message}: rows were edited or removed here", done + 1)
+            return
+        done = entry.rows
+    if isinstance(kept, int) and n_rows > done:
+        message = f"is not in {log.name}, which ends with row {done}: it was added later"
+        yield RawProblem(table, message, done + 1)
+    elif end.get("rows_sha256") not in (None, running.hexdigest()):
+        yield RawProblem(table, "is not the table that the session left (SHA-256 in its manifest)")
+
+
+def _lost_lines(known: Sequence[Kept], kept: int, log: Path) -> str:
+    if not log.exists():
+        return "is missing: with it, edited rows cannot be found. Put it back from a backup"
+    ends = f"ends with trial {known[-1].trial}" if known else "knows no trial"
+    return f"{ends}, but {counted(kept, 'trial')} were written: lines were lost. Restore the file"
+
+
+def _missing(known: Sequence[Kept], done: int, log: Path) -> str:
+    lost = known[-1].rows - done
+    return (
+        f"is missing: {log.name} knows {counted(lost, 'more row')}, up to trial "
+        f"{known[-1].trial}. Restore the table from a backup"
+    )
