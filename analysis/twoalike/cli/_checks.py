@@ -49,7 +49,7 @@ def check_raw(study: "Study", allow: bool) -> None:
     """
     from twoalike.record import check_dataset
 
-    require_sound(check_dataset(study.raw, listed_images(study)), allow)
+    require_sound(check_dataset(study.raw, listed_images(study), pilot=False), allow)
 
 
 def listed_images(study: "Study") -> Mapping[str, str] | None:

@@ -183,7 +183,7 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
         progress = check_run(
             sitting.root, prepared.plan, resume=options.resume, earlier_elsewhere=options.elsewhere
         )
-        checked = check_dataset(sitting.root, participant=participant)
+        checked = check_dataset(sitting.root, participant=participant, pilot=options.pilot)
         require_sound(checked.but_resumable(), options.allow_problems)
         prepared.check_consent(progress)
         if options.resume and not progress.begun:

@@ -83,7 +83,7 @@ def share(
     if not find_runs(root):
         raise TwoalikeError(f"{root}: expected raw data, found none.")
     check_new_folder(out, opened.raw, opened.pilot)
-    require_sound(check_dataset(root, listed_images(opened)), allow_problems)
+    require_sound(check_dataset(root, listed_images(opened), pilot=pilot), allow_problems)
     texts = read_texts(root, lambda path: file_kind(path) is not None)
     options = ShareOptions(
         columns=opened.config.share.columns,

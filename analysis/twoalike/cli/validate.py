@@ -89,7 +89,8 @@ def validate(study: Path, /) -> None:
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, n_runs, n_trials = len(faults), 0, 0
     for root in roots:
-        checked, unreadable = check_dataset(root, hashes), unreadable_texts(root)
+        checked = check_dataset(root, hashes, pilot=root == opened.pilot)
+        unreadable = unreadable_texts(root)
         # The BIDS validator breaks off at such a file, and nobody could search it.
         beside = unreadable or check_bids(root)
         problems = list(dict.fromkeys([*checked.problems, *beside]))

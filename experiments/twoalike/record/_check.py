@@ -1,7 +1,8 @@
 """Our own rules on raw data, beyond the form that BIDS checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,25 @@ def _check_images(
             yield RawProblem(path, f"object {name!r} is no longer in the stimulus set")
         elif now[name] != digest:
             yield RawProblem(path, f"the image of {name!r} has changed since it was shown")
+
+
+def _check_owner(path: Path, name: RunName, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
+    """Check that the manifest is of this run: whole sessions are copied by mistake, too."""
+    for part in ("participant", "session", "task", "run"):
+        if (found := manifest.get(part)) is not None and found != getattr(name, part):
+            message = f"its manifest is of {part} {found}: the files were copied or renamed"
+            yield RawProblem(path, message)
+
+
+def _check_pilot(
+    path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]], manifest: Mapping[str, Any]
+) -> Iterator[RawProblem]:
+    """Check that pilot rows are in pilot runs only."""
+    if (pilot := manifest.get("pilot")) is not None:
+        for number, row in rows:
+            if row["pilot"] != pilot:
+                message = f"is {str(row['pilot']).lower()}, the manifest says {str(pilot).lower()}"
+                yield RawProblem(path, message, number, "pilot")
 
 
 def _as_mappings(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -75,13 +95,16 @@ def check_run_files(
         cells = cells[: len(cells) - partial]
         message = f"the last trial is torn; {_MEND}"
         problems.append(RawProblem(path, message, len(cells) + 1, resumable=True))
-    problems += check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)
     rows, wrong = parse_rows(path, cells, table)
     bad = {problem.row for problem in wrong}
     clean = [(number, row) for number, row in enumerate(rows, start=1) if number not in bad]
-    problems += wrong
+    problems += [*wrong, *_check_owner(path, name, manifest), *_check_pilot(path, clean, manifest)]
     if name.task == "oddoneout":
         listed = None if shown is None else _as_mappings(shown)
-        return [*problems, *check_triplet_rows(path, clean, manifest, listed)]
-    problems += check_arrangement_rows(path, clean, manifest)
-    return [*problems, *check_events(root, name, clean)]
+        problems += check_triplet_rows(path, clean, manifest, listed)
+    else:
+        problems += check_arrangement_rows(path, clean, manifest)
+        problems += check_events(root, name, clean)
+    named = {problem.row for problem in problems if problem.file == path}
+    witness = check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)
+    return [*problems, *(problem for problem in witness if problem.row not in named)]

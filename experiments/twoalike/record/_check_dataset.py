@@ -6,12 +6,19 @@ from pathlib import Path
 
 from twoalike.record._answers import damaged_answers
 from twoalike.record._check import check_run_files
+from twoalike.record._check_people import (
+    absent_sessions,
+    check_copies,
+    check_people,
+    check_pilot,
+)
+from twoalike.record._manifest import read_manifest
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import run_progress
 from twoalike.record._read import RawProblem
 from twoalike.record._recover import rescue_problems
-from twoalike.study import parse_json_table
+from twoalike.study import counted, parse_json_table
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,11 @@ class Checked:
 
 
 def check_dataset(
-    root: Path, stimuli: Mapping[str, str] | None = None, *, participant: str = "*"
+    root: Path,
+    stimuli: Mapping[str, str] | None = None,
+    *,
+    participant: str = "*",
+    pilot: bool | None = None,
 ) -> Checked:
     """Check raw data by all our own rules; those of BIDS are :func:`check_bids`.
 
@@ -58,18 +69,37 @@ def check_dataset(
     stimuli
         SHA-256 by object id, as the images are now; None where they are not to be compared.
     participant
-        Whose data; everybody's if left out.
+        Whose data; everybody's if left out, and only then who is missing.
+    pilot
+        Whether it should hold pilot data; None where that is not known.
     """
     runs = find_runs(root, participant=participant)
     if runs and _is_foreign(root):
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked(root, (), (remark,), runs)
     found = {path: check_run_files(root, path, stimuli) for path in runs}
-    lost = [*missing_files(root, participant), *rescue_problems(root, participant)]
-    problems = [*lost, *damaged_answers(root, participant), *_all(found)]
+    beside = [
+        *missing_files(root, participant),
+        *rescue_problems(root, participant),
+        *damaged_answers(root, participant),
+        *(check_people(root) if participant == "*" else ()),
+        *check_copies(runs),
+        *(check_pilot(root, runs, pilot) if pilot is not None else ()),
+    ]
     clean = [RunName.parse(path) for path in runs if not found[path]]
     n_trials = sum(run_progress(root, name).n_done for name in clean)
-    return Checked(root, tuple(problems), (), runs, n_trials)
+    problems = (*beside, *_all(found))
+    return Checked(root, problems, tuple(_remarks(root, runs, clean)), runs, n_trials)
+
+
+def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:
+    old = [name for name in clean if not read_manifest(name.manifest(root)).get("witnessed")]
+    if old:
+        yield (
+            f"{root}: {counted(len(old), 'session')} recorded by version 0.1, whose logs keep no "
+            f"hash of the rows: edited rows cannot be found there (the first: {old[0].stem})"
+        )
+    yield from (f"{root}: {remark}" for remark in absent_sessions(runs))
 
 
 def _all(found: Mapping[Path, list[RawProblem]]) -> Iterator[RawProblem]:
