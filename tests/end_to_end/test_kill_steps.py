@@ -60,11 +60,15 @@ def check_left(root: Path, kept: set[int]) -> None:
 def check_same(root: Path, whole: Path, task: str) -> None:
     """A session that was killed and went on is the same as one that was not, times aside.
 
+    And aside from the flag of trials that were on the screen when it was killed.
+
     Durations agree as well, but for the rounding of the two times that each is taken from.
     """
     rows, expected = (read_run(table_of(one, task)).rows for one in (root, whole))
     times = [name for name in TIMES if name in rows]
-    pd.testing.assert_frame_equal(rows.drop(columns=times), expected.drop(columns=times))
+    apart = [*times, "seen_before"]
+    pd.testing.assert_frame_equal(rows.drop(columns=apart), expected.drop(columns=apart))
+    assert not expected["seen_before"].any()
     for name in set(times) - {"onset"}:
         found, wanted = (one[name].astype(float).to_numpy() for one in (rows, expected))
         np.testing.assert_allclose(found, wanted, atol=ROUNDING_S)

@@ -47,9 +47,7 @@ EDITS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "a-row-removed": (lambda rows: rows[:5] + rows[6:], "row 5, column trial_index: trial 5 is"),
     "a-row-doubled": (lambda rows: [*rows, rows[-1]], "row 15, column trial_index: trial 14 "),
     "a-cell-edited": (
-        lambda rows: [
-            row.replace("\t35.", "\t35.1") if n == 6 else row for n, row in enumerate(rows)
-        ],
+        lambda rows: [*rows[:6], rows[6].replace("\t34.", "\t34.1"), *rows[7:]],
         "row 6: is not the row that was written (trial 6, by ",
     ),
     "all-rows-removed": (lambda rows: rows[:1], "row 1: is missing: "),
