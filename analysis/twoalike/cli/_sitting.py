@@ -33,7 +33,7 @@ from twoalike.record import (
     store_answers,
 )
 from twoalike.stimuli import StimulusSet, read_tsv
-from twoalike.study import ScreenProfile, Study, TwoalikeError, counted, load_profile
+from twoalike.study import ScreenProfile, Study, TwoalikeError, counted, load_profile, readable_by
 from twoalike.tasks import (
     Item,
     Keeper,
@@ -194,7 +194,8 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
 def _recover(prepared: Prepared) -> Outcome | None:
     """Put back what was written beside lost files; the outcome, if that completes the session."""
     root, name = prepared.sitting.root, prepared.plan.name
-    line = recover_run(root, name)
+    with readable_by(prepared.sitting.study.config.data.access):
+        line = recover_run(root, name)
     if line is None:
         return None
     print(line, file=sys.stderr)  # noqa: T201

@@ -54,7 +54,7 @@ class AppendedFile:
         self.home = self.path = home
         self._rescue, self._on_loss = rescue, on_loss
         self._handle = open_to_append(home, create=create)
-        self.content = bytearray(home.read_bytes())
+        self.content = bytearray(home.readbytes_of())
 
     def append(self, text: str, *, sync: bool = False) -> None:
         """Append ``text`` in one write; with ``sync``, wait until it is on the disk under a name.
@@ -91,7 +91,7 @@ class AppendedFile:
             If the disk is full or gone.
         """
         if self.path == self.home:
-            if self._in_place() and _bytes(self.home) == self.content:
+            if self._in_place() and bytes_of(self.home) == self.content:
                 return True
             self._go_beside()
         if not put_back(self.home, bytes(self.content)):
@@ -142,21 +142,21 @@ def put_back(home: Path, content: bytes) -> bool:
 
     A file that is missing, or holds the beginning of ``content``, loses nothing.
     """
-    before = _bytes(home)
+    before = bytes_of(home)
     if before is None or not content.startswith(before):
         return False
     try:
         with atomic_path(home) as temporary:
-            temporary.write_bytes(content)
+            temporary.writebytes_of(content)
     except TwoalikeError:  # the caller names the file that holds the content
         return False
     return True
 
 
-def _bytes(path: Path) -> bytes | None:
+def bytes_of(path: Path) -> bytes | None:
     """Content of a file; empty where there is none, None where it cannot be read."""
     try:
-        return path.read_bytes()
+        return path.readbytes_of()
     except FileNotFoundError:
         return b""
     except OSError:

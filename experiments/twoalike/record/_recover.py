@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from twoalike.record._appended import put_back
+from twoalike.record._appended import bytes_of, put_back
 from twoalike.record._manifest import DISPLACED, read_manifest, with_reason
 from twoalike.record._names import RunName
 from twoalike.record._progress import run_progress
@@ -65,8 +65,8 @@ def recover_run(root: Path, name: RunName) -> str | None:
     for home, content in contents.items():
         _check_extends(home, content, found[home][-1])
     for home, content in contents.items():
-        if not (home.exists() and home.read_bytes().startswith(content)):
-            put_back(home, content)
+        if not (bytes_of(home) or b"").startswith(content) and not put_back(home, content):
+            raise TwoalikeError(f"{home}: cannot be written; its rows are in {found[home][-1]}.")
         for path in found[home]:
             if home.read_bytes().startswith(path.read_bytes()):
                 path.unlink()
@@ -92,8 +92,8 @@ def _note(log: Path, restored: list[str]) -> None:
 
 def _check_extends(home: Path, content: bytes, rescue: Path) -> None:
     """Check that a rescue file and the one under the name do not contradict each other."""
-    here = home.read_bytes() if home.exists() else b""
-    if not content.startswith(here) and not here.startswith(content):
+    here = bytes_of(home)
+    if here is None or not content.startswith(here) and not here.startswith(content):
         raise TwoalikeError(
             f"{home}: differs from what the session wrote, which is in {rescue}. Compare the two, "
             f"keep the right one as {home.name} and move the other out of the study, then --resume."
