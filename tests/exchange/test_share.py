@@ -21,7 +21,7 @@ from twoalike.exchange import (
     share_files,
 )
 from twoalike.judgments import read_raw, read_raw_arrangements
-from twoalike.record import check_bids
+from twoalike.record import check_bids, check_dataset
 from twoalike.study import TwoalikeError
 
 NAMED = (
@@ -328,6 +328,7 @@ def test_sessions_as_they_are_run_can_be_shared(
     out = tmp_path / "public"
     assert call("share", root, "--out", out) == 0
     assert [str(problem) for problem in check_bids(out)] == []
+    assert [str(problem) for problem in check_dataset(out).problems] == []
     for path in sorted(out.rglob("*")):
         content = path.read_bytes() if path.is_file() else b""
         assert b"p901" not in content + path.name.encode()
@@ -347,7 +348,7 @@ def test_sessions_as_they_are_run_can_be_shared(
 
 def test_only_columns_that_their_owner_named_are_published(study: Path) -> None:
     raw = study / "data" / "raw"
-    replace("*-oddoneout_run-01_beh.tsv", "\tpilot\n", "\tpilot\teyes\n")(raw)
+    replace("*-oddoneout_run-01_beh.tsv", "\tseen_before\n", "\tseen_before\teyes\n")(raw)
     for path in raw.rglob("*-oddoneout_run-01_beh.tsv"):
         header, *rows = path.read_text().splitlines()
         path.write_text("\n".join([header, *(f"{row}\tblue" for row in rows)]) + "\n")

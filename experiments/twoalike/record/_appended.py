@@ -54,7 +54,7 @@ class AppendedFile:
         self.home = self.path = home
         self._rescue, self._on_loss = rescue, on_loss
         self._handle = open_to_append(home, create=create)
-        self.content = bytearray(home.readbytes_of())
+        self.content = bytearray(home.read_bytes())
 
     def append(self, text: str, *, sync: bool = False) -> None:
         """Append ``text`` in one write; with ``sync``, wait until it is on the disk under a name.
@@ -147,7 +147,7 @@ def put_back(home: Path, content: bytes) -> bool:
         return False
     try:
         with atomic_path(home) as temporary:
-            temporary.writebytes_of(content)
+            temporary.write_bytes(content)
     except TwoalikeError:  # the caller names the file that holds the content
         return False
     return True
@@ -156,7 +156,7 @@ def put_back(home: Path, content: bytes) -> bool:
 def bytes_of(path: Path) -> bytes | None:
     """Content of a file; empty where there is none, None where it cannot be read."""
     try:
-        return path.readbytes_of()
+        return path.read_bytes()
     except FileNotFoundError:
         return b""
     except OSError:
