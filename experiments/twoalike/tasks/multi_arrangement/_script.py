@@ -117,7 +117,8 @@ class Arranging:
 
     def rest(self) -> ArrangementConfig:
         """Give the settings of what is left: fewer trials, and less time."""
-        config, left = self.config, {}
+        config = self.config
+        left: dict[str, float] = {}
         if config.max_trials:
             left["max_trials"] = max(1, config.max_trials - self._n_done("main"))
         if config.session_minutes:
