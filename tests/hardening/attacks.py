@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +37,8 @@ def kill(
 ) -> Iterator[Finding]:
     """SIGKILL at any time, before any step to the disk, or some trials later.
 
-    Each session goes on after a kill, and to its end after ten.
+    Each session goes on after a kill, and to its end after ten; before that, ``validate`` has to
+    find nothing wrong.
     """
     done = 0
     while done < tries:
@@ -47,8 +49,10 @@ def kill(
                     break
                 done += 1
                 what += f", {len(victim.finished)} trials finished"
-                yield Finding(what, victim.gone(), _unsound(victim))
-            yield _finish(victim, "killed")
+                yield Finding(what, victim.gone(), _not_in_table(victim))
+            unsound = victim.refused()
+            end = _finish(victim, "killed")
+            yield replace(end, misled=[*unsound, *end.misled])
 
 
 def _at_any_time(victim: Victim, rng: random.Random) -> tuple[str, bool]:
@@ -74,10 +78,15 @@ def _after_trials(victim: Victim, rng: random.Random) -> tuple[str, bool]:
     return f"{after_s:.3f} s after {goal} rows", report.status == -9
 
 
+def _not_in_table(victim: Victim) -> list[str]:
+    """Say which finished trials the table does not hold once."""
+    missing = victim.missing()
+    return [f"trials {missing} are not in the table"] if missing else []
+
+
 def _unsound(victim: Victim) -> list[str]:
     """What is wrong with a session from which nothing may be missing."""
-    missing = [f"trials {missing} are not in the table"] if (missing := victim.missing()) else []
-    return [*missing, *victim.refused()]
+    return [*_not_in_table(victim), *victim.refused()]
 
 
 def _finish(victim: Victim, what: str) -> Finding:
@@ -109,8 +118,7 @@ def fault(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Iterato
 
 def _called_finished(victim: Victim) -> list[str]:
     """Say that a session ended as finished though its table is not whole."""
-    missing = victim.missing()
-    return [f"called finished, without trials {missing} in the table"] if missing else []
+    return [f"called finished: {what}" for what in _not_in_table(victim)]
 
 
 def disturb(bench: Bench, tries: int, rng: random.Random, *, task: str) -> Iterator[Finding]:
