@@ -9,7 +9,6 @@ from tests.hardening.attacks import ATTACKS, Bench, open_bench, try_attack
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc")
 FEW = {"kill": 2, "disk fault": 2, "files disturbed": 2, "begun": 1, "finished": 2}
 WITHOUT_WINDOW = [name for name in ATTACKS if "window" not in name]
-EDITS = ("files disturbed", "begun", "finished")
 WITH_WINDOW = [name for name in ATTACKS if "window" in name]
 
 
@@ -26,9 +25,7 @@ def check(bench: Bench, name: str, tries: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in WITHOUT_WINDOW if "odd-one-out" in name])
-def test_a_few_attacks(bench: Bench, name: str, request: pytest.FixtureRequest) -> None:
-    if name.startswith(EDITS):  # until raw data have a witness
-        request.applymarker(pytest.mark.xfail(strict=True))
+def test_a_few_attacks(bench: Bench, name: str) -> None:
     check(bench, name, next(few for kind, few in FEW.items() if name.startswith(kind)))
 
 
