@@ -145,7 +145,8 @@ def _stimuli(first: Study, other: Study) -> Iterator[str]:
         if missing := [name for name in found.index if name not in lacking.index]:
             yield f"stimuli: {_some(missing)} not in {study.root}"
     both = [name for name in one.index if name in two.index]
-    if changed := [name for name in both if one.at[name, "sha256"] != two.at[name, "sha256"]]:
+    before, after = (dict(zip(table.index, table["sha256"], strict=True)) for table in (one, two))
+    if changed := [name for name in both if before[name] != after[name]]:
         yield f"stimuli: other images of {_some(changed)}"
     levels = [list(table.columns[2:]) for table in (one, two)]
     if levels[0] != levels[1] or not one.loc[both, levels[0]].equals(two.loc[both, levels[0]]):

@@ -10,7 +10,7 @@ table of ``phenotype``. Copies for publication hold tables with one row a partic
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -209,7 +209,10 @@ def asked_questions(root: Path, measure: str, participant: str) -> list[AskedQue
 
 def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
     """List the tables of answers that cannot be read, those of version 0.1 included."""
-    readers = [(path, partial(_read_table, path)) for path in _paths(root, participant)] + [
+    readers: list[tuple[Path, Callable[[], object]]] = [
+        (path, partial(_read_table, path)) for path in _paths(root, participant)
+    ]
+    readers += [
         (path, partial(list, read_wide_table(path, measure, participant)))
         for measure in ANSWERS.columns[0].levels
         for path in wide_tables(root, measure)

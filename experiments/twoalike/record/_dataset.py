@@ -136,7 +136,7 @@ def check_codes_apart(studies: Sequence[Study]) -> None:
     TwoalikeError
         Naming all such pairs.
     """
-    pairs = {}
+    pairs: dict[frozenset[str], str] = {}
     for study in studies:
         for code in _codes_in_use(study):
             for other in studies:
