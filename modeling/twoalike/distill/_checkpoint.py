@@ -1,10 +1,11 @@
 """Checkpoints: everything a run needs to go on as if it had not stopped.
 
-A checkpoint is a folder ``step-000040`` that appears by rename: there are whole ones only. Kept
-are the last and the best. Order, triplets and noise of each step follow from the seed, so no
-state of a random generator is among the content.
+A checkpoint is a folder ``step-000040`` that appears by rename, with checksums of its files: disks
+lose and change what was written. Kept are the last two and the best. Order, triplets and noise of
+each step follow from the seed, so no state of a random generator is among the content.
 """
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -17,10 +18,26 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from twoalike.distill._student import Student
-from twoalike.study import TwoalikeError, atomic_directory, read_json, shortened, write_json
+from twoalike.study import (
+    DAMAGED,
+    TwoalikeError,
+    atomic_directory,
+    read_json,
+    sha256_file,
+    shortened,
+    write_json,
+)
 
 WEIGHTS, OPTIMIZER, STATE, LOG = "student.safetensors", "optimizer.pt", "state.json", "log.jsonl"
 AVERAGE = "average.safetensors"
+_FILES, _DIGEST = "files", "sha256"
+"""Keys of state.json: checksums of the other files, and of the rest of state.json."""
+
+type Weights = dict[str, torch.Tensor]
+
+
+class DamagedCheckpointError(TwoalikeError):
+    """A checkpoint that cannot be gone on from; those before it may do."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +62,14 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / f"step-{step:07d}"
 
 
+def checkpoint_step(path: Path) -> int:
+    """Step of a checkpoint, from the name of its folder."""
+    return int(path.name.removeprefix("step-"))
+
+
 def find_checkpoints(folder: Path) -> list[Path]:
-    """Whole checkpoints, earliest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / STATE).is_file())
+    """Checkpoints, earliest first."""
+    return sorted(path for path in folder.glob("step-[0-9]*") if path.is_dir())
 
 
 @dataclass(frozen=True)
@@ -85,8 +107,14 @@ def save_checkpoint(
     progress: Progress,
     fingerprint: dict[str, Any],
     log: list[dict[str, Any]],
+    before: int | None = None,
 ) -> None:
-    """Write a checkpoint and drop those that are neither last nor best.
+    """Write a checkpoint and drop the others but the best and the one before.
+
+    Parameters
+    ----------
+    before
+        Step of the checkpoint that this run wrote, or went on from, before this one.
 
     Raises
     ------
@@ -105,7 +133,8 @@ def save_checkpoint(
             f"{path}: the checkpoint cannot be written ({shortened(error.__cause__ or error)}); "
             f"{kept}. Free space, then go on with --resume."
         ) from error
-    kept_paths = {path, checkpoint_path(folder, progress.best_step)}
+    kept_steps = {progress.step, progress.best_step, before}
+    kept_paths = {checkpoint_path(folder, step) for step in kept_steps if step is not None}
     for other in find_checkpoints(folder):
         if other not in kept_paths:
             shutil.rmtree(other)
@@ -118,7 +147,7 @@ def _write(
     fingerprint: dict[str, Any],
     log: list[dict[str, Any]],
 ) -> None:
-    """Write a checkpoint's files; state.json comes last and tells that it is whole."""
+    """Write a checkpoint's files; state.json comes last and holds the checksums."""
     save_file(plain_tensors(state.weights), folder / WEIGHTS)
     if state.average is not None:
         save_file(plain_tensors(state.average), folder / AVERAGE)
@@ -131,18 +160,57 @@ def _write(
         "best_step": progress.best_step,
         "best_kl": progress.best_kl,
         "fingerprint": fingerprint,
+        _FILES: {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
     }
-    write_json(folder / STATE, content)
+    write_json(folder / STATE, content | {_DIGEST: _digest(content)})
 
 
-def read_weights(path: Path, student: Student, *, average: bool) -> dict[str, torch.Tensor]:
-    """Weights of a checkpoint, or their moving average.
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of what state.json holds."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _verified_state(path: Path) -> dict[str, Any]:
+    """Content of state.json, after all files of the checkpoint were compared with it.
 
     Raises
     ------
-    TwoalikeError
+    DamagedCheckpointError
+        If a file is missing or has changed.
+    """
+    try:
+        content = read_json(path / STATE, "checkpoint")
+    except TwoalikeError as error:
+        raise _damaged(path, str(error).removeprefix(f"{path / STATE}: ")) from error
+    # Version 0.1 wrote neither of the two.
+    digest = content.pop(_DIGEST, None)
+    if _FILES not in content and digest is None:
+        return content
+    if digest != _digest(content):
+        raise _damaged(path, f"{STATE} has changed")
+    for name, expected in content.pop(_FILES).items():
+        file = path / name
+        if not file.is_file():
+            raise _damaged(path, f"{name} is missing")
+        if sha256_file(file) != expected:
+            raise _damaged(path, f"{name} has changed")
+    return content
+
+
+def read_weights(path: Path, student: Student, *, average: bool) -> tuple[Weights, Weights | None]:
+    """Weights of a checkpoint and, if asked for, their moving average.
+
+    Raises
+    ------
+    DamagedCheckpointError
         If they are damaged or of another network.
     """
+    _verified_state(path)
+    weights = _weights(path, student, average=False)
+    return weights, _weights(path, student, average=True) if average else None
+
+
+def _weights(path: Path, student: Student, *, average: bool) -> Weights:
     try:
         found = load_file(path / (AVERAGE if average else WEIGHTS))
     except (SafetensorError, OSError) as error:
@@ -151,7 +219,7 @@ def read_weights(path: Path, student: Student, *, average: bool) -> dict[str, to
     expected = student.state_dict().keys()
     if not average and found.keys() != expected:
         odd = sorted(found.keys() ^ expected)[0]
-        raise _damaged(path, ValueError(f"{odd} is on one side only"))
+        raise _damaged(path, f"{odd} is on one side only")
     return found
 
 
@@ -162,21 +230,23 @@ def read_checkpoint(
 
     Raises
     ------
+    DamagedCheckpointError
+        If it is damaged.
     TwoalikeError
-        If it is damaged, or of a run with other settings or inputs.
+        If it is of a run with other settings or inputs.
     """
-    content = read_json(path / STATE, "checkpoint")
+    content = _verified_state(path)
     _compare(path, content.get("fingerprint", {}), fingerprint)
     try:
         state = State(
-            read_weights(path, student, average=False),
+            _weights(path, student, average=False),
             torch.load(path / OPTIMIZER, map_location="cpu", weights_only=True),
-            read_weights(path, student, average=True) if average else None,
+            _weights(path, student, average=True) if average else None,
         )
         lines = (path / LOG).read_text(encoding="utf-8").splitlines()
         progress = Progress(int(content["step"]), int(content["best_step"]), content["best_kl"])
         log = [json.loads(line) for line in lines]
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except (*DAMAGED, TypeError, AttributeError, pickle.UnpicklingError) as error:
         raise _damaged(path, error) from error
     return state, progress, log
 
@@ -207,8 +277,5 @@ def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
-def _damaged(path: Path, error: Exception) -> TwoalikeError:
-    return TwoalikeError(
-        f"{path}: damaged checkpoint ({shortened(error)}). Remove this folder; --resume then "
-        "takes the one before, if there is one."
-    )
+def _damaged(path: Path, why: object) -> DamagedCheckpointError:
+    return DamagedCheckpointError(f"{path}: damaged checkpoint ({shortened(why)})")

@@ -2,7 +2,9 @@
 
 import copy
 import signal
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ from twoalike.distill._agreement import Agreement
 from twoalike.distill._average import WeightAverage
 from twoalike.distill._base import Base
 from twoalike.distill._checkpoint import (
+    DamagedCheckpointError,
     Progress,
     State,
     checkpoint_path,
+    checkpoint_step,
     find_checkpoints,
     read_checkpoint,
     read_weights,
@@ -74,6 +78,7 @@ class Trainer:
         self.average = WeightAverage(student, config.ema) if config.ema else None
         self.progress = Progress(0, 0, None)
         self.log: list[Record] = []
+        self.saved_step: int | None = None
         self.last_score: dict[str, float] | None = None
 
     @property
@@ -88,18 +93,44 @@ class Trainer:
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, if there is one."""
+        """Go on from the last checkpoint that is whole, if there is one.
+
+        Raises
+        ------
+        TwoalikeError
+            If all are damaged, or it is of a run with other settings or inputs.
+        """
         found = find_checkpoints(self.checkpoints)
         if not found:
             return
         averaged = self.average is not None
-        state, self.progress, self.log = read_checkpoint(
-            found[-1], self.student, self.fingerprint, average=averaged
+        state, self.progress, self.log = self._first_whole(
+            found[::-1],
+            lambda path: read_checkpoint(path, self.student, self.fingerprint, average=averaged),
+            "The run goes on from",
         )
+        self.saved_step = self.progress.step
         load_whole(self.student, state.weights)
         load_whole_optimizer(self.update.optimizer, state.optimizer)
         if self.average is not None and state.average is not None:
             self.average.load(state.average)
+
+    def _first_whole[T](self, paths: list[Path], read: Callable[[Path], T], then: str) -> T:
+        """Read the first of several checkpoints that is whole; name those that are not."""
+        faults: list[str] = []
+        for path in paths:
+            try:
+                content = read(path)
+            except DamagedCheckpointError as error:
+                faults.append(str(error))
+                continue
+            if faults and self.fabric.is_global_zero:
+                print(f"{'; '.join(faults)}. {then} {path.name}.", file=sys.stderr)  # noqa: T201
+            return content
+        raise TwoalikeError(
+            f"{'; '.join(faults)}. No other checkpoint is whole: remove {self.folder} and start "
+            "again."
+        )
 
     def run(self) -> None:
         """Take all steps that are left; score and save on the way.
@@ -216,7 +247,15 @@ class Trainer:
             whole(self.average.values) if self.average is not None else None,
         )
         if self.fabric.is_global_zero:
-            save_checkpoint(self.checkpoints, state, self.progress, self.fingerprint, self.log)
+            save_checkpoint(
+                self.checkpoints,
+                state,
+                self.progress,
+                self.fingerprint,
+                self.log,
+                self.saved_step,
+            )
+        self.saved_step = self.progress.step
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
@@ -235,18 +274,38 @@ class Trainer:
             )
 
     def finish(self) -> tuple[Student, int]:
-        """Return the student at the weights that were asked for, and the step they are of."""
-        last = self.config.select == "last" or self.lesson.agreement is None
-        step = self.progress.step if last else self.progress.best_step
-        path = checkpoint_path(self.checkpoints, step)
-        load_whole(self.unparted, read_weights(path, self.student, average=False))
-        if self.average is not None:
-            averaged = read_weights(path, self.student, average=True)
+        """Return the student at the weights that were asked for, and the step they are of.
+
+        Raises
+        ------
+        TwoalikeError
+            If the checkpoints of that step and of those to take in its place are damaged.
+        """
+        average = self.average is not None
+        step, weights, averaged = self._first_whole(
+            [checkpoint_path(self.checkpoints, step) for step in self._selected()],
+            lambda path: (
+                checkpoint_step(path),
+                *read_weights(path, self.student, average=average),
+            ),
+            "The student is taken from",
+        )
+        load_whole(self.unparted, weights)
+        if averaged is not None:
             load_whole(self.unparted, {**self.unparted.state_dict(), **averaged})
         if self.config.objective in UNCALIBRATED:
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unparted, self.config.batch)
         return self.unparted, step
+
+    def _selected(self) -> list[int]:
+        """Step to take the student from, and those to fall back to, the better ones first."""
+        if self.config.select == "last" or self.lesson.agreement is None:
+            return [self.progress.step]
+        kl = {row["step"]: row["held_out"]["kl"] for row in self.log if "held_out" in row}
+        best = self.progress.best_step
+        steps = {checkpoint_step(path) for path in find_checkpoints(self.checkpoints)}
+        return [best, *sorted(steps & kl.keys() - {best}, key=kl.__getitem__)]
 
 
 def _out_of_memory(error: BaseException) -> bool:

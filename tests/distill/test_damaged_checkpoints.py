@@ -1,0 +1,139 @@
+"""Checkpoints of a student that a disk lost or changed: named, and the one before goes on."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.distill.conftest import Squares
+from tests.distill.test_distill import run
+
+from twoalike.distill._checkpoint import checkpoint_path, checkpoint_step, find_checkpoints
+from twoalike.distill._loop import Trainer
+from twoalike.study import TwoalikeError
+
+FILES = ("model.safetensors", "training.jsonl")
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 4
+    path.write_bytes(content)
+
+
+DAMAGES: tuple[tuple[str, Callable[[Path], object]], ...] = (
+    *(("student.safetensors", how) for how in (cut, flipped, Path.unlink)),
+    *(("optimizer.pt", how) for how in (emptied, flipped)),
+    *(("log.jsonl", how) for how in (emptied, cut, Path.unlink)),  # empty, its last line torn
+    *(("state.json", how) for how in (emptied, flipped, Path.unlink)),
+)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished student, made once by the first test that needs it."""
+    return tmp_path_factory.mktemp("once") / "student"
+
+
+@pytest.fixture
+def stopped(once: Path, squares: Squares, tmp_path: Path) -> Path:
+    """A student that misses nothing but its end."""
+    if not once.exists():
+        run(squares, once)
+    shutil.copytree(once, tmp_path / "student")
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / "student" / name).unlink()
+    return tmp_path / "student"
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_the_run_goes_on_from_the_checkpoint_before(
+    stopped: Path,
+    once: Path,
+    squares: Squares,
+    name: str,
+    damage: Callable[[Path], object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    last = stopped / "checkpoints" / "step-0000006"
+    damage(last / name)
+    run(squares, stopped, resume=True)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{last}: damaged checkpoint (")
+    assert name in line or name == "state.json"
+    assert line.endswith("The run goes on from step-0000004.")
+    for file in FILES:
+        assert (stopped / file).read_bytes() == (once / file).read_bytes()
+
+
+def test_the_damaged_ones_go_and_the_one_that_was_gone_on_from_stays(
+    stopped: Path, squares: Squares, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stopped / "checkpoints"
+    (folder / "step-0000006").rename(folder / "step-0000005")  # as a signal would leave one
+    emptied(folder / "step-0000005" / "log.jsonl")
+    run(squares, stopped, resume=True)
+    assert "goes on from step-0000004" in capsys.readouterr().err
+    kept = {path.name for path in folder.glob("step-*")}
+    assert kept >= {"step-0000004", "step-0000006"} and "step-0000005" not in kept
+
+
+def test_where_the_best_is_damaged_the_next_best_is_taken(
+    squares: Squares,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finish = Trainer.finish
+
+    def with_damage(trainer: Trainer) -> object:
+        best = checkpoint_path(trainer.checkpoints, trainer.progress.best_step)
+        flipped(best / "student.safetensors")
+        return finish(trainer)
+
+    monkeypatch.setattr(Trainer, "finish", with_damage)
+    out = tmp_path / "student"
+    said = run(squares, out)
+    rows = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
+    kl = {row["step"]: row["held_out"]["kl"] for row in rows if "held_out" in row}
+    kept = [checkpoint_step(path) for path in find_checkpoints(out / "checkpoints")]
+    best, second = sorted(kept, key=kl.__getitem__)[:2]
+    assert said["selected_step"] == second
+    assert said["held_out"]["student"]["kl"] == kl[second]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"step-{best:07d}: damaged checkpoint (student.safetensors has changed). " in line
+    assert line.endswith(f"The student is taken from step-{second:07d}.")
+
+
+def test_where_all_are_damaged_one_line_says_so(stopped: Path, squares: Squares) -> None:
+    before = {path.name for path in (stopped / "checkpoints").glob("step-*")}
+    for path in (stopped / "checkpoints").glob("step-*"):
+        cut(path / "student.safetensors")
+    with pytest.raises(TwoalikeError, match="No other checkpoint is whole: remove .* start") as at:
+        run(squares, stopped, resume=True)
+    assert "\n" not in str(at.value)
+    assert {path.name for path in (stopped / "checkpoints").glob("step-*")} == before
+
+
+def test_checkpoints_of_version_01_are_gone_on_from(
+    stopped: Path, once: Path, squares: Squares
+) -> None:
+    """They hold no checksums; of them what is torn is found, what is changed is not."""
+    for path in (stopped / "checkpoints").glob("step-*/state.json"):
+        content = json.loads(path.read_text())
+        for key in ("files", "sha256"):
+            del content[key]
+        path.write_text(json.dumps(content))
+    emptied(stopped / "checkpoints" / "step-0000006" / "optimizer.pt")
+    run(squares, stopped, resume=True)
+    for file in FILES:
+        assert (stopped / file).read_bytes() == (once / file).read_bytes()
