@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from twoalike.study._child import trust
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._filesystem import sync_folder, sync_path, sync_tree
 from twoalike.study._leftovers import aside_name, clear_leftovers, part_name, part_prefix
@@ -146,6 +147,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             sync_path(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
+            trust(path)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -1,0 +1,211 @@
+"""Reading what cannot be trusted in a process of its own, with limits of time and memory.
+
+The libraries behind Parquet and HDF5 believe what a file says of itself: one changed bit ends the
+process, fills the memory, or keeps it busy for ever. So a file is first read by a child process.
+Only if that comes back does this process read it. The child stays for the next file, since it
+takes a second to start. Windows has no limit of memory; there the time alone is limited.
+"""
+
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from twoalike.study._errors import TwoalikeError
+
+SECONDS, BYTES_A_SECOND = 15.0, 5e6
+"""Time that any file may take, and least speed of larger ones."""
+ROOM, FOLD = 2**30, 200
+"""Bytes of memory that any file may take, and how many times its size a larger one."""
+_IDLE_S = 120
+_START = "from twoalike.study._child import _serve; _serve()"
+_trusted: set[tuple[str, int, int, int]] = set()
+"""Files that this process wrote, or that the child has read: path, inode, size, time."""
+
+
+def read_in_child(place: str, path: Path, *arguments: Any) -> None:
+    """Let a child process read a file, unless it has done so or this process wrote the file.
+
+    Parameters
+    ----------
+    place
+        Function that reads, as ``module:name``; it is called with the path and the arguments, and
+        what it returns is dropped.
+    path
+        The file.
+    arguments
+        JSON-ready.
+
+    Raises
+    ------
+    TwoalikeError
+        If the function raised it.
+    OSError
+        If the child died, took too long or too much memory, or the function raised anything else.
+    """
+    if not path.is_file() or _mark(path) in _trusted:
+        return  # a missing file is for the reader to name
+    size = path.stat().st_size
+    request = {
+        "place": place,
+        "arguments": [str(path.resolve()), *arguments],
+        "memory": ROOM + max(ROOM, FOLD * size),
+        "seconds": SECONDS + size / BYTES_A_SECOND,
+    }
+    answer = _Child.current().ask(request)
+    if "refused" in answer:
+        raise TwoalikeError(answer["refused"].replace(str(path.resolve()), str(path)))
+    if "damaged" in answer:
+        raise OSError(answer["damaged"])
+    trust(path)
+
+
+def trust(path: Path) -> None:
+    """Take a file for one that can be read, as long as it does not change."""
+    if path.is_file():
+        _trusted.add(_mark(path))
+
+
+def _mark(path: Path) -> tuple[str, int, int, int]:
+    found = path.stat()
+    return str(path.resolve()), found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class _Child:
+    """A child process that reads files one after the other."""
+
+    _now: "_Child | None" = None
+
+    @classmethod
+    def current(cls) -> "_Child":
+        """Return the child of this process, started anew if it is gone."""
+        child = cls._now
+        # A fork has the pipes of its parent, and must not use them.
+        if child is None or child.owner != os.getpid() or child.process.poll() is not None:
+            if child is not None and child.owner == os.getpid():
+                child.close()
+            child = cls._now = cls()
+        return child
+
+    def __init__(self) -> None:
+        self.owner, self._is_ready = os.getpid(), False
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the other
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, str]:
+        """Return what was wrong, by its kind; nothing if all went well."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.process.kill()
+
+        try:
+            # Importing takes a while, and is not the file's fault.
+            self._is_ready = self._is_ready or bool(self.process.stdout.readline())
+            if not self._is_ready:
+                return {"damaged": "the process that was to read it did not start"}
+            timer = threading.Timer(request["seconds"], end)
+            timer.start()
+            try:
+                self.process.stdin.write(json.dumps(request) + "\n")
+                self.process.stdin.flush()
+                answer = self.process.stdout.readline()
+            except BrokenPipeError:
+                answer = ""
+            finally:
+                timer.cancel()
+        except BaseException:
+            self.close()  # its answer is not to be taken for that to the next request
+            raise
+        if answer:
+            return dict(json.loads(answer))
+        status = self.process.wait()
+        self.close()
+        if late.is_set() or status == -getattr(signal, "SIGALRM", 0):
+            return {"damaged": f"not read after {request['seconds']:.0f} seconds"}
+        return {"damaged": f"reading it ended the process that tried, with status {status}"}
+
+    def close(self) -> None:
+        """End it."""
+        atexit.unregister(self.close)
+        if self.owner != os.getpid():
+            return
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:  # it is gone, with a request unread
+                    pass
+        self.process.kill()
+        self.process.wait()
+
+
+def _serve() -> None:
+    """Read files until there is no more request: what the child process does."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no library may speak in between
+    answers.write("ready\n")
+    answers.flush()
+    while True:
+        _limit_time(_IDLE_S)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _answer(request: dict[str, Any]) -> dict[str, str]:
+    module, name = request["place"].split(":")
+    path, *arguments = request["arguments"]
+    try:
+        read = getattr(import_module(module), name)
+        # The parent keeps the time; this is for a child whose parent was killed.
+        _limit_time(int(request["seconds"]) + 5)
+        _limit_memory(request["memory"])
+        read(Path(path), *arguments)
+    except MemoryError:
+        return {"damaged": f"it takes more than {request['memory'] / 2**30:.0f} GiB of memory"}
+    except TwoalikeError as error:
+        return {"refused": str(error)}
+    except Exception as error:
+        return {"damaged": str(error) or type(error).__name__}
+    finally:
+        _limit_memory(None)
+    return {}
+
+
+def _limit_time(seconds: int) -> None:
+    if hasattr(signal, "alarm"):
+        signal.alarm(seconds)
+
+
+def _limit_memory(more: int | None) -> None:
+    """Limit the memory to what there is and so many bytes more; None takes the limit away."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = most
+    if more is not None:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + more
+        limit = limit if most == resource.RLIM_INFINITY else min(limit, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
