@@ -16,8 +16,10 @@ def validate(study: Path, /) -> None:
 
     Our own: trials numbered from 1 with none twice, times that can be, three places and three
     objects, a response that agrees with the object and the place it names, trials as in the
-    trial list; arrangements whole, and as their events say; images as in the manifest. Each
-    problem names file, row (counted from 1) and column. Protocols: every key, names of keys
+    trial list; arrangements whole, and as their events say; images as in the manifest; rows as
+    the session's log saw them written; tables that are copies; people and sessions that are
+    missing. Each problem names file, row (counted from 1) and column; what cannot be checked is
+    a note. Protocols: every key, names of keys
     that the window knows, texts that do not fit the screen of this computer (1024 x 768 where it
     was not measured), colours that differ too little to be read. Settings: the categories they
     count on. Trial lists of sessions to come: made with the settings of now. A task that has no
