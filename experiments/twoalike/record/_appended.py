@@ -91,7 +91,7 @@ class AppendedFile:
             If the disk is full or gone.
         """
         if self.path == self.home:
-            if self._in_place() and bytes_of(self.home) == self.content:
+            if self._in_place() and bytes_of(self.home) == bytes(self.content):
                 return True
             self._go_beside()
         if not put_back(self.home, bytes(self.content)):

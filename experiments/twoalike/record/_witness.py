@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from twoalike.record._read import RawProblem
 from twoalike.record._table import Table
@@ -116,7 +116,7 @@ def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
     kept: list[Kept] = []
     for entry in log:
         trial, rows, digest = (entry.get(key) for key in ("trial_index", "rows", "sha256"))
-        if entry.get("event") != KEPT or not (_is_count(trial) and _is_count(rows)):
+        if entry.get("event") != KEPT or not _is_count(trial) or not _is_count(rows):
             continue
         while kept and kept[-1].trial >= trial:
             kept.pop()
@@ -124,7 +124,7 @@ def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
     return kept
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 < value < 10**9
 
 
