@@ -23,7 +23,7 @@ SECONDS, BYTES_A_SECOND = 15.0, 5e6
 """Time that any file may take, and least speed of larger ones."""
 ROOM, FOLD = 2**30, 200
 """Bytes of memory that any file may take, and how many times its size a larger one."""
-_IDLE_S = 120
+_IDLE_S, _START_S = 120, 120.0
 _START = "from twoalike.study._child import _serve; _serve()"
 _trusted: set[tuple[str, int, int, int]] = set()
 """Files that this process wrote, or that the child has read: path, inode, size, time."""
@@ -94,7 +94,7 @@ class _Child:
         return child
 
     def __init__(self) -> None:
-        self.owner, self._is_ready = os.getpid(), False
+        self.owner, self._is_ready, self._is_late = os.getpid(), False, False
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START],
             stdin=subprocess.PIPE,
@@ -108,28 +108,12 @@ class _Child:
 
     def ask(self, request: dict[str, Any]) -> dict[str, str]:
         """Return what was wrong, by its kind; nothing if all went well."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            self.process.kill()
-
         try:
             # Importing takes a while, and is not the file's fault.
-            self._is_ready = self._is_ready or bool(self.process.stdout.readline())
+            self._is_ready = self._is_ready or bool(self._answer(_START_S))
             if not self._is_ready:
                 return {"damaged": "the process that was to read it did not start"}
-            timer = threading.Timer(request["seconds"], end)
-            timer.start()
-            try:
-                self.process.stdin.write(json.dumps(request) + "\n")
-                self.process.stdin.flush()
-                answer = self.process.stdout.readline()
-            except BrokenPipeError:
-                answer = ""
-            finally:
-                timer.cancel()
+            answer = self._answer(request["seconds"], json.dumps(request) + "\n")
         except BaseException:
             self.close()  # its answer is not to be taken for that to the next request
             raise
@@ -137,9 +121,29 @@ class _Child:
             return dict(json.loads(answer))
         status = self.process.wait()
         self.close()
-        if late.is_set() or status == -getattr(signal, "SIGALRM", 0):
+        if self._is_late:
             return {"damaged": f"not read after {request['seconds']:.0f} seconds"}
+        if status == -getattr(signal, "SIGALRM", 0):  # it ended itself, idle, just before
+            return _Child.current().ask(request)
         return {"damaged": f"reading it ended the process that tried, with status {status}"}
+
+    def _answer(self, seconds: float, request: str = "") -> str:
+        """Read a line from the child; nothing if it is dead, or killed since it took too long."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        timer = threading.Timer(seconds, self._end_late)
+        timer.start()
+        try:
+            self.process.stdin.write(request)
+            self.process.stdin.flush()
+            return self.process.stdout.readline()
+        except BrokenPipeError:
+            return ""
+        finally:
+            timer.cancel()
+
+    def _end_late(self) -> None:
+        self._is_late = True
+        self.process.kill()
 
     def close(self) -> None:
         """End it."""
