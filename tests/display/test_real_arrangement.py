@@ -203,8 +203,9 @@ def take_by_key(arranger: Arranger, among: set[str]) -> str:
         places = {name: (x + HELD / 2 + 1.5, y) for name, (x, y) in arranger.places.items()}
         return [name for name, at in places.items() if person.colour(*at) == RIM]
 
+    before = held()  # on a busy machine still seen a while after the key
     person.press("Tab")
-    arranger.session.until(lambda: len(held()) == 1 and held()[0] in among)
+    arranger.session.until(lambda: len(held()) == 1 and held() != before and held()[0] in among)
     (name,) = held()
     return name
 
