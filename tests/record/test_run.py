@@ -142,6 +142,21 @@ def test_a_seed_of_128_bits_is_resumed_and_told_from_others(booth: Any) -> None:
     check_run(booth.root, replace(booth.plan, seed=seed), resume=True)
 
 
+def test_a_run_that_an_earlier_version_began_goes_on(booth: Any) -> None:
+    with booth.open() as record:
+        record.append(booth.trial(booth.trials[0]))
+        record.end("stopped")
+    path = booth.plan.name.manifest(booth.root)
+    manifest = json.loads(path.read_text())
+    del manifest["config"]["breaks"]["ready_s"]  # a setting that it did not have
+    path.write_text(json.dumps(manifest))
+    assert check_run(booth.root, booth.plan, resume=True).n_done == 1
+    manifest["config"]["breaks"]["break_every"] = 7
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(TwoalikeError, match="breaks.break_every was 7, is 0"):
+        check_run(booth.root, booth.plan, resume=True)
+
+
 def test_a_changed_trial_list_is_not_resumed(booth: Any) -> None:
     with booth.open() as record:
         record.end("stopped")

@@ -225,7 +225,7 @@ def check_same(
     """
     pairs: list[tuple[str, Any, Any]] = [
         ("the seed", read_seed(manifest["seed"]), plan.seed),
-        ("the protocol", manifest["config"], dict(plan.protocol)),
+        ("the protocol", manifest["config"], _known_then(manifest["config"], plan.protocol)),
         ("the design", manifest["design"], dict(plan.design)),
         ("the images", manifest["stimuli"], dict(plan.stimuli)),
         ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
@@ -241,6 +241,20 @@ def check_same(
             f"({'; '.join(_difference(*change) for change in changed)}). Restore it, or start the "
             "next --session."
         )
+
+
+def _known_then(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of now that the version of twoalike that began the run had as well.
+
+    A manifest holds every setting, so one that is absent came with a later version.
+    """
+    return {
+        key: _known_then(before[key], value)
+        if isinstance(value, Mapping) and isinstance(before[key], Mapping)
+        else value
+        for key, value in now.items()
+        if key in before
+    }
 
 
 def _first_rows_apart(
