@@ -1,4 +1,4 @@
-"""A few tries of each attack of attacks.py; all of them with the slow tests."""
+"""One try of each attack of attacks.py; all of them with the slow tests."""
 
 import sys
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ import pytest
 from tests.hardening.attacks import ATTACKS, Bench, open_bench, try_attack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc")
-FEW = {"kill": 2, "disk fault": 2, "files disturbed": 2, "begun": 1, "finished": 2}
 WITHOUT_WINDOW = [name for name in ATTACKS if "window" not in name]
 WITH_WINDOW = [name for name in ATTACKS if "window" in name]
 
@@ -21,15 +20,16 @@ def bench() -> Iterator[Bench]:
 def check(bench: Bench, name: str, tries: int) -> None:
     """Nothing is lost and nobody misled."""
     row, bad = try_attack(bench, name, tries, seed=1)
-    assert not bad, row
+    assert not bad, (row, bad)
 
 
 @pytest.mark.parametrize("name", [name for name in WITHOUT_WINDOW if "odd-one-out" in name])
-def test_a_few_attacks(bench: Bench, name: str) -> None:
-    check(bench, name, next(few for kind, few in FEW.items() if name.startswith(kind)))
+def test_one_try_of_each_attack(bench: Bench, name: str) -> None:
+    check(bench, name, 1)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", WITHOUT_WINDOW)
 def test_all_attacks(bench: Bench, name: str) -> None:
     check(bench, name, ATTACKS[name][0])
@@ -38,10 +38,11 @@ def test_all_attacks(bench: Bench, name: str) -> None:
 @pytest.mark.display
 def test_a_session_killed_in_its_window() -> None:
     with open_bench(window=True) as bench:
-        check(bench, WITH_WINDOW[0], 2)
+        check(bench, WITH_WINDOW[0], 1)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.display
 @pytest.mark.parametrize("name", WITH_WINDOW)
 def test_all_kills_in_windows(name: str) -> None:
