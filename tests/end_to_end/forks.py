@@ -90,6 +90,8 @@ class Forks:
         self._count += 1
         report = self._folder / f"report{self._count}.jsonl"
         said = report.with_suffix(".txt")
+        for file in (report, said):
+            file.touch()  # a process may be killed before it has opened them
         request = {
             "words": words,
             "root": str(root),

@@ -92,7 +92,8 @@ class Steps:
             self.take("fsync", handle if isinstance(handle, int) else handle.fileno())
             self.fsync(handle)
 
-        os.write, os.fsync = written, synced
+        system: Any = os
+        system.write, system.fsync = written, synced
         sys.addaudithook(self.audit)
 
 
@@ -110,17 +111,19 @@ def report_kept(steps: Steps) -> None:
         lines = ["\t".join(one.format(row[one.name]) for one in given) for row in rows]
         steps.tell({"kept": rows[0]["trial_index"], "lines": lines})
 
-    RunRecord.append = reported
+    record: Any = RunRecord
+    record.append = reported
 
 
 def fit_nothing() -> None:
     """Let ``fit`` end well where its engine would begin: its data were accepted."""
-    import twoalike.embedding
+    from twoalike import embedding
 
     def begins(*_: object, **__: object) -> None:
         sys.exit(0)
 
-    twoalike.embedding.fit_embedding = begins
+    module: Any = embedding
+    module.fit_embedding = begins
 
 
 def live(request: dict[str, Any]) -> int:

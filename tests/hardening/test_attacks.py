@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.hardening.attacks import ATTACKS, Bench, open_bench, try_attack
+from tests.hardening.attacks import ATTACKS, open_bench, try_attack
+from tests.hardening.victims import Bench
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and /proc")
 WITHOUT_WINDOW = [name for name in ATTACKS if "window" not in name]
@@ -48,3 +49,17 @@ def test_a_session_killed_in_its_window() -> None:
 def test_all_kills_in_windows(name: str) -> None:
     with open_bench(window=True) as bench:
         check(bench, name, ATTACKS[name][0])
+
+
+def test_a_disk_that_refuses_once_to_log_the_last_trial(bench: Bench) -> None:
+    """The manifest counted a trial that the log did not know: validate called the data damaged."""
+    with bench.victim("odd-one-out") as whole:
+        steps = whole.sit_through().steps
+    last_row = max(n for n, step in enumerate(steps, 1) if step[1].endswith("_beh.tsv"))
+    at = next(n for n, step in enumerate(steps, 1) if n > last_row and step[1].endswith(".jsonl"))
+    with bench.victim("odd-one-out") as victim:
+        how = {"error": "EDQUOT", "at": at, "times": 1, "half": True}
+        assert victim.sit(fault=how).status == 1
+        assert not victim.refused()
+        assert not victim.sit("--resume").status
+        assert not victim.missing()

@@ -45,7 +45,7 @@ def few_judgments() -> tuple[Posterior, Any]:
         draws[:, group] = prior[rng.choice(len(prior), DRAWS, p=weights / weights.sum())]
     ids = [f"o{number:04d}" for number in range(3 * GROUPS)]
     dims = ("chain", "draw")
-    group = xr.Dataset(
+    drawn = xr.Dataset(
         {
             "embedding": ((*dims, "object", "dimension"), draws.reshape(2, -1, 3 * GROUPS, 2)),
             "temperature": ((*dims, "participant"), np.ones((2, DRAWS // 2, 1))),
@@ -53,7 +53,7 @@ def few_judgments() -> tuple[Posterior, Any]:
         },
         coords={"object": ids, "participant": ["01"]},
     )
-    tree = xr.DataTree.from_dict({"posterior": group})
+    tree = xr.DataTree.from_dict({"posterior": drawn})
     tree.attrs = {"engine": "nuts", "schema_version": 1}
     items = np.repeat(np.arange(3 * GROUPS).reshape(GROUPS, 3), EACH, axis=0)
     columns = {f"item_{k + 1}": items[:, k] for k in range(3)}

@@ -147,7 +147,7 @@ class RunRecord:
         self._root, self._plan, self._manifest = root, plan, manifest
         self._surround, self._warn = surround, warn
         self._tables, self._list = TASKS[plan.name.task], plan.trials
-        self._time, self._displaced = 0.0, False
+        self._time, self._displaced, self._unlogged = 0.0, False, ""
         self._log = self._open(plan.name.log(root), create=True)
         self._rows = self._open(plan.name.rows(root))
         self._events = None
@@ -195,7 +195,14 @@ class RunRecord:
             self._events.sync()  # what led to the trial's end comes before it
         self._rows.append(lines, sync=True)
         self.n_done += 1
-        self._log.append(self._witness.take(self.n_done, lines.encode()).line())
+        self._unlogged = self._witness.take(self.n_done, lines.encode()).line()
+        self._log_trial()
+
+    def _log_trial(self) -> None:
+        """Let the log know the last trial; where the disk refuses once, the end tries again."""
+        if self._unlogged:
+            self._log.append(self._unlogged)
+            self._unlogged = ""
 
     def event(self, row: Mapping[str, object]) -> None:
         """Write one line of the table of events; it survives a kill, not a power cut."""
@@ -233,6 +240,7 @@ class RunRecord:
         The reason; :data:`DISPLACED` instead of ``completed`` where the table under its name is
         not what was written.
         """
+        self._log_trial()
         self._log.return_home()
         tables = [self._rows] if self._events is None else [self._events, self._rows]
         whole = all([table.return_home() for table in tables])
