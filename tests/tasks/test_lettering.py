@@ -14,6 +14,7 @@ from twoalike.tasks.lettering import (
     tail,
     text_height,
 )
+from twoalike.tasks.lettering._fonts import _SURE, characters, standard_font
 from twoalike.tasks.lettering._lines import broken
 from twoalike.tasks.lettering._script import pieces
 
@@ -124,3 +125,8 @@ def test_of_a_long_answer_the_end_is_shown() -> None:
 def test_pieces_of_mixed_scripts() -> None:
     assert pieces("AとBの比較") == ["A", "と", "B", "の", "比", "較"]
     assert pieces("約30％です") == ["約", "30％", "で", "す"]
+
+
+def test_the_standard_font_has_what_is_not_looked_up() -> None:
+    for bold in (False, True):
+        assert characters(standard_font(bold=bold)) >= _SURE

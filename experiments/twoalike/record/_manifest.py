@@ -244,7 +244,7 @@ def check_same(
 
 
 def _known_then(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of now that the version of twoalike that began the run had as well.
+    """Keep the settings that the version of twoalike which began the run had as well.
 
     A manifest holds every setting, so one that is absent came with a later version.
     """

@@ -7,20 +7,42 @@ looked for. Nothing here opens a window, so texts can be measured on any compute
 
 from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from twoalike.study import TwoalikeError
+from twoalike.study import TwoalikeError, how_to_install
 from twoalike.tasks.lettering._script import shape
 
+_SURE = frozenset([*range(0x20, 0x7F), *range(0xA1, 0x180), *map(ord, "–—‘’‚“”„†•…‹›€←↑→↓−×")])
+"""Code points of the standard font that need not be looked up."""
 _PREFERRED = ("notosanscjk", "microhei", "droidsansfallback", "msyh", "pingfang", "arial unicode")
 
 
+@cache
 def standard_font(*, bold: bool = False) -> Path:
-    """Font file that is preferred for every text."""
-    import matplotlib as mpl
+    """Font file that is preferred for every text.
 
+    Raises
+    ------
+    TwoalikeError
+        If matplotlib is not installed.
+    """
+    # Found without an import of matplotlib, which takes longer than a simulated session.
+    package = find_spec("matplotlib")
+    if package is None or not package.submodule_search_locations:
+        raise TwoalikeError(
+            "texts cannot be laid out without the font that comes with matplotlib. "
+            f"{how_to_install('experiments')}"
+        )
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return Path(mpl.get_data_path()) / "fonts" / "ttf" / name
+    return Path(package.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf" / name
+
+
+def has_character(font: Path, code: int) -> bool:
+    """Whether a font has a code point; the standard font has all of Latin-1, arrows and dashes."""
+    return (code in _SURE and font in (standard_font(), standard_font(bold=True))) or (
+        code in characters(font)
+    )
 
 
 @cache
@@ -70,7 +92,7 @@ def fonts_for(text: str) -> tuple[Path, ...]:
     ['DejaVuSans.ttf']
     """
     codes = frozenset(ord(sign) for sign in shape(text) if not sign.isspace())
-    lacking = codes - characters(standard_font())
+    lacking = frozenset(code for code in codes if not has_character(standard_font(), code))
     fonts = _fonts(lacking)
     if fonts is None:
         shown = "".join(map(chr, sorted(lacking)[:8]))

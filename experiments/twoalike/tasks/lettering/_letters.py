@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
-from twoalike.tasks.lettering._fonts import characters, fonts_for, standard_font
+from twoalike.tasks.lettering._fonts import fonts_for, has_character, standard_font
 
 _PLAIN = ImageFont.Layout.BASIC
 """Where a richer layout is installed, it would turn lines again that are turned already."""
@@ -41,16 +41,17 @@ class Letters:
         self.height = height
         self._bold = standard_font(bold=True) if bold else None
         paths = [*([self._bold] if self._bold else []), *fonts_for(text)]
-        self._fonts = [(characters(path), path, _load(path, height)) for path in paths]
+        self._fonts = [(path, _load(path, height)) for path in paths]
         self._widths: dict[str, float] = {}
 
     def _runs(self, line: str) -> Iterator[tuple[str, Path, ImageFont.FreeTypeFont]]:
         chosen = (self._font(sign) for sign in line)
         for number, run in groupby(zip(line, chosen, strict=True), key=lambda pair: pair[1]):
-            yield "".join(sign for sign, _ in run), *self._fonts[number][1:]
+            yield "".join(sign for sign, _ in run), *self._fonts[number]
 
     def _font(self, sign: str) -> int:
-        has = (number for number, (known, *_) in enumerate(self._fonts) if ord(sign) in known)
+        fonts = enumerate(self._fonts)
+        has = (number for number, (path, _) in fonts if has_character(path, ord(sign)))
         return next(has, 0)
 
     def width(self, line: str) -> float:
