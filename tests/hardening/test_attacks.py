@@ -51,14 +51,16 @@ def test_all_kills_in_windows(name: str) -> None:
         check(bench, name, ATTACKS[name][0])
 
 
-def test_a_disk_that_refuses_once_to_log_the_last_trial(bench: Bench) -> None:
-    """The manifest counted a trial that the log did not know: validate called the data damaged."""
+@pytest.mark.parametrize(("what", "ending"), [("fsync", "_beh.tsv"), ("write", "_log.jsonl")])
+def test_a_disk_that_refuses_once_near_the_last_trial(bench: Bench, what: str, ending: str) -> None:
+    """Table, log and manifest parted company: validate and --resume refused the data."""
     with bench.victim("odd-one-out") as whole:
-        steps = whole.sit_through().steps
-    last_row = max(n for n, step in enumerate(steps, 1) if step[1].endswith("_beh.tsv"))
-    at = next(n for n, step in enumerate(steps, 1) if n > last_row and step[1].endswith(".jsonl"))
+        report = whole.sit_through()
+    row = max(n for n, step in enumerate(report.steps, 1) if step == ("write", whole.table.name))
+    later = enumerate(report.steps[row:], row + 1)
+    at = next(n for n, (kind, file) in later if kind == what and file.endswith(ending))
     with bench.victim("odd-one-out") as victim:
-        how = {"error": "EDQUOT", "at": at, "times": 1, "half": True}
+        how = {"error": "EIO", "at": at, "times": 1, "half": True}
         assert victim.sit(fault=how).status == 1
         assert not victim.refused()
         assert not victim.sit("--resume").status

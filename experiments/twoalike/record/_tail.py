@@ -6,7 +6,7 @@ nothing; only the machine itself going down can leave a part.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from twoalike.record._table import Table
@@ -45,12 +45,16 @@ def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
     content = line.encode("utf-8", "surrogateescape")
     length = os.fstat(handle).st_size
     with appending(path):
-        written = os.write(handle, content)
-        if written != len(content):
-            os.ftruncate(handle, length)
-            raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
-        if sync:
-            sync_file(handle, path)
+        try:
+            written = os.write(handle, content)
+            if written != len(content):
+                raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
+            if sync:
+                sync_file(handle, path)
+        except OSError:
+            with suppress(OSError):  # a disk that refuses this too leaves a torn line
+                os.ftruncate(handle, length)
+            raise
 
 
 def open_to_append(path: Path, *, create: bool = False, new: bool = False) -> int:
