@@ -1,11 +1,6 @@
 """Data out of the lab: copies fit for publication, and formats that other tools read."""
 
-from twoalike.exchange._dataset import (
-    check_new_folder,
-    check_private,
-    read_texts,
-    write_texts,
-)
+from twoalike.exchange._dataset import check_new_folder, read_texts, write_texts
 from twoalike.exchange._dissimilarities import (
     Dissimilarities,
     arranged_dissimilarities,
@@ -15,6 +10,7 @@ from twoalike.exchange._dissimilarities import (
 from twoalike.exchange._merge import Merged, merge_studies
 from twoalike.exchange._private import Private, computer_names, find_private
 from twoalike.exchange._psychds import is_psychds_source, psychds_files
+from twoalike.exchange._search import check_private
 from twoalike.exchange._share import Shared, ShareOptions, file_kind, share_files
 
 __all__ = [

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._columns import SEED, Column
-from twoalike.exchange._dataset import split_table
+from twoalike.exchange._dataset import dump_json, load_json, split_table
 from twoalike.exchange._people import Person
 from twoalike.record import OLDEST_AGE
-from twoalike.study import MISSING, TwoalikeError, inert_cell, parse_json_table
+from twoalike.study import MISSING, TwoalikeError, inert_cell
 
 _PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
 _SAME_FOR_ALL = frozenset({"protocol", "stimuli", "features"})
@@ -51,7 +51,7 @@ class Anonymous:
         TwoalikeError
             If it is not JSON with keys.
         """
-        return _dump(self._value(_load(text, where), person))
+        return dump_json(self._value(load_json(text, where), person))
 
     def _value(self, value: Any, person: Person | None) -> Any:
         if isinstance(value, dict):
@@ -79,7 +79,7 @@ class Anonymous:
         Where all but the code of a file is known, trying codes on its hash would find the code; and
         the raw table may have columns that the copy has not.
         """
-        content = _load(text, where)
+        content = load_json(text, where)
         inputs, segments = content.get("inputs"), content.get("segments")
         for role, entry in inputs.items() if isinstance(inputs, dict) else ():
             if role not in _SAME_FOR_ALL and isinstance(entry, dict):
@@ -87,7 +87,7 @@ class Anonymous:
         for segment in segments if isinstance(segments, list) else ():
             if isinstance(segment, dict) and "rows_sha256" in segment:
                 segment["rows_sha256"] = None
-        return _dump(self._value(content, person))
+        return dump_json(self._value(content, person))
 
     def log(self, text: str, person: Person | None) -> str:
         """Log of a run: times, numbers and single words of each event; torn lines are left out."""
@@ -153,14 +153,14 @@ class Anonymous:
 
         Levels are written as the cells are.
         """
-        content = _load(text, where)
+        content = load_json(text, where)
         for column in columns:
             entry = content.get(column.header)
             if not column.published:
                 content.pop(column.header, None)
             elif isinstance(entry, dict) and isinstance(levels := entry.get("Levels"), dict):
                 entry["Levels"] = {inert_cell(level): words for level, words in levels.items()}
-        return _dump(self._value(content, person))
+        return dump_json(self._value(content, person))
 
 
 def add_generator(description: str, toolkit_version: str) -> str:
@@ -173,7 +173,7 @@ def add_generator(description: str, toolkit_version: str) -> str:
     }
     before = content.get("GeneratedBy")
     content["GeneratedBy"] = [*(before if isinstance(before, list) else []), made]
-    return _dump(content)
+    return dump_json(content)
 
 
 def _says_no_more(value: Any) -> bool:
@@ -230,11 +230,3 @@ def table_cells(text: str, where: str) -> tuple[list[str], list[list[str]]]:
     if "participant_id" not in header:
         raise TwoalikeError(f"{where}: expected a column participant_id, found {header}.")
     return header, rows
-
-
-def _load(text: str, where: str) -> dict[str, Any]:
-    return parse_json_table(text, where, "Restore the file.")
-
-
-def _dump(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

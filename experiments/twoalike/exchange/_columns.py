@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twoalike.exchange._dataset import load_json
 from twoalike.record import TASKS
-from twoalike.study import MISSING, TwoalikeError, parse_json_table
+from twoalike.study import MISSING, TwoalikeError
 
 KEYS = ("participant_id", "session_id")
 CONSENT = ("consent", "consent_version", "consent_sha256", "consent_language")
@@ -158,7 +159,7 @@ class Publication:
         TwoalikeError
             If the sidecar is no JSON, or a column to publish is meant for what identifies people.
         """
-        own, about = own_columns(path), parse_json_table(sidecar or "{}", path, "Restore the file.")
+        own, about = own_columns(path), load_json(sidecar or "{}", path)
         columns = []
         for place, text in enumerate(header):
             entry = about.get(text)

@@ -1,14 +1,12 @@
 """Reading a data set as texts by path, and writing such texts as a folder."""
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from twoalike.exchange._search import search_file, shown_objects
-from twoalike.record import RawProblem
-from twoalike.study import TwoalikeError
-
-_TEXT = (".tsv", ".json", ".jsonl", ".md", ".txt", "README", "CHANGES")
+from twoalike.study import TwoalikeError, parse_json_table
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,22 @@ def split_table(text: str, where: str) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def load_json(text: str | bytes, where: str) -> dict[str, Any]:
+    """Content of a JSON file of a data set.
+
+    Raises
+    ------
+    TwoalikeError
+        If it does not hold keys and values.
+    """
+    return parse_json_table(text, where, "Restore the file.")
+
+
+def dump_json(content: Any) -> str:
+    """Text of a JSON file of a data set."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] = ()) -> None:
     """Write texts into a folder that exists, UTF-8 with line ends as they are.
 
@@ -99,32 +113,6 @@ def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] =
         raise TwoalikeError(
             f"{name}: cannot write ({error.strerror or error}). Free space or choose another --out."
         ) from error
-
-
-def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
-    """Search raw data for what may tell who somebody is.
-
-    The time stamps of a session are part of raw data, and no problem.
-
-    Parameters
-    ----------
-    root
-        The data set.
-    names
-        As in :func:`twoalike.exchange.find_private`.
-    """
-    files = read_texts(root, lambda path: path.endswith(_TEXT)).files
-    objects = shown_objects(files)
-    problems = []
-    for name, text in files.items():
-        for found in search_file(name, text, names, objects):
-            if (private := found.private).kind != "time stamp":
-                message = f"{private.text!r} looks private ({private.kind})"
-                if name.endswith(".tsv"):
-                    problems.append(RawProblem(root / name, message, found.row, found.column))
-                else:
-                    problems.append(RawProblem(root / name, f"{found.place}: {message}"))
-    return problems
 
 
 def check_new_folder(out: Path, *sources: Path) -> None:

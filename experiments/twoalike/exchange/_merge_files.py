@@ -3,14 +3,14 @@
 Works on the content of files by path; reading and writing them is the caller's business.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twoalike.exchange._anonymous import table_cells
-from twoalike.study import MISSING, TwoalikeError, parse_json_table
+from twoalike.exchange._dataset import dump_json, load_json
+from twoalike.study import MISSING, TwoalikeError
 
 type Holders = Mapping[str, bytes]
 """Content of one file by the name of the study that holds it."""
@@ -106,23 +106,23 @@ def _join_entries(path: str, holders: Holders) -> bytes:
     """Join sidecars: all keys; what two describe, they describe alike."""
     entries: dict[str, Any] = {}
     for study, content in holders.items():
-        for key, entry in _load(path, study, content).items():
+        for key, entry in load_json(content, f"{study}/{path}").items():
             if entries.setdefault(key, entry) != entry:
                 raise TwoalikeError(
                     f"{path}: {key!r} is described differently in {_names(holders)}. If it is the "
                     "same column, describe it alike; else rename one of them."
                 )
-    return _dump(entries)
+    return dump_json(entries).encode()
 
 
 def _join_descriptions(path: str, holders: Holders) -> bytes:
     """Take the first data set's description, with every program that made one of them."""
-    descriptions = [_load(path, study, content) for study, content in holders.items()]
+    descriptions = [load_json(content, f"{study}/{path}") for study, content in holders.items()]
     made: list[Any] = []
     for description in descriptions:
         tools = description.get("GeneratedBy")
         made += [tool for tool in (tools if isinstance(tools, list) else []) if tool not in made]
-    return _dump({**descriptions[0], "GeneratedBy": made})
+    return dump_json({**descriptions[0], "GeneratedBy": made}).encode()
 
 
 def _first(_: str, holders: Holders) -> bytes:
@@ -144,11 +144,3 @@ def _text(path: str, study: str, content: bytes) -> str:
         place = f"{study}/{path}"
         raise TwoalikeError(f"{place}: not UTF-8 text (byte {error.start}). Save it so.") from error
     return text.rstrip("\r\n") + "\n"  # a table written by hand may end without a line end
-
-
-def _load(path: str, study: str, content: bytes) -> dict[str, Any]:
-    return parse_json_table(content, f"{study}/{path}", "Restore the file.")
-
-
-def _dump(content: Any) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

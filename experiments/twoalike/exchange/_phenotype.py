@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from twoalike.exchange._dataset import split_table
+from twoalike.exchange._dataset import dump_json, split_table
 from twoalike.record import ANSWERS, OLDEST_AGE, check_answers
 from twoalike.study import MISSING, TwoalikeError
 
@@ -90,7 +90,7 @@ def _table(rows: Mapping[tuple[str, str], Mapping[_Question, str]]) -> tuple[str
     for person, cells in rows.items():
         lines.append("\t".join([*person, *(cells.get(question, MISSING) for question in names)]))
     about = {**_KEYS, **{name: _entry(question) for question, name in names.items()}}
-    return "\n".join(lines) + "\n", json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+    return "\n".join(lines) + "\n", dump_json(about)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -7,15 +7,14 @@ See https://psych-ds.github.io (schema of May 2025). Psych-DS wants ``data/`` wi
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twoalike.exchange._dataset import split_table
+from twoalike.exchange._dataset import dump_json, load_json, split_table
 from twoalike.exchange._phenotype import answers_as_tables, is_answers
-from twoalike.study import MISSING, TwoalikeError, inert_cell, parse_json_table
+from twoalike.study import MISSING, TwoalikeError, inert_cell
 
 _RUN = re.compile(
     r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
@@ -88,7 +87,7 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
         if path in exported:
             raise TwoalikeError(f"{path}: two tables get this name. Rename a participant's code.")
         exported[path] = table.csv()
-    source = _load(files, _DESCRIPTION)
+    source = load_json(files.get(_DESCRIPTION, "{}"), _DESCRIPTION)
     description = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -100,10 +99,8 @@ def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
         "license": source.get("License", ""),
         "variableMeasured": _variables(tables),
     }
-    text = json.dumps(
-        {key: value for key, value in description.items() if value}, indent=2, ensure_ascii=False
-    )
-    return {_DESCRIPTION: text + "\n", **exported}
+    known = {key: value for key, value in description.items() if value}
+    return {_DESCRIPTION: dump_json(known), **exported}
 
 
 def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
@@ -111,7 +108,8 @@ def _tables(files: Mapping[str, str]) -> Iterator[_Table]:
         if not path.endswith(".tsv"):
             continue
         header, rows = split_table(text, path)
-        about = _load(files, path.removesuffix(".tsv") + ".json")
+        sidecar = path.removesuffix(".tsv") + ".json"
+        about = load_json(files.get(sidecar, "{}"), sidecar)
         if match := _RUN.fullmatch(path.rpartition("/")[2]):
             who = [match["participant"], match["session"], str(int(match["run"]))]
             yield _Table(
@@ -134,11 +132,6 @@ def _run_name(match: re.Match[str]) -> str:
 def _value(text: str) -> str:
     """Part of a file name: letters and digits only."""
     return re.sub(r"[^0-9A-Za-z]", "", text.replace("+", "plus"))
-
-
-def _load(files: Mapping[str, str], path: str) -> dict[str, Any]:
-    """Content of a JSON file; nothing where there is none."""
-    return parse_json_table(files.get(path, "{}"), path, "Restore the file.")
 
 
 def _list(value: Any) -> list[Any]:

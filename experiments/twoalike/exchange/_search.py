@@ -8,11 +8,15 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from twoalike.exchange._columns import SEED, numeric_columns, own_columns
+from twoalike.exchange._dataset import read_texts
 from twoalike.exchange._private import NUMBERS, Private, find_private
+from twoalike.record import RawProblem
 
+_TEXT = (".tsv", ".json", ".jsonl", ".md", ".txt", "README", "CHANGES")
 _VERSIONS = frozenset({"versions", "software_version", "SoftwareVersion", "twoalike_version"})
 """Keys of ours below which four numbers are a version, not an address on the internet."""
 
@@ -78,6 +82,32 @@ def shown_objects(files: Mapping[str, str]) -> frozenset[str]:
                 shown = content.get("stimuli") if isinstance(content, dict) else None
                 names.update(shown if isinstance(shown, dict) else ())
     return frozenset(names)
+
+
+def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
+    """Search raw data for what may tell who somebody is.
+
+    The time stamps of a session are part of raw data, and no problem.
+
+    Parameters
+    ----------
+    root
+        The data set.
+    names
+        As in :func:`twoalike.exchange.find_private`.
+    """
+    files = read_texts(root, lambda path: path.endswith(_TEXT)).files
+    objects = shown_objects(files)
+    problems = []
+    for name, text in files.items():
+        for found in search_file(name, text, names, objects):
+            if (private := found.private).kind != "time stamp":
+                message = f"{private.text!r} looks private ({private.kind})"
+                if name.endswith(".tsv"):
+                    problems.append(RawProblem(root / name, message, found.row, found.column))
+                else:
+                    problems.append(RawProblem(root / name, f"{found.place}: {message}"))
+    return problems
 
 
 def _search_table(

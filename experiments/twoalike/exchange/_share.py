@@ -15,13 +15,13 @@ import numpy as np
 
 from twoalike.exchange._anonymous import Anonymous, add_generator, sorted_by_code, table_cells
 from twoalike.exchange._columns import KEYS, Column, Publication, declared_kinds
-from twoalike.exchange._dataset import split_table
+from twoalike.exchange._dataset import load_json, split_table
 from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
 from twoalike.exchange._phenotype import answers_as_tables
 from twoalike.exchange._private import find_codes
 from twoalike.exchange._search import Found, search_file, shown_objects
 from twoalike.exchange._small_cells import age_group, small_cells
-from twoalike.study import MISSING, SAFE, TwoalikeError, parse_json_table, read_seed
+from twoalike.study import MISSING, SAFE, TwoalikeError, read_seed
 
 _CODE = r"[0-9A-Za-z+]+"
 _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -138,11 +138,7 @@ def share_files(
     """
     files = answers_as_tables(files)
     kinds = {path: kind for path in files if (kind := file_kind(path))}
-    manifests = [
-        parse_json_table(files[path], path, "Restore the file.")
-        for path, kind in kinds.items()
-        if kind == "manifest"
-    ]
+    manifests = [load_json(files[path], path) for path, k in kinds.items() if k == "manifest"]
     decided = Publication(options.columns, options.with_free_text, declared_kinds(manifests))
     columns = {path: _columns(files, path, decided) for path, k in kinds.items() if k in _TABLES}
     people = draw_people(_days(files, folders), rng, keep_times=options.times == "shift")
