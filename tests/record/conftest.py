@@ -12,7 +12,6 @@ import pytest
 
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import Apparatus, RunPlan, RunRecord, check_run, open_run
-from twoalike.record._run import print_warning
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks import (
@@ -57,9 +56,7 @@ class Booth:
         return result.rows(rt_source="pyglet", pilot=False)
 
     @contextmanager
-    def open(
-        self, warn: Callable[[str], None] = print_warning, **changes: object
-    ) -> Iterator[RunRecord]:
+    def open(self, warn: Callable[[str], None] = print, **changes: object) -> Iterator[RunRecord]:
         plan = replace(self.plan, **changes)  # type: ignore[arg-type]
         with open_run(
             self.root, self.study, plan, Apparatus(), "Pick one.", self.prepared.inputs, warn

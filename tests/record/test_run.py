@@ -272,7 +272,7 @@ sessions = {
 def work(participant):
     prepared = sessions[participant]
     with open_run(
-        study.raw, study, prepared.plan, Apparatus(), "Pick one.", prepared.inputs
+        study.raw, study, prepared.plan, Apparatus(), "Pick one.", prepared.inputs, print
     ) as record:
         if sys.argv[4] == "odd-one-out":
             result = TrialResult(prepared.trials[0], 5.0, None, 0, None, None)

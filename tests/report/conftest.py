@@ -83,7 +83,7 @@ def run_session(study: Study, world: World, participant: str, manner: tuple[floa
         observer=observer.describe(),
     )
     apparatus = Apparatus(software="PsychoPy", software_version="2026.2.5")
-    with open_run(study.raw, study, plan, apparatus, "Pick the odd one out.", {}) as record:
+    with open_run(study.raw, study, plan, apparatus, "Pick the odd one out.", {}, print) as record:
         clock = 0.0
         for trial in trials.itertuples(index=False):
             ids = [trial.stimulus_1, trial.stimulus_2, trial.stimulus_3]

@@ -67,14 +67,14 @@ def test_a_simulated_triplet_session_takes_the_time_stated(
     design = "trials = 42\npractice = 2\npractice_checks = 1\ncatch = 2\ntrials_per_block = 20\n"
     root = make_study(design=design, protocol=protocol_template(triplet_protocol(preset)))
     took, stated = simulated(root, "odd-one-out")
-    assert stated.holds(took), (took, stated)
+    assert stated.low_s <= took <= stated.high_s, (took, stated)
     assert stated.high_s < 3.5 * stated.low_s
 
 
 def test_six_trials_are_not_no_minutes(make_study: Callable[..., Path]) -> None:
     root = make_study(design="trials = 6\npractice = 0\n", protocol=QUESTIONS)
     took, stated = simulated(root, "odd-one-out")
-    assert stated.holds(took), (took, stated)
+    assert stated.low_s <= took <= stated.high_s, (took, stated)
     assert "minute" in str(stated)
     assert not str(stated).startswith("0")
 
@@ -94,7 +94,7 @@ def test_a_simulated_arrangement_session_takes_the_time_stated(
 ) -> None:
     root = make_study(design=f"[arrangement]\npractice_items = 3\n{design}", arrangement=QUESTIONS)
     took, stated = simulated(root, "multi-arrangement")
-    assert stated.holds(took), (took, stated)
+    assert stated.low_s <= took <= stated.high_s, (took, stated)
 
 
 def test_stated_before_or_at_the_start_the_time_is_the_same(

@@ -5,17 +5,16 @@ import pytest
 
 from twoalike.tasks.lettering import (
     LINE,
-    Letters,
     draw_label,
     draw_text,
-    label_lines,
     label_size,
     set_text,
     tail,
     text_height,
 )
 from twoalike.tasks.lettering._fonts import _SURE, characters, standard_font
-from twoalike.tasks.lettering._lines import broken
+from twoalike.tasks.lettering._letters import Letters
+from twoalike.tasks.lettering._lines import broken, label_lines
 from twoalike.tasks.lettering._script import pieces
 
 ENGLISH = "You may stop at any time, without giving a reason and without any disadvantage. " * 4

@@ -1,6 +1,6 @@
-"""Raw data are checked before a command works with them: it stops at problems, or says it goes on.
+"""Checks of raw data before a command uses them: it stops at problems, or continues with a warning.
 
-``twoalike validate`` lists what these same checks find.
+``twoalike validate`` lists what the same checks find.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ type AllowProblems = Annotated[bool, Parameter(negative=())]
 
 
 def require_sound(checked: "Checked", allow: bool) -> None:
-    """Stop at the problems of a data set; with ``allow``, say in one line that there are some.
+    """Stop at problems of a data set; with ``allow``, print one line about them and continue.
 
     Raises
     ------
@@ -33,14 +33,14 @@ def require_sound(checked: "Checked", allow: bool) -> None:
     more = f" (and {counted(others, 'more problem')})" if others else ""
     if not allow:
         raise TwoalikeError(
-            f"{str(first).removesuffix('.')}{more}. List all with twoalike validate and mend them, "
-            "or use the data as they are with --allow-problems."
+            f"{str(first).removesuffix('.')}{more}. List all with twoalike validate and correct "
+            "them, or use the data as they are with --allow-problems."
         )
     print(f"--allow-problems: the data are used as they are. {first}{more}")  # noqa: T201
 
 
-def check_raw(study: "Study", allow: bool) -> None:
-    """Check ``data/raw`` of a study, its images by the study's list of them.
+def check_raw(study: "Study", allow: bool, *, pilot: bool = False) -> None:
+    """Check ``data/raw`` of a study, or its pilot data, and its images against the study's list.
 
     Raises
     ------
@@ -49,11 +49,12 @@ def check_raw(study: "Study", allow: bool) -> None:
     """
     from twoalike.record import check_dataset
 
-    require_sound(check_dataset(study.raw, listed_images(study), pilot=False), allow)
+    root = study.pilot if pilot else study.raw
+    require_sound(check_dataset(root, _listed_images(study), pilot=pilot), allow)
 
 
-def listed_images(study: "Study") -> Mapping[str, str] | None:
-    """SHA-256 by object id, as the study lists its images; None where it has no list."""
+def _listed_images(study: "Study") -> Mapping[str, str] | None:
+    """SHA-256 by object id, from the study's list of images; None if it has no list."""
     from twoalike.stimuli import MANIFEST, StimulusSet
 
     if not (study.stimuli / MANIFEST).is_file():
@@ -63,7 +64,7 @@ def listed_images(study: "Study") -> Mapping[str, str] | None:
 
 
 def check_folder(root: Path, allow: bool) -> None:
-    """Check a data set whose study is not at hand, without its images.
+    """Check a data set without its images, for commands that are not given the study.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._checks import AllowProblems, listed_images, require_sound
+from twoalike.cli._checks import AllowProblems, check_raw
 
 
 def share(
@@ -75,7 +75,7 @@ def share(
         share_files,
         write_texts,
     )
-    from twoalike.record import check_bids, check_dataset, find_runs
+    from twoalike.record import check_bids, find_runs
     from twoalike.study import Study, TwoalikeError, atomic_directory, counted
 
     opened = Study.load(study)
@@ -83,7 +83,7 @@ def share(
     if not find_runs(root):
         raise TwoalikeError(f"{root}: expected raw data, found none.")
     check_new_folder(out, opened.raw, opened.pilot)
-    require_sound(check_dataset(root, listed_images(opened), pilot=pilot), allow_problems)
+    check_raw(opened, allow_problems, pilot=pilot)
     texts = read_texts(root, lambda path: file_kind(path) is not None)
     options = ShareOptions(
         columns=opened.config.share.columns,

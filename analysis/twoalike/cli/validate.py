@@ -1,11 +1,14 @@
 """``twoalike validate``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twoalike.record import RawProblem
+    from twoalike.record import Checked, RawProblem
+    from twoalike.stimuli import StimulusSet
+    from twoalike.study import Study
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -19,16 +22,16 @@ def validate(study: Path, /) -> None:
     trial list; arrangements whole, and as their events say; images as in the manifest; rows as
     the session's log saw them written; tables that are copies; people and sessions that are
     missing. Each problem names file, row (counted from 1) and column; what cannot be checked is
-    a note. Protocols: every key, names of keys
-    that the window knows, texts that do not fit the screen of this computer (1024 x 768 where it
-    was not measured), colours that differ too little to be read. Settings: the categories they
-    count on. Trial lists of sessions to come: made with the settings of now. A task that has no
-    data yet and whose first session cannot be designed is named. Of each file ten problems are
-    shown.
+    listed as a note. Protocols: every key, names of keys that the window knows, texts that do not
+    fit the screen of this computer (1024 x 768 if it was not measured), colours with too little
+    contrast. Settings: the categories they rely on. Trial lists of sessions to come: whether they
+    match the current settings. A task that has no data yet and whose first session cannot be
+    designed is named. Ten problems are shown for each file.
 
     What looks private (e-mail and internet addresses, telephone and other long numbers, IBAN,
-    paths, names of this computer and its user, birth dates) is shown as well, and is no problem of
-    the data: mind it when you share them. So is what killed processes left half written.
+    paths, names of this computer and its user, birth dates) is listed too. It is not a problem of
+    the data, but check it before you share them. Files that killed processes left unfinished are
+    listed as well.
 
     Exit status: 0 all is well, 1 there are problems.
 
@@ -41,33 +44,17 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
-    from twoalike.cli._readable import reading_faults
-    from twoalike.design import check_categories, refused_tasks
-    from twoalike.exchange import check_private
-    from twoalike.record import (
-        check_bids,
-        check_dataset,
-        exposed_data,
-        find_runs,
-        missing_files,
-        unreadable_texts,
-    )
+    from twoalike.design import refused_tasks
+    from twoalike.record import exposed_data, find_runs, missing_files
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
-    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol, task_label
+    from twoalike.tasks import PROTOCOLS, task_label
 
     opened = Study.load(study)
     for leftover in find_leftovers(opened.root):
         print(f"unfinished: {leftover}")  # noqa: T201
-    faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(opened, model))]
     stimuli = StimulusSet.load(opened.stimuli, verify=False)
-    faults += [
-        *check_categories(opened, stimuli),
-        *check_lists(opened),
-        *_image_faults(opened.stimuli),
-    ]
-    unread, remarks = reading_faults(opened)
-    faults += unread
+    faults, remarks = _settings_faults(opened, stimuli)
     for remark in [*remarks, *exposed_data(opened)]:
         print(f"note: {remark}")  # noqa: T201
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
@@ -91,18 +78,8 @@ def validate(study: Path, /) -> None:
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, n_runs, n_trials = len(faults), 0, 0
     for root in roots:
-        checked = check_dataset(root, hashes, pilot=root == opened.pilot)
-        unreadable = unreadable_texts(root)
-        # The BIDS validator breaks off at such a file, and nobody could search it.
-        beside = unreadable or check_bids(root)
-        problems = list(dict.fromkeys([*checked.problems, *beside]))
-        for line in _first_of_each_file(problems):
-            print(line)  # noqa: T201
-        for remark in checked.remarks:
-            print(f"note: {remark}")  # noqa: T201
-        for private in [] if unreadable else check_private(root):
-            print(f"private? {private}")  # noqa: T201
-        n_problems += len(problems)
+        checked = _check_data(root, hashes, pilot=root == opened.pilot)
+        n_problems += len(checked.problems)
         n_runs += len(checked.runs)
         n_trials += checked.n_trials
     if n_problems:
@@ -111,18 +88,49 @@ def validate(study: Path, /) -> None:
     print(f"{opened.root}: {what}, {none} found")  # noqa: T201
 
 
-def _image_faults(folder: Path) -> list[str]:
-    """Check that the images are those of the manifest; note names that some system cannot hold."""
+def _settings_faults(study: "Study", stimuli: "StimulusSet") -> tuple[list[str], list[str]]:
+    """Problems of protocols, settings, trial lists and images, and remarks on them."""
+    from twoalike.cli._readable import reading_faults
+    from twoalike.design import check_categories
+    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol
+
+    checked = [_image_faults(study.stimuli), reading_faults(study)]
+    faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(study, model))]
+    faults += [*check_categories(study, stimuli), *check_lists(study)]
+    faults += [fault for found, _ in checked for fault in found]
+    return faults, [remark for _, found in checked for remark in found]
+
+
+def _image_faults(folder: Path) -> tuple[list[str], list[str]]:
+    """Images that are not those of the manifest, and names that some system cannot hold."""
     from twoalike.stimuli import StimulusSet, portability_faults
     from twoalike.study import TwoalikeError
 
     try:
         stimuli = StimulusSet.load(folder)
     except TwoalikeError as error:
-        return [str(error)]
-    for fault in portability_faults(stimuli.table["file"]):
-        print(f"note: not every system can hold the stimuli: {fault}")  # noqa: T201
-    return []
+        return [str(error)], []
+    names = portability_faults(stimuli.table["file"])
+    return [], [f"not every system can hold the stimuli: {fault}" for fault in names]
+
+
+def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> "Checked":
+    """Check one data set, print what was found, and return it with the BIDS problems added."""
+    from twoalike.exchange import check_private
+    from twoalike.record import check_bids, check_dataset, unreadable_texts
+
+    checked = check_dataset(root, hashes, pilot=pilot)
+    # The BIDS validator stops at such a file, and the search for private data cannot read it.
+    unreadable = unreadable_texts(root)
+    others = unreadable or check_bids(root)
+    checked = replace(checked, problems=tuple(dict.fromkeys([*checked.problems, *others])))
+    for line in _first_of_each_file(checked.problems):
+        print(line)  # noqa: T201
+    for remark in checked.remarks:
+        print(f"note: {remark}")  # noqa: T201
+    for private in [] if unreadable else check_private(root):
+        print(f"private? {private}")  # noqa: T201
+    return checked
 
 
 def _first_of_each_file(problems: Sequence["RawProblem"]) -> Iterator[str]:

@@ -86,8 +86,9 @@ class Canvas:
         if text:
             most = widest(self.frame) if width is None else width
             height = round(scale * self.frame.text)
+            ink = colour or self.screen.foreground
             stimulus = self._lettered(
-                (text, height, colour or self.screen.foreground, most), draw_label
+                (text, height, ink, most), lambda: draw_label(text, height, ink, most)
             )
             # On half pixels the letters would blur.
             stimulus.pos = (round(x), round(y))
@@ -96,15 +97,18 @@ class Canvas:
     def text(self, lines: Sequence[Line], edge: float, top: float, *, rtl: bool) -> None:
         """Draw lines that were set, from the edge of reading and the top on."""
         if lines:
-            stimulus = self._lettered((tuple(lines), self.screen.foreground, rtl), _draw_text)
+            ink = self.screen.foreground
+            stimulus = self._lettered(
+                (tuple(lines), ink, rtl), lambda: draw_text(lines, ink, rtl=rtl)
+            )
             wide, high = stimulus.full_size
             middle = edge - wide / 2 if rtl else edge + wide / 2
             stimulus.pos = (round(middle), round(top - high / 2))
             stimulus.draw()
 
-    def _lettered(self, key: tuple[Any, ...], make: Callable[..., Image.Image]) -> Any:
+    def _lettered(self, key: tuple[object, ...], make: Callable[[], Image.Image]) -> Any:
         if key not in self._texts:
-            self._texts[key] = self._image_stimulus(make(*key))
+            self._texts[key] = self._image_stimulus(make())
             _drop_oldest(self._texts, _MOST_TEXTS)
         self._texts.move_to_end(key)
         return self._texts[key]
@@ -196,10 +200,6 @@ class Canvas:
         self.box(0, y, wide, height, fill=self.faint)
         if full > 0:
             self.box((full - wide) / 2, y, full, height, fill=self.screen.accent)
-
-
-def _draw_text(lines: Sequence[Line], colour: str, rtl: bool) -> Image.Image:  # noqa: FBT001
-    return draw_text(lines, colour, rtl=rtl)
 
 
 def _drop_oldest(stimuli: OrderedDict[Any, Any], most: int) -> None:

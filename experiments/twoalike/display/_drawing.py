@@ -148,11 +148,12 @@ class Painter:
             self._button(_ARROWS[layout.rtl], layout.back)
 
     def _button(self, text: str, box: Box) -> None:
-        canvas = self._canvas
-        fill = raised(canvas.screen)
-        size, thick = (box.width, box.height), canvas.thick
-        canvas.box(box.x, box.y, *size, fill=fill, line=canvas.rim, thick=thick)
-        canvas.label(text, box.x, box.y, width=box.width - canvas.frame.text)
+        self._draw_box(box, self._canvas.rim)
+        self._canvas.label(text, box.x, box.y, width=box.width - self._canvas.frame.text)
+
+    def _draw_box(self, box: Box, line: str) -> None:
+        fill, size = raised(self._canvas.screen), (box.width, box.height)
+        self._canvas.box(box.x, box.y, *size, fill=fill, line=line, thick=self._canvas.thick)
 
     def _draw_question(self, ask: Ask) -> None:
         canvas = self._canvas
@@ -171,9 +172,7 @@ class Painter:
 
     def _draw_entry(self, entry: str, box: Box) -> None:
         canvas = self._canvas
-        fill, line = raised(canvas.screen), canvas.screen.accent
-        size, thick = (box.width, box.height), canvas.thick
-        canvas.box(box.x, box.y, *size, fill=fill, line=line, thick=thick)
-        # Of a long answer the end is what is being typed.
+        self._draw_box(box, canvas.screen.accent)
+        # The end of a long answer is where somebody types.
         shown = tail(f"{entry}|", canvas.frame.text, box.width - canvas.frame.text)
         canvas.label(shown, box.x, box.y, width=box.width)

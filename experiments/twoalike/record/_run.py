@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -141,11 +140,11 @@ class RunRecord:
         root: Path,
         plan: RunPlan,
         manifest: dict[str, Any],
-        surround: Callable[[], None],
+        write_metadata: Callable[[], None],
         warn: Callable[[str], None],
     ) -> None:
         self._root, self._plan, self._manifest = root, plan, manifest
-        self._surround, self._warn = surround, warn
+        self._write_metadata, self._warn = write_metadata, warn
         self._tables, self._list = TASKS[plan.name.task], plan.trials
         self._time, self._displaced, self._unlogged = 0.0, False, ""
         self._log = self._open(plan.name.log(root), create=True)
@@ -246,7 +245,7 @@ class RunRecord:
         whole = all([table.return_home() for table in tables])
         whole = whole and self._is_on_disk()
         if self._displaced:
-            self._surround()
+            self._write_metadata()
             if self._list is not None:
                 write_tsv(self._plan.name.trials(self._root), self._list)
             event = "tables_restored" if whole else "tables_not_restored"
@@ -328,11 +327,6 @@ def _mend_tails(root: Path, plan: RunPlan) -> None:
         os.close(log)
 
 
-def print_warning(line: str) -> None:
-    """Print a line for the operator."""
-    print(line, file=sys.stderr)  # noqa: T201
-
-
 @contextmanager
 def open_run(
     root: Path,
@@ -341,7 +335,7 @@ def open_run(
     apparatus: Apparatus,
     instructions: str,
     inputs: Mapping[str, Path],
-    warn: Callable[[str], None] = print_warning,
+    warn: Callable[[str], None],
 ) -> Iterator[RunRecord]:
     """Start the files of a run, or open them to go on; :func:`check_run` comes before.
 
@@ -354,54 +348,39 @@ def open_run(
     inputs
         Files the run was made from, by role.
     warn
-        Told at once, in one line, if another program moves or replaces a file of the run.
+        Called at once, with one line, if another program moves or replaces a file of the run.
 
     Yields
     ------
     The record. If the block raises, the manifest says so and the rows stay.
     """
-    with (
-        readable_by(study.config.data.access),
-        _open_run(root, study, plan, apparatus, instructions, inputs, warn) as record,
-    ):
-        yield record
 
-
-@contextmanager
-def _open_run(
-    root: Path,
-    study: Study,
-    plan: RunPlan,
-    apparatus: Apparatus,
-    instructions: str,
-    inputs: Mapping[str, Path],
-    warn: Callable[[str], None],
-) -> Iterator[RunRecord]:
-    def surround() -> None:
+    def write_metadata() -> None:
         register_participant(root, study, plan.name.participant, plan.simulated)
         _write_sidecars(root, plan, apparatus, instructions)
 
-    register_participant(root, study, plan.name.participant, plan.simulated)
-    fresh = not plan.name.rows(root).exists()
-    manifest = (
-        _start_files(root, plan, inputs) if fresh else read_manifest(plan.name.manifest(root))
-    )
-    shown = None if fresh else shown_trials(root, plan)
-    if plan.trials is not None and shown is not None and len(plan.trials) > len(shown):
-        # A block that was chosen when the session broke off, just before it was recorded.
-        write_tsv(plan.name.trials(root), plan.trials)
-    _write_sidecars(root, plan, apparatus, instructions)
-    _mend_tails(root, plan)
-    manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done)
-    write_json(plan.name.manifest(root), manifest)
-    record = RunRecord(root, plan, manifest, surround, warn)
-    try:
-        yield record
-    except BaseException:
-        # On a full disk the manifest cannot say so: what went wrong first is what is told, and
-        # the next start notes that this one broke off.
-        with suppress(TwoalikeError):
-            record.end("error")
-        raise
-    finally:
-        record.close()
+    with readable_by(study.config.data.access):
+        register_participant(root, study, plan.name.participant, plan.simulated)
+        fresh = not plan.name.rows(root).exists()
+        manifest = (
+            _start_files(root, plan, inputs) if fresh else read_manifest(plan.name.manifest(root))
+        )
+        shown = None if fresh else shown_trials(root, plan)
+        if plan.trials is not None and shown is not None and len(plan.trials) > len(shown):
+            # A block that was chosen when the session broke off, just before it was recorded.
+            write_tsv(plan.name.trials(root), plan.trials)
+        _write_sidecars(root, plan, apparatus, instructions)
+        _mend_tails(root, plan)
+        manifest = start_segment(manifest, apparatus, run_progress(root, plan.name).n_done)
+        write_json(plan.name.manifest(root), manifest)
+        record = RunRecord(root, plan, manifest, write_metadata, warn)
+        try:
+            yield record
+        except BaseException:
+            # On a full disk the manifest cannot say so: the first error is the one to report, and
+            # the next start notes that this run was interrupted.
+            with suppress(TwoalikeError):
+                record.end("error")
+            raise
+        finally:
+            record.close()

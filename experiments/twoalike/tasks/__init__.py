@@ -9,6 +9,7 @@ from twoalike.tasks._activity import (
     Note,
     Result,
 )
+from twoalike.tasks._check_texts import SMALLEST, check_texts
 from twoalike.tasks._colours import between, check_contrast, raised, readable_on
 from twoalike.tasks._conduct import Keep, Screen, catch_signals, run_session
 from twoalike.tasks._duration import Duration
@@ -27,11 +28,9 @@ from twoalike.tasks._events import (
     Tick,
     Typed,
 )
-from twoalike.tasks._fit import SMALLEST, check_texts
 from twoalike.tasks._keep import Keeper
 from twoalike.tasks._key_names import KEYS, SYNONYMS
 from twoalike.tasks._marks import Marks
-from twoalike.tasks._planned import session_duration
 from twoalike.tasks._prepare import Prepared, as_text
 from twoalike.tasks._presets import PRESETS, arrangement_protocol, triplet_protocol
 from twoalike.tasks._protocol_file import (
@@ -54,6 +53,7 @@ from twoalike.tasks._scenes import (
     Timer,
 )
 from twoalike.tasks._session import EndReason, Script, Session
+from twoalike.tasks._session_duration import session_duration
 from twoalike.tasks._settings import Protocol
 from twoalike.tasks._settings import Screen as ScreenSettings
 from twoalike.tasks._simulated import Hands, SimulatedParticipant

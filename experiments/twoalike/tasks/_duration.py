@@ -60,10 +60,6 @@ class Duration:
         """Take ``spent_s`` off; nothing is left below 0."""
         return Duration(max(0.0, self.low_s - spent_s), max(0.0, self.high_s - spent_s))
 
-    def holds(self, time_s: float) -> bool:
-        """Whether a time is in the range."""
-        return self.low_s <= time_s <= self.high_s
-
     def __str__(self) -> str:
         if self.high_s < 60:
             low, high = (5 * round(s / 5) for s in (self.low_s, self.high_s))

@@ -1,14 +1,11 @@
 """Texts as lines and images, measured without a window."""
 
 from twoalike.tasks.lettering._fonts import check_characters
-from twoalike.tasks.lettering._letters import Letters
 from twoalike.tasks.lettering._lines import (
     LINE,
     Line,
     draw_label,
     draw_text,
-    even,
-    label_lines,
     label_size,
     set_text,
     tail,
@@ -18,13 +15,10 @@ from twoalike.tasks.lettering._script import right_to_left
 
 __all__ = [
     "LINE",
-    "Letters",
     "Line",
     "check_characters",
     "draw_label",
     "draw_text",
-    "even",
-    "label_lines",
     "label_size",
     "right_to_left",
     "set_text",

@@ -6,10 +6,15 @@ from twoalike.tasks.multi_arrangement._activity import (
 from twoalike.tasks.multi_arrangement._arranging import advance
 from twoalike.tasks.multi_arrangement._duration import arrangement_times
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
-from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat, arena_lines, lay_out_arena
+from twoalike.tasks.multi_arrangement._layout import (
+    ArenaLayout,
+    Seat,
+    arena_lines,
+    arena_text_faults,
+    lay_out_arena,
+)
 from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._rooms import arena_text_faults
 from twoalike.tasks.multi_arrangement._simulate import (
     ArrangementPlan,
     Placement,

@@ -7,16 +7,26 @@ size of the images follows their number: as large as has a seat and leaves the c
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
+from twoalike.tasks._scenes import Page
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.screens import Box, Frame, frame
+from twoalike.tasks.screens import (
+    Box,
+    Frame,
+    Room,
+    View,
+    frame,
+    room_faults,
+    single_page_faults,
+    widest,
+)
 
 _TOP_LINES, _BOTTOM_LINES = 3.2, 3.0
 _FIRST_RING = 0.75
@@ -277,3 +287,20 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
         done=done,
         start_over=start_over,
     )
+
+
+def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[str, str]]:
+    """Yield the key of each text of a trial that does not fit a window, with the reason.
+
+    Buttons are as wide as their texts; :func:`lay_out_arena` refuses those that are too wide.
+
+    Raises
+    ------
+    TwoalikeError
+        If circle, texts and buttons do not fit.
+    """
+    layout, texts = lay_out_arena(protocol, view.size, 1), protocol.texts
+    pages = Frame(layout.size, layout.text)
+    prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * layout.text)
+    yield from room_faults([prompt], pages)
+    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

@@ -9,10 +9,9 @@ from twoalike.tasks.odd_one_out._answering import (
     trial_scene,
 )
 from twoalike.tasks.odd_one_out._duration import triplet_times
-from twoalike.tasks.odd_one_out._layout import Layout, lay_out
+from twoalike.tasks.odd_one_out._layout import Layout, lay_out, triplet_text_faults
 from twoalike.tasks.odd_one_out._prepare import PreparedTriplets, prepare_triplets
 from twoalike.tasks.odd_one_out._protocol import OddOneOut
-from twoalike.tasks.odd_one_out._rooms import triplet_text_faults
 from twoalike.tasks.odd_one_out._script import MoreTrials, triplet_script
 from twoalike.tasks.odd_one_out._trial import Answer, Trial, TrialResult, trials_from_table
 

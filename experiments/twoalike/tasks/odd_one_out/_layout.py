@@ -1,12 +1,22 @@
-"""Where the three images are in a window, and what a click hits."""
+"""Where the three images and the texts around them are in a window, and what a click hits."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twoalike.design import POSITIONS
 from twoalike.study import TwoalikeError
+from twoalike.tasks._scenes import Page
 from twoalike.tasks.odd_one_out._protocol import OddOneOut
-from twoalike.tasks.screens import View, frame
+from twoalike.tasks.screens import (
+    Frame,
+    Room,
+    View,
+    frame,
+    room_faults,
+    single_page_faults,
+    widest,
+)
 
 
 @dataclass(frozen=True)
@@ -136,3 +146,25 @@ def lay_out(protocol: OddOneOut, view: View) -> Layout:
             "in the protocol, or the window larger."
         )
     return Layout(size, side, pitch, text, drop)
+
+
+def triplet_text_faults(protocol: OddOneOut, view: View) -> Iterator[tuple[str, str]]:
+    """Yield the key of each text of a trial that does not fit a window, with the reason.
+
+    Raises
+    ------
+    TwoalikeError
+        If the images do not fit.
+    """
+    layout, texts = lay_out(protocol, view), protocol.texts
+    pages = Frame(layout.size, layout.text)
+    above = [("prompt", texts.prompt), ("right", texts.right), ("wrong", texts.wrong)]
+    rooms = [
+        Room(f"texts.{key}", text, 1.3, widest(pages), layout.prompt_room) for key, text in above
+    ]
+    rooms += [
+        Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
+        for place, text in zip(POSITIONS, texts.labels, strict=True)
+    ]
+    yield from room_faults(rooms, pages)
+    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

@@ -30,7 +30,7 @@ _FEWEST_LINES = 3
 """Lines of a longer text that must fit above the answers."""
 _MOST_MOVED = 6
 """Lines that may move to the next page so that no line is left alone."""
-WIDEST = 0.84
+_WIDEST = 0.84
 """Longest line as a share of the window's width."""
 
 
@@ -84,7 +84,7 @@ class TextLayout:
 
 def widest(frame: Frame) -> float:
     """Longest line of a label in a window, in pixels."""
-    return WIDEST * frame.size[0]
+    return _WIDEST * frame.size[0]
 
 
 class _Stack:
@@ -205,20 +205,8 @@ def _lay_out_page(page: Page, frame: Frame) -> TextLayout:
     turned, _ = _pile(page, above, frame)
     found = _set_in(page.text, frame, pile[-1], (turned[-1], turned[-1]), widest(frame))
     footer, caption, bar, images, _ = turned if len(found.parts) > 1 else pile
-    return TextLayout(
-        parts=found.parts,
-        tops=found.tops,
-        column=_column(found.parts),
-        rtl=rtl,
-        back=back,
-        forward=forward,
-        footer_y=footer,
-        fits=found.fits,
-        caption_y=caption,
-        bar_y=bar,
-        images_y=images,
-        image_side=side,
-    )
+    layout = _text_layout(found, (back, forward), footer, rtl=rtl)
+    return replace(layout, caption_y=caption, bar_y=bar, images_y=images, image_side=side)
 
 
 def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], int]:
@@ -234,8 +222,18 @@ def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], i
     return (footer, caption, bar, images, stack.floor), side
 
 
-def _column(parts: Sequence[Sequence[Line]]) -> float:
-    return max((line.width for part in parts for line in part), default=0.0)
+def _text_layout(found: _Set, turners: tuple[Box, Box], footer: float, *, rtl: bool) -> TextLayout:
+    """Geometry of a text, without what stands beside it on the page."""
+    return TextLayout(
+        parts=found.parts,
+        tops=found.tops,
+        column=max((line.width for part in found.parts for line in part), default=0.0),
+        rtl=rtl,
+        back=turners[0],
+        forward=turners[1],
+        footer_y=footer,
+        fits=found.fits,
+    )
 
 
 def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
@@ -262,19 +260,8 @@ def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     earlier = turned[0] + line / 2 + _GAP * frame.text
     found = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), widest(frame))
     footer, remark, options, entry = turned if len(found.parts) > 1 else single
-    return TextLayout(
-        parts=found.parts,
-        tops=found.tops,
-        column=_column(found.parts),
-        rtl=rtl,
-        back=back,
-        forward=forward,
-        footer_y=footer,
-        fits=found.fits,
-        options=options,
-        entry=entry,
-        remark_y=remark,
-    )
+    layout = _text_layout(found, (back, forward), footer, rtl=rtl)
+    return replace(layout, options=options, entry=entry, remark_y=remark)
 
 
 def _answers(
@@ -289,7 +276,7 @@ def _answers(
         return footer, remark, (), box
     labels = option_labels(ask.options)
     widths = [label_size(label, unit, widest(frame))[0] + 2 * unit for label in labels]
-    low, high = (min(share * frame.size[0], n * unit) for share, n in ((0.6, 30), (0.84, 42)))
+    low, high = min(0.6 * frame.size[0], 30 * unit), min(widest(frame), 42 * unit)
     wide = min(max(low, *widths), high)
     return footer, 0.0, tuple(reversed([*_boxes(labels, stack, wide, frame)])), None
 

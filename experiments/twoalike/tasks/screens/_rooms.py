@@ -79,11 +79,12 @@ def page_faults(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[
     if protocol.consent.ask:
         single.append(("texts.declined", Page(texts.declined, texts.go_on)))
     yield from single_page_faults(single, frame)
-    remarks = (
+    rooms = [
         Room(f"texts.{key}", getattr(texts, key), 1, widest(frame), 1.4 * frame.text)
         for key in ("needs_number", "needs_answer")
-    )
-    yield from room_faults(remarks, frame)
+    ]
+    rooms.append(Room("texts.ready", texts.ready, 1.3, widest(frame), 3.8 * frame.text))
+    yield from room_faults(rooms, frame)
 
 
 def single_page_faults(

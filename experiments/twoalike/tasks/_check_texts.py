@@ -1,4 +1,4 @@
-"""Whether a protocol's texts fit the screen."""
+"""Whether the texts of a protocol fit a screen: every text that a session can show."""
 
 from collections.abc import Iterator
 
