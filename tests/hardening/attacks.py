@@ -15,9 +15,10 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -213,7 +214,7 @@ def damage(bench: Bench, tries: int, rng: random.Random) -> Iterator[Finding]:
     names = sorted(READERS)
     for number in range(tries):
         name = names[number % len(names)]
-        with TemporaryDirectory(dir=bench.folder) as folder:
+        with TemporaryDirectory(dir=bench.folder) as folder, redirect_stdout(StringIO()):
             sound = Path(folder) / "sound"
             sound.mkdir()
             READERS[name].make(sound)
