@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.observers import SimulatedObserver
-from twoalike.record import RunName, check_bids, read_answers, read_run
+from twoalike.record import RunName, RunRecord, check_bids, read_answers, read_run
 from twoalike.stimuli import StimulusSet
 
 RUN = ("--task", "odd-one-out", "--simulate", "--no-window")
@@ -83,6 +83,34 @@ def test_the_form_and_consent_of_a_session_are_stored_and_valid(
     assert read_answers(raw, "form")["answer"].tolist() == ["30"]
     assert read_answers(raw, "debrief")["session_id"].tolist() == ["ses-01", "ses-02"]
     assert check_bids(raw) == []
+
+
+@pytest.mark.parametrize("keep_lines", [None, 5], ids=["deleted", "older"])
+def test_answers_that_another_program_takes_away_are_stored_again(
+    make_study: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    keep_lines: int | None,
+) -> None:
+    protocol = '[consent]\nask = true\n[[form.questions]]\nid = "age"\ntext = "?"\nkind = "age"\n'
+    root = make_study(protocol=protocol)
+    raw = root / "data" / "raw"
+    path = RunName("901", 1).answers(raw)
+    append = RunRecord.append
+
+    def interfere(record: RunRecord, lines: Sequence[Mapping[str, object]]) -> None:
+        append(record, lines)
+        if record.n_done == 3:
+            content = path.read_text().splitlines(keepends=True)
+            path.unlink()
+            if keep_lines is not None:
+                path.write_text("".join(content[:keep_lines]))
+
+    monkeypatch.setattr(RunRecord, "append", interfere)
+    assert call("run", root, "--participant", "901", *RUN) == 0
+    assert "The answers (form) were stored again" in capsys.readouterr().err
+    assert read_answers(raw, "consent").set_index("question")["answer"]["consent"] == "true"
+    assert read_answers(raw, "form")["answer"].tolist() == ["30"]
 
 
 def test_the_second_task_keeps_the_answers_of_the_first_and_asks_its_own(

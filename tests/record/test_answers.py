@@ -274,3 +274,37 @@ def test_participants_at_the_same_time_all_get_their_row(booth: Any) -> None:
     assert sorted(row[-1] for row in stored(booth, "debrief")) == names
     people = (booth.root / "participants.tsv").read_text().splitlines()
     assert sorted(line.split("\t")[0] for line in people[1:]) == [f"sub-{name}" for name in names]
+
+
+def finish_with_form(booth: Any) -> None:
+    with booth.open() as record:
+        store(booth, "form", {AGE: 31, HAND: None})
+        for question in (AGE, HAND):
+            record.note("question", 1.0, id=question.id)
+        for trial in booth.trials:
+            record.append(booth.trial(trial))
+        record.end("completed")
+
+
+def test_answers_that_the_log_knows_and_no_table_holds_are_a_problem(booth: Any) -> None:
+    finish_with_form(booth)
+    path = booth.plan.name.answers(booth.root)
+    assert check_dataset(booth.root).problems == ()
+    content = path.read_text()
+    path.write_text("".join(line for line in content.splitlines(True) if "Which hand" not in line))
+    (problem,) = check_dataset(booth.root).problems
+    assert "lacks the answers to: hand" in str(problem)
+    path.unlink()
+    (problem,) = check_dataset(booth.root).problems
+    assert "is missing, with the answers to: age, hand" in str(problem)
+
+
+def test_a_session_that_broke_off_may_lack_answers_and_is_remarked_on(booth: Any) -> None:
+    with booth.open() as record:
+        record.note("question", 1.0, id="age")
+        record.append(booth.trial(booth.trials[0]))
+        record.end("stopped")
+    checked = check_dataset(booth.root)
+    assert checked.problems == ()
+    (remark,) = checked.remarks
+    assert "1 session not finished" in remark and booth.plan.name.stem in remark

@@ -3,7 +3,7 @@
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from twoalike.record import (
     Apparatus,
     Progress,
     RunRecord,
+    answered_questions,
     check_codes,
     check_dataset,
     check_run,
@@ -217,6 +218,7 @@ def _prepare(task: str, sitting: Sitting) -> Prepared:
 def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
     """Open screen and triggers, and let the session take its course."""
     simulated = prepared.sitting.observer is not None
+    given: list[tuple[str, Mapping[str, object]]] = []
     clock = VirtualClock(progress.time_s, options.speed) if simulated else None
     with ExitStack() as stack:
         screen, view, apparatus = stack.enter_context(
@@ -224,9 +226,14 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
         )
         check_readable(prepared, view, begun=progress.begun)
         marks = _open_marks(prepared, screen, stack)
+
+        def store(measure: str, values: Mapping[str, object]) -> None:
+            _store_answers(prepared, measure, values)
+            given.append((measure, values))
+
         keeper = Keeper(
             open_record=lambda: _open_record(prepared, apparatus, stack, operator),
-            store_answers=lambda measure, values: _store_answers(prepared, measure, values),
+            store_answers=store,
             consent_first=prepared.opening(progress).consent,
             rt_source="simulated" if simulated else "pyglet",
             pilot=options.pilot,
@@ -251,6 +258,7 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
 
         reason = run_session(session, screen, keep, each_frame, marks)
         if keeper.record is not None:
+            _put_answers_back(prepared, given, operator)
             reason = keeper.record.end(reason)
             _check_in_place(keeper.record, prepared, reason)
         n_done = progress.n_done if keeper.record is None else keeper.record.n_done
@@ -323,6 +331,21 @@ def _store_answers(prepared: Prepared, measure: str, values: Mapping[str, object
         measure=measure,
         answers={asked[name]: answer for name, answer in values.items()},
     )
+
+
+def _put_answers_back(
+    prepared: Prepared, given: Sequence[tuple[str, Mapping[str, object]]], operator: OperatorView
+) -> None:
+    """Store again what was said in this session, where another program took it away meanwhile."""
+    root, name = prepared.sitting.root, prepared.plan.name
+    stored = answered_questions(root, name)
+    for measure, values in given:
+        if not stored.issuperset(values):
+            _store_answers(prepared, measure, values)
+            operator.warn(
+                f"{name.answers(root)}: was moved, deleted or replaced by another program. The "
+                f"answers ({measure}) were stored again."
+            )
 
 
 def _open_marks(prepared: Prepared, screen: PlayableScreen, stack: ExitStack) -> Marks | None:

@@ -11,6 +11,7 @@ from twoalike.record._answers import (
 )
 from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
+from twoalike.record._check_answers import answered_questions
 from twoalike.record._check_dataset import Checked, check_dataset
 from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes, check_codes_apart, exposed_data
@@ -41,6 +42,7 @@ __all__ = [
     "RunRecord",
     "Table",
     "TaskTables",
+    "answered_questions",
     "asked_questions",
     "check_answers",
     "check_bids",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twoalike.record._answers import damaged_answers
 from twoalike.record._check import check_run_files
+from twoalike.record._check_answers import lost_answers
 from twoalike.record._check_people import (
     absent_sessions,
     check_copies,
@@ -82,6 +83,7 @@ def check_dataset(
         *missing_files(root, participant),
         *rescue_problems(root, participant),
         *damaged_answers(root, participant),
+        *(lost for path in runs for lost in lost_answers(root, RunName.parse(path))),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
         *(check_pilot(root, runs, pilot) if pilot is not None else ()),
@@ -98,6 +100,12 @@ def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterat
         yield (
             f"{root}: {counted(len(old), 'session')} recorded by version 0.1, whose logs keep no "
             f"hash of the rows: edited rows cannot be found there (the first: {old[0].stem})"
+        )
+    ends = [(name, read_manifest(name.manifest(root))["end_reason"]) for name in clean]
+    if unfinished := [name for name, reason in ends if reason != "completed"]:
+        yield (
+            f"{root}: {counted(len(unfinished), 'session')} not finished (the first: "
+            f"{unfinished[0].stem}). To continue one: twoalike run ... --resume"
         )
     yield from (f"{root}: {remark}" for remark in absent_sessions(runs))
 
