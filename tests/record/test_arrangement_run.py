@@ -12,6 +12,7 @@ import pytest
 from twoalike.record import (
     TASKS,
     check_bids,
+    check_dataset,
     check_run,
     check_run_files,
     read_events,
@@ -139,6 +140,16 @@ def test_a_power_cut_within_a_trial_is_passed_over_named_and_mended(
     found, expected_rows = read_run(arena.rows).rows, read_run(whole_arena.rows).rows
     same = ["trial_index", "trial_type", "stimulus", "x", "y", "seat_index", "n_moves"]
     assert found[same].equals(expected_rows[same])
+
+
+def test_a_trial_that_lost_rows_after_it_was_logged_is_not_cut_off(arena: Any) -> None:
+    """An editor that drops the last line break must not cost the trial."""
+    arena.simulate(3)
+    first = len(lines(arena.rows)) - 1 - n_rows_of_last(arena)
+    arena.rows.write_text(arena.rows.read_text(encoding="utf-8").rstrip("\n"), encoding="utf-8")
+    (line,) = problems(arena)
+    assert f"row {first}: is missing: " in line
+    assert check_dataset(arena.root).but_resumable().problems
 
 
 def test_every_cut_leaves_whole_trials_only(whole_arena: Any) -> None:

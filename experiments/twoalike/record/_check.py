@@ -105,6 +105,9 @@ def check_run_files(
     else:
         problems += check_arrangement_rows(path, clean, manifest)
         problems += check_events(root, name, clean)
+    witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
+    if witness:
+        # Going on would cut off what is left of a trial that was whole on the disk.
+        problems = [one for one in problems if not (one.resumable and one.file == path)]
     named = {problem.row for problem in problems if problem.file == path}
-    witness = check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)
     return [*problems, *(problem for problem in witness if problem.row not in named)]
