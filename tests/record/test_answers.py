@@ -63,24 +63,6 @@ def test_a_data_set_with_answers_and_a_run_is_valid(booth: Any) -> None:
     assert stored(booth, "debrief") == [[*where, "strategy", "By colour, and then by size"]]
 
 
-def test_answers_lost_after_a_completed_session_are_named(booth: Any) -> None:
-    store(booth, "form", {AGE: 31, HAND: None})
-    with booth.open() as record:
-        record.note("question", 1.0, id="age")
-        record.note("question", 2.0, id="hand")
-        for trial in booth.trials:
-            record.append(booth.trial(trial))
-        record.end("completed")
-    assert check_dataset(booth.root).problems == ()
-    path = booth.plan.name.answers(booth.root)
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    (problem,) = check_dataset(booth.root).problems
-    assert "_answers.tsv: lacks the answers to hand, which" in str(problem)
-    path.unlink()
-    (problem,) = check_dataset(booth.root).problems
-    assert "_answers.tsv: lacks the answers to age, hand, which" in str(problem)
-
-
 def test_of_somebody_who_declines_nothing_else_is_there_and_the_data_set_is_valid(
     booth: Any,
 ) -> None:

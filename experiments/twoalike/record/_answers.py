@@ -25,7 +25,6 @@ from twoalike.record._dataset import register_participant
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
 from twoalike.record._table import Table
-from twoalike.record._witness import read_log
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, Study, TwoalikeError, parse_json, readable_by
 
@@ -225,31 +224,6 @@ def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
         except TwoalikeError as error:
             problems.append(RawProblem(path, str(error).removeprefix(f"{path}: ")))
     return problems
-
-
-def lost_answers(root: Path, name: RunName, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
-    """Find questions that the log of a completed session knows, and no table of answers.
-
-    Copies for publication (without the hash of the rows) leave answers out on purpose.
-    """
-    end = manifest["segments"][-1] if manifest["segments"] else {}
-    if end.get("end_reason") != "completed" or not end.get("rows_sha256"):
-        return
-    log = read_log(name.log(root))
-    asked = {str(entry.get("id")) for entry in log if entry.get("event") == "question"}
-    for measure in ANSWERS.columns[0].levels:
-        try:
-            found = read_answers(root, measure, name.participant)
-        except TwoalikeError:  # the check of answers says what is damaged
-            return
-        here = found["task"].isin((name.task, MISSING))
-        asked -= set(found["question"][here & (found["session_id"] == f"ses-{name.session:02d}")])
-    if asked:
-        yield RawProblem(
-            name.answers(root),
-            f"lacks the answers to {', '.join(sorted(asked))}, which {name.log(root).name} knows: "
-            "rows were removed or the table was deleted. Restore it from a backup",
-        )
 
 
 def _paths(root: Path, participant: str) -> list[Path]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers import lost_answers
 from twoalike.record._check_arrangements import check_arrangement_rows, check_events
 from twoalike.record._check_triplets import DESIGNED, check_triplet_rows
 from twoalike.record._manifest import read_manifest
@@ -106,7 +105,6 @@ def check_run_files(
     else:
         problems += check_arrangement_rows(path, clean, manifest)
         problems += check_events(root, name, clean)
-    problems += lost_answers(root, name, manifest)
     witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
     if witness:
         # Going on would cut off what is left of a trial that was whole on the disk.
