@@ -79,3 +79,19 @@ def test_data_of_other_tools_are_read_and_validate_says_what_it_cannot_check(
     call("validate", collected)
     assert "note: " in (out := capsys.readouterr().out)
     assert "made by another tool" in out
+
+
+def test_every_command_names_who_is_listed_without_a_session(
+    collected: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = collected / "data" / "raw"
+    assert call("run", collected, "--participant", "902", "--simulate", "--no-window") == 0
+    for folder in (raw / "sub-902", raw / "sourcedata" / "sub-902"):
+        shutil.rmtree(folder / "ses-01")
+    export = ("export", "psychds", collected, "--out", tmp_path / "psychds")
+    for command in (("validate", collected), export):
+        capsys.readouterr()
+        assert call(*command) == 0
+        said = capsys.readouterr().out
+        assert said.count("sub-902 is listed but has no session") == 1
+        assert "sub-901" not in said

@@ -20,6 +20,8 @@ type AllowProblems = Annotated[bool, Parameter(negative=())]
 def require_sound(checked: "Checked", allow: bool) -> None:
     """Stop at problems of a data set; with ``allow``, print one line about them and continue.
 
+    Remarks are printed.
+
     Raises
     ------
     TwoalikeError
@@ -27,6 +29,8 @@ def require_sound(checked: "Checked", allow: bool) -> None:
     """
     from twoalike.study import TwoalikeError, counted
 
+    for remark in checked.remarks:
+        print(f"note: {remark}")  # noqa: T201
     if not checked.problems:
         return
     first, others = checked.problems[0], len(checked.problems) - 1

@@ -12,6 +12,7 @@ from twoalike.record._check_people import (
     check_copies,
     check_people,
     check_pilot,
+    without_sessions,
 )
 from twoalike.record._manifest import read_manifest
 from twoalike.record._missing import missing_files
@@ -33,7 +34,7 @@ class Checked:
     problems
         What is wrong, in the order of the files; empty if all is well.
     remarks
-        What cannot be checked, one line each; no problems of the data.
+        What cannot be checked or may be intended, one line each; no problems of the data.
     runs
         Raw tables that were checked.
     n_trials
@@ -91,7 +92,10 @@ def check_dataset(
     clean = [RunName.parse(path) for path in runs if not found[path]]
     n_trials = sum(run_progress(root, name).n_done for name in clean)
     problems = (*beside, *_all(found))
-    return Checked(root, problems, tuple(_remarks(root, runs, clean)), runs, n_trials)
+    remarks = [*_remarks(root, runs, clean)]
+    if participant == "*":
+        remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
+    return Checked(root, problems, tuple(remarks), runs, n_trials)
 
 
 def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:

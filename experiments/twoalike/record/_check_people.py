@@ -64,6 +64,22 @@ def absent_sessions(runs: Iterable[Path]) -> Iterator[str]:
             yield f"participant {participant} has session {max(found)} here, but not {numbers}"
 
 
+def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
+    """Name participants who are listed and have a folder, but neither a session nor a refusal.
+
+    A process that was killed before the first page leaves the same, so this is no problem.
+    """
+    path = root / "participants.tsv"
+    try:
+        listed = read_tsv(path, "participants", ["participant_id"])["participant_id"]
+    except TwoalikeError:  # the check of missing files says what is damaged
+        return
+    have = {f"sub-{RunName.parse(run).participant}" for run in runs}
+    for code in listed:
+        if code not in have and (root / code).is_dir() and not _declined(root, code):
+            yield f"{code} is listed but has no session: it was deleted, or never began"
+
+
 def check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
     """Find tables that hold the same rows: one of them is a copy."""
     first: dict[bytes, Path] = {}
