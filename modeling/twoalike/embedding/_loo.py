@@ -67,9 +67,11 @@ class LeaveOneOut:
     k_max: float
 
 
-def subset_rows(n: int, n_draws: int, seed: int, at_most: int = SUBSET) -> npt.NDArray[np.int64]:
+def subset_rows(
+    n: int, n_draws: int, seed: int, at_most: int | None = None
+) -> npt.NDArray[np.int64]:
     """Judgments to weigh: all, or a random subset that fits the memory, shape (k,), sorted."""
-    most = max(min(at_most, VALUES // n_draws), 1)
+    most = max(min(SUBSET if at_most is None else at_most, VALUES // n_draws), 1)
     if n <= most:
         return np.arange(n)
     rng = np.random.default_rng([seed, 2])
