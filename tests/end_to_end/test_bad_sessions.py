@@ -430,6 +430,8 @@ def test_nobody_is_asked_to_agree_to_the_text_that_holds_the_place(
     assert str(protocol) in line
     assert "below [texts]" in line
     assert call(*words_of(root, task)) == 0  # nobody agrees to anything
+    protocol.write_text('[consent]\nask = true\n[texts]\nconsent = " "\n')
+    assert "the consent page is empty" in refused(root, *person)
     protocol.write_text('[consent]\nask = true\n[texts]\nconsent = "Ours, approved."\n')
     study = Study.load(root)
     sitting = Sitting(study=study, participant="001", session=1)

@@ -120,16 +120,17 @@ class Prepared(ABC):
         Raises
         ------
         TwoalikeError
-            If the protocol still has the text that comes with twoalike.
+            If the protocol still has the text that comes with twoalike, or none.
         """
         sitting, shown = self.sitting, " ".join(self.texts.consent.split())
         if sitting.observer is not None or sitting.pilot or not self.opening(progress).consent:
             return
-        if any(remark in shown for remark in consent_remarks()):
+        if not shown or any(remark in shown for remark in consent_remarks()):
+            has = "still has the text that comes with twoalike" if shown else "is empty"
             raise TwoalikeError(
-                f"{self.inputs['protocol']}: the consent page still has the text that comes with "
-                "twoalike. Write the one that your ethics committee approved into this file, as "
-                "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
+                f"{self.inputs['protocol']}: the consent page {has}. Write the text that your "
+                "ethics committee approved into this file, as consent below [texts]; or ask on "
+                "paper, and set ask = false below [consent]. "
                 "--pilot and --simulate show the page as it is."
             )
 

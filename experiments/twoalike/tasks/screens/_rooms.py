@@ -111,11 +111,12 @@ def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]
 def _faults[T](
     check: Callable[[T], str], texts: Iterable[tuple[str, T]]
 ) -> Iterator[tuple[str, str]]:
-    """Give what a check finds, by key; a missing font is a fault of the text as well."""
+    """Give what a check finds, by key; without a key what no shorter text mends: a missing font."""
     for key, text in texts:
         try:
             found = check(text)
         except TwoalikeError as error:
-            found = str(error)
-        if found:
-            yield key, found
+            yield "", f"{key}: {error}"
+        else:
+            if found:
+                yield key, found
