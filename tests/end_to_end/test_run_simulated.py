@@ -211,6 +211,23 @@ def test_resume_starts_a_session_that_has_not_begun_and_says_so(
     assert "nothing to resume" in capsys.readouterr().err
 
 
+def test_whoever_resumes_a_session_is_not_told_that_it_is_unfinished(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study()
+    words = ("run", root, "--participant", "901", *RUN)
+    assert call(*words) == 0
+    manifest = rows(root).parents[3] / "sourcedata/sub-901/ses-01" / rows(root).name
+    manifest = manifest.with_name(manifest.name.replace("_beh.tsv", "_manifest.json"))
+    content = manifest.read_text(encoding="utf-8")
+    manifest.write_text(content.replace('"completed"', "null"), encoding="utf-8")
+    capsys.readouterr()
+    assert call(*words, "--session", 2) == 0
+    assert "1 session not finished" in capsys.readouterr().out
+    assert call(*words, "--resume") == 0
+    assert "not finished" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -185,6 +185,8 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
             sitting.root, prepared.plan, resume=options.resume, earlier_elsewhere=options.elsewhere
         )
         checked = check_dataset(sitting.root, participant=participant, pilot=options.pilot)
+        if progress.begun:  # whoever resumes a session knows that it is not finished
+            checked = replace(checked, remarks=())
         require_sound(checked.but_resumable(), options.allow_problems)
         prepared.check_consent(progress)
         if options.resume and not progress.begun:
