@@ -272,6 +272,16 @@ def test_the_wheel_turns_one_page_a_flick_and_never_leaves_the_text() -> None:
     assert not page.finished
 
 
+def test_the_notches_that_follow_on_the_next_page_are_no_turn_of_it() -> None:
+    page = PageActivity("p", Page(LONG, "on"), SMALL, minimum_s=1.0)
+    feed(page, Shown(0), Scroll(1.0, -1), Shown(1.01))
+    assert page.scene.part == 1
+    assert feed(page, Scroll(1.1, -1), Shown(1.11), Scroll(1.2, -1), Shown(1.21)) == []
+    # The page has been shown since its first frame: the notches do not start its time again.
+    feed(page, KeyPress(2.05, "space"))
+    assert page.scene.part == 2
+
+
 def test_a_finger_turns_on_by_button_and_by_drawing_the_page_away() -> None:
     page = PageActivity("p", Page(LONG, "on"), SMALL)
     layout = lay_out_page(page.scene, SMALL)

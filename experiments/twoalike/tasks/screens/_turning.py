@@ -91,7 +91,8 @@ class Turning:
             return None
         step, by = found
         following = self.part + step
-        if not 0 <= following <= self.last or (step > 0 and not self.may_leave(event.time)):
+        in_vain = not 0 <= following <= self.last or (step > 0 and not self.may_leave(event.time))
+        if step == 0 or in_vain:
             return []
         return [self._turn(following, event.time, by)]
 
