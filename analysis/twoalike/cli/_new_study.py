@@ -65,7 +65,7 @@ def make_study(
     language
         Of the texts.
     background
-        Colour that transparent parts of images lie on; white if None.
+        Colour behind transparent parts of images; white if None.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def _fill(
     seed: int,
     background: str,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Put the stimuli into ``target``; where they came from, and remarks."""
+    """Put the stimuli into ``target``; return their source, and remarks."""
     if images is not None:
         copied = copy_images(images, target, background=background)
         converted = [asdict(one) for one in copied.converted]

@@ -126,7 +126,7 @@ class OperatorView:
         self._show()
 
     def warn(self, line: str) -> None:
-        """Tell the operator something at once: a line that stays, and a warning in the panel."""
+        """Show the operator a line at once: on standard error, and as a warning in the panel."""
         print(line, file=sys.stderr)  # noqa: T201
         self.state = replace(self.state, remarks=(*self.state.remarks, line))
 

@@ -14,7 +14,7 @@ from twoalike.tasks import Duration, Item, Note, Result
 _FEW_CATCH = 3
 """Attention checks before their share is a reason to warn: the first miss is no news."""
 _INTERRUPTED = 5
-"""Times that are longer than so many medians count as so many."""
+"""Times are capped at this many medians."""
 _RECENT = 50
 """Trials that the expected time is taken from: people get faster."""
 
@@ -34,7 +34,7 @@ class OperatorState:
     expected
         Time for the whole rest of the session, as it was at the start.
     pages
-        What of it are pages after the instruction: breaks, countdowns, the debriefing.
+        The part of it for pages after the instruction: breaks, countdowns, the debriefing.
     progress
         Share of the session that was over before the last trial, in tasks whose trials know it.
     begun_with
@@ -178,9 +178,9 @@ class OperatorState:
     def left(self) -> Duration | None:
         """Time still expected, breaks included; None where nothing is known.
 
-        Before the first trial is over it is what was expected at the start. Then the mean time
-        of the recent trials counts for those to come, within twice its standard error, and of
-        the pages the share that is left. What a session's minutes leave is the most there is.
+        Until the first trial is over, it is the time expected at the start. After that, the mean
+        time of recent trials, within twice its standard error, is used for those to come, plus
+        the remaining share of the time for pages. It never exceeds the session's limit in minutes.
         """
         if not self.durations:
             start = self.expected
@@ -197,7 +197,7 @@ class OperatorState:
         if self.n_trials is not None:
             left = max(0, self.n_trials - self.done)
             return self._pace.times(left), left / max(1, self.n_trials - self.begun_with)
-        before_s = self.spent_s - self.durations[-1]  # when the session was so far
+        before_s = self.spent_s - self.durations[-1]  # the time at which progress was measured
         if not self.progress or before_s <= 0:
             return Duration(0.0, inf), 1.0
         rest_s = before_s / self.progress - self.spent_s
@@ -206,7 +206,7 @@ class OperatorState:
     @property
     def _pace(self) -> Duration:
         """Mean time of a trial, within twice its standard error."""
-        # A question to the operator in the middle of a trial is not the pace of a person.
+        # A question to the operator in the middle of a trial says nothing about the pace.
         longest = _INTERRUPTED * median(self.durations)
         times = [min(duration, longest) for duration in self.durations]
         average, n = mean(times), len(times)

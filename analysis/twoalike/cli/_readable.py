@@ -18,16 +18,16 @@ from twoalike.tasks import (
 )
 
 _LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
-"""What measuring letters needs; all of it comes with the part for experiments."""
+"""Packages that measuring text needs; all come with the extra for experiments."""
 
 
 def reading_faults(study: Study) -> tuple[list[str], list[str]]:
-    """Say which texts of a study's protocols cannot be read, one line each.
+    """List the texts of a study's protocols that cannot be read, one line each.
 
     Returns
     -------
-    Problems, on this computer's screen if it was measured, or else on the smallest one; and
-    remarks, on the smallest screen where this computer's is larger.
+    Problems on this computer's screen if it was measured, otherwise on the smallest one; and
+    remarks about the smallest screen if this computer's is larger.
     """
     problems: list[str] = []
     remarks: list[str] = []
@@ -37,7 +37,7 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     profile = load_profile()
     for model in PROTOCOLS.values():
         if check_protocol(study, model):
-            continue  # said already
+            continue  # already reported
         protocol: Protocol = protocol_or_default(study, model)
         where = study.protocol_of(task_label(model))
         problems += [f"{where}: {line}" for line in check_contrast(protocol)]
@@ -59,8 +59,8 @@ def check_readable(prepared: Prepared, view: View, *, begun: bool) -> None:
     Parameters
     ----------
     begun
-        Whether the session was begun before: its protocol can no longer be changed, so what does
-        not fit is a warning.
+        Whether the session was begun before: its protocol can no longer be changed, so a text that
+        does not fit is only a warning.
 
     Raises
     ------

@@ -195,7 +195,7 @@ def sit(folder: Path, task: str, participant: str, session: int, options: Option
 
 
 def _recover(prepared: Prepared) -> Outcome | None:
-    """Put back what was written beside lost files; the outcome, if that completes the session."""
+    """Restore rescued files; return the outcome if that completes the session."""
     root, name = prepared.sitting.root, prepared.plan.name
     with readable_by(prepared.sitting.study.config.data.access):
         line = recover_run(root, name)
@@ -269,7 +269,7 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
 
 
 def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
-    """Refuse to call a session done whose table is not under its name."""
+    """Refuse to call a session completed if its table is not at its path."""
     home = prepared.plan.name.rows(prepared.sitting.root)
     if record.path != home:
         raise TwoalikeError(
@@ -280,7 +280,7 @@ def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
 
 
 def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
-    """Tell the operator's view what is known at the start."""
+    """State of the operator's view at the start."""
     sitting, plan = prepared.sitting, prepared.plan
     now = time.monotonic()
     state = OperatorState(

@@ -1,7 +1,7 @@
 """The ``twoalike`` command: its verbs, and how every one of them ends.
 
 Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted, 141 the reader
-of the output left (``| head``).
+of the output closed it (``| head``).
 """
 
 import errno
@@ -114,7 +114,7 @@ def build(*, summaries: bool) -> App:
 app = build(summaries=False)
 HELP = ("--help", "-h")
 READER_LEFT = 141
-"""What a shell gives for other tools in this case: 128 and the number of SIGPIPE."""
+"""The status that shells report for other tools in this case: 128 plus the number of SIGPIPE."""
 
 
 def _command(words: list[str]) -> Callable[..., Any] | None:
@@ -144,24 +144,24 @@ def main(arguments: list[str] | None = None) -> None:
         _main(arguments)
     except SystemExit as end:
         left = [stream for stream in _streams() if not _is_flushed(stream)]
-        # rich ends with 1 where the reader has left, and raises that in place of the other.
+        # If the reader has left, rich exits with status 1 in place of the error.
         if isinstance(end.__context__, BrokenPipeError) or (left and not end.code):
             _end_unread(left)
         raise
     except BrokenPipeError:
         left = [stream for stream in _streams() if not _has_reader(stream)]
         if not left:
-            raise  # of a pipe within: a defect
+            raise  # from an internal pipe: a defect
         _end_unread(left)
 
 
 def _streams() -> list[TextIO]:
-    """Return standard output and error; Python has neither where they were closed before."""
+    """Return standard output and error; Python has neither if they were closed at its start."""
     return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
 
 
 def _is_flushed(stream: TextIO) -> bool:
-    """Print what is left to be printed; whether somebody reads it."""
+    """Flush a stream; return whether it still has a reader."""
     try:
         stream.flush()
     except OSError as error:
@@ -172,7 +172,7 @@ def _is_flushed(stream: TextIO) -> bool:
 
 
 def _has_reader(stream: TextIO) -> bool:
-    """Whether somebody can read what is printed, also where nothing is left to be printed."""
+    """Whether a stream has a reader, even if its buffer is empty."""
     if not hasattr(select, "poll"):  # Windows
         return _is_flushed(stream)
     poll = select.poll()
@@ -181,7 +181,7 @@ def _has_reader(stream: TextIO) -> bool:
 
 
 def _end_unread(streams: list[TextIO]) -> NoReturn:
-    """End in silence; Python flushes once more at its end, and that goes nowhere."""
+    """Exit silently; the last flush at the end of Python goes to the null device."""
     for stream in streams:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(READER_LEFT)

@@ -30,7 +30,7 @@ def psychds(study: Path, /, *, out: Path, allow_problems: AllowProblems = False)
     out
         Folder to write, new or empty.
     allow_problems
-        Export the data as they are, although twoalike validate finds problems in them.
+        Export the data as they are, even if twoalike validate finds problems in them.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def meadows(
         Use this session only, such as 1 (01 and ses-01 are the same), or the name of a task
         imported from Meadows.
     allow_problems
-        Export a study's data as they are, although twoalike validate finds problems in them.
+        Export a study's data as they are, even if twoalike validate finds problems in them.
 
     Examples
     --------

@@ -90,7 +90,7 @@ def fit(
     seed
         The same seed gives the same posterior.
     allow_problems
-        Fit a study's data as they are, although twoalike validate finds problems in them.
+        Fit a study's data as they are, even if twoalike validate finds problems in them.
     """  # noqa: E501
     from twoalike.embedding import fit_embedding, remove_checkpoint
     from twoalike.features import read_features

@@ -22,7 +22,7 @@ def init(
     familiar), or your own (--images): those are copied in, sub-folders become categories, and
     a manifest with checksums is written. Copies of images that programs could show differently
     (turned by EXIF, transparent, 16-bit, CMYK, with a colour profile) are converted to plain 8-bit
-    sRGB and listed; so is what is left out. An existing folder is never touched.
+    sRGB and listed, and so are files that are left out. An existing folder is never touched.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def init(
         abstraction run again (330 trials, images with categories); things, self-paced in
         blocks of 20.
     background
-        Colour such as #e6e6e6 that transparent parts of images are put on, for people and networks
-        alike; white if left out.
+        Colour such as #e6e6e6 behind transparent parts of images, for people and networks; white
+        if left out.
     language
         Language of the texts: en, de. For another one, translate them in the protocols.
     title
@@ -48,7 +48,7 @@ def init(
     seed
         Everything random in the study derives from it, the creatures included. By default the
         operating system draws one of 128 bits, since codes can be found by trying small seeds
-        (twoalike share --help). Name one only for studies that are to be made again, such as tests.
+        (twoalike share --help). Give one only for studies that must be reproducible, such as tests.
 
     Examples
     --------

@@ -6,15 +6,16 @@ from pathlib import Path
 def merge(studies: list[Path], /, *, out: Path) -> None:
     """Bring studies of one protocol, run on several computers, together in a new study.
 
-    Participants, answers, sessions, logs, pilot data and trial lists of all of them; settings,
-    protocols and stimuli are the same in all and come from the first. A participant may have had
-    session 1 on one computer and session 2 on another. What two studies hold alike is taken once.
-    What was computed (derived, figures) is left out: make it anew from the merged data.
+    Participants, answers, sessions, logs, pilot data and trial lists are collected from all
+    studies; settings, protocols and stimuli must be the same in all and come from the first. A
+    participant may have had session 1 on one computer and session 2 on another. Data that two
+    studies share are taken once. Computed files (derived, figures) are left out: compute them
+    again from the merged data.
 
     Nothing is written if the studies differ in settings, protocols or images, if two of them hold
     different data of the same session, or if codes of participants differ in leading zeros only;
-    the message names all of it. The merged data pass the checks of twoalike validate. The studies
-    stay as they are.
+    the message lists every conflict. The merged data pass the checks of twoalike validate. The
+    studies are not changed.
 
     Parameters
     ----------

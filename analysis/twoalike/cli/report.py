@@ -32,7 +32,7 @@ def report(
     seed
         Seed of the intervals.
     allow_problems
-        Report on the data as they are, although twoalike validate finds problems in them.
+        Report on the data as they are, even if twoalike validate finds problems in them.
 
     Examples
     --------

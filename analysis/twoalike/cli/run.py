@@ -62,10 +62,10 @@ def run(
     seed
         Use this seed instead of the study's.
     elsewhere
-        The participant's earlier sessions were run on another computer; bring the studies together
-        later with twoalike merge. What those sessions showed does not count in this one.
+        The participant's earlier sessions were run on another computer; combine the studies later
+        with twoalike merge. The design of this session ignores what those sessions showed.
     allow_problems
-        Run although twoalike validate finds problems in the participant's earlier data.
+        Run even if twoalike validate finds problems in the participant's earlier data.
 
     Examples
     --------

@@ -23,7 +23,7 @@ def share(
 
     The copy has the columns that twoalike itself writes. Each further one (age, answers to a
     form, columns of your own) is published only if columns below [share] in study.toml names it,
-    such as "participants.age" or "form.hand"; what is left out has a line each.
+    such as "participants.age" or "form.hand"; columns that are left out are listed.
 
     Participants get new, random codes. Their dates are moved back by a whole number of days, to
     before 1925, each person's by another; the time of day and the days between visits stay.
@@ -31,14 +31,14 @@ def share(
     are left out, and so is every file that is not part of the raw data. E-mail addresses,
     telephone numbers, IBAN, addresses on the internet, long numbers, paths, names of this computer
     and its user, and full dates are searched for in every column and text; if one is found,
-    nothing is written. A warning names values that fewer than 5 people have. The copy passes the
-    BIDS validator.
+    nothing is written. Values shared by fewer than 5 people are named in a warning. The copy passes
+    the BIDS validator.
 
     There is no --seed, on purpose: which new code belongs to which old one is random and is
     kept nowhere, so that nobody can find it out by trying. The copy cannot be made a second time;
     publish the one you checked. Whoever has the study's seed (study.toml) can still compute for
     which old code a trial list was made: do not publish it beside the copy. Small seeds can be
-    found by trying, and are warned of. Read the copy before you publish it: a name in a text
+    found by trying; a warning names them. Read the copy before you publish it: a name in a text
     passes every search.
 
     Parameters
@@ -48,8 +48,8 @@ def share(
     out
         Folder to write, new or empty.
     with_free_text
-        Also publish answers in participants' own words (debriefing, comments), where [share] names
-        their columns.
+        Also publish answers in participants' own words (debriefing, comments) from columns that
+        [share] names.
     times
         shift: move dates; drop: leave dates and times out.
     pilot
@@ -58,7 +58,7 @@ def share(
         A text that looks private and is harmless, such as the lab's address in a consent text,
         exactly as the message shows it.
     allow_problems
-        Publish the data although twoalike validate finds problems in them.
+        Publish the data even if twoalike validate finds problems in them.
 
     Examples
     --------

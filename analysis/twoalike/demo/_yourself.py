@@ -34,7 +34,7 @@ LONGER: tuple[tuple[str, ...], ...] = (
     ("--tune", "1000", "--draws", "600"),
     ("--tune", "2000", "--draws", "1000", "--chains", "4"),
 )
-"""How the fit is made again, with another seed, as long as it has not converged."""
+"""Options of the repeated fits, each with another seed, until one has converged."""
 _NEEDED = ("psychopy", "pymc", "nutpie", "arviz", "matplotlib", "jinja2")
 
 
@@ -166,7 +166,7 @@ def _fit(root: Path, seed: int, *options: str) -> Stage:
 def refit_until_converged(
     converged: Callable[[], bool], refit: Callable[[int, tuple[str, ...]], object]
 ) -> None:
-    """Fit again, each time longer and with another seed, as long as the fit has not converged.
+    """Repeat the fit, each time longer and with another seed, until it has converged.
 
     Parameters
     ----------

@@ -114,7 +114,7 @@ def _findings(result: Result) -> list[str]:
 
 
 def _changed(repeats: Share) -> str:
-    """Explain answers of which half or fewer stayed; empty where most did."""
+    """Explanation if half of the answers or more changed; empty otherwise."""
     if 2 * repeats.hits > repeats.n:
         return ""
     return (

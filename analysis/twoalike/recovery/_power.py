@@ -108,9 +108,9 @@ class PowerAnalysis:
 
     @property
     def seed(self) -> int:
-        """Seed of the simulations: that of the study, or derived from one that nobody can try.
+        """Seed of the simulations: the study's if it is small, otherwise derived from it.
 
-        ``power.json`` is published with the plan of a study, whose own seed is not.
+        ``power.json`` is published with the plan of a study; a large seed is kept private.
         """
         seed = self.study.config.seed
         if seed < SAFE:

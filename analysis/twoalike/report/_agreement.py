@@ -41,7 +41,7 @@ _FEWEST_CHOICES = 20
 
 
 def _what_predicts(fit: FitCheck) -> str:
-    """Say whether the embedding had seen the judgments that it predicts."""
+    """State whether the embedding was fitted to the judgments that it predicts."""
     if not fit.fitted:
         return "The embedding was fitted to other judgments than these."
     if not fit.left_out:

@@ -13,7 +13,7 @@ SVG = "data:image/svg+xml;base64,"
 
 
 def as_csv(numbers: Numbers) -> str:
-    r"""Write columns as comma-separated text; what is missing is empty, and nothing is a formula.
+    r"""Write columns as comma-separated text; missing values are empty, formulas are disabled.
 
     Examples
     --------

@@ -34,9 +34,9 @@ class FitCheck:
     fitted
         Whether the embedding was fitted to them.
     left_out
-        Whether each was left out of what predicts it.
+        Whether each was predicted from the others only.
     k_high
-        Share of them whose leave-one-out prediction cannot be trusted.
+        Share of judgments whose leave-one-out prediction is unreliable.
     """
 
     choices: int
@@ -69,8 +69,8 @@ def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]
 def check_fit(inputs: Inputs, seed: int) -> FitCheck | None:
     """Predict the study's judgments with the embedding, each with its participant's noise.
 
-    A judgment that the embedding was fitted to is left out of what predicts it. None where there
-    is no posterior, no judgment, or none that the posterior knows.
+    If the embedding was fitted to these judgments, each is predicted from the others only. None if
+    there is no posterior, no judgment, or none that the posterior knows.
     """
     posterior, choices = inputs.posterior, inputs.choices
     if posterior is None or choices is None or not _known(choices, posterior).any():

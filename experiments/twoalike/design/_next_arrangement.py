@@ -48,8 +48,8 @@ class PlannedArrangement(EvidenceState):
         How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot
         hold all), ``lift_weakest``, or what the list says.
     session_progress
-        Share of the session's main trials that is over, in [0, 1), by what will end them first:
-        evidence (what it was at the session's start counts as none), time, or their number.
+        Share of the session's main trials that is over, in [0, 1), by the criterion that will end
+        them first: evidence (gained since the session's start), time, or their number.
     """
 
     items: tuple[int, ...]
@@ -190,7 +190,7 @@ def _end_reason(
 
 
 def _shares(config: ArrangementConfig, number: int, spent_s: float) -> list[float]:
-    """Shares of the trials and of the time that a session may have."""
+    """Shares of the allowed trials and of the allowed time that are over."""
     shares = [number / config.max_trials] if config.max_trials else []
     return [*shares, spent_s / (60 * config.session_minutes)] if config.session_minutes else shares
 

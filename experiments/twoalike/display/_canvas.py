@@ -64,7 +64,7 @@ class Canvas:
 
     @property
     def thick(self) -> int:
-        """Thickness of the rims of boxes in pixels: as that of the letters, it grows with them."""
+        """Thickness of the rims of boxes in pixels; it grows with the letters."""
         return max(2, round(self.frame.text / 14))
 
     @property
@@ -150,7 +150,7 @@ class Canvas:
         return self._images[key]
 
     def keep(self, name: str, side: int) -> None:
-        """Read an image that will be shown at several sizes, the largest of them ``side``.
+        """Read an image that will be shown at several sizes, up to ``side``.
 
         A photograph takes a tenth of a second to read; a trial has twenty.
         """

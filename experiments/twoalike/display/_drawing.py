@@ -108,7 +108,7 @@ class Painter:
         canvas.timer(row.until, now, layout.timer_y)
 
     def _draw_frame(self, name: str, layout: Layout, place: str) -> None:
-        """Draw what shows around an image: corners of thick lines would be open."""
+        """Draw a frame as two boxes behind an image: thick lines would leave the corners open."""
         canvas, thick = self._canvas, max(4, self._canvas.frame.text // 4)
         wide, high = canvas.load(name, layout.image).full_size
         for margin, fill in ((2 * thick, canvas.screen.accent), (thick, canvas.screen.background)):
@@ -138,7 +138,7 @@ class Painter:
             self._button(_ARROWS[not layout.rtl], layout.forward)
 
     def _draw_part(self, layout: TextLayout, part: int) -> None:
-        """Draw one page of a text; where there are several, its number and the way back and on."""
+        """Draw one page of a text; if there are several, also its number and the buttons."""
         canvas = self._canvas
         edge = layout.column / 2 if layout.rtl else -layout.column / 2
         canvas.text(layout.parts[part], edge, layout.tops[part], rtl=layout.rtl)
