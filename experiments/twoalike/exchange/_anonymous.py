@@ -74,10 +74,10 @@ class Anonymous:
         return self._value(entry, person)
 
     def manifest(self, text: str, person: Person | None, where: str) -> str:
-        """Manifest of a run, as other JSON and without hashes of what is not published as it is.
+        """Manifest of a run, as other JSON, without hashes of files that the copy changes.
 
-        Where all but the code of a file is known, trying codes on its hash would find the code; and
-        the raw table may have columns that the copy has not.
+        If everything in a file but the code is known, trying codes against its hash reveals the
+        code; and the raw table may have columns that the copy lacks.
         """
         content = load_json(text, where)
         inputs, segments = content.get("inputs"), content.get("segments")
@@ -108,7 +108,7 @@ class Anonymous:
         Raises
         ------
         TwoalikeError
-            If a column of ages has a number above the highest age published beside words.
+            If a cell of a column of ages has words and a number above the highest published age.
         """
         header, rows = table_cells(text, where)
         who = header.index("participant_id")
@@ -184,19 +184,19 @@ def _says_no_more(value: Any) -> bool:
 
 
 def _published(column: Column, cell: str, place: str) -> str:
-    """Cell of a published column: ages capped, and nothing of others' that a spreadsheet runs."""
+    """Cell of a published column: ages capped, formulas in columns that are not ours disabled."""
     if column.is_age:
         cell = _capped(cell, f"{place}, column {column.header!r}")
     return cell if column.is_ours else inert_cell(cell)
 
 
 def _capped(cell: str, place: str) -> str:
-    """Age as it is published: ages above the highest are that.
+    """Age as it is published: higher ages are given as the highest one.
 
     Raises
     ------
     TwoalikeError
-        If a higher number stands among words.
+        If the cell is no number and contains a higher one.
     """
     try:
         value = float(cell.replace(",", "."))
@@ -212,7 +212,7 @@ def _capped(cell: str, place: str) -> str:
 
 
 def sorted_by_code(text: str) -> str:
-    """Table with its rows in the order of the new codes: theirs was that of the visits."""
+    """Table with its rows in the order of the new codes: the old order was that of the visits."""
     header, *rows = text.removesuffix("\n").split("\n")
     place = header.split("\t").index("participant_id")
     return "\n".join([header, *sorted(rows, key=lambda row: row.split("\t")[place])]) + "\n"

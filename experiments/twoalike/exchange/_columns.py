@@ -1,7 +1,7 @@
 """Which columns of a data set are published: those twoalike writes, and those its owner names.
 
-Everything else stays at home, whatever it is called: a list of what may leave the lab cannot
-overlook a column, a list of what may not can.
+Everything else is left out, whatever its name: a list of forbidden columns can miss one, a list of
+allowed columns cannot.
 """
 
 import re
@@ -21,7 +21,7 @@ _RUN = re.compile(r"[^/]*_task-([0-9A-Za-z+]+)_[^/]*")
 _AGAIN = re.compile(r"_\d+$")
 """Ending of the column of a second question with the same id."""
 SEED = re.compile(r"(^|[._])(seeds?|entropy)($|_)", re.IGNORECASE)
-"""Keys that a copy leaves out: a study's seed tells for which code a trial list was made."""
+"""Keys that a copy leaves out: a study's seed reveals for which code a trial list was made."""
 _IDENTITY = re.compile(
     r"(?:^|_)(birth\w*|dob|(first|last|family|sur|full)_?name|name|e?_?mail\w*|phone\w*|mobile|"
     r"street|address|postcode|zip|ip|ip_address)($|_)",
@@ -48,14 +48,14 @@ def table_name(path: str) -> str:
     if match := _RUN.fullmatch(file):
         return match[1]
     stem = file.partition(".")[0]
-    if stem.startswith("sub-"):  # sub-1_sessions.tsv, of every participant the same table
+    if stem.startswith("sub-"):  # such as sub-1_sessions.tsv: one name for all participants
         return stem.rpartition("_")[2]
     measure = stem.partition("_")[0]
     return measure if path.startswith("phenotype/") and measure in _MEASURES else stem
 
 
 def own_columns(path: str) -> frozenset[str]:
-    """Columns of a table that twoalike itself writes, and that are no answers of people."""
+    """Columns of a table that twoalike itself writes, answers of participants excluded."""
     name = table_name(path)
     if name == "participants":
         return frozenset({"participant_id", "simulated"})
@@ -67,7 +67,7 @@ def own_columns(path: str) -> frozenset[str]:
 
 
 def numeric_columns(path: str) -> frozenset[str]:
-    """Columns of ours with numbers or a few fixed words: nothing in them can tell who it was."""
+    """Columns of ours with numbers or a few fixed words: nothing in them can identify a person."""
     if (task := TASKS.get(table_name(path))) is None:
         return frozenset()
     columns = task.trials.columns + (task.events.columns if task.events else ())
@@ -80,7 +80,7 @@ def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozense
     Parameters
     ----------
     manifests
-        Of the runs; what is no protocol in them is passed over.
+        Of the runs; entries that are not protocols are skipped.
     """
     kinds: dict[str, frozenset[str]] = {}
     for manifest in manifests:
@@ -97,7 +97,7 @@ def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozense
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, and what becomes of it.
+    """A column of a table, and whether it is published.
 
     Attributes
     ----------
@@ -152,12 +152,12 @@ class Publication:
     def columns_of(
         self, path: str, header: Sequence[str], rows: Sequence[Sequence[str]], sidecar: str | None
     ) -> list[Column]:
-        """Columns of a table in order, with what becomes of each.
+        """Columns of a table in order, each with the decision about it.
 
         Raises
         ------
         TwoalikeError
-            If the sidecar is no JSON, or a column to publish is meant for what identifies people.
+            If the sidecar is not JSON, or a column to publish has a name for identifying data.
         """
         own, about = own_columns(path), load_json(sidecar or "{}", path)
         columns = []
@@ -172,12 +172,12 @@ class Publication:
         return columns
 
     def _remedy(self, name: str, path: str, free: bool) -> str:
-        """How to publish a column that is not ours; empty if it is to be published.
+        """How to publish a column that is not ours; empty if it is published.
 
         Raises
         ------
         TwoalikeError
-            If it is to be published, and meant for what identifies people.
+            If it would be published and has a name for identifying data.
         """
         if name not in self.columns and _AGAIN.sub("", name) not in self.columns:
             return f'to publish it, add "{name}" to columns below [share] in study.toml'
@@ -193,7 +193,7 @@ class Publication:
     def _is_free_text(
         self, name: str, path: str, entry: Mapping[str, Any], cells: Collection[str]
     ) -> bool:
-        """Whether people wrote a column in their own words, as declared or else as it looks."""
+        """Whether people wrote a column in their own words: as declared, or else by its cells."""
         if kinds := self._declared(name):
             return "text" in kinds
         if entry.get("Levels") or name.startswith("consent."):

@@ -1,7 +1,7 @@
-"""Studies of one protocol that were run on several computers, brought together.
+"""Merging studies of one protocol that were run on several computers.
 
-Each computer has a copy of the study and collects into it; what they collected is put into a new
-study, and theirs stay as they were. A participant may have had one session here and another there.
+Each computer collects into its own copy of the study. The collected data are written to a new
+study; the copies are not changed. A participant may have sessions on several computers.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from twoalike.study import (
 )
 
 _OWN = {"title", "authors", "license", "seed", "data", "share"}
-"""Settings in which studies of one protocol may differ; of the seed it is not said which."""
+"""Settings in which studies of one protocol may differ; seeds are compared without naming them."""
 _COLLECTED = ("design", "data/raw", "data/pilot")
 
 
@@ -39,9 +39,9 @@ class Merged:
     Attributes
     ----------
     n_participants, n_runs, n_trials
-        In its raw data; pilot data are not counted.
+        In the raw data; pilot data are not counted.
     left_out
-        Files and folders of the studies that are no part of it, such as what was computed.
+        Files and folders that were not merged, such as computed ones.
     """
 
     n_participants: int
@@ -51,16 +51,16 @@ class Merged:
 
 
 def merge_studies(folders: Sequence[Path], out: Path) -> Merged:
-    """Bring studies of one protocol together in a new study.
+    """Merge studies of one protocol into a new study.
 
-    Participants, answers, sessions, logs, pilot data and trial lists of all of them; settings,
-    protocols and stimuli, which are the same, from the first. What two studies hold alike is taken
-    once.
+    Participants, answers, sessions, logs, pilot data and trial lists come from all studies;
+    settings, protocols and stimuli, which must be the same, from the first. Files that two studies
+    share are taken once.
 
     Parameters
     ----------
     folders
-        Two studies or more; they stay as they are.
+        Two studies or more; they are not changed.
     out
         Study to write, a new or empty folder.
 
@@ -69,7 +69,7 @@ def merge_studies(folders: Sequence[Path], out: Path) -> Merged:
     TwoalikeError
         If the studies differ in settings, protocols or stimuli, hold different data of the same
         session or codes that differ in leading zeros only, or if the merged data do not pass the
-        checks of ``twoalike validate``. Then nothing is written.
+        checks of ``twoalike validate``. Nothing is written in these cases.
     """
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise TwoalikeError("merge: expected two studies or more, each named once.")
@@ -88,7 +88,7 @@ def merge_studies(folders: Sequence[Path], out: Path) -> Merged:
 
 
 def _check_same_protocol(first: Study, other: Study) -> None:
-    """Check that two studies differ in nothing that decides what is shown, or how."""
+    """Check that two studies agree in everything that determines what is shown, and how."""
     differ = [*_settings(first, other), *_protocols(first, other), *_stimuli(first, other)]
     if differ:
         raise TwoalikeError(
@@ -159,7 +159,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _contents(studies: Sequence[Study]) -> dict[str, dict[str, bytes]]:
-    """Read what was collected: by path in the study, content by the study's folder."""
+    """Read the collected files: by path in the study, content by the study's folder."""
     found: dict[str, dict[str, bytes]] = defaultdict(dict)
     for study in studies:
         for path in _files(study):
@@ -186,7 +186,7 @@ def _copy_settings(study: Study, into: Path) -> None:
 
 
 def _inside(into: Path, path: Path, study: Study) -> Path:
-    """Place of a part of a study in the copy."""
+    """Path of a part of a study in the merged study."""
     place = (into / path.relative_to(study.root)).resolve()
     if not place.is_relative_to(into.resolve()):
         raise TwoalikeError(
@@ -197,7 +197,7 @@ def _inside(into: Path, path: Path, study: Study) -> Path:
 
 
 def _write(files: Mapping[str, bytes], studies: Sequence[Study], into: Path) -> None:
-    """Write what was collected, and the folders that hold no file, as of those who declined."""
+    """Write the collected files, and empty folders, such as those of people who declined."""
     for name, content in files.items():
         path = into / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -236,7 +236,7 @@ def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
 
 
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
-    """Name what is no part of the merged study, folders as a whole."""
+    """List the files that were not merged, folders as a whole."""
     for study in studies:
         parts = [study.root / "study.toml", study.stimuli, *map(study.protocol_of, TASKS)]
         parts += [study.root / name for name in _COLLECTED]

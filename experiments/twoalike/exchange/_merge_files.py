@@ -1,6 +1,6 @@
-"""Files of several studies as one set: which are the same, which can be joined, which collide.
+"""Joining the files of several studies: which are the same, which can be joined, which collide.
 
-Works on the content of files by path; reading and writing them is the caller's business.
+Works on the content of files by path; the caller reads and writes them.
 """
 
 import re
@@ -22,16 +22,16 @@ _RUN = re.compile(
 
 
 def join_files(files: Mapping[str, Holders]) -> dict[str, bytes]:
-    """Bring the files of several studies together.
+    """Join the files of several studies.
 
-    Tables of participants are joined row by row, their sidecars key by key. Everything else has
-    to be the same wherever there are two of it.
+    Tables of participants are joined row by row, their sidecars key by key. Every other file must
+    be the same in all studies that have it.
 
     Parameters
     ----------
     files
-        By path in the study, with ``/`` between its parts: who holds which content. Studies are
-        in the same order everywhere.
+        Content by study, by path in the study with ``/`` between its parts. Studies are in the
+        same order everywhere.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def join_files(files: Mapping[str, Holders]) -> dict[str, bytes]:
 
 
 def _run_collisions(files: Mapping[str, Holders]) -> list[str]:
-    """Name the runs of which two studies hold files, and not all of them the same."""
+    """List the runs for which studies hold different files."""
     runs: dict[str, dict[str, dict[str, bytes]]] = defaultdict(lambda: defaultdict(dict))
     for path, holders in files.items():
         if match := _RUN.fullmatch(path):
@@ -78,11 +78,13 @@ def _names(holders: Mapping[str, object]) -> str:
 
 
 def _join_tables(path: str, holders: Holders) -> bytes:
-    """Join tables with one row a participant: all participants and all columns.
+    """Join tables with one row per participant: all participants and all columns.
 
-    A participant may be in several; what one table does not know (``n/a``), another may.
+    A participant may be in several; values missing from one (``n/a``) are taken from another.
     """
-    rows: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)  # cell, and whose it is
+    rows: dict[str, dict[str, tuple[str, str]]] = defaultdict(
+        dict
+    )  # cell, and the study it is from
     columns: dict[str, None] = {}
     for study, content in holders.items():
         header, cells = table_cells(_text(path, study, content), f"{study}/{path}")
@@ -103,7 +105,7 @@ def _join_tables(path: str, holders: Holders) -> bytes:
 
 
 def _join_entries(path: str, holders: Holders) -> bytes:
-    """Join sidecars: all keys; what two describe, they describe alike."""
+    """Join sidecars: all keys; shared keys must have the same description."""
     entries: dict[str, Any] = {}
     for study, content in holders.items():
         for key, entry in load_json(content, f"{study}/{path}").items():

@@ -1,8 +1,9 @@
-"""Answers as BIDS wants them: tables in ``phenotype`` with one row a participant.
+"""Answers in the form of BIDS: tables in ``phenotype`` with one row per participant.
 
-Raw data keep one row an answer (:data:`twoalike.record.ANSWERS`). Here each measure gets a table a
-task and session, such as ``form_oddoneout_ses02``, and each question a column with its text and
-options in the sidecar. Of two different questions with one id, the second gets ``_2`` behind it.
+Raw data keep one row per answer (:data:`twoalike.record.ANSWERS`). Here each measure gets a table
+per task and session, such as ``form_oddoneout_ses02``, and each question a column, with its text
+and options in the sidecar. If two different questions share an id, the second gets the ending
+``_2``.
 """
 
 import json
@@ -28,12 +29,12 @@ type _Question = tuple[str, str, str, str]
 
 
 def is_answers(path: str) -> bool:
-    """Tell whether a file of a data set holds answers of a participant."""
+    """Whether a file of a data set holds answers of a participant."""
     return _PATH.fullmatch(path) is not None
 
 
 def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
-    """Put tables in ``phenotype`` in the place of participants' answers.
+    """Replace participants' answers by tables in ``phenotype``.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ type Kind = Literal[
     "long number",
 ]
 NUMBERS = frozenset({"IP address", "phone number", "long number"})
-"""Kinds that the name of an image may look like."""
+"""Kinds that an image's name can resemble."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _dates(text: str) -> Iterator[tuple[Kind, re.Match[str]]]:
 def _numbers(
     text: str, before: Collection[tuple[Kind, re.Match[str]]]
 ) -> list[tuple[Kind, re.Match[str]]]:
-    """Numbers that lead to a person, but for those that are part of what was found before."""
+    """Numbers that may identify a person, except within earlier findings."""
     if not _DIGITS.search(text):
         return []
     taken = [match.span() for _, match in before]
@@ -209,7 +209,7 @@ def _numbers(
 
 
 def _is_meant(kind: Kind, text: str) -> bool:
-    """Whether a number is one: IBAN carry a checksum, addresses have a grammar."""
+    """Whether a match is valid: an IBAN has a checksum, an address a grammar."""
     if kind == "IBAN":
         digits = "".join(str(int(mark, 36)) for mark in text[4:] + text[:4] if mark != " ")
         return int(digits) % 97 == 1

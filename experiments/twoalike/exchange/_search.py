@@ -1,7 +1,7 @@
-"""Searching the files of a data set for what may tell who somebody is, cell by cell.
+"""Searching the files of a data set for what may identify a person, cell by cell.
 
-Tables are searched column by column, JSON string by string, so that a finding names its place, and
-so that our own numbers (onsets, hashes, response times) are not taken for telephone numbers.
+Tables are searched column by column, JSON string by string, so that each finding names its place
+and our own numbers (onsets, hashes, response times) are not taken for telephone numbers.
 """
 
 import json
@@ -18,7 +18,7 @@ from twoalike.record import RawProblem
 
 _TEXT = (".tsv", ".json", ".jsonl", ".md", ".txt", "README", "CHANGES")
 _VERSIONS = frozenset({"versions", "software_version", "SoftwareVersion", "twoalike_version"})
-"""Keys of ours below which four numbers are a version, not an address on the internet."""
+"""Keys of ours below which four numbers are a version, not an IP address."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def search_file(
     Parameters
     ----------
     path
-        In the data set, with ``/`` between its parts; its ending tells the format.
+        In the data set, with ``/`` between its parts; its ending gives the format.
     text
         Content.
     names
@@ -85,7 +85,7 @@ def shown_objects(files: Mapping[str, str]) -> frozenset[str]:
 
 
 def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
-    """Search raw data for what may tell who somebody is.
+    """Search raw data for what may identify a person.
 
     The time stamps of a session are part of raw data, and no problem.
 
@@ -129,7 +129,7 @@ def _search_table(
             if place < len(row):
                 first.setdefault(row[place], number)
         cells = list(first)
-        for private in find_private("\n".join(cells), names):  # all at once: most hold nothing
+        for private in find_private("\n".join(cells), names):  # all at once: most have no finding
             cell = cells[private.line - 1]
             # The design fills our own columns, with names of images and of triplets.
             if private.kind not in NUMBERS or not (column in own or cell in ids):
@@ -142,12 +142,12 @@ def _search_json(
     for number, part in enumerate(text.split("\n") if by_line else [text], start=1):
         try:
             content = json.loads(part) if part.strip() else None
-        except (ValueError, RecursionError):  # torn or damaged: others say so, here it is text
+        except (ValueError, RecursionError):  # reported by other checks; searched as text here
             for private in find_private(part, names):
                 yield Found(private, number if by_line else private.line)
             continue
         strings = list(_strings(content, ""))
-        # Line breaks within a string would shift the lines by which findings are told apart.
+        # Line breaks within a string would shift the lines by which findings are located.
         flat = [" ".join(string.split("\n")) for _, string in strings]
         for private in find_private("\n".join(flat), names):
             key, string = strings[private.line - 1]

@@ -62,7 +62,7 @@ class ShareOptions:
     columns
         Columns beside those that twoalike writes, as ``table.column``.
     with_free_text
-        Whether those of them that hold answers in participants' own words are published.
+        Whether named columns with answers in participants' own words are published.
     times
         ``shift``: all dates of a participant are moved back by the same whole number of days,
         to before 1925; ``drop``: dates and times are left out.
@@ -90,9 +90,9 @@ class Shared:
     folders
         Paths of folders, also of those without files.
     left_out
-        Files and columns of the data set that are not part of the copy, one line each.
+        Files and columns that the copy lacks, one line each.
     warnings
-        What its owner should know before publishing it, one line each.
+        What the owner should know before publishing, one line each.
     n_people
         Participants.
     """
@@ -117,7 +117,7 @@ def share_files(
 ) -> Shared:
     """Make a data set fit for publication.
 
-    Answers become tables with one row a participant, as BIDS wants them.
+    Answers become tables with one row per participant, as BIDS requires.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def share_files(
         for path, text in changed.items()
     }
     return Shared(
-        # Files are written in this order: that of the old codes would show in their times.
+        # Files are written in this order; the order of the old codes would show in their times.
         dict(sorted(finished.items())),
         sorted({rename(folder) for folder in folders if _OWNER.match(f"{folder}/")}),
         [*sorted(set(files) - set(kinds)), *_unpublished(columns)],
@@ -194,7 +194,7 @@ def _days(files: Mapping[str, str], folders: Collection[str]) -> dict[str, list[
 
 @dataclass(frozen=True)
 class _Change:
-    """What becomes of each file: its text in the copy, before rows are sorted."""
+    """The text of each file in the copy, before rows are sorted."""
 
     files: Mapping[str, str]
     columns: Mapping[str, list[Column]]
@@ -202,7 +202,7 @@ class _Change:
     options: ShareOptions
 
     def is_left_out(self, path: str) -> bool:
-        """Whether nothing of a table is published beside its keys; its sidecar goes with it."""
+        """Whether nothing but the keys of a table would be published; also for its sidecar."""
         columns = self.columns.get(path.replace(".json", ".tsv"))
         if columns is None or path.startswith("participants."):
             return False
@@ -264,14 +264,14 @@ def _check(
 
 
 def _unpublished(columns: Mapping[str, list[Column]]) -> Iterator[str]:
-    """Columns that are left out, each once."""
+    """Columns that are left out, one line each."""
     remedies = {c.name: c.remedy for own in columns.values() for c in own if not c.published}
     for name, remedy in sorted(remedies.items()):
         yield f"{name} ({remedy})"
 
 
 def _unknown_names(named: Collection[str], columns: Mapping[str, list[Column]]) -> Iterator[str]:
-    """Columns that are to be published, and that no table has: misspelt, or not yet asked."""
+    """Columns that the settings name and no table has: misspelt, or not yet asked."""
     known = {column.name for own in columns.values() for column in own}
     for name in named:
         if name not in known:
@@ -282,8 +282,8 @@ def _seed_warning(manifests: Collection[Mapping[str, Any]]) -> Iterator[str]:
     seeds = {seed for manifest in manifests if type(seed := read_seed(manifest.get("seed"))) is int}
     if small := sorted(seed for seed in seeds if seed < SAFE):
         yield (
-            f"seed {small[0]} is small: whoever tries seeds finds which new code belongs to which "
-            "old one, by designing the trial lists again. Destroy the list of who is who first, "
+            f"seed {small[0]} is small: trying seeds reveals which new code belongs to which old "
+            "one, by designing the trial lists again. Destroy the list of who is who first, "
             "and see docs/how-to/share-data.md"
         )
 

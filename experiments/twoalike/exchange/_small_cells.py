@@ -1,7 +1,7 @@
-"""Groups of people so small that what is published of them may tell who they are.
+"""Groups of participants so small that their published answers may identify them.
 
-Whoever knows that a left-handed woman of about 60 took part finds her, and all her answers, if she
-is the only one. Statistical offices publish no cell with fewer than a handful of people.
+If only one left-handed woman of about 60 took part, anyone who knows of her participation can find
+all her answers. Statistical offices publish no cell with fewer than a handful of people.
 """
 
 from collections import Counter
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from twoalike.study import MISSING, counted
 
 FEWEST = 5
-"""People who should share what is published of each."""
+"""Smallest number of people who should share a published value."""
 _SHOWN = 4
-"""Values of a column that are named."""
+"""Values of a column that are listed."""
 
 
 def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Name the values that fewer than five people have, and how many people stand out by all.
+    """List values that fewer than five people have, and how many people a combination singles out.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
 
     Returns
     -------
-    One line a column with such values, and one for all columns together.
+    One line for each column with such values, and one for all columns together.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
 
 
 def age_group(cell: str) -> str:
-    """Decade of an age; what is no number stays.
+    """Decade of an age; other text is returned unchanged.
 
     Examples
     --------

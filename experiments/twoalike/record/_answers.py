@@ -1,12 +1,12 @@
 """What participants say outside the trials: consent, the form, the debriefing.
 
-One file a participant, session and task, one row an answer, with the question as it was asked. Rows
-are only ever added, so no answer is lost to another task, to a form that changed or to a question
-that was skipped the second time. A question is known by its id, text, kind and options together:
-two tasks may use one id for different questions.
+One file per participant, session and task, one row per answer, with the question as it was asked.
+Rows are only ever added, so no answer is lost to another task, a changed form or a question that
+was skipped the second time. Id, text, kind and options together identify a question: two tasks may
+use one id for different questions.
 
-The tables lie in ``sourcedata``, since BIDS validators refuse a participant who appears twice in a
-table of ``phenotype``. Copies for publication hold tables with one row a participant there.
+The tables are in ``sourcedata``, since BIDS validators refuse a participant who appears twice in a
+table of ``phenotype``. Copies for publication have tables with one row per participant there.
 """
 
 import json
@@ -29,7 +29,7 @@ from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, Study, TwoalikeError, parse_json, readable_by
 
 OLDEST_AGE = 89
-"""Ages above are stored as this, since a very high age can tell who somebody is (BIDS)."""
+"""Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
 
 ANSWERS = Table(
     "answers",
@@ -92,8 +92,8 @@ class AskedQuestion:
     text
         What the participant read; kept on one line.
     kind
-        ``choice``, ``age``, ``number`` or ``text``; empty where a table of version 0.1 does not
-        tell.
+        ``choice``, ``age``, ``number`` or ``text``; empty if a table of version 0.1 does not
+        record it.
     options
         Of a choice.
     """
@@ -107,9 +107,9 @@ class AskedQuestion:
         object.__setattr__(self, "text", one_line(self.text))
 
     def matches(self, other: "AskedQuestion") -> bool:
-        """Whether both are the same question, as far as is known of them."""
-        alike = (self.id, self.text, self.options) == (other.id, other.text, other.options)
-        return alike and (self.kind == other.kind or "" in (self.kind, other.kind))
+        """Whether both are the same question; an unknown kind matches any."""
+        same = (self.id, self.text, self.options) == (other.id, other.text, other.options)
+        return same and (self.kind == other.kind or "" in (self.kind, other.kind))
 
 
 def store_answers(
@@ -161,19 +161,19 @@ def store_answers(
 def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFrame:
     """Answers of a data set, those of version 0.1 included.
 
-    Where a question was asked again in the same session and task, the last answer counts, and a
-    question left open takes none back.
+    If a question was asked again in the same session and task, the last answer counts; leaving it
+    open does not delete an earlier answer.
 
     Parameters
     ----------
     measure
         ``consent``, ``form`` or ``debrief``.
     participant
-        Code; everybody if left out.
+        Code; all participants if left out.
 
     Returns
     -------
-    Strings, one row an answer: ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``),
+    Strings, one row per answer: ``participant_id`` (with ``sub-``), ``session_id`` (with ``ses-``),
     ``task`` (its BIDS label; ``n/a`` in tables of version 0.1) and the columns of a table of
     answers. Answers of version 0.1 have an empty kind where it is not known.
 
@@ -192,7 +192,7 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
 
 
 def asked_questions(root: Path, measure: str, participant: str) -> list[AskedQuestion]:
-    """Questions that a participant was asked, answered or left open, in any session and task.
+    """Questions that a participant was asked in any session and task, answered or not.
 
     Raises
     ------

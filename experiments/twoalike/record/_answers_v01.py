@@ -1,7 +1,8 @@
-"""Answers as version 0.1 stored them: ``phenotype/<measure>.tsv``, one row a participant.
+"""Answers as version 0.1 stored them: ``phenotype/<measure>.tsv``, one row per participant.
 
-The second task replaced the row of the first, and a question that was not asked looks like one that
-was left open (``n/a``). So only cells that hold an answer are read; the rest is asked again.
+The second task replaced the row of the first, and a question that was not asked cannot be
+distinguished from one that was left open (``n/a``). So only cells with an answer are read; other
+questions are asked again.
 """
 
 import json
@@ -22,7 +23,7 @@ def one_line(text: str) -> str:
 
 
 def wide_tables(root: Path, measure: str) -> list[Path]:
-    """Tables of a measure that are there, one a session."""
+    """Existing tables of a measure, one per session."""
     folder = root / "phenotype"
     paths = (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv")))
     return [path for path in paths if path.exists()]

@@ -1,10 +1,11 @@
 """A file that grows during a session, and that another program may move, delete or replace.
 
-Sync clients, git and editors put a new file in the place of the one that is open. What is appended
-then goes into a file without a name, and is gone when it is closed. The name is therefore
-compared with the open file around every append: device, inode, links and length. If they part
-company, all that was written goes on in a new file, which is put back at the end if that loses
-nothing: where the file under the name is gone, or is the beginning of what was written.
+Sync clients, git and editors replace the open file by a new one. Rows appended afterwards would go
+into a file without a name, and be lost when it is closed. The path is therefore compared with the
+open file around every append: device, inode, links and length. If they differ, the whole content is
+written to a rescue file beside it, and appending continues there. At the end the rescue file is
+moved back if that overwrites nothing: if the file at the path is gone, or holds the beginning of
+the content.
 """
 
 import os
@@ -24,18 +25,18 @@ class AppendedFile:
     home
         Its path.
     rescue
-        Path of the n-th file that takes its place, n from 1, if it is lost.
+        Path of the n-th rescue file, n from 1.
     on_loss
-        Called with ``home`` and the path that takes its place, as soon as that happened.
+        Called with ``home`` and the path of the rescue file, as soon as that is written.
     create
         Whether to make the file if it is missing.
 
     Attributes
     ----------
     path
-        Where the file is now; ``home`` unless that was lost.
+        Path of the file now; ``home`` unless that was lost.
     content
-        Everything in it, also what was there when it was opened.
+        The whole content, including what it held when it was opened.
 
     Raises
     ------
@@ -65,14 +66,14 @@ class AppendedFile:
             If the disk is full or gone.
         """
         if not self._in_place():
-            self._go_beside()
+            self._start_rescue()
         append_line(self._handle, self.path, text, sync=sync)
         self.content += text.encode()
         if sync and not self._in_place():
-            self._go_beside()
+            self._start_rescue()
 
     def sync(self) -> None:
-        """Wait until what was appended is on the disk.
+        """Wait until all appended text is on the disk.
 
         Raises
         ------
@@ -83,7 +84,7 @@ class AppendedFile:
             sync_file(self._handle, self.path)
 
     def return_home(self) -> bool:
-        """Put a lost file back where that loses nothing; tell whether it is at home, whole.
+        """Move the content back to ``home`` if that overwrites nothing; return whether it is there.
 
         Raises
         ------
@@ -93,7 +94,7 @@ class AppendedFile:
         if self.path == self.home:
             if self._in_place() and bytes_of(self.home) == bytes(self.content):
                 return True
-            self._go_beside()
+            self._start_rescue()
         if not put_back(self.home, bytes(self.content)):
             return False
         os.close(self._handle)
@@ -107,7 +108,7 @@ class AppendedFile:
         os.close(self._handle)
 
     def _in_place(self) -> bool:
-        """Whether the file under the name is the open one, as long as it was left."""
+        """Whether the file at the path is the open one, with the length it should have."""
         try:
             named = self.path.stat()
         except OSError:
@@ -116,8 +117,8 @@ class AppendedFile:
         same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
         return same and opened.st_nlink > 0 and opened.st_size == len(self.content)
 
-    def _go_beside(self) -> None:
-        """Write everything to a new file, and go on there."""
+    def _start_rescue(self) -> None:
+        """Write the whole content to a rescue file, and append there from now on."""
         for number in count(1):
             path = self._rescue(number)
             if not path.exists():
@@ -138,9 +139,9 @@ class AppendedFile:
 
 
 def put_back(home: Path, content: bytes) -> bool:
-    """Write ``content`` to ``home`` unless that would overwrite anything else; tell whether.
+    """Write ``content`` to ``home`` unless that would overwrite anything else; return whether.
 
-    A file that is missing, or holds the beginning of ``content``, loses nothing.
+    A missing file, and one that holds the beginning of ``content``, may be replaced.
     """
     before = bytes_of(home)
     if before is None or not content.startswith(before):
@@ -154,7 +155,7 @@ def put_back(home: Path, content: bytes) -> bool:
 
 
 def bytes_of(path: Path) -> bytes | None:
-    """Content of a file; empty where there is none, None where it cannot be read."""
+    """Content of a file; empty if there is none, None if it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
