@@ -30,17 +30,17 @@ def _check_images(
 
 
 def _check_owner(path: Path, name: RunName, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
-    """Check that the manifest is of this run: whole sessions are copied by mistake, too."""
+    """Check that the manifest belongs to this run: people copy whole sessions by mistake, too."""
     for part in ("participant", "session", "task", "run"):
         if (found := manifest.get(part)) is not None and found != getattr(name, part):
             message = f"its manifest is of {part} {found}: the files were copied or renamed"
             yield RawProblem(path, message)
 
 
-def _check_pilot(
+def _check_pilot_rows(
     path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]], manifest: Mapping[str, Any]
 ) -> Iterator[RawProblem]:
-    """Check that pilot rows are in pilot runs only."""
+    """Check that rows say the same as the manifest about being pilot data."""
     if (pilot := manifest.get("pilot")) is not None:
         for number, row in rows:
             if row["pilot"] != pilot:
@@ -98,7 +98,11 @@ def check_run_files(
     rows, wrong = parse_rows(path, cells, table)
     bad = {problem.row for problem in wrong}
     clean = [(number, row) for number, row in enumerate(rows, start=1) if number not in bad]
-    problems += [*wrong, *_check_owner(path, name, manifest), *_check_pilot(path, clean, manifest)]
+    problems += [
+        *wrong,
+        *_check_owner(path, name, manifest),
+        *_check_pilot_rows(path, clean, manifest),
+    ]
     if name.task == "oddoneout":
         listed = None if shown is None else _as_mappings(shown)
         problems += check_triplet_rows(path, clean, manifest, listed)

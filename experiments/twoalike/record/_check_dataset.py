@@ -1,4 +1,4 @@
-"""The one check of a data set, which every command that reads or continues it calls."""
+"""The one check of a data set, called by every command that reads it or adds to it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -32,9 +32,9 @@ class Checked:
     root
         The data set.
     problems
-        What is wrong, in the order of the files; empty if all is well.
+        In the order of the files; empty if there is none.
     remarks
-        What cannot be checked or may be intended, one line each; no problems of the data.
+        What cannot be checked or may be intended, one line each; these are not problems.
     runs
         Raw tables that were checked.
     n_trials
@@ -48,7 +48,7 @@ class Checked:
     n_trials: int = 0
 
     def but_resumable(self) -> "Checked":
-        """Leave out the problems that going on with a session mends."""
+        """Leave out the problems that resuming the session repairs."""
         return replace(self, problems=tuple(one for one in self.problems if not one.resumable))
 
 
@@ -61,8 +61,8 @@ def check_dataset(
 ) -> Checked:
     """Check raw data by all our own rules; those of BIDS are :func:`check_bids`.
 
-    Data of other tools, which keep no manifests, are left to the readers of their tables: a
-    remark says so.
+    Data of other tools, which have no manifests, are checked by the readers of their tables only;
+    a remark says so.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def check_dataset(
     stimuli
         SHA-256 by object id, as the images are now; None where they are not to be compared.
     participant
-        Whose data; everybody's if left out, and only then who is missing.
+        Code; all participants if left out. Only then are missing people looked for.
     pilot
-        Whether it should hold pilot data; None where that is not known.
+        Whether it should hold pilot data; None if unknown.
     """
     runs = find_runs(root, participant=participant)
     if runs and _is_foreign(root):

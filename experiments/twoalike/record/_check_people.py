@@ -1,4 +1,4 @@
-"""Who is in a data set, and with which sessions: copies, deletions, stray pilot data."""
+"""Participants and sessions of a data set: copies, deletions, misplaced pilot data."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,17 @@ from twoalike.study import TwoalikeError
 
 
 def check_people(root: Path) -> Iterator[RawProblem]:
-    """Set the list of participants against the folders of their data."""
+    """Compare the list of participants with the folders of their data."""
     path = root / "participants.tsv"
-    if not path.exists():  # the check of missing files says so
+    if not path.exists():  # reported by the check of missing files
         return
     try:
         listed = list(read_tsv(path, "participants", ["participant_id"])["participant_id"])
-    except TwoalikeError:  # the check of missing files says what is damaged
+    except TwoalikeError:  # reported by the check of missing files
         return
     folders = {folder.name for folder in root.glob("sub-*") if folder.is_dir()}
     for number, code in enumerate(listed, start=1):
-        # The empty folder of somebody who did not consent is lost on the way through git or zip.
+        # git and zip drop the empty folder of a participant who did not consent.
         if code not in folders and not _declined(root, code):
             message = f"{code} has no folder here: it was deleted or moved. Put it back"
             yield RawProblem(path, message, number, "participant_id")
@@ -34,18 +34,18 @@ def check_people(root: Path) -> Iterator[RawProblem]:
 def _declined(root: Path, code: str) -> bool:
     try:
         answers = read_answers(root, "consent", code.removeprefix("sub-"))
-    except TwoalikeError:  # the check of answers says what is damaged
+    except TwoalikeError:  # reported by the check of answers
         return False
     consents = answers[answers["question"] == "consent"]["answer"]
     return bool(len(consents)) and not (consents == "true").any()
 
 
 def check_pilot(root: Path, runs: Iterable[Path], pilot: bool) -> Iterator[RawProblem]:
-    """Find runs of the pilot among the others, and the other way round."""
+    """Find pilot runs among the data of the study, and runs of the study among pilot data."""
     for path in runs:
         try:
             found = read_manifest(RunName.parse(path).manifest(root)).get("pilot")
-        except TwoalikeError:  # the check of the run says what is damaged
+        except TwoalikeError:  # reported by the check of the run
             continue
         if found is not None and found != pilot:
             kind = ("a session of the study", "a pilot session")[bool(found)]
@@ -53,7 +53,7 @@ def check_pilot(root: Path, runs: Iterable[Path], pilot: bool) -> Iterator[RawPr
 
 
 def absent_sessions(runs: Iterable[Path]) -> Iterator[str]:
-    """Say of which participants there are later sessions without an earlier one."""
+    """List participants who have a later session without an earlier one."""
     sessions: dict[str, set[int]] = {}
     for path in runs:
         name = RunName.parse(path)

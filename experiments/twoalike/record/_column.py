@@ -117,4 +117,4 @@ SEEN_BEFORE = Column(
     missing="recorded by version 0.1",
     added=True,
 )
-"""Last column of every table of trials; the writer fills it in."""
+"""Last column of every table of trials; :class:`RunRecord` fills it in."""

@@ -53,7 +53,7 @@ def lock_folder(study: Study) -> Path:
 
 
 def exposed_data(study: Study) -> list[str]:
-    """Say of which data sets files can be read by more people than the study's settings allow."""
+    """List data sets with files that more people can read than the study's settings allow."""
     access, remarks = study.config.data.access, []
     for root in (study.raw, study.pilot):
         if found := readable_by_others(root, access, study.root):
@@ -140,9 +140,9 @@ def check_codes_apart(studies: Sequence[Study]) -> None:
     for study in studies:
         for code in _codes_in_use(study):
             for other in studies:
-                if alike := same_but_for_zeros(code, _codes_in_use(other)):
-                    found = f"{code} in {study.root} and {alike} in {other.root}"
-                    pairs.setdefault(frozenset((code, alike)), found)
+                if similar := same_but_for_zeros(code, _codes_in_use(other)):
+                    found = f"{code} in {study.root} and {similar} in {other.root}"
+                    pairs.setdefault(frozenset((code, similar)), found)
     if pairs:
         raise TwoalikeError(
             f"codes that differ in leading zeros only: {'; '.join(pairs.values())}. Give the same "

@@ -23,7 +23,7 @@ from twoalike.study import (
 
 KIND = "run"
 DISPLACED = "displaced"
-"""How a session ended that was run to its end, and whose table is not under its name."""
+"""End of a session that was run to its end, but whose table is not at its path."""
 SHAPE: dict[str, Any] = {
     "seed": object,  # of any size
     "config": {},
@@ -173,14 +173,14 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
         "end_reason": None,
         "apparatus": asdict(apparatus),
     }
-    # From here on the log knows every row, those of version 0.1 included.
+    # From here on the log lists every row, including those that version 0.1 wrote.
     return {**manifest, "witnessed": True, "end_reason": None, "segments": [*segments, segment]}
 
 
 def end_segment(
     manifest: dict[str, Any], end_reason: str, kept_trials: int, rows_sha256: str
 ) -> dict[str, Any]:
-    """Note why and when the run ended, and with which table: its trials and its SHA-256."""
+    """Note why and when the run ended, and the number of trials and SHA-256 of its table."""
     *before, last = manifest["segments"]
     left = {"kept_trials": kept_trials, "rows_sha256": rows_sha256}
     ended = {**manifest, "segments": [*before, {**last, "ended_utc": _now(), **left}]}
@@ -188,7 +188,7 @@ def end_segment(
 
 
 def with_reason(manifest: dict[str, Any], end_reason: str) -> dict[str, Any]:
-    """Manifest with another reason for its end."""
+    """Manifest of a run with another reason for its end."""
     *before, last = manifest["segments"]
     last = {**last, "end_reason": end_reason}
     return {**manifest, "end_reason": end_reason, "segments": [*before, last]}
@@ -246,7 +246,7 @@ def check_same(
 def _known_then(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """Keep the settings that the version of twoalike which began the run had as well.
 
-    A manifest holds every setting, so one that is absent came with a later version.
+    A manifest holds every setting, so an absent one was added by a later version.
     """
     return {
         key: _known_then(before[key], value)

@@ -1,4 +1,4 @@
-"""Files that somebody deleted, moved or saved as something else than text in UTF-8.
+"""Files that somebody deleted, moved or saved in another encoding than UTF-8.
 
 A process may be killed between any two steps of the writer, which leaves some files out as well:
 what counts here is only what it writes afterwards.
@@ -60,7 +60,7 @@ def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
 
 
 def _lost_list(root: Path) -> RawProblem | None:
-    """Say that the list of participants is gone, if there was one, or cannot be read."""
+    """Report a list of participants that was deleted or cannot be read."""
     path = root / "participants.tsv"
     if path.is_file():
         return _undecodable(path)

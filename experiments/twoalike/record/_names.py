@@ -111,12 +111,12 @@ class RunName:
         return self._source(root, "log.jsonl")
 
     def rescue(self, root: Path, file: Path, number: int) -> Path:
-        """File that takes the place of a lost one of this run; ``number`` counts from 1."""
+        """Rescue file for a lost file of this run; ``number`` counts from 1."""
         kind = file.stem.rpartition("_")[2]
         return self._source(root, f"{kind}_rescue-{number}{file.suffix}")
 
     def rescues(self, root: Path, file: Path) -> list[Path]:
-        """Files that took the place of a lost one, as far as they are there, in order."""
+        """Existing rescue files for a lost file of this run, in order."""
         first = self.rescue(root, file, 1)
         start, _, end = first.name.rpartition("1")
         found = {

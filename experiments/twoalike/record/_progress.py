@@ -11,7 +11,7 @@ from twoalike.record._witness import read_log
 from twoalike.study import MISSING, TwoalikeError
 
 _LONGEST_S = 1e7
-"""Longer than any session: times beyond are damage."""
+"""Longer than any session: larger times are damage."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Progress:
     n_done
         Trials on the disk.
     time_s
-        Last run time that table, events or log know, where a resumed run's clock goes on.
+        Last run time in table, events or log; the clock of a resumed run continues from it.
     """
 
     begun: bool = False
@@ -89,7 +89,7 @@ def run_progress(root: Path, name: RunName) -> Progress:
         for number, row in enumerate(whole_rows(events, tables.events), start=1):
             onset, taken = (_seconds(events, number, row, name) for name in ("onset", "duration"))
             time_s = max(time_s, onset + taken)
-    # Pages, breaks and a trial that was broken off come after the last row.
+    # Pages, breaks and an interrupted trial come after the last row.
     noted = [entry.get("time_s") for entry in read_log(name.log(root))]
     times = [time for time in noted if isinstance(time, int | float) and 0 <= time < _LONGEST_S]
     time_s = max([time_s, *times])
@@ -101,7 +101,7 @@ def _seconds(path: Path, number: int, row: dict[str, str], column: str) -> float
         if math.isfinite(value := float(row[column])):
             return value
     except ValueError:
-        pass  # told below, as what is infinite or NaN
+        pass  # reported below, together with infinity and NaN
     raise TwoalikeError(
         f"{path}: row {number}, column {column}: expected a time in seconds, found "
         f"{row[column]!r}. The file was edited: restore it, or start the next --session."

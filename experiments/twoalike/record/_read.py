@@ -25,7 +25,7 @@ class RawProblem:
     column
         Name of the column; empty for the row as a whole.
     resumable
-        Whether going on with the session (``--resume``) mends it.
+        Whether resuming the session (``--resume``) repairs it.
     """
 
     file: Path

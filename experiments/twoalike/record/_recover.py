@@ -1,4 +1,4 @@
-"""Bringing back what a session wrote beside its tables, because another program had moved them."""
+"""Restoring rescue files, which a session writes when another program moves its tables."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from twoalike.study import TwoalikeError, counted, write_json
 
 
 def _files(root: Path, name: RunName) -> list[Path]:
-    """Files of a run that are appended to, by the name they should have; the log last."""
+    """Paths of the files of a run that are appended to, the log last."""
     events = [name.events(root)] if TASKS[name.task].events is not None else []
     return [*events, name.rows(root), name.log(root)]
 
 
 def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
-    """Name the rescue files of a data set, and how to bring them back."""
+    """List the rescue files of a data set, and how to restore them."""
     problems = []
     for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
         stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
@@ -35,10 +35,10 @@ def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
 
 
 def recover_run(root: Path, name: RunName) -> str | None:
-    """Put the rescue files of a run back under their names, where that overwrites nothing.
+    """Restore the rescue files of a run, unless that would overwrite anything.
 
-    A file is put back if the one under its name is missing or holds the beginning of it. Where
-    the session had been run to its end, it is completed by that.
+    A file is restored if the one at its path is missing or holds the beginning of it. A session
+    that had been run to its end is then marked as completed.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def recover_run(root: Path, name: RunName) -> str | None:
     Raises
     ------
     TwoalikeError
-        If a file under the name holds something else; then nothing is changed.
+        If the file at the path holds something else; then nothing is changed.
     """
     found = {home: paths for home in _files(root, name) if (paths := name.rescues(root, home))}
     manifest = name.manifest(root)
@@ -81,7 +81,7 @@ def recover_run(root: Path, name: RunName) -> str | None:
 
 
 def _note(log: Path, restored: list[str]) -> None:
-    """Write into the log what was put back."""
+    """Log which files were restored."""
     entry = json.dumps({"event": "tables_restored", "files": restored})
     handle = open_to_append(log, create=True)
     try:
@@ -91,7 +91,7 @@ def _note(log: Path, restored: list[str]) -> None:
 
 
 def _check_extends(home: Path, content: bytes, rescue: Path) -> None:
-    """Check that a rescue file and the one under the name do not contradict each other."""
+    """Check that a rescue file and the file at the path do not contradict each other."""
     here = bytes_of(home)
     if here is None or not content.startswith(here) and not here.startswith(content):
         raise TwoalikeError(
@@ -101,7 +101,7 @@ def _check_extends(home: Path, content: bytes, rescue: Path) -> None:
 
 
 def _complete(root: Path, name: RunName) -> bool:
-    """Call a session completed that was run to its end, once its table is there whole."""
+    """Mark a session that was run to its end as completed once its table is whole."""
     path = name.manifest(root)
     manifest = read_manifest(path)
     if manifest["end_reason"] != DISPLACED:

@@ -131,8 +131,8 @@ def shown_trials(root: Path, plan: RunPlan) -> pd.DataFrame | None:
 class RunRecord:
     """An open run: rows are appended, never changed; ``n_done`` counts the trials.
 
-    Its files are watched: where another program moves, deletes or replaces one, all that was
-    written goes on in a file beside it (:class:`AppendedFile`), and ``warn`` is told at once.
+    Its files are watched: if another program moves, deletes or replaces one, recording continues
+    in a rescue file (:class:`AppendedFile`), and ``warn`` is called at once.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class RunRecord:
         return AppendedFile(path, rescue, self._lose, create=create)
 
     def _complete_log(self) -> Witness:
-        """Add to the log the trials that a kill kept out of it; learn which ones were shown."""
+        """Log the trials that a killed process did not log; read which trials were shown."""
         witness, kept = witness_table(bytes(self._rows.content), self._tables.trials)
         log = read_log(self._log.path)
         self._appeared.update(
@@ -176,7 +176,7 @@ class RunRecord:
 
     @property
     def path(self) -> Path:
-        """The raw table; where it was lost, the file that holds its rows."""
+        """The raw table; if it was lost, the rescue file that holds its rows."""
         return self._rows.path
 
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -198,7 +198,7 @@ class RunRecord:
         self._log_trial()
 
     def _log_trial(self) -> None:
-        """Let the log know the last trial; where the disk refuses once, the end tries again."""
+        """Log the last trial; if the disk refuses, the end of the run tries again."""
         if self._unlogged:
             self._log.append(self._unlogged)
             self._unlogged = ""
@@ -223,7 +223,7 @@ class RunRecord:
         write_tsv(self._plan.name.trials(self._root), self._list)
 
     def _lose(self, home: Path, path: Path) -> None:
-        """Tell log and operator that a file was lost, and where its content is."""
+        """Report a lost file, and where its content is, to the log and the operator."""
         self._displaced = True
         self.note("file_lost", self._time, file=home.name, goes_on_in=path.name)
         self._warn(
@@ -232,12 +232,12 @@ class RunRecord:
         )
 
     def end(self, reason: str) -> str:
-        """Bring lost files back, read the table back, and write into the manifest how it ended.
+        """Restore lost files, verify the table, and write the end of the run into the manifest.
 
         Returns
         -------
-        The reason; :data:`DISPLACED` instead of ``completed`` where the table under its name is
-        not what was written.
+        The reason; :data:`DISPLACED` instead of ``completed`` if the table at its path is not
+        what was written.
         """
         self._log_trial()
         self._log.return_home()
@@ -261,7 +261,7 @@ class RunRecord:
         return reason
 
     def _is_on_disk(self) -> bool:
-        """Read the table back: the same hash, and as many trials as were written."""
+        """Whether the table on the disk has the hash and the number of trials that were written."""
         witness, kept = witness_table(self._rows.home.read_bytes(), self._table)
         return witness.sha256 == self._witness.sha256 and len(kept) == self.n_done
 

@@ -18,7 +18,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 @contextmanager
 def appending(path: Path) -> Iterator[None]:
-    """Turn what the system says of a file that is appended to into one line.
+    """Report errors of the system during appending in one line.
 
     Raises
     ------

@@ -1,12 +1,12 @@
 """The log as a witness of the raw table: which rows a session wrote, and their running hash.
 
-After each trial the log gets the trial's number, the rows of the table so far, and the SHA-256 of
-the table from its first byte to there; so the last one is the hash of the file. At its end a
-session leaves count and hash in the manifest as well. A row that was edited, removed or added
-later makes table and log part company there.
+After each trial the log records the trial's number, the number of rows so far, and the SHA-256 of
+the table from its first byte to there; the last one is the hash of the file. At the end of a
+session, count and hash are written to the manifest as well. Table and log disagree from the first
+row that was edited, removed or added later.
 
-The trial is on the disk before its line in the log is written, so a killed session may have rows
-that the log does not know; going on with it adds them.
+A trial is on the disk before its line in the log is written, so a killed session may have rows
+that the log lacks; resuming it adds them.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ SHOWN = "trial_shown"
 
 @dataclass(frozen=True)
 class Kept:
-    """What the log says of a trial that is on the disk.
+    """Entry of the log for a trial that is on the disk.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Kept:
 def plain_lines(content: bytes) -> list[bytes]:
     """Lines of a table with their ends, the header first; a torn last line is left out.
 
-    Line ends that a program changed to those of Windows count as they were.
+    Windows line ends, which some programs introduce, are converted back.
     """
     lines = content.replace(b"\r\n", b"\n").splitlines(keepends=True)
     return [line for line in lines if line.endswith(b"\n")]
@@ -64,7 +64,7 @@ def table_hash(content: bytes) -> str:
 
 
 class Witness:
-    """Keeps count of the rows of a table and their running hash.
+    """Counts the rows of a table and updates their running hash.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Witness:
 
 
 def witness_table(content: bytes, table: Table) -> tuple[Witness, list[Kept]]:
-    """Witness of a table of whole trials, and what its log should say of each of them."""
+    """Witness of a table of whole trials, and the entry that its log should have for each."""
     header, *lines = plain_lines(content)
     witness, column = Witness(header), table.names.index("trial_index")
     trials = groupby(lines, key=lambda line: int(line.split(b"\t")[column]))
@@ -97,7 +97,7 @@ def witness_table(content: bytes, table: Table) -> tuple[Witness, list[Kept]]:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Entries of a log; lines that a power cut tore are passed over, a missing log is empty."""
+    """Entries of a log; lines torn by a power cut are skipped, a missing log is empty."""
     if not path.is_file():
         return []
     entries = []
@@ -112,7 +112,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
-    """Trials that a log knows, in order; a trial that was written again counts as the last time."""
+    """Trials in a log, in order; of a trial that was written again, the last entry counts."""
     kept: list[Kept] = []
     for entry in log:
         trial, rows, digest = (entry.get(key) for key in ("trial_index", "rows", "sha256"))
@@ -131,7 +131,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 def check_witness(
     table: Path, content: bytes, n_rows: int, log: Path, manifest: Mapping[str, Any]
 ) -> Iterator[RawProblem]:
-    """Name the first row in which a table differs from what its log and its manifest say.
+    """Find the first row in which a table disagrees with its log or its manifest.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Copying somebody's images into a study, converted where programs would show them differently."""
+"""Copying images into a study, converted if programs could show them differently."""
 
 import shutil
 from collections import Counter
@@ -30,7 +30,7 @@ class Converted:
     sha256
         Of the original file.
     changes
-        What was changed, in words.
+        The conversions, in words.
     """
 
     file: str
@@ -58,7 +58,7 @@ class CopiedImages:
     left_out: tuple[str, ...]
 
     def remarks(self) -> list[str]:
-        """Say what was converted, how, and what was left out; a line each."""
+        """One line on the conversions and one on the files that were left out."""
         remarks = []
         if self.converted:
             changes = [(change, one.original) for one in self.converted for change in one.changes]
@@ -119,7 +119,7 @@ def copy_images(source: Path, target: Path, *, background: str = BACKGROUND) -> 
 def _copy(
     source: Path, target: Path, file: str, background: str, taken: set[str]
 ) -> Converted | None:
-    """Copy an image; what was converted, if anything was."""
+    """Copy an image; return how it was converted, or None."""
     copy = target / file
     copy.parent.mkdir(parents=True, exist_ok=True)
     with opened(source / file, str(source / file)) as image:
@@ -159,7 +159,7 @@ def _by_kind(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _left_out(source: Path, table: pd.DataFrame, converted: Iterable[Converted]) -> tuple[str, ...]:
-    """Files of the source, hidden ones aside, that are neither stimuli nor ours."""
+    """Files of the source that are neither stimuli nor ours; hidden ones are ignored."""
     originals = {one.file: one.original for one in converted}
     used = {originals.get(file, file) for file in table["file"]}
     used |= {MANIFEST, ATTRIBUTION, "stimuli.json"}

@@ -1,7 +1,7 @@
 """Names of files that every system, table and terminal can hold.
 
-A study is collected on one computer, copied to another and published from a third. Names that
-only some of them can hold, or that two of them take for one, are refused when a set is made.
+A study is collected on one computer, copied to another and published from a third. Names that not
+all systems can hold, or that some cannot distinguish, are refused when a set is made.
 """
 
 import os
@@ -16,12 +16,12 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])
 """Devices of Windows, with any ending."""
 _FORBIDDEN = '<>:"|?*\\'
 _TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Signs that turn the words around them: such a name is not what it looks like."""
+"""Characters that reverse the text around them: such a name is not what it looks like."""
 _MOST = 3
 
 
 def escaped(name: str) -> str:
-    r"""Return a name with everything spelt out that a terminal would not show.
+    r"""Return a name with unprintable characters escaped.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def composed(name: str) -> str:
 
 
 def fault_of_name(name: str) -> str | None:
-    """Say why no table or terminal can hold a name, or None."""
+    """Reason why tables and terminals cannot hold a name; None if they can."""
     if any("\ud800" <= sign <= "\udfff" for sign in name):
         return "bytes that are no UTF-8"
     if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in name):
@@ -51,7 +51,7 @@ def fault_of_name(name: str) -> str | None:
 
 
 def fault_of_portable_name(path: str) -> str | None:
-    """Say why some system cannot hold a path with ``/``, or None."""
+    """Reason why some system cannot hold a path with ``/``; None if all can."""
     for part in path.split("/"):
         if any(sign in _FORBIDDEN for sign in part):
             return f"one of {' '.join(_FORBIDDEN)}"
@@ -91,7 +91,7 @@ def check_portable(folder: Path, files: Iterable[str]) -> None:
     Raises
     ------
     TwoalikeError
-        If one of them cannot hold a name, or would take two for one.
+        If one of them cannot hold a name, or cannot distinguish two.
     """
     faults = portability_faults(files)
     if faults:
@@ -103,7 +103,7 @@ def check_portable(folder: Path, files: Iterable[str]) -> None:
 
 
 def portability_faults(files: Iterable[str]) -> list[str]:
-    """Describe paths (with ``/``) that some system cannot hold, or would take for one another."""
+    """Describe paths (with ``/``) that some system cannot hold or distinguish."""
     faults = []
     first: dict[str, str] = {}
     for file in files:

@@ -1,9 +1,9 @@
 """An image file as people and networks see it: upright, opaque, 8-bit sRGB.
 
-Windows, networks and reports all read images through :func:`read_picture`. What a file leaves to
-the program that opens it is settled here: EXIF orientation, transparency, bit depth, colour
-profiles. ``init`` writes the result as a plain file wherever that changed anything, so that every
-other program shows the same picture.
+Windows, networks and reports all read images through :func:`read_picture`. It decides what a file
+leaves to the program that opens it: EXIF orientation, transparency, bit depth, colour profiles. If
+that changes an image, ``init`` writes the result as a plain file, so that every other program shows
+the same picture.
 """
 
 import io
@@ -23,16 +23,16 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 from twoalike.study import TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"
-"""Colour that transparent parts lie on unless ``init --background`` chose another; as on paper."""
+"""Colour behind transparent parts unless ``init --background`` chose another; as on paper."""
 MOST_PIXELS = 89_478_485
 """Pixels of the largest image; about 256 MiB as RGB. Pillow warns from here on."""
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is read, as Pillow calls it: a file's content decides, not its name."""
+"""Formats that are read, by Pillow's names; the content of a file decides, not its name."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _DEEP = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _SAME = 2
-"""Difference of 255 up to which a profile is sRGB: its makers round differently."""
+"""Difference (of 255) up to which a profile counts as sRGB: implementations round differently."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -75,7 +75,7 @@ def read_picture(path: Path) -> Image.Image:
 
 @contextmanager
 def opened(path: Path, where: str) -> Iterator[Image.Image]:
-    """Open an image file and check what its header says; faults of its content are named as well.
+    """Open an image file and check its header; errors in the block are reported as well.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def opened(path: Path, where: str) -> Iterator[Image.Image]:
     """
     try:
         with warnings.catch_warnings():
-            # Ours is the limit, and one line says so.
+            # Our own limit is checked below, and reported in one line.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path, formats=FORMATS)
         with image:
             _check_header(image, where)
             yield image
     except Image.DecompressionBombError as error:
-        # Pillow gives the number in its text alone.
+        # Pillow gives the number in its message only.
         found = re.search(r"\d+", str(error))
         raise TwoalikeError(_too_large(where, int(found[0]) if found else None)) from error
     except FileNotFoundError as error:
@@ -144,11 +144,11 @@ def plain_picture(
 
     Returns
     -------
-    The picture, mode RGB, and what was changed in words; nothing where any program that reads the
-    file as RGB has the same pixels.
+    The picture, mode RGB, and the conversions in words; none if every program that reads the file
+    as RGB gets the same pixels.
     """
     stated = image.getexif().get(ExifTags.Base.Orientation)
-    image.load()  # which turns a TIFF, and takes the tag away
+    image.load()  # turns a TIFF upright and removes the tag
     turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     profile = image.info.get("icc_profile")
     plain = image.mode == "RGB" and "transparency" not in image.info
@@ -178,7 +178,7 @@ def plain_picture(
 
 
 def _bare(image: Image.Image) -> Image.Image:
-    """Drop what a file said besides its pixels, since Pillow would write it into others."""
+    """Drop everything but the pixels, since Pillow would write it into other files."""
     image.info = {}
     return image
 
@@ -203,7 +203,7 @@ def _too_large(where: str, n_pixels: int | None, size: str = "") -> str:
 
 
 def _from_16_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Upper 8 bits of a grey image, as Pillow takes them of 16-bit RGB, and its alpha."""
+    """Upper 8 bits of a grey image, as Pillow takes them from 16-bit RGB, and its alpha."""
     values = np.asarray(image)
     alpha = None
     if (clear := image.info.get("transparency")) is not None:
@@ -230,7 +230,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, li
 def _profile_transform(profile: bytes, mode: str) -> tuple[Any, str]:
     """Transform of a profile to sRGB, and the profile's name.
 
-    Without a transform: nothing where the profile is sRGB, or what is wrong with it.
+    None and an empty name if the profile is sRGB; None and the reason if it cannot be used.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
