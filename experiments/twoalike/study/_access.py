@@ -1,8 +1,8 @@
-"""Who may read what participants said and did: the permissions of new files and folders.
+"""Who may read participants' data: the permissions of new files and folders.
 
-The one place that decides them. Where a system has no such permissions (Windows, some network
-drives), nothing happens. The umask does it, so that no writer can forget it, that of a library
-included; it only ever takes permissions away from files as they are made.
+Only this module decides them. Systems without such permissions (Windows, some network drives) are
+left alone. The umask sets them, so that no writer can forget to, library code included; it can only
+remove permissions, and only from files as they are made.
 """
 
 import os
@@ -16,12 +16,12 @@ from twoalike.study._errors import TwoalikeError
 
 type Access = Literal["owner", "group", "everyone"]
 _DENIED: dict[str, int] = {"owner": 0o077, "group": 0o007}
-"""Permissions that a new file lacks; ``everyone``: those that the system takes away."""
+"""Permissions removed from new files; ``everyone`` is not listed: the user's umask applies."""
 
 
 @contextmanager
 def readable_by(access: Access) -> Iterator[None]:
-    """Make files and folders with these permissions while the block runs.
+    """Create files and folders with these permissions while the block runs.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ def readable_by(access: Access) -> Iterator[None]:
 
 
 def check_readable(folder: Path) -> None:
-    """Check that the user can look into a folder of data, if there is one.
+    """Check that the user can read a folder of data, if it exists.
 
-    A folder that is closed would look like one without data.
+    Otherwise an unreadable folder would look like one without data.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def check_readable(folder: Path) -> None:
 
 
 def readable_by_others(folder: Path, access: Access, within: Path) -> list[Path]:
-    """List files below a folder that more people can read than ``access`` says.
+    """List files below a folder that more people can read than ``access`` allows.
 
-    Nothing is listed where a folder above is closed to them, up to ``within``, and on systems
+    Nothing is listed if a folder above, up to ``within``, is closed to them, or on systems
     without such permissions.
     """
     denied = _DENIED.get(access, 0)
@@ -71,7 +71,7 @@ def readable_by_others(folder: Path, access: Access, within: Path) -> list[Path]
 
 
 def _is_open(folder: Path, denied: int) -> bool:
-    """Whether those who should not can reach what lies in a folder."""
+    """Whether people without access can reach the content of a folder."""
     return folder.is_dir() and bool(folder.stat().st_mode & denied & 0o011)
 
 

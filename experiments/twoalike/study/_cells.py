@@ -1,15 +1,15 @@
-"""Cells of exported text tables, made so that no spreadsheet runs them as formulas.
+"""Cells of exported text tables that no spreadsheet runs as formulas.
 
-Excel, LibreOffice and Google Sheets run a cell of a CSV or TSV file that begins with one of a few
-signs, also when a participant typed it. OWASP's remedy (CSV injection) is an apostrophe in front,
-which spreadsheets take as "this is text". Numbers, negative ones too, are left alone.
+Excel, LibreOffice and Google Sheets run cells of CSV and TSV files that begin with certain
+characters, even if a participant typed them. OWASP's remedy (CSV injection) is an apostrophe in
+front, which marks text in spreadsheets. Numbers, including negative ones, are not changed.
 """
 
 import re
 from typing import overload
 
 _FORMULA = re.compile(r"'*\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
-"""What a spreadsheet may run. Leading apostrophes count, so that undoing is unambiguous."""
+"""Text that a spreadsheet may run. Leading apostrophes count, so that undoing is unambiguous."""
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?")
 
 

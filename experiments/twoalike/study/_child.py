@@ -1,9 +1,9 @@
-"""Reading what cannot be trusted in a process of its own, with limits of time and memory.
+"""Reading untrusted files in a child process, with limits on time and memory.
 
-The libraries behind Parquet and HDF5 believe what a file says of itself: one changed bit ends the
-process, fills the memory, or keeps it busy for ever. So a file is first read by a child process.
-Only if that comes back does this process read it. The child stays for the next file, since it
-takes a second to start. Windows has no limit of memory; there the time alone is limited.
+The libraries behind Parquet and HDF5 trust the metadata of a file: one changed bit can crash the
+process, exhaust the memory, or make it run for ever. So a child process reads a file first; only if
+it succeeds does this process read the file. The child is kept for the next file, since it takes a
+second to start. Memory is limited on Linux only, time everywhere.
 """
 
 import atexit
@@ -20,9 +20,9 @@ from typing import Any
 from twoalike.study._errors import TwoalikeError
 
 SECONDS, BYTES_A_SECOND = 15.0, 5e6
-"""Time that any file may take, and least speed of larger ones."""
+"""Time allowed for any file, and the least speed for larger ones."""
 ROOM, FOLD = 2**30, 200
-"""Bytes of memory that any file may take, and how many times its size a larger one."""
+"""Bytes of memory allowed for any file, and multiples of its size for larger ones."""
 _IDLE_S, _START_S = 120, 120.0
 _START = "from twoalike.study._child import _serve; _serve()"
 _trusted: set[tuple[str, int, int, int]] = set()
@@ -30,13 +30,13 @@ _trusted: set[tuple[str, int, int, int]] = set()
 
 
 def read_in_child(place: str, path: Path, *arguments: Any) -> None:
-    """Let a child process read a file, unless it has done so or this process wrote the file.
+    """Let a child process read a file, unless it already has or this process wrote the file.
 
     Parameters
     ----------
     place
         Function that reads, as ``module:name``; it is called with the path and the arguments, and
-        what it returns is dropped.
+        its return value is dropped.
     path
         The file.
     arguments
@@ -50,7 +50,7 @@ def read_in_child(place: str, path: Path, *arguments: Any) -> None:
         If the child died, took too long or too much memory, or the function raised anything else.
     """
     if not path.is_file() or _mark(path) in _trusted:
-        return  # a missing file is for the reader to name
+        return  # the reader reports a missing file
     size = path.stat().st_size
     request = {
         "place": place,
@@ -67,7 +67,7 @@ def read_in_child(place: str, path: Path, *arguments: Any) -> None:
 
 
 def trust(path: Path) -> None:
-    """Take a file for one that can be read, as long as it does not change."""
+    """Mark a file as readable, as long as it does not change."""
     if path.is_file():
         _trusted.add(_mark(path))
 
@@ -84,9 +84,9 @@ class _Child:
 
     @classmethod
     def current(cls) -> "_Child":
-        """Return the child of this process, started anew if it is gone."""
+        """Return the child of this process; start one if there is none."""
         child = cls._now
-        # A fork has the pipes of its parent, and must not use them.
+        # A forked process inherits the pipes of its parent, and must not use them.
         if child is None or child.owner != os.getpid() or child.process.poll() is not None:
             if child is not None and child.owner == os.getpid():
                 child.close()
@@ -101,21 +101,21 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the other
+            start_new_session=True,  # Ctrl-C reaches this process only, which then ends the child
             text=True,
         )
         atexit.register(self.close)
 
     def ask(self, request: dict[str, Any]) -> dict[str, str]:
-        """Return what was wrong, by its kind; nothing if all went well."""
+        """Return the error by its kind, ``damaged`` or ``refused``; empty on success."""
         try:
-            # Importing takes a while, and is not the file's fault.
+            # The time for imports does not count towards the file's.
             self._is_ready = self._is_ready or bool(self._answer(_START_S))
             if not self._is_ready:
                 return {"damaged": "the process that was to read it did not start"}
             answer = self._answer(request["seconds"], json.dumps(request) + "\n")
         except BaseException:
-            self.close()  # its answer is not to be taken for that to the next request
+            self.close()  # its answer must not be taken for that to the next request
             raise
         if answer:
             return dict(json.loads(answer))
@@ -123,12 +123,12 @@ class _Child:
         self.close()
         if self._is_late:
             return {"damaged": f"not read after {request['seconds']:.0f} seconds"}
-        if status == -getattr(signal, "SIGALRM", 0):  # it ended itself, idle, just before
+        if status == -getattr(signal, "SIGALRM", 0):  # it had just ended itself, idle
             return _Child.current().ask(request)
         return {"damaged": f"reading it ended the process that tried, with status {status}"}
 
     def _answer(self, seconds: float, request: str = "") -> str:
-        """Read a line from the child; nothing if it is dead, or killed since it took too long."""
+        """Read a line from the child; empty if it died, or was killed because it took too long."""
         assert self.process.stdin is not None and self.process.stdout is not None
         timer = threading.Timer(seconds, self._end_late)
         timer.start()
@@ -154,16 +154,16 @@ class _Child:
             if pipe is not None:
                 try:
                     pipe.close()
-                except BrokenPipeError:  # it is gone, with a request unread
+                except BrokenPipeError:  # it died with a request unread
                     pass
         self.process.kill()
         self.process.wait()
 
 
 def _serve() -> None:
-    """Read files until there is no more request: what the child process does."""
+    """Read files until there are no more requests: the main function of the child."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no library may speak in between
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # no library may print in between
     answers.write("ready\n")
     answers.flush()
     while True:
@@ -171,16 +171,17 @@ def _serve() -> None:
         line = sys.stdin.readline()
         if not line:
             return
-        answers.write(json.dumps(_answer(json.loads(line))) + "\n")
+        answers.write(json.dumps(_read(json.loads(line))) + "\n")
         answers.flush()
 
 
-def _answer(request: dict[str, Any]) -> dict[str, str]:
+def _read(request: dict[str, Any]) -> dict[str, str]:
+    """Answer one request: empty on success, otherwise the error by its kind."""
     module, name = request["place"].split(":")
     path, *arguments = request["arguments"]
     try:
         read = getattr(import_module(module), name)
-        # The parent keeps the time; this is for a child whose parent was killed.
+        # The parent limits the time; this limit is for a child whose parent was killed.
         _limit_time(int(request["seconds"]) + 5)
         _limit_memory(request["memory"])
         read(Path(path), *arguments)
@@ -201,7 +202,7 @@ def _limit_time(seconds: int) -> None:
 
 
 def _limit_memory(more: int | None) -> None:
-    """Limit the memory to what there is and so many bytes more; None takes the limit away."""
+    """Limit the memory to what is in use now plus ``more`` bytes; None removes the limit."""
     if sys.platform != "linux":
         return
     import resource

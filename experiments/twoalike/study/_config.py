@@ -18,13 +18,13 @@ from twoalike.study._strict import Strict
 
 
 class ShareConfig(Strict):
-    """Which columns a copy for publication has beside those that twoalike writes."""
+    """Columns of a copy for publication beside those that twoalike writes."""
 
     columns: tuple[str, ...] = Field(
         default=(),
         description='columns to publish, as "table.column", such as "participants.age", '
-        '"form.hand" or "debrief.strategy"; without a name here no answer of a participant leaves '
-        "the lab",
+        '"form.hand" or "debrief.strategy"; answers of participants are published only if they are '
+        "named here",
     )
 
     @field_validator("columns")
@@ -37,7 +37,7 @@ class ShareConfig(Strict):
 
 
 class DataConfig(Strict):
-    """Who may read what participants said and did."""
+    """Who may read participants' data."""
 
     access: Access = Field(
         default="owner",
@@ -54,8 +54,8 @@ class StudyConfig(Strict):
     authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
     license: str = Field(default="CC0", description="licence of the collected data")
     seed: Seed = Field(
-        description="everything random in the study derives from it; keep it to yourself: with it, "
-        "a published trial list tells for which code it was made"
+        description="everything random in the study derives from it; keep it private: it reveals "
+        "for which code a published trial list was made"
     )
     stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
     protocol: str = Field(

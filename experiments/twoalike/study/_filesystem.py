@@ -1,8 +1,8 @@
 """Syncing to the disk, on file systems that offer it and on those that do not.
 
-FUSE, SMB and NFS mounts may have no locks, and may refuse to sync files or folders. That is no
-fault of the disk, and nothing that a user can mend during a session: it is reported once, and work
-goes on with what there is. Every other error means that data may not have been written.
+FUSE, SMB and NFS mounts may have no locks, and may refuse to sync files or folders. This is not a
+disk error, and users cannot change it during a session: it is reported once, and work continues
+without. Every other error means that data may not have been written.
 """
 
 import errno
@@ -11,21 +11,21 @@ import sys
 from pathlib import Path
 
 NOT_OFFERED = frozenset({errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
-"""Error numbers by which a file system says that it has no such operation."""
+"""Error numbers of operations that a file system does not offer."""
 _CLOSED_FOLDER = frozenset({errno.EACCES, errno.EPERM, errno.EISDIR})
-"""A folder may take files and yet not be opened itself, as on SMB."""
+"""Error numbers of folders that accept files but cannot be opened, as on SMB."""
 _reported: set[str] = set()
 
 
 def report_not_offered(what: str, folder: Path, consequence: str) -> None:
-    """Say once in a process, on standard error, what the file system of a folder does not offer.
+    """Report on standard error, once per process, what a file system does not offer.
 
     Parameters
     ----------
     what
         The operation, such as ``file locks``.
     consequence
-        What the user should know or do about it; a whole sentence.
+        What the user should know or do; a whole sentence.
     """
     if what not in _reported:
         _reported.add(what)
@@ -42,7 +42,7 @@ def _report_unsynced(what: str, folder: Path) -> None:
 
 
 def sync_file(handle: int, path: Path) -> None:
-    """Wait until an open file is on the disk, where the file system has a way to ask for it.
+    """Wait until an open file is on the disk, if the file system offers that.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def sync_tree(root: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk: on POSIX a rename needs that to last.
+    """Wait until the names in a folder are on the disk: POSIX needs that to make a rename durable.
 
     Raises
     ------

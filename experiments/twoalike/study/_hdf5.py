@@ -19,7 +19,7 @@ _PART = 2**26
 
 
 def check_hdf5(path: Path) -> None:
-    """Make sure, in a process of its own, that all of a file can be read.
+    """Check, in a child process, that a whole file can be read.
 
     Raises
     ------
@@ -50,9 +50,9 @@ def _read_all(path: Path) -> None:
         for node in (file, *(file[name] for name in links)):
             try:
                 _read_node(node)
-            # Whoever reads it names what is damaged of what it needs; here it is about the limits.
+            # Readers report damage in the parts that they need; only the limits matter here.
             except DAMAGED_HDF5 as error:
-                if "alloc" in str(error).lower():  # how libhdf5 says that memory does not suffice
+                if "alloc" in str(error).lower():  # libhdf5's message when memory is short
                     raise MemoryError from error
 
 

@@ -1,8 +1,8 @@
-"""What a killed process leaves beside an output: names of unfinished files, and who removes them.
+"""Leftovers of killed processes: the names of unfinished files, and their removal.
 
 An output appears by rename, so a killed process leaves a hidden file or folder beside it, and
-perhaps the old folder that it had set aside. Their names say who made them: a mark of the computer
-and the number of the process, since a shared disk has processes of several computers.
+perhaps the old folder that it had set aside. The names identify the process that made them: by a
+hash of the computer's name and by its process number, since several computers may share a disk.
 """
 
 import hashlib
@@ -17,23 +17,23 @@ from pathlib import Path
 
 
 def _computer() -> str:
-    """Mark of all processes that this one can ask for by their numbers."""
+    """Hash shared by all processes that this one can look up by number."""
     try:
-        numbered_in = os.readlink("/proc/self/ns/pid")  # a container has numbers of its own
+        numbered_in = os.readlink("/proc/self/ns/pid")  # a container has its own numbers
     except OSError:  # not Linux
         numbered_in = ""
-    # A hash, since the computer's name may say who works at it.
+    # A hash, since the computer's name may identify its user.
     return hashlib.sha256(f"{platform.node()} {numbered_in}".encode()).hexdigest()[:6]
 
 
 COMPUTER = _computer()
 LONG_S = 24 * 3600.0
-"""Seconds without a change after which a leftover of another computer is taken for stale."""
+"""Seconds without a change after which a leftover of another computer counts as stale."""
 _MADE = re.compile(
     r"\.(?P<name>.+?)(\.((?P<computer>[0-9a-f]{6})-)?(?P<process>\d+))?\.(?P<kind>part|old)"
     r"(?P<rest>\.[^.]*)?"
 )
-"""Without a mark, or for unfinished folders without a process: names of version 0.1."""
+"""Names without a hash, and unfinished folders without a process number, are of version 0.1."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Leftover:
     path
         Where it is.
     output
-        What was to be written.
+        Path that was to be written.
     is_aside
         Whether it is the output as it was before.
     computer, process
-        Who made it, as far as the name says.
+        Process that made it; None if the name does not contain it.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Leftover:
 
     @property
     def is_stale(self) -> bool:
-        """Whether the process that made it is gone, or must be: nothing changed for a day."""
+        """Whether the process that made it has ended; assumed after a day without a change."""
         if self.computer == COMPUTER and self.process is not None and os.name == "posix":
             return not _is_running(self.process)
         return time.time() - _last_change(self.path) > LONG_S
@@ -78,12 +78,12 @@ class Leftover:
 
 
 def part_name(output: Path) -> str:
-    """Name of an unfinished file: the ending stays, since many writers choose the format by it."""
+    """Name of an unfinished file; it keeps the ending, by which many writers choose the format."""
     return f".{output.stem}.{COMPUTER}-{os.getpid()}.part{output.suffix}"
 
 
 def part_prefix(output: Path) -> str:
-    """Return how the name of an unfinished folder begins; random letters follow."""
+    """Beginning of the name of an unfinished folder; random letters follow."""
     return f".{output.name}.{COMPUTER}-{os.getpid()}.part."
 
 
@@ -104,7 +104,7 @@ def find_leftovers(root: Path) -> list[Leftover]:
 
 
 def clear_leftovers(output: Path) -> None:
-    """Remove what killed processes left of this output; put it back where they had set it aside.
+    """Remove leftovers of this output, or restore it if a killed process had set it aside.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def clear_leftovers(output: Path) -> None:
         if one.is_aside and not output.exists():
             one.path.rename(output)
         elif one.path.is_dir():
-            shutil.rmtree(one.path, ignore_errors=True)  # what cannot be removed is listed again
+            shutil.rmtree(one.path, ignore_errors=True)  # if that fails, it is listed again
         else:
             one.path.unlink(missing_ok=True)
 
@@ -126,7 +126,7 @@ def _of_output(output: Path) -> Iterator[Leftover]:
     try:
         with os.scandir(output.parent) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(begins)]
-    except PermissionError:  # a folder may take files and not be listed, as on SMB
+    except PermissionError:  # a folder may accept files and yet not be listed, as on SMB
         return
     for name in names:
         one = _parsed(output.with_name(name))
@@ -135,13 +135,13 @@ def _of_output(output: Path) -> Iterator[Leftover]:
 
 
 def _parsed(path: Path) -> Leftover | None:
-    """Read a name; None if it is no leftover's."""
+    """Parse a name; None if it is not that of a leftover."""
     match = _MADE.fullmatch(path.name)
     if match is None:
         return None
     is_aside, rest, is_folder = match["kind"] == "old", match["rest"] or "", path.is_dir()
     process = None if match["process"] is None else int(match["process"])
-    # Files always had the process in their name, asides are folders and have no ending.
+    # Names of files always contain the process; folders set aside have no ending.
     if (process is None and (is_aside or not is_folder)) or (is_aside and (rest or not is_folder)):
         return None
     if is_folder and not is_aside and not rest:
@@ -155,7 +155,7 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OverflowError):  # another user's; no number that the system gives
+    except (PermissionError, OverflowError):  # another user's, or not a possible number
         return True
     return True
 
@@ -169,7 +169,7 @@ def _last_change(path: Path) -> float:
 
 
 def _changed(path: Path) -> float:
-    """Time of a change; a rename changes the second of these alone. 0 if it is gone by now."""
+    """Time of the last change, renames included (ctime); 0 if the file is gone."""
     try:
         found = path.lstat()
     except FileNotFoundError:

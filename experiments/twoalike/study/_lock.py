@@ -2,7 +2,7 @@
 
 The operating system holds the lock, not the file: it is released when the process ends, also
 when it is killed, so no stale lock ever has to be removed by hand. Where a file system has no
-locks, that is reported once and work goes on: a lab with one process at a time needs none.
+locks, that is reported once and work continues: a lab with one process at a time needs none.
 """
 
 import errno
@@ -19,16 +19,16 @@ from twoalike.study._errors import TwoalikeError
 from twoalike.study._filesystem import NOT_OFFERED, report_not_offered
 
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
-"""Error numbers by which the system says that another process holds the lock."""
+"""Error numbers of a lock that another process holds."""
 
 
 def _try_lock(handle: int) -> bool:
-    """Take the lock; whether it was free.
+    """Take the lock; return whether it was free.
 
     Raises
     ------
     OSError
-        If it could not be asked for.
+        If the system cannot lock the file.
     """
     try:
         if sys.platform == "win32":
@@ -47,7 +47,7 @@ def _try_lock(handle: int) -> bool:
 
 
 def _lock(handle: int, path: Path, busy: str, patience_s: float) -> None:
-    """Take the lock within ``patience_s``; go on without one where the file system has none."""
+    """Take the lock within ``patience_s``; continue without one if the file system has none."""
     deadline = time.monotonic() + patience_s
     try:
         while not _try_lock(handle):

@@ -58,7 +58,7 @@ def load_parquet(
 
 
 def _read_checked(path: Path, dictionaries: Collection[str]) -> None:
-    """Read a file whose metadata may be damaged; pyarrow ends the process on some of them."""
+    """Read a file whose metadata may be damaged; pyarrow crashes on some of them."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:

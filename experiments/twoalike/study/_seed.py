@@ -1,9 +1,9 @@
 """The seed of a study: drawn by the operating system, and written so that every reader keeps it.
 
-Trial lists follow from the seed and the participant's code. Whoever finds the seed by trying small
-numbers can therefore tell for which code a published list was made, so a new study's seed has 128
-bits. TOML promises whole numbers of 64 bits, and JSON 53; larger seeds are written as hexadecimal
-text in both.
+Trial lists follow from the seed and the participant's code. A seed that can be found by trying
+small numbers therefore reveals for which code a published list was made, so the seed of a new study
+has 128 bits. TOML guarantees integers of 64 bits, and JSON of 53; larger seeds are written as
+hexadecimal text in both.
 """
 
 import re
@@ -15,19 +15,19 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 BITS = 128
 """Of a seed that the operating system draws."""
 SAFE = 2**64
-"""Seeds below can be found by trying."""
+"""Smaller seeds can be found by trying."""
 _EXACT = 2**53
-"""Whole numbers up to here are kept by every reader of JSON."""
+"""Every reader of JSON keeps integers up to here exactly."""
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]+")
 
 
 def draw_seed() -> int:
-    """Draw a seed from the operating system: nobody can find it by trying."""
+    """Draw a seed from the operating system, too large to be found by trying."""
     return secrets.randbits(BITS)
 
 
 def written_seed(seed: int) -> int | str:
-    """Seed as files hold it: a number, or hexadecimal text where a number would lose digits.
+    """Seed as written to files: a number, or hexadecimal text if a number would lose digits.
 
     Examples
     --------
