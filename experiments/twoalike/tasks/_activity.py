@@ -21,7 +21,7 @@ class Note:
 
 
 def trial_shown(time: float, trial_index: int) -> Note:
-    """Note that a trial appeared: the record finds by it which ones were seen before."""
+    """Note that a trial appeared: the record derives ``seen_before`` from it."""
     return Note(SHOWN, time, {"trial_index": trial_index})
 
 
@@ -41,7 +41,7 @@ class Given:
     measure
         ``consent``, ``form`` or ``debrief``.
     values
-        Answers by the id of their question; None for a question left open.
+        Answers by question id; None for a question left open.
     """
 
     measure: str

@@ -22,13 +22,13 @@ def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
         elif isinstance(protocol, MultiArrangement):
             yield from arena_text_faults(protocol, view)
     except TwoalikeError as error:
-        # Images may be meant for a larger screen; one that was measured is the one they are for.
+        # Images may be meant for a larger screen, unless this one was measured.
         if view.profile.measured or isinstance(protocol, MultiArrangement):
             yield "", str(error)
 
 
 def check_texts(protocol: Protocol, view: View) -> list[str]:
-    """Say which texts do not fit a window, or cannot be drawn, one line each.
+    """List the texts that do not fit a window, or cannot be drawn, one line each.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def between(first: str, second: str, share: float) -> str:
 
 
 def readable_on(ground: str, wanted: str = "#ffffff") -> str:
-    """Colour for text on ``ground``: the one wanted, or else black or white.
+    """Colour for text on ``ground``: the wanted one if it is readable, else black or white.
 
     One of the two always has a contrast of 4.58 or more.
 
@@ -60,7 +60,7 @@ def readable_on(ground: str, wanted: str = "#ffffff") -> str:
 
 
 def raised(screen: Screen) -> str:
-    """Fill of boxes with text: the background, moved away from the colour of the text.
+    """Fill of boxes with text: the background, shifted away from the colour of the text.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def raised(screen: Screen) -> str:
 
 
 def check_contrast(protocol: Protocol) -> list[str]:
-    """Say which colours of the screen cannot be told apart well enough, one line each.
+    """List the colours of the screen with too little contrast, one line each.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""How long a session takes: a range for most people, from published times.
+"""Duration of a session: a range for most people, from published times.
 
-A total is a sum, so it follows from mean times, and a mean response time is longer than the
-median that is usually published. The range is that of four people out of five.
+A total is a sum of mean times, and mean response times are longer than the medians that are usually
+published. The range covers four people out of five.
 
 References
 ----------
@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from twoalike.tasks._settings import PageTexts, Protocol, Question
 
 PACE = 1.6
-"""Mean times of a slow person, relative to the average one, and of that one to a quick one:
+"""Mean times of slow people relative to average ones, and of those relative to quick ones:
 the tenth and the ninetieth percentile of a log-normal spread of .37."""
 _WORDS_S = 175 / 60
 _GLANCE_S = 2.0
 """Shortest stay on any page: some people skim."""
 _LONGEST_BREAK_S = 30.0
-"""Mean break of people who like breaks. An assumption: nothing is published."""
+"""Mean break of people who like breaks. An assumption: no published value was found."""
 _ANSWER_S = {"choice": 10.0, "age": 10.0, "number": 15.0, "text": 90.0}
 """Most time for an answer, after reading the question. An assumption."""
 
@@ -45,11 +45,11 @@ class Duration:
     high_s: float = 0.0
 
     def __add__(self, other: "Duration") -> "Duration":
-        """Both, one after the other."""
+        """Sum of two durations, one after the other."""
         return Duration(self.low_s + other.low_s, self.high_s + other.high_s)
 
     def times(self, low: float, high: float | None = None) -> "Duration":
-        """As often as ``low`` to ``high``, or exactly ``low``."""
+        """Repeated ``low`` to ``high`` times; exactly ``low`` times without ``high``."""
         return Duration(self.low_s * low, self.high_s * (low if high is None else high))
 
     def capped(self, low_s: float, high_s: float) -> "Duration":
@@ -57,7 +57,7 @@ class Duration:
         return Duration(min(self.low_s, low_s), min(self.high_s, high_s))
 
     def less(self, spent_s: float) -> "Duration":
-        """Take ``spent_s`` off; nothing is left below 0."""
+        """Subtract ``spent_s``; never below 0."""
         return Duration(max(0.0, self.low_s - spent_s), max(0.0, self.high_s - spent_s))
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Duration:
 
 @dataclass(frozen=True)
 class Times:
-    """Time within the trials of a session, and for the pages between and after them."""
+    """Time for the trials of a session, and for the pages between and after them."""
 
     trials: Duration
     pages: Duration
@@ -125,7 +125,7 @@ def opening_duration(
     form
         Questions of the participant form that are asked.
     resumed
-        Whether a word of welcome takes the place of the instruction.
+        Whether a word of welcome replaces the instruction.
     """
     settings = protocol.pages
     parts = [question_duration(question, settings.page_s) for question in form]

@@ -91,7 +91,7 @@ class PointerRelease:
 
 @dataclass(frozen=True)
 class Scroll:
-    """The wheel was turned, or two fingers moved: ``notches`` above 0 away from the person, up."""
+    """The wheel turned, or two fingers moved; positive ``notches`` are up, away from the person."""
 
     time: float
     notches: float

@@ -37,7 +37,7 @@ class Marks:
         self._started = True
         activity = session.activity
         if activity is None or activity.name == "ready":
-            # The page after Esc, and the countdown: the images appear anew after it.
+            # The page after Esc, and the countdown: images appear again afterwards.
             self._hidden = True
             return self._mark(events, time)
         before, self._activity = self._activity, activity

@@ -92,10 +92,10 @@ class Prepared(ABC):
 
     @abstractmethod
     def times(self, progress: Progress) -> Times:
-        """Time for what is left after the instruction: trials, and the pages around them."""
+        """Time left after the instruction: for trials, and the pages around them."""
 
     def duration(self, progress: Progress) -> Duration:
-        """Time for all that is left of the session."""
+        """Time left of the session."""
         opening, times = self.opening(progress), self.times(progress)
         before = opening_duration(
             self.protocol,
@@ -135,7 +135,7 @@ class Prepared(ABC):
             )
 
     def _open_questions(self) -> tuple[Question, ...]:
-        """Questions of the form that this participant was never asked, in no session and task."""
+        """Questions of the form that this participant was not asked in any session or task."""
         asked = asked_questions(self.sitting.root, "form", self.sitting.participant)
         return tuple(
             question
@@ -153,7 +153,7 @@ class Prepared(ABC):
         )
 
     def asked(self, measure: str) -> Mapping[str, AskedQuestion]:
-        """Questions of ``consent``, ``form`` or ``debrief`` as they are asked, by id."""
+        """Questions of ``consent``, ``form`` or ``debrief`` as they will be asked, by id."""
         if measure == "consent":
             return {question.id: question for question in _CONSENT}
         settings = self.protocol.form if measure == "form" else self.protocol.debrief

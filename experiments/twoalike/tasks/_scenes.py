@@ -34,7 +34,7 @@ class Row:
     verdict
         Line in place of the prompt after an answer in practice: right or not.
     marked
-        Object with a rim: the answer expected; empty for none.
+        Object shown in a frame, the expected answer; empty for none.
     """
 
     images: tuple[str | None, str | None, str | None]
@@ -60,7 +60,7 @@ class Page:
     images
         Object ids of an example shown below the text.
     part
-        Which page of a long text, counted from 0.
+        Page of a long text, counted from 0.
     """
 
     text: str
@@ -73,7 +73,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Countdown:
-    """A word and the seconds left: ``length`` of them, until ``end`` once it is shown; s."""
+    """A word above the seconds left: ``length`` before the first frame, then until ``end``; s."""
 
     text: str
     length: float
@@ -93,9 +93,9 @@ class Ask:
     remark
         Line below: why the answer is not taken yet.
     turn
-        Line at the bottom of the pages before the last, in place of ``footer``.
+        Line at the bottom of all pages but the last, in place of ``footer``.
     part
-        Which page of a long text, counted from 0; only the last one has the answers.
+        Page of a long text, counted from 0; only the last one has the answers.
     """
 
     text: str

@@ -26,8 +26,8 @@ class Session:
     stop_text
         Page after Esc.
     ready
-        Makes what comes before each trial that does not follow another one, and before one that
-        Esc has interrupted: a countdown. None for nothing.
+        Makes the countdown before each trial that does not follow another one, and before one
+        that Esc has interrupted; None for no countdown.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Session:
         return items
 
     def _advance(self, time: float) -> list[Item]:
-        """Go on with what is next, if what was shown is over."""
+        """Move on to the next activity if the one shown has finished."""
         items: list[Item] = []
         if self._before is not None and self._before.finished:
             self._before = None
@@ -116,7 +116,7 @@ class Session:
         return items
 
     def _return(self, time: float) -> Sequence[Item]:
-        """Go back to what Esc has interrupted, if it did."""
+        """Restart the activity that Esc has interrupted, if there is one."""
         left, self._left = self._left, False
         return self._activity.restart(time) if left and self._activity is not None else []
 

@@ -1,4 +1,4 @@
-"""How long a session of a study will take, before anybody has sat down to it."""
+"""Expected duration of a session of a study, before it is run."""
 
 import pandas as pd
 
@@ -31,9 +31,9 @@ def session_duration(
     table
         Its trial list.
     session
-        Number of the session: consent and form come in the first one only.
+        Number of the session: consent and form are in the first one only.
     simulated
-        Main trials of an arrangement that are chosen on the way, if they were simulated.
+        Simulation of arrangement trials that are chosen during the session, if there is one.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Checkpoints: everything a run needs to go on as if it had not stopped.
 
-A checkpoint is a folder ``step-000040`` that appears by rename, with checksums of its files: disks
-lose and change what was written. Kept are the last two and the best. Order, triplets and noise of
-each step follow from the seed, so no state of a random generator is among the content.
+A checkpoint is a folder ``step-000040`` that appears by rename, with checksums of its files, since
+disks can lose or change data. The last two and the best are kept. Order, triplets and noise of each
+step follow from the seed, so no state of a random generator is stored.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ type Weights = dict[str, torch.Tensor]
 
 
 class DamagedCheckpointError(TwoalikeError):
-    """A checkpoint that cannot be gone on from; those before it may do."""
+    """A checkpoint that cannot be used; an earlier one may be."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ def save_checkpoint(
     log: list[dict[str, Any]],
     before: int | None = None,
 ) -> None:
-    """Write a checkpoint and drop the others but the best and the one before.
+    """Write a checkpoint and delete all others except the best and the previous one.
 
     Parameters
     ----------
     before
-        Step of the checkpoint that this run wrote, or went on from, before this one.
+        Step of the previous checkpoint: the last that this run wrote, or resumed from.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def _verified_state(path: Path) -> dict[str, Any]:
-    """Content of state.json, after all files of the checkpoint were compared with it.
+    """Content of state.json, after the checksums of all files were verified.
 
     Raises
     ------

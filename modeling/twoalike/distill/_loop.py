@@ -93,7 +93,7 @@ class Trainer:
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
     def resume(self) -> None:
-        """Go on from the last checkpoint that is whole, if there is one.
+        """Continue from the last intact checkpoint, if there is one.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Trainer:
             self.average.load(state.average)
 
     def _first_whole[T](self, paths: list[Path], read: Callable[[Path], T], then: str) -> T:
-        """Read the first of several checkpoints that is whole; name those that are not."""
+        """Read the first intact one of several checkpoints; report those that are damaged."""
         faults: list[str] = []
         for path in paths:
             try:
@@ -279,7 +279,7 @@ class Trainer:
         Raises
         ------
         TwoalikeError
-            If the checkpoints of that step and of those to take in its place are damaged.
+            If the checkpoint of that step and all others are damaged.
         """
         average = self.average is not None
         step, weights, averaged = self._first_whole(
@@ -299,7 +299,7 @@ class Trainer:
         return self.unparted, step
 
     def _selected(self) -> list[int]:
-        """Step to take the student from, and those to fall back to, the better ones first."""
+        """Step to take the student from, followed by fallbacks, best first."""
         if self.config.select == "last" or self.lesson.agreement is None:
             return [self.progress.step]
         kl = {row["step"]: row["held_out"]["kl"] for row in self.log if "held_out" in row}

@@ -1,6 +1,6 @@
-"""A fit on its way, kept in a file, so that an interrupted one goes on where it was.
+"""The state of a fit, saved to a file, so that an interrupted fit can continue.
 
-The file before the last one is kept beside it: a disk may lose or change what was written.
+The previous file is kept beside it, since a disk can lose or change data.
 """
 
 import sys
@@ -39,13 +39,13 @@ class Checkpoint:
 
     @property
     def before(self) -> Path:
-        """The file before the last one."""
+        """Path of the previous file."""
         return self.path.with_name(f"{self.path.stem}.before{self.path.suffix}")
 
     def load(self) -> Arrays:
-        """Read the last arrays that are whole; none if no file is there, or they are of other fits.
+        """Read the last intact arrays; empty if there is no file, or it is of another fit.
 
-        A damaged file is named on standard error, together with what the fit goes on from.
+        A damaged file is reported on standard error, together with the fallback.
         """
         found: Arrays = {}
         faults = []
@@ -64,14 +64,14 @@ class Checkpoint:
         return found
 
     def _read(self, path: Path) -> Arrays:
-        """Read a file; nothing if there was none or it is of another fit."""
+        """Read a file; empty if there is none or it is of another fit."""
         if not path.exists():
             if path == self.path and self.before.exists():
                 raise TwoalikeError(f"{path}: the checkpoint is missing.")
             return {}
         try:
             with zipfile.ZipFile(path) as archive:
-                torn = archive.testzip()  # reads all of it against its checksums
+                torn = archive.testzip()  # compares the whole content with its checksums
         except DAMAGED as error:
             raise TwoalikeError(f"{path}: damaged checkpoint ({shortened(error)}).") from error
         if torn is not None:
@@ -86,7 +86,7 @@ class Checkpoint:
         return time.monotonic() - self._saved >= EVERY_S
 
     def save(self, arrays: Arrays) -> None:
-        """Write the arrays, all or nothing, and keep those of the last time.
+        """Write the arrays, all or nothing, and keep the previous file.
 
         Raises
         ------
@@ -96,13 +96,13 @@ class Checkpoint:
         with atomic_path(self.path) as temporary:
             with temporary.open("wb") as file:
                 np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]
-            if self._is_sound:  # a damaged one must not take the place of the one before
+            if self._is_sound:  # a damaged file must not replace the previous one
                 self.path.replace(self.before)
         self._is_sound = True
         self._saved = time.monotonic()
 
 
 def remove_checkpoint(path: Path) -> None:
-    """Remove what ``fit_embedding(checkpoint=path)`` keeps, once the posterior is saved."""
+    """Remove the files of ``fit_embedding(checkpoint=path)``, once the posterior is saved."""
     for part in (path, Checkpoint(path, "").before):
         part.unlink(missing_ok=True)

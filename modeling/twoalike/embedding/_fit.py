@@ -157,7 +157,7 @@ def fit_embedding(
         Provenance to store.
     checkpoint
         File (.npz) that keeps the fit on its way: called again with the same judgments and
-        settings, an interrupted fit goes on from there; the one before is kept beside it. Remove
+        settings, an interrupted fit continues from it; the previous file is kept beside it. Remove
         both with ``remove_checkpoint`` once the posterior is saved.
 
     Returns

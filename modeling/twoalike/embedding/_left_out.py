@@ -1,9 +1,9 @@
-"""Predictions of judgments, each without itself: what a fit says of answers that it has not seen.
+"""Leave-one-out predictions of judgments: what a fit predicts for answers that it has not seen.
 
-A fit gives the answers that it was fitted to a higher probability than it would have given them
-before, more so the fewer there are, so that its own judgments make it look under-confident: what
-it calls likely comes true more often still. Leave-one-out weights (:mod:`._loo`) take each
-judgment's own weight out of what predicts it.
+A fit assigns higher probabilities to the answers that it was fitted to than to new ones, the more
+so the fewer there are. On its own judgments it therefore looks under-confident: answers that it
+calls likely occur more often still. Leave-one-out weights (:mod:`._loo`) remove each judgment's
+influence on its own prediction.
 """
 
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
 
 MOST_DRAWS = 400
-"""As many as a fit has by default, about."""
+"""About as many as a fit has by default."""
 MOST_JUDGMENTS = 10_000
-"""Weights of each take half a millisecond; of so many, an accuracy is known to 1 %."""
+"""Weights take half a millisecond per judgment; this many give the accuracy to 1 %."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class PredictedChoices:
     Attributes
     ----------
     judged
-        The n judgments, of all or of a random subset.
+        The n judgments: all, or a random subset.
     unknown
-        Judgments of people or objects that the posterior does not know.
+        Number of judgments by people, or of objects, that the posterior does not contain.
     probabilities
         Of each item being chosen, shape (n, 3).
     left_out
-        Whether each judgment was left out of what predicts it.
+        Whether each judgment was predicted from the others only.
     k_high
-        Share of the judgments whose leave-one-out prediction cannot be trusted (Pareto's k);
-        0 where none was left out.
+        Share of judgments whose leave-one-out prediction is unreliable (Pareto's k); 0 without
+        leave-one-out.
     """
 
     judged: Judged
@@ -62,19 +62,18 @@ class PredictedChoices:
 def predict_choices(
     posterior: "Posterior", choices: pd.DataFrame, *, fitted: bool = True, seed: int = 0
 ) -> PredictedChoices:
-    """Predict judgments, each with its participant's own noise and without itself.
+    """Predict judgments, each with its participant's own noise and from the other judgments.
 
     Parameters
     ----------
     posterior
-        The fit. Of fewer than ``LEAST_DRAWS`` draws nothing can be left out.
+        The fit. With fewer than ``LEAST_DRAWS`` draws, leave-one-out is not possible.
     choices
         Judgments; practice and catch trials are left out, as they are in a fit.
     fitted
-        False if these are not the judgments that it was fitted on: then there is nothing to
-        leave out.
+        False if it was fitted to other judgments: then there is nothing to leave out.
     seed
-        Of the subset that is predicted where there are many judgments.
+        Of the subset that is predicted if there are many judgments.
 
     Raises
     ------

@@ -162,13 +162,13 @@ def trusted_k(n_draws: int) -> float:
 def predict_left_out(
     answers: npt.NDArray[np.float32], chosen: npt.NDArray[np.integer], chains: int
 ) -> tuple[Floats, Floats]:
-    """Probabilities of the answers to each judgment by the posterior of all others.
+    """Probabilities of the answers to each judgment under the posterior of all others.
 
     Parameters
     ----------
     answers
-        Probabilities under every draw, shape (S, k, 3); draws of one chain stand together,
-        equally many of each.
+        Probabilities under every draw, shape (S, k, 3); draws are grouped by chain, with equally
+        many per chain.
     chosen
         Answers given, shape (k,).
     chains

@@ -1,4 +1,4 @@
-"""Letters of one height: how wide they are, and how they are drawn."""
+"""Letters of one height: measured and drawn."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -10,7 +10,7 @@ from PIL import ImageDraw, ImageFont
 from twoalike.tasks.lettering._fonts import fonts_for, has_character, standard_font
 
 _PLAIN = ImageFont.Layout.BASIC
-"""Where a richer layout is installed, it would turn lines again that are turned already."""
+"""A richer layout engine, if installed, would reverse lines that are already reversed."""
 
 
 @cache
@@ -24,7 +24,7 @@ class Letters:
     Parameters
     ----------
     text
-        All that will be measured or drawn: it says which fonts are needed.
+        Everything that will be measured or drawn: it determines the fonts.
     height
         Of the font, in pixels.
     bold

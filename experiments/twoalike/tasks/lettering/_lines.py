@@ -1,8 +1,8 @@
 """Texts broken into lines, and lines drawn as an image: any script, the same on every system.
 
-Lines are broken in the order of reading and only then turned for right-to-left scripts, so that
-a paragraph reads from its first line down. Two settings: a *label* is a few lines about equally
-long, centred (:func:`label_lines`); a *text* has headings and paragraphs that begin at one edge
+Lines are broken in reading order and reversed afterwards for right-to-left scripts, so that a
+paragraph reads from its first line down. There are two kinds: a *label* is a few centred lines of
+similar length (:func:`label_lines`); a *text* has headings and paragraphs aligned at one edge
 (:func:`set_text`).
 """
 
@@ -16,7 +16,7 @@ from twoalike.tasks.lettering._letters import Letters
 from twoalike.tasks.lettering._script import is_wide, pieces, right_to_left, shape, visual_order
 
 LINE = 1.35
-"""From one line to the next, in heights of the text."""
+"""Distance from one line to the next, in heights of the text."""
 _PARAGRAPH, _ABOVE_HEADING, _BELOW_HEADING = 0.75, 1.1, 0.3
 """Space between paragraphs and around a heading, in heights of the text."""
 _HEADING = re.compile(r"#+\s+")
@@ -27,12 +27,12 @@ _MOST_STRETCH = 0.12
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a text that was set.
+    """A line of a text, as :func:`set_text` returns it.
 
     Attributes
     ----------
     text
-        What it says, letters joined, in the order of reading.
+        Its characters in reading order, letters joined.
     height
         Of the font, in pixels.
     space
@@ -40,7 +40,7 @@ class Line:
     width
         As drawn, in pixels.
     heading
-        Whether it belongs to a heading: heavy, and never the last line of a page.
+        Whether it belongs to a heading: bold, and never the last line of a page.
     first
         Whether a paragraph begins with it.
     stretch
@@ -64,7 +64,7 @@ class Line:
 def broken(paragraph: str, letters: Letters, width: float) -> list[str]:
     """Lines of at most ``width`` pixels, as full as they can be.
 
-    A word that is wider by itself, such as an address, is broken anywhere.
+    A single word that is wider, such as an address, may be broken anywhere.
     """
     lines, line, used = [], "", 0.0
     for piece in pieces(paragraph):
@@ -90,7 +90,7 @@ def _split(piece: str, letters: Letters, width: float) -> list[str]:
 
 
 def label_lines(text: str, letters: Letters, width: float) -> list[str]:
-    """Lines of at most ``width`` pixels, about equally long, so that no word is left alone."""
+    """Lines of at most ``width`` pixels and similar length, so that no line has a single word."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         found = broken(paragraph, letters, width)
@@ -164,7 +164,7 @@ def _stretched(line: Line, width: float) -> Line:
 
 
 def draw_text(lines: Sequence[Line], colour: str, *, rtl: bool) -> Image.Image:
-    """Image of lines that were set, transparent around them, begun at the edge of reading.
+    """Image of the lines of a text on a transparent ground, aligned at the edge they begin at.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def text_height(lines: Sequence[Line]) -> float:
 
 
 def draw_label(text: str, height: int, colour: str, width: float) -> Image.Image:
-    """Image of a label, transparent around it, lines centred.
+    """Image of a label on a transparent ground, lines centred.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def label_size(text: str, height: int, width: float) -> tuple[float, float]:
 
 
 def tail(text: str, height: int, width: float) -> str:
-    """End of a line that fits a width: of a long answer, what is being typed."""
+    """End of a line that fits a width: of a long answer, the part being typed."""
     letters = Letters(text, height)
     shaped = shape(text)
     while letters.width(shaped) > width:

@@ -1,4 +1,4 @@
-"""What scripts demand: joined letters, the direction of reading, and where a line may break."""
+"""Rules of scripts: joined letters, reading direction, and where a line may break."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""How long arrangements take, breaks included."""
+"""Duration of arrangements, breaks included."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def placing_duration(n_trials: float, n_placed: float, n_new: float) -> Duration
     n_placed
         Images placed in them.
     n_new
-        How many of those are placed for the first time, which takes longer.
+        Those placed for the first time, which takes longer.
     """
     new = paced(SECONDS_PER_NEW_PLACEMENT).times(n_new)
     return new + paced(SECONDS_PER_PLACEMENT).times(n_placed - n_new) + _DONE.times(n_trials)
@@ -57,10 +57,10 @@ def arrangement_times(
     m
         Objects of the design.
     listed
-        Trials that are known.
+        Trials known in advance.
     simulated
-        Main trials that will be chosen on the way; None where they were not simulated, and are
-        estimated from what such sessions came to.
+        Simulation of main trials that are chosen during the session; None to estimate them from
+        published simulations.
     """
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     practice, main, catch = (
@@ -71,7 +71,7 @@ def arrangement_times(
     if simulated is not None:
         few = many = len(simulated.sizes)
         time = placing_duration(few, sum(simulated.sizes), simulated.n_objects)
-        if simulated.reason == "time":  # others place more or fewer images in it
+        if simulated.reason == "time":  # other people place more or fewer images in that time
             time = Duration(math.inf, math.inf)
     elif config.scheduler == "lift_weakest":
         time, (few, many) = _open_duration(config, m)
@@ -92,7 +92,7 @@ def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
 
 
 def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[int, int]]:
-    """Time within main trials that evidence ends, or their number; fewest and most trials."""
+    """Time for main trials that end by evidence or by number; fewest and most trials."""
     most = min(config.max_items or m, m)
     pairs = m * (m - 1) / 2 * config.stop_evidence / 0.5
     few, many = (max(most, share * pairs) for share in _PLACED_PER_PAIR)
@@ -104,14 +104,14 @@ def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[i
     quick = placing_duration(trials[0], few, min(m, few)).low_s
     slow = placing_duration(trials[1], many, min(m, many)).high_s
     if config.session_minutes:
-        # Who is cut off has had as many trials as fit.
+        # People who run out of time have had as many trials as fit.
         fits = [min(1.0, 60 * config.session_minutes / time) for time in (quick, slow)]
         trials = [n * share for n, share in zip(trials, fits, strict=True)]
     return Duration(quick, slow), (math.floor(trials[0]), math.ceil(trials[1]))
 
 
 def _within_minutes(time: Duration, config: ArrangementConfig, largest: int) -> Duration:
-    """Cut the time off where the session's minutes do; the trial under way is finished."""
+    """Cap the time at the session's minutes; the trial under way is finished."""
     if not config.session_minutes:
         return time
     limit_s = 60 * config.session_minutes

@@ -3,7 +3,7 @@
 Seats lie on rings around the circle: the innermost first, further out only where they are
 needed, and each ring only where its images are whole in the window and clear of the texts above
 and the buttons below. A window is wider than high, so outer rings are arcs at the sides. The
-size of the images follows their number: as large as has a seat and leaves the circle its room.
+images are as large as their number allows: each has a seat, and room in the circle.
 """
 
 import math
@@ -36,9 +36,9 @@ _PITCH = 1.1
 _RING_STEP = 1.45
 """From a ring to the next, in images: squares that are neighbours across a corner are apart."""
 _USUAL = 0.08
-"""Side of an image that no larger one is made for, as a share of the circle's diameter."""
+"""Side that crowded images keep if they have seats, as a share of the circle's diameter."""
 _COVER = 0.25
-"""Share of the circle that the squares of all images cover, where they are larger than that."""
+"""Share of the circle that larger images may cover together."""
 _DECIMALS = 6
 _ANGLES = (np.arange(2880) + 0.5) * (2 * np.pi / 2880)
 

@@ -35,7 +35,7 @@ from twoalike.tasks.screens import View
 TASK = "multiarrangement"
 _PILOT_TRIALS = 2
 _FEWEST = 2
-"""Images of the smallest trial that can be."""
+"""Images of the smallest possible trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,10 @@ class PreparedArrangements(Prepared):
         return tuple(dict.fromkeys([*pages, *self.arranging.ids]))
 
     def image_size(self, view: View) -> int:
-        """Side of the largest square: of an image that is held, in a trial of few."""
-        lay_out_arena(self.protocol, view.size, self.max_items)  # those of the largest trial fit
+        """Side of the largest square: that of a held image in the smallest trial."""
+        lay_out_arena(
+            self.protocol, view.size, self.max_items
+        )  # checks that the largest trial fits
         layout = lay_out_arena(self.protocol, view.size, _FEWEST)
         return round(layout.item * self.protocol.arena.held_scale)
 
@@ -98,7 +100,7 @@ class PreparedArrangements(Prepared):
         return arrangement_script(self.protocol, view.size, arranging, self.opening(progress))
 
     def times(self, progress: Progress) -> Times:
-        """Time for what is left after the instruction."""
+        """Time left after the instruction."""
         arranging = replace(self.arranging, done=self._done(progress))
         return arrangement_times(
             self.protocol, arranging.rest(), len(arranging.ids), arranging.still_listed()

@@ -116,7 +116,7 @@ class Arranging:
         return [trial for kind in kinds for trial in self.fixed(kind)[self._n_done(kind) :]]
 
     def rest(self) -> ArrangementConfig:
-        """Give the settings of what is left: fewer trials, and less time."""
+        """Return the settings for the rest of the session: fewer trials, and less time."""
         config = self.config
         left: dict[str, float] = {}
         if config.max_trials:
@@ -149,8 +149,8 @@ class Arranging:
     def progress(self, planned: ListedArrangement | PlannedArrangement) -> float | None:
         """Share of the session that is over before a trial, attention checks included.
 
-        None in practice. While the number of main trials is open, it is taken to be what the
-        share of them that is over makes of those done.
+        None in practice. If the number of main trials is open, it is extrapolated from the trials
+        done and the share that is over.
         """
         n_main, n_catch = self._n_done("main"), len(self.fixed("catch"))
         if isinstance(planned, PlannedArrangement):

@@ -123,7 +123,7 @@ def may_finish(state: ArrangingState, protocol: MultiArrangement, layout: ArenaL
 
 
 def may_start_over(state: ArrangingState) -> bool:
-    """Whether there is something to undo: an image that is not on its seat."""
+    """Whether there is something to undo: an image away from its seat."""
     return state.open and any(
         place != (seat.x, seat.y) for place, seat in zip(state.places, state.seats, strict=True)
     )

@@ -1,4 +1,4 @@
-"""How long odd-one-out trials take, breaks included."""
+"""Duration of odd-one-out trials, breaks included."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ from twoalike.tasks.odd_one_out._script import page_before
 from twoalike.tasks.odd_one_out._trial import Trial
 
 MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
-"""Published medians, by condition; triplets of no condition are taken for coarse ones, and those
-with a right answer for boundary ones."""
+"""Published medians by condition; triplets without a condition count as coarse, those with a right
+answer as boundary."""
 MEAN_TO_MEDIAN = 1.12
 """Mean of a person's times relative to their median. 2.6 % of all times were above 10 s, so their
 logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
@@ -27,7 +27,7 @@ _FIT = Duration(5.0, 90.0)
 
 
 def trial_duration(trial: Trial | None, protocol: OddOneOut) -> Duration:
-    """Time from a trial's cross to the next one's; None for a trial not chosen yet."""
+    """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
     timing, practice = protocol.timing, protocol.practice
     easy = trial is not None and trial.expected_odd is not None
     condition = None if trial is None else trial.condition
@@ -35,8 +35,8 @@ def trial_duration(trial: Trial | None, protocol: OddOneOut) -> Duration:
     choice = paced(MEAN_TO_MEDIAN * median)
     if timing.response_limit_s:
         choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
-    told = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
-    fixed = timing.fixation_s + (practice.feedback_s if told else timing.feedback_s)
+    judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
+    fixed = timing.fixation_s + (practice.feedback_s if judged else timing.feedback_s)
     return choice + Duration(fixed, fixed) + _BETWEEN
 
 
@@ -53,9 +53,9 @@ def triplet_times(
     Parameters
     ----------
     n_done
-        Trials that are behind.
+        Trials that are over.
     further
-        Trials still to be chosen, in blocks of ``per_block``, while the session runs.
+        Trials to be chosen during the session, in blocks of ``per_block``.
     """
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     rest = break_duration(protocol) + ready

@@ -67,7 +67,7 @@ class Layout:
         return self.centre("middle")[1] - self.image / 2 - 4 * self.text
 
     def label_width(self, place: str) -> float:
-        """Longest line of a label in pixels: none reaches that of the image beside it."""
+        """Longest line of a label in pixels: labels of neighbouring images do not meet."""
         beside = 2 if self.drop and place != "middle" else 1
         return beside * self.pitch - self.text
 

@@ -77,7 +77,7 @@ class PreparedTriplets(Prepared):
         )
 
     def times(self, progress: Progress) -> Times:
-        """Time for what is left after the instruction."""
+        """Time left after the instruction."""
         judged = sum(trial.trial_type != "practice" for trial in self.trials)
         return triplet_times(
             self.protocol,

@@ -73,7 +73,7 @@ def pause_page(
 def _questions(
     measure: str, questions: Sequence[Question], protocol: Protocol, texts: PageTexts, frame: Frame
 ) -> Iterator[Activity | Item]:
-    """Questions one after the other, each answer kept before the next question."""
+    """Ask questions one after the other; each answer is kept before the next question."""
     least = protocol.pages.page_s
     for question in questions:
         activity = QuestionActivity(question, texts, frame, least, least)

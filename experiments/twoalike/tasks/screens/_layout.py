@@ -1,8 +1,8 @@
-"""Where the parts of a page are: text on one page or several, answers, and what turns pages.
+"""Positions on a page: text on one or several pages, answers, and the buttons that turn pages.
 
-Everything is stacked from the bottom of the window up, each as high as its text needs; the text
-of the page has the room that is left. A text that does not fit is set a little smaller, and if it
-still does not, it goes on on further pages. Answers are on the last one only.
+Lines, boxes and images are stacked from the bottom of the window up, each as high as its text
+needs; the text of the page has the remaining room. A text that does not fit is set a little
+smaller, and then continued on further pages. Answers are on the last page only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _TOP, _BOTTOM, _GAP = 1.6, 1.8, 0.8
 _LARGE, _PLAIN = 1.3, 1.0
 """Scales of a text on one page, and of one that needs the room or several pages."""
 _COLUMN = 40
-"""Longest line in heights of its letters: 70 to 80 of them, or 40 East Asian ones."""
+"""Longest line in heights of its letters: 70 to 80 letters, or 40 East Asian ones."""
 _FEWEST_LINES = 3
 """Lines of a longer text that must fit above the answers."""
 _MOST_MOVED = 6
@@ -41,7 +41,7 @@ class TextLayout:
     Attributes
     ----------
     parts
-        Lines of each page that the text takes.
+        Lines of the text on each page.
     tops
         Upper edge of the text on each.
     column
@@ -49,7 +49,7 @@ class TextLayout:
     rtl
         Whether it is read from right to left.
     back, forward
-        What turns pages by pointer or finger; drawn where there are several.
+        Buttons that turn pages; drawn if there are several pages.
     footer_y, caption_y, bar_y, images_y, remark_y
         Middle of the line at the bottom, of the one below the bar, and so on.
     image_side
@@ -95,7 +95,7 @@ class _Stack:
         self.floor = -frame.size[1] / 2 + _BOTTOM * self._unit
 
     def add(self, height: float, gap: float = _GAP) -> float:
-        """Put something on top, unless it has no height; its middle."""
+        """Put something on top, unless it has no height; return its middle."""
         middle = self.floor + height / 2
         if height:
             self.floor += height + gap * self._unit
@@ -111,8 +111,8 @@ def _fill(lines: Sequence[Line], full: float, last: float) -> tuple[tuple[Line, 
     parts, rest = [], list(lines)
     while rest and text_height(rest) > last:
         n = max(1, _most(rest, full))
-        # Break where nothing is left alone, a little earlier; or, where only the answers are too
-        # much for the page, a little after its middle.
+        # Break a little earlier, so that no line is left alone; or, if only the answers do not fit
+        # on the page, a little after its middle.
         wanted = range(n, max(1, n - _MOST_MOVED), -1)
         if n == len(rest):
             n = max(1, n - _most(rest[::-1], last), _most(rest, text_height(rest) / 2))
@@ -143,7 +143,7 @@ def _breaks_well(lines: Sequence[Line], k: int) -> bool:
 
 @dataclass(frozen=True)
 class _Set:
-    """A text that was set: its pages, their upper edges, and whether they have room."""
+    """Pages of a text, their upper edges, and whether there is room for it."""
 
     parts: tuple[tuple[Line, ...], ...]
     tops: tuple[float, ...]
@@ -177,7 +177,7 @@ def _set_in(
 
 
 def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, Box, Box]:
-    """Buttons that turn back and forward, at the edges of the column, and what is above them."""
+    """Stack above the buttons that turn pages, and the buttons back and forward."""
     stack, unit = _Stack(frame), frame.text
     y = stack.add(2.2 * unit)
     x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
@@ -223,7 +223,7 @@ def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], i
 
 
 def _text_layout(found: _Set, turners: tuple[Box, Box], footer: float, *, rtl: bool) -> TextLayout:
-    """Geometry of a text, without what stands beside it on the page."""
+    """Geometry of a text, without the other parts of the page."""
     return TextLayout(
         parts=found.parts,
         tops=found.tops,
@@ -237,7 +237,7 @@ def _text_layout(found: _Set, turners: tuple[Box, Box], footer: float, *, rtl: b
 
 
 def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
-    """Geometry of a question; what was typed so far does not change it.
+    """Geometry of a question; it does not depend on the text typed so far.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
 def _answers(
     ask: Ask, stack: _Stack, line: float, frame: Frame
 ) -> tuple[float, float, tuple[Box, ...], Box | None]:
-    """Middle of footer and remark, boxes of the options from the first one down, or of typing."""
+    """Middles of footer and remark, and the boxes of the options, top first, or of the entry."""
     unit = frame.text
     footer = stack.add(line)
     if not ask.options:
@@ -290,5 +290,5 @@ def _boxes(labels: Sequence[str], stack: _Stack, wide: float, frame: Frame) -> I
 
 
 def option_labels(options: Sequence[str]) -> tuple[str, ...]:
-    """Options as they are drawn: with the number that chooses them."""
+    """Options as they are drawn, each with the number that chooses it."""
     return tuple(f"{number}   {option}" for number, option in enumerate(options, start=1))

@@ -12,7 +12,7 @@ from twoalike.tasks.screens._turning import GO_ON, Turning
 
 
 class PageActivity:
-    """A page of text; a long text takes several, and is left from the last.
+    """A page of text; a long text takes several, and ends on the last.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class PageActivity:
     page
         What it shows.
     frame
-        The window, which says how much of the text fits.
+        The window, which determines how much of the text fits.
     keys
         Keys that turn it, besides :data:`GO_ON`.
     pointer

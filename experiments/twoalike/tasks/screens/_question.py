@@ -54,7 +54,7 @@ class QuestionActivity:
     question, texts
         What is asked, and the lines around it.
     frame
-        The window, which says how much of the text fits and where the options are.
+        The window, which determines how much of the text fits and where the options are.
     minimum_s
         Shortest time before an answer is taken.
     page_s

@@ -1,4 +1,4 @@
-"""A countdown before trials that follow a page, so that none appears out of nothing."""
+"""A countdown before trials that follow a page, so that no trial appears without warning."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,7 +25,7 @@ class ReadyActivity:
 
     @property
     def deadline(self) -> float | None:
-        """Time at which the trials go on."""
+        """Time at which the countdown ends."""
         return None if self._since is None else self._since + self._length_s
 
     def handle(self, event: Event) -> Sequence[Item]:
@@ -39,12 +39,12 @@ class ReadyActivity:
         return [Note(self.name, event.time, {"shown_s": round(event.time - self._since, 4)})]
 
     def restart(self, time: float) -> Sequence[Item]:
-        """Count anew after Esc."""
+        """Start the countdown again after Esc."""
         self._since = None
         return []
 
 
 def getting_ready(protocol: Protocol, texts: PageTexts) -> Callable[[], ReadyActivity] | None:
-    """Make the countdowns of a session; None where the protocol has none."""
+    """Return a function that makes countdowns; None if the protocol has none."""
     length_s = protocol.breaks.ready_s
     return (lambda: ReadyActivity(texts.ready, length_s)) if length_s else None

@@ -15,7 +15,7 @@ _NO_ROOM = "the lines and answers below leave it fewer than three lines"
 
 @dataclass(frozen=True)
 class Room:
-    """A place for a text that cannot go on on another page.
+    """A place for a text that cannot be continued on another page.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Room:
     scale
         Height of its letters in heights of a line of text.
     width, height
-        What it may take, in pixels.
+        Largest size, in pixels.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Room:
 
 
 def _long_texts(protocol: Protocol, texts: PageTexts) -> Iterator[tuple[str, Page]]:
-    """Pages whose text may go on, by their key."""
+    """Pages whose text may take several pages, by key."""
     pictures = protocol.pages.images
     for number, text in enumerate(texts.instruction):
         images = pictures[number] if number < len(pictures) else ()
@@ -90,7 +90,7 @@ def page_faults(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[
 def single_page_faults(
     pages: Iterable[tuple[str, Page]], frame: Frame
 ) -> Iterator[tuple[str, str]]:
-    """Texts that have to be on one page, and are not."""
+    """Texts that must fit on one page and do not."""
 
     def fault(page: Page) -> str:
         layout = lay_out_page(page, frame)
@@ -100,7 +100,7 @@ def single_page_faults(
 
 
 def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]]:
-    """Texts that their place does not hold."""
+    """Texts that do not fit their place."""
 
     def fault(room: Room) -> str:
         return "" if room.holds(frame) else f"its place is {room.width:.0f} x {room.height:.0f} px"
@@ -111,7 +111,7 @@ def room_faults(rooms: Iterable[Room], frame: Frame) -> Iterator[tuple[str, str]
 def _faults[T](
     check: Callable[[T], str], texts: Iterable[tuple[str, T]]
 ) -> Iterator[tuple[str, str]]:
-    """Give what a check finds, by key; without a key what no shorter text mends: a missing font."""
+    """Yield findings by key; a missing font, which no shorter text repairs, has no key."""
     for key, text in texts:
         try:
             found = check(text)

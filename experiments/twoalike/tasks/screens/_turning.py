@@ -1,7 +1,7 @@
 """Turning the pages of a text: by key, wheel, button, or a finger drawn across the screen.
 
-Forward only after a page was shown for its shortest time; back at any time, and again to what
-was seen before without waiting.
+Forward only after a page was shown for its shortest time; back, and forward again to pages seen
+before, at any time.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ GO_ON = frozenset({"space", "return", "num_enter"})
 """Keys that turn a page in every task."""
 _FORWARD, _BACK = frozenset({"down", "pagedown"}), frozenset({"up", "pageup"})
 _WHEEL_REST_S = 0.35
-"""One flick of the wheel is many notches: so long they count as one."""
+"""A flick of the wheel is many notches; those within this time count as one."""
 _SWIPE = 0.06
-"""Shortest way of a finger that turns a page, as a share of the window's width."""
+"""Shortest movement of a finger that turns a page, as a share of the window's width."""
 
 
 class Turning:
@@ -32,7 +32,7 @@ class Turning:
     Parameters
     ----------
     name
-        What the text is, for the log.
+        Name of the text, for the log.
     layout
         Its pages.
     width
@@ -74,13 +74,13 @@ class Turning:
         return self.part == self.last
 
     def may_leave(self, time: float) -> bool:
-        """Whether the page was shown for its shortest time, now or before."""
+        """Whether the page has been shown for its shortest time, now or before."""
         if self._since is None:
             return False
         return self.part < self._read or time - self._since >= self._minimum_s
 
     def handle(self, event: Event) -> Sequence[Item] | None:
-        """Take one event; None if it is none that turns a page, else what to log."""
+        """Take one event; return what to log, or None if the event does not concern turning."""
         if isinstance(event, Shown):
             self._since = event.time if self._since is None else self._since
             return None
@@ -97,7 +97,7 @@ class Turning:
         return [self._turn(following, event.time, by)]
 
     def _meaning(self, event: Event) -> tuple[int, str] | None:
-        """Pages to turn, and by what; None where the event says nothing of it."""
+        """Pages to turn (0 for none), and by what; None if the event does not concern turning."""
         match event:
             case KeyPress(key=key) if key in self._back:
                 return -1, "key"
@@ -127,7 +127,7 @@ class Turning:
         (dx, dy), self._touched = (x - self._touched[0], y - self._touched[1]), None
         if max(abs(dx), abs(dy)) < _SWIPE * self._width:
             return None
-        # The text moves with the finger: up or, in its direction of reading, back to turn on.
+        # The text follows the finger: moving it up, or against the reading direction, turns on.
         on = dy > 0 if abs(dy) > abs(dx) else (dx > 0) == self._layout.rtl
         return (1 if on else -1), "drag"
 
