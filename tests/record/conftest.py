@@ -1,6 +1,7 @@
 """A run to write, without a window."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,11 @@ from twoalike.tasks import (
 from twoalike.tasks.odd_one_out._prepare import PreparedTriplets
 
 
+def print_error(line: str) -> None:
+    """Show a warning as the operator's view does."""
+    print(line, file=sys.stderr)  # noqa: T201
+
+
 class Booth:
     """A study, one prepared session of it, and the files that session leaves."""
 
@@ -56,7 +62,9 @@ class Booth:
         return result.rows(rt_source="pyglet", pilot=False)
 
     @contextmanager
-    def open(self, warn: Callable[[str], None] = print, **changes: object) -> Iterator[RunRecord]:
+    def open(
+        self, warn: Callable[[str], None] = print_error, **changes: object
+    ) -> Iterator[RunRecord]:
         plan = replace(self.plan, **changes)  # type: ignore[arg-type]
         with open_run(
             self.root, self.study, plan, Apparatus(), "Pick one.", self.prepared.inputs, warn

@@ -1,22 +1,21 @@
-"""Answers that a session's log knows, but no table holds: it was deleted or edited."""
+"""Answers that are in a session's log and in no table: the table was deleted or edited."""
 
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from twoalike.record._answers import read_answers
-from twoalike.record._column import MISSING
 from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
 from twoalike.record._witness import read_log
-from twoalike.study import TwoalikeError
+from twoalike.study import MISSING, TwoalikeError
 
 
 def answered_questions(root: Path, name: RunName) -> set[str]:
     """Ids of the questions to which answers of this session are stored.
 
-    Version 0.1 stored no task with an answer; what it stored counts for every task.
+    Answers of version 0.1 have no task; they count for every task.
 
     Raises
     ------
@@ -37,16 +36,16 @@ def answered_questions(root: Path, name: RunName) -> set[str]:
 def lost_answers(root: Path, name: RunName) -> list[RawProblem]:
     """Compare the stored answers of a finished session with the questions that its log names.
 
-    A session that broke off asks again what was not stored. Copies made for publication, whose
+    An interrupted session asks again what was not stored. Copies made for publication, whose
     manifest has no hash of the rows, hold the published answers only.
     """
     try:
         manifest = read_manifest(name.manifest(root))
         if not _is_original(manifest):
             return []
-        asked = [entry.get("id") for entry in read_log(name.log(root)) if _is_question(entry)]
+        asked = [entry["id"] for entry in read_log(name.log(root)) if _is_question(entry)]
         return _lost(name.answers(root), asked, answered_questions(root, name))
-    except TwoalikeError:  # the checks of the run and of the answers say what is damaged
+    except TwoalikeError:  # reported by the checks of the run and of the answers
         return []
 
 
