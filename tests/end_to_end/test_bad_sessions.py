@@ -88,7 +88,7 @@ def damage_manifest(root: Path, task: str) -> None:
 
 
 CHANGES: list[tuple[str, tuple[str, ...], Callable[[Path, str], object], str]] = [
-    ("nothing-and-no-resume", BOTH, lambda root, task: None, "Go on with it: --resume"),
+    ("nothing-and-no-resume", BOTH, lambda root, task: None, "Continue it with --resume"),
     (
         "protocol",
         BOTH,

@@ -182,12 +182,18 @@ def test_an_observer_from_a_file_answers(
     assert "cannot be read as a simulated observer" in capsys.readouterr().err
 
 
-def test_pilot_runs_go_to_their_own_data_set(make_study: Callable[..., Path]) -> None:
+def test_pilot_runs_go_to_their_own_data_set(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     root = make_study()
     assert call("run", root, "--participant", "901", *RUN, "--pilot") == 0
     assert read_run(rows(root, where="pilot")).rows["pilot"].all()
     assert not (root / "data" / "raw").exists()
     assert check_bids(root / "data" / "pilot") == []
+    capsys.readouterr()
+    assert call("validate", root) == 0
+    n_trials = len(read_run(rows(root, where="pilot")).rows)
+    assert f"1 pilot run, {n_trials} trials, no problem found" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten_and_the_next_session_is_another(

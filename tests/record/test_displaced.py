@@ -120,7 +120,7 @@ def test_a_table_that_holds_something_else_is_kept_and_the_session_is_not_called
         shutil.copy(rescue, booth.rows)  # what the operator decides
     line = recover_run(booth.root, booth.plan.name)
     assert line is not None
-    assert line.endswith("is whole again, with 14 trials; the session is completed")
+    assert line.endswith("is complete again, with 14 trials; the session is completed")
     assert messages(booth) == []
     assert not list(booth.root.rglob("*rescue*"))
     with pytest.raises(TwoalikeError, match="is finished"):
@@ -184,5 +184,5 @@ def test_the_events_of_an_arrangement_are_watched_too(
 
     monkeypatch.setattr(RunRecord, "append", and_lose)
     assert arena.simulate() == "completed"
-    assert f"{arena.events}: was moved, deleted or replaced" in capsys.readouterr().err
+    assert f"{arena.events}: was moved, deleted or replaced" in capsys.readouterr().out
     assert messages(arena) == []

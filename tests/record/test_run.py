@@ -75,7 +75,7 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
         record.append(booth.trial(trials[0]))
         record.end("stopped")
     before = booth.rows.read_bytes()
-    with pytest.raises(TwoalikeError, match=r"1 of 14 trials\). Go on with it: --resume"):
+    with pytest.raises(TwoalikeError, match=r"1 of 14 trials\). Continue it with --resume"):
         check_run(booth.root, booth.plan, resume=False)
     progress = check_run(booth.root, booth.plan, resume=True)
     assert (progress.n_done, progress.time_s) == (1, 5.0)

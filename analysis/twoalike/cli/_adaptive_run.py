@@ -117,7 +117,7 @@ class NextBlocks:
         if code != 0:
             raise TwoalikeError(
                 f"the next block could not be made ({self._last_words()}). The trials so far are "
-                "safe: mend this, then go on with --resume."
+                "safe: mend this, then continue with --resume."
             )
         self._next()
         return self._process is None

@@ -108,5 +108,5 @@ def run(
     if outcome.end_reason == "completed":
         print(f"{outcome.path}  {done}")  # noqa: T201
         return
-    print(f"{outcome.path}  {done}, {outcome.end_reason}; go on with: --resume")  # noqa: T201
+    print(f"{outcome.path}  {done}, {outcome.end_reason}; continue with --resume")  # noqa: T201
     sys.exit(130)

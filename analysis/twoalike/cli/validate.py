@@ -76,16 +76,15 @@ def validate(study: Path, /) -> None:
         print(fault)  # noqa: T201
     images = {name: stimuli.path(name) for name in stimuli.ids}
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
-    n_problems, n_runs, n_trials = len(faults), 0, 0
+    n_problems, counts = len(faults), []
     for root in roots:
         checked = _check_data(root, hashes, pilot=root == opened.pilot)
         n_problems += len(checked.problems)
-        n_runs += len(checked.runs)
-        n_trials += checked.n_trials
+        kind = "pilot run" if root == opened.pilot else "run"
+        counts.append(f"{counted(len(checked.runs), kind)}, {counted(checked.n_trials, 'trial')}")
     if n_problems:
         raise TwoalikeError(f"{opened.root}: {counted(n_problems, 'problem')}, see above.")
-    what = f"{counted(n_runs, 'run')}, {counted(n_trials, 'trial')}"
-    print(f"{opened.root}: {what}, {none} found")  # noqa: T201
+    print(f"{opened.root}: {'; '.join(counts)}, {none} found")  # noqa: T201
 
 
 def _settings_faults(study: "Study", stimuli: "StimulusSet") -> tuple[list[str], list[str]]:

@@ -92,8 +92,8 @@ def _check_same_protocol(first: Study, other: Study) -> None:
     differ = [*_settings(first, other), *_protocols(first, other), *_stimuli(first, other)]
     if differ:
         raise TwoalikeError(
-            f"{first.root} and {other.root} are no studies of one protocol: {'; '.join(differ)}. "
-            "Make them alike, in a copy of one of them, then merge again."
+            f"{first.root} and {other.root} are not studies of the same protocol: "
+            f"{'; '.join(differ)}. Make them alike, in a copy of one of them, then merge again."
         )
 
 

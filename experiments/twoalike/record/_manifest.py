@@ -237,7 +237,7 @@ def check_same(
     if changed := [(what, before, now) for what, before, now in pairs if before != now]:
         names = " and ".join(what for what, _, _ in changed)
         raise TwoalikeError(
-            f"{where}: cannot go on with this run, {names} changed since it began "
+            f"{where}: cannot continue this run: {names} changed since it began "
             f"({'; '.join(_difference(*change) for change in changed)}). Restore it, or start the "
             "next --session."
         )

@@ -28,8 +28,9 @@ def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
         stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
         name = RunName.parse(Path(f"{stem}_beh.tsv"))
         task = TASKS[name.task].name if name.task in TASKS else name.task
-        how = f"twoalike run ... --task {task} --session {name.session} --resume"
-        message = "a session went on here, since another program moved or replaced its file"
+        who = f"--participant {name.participant} --session {name.session}"
+        how = f"twoalike run ... --task {task} {who} --resume"
+        message = "the session continued here after another program had moved or replaced its file"
         problems.append(RawProblem(path, f"{message}; put it back with: {how}"))
     return problems
 
@@ -56,7 +57,7 @@ def recover_run(root: Path, name: RunName) -> str | None:
             first = next(iter(found.values()))[0]
             raise TwoalikeError(
                 f"{first}: belongs to a session whose other files are not in {root}. Put the "
-                "folder that was moved back in its place, then go on with --resume."
+                "folder that was moved back in its place, then continue with --resume."
             )
         return None
     contents = {
@@ -77,7 +78,7 @@ def recover_run(root: Path, name: RunName) -> str | None:
         return None
     done = counted(run_progress(root, name).n_done, "trial")
     state = "; the session is completed" if completed else ""
-    return f"{name.rows(root)}: is whole again, with {done}{state}"
+    return f"{name.rows(root)}: is complete again, with {done}{state}"
 
 
 def _note(log: Path, restored: list[str]) -> None:

@@ -99,7 +99,7 @@ def check_run(
     if not resume:
         total = counted(plan.n_trials, "trial") if plan.n_trials else ""
         of = f"{progress.n_done} of {total}" if total else count
-        raise TwoalikeError(f"{rows}: this session has begun ({of}). Go on with it: --resume")
+        raise TwoalikeError(f"{rows}: this session has begun ({of}). Continue it with --resume")
     check_same(manifest, plan, shown_trials(root, plan), rows)
     return progress
 
@@ -228,7 +228,7 @@ class RunRecord:
         self.note("file_lost", self._time, file=home.name, goes_on_in=path.name)
         self._warn(
             f"{home}: was moved, deleted or replaced by another program. Nothing is lost: the "
-            f"session goes on in {path}. End it as planned."
+            f"session continues in {path}. Let it run to its end."
         )
 
     def end(self, reason: str) -> str:
@@ -257,7 +257,9 @@ class RunRecord:
         self._manifest = end_segment(self._manifest, reason, self.n_done, self._witness.sha256)
         write_json(self._plan.name.manifest(self._root), self._manifest)
         if self._displaced and whole:
-            self._warn(f"{self._rows.home}: is whole again, with {counted(self.n_done, 'trial')}.")
+            self._warn(
+                f"{self._rows.home}: is complete again, with {counted(self.n_done, 'trial')}."
+            )
         return reason
 
     def _is_on_disk(self) -> bool:

@@ -30,7 +30,7 @@ def appending(path: Path) -> Iterator[None]:
     except OSError as error:
         raise TwoalikeError(
             f"{path}: cannot write ({error.strerror or error}). Trials so far are safe: free "
-            "space, then go on with --resume."
+            "space, then continue with --resume."
         ) from error
 
 

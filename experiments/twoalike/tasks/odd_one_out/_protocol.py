@@ -117,8 +117,8 @@ class Practice(Strict):
 
     feedback: bool = Field(
         default=True,
-        description="whether practice trials that have a right answer say if it was given, and "
-        "show which it is",
+        description="whether practice trials that have a right answer report whether it was given, "
+        "and show which it is",
     )
     feedback_s: float = Field(default=2.5, ge=0, description="how long that stays, in seconds")
 
