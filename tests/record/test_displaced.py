@@ -184,5 +184,5 @@ def test_the_events_of_an_arrangement_are_watched_too(
 
     monkeypatch.setattr(RunRecord, "append", and_lose)
     assert arena.simulate() == "completed"
-    assert f"{arena.events}: was moved, deleted or replaced" in capsys.readouterr().out
+    assert f"{arena.events}: was moved, deleted or replaced" in capsys.readouterr().err
     assert messages(arena) == []
