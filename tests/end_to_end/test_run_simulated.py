@@ -217,21 +217,43 @@ def test_resume_starts_a_session_that_has_not_begun_and_says_so(
     assert "nothing to resume" in capsys.readouterr().err
 
 
+def unfinish(root: Path) -> None:
+    """Leave the manifest of a session as a power cut does."""
+    table = rows(root)
+    path = root / "data/raw/sourcedata/sub-901/ses-01" / table.name
+    path = path.with_name(path.name.replace("_beh.tsv", "_manifest.json"))
+    content = path.read_text(encoding="utf-8")
+    path.write_text(content.replace('"completed"', "null"), encoding="utf-8")
+
+
 def test_whoever_resumes_a_session_is_not_told_that_it_is_unfinished(
     make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_study()
     words = ("run", root, "--participant", "901", *RUN)
     assert call(*words) == 0
-    manifest = rows(root).parents[3] / "sourcedata/sub-901/ses-01" / rows(root).name
-    manifest = manifest.with_name(manifest.name.replace("_beh.tsv", "_manifest.json"))
-    content = manifest.read_text(encoding="utf-8")
-    manifest.write_text(content.replace('"completed"', "null"), encoding="utf-8")
+    unfinish(root)
     capsys.readouterr()
     assert call(*words, "--session", 2) == 0
     assert "1 session not finished" in capsys.readouterr().out
     assert call(*words, "--resume") == 0
     assert "not finished" not in capsys.readouterr().out
+
+
+def test_a_torn_last_line_does_not_stop_the_command_that_mends_it(
+    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_study()
+    words = ("run", root, "--participant", "901", *RUN)
+    assert call(*words) == 0
+    unfinish(root)
+    before = rows(root).read_bytes()
+    rows(root).write_bytes(before + b"15\t2\tma")
+    assert call("validate", root) == 1
+    assert "the last line is torn; mend it with: twoalike run" in capsys.readouterr().out
+    assert call(*words, "--resume") == 0
+    assert rows(root).read_bytes() == before
+    assert call("validate", root) == 0
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from twoalike.cli._readable import check_readable
 from twoalike.cli._trial_lists import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
+    TASKS,
     Apparatus,
     Progress,
     RunRecord,
@@ -32,8 +33,9 @@ from twoalike.record import (
     recover_run,
     run_progress,
     store_answers,
+    whole_rows,
 )
-from twoalike.stimuli import StimulusSet, read_tsv
+from twoalike.stimuli import StimulusSet
 from twoalike.study import ScreenProfile, Study, TwoalikeError, counted, load_profile, readable_by
 from twoalike.tasks import (
     Item,
@@ -298,11 +300,7 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
     )
     if not progress.n_done:
         return state
-    rows = plan.name.rows(sitting.root)
-    table = read_tsv(rows, "a raw table", ["trial_index"])
-    earlier = [
-        {str(key): str(value) for key, value in row.items()} for row in table.to_dict("records")
-    ]
+    earlier = whole_rows(plan.name.rows(sitting.root), TASKS[plan.name.task].trials)
     return state.recall(earlier, prepared.checks_done(earlier))
 
 

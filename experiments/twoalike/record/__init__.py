@@ -18,7 +18,7 @@ from twoalike.record._dataset import check_codes, check_codes_apart, exposed_dat
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._missing import missing_files, unreadable_texts
 from twoalike.record._names import RunName, find_runs, participant_label
-from twoalike.record._progress import Progress, run_progress
+from twoalike.record._progress import Progress, run_progress, whole_rows
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
 from twoalike.record._recover import recover_run
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
@@ -66,4 +66,5 @@ __all__ = [
     "shown_trials",
     "store_answers",
     "unreadable_texts",
+    "whole_rows",
 ]
