@@ -9,7 +9,7 @@ import pytest
 from twoalike.cli import _readable
 from twoalike.cli.app import main
 from twoalike.study import ScreenProfile, Study, TwoalikeError
-from twoalike.tasks import SMALLEST, Sitting, View, prepare_session
+from twoalike.tasks import SMALLEST_SCREEN, Sitting, View, prepare_session
 
 LONG = "a prompt that goes on and on about which image is the odd one out " * 3
 PROMPT = f'[texts]\nprompt = "{LONG}"\n'
@@ -60,8 +60,8 @@ def test_a_session_that_has_begun_goes_on_with_a_warning(
     study = Study.load(make_study(protocol=PROMPT))
     prepared = prepare_session("odd-one-out", Sitting(study=study, participant="001", session=1))
     with pytest.raises(TwoalikeError, match="texts.prompt"):
-        _readable.check_readable(prepared, View(SMALLEST), begun=False)
-    _readable.check_readable(prepared, View(SMALLEST), begun=True)
+        _readable.check_readable(prepared, View(SMALLEST_SCREEN), begun=False)
+    _readable.check_readable(prepared, View(SMALLEST_SCREEN), begun=True)
     assert "texts.prompt" in capsys.readouterr().err
 
 

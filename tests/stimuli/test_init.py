@@ -15,7 +15,7 @@ from tests.stimuli.odd_images import write_odd_images
 from twoalike.cli._study_file import study_template
 from twoalike.cli.app import app, main
 from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
-from twoalike.study import SAFE, DesignConfig, Study, StudyConfig, read_json, sha256_file
+from twoalike.study import SAFE_SEED, DesignConfig, Study, StudyConfig, read_json, sha256_file
 from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template
 
 
@@ -86,7 +86,7 @@ def test_the_operating_system_draws_the_seed(tmp_path: Path) -> None:
         init(tmp_path / name, "--stimuli", "familiar")
         studies.append(Study.load(tmp_path / name))
     seeds = {study.config.seed for study in studies}
-    assert len(seeds) == 2 and min(seeds) > SAFE
+    assert len(seeds) == 2 and min(seeds) > SAFE_SEED
     # No reader of TOML needs to know more than 64 bits, and nothing that is published has it.
     text = (tmp_path / "one" / "study.toml").read_text(encoding="utf-8")
     assert isinstance(tomllib.loads(text)["seed"], str)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from twoalike.study import SAFE, Study, TwoalikeError, draw_seed, read_seed, written_seed
+from twoalike.study import SAFE_SEED, Study, TwoalikeError, draw_seed, read_seed, written_seed
 
 GOOD = 'title = "Test"\nseed = 1\n'
 
@@ -76,4 +76,4 @@ def test_seeds_of_any_size_are_read_as_they_were_written(tmp_path: Path) -> None
 def test_drawn_seeds_cannot_be_tried() -> None:
     drawn = {draw_seed() for _ in range(50)}
     assert len(drawn) == 50
-    assert max(drawn).bit_length() > 120 and min(drawn) > SAFE
+    assert max(drawn).bit_length() > 120 and min(drawn) > SAFE_SEED

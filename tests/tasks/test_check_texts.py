@@ -7,17 +7,17 @@ from tests.display.consent import LANGUAGES, consent_text
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (
     PRESETS,
-    SMALLEST,
+    SMALLEST_SCREEN,
     MultiArrangement,
     OddOneOut,
     Protocol,
     View,
     arrangement_protocol,
     between,
+    box_fill,
     check_contrast,
     check_texts,
     languages,
-    raised,
     readable_on,
     triplet_protocol,
 )
@@ -25,7 +25,7 @@ from twoalike.tasks._colours import contrast
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement import lay_out_arena
 
-SIZES = (SMALLEST, (1280, 800), (1920, 1080), (3840, 2160), (1280, 1024))
+SIZES = (SMALLEST_SCREEN, (1280, 800), (1920, 1080), (3840, 2160), (1280, 1024))
 LONG = "a word about what to do now and later " * 12
 MANY = "an answer that is told at length " * 9
 
@@ -47,7 +47,7 @@ def test_long_consent_instruction_and_thanks_fit_the_smallest_screen(language: s
     text = consent_text(language)
     texts = {"consent": text, "instruction": [text, text], "end": text, "practice_end": text}
     protocol = OddOneOut.model_validate({"consent": {"ask": True}, "texts": texts})
-    assert check_texts(protocol, View(SMALLEST)) == []
+    assert check_texts(protocol, View(SMALLEST_SCREEN)) == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_long_consent_instruction_and_thanks_fit_the_smallest_screen(language: s
     ],
 )
 def test_the_text_that_does_not_fit_is_named(settings: dict[str, object], key: str) -> None:
-    found = check_texts(OddOneOut.model_validate(settings), View(SMALLEST))
+    found = check_texts(OddOneOut.model_validate(settings), View(SMALLEST_SCREEN))
     assert key in [line.partition(":")[0] for line in found]
     assert all(("1024 x 768" in line) != ("no font" in line) for line in found)
 
@@ -93,7 +93,7 @@ def test_the_text_that_does_not_fit_is_named(settings: dict[str, object], key: s
 )
 def test_texts_around_the_arena_are_measured(texts: dict[str, str], why: str) -> None:
     protocol = MultiArrangement.model_validate({"texts": texts})
-    assert [line for line in check_texts(protocol, View(SMALLEST)) if why in line]
+    assert [line for line in check_texts(protocol, View(SMALLEST_SCREEN)) if why in line]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -107,9 +107,9 @@ def test_a_button_is_as_wide_as_its_text(done: str, size: tuple[int, int]) -> No
 
 def test_images_for_a_larger_screen_are_no_fault_of_the_texts() -> None:
     protocol = OddOneOut.model_validate({"images": {"image_px": 500, "image_fraction": 0}})
-    profile = ScreenProfile(width_m=0.3, distance_m=0.6, size_px=SMALLEST)
-    assert check_texts(protocol, View(SMALLEST)) == []
-    (found,) = check_texts(protocol, View(SMALLEST, profile))
+    profile = ScreenProfile(width_m=0.3, distance_m=0.6, size_px=SMALLEST_SCREEN)
+    assert check_texts(protocol, View(SMALLEST_SCREEN)) == []
+    (found,) = check_texts(protocol, View(SMALLEST_SCREEN, profile))
     assert "do not fit a window of 1024 x 768" in found
 
 
@@ -146,7 +146,7 @@ def test_text_in_boxes_and_on_buttons_can_be_read_in_every_theme(rng: np.random.
         )
         assert contrast(readable_on(accent), accent) >= 4.5
         screen = themed(background, foreground, accent).screen
-        box = raised(screen)
+        box = box_fill(screen)
         assert contrast(foreground, box) >= contrast(foreground, background) - 0.1
         faint = between(background, foreground, 0.25)
         assert contrast(readable_on(faint, foreground), faint) >= 4.5

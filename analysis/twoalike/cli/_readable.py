@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from twoalike.study import Study, TwoalikeError, how_to_install, load_profile
 from twoalike.tasks import (
     PROTOCOLS,
-    SMALLEST,
+    SMALLEST_SCREEN,
     Prepared,
     Protocol,
     View,
@@ -43,7 +43,7 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
         problems += [f"{where}: {line}" for line in check_contrast(protocol)]
         if not measurable:
             continue
-        small = check_texts(protocol, View(SMALLEST))
+        small = check_texts(protocol, View(SMALLEST_SCREEN))
         here = check_texts(protocol, View(profile.size_px, profile)) if profile.measured else small
         problems += [f"{where}: {line}" for line in here]
         if profile.measured:

@@ -19,7 +19,7 @@ from twoalike.recovery._target import Target, make_target
 from twoalike.recovery._world import World, WorldSource, draw_world, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
-    SAFE,
+    SAFE_SEED,
     Study,
     TwoalikeError,
     progress,
@@ -113,7 +113,7 @@ class PowerAnalysis:
         ``power.json`` is published with the plan of a study; a large seed is kept private.
         """
         seed = self.study.config.seed
-        if seed < SAFE:
+        if seed < SAFE_SEED:
             return seed
         return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 

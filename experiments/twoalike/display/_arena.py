@@ -7,7 +7,7 @@ from twoalike.tasks import (
     Placed,
     PushButton,
     arena_lines,
-    raised,
+    box_fill,
     readable_on,
 )
 
@@ -31,7 +31,7 @@ class ArenaPainter:
     def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
         self._canvas, self._settings = canvas, protocol.arena
         own = protocol.arena.fill
-        self._fill = raised(protocol.screen) if own == "theme" else own
+        self._fill = box_fill(protocol.screen) if own == "theme" else own
         self._circle = canvas.visual.Circle(
             canvas.window,
             edges=_EDGES,

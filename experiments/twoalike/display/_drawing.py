@@ -21,11 +21,11 @@ from twoalike.tasks import (
     Scene,
     TextLayout,
     View,
+    box_fill,
     lay_out,
     lay_out_page,
     lay_out_question,
     option_labels,
-    raised,
 )
 from twoalike.tasks.lettering import tail
 
@@ -152,7 +152,7 @@ class Painter:
         self._canvas.label(text, box.x, box.y, width=box.width - self._canvas.frame.text)
 
     def _draw_box(self, box: Box, line: str) -> None:
-        fill, size = raised(self._canvas.screen), (box.width, box.height)
+        fill, size = box_fill(self._canvas.screen), (box.width, box.height)
         self._canvas.box(box.x, box.y, *size, fill=fill, line=line, thick=self._canvas.thick)
 
     def _draw_question(self, ask: Ask) -> None:

@@ -27,7 +27,7 @@ from twoalike.study import (
     shortened,
 )
 
-_OWN = {"title", "authors", "license", "seed", "data", "share"}
+_MAY_DIFFER = {"title", "authors", "license", "seed", "data", "share"}
 """Settings in which studies of one protocol may differ; seeds are compared without naming them."""
 _COLLECTED = ("design", "data/raw", "data/pilot")
 
@@ -98,7 +98,9 @@ def _check_same_protocol(first: Study, other: Study) -> None:
 
 
 def _settings(first: Study, other: Study) -> Iterator[str]:
-    one, two = (study.config.model_dump(mode="json", exclude=_OWN) for study in (first, other))
+    one, two = (
+        study.config.model_dump(mode="json", exclude=_MAY_DIFFER) for study in (first, other)
+    )
     yield from _differences("study.toml", one, two)
     if first.config.seed != other.config.seed:
         yield "study.toml: the seeds differ"

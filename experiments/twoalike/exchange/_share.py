@@ -21,7 +21,7 @@ from twoalike.exchange._phenotype import answers_as_tables
 from twoalike.exchange._private import find_codes
 from twoalike.exchange._search import Found, search_file, shown_objects
 from twoalike.exchange._small_cells import age_group, small_cells
-from twoalike.study import MISSING, SAFE, TwoalikeError, read_seed
+from twoalike.study import MISSING, SAFE_SEED, TwoalikeError, read_seed
 
 _CODE = r"[0-9A-Za-z+]+"
 _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -280,7 +280,7 @@ def _unknown_names(named: Collection[str], columns: Mapping[str, list[Column]]) 
 
 def _seed_warning(manifests: Collection[Mapping[str, Any]]) -> Iterator[str]:
     seeds = {seed for manifest in manifests if type(seed := read_seed(manifest.get("seed"))) is int}
-    if small := sorted(seed for seed in seeds if seed < SAFE):
+    if small := sorted(seed for seed in seeds if seed < SAFE_SEED):
         yield (
             f"seed {small[0]} is small: trying seeds reveals which new code belongs to which old "
             "one, by designing the trial lists again. Destroy the list of who is who first, "

@@ -23,16 +23,16 @@ from twoalike.record._read import RawProblem, RawRun, read_events, read_run
 from twoalike.record._recover import recover_run
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
 from twoalike.record._table import TASKS, Table, TaskTables
-from twoalike.record._witness import SHOWN
+from twoalike.record._witness import TRIAL_SHOWN
 
 __all__ = [
     "ANSWERS",
     "OLDEST_AGE",
-    "SHOWN",
     "TASKS",
+    "TRIAL_SHOWN",
     "Apparatus",
-    "Checked",
     "AskedQuestion",
+    "Checked",
     "Column",
     "Progress",
     "RawProblem",
@@ -57,9 +57,9 @@ __all__ = [
     "missing_files",
     "open_run",
     "participant_label",
-    "read_manifest",
     "read_answers",
     "read_events",
+    "read_manifest",
     "read_run",
     "recover_run",
     "run_progress",

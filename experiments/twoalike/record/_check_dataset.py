@@ -29,8 +29,6 @@ class Checked:
 
     Attributes
     ----------
-    root
-        The data set.
     problems
         In the order of the files; empty if there is none.
     remarks
@@ -41,7 +39,6 @@ class Checked:
         Trials of the runs without a problem.
     """
 
-    root: Path
     problems: tuple[RawProblem, ...]
     remarks: tuple[str, ...] = ()
     runs: tuple[Path, ...] = ()
@@ -78,7 +75,7 @@ def check_dataset(
     runs = find_runs(root, participant=participant)
     if runs and _is_foreign(root):
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
-        return Checked(root, (), (remark,), runs)
+        return Checked((), (remark,), runs)
     found = {path: check_run_files(root, path, stimuli) for path in runs}
     beside = [
         *missing_files(root, participant),
@@ -95,7 +92,7 @@ def check_dataset(
     remarks = [*_remarks(root, runs, clean)]
     if participant == "*":
         remarks += [f"{root}: {remark}" for remark in without_sessions(root, runs)]
-    return Checked(root, problems, tuple(remarks), runs, n_trials)
+    return Checked(problems, tuple(remarks), runs, n_trials)
 
 
 def _remarks(root: Path, runs: tuple[Path, ...], clean: list[RunName]) -> Iterator[str]:

@@ -30,7 +30,7 @@ from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table, TaskTables
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
-from twoalike.record._witness import SHOWN, Witness, logged_trials, read_log, witness_table
+from twoalike.record._witness import TRIAL_SHOWN, Witness, logged_trials, read_log, witness_table
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import (
     Study,
@@ -167,7 +167,7 @@ class RunRecord:
         witness, kept = witness_table(bytes(self._rows.content), self._tables.trials)
         log = read_log(self._log.path)
         self._appeared.update(
-            entry.get("trial_index") for entry in log if entry.get("event") == SHOWN
+            entry.get("trial_index") for entry in log if entry.get("event") == TRIAL_SHOWN
         )
         known = logged_trials(log)
         last = known[-1].trial if known else 0
@@ -212,7 +212,7 @@ class RunRecord:
     def note(self, event: str, time_s: float, **detail: object) -> None:
         """Write one line of the log: what happened besides the trials."""
         self._time = round(time_s, 4)
-        if event == SHOWN:
+        if event == TRIAL_SHOWN:
             self._appeared[detail["trial_index"]] += 1
         entry = {"event": event, "time_s": self._time, **detail}
         self._log.append(json.dumps(entry, ensure_ascii=False) + "\n")

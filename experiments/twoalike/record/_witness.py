@@ -21,9 +21,9 @@ from twoalike.record._read import RawProblem
 from twoalike.record._table import Table
 from twoalike.study import counted
 
-KEPT = "trial_kept"
+TRIAL_KEPT = "trial_kept"
 """Event of the log: a trial is on the disk."""
-SHOWN = "trial_shown"
+TRIAL_SHOWN = "trial_shown"
 """Event of the log: a trial appeared on the screen."""
 
 
@@ -45,7 +45,12 @@ class Kept:
 
     def line(self) -> str:
         """Line of the log."""
-        entry = {"event": KEPT, "trial_index": self.trial, "rows": self.rows, "sha256": self.sha256}
+        entry = {
+            "event": TRIAL_KEPT,
+            "trial_index": self.trial,
+            "rows": self.rows,
+            "sha256": self.sha256,
+        }
         return json.dumps(entry) + "\n"
 
 
@@ -116,7 +121,7 @@ def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
     kept: list[Kept] = []
     for entry in log:
         trial, rows, digest = (entry.get(key) for key in ("trial_index", "rows", "sha256"))
-        if entry.get("event") != KEPT or not _is_count(trial) or not _is_count(rows):
+        if entry.get("event") != TRIAL_KEPT or not _is_count(trial) or not _is_count(rows):
             continue
         while kept and kept[-1].trial >= trial:
             kept.pop()

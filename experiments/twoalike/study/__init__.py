@@ -46,7 +46,7 @@ from twoalike.study._parts import claim_parts, whole_parts
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._progress import progress
 from twoalike.study._provenance import provenance, read_json
-from twoalike.study._seed import SAFE, draw_seed, read_seed, written_seed
+from twoalike.study._seed import SAFE_SEED, draw_seed, read_seed, written_seed
 from twoalike.study._shape import check_shape
 from twoalike.study._strict import Strict
 from twoalike.study._words import (
@@ -58,19 +58,18 @@ from twoalike.study._words import (
 )
 
 __all__ = [
-    "Access",
-    "PROVENANCE",
-    "SAFE",
     "DAMAGED",
     "DAMAGED_HDF5",
     "MISSING",
-    "folder_labels",
+    "PLAN_STEP",
+    "PROVENANCE",
+    "SAFE_SEED",
+    "Access",
     "ArrangementConfig",
     "DesignConfig",
     "ExclusionConfig",
     "Interrupt",
     "LevelShares",
-    "PLAN_STEP",
     "ScreenProfile",
     "Strict",
     "Study",
@@ -89,12 +88,13 @@ __all__ = [
     "describe_changes",
     "draw_seed",
     "find_leftovers",
+    "folder_labels",
     "held_interrupt",
     "hold_lock",
     "hold_output",
-    "is_first_process",
     "how_to_install",
     "inert_cell",
+    "is_first_process",
     "load_arrays",
     "load_parquet",
     "load_profile",
@@ -117,11 +117,11 @@ __all__ = [
     "save_profile",
     "sha256_file",
     "shortened",
+    "sync_file",
+    "sync_folder",
     "visible",
     "whole_parts",
     "write_json",
-    "sync_file",
-    "sync_folder",
     "writing",
     "written_seed",
 ]

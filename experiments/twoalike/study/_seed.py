@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 BITS = 128
 """Of a seed that the operating system draws."""
-SAFE = 2**64
+SAFE_SEED = 2**64
 """Smaller seeds can be found by trying."""
 _EXACT = 2**53
 """Every reader of JSON keeps integers up to here exactly."""

@@ -9,8 +9,8 @@ from twoalike.tasks._activity import (
     Note,
     Result,
 )
-from twoalike.tasks._check_texts import SMALLEST, check_texts
-from twoalike.tasks._colours import between, check_contrast, raised, readable_on
+from twoalike.tasks._check_texts import SMALLEST_SCREEN, check_texts
+from twoalike.tasks._colours import between, box_fill, check_contrast, readable_on
 from twoalike.tasks._conduct import Keep, Screen, catch_signals, run_session
 from twoalike.tasks._duration import Duration
 from twoalike.tasks._events import (
@@ -109,7 +109,7 @@ __all__ = [
     "KEYS",
     "PRESETS",
     "PROTOCOLS",
-    "SMALLEST",
+    "SMALLEST_SCREEN",
     "SYNONYMS",
     "Activity",
     "Answer",
@@ -118,9 +118,9 @@ __all__ = [
     "ArrangementActivity",
     "ArrangementResult",
     "Ask",
-    "Countdown",
     "Box",
     "Button",
+    "Countdown",
     "Duration",
     "EndReason",
     "Event",
@@ -139,9 +139,9 @@ __all__ = [
     "MoreShown",
     "MoreTrials",
     "MultiArrangement",
-    "Nudge",
     "NoWindow",
     "Note",
+    "Nudge",
     "OddOneOut",
     "Opening",
     "Page",
@@ -170,10 +170,10 @@ __all__ = [
     "SimulatedParticipant",
     "Sitting",
     "Stop",
+    "TextLayout",
     "Tick",
     "Timer",
     "Trial",
-    "TextLayout",
     "TrialResult",
     "TrialState",
     "TripletActivity",
@@ -182,10 +182,11 @@ __all__ = [
     "VirtualClock",
     "advance",
     "arena_lines",
-    "as_text",
     "arrangement_protocol",
+    "as_text",
     "begin_trial",
     "between",
+    "box_fill",
     "catch_signals",
     "check_contrast",
     "check_lists",
@@ -204,14 +205,13 @@ __all__ = [
     "prepare_triplets",
     "protocol_or_default",
     "protocol_template",
-    "raised",
     "readable_on",
     "run_session",
     "session_duration",
+    "task_label",
     "trial_scene",
     "trials_from_table",
     "triplet_protocol",
     "triplet_script",
     "widest",
-    "task_label",
 ]

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 
-from twoalike.record import SHOWN
+from twoalike.record import TRIAL_SHOWN
 from twoalike.tasks._events import Event
 from twoalike.tasks._scenes import Scene
 
@@ -22,7 +22,7 @@ class Note:
 
 def trial_shown(time: float, trial_index: int) -> Note:
     """Note that a trial appeared: the record derives ``seen_before`` from it."""
-    return Note(SHOWN, time, {"trial_index": trial_index})
+    return Note(TRIAL_SHOWN, time, {"trial_index": trial_index})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from twoalike.tasks.multi_arrangement import MultiArrangement, arena_text_faults
 from twoalike.tasks.odd_one_out import OddOneOut, triplet_text_faults
 from twoalike.tasks.screens import View, frame, page_faults
 
-SMALLEST = (1024, 768)
+SMALLEST_SCREEN = (1024, 768)
 """Width and height in pixels of the smallest screen that texts are checked for."""
 
 

@@ -59,12 +59,12 @@ def readable_on(ground: str, wanted: str = "#ffffff") -> str:
     return max(("#ffffff", "#000000"), key=lambda colour: contrast(colour, ground))
 
 
-def raised(screen: Screen) -> str:
+def box_fill(screen: Screen) -> str:
     """Fill of boxes with text: the background, shifted away from the colour of the text.
 
     Examples
     --------
-    >>> raised(Screen()), raised(Screen(background="#202020", foreground="#f0f0f0"))
+    >>> box_fill(Screen()), box_fill(Screen(background="#202020", foreground="#f0f0f0"))
     ('#f5f5f5', '#0d0d0d')
     """
     light = luminance(screen.background) > luminance(screen.foreground)
