@@ -157,6 +157,13 @@ def test_sessions_of_version_01_are_read_and_remarked_on_once(finished: Any) -> 
     assert len(rows) == 14
 
 
+def test_a_completed_session_of_version_01_that_lacks_its_last_rows_is_named(finished: Any) -> None:
+    as_version_01(finished)
+    rewrite(finished.rows, lambda lines: lines[:-2])
+    (line,) = problems(finished)
+    assert "ends with trial 12 of 14, but its manifest says that it was completed" in line
+
+
 def test_a_session_of_version_01_goes_on_as_it_was_and_gets_its_witness(booth: Any) -> None:
     with booth.open() as run:
         for trial in booth.trials[:5]:

@@ -48,6 +48,20 @@ def _check_pilot_rows(
                 yield RawProblem(path, message, number, "pilot")
 
 
+def _check_count(
+    path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]], manifest: Mapping[str, Any]
+) -> Iterator[RawProblem]:
+    """Check that a session of version 0.1, without a witness, has all trials it was to have."""
+    planned, last = manifest["n_trials"], rows[-1][1]["trial_index"] if rows else 0
+    if manifest.get("witnessed") or manifest["end_reason"] != "completed" or planned is None:
+        return
+    if last < planned:
+        message = (
+            f"ends with trial {last} of {planned}, but its manifest says that it was completed"
+        )
+        yield RawProblem(path, f"{message}. Restore the table from a backup")
+
+
 def _as_mappings(table: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {str(key): str(value) for key, value in row.items()} for row in table.to_dict("records")
@@ -109,6 +123,7 @@ def check_run_files(
     else:
         problems += check_arrangement_rows(path, clean, manifest)
         problems += check_events(root, name, clean)
+    problems += _check_count(path, clean, manifest)
     witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
     if witness:
         # Going on would cut off what is left of a trial that was whole on the disk.
