@@ -233,7 +233,7 @@ def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
     first = str(problems[0]).replace(f"{temporary}/", "").replace(str(temporary), "the study")
     return (
         f"{first}. The merged data have {counted(len(problems), 'problem')}, and nothing was "
-        "written: mend them in the studies, as twoalike validate says there."
+        "written: correct them in the studies, as twoalike validate lists them there."
     )
 
 

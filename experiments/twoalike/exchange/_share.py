@@ -48,8 +48,8 @@ NOTE = """
 ## This copy
 
 Made for publication: the codes of participants are new and random, the dates {dates}, ages above
-89 are given as 89, seeds and columns that its owner did not name are left out. Nobody kept which
-new code belongs to which old one.
+89 are given as 89, seeds and columns that its owner did not name are left out. There is no record
+of which new code belongs to which old one.
 """
 
 
