@@ -169,7 +169,7 @@ def test_ragged_rows_a_torn_end_and_a_lost_header_are_named(
     assert f"row 3: has 2 cells, expected {len(NAMES)}" in capsys.readouterr().out
     path.write_text(whole + "15\t1")
     assert call("validate", collected) == 1
-    assert "the last line is torn" in capsys.readouterr().out
+    assert "the last line is torn; restore it from a backup" in capsys.readouterr().out
     path.write_text("\n".join(lines[1:]))
     assert call("validate", collected) == 1
     assert "has no column 'trial_index'" in capsys.readouterr().out

@@ -6,7 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._check_arrangements import check_arrangement_rows, check_events
+from twoalike.record._check_arrangements import (
+    check_arrangement_rows,
+    check_events,
+    how_to_mend,
+)
 from twoalike.record._check_triplets import DESIGNED, check_triplet_rows
 from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
@@ -15,8 +19,6 @@ from twoalike.record._whole import n_partial_rows
 from twoalike.record._witness import check_witness
 from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
-
-_MEND = "mend it with: twoalike run ... --resume"
 
 
 def _check_images(
@@ -98,8 +100,10 @@ def check_run_files(
         )
     except TwoalikeError as error:
         return [RawProblem(path, str(error).removeprefix(f"{path}: "))]
+    going_on = manifest["end_reason"] != "completed"
+    mend = how_to_mend(going_on)
     if torn:
-        problems.append(RawProblem(path, f"the last line is torn; {_MEND}", resumable=True))
+        problems.append(RawProblem(path, f"the last line is torn; {mend}", resumable=going_on))
     if stimuli is not None:
         problems += _check_images(name.manifest(root), manifest["stimuli"], stimuli)
     if any(problem.row is not None for problem in problems):
@@ -107,8 +111,8 @@ def check_run_files(
         return problems
     if partial := n_partial_rows(cells, table):
         cells = cells[: len(cells) - partial]
-        message = f"the last trial is torn; {_MEND}"
-        problems.append(RawProblem(path, message, len(cells) + 1, resumable=True))
+        message = f"the last trial is torn; {mend}"
+        problems.append(RawProblem(path, message, len(cells) + 1, resumable=going_on))
     rows, wrong = parse_rows(path, cells, table)
     bad = {problem.row for problem in wrong}
     clean = [(number, row) for number, row in enumerate(rows, start=1) if number not in bad]
@@ -122,7 +126,7 @@ def check_run_files(
         problems += check_triplet_rows(path, clean, manifest, listed)
     else:
         problems += check_arrangement_rows(path, clean, manifest)
-        problems += check_events(root, name, clean)
+        problems += check_events(root, name, clean, going_on)
     problems += _check_count(path, clean, manifest)
     witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
     if witness:

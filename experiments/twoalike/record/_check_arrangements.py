@@ -88,8 +88,13 @@ def _check_trial(path: Path, trial: Sequence[tuple[int, Row]]) -> Iterator[RawPr
         yield RawProblem(path, "is given although time ran out", number, "end_method")
 
 
+def how_to_mend(going_on: bool) -> str:
+    """Say what to do about a torn end; a completed session cannot be resumed."""
+    return "mend it with: twoalike run ... --resume" if going_on else "restore it from a backup"
+
+
 def check_events(
-    root: Path, name: RunName, rows: Sequence[tuple[int, Row]]
+    root: Path, name: RunName, rows: Sequence[tuple[int, Row]], going_on: bool
 ) -> Iterator[RawProblem]:
     """Check that the events are in order, and lead to the final places of every trial."""
     path = name.events(root)
@@ -99,8 +104,8 @@ def check_events(
         yield RawProblem(path, str(error).removeprefix(f"{path}: "))
         return
     if torn_line(path):
-        message = "the last line is torn; mend it with: twoalike run ... --resume"
-        yield RawProblem(path, message, resumable=True)
+        message = f"the last line is torn; {how_to_mend(going_on)}"
+        yield RawProblem(path, message, resumable=going_on)
     # Written when they end: a look at one image may begin while another is held.
     ends = (events["onset"] + events["duration"]).astype(float)
     for number in events.index[ends.diff() < -ROUNDING_S]:
