@@ -221,3 +221,23 @@ def test_a_trial_that_was_broken_off_is_flagged_when_it_is_shown_again(booth: An
             run.append(booth.trial(trial))
         run.end("stopped")
     assert read_run(booth.rows).rows[SEEN_BEFORE.name].tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda rows: rows[:3] + rows[4:], "rows are not those that the session left"),
+        (lambda rows: [*rows[:4], *rows[3:]], "rows are not those that the session left"),
+        (lambda rows: [*rows, rows[-1]], "was added after the session had ended"),
+    ],
+    ids=["removed", "doubled", "added"],
+)
+def test_events_that_were_changed_are_named(
+    whole_arena: Any, change: Callable[[list[str]], list[str]], says: str
+) -> None:
+    before = whole_arena.events.read_text()
+    rewrite(whole_arena.events, change)
+    found = [str(one) for one in check_dataset(whole_arena.root).problems]
+    whole_arena.events.write_text(before)
+    assert any(says in line and "_events.tsv" in line for line in found)
+    assert not check_dataset(whole_arena.root).problems

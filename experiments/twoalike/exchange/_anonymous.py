@@ -19,6 +19,7 @@ from twoalike.study import MISSING, TwoalikeError, inert_cell
 _PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
 _SAME_FOR_ALL = frozenset({"protocol", "stimuli", "features"})
 """Inputs of a run whose hashes are published: they do not depend on who took part."""
+_TABLE_HASHES = ("rows_sha256", "events_sha256")
 _TOKEN = re.compile(r"[\w.:+-]{0,40}")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 
@@ -85,8 +86,8 @@ class Anonymous:
             if role not in _SAME_FOR_ALL and isinstance(entry, dict):
                 entry["sha256"] = None
         for segment in segments if isinstance(segments, list) else ():
-            if isinstance(segment, dict) and "rows_sha256" in segment:
-                segment["rows_sha256"] = None
+            if isinstance(segment, dict):
+                segment.update({key: None for key in _TABLE_HASHES if key in segment})
         return dump_json(self._value(content, person))
 
     def log(self, text: str, person: Person | None) -> str:

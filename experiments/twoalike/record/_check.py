@@ -16,7 +16,7 @@ from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, parse_rows, scan_rows, task_tables
 from twoalike.record._whole import n_partial_rows
-from twoalike.record._witness import check_witness
+from twoalike.record._witness import check_left_events, check_witness
 from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
 
@@ -127,6 +127,8 @@ def check_run_files(
     else:
         problems += check_arrangement_rows(path, clean, manifest)
         problems += check_events(root, name, clean, going_on)
+        if name.events(root).is_file():
+            problems += check_left_events(name.events(root), manifest)
     problems += _check_count(path, clean, manifest)
     witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
     if witness:

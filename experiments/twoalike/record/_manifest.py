@@ -40,6 +40,8 @@ SHAPE: dict[str, Any] = {
             "end_reason": (str, None),
             "kept_trials?": int,
             "rows_sha256?": (str, None),
+            "events_rows?": int,
+            "events_sha256?": (str, None),
             "apparatus": {"software": str, "software_version": str},
         }
     ],
@@ -178,11 +180,10 @@ def start_segment(manifest: dict[str, Any], apparatus: Apparatus, n_done: int) -
 
 
 def end_segment(
-    manifest: dict[str, Any], end_reason: str, kept_trials: int, rows_sha256: str
+    manifest: dict[str, Any], end_reason: str, left: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Note why and when the run ended, and the number of trials and SHA-256 of its table."""
+    """Note why and when the run ended, and what it left: counts and SHA-256 of its tables."""
     *before, last = manifest["segments"]
-    left = {"kept_trials": kept_trials, "rows_sha256": rows_sha256}
     ended = {**manifest, "segments": [*before, {**last, "ended_utc": _now(), **left}]}
     return with_reason(ended, end_reason)
 

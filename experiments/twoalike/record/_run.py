@@ -30,7 +30,14 @@ from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
 from twoalike.record._table import TASKS, Table, TaskTables
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
-from twoalike.record._witness import TRIAL_SHOWN, Witness, logged_trials, read_log, witness_table
+from twoalike.record._witness import (
+    TRIAL_SHOWN,
+    Witness,
+    left_events,
+    logged_trials,
+    read_log,
+    witness_table,
+)
 from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import (
     Study,
@@ -254,7 +261,10 @@ class RunRecord:
             reason = DISPLACED
         self._log.return_home()
         self._log.sync()
-        self._manifest = end_segment(self._manifest, reason, self.n_done, self._witness.sha256)
+        left: dict[str, object] = {"kept_trials": self.n_done, "rows_sha256": self._witness.sha256}
+        if self._events is not None:
+            left |= left_events(bytes(self._events.content))
+        self._manifest = end_segment(self._manifest, reason, left)
         write_json(self._plan.name.manifest(self._root), self._manifest)
         if self._displaced and whole:
             self._warn(

@@ -174,6 +174,37 @@ def check_witness(
         yield RawProblem(table, "is not the table that the session left (SHA-256 in its manifest)")
 
 
+def left_events(content: bytes) -> dict[str, object]:
+    """Return what a manifest keeps of a table of events: rows, and SHA-256 from its first byte."""
+    return {
+        "events_rows": max(len(plain_lines(content)) - 1, 0),
+        "events_sha256": table_hash(content),
+    }
+
+
+def check_left_events(table: Path, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
+    """Check that a table of events begins with what each part of the session left, in its order.
+
+    Parameters
+    ----------
+    manifest
+        Of the same run. Sessions that were killed, and those of version 0.1, left no hash.
+    """
+    lines = plain_lines(table.read_bytes())
+    for segment in manifest["segments"]:
+        digest, n_rows = segment.get("events_sha256"), segment.get("events_rows")
+        if segment["end_reason"] is None or not isinstance(digest, str) or n_rows is None:
+            continue
+        if table_hash(b"".join(lines[: n_rows + 1])) != digest:
+            message = f"its first {counted(n_rows, 'row')} are not those that the session left"
+            yield RawProblem(table, f"{message} (SHA-256 in its manifest)")
+            return
+        if manifest["end_reason"] is not None and segment is manifest["segments"][-1]:
+            if len(lines) > n_rows + 1:
+                message = "was added after the session had ended"
+                yield RawProblem(table, message, n_rows + 1)
+
+
 def _lost_lines(known: Sequence[Kept], kept: int, log: Path) -> str:
     if not log.exists():
         return "is missing: with it, edited rows cannot be found. Put it back from a backup"
