@@ -241,3 +241,10 @@ def test_events_that_were_changed_are_named(
     whole_arena.events.write_text(before)
     assert any(says in line and "_events.tsv" in line for line in found)
     assert not check_dataset(whole_arena.root).problems
+
+
+def test_a_person_whom_the_list_calls_simulated_is_named(finished: Any) -> None:
+    path = finished.root / "participants.tsv"
+    rewrite(path, lambda rows: [rows[0], rows[1].replace("false", "true")])
+    (problem,) = problems(finished)
+    assert problem.startswith("participants.tsv, row 1, column simulated: sub-001 is true, the ")

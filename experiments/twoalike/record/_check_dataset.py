@@ -12,6 +12,7 @@ from twoalike.record._check_people import (
     check_copies,
     check_people,
     check_pilot,
+    check_simulated,
     without_sessions,
 )
 from twoalike.record._manifest import read_manifest
@@ -84,6 +85,7 @@ def check_dataset(
         *(lost for path in runs for lost in lost_answers(root, RunName.parse(path))),
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
+        *check_simulated(root, runs),
         *(check_pilot(root, runs, pilot) if pilot is not None else ()),
     ]
     clean = [RunName.parse(path) for path in runs if not found[path]]

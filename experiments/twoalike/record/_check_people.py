@@ -80,6 +80,27 @@ def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
             yield f"{code} is listed but has no session: it was deleted, or never began"
 
 
+def check_simulated(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:
+    """Find participants whom the list calls people and a manifest simulated, or the reverse."""
+    path = root / "participants.tsv"
+    try:
+        table = read_tsv(path, "participants", ["participant_id", "simulated"])
+    except TwoalikeError:  # the check of missing files says what is damaged
+        return
+    listed = dict(zip(table["participant_id"], table["simulated"], strict=True))
+    for run in runs:
+        name = RunName.parse(run)
+        try:
+            simulated = str(read_manifest(name.manifest(root))["simulated"]).lower()
+        except TwoalikeError:  # the check of the run says what is damaged
+            continue
+        code = f"sub-{name.participant}"
+        if listed.get(code) in ("true", "false") and listed[code] != simulated:
+            message = f"{code} is {listed[code]}, the manifest of {run.name} says {simulated}"
+            number = list(table["participant_id"]).index(code) + 1
+            yield RawProblem(path, message, number, "simulated")
+
+
 def check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
     """Find tables that hold the same rows: one of them is a copy."""
     first: dict[bytes, Path] = {}
