@@ -74,11 +74,16 @@ class ArenaPainter:
         self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
 
     def _draw_button(self, button: PushButton) -> None:
-        canvas = self._canvas
-        fill = canvas.screen.accent if button.enabled else canvas.faint
-        canvas.box(button.x, button.y, button.width, button.height, fill=fill)
-        colour = readable_on(fill, "#ffffff" if button.enabled else canvas.screen.foreground)
-        canvas.label(button.text, button.x, button.y, colour=colour, width=button.width)
+        canvas, screen = self._canvas, self._canvas.screen
+        fill, ink, line = canvas.faint, screen.foreground, None
+        if button.enabled and button.name == "done":
+            fill, ink = screen.accent, "#ffffff"
+        elif button.enabled:  # outlined: what is to be pressed in every trial stands out alone
+            fill, line = box_fill(screen), canvas.rim
+        size = (button.width, button.height)
+        canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
+        ink = readable_on(fill, ink)
+        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
 
     def _draw_magnified(self, name: str, side: int) -> None:
         canvas = self._canvas

@@ -27,7 +27,7 @@ from twoalike.tasks import (
     lay_out_question,
     option_labels,
 )
-from twoalike.tasks.lettering import tail
+from twoalike.tasks.lettering import label_size, tail
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
@@ -163,12 +163,24 @@ class Painter:
             canvas.label(ask.turn, 0, layout.footer_y)
             self._button(_ARROWS[not layout.rtl], layout.forward)
             return
-        for box, label in zip(layout.options, option_labels(ask.options), strict=True):
-            self._button(label, box)
+        self._draw_options(option_labels(ask.options), layout)
         if ask.entry is not None and layout.entry is not None:
             self._draw_entry(ask.entry, layout.entry)
         canvas.label(ask.remark, 0, layout.remark_y)
         canvas.label(ask.footer, 0, layout.footer_y)
+
+    def _draw_options(self, labels: Sequence[str], layout: TextLayout) -> None:
+        """Draw the boxes of the options, with their numbers below one another."""
+        canvas, text = self._canvas, self._canvas.frame.text
+        widths = [
+            label_size(label, text, box.width - text)[0]
+            for label, box in zip(labels, layout.options, strict=True)
+        ]
+        for label, box, width in zip(labels, layout.options, widths, strict=True):
+            self._draw_box(box, canvas.rim)
+            indent = (max(widths) - width) / 2
+            x = box.x + indent if layout.rtl else box.x - indent
+            canvas.label(label, x, box.y, width=box.width - text)
 
     def _draw_entry(self, entry: str, box: Box) -> None:
         canvas = self._canvas

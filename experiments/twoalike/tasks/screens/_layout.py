@@ -261,7 +261,15 @@ def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
     found = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), widest(frame))
     footer, remark, options, entry = turned if len(found.parts) > 1 else single
     layout = _text_layout(found, (back, forward), footer, rtl=rtl)
-    return replace(layout, options=options, entry=entry, remark_y=remark)
+    # A short question has its answers right below, wherever on the page it is.
+    below = found.tops[0] - text_height(found.parts[0]) - plain.floor
+    lift = below if len(found.parts) == 1 else 0.0
+    return replace(
+        layout,
+        options=tuple(replace(box, y=box.y + lift) for box in options),
+        entry=None if entry is None else replace(entry, y=entry.y + lift),
+        remark_y=remark + lift,
+    )
 
 
 def _answers(
