@@ -69,8 +69,8 @@ class CopiedImages:
         if self.left_out:
             kinds = [(_kind(file), file) for file in self.left_out]
             remarks.append(
-                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. To show one of them, "
-                "save it as PNG or JPEG"
+                f"left out {counted(len(kinds), 'file')}: {_by_kind(kinds)}. Images among them are "
+                "shown if you save them as PNG or JPEG"
             )
         return remarks
 
