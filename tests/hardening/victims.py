@@ -162,7 +162,7 @@ def _quoted(line: str) -> bytes:
 
 def unclear(report: Report) -> list[str]:
     """What is wrong with how a command that could not do its job has ended."""
-    if report.status == 130 and ", displaced; go on with" in report.said:
+    if report.status == 130 and ", displaced; continue with" in report.said:
         return []
     lines = [line for line in report.said.splitlines() if line.startswith("twoalike: ")]
     if report.status != 1 or len(lines) != 1 or "Traceback" in report.said:
