@@ -107,3 +107,10 @@ def test_too_few_draws_to_leave_one_out_are_named(few_judgments: Any) -> None:
     )
     picture = predictions_section(inputs, check_fit(inputs, seed=1)).blocks[0]
     assert "too few draws" in picture.caption  # type: ignore[union-attr]
+
+
+def test_attention_checks_alone_leave_nothing_to_predict(few_judgments: Any) -> None:
+    posterior, choices = few_judgments
+    checks = choices.assign(trial_type="catch")
+    inputs: Any = SimpleNamespace(posterior=posterior, choices=checks, made_from=lambda *_: None)
+    assert check_fit(inputs, 0) is None

@@ -16,7 +16,7 @@ from twoalike.embedding import (
     predict_choices,
 )
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
-from twoalike.judgments import ITEMS
+from twoalike.judgments import ITEMS, JUDGED
 from twoalike.report._blocks import number
 from twoalike.report._load import Inputs
 
@@ -60,10 +60,11 @@ def thinned(posterior: Posterior, most: int = _MOST_DRAWS) -> Posterior:
 
 
 def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
-    known = choices["participant"].isin(posterior.participants).to_numpy()
+    """Which main and repeated trials are by people, and of objects, that the posterior contains."""
+    known = choices["trial_type"].isin(JUDGED) & choices["participant"].isin(posterior.participants)
     for item in ITEMS:
-        known = known & choices[item].isin(posterior.ids).to_numpy()
-    return np.asarray(known)
+        known &= choices[item].isin(posterior.ids)
+    return known.to_numpy(dtype=bool)
 
 
 def check_fit(inputs: Inputs, seed: int) -> FitCheck | None:
