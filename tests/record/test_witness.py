@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import RunName, check_dataset, read_manifest, read_run, run_progress
+from twoalike.record import RunName, _check, check_dataset, read_manifest, read_run, run_progress
 from twoalike.record._column import SEEN_BEFORE
 
 
@@ -248,3 +248,26 @@ def test_a_person_whom_the_list_calls_simulated_is_named(finished: Any) -> None:
     rewrite(path, lambda rows: [rows[0], rows[1].replace("false", "true")])
     (problem,) = problems(finished)
     assert problem.startswith("participants.tsv, row 1, column simulated: sub-001 is true, the ")
+
+
+def test_a_session_that_is_running_is_no_problem(
+    booth: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another trial is recorded between any two of the files that a check reads."""
+    with booth.open() as run:
+        trials = iter(booth.trials)
+
+        def before(read: Callable[..., Any]) -> Callable[..., Any]:
+            def reading(*words: Any) -> Any:
+                run.append(booth.trial(next(trials)))
+                found = read(*words)
+                run.append(booth.trial(next(trials)))
+                return found
+
+            return reading
+
+        for name in ("read_manifest", "read_log", "scan_rows"):
+            place = f"twoalike.record._check.{name}"
+            monkeypatch.setattr(place, before(getattr(_check, name)))
+        assert _check.check_run_files(booth.root, booth.rows) == []
+        run.end("stopped")

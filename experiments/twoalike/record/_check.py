@@ -16,7 +16,7 @@ from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, parse_rows, scan_rows, task_tables
 from twoalike.record._whole import n_partial_rows
-from twoalike.record._witness import check_left_events, check_witness
+from twoalike.record._witness import check_left_events, check_witness, logged_trials, read_log
 from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
 
@@ -91,8 +91,10 @@ def check_run_files(
     try:
         name = RunName.parse(path)
         table = task_tables(path, name).trials
-        cells, torn, problems = scan_rows(path, table)
+        # In the reverse order of writing: a session that is running meanwhile is no problem.
         manifest = read_manifest(name.manifest(root))
+        logged = logged_trials(read_log(name.log(root)))
+        cells, torn, problems = scan_rows(path, table)
         shown = (
             read_tsv(name.trials(root), "the trial list as shown", DESIGNED)
             if name.task == "oddoneout"
@@ -130,7 +132,8 @@ def check_run_files(
         if name.events(root).is_file():
             problems += check_left_events(name.events(root), manifest)
     problems += _check_count(path, clean, manifest)
-    witness = [*check_witness(path, path.read_bytes(), len(cells), name.log(root), manifest)]
+    content = path.read_bytes()
+    witness = [*check_witness(path, content, len(cells), name.log(root), logged, manifest)]
     if witness:
         # Going on would cut off what is left of a trial that was whole on the disk.
         problems = [one for one in problems if not (one.resumable and one.file == path)]

@@ -134,7 +134,12 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def check_witness(
-    table: Path, content: bytes, n_rows: int, log: Path, manifest: Mapping[str, Any]
+    table: Path,
+    content: bytes,
+    n_rows: int,
+    log: Path,
+    known: Sequence[Kept],
+    manifest: Mapping[str, Any],
 ) -> Iterator[RawProblem]:
     """Find the first row in which a table disagrees with its log or its manifest.
 
@@ -144,12 +149,14 @@ def check_witness(
         The raw table.
     n_rows
         Its rows, those of a torn last trial left out.
+    log, known
+        The log, and the trials in it; read before the table, which is written first.
     manifest
         Of the same run. Those of version 0.1 have no witness: nothing is compared.
     """
     if not manifest.get("witnessed"):
         return
-    known, last = logged_trials(read_log(log)), manifest["segments"][-1:]
+    last = manifest["segments"][-1:]
     end = last[0] if last and last[0]["end_reason"] is not None else {}
     kept = end.get("kept_trials")
     if isinstance(kept, int) and kept > (known[-1].trial if known else 0):
