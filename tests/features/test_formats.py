@@ -150,7 +150,7 @@ def test_bad_parquet_is_one_line(tmp_path: Path, content: dict[str, Any], compla
 def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     table = pa.Table.from_arrays([pa.array(["a"]), pa.array([1]), pa.array([2])], ["id", "x", "x"])
     pq.write_table(table, tmp_path / "f.parquet")
-    assert "column 'x' stands twice" in refusal(tmp_path / "f.parquet")
+    assert "column 'x' appears twice" in refusal(tmp_path / "f.parquet")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@
 
 Sessions are real processes of ``twoalike run``, with simulated participants. *Lost* are finished
 trials that no file holds afterwards, but for those that the attack itself erased. *Misled* are
-tries after which something was said, or left unsaid, that is not so: a session called finished
-whose rows are not all under their name, or data that ``validate``, ``fit`` and ``share`` accept
-without a word though rows are missing, doubled or changed.
+tries after which a command reported something false, or failed to report a fault: a session
+called finished whose rows are not all under their name, or data that ``validate``, ``fit`` and
+``share`` accept without a word though rows are missing, doubled or changed.
 """
 
 import argparse

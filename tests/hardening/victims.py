@@ -44,7 +44,7 @@ class Finding:
     lost
         Finished trials that no file holds, though the attack did not erase them.
     misled
-        What was said, or left unsaid, that is not so.
+        False reports, and faults that were not reported.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Texts that do not fit, and colours that cannot be told apart, are named."""
+"""Texts that do not fit, and colours with too little contrast, are named."""
 
 import numpy as np
 import pytest

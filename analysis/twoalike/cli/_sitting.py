@@ -336,7 +336,7 @@ def _store_answers(prepared: Prepared, measure: str, values: Mapping[str, object
 def _put_answers_back(
     prepared: Prepared, given: Sequence[tuple[str, Mapping[str, object]]], operator: OperatorView
 ) -> None:
-    """Store again what was said in this session, where another program took it away meanwhile."""
+    """Store the answers of this session again if another program removed them meanwhile."""
     root, name = prepared.sitting.root, prepared.plan.name
     stored = answered_questions(root, name)
     for measure, values in given:

@@ -73,7 +73,7 @@ def _read(path: Path, dictionaries: Collection[str]) -> Any:
 
     names = pq.read_schema(path).names
     if twice := [name for name, n in Counter(names).items() if n > 1]:
-        raise TwoalikeError(f"{path}: column {twice[0]!r} stands twice. Rename one of them.")
+        raise TwoalikeError(f"{path}: column {twice[0]!r} appears twice. Rename one of them.")
     present = [name for name in dictionaries if name in names]
     table = pq.read_table(path, read_dictionary=present, partitioning=None)
     table.validate(full=True)  # texts that are not UTF-8, places outside of a dictionary
