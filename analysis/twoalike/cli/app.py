@@ -6,6 +6,7 @@ of the output closed it (``| head``).
 
 import errno
 import os
+import re
 import select
 import sys
 from collections.abc import Callable
@@ -218,11 +219,29 @@ def _main(arguments: list[str] | None) -> None:
         # Imported here, since the error class brings pandas along and --help must be instant.
         from twoalike.study import TwoalikeError, visible
 
-        said = str(error) if isinstance(error, TwoalikeError) else _no_space(error)
+        said = with_options(str(error)) if isinstance(error, TwoalikeError) else _no_space(error)
         if not said:
             raise
         print(f"twoalike: {visible(said)}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+def with_options(message: str) -> str:
+    """Replace parameters of functions in a message with the options of the command line.
+
+    Examples
+    --------
+    >>> with_options("Give `resume=True`, `window=False`, `steps=6000` or `out=...`.")
+    'Give --resume, --no-window, --steps 6000 or --out.'
+    """
+    return re.sub(r"`([a-z]\w*)=([^`]*)`", _option, message)
+
+
+def _option(parameter: re.Match[str]) -> str:
+    name, value = parameter[1].replace("_", "-"), parameter[2]
+    if value == "False":
+        return f"--no-{name}"
+    return f"--{name}" if value in ("True", "...") else f"--{name} {value}"
 
 
 def _no_space(error: Exception) -> str:

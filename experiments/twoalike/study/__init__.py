@@ -49,6 +49,7 @@ from twoalike.study._provenance import provenance, read_json
 from twoalike.study._seed import SAFE_SEED, draw_seed, read_seed, written_seed
 from twoalike.study._shape import check_shape
 from twoalike.study._strict import Strict
+from twoalike.study._types import Booleans, Floats, Integers
 from twoalike.study._words import (
     counted,
     describe_changes,
@@ -66,8 +67,11 @@ __all__ = [
     "SAFE_SEED",
     "Access",
     "ArrangementConfig",
+    "Booleans",
     "DesignConfig",
     "ExclusionConfig",
+    "Floats",
+    "Integers",
     "Interrupt",
     "LevelShares",
     "ScreenProfile",
