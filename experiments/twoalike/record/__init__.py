@@ -22,10 +22,20 @@ from twoalike.record._progress import Progress, run_progress, whole_rows
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
 from twoalike.record._recover import recover_run
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
-from twoalike.record._table import TASKS, Table, TaskTables
+from twoalike.record._table import (
+    ARRANGEMENT_EVENTS,
+    ARRANGEMENTS,
+    TASKS,
+    TRIPLETS,
+    Table,
+    TaskTables,
+)
 from twoalike.record._witness import TRIAL_SHOWN
 
 __all__ = [
+    "ARRANGEMENTS",
+    "ARRANGEMENT_EVENTS",
+    "TRIPLETS",
     "ANSWERS",
     "OLDEST_AGE",
     "TASKS",

@@ -85,6 +85,9 @@ class TaskTables:
     events: Table | None = None
 
 
+TRIPLETS = Table("beh", TRIPLET_COLUMNS)
+ARRANGEMENTS, ARRANGEMENT_EVENTS = Table("beh", ARRANGEMENT_COLUMNS), Table("events", EVENT_COLUMNS)
+
 TASKS: Mapping[str, TaskTables] = {
     tables.label: tables
     for tables in (
@@ -92,14 +95,14 @@ TASKS: Mapping[str, TaskTables] = {
             "oddoneout",
             "odd-one-out",
             "Of three images the participant picks the odd one out.",
-            Table("beh", TRIPLET_COLUMNS),
+            TRIPLETS,
         ),
         TaskTables(
             "multiarrangement",
             "multi-arrangement",
             "The participant drags images into a circular arena, so that alike ones are close.",
-            Table("beh", ARRANGEMENT_COLUMNS),
-            Table("events", EVENT_COLUMNS),
+            ARRANGEMENTS,
+            ARRANGEMENT_EVENTS,
         ),
     )
 }

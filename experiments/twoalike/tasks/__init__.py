@@ -68,6 +68,7 @@ from twoalike.tasks.multi_arrangement import (
     MultiArrangement,
     arena_lines,
     lay_out_arena,
+    prepare_arrangements,
 )
 from twoalike.tasks.odd_one_out import (
     Answer,
@@ -201,6 +202,7 @@ __all__ = [
     "lay_out_question",
     "load_protocol",
     "option_labels",
+    "prepare_arrangements",
     "prepare_session",
     "prepare_triplets",
     "protocol_or_default",
