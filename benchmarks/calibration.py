@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import (
     FitConfig,
     Posterior,
@@ -80,7 +80,7 @@ class World:
 
     @staticmethod
     def _deal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-        shown = np.stack([rng.choice(OBJECTS, 3, replace=False) for _ in range(n)])
+        shown = random_triplets(OBJECTS, n, rng)
         return shown, rng.integers(0, PEOPLE, n)
 
     def answers(self, triplets: np.ndarray, judges: np.ndarray | None = None) -> Array:

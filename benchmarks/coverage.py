@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from twoalike.choice import random_triplets
 from twoalike.design import covering_bound, covering_triplets
 from twoalike.study import provenance
 
@@ -41,7 +42,7 @@ def random_needed(m: int, rng: np.random.Generator) -> int:
     seen = np.zeros((m, m), dtype=bool)
     n = 0
     while open_pairs:
-        a, b, c = np.sort(rng.choice(m, size=3, replace=False))
+        a, b, c = np.sort(random_triplets(m, 1, rng)[0])
         n += 1
         for pair in ((a, b), (a, c), (b, c)):
             open_pairs -= not seen[pair]

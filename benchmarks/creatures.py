@@ -48,7 +48,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.demo._world import held_out_species, write_ids
 from twoalike.distill import image_similarity
 from twoalike.embedding import Posterior
@@ -130,10 +130,10 @@ def level_triplets(
         own = kinds[rows, 1 if level == "fine" else 0]
         members = {name: rows[own == name] for name in np.unique(own)}
         names = rng.choice(list(members), n)
-        return np.stack([rng.choice(members[name], 3, replace=False) for name in names])
+        return np.concatenate([random_triplets(members[name], 1, rng) for name in names])
     if level == "random":
-        return np.stack([rng.choice(rows, 3, replace=False) for _ in range(n)])
-    shown = np.stack([rng.choice(rows, 3, replace=False) for _ in range(20 * n)])
+        return random_triplets(rows, n, rng)
+    shown = random_triplets(rows, 20 * n, rng)
     kingdoms, families = (
         np.array([len(set(names)) for names in kinds[shown, place].tolist()]) for place in (0, 1)
     )

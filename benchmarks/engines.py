@@ -78,7 +78,7 @@ def sampled(sampler: str) -> dict[str, float]:
 
     from twoalike.embedding import FitConfig
     from twoalike.embedding._density import Form
-    from twoalike.embedding._diagnostics import mixing, predictions, random_triplets
+    from twoalike.embedding._diagnostics import judged_triplets, mixing, predictions
     from twoalike.embedding._fit import default_dimensions
     from twoalike.embedding._model import Data
     from twoalike.embedding._nuts import fit_nuts
@@ -112,7 +112,7 @@ def sampled(sampler: str) -> dict[str, float]:
     short = config.model_copy(update={"draws": 4, "tune": 50, "max_depth": 1})
     compiling, _ = processor(lambda: fit(short))
     seconds, x = processor(lambda: fit(config))
-    chances, _ = predictions(x, random_triplets(objects, config.seed))
+    chances, _ = predictions(x, judged_triplets(objects, config.seed))
     rhat, ess = mixing(chances)
     return {
         "ess": float(np.median(ess)),

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.judgments import arrangements_table, choices_table
 
@@ -67,7 +67,7 @@ class World:
 
     def shown(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Random triplets, shape (n, 3)."""
-        return np.stack([rng.choice(OBJECTS, 3, replace=False) for _ in range(n)])
+        return random_triplets(OBJECTS, n, rng)
 
     def probabilities(self, triplets: np.ndarray, judges: np.ndarray | None = None) -> Array:
         """Probabilities of the three answers, of the judges or of one who does not lapse."""

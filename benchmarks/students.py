@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from twoalike.backbones import extract_features, load_backbone
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.demo._world import held_out_species, write_ids
 from twoalike.distill import DistillConfig, distill, export_onnx
 from twoalike.distill._update import Update
@@ -124,7 +124,7 @@ def run_kind(seed: int, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
     exported = export_onnx(load_backbone(out), folder / f"{out.name}.onnx", paths)
     rng = np.random.default_rng([seed, 4])
     rows = np.flatnonzero(is_out)
-    shown = np.stack([rng.choice(len(rows), 3, replace=False) for _ in range(TEST)])
+    shown = random_triplets(len(rows), TEST, rng)
     own = space[rows] @ space[rows].T
     truth = np.exp(np.stack(log_choice(pair_similarities(own, shown)), axis=1))
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_choices
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
@@ -79,7 +79,7 @@ def write_truth(
         labels = stimuli.table.iloc[rows][["id", *stimuli.levels]]
         labels.to_csv(temporary, sep="\t", index=False)
     rng = np.random.default_rng([seed, 2])
-    triplets = np.stack([rng.choice(rows, size=3, replace=False) for _ in range(n_triplets)])
+    triplets = random_triplets(rows, n_triplets, rng)
     logs = np.stack(log_choice(pair_similarities(embedding @ embedding.T, triplets)), axis=1)
     # Gumbel noise turns the largest log-probability into a draw from the softmax.
     chosen = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import entropy
+from twoalike.choice import entropy, random_triplets
 from twoalike.design import shown_objects
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver, hierarchical_embedding, sparse_embedding
@@ -89,7 +89,7 @@ def _triplets(m: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     if comb(m, 3) <= TEST_TRIPLETS:
         corners = np.indices((m, m, m)).reshape(3, -1).T
         return corners[(corners[:, 0] < corners[:, 1]) & (corners[:, 1] < corners[:, 2])]
-    return np.stack([rng.choice(m, 3, replace=False) for _ in range(TEST_TRIPLETS)])
+    return random_triplets(m, TEST_TRIPLETS, rng)
 
 
 def world_source(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import MISSING, TwoalikeError
 
@@ -24,7 +24,7 @@ def _scale_to(
 ) -> npt.NDArray[np.float64]:
     """Embedding times the number that gives the oracle this accuracy on random triplets."""
     m = len(embedding)
-    triplets = np.stack([rng.choice(m, 3, replace=False) for _ in range(_N_TRIPLETS)])
+    triplets = random_triplets(m, _N_TRIPLETS, rng)
     low, high = 0.0, 64.0
     if _oracle_accuracy(embedding * high, triplets) < accuracy:
         raise TwoalikeError(

@@ -10,6 +10,7 @@ from twoalike.choice._model import (
     log_choice,
     odd_from_pair,
     pair_similarities,
+    random_triplets,
 )
 from twoalike.choice._score import entropy, expected_accuracy, log_loss
 
@@ -23,4 +24,5 @@ __all__ = [
     "log_loss",
     "odd_from_pair",
     "pair_similarities",
+    "random_triplets",
 ]

@@ -35,6 +35,33 @@ def odd_from_pair(pair: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
     return 2 - pair
 
 
+def random_triplets(
+    items: int | npt.NDArray[np.integer], n: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Draw n triplets of three different items each, one independent of the other.
+
+    Parameters
+    ----------
+    items
+        Number of items, or their indices.
+    n
+        Number of triplets; the same one may come twice.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    Shape (n, 3), in random order within a row.
+
+    Examples
+    --------
+    >>> random_triplets(3, 2, np.random.default_rng(0)).sum(axis=1)
+    array([3, 3])
+    """
+    drawn = [rng.choice(items, size=3, replace=False) for _ in range(n)]
+    return np.array(drawn, dtype=np.int64).reshape(n, 3)
+
+
 def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     """Similarities of each triplet's pairs, in PAIRS order, from a similarity matrix.
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.embedding._advice import advise
-from twoalike.embedding._diagnostics import predictions, random_triplets, with_chains
+from twoalike.embedding._diagnostics import judged_triplets, predictions, with_chains
 from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._fit import used_choices
@@ -287,5 +287,5 @@ def _sensitivity(
 ) -> list[Sensitivity]:
     similarity = str(posterior.attrs.get("similarity", "dot"))
     some = x.reshape(1, -1, *x.shape[2:])[:, which]
-    choice, pair = predictions(some, random_triplets(x.shape[2], seed), similarity)
+    choice, pair = predictions(some, judged_triplets(x.shape[2], seed), similarity)
     return sensitivities(choice[0], pair[0], parts, seed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice, pair_similarities
+from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding._similarity import find_kernel
 
 RHAT_LIMIT = 1.05
@@ -17,10 +17,9 @@ RHAT_LIMIT = 1.05
 N_TRIPLETS = 300
 
 
-def random_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> npt.NDArray[np.int64]:
+def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> npt.NDArray[np.int64]:
     """Random triplets of m objects on which convergence is judged, shape (n, 3)."""
-    rng = np.random.default_rng([seed, 1])
-    return np.stack([rng.choice(m, size=3, replace=False) for _ in range(n)])
+    return random_triplets(m, n, np.random.default_rng([seed, 1]))
 
 
 def predictions(
@@ -110,7 +109,7 @@ def chain_convergence(
     ``chain_log_density`` and ``chain_step_size``; ``divergences``.
     """
     result: dict[str, Any] = {}
-    both = predictions(x, random_triplets(x.shape[2], seed), similarity)
+    both = predictions(x, judged_triplets(x.shape[2], seed), similarity)
     for name, values in zip(("choice", "similarity"), both, strict=True):
         rhat, ess = mixing(values)
         result |= {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import log_choice
+from twoalike.choice import log_choice, random_triplets
 from twoalike.embedding._intervals import central_interval
 from twoalike.study import TwoalikeError
 
@@ -102,7 +102,7 @@ def agreement(posterior: "Posterior", *, seed: int = 0) -> npt.NDArray[np.float6
     """
     rng = np.random.default_rng(seed)
     m = len(posterior.ids)
-    i, j, k = np.array([rng.choice(m, 3, replace=False) for _ in range(TRIPLETS)]).T
+    i, j, k = random_triplets(m, TRIPLETS, rng).T
     temperature, lapse = posterior.temperature, posterior.lapse
     result = np.empty_like(lapse)
     for draw, x in enumerate(posterior.embedding):
