@@ -1,27 +1,54 @@
-"""Figures, one function each: arrays in, a matplotlib figure out, all in one style."""
+"""Figures in one style: each as a matplotlib figure, and as a function that draws into axes."""
 
-from twoalike.figures._choices import dimension_chart, reliability_curve
-from twoalike.figures._estimates import Line, estimates_chart
-from twoalike.figures._layout import MapLayout, map_layout
-from twoalike.figures._map import MOST_ELLIPSES, embedding_map, moved_apart, visible_images
-from twoalike.figures._models import (
+from twoalike.figures._curves import (
+    POWER_TITLES,
+    dimension_chart,
+    draw_dimensions,
+    draw_power,
+    draw_reliability,
+    power_curves,
+    power_description,
+    reliability_curve,
+)
+from twoalike.figures._estimates import (
     BOUND,
     PEOPLE,
+    Line,
     alignment_chart,
     dot,
+    draw_estimates,
+    draw_models,
+    draw_over_persons,
+    estimates_chart,
     model_colours,
     structure_chart,
 )
-from twoalike.figures._observers import observer_parameters, response_times
-from twoalike.figures._power import power_curves, power_description
-from twoalike.figures._similarity import category_order, similarity_heatmap
-from twoalike.figures._style import NARROW, WIDE, to_data_uri, to_png, to_svg
+from twoalike.figures._map import (
+    MOST_ELLIPSES,
+    MapLayout,
+    draw_map,
+    embedding_map,
+    map_layout,
+    moved_apart,
+    visible_images,
+)
+from twoalike.figures._observers import (
+    draw_lapse,
+    draw_response_times,
+    draw_temperature,
+    observer_parameters,
+    participants_height,
+    response_times,
+)
+from twoalike.figures._similarity import category_order, draw_similarity, similarity_heatmap
+from twoalike.figures._style import NARROW, WIDE, styled, to_data_uri, to_png, to_svg
 
 __all__ = [
     "BOUND",
     "MOST_ELLIPSES",
     "NARROW",
     "PEOPLE",
+    "POWER_TITLES",
     "WIDE",
     "Line",
     "MapLayout",
@@ -29,18 +56,31 @@ __all__ = [
     "category_order",
     "dimension_chart",
     "dot",
+    "draw_dimensions",
+    "draw_estimates",
+    "draw_lapse",
+    "draw_map",
+    "draw_models",
+    "draw_over_persons",
+    "draw_power",
+    "draw_reliability",
+    "draw_response_times",
+    "draw_similarity",
+    "draw_temperature",
     "embedding_map",
     "estimates_chart",
     "map_layout",
     "model_colours",
     "moved_apart",
     "observer_parameters",
+    "participants_height",
     "power_curves",
     "power_description",
     "reliability_curve",
     "response_times",
     "similarity_heatmap",
     "structure_chart",
+    "styled",
     "to_data_uri",
     "to_png",
     "to_svg",

@@ -1,14 +1,15 @@
-"""Estimates with their intervals, one below the other: ceilings, changes, transfer."""
+"""Estimates with their intervals: models between chance and ceiling, people, bounds, changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twoalike.figures._style import (
     FAINT,
+    INK,
+    MUTED,
     PALETTE,
     WIDE,
-    estimate_dot,
     light_grid,
     new_figure,
     reference_line,
@@ -16,7 +17,15 @@ from twoalike.figures._style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+type Model = Mapping[str, Any]
+"""One entry of ``models`` in results.json."""
+
+PEOPLE, BOUND = PALETTE[6], INK
+"""Colours of people, and of what no model can exceed."""
+_KNOWN = {"base": "#7a8590", "control": PALETTE[1], "aligned": PALETTE[0]}
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,85 @@ class Line:
     series: str = ""
 
 
+def estimate_dot(
+    axes: "Axes",
+    measure: Mapping[str, float],
+    y: float,
+    *,
+    colour: str,
+    marker: str = "o",
+    digits: int | None = 3,
+    label: str | None = None,
+) -> None:
+    """Draw an estimate at height ``y``: a mark, a line for its interval, and its value above.
+
+    Parameters
+    ----------
+    measure
+        ``value``, ``low`` and ``high``.
+    digits
+        Of the value; None where there is no room for it.
+    label
+        For the legend.
+    """
+    value, ends = measure["value"], [measure["low"], measure["high"]]
+    axes.plot(ends, [y, y], color=colour, lw=3.0, alpha=0.45, solid_capstyle="round")
+    axes.plot(value, y, marker, color=colour, ms=6.5, label=label)
+    if digits is not None:
+        axes.annotate(
+            f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}"),
+            (value, y),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontweight="bold",
+        )
+
+
+def draw_estimates(
+    axes: "Axes",
+    lines: Sequence[Line],
+    label: str,
+    *,
+    reference: float | None = None,
+    digits: int = 3,
+) -> None:
+    """Draw estimates into axes; parameters as of :func:`estimates_chart`."""
+    by_name = _rows(lines)
+    most = max(map(len, by_name.values()))
+    labelled: set[str] = set()
+    for row, members in enumerate(by_name.values()):
+        for place, line in enumerate(members):
+            estimate_dot(
+                axes,
+                line.measure,
+                row + (place - (len(members) - 1) / 2) * 0.7 / most,
+                colour=line.colour,
+                marker=line.marker,
+                digits=digits if most == 1 else None,
+                label=line.series if line.series and line.series not in labelled else None,
+            )
+            labelled.add(line.series)
+        if row:
+            axes.axhline(row - 0.5, color=FAINT, lw=0.8, zorder=0)
+    if reference is not None:
+        reference_line(axes, reference)
+    axes.set_yticks(range(len(by_name)), list(by_name))
+    axes.set_ylim(len(by_name) - 0.5, -0.62)
+    axes.margins(x=0.08)
+    axes.set_xlabel(label)
+    light_grid(axes, "x")
+
+
+def _rows(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    """Lines by the name of their row, in order of appearance."""
+    rows: dict[str, list[Line]] = {}
+    for line in lines:
+        rows.setdefault(line.name, []).append(line)
+    return rows
+
+
 @styled
 def estimates_chart(
     lines: Sequence[Line],
@@ -60,41 +148,148 @@ def estimates_chart(
     label
         Of the axis.
     reference
-        Where a dashed line stands: chance, or no change.
+        Place of the dashed line: chance, or no change.
     digits
         Of the values beside the dots, where a row has one; rows of several have none.
     width
         Inches.
     """
-    names = list(dict.fromkeys(line.name for line in lines))
-    by_name = {name: [line for line in lines if line.name == name] for name in names}
-    most = max(len(of) for of in by_name.values())
-    figure = new_figure(width, 0.75 + len(names) * (0.2 + 0.17 * most))
-    axes = figure.add_subplot()
-    seen: set[str] = set()
-    for row, name in enumerate(names):
-        for place, line in enumerate(by_name[name]):
-            y = row + (place - (len(by_name[name]) - 1) / 2) * 0.7 / most
-            shown = line.series if line.series not in seen else None
-            seen.add(line.series)
-            estimate_dot(
-                axes,
-                line.measure,
-                y,
-                colour=line.colour,
-                marker=line.marker,
-                digits=digits if most == 1 else None,
-                label=shown or None,
-            )
-        if row:
-            axes.axhline(row - 0.5, color=FAINT, lw=0.8, zorder=0)
-    if reference is not None:
-        reference_line(axes, reference)
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.62)
-    axes.margins(x=0.08)
-    axes.set_xlabel(label)
-    light_grid(axes, "x")
-    if seen - {""}:
+    by_name = _rows(lines)
+    most = max(map(len, by_name.values()))
+    figure = new_figure(width, 0.75 + len(by_name) * (0.2 + 0.17 * most))
+    draw_estimates(figure.add_subplot(), lines, label, reference=reference, digits=digits)
+    if any(line.series for line in lines):
         figure.legend(loc="outside upper left", ncols=4 if width > 5 else 2)
     return figure
+
+
+def model_colours(models: Sequence[Model]) -> dict[str, str]:
+    """Colour of each model: the same in every figure, ink for a ceiling."""
+    free = iter([c for c in PALETTE if c not in _KNOWN.values()] * len(models))
+    colours = {}
+    for model in models:
+        name = model["name"]
+        known = INK if model["role"] == "ceiling" else _KNOWN.get(name)
+        colours[name] = known or next(free)
+    return colours
+
+
+def dot(model: Model) -> str:
+    """Marker of a model: a diamond for a ceiling."""
+    return "D" if model["role"] == "ceiling" else "o"
+
+
+def draw_models(
+    axes: "Axes",
+    models: Sequence[Model],
+    measures: Sequence[Mapping[str, float]],
+    reference: float | None = None,
+    *,
+    low_is_chance: bool = True,
+) -> None:
+    """Draw models into axes, one row each: dot, interval, value; a dashed line at the reference."""
+    colours = model_colours(models)
+    for row, (model, of) in enumerate(zip(models, measures, strict=True)):
+        estimate_dot(axes, of, row, colour=colours[model["name"]], marker=dot(model))
+    if reference is not None:
+        reference_line(axes, reference)
+        axes.annotate(
+            "chance",
+            (reference, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(3 if low_is_chance else -3, 3),
+            textcoords="offset points",
+            ha="left" if low_is_chance else "right",
+            va="bottom",
+            color=MUTED,
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(models)), [model["name"] for model in models])
+    axes.set_ylim(len(models) - 0.5, -0.75)
+    axes.margins(x=0.14)
+    light_grid(axes, "x")
+
+
+@styled
+def alignment_chart(
+    models: Sequence[Model], chance: Mapping[str, float], *, width: float = WIDE
+) -> "Figure":
+    """Accuracy and log-loss of every model, with 95 % intervals and the chance level.
+
+    Parameters
+    ----------
+    models
+        ``models`` of results.json.
+    chance
+        ``accuracy`` and ``log_loss`` of guessing.
+    width
+        Inches; the panels stand one above the other where it is small.
+    """
+    stacked = width < 5
+    height = 0.95 + 0.42 * len(models)
+    figure = new_figure(width, 2 * height if stacked else height)
+    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    draw_models(left, models, [model["accuracy"] for model in models], chance["accuracy"])
+    left.set_title("Odd-one-out accuracy")
+    left.set_xlabel("more is better")
+    losses = [model["log_loss"] for model in models]
+    draw_models(right, models, losses, chance["log_loss"], low_is_chance=False)
+    right.set_title("Log-loss (nats)")
+    right.set_xlabel("less is better")
+    if not stacked:
+        right.set_yticklabels([])
+    return figure
+
+
+@styled
+def structure_chart(
+    models: Sequence[Model], ceiling: Mapping[str, float] | None, *, width: float = WIDE
+) -> "Figure":
+    """Rank correlation of every model's dissimilarities with people's.
+
+    Two panels, since a mean over people has less noise than a person: against the mean person
+    (with intervals), and the mean over persons, where the noise ceiling applies.
+
+    Parameters
+    ----------
+    models
+        ``models`` of results.json, each with ``rdm``.
+    ceiling
+        ``lower`` and ``upper`` noise ceiling; None with a single person, who is the mean person:
+        there is one panel then.
+    width
+        Inches.
+    """
+    stacked = width < 5
+    height = 0.95 + 0.42 * len(models)
+    panels = 1 if ceiling is None else 2
+    figure = new_figure(width, panels * height if stacked else height)
+    axes = figure.subplots(*((panels, 1) if stacked else (1, panels)), squeeze=False).ravel()
+    draw_models(axes[0], models, [model["rdm"]["spearman"] for model in models])
+    axes[0].set_title("Against the mean person")
+    for panel in axes:
+        panel.set_xlabel("Spearman correlation")
+    if ceiling is not None:
+        draw_over_persons(axes[1], models, ceiling)
+        if not stacked:
+            axes[1].set_yticklabels([])
+    return figure
+
+
+def draw_over_persons(axes: "Axes", models: Sequence[Model], ceiling: Mapping[str, float]) -> None:
+    """Mean correlation with single persons, and the noise ceiling of it."""
+    means = [model["rdm"]["per_person"]["mean"] for model in models]
+    draw_models(axes, models, [{"value": m, "low": m, "high": m} for m in means])
+    axes.set_title("Mean over persons")
+    axes.axvspan(ceiling["lower"], ceiling["upper"], color=FAINT, zorder=0, lw=0)
+    axes.annotate(
+        "noise ceiling",
+        ((ceiling["lower"] + ceiling["upper"]) / 2, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        color=MUTED,
+        fontsize=8,
+    )

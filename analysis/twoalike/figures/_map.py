@@ -1,14 +1,15 @@
 """The embedding as a map: images where there are any, an ellipse for how sure their place is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.figures._layout import MapLayout
 from twoalike.figures._style import WIDE, category_colours, new_figure, styled
+from twoalike.study import Booleans, Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +19,122 @@ MOST_ELLIPSES = 300
 """Objects up to which each has an ellipse; those of more would hide all."""
 _MOST_ACROSS = 24
 _NAME_INCHES, _NAME_POINTS = 0.75, 6.5
+_MOST_WORK = 4e8
+"""Distances computed for a map at most; with many objects fewer draws are mapped."""
 
 
-def _ellipse(covariance: npt.NDArray[np.float64], mass: float) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class MapLayout:
+    """Places of m objects on a plane.
+
+    Attributes
+    ----------
+    positions
+        Shape (m, 2).
+    covariances
+        Of each object's place over the draws, shape (m, 2, 2).
+    fit
+        Correlation between distances on the map and in the embedding.
+    """
+
+    positions: Floats
+    covariances: Floats
+    fit: float
+
+
+def _distances(points: Floats) -> Floats:
+    squares = (points**2).sum(axis=1)
+    squared = squares[:, None] + squares[None, :] - 2 * points @ points.T
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)))
+
+
+def _rotation(points: Floats, target: Floats) -> Floats:
+    """Rotation (or reflection) that brings ``points`` closest to ``target``."""
+    left, _, right = np.linalg.svd(points.T @ target, full_matrices=False)
+    return np.asarray(left @ right)
+
+
+def _turned(points: Floats, target: Floats) -> Floats:
+    """Points moved, turned and scaled to fit the target."""
+    points = points - points.mean(axis=0)
+    turned = points @ _rotation(points, target)
+    size = float((turned**2).sum())
+    return turned * (float((turned * target).sum()) / size if size else 1.0)
+
+
+def _flatten(distances: Floats, start: Floats, steps: int) -> Floats:
+    """Least-squares scaling by majorisation (de Leeuw 1977), from ``start``.
+
+    Every step lowers the sum of squared differences between given distances and the map's.
+    """
+    points = start
+    for _ in range(steps):
+        current = _distances(points)
+        ratio = np.divide(distances, current, out=np.zeros_like(current), where=current > 1e-12)
+        points = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / len(points)
+    return points - points.mean(axis=0)
+
+
+def _mean_shape(draws: Floats) -> Floats:
+    """Average the draws after turning each onto the mean similarities' shape: (m, D)."""
+    mean = np.zeros((draws.shape[1], draws.shape[1]))
+    for draw in draws:
+        mean += draw @ draw.T / len(draws)
+    values, vectors = np.linalg.eigh(mean)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    # An axis has no direction of its own: the largest coordinate is made positive.
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(mean))])
+    kept = min(max(draws.shape[2], 2), len(mean))
+    target = np.asarray(vectors[:, :kept] * np.sqrt(values[:kept]))
+    if draws.shape[2] < kept:
+        draws = np.pad(draws, ((0, 0), (0, 0), (0, kept - draws.shape[2])))
+    return np.asarray(np.mean([draw @ _rotation(draw, target) for draw in draws], axis=0))
+
+
+def map_layout(draws: Floats, most: int = 100) -> MapLayout:
+    """Flatten an embedding so that distances are kept as well as a plane can.
+
+    Coordinates of different draws share no axes. So each draw is first turned (and mirrored)
+    onto the configuration of the mean similarities, and their mean is flattened by least-squares
+    scaling. Then each draw is flattened by itself, starting from that map, and moved, turned
+    and scaled onto it: how its objects are scattered around their places is the uncertainty.
+
+    Parameters
+    ----------
+    draws
+        Embedding draws, shape (S, m, D), with at least three objects.
+    most
+        Draws used at most, evenly spaced.
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    >>> turned = square @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> layout = map_layout(np.stack([square, turned]))
+    >>> bool(np.allclose(layout.covariances, 0, atol=1e-6)), round(layout.fit, 3)
+    (True, 1.0)
+    """
+    m = draws.shape[1]
+    steps = 20
+    most = int(np.clip(_MOST_WORK / (steps * m**2), 8, most))
+    picked = np.unique(np.linspace(0, len(draws) - 1, min(most, len(draws))).round().astype(int))
+    centred = np.asarray(draws[picked], dtype=np.float64)
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    shape = _mean_shape(centred)
+    distances = _distances(shape)
+    positions = _flatten(distances, shape[:, :2], 10 * steps)
+    flat = np.stack(
+        [_turned(_flatten(_distances(draw), positions, steps), positions) for draw in centred]
+    )
+    deviations = flat - flat.mean(axis=0)
+    covariances = np.einsum("smi,smj->mij", deviations, deviations) / max(len(flat) - 1, 1)
+    pairs = np.triu_indices(m, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # all objects in one place
+        fit = float(np.corrcoef(distances[pairs], _distances(positions)[pairs])[0, 1])
+    return MapLayout(positions, covariances, fit if np.isfinite(fit) else 0.0)
+
+
+def _ellipse(covariance: Floats, mass: float) -> tuple[float, float, float]:
     """Width, height and angle (degrees) of the ellipse that holds ``mass`` of a normal."""
     values, vectors = np.linalg.eigh(covariance)
     radius = np.sqrt(-2 * np.log1p(-mass))  # chi-square quantile with two degrees of freedom
@@ -29,10 +143,10 @@ def _ellipse(covariance: npt.NDArray[np.float64], mass: float) -> tuple[float, f
 
 
 def visible_images(
-    positions: npt.NDArray[np.float64],
-    size: float | npt.NDArray[np.float64],
+    positions: Floats,
+    size: float | Floats,
     overlap: float = 0.3,
-) -> npt.NDArray[np.bool_]:
+) -> Booleans:
     """Choose images so that none hides more than a share of another.
 
     Parameters
@@ -57,9 +171,7 @@ def visible_images(
     return shown
 
 
-def moved_apart(
-    positions: npt.NDArray[np.float64], size: float, rounds: int = 500
-) -> npt.NDArray[np.float64]:
+def moved_apart(positions: Floats, size: float, rounds: int = 500) -> Floats:
     """Push squares apart, no more than it takes, until none lies on another.
 
     Parameters
@@ -99,7 +211,7 @@ def moved_apart(
 def _draw_leaders(
     axes: "Axes",
     layout: MapLayout,
-    places: npt.NDArray[np.float64],
+    places: Floats,
     colours: Sequence[str],
     size: float,
 ) -> None:
@@ -112,11 +224,11 @@ def _draw_leaders(
 
 def _draw_images(
     axes: "Axes",
-    positions: npt.NDArray[np.float64],
+    positions: Floats,
     images: Sequence[npt.NDArray[np.uint8]],
     colours: Sequence[str],
     size: float,
-    shown: npt.NDArray[np.bool_],
+    shown: Booleans,
 ) -> None:
     from matplotlib.patches import Rectangle
 
@@ -157,7 +269,7 @@ def _draw_ellipses(
     layout: MapLayout,
     colours: Sequence[str],
     mass: float,
-    shown: npt.NDArray[np.bool_],
+    shown: Booleans,
 ) -> None:
     from matplotlib.patches import Ellipse
 
@@ -181,6 +293,43 @@ def _set_limits(axes: "Axes", layout: MapLayout, size: float) -> None:
     axes.set_ylim(low[1], high[1])
     axes.set_aspect("equal")
     axes.axis("off")
+
+
+def draw_map(
+    axes: "Axes",
+    layout: MapLayout,
+    *,
+    categories: Sequence[str] | None = None,
+    images: Sequence[npt.NDArray[np.uint8]] | None = None,
+    names: Sequence[str] | None = None,
+    mass: float = 0.5,
+    width: float = WIDE,
+    spread: bool = False,
+) -> None:
+    """Draw the map of m objects into axes; parameters as of :func:`embedding_map`."""
+    positions = layout.positions
+    groups = list(categories or ["object"] * len(positions))
+    looks = category_colours(groups)
+    colours = [looks[name][0] for name in groups]
+    extent = float(np.ptp(positions, axis=0).max()) or 1.0
+    size = extent / min(8 + 0.65 * np.sqrt(len(positions)), _MOST_ACROSS)
+    places = moved_apart(positions, 1.05 * size) if spread else positions
+    apart = visible_images(places, size)
+    many = len(positions) > MOST_ELLIPSES
+    _draw_ellipses(axes, layout, colours, mass, apart if many else np.ones_like(apart))
+    pictured = np.zeros_like(apart)
+    if images is not None:
+        pictured = apart
+        _draw_leaders(axes, layout, places, colours, size)
+        _draw_images(axes, places, images, colours, size, pictured)
+    elif names is not None:
+        _draw_names(axes, layout, names, extent, width)
+    for name, (colour, marker) in looks.items():
+        x, y = positions[np.array([group == name for group in groups]) & ~pictured].T
+        look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
+        axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
+        axes.scatter([], [], label=name, s=30, lw=0, **look)
+    _set_limits(axes, layout, size)
 
 
 @styled
@@ -216,33 +365,20 @@ def embedding_map(
         Move images apart instead of leaving any out, for a map of few objects; a line leads to
         the place of one that moved by more than half its width.
     """
-    positions = layout.positions
-    groups = list(categories or ["object"] * len(positions))
-    looks = category_colours(groups)
-    colours = [looks[name][0] for name in groups]
-    span = np.ptp(positions, axis=0)
-    extent = float(span.max()) or 1.0
-    size = extent / min(8 + 0.65 * np.sqrt(len(positions)), _MOST_ACROSS)
-    height = width * float(np.clip(span[1] / extent, 0.55, 1.0))
+    across, up = np.ptp(layout.positions, axis=0).tolist()
+    height = width * float(np.clip(up / (max(across, up) or 1.0), 0.55, 1.0))
     figure = new_figure(width, height + (0.35 if categories else 0))
-    axes = figure.add_subplot()
-    places = moved_apart(positions, 1.05 * size) if spread else positions
-    apart = visible_images(places, size)
-    many = len(positions) > MOST_ELLIPSES
-    _draw_ellipses(axes, layout, colours, mass, apart if many else np.ones_like(apart))
-    shown = np.zeros_like(apart)
-    if images is not None:
-        shown = apart
-        _draw_leaders(axes, layout, places, colours, size)
-        _draw_images(axes, places, images, colours, size, shown)
-    elif names is not None:
-        _draw_names(axes, layout, names, extent, width)
-    for name, (colour, marker) in looks.items():
-        x, y = positions[np.array([group == name for group in groups]) & ~shown].T
-        look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}
-        axes.scatter(x, y, zorder=2 if many else 4, s=6 if many else 15, lw=0.5, **look)
-        axes.scatter([], [], label=name, s=30, lw=0, **look)
-    _set_limits(axes, layout, size)
+    draw_map(
+        figure.add_subplot(),
+        layout,
+        categories=categories,
+        images=images,
+        names=names,
+        mass=mass,
+        width=width,
+        spread=spread,
+    )
     if categories is not None:
-        figure.legend(loc="outside upper left", ncols=min(len(looks), max(2, int(width / 1.4))))
+        columns = min(len(set(categories)), max(2, int(width / 1.4)))
+        figure.legend(loc="outside upper left", ncols=columns)
     return figure

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.figures._style import BLUE, WIDE, light_grid, new_figure, reference_line, styled
+from twoalike.study import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,8 @@ _MOST_NAMED = 40
 """Participants up to which each has a labelled line of its own."""
 
 
-def _height(n: int) -> float:
+def participants_height(n: int) -> float:
+    """Height in inches of a figure with one row for each of n participants."""
     return 0.75 + 0.21 * n if n <= _MOST_NAMED else 5.5
 
 
@@ -31,25 +32,10 @@ def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
         axes.set_ylabel(f"{len(names)} participants")
 
 
-@styled
-def response_times(
-    times: Mapping[str, npt.NDArray[np.floating]], *, width: float = WIDE
-) -> "Figure":
-    """Response times of each participant on a log scale, fastest on top.
-
-    Dot: median; thick line: middle half; thin line: middle nine tenths.
-
-    Parameters
-    ----------
-    times
-        Participant -> response times in seconds; at least one each, all above 0.
-    width
-        Inches.
-    """
+def draw_response_times(axes: "Axes", times: Mapping[str, Floats]) -> None:
+    """Draw response times into axes; ``times`` as of :func:`response_times`."""
     names = sorted(times, key=lambda name: (float(np.median(times[name])), name))
     quantiles = np.array([np.percentile(times[name], [5, 25, 50, 75, 95]) for name in names])
-    figure = new_figure(width, _height(len(names)))
-    axes = figure.add_subplot()
     rows = np.arange(len(names))
     axes.hlines(rows, quantiles[:, 0], quantiles[:, 4], color=BLUE, lw=1.0, alpha=0.7)
     axes.hlines(rows, quantiles[:, 1], quantiles[:, 3], color=BLUE, lw=4.0, alpha=0.45)
@@ -63,23 +49,54 @@ def response_times(
     axes.set_xlabel("response time (s)")
     _name_rows(axes, names)
     light_grid(axes, "x")
+
+
+@styled
+def response_times(times: Mapping[str, Floats], *, width: float = WIDE) -> "Figure":
+    """Response times of each participant on a log scale, fastest on top.
+
+    Dot: median; thick line: middle half; thin line: middle nine tenths.
+
+    Parameters
+    ----------
+    times
+        Participant -> response times in seconds; at least one each, all above 0.
+    width
+        Inches.
+    """
+    figure = new_figure(width, participants_height(len(times)))
+    draw_response_times(figure.add_subplot(), times)
     return figure
 
 
-def _forest(axes: "Axes", draws: npt.NDArray[np.floating], order: npt.NDArray[np.integer]) -> None:
-    low, middle, high = np.percentile(draws[:, order], [2.5, 50, 97.5], axis=0)
-    rows = np.arange(len(order))
+def draw_temperature(axes: "Axes", participants: Sequence[str], draws: Floats) -> None:
+    """Draw temperatures into axes, median and 95 % interval; draws have shape (S, P)."""
+    reference_line(axes, 1.0)
+    _draw_intervals(axes, participants, draws, "temperature (1 = typical)")
+
+
+def draw_lapse(axes: "Axes", participants: Sequence[str], draws: Floats) -> None:
+    """Draw lapse rates into axes, median and 95 % interval; draws have shape (S, P)."""
+    _draw_intervals(axes, participants, draws, "lapse rate (share of guesses)")
+    axes.set_xlim(left=0)
+
+
+def _draw_intervals(axes: "Axes", names: Sequence[str], draws: Floats, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    low, middle, high = np.percentile(draws, [2.5, 50, 97.5], axis=0)
+    rows = np.arange(len(names))
     axes.hlines(rows, low, high, color=BLUE, lw=1.6, alpha=0.6)
     axes.plot(middle, rows, "o", color=BLUE, ms=5)
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    _name_rows(axes, names)
+    light_grid(axes, "x")
 
 
 @styled
 def observer_parameters(
-    participants: Sequence[str],
-    temperature: npt.NDArray[np.floating],
-    lapse: npt.NDArray[np.floating],
-    *,
-    width: float = WIDE,
+    participants: Sequence[str], temperature: Floats, lapse: Floats, *, width: float = WIDE
 ) -> "Figure":
     """Posterior of each participant's temperature and lapse rate: median and 95 % interval.
 
@@ -92,24 +109,14 @@ def observer_parameters(
     width
         Inches; the two panels stand one above the other where it is small.
     """
-    from matplotlib.ticker import MaxNLocator
-
     order = np.argsort(np.median(temperature, axis=0), kind="stable")
     names = [participants[row] for row in order]
     stacked = width < 5
-    height = _height(len(names))
+    height = participants_height(len(names))
     figure = new_figure(width, 2 * height if stacked else height)
     left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
-    _forest(left, temperature, order)
-    reference_line(left, 1.0)
-    left.set_xlabel("temperature (1 = typical)")
-    _forest(right, lapse, order)
-    right.set_xlabel("lapse rate (share of guesses)")
-    right.set_xlim(left=0)
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        _name_rows(axes, names)
-        light_grid(axes, "x")
+    draw_temperature(left, names, temperature[:, order])
+    draw_lapse(right, names, lapse[:, order])
     if not stacked:
         right.set_yticklabels([])
         right.set_ylabel("")

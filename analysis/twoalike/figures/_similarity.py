@@ -5,9 +5,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.figures._style import INK, WIDE, category_colours, new_figure, styled
+from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ _MOST_ROWS = 600
 _ROOMY = 4.5  # inches
 
 
-def category_order(levels: Sequence[Sequence[str]], n: int) -> npt.NDArray[np.int64]:
+def category_order(levels: Sequence[Sequence[str]], n: int) -> Integers:
     """Order that puts objects of one category together, levels coarse to fine.
 
     Categories keep their order of first appearance.
@@ -27,7 +27,7 @@ def category_order(levels: Sequence[Sequence[str]], n: int) -> npt.NDArray[np.in
     >>> category_order([["plant", "animal", "plant"], ["fern", "fox", "moss"]], 3)
     array([0, 2, 1])
     """
-    ranks: list[npt.NDArray[np.int64]] = []
+    ranks: list[Integers] = []
     for level in levels:
         place = {name: rank for rank, name in enumerate(dict.fromkeys(level))}
         ranks.append(np.array([place[name] for name in level]))
@@ -70,14 +70,14 @@ def _mark_categories(axes: "Axes", levels: Sequence[Sequence[str]], n: int, size
             axes.axvline(start, color="white", lw=0.4)
 
 
-def _averaged(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.float64]:
+def _averaged(values: Floats, most: int) -> Floats:
     """Mean over square blocks, so that at most ``most`` rows are left; NaN counts for nothing."""
     step = -(-len(values) // most)
     if step == 1:
         return values
     starts = np.arange(0, len(values), step)
 
-    def blocks(of: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def blocks(of: Floats) -> Floats:
         return np.asarray(np.add.reduceat(np.add.reduceat(of, starts, axis=0), starts, axis=1))
 
     known = blocks((~np.isnan(values)).astype(np.float64))
@@ -86,7 +86,7 @@ def _averaged(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.floa
 
 @styled
 def similarity_heatmap(
-    matrix: npt.NDArray[np.floating],
+    matrix: Floats,
     *,
     levels: Sequence[Sequence[str]] = (),
     label: str = "similarity",
@@ -106,14 +106,26 @@ def similarity_heatmap(
     width
         Inches.
     """
+    size = min(width, 5.6)
+    figure = new_figure(size, size * 0.88)
+    draw_similarity(figure.add_subplot(), matrix, levels=levels, label=label, size=size)
+    return figure
+
+
+def draw_similarity(
+    axes: "Axes",
+    matrix: Floats,
+    *,
+    levels: Sequence[Sequence[str]] = (),
+    label: str = "similarity",
+    size: float = _ROOMY,
+) -> None:
+    """Draw the heat map into axes ``size`` inches wide, as :func:`similarity_heatmap` does."""
     n = len(matrix)
     order = category_order(levels, n)
     values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
     between = values[~np.eye(n, dtype=bool)]
     np.fill_diagonal(values, np.nan)
-    size = min(width, 5.6)
-    figure = new_figure(size, size * 0.88)
-    axes = figure.add_subplot()
     image = axes.imshow(
         _averaged(values, _MOST_ROWS),
         extent=(0, n, n, 0),
@@ -124,6 +136,5 @@ def similarity_heatmap(
     axes.axis("off")
     if levels:
         _mark_categories(axes, [[level[row] for row in order] for level in levels], n, size)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.03, label=label, extend="both")
     bar.outline.set_visible(False)
-    return figure

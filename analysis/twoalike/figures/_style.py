@@ -6,7 +6,7 @@ figure is freed with its last reference.
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -135,42 +135,6 @@ def light_grid(axes: "Axes", axis: Literal["x", "y"]) -> None:
     other = "left" if axis == "x" else "bottom"
     axes.spines[other].set_visible(False)
     axes.tick_params(axis="y" if axis == "x" else "x", length=0)
-
-
-def estimate_dot(
-    axes: "Axes",
-    measure: Mapping[str, float],
-    y: float,
-    *,
-    colour: str,
-    marker: str = "o",
-    digits: int | None = 3,
-    label: str | None = None,
-) -> None:
-    """Draw an estimate at height ``y``: a mark, a line for its interval, and its value above.
-
-    Parameters
-    ----------
-    measure
-        ``value``, ``low`` and ``high``.
-    digits
-        Of the value; None where there is no room for it.
-    label
-        For the legend.
-    """
-    value, ends = measure["value"], [measure["low"], measure["high"]]
-    axes.plot(ends, [y, y], color=colour, lw=3.0, alpha=0.45, solid_capstyle="round")
-    axes.plot(value, y, marker, color=colour, ms=6.5, label=label)
-    if digits is not None:
-        axes.annotate(
-            f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}"),
-            (value, y),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontweight="bold",
-        )
 
 
 def reference_line(axes: "Axes", x: float) -> None:

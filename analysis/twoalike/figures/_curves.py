@@ -1,9 +1,10 @@
-"""Figure of a power analysis: how predictions and intervals get better with more judgments."""
+"""Curves: predicted against observed choices, loss by dimensions, power by judgments."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twoalike.evaluation import Z95, Reliability
 from twoalike.figures._style import (
     BLUE,
     DASHES,
@@ -19,15 +20,85 @@ from twoalike.recovery import Measure, PowerResult
 from twoalike.study import counted
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-_TITLES: dict[Measure, str] = {
+POWER_TITLES: dict[Measure, str] = {
     "regret": "Log-loss above the truth's (nats)",
     "width": "Width of 95 % intervals",
 }
 _TICKS = np.array([1.0, 2.0, 5.0])
+
+
+def draw_reliability(axes: "Axes", curve: Reliability) -> None:
+    """Draw the observed share of choices against the predicted probability into axes."""
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=DASHES, zorder=1)
+    axes.vlines(curve.predicted, curve.low, curve.high, color=BLUE, lw=1.6, alpha=0.6)
+    axes.plot(curve.predicted, curve.observed, "o-", color=BLUE, ms=5, lw=1.0)
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share chosen as odd")
+    axes.grid()
+
+
+@styled
+def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
+    """Observed share of choices against predicted probability, with a histogram below.
+
+    Parameters
+    ----------
+    curve
+        From :func:`twoalike.evaluation.reliability`.
+    width
+        Inches.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    size = min(width, 4.6)
+    figure = new_figure(size, size * 1.2)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
+    draw_reliability(upper, curve)
+    edges = np.asarray(curve.edges)
+    share = curve.counts / curve.counts.sum()
+    lower.bar(edges[:-1], share, np.diff(edges), align="edge", color=BLUE, alpha=0.35, lw=0)
+    lower.set(xlabel="predicted probability of being the odd one", ylabel="share")
+    lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    light_grid(lower, "y")
+    return figure
+
+
+def draw_dimensions(axes: "Axes", table: "pd.DataFrame") -> None:
+    """Draw log-loss by number of dimensions into axes; table as of :func:`dimension_chart`."""
+    from matplotlib.ticker import MaxNLocator
+
+    count, loss, error = (
+        table[name].to_numpy() for name in ("dimensions", "log_loss", "difference_se")
+    )
+    half = Z95 * error
+    axes.vlines(count, loss - half, loss + half, color=BLUE, lw=1.6, alpha=0.6)
+    axes.plot(count, loss, "o-", color=BLUE, mfc="white", ms=5, lw=1.0)
+    needed = table["needed"].to_numpy()
+    axes.plot(count[needed], loss[needed], "o", color=BLUE, ms=6)
+    axes.set(xlabel="dimensions kept", ylabel="log-loss (nats)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    light_grid(axes, "y")
+
+
+@styled
+def dimension_chart(table: "pd.DataFrame", *, width: float = WIDE) -> "Figure":
+    """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best.
+
+    Parameters
+    ----------
+    table
+        ``dimensions``, ``log_loss``, ``difference_se`` and ``needed``, as
+        :func:`twoalike.embedding.dimension_curve` gives them.
+    width
+        Inches.
+    """
+    figure = new_figure(min(width, 4.6), 2.6)
+    draw_dimensions(figure.add_subplot(), table)
+    return figure
 
 
 @styled
@@ -49,13 +120,14 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
     figure = new_figure(width, 6.0 if stacked else 3.3)
     panels = figure.subplots(*((2, 1) if stacked else (1, 2)))
     figure.set_layout_engine("constrained", wspace=0.06)
-    for axes, (measure, title) in zip(panels, _TITLES.items(), strict=True):
-        _panel(axes, result, measure)
+    for axes, (measure, title) in zip(panels, POWER_TITLES.items(), strict=True):
+        draw_power(axes, result, measure)
         axes.set_title(title, pad=8)
     return figure
 
 
-def _panel(axes: "Axes", result: PowerResult, measure: Measure) -> None:
+def draw_power(axes: "Axes", result: PowerResult, measure: Measure) -> None:
+    """Draw one measure of :func:`power_curves` into axes."""
     outcomes = result.found.outcomes
     n = np.array([outcome.judgments for outcome in outcomes], dtype=np.float64)
     y = np.array([outcome.value(measure) for outcome in outcomes])
