@@ -60,7 +60,7 @@ def test_many_objects_take_the_same_values_by_another_way(
 ) -> None:
     values, triplets, _ = simulate(rng, 50, 1.0)
     expected = triplet_similarities(values, triplets)
-    monkeypatch.setattr("twoalike.evaluation._similarity._LARGEST_MATRIX", 5)
+    monkeypatch.setattr("twoalike.evaluation._choices._LARGEST_MATRIX", 5)
     assert_allclose(triplet_similarities(values, triplets), expected, atol=1e-12)
 
 

@@ -9,13 +9,13 @@ from numpy.testing import assert_array_equal
 
 from twoalike.study import TwoalikeError
 from twoalike.transfer import NotMeasurable, few_shot, linear_probe, other_set, subclass_shift
+from twoalike.transfer._classification import deal_folds
 from twoalike.transfer._classifier import (
     LinearClassifier,
     chosen_strength,
     fit_classifier,
     hold_out,
 )
-from twoalike.transfer._probe import deal_folds
 
 MEASURES: dict[str, Callable[..., Any]] = {
     "few_shot": few_shot,

@@ -7,20 +7,18 @@ all of it together for ``results.json``.
 """
 
 from twoalike.calibration._entropy import (
+    LogTimes,
     PeopleEntropy,
     by_triplet,
     lacking,
+    log_times,
     model_entropy,
+    partial_ranks,
     people_entropy,
     rank_correlation,
-)
-from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
-from twoalike.calibration._times import (
-    LogTimes,
-    log_times,
-    partial_ranks,
     within_participants,
 )
+from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
 from twoalike.calibration._uncertainty import uncertainty
 
 __all__ = [

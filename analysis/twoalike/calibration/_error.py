@@ -1,4 +1,4 @@
-r"""How far predicted probabilities lie from how often they come true, in one number.
+"""How far predicted probabilities lie from how often they come true, in one number.
 
 The expected calibration error over bins b of n predictions p with outcomes y (0 or 1) is
 
@@ -29,9 +29,7 @@ import numpy.typing as npt
 
 from twoalike.choice import PAIRS
 from twoalike.evaluation import Answers, Binned, Interval, TwoWayBootstrap, binned
-
-type Floats = npt.NDArray[np.float64]
-type Codes = npt.NDArray[np.int64]
+from twoalike.study import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class CalibrationError:
         return numbers | {"debiased": self.debiased.as_dict()}
 
 
-def _sums(which: Codes, values: Floats, k: int = 0) -> Floats:
+def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
     return np.bincount(which.ravel(), weights=values.ravel(), minlength=k)
 
 
@@ -82,7 +80,7 @@ def _by_chance(of: Binned) -> float:
 
 def calibration_error(
     probabilities: npt.ArrayLike,
-    chosen: npt.NDArray[np.integer],
+    chosen: Integers,
     boot: TwoWayBootstrap,
     *,
     answers: Answers = "top",
@@ -138,7 +136,7 @@ def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
     return CalibrationError(value, chance, Interval(left, low, high), bins)
 
 
-def brier_scores(probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer]) -> Floats:
+def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     """Squared distance of the probabilities from the answer, over all three items, shape (n,).
 
     From 0 to 2; equal probabilities give 2/3 (Brier 1950,

@@ -7,46 +7,47 @@ published measures of agreement (:func:`published_reliability`) are no bounds.
 """
 
 from twoalike.ceilings._bounds import (
+    ChoiceDistribution,
+    Estimate,
     MajorityBound,
+    VoteBounds,
     all_counts,
+    bounds_from_votes,
     expected_reliability,
     expected_value,
+    fit_distribution,
     majority_bound,
     mean_leave_one_out,
     oracle_bound,
     over_draws,
+    posterior_entropy,
 )
-from twoalike.ceilings._ceilings import ceilings
-from twoalike.ceilings._consistency import (
+from twoalike.ceilings._ceilings import (
     Consistency,
     catch_reliability,
+    ceilings,
     consistency,
     pair_agreement,
     repeat_reliability,
     repeated_answers,
 )
-from twoalike.ceilings._distribution import (
-    ChoiceDistribution,
-    fit_distribution,
-    posterior_entropy,
-)
-from twoalike.ceilings._hierarchical import Estimate, VoteBounds, bounds_from_votes
 from twoalike.ceilings._interval import TripletIntervals
-from twoalike.ceilings._majority import (
+from twoalike.ceilings._votes import (
     MajorityAgreement,
-    majority_agreement,
-    majority_scores,
-)
-from twoalike.ceilings._published import (
     Published,
+    Votes,
+    count_types,
     draw_votes,
     largest_share,
     leave_one_out,
+    majority_agreement,
+    majority_scores,
     miller_madow,
     plug_in_entropy,
     published_reliability,
+    votes,
+    votes_of,
 )
-from twoalike.ceilings._votes import Votes, count_types, votes, votes_of
 
 __all__ = [
     "ChoiceDistribution",

@@ -1,24 +1,40 @@
-"""What the best possible predictor scores where the choice probabilities are known.
+r"""What the best possible predictor scores, from known choice probabilities or from a few votes.
 
-And what people's agreement comes to: by summing over all outcomes of a vote.
+The best prediction is the most probable answer, the mode. Of single responses it gets max p right
+on average. Against the majority of n votes it scores more, since a majority is less noisy than one
+response, and more still where a tie of the majority accepts either answer: a model scored so has to
+be held against this bound, not against people left out one by one.
 
-The best prediction is the most probable answer, the mode. Of single responses it gets max p
-right on average. Against the majority of n votes it scores more, since a majority is less noisy
-than one response, and more still where a tie of the majority accepts either answer: a model
-scored so has to be held against this bound, not against people left out one by one.
+A few votes make any triplet look more certain than it is: the largest share of them is too large
+and their entropy too small. The hierarchical model takes the probabilities p of a triplet as drawn
+from a distribution G that all triplets have in common, and its votes as multinomial given p. G is
+estimated from the votes of all triplets; the best predictor's accuracy is then the mean of max p
+under G, and a triplet's entropy is estimated from its own votes and G.
+
+A symmetric Dirichlet for G, or a mixture of some, is too stiff: some triplets are a matter of two
+objects and others of three, and the bound comes out .01 to .04 wrong with five votes, and further
+off with more (benchmarks/results/ceilings.md). Here G is any mixture of points of a lattice over
+the probabilities in descending order, fitted by maximum likelihood with EM (Laird 1978,
+doi:10.1080/01621459.1978.10480103). Several G fit the same votes equally well, because n votes
+determine only its moments up to degree n. EM starts from the uniform distribution and does a fixed
+number of steps, which stays near it; :meth:`ChoiceDistribution.identified` gives how far apart the
+means under the others lie.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linprog
 from scipy.special import binom, gammaln
 
-from twoalike.ceilings._published import largest_share, plug_in_entropy
-
-type Floats = npt.NDArray[np.float64]
-type Counts = npt.NDArray[np.int64]
+from twoalike.ceilings._interval import TripletIntervals
+from twoalike.ceilings._votes import DRAWN, count_types, largest_share, plug_in_entropy
+from twoalike.choice import entropy
+from twoalike.evaluation import Interval
+from twoalike.study import Floats, Integers
 
 _CELLS = 4_000_000
 """Outcomes times triplets worked out at once (32 MB of doubles)."""
@@ -48,7 +64,7 @@ class MajorityBound:
     tied: Floats
 
 
-def all_counts(n: int) -> Counts:
+def all_counts(n: int) -> Integers:
     """Every way in which n votes can fall on three objects, shape ((n + 1)(n + 2) / 2, 3).
 
     Examples
@@ -63,7 +79,7 @@ def all_counts(n: int) -> Counts:
     return np.stack([first, second, n - first - second], axis=1)[fits].astype(np.int64)
 
 
-def count_probabilities(probabilities: Floats, counts: Counts) -> Floats:
+def count_probabilities(probabilities: Floats, counts: Integers) -> Floats:
     """Multinomial probability of each of k counts on each of m triplets, shape (m, k)."""
     with np.errstate(divide="ignore"):
         logs = np.maximum(np.log(probabilities), _LEAST_LOG)
@@ -136,7 +152,7 @@ def majority_bound(probabilities: npt.ArrayLike, n: int) -> MajorityBound:
     return MajorityBound(*expected_value(p, n, scores).T)
 
 
-def mean_leave_one_out(counts: Counts) -> Floats:
+def mean_leave_one_out(counts: Integers) -> Floats:
     """Leave-one-out agreement averaged over the order of the votes, shape (m,).
 
     The published rule with three tied depends on which votes came first; on average it gives
@@ -156,7 +172,7 @@ def mean_leave_one_out(counts: Counts) -> Floats:
     return np.where(n > 1, total / np.maximum(n, 1), np.nan)
 
 
-def over_draws(counts: Counts, drawn: int, values: Floats) -> Floats:
+def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
     """Mean of a function of the counts over all draws of some of the votes, shape (u,).
 
     Parameters
@@ -197,3 +213,326 @@ def expected_reliability(probabilities: npt.ArrayLike, n: int) -> dict[str, Floa
     measures = (mean_leave_one_out(counts), largest_share(counts), plug_in_entropy(counts))
     means = expected_value(probabilities, n, np.stack(measures, axis=1))
     return dict(zip(("leave_one_out", "vanilla", "entropy"), means.T, strict=True))
+
+
+_LATTICE = 60
+"""Steps from 0 to 1: probabilities a sixtieth apart, 331 in descending order."""
+_STEPS = 300
+"""More come nearer to distributions of a few points, and vary more where votes are few."""
+_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+_MOST_MOMENTS = 20
+"""Votes up to which the range of means is worked out; more are known too roughly to help."""
+_ROUNDING = 1e-7
+_REACHED = 0.1
+"""Share of the triplets that must have so many votes for their moments to count as known."""
+
+
+def lattice(steps: int = _LATTICE) -> tuple[Floats, Floats]:
+    """Probabilities in descending order, shape (g, 3), and their weights when all are alike.
+
+    Examples
+    --------
+    >>> points, weights = lattice(2)
+    >>> points, weights
+    (array([[0.5, 0.5, 0. ],
+           [1. , 0. , 0. ]]), array([0.5, 0.5]))
+    """
+    first, second = np.divmod(np.arange((steps + 1) ** 2), steps + 1)
+    points = np.stack([first, second, steps - first - second], axis=1)
+    points = points[(first >= second) & (points[:, 2] <= second) & (points[:, 2] >= 0)]
+    different = 1 + (np.diff(points, axis=1) != 0).sum(axis=1)
+    orders = np.array([1, 3, 6])[different - 1]  # in which the same values can stand
+    return points / steps, orders / orders.sum()
+
+
+def type_probabilities(points: Floats, types: Integers) -> Floats:
+    """Probability of votes of each type, whichever object has which count, shape (g, u).
+
+    Parameters
+    ----------
+    points
+        Choice probabilities, shape (g, 3).
+    types
+        Integers in descending order, shape (u, 3); the sum of a row is the number of votes.
+    """
+    total = sum(count_probabilities(points, types[:, order]) for order in _ORDERS)
+    different = 1 + (np.diff(types, axis=1) != 0).sum(axis=1)
+    return np.asarray(total * np.array([1, 3, 6])[different - 1] / len(_ORDERS))
+
+
+@dataclass(frozen=True)
+class ChoiceDistribution:
+    """Distribution of the choice probabilities of triplets, fitted to their votes.
+
+    Attributes
+    ----------
+    points
+        Choice probabilities in descending order, shape (g, 3).
+    weights
+        Share of the triplets at each point, shape (g,).
+    likelihood
+        Probability of each type of votes at each point, shape (g, u).
+    types, shares
+        Votes it was fitted to: counts, shape (u, 3), and the share of triplets with each.
+    path
+        Weights at each step of the fit, shape (steps + 1, g).
+    """
+
+    points: Floats
+    weights: Floats
+    likelihood: Floats
+    types: Integers
+    shares: Floats
+    path: Floats
+
+    def mean(self, values: Floats) -> Floats:
+        """Mean over triplets of a function of the probabilities, shape (g,) or (g, f)."""
+        return np.asarray(self.weights @ values)
+
+    def posterior_mean(self, counts: Integers, values: Floats) -> Floats:
+        """Mean of a function of a triplet's probabilities, given its votes.
+
+        Parameters
+        ----------
+        counts
+            Votes for its objects in any order, shape (m, 3).
+        values
+            The function at each point, shape (g,).
+
+        Returns
+        -------
+        Shape (m,).
+        """
+        types, of = count_types(np.asarray(counts, dtype=np.int64))
+        joint = self.weights[:, None] * type_probabilities(self.points, types)
+        return np.asarray((values @ joint / joint.sum(axis=0))[of])
+
+    def influence(self, values: Floats) -> Floats:
+        """Differentiate means with respect to the shares of the types of votes.
+
+        Exact, by going back through the steps of the fit; it says how the means change when a
+        triplet's votes change or a triplet is left out.
+
+        Parameters
+        ----------
+        values
+            Functions of the probabilities at each point, shape (g, f).
+
+        Returns
+        -------
+        Shape (u, f).
+        """
+        slope = np.asarray(values, dtype=np.float64)
+        total = np.zeros((len(self.types), slope.shape[1]))
+        for weights in self.path[-2::-1]:
+            predicted = weights @ self.likelihood
+            ratio = self.shares / predicted
+            by_type = ((slope * weights[:, None]).T @ self.likelihood / predicted).T
+            total += by_type
+            slope = slope * (self.likelihood @ ratio)[:, None]
+            slope -= self.likelihood @ (by_type * ratio[:, None])
+        return total
+
+    def identified(self, values: Floats) -> tuple[float, float]:
+        """Smallest and largest mean of a function under distributions that fit equally well.
+
+        Those have in common with this one how often votes of each type are expected, for the
+        number of votes that at least a tenth of the triplets have.
+
+        Parameters
+        ----------
+        values
+            The function at each point, shape (g,).
+        """
+        votes = self.types.sum(axis=1)
+        reached = [n for n in np.unique(votes) if self.shares[votes >= n].sum() >= _REACHED]
+        types = sorted_counts(min(int(max(reached)), _MOST_MOMENTS))
+        likelihood = type_probabilities(self.points, types)
+        expected = self.weights @ likelihood
+        # Room for rounding: this distribution itself meets the conditions, so that a solution
+        # exists.
+        both = np.concatenate([likelihood.T, -likelihood.T])
+        most = np.concatenate([expected, -expected]) + _ROUNDING
+        ends = []
+        for sign in (1, -1):
+            found = linprog(sign * values, A_ub=both, b_ub=most)
+            if found.x is None:
+                raise RuntimeError(f"range of the mean of a function: {found.message}")
+            ends.append(float(values @ found.x))
+        value = float(self.mean(values))
+        return min(ends[0], value), max(ends[1], value)
+
+
+def sorted_counts(n: int) -> Integers:
+    """Every way to split n votes, in descending order, shape (u, 3).
+
+    Examples
+    --------
+    >>> sorted_counts(3)
+    array([[1, 1, 1],
+           [2, 1, 0],
+           [3, 0, 0]])
+    """
+    points, _ = lattice(n)
+    return np.asarray(np.rint(points * n), dtype=np.int64)
+
+
+def fit_distribution(
+    types: Integers, triplets: Integers, *, steps: int = _STEPS
+) -> ChoiceDistribution:
+    """Fit the distribution of choice probabilities to votes.
+
+    Parameters
+    ----------
+    types
+        Integers in descending order, shape (u, 3), as :func:`count_types` gives them.
+    triplets
+        Number of triplets with each, shape (u,); may be 0.
+    steps
+        Steps of EM.
+
+    Raises
+    ------
+    ValueError
+        If there is no triplet.
+
+    Examples
+    --------
+    >>> from twoalike.choice import entropy
+    >>> certain = fit_distribution(np.array([[5, 0, 0]]), np.array([100]))
+    >>> float(certain.mean(certain.points.max(axis=1)).round(2))
+    1.0
+    """
+    if np.sum(triplets) == 0:
+        raise ValueError("the distribution of choice probabilities needs votes on some triplets")
+    shares = np.asarray(triplets / np.sum(triplets), dtype=np.float64)
+    points, weights = lattice()
+    likelihood = type_probabilities(points, types)
+    path = [weights]
+    for _ in range(steps):
+        weights = weights * (likelihood @ (shares / (weights @ likelihood)))
+        path.append(weights)
+    return ChoiceDistribution(points, weights, likelihood, types, shares, np.stack(path))
+
+
+def posterior_entropy(distribution: ChoiceDistribution, counts: Integers) -> Floats:
+    """Entropy of each triplet's choice probabilities in nats, given its votes, shape (m,).
+
+    The posterior mean, with the distribution over triplets as the prior: unlike the plug-in
+    entropy it is not zero where a few votes happen to agree.
+
+    Parameters
+    ----------
+    distribution
+        Of the choice probabilities.
+    counts
+        Votes for the objects of each triplet, shape (m, 3).
+    """
+    return distribution.posterior_mean(counts, entropy(distribution.points))
+
+
+SCORES = ("accepted", "wrong", "shared", "tied")
+_MOST_VOTES = 300
+"""Majorities of more votes count as of so many, which the mode misses hardly more often."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over triplets under the distribution of choice probabilities.
+
+    Attributes
+    ----------
+    interval
+        Estimate, and 95 % interval: how much other people and objects could change it, beyond
+        the range below.
+    low, high
+        Range of the means under distributions that fit the votes equally well: with few votes a
+        triplet it is wide, however many triplets there are.
+    """
+
+    interval: Interval
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON."""
+        return self.interval.as_dict() | {"identified": {"low": self.low, "high": self.high}}
+
+
+@dataclass(frozen=True)
+class VoteBounds:
+    """What the best possible predictor scores, and how uncertain people's answers are.
+
+    Attributes
+    ----------
+    oracle
+        Expected accuracy of the best predictor on single responses.
+    entropy
+        Mean entropy of the choice probabilities, nats.
+    majority
+        Expected score of the best predictor against the majority of as many votes as there are:
+        with ties ``accepted``, ``wrong`` or ``shared`` (1/k), and how often votes are ``tied``.
+    majority_drawn
+        The same against the majority of four votes, as models of the Levels data were scored.
+    distribution
+        Of the choice probabilities.
+    """
+
+    oracle: Estimate
+    entropy: Estimate
+    majority: dict[str, Estimate]
+    majority_drawn: dict[str, Estimate]
+    distribution: ChoiceDistribution
+
+
+def _majority_scores(points: Floats, n: int) -> Floats:
+    """Scores against the majority of n votes, shape (g, 4), in the order of SCORES."""
+    bound = majority_bound(points, n)
+    return np.stack([getattr(bound, name) for name in SCORES], axis=1)
+
+
+def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
+    """Estimate the bounds and the entropy from the votes of all triplets with two or more.
+
+    Parameters
+    ----------
+    intervals
+        Votes by type, and how means over them vary.
+
+    Raises
+    ------
+    ValueError
+        If no triplet has two votes.
+    """
+    votes = intervals.types.sum(axis=1)
+    used = votes > 1
+    types, triplets = intervals.types[used], intervals.triplets[used]
+    fitted = fit_distribution(types, triplets)
+    points = fitted.points
+    numbers, of = np.unique(types.sum(axis=1), return_inverse=True)
+    shares = np.bincount(of, weights=fitted.shares)
+    collected = np.zeros((len(points), len(SCORES)))
+    for n, share in zip(numbers[shares > 0], shares[shares > 0], strict=True):
+        collected += share * _majority_scores(points, min(int(n), _MOST_VOTES))
+    columns = [oracle_bound(points)[:, None], entropy(points)[:, None], collected]
+    functions = np.hstack([*columns, _majority_scores(points, DRAWN)])
+    influence = np.full((len(votes), functions.shape[1]), np.nan)
+    influence[used] = fitted.influence(functions)
+
+    def estimate(column: int, largest: float = 1.0) -> Estimate:
+        values = functions[:, column]
+        value = float(fitted.mean(values))
+        sampled = intervals.interval(influence[:, column], value)
+        if sampled is None:
+            raise ValueError("bounds from votes need triplets with at least two votes")
+        low, high = fitted.identified(values)
+        ends = low - (value - sampled.low), high + (sampled.high - value)
+        return Estimate(Interval(value, max(ends[0], 0.0), min(ends[1], largest)), low, high)
+
+    return VoteBounds(
+        oracle=estimate(0),
+        entropy=estimate(1, float(np.log(3))),
+        majority={name: estimate(2 + k) for k, name in enumerate(SCORES)},
+        majority_drawn={name: estimate(6 + k) for k, name in enumerate(SCORES)},
+        distribution=fitted,
+    )

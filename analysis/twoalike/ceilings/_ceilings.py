@@ -2,40 +2,212 @@
 
 Published measures stand beside what they are taken for. A model that scores above the
 leave-one-out agreement is not beyond people; one above the bound for its way of scoring would be.
+
+How people agree with each other and with themselves needs no model: the share of pairs of answers
+to one triplet that agree is an unbiased estimate from two votes on. Of two people it is the mean of
+the sum of squared choice probabilities, so that the best predictor's accuracy lies between it and
+its square root. Of one person it holds what belongs to that person as well, and is the bound for a
+model of persons.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from twoalike.ceilings._bounds import all_counts, mean_leave_one_out, over_draws
-from twoalike.ceilings._consistency import (
-    Consistency,
-    catch_reliability,
-    consistency,
-    pair_agreement,
-    repeated_answers,
+from twoalike.ceilings._bounds import (
+    VoteBounds,
+    all_counts,
+    bounds_from_votes,
+    mean_leave_one_out,
+    over_draws,
 )
-from twoalike.ceilings._hierarchical import VoteBounds, bounds_from_votes
 from twoalike.ceilings._interval import TripletIntervals, by_type
-from twoalike.ceilings._published import (
+from twoalike.ceilings._votes import (
     DRAWN,
     FEWEST,
     MOST,
+    Votes,
     largest_share,
     miller_madow,
     plug_in_entropy,
     published_reliability,
+    votes_of,
 )
-from twoalike.ceilings._votes import Votes, votes_of
-from twoalike.evaluation import Interval, Judgments
-from twoalike.study import counted
+from twoalike.evaluation import (
+    CHANCE_ACCURACY,
+    Interval,
+    Judgments,
+    TwoWayBootstrap,
+    is_scored,
+    triplet_numbers,
+)
+from twoalike.judgments import object_index, participant_index
+from twoalike.study import MISSING, Booleans, Floats, Integers, counted
 
-type Floats = npt.NDArray[np.float64]
-type Counts = npt.NDArray[np.int64]
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """Share of answers that agree with another one, or with the right one.
+
+    Attributes
+    ----------
+    answers
+        Answers compared.
+    agreement
+        Share that agree.
+    corrected
+        (agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement.
+    """
+
+    answers: int
+    agreement: Interval
+    corrected: Interval
+
+
+def pair_agreement(counts: Integers) -> Floats:
+    """Share of the pairs of votes on a triplet that agree, shape (m,); NaN with one vote or none.
+
+    Examples
+    --------
+    >>> pair_agreement(np.array([[2, 1, 0], [1, 0, 0]])).round(3)
+    array([0.333,   nan])
+    """
+    n = counts.sum(axis=1)
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    return np.where(n > 1, agreeing / np.maximum(n * (n - 1), 1), np.nan)
+
+
+def repeated_answers(
+    triplets: Integers,
+    chosen: Integers,
+    participants: Integers,
+) -> tuple[Integers, Booleans]:
+    """Answers that a person had given to the same triplet before, and whether they are the same.
+
+    Parameters
+    ----------
+    triplets
+        Objects shown, in the order of the trials, shape (n, 3).
+    chosen
+        Place of the odd one in 0..2, shape (n,).
+    participants
+        Who judged, 0..P-1, shape (n,).
+
+    Returns
+    -------
+    Rows of the later answers, shape (k,), each compared with the one before it; whether the same
+    object was called odd, shape (k,).
+
+    Examples
+    --------
+    >>> triplets = np.array([[0, 1, 2], [3, 4, 5], [2, 1, 0]])
+    >>> repeated_answers(triplets, np.array([0, 1, 2]), np.array([0, 0, 0]))
+    (array([2]), array([ True]))
+    """
+    shown = np.asarray(triplets, dtype=np.int64)
+    odd = shown[np.arange(len(shown)), chosen]
+    _, number = triplet_numbers(shown)
+    code = number * (int(np.max(participants, initial=0)) + 1) + participants
+    order = np.argsort(code, kind="stable")
+    again = np.flatnonzero(np.diff(code[order]) == 0) + 1
+    later, before = order[again], order[again - 1]
+    sort = np.argsort(later)
+    return later[sort], (odd[later] == odd[before])[sort]
+
+
+def consistency(
+    agrees: Booleans,
+    triplets: Integers,
+    participants: Integers,
+    rng: np.random.Generator,
+) -> Consistency:
+    """Share of agreement of k answers, and the same corrected for chance, with 95 % intervals.
+
+    Parameters
+    ----------
+    agrees
+        Whether each answer agrees, shape (k,).
+    triplets, participants
+        Objects and person of each, shapes (k, 3) and (k,): other ones could have been drawn.
+    rng
+        Source of the resamples.
+    """
+    boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
+    share = boot.interval(agrees).within(0.0, 1.0)
+    ends = (share.value, share.low, share.high)
+    chance = CHANCE_ACCURACY
+    corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
+    return Consistency(len(agrees), share, corrected)
+
+
+def repeat_reliability(choices: pd.DataFrame, rng: np.random.Generator) -> Consistency | None:
+    """Agreement of people with their own earlier answer to the same triplet.
+
+    Main and repeat trials count, whatever the order in which the objects were shown; practice,
+    attention checks and anchored judgments do not.
+
+    Parameters
+    ----------
+    choices
+        Table of choices, of known participants: where one label stands for all of them, their
+        answers cannot be told from repeats.
+    rng
+        Source of the resamples of the interval.
+
+    Returns
+    -------
+    The agreement; None where nobody judged a triplet twice.
+    """
+    rows = choices[is_scored(choices)]
+    triplets, chosen, _ = object_index(rows)
+    participants, _ = participant_index(rows)
+    later, same = repeated_answers(triplets, chosen, participants)
+    if not len(later):
+        return None
+    return consistency(same, triplets[later], participants[later], rng)
+
+
+def catch_reliability(
+    choices: pd.DataFrame, labels: Mapping[str, str], rng: np.random.Generator
+) -> Consistency | None:
+    """Share of attention checks answered right.
+
+    A check shows two objects of one kind and one of a far kind, which is the right answer.
+
+    Parameters
+    ----------
+    choices
+        Table of choices.
+    labels
+        Object id -> coarsest category (``n/a`` for none), from which the right answer follows;
+        checks in which the categories of the three do not single one out do not count.
+    rng
+        Source of the resamples of the interval.
+
+    Returns
+    -------
+    The share; None without such checks.
+    """
+    checks = choices["trial_type"] == "catch"
+    rows = choices[checks & (choices["kind"] == "odd_one_out")]
+    triplets, chosen, ids = object_index(rows)
+    codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {MISSING}))}
+    kind = np.array([codes.get(labels.get(name, MISSING), -1) for name in ids], dtype=np.int64)
+    shown = kind[triplets]
+    alike = np.stack([shown[:, 1] == shown[:, 2], shown[:, 0] == shown[:, 2]], axis=1)
+    alike = np.column_stack([alike, shown[:, 0] == shown[:, 1]])  # the other two, by odd item
+    clear = (alike.sum(axis=1) == 1) & (shown >= 0).all(axis=1)
+    if not clear.any():
+        return None
+    participants, _ = participant_index(rows)
+    right = alike[np.arange(len(rows)), chosen]
+    return consistency(right[clear], triplets[clear], participants[clear], rng)
+
 
 FEWEST_TRIPLETS = 30
 """Triplets with three votes below which no distribution of choice probabilities is fitted."""
@@ -43,7 +215,7 @@ FEWEST_REPEATS = 10
 """Repeated answers below which a share of them says nothing."""
 _FITTED_VOTES = 3
 _BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
-_OF_COUNTS: dict[str, Callable[[Counts], Floats]] = {
+_OF_COUNTS: dict[str, Callable[[Integers], Floats]] = {
     "plug_in_entropy": plug_in_entropy,
     "miller_madow_entropy": miller_madow,
     "pair_agreement": pair_agreement,
@@ -142,7 +314,7 @@ def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
 
 
 def _needs(
-    n: Counts, triplets: int, least: int, names: tuple[str, ...], into: dict[str, str]
+    n: Integers, triplets: int, least: int, names: tuple[str, ...], into: dict[str, str]
 ) -> bool:
     """Whether enough triplets have enough votes; if not, say so for the measures named."""
     found = int((n >= least).sum())
@@ -153,7 +325,7 @@ def _needs(
     return False
 
 
-def _bounds(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> dict[str, Any]:
+def _bounds(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
     """Bounds for models and the entropy, through the distribution of choice probabilities."""
     if not _needs(n, FEWEST_TRIPLETS, _FITTED_VOTES, _BOUNDS, missing):
         return dict.fromkeys(_BOUNDS)
@@ -168,7 +340,7 @@ def _bounds(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> 
     }
 
 
-def _kept_mean(types: Counts) -> Floats:
+def _kept_mean(types: Integers) -> Floats:
     """Leave-one-out agreement averaged over the draws of five and the order of the votes."""
     many = types.sum(axis=1) > MOST
     values = mean_leave_one_out(types)
@@ -198,7 +370,7 @@ def _published(
     return result
 
 
-def _of_counts(intervals: TripletIntervals, n: Counts, missing: dict[str, str]) -> dict[str, Any]:
+def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
     """Compute what needs two votes a triplet and no model."""
     if not _needs(n, 2, 2, tuple(_OF_COUNTS), missing):
         return dict.fromkeys(_OF_COUNTS)

@@ -1,4 +1,4 @@
-r"""Intervals for means over triplets, when other people and other objects could have been drawn.
+"""Intervals for means over triplets, when other people and other objects could have been drawn.
 
 A triplet's votes depend on each other, and so do triplets that share objects, or people who
 judged them. The variance of a mean is the sum of two:
@@ -16,13 +16,10 @@ themselves.
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.ceilings._votes import Votes, count_types
 from twoalike.evaluation import Interval, TwoWayBootstrap
-
-type Floats = npt.NDArray[np.float64]
-type Counts = npt.NDArray[np.int64]
+from twoalike.study import Booleans, Floats, Integers
 
 _GROUPS = 60
 """Groups of people that are left out in turn, where there are more people."""
@@ -41,7 +38,7 @@ class _LeftOut:
         Which triplet and which group, shape (p,).
     """
 
-    def __init__(self, votes: Votes, group: Counts, n_groups: int) -> None:
+    def __init__(self, votes: Votes, group: Integers, n_groups: int) -> None:
         code = votes.triplet * n_groups + group
         pair, of = np.unique(code, return_inverse=True)
         self.triplet, self.group = np.divmod(pair, n_groups)
@@ -116,7 +113,7 @@ class TripletIntervals:
         half = _Z95 * np.sqrt(self._of_triplets(scores, counted) + self._of_people(values))
         return Interval(centre, centre - float(half), centre + float(half))
 
-    def _of_triplets(self, scores: Floats, counted: npt.NDArray[np.bool_]) -> float:
+    def _of_triplets(self, scores: Floats, counted: Booleans) -> float:
         """Variance of the mean over other triplets of other objects."""
         key = counted.tobytes()
         if self._boot is None or self._boot[0] != key:  # one at a time: it has a row a resample
@@ -139,7 +136,7 @@ class TripletIntervals:
         )
         return max(own - noise, 0.0)
 
-    def _jackknife(self, values: Floats, part: _LeftOut, of: Counts) -> float:
+    def _jackknife(self, values: Floats, part: _LeftOut, of: Integers) -> float:
         """Variance from means with each group left out."""
         scores, left = values[self._of], values[of]
         before = scores[part.triplet]
@@ -156,7 +153,7 @@ def _by_group(part: _LeftOut, change: Floats) -> Floats:
     return np.bincount(part.group, weights=change, minlength=part.n_groups)
 
 
-def by_type(types: Counts, function: Callable[[Counts], Floats], fewest: int) -> Floats:
+def by_type(types: Integers, function: Callable[[Integers], Floats], fewest: int) -> Floats:
     """Values of a function of the votes at each type; NaN at those of too few votes, shape (u,)."""
     values = np.full(len(types), np.nan)
     enough = types.sum(axis=1) >= fewest

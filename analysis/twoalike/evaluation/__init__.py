@@ -3,15 +3,6 @@
 Measures are pure functions on arrays; :func:`twoalike.results.make_results` puts them together.
 """
 
-from twoalike.evaluation._agreement import (
-    CHANCE_ACCURACY,
-    CHANCE_LOG_LOSS,
-    accuracy_scores,
-    choice_losses,
-    cross_fitted_temperatures,
-    fit_temperature,
-    halves_by_triplet,
-)
 from twoalike.evaluation._calibration import (
     Answers,
     Binned,
@@ -22,45 +13,60 @@ from twoalike.evaluation._calibration import (
     reliability,
     wilson_interval,
 )
-from twoalike.evaluation._compare import compare_choices, compare_structure
-from twoalike.evaluation._influence import (
-    object_variance,
-    spearman_influence,
-    spearman_with_influence,
-)
-from twoalike.evaluation._interval import Interval, TwoWayBootstrap
-from twoalike.evaluation._judgments import (
-    Judgments,
-    is_scored,
-    judgments_of,
-    read_judgments,
-)
-from twoalike.evaluation._kinds import KINDS, triplet_kinds
-from twoalike.evaluation._numbers import first_of, group_numbers, triplet_numbers
-from twoalike.evaluation._people import (
-    FEWEST_PAIRS,
-    NoiseCeiling,
-    mean_person,
-    noise_ceiling,
-    same_scale,
-    spearman_known,
-    usable_people,
-)
-from twoalike.evaluation._scores import (
+from twoalike.evaluation._choices import (
+    CHANCE_ACCURACY,
+    CHANCE_LOG_LOSS,
     Candidate,
     Scored,
-    candidate_similarities,
-    score_choices,
-)
-from twoalike.evaluation._similarity import (
     Similarity,
+    accuracy_scores,
+    candidate_similarities,
+    choice_losses,
+    cross_fitted_temperatures,
+    fit_temperature,
+    halves_by_triplet,
     prepare,
+    score_choices,
     similarity_matrix,
     triplet_similarities,
 )
-from twoalike.evaluation._structure import centred_ranks, rho_a, spearman, upper
-from twoalike.evaluation._structure_interval import Z95, structure_intervals
-from twoalike.evaluation._subsets import by_category, by_participant, by_subset
+from twoalike.evaluation._compare import (
+    by_category,
+    by_participant,
+    by_subset,
+    compare_choices,
+    compare_structure,
+)
+from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._judgments import (
+    KINDS,
+    Judgments,
+    first_of,
+    group_numbers,
+    is_scored,
+    judgments_of,
+    read_judgments,
+    triplet_kinds,
+    triplet_numbers,
+)
+from twoalike.evaluation._structure import (
+    FEWEST_PAIRS,
+    Z95,
+    NoiseCeiling,
+    centred_ranks,
+    mean_person,
+    noise_ceiling,
+    object_variance,
+    rho_a,
+    same_scale,
+    spearman,
+    spearman_influence,
+    spearman_known,
+    spearman_with_influence,
+    structure_intervals,
+    upper,
+    usable_people,
+)
 
 __all__ = [
     "CHANCE_ACCURACY",

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy
+from twoalike.study import Floats, Integers
 
-type Floats = npt.NDArray[np.float64]
 type Answers = Literal["all", "top"]
 
 
@@ -28,7 +28,7 @@ class Reliability:
     """
 
     edges: Floats
-    counts: npt.NDArray[np.int64]
+    counts: Integers
     predicted: Floats
     observed: Floats
     low: Floats
@@ -52,7 +52,7 @@ def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Fl
 
 
 def predictions(
-    probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer], answers: Answers = "all"
+    probabilities: npt.ArrayLike, chosen: Integers, answers: Answers = "all"
 ) -> tuple[Floats, Floats]:
     """Predicted probabilities of answers, and whether these were given.
 
@@ -78,7 +78,7 @@ def predictions(
 
 def probability_bins(
     values: Floats, bins: int = 10, *, equal_counts: bool = False
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+) -> tuple[Floats, Integers]:
     """Edges of bins of probabilities, and the bin of each value.
 
     Parameters
@@ -127,7 +127,7 @@ class Binned:
     answers: Answers
     values: Floats
     hits: Floats
-    which: npt.NDArray[np.int64]
+    which: Integers
     edges: Floats
 
     def reliability(self, fewest: int = 10) -> Reliability:
@@ -146,7 +146,7 @@ class Binned:
 
 def binned(
     probabilities: npt.ArrayLike,
-    chosen: npt.NDArray[np.integer],
+    chosen: Integers,
     *,
     bins: int = 10,
     answers: Answers = "all",
@@ -161,7 +161,7 @@ def binned(
 
 def reliability(
     probabilities: Floats,
-    chosen: npt.NDArray[np.integer],
+    chosen: Integers,
     *,
     bins: int = 10,
     fewest: int = 10,

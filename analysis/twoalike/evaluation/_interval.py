@@ -1,4 +1,4 @@
-r"""Intervals for means over choices, when other people and other objects could have been drawn.
+"""Intervals for means over choices, when other people and other objects could have been drawn.
 
 Choices are not independent: those of one participant share a person, and those on one object
 share that object. Each bootstrap resample draws participants and objects anew, and a choice
@@ -24,9 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation._numbers import Codes, group_numbers
-
-type Floats = npt.NDArray[np.float64]
+from twoalike.evaluation._judgments import group_numbers
+from twoalike.study import Booleans, Floats, Integers
 
 _LEAST_REMAINDER = 0.1
 """With five objects or fewer any two triplets share one, and nothing would be left to divide by."""
@@ -70,11 +69,11 @@ class _Groups:
     """
 
     copies: int
-    rows: Codes | None
-    numbers: Codes
+    rows: Integers | None
+    numbers: Integers
 
     @classmethod
-    def of(cls, *columns: Codes, n: int) -> "_Groups":
+    def of(cls, *columns: Integers, n: int) -> "_Groups":
         """Group n choices; the columns hold one or several blocks of n rows."""
         numbers = group_numbers(*columns)
         together = np.flatnonzero((np.bincount(numbers) > 1)[numbers])
@@ -83,7 +82,7 @@ class _Groups:
             return cls(copies, None, numbers)
         return cls(copies, together % n, group_numbers(numbers[together]))
 
-    def within(self, kept: npt.NDArray[np.bool_]) -> "_Groups":
+    def within(self, kept: Booleans) -> "_Groups":
         """Keep some of the choices; nothing has to be sorted anew."""
         if self.rows is None:
             numbers = self.numbers.reshape(self.copies, -1)[:, kept].ravel()
@@ -105,7 +104,7 @@ class _Groups:
         return float(self.copies * (errors @ errors) - shared @ shared + sums @ sums)
 
 
-def _draws(n: int, resamples: int, rng: np.random.Generator) -> Codes:
+def _draws(n: int, resamples: int, rng: np.random.Generator) -> Integers:
     """How often each of n is among n drawn with replacement, shape (resamples, n)."""
     # Counting draws takes a tenth of the time of rng.multinomial.
     drawn = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
@@ -142,8 +141,8 @@ class TwoWayBootstrap:
 
     def __init__(
         self,
-        participants: npt.NDArray[np.integer],
-        triplets: npt.NDArray[np.integer],
+        participants: Integers,
+        triplets: Integers,
         rng: np.random.Generator,
         *,
         resamples: int = 2000,
@@ -161,7 +160,7 @@ class TwoWayBootstrap:
         self._one_person = _Groups.of(self._person, n=len(self._person))
         self._prepare()
 
-    def within(self, rows: npt.NDArray[np.bool_]) -> "TwoWayBootstrap":
+    def within(self, rows: Booleans) -> "TwoWayBootstrap":
         """Intervals for means over some of the choices, on the same resamples.
 
         Parameters

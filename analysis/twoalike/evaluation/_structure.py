@@ -1,13 +1,37 @@
-"""Rank correlations of a network's dissimilarities with people's.
+r"""Rank correlations of networks' dissimilarities with people's, and their intervals.
 
 By rank, since neither scale is known; computed here in a few lines (and checked against
 rsatoolbox in the tests) because the jackknife calls them some hundred times.
+
+People may have judged different pairs; a missing pair is NaN. The unit of a person's
+dissimilarities is arbitrary. People who judged the same pairs are given the same root mean square;
+where pairs differ that would shrink whoever judged large dissimilarities only, so that each is
+scaled to the mean of all over the pairs which others judged too, in turn until nothing changes
+(doi:10.3389/fpsyg.2012.00245). Pairs may be missing for any reason but the noise of the judgments
+themselves: where a person's (or the others') answers decide, their errors are selected too, and
+units come out some percent off.
+
+Intervals are about other people and other objects. Leaving out an object and ranking the rest anew
+takes a second for a million pairs. To first order the correlation changes by the sum of the
+influences of the pairs that are left out, and these take one sort (the infinitesimal jackknife:
+Efron 1982, doi:10.1137/1.9781611970319). With u and v the ranks of the two dissimilarities as
+shares, less 1/2, and C = mean(u v),
+
+    influence of pair p on C  =  u_p v_p + A_v(x_p) + A_u(y_p) - 3 C,
+
+where A_v(x_p) is the mean of v over the pairs that lie above p in x, those tied with it by half:
+they rank lower when p is left out.
 """
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse.csgraph import connected_components
 
-type Floats = npt.NDArray[np.float64]
+from twoalike.evaluation._interval import Interval
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 
 def upper(matrices: Floats) -> Floats:
@@ -51,3 +75,403 @@ def rho_a(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     x, y = centred_ranks(a), centred_ranks(b)
     n = len(x)
     return float(12 * (x @ y) / (n**3 - n))
+
+
+FEWEST_PAIRS = 10
+"""Pairs in common with others without which a person's scale is not known."""
+_MAX_ROUNDS = 500
+_TOLERANCE = 1e-10
+
+
+def usable_people(vectors: Floats) -> Booleans:
+    """Tell who can be set against the others: the largest group linked by common pairs.
+
+    Two people are linked by :data:`FEWEST_PAIRS` pairs that both judged (or all pairs, where
+    there are fewer). Between groups that are not linked nothing tells how scales compare.
+
+    Parameters
+    ----------
+    vectors
+        Dissimilarities, NaN where missing, shape (participants, pairs).
+
+    Returns
+    -------
+    Whom to keep, shape (participants,); everybody where no pair is missing.
+
+    Raises
+    ------
+    TwoalikeError
+        If nobody judged enough pairs, or no two people the same.
+    """
+    known = (~np.isnan(vectors)).astype(np.float64)
+    least = min(FEWEST_PAIRS, vectors.shape[1])
+    common = known @ known.T
+    enough = np.diagonal(common) >= least
+    _, group = connected_components(common >= least, directed=False)
+    size = np.bincount(group, weights=enough)
+    largest = size.max()
+    if largest == 0 or (largest == 1 and enough.sum() > 1):
+        raise TwoalikeError(
+            f"dissimilarities: expected at least {least} judged pairs of a participant that "
+            f"another judged too, found none among {counted(len(vectors), 'participant')}. "
+            "Give people common pairs, or one matrix of all."
+        )
+    return np.asarray((group == size.argmax()) & enough)
+
+
+def same_scale(vectors: Floats) -> Floats:
+    """Dissimilarities in a common unit, shape (participants, pairs); NaN stays NaN.
+
+    The number that each person is multiplied by does not depend on which pairs are missing.
+    """
+    missing = np.isnan(vectors)
+    pairs = np.maximum((~missing).sum(axis=-1, keepdims=True), 1)
+    size = np.sqrt((np.nan_to_num(vectors) ** 2).sum(axis=-1, keepdims=True) / pairs)
+    size = np.where(size > 0, size, 1.0)
+    shared = (~missing).sum(axis=0) > 1
+    if not missing.any() or not shared.any():
+        return np.asarray(vectors / size)
+    linked = ~missing[:, shared].all(axis=1)
+    size[linked, 0] = 1 / _scales(vectors[linked][:, shared])
+    return np.asarray(vectors / size)
+
+
+def _scales(vectors: Floats) -> Floats:
+    """Factors that give each person the root mean square of the mean over that person's pairs."""
+    known = (~np.isnan(vectors)).astype(np.float64)
+    values = np.nan_to_num(vectors)
+    count, pairs = known.sum(axis=0), known.sum(axis=1)
+    size = np.sqrt((values**2).sum(axis=1) / pairs)
+    size = np.where(size > 0, size, 1.0)
+    scale = 1 / size
+    for _ in range(_MAX_ROUNDS):
+        mean = (scale @ values) / count
+        mean /= np.sqrt((mean**2).mean()) or 1.0
+        new = np.sqrt((known @ mean**2) / pairs) / size
+        settled = np.abs(new - scale).max() <= _TOLERANCE * scale.max()
+        scale = new
+        if settled:
+            break
+    return np.asarray(np.where(scale > 0, scale, 1.0))
+
+
+def over_people(scaled: Floats, weights: Floats | None = None) -> Floats:
+    """Mean over the people who judged a pair, shape (pairs,); NaN where nobody did.
+
+    Parameters
+    ----------
+    scaled
+        Dissimilarities in a common unit, shape (participants, pairs).
+    weights
+        How much each of them counts, same shape; all alike if left out.
+    """
+    missing = np.isnan(scaled)
+    if weights is None and not missing.any():
+        return np.asarray(scaled.mean(axis=0))
+    weight = np.where(missing, 0.0, 1.0 if weights is None else weights)
+    total = weight.sum(axis=0)
+    summed = (weight * np.nan_to_num(scaled)).sum(axis=0)
+    return np.asarray(np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan))
+
+
+def mean_person(vectors: Floats, weights: Floats | None = None) -> Floats:
+    """Mean of the people's dissimilarities after giving each the same unit, shape (pairs,).
+
+    Parameters
+    ----------
+    vectors
+        Shape (participants, pairs); NaN where a person did not judge a pair.
+    weights
+        Evidence on each of them, same shape; all alike if left out.
+
+    Returns
+    -------
+    The mean; NaN where nobody judged.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+
+    Examples
+    --------
+    >>> mean = mean_person(np.array([[1.0, 2.0, 2.0], [10.0, 20.0, np.nan]]))
+    >>> (mean / mean[0]).round(2)
+    array([1., 2., 2.])
+    """
+    scaled = same_scale(vectors)
+    return over_people(scaled, weights)
+
+
+def spearman_known(a: Floats, b: Floats) -> float:
+    """Spearman's correlation over the pairs that neither lacks."""
+    known = ~(np.isnan(a) | np.isnan(b))
+    return spearman(a[known], b[known]) if known.any() else 0.0
+
+
+@dataclass(frozen=True)
+class NoiseCeiling:
+    """What the best model could reach, given how much people differ.
+
+    Attributes
+    ----------
+    lower
+        Mean Spearman correlation of a person with the mean of the others.
+    upper
+        The same with the mean of all, which includes that person.
+    """
+
+    lower: float
+    upper: float
+
+
+def noise_ceiling(vectors: Floats) -> NoiseCeiling:
+    """Noise ceiling of people's dissimilarities.
+
+    Where pairs are missing: over the pairs of a person that others judged too (lower), and over
+    all pairs of that person (upper). The units come from all people, one number a person, which
+    cannot carry that person's structure into the mean of the others.
+
+    Parameters
+    ----------
+    vectors
+        Shape (participants, pairs); NaN where a person did not judge a pair.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two people: agreement takes two.
+    """
+    if len(vectors) < 2:
+        raise ValueError("a noise ceiling needs at least two participants")
+    scaled = same_scale(vectors)
+    count = (~np.isnan(scaled)).sum(axis=0)
+    total = np.nan_to_num(scaled).sum(axis=0)
+    if (count == len(scaled)).all():  # a common divisor changes no rank
+        lower = [spearman(own, total - own) for own in scaled]
+        upper = [spearman(own, total) for own in scaled]
+    else:
+        others = np.maximum(count - 1, 1)
+        alone = np.where(count > 1, 0.0, np.nan)
+        lower = [spearman_known(own, (total - own) / others + alone) for own in scaled]
+        upper = [spearman_known(own, total / np.maximum(count, 1)) for own in scaled]
+    return NoiseCeiling(lower=float(np.mean(lower)), upper=float(np.mean(upper)))
+
+
+_NO_ORDER = 1e-15
+"""Variance of ranks (as shares) below which all are tied, but for rounding."""
+
+
+class _Ranked:
+    """Values as ranks, with sums over what lies above each of them."""
+
+    def __init__(self, values: npt.ArrayLike, weights: Floats) -> None:
+        _, place = np.unique(np.asarray(values), return_inverse=True)
+        self._place: Integers = place
+        self._weights = weights / weights.sum()
+        count = np.bincount(place, weights=self._weights)
+        self.share = np.asarray((np.cumsum(count) - count / 2 - 0.5)[place])
+
+    def mean_above(self, values: Floats) -> Floats:
+        """Mean over all pairs of ``values`` where they lie above, by half where tied."""
+        sums = np.bincount(self._place, weights=self._weights * values)
+        above = sums[::-1].cumsum()[::-1] - sums / 2
+        return np.asarray(above[self._place])
+
+
+def spearman_influence(
+    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> Floats:
+    """Influence of each pair on Spearman's correlation; their (weighted) mean is zero.
+
+    Leaving out pairs changes the correlation by minus the sum of their influences, divided by
+    the number of pairs that remain, to first order.
+
+    Parameters
+    ----------
+    a, b
+        Dissimilarities, shape (pairs,).
+    weights
+        How much each pair counts, > 0, shape (pairs,); all alike if left out.
+
+    Returns
+    -------
+    Shape (pairs,); zero if either is constant.
+    """
+    return spearman_with_influence(a, b, weights)[1]
+
+
+def spearman_with_influence(
+    a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> tuple[float, Floats]:
+    """Spearman's correlation, and :func:`spearman_influence` on it, from one ranking."""
+    weight = np.ones(np.shape(a)) if weights is None else np.asarray(weights, dtype=np.float64)
+    x, y = _Ranked(a, weight), _Ranked(b, weight)
+    u, v = x.share, y.share
+    sizes = float(np.average(u * u, weights=weight)), float(np.average(v * v, weights=weight))
+    if min(sizes) <= _NO_ORDER:
+        return 0.0, np.zeros_like(u)
+    common = float(np.average(u * v, weights=weight))
+    of_common = u * v + x.mean_above(v) + y.mean_above(u) - 3 * common
+    of_a = u * u + 2 * x.mean_above(u) - 3 * sizes[0]
+    of_b = v * v + 2 * y.mean_above(v) - 3 * sizes[1]
+    scale = np.sqrt(sizes[0] * sizes[1])
+    value = common / scale
+    return value, of_common / scale - value / 2 * (of_a / sizes[0] + of_b / sizes[1])
+
+
+def object_variance(
+    influence: Floats, rows: Integers, columns: Integers, weights: Floats | None = None
+) -> Floats:
+    """Variance of an estimate over the choice of objects, from the influences of the pairs.
+
+    The jackknife that leaves out each object with all its pairs, to first order.
+
+    Parameters
+    ----------
+    influence
+        Shape (estimates, pairs) or (pairs,).
+    rows, columns
+        The two objects of each pair, 0..m-1, shape (pairs,).
+    weights
+        As in :func:`spearman_influence`.
+
+    Returns
+    -------
+    Shape (estimates,) or ().
+    """
+    n_objects = int(max(rows.max(), columns.max())) + 1
+    weight = np.ones(len(rows)) if weights is None else weights
+
+    def by_object(values: Floats) -> Floats:
+        return np.asarray(
+            np.bincount(rows, values, n_objects) + np.bincount(columns, values, n_objects)
+        )
+
+    present = by_object(np.ones(len(rows))) > 0
+    left = weight.sum() - by_object(weight)
+    sums = np.stack([by_object(weight * one) for one in np.atleast_2d(influence)])
+    changes = (sums / np.where(left > 0, left, np.inf))[:, present]
+    m = changes.shape[1]
+    centred = changes - changes.mean(axis=1, keepdims=True)
+    variance = (m - 1) / m * (centred**2).sum(axis=1)
+    return np.asarray(variance if np.ndim(influence) == 2 else variance[0])
+
+
+MOST_RANKED = 300
+"""Objects up to which what remains is ranked anew for each part left out."""
+Z95 = 1.959964
+"""Half the length of a 95 % interval, in standard errors."""
+
+
+def _jackknife_variance(left_out: Floats) -> Floats:
+    """Variance of estimates from what they become when each of g parts is left out, (g, k)."""
+    g = len(left_out)
+    if g < 2:
+        return np.zeros(left_out.shape[1:])
+    return np.asarray((g - 1) / g * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
+
+
+class _Jackknife:
+    """Correlations of models with the mean person, with people and objects left out."""
+
+    def __init__(self, models: Sequence[Floats], people: Floats) -> None:
+        rows, columns = np.triu_indices(people.shape[1], 1)
+        vectors = people[:, rows, columns]
+        judged = ~np.isnan(vectors).all(axis=0)
+        ends = np.stack([rows[judged], columns[judged]])
+        _, codes = np.unique(ends, return_inverse=True)  # objects that were judged at all
+        self.rows, self.columns = codes.reshape(ends.shape)
+        self.n_objects = int(codes.max()) + 1
+        self._scaled = same_scale(vectors[:, judged])
+        self._pairs = np.stack([model[rows, columns][judged] for model in models])
+        self._mean = over_people(self._scaled)
+        self.values = self._correlations(np.ones(len(self._mean), dtype=bool), self._mean)
+
+    def _correlations(self, keep: Booleans, target: Floats) -> Floats:
+        return np.array([spearman(model[keep], target[keep]) for model in self._pairs])
+
+    def without_objects(self, rng: np.random.Generator, parts: int) -> Floats:
+        """Correlations without each of so many random groups of objects, (parts, models)."""
+        parts = min(parts, self.n_objects)
+        part = rng.permutation(self.n_objects) % parts
+        first, second = part[self.rows], part[self.columns]
+        return np.array(
+            [
+                self._correlations((first != number) & (second != number), self._mean)
+                for number in range(parts)
+            ]
+        )
+
+    def without_people(self) -> Floats:
+        """Correlations without each person, (participants, models); none of a single one."""
+        if len(self._scaled) == 1:
+            return np.empty((0, len(self._pairs)))
+        found = []
+        for person in range(len(self._scaled)):
+            target = over_people(np.delete(self._scaled, person, axis=0))
+            found.append(self._correlations(~np.isnan(target), target))
+        return np.array(found)
+
+    def influences(self) -> Floats:
+        """Influence of each pair on each correlation, (models, pairs)."""
+        return np.stack([spearman_influence(model, self._mean) for model in self._pairs])
+
+
+def structure_intervals(
+    models: Sequence[Floats],
+    people: Floats,
+    rng: np.random.Generator,
+    *,
+    parts: int = 60,
+    most_ranked: int = MOST_RANKED,
+) -> tuple[list[Interval], list[Interval]]:
+    """Spearman correlation of each model with the mean person, and its gain over the first.
+
+    The 95 % intervals add the variances of two jackknives, leaving out people one by one and
+    objects one by one (in ``parts`` random groups, where there are more; to first order, where
+    there are more than ``most_ranked``). A bootstrap would not do: a resample holds fewer
+    different people than the study, its mean person is noisier, and the interval comes to lie
+    below the estimate.
+
+    Parameters
+    ----------
+    models
+        Dissimilarities of each model, shape (m, m).
+    people
+        Dissimilarities of each person, NaN where missing, shape (participants, m, m). Pairs
+        that nobody judged are left out.
+    rng
+        Source of the groups of objects.
+    parts
+        Groups of objects.
+    most_ranked
+        Objects up to which what remains is ranked anew for each group left out; beyond, the
+        change comes from the influence of the pairs (a million pairs take a second).
+
+    Returns
+    -------
+    Intervals of the correlations, and of the differences to the first model's.
+    """
+    jackknife = _Jackknife(models, people)
+    persons = jackknife.without_people()
+    if jackknife.n_objects <= most_ranked:
+        objects = jackknife.without_objects(rng, parts)
+
+        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
+            return _jackknife_variance(of(objects))
+    else:
+        influences = jackknife.influences()
+
+        def of_objects(of: Callable[[Floats], Floats]) -> Floats:
+            return object_variance(of(influences.T).T, jackknife.rows, jackknife.columns)
+
+    def intervals(of: Callable[[Floats], Floats]) -> list[Interval]:
+        variance = of_objects(of)
+        if len(persons):
+            variance = variance + _jackknife_variance(of(persons))
+        half = Z95 * np.sqrt(variance)
+        values = of(jackknife.values)
+        ends = [values - half, values + half]
+        return [Interval(*map(float, row)) for row in zip(values, *ends, strict=True)]
+
+    return intervals(lambda x: x), intervals(lambda x: x - x[..., :1])

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.evaluation import Candidate, Judgments
 from twoalike.judgments import RdmTable, read_arrangements, read_rdms
 from twoalike.rsa import arranged_rdms
-from twoalike.study import TwoalikeError, read_ids
+from twoalike.study import Floats, TwoalikeError, read_ids
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
@@ -90,7 +89,7 @@ def check_labels(judged: Judgments, labels: Labels) -> None:
 
 def read_dissimilarities(
     sources: Sources,
-) -> tuple[RdmTable | None, npt.NDArray[np.float64] | None]:
+) -> tuple[RdmTable | None, Floats | None]:
     """People's dissimilarities, and the evidence on each where they arranged objects."""
     if sources.rdm:
         ids = read_ids(sources.objects) if sources.objects else None

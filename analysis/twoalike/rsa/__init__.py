@@ -6,24 +6,33 @@ what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap
 :func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
 """
 
-from twoalike.rsa._arranged import ArrangedRdms, arranged_rdms
-from twoalike.rsa._choice import choice_similarity
-from twoalike.rsa._distances import DistanceChange, DistanceChanges, distance_changes, pair_kinds
-from twoalike.rsa._features import NeighbourOverlap, debiased_cka, linear_cka, neighbour_overlap
-from twoalike.rsa._methods import tau_a, whitened, whitening_problem
-from twoalike.rsa._posterior import (
+from twoalike.rsa._features import (
+    DistanceChange,
+    DistanceChanges,
+    NeighbourOverlap,
+    debiased_cka,
+    distance_changes,
+    linear_cka,
+    neighbour_overlap,
+    pair_kinds,
+)
+from twoalike.rsa._people import (
+    ArrangedRdms,
     PosteriorAgreement,
+    arranged_rdms,
+    choice_similarity,
     dissimilarity_draws,
     posterior_agreement,
     posterior_rdm,
-)
-from twoalike.rsa._structure import structure
-from twoalike.rsa._weighted import (
     reliability_weights,
+    tau_a,
     weighted_interval,
     weighted_pearson,
     weighted_spearman,
+    whitened,
+    whitening_problem,
 )
+from twoalike.rsa._structure import structure
 
 __all__ = [
     "ArrangedRdms",

@@ -1,13 +1,18 @@
-"""How much of a network's features alignment left as it was: CKA and nearest neighbours."""
+"""What alignment did to a network's features: CKA, nearest neighbours, distances.
 
+Alignment with people draws objects of one basic category together and pushes superordinates
+apart (doi:10.1038/s41586-025-09631-6). Distances are 1 minus the cosine after centring, divided
+by their mean over all pairs, since a network that shrinks as a whole has moved nothing.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.evaluation import Similarity, prepare
-
-type Floats = npt.NDArray[np.float64]
+from twoalike.evaluation import Interval, Similarity, prepare, similarity_matrix
+from twoalike.study import Floats, Integers
 
 _ROWS = 1024
 """Objects whose similarities to all others are in memory at once."""
@@ -170,3 +175,217 @@ def neighbour_overlap(
             np.put_along_axis(found, top, True, axis=1)
         shared += int((near[0] & near[1]).sum())
     return NeighbourOverlap(shared / (m * neighbours), neighbours / (m - 1), neighbours)
+
+
+RESAMPLES = 1000
+FEWEST_CLASSES = 10
+"""Classes of the finest level below which objects are resampled, not classes."""
+MOST_OBJECTS = 6000
+"""Objects beyond which the distances of all pairs take too much memory."""
+
+
+@dataclass(frozen=True)
+class DistanceChange:
+    """What became of the distances of one kind of pairs.
+
+    Attributes
+    ----------
+    pairs
+        Their number.
+    base, aligned
+        Mean distance before and after, in units of the mean over all pairs.
+    change
+        Aligned minus base, with its 95 % interval.
+    percent
+        Change in percent of base; None where base is 0.
+    """
+
+    pairs: int
+    base: float
+    aligned: float
+    change: Interval
+    percent: Interval | None
+
+
+@dataclass(frozen=True)
+class DistanceChanges:
+    """Change of distances by kind of pair.
+
+    Attributes
+    ----------
+    kinds
+        ``within LEVEL`` from the finest level to the coarsest, each without the pairs of the
+        levels before it; then ``between`` the classes of the coarsest.
+    missing
+        Kinds without a pair, and why.
+    resampled
+        ``classes`` of the finest level, or ``objects``.
+    """
+
+    kinds: dict[str, DistanceChange]
+    missing: dict[str, str]
+    resampled: str
+
+
+def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:
+    """Kind of every pair by the finest level at which its objects have one label.
+
+    Parameters
+    ----------
+    labels
+        Level -> label of each object; an empty label is like no other. The finest level is the
+        one with most labels.
+
+    Returns
+    -------
+    Index into the names, shape (m, m), and the names.
+
+    Examples
+    --------
+    >>> kinds, names = pair_kinds({"kind": ["a", "a", "b"], "breed": ["x", "y", "z"]})
+    >>> names
+    ['within breed', 'within kind', 'between kind']
+    >>> names[kinds[0, 1]]
+    'within kind'
+    """
+    levels = sorted(labels, key=lambda level: -len(set(labels[level]) - {""}))
+    if not levels:
+        raise ValueError("expected at least one level of labels")
+    names = [f"within {level}" for level in levels] + [f"between {levels[-1]}"]
+    m = len(labels[levels[0]])
+    kinds = np.full((m, m), len(levels), dtype=np.int8)
+    for number in reversed(range(len(levels))):
+        codes = _codes(labels[levels[number]])
+        kinds[codes[:, None] == codes[None]] = number
+    return kinds, names
+
+
+def _codes(labels: Sequence[str]) -> Integers:
+    """Give equal labels one number; an object without a label gets its own."""
+    named = [f"label {label}" if label else f"none {row}" for row, label in enumerate(labels)]
+    return np.unique(named, return_inverse=True)[1].astype(np.int64)
+
+
+def _units(labels: Mapping[str, Sequence[str]]) -> tuple[Integers, str]:
+    """Say what a resample draws anew: the unit of each object, and what units are."""
+    finest = max(labels, key=lambda level: len(set(labels[level]) - {""}))
+    codes = _codes(labels[finest])
+    n_classes = int(codes.max()) + 1
+    if FEWEST_CLASSES <= n_classes < len(codes):
+        return codes, "classes"
+    return np.arange(len(codes)), "objects"
+
+
+class _Sums:
+    """Sums over pairs under resamples of units; a unit's own pairs count as often as it does.
+
+    Two copies of one unit make no pairs: there is no distance between an object and itself.
+    """
+
+    def __init__(self, units: Integers, rng: np.random.Generator, resamples: int) -> None:
+        self._order = np.argsort(units, kind="stable")
+        self._starts = np.unique(units[self._order], return_index=True)[1]
+        n = len(self._starts)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
+        self._weights = np.concatenate([np.ones((1, n)), drawn])  # first: as it is
+
+    def __call__(self, values: Floats) -> Floats:
+        """Sum of (m, m) values over ordered pairs, in the sample and each resample."""
+        square = np.add.reduceat(values[self._order], self._starts, axis=0)
+        square = np.add.reduceat(square[:, self._order], self._starts, axis=1)
+        own = np.diagonal(square).copy()
+        np.fill_diagonal(square, 0.0)
+        return np.asarray(
+            ((self._weights @ square) * self._weights).sum(axis=1) + self._weights @ own
+        )
+
+
+def distance_changes(
+    base: npt.ArrayLike,
+    aligned: npt.ArrayLike,
+    labels: Mapping[str, Sequence[str]],
+    rng: np.random.Generator,
+    *,
+    kind: Similarity = "cosine",
+    resamples: int = RESAMPLES,
+) -> DistanceChanges:
+    """Change of normalised distances within and between the classes of every level.
+
+    The intervals come from a bootstrap over the classes of the finest level, with all objects
+    of a class drawn together, or over objects where there are fewer than
+    :data:`FEWEST_CLASSES` classes or every object is its own. Distances are normalised anew in
+    each resample.
+
+    Parameters
+    ----------
+    base, aligned
+        Features of the same objects before and after, shape (m, p) and (m, q).
+    labels
+        Level -> label of each of the m objects; empty where it has none.
+    rng
+        Source of the resamples.
+    kind
+        ``cosine`` or ``raw-cosine``: distance is 1 minus it.
+    resamples
+        Their number.
+
+    Raises
+    ------
+    ValueError
+        If features or labels are not of the same objects, similarities have no largest value,
+        or all objects have the same features.
+    """
+    m = len(np.asarray(base))
+    lengths = {len(np.asarray(aligned)), *(len(of) for of in labels.values())}
+    if lengths != {m} or kind == "dot" or not 2 <= m <= MOST_OBJECTS:
+        raise ValueError(
+            f"expected cosine distances of the same 2 to {MOST_OBJECTS} objects, found {kind} "
+            f"and {m}, {sorted(lengths)} rows"
+        )
+    if not all(np.ptp(np.asarray(features), axis=0).any() for features in (base, aligned)):
+        raise ValueError("all objects have the same features: there are no distances to compare")
+    kinds, names = pair_kinds(labels)
+    np.fill_diagonal(kinds, -1)
+    units, resampled = _units(labels)
+    total = _Sums(units, rng, resamples)
+    matrices = [1 - similarity_matrix(features, kind) for features in (base, aligned)]
+    by_kind = np.stack(
+        [
+            np.stack([total(values * (kinds == number)) for values in (np.ones((m, m)), *matrices)])
+            for number in range(len(names))
+        ]
+    )  # (kinds, [count, base, aligned], 1 + resamples)
+    everything = by_kind.sum(axis=0)
+    found, missing = {}, {}
+    for name, (count, *sums) in zip(names, by_kind, strict=True):
+        if count[0] == 0:
+            missing[name] = "no two objects are so related"
+            continue
+        means = _normalised(count, sums, everything)
+        found[name] = _change(int(count[0]) // 2, means)
+    return DistanceChanges(found, missing, resampled)
+
+
+def _normalised(count: Floats, sums: Sequence[Floats], everything: Floats) -> Floats:
+    """Mean distances over the overall mean, [base, aligned], of resamples that hold such pairs."""
+    whole = everything[1:] / np.maximum(everything[0], 1)
+    valid = (count > 0) & (whole > 0).all(axis=0)
+    return np.stack(
+        [one[valid] / count[valid] / all_of[valid] for one, all_of in zip(sums, whole, strict=True)]
+    )
+
+
+def _change(pairs: int, means: Floats) -> DistanceChange:
+    before, after = means
+    relative = None
+    if (before > 0).all():
+        relative = _interval(100 * (after / before - 1))
+    return DistanceChange(
+        pairs, float(before[0]), float(after[0]), _interval(after - before), relative
+    )
+
+
+def _interval(values: Floats) -> Interval:
+    """Value of the sample, and the middle 95 % of the resamples."""
+    low, high = np.percentile(values[1:], [2.5, 97.5]) if len(values) > 1 else values[[0, 0]]
+    return Interval(float(values[0]), float(low), float(high))

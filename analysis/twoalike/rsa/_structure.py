@@ -16,17 +16,27 @@ from twoalike.evaluation import (
     usable_people,
 )
 from twoalike.judgments import RdmTable
-from twoalike.rsa._distances import MOST_OBJECTS, distance_changes
-from twoalike.rsa._features import debiased_cka, linear_cka, neighbour_overlap
-from twoalike.rsa._methods import tau_a, whitened, whitening_problem
-from twoalike.rsa._posterior import dissimilarity_draws, posterior_agreement
-from twoalike.rsa._weighted import weighted_interval
-from twoalike.study import TwoalikeError
+from twoalike.rsa._features import (
+    MOST_OBJECTS,
+    debiased_cka,
+    distance_changes,
+    linear_cka,
+    neighbour_overlap,
+)
+from twoalike.rsa._people import (
+    dissimilarity_draws,
+    posterior_agreement,
+    tau_a,
+    weighted_interval,
+    whitened,
+    whitening_problem,
+)
+from twoalike.study import Floats, TwoalikeError
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
-type Floats = npt.NDArray[np.float64]
+
 type Missing = dict[str, str]
 type Agreement = tuple[dict[str, Any], list[dict[str, Any]]]
 

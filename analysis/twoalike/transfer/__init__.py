@@ -5,13 +5,15 @@ subclasses of known superclasses, other sets of images, nearest neighbours in a 
 :func:`transfer` makes all of them for several networks side by side.
 """
 
-from twoalike.transfer._classifier import CLASSIFIERS, Classifier
-from twoalike.transfer._few_shot import few_shot
-from twoalike.transfer._labels import folder_levels
-from twoalike.transfer._measures import TransferSettings
+from twoalike.transfer._classification import (
+    ShiftScores,
+    few_shot,
+    linear_probe,
+    other_set,
+    subclass_shift,
+)
+from twoalike.transfer._classifier import CLASSIFIERS, Classifier, folder_levels
 from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy, neighbour_shares
-from twoalike.transfer._other_set import other_set
-from twoalike.transfer._probe import linear_probe
 from twoalike.transfer._scores import (
     ClassScores,
     NotMeasurable,
@@ -19,8 +21,7 @@ from twoalike.transfer._scores import (
     class_interval,
     image_interval,
 )
-from twoalike.transfer._shift import ShiftScores, subclass_shift
-from twoalike.transfer._transfer import transfer
+from twoalike.transfer._transfer import TransferSettings, transfer
 
 __all__ = [
     "CLASSIFIERS",

@@ -1,4 +1,4 @@
-"""Linear classifiers on a network's features, and how often they are right.
+"""Linear classifiers on a network's features, and the labelled images that they learn from.
 
 Features are centred on the training images and divided by one number, so that the mean squared
 length of those is 1. One number, since a deviation for each feature cannot be told from a few
@@ -6,15 +6,18 @@ images, and since a rotated feature space should score the same.
 """
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-type Floats = npt.NDArray[np.float64]
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, folder_labels
+from twoalike.transfer._scores import NotMeasurable
+
 type Values = npt.NDArray[np.float32]
-type Codes = npt.NDArray[np.int64]
 type Classifier = Literal["logistic", "nearest-mean"]
 CLASSIFIERS: tuple[str, ...] = get_args(Classifier.__value__)
 
@@ -42,7 +45,7 @@ class LinearClassifier:
     weights: Values
     offsets: Values
 
-    def hits(self, values: Values, codes: Codes) -> Floats:
+    def hits(self, values: Values, codes: Integers) -> Floats:
         """Whether each image is told right, shape (n,); a tie of k classes counts 1/k.
 
         Parameters
@@ -60,7 +63,7 @@ class LinearClassifier:
 
 
 def fit_classifier(
-    values: Values, codes: Codes, classifier: Classifier, strength: float
+    values: Values, codes: Integers, classifier: Classifier, strength: float
 ) -> LinearClassifier:
     """Fit a classifier.
 
@@ -86,7 +89,7 @@ def fit_classifier(
     return LinearClassifier(weights, (offsets - centre @ weights).astype(np.float32))
 
 
-def _logistic(rows: Values, codes: Codes, strength: float) -> tuple[Floats, Floats]:
+def _logistic(rows: Values, codes: Integers, strength: float) -> tuple[Floats, Floats]:
     from sklearn.linear_model import LogisticRegression
 
     # The solution lies in the span of the training images: few of them need few dimensions.
@@ -103,7 +106,7 @@ def _logistic(rows: Values, codes: Codes, strength: float) -> tuple[Floats, Floa
     return coefficients if basis is None else basis @ coefficients, offsets
 
 
-def _nearest_mean(rows: Values, codes: Codes, strength: float) -> tuple[Floats, Floats]:
+def _nearest_mean(rows: Values, codes: Integers, strength: float) -> tuple[Floats, Floats]:
     del strength  # there is nothing to regularise
     member = np.eye(int(codes.max()) + 1)[codes]
     means = (rows.T @ member) / member.sum(axis=0)
@@ -111,7 +114,7 @@ def _nearest_mean(rows: Values, codes: Codes, strength: float) -> tuple[Floats, 
     return means, -0.5 * (means**2).sum(axis=0)
 
 
-def chosen_strength(values: Values, codes: Codes, rng: np.random.Generator) -> float:
+def chosen_strength(values: Values, codes: Integers, rng: np.random.Generator) -> float:
     """Inverse regularisation with the best balanced accuracy on a quarter of these images.
 
     Of equal ones the strongest; ``FEW_SHOT_STRENGTH`` where no class has two images.
@@ -134,7 +137,7 @@ def chosen_strength(values: Values, codes: Codes, rng: np.random.Generator) -> f
     return max(STRENGTHS, key=accuracy)  # max keeps the first, and the strongest is first
 
 
-def hold_out(codes: Codes, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def hold_out(codes: Integers, rng: np.random.Generator) -> Booleans:
     """Mark a quarter of the images of each class, at least one and never all, shape (n,)."""
     held = np.zeros(len(codes), dtype=bool)
     for code in np.unique(codes):
@@ -144,7 +147,144 @@ def hold_out(codes: Codes, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
     return held
 
 
-def class_means(scores: Floats, codes: Codes) -> Floats:
+def class_means(scores: Floats, codes: Integers) -> Floats:
     """Mean of the scores in each class that occurs, in the order of their codes."""
     _, present = np.unique(codes, return_inverse=True)
     return np.asarray(np.bincount(present, weights=scores) / np.bincount(present))
+
+
+def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
+    """Labels from the folders that stand in image ids.
+
+    ``twoalike features`` names the images of a folder without a manifest by their path, so that
+    ``n01498041/0.12_eagle`` is an image of class ``n01498041``
+    (:func:`twoalike.study.folder_labels`).
+
+    Returns
+    -------
+    Labels of each image at ``level_1`` (coarse), ``level_2``, ...
+
+    Raises
+    ------
+    TwoalikeError
+        If no id has a folder.
+
+    Examples
+    --------
+    >>> folder_levels(["animal/cat/1", "animal/dog/1", "tool/2"])["level_2"]
+    ['animal/cat', 'animal/dog', 'n/a']
+    """
+    levels = folder_labels([PurePosixPath(name).parts[:-1] for name in ids])
+    if not levels:
+        found = f", first {ids[0]!r}" if len(ids) else ""
+        raise TwoalikeError(
+            f"expected image ids with their folders (class/image), found none among "
+            f"{len(ids)}{found}. Give a table of labels with --labels."
+        )
+    return levels
+
+
+def coded(labels: Sequence[str] | npt.NDArray[np.str_]) -> tuple[tuple[str, ...], Integers]:
+    """Names of the classes, sorted, and the class of each image, shape (n,)."""
+    names, codes = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
+    return tuple(map(str, names)), codes.astype(np.int64)
+
+
+def checked_values(values: npt.ArrayLike, name: str = "features") -> Values:
+    """Features as float32, shape (n, p).
+
+    Raises
+    ------
+    TwoalikeError
+        If they are no numbers of that shape, hold NaN or infinite values, or are the same for
+        all images.
+    """
+    found = np.asarray(values)
+    if found.ndim != 2 or found.dtype.kind not in "fiu" or 0 in found.shape:
+        raise TwoalikeError(
+            f"{name}: expected numbers of shape (images, features), found {found.dtype} of shape "
+            f"{found.shape}."
+        )
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        result = np.ascontiguousarray(found, dtype=np.float32)
+    odd = int((~np.isfinite(result).all(axis=1)).sum())
+    if odd:
+        raise TwoalikeError(
+            f"{name}: NaN or infinite values in {odd} of {len(result)} rows. Compute them again."
+        )
+    if len(result) > 1 and (result == result[0]).all():
+        raise TwoalikeError(
+            f"{name}: all {len(result)} images have the same features. Check the network and its "
+            "preprocessing."
+        )
+    return result
+
+
+def checked_labels(labels: Sequence[str], n_images: int, level: str = "labels") -> list[str]:
+    """Labels, one an image.
+
+    Raises
+    ------
+    TwoalikeError
+        If their number is another, or one is empty or no text.
+    """
+    if len(labels) != n_images:
+        raise TwoalikeError(
+            f"{level}: expected a label for each of {n_images} images, found {len(labels)}."
+        )
+    for row, label in enumerate(labels):
+        if not isinstance(label, str) or not label:
+            raise TwoalikeError(
+                f"{level}: image {row + 1} of {n_images} has no label ({label!r}). Label every "
+                "image, or leave it out."
+            )
+    return list(labels)
+
+
+def check_nested(coarse: Sequence[str], fine: Sequence[str]) -> None:
+    """Check that each class of the fine level lies in one of the coarse.
+
+    Raises
+    ------
+    NotMeasurable
+        If one lies in several: then the two levels are no hierarchy.
+    """
+    within: dict[str, str] = {}
+    for above, below in zip(coarse, fine, strict=True):
+        if within.setdefault(below, above) != above:
+            raise NotMeasurable(
+                f"is no hierarchy: {below!r} lies in {within[below]!r} and in {above!r}"
+            )
+
+
+def with_enough(labels: Sequence[str], fewest: int) -> tuple[Integers, list[str]]:
+    """Images of classes that have enough of them, and the names of the other classes.
+
+    Raises
+    ------
+    NotMeasurable
+        If fewer than two classes have enough.
+    """
+    names, codes = coded(labels)
+    counts = np.bincount(codes, minlength=len(names))
+    enough = counts >= fewest
+    if len(names) < 2:
+        raise NotMeasurable(f"needs two classes, has {len(names)}")
+    if enough.sum() < 2:
+        raise NotMeasurable(
+            f"needs two classes with {fewest} images, has {enough.sum()}; the largest class has "
+            f"{counts.max()}"
+        )
+    return np.flatnonzero(enough[codes]), [
+        name for name, kept in zip(names, enough, strict=True) if not kept
+    ]
+
+
+def of_rows(labels: Sequence[str], rows: Integers) -> list[str]:
+    """Labels of some images."""
+    return [labels[row] for row in rows]
+
+
+def same_length(levels: Mapping[str, Sequence[str]], n_images: int) -> dict[str, list[str]]:
+    """Labels at each level, checked as by :func:`checked_labels`."""
+    return {level: checked_labels(labels, n_images, level) for level, labels in levels.items()}

@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.evaluation import Similarity, prepare
-from twoalike.study import TwoalikeError
-from twoalike.transfer._classifier import Codes, class_means
-from twoalike.transfer._labels import check_nested, checked_values, coded, same_length
+from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.transfer._classifier import (
+    check_nested,
+    checked_values,
+    class_means,
+    coded,
+    same_length,
+)
 from twoalike.transfer._scores import ClassScores, NotMeasurable
-
-type Floats = npt.NDArray[np.float64]
 
 _ROWS = 512
 """Images whose similarities to all others are held at once."""
@@ -123,7 +126,7 @@ def neighbour_hierarchy(
 
 
 def neighbour_shares(
-    values: npt.ArrayLike, codes: Codes, neighbours: int, similarity: Similarity = "cosine"
+    values: npt.ArrayLike, codes: Integers, neighbours: int, similarity: Similarity = "cosine"
 ) -> Floats:
     """Share of each image's nearest neighbours that have its label, shape (n, levels).
 
@@ -154,7 +157,7 @@ def neighbour_shares(
 
 
 def _of_level(
-    shares: Floats, others: Codes, labels: Sequence[str], neighbours: int
+    shares: Floats, others: Integers, labels: Sequence[str], neighbours: int
 ) -> tuple[ClassScores, float]:
     """Scores of one level, and the best that there could be."""
     names, code = coded(labels)
@@ -179,7 +182,7 @@ def _of_level(
 
 
 def _of_hierarchy(
-    shares: Floats, others: Codes, levels: Mapping[str, Sequence[str]], neighbours: int
+    shares: Floats, others: Integers, levels: Mapping[str, Sequence[str]], neighbours: int
 ) -> tuple[ClassScores, ClassScores]:
     """Depth of the lowest common ancestor, and hierarchical precision."""
     if len(levels) < 2:

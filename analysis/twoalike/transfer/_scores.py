@@ -1,4 +1,4 @@
-r"""Scores by class, and intervals for what they say of other classes.
+"""Scores by class, and intervals for what they say of other classes.
 
 Images of one class are alike, so the classes are what was sampled, not the images. The estimate
 is the mean over classes of their scores; its variance has two parts:
@@ -25,15 +25,10 @@ first, so they are paired.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit
 
 from twoalike.evaluation import Interval
-from twoalike.study import TwoalikeError
-from twoalike.transfer._classifier import Codes
-
-type Floats = npt.NDArray[np.float64]
-
+from twoalike.study import Floats, Integers, TwoalikeError
 
 _CONFUSED = 2.0
 """Variance of a mean over classes that are confused with each other, in units of that over
@@ -78,7 +73,7 @@ class ClassScores:
 
     values: Floats
     images: Floats
-    members: Codes
+    members: Integers
     classes: tuple[str, ...]
     chance: float
     groups: tuple[str, ...] | None = None
@@ -171,7 +166,7 @@ def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Int
 def image_interval(
     values: Floats,
     images: Floats,
-    members: Codes,
+    members: Integers,
     groups: tuple[str, ...] | None = None,
     *,
     roles: float = 1.0,
@@ -209,9 +204,7 @@ def image_interval(
     return _student(value, of_images + of_episodes * _unbiased(len(values)), free)
 
 
-def _superclasses(
-    groups: tuple[str, ...] | None, n_classes: int
-) -> tuple[Codes, npt.NDArray[np.int64]]:
+def _superclasses(groups: tuple[str, ...] | None, n_classes: int) -> tuple[Integers, Integers]:
     """Superclass of each class, and the classes in each; one superclass where there are none."""
     _, group = np.unique(groups if groups else ("",) * n_classes, return_inverse=True)
     return group.astype(np.int64), np.bincount(group)

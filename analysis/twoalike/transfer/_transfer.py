@@ -1,16 +1,270 @@
 """All measures of several networks, side by side on the same images, folds and episodes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from twoalike.evaluation import Candidate
 from twoalike.study import MISSING, TwoalikeError, counted
-from twoalike.transfer._classifier import Values
-from twoalike.transfer._labels import checked_labels, checked_values, folder_levels
-from twoalike.transfer._measures import Levels, Networks, TransferSettings, measures
+from twoalike.transfer._classification import few_shot, linear_probe, other_set, subclass_shift
+from twoalike.transfer._classifier import (
+    Classifier,
+    Values,
+    checked_labels,
+    checked_values,
+    folder_levels,
+)
+from twoalike.transfer._neighbours import neighbour_hierarchy
+from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
+
+type Levels = dict[str, list[str]]
+type Compared = tuple[ClassScores | ScoreDifference, ScoreDifference | None]
+
+
+@dataclass(frozen=True)
+class TransferSettings:
+    """How much is measured.
+
+    Attributes
+    ----------
+    shots
+        Images of a class to learn from, in few-shot classification.
+    ways, episodes, classifier
+        As in :func:`few_shot`.
+    folds
+        As in :func:`linear_probe`.
+    halvings
+        As in :func:`subclass_shift`.
+    neighbours
+        As in :func:`neighbour_hierarchy`.
+    """
+
+    shots: tuple[int, ...] = (1, 5, 10)
+    ways: int | None = None
+    episodes: int = 30
+    classifier: Classifier = "logistic"
+    folds: int = 5
+    halvings: int = 4
+    neighbours: int = 10
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Candidates with their features of the same images.
+
+    Attributes
+    ----------
+    candidates
+        The networks.
+    values
+        Features of each, shape (n, p).
+    others
+        Features of another set of images, shape (k, p) each; none where there is no such set.
+    """
+
+    candidates: Sequence[Candidate]
+    values: Sequence[Values]
+    others: Sequence[Values] = ()
+
+    def models(self, compared: Sequence[Compared]) -> list[dict[str, Any]]:
+        """Name, estimate and difference to the first network, of each."""
+        first = self.candidates[0].name
+        return [
+            {
+                "name": candidate.name,
+                **_estimate(own),
+                "difference": {"to": first, **_estimate(gain)} if gain else None,
+            }
+            for candidate, (own, gain) in zip(self.candidates, compared, strict=True)
+        ]
+
+
+def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
+    """Value and interval, and the interval over other images of the same classes."""
+    same = of.same_classes()
+    return {**of.interval().as_dict(), "same_classes": {"low": same.low, "high": same.high}}
+
+
+def measures(
+    networks: Networks,
+    levels: Levels,
+    of: TransferSettings,
+    seed: int,
+    missing: dict[str, str],
+    other_levels: Levels | None = None,
+) -> list[dict[str, Any]]:
+    """All measures, as :func:`twoalike.transfer.transfer` returns them.
+
+    Parameters
+    ----------
+    networks
+        The networks.
+    levels
+        Level -> label of each image, from coarse to fine.
+    of, seed
+        As in :func:`twoalike.transfer.transfer`.
+    missing
+        Where to say what could not be made, and why.
+    other_levels
+        Level -> label of each image of the other set, where there is one.
+    """
+    return [
+        *_few_shot(networks, levels, of, seed, missing),
+        *_linear_probe(networks, levels, of, seed, missing),
+        *_shift(networks, levels, of, seed, missing),
+        *_other_set(networks, levels, other_levels or {}, seed, missing),
+        *_neighbours(networks, levels, of, missing),
+    ]
+
+
+def _compared(scores: Sequence[ClassScores]) -> list[Compared]:
+    """Scores of each network, and their difference to the first's."""
+    return [(own, own.minus(scores[0]) if number else None) for number, own in enumerate(scores)]
+
+
+def _measure(
+    networks: Networks, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
+) -> dict[str, Any]:
+    """One measure of all networks."""
+    about = scores[0]
+    return {
+        "measure": measure,
+        "level": level,
+        **more,
+        "classes": len(about.classes),
+        "left_out": list(about.left_out),
+        "chance": about.chance,
+        "models": networks.models(_compared(scores)),
+    }
+
+
+def _made[Score](
+    scores: Iterable[Callable[[], Score]], name: str, missing: dict[str, str]
+) -> list[Score]:
+    """Scores of every network; none if the labels do not allow the measure, which is said."""
+    try:
+        return [score() for score in scores]
+    except NotMeasurable as reason:
+        missing[name] = str(reason)
+        return []
+
+
+def _few_shot(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    draws: dict[str, Any] = {
+        "ways": of.ways,
+        "episodes": of.episodes,
+        "classifier": of.classifier,
+        "seed": seed,
+    }
+    for level, labels in levels.items():
+        for shots in of.shots:
+            scores = _made(
+                (partial(few_shot, each, labels, shots, **draws) for each in networks.values),
+                f"few_shot of {level}, {counted(shots, 'shot')}",
+                missing,
+            )
+            if scores:
+                yield _measure(networks, "few_shot", level, scores, shots=shots)
+
+
+def _linear_probe(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    for level, labels in levels.items():
+        scores = _made(
+            (
+                partial(linear_probe, each, labels, folds=of.folds, seed=seed)
+                for each in networks.values
+            ),
+            f"linear_probe of {level}",
+            missing,
+        )
+        if scores:
+            yield _measure(networks, "linear_probe", level, scores)
+
+
+def _shift(
+    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    if len(levels) < 2:
+        missing["subclass_shift"] = f"needs two levels of labels, has {len(levels)}"
+    for (coarse, above), (fine, below) in pairwise(levels.items()):
+        scores = _made(
+            (
+                partial(subclass_shift, each, above, below, halvings=of.halvings, seed=seed)
+                for each in networks.values
+            ),
+            f"subclass_shift of {coarse} by {fine}",
+            missing,
+        )
+        if not scores:
+            continue
+        seen, new = [s.seen for s in scores], [s.new for s in scores]
+        yield _measure(networks, "shift_seen", coarse, seen, subclasses=fine)
+        yield _measure(networks, "shift_new", coarse, new, subclasses=fine)
+        drops: list[Compared] = [
+            (own.drop(), own.drop_minus(scores[0]) if number else None)
+            for number, own in enumerate(scores)
+        ]
+        drop = _measure(networks, "shift_drop", coarse, new, subclasses=fine)
+        yield drop | {"chance": 0.0, "models": networks.models(drops)}
+
+
+def _other_set(
+    networks: Networks, levels: Levels, others: Levels, seed: int, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    for level in (level for level in levels if level in others):
+        scores = _made(
+            (
+                partial(other_set, own, levels[level], other, others[level], seed=seed)
+                for own, other in zip(networks.values, networks.others, strict=True)
+            ),
+            f"other_set of {level}",
+            missing,
+        )
+        if scores:
+            yield _measure(networks, "other_set", level, scores, images=len(others[level]))
+
+
+def _neighbours(
+    networks: Networks, levels: Levels, of: TransferSettings, missing: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    pairs = zip(networks.values, networks.candidates, strict=True)
+    scores = _made(
+        (
+            partial(
+                neighbour_hierarchy,
+                values,
+                levels,
+                neighbours=of.neighbours,
+                similarity=candidate.similarity,
+            )
+            for values, candidate in pairs
+            if levels
+        ),
+        "neighbours",
+        missing,
+    )
+    if not scores:
+        return
+    missing.update({f"neighbours of {key}": why for key, why in scores[0].missing.items()})
+    more: dict[str, Any] = {"neighbours": of.neighbours}
+    for level, best in scores[0].best.items():
+        same = [each.same[level] for each in scores]
+        yield _measure(networks, "same_label", level, same, best=best, **more)
+    for measure, found in (
+        ("shared_levels", [each.depth for each in scores]),
+        ("hierarchical_precision", [each.precision for each in scores]),
+    ):
+        hierarchy = [each for each in found if each is not None]
+        if hierarchy:
+            yield _measure(networks, measure, list(levels)[-1], hierarchy, **more)
 
 
 def transfer(
@@ -67,7 +321,7 @@ def transfer(
     levels = folder_levels(images) if not labels else _levels(labels, images)
     missing: dict[str, str] = {}
     usable = _usable(levels, missing)
-    other_values, other_levels = _other_set(candidates, others, labels)
+    other_values, other_levels = _features_of_others(candidates, others, labels)
     # Of many small classifiers, threads cost ten times what they save.
     with threadpool_limits(1):
         networks = Networks(candidates, values, other_values)
@@ -99,7 +353,7 @@ def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[
     return images
 
 
-def _other_set(
+def _features_of_others(
     candidates: Sequence[Candidate],
     others: Sequence[Candidate],
     labels: Mapping[str, Mapping[str, str]] | None,

@@ -1,0 +1,453 @@
+"""People's dissimilarities, from arrangements or a posterior, and correlations with them.
+
+Kendall's tau a and the correlation after whitening are rsatoolbox's; Spearman's and rho-a are
+:mod:`twoalike.evaluation`'s own, which the tests hold to rsatoolbox's. In weighted correlations a
+pair of weight 2 counts as two pairs of weight 1 do: the weight is the evidence that arrangements
+give on it, or how reliably a posterior has its dissimilarity.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.choice import log_choice
+from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
+from twoalike.evaluation import (
+    Z95,
+    Interval,
+    centred_ranks,
+    object_variance,
+    spearman_influence,
+    upper,
+)
+from twoalike.judgments import JUDGED, Arrangement, RdmTable, trials_of
+from twoalike.study import Floats, Integers, TwoalikeError
+
+if TYPE_CHECKING:
+    from twoalike.embedding import Posterior
+
+
+WHITENED_WITH_GAPS = 99
+"""Objects up to which rsatoolbox 0.3.2 whitens where pairs are missing; it fails with more."""
+
+
+def _compare(a: Floats, b: Floats, method: str) -> float:
+    from rsatoolbox.rdm.compare import compare
+    from rsatoolbox.rdm.rdms import RDMs
+
+    one, other = (RDMs(vector[None]) for vector in (a, b))  # type: ignore[no-untyped-call]
+    return float(compare(one, other, method)[0, 0])
+
+
+def tau_a(a: Floats, b: Floats) -> float:
+    """Kendall's tau a: share of pairs of pairs in the same order, minus those in the other.
+
+    Like rho-a it does not reward ties; a million pairs take a second (rsatoolbox).
+
+    Parameters
+    ----------
+    a, b
+        Dissimilarities, shape (pairs,); pairs that either lacks (NaN) are left out.
+
+    Returns
+    -------
+    In [-1, 1]; 0 with fewer than two pairs.
+
+    Examples
+    --------
+    >>> round(tau_a(np.array([1.0, 2.0, 3.0, np.nan]), np.array([1.0, 3.0, 2.0, 4.0])), 3)
+    0.333
+    """
+    known = ~(np.isnan(a) | np.isnan(b))
+    return _compare(a[known], b[known], "tau-a") if known.sum() > 1 else 0.0
+
+
+def whitening_problem(a: Floats, b: Floats) -> str | None:
+    """Why :func:`whitened` is not defined here, or None.
+
+    Parameters
+    ----------
+    a, b
+        Dissimilarities of all pairs, NaN where missing, shape (m(m-1)/2,).
+    """
+    known = ~(np.isnan(a) | np.isnan(b))
+    n_objects = round((1 + np.sqrt(1 + 8 * len(known))) / 2)
+    if n_objects * (n_objects - 1) // 2 != len(known):
+        return "needs all pairs of the objects, in the order of an upper triangle"
+    if not known.all() and n_objects > WHITENED_WITH_GAPS:
+        return (
+            f"pairs are missing; with gaps it is computed for at most {WHITENED_WITH_GAPS} "
+            f"objects, there are {n_objects}"
+        )
+    if known.sum() < n_objects:
+        return f"needs at least as many pairs as objects, has {known.sum()}"
+    return None
+
+
+def whitened(a: Floats, b: Floats, kind: Literal["corr", "cosine"] = "corr") -> float:
+    """Correlation (or cosine) after removing how errors of pairs with a common object covary.
+
+    The covariance is that of squared distances which are estimated with independent noise of
+    equal size on each object (rsatoolbox ``corr_cov`` and ``cosine_cov``). People's judgments
+    need not err so: take it as a comparison that counts each object's pairs as one source, not as
+    the optimal one. ``cosine`` needs a meaningful zero, which similarities of networks lack.
+
+    Parameters
+    ----------
+    a, b
+        Dissimilarities of all pairs of the objects, upper triangle row by row, shape
+        (m(m-1)/2,); pairs that either lacks (NaN) are left out. 1,854 objects take half a second.
+    kind
+        ``corr`` subtracts the means first.
+
+    Raises
+    ------
+    ValueError
+        Where :func:`whitening_problem` names one.
+
+    References
+    ----------
+    Diedrichsen, Berlot, Mur, Schütt, Shahbazi and Kriegeskorte (2021), doi:10.51628/001c.27664
+    """
+    if problem := whitening_problem(a, b):
+        raise ValueError(f"whitened comparison: {problem}")
+    missing = np.isnan(a) | np.isnan(b)
+    return _compare(np.where(missing, np.nan, a), np.where(missing, np.nan, b), f"{kind}_cov")
+
+
+def _checked(weights: npt.ArrayLike) -> Floats:
+    weight = np.asarray(weights, dtype=np.float64)
+    if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
+        raise ValueError("weights of pairs must be finite, not negative, and not all zero")
+    return weight
+
+
+def weighted_pearson(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
+    """Pearson's correlation with weights; 0 if either is constant.
+
+    Parameters
+    ----------
+    a, b, weights
+        Shape (pairs,); weights not negative.
+
+    Examples
+    --------
+    >>> round(weighted_pearson([1, 2, 3, 9], [1, 2, 3, 0], [1, 1, 1, 0]), 3)
+    1.0
+    """
+    weight = _checked(weights)
+    x, y = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    x, y = (values - np.average(values, weights=weight) for values in (x, y))
+    size = float(np.sqrt((weight * x * x).sum() * (weight * y * y).sum()))
+    return float((weight * x * y).sum()) / size if size > 0 else 0.0
+
+
+def _weighted_ranks(values: npt.ArrayLike, weight: Floats) -> Floats:
+    """Weight of the pairs below, and half of those tied: mid-ranks, were weights counts."""
+    _, place = np.unique(np.asarray(values), return_inverse=True)
+    count = np.bincount(place, weights=weight)
+    return np.asarray((np.cumsum(count) - count / 2)[place])
+
+
+def weighted_spearman(a: npt.ArrayLike, b: npt.ArrayLike, weights: npt.ArrayLike) -> float:
+    """Spearman's correlation with weights: of weighted ranks, weighted.
+
+    With whole numbers it is the correlation of the pairs repeated so often.
+
+    Parameters
+    ----------
+    a, b, weights
+        Shape (pairs,); weights not negative.
+
+    Examples
+    --------
+    >>> round(weighted_spearman([1, 2, 3, 9], [1, 2, 5, 0], [1, 1, 1, 0]), 3)
+    1.0
+    """
+    weight = _checked(weights)
+    return weighted_pearson(_weighted_ranks(a, weight), _weighted_ranks(b, weight), weight)
+
+
+def weighted_interval(
+    a: Floats, b: Floats, weights: Floats, rows: Integers, columns: Integers
+) -> Interval:
+    """Weighted Spearman correlation with its 95 % interval over objects.
+
+    Parameters
+    ----------
+    a, b, weights
+        Shape (pairs,); weights > 0.
+    rows, columns
+        The two objects of each pair, shape (pairs,).
+    """
+    value = weighted_spearman(a, b, weights)
+    ends = np.stack([rows, columns]).astype(np.int64)
+    influence = spearman_influence(a, b, weights)
+    half = Z95 * float(np.sqrt(object_variance(influence, ends[0], ends[1], weights)))
+    return Interval(value, value - half, value + half)
+
+
+def reliability_weights(mean: Floats, sd: Floats) -> Floats:
+    """Weight of pairs that are known with different precision, in (0, 1].
+
+    The inverse of the variance of a pair about any model: the spread of the dissimilarities
+    themselves and their uncertainty, in units of the former. Inverse uncertainty alone would let
+    the few pairs that are known best decide.
+
+    Parameters
+    ----------
+    mean, sd
+        Dissimilarities and their standard deviations, shape (pairs,).
+
+    Examples
+    --------
+    >>> reliability_weights(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
+    array([1. , 0.5])
+    """
+    spread = float(np.var(mean))
+    total = spread + np.asarray(sd, dtype=np.float64) ** 2
+    return np.asarray(np.where(total > 0, spread / np.where(total > 0, total, 1.0), 1.0))
+
+
+MOST_DRAWS = 50
+"""Draws of a posterior that are used: their spread is then known to a tenth."""
+_EVERY = 10
+"""Of so many draws one also gives the variance over objects, which differs little among them."""
+
+
+@dataclass(frozen=True)
+class PosteriorAgreement:
+    """Correlation with dissimilarities of which only a posterior is known.
+
+    Attributes
+    ----------
+    spearman
+        Mean over the draws. Every draw holds the posterior's noise, so that it lies below the
+        correlation with the posterior mean; the 95 % interval adds the variance over the draws
+        to the mean variance over objects within a draw (law of total variance).
+    difference
+        The same for the difference to the first model, on the same draws and objects.
+    posterior_sd, object_sd
+        The two parts of the interval.
+    """
+
+    spearman: Interval
+    difference: Interval
+    posterior_sd: float
+    object_sd: float
+
+
+def dissimilarity_draws(
+    posterior: "Posterior", ids: Sequence[str] | None = None, most: int = MOST_DRAWS
+) -> Iterator[Floats]:
+    """Dissimilarities under evenly spaced draws, one at a time, each of shape (m, m).
+
+    Parameters
+    ----------
+    posterior
+        The fitted embedding.
+    ids
+        Objects, in the order wanted; all of the posterior's by default.
+    most
+        Number of draws.
+
+    Raises
+    ------
+    TwoalikeError
+        If the posterior lacks an object.
+    """
+    place = {name: row for row, name in enumerate(posterior.ids)}
+    unknown = [name for name in ids or () if name not in place]
+    if unknown:
+        raise TwoalikeError(f"the posterior has no object {unknown[0]!r}; fit with all objects.")
+    rows = [place[name] for name in (posterior.ids if ids is None else ids)]
+    draws = posterior.embedding
+    for number in np.unique(np.linspace(0, len(draws) - 1, most).astype(np.int64)):
+        draw = draws[number][rows].astype(np.float64)
+        yield -np.asarray(posterior.pair_similarity(draw, draw), dtype=np.float64)
+
+
+def posterior_rdm(draws: Iterable[Floats]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each pair over draws, both of shape (m(m-1)/2,).
+
+    Parameters
+    ----------
+    draws
+        Dissimilarities, each of shape (m, m).
+
+    Raises
+    ------
+    ValueError
+        Without two draws: one has no spread.
+    """
+    n, mean, squares = 0, np.empty(0), np.empty(0)
+    for draw in draws:
+        own = upper(draw)
+        if n == 0:
+            mean, squares = np.zeros_like(own), np.zeros_like(own)
+        n += 1
+        step = own - mean
+        mean = mean + step / n
+        squares = squares + step * (own - mean)  # Welford: no difference of large sums
+    if n < 2:
+        raise ValueError(f"expected two draws or more, found {n}")
+    return mean, np.sqrt(squares / (n - 1))
+
+
+def posterior_agreement(
+    models: Sequence[Floats], draws: Iterable[Floats]
+) -> list[PosteriorAgreement]:
+    """Spearman's correlation of each model with the draws, and its gain over the first.
+
+    Parameters
+    ----------
+    models
+        Dissimilarities of each model, shape (m, m).
+    draws
+        Draws of the dissimilarities, shape (m, m) each.
+
+    Raises
+    ------
+    ValueError
+        Without two draws.
+    """
+    pairs = [upper(model) for model in models]
+    ranks = [_unit(centred_ranks(own)) for own in pairs]  # once, not for every draw
+    rows, columns = (side.astype(np.int64) for side in np.triu_indices(len(models[0]), 1))
+    found, variances, gains = [], [], []
+    for number, draw in enumerate(draws):
+        own = upper(draw)
+        own_ranks = _unit(centred_ranks(own))
+        found.append([float(one @ own_ranks) for one in ranks])
+        if number % _EVERY == 0:
+            influences = np.stack([spearman_influence(model, own) for model in pairs])
+            variances.append(object_variance(influences, rows, columns))
+            gains.append(object_variance(influences - influences[:1], rows, columns))
+    if len(found) < 2:
+        raise ValueError(f"expected two draws or more, found {len(found)}")
+    values = np.array(found)
+    of_objects = np.mean(variances, axis=0)
+    intervals = _intervals(values, of_objects)
+    differences = _intervals(values - values[:, :1], np.mean(gains, axis=0))
+    spread = values.std(axis=0, ddof=1)
+    return [
+        PosteriorAgreement(own, gain, float(sd), float(np.sqrt(variance)))
+        for own, gain, sd, variance in zip(intervals, differences, spread, of_objects, strict=True)
+    ]
+
+
+def _unit(values: Floats) -> Floats:
+    """Vector of length one; zero where nothing varies, and Spearman's correlation is 0."""
+    length = float(np.linalg.norm(values))
+    return values / length if length > 0 else values
+
+
+def _intervals(values: Floats, of_objects: Floats) -> list[Interval]:
+    """Intervals from values by draw, (draws, k), and variances over objects, (k,)."""
+    mean = values.mean(axis=0)
+    half = Z95 * np.sqrt(values.var(axis=0, ddof=1) + of_objects)
+    return [Interval(*map(float, row)) for row in zip(mean, mean - half, mean + half, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class ArrangedRdms:
+    """Dissimilarities of several people, and what is known of each pair.
+
+    Attributes
+    ----------
+    rdms
+        NaN where a person never saw a pair together.
+    evidence
+        Sum of squared distances on the screen, in arena diameters; 0 where never seen, shape
+        (participants, m, m).
+    """
+
+    rdms: RdmTable
+    evidence: Floats
+
+
+def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> ArrangedRdms:
+    """Average each person's trials, weighted by evidence and brought to one scale.
+
+    Main and repeated trials count.
+
+    Parameters
+    ----------
+    arrangements
+        Table of arrangements.
+    ids
+        Objects, in the order wanted; the table's own by default.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object placed is not among ``ids``, or no main trial is there.
+
+    References
+    ----------
+    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
+    """
+    trials, names = trials_of(arrangements, ids)
+    by_person: dict[str, list[Arrangement]] = {}
+    for trial in trials:
+        if trial.trial_type in JUDGED:
+            by_person.setdefault(trial.participant, []).append(trial)
+    if not by_person:
+        raise TwoalikeError(
+            f"arrangements: expected trials of type {' or '.join(JUDGED)}, found none among "
+            f"{len(trials)}."
+        )
+    values, evidence = [], []
+    for own in by_person.values():
+        placed = [ArrangedTrial(trial.items, trial.positions) for trial in own]
+        values.append(rescaled_average(placed, len(names)).dissimilarities)
+        evidence.append(pair_evidence(placed, len(names)))
+    return ArrangedRdms(RdmTable(np.stack(values), names, tuple(by_person)), np.stack(evidence))
+
+
+def choice_similarity(similarity: npt.ArrayLike, temperature: float = 1.0) -> Floats:
+    """Share of third objects with which a pair is called alike, shape (m, m).
+
+    Where all triplets of m objects were judged, this share is what the judgments themselves say
+    of a pair (Hebart et al. 2020, doi:10.1038/s41562-020-00951-3). It is bounded, and depends on
+    which objects there are.
+
+    Parameters
+    ----------
+    similarity
+        Symmetric, shape (m, m).
+    temperature
+        Of the choices.
+
+    Returns
+    -------
+    Symmetric, with ones on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three objects.
+
+    Examples
+    --------
+    >>> choice_similarity(np.zeros((4, 4)))[0].round(3)
+    array([1.   , 0.333, 0.333, 0.333])
+    """
+    given = np.asarray(similarity, dtype=np.float64)
+    m = len(given)
+    if m < 3:
+        raise ValueError(f"a triplet needs 3 objects, there are {m}")
+    result = np.eye(m)
+    for row in range(m - 1):
+        others = np.arange(row + 1, m)
+        # Pairs (row, other), (row, third), (other, third): the chance that the first is kept.
+        sides = (given[row, others][:, None], given[row][None], given[others])
+        kept = np.exp(log_choice(sides, temperature)[2])
+        kept[:, row] = 0.0
+        kept[np.arange(len(others)), others] = 0.0
+        result[row, others] = kept.sum(axis=1) / (m - 2)
+    return np.maximum(result, result.T)
