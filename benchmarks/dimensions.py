@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.embedding import FitConfig, Posterior, dimension_curve, fit_embedding
-from twoalike.embedding._pack import EMPTY
+from twoalike.embedding._draws import EMPTY
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "dimensions"

@@ -77,10 +77,9 @@ def sampled(sampler: str) -> dict[str, float]:
     import pymc as pm
 
     from twoalike.embedding import FitConfig
-    from twoalike.embedding._density import Form
-    from twoalike.embedding._diagnostics import judged_triplets, mixing, predictions
+    from twoalike.embedding._convergence import judged_triplets, mixing, predictions
     from twoalike.embedding._fit import default_dimensions
-    from twoalike.embedding._model import Data
+    from twoalike.embedding._model import Data, Form
     from twoalike.embedding._nuts import fit_nuts
 
     data = Data.from_tables(sibling("calibration.py").World(0).choices(), None)
@@ -190,9 +189,8 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     import optax
 
     from twoalike.embedding import FitConfig
-    from twoalike.embedding import _steps as vi
-    from twoalike.embedding._density import Form, jax_density
-    from twoalike.embedding._model import Data
+    from twoalike.embedding import _vi as vi
+    from twoalike.embedding._model import Data, Form, jax_density
     from twoalike.embedding._vi import begin
 
     data = Data.from_tables(world.choices(), None)
@@ -225,7 +223,7 @@ def raced(size: str) -> dict[str, float]:
     import torch
 
     from twoalike.choice import odd_from_pair
-    from twoalike.embedding import _steps as vi
+    from twoalike.embedding import _vi as vi
 
     torch.set_num_threads(2)
     world = simulated(size)

@@ -180,10 +180,9 @@ def naive(world: World, config: FitConfig) -> Posterior:
     """
     import nutpie
 
-    from twoalike.embedding._density import Form
-    from twoalike.embedding._diagnostics import chain_convergence
-    from twoalike.embedding._model import Data
-    from twoalike.embedding._pack import pack_tree
+    from twoalike.embedding._convergence import chain_convergence
+    from twoalike.embedding._draws import pack_tree
+    from twoalike.embedding._model import Data, Form
 
     data, form = Data.from_choices(world.choices()), Form(DIMENSIONS, "softplus")
     model = form.model(data)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import ModuleType
 
 from _reference.markdown import code, prose, table
-from twoalike.embedding import _netcdf
+from twoalike.embedding import _posterior
 from twoalike.judgments import _arrangements, _dissimilarities, _schema
 from twoalike.record import ANSWERS, TASKS, Table
 
@@ -94,7 +94,7 @@ def files_page() -> str:
     ]
     draws = table(
         ["variable", "dimensions"],
-        ([code(name), ", ".join(map(code, dims))] for name, dims in _netcdf.NEEDED.items()),
+        ([code(name), ", ".join(map(code, dims))] for name, dims in _posterior.NEEDED.items()),
     )
     raw.append(
         "### Answers outside the trials\n\n`sourcedata/*/*/*_answers.tsv`\n\n"

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
 
-from twoalike.embedding._align import align_draws, importance, match_columns, rotate_draws, spread
-from twoalike.embedding._diagnostics import chain_convergence, optimiser_convergence
+from twoalike.embedding._convergence import chain_convergence, optimiser_convergence
+from twoalike.embedding._draws import align_draws, importance, match_columns, rotate_draws, spread
 
 
 @pytest.fixture

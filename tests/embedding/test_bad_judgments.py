@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import FitConfig, Posterior, choice_intervals, fit_embedding, link_warnings
-from twoalike.embedding._links import describe_links
+from twoalike.embedding._advice import describe_links
 from twoalike.embedding._model import Data
 from twoalike.features import FeatureTable
 from twoalike.judgments import arrangements_table, choices_table, dissimilarities_table

@@ -17,9 +17,14 @@ from twoalike.embedding import Posterior
 from twoalike.embedding import _check as module
 from twoalike.embedding._advice import advise, stuck_chain
 from twoalike.embedding._check import check_posterior
-from twoalike.embedding._judged import answer_probabilities, draws_of, known_judgments, thinned
-from twoalike.embedding._netcdf import flat_attrs
-from twoalike.embedding._origin import fitted_on
+from twoalike.embedding._judged import (
+    answer_probabilities,
+    draws_of,
+    fitted_on,
+    known_judgments,
+    thinned,
+)
+from twoalike.embedding._posterior import flat_attrs
 from twoalike.judgments import choices_table, write_choices
 from twoalike.study import TwoalikeError, provenance, sha256_file
 

@@ -18,12 +18,15 @@ from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.embedding._advice import advise
 from twoalike.embedding._check import check_posterior
-from twoalike.embedding._distance_checks import DistanceChecks
-from twoalike.embedding._known import known_layouts, known_pairs
+from twoalike.embedding._distance_checks import (
+    DistanceChecks,
+    replicated_dissimilarities,
+    replicated_layouts,
+)
+from twoalike.embedding._judged import known_layouts, known_pairs
 from twoalike.embedding._layouts import layout_log_likelihood
-from twoalike.embedding._netcdf import flat_attrs
-from twoalike.embedding._replicates import replicated_dissimilarities, replicated_layouts
-from twoalike.embedding._tally import ReplicateTally
+from twoalike.embedding._posterior import flat_attrs
+from twoalike.embedding._predictive import ReplicateTally
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,

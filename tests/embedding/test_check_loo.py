@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import _loo as module
+from twoalike.embedding._check import sensitivities
 from twoalike.embedding._loo import leave_one_out, smoothed_weights, subset_rows
-from twoalike.embedding._sensitivity import sensitivities
 
 COUNTS = np.array([30, 50, 20])
 

@@ -8,8 +8,14 @@ from numpy.testing import assert_allclose
 from scipy.stats import kstest, poisson_binom
 
 from twoalike.embedding._judged import Judged
-from twoalike.embedding._predictive import judged_twice, outstanding
-from twoalike.embedding._tally import Comparison, Tally, below, bernoulli_moments
+from twoalike.embedding._predictive import (
+    Comparison,
+    Tally,
+    below,
+    bernoulli_moments,
+    judged_twice,
+    outstanding,
+)
 
 
 def test_moments_are_those_of_a_weighted_hit(rng: np.random.Generator) -> None:

@@ -10,8 +10,7 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding import Posterior, compare_predictions, compare_similarity
-from twoalike.embedding._compare import judgment_scores, mean_and_error
-from twoalike.embedding._compare_similarity import match_dimensions
+from twoalike.embedding._compare import judgment_scores, match_dimensions, mean_and_error
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 

@@ -19,7 +19,7 @@ from twoalike.embedding import (
     dimension_table,
     fit_embedding,
 )
-from twoalike.embedding._dimension_curve import curve_table
+from twoalike.embedding._dimensions import curve_table
 from twoalike.judgments import choices_table, write_choices
 from twoalike.study import TwoalikeError
 

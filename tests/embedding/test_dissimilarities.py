@@ -13,15 +13,14 @@ from scipy.stats import multivariate_normal, spearmanr
 
 from twoalike.cli.app import main
 from twoalike.embedding import FitConfig, Posterior, fit_embedding
-from twoalike.embedding._density import Form, jax_density
 from twoalike.embedding._dissimilarities import (
     LEAST_PAIR,
     Dissimilarities,
     dissimilarity_log_likelihood,
 )
-from twoalike.embedding._model import Data
+from twoalike.embedding._model import Data, Form, jax_density
 from twoalike.embedding._similarity import KERNELS
-from twoalike.embedding._steps import _group_fit, rows_a_step
+from twoalike.embedding._vi import _group_fit, rows_a_step
 from twoalike.judgments import dissimilarities_table, write_dissimilarities
 from twoalike.study import TwoalikeError
 
@@ -131,7 +130,7 @@ def test_minibatches_of_sources_are_right_on_average(
 ) -> None:
     import jax
 
-    monkeypatch.setattr("twoalike.embedding._steps.PAIRS", 2 * 49)
+    monkeypatch.setattr("twoalike.embedding._vi.PAIRS", 2 * 49)
     data = Data.from_tables(None, None, table_of(DESIGNS, rng))
     assert rows_a_step(data) == [2]
     density = jax_density(data, Form(3, "softplus"), [rng])

@@ -7,14 +7,15 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior
 from twoalike.embedding import _intervals as module
-from twoalike.embedding import _together as together
+from twoalike.embedding import _intervals as together
 from twoalike.embedding._intervals import (
     central_interval,
     choice_intervals,
+    kept_together,
+    pair_odds,
     select_objects,
     similarity_table,
 )
-from twoalike.embedding._together import kept_together, pair_odds
 from twoalike.study import TwoalikeError
 
 

@@ -15,11 +15,10 @@ from scipy.stats import beta, halfnorm, norm
 from scipy.stats import t as student
 
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._density import Form, jax_density
 from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
-from twoalike.embedding._model import Data, build_model, log_likelihood
+from twoalike.embedding._model import Data, Form, build_model, jax_density, log_likelihood
 from twoalike.embedding._priors import PRIORS
-from twoalike.embedding._steps import Plan, plan_steps
+from twoalike.embedding._vi import Plan, plan_steps
 from twoalike.judgments import choices_table
 
 PEOPLE = (np.array([0.5, 2.0]), np.array([0.1, 0.4]))  # temperature, lapse

@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, participants_table
-from twoalike.embedding import _observers as module
-from twoalike.embedding._observers import agreement
+from twoalike.embedding import _export as module
+from twoalike.embedding._export import agreement
 from twoalike.study import TwoalikeError
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from twoalike.embedding._dimension_curve import curve_table
+from twoalike.embedding._dimensions import curve_table
 from twoalike.evaluation import reliability
 from twoalike.figures import (
     NARROW,

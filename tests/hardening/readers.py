@@ -391,7 +391,7 @@ def make_posterior(root: Path) -> None:
 
 def read_posterior(root: Path) -> None:
     from twoalike.embedding import Posterior
-    from twoalike.embedding._links import link_warnings
+    from twoalike.embedding._advice import link_warnings
     from twoalike.report._fit import convergence
 
     found = Posterior.load(root / "posterior.nc")

@@ -135,7 +135,7 @@ def _row(found: "Comparison", words: str) -> tuple[str, ...]:
 
 
 def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
-    from twoalike.embedding import calibration_error
+    from twoalike.embedding import calibration_gap
 
     columns = ("cases", "observed", "replicated, 90 %", "p")
     table = _table(
@@ -149,7 +149,7 @@ def _predictive(found: "Predictive", judgments: int) -> Iterator[Any]:
     )
     curve.add_row("answered", *(_calibrated(part) for part in found.calibration))
     yield curve
-    yield f"  mean gap {calibration_error(found.calibration):.4f}"
+    yield f"  mean gap {calibration_gap(found.calibration):.4f}"
 
 
 def _with_people(

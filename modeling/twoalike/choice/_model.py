@@ -16,7 +16,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from twoalike.study import Integers
 
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Pair order used everywhere; the odd item of pair k is ODD[k]."""
@@ -24,7 +25,7 @@ ODD = (2, 1, 0)
 """Item left out by each pair of PAIRS."""
 
 
-def odd_from_pair(pair: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+def odd_from_pair(pair: Integers) -> Integers:
     """Item index (0, 1, 2) left out by each pair index; it is its own inverse.
 
     Examples

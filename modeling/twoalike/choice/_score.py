@@ -7,10 +7,12 @@ similarities, and an argmax that counts ties as right inflates accuracy by sever
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.study import Floats, Integers
+
 
 def expected_accuracy(
-    probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer], tolerance: float = 1e-9
-) -> npt.NDArray[np.float64]:
+    probabilities: npt.ArrayLike, chosen: Integers, tolerance: float = 1e-9
+) -> Floats:
     """Chance of a hit when the most probable item is named and ties are broken at random.
 
     Parameters
@@ -36,9 +38,7 @@ def expected_accuracy(
     return np.asarray(best[np.arange(len(values)), chosen] / best.sum(axis=1))
 
 
-def log_loss(
-    probabilities: npt.ArrayLike, chosen: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float64]:
+def log_loss(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     """Negative log-probability of each chosen item in nats, shape (n,).
 
     A chosen item of probability 0 costs infinity: clipping would hide an over-confident model.
@@ -53,7 +53,7 @@ def log_loss(
         return np.asarray(-np.log(values[np.arange(len(values)), chosen]))
 
 
-def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def entropy(probabilities: npt.ArrayLike) -> Floats:
     """Entropy of each row in nats, shape (n,).
 
     Examples

@@ -3,19 +3,18 @@
 Reading a posterior needs neither PyMC nor JAX: they are imported by the functions that fit.
 """
 
-from twoalike.embedding._advice import advise
-from twoalike.embedding._check import PosteriorCheck, check_posterior
+from twoalike.embedding._advice import advise, link_warnings
+from twoalike.embedding._check import PosteriorCheck, Sensitivity, check_posterior
 from twoalike.embedding._checkpoint import remove_checkpoint
-from twoalike.embedding._compare import compare_predictions
-from twoalike.embedding._compare_similarity import compare_similarity
+from twoalike.embedding._compare import compare_predictions, compare_similarity
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._dimension_curve import DimensionCurve, dimension_curve
-from twoalike.embedding._dimensions import AGAIN, dimension_table
+from twoalike.embedding._dimensions import AGAIN, DimensionCurve, dimension_curve, dimension_table
 from twoalike.embedding._distance_checks import DistanceChecks
 from twoalike.embedding._estimator import OddOneOutEmbedding
 from twoalike.embedding._export import (
     check_ending,
     embedding_table,
+    participants_table,
     write_embedding,
     write_similarity,
     write_table,
@@ -27,15 +26,10 @@ from twoalike.embedding._intervals import (
     choice_intervals,
     similarity_table,
 )
-from twoalike.embedding._left_out import PredictedChoices, predict_choices
-from twoalike.embedding._links import link_warnings
-from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut
-from twoalike.embedding._observers import participants_table
-from twoalike.embedding._origin import fitted_on, is_input, other_file
+from twoalike.embedding._judged import fitted_on, is_input, other_file
+from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, PredictedChoices, predict_choices
 from twoalike.embedding._posterior import Posterior
-from twoalike.embedding._predictive import Predictive, calibration_error
-from twoalike.embedding._sensitivity import Sensitivity
-from twoalike.embedding._tally import Comparison
+from twoalike.embedding._predictive import Comparison, Predictive, calibration_gap
 
 __all__ = [
     "LeaveOneOut",
@@ -44,7 +38,7 @@ __all__ = [
     "DistanceChecks",
     "Predictive",
     "Sensitivity",
-    "calibration_error",
+    "calibration_gap",
     "LEAST_DRAWS",
     "AGAIN",
     "DimensionCurve",

@@ -1,7 +1,14 @@
-"""Everything that can be said of a fit: convergence, predictive checks, leave-one-out, prior.
+"""Whether a fit can be trusted: convergence, predictive checks, leave-one-out, prior sensitivity.
 
-The file alone tells of convergence and, where it holds the log prior of its draws, of the
-sensitivity to the prior. The rest needs the judgments.
+The file alone shows convergence and, where it holds the log prior of its draws, sensitivity to
+the prior. The rest needs the judgments.
+
+Power-scaling (doi:10.1007/s11222-023-10366-5) asks how much choice probabilities and similarities
+would change with another prior: the draws are weighted as if one part of the prior, or the
+likelihood, were raised to a power a little below and above one; sensitivity is the rate at which
+a quantity's distribution moves. A part with many coordinates varies by many nats over draws, and
+few draws then give sensitivities that are noise. So the same is computed with the draws of the
+quantity shuffled, which breaks any link; only what exceeds nearly all of these counts.
 """
 
 from collections.abc import Mapping
@@ -12,28 +19,129 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._advice import advise
-from twoalike.embedding._diagnostics import judged_triplets, predictions, with_chains
+from twoalike.embedding._advice import advise, link_warnings
+from twoalike.embedding._convergence import judged_triplets, predictions, with_chains
 from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
-from twoalike.embedding._fit import used_choices
 from twoalike.embedding._judged import (
     Judged,
     answer_probabilities,
     draws_of,
     known_judgments,
+    known_layouts,
+    known_pairs,
+    labels_of,
     thinned,
+    used_choices,
 )
-from twoalike.embedding._known import known_layouts, known_pairs, labels_of
-from twoalike.embedding._links import link_warnings
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
 from twoalike.embedding._predictive import ChoiceChecks, Predictive
-from twoalike.embedding._sensitivity import Sensitivity, sensitivities
 from twoalike.embedding._similarity import ROWS
-from twoalike.study import progress
+from twoalike.study import Floats, Integers, progress
 
 if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
+
+
+ALPHAS = (0.99, 1.01)
+THRESHOLD = 0.05
+"""Sensitivity that counts, as in the paper."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Sensitivity to one part of the model.
+
+    Attributes
+    ----------
+    part
+        Name of the part of the prior, or ``likelihood``.
+    choice, similarity
+        Share of the choice probabilities, of the similarities, that are sensitive to it.
+    noise
+        Sensitivity that shuffled draws reach in 5 % of cases: far above 0.05, and more draws
+        are needed to see anything smaller.
+    k
+        Pareto's k of the weights; above 0.7 they cannot be trusted.
+    """
+
+    part: str
+    choice: float
+    similarity: float
+    noise: float
+    k: float
+
+
+def power_weights(log_density: Floats, alpha: float) -> tuple[Floats, float]:
+    """Weights of the draws if a part of the density were raised to a power, and Pareto's k.
+
+    Parameters
+    ----------
+    log_density
+        Of the part, shape (S,).
+    """
+    from arviz_stats.base import array_stats
+
+    log_weights, k = array_stats.psislw(-(alpha - 1) * log_density, axis=-1)
+    return np.exp(log_weights), float(k)
+
+
+def power_sensitivity(values: Floats, weights: tuple[Floats, Floats]) -> Floats:
+    """Sensitivity of each quantity, shape (n,).
+
+    Parameters
+    ----------
+    values
+        Draws of the quantities, shape (S, n).
+    weights
+        At the lower and at the upper power, shape (S,) each.
+    """
+    from arviz_stats.base import array_stats
+
+    moving = np.ptp(values, axis=0) > 1e-12
+    result = np.zeros(values.shape[1])
+    lower, upper = (
+        np.broadcast_to(w[None, :, None], (1, *values[:, moving].shape)) for w in weights
+    )
+    result[moving] = array_stats.power_scale_sense(
+        values[None][..., moving], lower, upper, *ALPHAS, chain_axis=0, draw_axis=1
+    )
+    return result
+
+
+def sensitivities(
+    choice: Floats, similarity: Floats, parts: Mapping[str, Floats], seed: int
+) -> list[Sensitivity]:
+    """Sensitivity of choice probabilities and similarities to parts of the model.
+
+    Parameters
+    ----------
+    choice, similarity
+        Draws, shape (S, n) each.
+    parts
+        Log-density of each part, shape (S,) each. A part that is the same in all draws can move
+        nothing and is left out.
+    seed
+        Of the shuffles.
+    """
+    rng = np.random.default_rng([seed, 3])
+    found = []
+    for part, log_density in parts.items():
+        if np.ptp(log_density) < 1e-9:
+            continue
+        both = [power_weights(log_density, alpha) for alpha in ALPHAS]
+        weights = (both[0][0], both[1][0])
+        shuffled = rng.permuted(np.hstack([choice, similarity]), axis=0)
+        noise = float(np.quantile(power_sensitivity(shuffled, weights), 0.95))
+        limit = max(THRESHOLD, noise)
+        shares = [
+            float((power_sensitivity(values, weights) > limit).mean())
+            for values in (choice, similarity)
+        ]
+        k = max(both[0][1], both[1][1])
+        found.append(Sensitivity(part, shares[0], shares[1], noise, k))
+    return found
+
 
 MOST_DRAWS = 1000
 
@@ -82,7 +190,7 @@ class _Gathered:
 
     predictive: Predictive
     loo: LeaveOneOut | None
-    log_likelihood: npt.NDArray[np.float64]
+    log_likelihood: Floats
 
 
 def check_posterior(
@@ -204,7 +312,7 @@ def _has_choices(posterior: "Posterior") -> bool:
 def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
     """Figures of the file, and those of the chains as they stand in it."""
     stored = dict(posterior.attrs.get("convergence", {}))
-    stats: dict[str, npt.NDArray[np.float64]] = {}
+    stats: dict[str, Floats] = {}
     if "sample_stats" in posterior.tree.children:
         group = posterior.tree["sample_stats"].dataset
         stats = {
@@ -226,7 +334,7 @@ def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict
 def _gather(
     posterior: "Posterior",
     judged: Judged,
-    which: npt.NDArray[np.int64],
+    which: Integers,
     *,
     loo: bool,
     seed: int,
@@ -261,9 +369,7 @@ def _gather(
     return _Gathered(checks.result(), estimate, total)
 
 
-def _log_prior(
-    posterior: "Posterior", which: npt.NDArray[np.int64]
-) -> dict[str, npt.NDArray[np.float64]]:
+def _log_prior(posterior: "Posterior", which: Integers) -> dict[str, Floats]:
     """Log-density of each part of the prior, and of the whole, at some draws."""
     if "log_prior" not in posterior.tree.children:
         return {}
@@ -281,8 +387,8 @@ def _log_prior(
 def _sensitivity(
     posterior: "Posterior",
     x: npt.NDArray[Any],
-    which: npt.NDArray[np.int64],
-    parts: Mapping[str, npt.NDArray[np.float64]],
+    which: Integers,
+    parts: Mapping[str, Floats],
     seed: int,
 ) -> list[Sensitivity]:
     similarity = str(posterior.attrs.get("similarity", "dot"))

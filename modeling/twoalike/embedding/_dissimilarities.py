@@ -33,6 +33,7 @@ import pandas as pd
 
 from twoalike.embedding._similarity import find_kernel
 from twoalike.judgments import PairSource, pair_sources
+from twoalike.study import Floats, Integers
 
 POTENTIAL = "dissimilarities_"
 GROUP_GROWTH = 1.5  # most objects of a source in a group over the fewest: bounds what padding costs
@@ -68,12 +69,12 @@ class PairGroup:
         Which source, shape (S,), int32.
     """
 
-    items: npt.NDArray[np.int32]
-    judged: npt.NDArray[np.float32]
-    basis: npt.NDArray[np.float32]
-    roots: npt.NDArray[np.float32]
-    values: npt.NDArray[np.float32]
-    source: npt.NDArray[np.int32]
+    items: Integers
+    judged: Floats
+    basis: Floats
+    roots: Floats
+    values: Floats
+    source: Integers
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
@@ -107,8 +108,8 @@ class Dissimilarities:
     groups: tuple[PairGroup, ...]
     sources: tuple[str, ...]
     ids: tuple[str, ...]
-    pairs: npt.NDArray[np.int64]
-    compared: npt.NDArray[np.int64]
+    pairs: Integers
+    compared: Integers
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":

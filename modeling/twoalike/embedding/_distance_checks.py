@@ -1,11 +1,11 @@
 """Predictive checks of arrangements and dissimilarities against replicates.
 
-Two things are asked, each under every draw and against judgments replicated from the model under
-the same draw with the person's own noise (:mod:`._replicates`). How well does what somebody gave
-follow the embedding: the correlation, over pairs of objects, of a layout's distances with the
-embedding's, or of dissimilarities with similarities (turned round), in all and by person. And of
-layouts, what distance is put where: mean distance by tenths of the embedding's distances, both as
-shares of the mean of their trial: a picture of calibration.
+Two questions are asked, each under every draw and against judgments replicated from the model
+under the same draw with the person's own noise. How well do a person's judgments follow the
+embedding: the correlation, over pairs of objects, of a layout's distances with the embedding's,
+or of dissimilarities with (negated) similarities, in all and by person. And, for layouts, which
+distance is placed where: mean distance by tenths of the embedding's distances, both as shares of
+the mean of their trial: a picture of calibration.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,22 +15,82 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._known import KnownLayouts, KnownPairs
-from twoalike.embedding._predictive import BINS, outstanding
-from twoalike.embedding._replicates import replicated_dissimilarities, replicated_layouts
-from twoalike.embedding._tally import Comparison, ReplicateTally
-from twoalike.study import progress
+from twoalike.embedding._judged import KnownLayouts, KnownPairs
+from twoalike.embedding._predictive import BINS, Comparison, ReplicateTally, outstanding
+from twoalike.study import Floats, Integers, progress
 
 if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
+
+
+def replicated_layouts(
+    x: Floats,
+    noise: Floats,
+    items: Integers,
+    trial: Integers,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw one layout of every trial: a random view of its objects, and noise.
+
+    Parameters
+    ----------
+    x
+        Embedding, shape (m, d).
+    noise
+        Of whoever arranged each trial, as a share of the embedding's standard deviation,
+        shape (T,).
+    items, trial
+        Object, and trial from 0 on, of each of K placements, shape (K,).
+
+    Returns
+    -------
+    Places, shape (K, 2). They are neither centred nor scaled: only shapes are modelled.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
+    sd = np.sqrt(noise**2 * spread + 1e-6)  # as in the likelihood
+    views = rng.standard_normal((len(noise), x.shape[1], 2))
+    places = np.einsum("kd,kdc->kc", x[items], views[trial])
+    return np.asarray(places + sd[trial][:, None] * rng.standard_normal((len(items), 2)))
+
+
+def replicated_dissimilarities(
+    similarity: Floats,
+    object_noise: Floats,
+    pair_noise: Floats,
+    pairs: Integers,
+    source: Integers,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the dissimilarities of every source: minus similarity, errors of objects and of pairs.
+
+    Parameters
+    ----------
+    similarity
+        Of each of P pairs, of mean 0 and variance 1 over the pairs of a source, shape (P,).
+    object_noise, pair_noise
+        Of every source, in standard deviations of the similarities, shape (S,).
+    pairs
+        Object indices, shape (P, 2).
+    source
+        Source of each pair, shape (P,).
+
+    Returns
+    -------
+    Shape (P,), of variance about 1 over the pairs of a source.
+    """
+    v, w = (np.asarray(values, dtype=np.float64)[source] for values in (object_noise, pair_noise))
+    own = np.asarray(source, dtype=np.int64)[:, None] * (int(pairs.max()) + 1) + pairs
+    found, place = np.unique(own, return_inverse=True)
+    effects = rng.standard_normal(len(found))[place.reshape(own.shape)].sum(axis=1)
+    errors = v * effects + w * rng.standard_normal(len(similarity))
+    return np.asarray((errors - similarity) / np.sqrt(1 + 2 * v**2 + w**2))
+
 
 REPLICATES = 1000
 MOST_DRAWS = 250
 SURE = 0.95
 VALUES = 100_000_000  # pairs x replicates, at which there are fewer of these: bounds the time
-
-type Floats = npt.NDArray[np.float64]
-type Indices = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +140,7 @@ class _Follow:
         Person and weight of each trial, shape (T,).
     """
 
-    def __init__(self, kind: str, names: Sequence[str], who: Indices, weight: Indices) -> None:
+    def __init__(self, kind: str, names: Sequence[str], who: Integers, weight: Integers) -> None:
         self._all, self._people = ReplicateTally([kind]), ReplicateTally(names)
         self._who, self._weight = who, weight.astype(np.float64)
 
@@ -91,7 +151,7 @@ class _Follow:
             means = (_means(r, group, groups, self._weight) for r in (observed, replicated))
             tally.add(*means)
 
-    def result(self, cases: Indices, judgments: int, left_out: int) -> DistanceChecks:
+    def result(self, cases: Integers, judgments: int, left_out: int) -> DistanceChecks:
         """Compare, once all replicates are in; ``cases`` are those of each person."""
         people = self._people.comparisons(cases)
         low = {person.name for person in people if person.observed < person.expected}
@@ -107,7 +167,7 @@ class _Follow:
 
 
 def check_layouts(
-    posterior: "Posterior", known: KnownLayouts, which: Indices, seed: int
+    posterior: "Posterior", known: KnownLayouts, which: Integers, seed: int
 ) -> DistanceChecks:
     """Check arrangements.
 
@@ -148,7 +208,7 @@ def check_layouts(
     )
 
 
-def _at_random(names: Sequence[str], noise: Floats, trials: Indices) -> list[str]:
+def _at_random(names: Sequence[str], noise: Floats, trials: Integers) -> list[str]:
     """Name those with trials whose noise, shape (S, people), is surely above 1."""
     sure = ((noise > 1).mean(axis=0) >= SURE) & (trials > 0)
     order = np.argsort(-noise.mean(axis=0), kind="stable")
@@ -156,7 +216,7 @@ def _at_random(names: Sequence[str], noise: Floats, trials: Indices) -> list[str
 
 
 def check_pairs(
-    posterior: "Posterior", known: KnownPairs, which: Indices, seed: int
+    posterior: "Posterior", known: KnownPairs, which: Integers, seed: int
 ) -> DistanceChecks:
     """Check dissimilarities.
 
@@ -184,7 +244,7 @@ def check_pairs(
     return follow.result(cases, len(source), known.left_out)
 
 
-def _rounds(which: Indices, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
+def _rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int]]:
     """Draws, and how many replicates to draw under each."""
     wanted = min(REPLICATES, VALUES // max(n_pairs, 1))
     times = max(-(-wanted // len(which)), 1)
@@ -201,30 +261,30 @@ def _noise(posterior: "Posterior", name: str) -> Floats:
     return np.asarray(values.reshape(-1, values.shape[-1]), dtype=np.float64)
 
 
-def _distances(places: npt.NDArray[Any], pairs: Indices) -> Floats:
+def _distances(places: npt.NDArray[Any], pairs: Integers) -> Floats:
     gaps = places[pairs[:, 0]].astype(np.float64) - places[pairs[:, 1]]
     return np.asarray(np.sqrt((gaps**2).sum(axis=1)))
 
 
-def _means(values: Floats, group: Indices, groups: int, weight: Floats | None = None) -> Floats:
+def _means(values: Floats, group: Integers, groups: int, weight: Floats | None = None) -> Floats:
     """Weighted mean of each group, shape (groups,); 0 of a group without any."""
     heavy = values if weight is None else values * weight
     sums = np.bincount(group, weights=heavy, minlength=groups)
     return np.asarray(sums / np.maximum(np.bincount(group, weight, minlength=groups), 1e-12))
 
 
-def _relative(distances: Floats, trial: Indices) -> Floats:
+def _relative(distances: Floats, trial: Integers) -> Floats:
     """Distances as shares of their trial's mean; 0 where all are 0."""
     return np.asarray(distances / np.maximum(_means(distances, trial, 0), 1e-12)[trial])
 
 
-def _standardised(values: Floats, trial: Indices) -> Floats:
+def _standardised(values: Floats, trial: Integers) -> Floats:
     """Values with mean 0 and variance 1 in each trial; 0 where all are equal."""
     apart = values - _means(values, trial, 0)[trial]
     sd = np.sqrt(_means(apart**2, trial, 0))[trial]
     return np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 1e-9)
 
 
-def _correlations(one: Floats, other: Floats, trial: Indices) -> Floats:
+def _correlations(one: Floats, other: Floats, trial: Integers) -> Floats:
     """Correlation over the pairs of each trial, shape (T,); 0 where one side is constant."""
     return _means(_standardised(one, trial) * _standardised(other, trial), trial, 0)

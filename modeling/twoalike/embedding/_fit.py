@@ -10,20 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_loss
-from twoalike.embedding._align import importance, spread
+from twoalike.embedding._advice import describe_links
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._density import Form
-from twoalike.embedding._diagnostics import optimiser_convergence, with_chains
-from twoalike.embedding._judged import Judged, answer_probabilities, draws_of
-from twoalike.embedding._links import describe_links
-from twoalike.embedding._model import Data
-from twoalike.embedding._netcdf import SCHEMA_VERSION, flat_attrs
-from twoalike.embedding._pack import order_draws, pack_tree
-from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._convergence import optimiser_convergence, with_chains
+from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
+from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
 from twoalike.features import FeatureTable
-from twoalike.judgments import ITEMS, JUDGED
-from twoalike.study import TwoalikeError, held_interrupt, provenance
+from twoalike.study import Floats, TwoalikeError, held_interrupt, provenance
 
 NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_500
@@ -89,7 +85,7 @@ def default_dimensions(n_objects: int) -> int:
     return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
 
 
-def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def reduce_features(values: Floats) -> Floats:
     """Leading principal components of standardised features, the first of unit variance, (m, q).
 
     A map of a few components can be learnt from few judgments; one of a thousand features not.
@@ -112,19 +108,6 @@ def reduce_features(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     keep = min(keep, int((size > 1e-6 * size[0]).sum()))  # repeated features span less
     share = size[:keep] / size[0]
     return np.asarray(left[:, :keep] * share * np.sqrt(len(z)), dtype=np.float32)
-
-
-def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
-    """Judgments that inform the embedding: main and repeated trials."""
-    table = choices[choices["trial_type"].isin(JUDGED)]
-    if table.empty:
-        raise TwoalikeError(
-            f"expected main or repeat trials to fit, found none among {len(choices)} judgments."
-        )
-    seen = pd.unique(pd.concat([table[item].astype(str) for item in ITEMS]))
-    if len(seen) < 3:
-        raise TwoalikeError(f"expected judgments of at least 3 objects, found {len(seen)}.")
-    return table
 
 
 def fit_embedding(
@@ -205,8 +188,8 @@ def _described(
     why: str,
     form: Form,
     config: FitConfig,
-    x: npt.NDArray[np.float32],
-    stats: dict[str, npt.NDArray[np.float64]],
+    x: Floats,
+    stats: dict[str, Floats],
 ) -> dict[str, Any]:
     """Attributes of the file: what was fitted, how, and whether it has converged."""
     known = optimiser_convergence(stats["loss"]) if engine == "vi" else {}
@@ -287,7 +270,7 @@ def _run(
     form: Form,
     config: FitConfig,
     checkpoint: Checkpoint | None,
-) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     if engine == "nuts":
         from twoalike.embedding._nuts import fit_nuts
 

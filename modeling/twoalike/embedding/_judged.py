@@ -1,8 +1,9 @@
 """Judgments as a posterior sees them, and the probability of every answer under one draw.
 
-What checks a fit (predictive checks, leave-one-out, sensitivity) starts from these
-probabilities. They are computed draw by draw and for a slice of the judgments at a time, so
-that nothing of the size draws x judgments need stand in memory.
+Judgments by people, or of objects, that a posterior does not know are left out and counted; a
+table with no others is refused. Probabilities are computed draw by draw and for a slice of the
+judgments at a time, so that no array of the size draws x judgments is needed. Trials of
+arrangements follow one another, without padding.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.judgments import object_index, participant_index
-from twoalike.study import TwoalikeError
+from twoalike.embedding._layouts import Layouts
+from twoalike.judgments import ITEMS, JUDGED, object_index, pair_sources, participant_index
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,10 +43,10 @@ class Judged:
         Judgments by people, or of objects, that the posterior does not know.
     """
 
-    items: npt.NDArray[np.int32]
-    chosen: npt.NDArray[np.int8]
-    judge: npt.NDArray[np.int32]
-    anchored: npt.NDArray[np.bool_]
+    items: Integers
+    chosen: Integers
+    judge: Integers
+    anchored: Booleans
     left_out: int = 0
 
     def __len__(self) -> int:
@@ -54,6 +56,19 @@ class Judged:
     def take(self, rows: Any) -> "Judged":
         """Take some of the judgments: a slice, a mask or positions."""
         return Judged(self.items[rows], self.chosen[rows], self.judge[rows], self.anchored[rows])
+
+
+def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
+    """Judgments that inform the embedding: main and repeated trials."""
+    table = choices[choices["trial_type"].isin(JUDGED)]
+    if table.empty:
+        raise TwoalikeError(
+            f"expected main or repeat trials to fit, found none among {len(choices)} judgments."
+        )
+    seen = pd.unique(pd.concat([table[item].astype(str) for item in ITEMS]))
+    if len(seen) < 3:
+        raise TwoalikeError(f"expected judgments of at least 3 objects, found {len(seen)}.")
+    return table
 
 
 def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
@@ -106,27 +121,25 @@ class Draw:
         Similarities of all objects, where that is cheaper than those of the judged pairs.
     """
 
-    embedding: npt.NDArray[np.float32]
-    temperature: npt.NDArray[np.float64]
-    lapse: npt.NDArray[np.float64]
+    embedding: Floats
+    temperature: Floats
+    lapse: Floats
     kernel: "Kernel"
     matrix: npt.NDArray[Any] | None = None
 
-    def pairs(self, items: npt.NDArray[np.integer]) -> tuple[Any, Any, Any]:
+    def pairs(self, items: Integers) -> tuple[Any, Any, Any]:
         """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each."""
         return self.kernel.triplets(self.embedding, items, self.matrix)
 
 
-def thinned(chains: int, draws: int, most: int) -> npt.NDArray[np.int64]:
+def thinned(chains: int, draws: int, most: int) -> Integers:
     """Positions of about ``most`` draws among all: of each chain equally many, evenly spaced."""
     each = min(draws, max(most // chains, 1))
     places = np.linspace(0, draws - 1, each).round().astype(np.int64)
     return np.asarray((np.arange(chains)[:, None] * draws + places).ravel())
 
 
-def draws_of(
-    posterior: "Posterior", which: npt.NDArray[np.integer], n_judgments: int
-) -> "Iterator[Draw]":
+def draws_of(posterior: "Posterior", which: Integers, n_judgments: int) -> "Iterator[Draw]":
     """Draws of a posterior, one after the other.
 
     Parameters
@@ -143,7 +156,7 @@ def draws_of(
         yield Draw(x[place], temperature[place], lapse[place], kernel, matrix)
 
 
-def answer_probabilities(draw: Draw, judged: Judged) -> npt.NDArray[np.float64]:
+def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
     """Probability of each answer under one draw, with the judge's own temperature and lapse.
 
     Returns
@@ -159,3 +172,238 @@ def answer_probabilities(draw: Draw, judged: Judged) -> npt.NDArray[np.float64]:
         near = anchored_log_choice((first, second), noise[rows], guess[rows])
         p[rows, 0], p[rows, 1], p[rows, 2] = 0.0, np.exp(near[0]), np.exp(near[1])
     return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLayouts:
+    """Layouts of T trials, K placements in all, P pairs of objects within a trial.
+
+    Attributes
+    ----------
+    items
+        Objects of the posterior, shape (K,).
+    places
+        Centred, of norm 1 a trial, shape (K, 2).
+    trial
+        Of each placement, from 0 on, shape (K,).
+    pairs
+        Two placements of one trial, shape (P, 2).
+    arranger
+        Of each trial: index among ``names``, shape (T,).
+    names
+        Those whom the posterior knows.
+    left_out
+        Trials of people or objects that the posterior does not know, or without a shape.
+    """
+
+    items: Integers
+    places: Floats
+    trial: Integers
+    pairs: Integers
+    arranger: Integers
+    names: tuple[str, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, eq=False)
+class KnownPairs:
+    """Dissimilarities of P pairs of objects.
+
+    Attributes
+    ----------
+    pairs
+        Objects of the posterior, shape (P, 2).
+    values
+        Dissimilarities, shape (P,).
+    source
+        Of each pair: index among ``names``, shape (P,).
+    names
+        Sources that the posterior knows.
+    left_out
+        Rows of sources or objects that the posterior does not know.
+    """
+
+    pairs: Integers
+    values: Floats
+    source: Integers
+    names: tuple[str, ...]
+    left_out: int
+
+
+def labels_of(posterior: "Posterior", axis: str) -> tuple[str, ...]:
+    """Labels of an axis of the draws; none where the fit had nothing of the kind."""
+    group = posterior.tree["posterior"].dataset
+    return tuple(map(str, group[axis].values)) if axis in group.coords else ()
+
+
+def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLayouts:
+    """Index main and repeated trials into a posterior's objects and arrangers.
+
+    Raises
+    ------
+    TwoalikeError
+        If the posterior knows none of the trials, or none has a shape.
+    """
+    names = labels_of(posterior, "arranger")
+    table = arrangements[arrangements["trial_type"].isin(JUDGED)]
+    if table.empty:
+        raise TwoalikeError(
+            "expected arrangements of main or repeated trials, found none among "
+            f"{len(arrangements)} placements."
+        )
+    keys = ["participant", "session", "trial"]
+    number = table.groupby(keys, observed=True, dropna=False).ngroup().to_numpy()
+    known = table["item"].isin(posterior.ids) & table["participant"].isin(names)
+    strange = np.isin(number, number[~known.to_numpy()])
+    if strange.all():
+        raise TwoalikeError(
+            f"none of the {len(np.unique(number))} arrangements is by a participant and of "
+            f"objects of this posterior ({len(names)} participants who arranged, "
+            f"{len(posterior.ids)} objects). Give the arrangements that it was fitted on."
+        )
+    layouts = Layouts.from_arrangements(table[~strange], posterior.ids)
+    sizes = [group.shown.sum(axis=1).astype(np.int64) for group in layouts.groups]
+    size = np.concatenate(sizes)
+    shown = [group.shown > 0 for group in layouts.groups]
+    grouped = list(zip(layouts.groups, shown, strict=True))
+    arranger = np.concatenate([group.arranger for group in layouts.groups])
+    return KnownLayouts(
+        items=np.concatenate([group.items[there] for group, there in grouped]),
+        places=np.concatenate([group.places[there] for group, there in grouped]),
+        trial=np.repeat(np.arange(len(size)), size),
+        pairs=_pairs_within(size),
+        arranger=pd.Index(names).get_indexer(pd.Index(layouts.arrangers))[arranger],
+        names=names,
+        left_out=len(np.unique(number[strange])) + layouts.left_out,
+    )
+
+
+def _pairs_within(size: Integers) -> Integers:
+    """All pairs of placements in each trial, of trials that follow each other, (P, 2)."""
+    starts = np.cumsum(size) - size
+    parts = [
+        start + np.stack(np.triu_indices(k, 1), axis=1)
+        for start, k in zip(starts, size, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownPairs:
+    """Index dissimilarities into a posterior's objects and sources.
+
+    Raises
+    ------
+    TwoalikeError
+        If the posterior knows none of them, or what is left of a source tells nothing.
+    """
+    names = labels_of(posterior, "source")
+    n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
+    # The label of a source is the participant, with the kind where somebody gave both.
+    people = {name.removesuffix(f", {kind}") for name in names for kind in ("rdm", "rating")}
+    known = dissimilarities["participant"].isin({*names, *people})
+    for item in ("item_a", "item_b"):
+        known &= dissimilarities[item].isin(posterior.ids)
+    table = dissimilarities[known]
+    sources = pair_sources(table, posterior.ids)[0] if len(table) else []
+    found = [source for source in sources if source.label in place]
+    if not found:
+        raise TwoalikeError(
+            f"none of the {n} dissimilarities is by a participant and of objects of this "
+            f"posterior ({len(names)} participants who gave some, {len(posterior.ids)} objects). "
+            "Give the dissimilarities that it was fitted on."
+        )
+    counts = [len(source.pairs) for source in found]
+    strange = sum(len(source.pairs) for source in sources if source.label not in place)
+    return KnownPairs(
+        pairs=np.concatenate([source.pairs for source in found]),
+        values=np.concatenate([source.dissimilarity for source in found]),
+        source=np.repeat([place[source.label] for source in found], counts),
+        names=names,
+        left_out=n - len(table) + strange,
+    )
+
+
+def is_input(posterior: "Posterior", role: str, sha256: str) -> bool:
+    """Whether a posterior names a file, by its hash, as what it was fitted on in that role."""
+    return bool(_input(posterior, role).get("sha256") == sha256)
+
+
+def _input(posterior: "Posterior", role: str) -> dict[str, str]:
+    """File and hash that a posterior names in a role; empty if it names none."""
+    inputs = posterior.attrs.get("provenance", {}).get("inputs", {})
+    return dict(inputs.get(role, {}))
+
+
+def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tuple[bool, str]:
+    """Compare judgments with what a posterior says of its own.
+
+    By the hash of the file; where that differs or is not known, by the numbers of judgments of
+    each participant and of each object, since a file written again may have other bytes.
+
+    Parameters
+    ----------
+    choices
+        Table of judgments.
+    sha256
+        Of the file that holds them.
+
+    Returns
+    -------
+    Whether they are taken to be the same, and a sentence where that is not plain.
+    """
+    if is_input(posterior, "choices", sha256):
+        return True, ""
+    stored = _input(posterior, "choices")
+    name = f"a file {stored['file']!r} of other content" if stored else "a file it does not name"
+    if _same_counts(posterior, choices):
+        return True, (
+            f"The posterior was fitted on {name}, with as many judgments of each participant and "
+            "object as here: taken to be the same."
+        )
+    return False, (
+        f"These are not the judgments of the fit, which was made on {name}: they are predicted, "
+        "as judgments that were held out would be."
+    )
+
+
+def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
+    """Say that a file is not the one of that role that a posterior was fitted on; empty if it is.
+
+    Parameters
+    ----------
+    role
+        ``arrangements`` or ``dissimilarities``.
+    sha256
+        Of the file.
+    """
+    stored = _input(posterior, role)
+    if not stored:
+        return f"The posterior does not say that it was fitted on {role}: these may be new to it."
+    if is_input(posterior, role, sha256):
+        return ""
+    return (
+        f"The posterior was fitted on {role} of another content ({stored['file']!r}): these may be "
+        "new to it, and are then predicted, not described."
+    )
+
+
+def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:
+    if "constant_data" not in posterior.tree.children:
+        return False
+    stored = posterior.tree["constant_data"].dataset
+    if not {"judgments", "shown"} <= set(stored.data_vars):
+        return False
+    table = used_choices(choices)
+    items, _, ids = object_index(table)
+    judge, people = participant_index(table)
+    counts = (
+        ("participant", "judgments", people, np.bincount(judge, minlength=len(people))),
+        ("object", "shown", ids, np.bincount(items.ravel(), minlength=len(ids))),
+    )
+    for axis, variable, labels, found in counts:
+        own = dict(zip(map(str, stored[axis].values), stored[variable].values, strict=True))
+        if {k: int(v) for k, v in own.items() if v} != {
+            k: int(v) for k, v in zip(labels, found, strict=True) if v
+        }:
+            return False
+    return True

@@ -30,7 +30,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments import JUDGED, Arrangement, trials_of
-from twoalike.study import TwoalikeError
+from twoalike.study import Floats, Integers, TwoalikeError
 
 POTENTIAL = "arrangements_"
 FEWEST = 3  # two objects have no shape
@@ -54,10 +54,10 @@ class LayoutGroup:
         Who arranged, shape (T,), int32.
     """
 
-    items: npt.NDArray[np.int32]
-    places: npt.NDArray[np.float32]
-    shown: npt.NDArray[np.float32]
-    arranger: npt.NDArray[np.int32]
+    items: Integers
+    places: Floats
+    shown: Floats
+    arranger: Integers
 
     @property
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
@@ -134,7 +134,7 @@ class Layouts:
         """Trials in all groups."""
         return sum(group.size for group in self.groups)
 
-    def counts(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def counts(self) -> tuple[Integers, Integers]:
         """Trials of each arranger, shape (A,), and placements of each object, shape (m,)."""
         trials = np.zeros(len(self.arrangers), dtype=np.int64)
         placed = np.zeros(len(self.ids), dtype=np.int64)

@@ -1,10 +1,11 @@
-"""The PyMC model: the one definition of the posterior, for both engines.
+"""The PyMC model: the one definition of the posterior, for both engines, and its form in JAX.
 
 Lapses are partially pooled; log-temperatures sum to zero, since a common factor trades against
-the scale of the embedding and nothing in the data tells them apart.
+the scale of the embedding and the data cannot separate the two. JAX differentiates the parts of
+the log-density itself: PyTensor's own gradient of the row gather is several times slower.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -20,8 +21,10 @@ from twoalike.embedding._dissimilarities import (
     add_dissimilarities,
 )
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
+from twoalike.embedding._priors import start_values
 from twoalike.embedding._similarity import Kernel, find_kernel
 from twoalike.judgments import object_index, participant_index
+from twoalike.study import Booleans, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class Data:
         RDMs and rated pairs of the same objects, if there are any.
     """
 
-    items: npt.NDArray[np.int32]
-    judge: npt.NDArray[np.int32]
-    anchored: npt.NDArray[np.bool_]
+    items: Integers
+    judge: Integers
+    anchored: Booleans
     ids: tuple[str, ...]
     participants: tuple[str, ...]
     layouts: Layouts | None = None
@@ -230,7 +233,7 @@ def build_model(
     *,
     prior: str,
     similarity: str = "dot",
-    features: npt.NDArray[np.float32] | None = None,
+    features: Floats | None = None,
     batch: tuple[Any, Any, Any] | None = None,
     group_batch: Sequence[tuple[Any, ...]] | None = None,
 ) -> Any:
@@ -296,3 +299,166 @@ def build_model(
             rest = None if group_batch is None else group_batch[-len(data.dissimilarities.groups) :]
             add_dissimilarities(x, data.dissimilarities, similarity, rest)
     return model
+
+
+PER_DIMENSION = (
+    "embedding",
+    "slab_weight",
+    "slab_scale",
+    "location",
+    "residual_scale",
+    "feature_strength",
+    "feature_weights",
+)
+"""Quantities whose last axis is the dimension."""
+STORED = (
+    *PER_DIMENSION,
+    "feature_decay",
+    "temperature",
+    "temperature_spread",
+    "lapse",
+    "lapse_location",
+    "lapse_spread",
+    "arrangement_noise",
+    "arrangement_location",
+    "arrangement_spread",
+    "object_noise",
+    "object_noise_location",
+    "object_noise_spread",
+    "pair_noise",
+    "pair_noise_location",
+    "pair_noise_spread",
+)
+"""Quantities of a draw that the posterior keeps."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is fitted: the size and shape of the embedding, its prior and its similarity.
+
+    Attributes
+    ----------
+    dimensions
+        Columns of the embedding.
+    prior, similarity
+        Names, as in :func:`~twoalike.embedding._model.build_model`.
+    features
+        Standardised features, shape (m, p), or None.
+    """
+
+    dimensions: int
+    prior: str
+    similarity: str = "dot"
+    features: Floats | None = None
+
+    def model(self, data: Data, **batches: Any) -> Any:
+        """Build the PyMC model."""
+        return build_model(
+            data,
+            self.dimensions,
+            prior=self.prior,
+            similarity=self.similarity,
+            features=self.features,
+            **batches,
+        )
+
+    def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """Where a fit to m objects starts, by name of the model's variables."""
+        p = 0 if self.features is None else self.features.shape[1]
+        return start_values(self.prior, m, self.dimensions, p, rng)
+
+
+@dataclass(frozen=True)
+class Density:
+    """The model in JAX.
+
+    Attributes
+    ----------
+    names
+        Unconstrained variables, in the order in which every function takes them.
+    starts
+        Values to start from, one dictionary a fit.
+    prior, likelihood, groups
+        Log-densities: of the unconstrained variables, with the transformations' Jacobians; of
+        the choices of a batch; of the arrangements and dissimilarities of a batch, one a group.
+    quantities
+        What is stored of a draw, named by ``outputs``.
+    """
+
+    names: tuple[str, ...]
+    starts: tuple[dict[str, Floats], ...]
+    prior: Callable[..., Any]
+    likelihood: Callable[..., Any]
+    groups: Callable[..., Any]
+    quantities: Callable[..., Any]
+    outputs: tuple[str, ...]
+
+
+def _stand_in(array: npt.NDArray[Any]) -> Any:
+    """Symbol for a batch of an array's rows: axes of length 1 stay so, others may be any."""
+    import pytensor.tensor as pt
+
+    return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
+
+
+def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> Density:
+    """Turn the model into JAX functions, in single precision.
+
+    Parameters
+    ----------
+    rngs
+        Of the start of each fit.
+    """
+    import pytensor
+    import pytensor.tensor as pt
+    from pymc.sampling.jax import get_jaxified_graph
+
+    with pytensor.config.change_flags(floatX="float32"):
+        items, judge = pt.imatrix("items"), pt.ivector("judge")
+        anchored = pt.bvector("anchored") if data.anchored.any() else None
+        groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
+        model = form.model(data, batch=(items, judge, anchored), group_batch=groups)
+        values = model.value_vars
+        potentials = {potential.name: potential for potential in model.potentials}
+        choices = model.logp(vars=[potentials.pop("choices")])
+        others = [model.logp(vars=[potential]) for potential in potentials.values()]
+        batch = [items, judge] + ([] if anchored is None else [anchored])
+        wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
+        prior_names, priors = prior_terms(model)
+        return Density(
+            names=tuple(v.name for v in values),
+            starts=tuple(_start(model, form, len(data.ids), rng) for rng in rngs),
+            prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
+            likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
+            groups=get_jaxified_graph(
+                inputs=[*values, *(array for group in groups for array in group)],
+                outputs=others,
+            ),
+            quantities=get_jaxified_graph(inputs=values, outputs=[*wanted, *priors]),
+            outputs=(*(v.name for v in wanted), *prior_names),
+        )
+
+
+LOG_PRIOR = "log_prior_"
+"""Begins the name of a variable's log prior density among the quantities of a draw."""
+
+
+def prior_terms(model: Any) -> tuple[tuple[str, ...], list[Any]]:
+    """Log prior density of each free variable, summed over its elements, symbolic.
+
+    On the constrained space without Jacobians: what power-scaling the prior needs.
+    """
+    terms = model.logp(vars=model.free_RVs, jacobian=False, sum=False)
+    names = tuple(f"{LOG_PRIOR}{variable.name}" for variable in model.free_RVs)
+    return names, [term.sum() for term in terms]
+
+
+def _start(model: Any, form: Form, m: int, rng: np.random.Generator) -> dict[str, Floats]:
+    small = form.start(m, rng)
+    start = model.initial_point(random_seed=int(rng.integers(2**31)))
+    for name, value in small.items():
+        variable = model[name]
+        transform = model.rvs_to_transforms[variable]
+        symbol = model.rvs_to_values[variable].name
+        start[symbol] = value if transform is None else transform.forward(value).eval()
+    return {v.name: np.asarray(start[v.name], dtype=np.float32) for v in model.value_vars}

@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._density import STORED, Form, prior_terms
-from twoalike.embedding._model import Data
-from twoalike.study import progress
+from twoalike.embedding._model import STORED, Data, Form, prior_terms
+from twoalike.study import Floats, progress
 
 STATISTICS = ("logp", "energy", "step_size", "diverging", "depth", "n_steps")
 type Chain = dict[str, npt.NDArray[Any]]
@@ -28,7 +27,7 @@ def fit_nuts(
     *,
     config: FitConfig,
     checkpoint: Checkpoint | None = None,
-) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Sample the posterior.
 
     Each chain is sampled by itself from its own seed, so the draws do not depend on the number
@@ -110,7 +109,7 @@ def _begin(model: Any, form: Form, config: FitConfig, numbers: set[int]) -> dict
     }
 
 
-def _chain(tree: Any, log_priors: Callable[[npt.NDArray[np.float64]], Chain]) -> Chain:
+def _chain(tree: Any, log_priors: Callable[[Floats], Chain]) -> Chain:
     """Take what is kept of a sampled chain."""
     posterior, stats = tree["posterior"].dataset, tree["sample_stats"].dataset
     draws = {
@@ -124,7 +123,7 @@ def _chain(tree: Any, log_priors: Callable[[npt.NDArray[np.float64]], Chain]) ->
     return {**draws, **log_priors(stats["unconstrained_draw"].values[0]), **statistics}
 
 
-def _log_priors(model: Any) -> Callable[[npt.NDArray[np.float64]], Chain]:
+def _log_priors(model: Any) -> Callable[[Floats], Chain]:
     """Log prior densities by variable, from unconstrained draws of shape (S, all variables)."""
     from pymc.sampling.jax import get_jaxified_graph
 
@@ -134,7 +133,7 @@ def _log_priors(model: Any) -> Callable[[npt.NDArray[np.float64]], Chain]:
     shapes = [np.shape(point[v.name]) for v in model.value_vars]
     sizes = [int(np.prod(shape, dtype=int)) for shape in shapes]
 
-    def evaluate(flat: npt.NDArray[np.float64]) -> Chain:
+    def evaluate(flat: Floats) -> Chain:
         import jax
 
         def one(draw: Any) -> Any:

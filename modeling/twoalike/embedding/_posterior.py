@@ -1,9 +1,12 @@
-"""A fitted embedding: posterior draws of objects' positions and of observers.
+"""A fitted embedding, posterior draws of objects' positions and of observers, and its file.
 
-What is averaged over draws are choice probabilities or similarities, never coordinates: the
-columns of an embedding may be exchanged and its draws differ in more than noise.
+Choice probabilities and similarities are averaged over draws, coordinates never: the columns of
+an embedding may be exchanged, and its draws differ by more than noise. ``posterior.nc`` holds
+ArviZ's groups in netCDF-4, written all or nothing.
 """
 
+import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +17,165 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.embedding._netcdf import read_tree, tree_attrs, write_tree
 from twoalike.embedding._similarity import ROWS, Kernel, find_kernel
+from twoalike.study import (
+    DAMAGED_HDF5,
+    Floats,
+    Integers,
+    TwoalikeError,
+    atomic_path,
+    check_hdf5,
+    check_shape,
+    parse_json,
+    require_file,
+    shortened,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
+
+SCHEMA_VERSION = 1
+JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
+"""Attributes that hold JSON: netCDF knows no nested ones."""
+_RHAT = {f"{name}_rhat_95?": (float, None) for name in ("choice", "similarity")}
+_OBJECTS = {f"{name}_named": [str] for name in ("never", "once", "islands")}
+SHAPES: dict[str, dict[str, Any]] = {
+    "provenance": {"seed?": object, "inputs?": {str: {"file": str, "sha256": str}}},
+    "convergence": {"converged?": bool, "divergences?": int, "loss_change?": float, **_RHAT},
+    "links": {"never": int, "once": int, "islands": [int], **_OBJECTS},
+}
+"""What of the JSON attributes is read again, of whatever version."""
+NEEDED = {
+    "embedding": ("chain", "draw", "object", "dimension"),
+    "temperature": ("chain", "draw", "participant"),
+    "lapse": ("chain", "draw", "participant"),
+}
+
+
+def tree_attrs(tree: "xr.DataTree") -> dict[str, Any]:
+    """Attributes of the file, JSON ones parsed."""
+    return {
+        str(name): parse_json(value, f"posterior: attribute {name}")
+        if name in JSON_ATTRS
+        else value
+        for name, value in tree.attrs.items()
+    }
+
+
+def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as netCDF can hold them."""
+    return {
+        name: json.dumps(value) if name in JSON_ATTRS else value for name, value in attrs.items()
+    }
+
+
+def write_tree(path: Path, tree: "xr.DataTree") -> None:
+    """Write the groups compressed, floating-point values as float32.
+
+    Raises
+    ------
+    TwoalikeError
+        If the name does not end in ``.nc`` or the file cannot be written.
+    """
+    if path.suffix != ".nc":
+        raise TwoalikeError(f"{path}: a posterior is written as .nc; choose that ending.")
+    encoding: dict[str, Any] = {}
+    for node in tree.subtree:
+        packed = {
+            name: {"zlib": True, "complevel": 1, "shuffle": True}
+            | ({"dtype": "float32"} if variable.dtype.kind == "f" else {})
+            for name, variable in node.data_vars.items()
+            if variable.dtype.kind in "fiu" and variable.ndim
+        }
+        encoding[node.path] = packed
+    # By way of memory: where HDF5 meets a full disk, its file cannot be closed any more, and ends
+    # the process once it is collected.
+    content = tree.to_netcdf(engine="h5netcdf", encoding=encoding)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_tree(path: Path) -> "xr.DataTree":
+    """Read the groups into memory and check that they are a posterior of ours.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, damaged, of another kind or of a newer schema.
+    """
+    import xarray as xr
+
+    require_file(path, "a posterior (.nc)")
+    try:
+        check_hdf5(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is refused below
+            # Dimensions without a name get one here, and are refused below.
+            with xr.open_datatree(path, engine="h5netcdf", phony_dims="access") as opened:
+                tree = opened.load().copy()
+    except DAMAGED_HDF5 as error:
+        raise TwoalikeError(
+            f"{path}: cannot be read as a posterior, the file is damaged or of another kind "
+            f"({shortened(error)}). Fit it again."
+        ) from error
+    _check(path, tree)
+    return tree
+
+
+def _check(path: Path, tree: "xr.DataTree") -> None:
+    import xarray as xr
+
+    found = tree["posterior"].dataset if "posterior" in tree.children else xr.Dataset()
+    for name, dims in NEEDED.items():
+        if name not in found or found[name].dims != dims:
+            what = f"dimensions {found[name].dims}" if name in found else "no such variable"
+            raise TwoalikeError(
+                f"{path}: expected a posterior with {name!r} ({' x '.join(dims)}) in group "
+                f"'posterior', found {what}. Make one with: twoalike fit"
+            )
+    for name in ("object", "participant"):
+        if name not in found.coords:
+            raise TwoalikeError(
+                f"{path}: expected the labels of dimension {name!r} as a coordinate, found none. "
+                "Make one with: twoalike fit"
+            )
+    _check_attributes(path, tree)
+    version = tree.attrs.get("schema_version", SCHEMA_VERSION)
+    if version > SCHEMA_VERSION:
+        raise TwoalikeError(
+            f"{path}: written with schema {version}, this twoalike reads up to {SCHEMA_VERSION}. "
+            "Upgrade twoalike."
+        )
+    for name in NEEDED:
+        values = found[name].values
+        if values.dtype.kind not in "fiu" or not values.size or not np.isfinite(values).all():
+            what = "NaN or infinite values" if values.dtype.kind == "f" else str(values.dtype)
+            raise TwoalikeError(
+                f"{path}: the {name} holds {what if values.size else 'nothing'}. Fit it again."
+            )
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether it is no number, as R-hat of a few draws."""
+    return isinstance(value, float) and np.isnan(value)
+
+
+def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
+    """Check that the attributes are what :func:`tree_attrs` and the version's check expect."""
+    for name in JSON_ATTRS:
+        if not isinstance(tree.attrs.get(name, ""), str):
+            raise TwoalikeError(f"{path}: attribute {name} is damaged. Fit it again.")
+        where = f"{path}: attribute {name}"
+        if name in tree.attrs:
+            found = parse_json(tree.attrs[name], where, "Fit it again.")
+            if name == "convergence" and isinstance(found, dict):
+                found = {key: value for key, value in found.items() if not _is_nan(value)}
+            check_shape(found, SHAPES.get(name, {}), where, "Fit it again.")
+    if not isinstance(tree.attrs.get("schema_version", SCHEMA_VERSION), int | np.integer):
+        raise TwoalikeError(
+            f"{path}: expected schema_version as a whole number, found "
+            f"{shortened(tree.attrs['schema_version'], 40)!r}. Fit it again."
+        )
 
 
 TIED = 1e-6
@@ -75,22 +232,22 @@ class Posterior:
         return np.asarray(values.reshape(-1, *values.shape[2:]))
 
     @cached_property
-    def embedding(self) -> npt.NDArray[np.float32]:
+    def embedding(self) -> Floats:
         """All draws of all chains, shape (S, m, D), float32."""
         return self._draws("embedding").astype(np.float32)
 
     @property
-    def temperature(self) -> npt.NDArray[np.float64]:
+    def temperature(self) -> Floats:
         """Temperature of each participant, shape (S, P); their geometric mean is 1."""
         return self._draws("temperature").astype(np.float64)
 
     @property
-    def lapse(self) -> npt.NDArray[np.float64]:
+    def lapse(self) -> Floats:
         """Lapse rate of each participant, shape (S, P)."""
         return self._draws("lapse").astype(np.float64)
 
     @property
-    def typical_lapse(self) -> npt.NDArray[np.float64]:
+    def typical_lapse(self) -> Floats:
         """Mean lapse rate of the participants, shape (S,).
 
         The mean and not the median person: mixing over people whose lapses differ is, as far
@@ -103,13 +260,11 @@ class Posterior:
         """What turns coordinates into similarities: everything here asks it."""
         return find_kernel(str(self.attrs.get("similarity", "dot")))
 
-    def pair_similarity(
-        self, left: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.floating[Any]]
-    ) -> npt.NDArray[np.floating[Any]]:
+    def pair_similarity(self, left: Floats, right: Floats) -> Floats:
         """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
         return self.kernel.matrix(left, right)
 
-    def similarity(self) -> npt.NDArray[np.float64]:
+    def similarity(self) -> Floats:
         """Mean over draws of the objects' similarities, shape (m, m)."""
         x = self.embedding
         total = np.zeros((x.shape[1], x.shape[1]))
@@ -119,13 +274,13 @@ class Posterior:
 
     def choice_probabilities(
         self,
-        triplets: npt.NDArray[np.integer],
+        triplets: Integers,
         mode: Literal["predictive", "plugin"] = "predictive",
         *,
         lapse: bool = False,
-        participants: npt.NDArray[np.integer] | None = None,
+        participants: Integers | None = None,
         kind: Kind = "odd_one_out",
-    ) -> npt.NDArray[np.float64]:
+    ) -> Floats:
         """Probability that item 1, 2, 3 of each triplet is chosen: called the odd one.
 
         Parameters
@@ -169,12 +324,12 @@ class Posterior:
 
     def choice_draws(
         self,
-        triplets: npt.NDArray[np.integer],
+        triplets: Integers,
         *,
         lapse: bool = True,
-        participants: npt.NDArray[np.integer] | None = None,
+        participants: Integers | None = None,
         kind: Kind = "odd_one_out",
-    ) -> npt.NDArray[np.float32]:
+    ) -> Floats:
         """Probability that item 1, 2, 3 of each triplet is chosen, under each draw.
 
         What :func:`twoalike.design.adaptive_triplets` chooses by: how far draws disagree. What
@@ -212,9 +367,9 @@ def _answers(pairs: Any, temperature: Any, rate: Any, kind: Kind) -> npt.NDArray
 
 
 def _observer(
-    lapse: npt.NDArray[np.float64],
-    temperature: npt.NDArray[np.float64],
-    judges: npt.NDArray[np.integer] | None,
+    lapse: Floats,
+    temperature: Floats,
+    judges: Integers | None,
     guessing: bool,
 ) -> tuple[Any, Any]:
     """Lapse (None without guessing) and temperature of whoever judges."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import t
+
+from twoalike.study import Floats
 
 SPIKE = 0.1
 """Scale of a coordinate that is not there, as a share of one that is."""
@@ -21,8 +21,8 @@ TOTAL = 3.0
 """Scale of the root of the sum of all squared slab scales: how large similarities are does not
 depend on how many dimensions are on offer."""
 
-type Features = npt.NDArray[np.float32] | None
-type Start = dict[str, npt.NDArray[np.float64]]
+type Features = Floats | None
+type Start = dict[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def spike_and_slab(m: int, d: int) -> Any:
     """
     import pymc as pm
     import pytensor.tensor as pt
+    from scipy.stats import t
 
     weight = pm.Beta("slab_weight", 2.0, 2.0, dims="dimension")
     total = pm.HalfNormal("slab_total", TOTAL)

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.choice import pair_similarities
-from twoalike.study import TwoalikeError
+from twoalike.study import Floats, Integers, TwoalikeError
 
 ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor's cache
-
-type Rows = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,12 @@ class Kernel:
         (..., m, m), to similarities, for the module given last.
     """
 
-    matrix: Callable[[Rows, Rows], Rows]
-    rows: Callable[[Rows, Rows], Rows]
+    matrix: Callable[[Floats, Floats], Floats]
+    rows: Callable[[Floats, Floats], Floats]
     symbolic: Callable[[Any, Any, Any], Any]
     gram: Callable[[Any, Any, Any], Any]
 
-    def whole(self, x: Rows, n: int) -> Rows | None:
+    def whole(self, x: Floats, n: int) -> Floats | None:
         """Similarities of all objects, shape (m, m), where n triplets are cheaper with them.
 
         A matrix product does its multiplications some 30 times faster than gathered rows do.
@@ -60,8 +57,8 @@ class Kernel:
         return self.matrix(x, x) if len(x) ** 2 < 90 * n else None
 
     def triplets(
-        self, x: Rows, items: npt.NDArray[np.integer], whole: Rows | None = None
-    ) -> tuple[Rows, Rows, Rows]:
+        self, x: Floats, items: Integers, whole: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats]:
         """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each.
 
         Parameters
@@ -79,20 +76,20 @@ class Kernel:
         return self.rows(first, second), self.rows(first, third), self.rows(second, third)
 
 
-def _dot_matrix(left: Rows, right: Rows) -> Rows:
+def _dot_matrix(left: Floats, right: Floats) -> Floats:
     return np.asarray(left @ right.T)
 
 
-def _dot_rows(left: Rows, right: Rows) -> Rows:
+def _dot_rows(left: Floats, right: Floats) -> Floats:
     return np.asarray(np.einsum("nd,nd->n", left, right))
 
 
-def _distance_matrix(left: Rows, right: Rows) -> Rows:
+def _distance_matrix(left: Floats, right: Floats) -> Floats:
     squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None] - 2 * left @ right.T
     return np.asarray(-np.sqrt(np.maximum(squares, 0) + _TINY))
 
 
-def _distance_rows(left: Rows, right: Rows) -> Rows:
+def _distance_rows(left: Floats, right: Floats) -> Floats:
     return np.asarray(-np.sqrt(((left - right) ** 2).sum(axis=1) + _TINY))
 
 

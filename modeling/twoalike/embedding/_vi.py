@@ -1,12 +1,16 @@
 """Variational engine: several mean-field Gaussian fits on the unconstrained space, in minibatches.
 
 A fit from one start finds one of many modes that predict alike and differ in detail; the fits
-together are a mixture, which predicts better than any of them and whose intervals hold what one
-fit is too sure of. Draws of a fit are a chain of the posterior.
+together are a mixture, which predicts better than any of them and whose intervals cover what a
+single fit is too sure of. Draws of a fit are a chain of the posterior.
 
 The KL term is warmed up: with its full weight from the start, dimensions die before the data
 can claim them. Observers are held at their start for the first part, or lapses explain what the
 embedding cannot yet.
+
+The approximation q is one array: means and log standard deviations of all N unconstrained
+variables in a row, shape (2, N). One leaf makes one update of the optimiser; one leaf a variable
+made twenty.
 """
 
 from collections.abc import Callable
@@ -18,17 +22,191 @@ import numpy.typing as npt
 
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._density import Density, Form, jax_density
-from twoalike.embedding._model import Data, log_likelihood
-from twoalike.embedding._steps import (
-    CHUNK,
-    columns_of,
-    many_steps,
-    plan_steps,
-    sample,
-    unravel_to,
-)
-from twoalike.study import TwoalikeError, progress
+from twoalike.embedding._layouts import LayoutGroup
+from twoalike.embedding._model import Data, Density, Form, jax_density, log_likelihood
+from twoalike.study import Booleans, Floats, TwoalikeError, progress
+
+CHUNK = 50  # steps in one compiled loop
+OBSERVERS = ("lapse", "log_temperature", "temperature")
+TRIALS = 200  # arrangements a step
+PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
+RATES = ((1_000, 0.01), (20_000, 0.03), (200_000, 0.06), (np.inf, 0.03))
+"""Fewer judgments than -> peak learning rate. At a hundred thousand judgments .06 is .003 nats a
+judgment better than .03, at a million .007 worse, since dimensions get lost; with a hundred
+judgments of more objects than that, some fits diverge at .03."""
+
+
+def unravel_to(density: Density) -> Callable[[Any], list[Any]]:
+    """Give the variables of a row of N numbers, in the order of their names."""
+    from jax.flatten_util import ravel_pytree
+
+    start = density.starts[0]
+    unravel: Callable[[Any], list[Any]] = ravel_pytree([start[name] for name in density.names])[1]
+    return unravel
+
+
+def _at(q: Any, noise: Any) -> Any:
+    """Turn noise into a draw from the approximation, shape (N,) both."""
+    import jax
+    import jax.numpy as jnp
+
+    # Without the barrier XLA computes a variable anew in every kernel that reads it, for every
+    # row that is gathered.
+    return jax.lax.optimization_barrier(q[0] + jnp.exp(q[1]) * noise)
+
+
+def _noise(q: Any, key: Any) -> Any:
+    """Draw standard normal numbers for one draw of the variables, shape (N,)."""
+    import jax
+    import jax.numpy as jnp
+
+    return jax.random.normal(key, (q.shape[1],), jnp.float32)
+
+
+def sample(q: Any, key: Any) -> Any:
+    """Draw the variables once from the approximation, shape (N,)."""
+    return _at(q, _noise(q, key))
+
+
+def _observers(density: Density) -> Booleans:
+    """Tell which of the N variables are the observers', shape (N,)."""
+    sizes = [np.size(density.starts[0][name]) for name in density.names]
+    return np.repeat([name.startswith(OBSERVERS) for name in density.names], sizes)
+
+
+def rows_a_step(data: Data) -> list[int]:
+    """Trials or sources of each of ``data.groups`` that a step sees: all, or a random part."""
+    pairs = data.dissimilarities
+    layouts = data.layouts
+    trials = 1 if layouts is None else max(1, layouts.n_trials / TRIALS)
+    entries = 0 if pairs is None else sum(group.values.size for group in pairs.groups)
+    parts = [trials if isinstance(g, LayoutGroup) else max(1, entries / PAIRS) for g in data.groups]
+    return [int(np.ceil(g.size / part)) for g, part in zip(data.groups, parts, strict=True)]
+
+
+def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
+    """Log-likelihood of arrangements and dissimilarities, from some rows of each group."""
+    import jax
+    import jax.numpy as jnp
+
+    groups = data.groups
+    if not groups:
+        return lambda values, key: 0.0
+    sizes = rows_a_step(data)
+    columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
+
+    def fit(values: Any, key: Any) -> Any:
+        arrays, weights = [], []
+        for group, size, number in zip(columns, sizes, range(len(groups)), strict=True):
+            n = len(group[-1])
+            draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
+            # What all rows share has one row.
+            arrays += [a if size == n or len(a) == 1 else a[draw] for a in group]
+            weights.append(n / size)
+        logs = density.groups(*values, *arrays)
+        return sum(weight * log for weight, log in zip(weights, logs, strict=True))
+
+    return fit
+
+
+def columns_of(data: Data) -> list[Any]:
+    """Judgments as JAX arrays: items, judge and, where some have a reference, anchored."""
+    import jax.numpy as jnp
+
+    columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
+    if data.anchored.any():
+        columns.append(jnp.asarray(data.anchored, jnp.int8))
+    return columns
+
+
+def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
+    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
+    import jax
+
+    unravel = unravel_to(density)
+    n, group_fit = data.size, _group_fit(density, data)
+    weight = len(data.items) / max(batch, 1)
+    columns = columns_of(data)
+
+    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
+        values = unravel(_at(q, noise))
+        fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
+        fit = fit + group_fit(values, jax.random.fold_in(key, 1))
+        return -(fit + kl_weight * (density.prior(*values)[0] + q[1].sum())) / n
+
+    return loss
+
+
+def many_steps(
+    density: Density, data: Data, config: FitConfig, plan: "Plan", optimiser: Any
+) -> Callable[..., Any]:
+    """Compiled loop over CHUNK steps.
+
+    The noise of a chunk, CHUNK times the N variables, is drawn before by a program of its own:
+    within the loop XLA draws the same numbers once for every kernel that reads them.
+    """
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    n, batch = len(data.items), plan.batch
+    loss = _loss(density, data, batch)
+    grow = max(config.warmup * plan.steps, 1.0)
+    observers = jnp.asarray(_observers(density))
+
+    def keys(key: Any, step: Any) -> Any:
+        return jax.random.split(jax.random.fold_in(key, step))
+
+    @jax.jit
+    def draw(q: Any, key: Any, steps: Any) -> Any:
+        return jax.lax.map(lambda step: _noise(q, keys(key, step)[1]), steps)
+
+    def one(carry: Any, drawn: Any) -> Any:
+        (q, state, key), (step, noise) = carry, drawn
+        k_rows, k_groups = keys(key, step)
+        rows = jnp.arange(n) if batch == n else jax.random.randint(k_rows, (batch,), 0, n)
+        rows = jax.lax.optimization_barrier(rows)
+        weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
+        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight)
+        held = observers & (step < config.hold * plan.steps)
+        gradient = jax.lax.optimization_barrier(jnp.where(held, 0.0, gradient))
+        updates, state = optimiser.update(gradient, state)
+        return (optax.apply_updates(q, updates), state, key), value
+
+    @jax.jit
+    def loop(q: Any, state: Any, key: Any, steps: Any, noise: Any) -> Any:
+        (q, state, _), values = jax.lax.scan(one, (q, state, key), (steps, noise))
+        return q, state, values.mean()
+
+    def many(q: Any, state: Any, key: Any, first: Any) -> Any:
+        steps = first + jnp.arange(CHUNK)
+        return loop(q, state, key, steps, draw(q, key, steps))
+
+    return many
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in all, judgments a step, and the learning rate at its peak."""
+
+    steps: int
+    batch: int
+    rate: float
+
+
+def plan_steps(config: FitConfig, n_judgments: int) -> Plan:
+    """Choose steps, judgments a step and learning rate by the size of the data.
+
+    At least 3,000 steps, and at least 40 passes over the judgments: with fewer, held-out
+    predictions of real data lose points. The rate follows :data:`RATES`.
+    """
+    batch = config.batch or int(np.clip(n_judgments // 25, 4000, 10_000))
+    batch = min(batch, n_judgments)
+    passes = -(-40 * n_judgments // max(batch, 1))
+    steps = config.steps or max(3000, passes)
+    rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
+    return Plan(-(-steps // CHUNK) * CHUNK, batch, rate)
+
 
 START_LOG_SD = -2.0
 """Log standard deviation at the start: fits that start wider end in the same few modes."""
@@ -104,7 +282,7 @@ def fit_vi(
     held: Data | None = None,
     checkpoint: Checkpoint | None = None,
     between: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, npt.NDArray[np.float32]], dict[str, npt.NDArray[np.float64]]]:
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Fit by variational inference.
 
     Parameters
@@ -162,7 +340,7 @@ def fit_vi(
     return together, {"loss": np.array([fit.losses for fit in fits])}
 
 
-def begin(start: dict[str, npt.NDArray[np.float32]], optimiser: Any) -> _Progress:
+def begin(start: dict[str, Floats], optimiser: Any) -> _Progress:
     """Give a fit at its start, from values by name."""
     import jax.numpy as jnp
 
@@ -197,7 +375,7 @@ def _resumed(fit: _Progress, number: int, arrays: dict[str, npt.NDArray[Any]]) -
     return _Progress(q, state, done=CHUNK * len(losses), losses=losses)
 
 
-def _draws(density: Density, q: Any, key: Any, n: int) -> dict[str, npt.NDArray[np.float32]]:
+def _draws(density: Density, q: Any, key: Any, n: int) -> dict[str, Floats]:
     """Draws of one fit by name, each of shape (S, ...)."""
     import jax
 

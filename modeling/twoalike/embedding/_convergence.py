@@ -11,20 +11,19 @@ import numpy.typing as npt
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding._similarity import find_kernel
+from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05
 """Largest R-hat of 95 % of the choice probabilities, and of the similarities, that will do."""
 N_TRIPLETS = 300
 
 
-def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> npt.NDArray[np.int64]:
+def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> Integers:
     """Random triplets of m objects on which convergence is judged, shape (n, 3)."""
     return random_triplets(m, n, np.random.default_rng([seed, 1]))
 
 
-def predictions(
-    x: npt.NDArray[np.float32], triplets: npt.NDArray[np.int64], similarity: str = "dot"
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple[Floats, Floats]:
     """Probability that item 1 is odd and similarity of items 1 and 2, (chains, draws, n) each.
 
     Parameters
@@ -51,7 +50,7 @@ def predictions(
     return p, s
 
 
-def mixing(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def mixing(values: Floats) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Rank-normalised split R-hat and bulk effective sample size (doi:10.1214/20-BA1221).
 
     Parameters
@@ -83,8 +82,8 @@ def mixing(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArr
 
 
 def chain_convergence(
-    x: npt.NDArray[np.float32],
-    stats: dict[str, npt.NDArray[np.float64]],
+    x: Floats,
+    stats: dict[str, Floats],
     seed: int,
     similarity: str = "dot",
 ) -> dict[str, Any]:
@@ -131,8 +130,8 @@ def chain_convergence(
 
 def with_chains(
     known: dict[str, Any],
-    x: npt.NDArray[np.float32],
-    stats: dict[str, npt.NDArray[np.float64]],
+    x: Floats,
+    stats: dict[str, Floats],
     *,
     engine: str,
     seed: int,
@@ -156,7 +155,7 @@ def with_chains(
     return {**known, **chains, "converged": settled}
 
 
-def optimiser_convergence(losses: npt.NDArray[np.float64]) -> dict[str, Any]:
+def optimiser_convergence(losses: Floats) -> dict[str, Any]:
     """Whether the evidence bound of every fit has stopped moving.
 
     The last tenth is compared with the one before. The bound is noisy: a change counts when it
