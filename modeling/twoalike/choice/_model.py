@@ -36,9 +36,7 @@ def odd_from_pair(pair: Integers) -> Integers:
     return 2 - pair
 
 
-def random_triplets(
-    items: int | npt.NDArray[np.integer], n: int, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def random_triplets(items: int | Integers, n: int, rng: np.random.Generator) -> Integers:
     """Draw n triplets of three different items each, one independent of the other.
 
     Parameters
