@@ -15,4 +15,5 @@ echo "lowest: installing" >&2
     tests/backbones tests/embedding/test_fit.py tests/embedding/test_posterior.py \
     tests/teacher/test_fit.py tests/distill/test_distill.py tests/distill/test_export.py \
     tests/figures tests/report tests/rsa
-"$env/bin/python" -m pytest -q -m "not slow and not display" --no-xvfb -p no:cacheprovider "$@"
+"$env/bin/python" -m pytest -q -m "not slow and not display" --no-xvfb -p no:cacheprovider \
+    -n logical --maxprocesses 4 --dist loadfile "$@"
