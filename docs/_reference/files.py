@@ -8,7 +8,8 @@ from types import ModuleType
 from _reference.markdown import code, prose, table
 from twoalike.embedding import _posterior
 from twoalike.judgments import _arrangements, _dissimilarities, _schema
-from twoalike.record import ANSWERS, TASKS, Table
+from twoalike.record import ANSWERS, TASKS
+from twoalike.tables import Table
 
 _HEAD = """# Files and columns
 
@@ -105,8 +106,8 @@ def files_page() -> str:
 
 
 def _raw_table(name: str, label: str, part: Table) -> str:
-    heading = f"### {name.capitalize()}: {_NAMES[part.suffix]}"
-    return f"{heading}\n\n`*_task-{label}_run-*_{part.suffix}.tsv`\n\n{part.dictionary()}"
+    heading = f"### {name.capitalize()}: {_NAMES[part.name]}"
+    return f"{heading}\n\n`*_task-{label}_run-*_{part.name}.tsv`\n\n{part.dictionary()}"
 
 
 def tidy_table(module: ModuleType) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import TASKS, Table
+from twoalike.record import TASKS
 from twoalike.study import sha256_file
+from twoalike.tables import Table
 
 OLD_CODES = ("anna7q", "002", "bob3+")
 DAYS = ("2024-11-03", "2024-11-17", "2025-01-30")
@@ -44,11 +45,11 @@ def write_table(folder: Path, stem: str, table: Table, rows: list[dict[str, obje
     """A raw table with its sidecar."""
     folder.mkdir(parents=True, exist_ok=True)
     text = table.header() + "".join(fill(table, row) for row in rows)
-    (folder / f"{stem}_{table.suffix}.tsv").write_text(text, encoding="utf-8")
+    (folder / f"{stem}_{table.name}.tsv").write_text(text, encoding="utf-8")
     entries = {column.name: column.sidecar() for column in table.columns}
     presentation = {"SoftwareName": "twoalike", "SoftwareVersion": "0.1.0"}
     about = {"TaskName": "task", "Instructions": "Look.", "StimulusPresentation": presentation}
-    write_json(folder / f"{stem}_{table.suffix}.json", about | entries)
+    write_json(folder / f"{stem}_{table.name}.json", about | entries)
 
 
 def triplets() -> list[dict[str, object]]:

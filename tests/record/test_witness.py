@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from twoalike.record import RunName, _check, check_dataset, read_manifest, read_run, run_progress
-from twoalike.record._column import SEEN_BEFORE
+from twoalike.tables import SEEN_BEFORE
 
 
 def record(booth: Any, name: RunName | None = None, reason: str = "completed") -> RunName:

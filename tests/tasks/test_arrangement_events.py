@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
-from twoalike.record._table import Table
+from twoalike.tables import Table
 from twoalike.tasks._activity import EventRow
 from twoalike.tasks._events import (
     Event,

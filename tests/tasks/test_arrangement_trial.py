@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
-from twoalike.record._table import Table
+from twoalike.tables import Table
 from twoalike.tasks._activity import EventRow, Note
 from twoalike.tasks._events import (
     Event,

@@ -32,8 +32,8 @@ def read_candidates(
 
 def read_labels(path: Path | None) -> tuple[dict[str, dict[str, str]], dict[str, Path]]:
     """Labels of each level by object id, and the file by role."""
-    from twoalike.stimuli import read_tsv
     from twoalike.study import TwoalikeError
+    from twoalike.tables import read_tsv
 
     if path is None:
         return {}, {}

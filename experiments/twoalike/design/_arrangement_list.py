@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 
 from twoalike.design._lift import SMALLEST_SET
-from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, TwoalikeError, write_json
+from twoalike.tables import read_tsv, write_tsv
 
 ARRANGEMENT_TYPES = ("practice", "main", "catch")
 ARRANGEMENT_COLUMNS = ("trial_index", "trial_type", "stimulus", "scheduler")

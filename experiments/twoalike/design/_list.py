@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, TwoalikeError, write_json
+from twoalike.tables import read_tsv, write_tsv
 
 POSITIONS = ("left", "middle", "right")
 """Places on the screen."""

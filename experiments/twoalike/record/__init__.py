@@ -13,7 +13,6 @@ from twoalike.record._bids import check_bids
 from twoalike.record._check import check_run_files
 from twoalike.record._check_answers import answered_questions
 from twoalike.record._check_dataset import Checked, check_dataset
-from twoalike.record._column import Column
 from twoalike.record._dataset import check_codes, check_codes_apart, exposed_data
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
 from twoalike.record._missing import missing_files, unreadable_texts
@@ -27,7 +26,6 @@ from twoalike.record._table import (
     ARRANGEMENTS,
     TASKS,
     TRIPLETS,
-    Table,
     TaskTables,
 )
 from twoalike.record._witness import TRIAL_SHOWN
@@ -43,14 +41,12 @@ __all__ = [
     "Apparatus",
     "AskedQuestion",
     "Checked",
-    "Column",
     "Progress",
     "RawProblem",
     "RawRun",
     "RunName",
     "RunPlan",
     "RunRecord",
-    "Table",
     "TaskTables",
     "answered_questions",
     "asked_questions",

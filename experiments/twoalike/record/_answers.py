@@ -20,13 +20,11 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._answers_v01 import one_line, read_wide_table, wide_tables
-from twoalike.record._column import Column
 from twoalike.record._dataset import register_participant
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
-from twoalike.record._table import Table
-from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import MISSING, Study, TwoalikeError, parse_json, readable_by
+from twoalike.tables import Column, Table, read_tsv, write_tsv
 
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""

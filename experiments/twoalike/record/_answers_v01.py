@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twoalike.stimuli import read_tsv
 from twoalike.study import MISSING, parse_json_table, read_text, require_file
+from twoalike.tables import read_tsv
 
 _KEYS = ("participant_id", "session_id")
 _AGE_REMARK = " (ages above 89 are stored as 89)"

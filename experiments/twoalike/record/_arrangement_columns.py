@@ -4,7 +4,7 @@ Positions are in arena units: the centre of the arena is the origin, its diamete
 up. They and the times are raw; distances and dissimilarities are derived from them later.
 """
 
-from twoalike.record._column import SEEN_BEFORE, Column
+from twoalike.tables import SEEN_BEFORE, Column
 
 _TRIAL = Column(
     name="trial_index",

@@ -17,8 +17,8 @@ from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, parse_rows, scan_rows, task_tables
 from twoalike.record._whole import n_partial_rows
 from twoalike.record._witness import check_left_events, check_witness, logged_trials, read_log
-from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
+from twoalike.tables import read_tsv
 
 
 def _check_images(

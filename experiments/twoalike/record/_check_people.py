@@ -8,8 +8,8 @@ from twoalike.record._answers import read_answers
 from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
-from twoalike.stimuli import read_tsv
 from twoalike.study import TwoalikeError
+from twoalike.tables import read_tsv
 
 
 def check_people(root: Path) -> Iterator[RawProblem]:

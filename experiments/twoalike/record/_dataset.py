@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.record._names import same_but_for_zeros
-from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -23,6 +22,7 @@ from twoalike.study import (
     readable_by_others,
     write_json,
 )
+from twoalike.tables import read_tsv, write_tsv
 
 BIDS_VERSION = "1.11.1"
 _README = """# {title}

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._names import RunName
-from twoalike.record._table import Table, TaskTables
+from twoalike.record._table import TaskTables
 from twoalike.study import (
     TwoalikeError,
     check_shape,
@@ -20,6 +20,7 @@ from twoalike.study import (
     read_json,
     read_seed,
 )
+from twoalike.tables import Table
 
 KIND = "run"
 DISPLACED = "displaced"
@@ -134,7 +135,7 @@ def sidecar(
         "Instructions": instructions,
         "StimulusPresentation": _presentation(apparatus),
         "Simulated": plan.simulated,
-        **{column.name: column.sidecar() for column in table.columns},
+        **table.sidecar(),
     }
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twoalike.record._names import RunName
-from twoalike.record._table import TASKS, Table
+from twoalike.record._table import TASKS
 from twoalike.record._whole import n_partial_rows
 from twoalike.record._witness import read_log
 from twoalike.study import MISSING, TwoalikeError
+from twoalike.tables import Table
 
 _LONGEST_S = 1e7
 """Longer than any session: larger times are damage."""

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._names import RunName
-from twoalike.record._table import TASKS, Table, TaskTables
+from twoalike.record._table import TASKS, TaskTables
 from twoalike.record._whole import n_partial_rows
 from twoalike.study import MISSING, TwoalikeError, require_file
+from twoalike.tables import Table
 
 _DTYPE = {"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean"}
 

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._appended import AppendedFile
-from twoalike.record._column import SEEN_BEFORE
 from twoalike.record._dataset import check_participant, lock_folder, register_participant
 from twoalike.record._manifest import (
     DISPLACED,
@@ -28,7 +27,7 @@ from twoalike.record._manifest import (
 from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
 from twoalike.record._progress import Progress, run_progress
-from twoalike.record._table import TASKS, Table, TaskTables
+from twoalike.record._table import TASKS, TaskTables
 from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
 from twoalike.record._witness import (
     TRIAL_SHOWN,
@@ -38,7 +37,6 @@ from twoalike.record._witness import (
     read_log,
     witness_table,
 )
-from twoalike.stimuli import read_tsv, write_tsv
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -48,6 +46,7 @@ from twoalike.study import (
     readable_by,
     write_json,
 )
+from twoalike.tables import SEEN_BEFORE, Table, read_tsv, write_tsv
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from twoalike.record._table import Table
 from twoalike.record._whole import n_partial_rows
 from twoalike.study import TwoalikeError, sync_file
+from twoalike.tables import Table
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
 

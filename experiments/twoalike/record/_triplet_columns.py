@@ -6,7 +6,7 @@ the sidecar does not would make the data set invalid.
 """
 
 from twoalike.design import POSITIONS
-from twoalike.record._column import SEEN_BEFORE, Column
+from twoalike.tables import SEEN_BEFORE, Column
 
 
 def _stimulus(number: int) -> Column:

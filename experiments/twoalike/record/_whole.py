@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from twoalike.record._table import Table
+from twoalike.tables import Table
 
 
 def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from twoalike.record._read import RawProblem
-from twoalike.record._table import Table
 from twoalike.study import counted
+from twoalike.tables import Table
 
 TRIAL_KEPT = "trial_kept"
 """Event of the log: a trial is on the disk."""

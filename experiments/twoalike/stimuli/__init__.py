@@ -12,7 +12,6 @@ from twoalike.stimuli._file_names import (
 from twoalike.stimuli._images import MANIFEST, find_images
 from twoalike.stimuli._picture import BACKGROUND, read_picture
 from twoalike.stimuli._set import StimulusSet, image_table
-from twoalike.stimuli._tsv import read_tsv, write_tsv
 
 __all__ = [
     "ATTRIBUTION",
@@ -32,6 +31,4 @@ __all__ = [
     "image_table",
     "portability_faults",
     "read_picture",
-    "read_tsv",
-    "write_tsv",
 ]

@@ -17,8 +17,8 @@ import pandas as pd
 from twoalike.stimuli._file_names import check_portable, composed, escaped, fault_of_name
 from twoalike.stimuli._images import MANIFEST, list_image_files
 from twoalike.stimuli._picture import check_still, is_still, opened, plain_picture
-from twoalike.stimuli._tsv import read_tsv, write_tsv
 from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
+from twoalike.tables import read_tsv, write_tsv
 
 COLUMNS = ("id", "file", "sha256")
 """Columns every manifest has; those after them are category levels, coarse to fine."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import ANSWERS, TASKS, Column, Table
+from twoalike.record import ANSWERS, TASKS
+from twoalike.tables import Column, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIPLETS = TASKS["oddoneout"].trials
@@ -134,6 +135,6 @@ def test_every_level_of_the_sidecar_can_be_written_and_is_described(table: Table
 def test_the_dictionary_in_the_readme_is_the_definition(table: Table) -> None:
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     assert table.dictionary() in readme, (
-        "data/README.md differs from twoalike.record.TASKS: paste the output of "
+        "data/README.md differs from the declarations: paste the output of "
         "Table.dictionary() of each table"
     )

@@ -1,0 +1,51 @@
+"""Words that the tables of trials share, from the trial list to the tidy table of judgments."""
+
+from twoalike.tables._column import Column
+
+ODD_ONE_OUT = "oddoneout"
+"""BIDS label of the odd-one-out task."""
+MULTI_ARRANGEMENT = "multiarrangement"
+"""BIDS label of the multi-arrangement task."""
+
+POSITIONS = ("left", "middle", "right")
+"""Places of the three images on the screen."""
+STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
+"""Columns of the objects of a triplet, in the order of the design."""
+PLACES = ("position_1", "position_2", "position_3")
+"""Columns of the places where they are shown."""
+TRIAL_TYPES = {
+    "practice": "to learn the task; not for analysis",
+    "main": "a judgment",
+    "catch": "attention check with one obviously odd object",
+    "repeat": "a main trial shown a second time",
+}
+"""Why a trial is shown."""
+JUDGED = ("main", "repeat")
+"""Types of trials that are judgments: fitted and scored. Practice and attention checks are not."""
+LEVELS = {
+    "coarse": "objects of three categories",
+    "fine": "objects of one category",
+    "boundary": "two objects of one category, and one of another",
+}
+"""Levels of abstraction of a triplet, by the categories of its objects."""
+
+PARTICIPANT_ID = Column(
+    name="participant_id",
+    kind="string",
+    description="Code of the participant, with sub- in front.",
+    identifier=True,
+)
+SESSION_ID = Column(
+    name="session_id",
+    kind="string",
+    description="Session, with ses- in front.",
+    identifier=True,
+)
+SEEN_BEFORE = Column(
+    name="seen_before",
+    kind="boolean",
+    description="Whether the trial had been on the screen before, and was broken off.",
+    missing="recorded by version 0.1",
+    added=True,
+)
+"""Last column of every raw table of trials; the writer fills it in."""

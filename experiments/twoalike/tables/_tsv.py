@@ -1,0 +1,195 @@
+"""Tables as tab-separated text with a header, as BIDS writes them: no quotes, ``n/a`` for missing.
+
+Read strictly, since a table editor's silent changes (a moved column, an empty cell, a row cut off)
+would otherwise surface as a wrong analysis.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twoalike.study import MISSING, TwoalikeError, atomic_path, read_text, require_file, shortened
+from twoalike.tables._column import Column
+from twoalike.tables._table import Fault, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_tsv(
+    path: Path, what: str, columns: Sequence[str], *, empty: bool = False
+) -> "pd.DataFrame":
+    """Read a table as strings, in file order.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What the file should be, for messages.
+    columns
+        Columns that must be there; others are kept.
+    empty
+        Whether a table may have no rows.
+
+    Returns
+    -------
+    Table of strings, with at least one row unless it may be ``empty``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, empty or not UTF-8, lacks a column or has one twice, has no
+        rows, or a row has too few or too many cells or an empty one.
+    """
+    import pandas as pd
+
+    require_file(path, what)
+    lines = read_text(path).split("\n")
+    header, *body = (line.removesuffix("\r").split("\t") for line in lines)
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise TwoalikeError(
+            f"column {twice!r} appears twice in the header", where=path, remedy="Rename one."
+        )
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise TwoalikeError(
+            where=path,
+            expected=f"{what} with the column {missing[0]!r}",
+            found=f"columns {shortened(', '.join(map(repr, header)), 400)}",
+            remedy="Tabs separate columns.",
+        )
+    rows = [
+        _checked_row(row, header, f"{path}: line {number}")
+        for number, row in enumerate(body, start=2)
+        if row != [""]
+    ]
+    if not rows and not empty:
+        raise TwoalikeError(where=path, expected=what, found="a header and no rows")
+    return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _checked_row(row: list[str], header: Sequence[str], where: str) -> list[str]:
+    if len(row) != len(header):
+        raise TwoalikeError(
+            f"{where} has {len(row)} cells, the header has {len(header)}. Tabs separate columns; "
+            "a missing value is n/a."
+        )
+    if "" in row:
+        raise TwoalikeError(
+            f"{where}: column {header[row.index('')]!r} is empty. Write n/a for a missing value."
+        )
+    return row
+
+
+def write_tsv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table, all or nothing; missing values become ``n/a``, line ends are LF.
+
+    Raises
+    ------
+    ValueError
+        If a cell holds a tab or a line break, which the format cannot hold.
+    """
+    cells = table.astype(object).where(table.notna(), MISSING).astype(str)
+    if cells.map(lambda cell: any(mark in cell for mark in "\t\n\r")).to_numpy().any():
+        raise ValueError(f"{path}: a cell holds a tab or a line break.")
+    lines = ["\t".join(cells.columns), *("\t".join(row) for row in cells.to_numpy())]
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(("\n".join(lines) + "\n").encode())
+
+
+def as_rows(table: "pd.DataFrame") -> list[dict[str, str]]:
+    """Rows of a table of strings, by column."""
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in table.to_numpy(dtype=object).tolist()]
+
+
+def parse_rows(
+    table: Table, rows: Iterable[Mapping[str, str]], objects: Collection[str] | None = None
+) -> tuple[list[dict[str, Any]], list[Fault]]:
+    """Parse the cells of rows of text, each by itself.
+
+    Parameters
+    ----------
+    rows
+        Text by column, for all columns of the table.
+    objects
+        Object ids that the columns of items may hold; None: any.
+
+    Returns
+    -------
+    Values by column for each row, None where a value is missing or not allowed; the faults.
+    """
+    known = None if objects is None else frozenset(objects)
+    parsed: list[dict[str, Any]] = []
+    found: list[Fault] = []
+    for number, row in enumerate(rows):
+        values: dict[str, Any] = {}
+        for column in table.columns:
+            text = row[column.name]
+            try:
+                values[column.name] = column.parse(text)
+            except ValueError:
+                values[column.name] = None
+                found.append(Fault(number, column.expected, repr(text), column.name))
+            if known is not None and column.name in table.items and text not in known:
+                expected = "an object of the stimulus set"
+                found.append(Fault(number, expected, repr(text), column.name))
+        parsed.append(values)
+    return parsed, found
+
+
+def typed(table: Table, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Make a data frame of parsed rows.
+
+    Returns
+    -------
+    Columns of the table in order: ``str`` (missing: NaN), ``int64`` or, where a value may be
+    missing, ``Int64``, ``float64`` (missing: NaN), ``bool`` or ``boolean``.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(table.names), dtype=object)
+    return frame.astype({column.name: _dtype(column) for column in table.columns})
+
+
+def _dtype(column: Column) -> str:
+    plain = {"string": "str", "integer": "int64", "number": "float64", "boolean": "bool"}
+    nullable = {"integer": "Int64", "boolean": "boolean"} if column.missing else {}
+    return (plain | nullable)[column.kind]
+
+
+def read_table(
+    path: Path, table: Table, what: str, objects: Collection[str] | None = None
+) -> "pd.DataFrame":
+    """Read a tab-separated table and check every cell, row and rule.
+
+    Parameters
+    ----------
+    path
+        The file; columns may be in another order, further ones are passed over.
+    table
+        Its declaration.
+    what
+        What the file should be, for messages.
+    objects
+        Object ids that the columns of items may hold; None: any.
+
+    Returns
+    -------
+    The columns of the table in order, with the types of :func:`typed`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or malformed, or a value is not allowed; the message names file,
+        row and column.
+    """
+    rows, found = parse_rows(table, as_rows(read_tsv(path, what, table.names)), objects)
+    for fault in found:
+        raise fault.error(path)
+    frame = typed(table, rows)
+    for fault in table.broken_rules(frame):
+        raise fault.error(path)
+    return frame
