@@ -621,9 +621,9 @@ def make_results_file(root: Path) -> None:
 
 def report_results(root: Path) -> None:
     """Everything of a report but turning drawings into files, which takes seconds."""
-    from twoalike.report._html import render
-    from twoalike.report._load import read_inputs
-    from twoalike.report._page import build_page
+    from twoalike.report._inputs import read_inputs
+    from twoalike.report._render import render
+    from twoalike.report._report import build_page
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")

@@ -17,7 +17,7 @@ import pytest
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.report import describe_dimensions, read_sessions, write_report
-from twoalike.report._files import as_csv
+from twoalike.report._render import as_csv
 from twoalike.study import Study, TwoalikeError
 
 SECTIONS = (

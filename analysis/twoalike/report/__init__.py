@@ -17,11 +17,11 @@ from twoalike.report._blocks import (
     Verbatim,
     percent,
 )
-from twoalike.report._dimensions import Dimension, describe_dimensions
-from twoalike.report._html import render
-from twoalike.report._sessions import Session, read_sessions
+from twoalike.report._embedding import Dimension, describe_dimensions
+from twoalike.report._people import Session, read_sessions
+from twoalike.report._render import render
+from twoalike.report._report import write_report
 from twoalike.report._thumbnails import Thumbnails, image_uri
-from twoalike.report._write import write_report
 
 __all__ = [
     "Thumbnails",

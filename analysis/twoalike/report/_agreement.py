@@ -24,15 +24,15 @@ from twoalike.report._blocks import (
     Text,
     Verbatim,
     estimates,
+    lines_picture,
     number,
     percent,
     signed,
     span,
 )
-from twoalike.report._charts import lines_picture
 from twoalike.report._fit import FitCheck
-from twoalike.report._load import Inputs
-from twoalike.report._people import no_posterior
+from twoalike.report._inputs import Inputs
+from twoalike.report._people import NO_POSTERIOR
 from twoalike.study import counted
 
 ACCURACY = "odd-one-out accuracy (dashed: chance)"
@@ -66,7 +66,7 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         "people choose 60 %: the dots lie on the dashed line."
     )
     if inputs.posterior is None:
-        return Section(anchor, title, lead, [no_posterior()])
+        return Section(anchor, title, lead, [NO_POSTERIOR])
     if fit is None:
         missing = Missing("There are no judgments that the embedding knows.", "twoalike fit STUDY")
         return Section(anchor, title, lead, [missing])

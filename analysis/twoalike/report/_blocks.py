@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from twoalike.figures import NARROW, WIDE, to_data_uri
+from twoalike.figures import NARROW, WIDE, Line, estimates_chart, to_data_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -234,3 +234,35 @@ def estimates(measures: Mapping[str, Mapping[str, float] | None]) -> dict[str, l
     for part in ("value", "low", "high"):
         columns[part] = [of.get(part) if of else None for of in measures.values()]
     return columns
+
+
+def lines_picture(
+    lines: Sequence[Line],
+    label: str,
+    *,
+    alt: str,
+    caption: str,
+    reference: float | None = None,
+    digits: int = 3,
+) -> Picture:
+    """Draw estimates with their intervals.
+
+    Parameters
+    ----------
+    lines
+        From top to bottom; those of one name share a row.
+    label
+        Of the axis.
+    alt, caption
+        As of :class:`Picture`.
+    reference, digits
+        As of :func:`twoalike.figures.estimates_chart`.
+    """
+    return Picture.draw(
+        lambda width: estimates_chart(
+            lines, label, reference=reference, digits=digits, width=width
+        ),
+        alt=alt,
+        caption=caption,
+        numbers=estimates({f"{line.series} {line.name}".lstrip(): line.measure for line in lines}),
+    )

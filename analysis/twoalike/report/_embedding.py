@@ -1,4 +1,10 @@
-"""Sections on the embedding: the map, its dimensions, the similarity matrix."""
+"""Sections on the embedding: the map, its dimensions, the similarity matrix.
+
+Coordinates are never averaged over draws. What is averaged is a statement about each draw: that
+an object is among the highest on a dimension, and how much of all similarity that carries.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,13 +30,73 @@ from twoalike.report._blocks import (
     number,
     percent,
 )
-from twoalike.report._dimensions import Dimension, describe_dimensions
 from twoalike.report._fit import thinned
-from twoalike.report._load import Inputs
-from twoalike.report._people import no_posterior
+from twoalike.report._inputs import Inputs
+from twoalike.report._people import NO_POSTERIOR
 from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.stimuli import StimulusSet
-from twoalike.study import counted
+from twoalike.study import Floats, Integers, counted
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One dimension.
+
+    Attributes
+    ----------
+    index
+        Its column in the embedding.
+    share, low, high
+        Share of all similarity that it carries (sum of squares): mean and 95 % interval.
+    top
+        Objects that are most surely among the highest, best first.
+    sureness
+        For each of ``top``, the share of draws in which it is among the highest.
+    """
+
+    index: int
+    share: float
+    low: float
+    high: float
+    top: Integers
+    sureness: Floats
+
+
+def describe_dimensions(draws: Floats, highest: int = 8) -> list[Dimension]:
+    """Describe every dimension, the weightiest first.
+
+    Parameters
+    ----------
+    draws
+        Embedding draws with their dimensions aligned, shape (S, m, D).
+    highest
+        How many objects count as the highest on a dimension.
+
+    Examples
+    --------
+    >>> draws = np.zeros((4, 3, 2))
+    >>> draws[:, 0, 1] = 2.0
+    >>> draws[:, 1, 0] = 1.0
+    >>> [(d.index, round(d.share, 2), d.top.tolist()) for d in describe_dimensions(draws, 1)]
+    [(1, 0.8, [0]), (0, 0.2, [1])]
+    """
+    squares = np.einsum("smd,smd->sd", draws, draws, dtype=np.float64)
+    total = squares.sum(axis=1, keepdims=True)
+    shares = squares / np.where(total > 0, total, 1.0)
+    m = draws.shape[1]
+    highest = min(highest, m)
+    described = []
+    for index in np.argsort(-shares.mean(axis=0), kind="stable").tolist():
+        order = np.argsort(-draws[:, :, index], axis=1, kind="stable")[:, :highest]
+        sureness = np.bincount(order.ravel(), minlength=m) / len(draws)
+        top = np.argsort(-sureness, kind="stable")[:highest]
+        low, high = np.percentile(shares[:, index], (2.5, 97.5))
+        share = float(shares[:, index].mean())
+        described.append(
+            Dimension(index, share, float(low), float(high), top.astype(np.int64), sureness[top])
+        )
+    return described
+
 
 _MOST_COLOURS = 8
 OTHER = "other"
@@ -85,7 +151,7 @@ def map_section(inputs: Inputs) -> Section:
     )
     posterior = inputs.posterior
     if posterior is None:
-        return Section(anchor, title, lead, [no_posterior()])
+        return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
     stimuli = _known_stimuli(inputs, ids)
     labels = _labels(stimuli, ids)
@@ -183,7 +249,7 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     )
     posterior = inputs.posterior
     if posterior is None:
-        return Section(anchor, title, lead, [no_posterior()])
+        return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
     stimuli = _known_stimuli(inputs, ids)
     labels = _labels(stimuli, ids)
@@ -210,7 +276,7 @@ def similarity_section(inputs: Inputs) -> Section:
     lead = "Bright blocks on the diagonal are categories whose members people find alike."
     posterior = inputs.posterior
     if posterior is None:
-        return Section(anchor, title, lead, [no_posterior()])
+        return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
     labels = _labels(_known_stimuli(inputs, ids), ids)
     coloured = _coloured(labels)
@@ -237,7 +303,7 @@ def similarity_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, blocks)
 
 
-def _pairs(matrix: np.ndarray, ids: tuple[str, ...]) -> dict[str, list[object]]:
+def _pairs(matrix: Floats, ids: tuple[str, ...]) -> dict[str, list[object]]:
     """Write a similarity matrix as a line a pair."""
     first, second = np.triu_indices(len(ids), 1)
     return {
@@ -247,7 +313,7 @@ def _pairs(matrix: np.ndarray, ids: tuple[str, ...]) -> dict[str, list[object]]:
     }
 
 
-def _contrast(matrix: np.ndarray, labels: list[str]) -> str:
+def _contrast(matrix: Floats, labels: list[str]) -> str:
     """Mean similarity within and between categories, in words."""
     _, codes = np.unique(np.asarray(labels), return_inverse=True)
     same = codes[:, None] == codes[None, :]

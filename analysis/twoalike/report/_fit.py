@@ -18,7 +18,7 @@ from twoalike.embedding import (
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
 from twoalike.judgments import ITEMS, JUDGED
 from twoalike.report._blocks import number
-from twoalike.report._load import Inputs
+from twoalike.report._inputs import Inputs
 
 _MOST_DRAWS = 200
 

@@ -12,12 +12,12 @@ from twoalike.report._blocks import (
     Missing,
     Section,
     Text,
+    lines_picture,
     number,
     percent,
     span,
 )
-from twoalike.report._charts import lines_picture
-from twoalike.report._load import Inputs
+from twoalike.report._inputs import Inputs
 from twoalike.results import estimate_at
 from twoalike.study import counted
 

@@ -1,10 +1,18 @@
-"""Sections on the people: sessions, response times, and how noisy each one is."""
+"""The people: each session in a line, response times, and how noisy each participant is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from twoalike.design import POSITIONS, excluded
+from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters, response_times
+from twoalike.judgments import JUDGED
+from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
     Block,
@@ -16,14 +24,148 @@ from twoalike.report._blocks import (
     number,
     percent,
 )
-from twoalike.report._load import Inputs
-from twoalike.report._sessions import Session, times_by_participant
-from twoalike.study import counted
+from twoalike.study import ExclusionConfig, Floats, counted
 
+ODD_ONE_OUT = "oddoneout"
+"""Label of the task whose runs are summarised; a data set may hold others."""
 NO_SESSIONS = Missing(
     "There are no sessions in data/raw yet.",
     "twoalike run STUDY --task odd-one-out --participant ID",
 )
+NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of the odd-one-out task.
+
+    Attributes
+    ----------
+    trials, planned
+        Trials shown, and how many the run was to have.
+    times
+        Response times of answered main and repeat trials, s.
+    caught, catches
+        Attention checks answered right, and how many there were.
+    timed_out, fast
+        Trials without an answer in time, and those flagged as too fast.
+    places
+        Share of answers on the left, in the middle, on the right; of ``answered`` trials.
+    same, repeats
+        Repeated trials answered the same way both times, and how many there were.
+    end
+        Why the run ended (``completed``, ``aborted``, ...).
+    excluded
+        Why the study's rule leaves the run out; None where it keeps it.
+    """
+
+    participant: str
+    session: int
+    run: int
+    trials: int
+    planned: int
+    times: Floats
+    caught: int
+    catches: int
+    timed_out: int
+    fast: int
+    places: tuple[float, float, float]
+    answered: int
+    same: int
+    repeats: int
+    end: str
+    simulated: bool
+    excluded: str | None = None
+
+    @property
+    def median_time(self) -> float | None:
+        """Median response time, s; None without an answer."""
+        return float(np.median(self.times)) if len(self.times) else None
+
+    @property
+    def favourite(self) -> tuple[str, float]:
+        """Place chosen most often, and its share."""
+        share = max(self.places)
+        return POSITIONS[self.places.index(share)], share
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether one place is chosen far more often than a third of the time (3.5 sd)."""
+        if not self.answered:
+            return False
+        return self.favourite[1] > 1 / 3 + 3.5 * float(np.sqrt(2 / 9 / self.answered))
+
+
+def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
+    """Repeats answered alike, and repeats with both answers."""
+    answers = dict(zip(rows["trial_index"], rows["odd_stimulus"], strict=True))
+    again = rows[rows["repeat_of"].notna() & rows["odd_stimulus"].notna()]
+    firsts = [answers.get(index) for index in again["repeat_of"]]
+    pairs = [
+        (first, second)
+        for first, second in zip(firsts, again["odd_stimulus"], strict=True)
+        if isinstance(first, str)
+    ]
+    return sum(first == second for first, second in pairs), len(pairs)
+
+
+def _summarise(
+    name: RunName, rows: pd.DataFrame, manifest: dict[str, Any], rule: ExclusionConfig
+) -> Session:
+    real = rows[rows["trial_type"] != "practice"]
+    judged = real[real["trial_type"].isin(JUDGED)]
+    answered = real[real["response"].notna()]
+    catches = real[real["trial_type"] == "catch"]
+    times = judged["response_time"].dropna().to_numpy(dtype=np.float64)
+    places = [float((answered["response_position"] == place).mean()) for place in POSITIONS]
+    left, middle, right = places if len(answered) else (0.0, 0.0, 0.0)
+    same, repeats = _repeats(real)
+    segments = manifest["segments"]
+    return Session(
+        participant=name.participant,
+        session=name.session,
+        run=name.run,
+        trials=len(rows),
+        planned=int(manifest["n_trials"]),
+        times=times,
+        caught=int(catches["correct"].fillna(False).sum()),
+        catches=len(catches),
+        timed_out=int(real["timed_out"].sum()),
+        fast=int((judged["rt_flag"] == "fast").fillna(False).sum()),
+        places=(left, middle, right),
+        answered=len(answered),
+        same=same,
+        repeats=repeats,
+        end=str(segments[-1]["end_reason"] or "not ended") if segments else "not started",
+        simulated=bool(manifest["simulated"]),
+        excluded=excluded(rows, rule),
+    )
+
+
+def read_sessions(raw: Path, rule: ExclusionConfig | None = None) -> list[Session]:
+    """Summarise every odd-one-out run of a data set, with what a rule of exclusion says of it.
+
+    Raises
+    ------
+    TwoalikeError
+        If a raw table or a manifest is damaged.
+    """
+    sessions = []
+    for path in find_runs(raw, ODD_ONE_OUT):
+        run = read_run(path)
+        manifest = read_manifest(run.name.manifest(raw))
+        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig())
+        sessions.append(summary)
+    return sessions
+
+
+def times_by_participant(sessions: Sequence[Session]) -> dict[str, Floats]:
+    """All response times of each participant who answered."""
+    parts: dict[str, list[Floats]] = {}
+    for session in sessions:
+        parts.setdefault(session.participant, []).append(session.times)
+    joined = {name: np.concatenate(times) for name, times in parts.items()}
+    return {name: times[times > 0] for name, times in joined.items() if (times > 0).any()}
 
 
 def _share(part: int, whole: int) -> str:
@@ -47,13 +189,13 @@ def _session_row(session: Session) -> list[str]:
     ]
 
 
-def sessions_section(inputs: Inputs) -> Section:
+def sessions_section(sessions: Sequence[Session]) -> Section:
     """Every session in a line."""
     lead = (
         "One line a session. A person who guesses misses attention checks, answers repeated "
         "triplets differently (agreement by chance: one in three) or keeps to one side."
     )
-    if not inputs.sessions:
+    if not sessions:
         return Section("sessions", "Sessions", lead, [NO_SESSIONS])
     columns = (
         "participant",
@@ -67,12 +209,12 @@ def sessions_section(inputs: Inputs) -> Section:
         "ended",
         "rule",
     )
-    rows = [_session_row(session) for session in inputs.sessions]
+    rows = [_session_row(session) for session in sessions]
     caption = (
         "Response times are of main and repeat trials; practice is counted in trials only. Rule: "
         "whether the one declared in study.toml ([exclusion]) keeps the session."
     )
-    out = [session for session in inputs.sessions if session.excluded]
+    out = [session for session in sessions if session.excluded]
     said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
@@ -84,21 +226,21 @@ def who(session: Session) -> str:
     return f"Participant {session.participant}, session {session.session}"
 
 
-def times_section(inputs: Inputs) -> Section:
+def times_section(sessions: Sequence[Session], choices: pd.DataFrame | None) -> Section:
     """Response times by participant."""
     title, anchor = "Response times", "response-times"
     lead = (
         "Times differ by person far more than by triplet, so they are shown by person. Very "
         "short ones are answers given without looking."
     )
-    times = times_by_participant(inputs.sessions)
-    if not times and inputs.choices is not None:
-        known = inputs.choices[inputs.choices["response_time"] > 0]
+    times = times_by_participant(sessions)
+    if not times and choices is not None:
+        known = choices[choices["response_time"] > 0]
         groups = known.groupby("participant", observed=True)["response_time"]
         times = {str(name): values.to_numpy(np.float64) for name, values in groups}
     if not times:
         none = Text("The judgments came without response times.")
-        return Section(anchor, title, lead, [NO_SESSIONS if inputs.choices is None else none])
+        return Section(anchor, title, lead, [NO_SESSIONS if choices is None else none])
     medians = np.array([np.median(values) for values in times.values()])
     alt = (
         f"Response times of {counted(len(times), 'participant')}: medians from "
@@ -117,16 +259,15 @@ def times_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, [picture])
 
 
-def observers_section(inputs: Inputs) -> Section:
+def observers_section(posterior: Posterior | None) -> Section:
     """Temperature and lapse rate of each participant."""
     title, anchor = "Participants in the model", "participants"
     lead = (
         "Temperature is how noisy a person's choices are among the same similarities (1 is "
         "typical, more is noisier); lapse is the share of trials answered by guessing."
     )
-    posterior = inputs.posterior
     if posterior is None:
-        return Section(anchor, title, lead, [no_posterior()])
+        return Section(anchor, title, lead, [NO_POSTERIOR])
     names, temperature, lapse = posterior.participants, posterior.temperature, posterior.lapse
     middle = np.median(lapse, axis=0)
     alt = (
@@ -146,7 +287,7 @@ def observers_section(inputs: Inputs) -> Section:
 
 
 def _observer_numbers(
-    names: Sequence[str], temperature: np.ndarray, lapse: np.ndarray
+    names: Sequence[str], temperature: Floats, lapse: Floats
 ) -> dict[str, Sequence[object]]:
     """Median and 95 % interval of each participant's noise; draws have shape (S, n)."""
     columns: dict[str, Sequence[object]] = {"participant": list(names)}
@@ -154,11 +295,6 @@ def _observer_numbers(
         low, median, high = np.percentile(draws, (2.5, 50, 97.5), axis=0).tolist()
         columns |= {what: median, f"{what}_low": low, f"{what}_high": high}
     return columns
-
-
-def no_posterior() -> Missing:
-    """Say that nothing has been fitted."""
-    return Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
 
 
 def people_cautions(sessions: Sequence[Session]) -> list[str]:

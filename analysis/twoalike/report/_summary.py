@@ -10,7 +10,7 @@ from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, triplet_kinds
 from twoalike.judgments import ITEMS, object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
-from twoalike.report._load import Inputs
+from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
 from twoalike.study import MISSING, counted
 

@@ -1,14 +1,82 @@
-"""A methods paragraph that can be pasted, and the table of what everything was made from."""
+"""The report put together: every section in order, the methods, and the file."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from twoalike.record import RunName, find_runs, read_manifest
-from twoalike.report._blocks import Block, Grid, Section, Text
-from twoalike.report._fit import convergence
-from twoalike.report._load import Inputs
-from twoalike.study import counted
+from twoalike.report._agreement import alignment_section, predictions_section
+from twoalike.report._blocks import Block, Grid, Page, Section, Text
+from twoalike.report._embedding import dimensions_section, map_section, similarity_section
+from twoalike.report._fit import check_dimensions, check_fit, convergence
+from twoalike.report._inputs import Inputs, read_inputs
+from twoalike.report._measures import measured_sections
+from twoalike.report._people import observers_section, sessions_section, times_section
+from twoalike.report._render import render, write_files
+from twoalike.report._summary import cautions, facts, findings
+from twoalike.study import Study, TwoalikeError, atomic_path, counted
+
+
+def write_report(study: Study, out: Path, *, seed: int = 0, files: Path | None = None) -> None:
+    """Write a study's report as one HTML file, all or nothing.
+
+    Parameters
+    ----------
+    study
+        The study; whatever its stages have made so far is shown.
+    out
+        File to write, ``.html``.
+    seed
+        Seed of the intervals.
+    files
+        Folder for every figure as SVG and every number as CSV; None: the report alone.
+
+    Raises
+    ------
+    TwoalikeError
+        If an input is damaged or the file cannot be written.
+    """
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise TwoalikeError(f"{out}: a report is written as .html; choose that ending.")
+    page = build_page(read_inputs(study), seed)
+    html = render(page)
+    if files is not None:
+        write_files(page, files)
+    with atomic_path(out) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _subtitle(inputs: Inputs) -> str:
+    parts = ["Odd-one-out study"]
+    if inputs.sessions:
+        parts.append(counted(len(inputs.sessions), "session"))
+    return " · ".join([*parts, f"twoalike {version('twoalike')}"])
+
+
+def build_page(inputs: Inputs, seed: int) -> Page:
+    """Make every section; what an input is missing for says so in its place."""
+    fit = check_fit(inputs, seed)
+    sections = [
+        sessions_section(inputs.sessions),
+        times_section(inputs.sessions, inputs.choices),
+        map_section(inputs),
+        dimensions_section(inputs, check_dimensions(inputs, fit, seed)),
+        similarity_section(inputs),
+        predictions_section(inputs, fit),
+        observers_section(inputs.posterior),
+        alignment_section(inputs),
+        *measured_sections(inputs),
+        methods_section(inputs),
+    ]
+    return Page(
+        title=inputs.study.config.title,
+        subtitle=_subtitle(inputs),
+        facts=facts(inputs, fit),
+        findings=findings(inputs, fit),
+        cautions=cautions(inputs, fit),
+        sections=sections,
+    )
 
 
 def _collection(inputs: Inputs) -> str:

@@ -1,15 +1,37 @@
-"""The report's figures as SVG and its numbers as CSV, in files of their own."""
+"""A page as one HTML file that needs nothing else, and its figures and numbers as files.
+
+The HTML has no scripts and loads nothing from a network; all text that comes from data is escaped.
+"""
 
 import base64
 import csv
 import io
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 from twoalike.report._blocks import Block, Gallery, Grid, Numbers, Page, Picture
 from twoalike.study import TwoalikeError, atomic_directory, inert_cell
 
-SVG = "data:image/svg+xml;base64,"
+_SVG = "data:image/svg+xml;base64,"
+
+
+def render(page: Page) -> str:
+    """HTML of a page; all text that comes from data is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("twoalike.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("twoalike.report").joinpath("templates/report.css").read_text(encoding="utf-8")
+    names = {id(block): name for name, block in named_blocks(page)}
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, style=Markup(style), names=names, csv_uri=csv_uri, id=id)
 
 
 def as_csv(numbers: Numbers) -> str:
@@ -85,7 +107,7 @@ def write_files(page: Page, folder: Path) -> int:
     with atomic_directory(folder) as temporary:
         for name, block in named_blocks(page):
             if isinstance(block, Picture):
-                drawn = base64.b64decode(block.wide.removeprefix(SVG))
+                drawn = base64.b64decode(block.wide.removeprefix(_SVG))
                 (temporary / f"{name}.svg").write_bytes(drawn)
                 count += 1
             numbers = numbers_of(block)

@@ -10,8 +10,8 @@ import pandas as pd
 from twoalike.embedding import Posterior
 from twoalike.evaluation import is_scored
 from twoalike.judgments import read_choices
+from twoalike.report._people import Session, read_sessions
 from twoalike.report._results_file import read_results
-from twoalike.report._sessions import Session, read_sessions
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, read_text, sha256_file
 
