@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from twoalike.study import atomic_directory, atomic_path, find_leftovers
-from twoalike.study._leftovers import COMPUTER, LONG_S
+from twoalike.study._outputs import COMPUTER, LONG_S
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL and fsync of folders")
 KILLED = """

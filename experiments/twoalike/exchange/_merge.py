@@ -21,6 +21,7 @@ from twoalike.study import (
     TwoalikeError,
     atomic_directory,
     counted,
+    flattened,
     read_text,
     readable_by,
     sha256_file,
@@ -123,19 +124,11 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _differences(file: str, one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
     """Name each key that differs, with both values."""
-    before, after = dict(_flat(one)), dict(_flat(two))
+    before, after = flattened(one), flattened(two)
     for key in dict.fromkeys([*before, *after]):
         values = [repr(each[key]) if key in each else "not set" for each in (before, after)]
         if values[0] != values[1]:
             yield f"{file}: {key} is {' and '.join(shortened(value, 40) for value in values)}"
-
-
-def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def _stimuli(first: Study, other: Study) -> Iterator[str]:

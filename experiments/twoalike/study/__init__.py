@@ -4,59 +4,76 @@ Nothing here knows about tasks, models or networks, and nothing here is heavy to
 """
 
 from twoalike.study._access import Access, readable_by, readable_by_others
-from twoalike.study._arrangement import ArrangementConfig
-from twoalike.study._arrays import (
+from twoalike.study._cells import MISSING, folder_labels, inert_cell
+from twoalike.study._config import (
+    PLAN_STEP,
+    ArrangementConfig,
+    DesignConfig,
+    ExclusionConfig,
+    LevelShares,
+    StudyConfig,
+)
+from twoalike.study._disk import (
+    hold_lock,
+    hold_output,
+    is_first_process,
+    sync_file,
+    sync_folder,
+)
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._foreign import (
     DAMAGED,
+    DAMAGED_HDF5,
+    PROVENANCE,
     array_bytes,
     array_header,
+    check_hdf5,
     check_unfolded,
     load_arrays,
+    load_mat,
+    load_parquet,
+    mat_bytes,
 )
-from twoalike.study._cells import inert_cell
-from twoalike.study._config import (
-    Study,
-    StudyConfig,
-    load_toml,
-)
-from twoalike.study._design import PLAN_STEP, DesignConfig, ExclusionConfig, LevelShares
-from twoalike.study._errors import TwoalikeError
-from twoalike.study._faults import plain_words
-from twoalike.study._files import (
+from twoalike.study._outputs import (
     atomic_directory,
     atomic_path,
     check_output,
+    find_leftovers,
+    write_json,
+    writing,
+)
+from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
+from twoalike.study._provenance import (
+    SAFE_SEED,
+    claim_parts,
+    draw_seed,
+    provenance,
+    read_json,
+    read_seed,
+    whole_parts,
+    written_seed,
+)
+from twoalike.study._reading import (
+    check_shape,
+    parse_json,
+    parse_json_table,
     read_delimited,
     read_ids,
     read_text,
     require_file,
     sha256_file,
-    write_json,
-    writing,
 )
-from twoalike.study._filesystem import sync_file, sync_folder
-from twoalike.study._hdf5 import DAMAGED_HDF5, check_hdf5
-from twoalike.study._interrupt import Interrupt, held_interrupt
-from twoalike.study._json import parse_json, parse_json_table
-from twoalike.study._labels import MISSING, folder_labels
-from twoalike.study._leftovers import find_leftovers
-from twoalike.study._lock import hold_lock, hold_output, is_first_process
-from twoalike.study._matlab import mat_bytes
-from twoalike.study._parquet import PROVENANCE, load_parquet
-from twoalike.study._parts import claim_parts, whole_parts
-from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
-from twoalike.study._progress import progress
-from twoalike.study._provenance import provenance, read_json
-from twoalike.study._seed import SAFE_SEED, draw_seed, read_seed, written_seed
-from twoalike.study._shape import check_shape
-from twoalike.study._strict import Strict
-from twoalike.study._types import Booleans, Floats, Integers
-from twoalike.study._words import (
-    counted,
+from twoalike.study._settings import (
+    Strict,
     describe_changes,
-    how_to_install,
-    shortened,
-    visible,
+    flattened,
+    load_toml,
+    plain_words,
 )
+from twoalike.study._study import Study
+from twoalike.study._types import Booleans, Floats, Integers
+from twoalike.study._words import counted, how_to_install, shortened, visible
+from twoalike.study._work import Interrupt, held_interrupt, progress
 
 __all__ = [
     "DAMAGED",
@@ -92,6 +109,7 @@ __all__ = [
     "describe_changes",
     "draw_seed",
     "find_leftovers",
+    "flattened",
     "folder_labels",
     "held_interrupt",
     "hold_lock",
@@ -100,6 +118,7 @@ __all__ = [
     "inert_cell",
     "is_first_process",
     "load_arrays",
+    "load_mat",
     "load_parquet",
     "load_profile",
     "load_toml",

@@ -1,11 +1,7 @@
-"""Cells of exported text tables that no spreadsheet runs as formulas.
-
-Excel, LibreOffice and Google Sheets run cells of CSV and TSV files that begin with certain
-characters, even if a participant typed them. OWASP's remedy (CSV injection) is an apostrophe in
-front, which marks text in spreadsheets. Numbers, including negative ones, are not changed.
-"""
+"""Cells of text tables: missing values, labels by folder, and cells that no spreadsheet runs."""
 
 import re
+from collections.abc import Sequence
 from typing import overload
 
 _FORMULA = re.compile(r"'*\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
@@ -32,3 +28,36 @@ def inert_cell(value: object) -> object:
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
+
+
+MISSING = "n/a"
+"""What tables say where nothing is known, as in BIDS."""
+
+
+def folder_labels(folders: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
+    """Labels at each level of folders, from coarse to fine.
+
+    A class is named by its whole path, since two folders may hold one of the same name; images
+    that lie less deep have ``n/a`` at the levels below them.
+
+    Parameters
+    ----------
+    folders
+        Names of the folders that each image lies in, from the outermost.
+
+    Returns
+    -------
+    Labels of each image at ``level_1`` (coarse), ``level_2``, ...; none without folders.
+
+    Examples
+    --------
+    >>> folder_labels([("animal", "cat"), ("animal", "dog"), ("tool",)])["level_2"]
+    ['animal/cat', 'animal/dog', 'n/a']
+    """
+    depth = max(map(len, folders), default=0)
+    return {
+        f"level_{level}": [
+            "/".join(parts[:level]) if len(parts) >= level else MISSING for parts in folders
+        ]
+        for level in range(1, depth + 1)
+    }

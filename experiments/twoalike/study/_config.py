@@ -1,20 +1,235 @@
-"""A study: a folder with ``study.toml``, and where each stage finds and puts its files."""
+"""Settings of a study, the content of ``study.toml``."""
 
-import tomllib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+import math
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from twoalike.study._access import Access, check_readable
-from twoalike.study._arrangement import ArrangementConfig
-from twoalike.study._design import DesignConfig, ExclusionConfig
-from twoalike.study._errors import TwoalikeError
-from twoalike.study._faults import plain_fault
-from twoalike.study._files import read_text, require_file
-from twoalike.study._seed import Seed
-from twoalike.study._strict import Strict
+from twoalike.study._access import Access
+from twoalike.study._provenance import Seed
+from twoalike.study._settings import Strict
+
+PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
+"""A step of a plan: trials of one kind, or a break."""
+
+
+class LevelShares(Strict):
+    """Shares of the three levels of similarity among the main trials; they sum to 1."""
+
+    within: float = Field(
+        default=0.4, ge=0, le=1, description="three objects of one class (condition: fine)"
+    )
+    between: float = Field(
+        default=0.4, ge=0, le=1, description="objects of three classes (condition: coarse)"
+    )
+    boundary: float = Field(
+        default=0.2, ge=0, le=1, description="two of one class, one of another (boundary)"
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.within + self.between + self.boundary
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"the three shares must sum to 1, they sum to {total:g}")
+        return self
+
+
+class DesignConfig(Strict):
+    """Which triplets one session of the odd-one-out task shows."""
+
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
+        default="random",
+        description="how triplets are chosen. random; coverage: every pair of objects, in as few "
+        "triplets as possible; levels: within a class, between classes, at a class boundary; "
+        "adaptive: where the posterior expects to learn most; list: your own lists in design/",
+    )
+    trials: int = Field(default=300, ge=1, description="main trials a session")
+    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    practice_checks: int = Field(
+        default=0,
+        ge=0,
+        description="practice trials before those that have a right answer, drawn as attention "
+        "checks are: the participant is told (practice.feedback of the protocol)",
+    )
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list,
+        description="attention checks with the odd one left, middle, right, summing to catch; "
+        "empty: equally many, over all sessions of a participant",
+    )
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, for reliability"
+    )
+    trials_per_block: int = Field(
+        default=60,
+        ge=1,
+        description="trials of a block, about five minutes; a break comes between two blocks",
+    )
+    plan: list[str] = Field(
+        default_factory=list,
+        description="order of the session after practice, such as ['main 50', 'catch 2', "
+        "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
+    )
+    pair_repeats: int = Field(
+        default=1,
+        ge=1,
+        description="coverage: every pair of objects at least so often, over all sessions that "
+        "are designed together; trials left over are random",
+    )
+    level: str = Field(
+        default="",
+        description="levels: column of the manifest that names the class; empty: the finest one "
+        "in which a class has three images",
+    )
+    features: str = Field(
+        default="",
+        description="levels: file of features in the study (.npz with ids and features) whose "
+        "clusters are the classes; empty: classes are those of the manifest",
+    )
+    clusters: int = Field(
+        default=20, ge=2, description="levels: number of clusters made of the features (k-means)"
+    )
+    lists_per_triplet: int = Field(
+        default=0,
+        ge=0,
+        description="levels: participants who judge each triplet, so that agreement can be "
+        "measured; all of them are designed together. 0: each session draws its own triplets",
+    )
+    random_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="adaptive: share of trials kept random, an honest test set for any model",
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+    shares: LevelShares = Field(
+        default=LevelShares(), description="levels: shares of the three levels"
+    )
+
+    @field_validator("catch_sides")
+    @classmethod
+    def _sides_sum_to_catch(cls, sides: list[int], info: ValidationInfo) -> list[int]:
+        catch = info.data.get("catch", 0)
+        if sides and (len(sides) != 3 or sum(sides) != catch):
+            raise ValueError(f"expected three numbers that sum to catch ({catch})")
+        return sides
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_has_all_trials(cls, plan: list[str], info: ValidationInfo) -> list[str]:
+        steps = [PLAN_STEP.fullmatch(step) for step in plan]
+        if None in steps:
+            wrong = plan[steps.index(None)]
+            raise ValueError(f"{wrong!r} is no step such as 'main 50', 'catch 2' or 'break'")
+        for kind, key in (("main", "trials"), ("catch", "catch"), ("repeat", "repeats")):
+            planned = sum(int(step[2]) for step in steps if step and step[1] == kind)
+            if plan and key in info.data and planned != info.data[key]:
+                raise ValueError(f"has {planned} {kind} trials, but {key} is {info.data[key]}")
+        return plan
+
+
+class ExclusionConfig(Strict):
+    """When a session counts as unusable; declared beforehand, and raw data are never touched."""
+
+    catch_accuracy: float = Field(
+        default=0.9, ge=0, le=1, description="lowest share of attention checks answered right"
+    )
+    missed: int = Field(
+        default=10, ge=0, description="most trials without a response, over the whole session"
+    )
+
+
+class ArrangementConfig(Strict):
+    """Which sets of images one session of the multi-arrangement task shows.
+
+    Evidence is in squared arena diameters: a pair placed at distance d (arena diameter = 1)
+    gains max(d, weight_floor)² (doi:10.3389/fpsyg.2012.00245).
+    """
+
+    scheduler: Literal["lift_weakest", "full", "covering", "list"] = Field(
+        default="lift_weakest",
+        description="lift_weakest: sets that raise the weakest evidence, chosen during the "
+        "session; full: all images each trial; covering: fixed sets that show each pair "
+        "together; list: from a file in design/",
+    )
+    first_pair: Literal["zero_reach", "weakest"] = Field(
+        default="zero_reach",
+        description="pair a set grows from; zero_reach: the shown pair whose images lack most "
+        "pairs, else any (larger sets, two thirds of the trials); weakest: the pair with least "
+        "evidence, as published in 2012",
+    )
+    evidence_exponent: float = Field(
+        default=10.0,
+        gt=0,
+        description="utility of evidence W is 1 - exp(-exponent W); published value",
+    )
+    weight_floor: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="distance, in arena diameters, below which a pair gains no less evidence; "
+        "published value: 25 such pairs weigh as one across the arena",
+    )
+    stop_evidence: float = Field(
+        default=0.5,
+        gt=0,
+        description="evidence at which a pair is known well enough, squared arena diameters; "
+        "published value: utility .993",
+    )
+    cost_exponent: float = Field(
+        default=1.5,
+        ge=0,
+        le=3,
+        description="a trial of n images costs n to this power; published value; 1.2 makes larger "
+        "sets and fewer trials",
+    )
+    max_items: int = Field(
+        default=20,
+        ge=0,
+        description="most images a lift_weakest trial; 0: no limit; 20 leave room between images "
+        "of a tenth of the arena on their ring of seats, and are placed in one to three minutes",
+    )
+    session_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        description="no new trial after so many minutes within submitted trials, pauses not "
+        "counted; 0: no limit; people tire, and evidence carries over to the next session",
+    )
+    max_trials: int = Field(
+        default=0, ge=0, description="most main trials a session; 0: no limit but evidence and time"
+    )
+    full_trials: int = Field(default=1, ge=1, description="full: trials, each with all images")
+    covering_size: int = Field(
+        default=12,
+        ge=4,
+        description="covering: images a trial; fewer than 4 cannot link the scales of trials",
+    )
+    practice_items: int = Field(
+        default=5,
+        ge=0,
+        description="images of the one practice trial, or all where there are fewer; 0: none",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks after the main trials: up to three images of one finest "
+        "category and up to three of another coarsest category",
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+
+    @model_validator(mode="after")
+    def _sets_of_three_or_more(self) -> Self:
+        for key in ("max_items", "practice_items"):
+            if getattr(self, key) in {1, 2}:
+                raise ValueError(f"{key} must be 0 or at least 3: one distance says nothing")
+        return self
 
 
 class ShareConfig(Strict):
@@ -71,112 +286,3 @@ class StudyConfig(Strict):
     arrangement: ArrangementConfig = ArrangementConfig()
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
-
-
-def load_toml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
-    """Read settings from TOML.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or not TOML, or a key is unknown, missing or out of range; the
-        message names the key, the file and, for an unknown key, the nearest valid one.
-    """
-    require_file(path, "settings (TOML)")
-    text = read_text(path)
-    try:
-        content = tomllib.loads(text)
-    # TOMLDecodeError is a ValueError, and so is a number of thousands of digits.
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else error
-        raise TwoalikeError(f"{path}: not valid TOML ({reason}).") from error
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise TwoalikeError(f"{path}: {plain_fault(error, model)}") from error
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study folder with its settings; every path of the layout is defined here, once."""
-
-    root: Path
-    config: StudyConfig
-
-    @classmethod
-    def load(cls, root: Path) -> "Study":
-        """Open the study in ``root``.
-
-        Raises
-        ------
-        TwoalikeError
-            If ``root`` is no folder with a valid ``study.toml``, or its data are closed to you.
-        """
-        if not (root / "study.toml").is_file():
-            raise TwoalikeError(
-                f"{root}: expected a study (a folder with study.toml), found none. "
-                f"Make one with: twoalike init {root}"
-            )
-        study = cls(root, load_toml(root / "study.toml", StudyConfig))
-        for folder in (study.raw.parent, study.raw, study.pilot):
-            check_readable(folder)
-        return study
-
-    @property
-    def stimuli(self) -> Path:
-        """Folder of the stimulus set."""
-        return self.root / self.config.stimuli
-
-    @property
-    def protocol(self) -> Path:
-        """Protocol of the odd-one-out task (TOML)."""
-        return self.root / self.config.protocol
-
-    def protocol_of(self, task: str) -> Path:
-        """Protocol of a task (``oddoneout`` or ``multiarrangement``, its BIDS label).
-
-        Raises
-        ------
-        ValueError
-            If there is no such task.
-        """
-        if task == "multiarrangement":
-            return self.root / self.config.arrangement_protocol
-        if task == "oddoneout":
-            return self.protocol
-        raise ValueError(f"expected oddoneout or multiarrangement, found {task!r}.")
-
-    @property
-    def raw(self) -> Path:
-        """Root of the BIDS data set."""
-        return self.root / "data" / "raw"
-
-    @property
-    def pilot(self) -> Path:
-        """Root of the BIDS data set of pilot and dry runs, never mixed with real data."""
-        return self.root / "data" / "pilot"
-
-    @property
-    def derived(self) -> Path:
-        """Folder of everything computed from the raw data."""
-        return self.root / "derived"
-
-    @property
-    def choices(self) -> Path:
-        """Tidy odd-one-out and anchored judgments."""
-        return self.derived / "choices.parquet"
-
-    @property
-    def arrangements(self) -> Path:
-        """Tidy multi-arrangement trials."""
-        return self.derived / "arrangements.parquet"
-
-    @property
-    def posterior(self) -> Path:
-        """The fitted embedding."""
-        return self.derived / "posterior.nc"
-
-    def trial_list(self, task: str, participant: str, session: int) -> Path:
-        """Trial list of one session (``task`` is the BIDS label, such as ``oddoneout``)."""
-        name = f"sub-{participant}_ses-{session:02d}_task-{task}_trials.tsv"
-        return self.root / "design" / name

@@ -12,10 +12,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from twoalike.study._config import load_toml
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._files import atomic_path
-from twoalike.study._strict import Strict
+from twoalike.study._outputs import atomic_path
+from twoalike.study._settings import Strict, load_toml
 
 PROFILE_VARIABLE = "TWOALIKE_SCREEN"
 """Environment variable that names another profile, for computers with several set-ups."""

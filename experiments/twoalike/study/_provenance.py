@@ -1,21 +1,73 @@
 """Where a file came from: version, seed, inputs and settings, stored with every output.
 
 No clock time is recorded, so the same inputs and seed give the same bytes.
+
+Trial lists follow from the seed and the participant's code. A seed that can be found by trying
+small numbers therefore reveals for which code a published list was made, so the seed of a new study
+has 128 bits. TOML guarantees integers of 64 bits, and JSON of 53; larger seeds are written as
+hexadecimal text in both.
 """
 
 import hashlib
-from collections.abc import Mapping
+import re
+import secrets
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._files import require_file, sha256_file
-from twoalike.study._json import parse_json
-from twoalike.study._seed import written_seed
+from twoalike.study._reading import parse_json, require_file, sha256_file
+from twoalike.study._settings import describe_changes
+from twoalike.study._words import shortened
 
 SCHEMA_VERSION = 1
 """Version of the file contracts between stages; readers refuse a newer one."""
+_BITS = 128
+"""Size of a seed that the operating system draws."""
+_MOST_PARTS = 10_000_000
+"""More parts than any folder has: their names alone would fill the memory."""
+SAFE_SEED = 2**64
+"""Smaller seeds can be found by trying."""
+_EXACT = 2**53
+"""Every reader of JSON keeps integers up to here exactly."""
+_HEXADECIMAL = re.compile(r"0x[0-9a-f]+")
+
+
+def draw_seed() -> int:
+    """Draw a seed from the operating system, too large to be found by trying."""
+    return secrets.randbits(_BITS)
+
+
+def written_seed(seed: int) -> int | str:
+    """Seed as written to files: a number, or hexadecimal text if a number would lose digits.
+
+    Examples
+    --------
+    >>> written_seed(7), written_seed(2**100)
+    (7, '0x10000000000000000000000000')
+    """
+    return seed if seed <= _EXACT else hex(seed)
+
+
+def read_seed(value: Any) -> Any:
+    """Seed from a file: :func:`written_seed` undone; anything else is returned unchanged.
+
+    Examples
+    --------
+    >>> read_seed("0xff"), read_seed(7), read_seed("seven")
+    (255, 7, 'seven')
+    """
+    hexadecimal = isinstance(value, str) and _HEXADECIMAL.fullmatch(value)
+    return int(value, 16) if hexadecimal else value
+
+
+Seed = Annotated[
+    int, BeforeValidator(read_seed), PlainSerializer(written_seed, when_used="json"), Field(ge=0)
+]
+"""Type of a seed in settings."""
 
 
 def provenance(
@@ -34,8 +86,8 @@ def provenance(
     seed
         The seed that makes it again.
     inputs
-        Input files, or folders of parts, by role; the name (without folders, which may tell of a
-        person) and the SHA-256 of each is stored.
+        Input files, or folders of parts, by role; the name (without folders, which may name a
+        person) and the SHA-256 of each are stored.
     config
         The resolved settings, JSON-ready.
     """
@@ -62,7 +114,7 @@ def _digest(path: Path) -> str:
 
 
 def read_json(path: Path, kind: str) -> dict[str, Any]:
-    """Read a JSON file that :func:`provenance` described and check that it is a ``kind``.
+    """Read a JSON file with a :func:`provenance` and check that it is a ``kind``.
 
     Raises
     ------
@@ -86,3 +138,82 @@ def read_json(path: Path, kind: str) -> dict[str, Any]:
             f"{SCHEMA_VERSION}. Upgrade twoalike."
         )
     return content
+
+
+def claim_parts(
+    folder: Path, plan: Mapping[str, Any], name: str, *, beside: Collection[str] = ()
+) -> None:
+    """Make sure that a folder is new, or holds parts of this very plan.
+
+    A folder of parts holds files that several machines make, each whole or absent, and a plan: a
+    JSON file that says how many there will be (``shards``) and what they are made from.
+
+    Parameters
+    ----------
+    folder
+        To make, or to continue.
+    plan
+        Of :func:`twoalike.study.provenance`, with its ``kind``.
+    name
+        File of the plan.
+    beside
+        Files that may be there before the plan is.
+
+    Raises
+    ------
+    TwoalikeError
+        If it holds anything else.
+    """
+    kind = plan["kind"]
+    if folder.exists() and not folder.is_dir():
+        raise TwoalikeError(f"{folder}: expected a folder for the {kind}, found a file.")
+    if (folder / name).is_file():
+        changes = describe_changes(read_json(folder / name, kind), plan)
+        if changes:
+            raise TwoalikeError(
+                f"{folder}: holds {kind} of another run ({changes}). Give the same, or choose "
+                "another output."
+            )
+        return
+    found = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
+    foreign = [other for other in found if other not in beside]
+    if foreign:
+        raise TwoalikeError(
+            f"{folder}: expected a new folder for the {kind}, found {foreign[0]} in it."
+        )
+
+
+def whole_parts(
+    folder: Path, name: str, kind: str, part: Callable[[Path, int], Path]
+) -> tuple[list[Path], dict[str, Any]]:
+    """Files of a folder of parts (:func:`claim_parts`) that is complete, in order, and its plan.
+
+    Parameters
+    ----------
+    folder, name, kind
+        As for :func:`claim_parts`.
+    part
+        File of a part by its number, from 0.
+
+    Raises
+    ------
+    TwoalikeError
+        If the plan or a part is missing.
+    """
+    if not folder.is_dir():
+        raise TwoalikeError(f"{folder}: expected a folder of {kind}, found none. Check the path.")
+    plan = read_json(folder / name, kind)
+    shards = plan.get("shards")
+    if type(shards) is not int or not 0 < shards < _MOST_PARTS:
+        raise TwoalikeError(
+            f"{folder / name}: expected shards as a whole number from 1, found "
+            f"{shortened(repr(shards), 40)}. The file is damaged."
+        )
+    paths = [part(folder, number) for number in range(shards)]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise TwoalikeError(
+            f"{folder}: expected {len(paths)} shards, found {len(paths) - len(missing)}, first "
+            f"missing {missing[0]}. Give the command that made them again: it goes on."
+        )
+    return paths, plan

@@ -22,6 +22,7 @@ from twoalike.study import (
     DAMAGED,
     TwoalikeError,
     atomic_directory,
+    flattened,
     read_json,
     sha256_file,
     shortened,
@@ -258,23 +259,13 @@ def as_lines(log: list[dict[str, Any]]) -> str:
 
 def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     """Refuse to go on with other settings: the result would be neither run's."""
-    flat_then, flat_now = _flat(then), _flat(now)
+    flat_then, flat_now = flattened(then), flattened(now)
     for key in sorted(flat_then.keys() | flat_now.keys()):
         if flat_then.get(key) != flat_now.get(key):
             raise TwoalikeError(
                 f"{path}: this run began with {key} = {flat_then.get(key)!r}, now it is "
                 f"{flat_now.get(key)!r}. Give the same, or choose another output."
             )
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, dict):
-            result |= _flat(value, f"{prefix}{key}.")
-        else:
-            result[f"{prefix}{key}"] = value
-    return result
 
 
 def _damaged(path: Path, why: object) -> DamagedCheckpointError:

@@ -1,0 +1,243 @@
+"""Reading text, tables and JSON that anyone may have written or damaged, with exact messages."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._words import shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""Half of a character that JSON writes as two; encoding shows whether the other is there."""
+_TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_LARGEST = 1e15
+"""Larger numbers overflow in what is computed from them, and nobody needs them."""
+
+
+def require_file(path: str | Path, what: str) -> Path:
+    """Return ``path`` if it is a readable, non-empty file.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is missing, a folder, closed to you or empty; the message names ``what`` was
+        expected there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise TwoalikeError(
+            where=path, expected=what, found="a folder", remedy="Name the file itself."
+        )
+    if not path.is_file():
+        raise TwoalikeError(
+            where=path, expected=what, found="no such file", remedy="Check the path."
+        )
+    if not os.access(path, os.R_OK):
+        raise TwoalikeError(
+            "you may not read this file", where=path, remedy="Ask its owner for the right to."
+        )
+    if path.stat().st_size == 0:
+        raise TwoalikeError(
+            where=path, expected=what, found="an empty file", remedy="Make it again."
+        )
+    return path
+
+
+def read_text(path: Path, remedy: str = "Save as UTF-8.") -> str:
+    """Text of a file, without a byte order mark.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is not UTF-8; the message ends with ``remedy``.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TwoalikeError(
+            f"not UTF-8 text (byte {error.start})", where=path, remedy=remedy
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """Read object ids, one a line, in their order.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, not UTF-8, holds no id, or an id twice.
+    """
+    path = require_file(path, "object ids, one a line")
+    ids = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if not ids:
+        raise TwoalikeError(where=path, expected="object ids, one a line", found="none")
+    seen: set[str] = set()
+    for number, name in enumerate(ids, start=1):
+        if name in seen:
+            raise TwoalikeError(f"id {name!r} is listed twice (again as id {number})", where=path)
+        seen.add(name)
+    return ids
+
+
+def read_delimited(path: str | Path, what: str) -> "pd.DataFrame":
+    """Read a text table without a header, split at tabs, commas, semicolons or spaces, as strings.
+
+    Columns are numbered from 0. Lines that are blank or start with ``#`` are skipped.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, empty, not UTF-8, or its rows differ in length.
+    """
+    import pandas as pd
+
+    path = require_file(path, what)
+    lines = read_text(path).splitlines()
+    first = next((s for s in lines if s.strip() and not s.startswith("#")), None)
+    if first is None:
+        raise TwoalikeError(where=path, expected=what, found="no rows")
+    separator = next((mark for mark in "\t,;" if mark in first), r"\s+")
+    try:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            dtype=str,
+            comment="#",
+            skip_blank_lines=True,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+        )
+    except (pd.errors.ParserError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise TwoalikeError(f"{path}: expected {what}, rows do not fit ({reason}).") from error
+
+
+def parse_json(text: str | bytes, where: object, remedy: str = "The file is damaged.") -> Any:
+    """Parse JSON; bytes are UTF-8.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is not JSON, or JSON that no program writes: nested a thousand levels deep, a number
+        of thousands of digits, or half a character (a lone surrogate). The message begins with
+        ``where`` and ends with ``remedy``.
+    """
+    try:
+        content = json.loads(text)
+        if _HALF.search(text if isinstance(text, str) else text.decode()):
+            json.dumps(content, ensure_ascii=False).encode()
+        return content
+    # UnicodeError and JSONDecodeError are ValueErrors, and so is a number too long.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise TwoalikeError(f"not valid JSON ({reason})", where=where, remedy=remedy) from error
+
+
+def parse_json_table(
+    text: str | bytes, where: object, remedy: str = "The file is damaged."
+) -> dict[str, Any]:
+    """Parse JSON that must hold keys and values.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`parse_json`, and if it holds anything else.
+    """
+    content = parse_json(text, where, remedy)
+    if not isinstance(content, dict):
+        problem = f"not valid JSON (expected keys and values, found {type(content).__name__})"
+        raise TwoalikeError(problem, where=where, remedy=remedy)
+    return content
+
+
+def check_shape(content: Any, shape: Any, where: str, remedy: str) -> None:
+    """Check the content of a JSON file against an example, and name the first difference.
+
+    Parameters
+    ----------
+    content
+        What a file held.
+    shape
+        ``str``, ``bool``, ``int`` or ``float`` (whole numbers included); ``object``, anything;
+        ``[shape]``, a list; ``{str: shape}``, keys of any name; ``{"name": shape, "other?":
+        shape}``, keys that must or may be there beside others; ``(shape, None)``, may be null.
+    where
+        The file, for the message.
+    remedy
+        What to do, for the message.
+
+    Raises
+    ------
+    TwoalikeError
+        If it differs.
+
+    Examples
+    --------
+    >>> check_shape({"n": [1, "2"]}, {"n": [int]}, "x.json", "Fix it.")
+    Traceback (most recent call last):
+    ...
+    twoalike.study._errors.TwoalikeError: x.json: n.1: expected a whole number, found '2'. Fix it.
+    """
+    fault = next(_shape_faults(content, shape, ""), None)
+    if fault is not None:
+        raise TwoalikeError(fault, where=where, remedy=remedy)
+
+
+def _shape_faults(value: Any, shape: Any, place: str) -> Iterator[str]:
+    match shape:
+        case (inner, None):
+            if value is not None:
+                yield from _shape_faults(value, inner, place)
+        case [inner] if isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from _shape_faults(item, inner, _below(place, number))
+        case dict() if isinstance(value, dict):
+            yield from _key_faults(value, shape, place)
+        case list() | dict():
+            yield _fault(place, "a list" if isinstance(shape, list) else "keys and values", value)
+        case _ if not _is_a(value, shape):
+            yield _fault(place, _TYPES[shape], value)
+
+
+def _key_faults(value: dict[str, Any], shape: dict[Any, Any], place: str) -> Iterator[str]:
+    if str in shape:
+        for name, item in value.items():
+            yield from _shape_faults(item, shape[str], _below(place, name))
+        return
+    for key, inner in shape.items():
+        name = key.removesuffix("?")
+        if name in value:
+            yield from _shape_faults(value[name], inner, _below(place, name))
+        elif name == key:
+            yield f"{_below(place, name)} is missing"
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    if kind is object:
+        return True
+    kinds = (int, float) if kind is float else (kind,)
+    return type(value) in kinds and (kind not in (int, float) or abs(value) <= _LARGEST)
+
+
+def _below(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
+
+
+def _fault(place: str, expected: str, value: Any) -> str:
+    found = shortened(repr(value), 40)
+    return f"{shortened(place)}{': ' if place else ''}expected {expected}, found {found}"

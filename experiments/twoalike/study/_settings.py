@@ -1,0 +1,237 @@
+"""Settings from TOML files: strict models, faults in the words of the file, and comparisons."""
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAliasType, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
+
+from twoalike.study._errors import TwoalikeError
+from twoalike.study._reading import read_text, require_file
+
+_LONGEST = 60
+"""Characters of a wrong value that are shown."""
+_LONGEST_CHANGE, _MOST_CHANGES = 30, 3
+"""Characters of a changed value, and changes, that are shown."""
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+_TYPES = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "finite_number": "a finite number",
+    "string": 'text in quotes, "like this"',
+    "list": "a list, [in brackets]",
+    "tuple": "a list, [in brackets]",
+    "dict": "a table",
+    "model": "a table",
+}
+"""First part of pydantic's fault types, such as ``int_type`` or ``int_from_float`` -> words."""
+
+
+class Strict(BaseModel):
+    """Settings that are frozen, refuse unknown keys, and convert nothing: "yes" is not true."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_become_tuples(cls, value: Any, info: ValidationInfo) -> Any:
+        """Accept lists from a file where the field is a tuple, nested lists too."""
+        assert info.field_name is not None
+        return (
+            _as_tuple(value) if _is_tuple(cls.model_fields[info.field_name].annotation) else value
+        )
+
+
+def _is_tuple(annotation: Any) -> bool:
+    if isinstance(annotation, TypeAliasType):
+        annotation = getattr(annotation.__value__, "__origin__", annotation.__value__)
+    return get_origin(annotation) is tuple
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
+def load_toml[Model: BaseModel](path: str | Path, model: type[Model]) -> Model:
+    """Read settings from TOML.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or not TOML, or a key is unknown, missing or out of range; the
+        message names the key, the file and, for an unknown key, the nearest valid one.
+    """
+    path = require_file(Path(path), "settings (TOML)")
+    text = read_text(path)
+    try:
+        content = tomllib.loads(text)
+    # TOMLDecodeError is a ValueError, and so is a number of thousands of digits.
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise TwoalikeError(f"not valid TOML ({reason})", where=path) from error
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise TwoalikeError(_fault_in_words(error, model), where=path) from error
+
+
+def _fault_in_words(error: ValidationError, model: type[BaseModel]) -> str:
+    """Describe the most telling fault: which key, what was expected there, what was found."""
+    faults = error.errors()
+    # A required key that is misspelt is reported as missing too.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {_right_key(model, first['loc'])}"
+    if first["type"] == "missing":
+        return f"key {key!r} is missing"
+    words = plain_words(first)
+    return f"key {key!r}: {words}" if key else words
+
+
+def plain_words(fault: ErrorDetails) -> str:
+    """Describe one error of a :class:`pydantic.ValidationError`: what was expected and found."""
+    kind, context = fault["type"], fault.get("ctx", {})
+    if kind == "value_error":
+        return fault["msg"].removeprefix("Value error, ")
+    if kind == "literal_error":
+        return _not_an_option(str(context["expected"]), fault["input"])
+    if kind == "string_too_short":
+        return "expected some text, found none"
+    if kind in ("too_short", "too_long"):
+        words, limit = ("at least", "min") if kind == "too_short" else ("at most", "max")
+        number, found = context[f"{limit}_length"], context["actual_length"]
+        return f"expected {words} {number} in the list, found {found}"
+    return f"{_expected(kind, context) or fault['msg']}, found {_as_in_file(fault['input'])}"
+
+
+def _expected(kind: str, context: Mapping[str, Any]) -> str:
+    """Words for a bound or a type; empty for other faults."""
+    if kind in _BOUNDS:
+        limit, words = _BOUNDS[kind]
+        return f"expected {words} {context[limit]:g}"
+    named = (words for start, words in _TYPES.items() if kind.startswith(start))
+    return next((f"expected {words}" for words in named), "")
+
+
+def _not_an_option(expected: str, found: Any) -> str:
+    """Words for one of several values; pydantic lists them as ``'a', 'b' or 'c'``."""
+    options = re.findall(r"'([^']*)'", expected)
+    close = difflib.get_close_matches(str(found).lower(), options, n=1, cutoff=0.5)
+    hint = f"; did you mean {_as_in_file(close[0])}?" if close else ""
+    return f"expected {expected.replace("'", '"')}, found {_as_in_file(found)}{hint}"
+
+
+def _as_in_file(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _right_key(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Where the unknown key at ``location`` belongs, or which one is nearest to it."""
+    name = str(location[-1])
+    table = _table_at(model, location[:-1])
+    valid = list(table.model_fields) if table else []
+    places = list(_tables_with(model, name))
+    if places:
+        return f"its place is {f'in [{places[0]}]' if places[0] else 'above the first [table]'}"
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.4)
+    return f"did you mean {close[0]!r}?" if close else f"valid keys: {', '.join(valid)}"
+
+
+def _table_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """Model of the table at this place of the file."""
+    current: type[BaseModel] | None = model
+    for part in location:
+        if isinstance(part, str):  # a number is the place in a list of tables
+            field = current.model_fields.get(part) if current else None
+            current = _model_in(field.annotation) if field else None
+    return current
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Model that a field holds, also in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
+
+
+def _tables_with(model: type[BaseModel], name: str, within: str = "") -> Iterator[str]:
+    """Tables that have a key, by their name in the file."""
+    if name in model.model_fields:
+        yield within
+    for key, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _tables_with(inner, name, f"{within}.{key}".lstrip("."))
+
+
+def flattened(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return settings without nesting: names of tables and keys are joined by dots.
+
+    Examples
+    --------
+    >>> flattened({"seed": 1, "design": {"trials": 300, "shares": {"within": 0.4}}})
+    {'seed': 1, 'design.trials': 300, 'design.shares.within': 0.4}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{above}{key}"
+        flat |= flattened(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Name the settings that differ, with the old and the new value; empty if none does.
+
+    Parameters
+    ----------
+    before, now
+        JSON-ready; ``None`` and an empty table count as not set.
+
+    Examples
+    --------
+    >>> describe_changes({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+    'a.b was 1, is 3'
+    """
+    old, new = flattened(before), flattened(now)
+    changes = []
+    for key in dict.fromkeys([*old, *new]):
+        values = old.get(key), new.get(key)
+        if values[0] != values[1]:
+            was, is_now = (_changed_value(value, _same_start(*values)) for value in values)
+            changes.append(f"{key} was {was}, is {is_now}")
+    more = len(changes) - _MOST_CHANGES
+    return "; ".join(changes[:_MOST_CHANGES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _same_start(old: object, new: object) -> int:
+    """Characters of two long texts that need not be shown, since they agree up to there."""
+    if not (isinstance(old, str) and isinstance(new, str)):
+        return 0
+    return max(0, len(os.path.commonprefix((old, new))) - _LONGEST_CHANGE // 3)
+
+
+def _changed_value(value: object, start: int) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, str):
+        text = ("…" if start else "") + " ".join(value[start:].split())
+        return json.dumps(_cut(text), ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_CHANGE else f"{text[:_LONGEST_CHANGE]}…"

@@ -1,0 +1,104 @@
+"""Long work: progress bars on a terminal, and Ctrl-C held back while a step is running.
+
+An interrupt in the middle of a step leaves arrays half updated, and one that arrives in a callback
+of JAX is lost, under a traceback. Here it is noted, and raised where the caller asks for it.
+"""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_showing: list["Progress"] = []
+"""The display that is on: a second one would write over it."""
+
+
+def progress() -> "Progress":
+    """Progress display on standard error, with a ``status`` field for current figures.
+
+    Use as a context manager; ``add_task(description, total=n, status="")`` then
+    ``update(task, advance=1, status="log-loss 0.912")``. Nothing is printed when standard
+    error is not a terminal, so logs of batch jobs stay readable, nor while another display is on:
+    work within larger work is silent.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    class Outermost(Progress):
+        """A display that stays silent while another one is on."""
+
+        def start(self) -> None:
+            self.disable = self.disable or bool(_showing)
+            if not self.disable:
+                _showing.append(self)
+            super().start()
+
+        def stop(self) -> None:
+            super().stop()
+            if self in _showing:
+                _showing.remove(self)
+
+    console = Console(stderr=True)
+    return Outermost(
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+class Interrupt:
+    """Whether the user asked to stop: ``asked`` is true from the first signal on."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> None:
+        """Raise KeyboardInterrupt if the user asked to stop."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def held_interrupt(*others: signal.Signals) -> Iterator[Interrupt]:
+    """Hold Ctrl-C back, and the signals ``others``; calling what it yields raises a held one.
+
+    It is raised at the end at the latest. Outside the main thread, which alone receives signals,
+    nothing is held.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end, if it was pressed and not raised before.
+    """
+    interrupt = Interrupt()
+
+    def note(number: int, frame: Any) -> None:
+        interrupt.asked = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, *others)}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    interrupt()
