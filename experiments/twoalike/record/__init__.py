@@ -21,6 +21,7 @@ from twoalike.record._progress import Progress, run_progress, whole_rows
 from twoalike.record._read import RawProblem, RawRun, read_events, read_run
 from twoalike.record._recover import recover_run
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
+from twoalike.record._sound import check_folder, check_raw, require_sound
 from twoalike.record._table import (
     ARRANGEMENT_EVENTS,
     ARRANGEMENTS,
@@ -55,6 +56,8 @@ __all__ = [
     "check_codes",
     "check_codes_apart",
     "check_dataset",
+    "check_folder",
+    "check_raw",
     "check_run",
     "check_run_files",
     "exposed_data",
@@ -68,6 +71,7 @@ __all__ = [
     "read_manifest",
     "read_run",
     "recover_run",
+    "require_sound",
     "run_progress",
     "shown_trials",
     "store_answers",
