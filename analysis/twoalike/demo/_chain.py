@@ -5,12 +5,15 @@ opened on a software renderer ends the process), and what the demo runs is what 
 A stage whose output is there is not run again, so a demo that was stopped goes on.
 """
 
+import json
 import os
+import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,29 +21,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from twoalike.study import TwoalikeError
+from twoalike.record import RunName, read_manifest
+from twoalike.study import Study, TwoalikeError, atomic_path
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One command of the chain.
-
-    Attributes
-    ----------
-    title
-        What it does, for the terminal.
-    arguments
-        The words after ``twoalike``.
-    output
-        What it leaves behind; the stage is done when this exists.
-    finished
-        Overrules ``output`` where existing is not enough.
-    """
+    """One command of the chain; done when its output exists, or as ``finished`` says."""
 
     title: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...]  # the words after ``twoalike``
     output: Path
-    finished: Callable[[], bool] | None = None
+    finished: Callable[[], bool] | None = None  # where existing is not enough
 
     @property
     def done(self) -> bool:
@@ -63,8 +55,9 @@ def run_stage(stage: Stage, environment: dict[str, str]) -> float:
         raise KeyboardInterrupt
     if status != 0:
         raise TwoalikeError(
-            f"demo: stage {stage.title!r} ended with status {status}. Run it by itself: "
-            f"twoalike {shlex.join(stage.arguments)}"
+            f"stage {stage.title!r} ended with status {status}",
+            where="demo",
+            remedy=f"Run it by itself: twoalike {shlex.join(stage.arguments)}",
         )
     return time.monotonic() - start
 
@@ -81,12 +74,7 @@ def run_stages(stages: Sequence[Stage], environment: dict[str, str], console: Co
 
 @contextmanager
 def screen(*, needed: bool = True) -> Iterator[dict[str, str]]:
-    """Environment with a display: the user's own, or a virtual one for as long as needed.
-
-    Parameters
-    ----------
-    needed
-        Whether any stage shows a window.
+    """Environment with a display: the user's own, or a virtual one if a window is ``needed``.
 
     Raises
     ------
@@ -104,10 +92,42 @@ def screen(*, needed: bool = True) -> Iterator[dict[str, str]]:
         display.start()
     except (FileNotFoundError, RuntimeError) as error:
         raise TwoalikeError(
-            "demo: no screen (DISPLAY is not set) and no virtual one. Run: "
-            "sudo apt-get install -y xvfb xauth"
+            "no screen (DISPLAY is not set) and no virtual one",
+            where="demo",
+            remedy="Run: sudo apt-get install -y xvfb xauth",
         ) from error
     try:
         yield display.env()
     finally:
         display.stop()
+
+
+def set_design(
+    root: Path, settings: Mapping[str, int | str], exclude: Mapping[str, Sequence[str]]
+) -> None:
+    """Set keys of ``[design]`` in a new study's ``study.toml``, and what is never shown.
+
+    ``exclude`` lists, by column of the manifest, what is left out.
+    """
+    path = root / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    for key, value in settings.items():
+        text, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
+        if n != 1:
+            raise TwoalikeError(where=path, expected=f"one line '{key} = ...'", found=n)
+    lines = [f"{column} = {_array(values)}" for column, values in exclude.items()]
+    text = "\n".join([text.rstrip(), "", "[design.exclude]", *lines, ""])
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _array(values: Sequence[str]) -> str:
+    names = ", ".join(json.dumps(name) for name in values)
+    wrapped = textwrap.fill(names, 94, initial_indent="    ", subsequent_indent="    ")
+    return f"[\n{wrapped},\n]" if len(names) > 80 else f"[{names}]"
+
+
+def session_done(study: Study, participant: str) -> bool:
+    """Whether the manifest of the participant's session says that every trial was shown."""
+    manifest = RunName(participant, 1).manifest(study.raw)
+    return manifest.is_file() and read_manifest(manifest)["end_reason"] == "completed"

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from twoalike.backbones import WEIGHTS
-from twoalike.demo._chain import Stage, run_stages, screen
-from twoalike.demo._design import session_done, set_design
+from twoalike.demo._chain import Stage, run_stages, screen, session_done, set_design
 from twoalike.demo._world import held_out_species, write_ids, write_observers, write_truth
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, write_json

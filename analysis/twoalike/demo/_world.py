@@ -20,15 +20,7 @@ from twoalike.study import atomic_path, provenance
 def held_out_species(
     stimuli: StimulusSet, share: float, rng: np.random.Generator
 ) -> tuple[str, ...]:
-    """Choose the species that nobody judges, the same number in every family.
-
-    Parameters
-    ----------
-    stimuli
-        Creatures with a ``family`` and a ``species`` level.
-    share
-        Share of each family's species, in (0, 1).
-    """
+    """Choose the species that nobody judges: a share, in (0, 1), of those of every family."""
     chosen: list[str] = []
     for _, family in stimuli.table.groupby("family", sort=False):
         species = family["species"].unique().astype(str)

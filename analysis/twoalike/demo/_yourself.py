@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 from rich.console import Console
 
-from twoalike.demo._chain import Stage, run_stage, run_stages, screen
-from twoalike.demo._design import session_done, set_design
-from twoalike.demo._yourself_objects import pick_objects
+from twoalike.demo._chain import Stage, run_stage, run_stages, screen, session_done, set_design
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import Integers, Study, TwoalikeError
 
 PARTICIPANT = "you1"
 N_OBJECTS = 12
 """Of these, thirty trials show most pairs once or twice."""
 OBSERVER = "observer.npz"
 COVERING = 29
-"""Triplets that it takes to show all 66 pairs of twelve objects."""
+"""Triplets needed to show all 66 pairs of twelve objects."""
 FEWEST, MOST = 20, 100
 REPEATED = 6
 """One trial in so many is a triplet shown before, to see whether the answer stays."""
@@ -40,28 +40,14 @@ _NEEDED = ("psychopy", "pymc", "nutpie", "arviz", "matplotlib", "jinja2")
 
 @dataclass(frozen=True, kw_only=True)
 class YourselfConfig:
-    """What the session shows, and who answers.
-
-    Attributes
-    ----------
-    trials
-        Trials in all, 20 to 100, repeated ones included.
-    stimuli
-        The set to choose the objects from.
-    simulate
-        A simulated observer answers instead of a person.
-    window
-        Without it (simulated sessions only) nothing is shown.
-    windowed
-        A window instead of the whole screen.
-    """
+    """What the session shows, and who answers."""
 
     seed: int
-    trials: int = 30
+    trials: int = 30  # 20 to 100, repeated ones included
     stimuli: Literal["creatures", "familiar"] = "familiar"
-    simulate: bool = False
-    window: bool = True
-    windowed: bool = False
+    simulate: bool = False  # a simulated observer answers instead of a person
+    window: bool = True  # without it (simulated sessions only) nothing is shown
+    windowed: bool = False  # a window instead of the whole screen
 
     @property
     def title(self) -> str:
@@ -80,11 +66,14 @@ class YourselfConfig:
         """
         if not FEWEST <= self.trials <= MOST:
             raise TwoalikeError(
-                f"--trials {self.trials}: expected {FEWEST} to {MOST}; fewer say nothing, more "
-                "are a study of their own (twoalike init)."
+                where=f"`trials={self.trials}`",
+                expected=f"{FEWEST} to {MOST}",
+                remedy="Fewer say nothing; more are a study of their own (twoalike init).",
             )
         if not self.window and not self.simulate:
-            raise TwoalikeError("--no-window needs --simulate: a person has to see something.")
+            raise TwoalikeError(
+                "`window=False` needs `simulate=True`: a person has to see something."
+            )
         missing = next((name for name in _NEEDED if find_spec(name) is None), None)
         if missing:  # now, not after the last trial
             raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
@@ -99,18 +88,78 @@ def _need_screen() -> None:
         require_screen()
     except TwoalikeError as error:
         raise TwoalikeError(
-            "demo --yourself: no screen to answer on (DISPLAY is not set). Run it from a "
-            "desktop; or add --simulate to see a simulated person's map."
+            "no screen to answer on (DISPLAY is not set)",
+            remedy="Run it from a desktop, or add `simulate=True` to see a simulated person's map.",
         ) from error
 
 
-def _design(root: Path, config: YourselfConfig) -> None:
+def pick_objects(categories: pd.DataFrame, n: int, rng: np.random.Generator) -> Integers:
+    """Pick objects so that every level of the categories is asked about.
+
+    Few, so that few trials still say something about each pair of them: thirty triplets have
+    ninety pairs; sixty-four objects have 2,016 pairs, twelve have 66.
+
+    Down the tree each category takes an even share, and no more sub-categories than have room
+    for two objects each, so that some objects are close, some far and some in between.
+
+    Parameters
+    ----------
+    categories
+        Categories of the m objects, one column a level, coarse to fine.
+    n
+        Objects to pick, at most m.
+
+    Returns
+    -------
+    Rows of the picked objects, ascending, shape (n,).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"realm": list("aaaabbbb"), "group": list("ccddeeff")})
+    >>> rows = pick_objects(table, 4, np.random.default_rng(0))
+    >>> table.loc[rows, "realm"].tolist()
+    ['a', 'a', 'b', 'b']
+    """
+    if not 0 < n <= len(categories):
+        raise ValueError(f"asked for {n} of {len(categories)} objects")
+    rows = np.arange(len(categories), dtype=np.int64)
+    return np.sort(_pick(categories.to_numpy(dtype=str), rows, n, rng))
+
+
+def _pick(
+    categories: npt.NDArray[np.str_],
+    rows: Integers,
+    n: int,
+    rng: np.random.Generator,
+) -> Integers:
+    if categories.shape[1] == 0:
+        return rng.choice(rows, size=n, replace=False)
+    names = np.unique(categories[rows, 0])
+    members = [rows[categories[rows, 0] == name] for name in rng.permutation(names)]
+    share = np.zeros(len(members), dtype=np.int64)
+    open_to = -(-n // 2)  # categories that may be used: two objects or more in most of them
+    for _ in range(n):
+        # The emptiest category with room; new ones are opened only while all can hold two.
+        free = [k for k in range(len(members)) if share[k] < len(members[k])]
+        first = [k for k in free if k < open_to] or free
+        share[min(first, key=lambda k: (share[k], k))] += 1
+    below = [
+        _pick(categories[:, 1:], group, int(count), rng)
+        for group, count in zip(members, share, strict=True)
+        if count
+    ]
+    return np.concatenate(below)
+
+
+def _choose_objects(root: Path, config: YourselfConfig) -> None:
     """Choose the few objects and the number of trials, once."""
     title = Study.load(root).config.title
     if title != config.title:
         raise TwoalikeError(
-            f"{root}: expected a study called {config.title!r}, found {title!r}. Name another "
-            "folder."
+            where=root,
+            expected=f"a study called {config.title!r}",
+            found=repr(title),
+            remedy="Name another folder.",
         )
     if "[design.exclude]" in (root / "study.toml").read_text(encoding="utf-8"):
         return
@@ -168,12 +217,7 @@ def refit_until_converged(
 ) -> None:
     """Repeat the fit, each time longer and with another seed, until it has converged.
 
-    Parameters
-    ----------
-    converged
-        Whether the last fit has.
-    refit
-        Makes one more; takes its number, from 1, and its options.
+    ``refit`` takes the number of the repetition, from 1, and its options.
     """
     for number, options in enumerate(LONGER, start=1):
         if converged():
@@ -225,8 +269,8 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
         If the person stops the session.
     """
     config.check()
+    from twoalike.demo._yourself_findings import read_result
     from twoalike.demo._yourself_page import write_page
-    from twoalike.demo._yourself_result import read_result
 
     console = Console()
     start = time.monotonic()
@@ -238,7 +282,7 @@ def run_yourself(root: Path, config: YourselfConfig) -> Path:
     )
     with screen(needed=config.window) as environment:
         run_stages([init], environment, console)
-        _design(root, config)
+        _choose_objects(root, config)
         try:
             run_stages(_stages(root, config), environment, console)
             _settle(root, config, environment, console)

@@ -3,14 +3,13 @@
 import json
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.demo._yourself_findings import Share
-from twoalike.demo._yourself_map import coloured_level, credited, draw_map
-from twoalike.demo._yourself_result import Result
+from twoalike.demo._yourself_findings import Result, Share
 from twoalike.evaluation import wilson_interval
-from twoalike.figures import WIDE, to_png
+from twoalike.figures import NARROW, WIDE, embedding_map, to_png
 from twoalike.report import (
     Caution,
     Fact,
@@ -21,15 +20,22 @@ from twoalike.report import (
     Row,
     Section,
     Text,
+    Thumbnails,
     Tile,
     Verbatim,
     image_uri,
     percent,
     render,
 )
+from twoalike.stimuli import ATTRIBUTION
 from twoalike.study import atomic_path, counted, write_json
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _UNFOLDED = 4
+_MOST_COLOURS = 5
+_CREDIT = "Images: OpenMoji, CC BY-SA 4.0"
 
 
 def write_page(root: Path, result: Result) -> Path:
@@ -48,7 +54,7 @@ def write_page(root: Path, result: Result) -> Path:
     return page
 
 
-def _said(share: Share) -> str:
+def _in_words(share: Share) -> str:
     """Return a share with its interval, in words."""
     low, high = wilson_interval(share.hits, share.n)
     hits = f"{share.hits:.1f}".removesuffix(".0")
@@ -90,27 +96,27 @@ def _facts(result: Result) -> list[Fact]:
 
 
 def _findings(result: Result) -> list[str]:
-    said = []
+    sentences = []
     best = result.groups[0]
     if len(best.rows) > 1:
         names = _listed([result.ids[row] for row in best.rows])
-        said.append(
+        sentences.append(
             f"Kept together most: {names}, with each other in {percent(best.together)} of what the "
             f"answers leave possible (any two objects: {percent(result.together_by_chance)})."
         )
     total = result.tree_total
     if total.n:
-        said.append(f"The odd one was the one that the categories name in {_said(total)}.")
+        sentences.append(f"The odd one was the one that the categories name in {_in_words(total)}.")
     if result.repeats.n:
-        said.append(
+        sentences.append(
             f"Of {counted(result.repeats.n, 'triplet')} shown twice, "
             f"{result.repeats.hits:.0f} got the same odd one both times." + _changed(result.repeats)
         )
-    said.append(
-        f"A map fitted without a triplet names its odd one in {_said(result.predicted)}: "
+    sentences.append(
+        f"A map fitted without a triplet names its odd one in {_in_words(result.predicted)}: "
         + _verdict(result.predicted)
     )
-    return said
+    return sentences
 
 
 def _changed(repeats: Share) -> str:
@@ -171,6 +177,38 @@ def _map(result: Result) -> Section:
     picture = Picture.draw(lambda width: draw_map(result, width), alt=alt, caption=caption)
     lead = "What was kept together lies close together, as far as the answers tell."
     return Section("map", "The map", lead, [picture])
+
+
+def draw_map(result: Result, width: float, *, titled: bool = False) -> "Figure":
+    """Map of the objects; ``titled`` where it will be seen without the page."""
+    level = coloured_level(result)
+    figure = embedding_map(
+        result.layout,
+        categories=list(result.categories[level]) if level else None,
+        images=Thumbnails(result.stimuli, result.ids, 160 if width > NARROW else 112),
+        width=width,
+        spread=True,
+    )
+    if titled:
+        lines = [
+            f"{result.title}, from {counted(len(result.chosen), 'choice')}: what was kept "
+            "together lies close.",
+            "An ellipse holds half of the places where its object may belong. "
+            + (f"{_CREDIT}." if credited(result) else ""),
+        ]
+        figure.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=7.5)
+    return figure
+
+
+def credited(result: Result) -> bool:
+    """Whether the images are OpenMoji's, to be credited wherever they are shown."""
+    return (result.stimuli.folder / ATTRIBUTION).is_file()
+
+
+def coloured_level(result: Result) -> str | None:
+    """Find the finest level with few enough categories to tell colours apart."""
+    levels = [n for n in result.categories if 1 < result.categories[n].nunique() <= _MOST_COLOURS]
+    return str(levels[-1]) if levels else None
 
 
 def _tiles(result: Result, rows: tuple[int, ...]) -> list[Tile]:
