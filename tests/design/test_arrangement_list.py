@@ -139,17 +139,17 @@ def test_file_there_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "column", "value", "message"),
     [
-        (2, "trial_index", "2", "line 2, column 'trial_index': expected 1"),
-        (3, "trial_index", "one", "line 3, column 'trial_index': expected a whole number"),
-        (5, "trial_index", "3", "line 5, column 'trial_index': expected 1 or 2"),
-        (4, "trial_index", "2", "line 3, column 'trial_index': expected at least 3 rows"),
-        (15, "trial_index", "5", "line 14, column 'trial_index': expected at least 3 rows"),
-        (5, "trial_type", "test", "line 5, column 'trial_type': expected one of practice, main"),
-        (6, "trial_type", "catch", "line 6, column 'trial_type': expected 'main' as in"),
-        (7, "scheduler", "list", "line 7, column 'scheduler': expected 'all' as in"),
-        (7, "scheduler", "n/a", "line 7, column 'scheduler': expected how the items"),
-        (8, "stimulus", "f", "line 8, column 'stimulus': expected an object of the design"),
-        (8, "stimulus", "a", "line 8, column 'stimulus': expected each object once"),
+        (2, "trial_index", "2", "row 1, column 'trial_index': expected 1"),
+        (3, "trial_index", "one", "row 2, column 'trial_index': expected a whole number"),
+        (5, "trial_index", "3", "row 4, column 'trial_index': expected 1 or 2"),
+        (4, "trial_index", "2", "row 2, column 'trial_index': expected at least 3 rows"),
+        (15, "trial_index", "5", "row 13, column 'trial_index': expected at least 3 rows"),
+        (5, "trial_type", "test", "row 4, column 'trial_type': expected one of practice, main"),
+        (6, "trial_type", "catch", "row 5, column 'trial_type': expected 'main' as in"),
+        (7, "scheduler", "list", "row 6, column 'scheduler': expected 'all' as in"),
+        (7, "scheduler", "n/a", "row 6, column 'scheduler': expected text in every row"),
+        (8, "stimulus", "f", "row 7, column 'stimulus': expected an object of the stimulus"),
+        (8, "stimulus", "a", "row 7, column 'stimulus': expected each object once"),
     ],
 )
 def test_slips_are_named_by_line_and_column(
@@ -161,7 +161,7 @@ def test_slips_are_named_by_line_and_column(
     path.write_text(table.to_csv(sep="\t", index=False), encoding="utf-8")
     with pytest.raises(TwoalikeError, match=message) as caught:
         read_arrangement_list(path, IDS)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{path}, row ")
     assert "\n" not in str(caught.value)
 
 
@@ -172,9 +172,9 @@ def test_practice_comes_first_and_a_short_end_is_noticed(tmp_path: Path) -> None
         path.write_text(arrangement_table(trials).to_csv(sep="\t", index=False))
         read_arrangement_list(path, IDS)
 
-    with pytest.raises(TwoalikeError, match="line 10, column 'trial_type': expected practice"):
+    with pytest.raises(TwoalikeError, match="row 9, column 'trial_type': expected practice"):
         read([GOOD[1], GOOD[2], GOOD[0]])
-    with pytest.raises(TwoalikeError, match="line 6, column 'trial_index': expected at least 3"):
+    with pytest.raises(TwoalikeError, match="row 5, column 'trial_index': expected at least 3"):
         read([GOOD[0], ListedArrangement("main", ("a", "b"), "list")])
 
 

@@ -185,7 +185,7 @@ def first_of(rows: list[list[str]], kind: str) -> int:
         ("main", "trial_index", "1.5", "a whole number"),
         ("main", "block_index", "0", "a whole number"),
         ("practice", "block_index", "7", "7 or more"),
-        ("catch", "expected_odd", "4", "1, 2, 3 or n/a"),
+        ("catch", "expected_odd", "4", "one of 1, 2, 3, n/a"),
         ("catch", "expected_odd", "n/a", "in a catch trial"),
         ("repeat", "repeat_of", "n/a", "in repeat trials only"),
         ("repeat", "repeat_of", "1", "an earlier trial of these objects"),
@@ -205,7 +205,7 @@ def test_a_wrong_cell_is_named(
         read_trial_list(written, objects(3, 3, 2).ids)
     message = str(caught.value)
     number = at + 2 if expected == "7 or more" else at + 1  # the row after the wrong one shows it
-    assert message.startswith(f"{written}: trial {number}, column {column!r}: expected")
+    assert message.startswith(f"{written}, row {number}, column {column!r}: expected")
     assert expected in message
     assert "\n" not in message
 

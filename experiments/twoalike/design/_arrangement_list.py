@@ -5,8 +5,7 @@ sets are chosen during the session (lift the weakest), the list holds practice a
 checks only.
 """
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,84 @@ from typing import Any
 import pandas as pd
 
 from twoalike.design._lift import SMALLEST_SET
-from twoalike.study import MISSING, TwoalikeError, write_json
-from twoalike.tables import read_tsv, write_tsv
+from twoalike.study import write_json
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed, write_tsv
 
-ARRANGEMENT_TYPES = ("practice", "main", "catch")
-ARRANGEMENT_COLUMNS = ("trial_index", "trial_type", "stimulus", "scheduler")
+ARRANGEMENT_TYPES = {
+    "practice": TRIAL_TYPES["practice"],
+    "main": TRIAL_TYPES["main"],
+    "catch": "attention check: images of one kind, and others far from it",
+}
+"""Why an arrangement is asked for."""
+
+
+def _trials_count_up(rows: pd.DataFrame) -> Iterator[Fault]:
+    last = 0
+    for row, number in enumerate(rows["trial_index"]):
+        if number not in (last, last + 1) or number == 0:
+            wanted = f"{last} or {last + 1}" if last else "1"
+            yield Fault(row, f"{wanted} (trials count up)", repr(str(number)), "trial_index")
+        last = number
+
+
+def _trials_agree(rows: pd.DataFrame) -> Iterator[Fault]:
+    for column in ("trial_type", "scheduler"):
+        first = rows.groupby("trial_index")[column].transform("first")
+        for row in (rows[column] != first).to_numpy().nonzero()[0].tolist():
+            wanted = f"{first[row]!r} as in the first row of the trial"
+            yield Fault(row, wanted, repr(rows[column][row]), column)
+
+
+def _practice_first(rows: pd.DataFrame) -> Iterator[Fault]:
+    practice = rows["trial_type"] == "practice"
+    late = practice & (~practice).cummax()
+    expected = "practice before all other trials"
+    yield from faults(late.to_numpy(), expected, "trial_type", rows["trial_type"].tolist())
+
+
+def _objects_once(rows: pd.DataFrame) -> Iterator[Fault]:
+    twice = rows.duplicated(["trial_index", "stimulus"]).to_numpy()
+    expected = "each object once in a trial"
+    yield from faults(twice, expected, "stimulus", rows["stimulus"].tolist())
+
+
+def _large_enough(rows: pd.DataFrame) -> Iterator[Fault]:
+    run = (rows["trial_index"].diff() != 0).cumsum()
+    for at in rows.groupby(run).indices.values():
+        if len(at) < SMALLEST_SET:
+            wanted = f"at least {SMALLEST_SET} rows in the trial that ends here"
+            yield Fault(int(at[-1]), wanted, repr(str(len(at))), "trial_index")
+
+
+ARRANGEMENT_LIST = Table(
+    "list of arrangement trials",
+    (
+        Column(
+            name="trial_index",
+            kind="integer",
+            description="Number of the trial in the run, in the order shown.",
+            minimum=1,
+        ),
+        Column(
+            name="trial_type",
+            kind="string",
+            description="Why the trial was shown.",
+            levels=ARRANGEMENT_TYPES,
+        ),
+        Column(name="stimulus", kind="string", description="Id of the object placed."),
+        Column(
+            name="scheduler",
+            kind="string",
+            description="How the images of the trial were chosen (all, lift_weakest, covering, "
+            "list).",
+        ),
+    ),
+    items=("stimulus",),
+    checks=(_trials_count_up, _trials_agree, _practice_first, _objects_once, _large_enough),
+)
+"""The list of arrangements; the raw table has its columns as well."""
+ARRANGEMENT_COLUMNS = ARRANGEMENT_LIST.names
 """Columns of a list, in file order."""
-
-_WHOLE = re.compile(r"[1-9]\d*")
 
 
 @dataclass(frozen=True)
@@ -50,7 +119,7 @@ def arrangement_table(trials: Collection[ListedArrangement]) -> pd.DataFrame:
         for number, trial in enumerate(trials, start=1)
         for name in trial.stimuli
     ]
-    return _typed(pd.DataFrame(rows, columns=list(ARRANGEMENT_COLUMNS)))
+    return typed(ARRANGEMENT_LIST, pd.DataFrame(rows, columns=list(ARRANGEMENT_COLUMNS)))
 
 
 def listed_arrangements(table: pd.DataFrame) -> tuple[ListedArrangement, ...]:
@@ -82,9 +151,9 @@ def write_arrangement_list(path: Path, table: pd.DataFrame, meta: Mapping[str, A
     table
         As :func:`read_arrangement_list` returns it, with at least one trial.
     meta
-        What :func:`twoalike.study.provenance` says of it.
+        Its :func:`twoalike.study.provenance`.
     """
-    # The list comes last: where it stands, its description does too.
+    # The list comes last: where there is a list, there is its description.
     write_json(path.with_suffix(".json"), dict(meta))
     write_tsv(path, table[list(ARRANGEMENT_COLUMNS)])
 
@@ -108,74 +177,6 @@ def read_arrangement_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
     ------
     TwoalikeError
         If the file is missing or malformed, a value is wrong, or a trial has fewer than three
-        items or one twice; the message names file, line and column.
+        items or one twice; the message names file, row and column.
     """
-    table = read_tsv(path, "a list of arrangement trials", ARRANGEMENT_COLUMNS)
-    table = table[list(ARRANGEMENT_COLUMNS)]
-    known = frozenset(ids)
-    rows = [
-        {str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")
-    ]
-    for index, row in enumerate(rows):
-        expected = {
-            "trial_index": (_WHOLE.fullmatch(row["trial_index"]), "a whole number from 1"),
-            "trial_type": (
-                row["trial_type"] in ARRANGEMENT_TYPES,
-                f"one of {', '.join(ARRANGEMENT_TYPES)}",
-            ),
-            "stimulus": (row["stimulus"] in known, "an object of the design"),
-            "scheduler": (row["scheduler"] != MISSING, "how the items were chosen"),
-        }
-        for column, (fine, what) in expected.items():
-            if not fine:
-                _refuse(path, index, column, row[column], what)
-    _check_trials(path, rows)
-    return _typed(table)
-
-
-def _check_trials(path: Path, rows: list[dict[str, str]]) -> None:
-    """Check what the rows of a trial must be to each other and to the trials before."""
-    first, seen = 0, set[str]()
-    for index, row in enumerate(rows):
-        if index == 0 or row["trial_index"] != rows[index - 1]["trial_index"]:
-            _check_start(path, index, first, rows)
-            first, seen = index, set()
-        for column in ("trial_type", "scheduler"):
-            if row[column] != rows[first][column]:
-                wanted = f"{rows[first][column]!r} as in the first row of the trial"
-                _refuse(path, index, column, row[column], wanted)
-        if row["stimulus"] in seen:
-            _refuse(path, index, "stimulus", row["stimulus"], "each object once in a trial")
-        seen.add(row["stimulus"])
-    _check_size(path, len(rows) - 1, len(rows) - first)
-
-
-def _check_start(path: Path, index: int, first: int, rows: list[dict[str, str]]) -> None:
-    """Check the first row of a trial against the trial before, which began at ``first``."""
-    row, before = rows[index], rows[index - 1] if index else None
-    last = int(before["trial_index"]) if before else 0
-    if int(row["trial_index"]) != last + 1:
-        wanted = f"{last} or {last + 1} (trials count up)" if before else "1 (trials count up)"
-        _refuse(path, index, "trial_index", row["trial_index"], wanted)
-    if before:
-        _check_size(path, index - 1, index - first)
-        if row["trial_type"] == "practice" != before["trial_type"]:
-            _refuse(path, index, "trial_type", "practice", "practice before all other trials")
-
-
-def _check_size(path: Path, last: int, size: int) -> None:
-    if size < SMALLEST_SET:
-        wanted = f"at least {SMALLEST_SET} rows in the trial that ends here"
-        _refuse(path, last, "trial_index", str(size), wanted)
-
-
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    kinds = dict.fromkeys(ARRANGEMENT_COLUMNS, "str") | {"trial_index": "int64"}
-    return table.astype(kinds).reset_index(drop=True)
-
-
-def _refuse(path: Path, index: int, column: str, found: str, expected: str) -> None:
-    # Line 1 is the header.
-    raise TwoalikeError(
-        f"{path}: line {index + 2}, column {column!r}: expected {expected}, found {found!r}."
-    )
+    return read_table(path, ARRANGEMENT_LIST, "a list of arrangement trials", ids)

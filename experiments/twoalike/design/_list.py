@@ -4,55 +4,167 @@ Any tool may write such a list; reading it checks everything a session relies on
 slip shows before the participant sits down.
 """
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.study import MISSING, TwoalikeError, write_json
-from twoalike.tables import read_tsv, write_tsv
-
-POSITIONS = ("left", "middle", "right")
-"""Places on the screen."""
-TRIAL_TYPES = ("practice", "main", "catch", "repeat")
-STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
-"""Columns of the objects of a triplet."""
-PLACES = ("position_1", "position_2", "position_3")
-"""Columns that say where each is shown."""
-COLUMNS = (
-    "trial_index",
-    "block_index",
-    "trial_type",
-    "triplet_id",
-    *STIMULI,
-    *PLACES,
-    "expected_odd",
-    "repeat_of",
-    "sampler",
-    "sampler_score",
-    "condition",
+from twoalike.study import MISSING, write_json
+from twoalike.tables import (
+    PLACES,
+    POSITIONS,
+    STIMULI,
+    TRIAL_TYPES,
+    Column,
+    Fault,
+    Table,
+    faults,
+    read_table,
+    write_tsv,
 )
-"""Columns of a trial list, in file order."""
+from twoalike.tables import typed as with_types
 
-_WHOLE = re.compile(r"[1-9]\d*")
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+ITEM_LEVELS = {str(number): f"stimulus_{number}" for number in (1, 2, 3)}
+"""Values of a column that names one object of the triplet by its number."""
+PLACE_LEVELS = {place: f"{place} of the three" for place in POSITIONS}
+
+
+def _count_up(trials: pd.DataFrame) -> Iterator[Fault]:
+    for row, number in enumerate(trials["trial_index"]):
+        if number != row + 1:
+            yield Fault(row, f"{row + 1} (rows count up)", repr(str(number)), "trial_index")
+
+
+def _blocks_in_order(trials: pd.DataFrame) -> Iterator[Fault]:
+    before = 1
+    for row, block in enumerate(trials["block_index"]):
+        if block < before:
+            yield Fault(row, f"{before} or more", repr(str(block)), "block_index")
+        before = block
+
+
+def _three_different(trials: pd.DataFrame) -> Iterator[Fault]:
+    for columns, what in ((STIMULI, "objects"), (PLACES, "places")):
+        first, second, third = (trials[column] for column in columns)
+        for column, twice in (
+            (columns[1], second == first),
+            (columns[2], (third == first) | (third == second)),
+        ):
+            expected = f"three different {what}"
+            yield from faults(twice.to_numpy(), expected, column, trials[column].tolist())
+
+
+def _checks_have_an_answer(trials: pd.DataFrame) -> Iterator[Fault]:
+    wrong = (trials["trial_type"] == "catch") & trials["expected_odd"].isna()
+    yield from faults(
+        wrong.to_numpy(), "1, 2 or 3 in a catch trial", "expected_odd", [MISSING] * len(trials)
+    )
+
+
+def _repeats_name_their_first(trials: pd.DataFrame) -> Iterator[Fault]:
+    shown = [set(row) for row in trials[list(STIMULI)].itertuples(index=False)]
+    rows = zip(trials["trial_type"], trials["repeat_of"], strict=True)
+    for row, (kind, repeat_of) in enumerate(rows):
+        first = None if pd.isna(repeat_of) else int(repeat_of)
+        found = repr(MISSING if first is None else str(first))
+        if (kind == "repeat") != (first is not None):
+            yield Fault(row, "a trial_index in repeat trials only", found, "repeat_of")
+        elif first is not None and (first > row or shown[first - 1] != shown[row]):
+            yield Fault(row, "an earlier trial of these objects", found, "repeat_of")
+
+
+TRIAL_LIST = Table(
+    "trial list",
+    (
+        Column(
+            name="trial_index",
+            kind="integer",
+            description="Number of the trial in the run, in the order shown.",
+            minimum=1,
+        ),
+        Column(
+            name="block_index",
+            kind="integer",
+            description="Block the trial belongs to.",
+            minimum=1,
+        ),
+        Column(
+            name="trial_type",
+            kind="string",
+            description="Why the trial was shown.",
+            levels=TRIAL_TYPES,
+        ),
+        Column(name="triplet_id", kind="string", description="Id of the triplet in the design."),
+        *(
+            Column(
+                name=name,
+                kind="string",
+                description=f"Id of object {name[-1]} of the triplet, in the order of the design.",
+            )
+            for name in STIMULI
+        ),
+        *(
+            Column(
+                name=name,
+                kind="string",
+                description=f"Where stimulus_{name[-1]} was shown.",
+                levels=PLACE_LEVELS,
+            )
+            for name in PLACES
+        ),
+        Column(
+            name="expected_odd",
+            kind="integer",
+            description="The right answer of a trial that has one (attention checks).",
+            levels=ITEM_LEVELS,
+            missing="a matter of judgment",
+        ),
+        Column(
+            name="repeat_of",
+            kind="integer",
+            description="trial_index of the first showing of a repeated trial.",
+            minimum=1,
+            missing="not a repeat",
+        ),
+        Column(
+            name="sampler",
+            kind="string",
+            description="How the design chose the triplet (random, coverage, adaptive, list, ...).",
+        ),
+        Column(
+            name="sampler_score",
+            kind="number",
+            description="Score that made the sampler choose it, such as the expected information.",
+            decimals=6,
+            missing="the sampler has none",
+        ),
+        Column(
+            name="condition",
+            kind="string",
+            description="Condition of the design, such as a level of abstraction.",
+            missing="none",
+        ),
+    ),
+    rows="trials",
+    items=STIMULI,
+    checks=(
+        _count_up,
+        _blocks_in_order,
+        _three_different,
+        _checks_have_an_answer,
+        _repeats_name_their_first,
+    ),
+)
+"""The trial list; the raw table of the trials has its columns as well."""
+COLUMNS = TRIAL_LIST.names
+"""Columns of a trial list, in file order."""
 
 
 def typed(table: pd.DataFrame) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
-    columns = table[list(COLUMNS)].copy()
-    columns = columns.astype(object).where(columns.notna() & (columns != MISSING), None)
-    whole = ["trial_index", "block_index"]
-    maybe = ["expected_odd", "repeat_of"]
-    text = [name for name in COLUMNS if name not in (*whole, *maybe, "sampler_score")]
-    return columns.astype(
-        dict.fromkeys(whole, "int64")
-        | dict.fromkeys(maybe, "Int64")
-        | {"sampler_score": "float64"}
-        | dict.fromkeys(text, "str")
-    )
+    columns = table[list(COLUMNS)].astype(object)
+    return with_types(TRIAL_LIST, columns.where(columns.notna() & (columns != MISSING), None))
 
 
 def write_trial_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
@@ -65,9 +177,9 @@ def write_trial_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -
     table
         As :func:`read_trial_list` returns it.
     meta
-        What :func:`twoalike.study.provenance` says of it.
+        Its :func:`twoalike.study.provenance`.
     """
-    # The list comes last: where it stands, its description does too.
+    # The list comes last: where there is a list, there is its description.
     write_json(path.with_suffix(".json"), dict(meta))
     write_tsv(path, table[list(COLUMNS)])
 
@@ -94,74 +206,7 @@ def read_trial_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
     Raises
     ------
     TwoalikeError
-        If the file is missing or malformed, or a value is wrong; the message names file, line
+        If the file is missing or malformed, or a value is wrong; the message names file, row
         and column.
     """
-    table = read_tsv(path, "a trial list", COLUMNS)
-    known = frozenset(ids)
-    rows = [
-        {str(column): str(cell) for column, cell in row.items()} for row in table.to_dict("records")
-    ]
-    for index, row in enumerate(rows):
-        for column, check in _CELLS.items():
-            if not check(row[column]):
-                _refuse(path, index, column, row[column], _EXPECTED[column])
-        for column in STIMULI:
-            if row[column] not in known:
-                _refuse(path, index, column, row[column], "an object of the stimulus set")
-        _check_row(path, index, rows)
-    return typed(table)
-
-
-def _one_of(values: Sequence[str]) -> Callable[[str], bool]:
-    return lambda cell: cell in values
-
-
-def _check_row(path: Path, index: int, rows: list[dict[str, str]]) -> None:
-    """Check what the cells of a row must be to each other and to the rows before."""
-    row = rows[index]
-    if int(row["trial_index"]) != index + 1:
-        _refuse(path, index, "trial_index", row["trial_index"], f"{index + 1} (rows count up)")
-    before = int(rows[index - 1]["block_index"]) if index else 1
-    if int(row["block_index"]) < before:
-        _refuse(path, index, "block_index", row["block_index"], f"{before} or more")
-    for columns, what in ((STIMULI, "three different objects"), (PLACES, "three different places")):
-        cells = [row[column] for column in columns]
-        if len(set(cells)) < 3:
-            column = next(c for k, c in enumerate(columns) if cells[k] in cells[:k])
-            _refuse(path, index, column, row[column], what)
-    if row["trial_type"] == "catch" and row["expected_odd"] == MISSING:
-        _refuse(path, index, "expected_odd", MISSING, "1, 2 or 3 in a catch trial")
-    if (row["trial_type"] == "repeat") != (row["repeat_of"] != MISSING):
-        _refuse(path, index, "repeat_of", row["repeat_of"], "a trial_index in repeat trials only")
-    if row["repeat_of"] != MISSING:
-        first = int(row["repeat_of"])
-        shown = {row[column] for column in STIMULI}
-        if first > index or {rows[first - 1][column] for column in STIMULI} != shown:
-            _refuse(path, index, "repeat_of", row["repeat_of"], "an earlier trial of these objects")
-
-
-def _refuse(path: Path, index: int, column: str, found: str, expected: str) -> None:
-    raise TwoalikeError(
-        f"{path}: trial {index + 1}, column {column!r}: expected {expected}, found {found!r}."
-    )
-
-
-_CELLS: dict[str, Callable[[str], bool]] = {
-    "trial_index": lambda cell: _WHOLE.fullmatch(cell) is not None,
-    "block_index": lambda cell: _WHOLE.fullmatch(cell) is not None,
-    "trial_type": _one_of(TRIAL_TYPES),
-    **dict.fromkeys(PLACES, _one_of(POSITIONS)),
-    "expected_odd": _one_of(("1", "2", "3", MISSING)),
-    "repeat_of": lambda cell: cell == MISSING or _WHOLE.fullmatch(cell) is not None,
-    "sampler_score": lambda cell: cell == MISSING or _NUMBER.fullmatch(cell) is not None,
-}
-_EXPECTED: dict[str, str] = {
-    "trial_index": "a whole number from 1",
-    "block_index": "a whole number from 1",
-    "trial_type": f"one of {', '.join(TRIAL_TYPES)}",
-    **dict.fromkeys(PLACES, f"one of {', '.join(POSITIONS)}"),
-    "expected_odd": "1, 2, 3 or n/a",
-    "repeat_of": "a trial_index or n/a",
-    "sampler_score": "a number or n/a",
-}
+    return read_table(path, TRIAL_LIST, "a trial list", ids)

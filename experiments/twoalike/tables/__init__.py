@@ -29,7 +29,7 @@ from twoalike.tables._trials import (
     STIMULI,
     TRIAL_TYPES,
 )
-from twoalike.tables._tsv import as_rows, parse_rows, read_table, read_tsv, typed, write_tsv
+from twoalike.tables._tsv import check_text, parse_text, read_table, read_tsv, typed, write_tsv
 
 __all__ = [
     "JUDGED",
@@ -47,13 +47,13 @@ __all__ = [
     "Column",
     "Fault",
     "Table",
-    "as_rows",
     "check_columns",
     "check_frame",
+    "check_text",
     "faults",
     "item_indices",
     "make_frame",
-    "parse_rows",
+    "parse_text",
     "read_frame",
     "read_table",
     "read_tsv",

@@ -84,17 +84,14 @@ class Column:
             return f"{noun} {above.format(self.minimum)}"
         return f"{noun} {between.format(self.minimum, self.maximum)}"
 
-    @property
-    def expected(self) -> str:
-        """What a cell of text has to be, for messages."""
-        words = "text without tabs or line breaks" if self._is_free_text else self.allowed
-        if not self.missing:
-            return words
-        return f"{words}, {MISSING}" if self.levels else f"{words} or {MISSING}"
-
-    @property
-    def _is_free_text(self) -> bool:
-        return self.kind == "string" and not self.levels
+    def expected(self, text: str) -> str:
+        """Say what a cell has to be instead of ``text``, for messages."""
+        if text == MISSING:
+            return f"{self.allowed} in every row"
+        if self.kind == "string" and not self.levels:
+            return "text without tabs or line breaks"
+        separator = ", " if self.levels else " or "
+        return f"{self.allowed}{separator}{MISSING}" if self.missing else self.allowed
 
     def format(self, value: object) -> str:
         """Text of ``value`` in the table.
@@ -125,7 +122,7 @@ class Column:
             return None
         value = None if text == MISSING else self._value(text)
         if value is None:
-            raise ValueError(f"expected {self.expected}, found {text!r}")
+            raise ValueError(f"expected {self.expected(text)}, found {text!r}")
         return value
 
     def _value(self, text: str) -> str | int | float | bool | None:

@@ -143,8 +143,8 @@ def check_frame(
         typed = _categories if column.dtype == "category" else _numbers
         frame[column.name] = typed(frame[column.name], column, where)
     _share_objects(frame, table, objects, where)
-    for fault in table.broken_rules(frame):
-        raise fault.error(where)
+    if (broken := table.broken_rule(frame)) is not None:
+        raise broken.error(where)
     return frame
 
 

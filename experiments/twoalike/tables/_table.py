@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 type Check = Callable[["pd.DataFrame"], Iterator["Fault"]]
-"""A rule about the cells of a row and of other rows: from a typed table to what breaks it."""
+"""A rule across cells: from a typed table to the faults, those of earlier rows first."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Fault:
         found = f", found {self.found}" if self.found else ""
         return f"expected {self.expected}{found}"
 
-    def error(self, where: object) -> TwoalikeError:
+    def error(self, where: object, remedy: str = "") -> TwoalikeError:
         """Error that names file, row (from 1) and column."""
         column = f", column {self.column!r}" if self.column else ""
         place = f"{where}, row {self.row + 1}{column}"
-        return TwoalikeError(where=place, expected=self.expected, found=self.found)
+        return TwoalikeError(where=place, expected=self.expected, found=self.found, remedy=remedy)
 
 
 def faults(
@@ -96,6 +96,12 @@ class Table:
     def __getitem__(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
+    def subset(self, names: Sequence[str]) -> "Table":
+        """Make a table of some of its columns, without keys and checks."""
+        kept = tuple(self[name] for name in names)
+        items = tuple(name for name in names if name in self.items)
+        return Table(self.name, kept, self.rows, items=items)
+
     def header(self) -> str:
         """First line, with its line end."""
         return "\t".join(self.names) + "\n"
@@ -134,12 +140,14 @@ class Table:
         lines += [f"| `{one.name}` | {one.values()} | {one.description} |" for one in self.columns]
         return "\n".join(lines) + "\n"
 
-    def broken_rules(self, frame: "pd.DataFrame") -> Iterator[Fault]:
-        """Rows that agree with an earlier one in the keys, then those that break a check."""
+    def broken_rule(self, frame: "pd.DataFrame") -> Fault | None:
+        """First row that agrees with an earlier one in the keys or breaks a check."""
+        first = [next(check(frame), None) for check in (self._rows_differ, *self.checks)]
+        return min(filter(None, first), key=lambda fault: fault.row, default=None)
+
+    def _rows_differ(self, frame: "pd.DataFrame") -> Iterator[Fault]:
         if self.keys:
-            twice = frame.duplicated(list(self.keys)).to_numpy()
             *others, last = self.keys
             one = f"{', '.join(others)} and {last}" if others else last
+            twice = frame.duplicated(list(self.keys)).to_numpy()
             yield from faults(twice, f"one row for each {one}")
-        for check in self.checks:
-            yield from check(frame)

@@ -4,7 +4,7 @@ Read strictly, since a table editor's silent changes (a moved column, an empty c
 would otherwise surface as a wrong analysis.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,59 +99,57 @@ def write_tsv(path: Path, table: "pd.DataFrame") -> None:
         temporary.write_bytes(("\n".join(lines) + "\n").encode())
 
 
-def as_rows(table: "pd.DataFrame") -> list[dict[str, str]]:
-    """Rows of a table of strings, by column."""
-    names = [str(name) for name in table.columns]
-    return [dict(zip(names, row, strict=True)) for row in table.to_numpy(dtype=object).tolist()]
-
-
-def parse_rows(
-    table: Table, rows: Iterable[Mapping[str, str]], objects: Collection[str] | None = None
-) -> tuple[list[dict[str, Any]], list[Fault]]:
-    """Parse the cells of rows of text, each by itself.
+def parse_text(
+    table: Table, text: "pd.DataFrame", objects: Collection[str] | None = None
+) -> tuple["pd.DataFrame", list[Fault]]:
+    """Parse the cells of a table of strings, each by itself.
 
     Parameters
     ----------
-    rows
-        Text by column, for all columns of the table.
+    text
+        Has all columns of the table; further ones are passed over.
     objects
         Object ids that the columns of items may hold; None: any.
 
     Returns
     -------
-    Values by column for each row, None where a value is missing or not allowed; the faults.
+    Values (of dtype object), None where one is missing or not allowed; the faults, by row.
     """
-    known = None if objects is None else frozenset(objects)
-    parsed: list[dict[str, Any]] = []
+    import numpy as np
+    import pandas as pd
+
+    shown = None if objects is None else frozenset(objects)
+    values: dict[str, Any] = {}
     found: list[Fault] = []
-    for number, row in enumerate(rows):
-        values: dict[str, Any] = {}
-        for column in table.columns:
-            text = row[column.name]
+    for column in table.columns:
+        codes, labels = pd.factorize(text[column.name].to_numpy(dtype=object))
+        known = shown if column.name in table.items else None
+        parsed = np.empty(len(labels), dtype=object)
+        for number, label in enumerate(labels):
             try:
-                values[column.name] = column.parse(text)
-            except ValueError:
-                values[column.name] = None
-                found.append(Fault(number, column.expected, repr(text), column.name))
-            if known is not None and column.name in table.items and text not in known:
+                parsed[number] = column.parse(label)
                 expected = "an object of the stimulus set"
-                found.append(Fault(number, expected, repr(text), column.name))
-        parsed.append(values)
-    return parsed, found
+                allowed = known is None or label in known
+            except ValueError:
+                expected, allowed = column.expected(label), False
+            if not allowed:
+                rows = np.flatnonzero(codes == number).tolist()
+                found += [Fault(row, expected, repr(label), column.name) for row in rows]
+        values[column.name] = parsed[codes]
+    order = {name: place for place, name in enumerate(table.names)}
+    found.sort(key=lambda fault: (fault.row, order[fault.column]))
+    return pd.DataFrame(values, columns=list(table.names), dtype=object), found
 
 
-def typed(table: Table, rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """Make a data frame of parsed rows.
+def typed(table: Table, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Give parsed columns their types.
 
     Returns
     -------
     Columns of the table in order: ``str`` (missing: NaN), ``int64`` or, where a value may be
     missing, ``Int64``, ``float64`` (missing: NaN), ``bool`` or ``boolean``.
     """
-    import pandas as pd
-
-    frame = pd.DataFrame(rows, columns=list(table.names), dtype=object)
-    return frame.astype({column.name: _dtype(column) for column in table.columns})
+    return frame[list(table.names)].astype({one.name: _dtype(one) for one in table.columns})
 
 
 def _dtype(column: Column) -> str:
@@ -160,17 +158,52 @@ def _dtype(column: Column) -> str:
     return (plain | nullable)[column.kind]
 
 
+def check_text(
+    table: Table,
+    text: "pd.DataFrame",
+    where: object,
+    *,
+    objects: Collection[str] | None = None,
+    remedy: str = "",
+) -> "pd.DataFrame":
+    """Check every cell, row and rule of a table of strings.
+
+    Parameters
+    ----------
+    where
+        File, for messages.
+    objects
+        Object ids that the columns of items may hold; None: any.
+    remedy
+        What to do about a fault, for messages.
+
+    Returns
+    -------
+    The columns of the table in order, with the types of :func:`typed`.
+
+    Raises
+    ------
+    TwoalikeError
+        If a value is not allowed; the message names row and column.
+    """
+    parsed, found = parse_text(table, text, objects)
+    for fault in found:
+        raise fault.error(where, remedy)
+    frame = typed(table, parsed)
+    if (broken := table.broken_rule(frame)) is not None:
+        raise broken.error(where, remedy)
+    return frame
+
+
 def read_table(
     path: Path, table: Table, what: str, objects: Collection[str] | None = None
 ) -> "pd.DataFrame":
-    """Read a tab-separated table and check every cell, row and rule.
+    """Read a tab-separated table and check it.
 
     Parameters
     ----------
     path
         The file; columns may be in another order, further ones are passed over.
-    table
-        Its declaration.
     what
         What the file should be, for messages.
     objects
@@ -186,10 +219,4 @@ def read_table(
         If the file is missing or malformed, or a value is not allowed; the message names file,
         row and column.
     """
-    rows, found = parse_rows(table, as_rows(read_tsv(path, what, table.names)), objects)
-    for fault in found:
-        raise fault.error(path)
-    frame = typed(table, rows)
-    for fault in table.broken_rules(frame):
-        raise fault.error(path)
-    return frame
+    return check_text(table, read_tsv(path, what, table.names), path, objects=objects)
