@@ -189,7 +189,7 @@ def test_damaged_files_are_one_line(name: str, tmp_path: Path) -> None:
 
 def test_a_file_without_ids_asks_for_them(tmp_path: Path, vectors: np.ndarray) -> None:
     np.save(tmp_path / "r.npy", vectors)
-    with pytest.raises(TwoalikeError, match="--objects"):
+    with pytest.raises(TwoalikeError, match="objects="):
         read_rdms(tmp_path / "r.npy")
 
 

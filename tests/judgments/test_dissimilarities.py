@@ -184,7 +184,7 @@ def test_people_are_called_as_the_file_says(vectors: np.ndarray, tmp_path: Path)
     assert people("one.npy") == ["unknown"]
     assert people("two.npy") == ["two-01", "two-02"]
     assert people("one.npy", "two.npy") == ["one", "two-01", "two-02"]
-    with pytest.raises(TwoalikeError, match="'one' stand already in"):
+    with pytest.raises(TwoalikeError, match="'one' are already in"):
         people("one.npy", "one.npy")
 
 
@@ -226,7 +226,7 @@ def test_similarities_of_matrices_are_turned(vectors: np.ndarray, tmp_path: Path
     ("text", "complaint"),
     [
         (RATED.replace("item_b", "item"), "expected one column 'item_b', found"),
-        (RATED.replace("dissimilarity", "similarity"), "--similarity says which"),
+        (RATED.replace("dissimilarity", "similarity"), "similarity=True"),
         (RATED.replace("q,ant", ",ant"), "'participant', row 3: expected a name, found an empty"),
         (RATED.replace("0.5", "far"), "row 3: expected a number from 0 on, found 'far'"),
         (RATED.replace("0.5", "nan"), "row 3: expected a number from 0 on, found 'nan'"),
@@ -245,7 +245,7 @@ def test_bad_tables_of_pairs_are_named(text: str, complaint: str, tmp_path: Path
     ("array", "objects", "complaint"),
     [
         (-np.ones(6), OBJECTS, "matrix 1: expected dissimilarities from 0 on, found -1"),
-        (np.ones(6), None, "--objects"),
+        (np.ones(6), None, "objects="),
         (np.full(6, np.nan), OBJECTS, "matrix 1 holds no dissimilarity"),
         (np.ones(6), ["a", "a", "b", "c"], "not all different"),
         (np.ones(10), OBJECTS, "the list of objects has 4"),

@@ -99,7 +99,7 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     two = write(tmp_path, early(), "Meadows_my_exp_v_v2_odd-owl_1_tree")
     table = import_meadows([one, two])
     assert table["participant"].unique().tolist() == ["calm-fox", "odd-owl"]
-    with pytest.raises(TwoalikeError, match="stands already in"):
+    with pytest.raises(TwoalikeError, match="is already in"):
         import_meadows([one, one])
 
 

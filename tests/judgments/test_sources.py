@@ -68,7 +68,7 @@ def test_anchored(text: Path) -> None:
     [
         ("0 1 2\n0 1 9\n", "row 2, column 3: '9' is not one of the 4 objects"),
         ("ant bee cat\nant emu cat\n", "row 2, column 2: 'emu' is not one of the 4 objects"),
-        ("0 1 2\n1 1 2\n", "row 2: an object stands twice"),
+        ("0 1 2\n1 1 2\n", "row 2: an object is listed twice"),
         ("0 1\n2 3\n", "expected column 3, found 2 columns"),
         ("0 1 2\n0 1 2 3 4\n", "rows do not fit"),
         ("# nothing\n", "found no rows"),

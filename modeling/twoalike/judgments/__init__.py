@@ -25,8 +25,7 @@ from twoalike.judgments._meadows import import_meadows
 from twoalike.judgments._raw import read_raw
 from twoalike.judgments._raw_arrangements import read_raw_arrangements
 from twoalike.judgments._raw_table import raw_tasks
-from twoalike.judgments._rdm_file import RdmTable, read_rdms
-from twoalike.judgments._rdm_import import import_dissimilarities
+from twoalike.judgments._rdm import RdmTable, import_dissimilarities, read_rdms
 from twoalike.judgments._schema import (
     ITEMS,
     JUDGED,

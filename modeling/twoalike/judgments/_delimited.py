@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._schema import ITEMS, choices_table
-from twoalike.study import TwoalikeError, read_delimited
-
-Kind = Literal["odd-one-out", "anchored"]
+from twoalike.study import Integers, TwoalikeError, read_delimited
 
 
-def read_triplets(path: Path, ids: Sequence[str]) -> npt.NDArray[np.int64]:
+def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
     """Read triplets: three object ids or 0-based indices a line, further columns ignored.
 
     Parameters
@@ -34,6 +31,7 @@ def read_triplets(path: Path, ids: Sequence[str]) -> npt.NDArray[np.int64]:
         If the file is missing or empty, has fewer than three columns, names an unknown object
         or one object twice in a row; the message names row and column.
     """
+    path = Path(path)
     rows = read_delimited(path, "triplets, three objects a line")
     triplets = _objects(rows, (1, 2, 3), ids, path)
     _check_distinct(triplets, path)
@@ -41,10 +39,10 @@ def read_triplets(path: Path, ids: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def import_triplets(
-    path: Path,
+    path: str | Path,
     objects: Sequence[str],
     *,
-    kind: Kind = "odd-one-out",
+    kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
     item_columns: Sequence[int] = (1, 2, 3),
     chosen_column: int = 3,
     participant_column: int | None = None,
@@ -75,24 +73,25 @@ def import_triplets(
     Raises
     ------
     TwoalikeError
-        If the file is missing or empty, a column does not exist, an item is unknown or stands
+        If the file is missing or empty, a column does not exist, an item is unknown or listed
         twice in a row; the message names row and column.
     """
     if len(item_columns) != 3 or len(set(item_columns)) != 3:
         raise TwoalikeError(
-            f"--item-columns: expected three different columns, found {list(item_columns)}."
+            f"`item_columns=...`: expected three different columns, found {list(item_columns)}."
         )
+    path = Path(path)
     rows = read_delimited(path, "judgments, one a line")
     triplets = _objects(rows, item_columns, objects, path)
     _check_distinct(triplets, path)
     columns: dict[str, object] = {
         "kind": pd.Categorical([kind.replace("-", "_")]).repeat(len(rows)),
-        "chosen": _chosen(rows, triplets, item_columns, chosen_column, objects, path) + 1,
+        "chosen": _chosen_places(rows, triplets, item_columns, chosen_column, objects, path) + 1,
     }
     if kind == "anchored" and np.any(columns["chosen"] == np.int64(1)):
         raise TwoalikeError(
             f"{path}: the chosen item is the reference (column {item_columns[0]}); name the column "
-            "of the more similar item with --chosen-column."
+            "of the more similar item with `chosen_column=...`."
         )
     columns |= {item: triplets[:, place] for place, item in enumerate(ITEMS)}
     if participant_column is not None:
@@ -117,7 +116,7 @@ def _column(rows: pd.DataFrame, number: int, path: Path) -> "pd.Series[str]":
 
 def _objects(
     rows: pd.DataFrame, columns: Sequence[int], ids: Sequence[str], path: Path
-) -> npt.NDArray[np.int64]:
+) -> Integers:
     """Cells of the given columns as indices into ``ids``, shape (n, len(columns)).
 
     Cells are ids; where not all of them are, and all are whole numbers, they are indices.
@@ -141,24 +140,24 @@ def _objects(
     return found.astype(np.int64)
 
 
-def _check_distinct(triplets: npt.NDArray[np.int64], path: Path) -> None:
+def _check_distinct(triplets: Integers, path: Path) -> None:
     first, second, third = triplets.T
     twice = np.flatnonzero((first == second) | (first == third) | (second == third))
     if len(twice):
         raise TwoalikeError(
-            f"{path}: row {twice[0] + 1}: an object stands twice; a triplet has three different "
+            f"{path}: row {twice[0] + 1}: an object is listed twice; a triplet has three different "
             "ones."
         )
 
 
-def _chosen(
+def _chosen_places(
     rows: pd.DataFrame,
-    triplets: npt.NDArray[np.int64],
+    triplets: Integers,
     item_columns: Sequence[int],
     chosen_column: int,
     objects: Sequence[str],
     path: Path,
-) -> npt.NDArray[np.int64]:
+) -> Integers:
     """Place of the chosen item in 0..2, shape (n,)."""
     if chosen_column in item_columns:
         return np.full(len(rows), list(item_columns).index(chosen_column), dtype=np.int64)

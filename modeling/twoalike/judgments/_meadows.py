@@ -1,5 +1,8 @@
 """Multi-arrangement sessions from Meadows (meadows-research.com).
 
+A file, a JSON tree, holds one task of one person, all tasks of one person, or either for many
+persons by alias. Tasks are a list or, in some files, a mapping by name.
+
 The platform has kept positions in two ways, and its files do not say which. Early ones (2017)
 are places on a page 2.5 wide and 1.25 high with the arena, of diameter 1, in its middle; a trial
 has ``start`` and ``end``. Later (from 2021 at the latest) the arena's centre is the origin and
@@ -9,19 +12,18 @@ plots turn the later ones over, and the early ones count from the top of a page.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._arrangements import arrangements_table
-from twoalike.judgments._meadows_tree import ARRANGEMENT, MeadowsTask, read_tree
-from twoalike.study import TwoalikeError
+from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, require_file
 
 MEDIA = re.compile(
     r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
@@ -31,6 +33,103 @@ _MILLISECONDS = 1e11
 _RIM = 0.55
 """Distance from the arena's centre, in its diameters, up to which an item counts as placed: the
 arena and a little more, since people put items on its rim."""
+_ARRANGEMENT = "multiarrange"
+_MATLAB = b"MATLAB 5.0 MAT-file"
+_NAME = re.compile(r"Meadows_.+_v_v[^_]*_(?P<participant>[^_]+?)(_\d+)?_tree", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One task of one person, who has an alias on the platform; ``content`` as the file has it."""
+
+    participant: str
+    content: Mapping[str, Any]
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the task in the experiment; empty where the file does not say."""
+        return str(self._about.get("name") or "")
+
+    @property
+    def kind(self) -> str:
+        """Type of the task, in the platform's words."""
+        return str(self._about.get("task_type") or "of unknown type")
+
+    @property
+    def _about(self) -> Mapping[str, Any]:
+        about = self.content.get("task")
+        return about if isinstance(about, Mapping) else {}
+
+    def __str__(self) -> str:
+        task = f", task {self.name}" if self.name else ""
+        return f"{self.path}: participant {self.participant}{task}"
+
+
+def _read_tree(path: Path) -> list[_Task]:
+    """Read the tasks of a tree, of all types."""
+    require_file(path, "a Meadows tree (JSON)")
+    with path.open("rb") as file:
+        if file.read(len(_MATLAB)) == _MATLAB:
+            raise TwoalikeError(
+                f"{path}: expected a Meadows tree (JSON), found a MATLAB file: Meadows' export of "
+                "dissimilarities (RDM), which no longer has the arrangements. Download the task "
+                "in the tree structure (JSON); twoalike evaluate reads the RDM itself (`rdm=...`)."
+            )
+    text = path.read_bytes().removeprefix(BOM_UTF8)
+    content = parse_json(text, path, "Download the tree structure from Meadows again.")
+    tasks = list(_tasks(content, path))
+    if not tasks:
+        raise TwoalikeError(
+            f"{path}: expected a Meadows tree (tasks with trials), found other JSON. Download "
+            "the data from Meadows in the tree structure."
+        )
+    for task in tasks:
+        _check_alias(task)
+    return tasks
+
+
+def _tasks(content: Any, path: Path) -> Iterator[_Task]:
+    if _is_task(content) or _is_participation(content):
+        yield from _of_person(_alias(path), content, path)
+    elif isinstance(content, Mapping):
+        for alias, part in content.items():
+            if _is_task(part) or _is_participation(part):
+                yield from _of_person(str(alias), part, path)
+
+
+def _is_task(part: Any) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get("trials"), list)
+
+
+def _is_participation(part: Any) -> bool:
+    tasks = part.get("tasks") if isinstance(part, Mapping) else part
+    values = list(tasks.values()) if isinstance(tasks, Mapping) else tasks
+    return isinstance(values, list) and any(map(_is_task, values))
+
+
+def _of_person(alias: str, part: Any, path: Path) -> Iterator[_Task]:
+    if _is_task(part):
+        yield _Task(alias, part, path)
+        return
+    tasks = part["tasks"] if isinstance(part, Mapping) else part
+    for task in tasks.values() if isinstance(tasks, Mapping) else tasks:
+        if _is_task(task):
+            yield _Task(alias, task, path)
+
+
+def _alias(path: Path) -> str:
+    """Alias in a file name such as ``Meadows_myExp_v_v1_cuddly-bunny_3_tree.json``."""
+    match = _NAME.fullmatch(path.stem)
+    return match["participant"] if match else path.stem
+
+
+def _check_alias(task: _Task) -> None:
+    if "@" in task.participant:
+        raise TwoalikeError(
+            f"{task.path}: participant {task.participant} looks like an e-mail address. Replace it "
+            "by a code, and keep the list of who is who outside the study."
+        )
 
 
 @dataclass(frozen=True)
@@ -40,11 +139,11 @@ class _Page:
     centre: tuple[float, float]
     diameter: float
 
-    def places(self, kept: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def places(self, kept: Floats) -> Floats:
         """Positions in arena diameters, centre 0, y up, shape (n, 2)."""
         return np.asarray((kept - self.centre) / self.diameter * [1.0, -1.0])
 
-    def inside(self, kept: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def inside(self, kept: Floats) -> Booleans:
         """Which positions lie in the arena, shape (n,)."""
         return np.asarray(np.hypot(*self.places(kept).T) <= _RIM, dtype=np.bool_)
 
@@ -52,7 +151,7 @@ class _Page:
 _EARLY, _LATE = _Page((1.25, 0.625), 1.0), _Page((0.0, 0.0), 2.0)
 
 
-def import_meadows(files: Sequence[Path]) -> pd.DataFrame:
+def import_meadows(files: Sequence[str | Path]) -> pd.DataFrame:
     """Read multi-arrangement sessions from Meadows' JSON trees.
 
     The participant is the person's alias on the platform (``cuddly-bunny``), the session the
@@ -73,8 +172,8 @@ def import_meadows(files: Sequence[Path]) -> pd.DataFrame:
     Raises
     ------
     TwoalikeError
-        If a file is no such tree, has no multi-arrangement task, or what it says does not fit
-        together; or if an alias looks like an e-mail address.
+        If a file is no such tree, has no multi-arrangement task, or contradicts itself; or if an
+        alias looks like an e-mail address.
 
     References
     ----------
@@ -82,17 +181,18 @@ def import_meadows(files: Sequence[Path]) -> pd.DataFrame:
     """
     parts: list[pd.DataFrame] = []
     objects: dict[str, None] = {}
-    seen: dict[tuple[str, str], MeadowsTask] = {}
+    seen: dict[tuple[str, str], _Task] = {}
     n_other = 0
-    for path in files:
-        tasks = read_tree(path)
-        arrangements = [task for task in tasks if task.kind == ARRANGEMENT]
+    paths = [Path(file) for file in files]
+    for path in paths:
+        tasks = _read_tree(path)
+        arrangements = [task for task in tasks if task.kind == _ARRANGEMENT]
         n_other += len(tasks) - len(arrangements)
         if not arrangements:
             _refuse_other_tasks(path, tasks)
         for task in arrangements:
             if other := seen.get((task.participant, task.name)):
-                raise TwoalikeError(f"{task} stands already in {other.path}. Give it once.")
+                raise TwoalikeError(f"{task} is already in {other.path}. Give it once.")
             seen[task.participant, task.name] = task
             names = _stimulus_names(task)
             objects |= dict.fromkeys(names.values())
@@ -104,7 +204,7 @@ def import_meadows(files: Sequence[Path]) -> pd.DataFrame:
     kept = rows[inside & ~alone]
     columns: dict[str, Any] = {str(name): kept[name].to_numpy() for name in kept.columns}
     columns["session"] = [name or None for name in kept["session"]]
-    table = arrangements_table(columns, list(objects), _list(files))
+    table = arrangements_table(columns, list(objects), _list(paths))
     counts = {"n_outside": (~inside).sum(), "n_alone": alone.sum(), "n_other_tasks": n_other}
     table.attrs |= {name: int(count) for name, count in counts.items()}
     return table
@@ -114,7 +214,7 @@ def _list(files: Sequence[Path]) -> str:
     return ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
 
 
-def _refuse_other_tasks(path: Path, tasks: Sequence[MeadowsTask]) -> None:
+def _refuse_other_tasks(path: Path, tasks: Sequence[_Task]) -> None:
     kinds = sorted({task.kind for task in tasks})
     advice = "Download the data of the multiple-arrangement task."
     if any("triplet" in kind for kind in kinds):
@@ -124,11 +224,11 @@ def _refuse_other_tasks(path: Path, tasks: Sequence[MeadowsTask]) -> None:
             "twoalike import triplets."
         )
     raise TwoalikeError(
-        f"{path}: expected a task of type {ARRANGEMENT}, found {', '.join(kinds)}. {advice}"
+        f"{path}: expected a task of type {_ARRANGEMENT}, found {', '.join(kinds)}. {advice}"
     )
 
 
-def _stimulus_names(task: MeadowsTask) -> dict[str, str]:
+def _stimulus_names(task: _Task) -> dict[str, str]:
     """Object id of every stimulus, by the platform's id."""
     stimuli = task.content.get("stimuli")
     try:
@@ -145,7 +245,7 @@ def _stimulus_names(task: MeadowsTask) -> dict[str, str]:
     raise TwoalikeError(f"{task}: two stimuli are named {twice!r}. Rename one in the file.")
 
 
-def _placements(task: MeadowsTask, names: Mapping[str, str]) -> pd.DataFrame:
+def _placements(task: _Task, names: Mapping[str, str]) -> pd.DataFrame:
     """Rows of a task's trials, with ``inside``; trials are numbered from 1."""
     rows: list[tuple[int, str, float, float, float]] = []
     for number, trial in enumerate(task.content["trials"], start=1):
@@ -175,7 +275,7 @@ def _placements(task: MeadowsTask, names: Mapping[str, str]) -> pd.DataFrame:
     )
 
 
-def _page(task: MeadowsTask, kept: npt.NDArray[np.float64]) -> _Page:
+def _page(task: _Task, kept: Floats) -> _Page:
     """Way the positions of a task are kept."""
     early, late = (float(page.inside(kept).mean()) for page in (_EARLY, _LATE))
     if max(early, late) < 0.5:

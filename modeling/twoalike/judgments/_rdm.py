@@ -1,0 +1,434 @@
+"""Dissimilarities from elsewhere: matrices (RDMs), and long tables of rated pairs.
+
+Where a file names its objects, or who judged, the names are kept: ``ids`` in an ``.npz``, header
+and first column of a text, ``stimuli`` and ``rdmutv_<alias>`` in the MATLAB export of Meadows.
+
+A long table is delimited text whose header names ``item_a``, ``item_b`` and ``dissimilarity`` or
+``similarity``; ``participant`` is optional, further columns are ignored.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.judgments._dissimilarities import PAIR, dissimilarities_table
+from twoalike.judgments._meadows import MEDIA
+from twoalike.study import (
+    Floats,
+    TwoalikeError,
+    load_arrays,
+    load_mat,
+    read_delimited,
+    require_file,
+)
+
+_TEXT = (".csv", ".tsv", ".txt")
+_LONG, _MATRIX = "rating", "rdm"
+"""Kind of judgment that a file of this shape holds, unless another is given."""
+
+
+@dataclass(frozen=True)
+class RdmTable:
+    """Dissimilarities of the same objects by one or several participants.
+
+    Attributes
+    ----------
+    values
+        Shape (participants, m, m), symmetric, zero diagonal, any positive scale.
+    ids
+        Object ids in the order of the rows; None where the file holds none.
+    participants
+        Who judged; None where the file does not say.
+    """
+
+    values: Floats
+    ids: tuple[str, ...] | None = None
+    participants: tuple[str, ...] | None = None
+
+    def select(self, ids: Sequence[str], where: str) -> "RdmTable":
+        """Name the objects, or check that the file and the list agree on them.
+
+        Raises
+        ------
+        TwoalikeError
+            If their number differs, or the file names other objects.
+        """
+        if len(ids) != self.values.shape[1]:
+            raise TwoalikeError(
+                f"{where}: dissimilarities of {self.values.shape[1]} objects, the list of objects "
+                f"has {len(ids)}. Give the list the matrix was made with."
+            )
+        if self.ids is None:
+            return RdmTable(self.values, tuple(ids), self.participants)
+        place = {name: row for row, name in enumerate(self.ids)}
+        unknown = [name for name in ids if name not in place]
+        if unknown:
+            raise TwoalikeError(f"{where}: object {unknown[0]!r} of the list is not in the matrix.")
+        rows = [place[name] for name in ids]
+        return RdmTable(self.values[:, rows][:, :, rows], tuple(ids), self.participants)
+
+
+def _unfold(vectors: Floats) -> Floats | None:
+    """Square matrices from upper triangles (k, m(m-1)/2), read row by row; None if none fit."""
+    size = int(round((1 + np.sqrt(1 + 8 * vectors.shape[1])) / 2))
+    if size < 3 or size * (size - 1) // 2 != vectors.shape[1]:
+        return None
+    full = np.zeros((len(vectors), size, size))
+    rows, columns = np.triu_indices(size, 1)
+    full[:, rows, columns] = full[:, columns, rows] = vectors
+    return full
+
+
+def _stack(array: np.ndarray) -> Floats | None:
+    """Read an array as RDMs (k, m, m); None if its shape does not fit."""
+    if array.dtype.kind not in "fiu" or array.size < 3:
+        return None
+    values = np.asarray(array, dtype=np.float64)
+    if values.ndim == 3 and values.shape[1] == values.shape[2]:
+        return values
+    if values.ndim == 3 and values.shape[0] == values.shape[1]:
+        return np.moveaxis(values, 2, 0)  # MATLAB keeps participants last
+    if values.ndim == 2 and values.shape[0] == values.shape[1] and values.shape[0] >= 3:
+        return values[None]
+    if values.ndim == 1 or (values.ndim == 2 and 1 in values.shape):
+        return _unfold(values.reshape(1, -1))
+    return _unfold(values) if values.ndim == 2 else None
+
+
+def _arrays(value: Any) -> Iterator[np.ndarray]:
+    """Numbers and texts in a value of MATLAB: itself, or those in its cells and struct fields."""
+    pending = [value]  # no recursion: cells may be nested as deep as a file likes
+    while pending:
+        found = pending.pop()
+        if not isinstance(found, np.ndarray):
+            continue
+        if found.dtype.names:
+            records = found.ravel(order="F")
+            pending += reversed([record[name] for record in records for name in found.dtype.names])
+        elif found.dtype == object:
+            pending += reversed(found.ravel(order="F").tolist())
+        else:
+            yield found
+
+
+def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
+    """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
+    lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
+    aliases = [name.removeprefix("stimuli") for name in lists]
+    if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):
+        return None
+    named = [
+        tuple(str(name).strip() for array in _arrays(value) for name in array.ravel())
+        for value in lists.values()
+    ]
+    if any(ids != named[0] for ids in named):
+        raise TwoalikeError(
+            f"{path}: the participants' lists of stimuli differ. Give one file a participant."
+        )
+    triangles = [list(_arrays(content[f"rdmutv{alias}"])) for alias in aliases]
+    found = [_stack(one[0].ravel()) if len(one) == 1 else None for one in triangles]
+    values = [one for one in found if one is not None]
+    if len(values) < len(found) or any(one.shape[1] != len(named[0]) for one in values):
+        raise TwoalikeError(f"{path}: expected an upper triangle of {len(named[0])} stimuli.")
+    short = tuple(MEDIA.sub("", name) for name in named[0])
+    ids = short if len(set(short)) == len(short) else named[0]
+    people = tuple(alias.strip("_").replace("_", "-") for alias in aliases)
+    return RdmTable(np.concatenate(values), ids, people if all(people) else None)
+
+
+def _from_mat(path: Path) -> RdmTable:
+    content = load_mat(path, "dissimilarities")
+    if table := _from_meadows(path, content):
+        return table
+    found = {}
+    for name, value in content.items():
+        stacks = [s for s in map(_stack, _arrays(value)) if s is not None]
+        # A colour or a position also is a short vector of numbers: the largest size is the RDMs'.
+        size = max((s.shape[1] for s in stacks), default=0)
+        stacks = [s for s in stacks if s.shape[1] == size]
+        if stacks:
+            found[name] = np.concatenate(stacks)
+    if len(found) != 1:
+        names = ", ".join(content)
+        raise TwoalikeError(
+            f"{path}: expected one variable with dissimilarities (square, or upper triangles), "
+            f"found {len(found)} among {names or 'no variables'}. Keep one in the file."
+        )
+    return RdmTable(next(iter(found.values())))
+
+
+def _from_numpy(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    loaded = load_arrays(path, "dissimilarities")
+    if not isinstance(loaded, dict):
+        return loaded, None
+    ids = tuple(str(name) for name in loaded["ids"].ravel()) if "ids" in loaded else None
+    arrays = [array for name, array in loaded.items() if name not in {"ids", "meta"}]
+    if len(arrays) != 1:
+        raise TwoalikeError(
+            f"{path}: expected one array of dissimilarities beside 'ids', found {len(arrays)}."
+        )
+    return arrays[0], ids
+
+
+def _from_text(path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Numbers alone, or a square matrix with object ids as header and/or first column."""
+    cells = read_delimited(path, "dissimilarities").to_numpy(dtype=str)
+
+    def is_number(cell: str) -> bool:
+        try:
+            float(cell)
+        except ValueError:
+            return False
+        return True
+
+    has_header = cells.shape[0] > 1 and not all(map(is_number, cells[0, 1:]))
+    body = cells[1:] if has_header else cells
+    has_names = body.shape[1] > 1 and not all(map(is_number, body[:, 0]))
+    names = body[:, 0] if has_names else cells[0] if has_header else None
+    body = body[:, 1:] if has_names else body
+    try:
+        values = body.astype(np.float64)
+    except ValueError as error:
+        raise TwoalikeError(f"{path}: expected dissimilarities as numbers ({error}).") from error
+    square = names is not None and values.shape == (len(names), len(names))
+    return values, tuple(map(str, names)) if square and names is not None else None
+
+
+def _check(path: Path, values: Floats, *, gaps: bool, diagonal: bool) -> None:
+    if np.isinf(values).any() or (np.isnan(values).any() and not gaps):
+        raise TwoalikeError(f"{path}: dissimilarities hold NaN or infinite values; fill all pairs.")
+    values = np.nan_to_num(values)
+    scale = float(np.abs(values).max()) or 1.0
+    skew = np.abs(values - values.transpose(0, 2, 1))
+    if skew.max() > 1e-5 * scale:
+        person, row, column = np.unravel_index(int(skew.argmax()), skew.shape)
+        raise TwoalikeError(
+            f"{path}: matrix {person + 1} is not symmetric, first seen at row {row + 1}, column "
+            f"{column + 1}: {values[person, row, column]:g} and {values[person, column, row]:g}."
+        )
+    if diagonal and np.abs(np.diagonal(values, axis1=1, axis2=2)).max() > 1e-5 * scale:
+        raise TwoalikeError(
+            f"{path}: expected dissimilarities (zeros on the diagonal); subtract similarities "
+            "from their maximum."
+        )
+
+
+def read_rdms(
+    path: str | Path, objects: Sequence[str] | None = None, *, gaps: bool = False
+) -> RdmTable:
+    """Read RDMs from ``.mat``, ``.npy``, ``.npz`` or delimited text.
+
+    Square matrices, stacks of them, or upper triangles (row by row, one participant a row).
+
+    Parameters
+    ----------
+    path
+        The file.
+    objects
+        Object ids in the order of its rows; needed unless the file names them.
+    gaps
+        Whether pairs may be missing (NaN).
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, holds no such matrix, a matrix is not symmetric or its
+        diagonal not zero, a pair is missing that may not be, or the objects are unknown or do
+        not fit.
+    """
+    table = _read_matrix_file(Path(path), gaps=gaps)
+    if objects is not None:
+        return table.select(objects, str(path))
+    if table.ids is None:
+        raise TwoalikeError(f"{path}: holds no object ids; name their list with `objects=...`.")
+    return table
+
+
+def _read_matrix_file(path: Path, *, gaps: bool = False, diagonal: bool = True) -> RdmTable:
+    """Read matrices of all pairs, with the names that the file holds.
+
+    ``diagonal``: whether it must be zero; similarities have something else there.
+    """
+    require_file(path, "dissimilarities (.mat, .npy, .npz, .csv)")
+    if path.suffix == ".mat":
+        table = _from_mat(path)
+    else:
+        raw, ids = _from_numpy(path) if path.suffix in {".npy", ".npz"} else _from_text(path)
+        values = _stack(np.asarray(raw))
+        if values is None:
+            raise TwoalikeError(
+                f"{path}: expected square matrices or upper triangles, found numbers of shape "
+                f"{np.asarray(raw).shape}."
+            )
+        table = RdmTable(values, ids)
+    if table.ids is not None and len(table.ids) != table.values.shape[1]:
+        raise TwoalikeError(
+            f"{path}: dissimilarities of {table.values.shape[1]} objects, and {len(table.ids)} "
+            "object ids. Save those that belong together."
+        )
+    _check(path, table.values, gaps=gaps, diagonal=diagonal)
+    return table
+
+
+def import_dissimilarities(
+    files: Sequence[str | Path],
+    objects: Sequence[str] | None = None,
+    *,
+    kind: str | None = None,
+    similarity: bool = False,
+) -> pd.DataFrame:
+    """Read RDMs and tables of rated pairs.
+
+    Parameters
+    ----------
+    files
+        ``.mat``, ``.npy``, ``.npz`` or delimited text: square matrices, stacks of them, upper
+        triangles (read row by row, one participant a row), or a long table of pairs. Pairs
+        that are missing (NaN) are left out.
+    objects
+        All object ids, in the order to keep, which is that of unnamed rows; None: those that
+        the files name.
+    kind
+        ``rdm`` or ``rating``; None: matrices are RDMs, long tables ratings.
+    similarity
+        Whether large values mean alike: each is taken from its participant's largest.
+
+    Returns
+    -------
+    Table of dissimilarities. Who judged is called as in the file; where it does not say, by the
+    file's name and the number of the matrix, or ``unknown`` where there is nobody else.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is missing or damaged, holds no dissimilarities, names unknown objects or none
+        at all, or a value is missing from a long table or negative; or if two files are of one
+        participant.
+    """
+    paths, parts = [Path(file) for file in files], []
+    for path in paths:
+        read = _read_long if _is_long(path) else _read_matrices
+        part = read(path, objects, similarity)
+        alone = len(paths) == 1 and part["participant"].nunique() <= 1
+        name = "unknown" if alone else path.stem
+        part["participant"] = [
+            who if isinstance(who, str) else name + ("" if alone or not who else f"-{who:02d}")
+            for who in part["participant"]
+        ]
+        part["kind"] = kind or part["kind"]
+        parts.append(part)
+    _check_apart(paths, parts)
+    table = pd.concat(parts, ignore_index=True)
+    seen = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
+    columns = {str(name): table[name].to_numpy() for name in table}
+    return dissimilarities_table(columns, objects or list(seen), " ".join(map(str, paths)))
+
+
+def _check_apart(files: Sequence[Path], parts: Sequence[pd.DataFrame]) -> None:
+    seen: dict[str, Path] = {}
+    for path, part in zip(files, parts, strict=True):
+        for who in part["participant"].unique():
+            if who in seen:
+                raise TwoalikeError(
+                    f"{path}: dissimilarities of participant {who!r} are already in {seen[who]}. "
+                    "Give each person's once, or rename the file."
+                )
+            seen[who] = path
+
+
+def _is_long(path: Path) -> bool:
+    if path.suffix not in _TEXT:
+        return False
+    return bool(set(PAIR) & set(read_delimited(path, "dissimilarities").iloc[0]))
+
+
+def _read_long(path: Path, objects: Sequence[str] | None, similarity: bool) -> pd.DataFrame:
+    """Rows of our table; ``participant`` is 0 where the file has none."""
+    cells = read_delimited(path, "dissimilarities")
+    rows = cells.iloc[1:].set_axis(cells.iloc[0], axis=1)
+    value = "similarity" if similarity else "dissimilarity"
+    _check_header(path, list(rows.columns), value)
+    names = [*PAIR, *(["participant"] if "participant" in rows else [])]
+    _check_names(path, rows[names], objects)
+    numbers = pd.to_numeric(rows[value], errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~np.isfinite(numbers) | ((numbers < 0) & (not similarity)))
+    if len(bad):
+        raise TwoalikeError(
+            f"{path}: column {value!r}, row {bad[0] + 1}: expected a number"
+            f"{'' if similarity else ' from 0 on'}, found {rows[value].iloc[bad[0]]!r}. Correct "
+            "it, or leave the row out."
+        )
+    table = pd.DataFrame({"participant": 0, **{name: rows[name].to_numpy() for name in names}})
+    if similarity:
+        numbers = pd.Series(numbers).groupby(table["participant"]).transform("max") - numbers
+    table["dissimilarity"], table["kind"] = np.asarray(numbers), _LONG
+    table.attrs["ids"] = list(dict.fromkeys(table[list(PAIR)].to_numpy().ravel()))
+    return table
+
+
+def _check_header(path: Path, header: list[str], value: str) -> None:
+    turned = {"similarity", "dissimilarity"} & set(header) and value not in header
+    hint = " (`similarity=True` says that larger values mean alike)" if turned else ""
+    for name in (*PAIR, value, "participant"):
+        if header.count(name) != 1 and (name != "participant" or name in header):
+            raise TwoalikeError(
+                f"{path}: expected one column {name!r}{hint if name == value else ''}, found "
+                f"{', '.join(header)}."
+            )
+
+
+def _check_names(path: Path, rows: pd.DataFrame, objects: Sequence[str] | None) -> None:
+    for name in rows:
+        empty = np.flatnonzero(rows[name] == "")
+        if len(empty):
+            raise TwoalikeError(
+                f"{path}: column {name!r}, row {empty[0] + 1}: expected a name, found an empty "
+                "cell. Fill it in, or leave the row out."
+            )
+    if objects is None:
+        return
+    for name in PAIR:
+        unknown = np.flatnonzero(~rows[name].isin(list(objects)))
+        if len(unknown):
+            raise TwoalikeError(
+                f"{path}: column {name!r}, row {unknown[0] + 1}: "
+                f"{rows[name].iloc[unknown[0]]!r} is not one of the {len(objects)} objects."
+            )
+
+
+def _read_matrices(path: Path, objects: Sequence[str] | None, similarity: bool) -> pd.DataFrame:
+    """Rows of our table; ``participant`` is the matrix's number where the file has no names."""
+    found = _read_matrix_file(path, gaps=True, diagonal=not similarity)
+    if objects is not None:
+        found = found.select(objects, str(path))
+    if found.ids is None:
+        raise TwoalikeError(f"{path}: holds no object ids; name their list with `objects=...`.")
+    if len(set(found.ids)) < len(found.ids):
+        raise TwoalikeError(f"{path}: the object ids are not all different.")
+    first, second = np.triu_indices(len(found.ids), 1)
+    several = len(found.values) > 1
+    parts = []
+    for number, matrix in enumerate(found.values, start=1):
+        values = matrix[first, second]
+        there = np.flatnonzero(~np.isnan(values))
+        if not len(there):
+            raise TwoalikeError(f"{path}: matrix {number} holds no dissimilarity, only NaN.")
+        if not similarity and values[there].min() < 0:
+            raise TwoalikeError(
+                f"{path}: matrix {number}: expected dissimilarities from 0 on, found "
+                f"{values[there].min():g}. Add a constant to all (only differences count), or say "
+                "`similarity=True` if they are similarities."
+            )
+        who = found.participants[number - 1] if found.participants else number * several
+        part = {"item_a": first[there], "item_b": second[there], "participant": who}
+        turned = values[there].max() - values[there] if similarity else values[there]
+        parts.append(pd.DataFrame(part | {"dissimilarity": turned, "kind": _MATRIX}))
+    table = pd.concat(parts, ignore_index=True)
+    for name in PAIR:
+        table[name] = np.array(found.ids, dtype=object)[table[name]]
+    table.attrs["ids"] = list(found.ids)
+    return table
