@@ -56,7 +56,7 @@ def public_packages(stage: str) -> Iterator[Package]:
             and not f"{node.module}.".startswith(f"{name}.")
             for alias in node.names
         }
-        if re.search("^__all__ = ", text, re.MULTILINE):
+        if re.search(r"^[\w, ]*__all__ = ", text, re.MULTILINE):
             yield Package(name, (ast.get_docstring(tree) or "").split("\n")[0], lent)
 
 

@@ -181,7 +181,7 @@ def test_pretrained_weights_out_of_reach_say_what_to_do(monkeypatch: pytest.Monk
         raise OSError("no connection")
 
     monkeypatch.setattr("timm.create_model", unreachable)
-    with pytest.raises(TwoalikeError, match="--weights.*--untrained"):
+    with pytest.raises(TwoalikeError, match="weights=.*untrained=True"):
         load_backbone("test_resnet")
 
 

@@ -21,7 +21,7 @@ def mean_colour() -> Backbone:
 
 
 def test_features_are_those_of_each_image(photos: Path) -> None:
-    table = extract_features(mean_colour(), photos, batch_size=2)
+    table = extract_features(mean_colour(), photos, batch=2)
     assert table.ids == ("a", "b", "c", "d", "more/e")
     from PIL import Image
 
@@ -33,8 +33,8 @@ def test_features_are_those_of_each_image(photos: Path) -> None:
 
 def test_batch_size_does_not_matter(photos: Path) -> None:
     backbone = load_backbone("test_resnet", untrained=True, size=64)
-    one = extract_features(backbone, photos, batch_size=1)
-    all_at_once = extract_features(backbone, photos, batch_size=99)
+    one = extract_features(backbone, photos, batch=1)
+    all_at_once = extract_features(backbone, photos, batch=99)
     np.testing.assert_allclose(one.values, all_at_once.values, atol=1e-5)
     assert one.meta == all_at_once.meta
 
@@ -51,7 +51,7 @@ def test_meta_tells_network_and_images_apart(photos: Path) -> None:
 
 
 def test_no_such_device(photos: Path) -> None:
-    with pytest.raises(TwoalikeError, match="--device cpu"):
+    with pytest.raises(TwoalikeError, match="`device=cpu`"):
         extract_features(mean_colour(), photos, device="cuda:99")
 
 

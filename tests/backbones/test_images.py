@@ -9,8 +9,8 @@ import pytest
 from tests.stimuli.test_picture import png_of
 
 from twoalike.backbones import extract_features, open_image, without_unreadable
-from twoalike.cli._left_out import left_out
 from twoalike.cli.app import main
+from twoalike.cli.features import left_out
 from twoalike.features import read_features
 from twoalike.study import TwoalikeError
 
@@ -44,7 +44,7 @@ def spoilt(photos: Path) -> Path:
     ("name", "said"), [("a.png", "truncated"), ("d.png", "no image"), ("void.png", "is empty")]
 )
 def test_unreadable_images_are_named(spoilt: Path, name: str, said: str) -> None:
-    with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*--skip-unreadable") as caught:
+    with pytest.raises(TwoalikeError, match=f"{name}: .*{said}.*skip_unreadable=True") as caught:
         open_image(spoilt / name)
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, load_backbone, weights_sha256
-from twoalike.backbones._pooling import Pool
+from twoalike.backbones._backbone import Pool
 from twoalike.study import TwoalikeError
 
 

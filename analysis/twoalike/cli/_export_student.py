@@ -24,20 +24,13 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     --------
         twoalike export onnx student --out student.onnx --images photos
     """
-    from twoalike.backbones import load_backbone, rest_idle_threads
-    from twoalike.study import check_output, counted
-
-    rest_idle_threads()
     from twoalike.distill import export_onnx
-    from twoalike.stimuli import find_images
+    from twoalike.study import counted
 
-    for path in (out, out.with_suffix(".json")):
-        check_output(path)
-    paths = find_images(images)[1] if images else ()
-    said = export_onnx(load_backbone(student), out, paths)
-    differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in said["check"].items())
-    size = said["preprocessing"]["input_size"][-1]
-    outputs = counted(said["output"]["shape"][1], "feature")
-    if "classes" in said:
-        outputs += f" and scores of {said['classes']['shape'][1]} classes"
+    made = export_onnx(student, out, images or ())
+    differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
+    size = made["preprocessing"]["input_size"][-1]
+    outputs = counted(made["output"]["shape"][1], "feature")
+    if "classes" in made:
+        outputs += f" and scores of {made['classes']['shape'][1]} classes"
     print(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._part import part_of
-from twoalike.study import Strict, TwoalikeError, counted
+from twoalike.study import Strict, TwoalikeError, counted, part_of
 
 if TYPE_CHECKING:
     from twoalike.distill import LabelConfig, Labeller

@@ -95,10 +95,7 @@ def distill(
     resume
         Go on from the last checkpoint in --out; the result is that of a run that never stopped.
     """  # noqa: E501
-    from twoalike.backbones import rest_idle_threads
-
-    rest_idle_threads()
-    from twoalike.cli._left_out import left_out
+    from twoalike.cli.features import left_out
     from twoalike.distill import distill as run
     from twoalike.distill import load_recipe
     from twoalike.features import read_features

@@ -1,9 +1,13 @@
 """``twoalike features``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from twoalike.cli._options import check_seed
+
+NAMED = 5
+"""So many unreadable images are named; the file that was written names all."""
 
 
 def features(
@@ -59,21 +63,13 @@ def features(
     part
         Make a part of the shards only: 2/8 is the second of eight.
     """  # noqa: E501
-    from twoalike.backbones import rest_idle_threads
-
-    rest_idle_threads()
     from twoalike.backbones import extract_features, extract_shards
-    from twoalike.cli._left_out import left_out
-    from twoalike.cli._part import part_of
-    from twoalike.features import feature_shard, write_features
-    from twoalike.study import TwoalikeError, check_output, counted
+    from twoalike.features import feature_shard
+    from twoalike.study import TwoalikeError, counted
 
     check_seed(seed)
-    for name, value in (("batch", batch), ("shard", shard)):
-        if value is not None and value < 1:
-            raise TwoalikeError(f"--{name}: expected at least 1 image, found {value}.")
     settings: dict[str, Any] = {
-        "batch_size": batch,
+        "batch": batch,
         "size": size,
         "device": device,
         "weights": weights,
@@ -82,22 +78,33 @@ def features(
         "skip_unreadable": skip_unreadable,
     }
     if shard is not None:
-        rank, world = part_of(part)
-        plan = extract_shards(
-            out, backbone, images, shard=shard, rank=rank, world=world, **settings
-        )
+        plan = extract_shards(out, backbone, images, shard=shard, part=part, **settings)
         done = sum(feature_shard(out, number).is_file() for number in range(plan["shards"]))
         print(f"{out}  {done} of {counted(plan['shards'], 'shard')} by {plan['backbone']}")  # noqa: T201
         return
     if part is not None:
         raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
-    if out.suffix != ".npz":
-        raise TwoalikeError(f"{out}: features are written as .npz; choose that ending.")
-    check_output(out)
-    table = extract_features(backbone, images, **settings)
-    write_features(out, table)
+    table = extract_features(backbone, images, out=out, **settings)
     n, p = table.values.shape
     what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
     print(f"{out}  {what} by {table.meta['backbone']}")  # noqa: T201
     if unreadable := table.meta.get("unreadable"):
         print(left_out(unreadable))  # noqa: T201
+
+
+def left_out(unreadable: Sequence[str]) -> str:
+    """Say how many images were left out, and which.
+
+    Examples
+    --------
+    >>> left_out(["cat", "dog"])
+    '2 images cannot be read and were left out: cat, dog'
+    """
+    from twoalike.study import counted
+
+    more = ", ..." if len(unreadable) > NAMED else ""
+    many = "were" if len(unreadable) > 1 else "was"
+    return (
+        f"{counted(len(unreadable), 'image')} cannot be read and {many} left out: "
+        f"{', '.join(unreadable[:NAMED])}{more}"
+    )

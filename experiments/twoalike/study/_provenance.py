@@ -183,6 +183,27 @@ def claim_parts(
         )
 
 
+def part_of(words: str | None) -> tuple[int, int]:
+    """Turn ``2/8`` into (1, 8): which worker this is, from 0, and of how many; None: the only one.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is no part.
+
+    Examples
+    --------
+    >>> part_of("2/8")
+    (1, 8)
+    """
+    if words is None:
+        return 0, 1
+    number, _, of = words.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise TwoalikeError(where="`part=...`", expected="a part such as 2/8", found=repr(words))
+    return int(number) - 1, int(of)
+
+
 def whole_parts(
     folder: Path, name: str, kind: str, part: Callable[[Path, int], Path]
 ) -> tuple[list[Path], dict[str, Any]]:

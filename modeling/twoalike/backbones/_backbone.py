@@ -2,14 +2,67 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from twoalike.backbones._pooling import Pool, Pooled
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import weights_sha256
 from twoalike.study import TwoalikeError
+
+Pool = Literal["mean", "first"]
+
+
+class Pooled(nn.Module):
+    """A network's last features, pooled.
+
+    Parameters
+    ----------
+    network
+        Its ``forward_features`` turns images (n, 3, h, w) into maps (n, p, rows, columns), tokens
+        (n, t, p), or features that are pooled already (n, p).
+    pool
+        ``mean`` over the map's places or over all tokens, or the ``first`` token, which is where
+        transformers keep their class token.
+
+    Raises
+    ------
+    TwoalikeError
+        If the network has no ``forward_features``; when it is called, if this gives anything else.
+    """
+
+    def __init__(self, network: nn.Module, pool: Pool = "mean") -> None:
+        super().__init__()
+        if not callable(getattr(network, "forward_features", None)):
+            raise TwoalikeError(
+                where=type(network).__name__,
+                expected="a network with a method forward_features",
+                found="none",
+                remedy="Add one, or wrap a module that pools in a Backbone itself.",
+            )
+        self.network, self.pool = network, pool
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Pooled features, shape (n, p), of images (n, 3, h, w)."""
+        features: Any = self.network.forward_features(images)  # type: ignore[operator]
+        n = images.shape[0]
+        if torch.is_tensor(features) and features.ndim and features.shape[0] == n:
+            if features.ndim == 2:
+                return features
+            if features.ndim == 3:
+                return features[:, 0] if self.pool == "first" else features.mean(dim=1)
+            if features.ndim == 4 and self.pool == "mean":
+                return features.mean(dim=(2, 3))
+        shapes = f"({n}, features), ({n}, tokens, features)"
+        maps = f", or ({n}, features, rows, columns)" if self.pool == "mean" else ""
+        is_tensor = torch.is_tensor(features)
+        raise TwoalikeError(
+            where=f"{type(self.network).__name__}.forward_features",
+            expected=f"{shapes}{maps}",
+            found=tuple(features.shape) if is_tensor else f"a {type(features).__name__}",
+            remedy="Let it return one of these.",
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +175,10 @@ class Backbone:
         if not torch.is_tensor(output) or output.ndim != 2 or len(output) != 2:
             shape = tuple(output.shape) if torch.is_tensor(output) else type(output).__name__
             raise TwoalikeError(
-                f"{self.name}: expected pooled features of shape (images, features), found "
-                f"{shape} of 2 images. Wrap the network so that it pools."
+                where=self.name,
+                expected="pooled features of shape (images, features)",
+                found=f"{shape} of 2 images",
+                remedy="Wrap the network so that it pools.",
             )
         return int(output.shape[1])
 
@@ -137,12 +192,12 @@ class Backbone:
         """
         if size is None or size == self.preprocessing.size:
             return self
-        fixed = getattr(self.module, "pretrained_cfg", {}).get("fixed_input_size", False)
-        if fixed:
+        if getattr(self.module, "pretrained_cfg", {}).get("fixed_input_size", False):
             raise TwoalikeError(
-                f"{self.name}: takes images of {self.preprocessing.size} pixels only, not {size}. "
-                "Leave --size out."
+                f"takes images of {self.preprocessing.size} pixels only, not {size}",
+                where=self.name,
+                remedy="Leave `size=...` out.",
             )
         if not 16 <= size <= 4096:
-            raise TwoalikeError(f"{self.name}: expected a size of 16 to 4096 pixels, found {size}.")
+            raise TwoalikeError(where=self.name, expected="a size of 16 to 4096 pixels", found=size)
         return replace(self, preprocessing=replace(self.preprocessing, size=size))

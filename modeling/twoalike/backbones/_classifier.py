@@ -1,7 +1,7 @@
 """A network's own classifier: the linear layer that turns its features into classes.
 
-Networks are loaded without it. Where it is asked for, it comes from the same weights, and what it
-says of the features is compared with what the whole network says.
+Networks are loaded without it. Where it is asked for, it comes from the same weights, and its
+scores are compared with those of the whole network.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def classifier_name(network: Any) -> str | None:
 
 
 def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, ...]) -> nn.Linear:
-    """Take the classifier of a network that is used without it.
+    """Take the classifier, features (n, p) to scores (n, c), of a network used without it.
 
     Parameters
     ----------
@@ -33,13 +33,9 @@ def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, .
     module
         The same network, images to features (n, p).
     name
-        For the message.
+        Of the network.
     shape
         Of an image.
-
-    Returns
-    -------
-    Features (n, p) to class scores (n, c).
 
     Raises
     ------
@@ -56,18 +52,22 @@ def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, .
         unit = max(1.0, float(expected.abs().max()))
         if not fits or (layer(features) - expected).abs().max() > SAME * unit:
             raise TwoalikeError(
-                f"{name}: expected a classifier that is one linear layer on the features, found "
-                "more between the two. Choose another network, or leave keep_classifier out."
+                where=name,
+                expected="a classifier that is one linear layer on the features",
+                found="more between the two",
+                remedy="Choose another network, or leave keep_classifier out.",
             )
     return linear_layer(layer.state_dict())
 
 
 def no_classifier(name: str, found: object = None) -> TwoalikeError:
     """Error of a network without a linear classifier."""
-    said = "none" if found is None or isinstance(found, nn.Identity) else type(found).__name__
+    missing = found is None or isinstance(found, nn.Identity)
     return TwoalikeError(
-        f"{name}: expected the network's own classifier, one linear layer, found {said}. Take "
-        "a network and weights that have one, or leave keep_classifier out."
+        where=name,
+        expected="the network's own classifier, one linear layer",
+        found="none" if missing else type(found).__name__,
+        remedy="Take a network and weights that have one, or leave keep_classifier out.",
     )
 
 

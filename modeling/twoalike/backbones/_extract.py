@@ -10,13 +10,21 @@ import numpy.typing as npt
 import torch
 
 from twoalike.backbones._backbone import Backbone
-from twoalike.backbones._images import without_unreadable
 from twoalike.backbones._load import load_backbone
-from twoalike.features import PLAN, FeatureTable, feature_shard, write_features
+from twoalike.backbones._preprocessing import without_unreadable
+from twoalike.features import (
+    PLAN,
+    FeatureTable,
+    check_features_path,
+    feature_shard,
+    write_features,
+)
 from twoalike.stimuli import find_images
 from twoalike.study import (
     TwoalikeError,
+    check_output,
     claim_parts,
+    part_of,
     progress,
     provenance,
     sha256_file,
@@ -40,13 +48,13 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise TwoalikeError(
-            f"device {name!r} cannot be used ({reason}). Try --device cpu."
+            f"device {name!r} cannot be used ({reason})", remedy="Try `device=cpu`."
         ) from error
     return device
 
 
 def images_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
-    """One hash of many images and their ids: tells whether cached features are still theirs."""
+    """One hash of many images and their ids: shows whether cached features still belong to them."""
     digest = hashlib.sha256()
     for name, path in zip(ids, paths, strict=True):
         digest.update(f"{name} {sha256_file(path)};".encode())
@@ -54,7 +62,7 @@ def images_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
 
 
 def pooled_features(
-    backbone: Backbone, paths: Sequence[Path], *, batch_size: int = 32, device: str = "auto"
+    backbone: Backbone, paths: Sequence[Path], *, batch: int = 32, device: str = "auto"
 ) -> npt.NDArray[np.float32]:
     """Features of image files, shape (len(paths), p).
 
@@ -68,27 +76,28 @@ def pooled_features(
     rows = []
     with progress() as bar, torch.inference_mode():
         task = bar.add_task("features", total=len(paths), status="")
-        for start in range(0, len(paths), batch_size):
-            chunk = paths[start : start + batch_size]
+        for start in range(0, len(paths), batch):
+            chunk = paths[start : start + batch]
             inputs = torch.stack([backbone.preprocessing.read(path) for path in chunk])
             rows.append(module(inputs.to(where)).float().cpu().numpy())
             bar.update(task, advance=len(chunk))
     values: npt.NDArray[np.float32] = np.concatenate(rows)
     if not np.isfinite(values).all():
         raise TwoalikeError(
-            f"{backbone.name}: features are not finite; the weights are damaged or do not fit."
+            "features are not finite; the weights are damaged or do not fit", where=backbone.name
         )
     return values
 
 
 def extract_features(
     backbone: str | Path | Backbone,
-    images: Path,
+    images: str | Path,
     *,
-    batch_size: int = 32,
+    out: str | Path | None = None,
     size: int | None = None,
+    batch: int = 32,
     device: str = "auto",
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     untrained: bool = False,
     seed: int = 0,
     skip_unreadable: bool = False,
@@ -102,10 +111,12 @@ def extract_features(
         name of timm's, a student's folder.
     images
         Folder; ids and order as in :func:`twoalike.stimuli.find_images`.
-    batch_size
-        Images at once.
+    out
+        File to write the table to (.npz); None: it is returned only.
     size
         Width and height of the input in pixels, if not the network's own.
+    batch
+        Images at once.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
     weights, untrained, seed
@@ -121,29 +132,35 @@ def extract_features(
     Raises
     ------
     TwoalikeError
-        If the network or an image cannot be had.
+        If the network or an image cannot be read, or ``out`` cannot be written.
     """
-    ids, paths = find_images(images)
+    _check_at_least_one("batch", batch)
+    if out is not None:
+        check_features_path(Path(out))
+        check_output(Path(out))
+    ids, paths = find_images(Path(images))
     network = _network(backbone, weights, untrained, size, seed)
-    source = describe_source(network, seed if untrained else None)
-    table = _table(network, ids, paths, source, batch_size, device, skip_unreadable)
-    kept = dict(zip(ids, paths, strict=True))
-    digest = images_digest(table.ids, [kept[name] for name in table.ids])
-    return FeatureTable(table.ids, table.values, {**table.meta, "images_sha256": digest})
+    source = _describe_source(network, seed if untrained else None)
+    table = _features(network, ids, paths, source, batch, device, skip_unreadable)
+    path_of = dict(zip(ids, paths, strict=True))
+    digest = images_digest(table.ids, [path_of[name] for name in table.ids])
+    table = FeatureTable(table.ids, table.values, {**table.meta, "images_sha256": digest})
+    if out is not None:
+        write_features(Path(out), table)
+    return table
 
 
 def extract_shards(
-    out: Path,
+    out: str | Path,
     backbone: str | Path | Backbone,
-    images: Path,
+    images: str | Path,
     *,
     shard: int,
-    rank: int = 0,
-    world: int = 1,
-    batch_size: int = 32,
+    part: str | None = None,
     size: int | None = None,
+    batch: int = 32,
     device: str = "auto",
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     untrained: bool = False,
     seed: int = 0,
     skip_unreadable: bool = False,
@@ -158,12 +175,13 @@ def extract_shards(
     ----------
     out
         Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
+    backbone, images, size, batch, device, weights, untrained, seed, skip_unreadable
+        As in :func:`extract_features`.
     shard
         Images a file.
-    rank, world
-        Which of how many processes or machines this is: each makes every ``world``-th shard.
-    backbone, images, batch_size, size, device, weights, untrained, seed, skip_unreadable
-        As in :func:`extract_features`.
+    part
+        Which part of the shards to make, such as ``2/8``, where several processes or machines
+        share the work: each makes every eighth shard. None: all.
 
     Returns
     -------
@@ -172,11 +190,14 @@ def extract_shards(
     Raises
     ------
     TwoalikeError
-        If ``out`` holds anything else, or the network or an image cannot be had.
+        If ``out`` holds anything else, or the network or an image cannot be read.
     """
-    ids, paths = find_images(images)
+    _check_at_least_one("batch", batch)
+    _check_at_least_one("shard", shard)
+    out, (rank, world) = Path(out), part_of(part)
+    ids, paths = find_images(Path(images))
     network = _network(backbone, weights, untrained, size, seed)
-    plan = describe_source(network, seed if untrained else None) | {
+    plan = _describe_source(network, seed if untrained else None) | {
         "images": len(ids),
         "listing_sha256": _listing_digest(ids, paths),
         "shard": shard,
@@ -189,15 +210,21 @@ def extract_shards(
         path = feature_shard(out, number)
         if path.is_file():
             continue
-        rows = slice(number * shard, (number + 1) * shard)
-        origin = {**plan, "number": number}
-        part = (network, ids[rows], paths[rows], origin, batch_size, device, skip_unreadable)
-        write_features(path, _table(*part))
+        rows, source = slice(number * shard, (number + 1) * shard), {**plan, "number": number}
+        write_features(
+            path,
+            _features(network, ids[rows], paths[rows], source, batch, device, skip_unreadable),
+        )
     return plan
 
 
-def describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
-    """Say which network features come from; ``seed`` is that of its weights if it is untrained."""
+def _check_at_least_one(name: str, images: int) -> None:
+    if images < 1:
+        raise TwoalikeError(where=f"`{name}=...`", expected="at least 1 image", found=images)
+
+
+def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
+    """Describe the network that features come from; ``seed`` is that of random weights."""
     return provenance("features", seed=seed) | {
         "backbone": network.name,
         "architecture": network.architecture,
@@ -208,7 +235,7 @@ def describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
 
 def _network(
     backbone: str | Path | Backbone,
-    weights: Path | None,
+    weights: str | Path | None,
     untrained: bool,
     size: int | None,
     seed: int,
@@ -218,12 +245,12 @@ def _network(
     return load_backbone(backbone, weights=weights, untrained=untrained, size=size, seed=seed)
 
 
-def _table(
+def _features(
     network: Backbone,
     ids: tuple[str, ...],
     paths: tuple[Path, ...],
     source: dict[str, Any],
-    batch_size: int,
+    batch: int,
     device: str,
     skip_unreadable: bool,
 ) -> FeatureTable:
@@ -231,7 +258,7 @@ def _table(
     unreadable: tuple[str, ...] = ()
     if skip_unreadable:
         ids, paths, unreadable = without_unreadable(ids, paths)
-    values = pooled_features(network, paths, batch_size=batch_size, device=device)
+    values = pooled_features(network, paths, batch=batch, device=device)
     left_out = {"unreadable": list(unreadable)} if unreadable else {}
     return FeatureTable(ids, values, source | left_out)
 

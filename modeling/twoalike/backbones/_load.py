@@ -2,14 +2,19 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import torch
 from torch import nn
 
+from twoalike.backbones import CONFIG, WEIGHTS
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._classifier import (
     classifier_name,
@@ -18,8 +23,6 @@ from twoalike.backbones._classifier import (
     own_classifier,
     split_state,
 )
-from twoalike.backbones._folder import CONFIG, WEIGHTS
-from twoalike.backbones._hub import hub_or_cache
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._weights import (
     LITE0,
@@ -31,15 +34,15 @@ from twoalike.backbones._weights import (
 )
 from twoalike.study import TwoalikeError, read_json, shortened
 
-"""Files of a student's folder, under the names that timm reads."""
+_COPY_AGAIN = "Copy the whole folder again, or distil anew."
 _TRAVELLING = ("input_size", "interpolation", "mean", "std", "crop_pct", "license")
-"""Of what a hub tells of weights, all that features depend on, and what the card needs."""
+"""Settings that come with weights: all that features depend on, and what the card needs."""
 
 
 def load_backbone(
     name: str | Path,
     *,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     untrained: bool = False,
     size: int | None = None,
     seed: int = 0,
@@ -68,14 +71,21 @@ def load_backbone(
         If there is no such network, its weights cannot be had or do not fit, or it has no
         classifier.
     """
-    text = str(name)
+    text, weights = str(name), None if weights is None else Path(weights)
     if isinstance(name, Path) or Path(text).is_dir():
         if weights is not None or untrained:
-            raise TwoalikeError(f"{text}: a student brings its own weights; leave out the others.")
+            raise TwoalikeError(
+                where=text,
+                found="a student, which brings its own weights",
+                remedy="Leave `weights=...` and `untrained=True` out.",
+            )
         backbone = _load_student(Path(text))
     elif weights is not None and untrained:
         raise TwoalikeError(
-            f"{text}: expected --weights or --untrained, found both. Leave one out."
+            where=text,
+            expected="`weights=...` or `untrained=True`",
+            found="both",
+            remedy="Leave one out.",
         )
     elif text == LITE0 and weights is None and not untrained:
         backbone = _load_lite0(classifier)
@@ -164,8 +174,10 @@ def _hub_settings(weights: Path) -> dict[str, Any]:
         return {key: settings[key] for key in _TRAVELLING if key in settings}
     except (ValueError, KeyError, TypeError) as error:
         raise TwoalikeError(
-            f"{path}: expected timm's description of these weights, with a pretrained_cfg, found "
-            "none. Name the file of weights itself."
+            where=path,
+            expected="timm's description of these weights, with a pretrained_cfg",
+            found="none",
+            remedy="Name the file of weights itself.",
         ) from error
 
 
@@ -175,9 +187,10 @@ def _create_pretrained(name: str, architecture: str, **options: Any) -> nn.Modul
             module: nn.Module = create_network(architecture, pretrained=True, **options)
     except (OSError, RuntimeError, ValueError) as error:
         raise TwoalikeError(
-            f"{name}: its pretrained weights could not be had ({shortened(error, 120)}). Go "
-            "online, name a local file or folder with --weights, or ask for random ones with "
-            "--untrained."
+            f"its pretrained weights could not be had ({shortened(error, 120)})",
+            where=name,
+            remedy="Go online, name a local file or folder with `weights=...`, or ask for random "
+            "ones with `untrained=True`.",
         ) from error
     return module
 
@@ -189,31 +202,37 @@ def _check_name(name: str) -> None:
         return
     known = [LITE0, *timm.list_models()]
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     raise TwoalikeError(
-        f"{name}: expected a network's name ({LITE0}, or one of timm's {len(known) - 1}) or a "
-        f"student's folder, found neither.{hint}"
+        where=name,
+        expected=f"a network's name ({LITE0}, or one of timm's {len(known) - 1}) or a student's "
+        "folder",
+        found="neither",
+        remedy=f"Did you mean {' or '.join(map(repr, close))}?" if close else "",
     )
 
 
 def _load_student(folder: Path) -> Backbone:
     if not folder.is_dir():
-        raise TwoalikeError(f"{folder}: expected a student's folder, found none. Check the path.")
+        raise TwoalikeError(
+            where=folder, expected="a student's folder", found="none", remedy="Check the path."
+        )
     config = read_json(folder / CONFIG, "student")
     module, layer = rebuild(config, folder / WEIGHTS)
     kept = layer is None or weights_sha256(layer) == config["classifier"]["sha256"]
     if weights_sha256(module) != config.get("weights_sha256") or not kept:
         raise TwoalikeError(
-            f"{folder}: {WEIGHTS} holds other weights than those that {CONFIG} describes. Copy the "
-            "whole folder again, or distil anew."
+            f"{WEIGHTS} holds other weights than those that {CONFIG} describes",
+            where=folder,
+            remedy=_COPY_AGAIN,
         )
     settings = config["pretrained_cfg"]
     try:
         preprocessing = Preprocessing.from_timm(settings, whole=False)
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TwoalikeError(
-            f"{folder / CONFIG}: pretrained_cfg does not say how images are prepared "
-            f"({shortened(error)}). Copy the whole folder again, or distil anew."
+            f"pretrained_cfg does not say how images are prepared ({shortened(error)})",
+            where=folder / CONFIG,
+            remedy=_COPY_AGAIN,
         ) from error
     return Backbone(
         folder.name,
@@ -250,18 +269,24 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
     lacking = [key for key in ("pretrained_cfg", "num_classes") if key not in config]
     if lacking:
         raise TwoalikeError(
-            f"{folder / CONFIG}: expected {' and '.join(lacking)}, found none. Distil anew."
+            where=folder / CONFIG,
+            expected=" and ".join(lacking),
+            found="none",
+            remedy="Distil anew.",
         )
     if not architecture:
         raise TwoalikeError(
-            f"{folder}: this student is a module of somebody's own, not timm's. Build it, load "
-            f"{WEIGHTS} into it, and wrap it in a Backbone (Python)."
+            "this student is a module of somebody's own, not timm's",
+            where=folder,
+            remedy=f"Build it, load {WEIGHTS} into it, and wrap it in a Backbone (Python).",
         )
     # A hub's prefix in a file from elsewhere would make timm fetch, or read, what it names.
     if ":" in str(architecture):
         raise TwoalikeError(
-            f"{folder / CONFIG}: expected an architecture of timm's, found "
-            f"{shortened(architecture, 60)!r}. Distil anew."
+            where=folder / CONFIG,
+            expected="an architecture of timm's",
+            found=repr(shortened(architecture, 60)),
+            remedy="Distil anew.",
         )
     _check_name(str(architecture))
     state, kept, classes = read_weights(weights), config.get("classifier"), config["num_classes"]
@@ -270,18 +295,58 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
     named = not kept or (isinstance(kept, dict) and isinstance(kept.get("name"), str))
     if type(classes) is not int or not fits or not named:
         raise TwoalikeError(
-            f"{folder / CONFIG}: num_classes or classifier is damaged, or not of {WEIGHTS}. Copy "
-            "the whole folder again, or distil anew."
+            f"num_classes or classifier is damaged, or does not belong to {WEIGHTS}",
+            where=folder / CONFIG,
+            remedy=_COPY_AGAIN,
         )
     layer = None
     if kept:
         state, own = split_state(state, kept["name"])
         if own.keys() - {"bias"} != {"weight"}:
             raise TwoalikeError(
-                f"{weights}: expected the classifier {kept['name']!r} that {CONFIG} describes, "
-                "found none. Copy the whole folder again, or distil anew."
+                where=weights,
+                expected=f"the classifier {kept['name']!r} that {CONFIG} describes",
+                found="none",
+                remedy=_COPY_AGAIN,
             )
         layer, classes = linear_layer(own), 0
     module: nn.Module = create_network(str(architecture), num_classes=int(classes))
     fill(module, state, str(weights), str(architecture))
     return module.eval(), layer
+
+
+PATIENCE_S = 5.0
+"""How long the hub may take to answer."""
+SILENCE_S = 30.0
+"""How long a download may stand still."""
+
+
+@contextmanager
+def hub_or_cache() -> Iterator[None]:
+    """Let timm look for weights in the hub's cache only, while the hub is out of reach.
+
+    The hub's client tries for three quarters of a minute otherwise, and writes of it, before it
+    says that it is offline.
+    """
+    from huggingface_hub import constants
+
+    was_offline, was_patient = constants.HF_HUB_OFFLINE, socket.getdefaulttimeout()
+    # Read by the client at each request; the environment variable is read once, at its import.
+    constants.HF_HUB_OFFLINE = was_offline or not _answers(constants.ENDPOINT)
+    socket.setdefaulttimeout(SILENCE_S)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline
+        socket.setdefaulttimeout(was_patient)
+
+
+def _answers(address: str) -> bool:
+    """Whether a server is there; a refusal is an answer."""
+    try:
+        urlopen(Request(address, method="HEAD"), timeout=PATIENCE_S).close()
+    except HTTPError as error:
+        error.close()
+    except OSError:
+        return False
+    return True

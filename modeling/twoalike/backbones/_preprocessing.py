@@ -4,7 +4,7 @@ The settings are timm's own (``pretrained_cfg``) and the transform is timm's, so
 a student with plain timm prepares images exactly as it was trained.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, Literal, cast
 import torch
 from PIL import Image
 
-from twoalike.backbones._images import open_image
-from twoalike.study import TwoalikeError
+from twoalike.stimuli import read_picture
+from twoalike.study import TwoalikeError, counted, progress
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -125,3 +125,49 @@ class Preprocessing:
 def _three(values: Any) -> tuple[float, float, float]:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
+
+
+def open_image(path: Path) -> Image.Image:
+    """Read an image as people see it (:func:`twoalike.stimuli.read_picture`), mode RGB.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing, empty, damaged, no image, too large, or has values that no screen
+        is defined to show.
+    """
+    try:
+        return read_picture(path)
+    except TwoalikeError as error:
+        remedy = "Or leave such files out with `skip_unreadable=True`."
+        raise TwoalikeError(f"{error} {remedy}") from error
+
+
+def without_unreadable(
+    ids: Sequence[str], paths: Sequence[Path]
+) -> tuple[tuple[str, ...], tuple[Path, ...], tuple[str, ...]]:
+    """Ids and files of the images that can be read, and the ids of the others.
+
+    Every image is read once, to its last pixel: many files that are damaged begin well.
+
+    Raises
+    ------
+    TwoalikeError
+        If none can be read.
+    """
+    readable, unreadable, reason = [], [], ""
+    with progress() as bar:
+        task = bar.add_task("reading images", total=len(paths), status="")
+        for name, path in zip(ids, paths, strict=True):
+            try:
+                open_image(path)
+                readable.append((name, path))
+            except TwoalikeError as error:
+                unreadable.append(name)
+                reason = str(error)
+            bar.update(task, advance=1)
+    if not readable:
+        raise TwoalikeError(
+            f"none of {counted(len(paths), 'image')} can be read; the last one: {reason}"
+        )
+    return tuple(n for n, _ in readable), tuple(p for _, p in readable), tuple(unreadable)

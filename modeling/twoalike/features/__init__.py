@@ -7,6 +7,19 @@ the others' heavy libraries.
 """
 
 from twoalike.features._read import read_features
-from twoalike.features._table import PLAN, FeatureTable, feature_shard, write_features
+from twoalike.features._table import (
+    PLAN,
+    FeatureTable,
+    check_features_path,
+    feature_shard,
+    write_features,
+)
 
-__all__ = ["PLAN", "FeatureTable", "feature_shard", "read_features", "write_features"]
+__all__ = [
+    "PLAN",
+    "FeatureTable",
+    "check_features_path",
+    "feature_shard",
+    "read_features",
+    "write_features",
+]

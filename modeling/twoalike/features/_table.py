@@ -39,6 +39,17 @@ class FeatureTable:
     values: npt.NDArray[np.float32]
     meta: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        of = f" by {self.meta['backbone']}" if self.meta.get("backbone") else ""
+        return f"<FeatureTable: {self.values.shape[1]} features of {len(self.ids)} objects{of}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        frame = pd.DataFrame(self.values[:5, :6], index=list(self.ids[:5]))
+        table = frame.to_html(max_cols=6, header=False, float_format="{:.3g}".format, border=0)
+        return f"<p>{escape(repr(self))}</p>{table}"
+
     def select(self, ids: Sequence[str], where: str = "the features") -> npt.NDArray[np.float32]:
         """Rows of the given objects, in their order, shape (len(ids), p).
 
@@ -57,10 +68,17 @@ class FeatureTable:
         return self.values[rows]
 
 
+def check_features_path(path: Path) -> None:
+    """Refuse a file with another ending than ``.npz``, before features are computed for it."""
+    if path.suffix != ".npz":
+        raise TwoalikeError(
+            "features are written as .npz", where=path, remedy="Choose that ending."
+        )
+
+
 def write_features(path: Path, table: FeatureTable) -> None:
     """Write a feature table as ``.npz``, all or nothing."""
-    if path.suffix != ".npz":
-        raise TwoalikeError(f"{path}: features are written as .npz; choose that ending.")
+    check_features_path(path)
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
