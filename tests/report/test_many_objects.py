@@ -9,7 +9,7 @@ import pytest
 
 from twoalike.figures import embedding_map, map_layout, similarity_heatmap, to_svg
 from twoalike.judgments import choices_table
-from twoalike.report._embedding import _coloured
+from twoalike.report._embedding import few_categories
 from twoalike.report._summary import _seldom_within
 
 IDS = [f"o{number:02d}" for number in range(12)]
@@ -18,11 +18,11 @@ IDS = [f"o{number:02d}" for number in range(12)]
 def test_the_largest_of_many_categories_are_told_apart() -> None:
     sizes = {f"c{k:02d}": 30 - k for k in range(20)}
     labels = pd.DataFrame({"sort": [name for name, n in sizes.items() for _ in range(n)]})
-    level, names = _coloured(labels) or ("", [])
+    level, names = few_categories(labels) or ("", [])
     assert level == "sort"
     assert set(names) == {*(f"c{k:02d}" for k in range(7)), "other"}
-    assert _coloured(pd.DataFrame({"each": IDS})) is None
-    few = _coloured(pd.DataFrame({"sort": IDS, "kind": ["a", "b"] * 6}))
+    assert few_categories(pd.DataFrame({"each": IDS})) is None
+    few = few_categories(pd.DataFrame({"sort": IDS, "kind": ["a", "b"] * 6}))
     assert few == ("kind", ["a", "b"] * 6)
 
 

@@ -3,6 +3,7 @@
 The parts of a page (sections of pictures, galleries and tables) serve other pages as well.
 """
 
+from twoalike.report._agreement import group_lines
 from twoalike.report._blocks import (
     Caution,
     Fact,
@@ -17,7 +18,15 @@ from twoalike.report._blocks import (
     Verbatim,
     percent,
 )
-from twoalike.report._embedding import Dimension, describe_dimensions
+from twoalike.report._embedding import (
+    Dimension,
+    category_labels,
+    category_levels,
+    describe_dimensions,
+    few_categories,
+)
+from twoalike.report._fit import thinned
+from twoalike.report._measures import ceiling_lines, distance_lines, transfer_lines
 from twoalike.report._people import Session, read_sessions
 from twoalike.report._render import render
 from twoalike.report._report import write_report
@@ -38,10 +47,18 @@ __all__ = [
     "Text",
     "Tile",
     "Verbatim",
+    "category_labels",
+    "category_levels",
+    "ceiling_lines",
     "describe_dimensions",
+    "distance_lines",
+    "few_categories",
+    "group_lines",
     "image_uri",
     "percent",
     "read_sessions",
     "render",
+    "thinned",
+    "transfer_lines",
     "write_report",
 ]

@@ -200,19 +200,16 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
 
 def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
     """Draw the accuracy in subsets of enough choices; None where there are none."""
-    models = results["models"]
-    enough = [s for s, of in models[0]["groups"][group].items() if of["choices"] >= _FEWEST_CHOICES]
-    if not enough:
+    lines = group_lines(results, group)
+    if not lines:
         return None
-    bounds = ((results.get("ceilings") or {}).get("groups") or {}).get(group, {})
-    lines = [line for subset in enough for line in _subset_lines(models, group, subset, bounds)]
-    people = {line.series for line in lines} - {model["name"] for model in models}
+    people = {line.series for line in lines} - {model["name"] for model in results["models"]}
     parts = [
         f"{subset}: "
         + ", ".join(
             f"{of.series} {number(of.measure['value'])}" for of in lines if of.name == subset
         )
-        for subset in enough
+        for subset in dict.fromkeys(line.name for line in lines)
     ]
     what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
     return lines_picture(
@@ -226,6 +223,14 @@ def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
             + ". Lines: 95 % intervals. Dashed: chance."
         ),
     )
+
+
+def group_lines(results: Mapping[str, Any], group: str) -> list[Line]:
+    """Accuracy of networks, of people and of the best possible model in subsets of the choices."""
+    models = results["models"]
+    bounds = ((results.get("ceilings") or {}).get("groups") or {}).get(group, {})
+    enough = [s for s, of in models[0]["groups"][group].items() if of["choices"] >= _FEWEST_CHOICES]
+    return [line for subset in enough for line in _subset_lines(models, group, subset, bounds)]
 
 
 def _subset_lines(

@@ -110,20 +110,19 @@ _MOST_PAIRED = 200
 """Objects up to which the page carries all pairs; ``twoalike similarity`` writes more."""
 
 
-def _known_stimuli(inputs: Inputs, ids: tuple[str, ...]) -> StimulusSet | None:
+def _with_all(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> StimulusSet | None:
     """Return the stimulus set, if it holds all objects of the embedding."""
-    stimuli = inputs.stimuli
     return stimuli if stimuli is not None and set(ids) <= set(stimuli.ids) else None
 
 
-def _labels(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> pd.DataFrame:
+def category_labels(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> pd.DataFrame:
     """Category of each object at each level; no columns where nothing is known."""
     if stimuli is None:
         return pd.DataFrame(index=list(ids))
     return stimuli.table.set_index("id").loc[list(ids), list(stimuli.levels)]
 
 
-def _coloured(labels: pd.DataFrame) -> tuple[str, list[str]] | None:
+def few_categories(labels: pd.DataFrame) -> tuple[str, list[str]] | None:
     """Give each object a category of so few that colours tell them apart, and say of what level.
 
     The coarsest level that has few; else the largest categories of the coarsest level, the rest
@@ -142,6 +141,15 @@ def _coloured(labels: pd.DataFrame) -> tuple[str, list[str]] | None:
     return usable[0], list(names.where(names.isin(largest), OTHER))
 
 
+def category_levels(labels: pd.DataFrame) -> list[list[str]]:
+    """Categories to order a matrix by, coarse to fine: first those of :func:`few_categories`."""
+    first = few_categories(labels)
+    levels = [first[1]] if first else []
+    return levels + [
+        list(labels[name]) for name in labels if levels and list(labels[name]) != levels[0]
+    ]
+
+
 def map_section(inputs: Inputs) -> Section:
     """Map of the embedding."""
     title, anchor = "Map of the embedding", "map"
@@ -153,9 +161,9 @@ def map_section(inputs: Inputs) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    stimuli = _known_stimuli(inputs, ids)
-    labels = _labels(stimuli, ids)
-    level, categories = _coloured(labels) or ("", None)
+    stimuli = _with_all(inputs.stimuli, ids)
+    labels = category_labels(stimuli, ids)
+    level, categories = few_categories(labels) or ("", None)
     layout = map_layout(thinned(posterior).embedding)
 
     def draw(width: float, pixels: int) -> str:
@@ -251,8 +259,8 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    stimuli = _known_stimuli(inputs, ids)
-    labels = _labels(stimuli, ids)
+    stimuli = _with_all(inputs.stimuli, ids)
+    labels = category_labels(stimuli, ids)
     described = describe_dimensions(thinned(posterior).embedding)
     shown = [d for d in described if d.share >= _LEAST_SHARE][:_MOST_DIMENSIONS]
     rows = [
@@ -278,10 +286,8 @@ def similarity_section(inputs: Inputs) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    labels = _labels(_known_stimuli(inputs, ids), ids)
-    coloured = _coloured(labels)
-    levels = [coloured[1]] if coloured else []
-    levels += [list(labels[name]) for name in labels if levels and list(labels[name]) != levels[0]]
+    labels = category_labels(_with_all(inputs.stimuli, ids), ids)
+    levels = category_levels(labels)
     matrix = thinned(posterior).similarity()
     ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""
     caption = (

@@ -1,6 +1,6 @@
 """Sections on what was measured beside agreement: ceilings, calibration, structure, transfer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from twoalike.evaluation import CHANCE_ACCURACY
@@ -76,7 +76,7 @@ def ceilings_section(inputs: Inputs) -> Section:
     found, blocks = _part(inputs, "ceilings")
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    lines = list(_ceiling_lines(found, inputs.results["models"]))
+    lines = ceiling_lines(inputs.results)
     alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
@@ -101,17 +101,18 @@ def ceilings_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, blocks)
 
 
-def _ceiling_lines(found: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> Iterator[Line]:
-    """Every network, then how people agree, and the bounds."""
-    colours = model_colours(models)
-    for model in models:
-        if model["accuracy"]:
-            yield Line(model["name"], model["accuracy"], colours[model["name"]], dot(model))
+def ceiling_lines(results: Mapping[str, Any]) -> list[Line]:
+    """Accuracy of every network, then how people agree, and the bounds."""
+    colours = model_colours(results["models"])
+    lines = [
+        Line(model["name"], model["accuracy"], colours[model["name"]], dot(model))
+        for model in results["models"]
+        if model["accuracy"]
+    ]
     for rows, colour, marker in ((AGREEMENT, PEOPLE, "s"), (BOUNDS, BOUND, "D")):
-        for name, keys in rows.items():
-            measure = estimate_at(found, keys)
-            if measure is not None:
-                yield Line(name, measure, colour, marker)
+        measures = {name: estimate_at(results["ceilings"], keys) for name, keys in rows.items()}
+        lines += [Line(name, of, colour, marker) for name, of in measures.items() if of]
+    return lines
 
 
 def uncertainty_section(inputs: Inputs) -> Section:
@@ -171,7 +172,7 @@ def structure_section(inputs: Inputs) -> Section:
     )
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    lines = _distance_lines(found["models"], model_colours(inputs.results["models"]))
+    lines = distance_lines(inputs.results)
     if lines:
         alt = "; ".join(f"{line.series} {line.name} {span(line.measure, _tenth)}" for line in lines)
         blocks.append(
@@ -192,10 +193,11 @@ def structure_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, blocks)
 
 
-def _distance_lines(models: Sequence[Mapping[str, Any]], colours: Mapping[str, str]) -> list[Line]:
+def distance_lines(results: Mapping[str, Any]) -> list[Line]:
     """How each network changed the distances of each kind of pair, kind by kind."""
+    colours = model_colours(results["models"])
     lines = []
-    for of in models:
+    for of in results["structure"]["models"]:
         kinds = of["distances"]["kinds"] if of["distances"] else {}
         for kind, change in kinds.items():
             if change["percent"]:
@@ -248,8 +250,7 @@ def transfer_section(inputs: Inputs) -> Section:
     found, blocks = _part(inputs, "transfer")
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    colours = model_colours(inputs.results["models"])
-    lines = list(_transfer_lines(found["measures"], colours))
+    lines = transfer_lines(inputs.results)
     if lines:
         alt = "; ".join(
             f"{line.series} {line.name} {number(line.measure['value'])}" for line in lines
@@ -269,15 +270,16 @@ def transfer_section(inputs: Inputs) -> Section:
     return Section(anchor, title, lead, [*blocks, *_why(found["missing"])])
 
 
-def _transfer_lines(
-    measures: Sequence[Mapping[str, Any]], colours: Mapping[str, str]
-) -> Iterator[Line]:
-    for of in measures:
-        pattern = TRANSFER.get(of["measure"])
-        if pattern is None:
+def transfer_lines(results: Mapping[str, Any]) -> list[Line]:
+    """Measures of transfer that have a row in the chart, network by network."""
+    colours = model_colours(results["models"])
+    lines = []
+    for of in results["transfer"]["measures"]:
+        if of["measure"] not in TRANSFER:
             continue
+        row = TRANSFER[of["measure"]].format(**of)
         for model in of["models"]:
             interval = model["same_classes"] or model
             measure = {"value": model["value"], "low": interval["low"], "high": interval["high"]}
-            name = model["name"]
-            yield Line(pattern.format(**of), measure, colours[name], series=name)
+            lines.append(Line(row, measure, colours[model["name"]], series=model["name"]))
+    return lines
