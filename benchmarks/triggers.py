@@ -16,7 +16,7 @@ import numpy as np
 
 from twoalike.display import open_triggers
 from twoalike.display._triggers import PulsePort
-from twoalike.tasks._triggers import Triggers
+from twoalike.tasks._protocol import Triggers
 
 RESULTS = Path(__file__).parent / "results" / "triggers.md"
 N_MARKS = 500

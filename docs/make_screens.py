@@ -156,8 +156,8 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
     clock = VirtualClock()
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
         camera = Camera(screen, folder, f"{task.replace('-', '_')}_{language}")
-        ready = getting_ready(prepared.protocol, prepared.texts)
-        session = Session(prepared.script(view, Progress()), prepared.texts.stop, ready)
+        ready = getting_ready(prepared.protocol)
+        session = Session(prepared.script(view, Progress()), prepared.protocol.texts.stop, ready)
         camera.session = session
         player = SimulatedParticipant(prepared.hands(camera, clock), camera, clock)
         shown = False
@@ -172,7 +172,7 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
 
         run_session(session, camera, lambda item: None, act)
         camera.session = None
-        camera.show(Page(prepared.texts.stop))
+        camera.show(Page(prepared.protocol.texts.stop))
 
 
 def handle_one(session: Session, camera: Camera, time: float) -> None:

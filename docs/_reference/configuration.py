@@ -13,7 +13,7 @@ from twoalike.distill import DistillConfig
 from twoalike.embedding import FitConfig
 from twoalike.study import StudyConfig
 from twoalike.tasks import MultiArrangement, OddOneOut
-from twoalike.tasks._settings import PageTexts
+from twoalike.tasks._protocol import PageTexts
 
 _HEAD = """# Settings
 

@@ -419,7 +419,7 @@ def test_a_real_session_is_followed_to_its_end(make_study: Callable[..., Path]) 
     sitting = Sitting(study=study, participant="901", session=1, pilot=False, observer=observer)
     prepared, progress, clock = prepare_session("odd-one-out", sitting), Progress(), VirtualClock()
     screen = NoWindow(clock)
-    session = Session(prepared.script(View(screen.size), progress), prepared.texts.stop)
+    session = Session(prepared.script(View(screen.size), progress), prepared.protocol.texts.stop)
     player = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
     items: list[Item] = []
     start = replace(START, n_trials=prepared.plan.n_trials)

@@ -90,7 +90,7 @@ def read_pages(root: Path, protocol: str) -> list[tuple[Scene, Image.Image]]:
     clock = VirtualClock()
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
         reader = Reader(screen)
-        session = Session(prepared.script(view, Progress()), prepared.texts.stop)
+        session = Session(prepared.script(view, Progress()), prepared.protocol.texts.stop)
         player = SimulatedParticipant(prepared.hands(reader, clock), reader, clock)
         assert run_session(session, reader, lambda item: None, player.act) == "completed"
     return reader.pictures

@@ -17,8 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
-from twoalike.display._frames import frame_timing, is_software, verdict
+from twoalike.display._calibrate import (
+    CARD_M,
+    CardMatch,
+    card_on,
+    card_outline,
+    frame_timing,
+    is_software,
+    picture_width,
+    verdict,
+)
 from twoalike.study import ScreenProfile, TwoalikeError
 
 CARD_BLUE = (0x00, 0x72, 0xB2)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from twoalike.display import require_screen, virtual_display
 from twoalike.display._canvas import fit_image
-from twoalike.display._environment import psychopy_environment
-from twoalike.display._keys import key_name
+from twoalike.display._open import psychopy_environment
+from twoalike.display._window import key_name
 from twoalike.study import TwoalikeError
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 only")

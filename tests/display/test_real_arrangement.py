@@ -14,8 +14,8 @@ import pytest
 
 from twoalike.record import check_bids, check_run_files, read_manifest, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.tasks import MultiArrangement, lay_out_arena
-from twoalike.tasks.multi_arrangement import replay
+from twoalike.tasks import MultiArrangement
+from twoalike.tasks.multi_arrangement import lay_out_arena, replay
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 

@@ -10,8 +10,7 @@ from tests.display.consent import consent_text
 
 from twoalike.display._canvas import Canvas
 from twoalike.display._drawing import Painter
-from twoalike.display._environment import psychopy_environment
-from twoalike.display._open import create_window
+from twoalike.display._open import create_window, psychopy_environment
 from twoalike.study import ScreenProfile
 from twoalike.tasks import Arena, Ask, MultiArrangement, Page, PushButton, Scene, View, frame
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from twoalike.display._triggers import NoTriggers, PulsePort, open_triggers
 from twoalike.study import TwoalikeError
-from twoalike.tasks._triggers import Triggers
+from twoalike.tasks._protocol import Triggers
 
 pty_only = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ppdev is Linux")
@@ -262,7 +262,7 @@ LOOP = """
 import json, sys
 import pylsl
 from twoalike.display._triggers import open_triggers
-from twoalike.tasks._triggers import Triggers
+from twoalike.tasks._protocol import Triggers
 
 run = iter([10.5, 12.0])
 with open_triggers(Triggers(kind="lsl", port=sys.argv[1]), now=lambda: next(run)) as port:

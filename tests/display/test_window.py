@@ -39,7 +39,7 @@ from twoalike.tasks import (
     VirtualClock,
     lay_out,
 )
-from twoalike.tasks.odd_one_out._prepare import PreparedTriplets
+from twoalike.tasks.odd_one_out._session import PreparedTriplets
 
 # PsychoPy's imports warn of their own dependencies.
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]

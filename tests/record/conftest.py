@@ -23,13 +23,13 @@ from twoalike.tasks import (
     SimulatedParticipant,
     Sitting,
     Trial,
-    TrialResult,
     View,
     VirtualClock,
     prepare_session,
     run_session,
 )
-from twoalike.tasks.odd_one_out._prepare import PreparedTriplets
+from twoalike.tasks.odd_one_out import TrialResult
+from twoalike.tasks.odd_one_out._session import PreparedTriplets
 
 
 def print_error(line: str) -> None:
@@ -88,7 +88,7 @@ class Booth:
                 else:
                     player.act(session)
 
-            session = Session(script, self.prepared.texts.stop)
+            session = Session(script, self.prepared.protocol.texts.stop)
             reason = run_session(session, screen, keeper, act)
             record.end(reason)
         return reason

@@ -9,12 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
 from twoalike.tables import Table
-from twoalike.tasks._activity import EventRow
-from twoalike.tasks._events import (
+from twoalike.tasks._activity import (
+    Arena,
     Event,
+    EventRow,
     Focus,
     KeyPress,
     Nudge,
+    Page,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -22,7 +24,6 @@ from twoalike.tasks._events import (
     Tick,
     Typed,
 )
-from twoalike.tasks._scenes import Arena, Page
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._texts import languages
+from twoalike.tasks._protocol import languages
 from twoalike.tasks.multi_arrangement import (
     ArenaLayout,
     MultiArrangement,

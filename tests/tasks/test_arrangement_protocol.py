@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from twoalike.tasks._texts import languages, shipped_texts
+from twoalike.tasks._protocol import languages, shipped_texts
 from twoalike.tasks.multi_arrangement import MultiArrangement
 
 

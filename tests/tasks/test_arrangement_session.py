@@ -13,7 +13,6 @@ from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
 from twoalike.tasks import (
     Arena,
-    ArrangementResult,
     Item,
     NoWindow,
     Page,
@@ -27,6 +26,7 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
 )
+from twoalike.tasks.multi_arrangement import ArrangementResult
 
 MORE = "[arrangement]\nmax_items = 5\npractice_items = 3\n"
 

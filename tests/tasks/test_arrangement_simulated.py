@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from twoalike.observers import SimulatedArranger, SimulatedObserver
-from twoalike.tasks._events import (
+from twoalike.tasks._activity import (
     Button,
     Event,
     PointerMove,
@@ -16,7 +16,7 @@ from twoalike.tasks._events import (
     Shown,
     Tick,
 )
-from twoalike.tasks._virtual import NoWindow, VirtualClock
+from twoalike.tasks._simulated import NoWindow, VirtualClock
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementHands,

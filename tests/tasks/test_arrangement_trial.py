@@ -8,19 +8,21 @@ import pytest
 
 from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
 from twoalike.tables import Table
-from twoalike.tasks._activity import EventRow, Note
-from twoalike.tasks._events import (
+from twoalike.tasks._activity import (
+    Arena,
     Event,
+    EventRow,
     Focus,
     KeyPress,
+    Note,
     Nudge,
+    Page,
     PointerMove,
     PointerPress,
     PointerRelease,
     Shown,
     Tick,
 )
-from twoalike.tasks._scenes import Arena, Page
 from twoalike.tasks.multi_arrangement import (
     ArrangementActivity,
     ArrangementResult,

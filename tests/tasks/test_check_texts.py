@@ -6,7 +6,6 @@ from tests.display.consent import LANGUAGES, consent_text
 
 from twoalike.study import ScreenProfile
 from twoalike.tasks import (
-    PRESETS,
     SMALLEST_SCREEN,
     MultiArrangement,
     OddOneOut,
@@ -21,9 +20,10 @@ from twoalike.tasks import (
     readable_on,
     triplet_protocol,
 )
-from twoalike.tasks._colours import contrast
+from twoalike.tasks._readable import contrast
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement import lay_out_arena
+from twoalike.tasks.odd_one_out import PRESETS
 
 SIZES = (SMALLEST_SCREEN, (1280, 800), (1920, 1080), (3840, 2160), (1280, 1024))
 LONG = "a word about what to do now and later " * 12

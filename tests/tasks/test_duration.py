@@ -53,8 +53,10 @@ def simulated(root: Path, task: str) -> tuple[float, Duration]:
     sitting = Sitting(study=study, participant="901", session=1, observer=observer)
     prepared, clock = prepare_session(task, sitting), VirtualClock()
     screen = NoWindow(clock)
-    ready = getting_ready(prepared.protocol, prepared.texts)
-    session = Session(prepared.script(View(screen.size), Progress()), prepared.texts.stop, ready)
+    ready = getting_ready(prepared.protocol)
+    session = Session(
+        prepared.script(View(screen.size), Progress()), prepared.protocol.texts.stop, ready
+    )
     player = SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
     assert run_session(session, screen, lambda item: None, player.act) == "completed"
     return clock.now(), prepared.duration(Progress())

@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 
 from twoalike.tasks.lettering import (
+    _SURE,
     LINE,
+    Letters,
+    broken,
+    characters,
     draw_label,
     draw_text,
+    label_lines,
     label_size,
+    pieces,
     set_text,
+    standard_font,
     tail,
     text_height,
 )
-from twoalike.tasks.lettering._fonts import _SURE, characters, standard_font
-from twoalike.tasks.lettering._letters import Letters
-from twoalike.tasks.lettering._lines import broken, label_lines
-from twoalike.tasks.lettering._script import pieces
 
 ENGLISH = "You may stop at any time, without giving a reason and without any disadvantage. " * 4
 ARABIC = "يمكنك التوقف في أي وقت دون إبداء أسباب ودون أي ضرر عليك من وراء ذلك. " * 4

@@ -21,15 +21,14 @@ from twoalike.tasks import (
     Stop,
     Tick,
     Trial,
-    TrialResult,
     View,
     VirtualClock,
     getting_ready,
     lay_out,
     run_session,
-    triplet_script,
 )
-from twoalike.tasks.odd_one_out._hands import TripletHands
+from twoalike.tasks.odd_one_out import TrialResult, triplet_script
+from twoalike.tasks.odd_one_out._session import TripletHands
 
 IDS = ("a", "b", "c")
 TRIAL_MARKS = ["image_onset", "response", "trial_end"]
@@ -170,7 +169,7 @@ def test_a_countdown_marks_nothing_and_ends_no_trial() -> None:
         Opening(consent=False, form=(), resumed=True),
         n_done=1,
     )
-    session = Session(script, "Stop?", getting_ready(protocol, protocol.texts))
+    session = Session(script, "Stop?", getting_ready(protocol))
     counted: list[float | KeyPress | Tick] = [0.0, KeyPress(2.0, "space"), 2.1, Tick(5.2), 5.3]
     interrupted = [KeyPress(6.0, "escape"), 6.1, KeyPress(7.0, "x"), 7.1, Tick(10.2), 10.3]
     marked(session, [*counted, *interrupted, KeyPress(12.0, "1"), 12.1], port)

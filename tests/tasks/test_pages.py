@@ -39,10 +39,10 @@ from twoalike.tasks import (
     lay_out_page,
     lay_out_question,
     run_session,
-    triplet_script,
 )
-from twoalike.tasks._settings import Question
+from twoalike.tasks._protocol import Question
 from twoalike.tasks.lettering import label_size, text_height
+from twoalike.tasks.odd_one_out import triplet_script
 
 DEFAULT = OddOneOut()
 SIZES = [(1024, 768), (1920, 1080), (3840, 2160)]

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from twoalike.display._keys import key_name
+from twoalike.display._window import key_name
 from twoalike.study import ScreenProfile, TwoalikeError, load_toml
 from twoalike.tasks import (
     KEYS,
-    PRESETS,
     SYNONYMS,
     MultiArrangement,
     OddOneOut,
@@ -25,6 +24,7 @@ from twoalike.tasks import (
     protocol_template,
     triplet_protocol,
 )
+from twoalike.tasks.odd_one_out import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOLS: dict[str, type[Protocol]] = {

@@ -16,7 +16,6 @@ from tests.tasks.test_session import (
 
 from twoalike.tasks import (
     Activity,
-    ArrangementActivity,
     Countdown,
     Item,
     KeyPress,
@@ -28,18 +27,21 @@ from twoalike.tasks import (
     Shown,
     Stop,
     Tick,
-    TrialResult,
     getting_ready,
-    lay_out_arena,
-    triplet_script,
 )
-from twoalike.tasks.multi_arrangement import ArrangementTrial, Seating
+from twoalike.tasks.multi_arrangement import (
+    ArrangementActivity,
+    ArrangementTrial,
+    Seating,
+    lay_out_arena,
+)
+from twoalike.tasks.odd_one_out import TrialResult, triplet_script
 
 
 def begin(rules: OddOneOut, kinds: str, n_done: int = 0) -> Session:
     begun = opening(resumed=n_done > 0)
     script = triplet_script(rules, LAYOUT, trials(kinds), begun, n_done=n_done)
-    return Session(script, rules.texts.stop, getting_ready(rules, rules.texts))
+    return Session(script, rules.texts.stop, getting_ready(rules))
 
 
 def wait(session: Session, time: float) -> tuple[float, list[Item]]:
@@ -151,7 +153,7 @@ def test_the_countdown_after_esc_is_part_of_the_pause_of_an_arrangement() -> Non
         yield ArrangementActivity(trial, rules, lay_out_arena(rules, (1280, 1024), 3))
         return "completed"
 
-    session = Session(script(), "Stop?", getting_ready(rules, rules.texts))
+    session = Session(script(), "Stop?", getting_ready(rules))
     time, _ = wait(session, 0.0)
     feed(session, Shown(time), Tick(time + 10), KeyPress(time + 10, "escape"))
     feed(session, KeyPress(time + 30, "x"))

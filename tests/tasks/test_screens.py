@@ -43,9 +43,9 @@ from twoalike.tasks import (
     lay_out,
     lay_out_question,
     prepare_session,
-    triplet_script,
 )
-from twoalike.tasks._settings import PageTexts, Question
+from twoalike.tasks._protocol import PageTexts, Question
+from twoalike.tasks.odd_one_out import triplet_script
 from twoalike.tasks.screens import WaitActivity, consent_text_hash
 
 DEFAULT = OddOneOut()

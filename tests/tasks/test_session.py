@@ -34,15 +34,13 @@ from twoalike.tasks import (
     Stop,
     Tick,
     Trial,
-    TrialResult,
-    TripletActivity,
     Typed,
     View,
     VirtualClock,
     lay_out,
-    triplet_script,
 )
-from twoalike.tasks.odd_one_out._hands import TripletHands
+from twoalike.tasks.odd_one_out import TrialResult, TripletActivity, triplet_script
+from twoalike.tasks.odd_one_out._session import TripletHands
 
 PLACES = ("left", "middle", "right")
 

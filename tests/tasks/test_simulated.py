@@ -25,7 +25,6 @@ from twoalike.tasks import (
     SimulatedParticipant,
     Sitting,
     Trial,
-    TrialResult,
     View,
     VirtualClock,
     catch_signals,
@@ -33,10 +32,9 @@ from twoalike.tasks import (
     prepare_session,
     run_session,
     trials_from_table,
-    triplet_script,
 )
-from twoalike.tasks.odd_one_out._hands import TripletHands
-from twoalike.tasks.odd_one_out._prepare import PILOT_TRIALS, PreparedTriplets
+from twoalike.tasks.odd_one_out import TrialResult, triplet_script
+from twoalike.tasks.odd_one_out._session import PILOT_TRIALS, PreparedTriplets, TripletHands
 
 IDS = tuple("abcdef")
 

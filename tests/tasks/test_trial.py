@@ -13,21 +13,17 @@ from twoalike.tasks import (
     KeyPress,
     OddOneOut,
     Page,
-    Phase,
     PointerPress,
     PointerRelease,
     Row,
     Shown,
     Tick,
     Trial,
-    TrialState,
     View,
-    advance,
-    begin_trial,
     lay_out,
-    trial_scene,
 )
-from twoalike.tasks.odd_one_out._answering import restart_trial, trial_result
+from twoalike.tasks.odd_one_out import Phase, TrialState, advance, begin_trial, trial_scene
+from twoalike.tasks.odd_one_out._trial import restart_trial, trial_result
 
 format_row = TASKS["oddoneout"].trials.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))

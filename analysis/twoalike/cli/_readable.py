@@ -3,9 +3,9 @@
 import sys
 from importlib.util import find_spec
 
+from twoalike.registry import find_task
 from twoalike.study import Study, TwoalikeError, how_to_install, load_profile
 from twoalike.tasks import (
-    PROTOCOLS,
     SMALLEST_SCREEN,
     Prepared,
     Protocol,
@@ -14,7 +14,7 @@ from twoalike.tasks import (
     check_protocol,
     check_texts,
     protocol_or_default,
-    task_label,
+    protocols,
 )
 
 _LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
@@ -35,11 +35,11 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
     if not measurable:
         remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
     profile = load_profile()
-    for model in PROTOCOLS.values():
+    for task, model in protocols().items():
         if check_protocol(study, model):
             continue  # already reported
         protocol: Protocol = protocol_or_default(study, model)
-        where = study.protocol_of(task_label(model))
+        where = study.protocol_of(find_task(task).label)
         problems += [f"{where}: {line}" for line in check_contrast(protocol)]
         if not measurable:
             continue

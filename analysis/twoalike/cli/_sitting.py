@@ -242,8 +242,8 @@ def _run(prepared: Prepared, progress: Progress, options: Options) -> Outcome:
             rt_source="simulated" if simulated else "pyglet",
             pilot=options.pilot,
         )
-        ready = getting_ready(prepared.protocol, prepared.texts)
-        session = Session(prepared.script(view, progress), prepared.texts.stop, ready)
+        ready = getting_ready(prepared.protocol)
+        session = Session(prepared.script(view, progress), prepared.protocol.texts.stop, ready)
         player = (
             None
             if clock is None

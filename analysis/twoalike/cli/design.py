@@ -70,7 +70,7 @@ def design(
     from twoalike.cli._trial_lists import TASK, keep_begun, study_with, with_options
     from twoalike.record import check_codes
     from twoalike.study import Study, TwoalikeError, counted, progress
-    from twoalike.tasks import PROTOCOLS, protocol_or_default
+    from twoalike.tasks import protocol_or_default, protocols
 
     for name, value in (("sessions", sessions), ("block", block)):
         if value is not None and value < 1:
@@ -79,7 +79,7 @@ def design(
     if task == "multi-arrangement":
         _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
     opened = study_with(Study.load(study), seed=seed, sampler=sampler)
-    protocol_or_default(opened, PROTOCOLS[task])  # a fault should not wait for the participant
+    protocol_or_default(opened, protocols()[task])  # a fault should not wait for the participant
     check_codes(opened, participants)
     if task == "multi-arrangement":
         _design_arrangements(

@@ -63,8 +63,8 @@ def init(
     from twoalike.cli._durations import first_session_duration
     from twoalike.cli._new_study import make_study, stimuli_remarks
     from twoalike.design import refused_tasks
+    from twoalike.registry import find_task, task_names
     from twoalike.study import Study
-    from twoalike.tasks import PROTOCOLS
 
     objects, remarks = make_study(
         study,
@@ -82,7 +82,8 @@ def init(
     categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     print(f"{study / 'stimuli'}  {len(objects.ids)} {kind}{categories}")  # noqa: T201
     opened = Study.load(study)
-    refused = {task: refused_tasks(opened, objects, [task]) for task in PROTOCOLS}
+    names = [name for name in task_names() if find_task(name).times is not None]
+    refused = {task: refused_tasks(opened, objects, [task]) for task in names}
     for remark in (*remarks, *stimuli_remarks(objects), *chain.from_iterable(refused.values())):
         print(f"note: {remark}")  # noqa: T201
     for task in (task for task, why in refused.items() if not why):

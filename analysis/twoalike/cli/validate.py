@@ -46,9 +46,9 @@ def validate(study: Path, /) -> None:
     """
     from twoalike.design import refused_tasks
     from twoalike.record import exposed_data, find_runs, missing_files
+    from twoalike.registry import find_task, task_names
     from twoalike.stimuli import StimulusSet
     from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
-    from twoalike.tasks import PROTOCOLS, task_label
 
     opened = Study.load(study)
     for leftover in find_leftovers(opened.root):
@@ -60,8 +60,8 @@ def validate(study: Path, /) -> None:
     roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
     to_come = [
         task
-        for task, model in PROTOCOLS.items()
-        if not any(find_runs(root, task_label(model)) for root in roots)
+        for task in task_names()
+        if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
     for line in refused:
@@ -91,10 +91,10 @@ def _settings_faults(study: "Study", stimuli: "StimulusSet") -> tuple[list[str],
     """Problems of protocols, settings, trial lists and images, and remarks on them."""
     from twoalike.cli._readable import reading_faults
     from twoalike.design import check_categories
-    from twoalike.tasks import PROTOCOLS, check_lists, check_protocol
+    from twoalike.tasks import check_lists, check_protocol, protocols
 
     checked = [_image_faults(study.stimuli), reading_faults(study)]
-    faults = [fault for model in PROTOCOLS.values() if (fault := check_protocol(study, model))]
+    faults = [fault for model in protocols().values() if (fault := check_protocol(study, model))]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     faults += [fault for found, _ in checked for fault in found]
     return faults, [remark for _, found in checked for remark in found]

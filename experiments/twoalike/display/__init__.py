@@ -1,8 +1,7 @@
 """The one place that knows PsychoPy: window, drawing, input. Imported only where one is shown."""
 
-from twoalike.display._calibrate import calibrate
-from twoalike.display._environment import require_screen, virtual_display
-from twoalike.display._frames import verdict
+from twoalike.display._calibrate import calibrate, verdict
+from twoalike.display._open import require_screen, virtual_display
 from twoalike.display._triggers import TriggerPort, open_triggers
 from twoalike.display._window import WindowScreen, open_window
 

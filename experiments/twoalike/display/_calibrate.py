@@ -1,16 +1,221 @@
 """Calibrating a screen: its size by a card, its frames by showing many."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import cos, pi, sin
 from typing import Any
 
-from twoalike.display._card import CARD_M, CardMatch, card_on, card_outline, picture_width
-from twoalike.display._environment import psychopy_environment, require_screen
-from twoalike.display._frames import FrameTiming, frame_timing, is_software
-from twoalike.display._keys import key_name
-from twoalike.display._open import create_window, renderer
+import numpy as np
+
+from twoalike.display._open import (
+    create_window,
+    is_refresh_rate,
+    is_software,
+    psychopy_environment,
+    renderer,
+    require_screen,
+)
+from twoalike.display._window import key_name
 from twoalike.study import ScreenProfile
+
+CARD_M = (0.0856, 0.05398)
+"""Width and height of bank and identity cards in metres (ISO/IEC 7810, ID-1)."""
+CORNER_M = 0.00318
+"""Radius of their corners in metres."""
+_STEPS = {"left": -1, "right": 1, "down": -10, "up": 10}
+"""Pixels that a key makes the card wider; one pixel is a third of a millimetre at most."""
+_NOTCH = 2
+"""Pixels that a notch of the mouse wheel makes the card wider."""
+_SMALLEST = 40
+
+
+@dataclass(frozen=True)
+class CardMatch:
+    """A card on the screen while a person brings it to the size of the real one.
+
+    Attributes
+    ----------
+    width_px
+        Width of the drawn card.
+    largest_px
+        Width that still fits the window.
+    fits
+        Whether the person said that it fits.
+    left
+        Whether the person left before.
+
+    Examples
+    --------
+    >>> match = CardMatch(320, 1000).press("up").press("right").scroll(-1)
+    >>> match.width_px, match.press("return").fits
+    (329, True)
+    """
+
+    width_px: int
+    largest_px: int
+    fits: bool = False
+    left: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.fits or self.left
+
+    def press(self, key: str) -> "CardMatch":
+        """Take a key: arrows scale, return and space accept, escape leaves."""
+        if key in {"return", "num_enter", "space"}:
+            return replace(self, fits=True)
+        if key == "escape":
+            return replace(self, left=True)
+        return self._wider(_STEPS.get(key, 0))
+
+    def scroll(self, notches: float) -> "CardMatch":
+        """Take the mouse wheel; forwards makes the card larger."""
+        return self._wider(round(_NOTCH * notches))
+
+    def _wider(self, pixels: int) -> "CardMatch":
+        width = max(_SMALLEST, min(self.largest_px, self.width_px + pixels))
+        return replace(self, width_px=width)
+
+
+def picture_width(card_px: float, full_width_px: int) -> float:
+    """Width of the screen's visible picture in metres.
+
+    Parameters
+    ----------
+    card_px
+        Pixels across a card of the true size.
+    full_width_px
+        Pixels across the whole screen, in the same unit.
+
+    Examples
+    --------
+    >>> round(picture_width(321, 1920), 3)
+    0.512
+    """
+    if not 0 < card_px <= full_width_px:
+        raise ValueError(f"card of {card_px} pixels on a screen of {full_width_px}")
+    return full_width_px / card_px * CARD_M[0]
+
+
+def card_on(full_width_px: int, width_m: float) -> int:
+    """Pixels across a card on a screen ``width_m`` metres wide; undoes :func:`picture_width`."""
+    return round(full_width_px / width_m * CARD_M[0])
+
+
+def card_outline(width_px: float, corner_points: int = 12) -> list[tuple[float, float]]:
+    """Corners and arcs of a card's outline.
+
+    Parameters
+    ----------
+    width_px
+        Width of the card.
+    corner_points
+        Points on each rounded corner.
+
+    Returns
+    -------
+    Points in pixels, counter-clockwise, with the card's lower left corner (as if it were not
+    rounded) at the origin: there the person holds the real card, and only two edges move.
+    """
+    scale = width_px / CARD_M[0]
+    height_px, radius = CARD_M[1] * scale, CORNER_M * scale
+    centres = (
+        (width_px - radius, height_px - radius),
+        (radius, height_px - radius),
+        (radius, radius),
+        (width_px - radius, radius),
+    )
+    return [
+        (x + radius * cos(angle), y + radius * sin(angle))
+        for quarter, (x, y) in enumerate(centres)
+        for angle in ((quarter + i / (corner_points - 1)) * pi / 2 for i in range(corner_points))
+    ]
+
+
+_LATE = 1.5
+"""A frame is late once it takes this many times the usual interval: one refresh was missed."""
+_TOLERABLE = 0.01
+
+
+@dataclass(frozen=True)
+class FrameTiming:
+    """Frame intervals in figures.
+
+    Attributes
+    ----------
+    median_s, sd_s, p99_s
+        Median, standard deviation and 99th percentile of the intervals, seconds.
+    frames, late
+        Intervals measured, and how many were longer than one and a half medians.
+    """
+
+    median_s: float
+    sd_s: float
+    p99_s: float
+    frames: int
+    late: int
+
+    @property
+    def refresh_hz(self) -> float:
+        """Refresh rate; 0 where the intervals are not those of a screen."""
+        rate = 1 / self.median_s if self.median_s > 0 else np.inf
+        return float(rate) if is_refresh_rate(rate) else 0.0
+
+
+def frame_timing(times: Sequence[float]) -> FrameTiming:
+    """Sum up the times at which frames were shown.
+
+    Parameters
+    ----------
+    times
+        Seconds, ascending, at least three.
+
+    Examples
+    --------
+    >>> timing = frame_timing([0.0, 0.01, 0.02, 0.03, 0.05, 0.06])
+    >>> round(timing.refresh_hz), timing.late
+    (100, 1)
+    """
+    if len(times) < 3:
+        raise ValueError(f"{len(times)} frames are too few to measure")
+    intervals = np.diff(np.asarray(times, dtype=np.float64))
+    median = float(np.median(intervals))
+    return FrameTiming(
+        median_s=median,
+        sd_s=float(intervals.std()),
+        p99_s=float(np.quantile(intervals, 0.99)),
+        frames=len(intervals),
+        late=int((intervals > _LATE * median).sum()),
+    )
+
+
+def verdict(profile: ScreenProfile) -> str:
+    """Say in one line what a measurement means for response times.
+
+    Examples
+    --------
+    >>> verdict(ScreenProfile(refresh_hz=59.95, frames=600))
+    '60.0 Hz, 0 of 600 frames late: good'
+    """
+    if is_software(profile.renderer):
+        return f"software renderer ({profile.renderer}): timing cannot be measured"
+    if not profile.frames:
+        return "refresh rate not measured"
+    if not profile.refresh_hz:
+        return (
+            "the graphics driver does not wait for the screen: timing cannot be measured; switch "
+            "vertical synchronisation (vsync) on in its settings"
+        )
+    found = f"{profile.refresh_hz:.1f} Hz, {profile.late_frames} of {profile.frames} frames late"
+    if profile.late_frames == 0:
+        return f"{found}: good"
+    if profile.late_frames <= _TOLERABLE * profile.frames:
+        return f"{found}: usable; each late frame is logged with its trial"
+    return f"{found}: poor; close other programs, use the whole screen, leave power saving"
+
 
 _GROUND, _INK, _CARD = "#e6e6e6", "#262626", "#0072b2"
 _REST_S = 0.01

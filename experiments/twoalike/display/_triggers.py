@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from twoalike.display._environment import psychopy_environment
+from twoalike.display._open import psychopy_environment
 from twoalike.study import TwoalikeError, how_to_install
-from twoalike.tasks._triggers import Triggers
+from twoalike.tasks._protocol import Triggers
 
 _WRITE_LIMIT_S = 0.05
 """A serial port that takes no byte for this long counts as failed; the window has to go on."""

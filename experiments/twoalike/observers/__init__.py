@@ -1,14 +1,17 @@
 """Simulated observers, who choose from a space known to be true and differ as people do."""
 
-from twoalike.observers._arranged_sessions import (
+from twoalike.observers._arranging import (
     SECONDS_PER_NEW_PLACEMENT,
     SECONDS_PER_PLACEMENT,
     ArrangedSession,
+    PlacementTimes,
+    SimulatedArranger,
     arranged_sessions,
+    flatten,
 )
-from twoalike.observers._arranging import PlacementTimes, SimulatedArranger, flatten
-from twoalike.observers._observer import ResponseTimes, SimulatedObserver
-from twoalike.observers._population import (
+from twoalike.observers._observer import (
+    ResponseTimes,
+    SimulatedObserver,
     draw_population,
     hierarchical_embedding,
     sparse_embedding,

@@ -58,7 +58,8 @@ class Task:
     judgments
         Table that its answers become: ``choices``, ``arrangements`` or ``dissimilarities``.
     protocol_key
-        Key of study.toml that names its protocol; empty for protocols/NAME.toml.
+        Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
+        defaults where there is no such file.
     trials
         Raw table of its trials (:class:`twoalike.tables.Table`).
     events
@@ -72,6 +73,11 @@ class Task:
     prepare
         From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials,
         script and simulated hands of one session.
+    text_faults
+        ``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons.
+    times
+        ``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for
+        the pages around them (:class:`twoalike.tasks.Times`).
     lists
         How its trial lists are made and compared with the study's settings.
     read_raw
@@ -93,6 +99,8 @@ class Task:
     check_rows: Part[Callable[..., Any] | None] = Part(required=False)
     protocol: "Part[type[BaseModel]]" = Part()
     prepare: Part[Callable[[Any], Any]] = Part()
+    text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
+    times: Part[Callable[..., Any] | None] = Part(required=False)
     lists: Part[Any] = Part(required=False)
     read_raw: Part[Callable[..., Any]] = Part()
     unusable: Part[Callable[..., str | None] | None] = Part(required=False)

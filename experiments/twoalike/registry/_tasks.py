@@ -19,6 +19,8 @@ BUILT_IN = (
         trials="twoalike.record:TRIPLETS",
         protocol="twoalike.tasks:OddOneOut",
         prepare="twoalike.tasks:prepare_triplets",
+        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
+        times="twoalike.tasks.odd_one_out:listed_times",
         read_raw="twoalike.judgments:read_raw",
         unusable="twoalike.design:excluded",
     ),
@@ -32,6 +34,8 @@ BUILT_IN = (
         events="twoalike.record:ARRANGEMENT_EVENTS",
         protocol="twoalike.tasks:MultiArrangement",
         prepare="twoalike.tasks:prepare_arrangements",
+        text_faults="twoalike.tasks.multi_arrangement:arena_text_faults",
+        times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
         read_raw="twoalike.judgments:read_raw_arrangements",
     ),
 )

@@ -60,18 +60,22 @@ class Study:
         return self.root / self.config.protocol
 
     def protocol_of(self, task: str) -> Path:
-        """Protocol of a task (``oddoneout`` or ``multiarrangement``, its BIDS label).
+        """Protocol of a task (its BIDS label, such as ``oddoneout``).
+
+        study.toml names those of the built-in tasks; that of another one is protocols/LABEL.toml.
 
         Raises
         ------
         ValueError
-            If there is no such task.
+            If ``task`` is no label.
         """
-        if task == "multiarrangement":
-            return self.root / self.config.arrangement_protocol
-        if task == "oddoneout":
-            return self.protocol
-        raise ValueError(f"expected oddoneout or multiarrangement, found {task!r}.")
+        if not task.isalnum():
+            raise ValueError(f"expected a label such as oddoneout, found {task!r}.")
+        named = {
+            "oddoneout": self.config.protocol,
+            "multiarrangement": self.config.arrangement_protocol,
+        }
+        return self.root / named.get(task, f"protocols/{task}.toml")
 
     @property
     def raw(self) -> Path:

@@ -1,21 +1,18 @@
-"""Duration of a session: a range for most people, from published times.
-
-A total is a sum of mean times, and mean response times are longer than the medians that are usually
-published. The range covers four people out of five.
-
-References
-----------
-Levels study (Muttenthaler et al. 2025, doi:10.1038/s41586-025-09631-6): medians of 448 people,
-whose spread follows from the standard error (.059 s around 3.31 s: a standard deviation of 1.25 s).
-Brysbaert (2019), doi:10.1016/j.jml.2019.104047: silent reading, 175 to 300 words a minute.
-"""
+"""Duration of a session: a range for most people, from published times."""
 
 import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twoalike.tasks._settings import PageTexts, Protocol, Question
+import pandas as pd
+
+from twoalike.observers import ArrangedSession
+from twoalike.registry import find_task
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study, TwoalikeError
+from twoalike.tasks._protocol import Protocol, Question
+from twoalike.tasks._protocol_file import protocol_or_default
 
 PACE = 1.6
 """Mean times of slow people relative to average ones, and of those relative to quick ones:
@@ -110,7 +107,6 @@ def break_duration(protocol: Protocol) -> Duration:
 
 def opening_duration(
     protocol: Protocol,
-    texts: PageTexts,
     *,
     consent: bool,
     form: Sequence[Question],
@@ -127,7 +123,7 @@ def opening_duration(
     resumed
         Whether a word of welcome replaces the instruction.
     """
-    settings = protocol.pages
+    settings, texts = protocol.pages, protocol.texts
     parts = [question_duration(question, settings.page_s) for question in form]
     if consent:
         parts.append(page_duration(texts.consent, protocol.consent.minimum_s))
@@ -138,8 +134,48 @@ def opening_duration(
     return sum(parts, Duration())
 
 
-def closing_duration(protocol: Protocol, texts: PageTexts) -> Duration:
+def closing_duration(protocol: Protocol) -> Duration:
     """Time for the pages and questions after the last trial."""
     page_s = protocol.pages.page_s
     asked = [question_duration(question, page_s) for question in protocol.debrief.questions]
-    return sum(asked, page_duration(texts.end, page_s))
+    return sum(asked, page_duration(protocol.texts.end, page_s))
+
+
+def session_duration(
+    study: Study,
+    stimuli: StimulusSet,
+    task: str,
+    table: pd.DataFrame,
+    *,
+    session: int = 1,
+    simulated: ArrangedSession | None = None,
+) -> Duration:
+    """Time for a session: consent, form, instruction, practice, trials, breaks, debriefing.
+
+    Parameters
+    ----------
+    task
+        Name of the task.
+    table
+        Its trial list.
+    session
+        Number of the session: consent and form are in the first one only.
+    simulated
+        Simulation of arrangement trials that are chosen during the session, if there is one.
+
+    Raises
+    ------
+    TwoalikeError
+        If the protocol cannot be used, or the task gives no times.
+    """
+    found = find_task(task)
+    if found.times is None:
+        raise TwoalikeError(f"the task {found.name} does not say how long its trials take")
+    protocol, first = protocol_or_default(study, found.protocol), session == 1
+    opening = opening_duration(
+        protocol,
+        consent=first and protocol.consent.ask,
+        form=protocol.form.questions if first else (),
+    )
+    times = found.times(protocol, study, stimuli, table, simulated)
+    return opening + times.trials + times.pages

@@ -1,5 +1,6 @@
 """Everything a session needs, read and checked before anything is shown or written."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,24 +9,102 @@ from typing import Any
 
 import pandas as pd
 
+from twoalike.design import check_list_is_current, participant_number
+from twoalike.observers import SimulatedObserver
 from twoalike.record import (
     AskedQuestion,
     Progress,
     RunName,
     RunPlan,
     asked_questions,
+    participant_label,
     read_answers,
 )
+from twoalike.registry import find_task, task_names
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
-from twoalike.tasks._duration import Duration, Times, opening_duration
+from twoalike.tasks._duration import Duration, Times, closing_duration, opening_duration, paced
+from twoalike.tasks._protocol import Protocol, Question, consent_remarks
 from twoalike.tasks._session import Script
-from twoalike.tasks._settings import PageTexts, Protocol, Question
-from twoalike.tasks._simulated import Hands
-from twoalike.tasks._sitting import Sitting
-from twoalike.tasks._texts import consent_remarks
-from twoalike.tasks._virtual import PlayableScreen, VirtualClock
-from twoalike.tasks.screens import Opening, View, consent_text_hash
+from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
+from twoalike.tasks.screens import Opening, RowProtocol, View, consent_text_hash, lay_out
+
+_LIST = re.compile(r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[a-z]+)_trials\.tsv")
+_TRIAL_S = 3.0
+"""Mean time of a trial of a task that does not say how long its trials take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sitting:
+    """Who sits down for which session, in which study.
+
+    Attributes
+    ----------
+    pilot
+        Whether the session goes to the study's pilot data set.
+    observer
+        Simulated observer who answers; None for a person.
+    """
+
+    study: Study
+    participant: str
+    session: int
+    pilot: bool = False
+    observer: SimulatedObserver | None = None
+
+    @property
+    def root(self) -> Path:
+        """Data set the session is recorded in."""
+        return self.study.pilot if self.pilot else self.study.raw
+
+    @property
+    def seed(self) -> tuple[int, int, int]:
+        """Words of the seed of the session; trials add their number."""
+        return self.study.config.seed, participant_number(self.participant), self.session
+
+
+def check_sitting(sitting: Sitting) -> Sitting:
+    """Check participant and session.
+
+    Raises
+    ------
+    TwoalikeError
+        If the code is no code, or the session no session.
+    """
+    participant_label(sitting.participant)
+    if sitting.session < 1:
+        raise TwoalikeError(f"`session={sitting.session}`: sessions count from 1.")
+    return sitting
+
+
+def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
+    """Check that the trial list is what the study asks for now, unless the session has begun.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming what changed since the list was made.
+    """
+    name = RunName(sitting.participant, sitting.session, task)
+    if not name.rows(sitting.root).exists():
+        check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)
+
+
+def check_lists(study: Study) -> list[str]:
+    """Say which lists of sessions to come the study no longer asks for, one line each."""
+    names = [_LIST.fullmatch(path.name) for path in sorted((study.root / "design").glob("*.tsv"))]
+    labels = {name.replace("-", "") for name in task_names()}
+    found = [match for match in names if match is not None and match["task"] in labels]
+    stimuli = StimulusSet.load(study.stimuli, verify=False) if found else None
+    faults = []
+    for match in found:
+        assert stimuli is not None
+        sitting = Sitting(study=study, participant=match["who"], session=int(match["session"]))
+        try:
+            check_list(sitting, stimuli, match["task"])
+        except TwoalikeError as error:
+            faults.append(str(error))
+    return faults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +124,9 @@ class Prepared(ABC):
     inputs: Mapping[str, Path]
 
     @property
-    @abstractmethod
-    def texts(self) -> PageTexts:
-        """What the participant reads."""
-
-    @property
     def instructions(self) -> str:
         """What the participant is told."""
-        return "\n\n".join(self.texts.instruction)
+        return "\n\n".join(self.protocol.texts.instruction)
 
     @property
     def budget_s(self) -> float | None:
@@ -65,14 +139,22 @@ class Prepared(ABC):
         return None
 
     @abstractmethod
+    def script(self, view: View, progress: Progress) -> Script:
+        """Make the order of what is shown."""
+
+    @abstractmethod
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands of the simulated observer."""
+
     def checks_done(self, rows: Sequence[Mapping[str, str]]) -> list[bool | None]:
         """Say of each attention check in raw rows whether it was right; None without an answer."""
+        verdicts = {"true": True, "false": False}
+        return [verdicts.get(row["correct"]) for row in rows if row["trial_type"] == "catch"]
 
-    @abstractmethod
     def first_images(self, progress: Progress) -> tuple[str, ...]:
-        """Objects to get ready, those shown first first."""
+        """Objects to get ready, in order of appearance where it is known."""
+        return tuple(self.plan.stimuli)
 
-    @abstractmethod
     def image_size(self, view: View) -> int:
         """Side of the square that images are fitted into.
 
@@ -81,25 +163,20 @@ class Prepared(ABC):
         TwoalikeError
             If they do not fit.
         """
+        if not isinstance(self.protocol, RowProtocol):
+            raise NotImplementedError(f"{type(self).__name__} shows no rows: define image_size")
+        return lay_out(self.protocol, view).image
 
-    @abstractmethod
-    def script(self, view: View, progress: Progress) -> Script:
-        """Make the order of what is shown."""
-
-    @abstractmethod
-    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
-        """Hands of the simulated observer."""
-
-    @abstractmethod
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction: for trials, and the pages around them."""
+        left = max(0, (self.plan.n_trials or 0) - progress.n_done)
+        return Times(paced(_TRIAL_S).times(left), closing_duration(self.protocol))
 
     def duration(self, progress: Progress) -> Duration:
         """Time left of the session."""
         opening, times = self.opening(progress), self.times(progress)
         before = opening_duration(
             self.protocol,
-            self.texts,
             consent=opening.consent,
             form=opening.form,
             resumed=opening.resumed,
@@ -122,16 +199,17 @@ class Prepared(ABC):
         TwoalikeError
             If the protocol still has the text that comes with twoalike, or none.
         """
-        sitting, shown = self.sitting, " ".join(self.texts.consent.split())
+        sitting, shown = self.sitting, " ".join(self.protocol.texts.consent.split())
         if sitting.observer is not None or sitting.pilot or not self.opening(progress).consent:
             return
         if not shown or any(remark in shown for remark in consent_remarks()):
             has = "still has the text that comes with twoalike" if shown else "is empty"
             raise TwoalikeError(
-                f"{self.inputs['protocol']}: the consent page {has}. Write the text that your "
-                "ethics committee approved into this file, as consent below [texts]; or ask on "
-                "paper, and set ask = false below [consent]. "
-                "--pilot and --simulate show the page as it is."
+                f"the consent page {has}",
+                where=self.inputs["protocol"],
+                remedy="Write the text that your ethics committee approved into this file, as "
+                "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
+                "`pilot=True` and `simulate=True` show the page as it is.",
             )
 
     def _open_questions(self) -> tuple[Question, ...]:
@@ -146,7 +224,7 @@ class Prepared(ABC):
     def _consented(self) -> bool:
         """Whether the participant has agreed to this very text before."""
         table = read_answers(self.sitting.root, "consent", self.sitting.participant)
-        agreed = {"consent": "true", "consent_sha256": consent_text_hash(self.texts)}
+        agreed = {"consent": "true", "consent_sha256": consent_text_hash(self.protocol.texts)}
         return any(
             agreed.items() <= dict(zip(rows["question"], rows["answer"], strict=True)).items()
             for _, rows in table.groupby(["session_id", "task"])
@@ -176,7 +254,6 @@ def _as_asked(question: Question) -> AskedQuestion:
 
 def run_plan(
     sitting: Sitting,
-    task: str,
     protocol: Protocol,
     stimuli: StimulusSet,
     *,
@@ -198,7 +275,7 @@ def run_plan(
     names = set(shown) | {name for page in protocol.pages.images for name in page}
     observer = sitting.observer
     return RunPlan(
-        name=RunName(sitting.participant, sitting.session, task),
+        name=RunName(sitting.participant, sitting.session, find_task(protocol.task).label),
         seed=sitting.study.config.seed,
         protocol=protocol.model_dump(mode="json"),
         trials=None if trials is None else as_text(trials),
@@ -243,6 +320,20 @@ def check_objects(
         )
 
 
-def stimuli_inputs(study: Study, protocol: Path) -> dict[str, Path]:
-    """Files that every session is made from."""
-    return {"protocol": protocol, "stimuli": study.stimuli / MANIFEST}
+def session_inputs(study: Study, task: str) -> dict[str, Path]:
+    """Files that every session of a task (its label) is made from."""
+    files = {"protocol": study.protocol_of(task), "stimuli": study.stimuli / MANIFEST}
+    return {role: path for role, path in files.items() if path.is_file()}
+
+
+def prepare_session(task: str, sitting: Sitting) -> Prepared:
+    """Read and check everything that a session of a task needs.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    prepared = find_task(task).prepare(sitting)
+    assert isinstance(prepared, Prepared)
+    return prepared

@@ -1,10 +1,33 @@
-"""A session as a state machine: activities in order, and Esc at any time."""
+"""A session under way: activities in order, Esc at any time, where its items go."""
 
-from collections.abc import Callable, Generator, Sequence
+import signal
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Protocol
 
-from twoalike.tasks._activity import Activity, Item, Note
-from twoalike.tasks._events import Event, Focus, KeyPress, PointerPress, Stop
-from twoalike.tasks._scenes import Page, Scene
+from twoalike.record import RunRecord
+from twoalike.tasks._activity import (
+    Activity,
+    Arena,
+    Event,
+    EventRow,
+    Focus,
+    Given,
+    Item,
+    KeyPress,
+    MoreShown,
+    Note,
+    Page,
+    PointerPress,
+    Result,
+    Row,
+    Scene,
+    Shown,
+    Stop,
+    Tick,
+)
 
 STOP_KEY = "escape"
 _LAST_PAGES = {"end": "completed", "declined": "declined"}
@@ -168,3 +191,225 @@ class Session:
 
 def _is_trial(activity: Activity | None) -> bool:
     return activity is not None and activity.name == "trial"
+
+
+type SendMark = Callable[[str, float], str | None]
+"""Takes the name of an event and its time; says why the mark was not sent, or None."""
+
+
+def _shows_images(scene: Scene) -> bool:
+    """Whether a scene waits for an answer to images."""
+    return isinstance(scene, Arena) or (isinstance(scene, Row) and bool(scene.prompt))
+
+
+class Marks:
+    """Watches a session and sends a mark at each event; what fails is noted, never raised.
+
+    Parameters
+    ----------
+    send
+        Sends one mark.
+    """
+
+    def __init__(self, send: SendMark) -> None:
+        self._send = send
+        self._activity: Activity | None = None
+        self._onset_of: Activity | None = None
+        self._started = False
+        self._hidden = False
+
+    def shown(self, session: Session, time: float) -> list[Item]:
+        """Take that a frame of the scene became visible at ``time``."""
+        events = [] if self._started else ["session_start"]
+        self._started = True
+        activity = session.activity
+        if activity is None or activity.name == "ready":
+            # The page after Esc, and the countdown: images appear again afterwards.
+            self._hidden = True
+            return self._mark(events, time)
+        before, self._activity = self._activity, activity
+        ended = self._onset_of
+        anew = activity is not self._onset_of or self._hidden
+        if anew and _shows_images(session.scene):
+            # First: a pulse that waits for the end of another would come late.
+            self._onset_of, self._hidden = activity, False
+            events.append("image_onset")
+        if activity is not before:
+            if ended is not None and ended is before:
+                events.append("trial_end")
+            if activity.name == "break":
+                events.append("break_")
+        return self._mark(events, time)
+
+    def kept(self, item: Item, time: float) -> list[Item]:
+        """Take that an item arose at ``time``: a result is an answer."""
+        answered = isinstance(item, Result) and not item.timed_out
+        return self._mark(["response"] if answered else [], time)
+
+    def ended(self, time: float) -> list[Item]:
+        """Take that the session is over."""
+        return self._mark(["session_end"], time)
+
+    def _mark(self, events: list[str], time: float) -> list[Item]:
+        failures = [(event, self._send(event, time)) for event in events]
+        return [
+            Note("trigger_failed", time, {"trigger": event, "reason": reason})
+            for event, reason in failures
+            if reason is not None
+        ]
+
+
+_SIGNALS = {"SIGTERM": "terminated", "SIGHUP": "terminated", "SIGINT": "interrupted"}
+type Keep = Callable[[Item], None]
+"""Takes each item as it arises."""
+
+
+class Screen(Protocol):
+    """What a session is shown on and answered through."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+
+    def now(self) -> float:
+        """Time of the run, s."""
+
+    def show(self, scene: Scene) -> Shown:
+        """Draw a scene and wait until it is visible."""
+
+    def events(self) -> Sequence[Event]:
+        """Presses since the last call."""
+
+
+@contextmanager
+def catch_signals() -> Iterator[Callable[[float], list[Event]]]:
+    """Turn the signals that end a process into an orderly stop while the block runs.
+
+    Yields
+    ------
+    Function of the time that gives a Stop event once a signal has come, else nothing.
+    """
+    caught: list[str] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        caught.append(_SIGNALS[signal.Signals(number).name])
+
+    # SIGHUP does not exist on Windows.
+    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = [(number, signal.signal(number, note)) for number in known]
+    try:
+        yield lambda time: [Stop(time, caught[0])] if caught else []
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def run_session(
+    session: Session,
+    screen: Screen,
+    keep: Keep,
+    act: Callable[[Session], None] | None = None,
+    marks: Marks | None = None,
+) -> EndReason:
+    """Run a session to its end.
+
+    A result is kept right after the next frame, so that neither the frame waits for the disk
+    nor the next trial begins before the row is safe; it is kept also if the screen fails.
+
+    Parameters
+    ----------
+    act
+        Called after each frame: a simulated participant, who presses keys or waits.
+    marks
+        Sends triggers; None for none.
+
+    Returns
+    -------
+    How the session ended.
+    """
+    pending: list[Item] = []
+
+    def flush() -> None:
+        while pending:
+            keep(pending.pop(0))
+
+    def take(event: Event) -> None:
+        for item in session.handle(event):
+            pending.append(item)
+            if marks is not None:
+                pending.extend(marks.kept(item, screen.now()))
+
+    with catch_signals() as signals:
+        try:
+            while not session.finished:
+                shown = screen.show(session.scene)
+                if marks is not None:
+                    pending.extend(marks.shown(session, shown.time))
+                take(shown)
+                flush()
+                if act is not None:
+                    act(session)
+                for event in (*screen.events(), *signals(screen.now()), Tick(screen.now())):
+                    take(event)
+            if marks is not None:
+                pending.extend(marks.ended(screen.now()))
+        finally:
+            flush()
+    return session.end_reason or "error"
+
+
+@dataclass
+class Keeper:
+    """Takes each item of a session.
+
+    Parameters
+    ----------
+    open_record
+        Opens the run; called once, at the first item that belongs into it.
+    store_answers
+        Stores what the participant said outside the trials, by measure.
+    consent_first
+        Whether the run must wait for consent.
+    """
+
+    open_record: Callable[[], RunRecord]
+    store_answers: Callable[[str, Mapping[str, object]], None]
+    consent_first: bool
+    rt_source: str
+    pilot: bool
+    record: RunRecord | None = None
+    _held: list[Item] = field(default_factory=list)
+
+    def __call__(self, item: Item) -> None:
+        """Keep ``item``, or hold it until consent is given."""
+        if isinstance(item, Given):
+            self.store_answers(item.measure, item.values)
+            if item.measure == "consent" and item.values["consent"]:
+                self._open()
+            return
+        if self.record is None and self.consent_first:
+            self._held.append(item)
+            return
+        self._store(item)
+
+    def _open(self) -> RunRecord:
+        if self.record is None:
+            self.record = self.open_record()
+            held, self._held = self._held, []
+            for item in held:
+                self._store(item)
+        return self.record
+
+    def _store(self, item: Item) -> None:
+        record = self._open()
+        match item:
+            case Note():
+                record.note(item.event, item.time, **item.detail)
+            case EventRow():
+                record.event(item.values)
+            case MoreShown():
+                record.extend(item.table)
+            case Given():
+                raise AssertionError("answers do not belong into the run")
+            case _:
+                record.append(item.rows(rt_source=self.rt_source, pilot=self.pilot))

@@ -1,11 +1,15 @@
 """The multi-arrangement task: images are dragged into a circle, so that alike ones are close."""
 
-from twoalike.tasks.multi_arrangement._activity import (
-    ArrangementActivity,
+from twoalike.tasks.multi_arrangement._arranging import (
+    Phase,
+    n_outside,
 )
-from twoalike.tasks.multi_arrangement._arranging import advance
-from twoalike.tasks.multi_arrangement._duration import arrangement_times
-from twoalike.tasks.multi_arrangement._hands import ArrangementHands
+from twoalike.tasks.multi_arrangement._hands import (
+    ArrangementHands,
+    drag,
+    next_action,
+    plan_arrangement,
+)
 from twoalike.tasks.multi_arrangement._layout import (
     ArenaLayout,
     Seat,
@@ -13,19 +17,17 @@ from twoalike.tasks.multi_arrangement._layout import (
     arena_text_faults,
     lay_out_arena,
 )
-from twoalike.tasks.multi_arrangement._prepare import PreparedArrangements, prepare_arrangements
-from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._simulate import (
-    ArrangementPlan,
-    Placement,
-    drag,
-    next_action,
-    plan_arrangement,
+from twoalike.tasks.multi_arrangement._prepare import (
+    PreparedArrangements,
+    listed_arrangement_times,
+    prepare_arrangements,
 )
-from twoalike.tasks.multi_arrangement._state import (
-    ArrangingState,
-    Phase,
-    n_outside,
+from twoalike.tasks.multi_arrangement._protocol import (
+    MultiArrangement,
+    arrangement_protocol,
+)
+from twoalike.tasks.multi_arrangement._script import (
+    ArrangementActivity,
 )
 from twoalike.tasks.multi_arrangement._trial import (
     ArrangementResult,
@@ -40,24 +42,21 @@ __all__ = [
     "ArenaLayout",
     "ArrangementActivity",
     "ArrangementHands",
-    "ArrangementPlan",
     "ArrangementResult",
     "ArrangementTrial",
-    "ArrangingState",
     "MultiArrangement",
     "Phase",
-    "Placement",
     "PreparedArrangements",
     "Seat",
     "Seating",
-    "advance",
     "arena_lines",
     "arena_text_faults",
-    "arrangement_times",
+    "arrangement_protocol",
     "drag",
     "draw_seats",
     "groups_apart",
     "lay_out_arena",
+    "listed_arrangement_times",
     "n_outside",
     "next_action",
     "plan_arrangement",

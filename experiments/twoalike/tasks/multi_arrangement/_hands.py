@@ -1,18 +1,201 @@
-"""Hands of a simulated participant at the arena."""
+"""Hands of a simulated participant at the arena: take images and put them in their places."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
-from twoalike.tasks._virtual import PlayableScreen, VirtualClock
-from twoalike.tasks.multi_arrangement._activity import ArrangementActivity
-from twoalike.tasks.multi_arrangement._simulate import (
-    ArrangementPlan,
-    next_action,
-    plan_arrangement,
-)
+from twoalike.tasks._simulated import PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.multi_arrangement._arranging import ArrangingState, Asked, Phase, topmost
+from twoalike.tasks.multi_arrangement._script import ArrangementActivity
+from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Point
+
+_NEAR_PX = 1.5
+"""A window counts the pointer in whole pixels."""
+_CONFIRM_S = 0.5
+_STEPS = 8
+_GRIPS = (0.0, -0.4, 0.4, -0.2, 0.2)
+"""Where an image can be taken, in sides from its centre: first the middle, then the edges."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an item will go (arena units), after what time and in what time (s)."""
+
+    stimulus: str
+    place: Point
+    pause_s: float
+    drag_s: float
+
+
+@dataclass(frozen=True)
+class ArrangementPlan:
+    """What a simulated participant will do in a trial.
+
+    Attributes
+    ----------
+    placements
+        In their order.
+    pause_s
+        Before Done.
+    by_key
+        Whether Done is a key, not the button.
+    """
+
+    trial_index: int
+    placements: tuple[Placement, ...]
+    pause_s: float
+    by_key: bool
+
+
+def plan_arrangement(
+    arranger: SimulatedArranger, trial: ArrangementTrial, rng: np.random.Generator
+) -> ArrangementPlan:
+    """Draw what an observer will do in a trial: every image once, in random order.
+
+    Raises
+    ------
+    TwoalikeError
+        If the observer does not know an object.
+    """
+    positions = arranger.arrange(trial.items, rng)
+    placements = []
+    for item in rng.permutation(len(trial.items)):
+        x, y = (float(value) for value in positions[item])
+        pause, drag = arranger.times.sample(rng)
+        placements.append(Placement(trial.items[item], (x, y), pause, drag))
+    pause, _ = arranger.times.sample(rng)
+    return ArrangementPlan(trial.trial_index, tuple(placements), pause, bool(rng.random() < 0.5))
+
+
+def drag(
+    screen: PlayableScreen,
+    clock: VirtualClock,
+    points: Sequence[Point],
+    duration_s: float,
+) -> None:
+    """Press at the first point, move evenly through the others, release at the last.
+
+    Takes ``duration_s`` of the clock.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two points.
+    """
+    if len(points) < 2:
+        raise ValueError("a drag needs a start and an end")
+    begin = clock.now()
+    screen.pointer_press(*points[0])
+    for number, point in enumerate(points[1:], start=1):
+        clock.wait_until(begin + duration_s * number / (len(points) - 1))
+        screen.pointer_move(*point)
+    screen.pointer_release(*points[-1])
+
+
+def _grip(activity: ArrangementActivity, item: int) -> Point | None:
+    """Find a point at which the item can be taken; None if others cover it."""
+    state, layout = activity.state, activity.layout
+    centre = state.places[item]
+    for across in _GRIPS:
+        for up in _GRIPS:
+            x, y = centre[0] + across * layout.item, centre[1] + up * layout.item
+            if layout.clamp(x, y) == (x, y) and topmost(state, layout, x, y) == item:
+                return x, y
+    return None
+
+
+def _misplaced(activity: ArrangementActivity, plan: ArrangementPlan) -> list[Placement]:
+    """Placements still to be made, those of the least moved items first."""
+    state, layout = activity.state, activity.layout
+    left = []
+    for placement in plan.placements:
+        item = state.trial.items.index(placement.stimulus)
+        x, y = layout.to_pixels(*placement.place)
+        if max(abs(x - state.places[item][0]), abs(y - state.places[item][1])) > _NEAR_PX:
+            left.append((state.handling[item].n_moves, placement))
+    return [placement for _, placement in sorted(left, key=lambda pair: pair[0])]
+
+
+def _place(
+    activity: ArrangementActivity, placement: Placement, screen: PlayableScreen, clock: VirtualClock
+) -> None:
+    state, layout = activity.state, activity.layout
+    item = state.trial.items.index(placement.stimulus)
+    target = layout.to_pixels(*placement.place)
+    start = _grip(activity, item)
+    if start is None:
+        # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
+        item, target = _uncover(activity, item)
+        start = state.places[item]
+    shift = (target[0] - state.places[item][0], target[1] - state.places[item][1])
+    shares = np.linspace(0, 1, _STEPS + 1)
+    points = [(start[0] + share * shift[0], start[1] + share * shift[1]) for share in shares]
+    drag(screen, clock, [(float(x), float(y)) for x, y in points], placement.drag_s)
+
+
+def _uncover(activity: ArrangementActivity, item: int) -> tuple[int, Point]:
+    state, layout = activity.state, activity.layout
+    x, y = state.places[item]
+    cover = topmost(state, layout, x, y)
+    assert cover is not None
+    place = state.places[cover]
+    side = -1.0 if place[0] > 0 else 1.0
+    return cover, (place[0] + side * 1.5 * layout.item, place[1])
+
+
+def _press_done(
+    activity: ArrangementActivity, plan: ArrangementPlan, screen: PlayableScreen
+) -> None:
+    keys = activity.protocol.answers.done_keys
+    if plan.by_key and keys:
+        screen.press_key(keys[0])
+    else:
+        screen.click(activity.layout.done.x, activity.layout.done.y)
+
+
+def _earliest_done(state: ArrangingState, activity: ArrangementActivity, pause_s: float) -> float:
+    assert state.onset is not None
+    moves = [handled.last_move or 0.0 for handled in state.handling]
+    if state.asked is not None and state.asked[0] is Asked.DONE:
+        return state.asked[1] + _CONFIRM_S
+    return max(max(moves) + pause_s, state.onset + activity.protocol.timing.minimum_s)
+
+
+def next_action(
+    activity: ArrangementActivity,
+    plan: ArrangementPlan,
+    screen: PlayableScreen,
+    clock: VirtualClock,
+) -> None:
+    """Do the next thing: place an image, press Done, turn the page, or wait for the time limit.
+
+    What an action brings must reach the activity before the next one.
+    """
+    state = activity.state
+    if state.phase is Phase.MESSAGE:
+        read_on(screen, clock, activity.protocol.pages.page_s)
+        return
+    if not state.open:
+        return
+    left = _misplaced(activity, plan)
+    moment = (
+        clock.now() + left[0].pause_s
+        if left
+        else max(clock.now(), _earliest_done(state, activity, plan.pause_s))
+    )
+    limit = activity.time_limit
+    if limit is not None and moment + (left[0].drag_s if left else 0.0) >= limit:
+        clock.wait_until(limit)
+        return
+    clock.wait_until(moment)
+    if left:
+        _place(activity, left[0], screen, clock)
+    else:
+        _press_done(activity, plan, screen)
+
 
 _HANDS = 2
 """Word of the seed that sets the observer's draws apart from those of the design."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.study import TwoalikeError
-from twoalike.tasks._scenes import Page
+from twoalike.tasks._activity import Page
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.screens import (
@@ -292,14 +292,13 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
 def arena_text_faults(protocol: MultiArrangement, view: View) -> Iterator[tuple[str, str]]:
     """Yield the key of each text of a trial that does not fit a window, with the reason.
 
-    Buttons are as wide as their texts; :func:`lay_out_arena` refuses those that are too wide.
-
-    Raises
-    ------
-    TwoalikeError
-        If circle, texts and buttons do not fit.
+    Circle and buttons that do not fit have no key: buttons are as wide as their texts.
     """
-    layout, texts = lay_out_arena(protocol, view.size, 1), protocol.texts
+    try:
+        layout, texts = lay_out_arena(protocol, view.size, 1), protocol.texts
+    except TwoalikeError as error:
+        yield "", str(error)
+        return
     pages = Frame(layout.size, layout.text)
     prompt = Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * layout.text)
     yield from room_faults([prompt], pages)

@@ -1,5 +1,6 @@
-"""A multi-arrangement session from its files."""
+"""A multi-arrangement session from its files, and how long it takes."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -8,29 +9,145 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.design import (
+    ListedArrangement,
     listed_arrangements,
     read_arrangement_list,
     session_arrangement_list,
     shown_objects,
 )
-from twoalike.observers import SimulatedArranger
+from twoalike.observers import (
+    SECONDS_PER_NEW_PLACEMENT,
+    SECONDS_PER_PLACEMENT,
+    ArrangedSession,
+    SimulatedArranger,
+)
 from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.study import ArrangementConfig, TwoalikeError
-from twoalike.tasks._duration import Times
-from twoalike.tasks._prepare import Prepared, check_objects, run_plan, stimuli_inputs
+from twoalike.study import ArrangementConfig, Study, TwoalikeError
+from twoalike.tasks._duration import (
+    Duration,
+    Times,
+    break_duration,
+    closing_duration,
+    paced,
+    page_duration,
+)
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_list,
+    check_objects,
+    check_sitting,
+    run_plan,
+    session_inputs,
+)
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
-from twoalike.tasks._simulated import Hands
-from twoalike.tasks._sitting import Sitting, check_list, check_sitting
-from twoalike.tasks._virtual import PlayableScreen, VirtualClock
-from twoalike.tasks.multi_arrangement._duration import arrangement_times
+from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.multi_arrangement._hands import ArrangementHands
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
-from twoalike.tasks.multi_arrangement._protocol import ArrangementTexts, MultiArrangement
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._script import Arranging, SubmittedTrial, arrangement_script
 from twoalike.tasks.multi_arrangement._trial import together_by_kind
 from twoalike.tasks.screens import View
+
+_DONE = Duration(1.0, 3.0)
+"""From the last image to Done."""
+_PLACED_PER_PAIR = (0.8, 1.3)
+"""Images placed until every pair has evidence .5, divided by the pairs (simulated, 20 to 48
+objects: benchmarks/results/arrangement.md)."""
+_SMALL_SET = 4
+"""Images of a usual set where sets are small (same simulations)."""
+
+
+def placing_duration(n_trials: float, n_placed: float, n_new: float) -> Duration:
+    """Time within ``n_trials`` trials.
+
+    Parameters
+    ----------
+    n_placed
+        Images placed in them.
+    n_new
+        Those placed for the first time, which takes longer.
+    """
+    new = paced(SECONDS_PER_NEW_PLACEMENT).times(n_new)
+    return new + paced(SECONDS_PER_PLACEMENT).times(n_placed - n_new) + _DONE.times(n_trials)
+
+
+def arrangement_times(
+    protocol: MultiArrangement,
+    config: ArrangementConfig,
+    m: int,
+    listed: Sequence[ListedArrangement],
+    simulated: ArrangedSession | None = None,
+) -> Times:
+    """Time for the trials of a session, and for all pages after the instruction.
+
+    Parameters
+    ----------
+    m
+        Objects of the design.
+    listed
+        Trials known in advance.
+    simulated
+        Simulation of main trials that are chosen during the session; None to estimate them from
+        published simulations.
+    """
+    texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
+    practice, main, catch = (
+        [trial for trial in listed if trial.trial_type == kind]
+        for kind in ("practice", "main", "catch")
+    )
+    time, (few, many) = _listed_duration(main), (len(main), len(main))
+    if simulated is not None:
+        few = many = len(simulated.sizes)
+        time = placing_duration(few, sum(simulated.sizes), simulated.n_objects)
+        if simulated.reason == "time":  # other people place more or fewer images in that time
+            time = Duration(math.inf, math.inf)
+    elif config.scheduler == "lift_weakest":
+        time, (few, many) = _open_duration(config, m)
+    largest = max([min(config.max_items or m, m), *(len(trial.stimuli) for trial in main)])
+    pages = [ready, closing_duration(protocol)]
+    if practice:
+        pages.append(page_duration(texts.practice_end, protocol.pages.page_s) + ready)
+    if every := protocol.breaks.break_every:
+        n_breaks = [max(0, n + len(catch) - 1) // every for n in (few, many)]
+        pages.append((break_duration(protocol) + ready).times(*n_breaks))
+    known = _listed_duration(practice) + _listed_duration(catch)
+    return Times(known + _within_minutes(time, config, largest), sum(pages, Duration()))
+
+
+def _listed_duration(trials: Sequence[ListedArrangement]) -> Duration:
+    shown = [name for trial in trials for name in trial.stimuli]
+    return placing_duration(len(trials), len(shown), len(set(shown)))
+
+
+def _open_duration(config: ArrangementConfig, m: int) -> tuple[Duration, tuple[int, int]]:
+    """Time for main trials that end by evidence or by number; fewest and most trials."""
+    most = min(config.max_items or m, m)
+    pairs = m * (m - 1) / 2 * config.stop_evidence / 0.5
+    few, many = (max(most, share * pairs) for share in _PLACED_PER_PAIR)
+    trials = [few / most, max(1.0, many / _SMALL_SET)]
+    if config.max_trials:
+        trials = [min(n, config.max_trials) for n in trials]
+        few = min(few, most + _SMALL_SET * (config.max_trials - 1))
+        many = min(many, most * config.max_trials)
+    quick = placing_duration(trials[0], few, min(m, few)).low_s
+    slow = placing_duration(trials[1], many, min(m, many)).high_s
+    if config.session_minutes:
+        # People who run out of time have had as many trials as fit.
+        fits = [min(1.0, 60 * config.session_minutes / time) for time in (quick, slow)]
+        trials = [n * share for n, share in zip(trials, fits, strict=True)]
+    return Duration(quick, slow), (math.floor(trials[0]), math.ceil(trials[1]))
+
+
+def _within_minutes(time: Duration, config: ArrangementConfig, largest: int) -> Duration:
+    """Cap the time at the session's minutes; the trial under way is finished."""
+    if not config.session_minutes:
+        return time
+    limit_s = 60 * config.session_minutes
+    return time.capped(limit_s, limit_s + placing_duration(1, largest, 0).high_s)
+
 
 TASK = "multiarrangement"
 _PILOT_TRIALS = 2
@@ -44,11 +161,6 @@ class PreparedArrangements(Prepared):
 
     protocol: MultiArrangement
     arranging: Arranging
-
-    @property
-    def texts(self) -> ArrangementTexts:
-        """What the participant reads."""
-        return self.protocol.texts
 
     @property
     def budget_s(self) -> float | None:
@@ -192,7 +304,6 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
     n_listed = None if config.scheduler == "lift_weakest" or config.max_trials else len(listed)
     plan = run_plan(
         sitting,
-        TASK,
         protocol,
         stimuli,
         shown=shown,
@@ -219,7 +330,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=stimuli_inputs(study, study.protocol_of(TASK)),
+        inputs=session_inputs(study, TASK),
         arranging=arranging,
     )
 
@@ -239,3 +350,16 @@ def _check_main_trials(arranging: Arranging, path: Path) -> None:
         f"{len(arranging.ids)} objects has the evidence asked for. Another participant, or a "
         "higher arrangement.stop_evidence in study.toml."
     )
+
+
+def listed_arrangement_times(
+    protocol: MultiArrangement,
+    study: Study,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    simulated: ArrangedSession | None = None,
+) -> Times:
+    """Time for the trials of a list, and those that are chosen during the session."""
+    config = study.config.arrangement
+    m, listed = len(shown_objects(stimuli, config)), listed_arrangements(table)
+    return arrangement_times(protocol, config, m, listed, simulated)

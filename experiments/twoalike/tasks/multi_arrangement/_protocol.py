@@ -6,15 +6,15 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._settings import (
+from twoalike.tasks._protocol import (
     Breaks,
     Colour,
     KeyNames,
     PageTexts,
     Protocol,
     ThemeColour,
+    shipped_texts,
 )
-from twoalike.tasks._texts import shipped_texts
 
 
 class ArenaSettings(Strict):
@@ -203,3 +203,8 @@ class MultiArrangement(Protocol):
         default_factory=lambda: ArrangementTexts(**shipped_texts("multi-arrangement", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
+
+
+def arrangement_protocol(language: str = "en") -> MultiArrangement:
+    """Protocol of the multi-arrangement task."""
+    return MultiArrangement.model_validate({"language": language})

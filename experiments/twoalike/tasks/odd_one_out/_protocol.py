@@ -1,50 +1,31 @@
 """The protocol of an odd-one-out session: every knob, with its unit and its reason.
 
-The file that a lab edits is rendered from these models (:mod:`twoalike.tasks._template`), so
+The file that a lab edits is rendered from these models (:mod:`twoalike.tasks._protocol_file`), so
 that the two cannot differ.
 """
 
+import tomllib
 from collections import Counter
-from typing import Literal, Self
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from twoalike.design import POSITIONS
-from twoalike.study import Strict
-from twoalike.tasks._settings import KeyNames, PageTexts, Protocol
-from twoalike.tasks._texts import shipped_texts
-
-
-class Images(Strict):
-    """Size of the three images; give exactly one of the three ways."""
-
-    image_fraction: float = Field(
-        default=0.26,
-        ge=0,
-        le=0.33,
-        description="side of an image's square as a share of the window's width, less where "
-        "three do not fit; 0: not used",
-    )
-    image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
-    image_deg: float = Field(
-        default=0.0,
-        ge=0,
-        le=60,
-        description="the same in degrees of visual angle, needs a measured screen (twoalike "
-        "screen); 0: not used",
-    )
-    gap_px: int = Field(default=40, ge=0, description="between two images, in pixels")
-    layout: Literal["row", "triangle"] = Field(
-        default="row", description="row: side by side; triangle: the middle one below the others"
-    )
-
-    @model_validator(mode="after")
-    def _one_size(self) -> Self:
-        if sum(size > 0 for size in (self.image_fraction, self.image_px, self.image_deg)) != 1:
-            raise ValueError(
-                "give exactly one of image_fraction, image_px and image_deg, set the others to 0"
-            )
-        return self
+from twoalike.study import Strict, TwoalikeError
+from twoalike.tasks._activity import Page
+from twoalike.tasks._protocol import KeyNames, PageTexts, preset_texts, shipped_texts
+from twoalike.tasks.screens import (
+    Frame,
+    Room,
+    RowProtocol,
+    View,
+    lay_out,
+    room_faults,
+    single_page_faults,
+    widest,
+)
 
 
 class Timing(Strict):
@@ -135,14 +116,11 @@ class Texts(PageTexts):
     wrong: str = Field(description="after another answer in practice")
 
 
-class OddOneOut(Protocol):
+class OddOneOut(RowProtocol):
     """Protocol of one odd-one-out session."""
 
     task: Literal["odd-one-out"] = Field(
         default="odd-one-out", description="the task that this protocol is for"
-    )
-    images: Images = Field(
-        default=Images(), description="The three images; give their size in exactly one way."
     )
     timing: Timing = Field(default=Timing(), description="How long things last, in seconds.")
     answers: Answers = Field(default=Answers(), description="How a choice is given.")
@@ -151,3 +129,70 @@ class OddOneOut(Protocol):
         default_factory=lambda: Texts(**shipped_texts("odd-one-out", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
+
+
+PRESETS = ("default", "levels", "things")
+"""``default``: the lab default; ``levels``: AligNet's study of levels of abstraction; ``things``:
+self-paced, in blocks of 20."""
+
+
+def triplet_protocol(preset: str = "default", language: str = "en") -> OddOneOut:
+    """Protocol of the odd-one-out task.
+
+    Parameters
+    ----------
+    preset
+        One of :data:`PRESETS`.
+    language
+        One of :func:`twoalike.tasks.languages`.
+
+    Examples
+    --------
+    >>> triplet_protocol("levels").timing.response_limit_s
+    15.0
+    """
+    if preset == "default":
+        return OddOneOut.model_validate({"language": language})
+    source = files("twoalike.tasks") / "presets" / f"{preset}.toml"
+    values: dict[str, Any] = tomllib.loads(source.read_text(encoding="utf-8"))
+    if preset == "levels":
+        values |= _levels_texts(language)
+    return OddOneOut.model_validate({"language": language, **values})
+
+
+def _levels_texts(language: str) -> dict[str, Any]:
+    texts = dict(preset_texts("levels", language))
+    said = {name: texts.pop(name) for name in ("strategy", "gender", "genders", "age")}
+    gender = {"id": "gender", "kind": "choice", "text": said["gender"], "options": said["genders"]}
+    age = {"id": "age", "kind": "age", "text": said["age"]}
+    strategy = {"id": "strategy", "kind": "text", "text": said["strategy"], "required": False}
+    return {
+        "form": {"questions": [gender, age]},
+        "debrief": {"questions": [strategy]},
+        "texts": texts,
+    }
+
+
+def triplet_text_faults(protocol: OddOneOut, view: View) -> Iterator[tuple[str, str]]:
+    """Yield the key of each text of a trial that does not fit a window, with the reason.
+
+    Images that do not fit have no key, and are passed over on a screen that was not measured: they
+    may be meant for a larger one.
+    """
+    try:
+        layout, texts = lay_out(protocol, view), protocol.texts
+    except TwoalikeError as error:
+        if view.profile.measured:
+            yield "", str(error)
+        return
+    pages = Frame(layout.size, layout.text)
+    above = [("prompt", texts.prompt), ("right", texts.right), ("wrong", texts.wrong)]
+    rooms = [
+        Room(f"texts.{key}", text, 1.3, widest(pages), layout.prompt_room) for key, text in above
+    ]
+    rooms += [
+        Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
+        for place, text in zip(POSITIONS, texts.labels, strict=True)
+    ]
+    yield from room_faults(rooms, pages)
+    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

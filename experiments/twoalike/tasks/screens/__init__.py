@@ -1,4 +1,4 @@
-"""Pages and questions around the trials, as activities."""
+"""Pages and questions around the trials, and where things are in a window."""
 
 from twoalike.tasks.screens._around import (
     Opening,
@@ -8,30 +8,48 @@ from twoalike.tasks.screens._around import (
     pause_page,
     text_page,
 )
-from twoalike.tasks.screens._frame import Box, Frame, View, frame
 from twoalike.tasks.screens._layout import (
+    Box,
+    Frame,
+    Room,
     TextLayout,
+    View,
+    frame,
     lay_out_page,
     lay_out_question,
     option_labels,
+    page_faults,
+    room_faults,
+    single_page_faults,
     widest,
 )
-from twoalike.tasks.screens._page import PageActivity
-from twoalike.tasks.screens._question import QuestionActivity
-from twoalike.tasks.screens._ready import ReadyActivity, getting_ready
-from twoalike.tasks.screens._rooms import Room, page_faults, room_faults, single_page_faults
-from twoalike.tasks.screens._turning import GO_ON
-from twoalike.tasks.screens._wait import WaitActivity
+from twoalike.tasks.screens._pages import (
+    GO_ON,
+    PageActivity,
+    QuestionActivity,
+    ReadyActivity,
+    WaitActivity,
+    getting_ready,
+)
+from twoalike.tasks.screens._row import (
+    Images,
+    Layout,
+    RowProtocol,
+    lay_out,
+)
 
 __all__ = [
     "GO_ON",
     "Box",
     "Frame",
+    "Images",
+    "Layout",
     "Opening",
     "PageActivity",
     "QuestionActivity",
     "ReadyActivity",
     "Room",
+    "RowProtocol",
     "TextLayout",
     "View",
     "WaitActivity",
@@ -40,6 +58,7 @@ __all__ = [
     "consent_text_hash",
     "frame",
     "getting_ready",
+    "lay_out",
     "lay_out_page",
     "lay_out_question",
     "option_labels",

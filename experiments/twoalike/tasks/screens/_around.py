@@ -4,12 +4,10 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from twoalike.tasks._activity import Activity, Given, Item
-from twoalike.tasks._scenes import Page
-from twoalike.tasks._settings import PageTexts, Protocol, Question
-from twoalike.tasks.screens._frame import Frame
-from twoalike.tasks.screens._page import PageActivity
-from twoalike.tasks.screens._question import QuestionActivity
+from twoalike.tasks._activity import Activity, Given, Item, Page
+from twoalike.tasks._protocol import PageTexts, Protocol, Question
+from twoalike.tasks.screens._layout import Frame
+from twoalike.tasks.screens._pages import PageActivity, QuestionActivity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +39,6 @@ def text_page(
     name: str,
     text: str,
     protocol: Protocol,
-    texts: PageTexts,
     frame: Frame,
     *,
     keys: frozenset[str] = frozenset(),
@@ -51,19 +48,19 @@ def text_page(
 ) -> PageActivity:
     """Make a page of text with the usual line at the bottom."""
     least = protocol.pages.page_s if minimum_s is None else minimum_s
-    page = Page(text, texts.go_on, progress, images=images)
+    page = Page(text, protocol.texts.go_on, progress, images=images)
     return PageActivity(name, page, frame, keys=keys, minimum_s=least)
 
 
 def pause_page(
     protocol: Protocol,
-    texts: PageTexts,
     frame: Frame,
     done: int,
     total: int,
     keys: frozenset[str],
 ) -> PageActivity:
     """Make the page of a break, with how far the session is."""
+    texts = protocol.texts
     caption = texts.progress.format(done=done, total=total)
     page = Page(texts.pause, texts.go_on, (done, total), caption)
     least, limit = protocol.pages.page_s, protocol.breaks.break_limit_s
@@ -71,18 +68,18 @@ def pause_page(
 
 
 def _questions(
-    measure: str, questions: Sequence[Question], protocol: Protocol, texts: PageTexts, frame: Frame
+    measure: str, questions: Sequence[Question], protocol: Protocol, frame: Frame
 ) -> Iterator[Activity | Item]:
     """Ask questions one after the other; each answer is kept before the next question."""
     least = protocol.pages.page_s
     for question in questions:
-        activity = QuestionActivity(question, texts, frame, least, least)
+        activity = QuestionActivity(question, protocol.texts, frame, least, least)
         yield activity
         yield Given(measure, {question.id: activity.answer})
 
 
 def before_trials(
-    protocol: Protocol, texts: PageTexts, frame: Frame, opening: Opening, keys: frozenset[str]
+    protocol: Protocol, frame: Frame, opening: Opening, keys: frozenset[str]
 ) -> Generator[Activity | Item, None, bool]:
     """Consent, form and instruction; ends early if consent is declined.
 
@@ -90,20 +87,19 @@ def before_trials(
     -------
     Whether the session goes on (the generator's value).
     """
-    if opening.consent and not (yield from _ask_consent(protocol, texts, frame)):
+    if opening.consent and not (yield from _ask_consent(protocol, frame)):
         return False
-    yield from _questions("form", opening.form, protocol, texts, frame)
+    yield from _questions("form", opening.form, protocol, frame)
     if opening.resumed:
-        yield text_page("resume", texts.resume, protocol, texts, frame, keys=keys)
+        yield text_page("resume", protocol.texts.resume, protocol, frame, keys=keys)
         return True
     settings = protocol.pages
-    for number, text in enumerate(texts.instruction):
+    for number, text in enumerate(protocol.texts.instruction):
         images = settings.images[number] if number < len(settings.images) else ()
         yield text_page(
             "instruction",
             text,
             protocol,
-            texts,
             frame,
             keys=keys,
             images=images,
@@ -112,9 +108,8 @@ def before_trials(
     return True
 
 
-def _ask_consent(
-    protocol: Protocol, texts: PageTexts, frame: Frame
-) -> Generator[Activity | Item, None, bool]:
+def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item, None, bool]:
+    texts = protocol.texts
     question = Question(
         id="consent", text=texts.consent, kind="choice", options=(texts.agree, texts.decline)
     )
@@ -133,11 +128,11 @@ def _ask_consent(
         },
     )
     if not accepted:
-        yield text_page("declined", texts.declined, protocol, texts, frame)
+        yield text_page("declined", texts.declined, protocol, frame)
     return accepted
 
 
-def after_trials(protocol: Protocol, texts: PageTexts, frame: Frame) -> Iterator[Activity | Item]:
+def after_trials(protocol: Protocol, frame: Frame) -> Iterator[Activity | Item]:
     """Free questions, and thanks."""
-    yield from _questions("debrief", protocol.debrief.questions, protocol, texts, frame)
-    yield text_page("end", texts.end, protocol, texts, frame, progress=(1, 1))
+    yield from _questions("debrief", protocol.debrief.questions, protocol, frame)
+    yield text_page("end", protocol.texts.end, protocol, frame, progress=(1, 1))

@@ -1,15 +1,193 @@
-"""Settings that the protocols of all tasks share: screen, breaks, and the pages around trials."""
+"""What the protocols of all tasks share: screen, breaks, pages, triggers, and their texts."""
 
+import difflib
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from functools import cache
+from importlib.resources import files
+from string import ascii_lowercase, digits
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from twoalike.study import Strict
-from twoalike.tasks._key_names import check_keys
-from twoalike.tasks._texts import languages, shipped_texts
-from twoalike.tasks._triggers import Triggers
+
+SYNONYMS = {
+    "enter": "return",
+    "grave": "quoteleft",
+    "hash": "pound",
+    "modeswitch": "scriptswitch",
+    "num_end": "num_1",
+    "num_down": "num_2",
+    "num_next": "num_3",
+    "num_page_down": "num_3",
+    "num_left": "num_4",
+    "num_begin": "num_5",
+    "num_right": "num_6",
+    "num_home": "num_7",
+    "num_up": "num_8",
+    "num_prior": "num_9",
+    "num_page_up": "num_9",
+}
+"""Other name of a key -> ours. Names of one key, and what the number pad sends while NumLock is
+off: the person presses the same keys."""
+
+KEYS = frozenset(
+    [*ascii_lowercase, *digits]
+    + [f"num_{digit}" for digit in digits]
+    + [f"f{number}" for number in range(1, 21)]
+    + [f"num_f{number}" for number in range(1, 5)]
+    + """
+    backspace tab linefeed clear return pause scrolllock sysreq escape space
+    home left up right down pageup pagedown end begin
+    delete select print execute insert undo redo menu find cancel help break scriptswitch function
+    numlock num_space num_tab num_enter num_insert num_delete num_equal num_multiply num_add
+    num_separator num_subtract num_decimal num_divide
+    lshift rshift lctrl rctrl capslock lmeta rmeta lalt ralt lwindows rwindows lcommand rcommand
+    loption roption
+    exclamation doublequote pound dollar percent ampersand apostrophe parenleft parenright
+    asterisk plus comma minus period slash colon semicolon less equal greater question at
+    bracketleft backslash bracketright asciicircum underscore quoteleft braceleft bar braceright
+    asciitilde
+    """.split()
+)
+"""Every key that a window can report."""
+
+
+def check_key(name: str) -> str:
+    """Return our name of a key.
+
+    Raises
+    ------
+    ValueError
+        If there is no such key; the message says which name is nearest.
+
+    Examples
+    --------
+    >>> check_key("left"), check_key("enter")
+    ('left', 'return')
+    """
+    found = SYNONYMS.get(name, name)
+    if found in KEYS:
+        return found
+    # Names are in lower case; a person may write Left, or KP_1 for the number pad.
+    close = difflib.get_close_matches(name.lower(), sorted(KEYS | SYNONYMS.keys()), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "names are such as left, a, 1, num_1"
+    raise ValueError(f"no key of the keyboard is called {name!r}; {hint}")
+
+
+def check_keys(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return our names of the keys, each once, in their order.
+
+    Raises
+    ------
+    ValueError
+        As :func:`check_key`.
+    """
+    return tuple(dict.fromkeys(map(check_key, names)))
+
+
+type Code = Annotated[int, Field(ge=0, le=255)]
+type Moment = Literal[
+    "session_start", "image_onset", "response", "trial_end", "break_", "session_end"
+]
+"""What is marked."""
+
+
+class TriggerCodes(Strict):
+    """The number sent for each kind of moment, 1 to 255; 0: this one is not sent."""
+
+    session_start: Code = Field(default=1, description="the first page appears")
+    image_onset: Code = Field(default=2, description="first frame that shows a trial's images")
+    response: Code = Field(default=3, description="the participant answers")
+    trial_end: Code = Field(default=4, description="the trial is over and recorded")
+    break_: Code = Field(default=5, description="a break begins")
+    session_end: Code = Field(default=6, description="the session is over")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        counts = Counter(code for code in self.model_dump().values() if code)
+        if twice := [code for code, count in counts.items() if count > 1]:
+            raise ValueError(f"two moments have the code {twice[0]}; 0 leaves a moment out")
+        return self
+
+
+class Triggers(Strict):
+    """Trigger output for recordings beside the session; off by default."""
+
+    kind: Literal["none", "parallel", "serial", "lsl"] = Field(
+        default="none",
+        description="none; a parallel port; one byte on a serial port; a stream of the lab "
+        "streaming layer",
+    )
+    port: str = Field(
+        default="",
+        description="serial: its name, such as /dev/ttyUSB0 or COM3; parallel: /dev/parport0 or "
+        "an address such as 0x0378; lsl: name of the stream, twoalike if empty",
+    )
+    baud: int = Field(default=115200, gt=0, description="speed of the serial port, bits a second")
+    pulse_ms: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="the code stands this long, then 0 does as long; take at least two samples "
+        "of the recording; 0: the code stands until the next (not for lsl)",
+    )
+    codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
+
+    @model_validator(mode="after")
+    def _port_is_named(self) -> Self:
+        if self.kind in {"parallel", "serial"} and not self.port:
+            raise ValueError(f"port must be given for kind {self.kind!r}")
+        hexadecimal = re.fullmatch("0x[0-9a-fA-F]+", self.port)
+        if self.kind == "parallel" and self.port.startswith("0x") and not hexadecimal:
+            raise ValueError(f"port {self.port!r} is no address such as 0x0378")
+        return self
+
+
+_FOLDER = files("twoalike.tasks") / "texts"
+
+
+def languages() -> tuple[str, ...]:
+    """Languages whose texts are shipped, by their two-letter code.
+
+    Examples
+    --------
+    >>> languages()
+    ('de', 'en')
+    """
+    names = (entry.name for entry in _FOLDER.iterdir())
+    return tuple(sorted(name.split(".")[1] for name in names if name.startswith("common.")))
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
+
+
+def shipped_texts(task: str, language: str) -> dict[str, Any]:
+    """Texts of a task in a language; none where the language is not shipped.
+
+    A task of another package has those that all tasks share; its own are defaults of its model.
+    """
+    if language not in languages():
+        return {}
+    name = task.replace("-", "_")
+    own = preset_texts(name, language) if (_FOLDER / f"{name}.{language}.toml").is_file() else {}
+    return {**preset_texts("common", language), **own}
+
+
+def preset_texts(name: str, language: str) -> dict[str, Any]:
+    """Texts of one file: ``common``, a task, or a preset."""
+    return _read(f"{name}.{language}.toml")
+
+
+def consent_remarks() -> tuple[str, ...]:
+    """Last paragraphs of the shipped consent texts, which say to replace them; on one line each."""
+    texts = [str(preset_texts("common", language)["consent"]) for language in languages()]
+    return tuple(" ".join(text.rpartition("\n\n")[2].split()) for text in texts)
 
 
 def _like(pattern: str, what: str) -> AfterValidator:
@@ -204,6 +382,9 @@ class Protocol(Strict):
 
     Texts that the file leaves out are those shipped for its language.
     """
+
+    if TYPE_CHECKING:  # each task's own, at the end of the file
+        texts: PageTexts
 
     schema_version: Literal[1] = Field(default=1, description="version of this file's format")
     task: str

@@ -1,22 +1,55 @@
-"""Where the three images and the texts around them are in a window, and what a click hits."""
+"""Images side by side, or in a triangle: where they are in a window, and what a click hits."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from twoalike.design import POSITIONS
-from twoalike.study import TwoalikeError
-from twoalike.tasks._scenes import Page
-from twoalike.tasks.odd_one_out._protocol import OddOneOut
-from twoalike.tasks.screens import (
-    Frame,
-    Room,
-    View,
-    frame,
-    room_faults,
-    single_page_faults,
-    widest,
-)
+from twoalike.study import Strict, TwoalikeError
+from twoalike.tasks._protocol import Protocol
+from twoalike.tasks.screens._layout import View, frame
+
+
+class Images(Strict):
+    """Size of the three images; give exactly one of the three ways."""
+
+    image_fraction: float = Field(
+        default=0.26,
+        ge=0,
+        le=0.33,
+        description="side of an image's square as a share of the window's width, less where "
+        "three do not fit; 0: not used",
+    )
+    image_px: int = Field(default=0, ge=0, description="the same in pixels; 0: not used")
+    image_deg: float = Field(
+        default=0.0,
+        ge=0,
+        le=60,
+        description="the same in degrees of visual angle, needs a measured screen (twoalike "
+        "screen); 0: not used",
+    )
+    gap_px: int = Field(default=40, ge=0, description="between two images, in pixels")
+    layout: Literal["row", "triangle"] = Field(
+        default="row", description="row: side by side; triangle: the middle one below the others"
+    )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if sum(size > 0 for size in (self.image_fraction, self.image_px, self.image_deg)) != 1:
+            raise ValueError(
+                "give exactly one of image_fraction, image_px and image_deg, set the others to 0"
+            )
+        return self
+
+
+class RowProtocol(Protocol):
+    """Protocol of a task that shows images as a :class:`~twoalike.tasks.Row`."""
+
+    images: Images = Field(
+        default=Images(), description="The three images; give their size in exactly one way."
+    )
 
 
 @dataclass(frozen=True)
@@ -97,7 +130,7 @@ _LINES = 11
 """Height in lines of text that the prompt, the labels and the timer take."""
 
 
-def _largest_side(protocol: OddOneOut, size: tuple[int, int], text: int) -> float:
+def _largest_side(protocol: RowProtocol, size: tuple[int, int], text: int) -> float:
     """Side of the largest images that fit a window."""
     (width, height), gap = size, protocol.images.gap_px
     free = height - _LINES * text
@@ -108,14 +141,14 @@ def _largest_side(protocol: OddOneOut, size: tuple[int, int], text: int) -> floa
     return min((root * width - 2 * gap) / (2 + root), (free - gap) / 2)
 
 
-def _image_side(protocol: OddOneOut, view: View, largest: float) -> int:
+def _image_side(protocol: RowProtocol, view: View, largest: float) -> int:
     images = protocol.images
     if images.image_deg:
         return round(view.pixels(images.image_deg))
     return images.image_px or round(min(images.image_fraction * view.size[0], largest))
 
 
-def lay_out(protocol: OddOneOut, view: View) -> Layout:
+def lay_out(protocol: RowProtocol, view: View) -> Layout:
     """Geometry of a window.
 
     Raises
@@ -126,6 +159,7 @@ def lay_out(protocol: OddOneOut, view: View) -> Layout:
 
     Examples
     --------
+    >>> from twoalike.tasks import OddOneOut
     >>> lay_out(OddOneOut(), View((1280, 1024))).image
     332
     """
@@ -146,25 +180,3 @@ def lay_out(protocol: OddOneOut, view: View) -> Layout:
             "in the protocol, or the window larger."
         )
     return Layout(size, side, pitch, text, drop)
-
-
-def triplet_text_faults(protocol: OddOneOut, view: View) -> Iterator[tuple[str, str]]:
-    """Yield the key of each text of a trial that does not fit a window, with the reason.
-
-    Raises
-    ------
-    TwoalikeError
-        If the images do not fit.
-    """
-    layout, texts = lay_out(protocol, view), protocol.texts
-    pages = Frame(layout.size, layout.text)
-    above = [("prompt", texts.prompt), ("right", texts.right), ("wrong", texts.wrong)]
-    rooms = [
-        Room(f"texts.{key}", text, 1.3, widest(pages), layout.prompt_room) for key, text in above
-    ]
-    rooms += [
-        Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
-        for place, text in zip(POSITIONS, texts.labels, strict=True)
-    ]
-    yield from room_faults(rooms, pages)
-    yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

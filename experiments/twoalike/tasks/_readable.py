@@ -1,10 +1,10 @@
-"""Colours of a theme, and whether text can be read on them.
+"""Whether participants can read what a protocol shows: contrast of colours, room for texts."""
 
-Contrast is that of the Web Content Accessibility Guidelines 2.2 (criteria 1.4.3 and 1.4.11):
-4.5 to 1 for text, 3 to 1 for bars and rims.
-"""
+from collections.abc import Iterator
 
-from twoalike.tasks._settings import Protocol, Screen
+from twoalike.registry import find_task
+from twoalike.tasks._protocol import Protocol, Screen
+from twoalike.tasks.screens import View, frame, page_faults
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
 
@@ -91,4 +91,32 @@ for text (WCAG 1.4.3), found 2.69. Make one of them darker or lighter.']
         f"{least:g} to 1 for {what}, found {found:.2f}. Make one of them darker or lighter."
         for name, colour, least, what in pairs
         if (found := contrast(colour, screen.background)) < least
+    ]
+
+
+SMALLEST_SCREEN = (1024, 768)
+"""Width and height in pixels of the smallest screen that texts are checked for."""
+
+
+def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
+    yield from page_faults(protocol, frame(protocol.screen, view.size))
+    if (of_trials := find_task(protocol.task).text_faults) is not None:
+        yield from of_trials(protocol, view)
+
+
+def check_texts(protocol: Protocol, view: View) -> list[str]:
+    """List the texts that do not fit a window, or cannot be drawn, one line each.
+
+    Parameters
+    ----------
+    view
+        The window; its profile is needed where images have their size in degrees.
+    """
+    width, height = view.size
+    return [
+        f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
+        "shorter, or screen.text_fraction smaller."
+        if key
+        else why
+        for key, why in _faults(protocol, view)
     ]

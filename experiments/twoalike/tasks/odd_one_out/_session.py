@@ -1,0 +1,440 @@
+"""An odd-one-out session: from its files, in its order, how long, and hands that answer."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design import POSITIONS, STIMULI, read_trial_list, session_trial_list, shown_objects
+from twoalike.observers import SimulatedObserver
+from twoalike.record import Progress
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study
+from twoalike.tasks._activity import Activity, Item, Page
+from twoalike.tasks._duration import (
+    Duration,
+    Times,
+    break_duration,
+    closing_duration,
+    paced,
+    page_duration,
+)
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_list,
+    check_objects,
+    check_sitting,
+    run_plan,
+    session_inputs,
+)
+from twoalike.tasks._protocol_file import load_protocol
+from twoalike.tasks._session import Script
+from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
+from twoalike.tasks.screens import (
+    Frame,
+    Layout,
+    Opening,
+    View,
+    WaitActivity,
+    after_trials,
+    before_trials,
+    lay_out,
+    pause_page,
+    text_page,
+)
+
+MEDIAN_S = {"coarse": 3.31, "fine": 3.07, "boundary": 2.04}
+"""Published medians by condition; triplets without a condition count as coarse, those with a right
+answer as boundary."""
+MEAN_TO_MEDIAN = 1.12
+"""Mean of a person's times relative to their median. 2.6 % of all times were above 10 s, so their
+logarithms spread by .6, of which .48 are within a person: the mean is exp(.48²/2) medians."""
+_BETWEEN = Duration(0.0, 0.3)
+"""To keep an answer and fetch the next images."""
+_FIT = Duration(5.0, 90.0)
+"""Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
+
+
+def trial_duration(trial: Trial | None, protocol: OddOneOut) -> Duration:
+    """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
+    timing, practice = protocol.timing, protocol.practice
+    easy = trial is not None and trial.expected_odd is not None
+    condition = None if trial is None else trial.condition
+    median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
+    choice = paced(MEAN_TO_MEDIAN * median)
+    if timing.response_limit_s:
+        choice = choice.capped(timing.response_limit_s, timing.response_limit_s)
+    judged = easy and trial is not None and trial.trial_type == "practice" and practice.feedback
+    fixed = timing.fixation_s + (practice.feedback_s if judged else timing.feedback_s)
+    return choice + Duration(fixed, fixed) + _BETWEEN
+
+
+def triplet_times(
+    protocol: OddOneOut,
+    trials: Sequence[Trial],
+    *,
+    n_done: int = 0,
+    further: int = 0,
+    per_block: int = 1,
+) -> Times:
+    """Time for the trials of a session, and for all pages after the instruction.
+
+    Parameters
+    ----------
+    n_done
+        Trials that are over.
+    further
+        Trials to be chosen during the session, in blocks of ``per_block``.
+    """
+    texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
+    rest = break_duration(protocol) + ready
+    between = {
+        "practice_end": page_duration(texts.practice_end, protocol.pages.page_s) + ready,
+        "break": rest,
+    }
+    shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
+    pages = [between[page] for page in shown if page is not None]
+    pages += [
+        ready,
+        closing_duration(protocol),
+        (rest + _FIT).times(-(-further // per_block)),
+    ]
+    times = [trial_duration(trial, protocol) for trial in trials[n_done:]]
+    times.append(trial_duration(None, protocol).times(further))
+    return Times(sum(times, Duration()), sum(pages, Duration()))
+
+
+_AGAIN_S = 0.3
+_MOUSE_SHARE = 0.2
+
+
+class TripletHands:
+    """Chooses the odd one out as an observer would.
+
+    What it does in a trial depends on the seed and the trial alone, so a session that was
+    killed and resumed has the same answers as one that was not.
+
+    Parameters
+    ----------
+    seed
+        Words of the seed; the trial's number is added to them.
+    """
+
+    def __init__(
+        self,
+        observer: SimulatedObserver,
+        screen: PlayableScreen,
+        clock: VirtualClock,
+        seed: Sequence[int],
+    ) -> None:
+        self._observer, self._screen, self._clock = observer, screen, clock
+        self._seed = tuple(seed)
+        self._plan: tuple[Trial, float, str, bool] | None = None
+
+    def act(self, activity: Activity) -> None:
+        """Choose, or wait for what comes by itself."""
+        assert isinstance(activity, TripletActivity)
+        state = activity.state
+        if activity.choosing and state.onset is not None:
+            self._choose(activity, state.trial, state.onset)
+        elif activity.deadline is not None:
+            self._clock.wait_until(activity.deadline)
+        else:
+            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
+
+    def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
+        if self._plan is None or self._plan[0] is not trial or self._plan[1] < onset:
+            rng = np.random.default_rng([*self._seed, trial.trial_index])
+            item, taken = self._observer.respond(trial.stimuli, rng)
+            by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
+            self._plan = (trial, onset + taken, trial.positions[item], by_mouse)
+        moment = max(self._plan[1], self._clock.now())
+        if activity.deadline is not None and moment >= activity.deadline:
+            self._clock.wait_until(activity.deadline)
+            return
+        self._clock.wait_until(moment)
+        _, _, place, by_mouse = self._plan
+        keys: Sequence[str] = getattr(activity.protocol.answers, place)
+        if by_mouse or not keys:
+            self._screen.click(*activity.layout.centre(place))
+        else:
+            self._screen.press_key(keys[0])
+        # If the press came too early to count, press again a little later.
+        self._plan = (trial, moment + _AGAIN_S, place, by_mouse)
+
+
+class MoreTrials(Protocol):
+    """Where the trials come from that are chosen while the session runs."""
+
+    @property
+    def total(self) -> int:
+        """Trials of the whole session, practice not counted."""
+
+    @property
+    def n_trials(self) -> int:
+        """Trials of the whole session."""
+
+    def start(self) -> None:
+        """Begin to choose the next block; all trials so far are on the disk."""
+
+    def ready(self) -> bool:
+        """Whether the next block is there.
+
+        Raises
+        ------
+        TwoalikeError
+            If it could not be made.
+        """
+
+    def take(self) -> tuple[Sequence[Trial], Item]:
+        """Give the next block, and the item that records it."""
+
+    def close(self) -> None:
+        """End what is still under way."""
+
+
+def triplet_script(
+    protocol: OddOneOut,
+    layout: Layout,
+    trials: Sequence[Trial],
+    opening: Opening,
+    *,
+    n_done: int = 0,
+    more: MoreTrials | None = None,
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session that has ``n_done`` trials behind it.
+
+    Parameters
+    ----------
+    trials
+        Those known at the start.
+    more
+        Where later blocks come from; None where ``trials`` are all.
+
+    Returns
+    -------
+    How it ended: ``completed`` or ``declined`` (the generator's value).
+    """
+    frame = Frame(layout.size, layout.text)
+    keys = answer_keys(protocol)
+    if not (yield from before_trials(protocol, frame, opening, keys)):
+        return "declined"
+    try:
+        yield from _trials(protocol, layout, trials, n_done, more)
+    finally:
+        if more is not None:
+            more.close()
+    yield from after_trials(protocol, frame)
+    return "completed"
+
+
+def _trials(
+    protocol: OddOneOut,
+    layout: Layout,
+    trials: Sequence[Trial],
+    n_done: int,
+    more: MoreTrials | None,
+) -> Iterator[Activity | Item]:
+    """All trials that are left, with the pages between them."""
+    texts, keys = protocol.texts, answer_keys(protocol)
+    frame = Frame(layout.size, layout.text)
+    known, number = list(trials), n_done
+    total = more.total if more is not None else _count(known)
+    while True:
+        for trial in known[number:]:
+            if number > n_done:
+                yield from _between(protocol, frame, known, number, total)
+            yield TripletActivity(trial, protocol, layout)
+            number += 1
+        if more is None or _count(known) >= more.total:
+            return
+        more.start()
+        if number > n_done:
+            yield pause_page(protocol, frame, _count(known), total, keys)
+        yield WaitActivity("prepare", Page(texts.wait), more.ready)
+        following, item = more.take()
+        yield item
+        known += following
+        n_done = number  # the break before the new block has been
+
+
+def answer_keys(protocol: OddOneOut) -> frozenset[str]:
+    """Keys that answer; they turn pages as well."""
+    return frozenset(key for place in POSITIONS for key in getattr(protocol.answers, place))
+
+
+def _count(trials: Sequence[Trial]) -> int:
+    return sum(trial.trial_type != "practice" for trial in trials)
+
+
+def page_before(
+    protocol: OddOneOut, trials: Sequence[Trial], number: int
+) -> Literal["practice_end", "break"] | None:
+    """Page between trial ``number`` of a session, counted from 0, and the one before it."""
+    before, trial = trials[number - 1], trials[number]
+    if before.trial_type == "practice":
+        return None if trial.trial_type == "practice" else "practice_end"
+    every = protocol.breaks.break_every
+    if every:
+        return "break" if _count(trials[:number]) % every == 0 else None
+    return "break" if trial.block_index != before.block_index else None
+
+
+def _between(
+    protocol: OddOneOut, frame: Frame, trials: Sequence[Trial], number: int, total: int
+) -> Iterator[Activity]:
+    """Pages before trial ``number`` of a session, counted from 0."""
+    texts, keys = protocol.texts, answer_keys(protocol)
+    match page_before(protocol, trials, number):
+        case "practice_end":
+            yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
+        case "break":
+            yield pause_page(protocol, frame, _count(trials[:number]), total, keys)
+
+
+TASK = "oddoneout"
+PILOT_TRIALS = 12
+"""Trials of a pilot run after its practice: enough to see every kind of page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedTriplets(Prepared):
+    """An odd-one-out session that can start.
+
+    Attributes
+    ----------
+    trials
+        Trials known before the session.
+    more
+        Where later blocks come from; None where ``trials`` are all.
+    """
+
+    protocol: OddOneOut
+    trials: tuple[Trial, ...]
+    more: MoreTrials | None = None
+
+    def first_images(self, progress: Progress) -> tuple[str, ...]:
+        """Objects in the order of the trials."""
+        ahead = self.trials[progress.n_done :]
+        pages = [name for page in self.protocol.pages.images for name in page]
+        shown = [name for trial in ahead for name in trial.stimuli]
+        return tuple(dict.fromkeys([*pages, *shown]))
+
+    def script(self, view: View, progress: Progress) -> Script:
+        """Pages, trials, breaks."""
+        return triplet_script(
+            self.protocol,
+            lay_out(self.protocol, view),
+            self.trials,
+            self.opening(progress),
+            n_done=progress.n_done,
+            more=self.more,
+        )
+
+    def times(self, progress: Progress) -> Times:
+        """Time left after the instruction."""
+        judged = sum(trial.trial_type != "practice" for trial in self.trials)
+        return triplet_times(
+            self.protocol,
+            self.trials,
+            n_done=progress.n_done,
+            further=0 if self.more is None else self.more.total - judged,
+            per_block=self.sitting.study.config.design.trials_per_block,
+        )
+
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands that choose."""
+        assert self.sitting.observer is not None
+        return TripletHands(self.sitting.observer, screen, clock, self.sitting.seed)
+
+
+def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
+    """Trial list of a session: the one in the study's ``design`` folder, or else made anew.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is damaged or out of date, or the stimuli do not allow the design.
+    """
+    study = sitting.study
+    listed = study.trial_list(TASK, sitting.participant, sitting.session)
+    if listed.exists():
+        table = read_trial_list(listed, stimuli.ids)
+        check_list(sitting, stimuli, TASK)
+        return table
+    return session_trial_list(study, stimuli, sitting.participant, sitting.session)
+
+
+def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
+    """Cut a trial list short: the practice, and the first trials that need none left out."""
+    main = (table["trial_type"] != "practice").cumsum()
+    return table[main <= PILOT_TRIALS].reset_index(drop=True)
+
+
+def prepare_triplets(
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials | None = None
+) -> PreparedTriplets:
+    """Read and check protocol, stimuli and trial list of a session.
+
+    Parameters
+    ----------
+    table
+        Trial list to use instead of the study's.
+    more
+        Where later blocks come from, in a session that adapts.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study = check_sitting(sitting).study
+    protocol = load_protocol(study, OddOneOut)
+    stimuli = StimulusSet.load(study.stimuli)
+    if table is None:
+        table = triplet_table(sitting, stimuli)
+    if sitting.pilot:
+        table = _pilot_part(table)
+    trials = trials_from_table(table)
+    shown = set(table[list(STIMULI)].to_numpy().ravel())
+    if more is not None:
+        shown |= set(shown_objects(stimuli, study.config.design))
+    check_objects(sitting, protocol, stimuli, shown)
+    plan = run_plan(
+        sitting,
+        protocol,
+        stimuli,
+        shown=shown,
+        trials=table,
+        n_trials=len(table) if more is None else more.n_trials,
+    )
+    return PreparedTriplets(
+        sitting=sitting,
+        protocol=protocol,
+        stimuli=stimuli,
+        plan=plan,
+        inputs=session_inputs(study, TASK),
+        trials=trials,
+        more=more,
+    )
+
+
+def listed_times(
+    protocol: OddOneOut,
+    study: Study,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    simulated: object = None,
+) -> Times:
+    """Time for the trials of a list, and those that an adaptive session adds to it."""
+    trials, design = trials_from_table(table), study.config.design
+    further = 0
+    if design.sampler == "adaptive":
+        judged = sum(trial.trial_type != "practice" for trial in trials)
+        further = max(0, design.trials + design.catch + design.repeats - judged)
+    return triplet_times(protocol, trials, further=further, per_block=design.trials_per_block)

@@ -1,0 +1,454 @@
+"""Pages and questions as activities: shown, turned, answered, left."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from twoalike.record import OLDEST_AGE
+from twoalike.tasks._activity import (
+    Ask,
+    Countdown,
+    Event,
+    Item,
+    KeyPress,
+    Note,
+    Page,
+    PointerPress,
+    PointerRelease,
+    Scroll,
+    Shown,
+    Typed,
+)
+from twoalike.tasks._protocol import PageTexts, Protocol, Question
+from twoalike.tasks.screens._layout import Frame, TextLayout, lay_out_page, lay_out_question
+
+GO_ON = frozenset({"space", "return", "num_enter"})
+"""Keys that turn a page in every task."""
+_FORWARD, _BACK = frozenset({"down", "pagedown"}), frozenset({"up", "pageup"})
+_WHEEL_REST_S = 0.35
+"""A flick of the wheel is many notches; those within this time count as one."""
+_SWIPE = 0.06
+"""Shortest movement of a finger that turns a page, as a share of the window's width."""
+
+
+class Turning:
+    """Which page of a text is shown.
+
+    Parameters
+    ----------
+    name
+        Name of the text, for the log.
+    layout
+        Its pages.
+    width
+        Of the window in pixels.
+    minimum_s
+        Shortest time for each page.
+    keys
+        Keys that turn forward, besides the usual ones.
+
+    Attributes
+    ----------
+    part
+        Number of the page that is shown, from 0.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        layout: TextLayout,
+        width: int,
+        *,
+        minimum_s: float = 0.0,
+        keys: frozenset[str] = frozenset(),
+    ) -> None:
+        self._name, self._layout, self._width = name, layout, width
+        self._minimum_s = minimum_s
+        ahead, behind = ("left", "right") if layout.rtl else ("right", "left")
+        self._back = _BACK | {behind}
+        self._forward = (GO_ON | _FORWARD | {ahead} | keys) - self._back
+        self._wheel = float("-inf")
+        self._touched: tuple[float, float] | None = None
+        self.part, self.last = 0, layout.last
+        self._read = 0
+        self._since: float | None = None
+
+    @property
+    def at_last(self) -> bool:
+        """Whether the last page is shown."""
+        return self.part == self.last
+
+    def may_leave(self, time: float) -> bool:
+        """Whether the page has been shown for its shortest time, now or before."""
+        if self._since is None:
+            return False
+        return self.part < self._read or time - self._since >= self._minimum_s
+
+    def handle(self, event: Event) -> Sequence[Item] | None:
+        """Take one event; return what to log, or None if the event does not concern turning."""
+        if isinstance(event, Shown):
+            self._since = event.time if self._since is None else self._since
+            return None
+        if self._since is None or self.last == 0:
+            return None
+        found = self._meaning(event)
+        if found is None:
+            return None
+        step, by = found
+        following = self.part + step
+        in_vain = not 0 <= following <= self.last or (step > 0 and not self.may_leave(event.time))
+        if step == 0 or in_vain:
+            return []
+        return [self._turn(following, event.time, by)]
+
+    def _meaning(self, event: Event) -> tuple[int, str] | None:
+        """Pages to turn (0 for none), and by what; None if the event does not concern turning."""
+        match event:
+            case KeyPress(key=key) if key in self._back:
+                return -1, "key"
+            case KeyPress(key=key) if key in self._forward and not self.at_last:
+                return 1, "key"
+            case Scroll(time=time, notches=notches):
+                rested = time - self._wheel >= _WHEEL_REST_S
+                self._wheel = time
+                return (-1 if notches > 0 else 1, "wheel") if rested else (0, "wheel")
+            case PointerPress(x=x, y=y, button="left"):
+                return self._press(x, y)
+            case PointerRelease(x=x, y=y, button="left"):
+                return self._release(x, y)
+        return None
+
+    def _press(self, x: float, y: float) -> tuple[int, str] | None:
+        if self._layout.back.holds(x, y):
+            return -1, "button"
+        if self._layout.forward.holds(x, y) and not self.at_last:
+            return 1, "button"
+        self._touched = (x, y)
+        return None
+
+    def _release(self, x: float, y: float) -> tuple[int, str] | None:
+        if self._touched is None:
+            return None
+        (dx, dy), self._touched = (x - self._touched[0], y - self._touched[1]), None
+        if max(abs(dx), abs(dy)) < _SWIPE * self._width:
+            return None
+        # The text follows the finger: moving it up, or against the reading direction, turns on.
+        on = dy > 0 if abs(dy) > abs(dx) else (dx > 0) == self._layout.rtl
+        return (1 if on else -1), "drag"
+
+    def _turn(self, part: int, time: float, by: str) -> Note:
+        shown = 0.0 if self._since is None else round(time - self._since, 4)
+        detail = {"text": self._name, "page": self.part + 1, "pages": self.last + 1}
+        detail |= {"to": part + 1, "shown_s": shown, "by": by}
+        if part > self.part:
+            self._read = max(self._read, part)
+        self.part, self._since, self._touched = part, None, None
+        return Note("page_turned", time, detail)
+
+
+class PageActivity:
+    """A page of text; a long text takes several, and ends on the last.
+
+    Parameters
+    ----------
+    name
+        What it is, for the log.
+    page
+        What it shows.
+    frame
+        The window, which determines how much of the text fits.
+    keys
+        Keys that turn it, besides :data:`GO_ON`.
+    pointer
+        Whether a press of the pointer turns it.
+    minimum_s
+        Shortest time for each page, so that a stray press skips nothing.
+    limit_s
+        Longest time in all; 0 for none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        page: Page,
+        frame: Frame,
+        *,
+        keys: frozenset[str] = frozenset(),
+        pointer: bool = True,
+        minimum_s: float = 0.0,
+        limit_s: float = 0.0,
+    ) -> None:
+        self.name, self._page = name, page
+        self._keys, self._pointer = GO_ON | keys, pointer
+        self.minimum_s, self._limit_s = minimum_s, limit_s
+        self._layout = lay_out_page(page, frame)
+        self._turning = Turning(
+            name, self._layout, frame.size[0], minimum_s=minimum_s, keys=self._keys
+        )
+        self._since: float | None = None
+        self.finished = False
+
+    @property
+    def scene(self) -> Page:
+        """The page that is shown now."""
+        return replace(self._page, part=self._turning.part)
+
+    @property
+    def deadline(self) -> float | None:
+        """Time at which the page ends by itself."""
+        return self._since + self._limit_s if self._since is not None and self._limit_s else None
+
+    def handle(self, event: Event) -> Sequence[Item]:
+        """Take one event."""
+        if isinstance(event, Shown):
+            self._since = event.time if self._since is None else self._since
+        elif self.deadline is not None and event.time >= self.deadline:
+            return self._end(event.time, "limit")
+        turned = self._turning.handle(event)
+        if turned is not None:
+            return turned
+        if self._leaves(event) and self._turning.at_last and self._turning.may_leave(event.time):
+            return self._end(event.time, "press")
+        return []
+
+    def restart(self, time: float) -> Sequence[Item]:
+        """Go on after Esc: the page is still there."""
+        return []
+
+    def _leaves(self, event: Event) -> bool:
+        """Whether an event leaves the last page."""
+        match event:
+            case KeyPress(key=key):
+                return key in self._keys
+            case PointerPress(x=x, y=y, button="left"):
+                anywhere = self._turning.last == 0
+                return self._pointer and (anywhere or self._layout.forward.holds(x, y))
+        return False
+
+    def _end(self, time: float, by: str) -> Sequence[Item]:
+        self.finished = True
+        shown = 0.0 if self._since is None else round(time - self._since, 4)
+        return [Note(self.name, time, {"shown_s": shown, "ended_by": by})]
+
+
+_LONGEST = 500
+_WHOLE = re.compile(r"[+-]?\d{1,9}")
+_ENTER = ("return", "num_enter")
+type Answer = str | int | None
+
+
+def read_answer(question: Question, entry: str) -> Answer:
+    """Typed answer as it is stored; None for no answer.
+
+    Raises
+    ------
+    ValueError
+        If a number is asked for and it is none.
+
+    Examples
+    --------
+    >>> read_answer(Question(id="age", text="How old?", kind="age"), " 93 ")
+    89
+    """
+    text = " ".join(entry.split())
+    if not text:
+        return None
+    if question.kind == "text":
+        return text
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"no whole number of at most nine digits: {text!r}")
+    value = int(text)
+    if question.kind == "age" and not 0 <= value <= 130:
+        raise ValueError(f"no age: {value}")
+    return min(value, OLDEST_AGE) if question.kind == "age" else value
+
+
+class QuestionActivity:
+    """A question; ``answer`` is there once it is finished.
+
+    A long text takes several pages; the answer can be given on the last one only.
+
+    Parameters
+    ----------
+    question, texts
+        What is asked, and the lines around it.
+    frame
+        The window, which determines how much of the text fits and where the options are.
+    minimum_s
+        Shortest time before an answer is taken.
+    page_s
+        Shortest time for each page of a long text.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        texts: PageTexts,
+        frame: Frame,
+        minimum_s: float = 0.0,
+        page_s: float = 0.0,
+    ) -> None:
+        self.name = "question"
+        self.question, self._texts = question, texts
+        self._entry, self._remark = "", ""
+        self.minimum_s, self.page_s = minimum_s, page_s
+        layout = lay_out_question(self._ask(0), frame)
+        self._boxes = layout.options
+        self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
+        self._since: float | None = None
+        self.finished = False
+        self.answer: Answer = None
+        self.chosen: int | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """A question waits."""
+        return None
+
+    @property
+    def scene(self) -> Ask:
+        """The question as it stands."""
+        return self._ask(self._turning.part)
+
+    @property
+    def at_last(self) -> bool:
+        """Whether the page with the answers is shown."""
+        return self._turning.at_last
+
+    def _ask(self, part: int) -> Ask:
+        options, texts = self.question.options, self._texts
+        return Ask(
+            self.question.text,
+            options,
+            None if options else self._entry,
+            texts.choose if options else texts.enter,
+            self._remark,
+            texts.go_on,
+            part,
+        )
+
+    def handle(self, event: Event) -> Sequence[Item]:
+        """Take one event."""
+        if isinstance(event, Shown):
+            self._since = event.time if self._since is None else self._since
+        turned = self._turning.handle(event)
+        if turned is not None:
+            return turned
+        if not self._turning.at_last or not self._turning.may_leave(event.time):
+            return []
+        if self._since is None or event.time - self._since < self.minimum_s:
+            return []
+        if self.question.options:
+            return self._choose(event)
+        match event:
+            case Typed(text=text):
+                printable = "".join(mark for mark in text if mark.isprintable())
+                self._entry = (self._entry + printable)[:_LONGEST]
+            case KeyPress(key="backspace"):
+                self._entry = self._entry[:-1]
+            case KeyPress(key=key) if key in _ENTER:
+                return self._enter(event.time)
+        return []
+
+    def restart(self, time: float) -> Sequence[Item]:
+        """Go on after Esc: what was typed stays."""
+        return []
+
+    def _choose(self, event: Event) -> Sequence[Item]:
+        chosen = None
+        match event:
+            case KeyPress(key=key):
+                number = key.removeprefix("num_")
+                chosen = int(number) - 1 if number.isascii() and number.isdigit() else None
+            case PointerPress(x=x, y=y, button="left"):
+                chosen = next((k for k, box in enumerate(self._boxes) if box.holds(x, y)), None)
+        if chosen is None or not 0 <= chosen < len(self.question.options):
+            return []
+        self.chosen = chosen
+        return self._done(self.question.options[chosen], event.time)
+
+    def _enter(self, time: float) -> Sequence[Item]:
+        try:
+            answer = read_answer(self.question, self._entry)
+        except ValueError:
+            self._remark = self._texts.needs_number
+            return []
+        if answer is None and self.question.required:
+            self._remark = self._texts.needs_answer
+            return []
+        return self._done(answer, time)
+
+    def _done(self, answer: Answer, time: float) -> Sequence[Item]:
+        self.answer, self.finished = answer, True
+        # The answer itself goes to its own table: the log is not the place for what people say.
+        return [Note("question", time, {"id": self.question.id})]
+
+
+class ReadyActivity:
+    """Counts ``length_s`` seconds down from its first frame; no key shortens it."""
+
+    name = "ready"
+
+    def __init__(self, text: str, length_s: float) -> None:
+        self._text, self._length_s = text, length_s
+        self._since: float | None = None
+        self.finished = False
+
+    @property
+    def scene(self) -> Countdown:
+        """The word and the seconds left."""
+        return Countdown(self._text, self._length_s, self.deadline)
+
+    @property
+    def deadline(self) -> float | None:
+        """Time at which the countdown ends."""
+        return None if self._since is None else self._since + self._length_s
+
+    def handle(self, event: Event) -> Sequence[Item]:
+        """Take one event."""
+        if isinstance(event, Shown):
+            self._since = event.time if self._since is None else self._since
+            return []
+        if self._since is None or event.time < self._since + self._length_s:
+            return []
+        self.finished = True
+        return [Note(self.name, event.time, {"shown_s": round(event.time - self._since, 4)})]
+
+    def restart(self, time: float) -> Sequence[Item]:
+        """Start the countdown again after Esc."""
+        self._since = None
+        return []
+
+
+def getting_ready(protocol: Protocol) -> Callable[[], ReadyActivity] | None:
+    """Return a function that makes countdowns; None if the protocol has none."""
+    length_s = protocol.breaks.ready_s
+    return (lambda: ReadyActivity(protocol.texts.ready, length_s)) if length_s else None
+
+
+class WaitActivity:
+    """A page that asks ``ready`` at every event and is finished when it says so."""
+
+    def __init__(self, name: str, page: Page, ready: Callable[[], bool]) -> None:
+        self.name, self.scene = name, page
+        self._ready = ready
+        self._since: float | None = None
+        self.finished = False
+
+    @property
+    def deadline(self) -> float | None:
+        """Nobody knows when."""
+        return None
+
+    def handle(self, event: Event) -> Sequence[Item]:
+        """Take one event."""
+        if isinstance(event, Shown) and self._since is None:
+            self._since = event.time
+        if self._since is None or not self._ready():
+            return []
+        self.finished = True
+        return [Note(self.name, event.time, {"shown_s": round(event.time - self._since, 4)})]
+
+    def restart(self, time: float) -> Sequence[Item]:
+        """Go on after Esc: the work went on meanwhile."""
+        return []
