@@ -11,7 +11,7 @@ from tests.conftest import write_study
 
 from twoalike.cli.app import main
 from twoalike.exchange import merge_studies
-from twoalike.exchange._merge_files import join_files
+from twoalike.exchange._merge import join_files
 from twoalike.record import RunName, find_runs, read_answers, read_run
 from twoalike.study import TwoalikeError
 
@@ -183,7 +183,7 @@ def test_data_that_validate_refuses_are_not_merged(
 
 @pytest.mark.parametrize("place", ["one", "one/sub", "two"])
 def test_the_studies_themselves_are_never_written_to(labs: Path, place: str) -> None:
-    with pytest.raises(TwoalikeError, match="--out"):
+    with pytest.raises(TwoalikeError, match="`out=...`"):
         merge_studies([labs / "one", labs / "two"], labs / place)
 
 

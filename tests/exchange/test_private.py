@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.exchange import computer_names, find_private
-from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
+from twoalike.exchange._anonymous import Person, days_in, draw_people, replace_codes
 from twoalike.record import participant_label
 
 FOUND = [

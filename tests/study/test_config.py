@@ -1,6 +1,7 @@
 """Settings refuse what they do not know, and say what was meant."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,19 @@ def test_drawn_seeds_cannot_be_tried() -> None:
     drawn = {draw_seed() for _ in range(50)}
     assert len(drawn) == 50
     assert max(drawn).bit_length() > 120 and min(drawn) > SAFE_SEED
+
+
+def test_a_study_shows_what_it_holds(make_study: Callable[..., Path]) -> None:
+    root = make_study("a & b")
+    study = Study.load(str(root))
+    assert repr(study).startswith(f"Study 'A small study' in {root}\n  objects: 8\n")
+    assert "computed: nothing yet" in repr(study)
+    tables = study.raw / "sub-1" / "ses-01" / "beh"
+    tables.mkdir(parents=True)
+    (tables / "sub-1_ses-01_task-oddoneout_run-01_beh.tsv").touch()
+    study.derived.mkdir()
+    study.posterior.touch()
+    shown = study._repr_html_()
+    assert "a &amp; b" in shown
+    for name, value in {"tasks": "oddoneout", "participants": "1", "computed": "posterior"}.items():
+        assert f"<tr><th>{name}</th><td>{value}</td></tr>" in shown

@@ -24,21 +24,6 @@ def _three_columns(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
-    """Refuse a name that readers do not know, or that is taken, before anything is read."""
-    from twoalike.study import TwoalikeError
-
-    if out.suffix != ".parquet":
-        raise TwoalikeError(
-            f"--out {out}: expected a name that ends in .parquet, the format of our tables."
-        )
-    if out.exists() and not overwrite:
-        raise TwoalikeError(
-            f"--out {out}: there is such a file already. Nothing was changed; choose another name, "
-            "or replace it with --overwrite."
-        )
-
-
 @app.command
 def triplets(
     file: Path,
@@ -79,27 +64,19 @@ def triplets(
     --------
         twoalike import triplets judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
     """  # noqa: E501
-    from twoalike.judgments import import_triplets, write_choices
-    from twoalike.study import counted, provenance, read_ids
+    from twoalike.judgments import import_triplets
+    from twoalike.study import counted
 
-    _check_out(out, overwrite)
-    items = _three_columns(item_columns)
     table = import_triplets(
         file,
-        read_ids(objects),
+        objects,
         kind=kind,
-        item_columns=items,
+        item_columns=_three_columns(item_columns),
         chosen_column=chosen_column,
         participant_column=participant_column,
+        out=out,
+        overwrite=overwrite,
     )
-    config = {
-        "kind": kind,
-        "item_columns": list(items),
-        "chosen_column": chosen_column,
-        "participant_column": participant_column,
-    }
-    inputs = {"judgments": file, "objects": objects}
-    write_choices(out, table, provenance("choices", inputs=inputs, config=config))
     people = counted(table["participant"].nunique(), "participant")
     print(f"{out}: {counted(len(table), 'judgment')} by {people}")  # noqa: T201
 
@@ -131,13 +108,10 @@ def meadows(
     --------
         twoalike import meadows Meadows_*_tree.json --out arrangements.parquet
     """
-    from twoalike.judgments import import_meadows, trials_of, write_arrangements
-    from twoalike.study import counted, provenance
+    from twoalike.judgments import import_meadows, trials_of
+    from twoalike.study import counted
 
-    _check_out(out, overwrite)
-    table = import_meadows(files)
-    inputs = {f"tree_{number}": path for number, path in enumerate(files, start=1)}
-    write_arrangements(out, table, provenance("arrangements", inputs=inputs))
+    table = import_meadows(files, out=out, overwrite=overwrite)
     people = counted(table["participant"].nunique(), "participant")
     placed = f"{counted(len(table), 'item')} placed in {counted(len(trials_of(table)[0]), 'trial')}"
     print(f"{out}: {placed} by {people}")  # noqa: T201
@@ -191,17 +165,12 @@ def rdm(
         twoalike import rdm rdms.mat --objects ids.txt --out dissimilarities.parquet
         twoalike import rdm ratings.csv --similarity --out dissimilarities.parquet
     """
-    from twoalike.judgments import import_dissimilarities, write_dissimilarities
-    from twoalike.study import counted, provenance, read_ids
+    from twoalike.judgments import import_dissimilarities
+    from twoalike.study import counted
 
-    _check_out(out, overwrite)
-    ids = read_ids(objects) if objects else None
-    table = import_dissimilarities(files, ids, kind=kind, similarity=similarity)
-    inputs = {f"file_{number}": path for number, path in enumerate(files, start=1)}
-    if objects:
-        inputs["objects"] = objects
-    config = {"kind": kind, "similarity": similarity}
-    write_dissimilarities(out, table, provenance("dissimilarities", inputs=inputs, config=config))
+    table = import_dissimilarities(
+        files, objects, kind=kind, similarity=similarity, out=out, overwrite=overwrite
+    )
     people = counted(table["participant"].nunique(), "participant")
     names = counted(len(table["item_a"].cat.categories), "object")
     print(f"{out}: {counted(len(table), 'pair')} of {names} by {people}")  # noqa: T201

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from twoalike.cli._checks import show_notes
+
 
 def merge(studies: list[Path], /, *, out: Path) -> None:
     """Bring studies of one protocol, run on several computers, together in a new study.
@@ -34,8 +36,6 @@ def merge(studies: list[Path], /, *, out: Path) -> None:
 
     merged = merge_studies(studies, out)
     runs, trials = counted(merged.n_runs, "run"), counted(merged.n_trials, "trial")
-    print(f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}")  # noqa: T201
-    for path in merged.left_out:
-        print(f"left out: {path}")  # noqa: T201
-    for fault in check_lists(Study.load(out)):
-        print(f"note: {fault}")  # noqa: T201
+    show_notes([f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}"])
+    show_notes(f"left out: {path}" for path in merged.left_out)
+    show_notes(f"note: {fault}" for fault in check_lists(Study.load(out)))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._checks import AllowProblems, check_raw
+from twoalike.cli._checks import AllowProblems, show_notes
 
 
 def share(
@@ -65,45 +65,20 @@ def share(
         twoalike share my-study --out my-study-public
         twoalike share my-study --out public --times drop --allow lab@example.org
     """
-    import numpy as np
+    from twoalike.exchange import share as write_copy
+    from twoalike.study import counted
 
-    from twoalike.exchange import (
-        ShareOptions,
-        check_new_folder,
-        file_kind,
-        read_texts,
-        share_files,
-        write_texts,
-    )
-    from twoalike.record import check_bids, find_runs
-    from twoalike.study import Study, TwoalikeError, atomic_directory, counted
-
-    opened = Study.load(study)
-    root = opened.pilot if pilot else opened.raw
-    if not find_runs(root):
-        raise TwoalikeError(f"{root}: expected raw data, found none.")
-    check_new_folder(out, opened.raw, opened.pilot)
-    check_raw(opened, allow_problems, pilot=pilot)
-    texts = read_texts(root, lambda path: file_kind(path) is not None)
-    options = ShareOptions(
-        columns=opened.config.share.columns,
+    shared = write_copy(
+        study,
+        out,
         with_free_text=with_free_text,
         times=times,
+        pilot=pilot,
         allow=allow or (),
+        allow_problems=allow_problems,
     )
-    # Seeded by the operating system; see the help for why there is no --seed.
-    shared = share_files(texts.files, texts.folders, options, np.random.default_rng())
-    with atomic_directory(out) as folder:
-        write_texts(folder, shared.files, shared.folders)
-        problems = check_bids(folder)
-        if problems:
-            first = str(problems[0]).replace(str(folder), str(out))
-            raise TwoalikeError(
-                f"{first}. The raw data have the same problem: mend it as twoalike validate says."
-            )
-        runs = counted(len(find_runs(folder)), "run")
-    print(f"{out}: {runs} of {counted(shared.n_people, 'participant')}")  # noqa: T201
-    for what in [*sorted(texts.others), *shared.left_out]:
-        print(f"left out: {what}")  # noqa: T201
-    for what in shared.warnings:
-        print(f"warning: {what}")  # noqa: T201
+    runs, people = counted(shared.n_runs, "run"), counted(shared.n_people, "participant")
+    show_notes(shared.notes)
+    show_notes([f"{out}: {runs} of {people}"])
+    show_notes(f"left out: {what}" for what in shared.left_out)
+    show_notes(f"warning: {what}" for what in shared.warnings)

@@ -182,7 +182,7 @@ class Publication:
         if name not in self.columns and _AGAIN.sub("", name) not in self.columns:
             return f'to publish it, add "{name}" to columns below [share] in study.toml'
         if free and not self.with_free_text:
-            return "free text; to publish it, add --with-free-text"
+            return "free text; to publish it, add `with_free_text=True`"
         if _IDENTITY.search(name.partition(".")[2]):
             raise TwoalikeError(
                 f"{path}: column {name.partition('.')[2]!r} may tell who somebody is. Take it out "

@@ -5,13 +5,18 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.design import ArrangedTrial, rescaled_average
-from twoalike.study import TwoalikeError, mat_bytes
+from twoalike.exchange._dataset import raw_data
+from twoalike.record import check_folder
+from twoalike.study import Floats, Study, TwoalikeError, atomic_path, mat_bytes, provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST_NAME = 63
 """Characters of a name that MATLAB reads."""
@@ -36,13 +41,117 @@ class Dissimilarities:
 
     participants: tuple[str, ...]
     objects: tuple[str, ...]
-    vectors: npt.NDArray[np.float64]
+    vectors: Floats
     converged: tuple[bool, ...]
 
     @property
     def n_missing(self) -> int:
         """Pairs without a value, over all participants."""
         return int(np.isnan(self.vectors).sum())
+
+
+@dataclass(frozen=True)
+class ExportedDissimilarities:
+    """Dissimilarities that were written.
+
+    Attributes
+    ----------
+    table
+        The dissimilarities.
+    sessions
+        Sessions with main trials, of which those that were asked for are in the table.
+    notes
+        What the checks of the raw data had to say, one line each.
+    """
+
+    table: Dissimilarities
+    sessions: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def export_dissimilarities(
+    source: Study | str | Path | None = None,
+    *,
+    out: str | Path,
+    arrangements: str | Path | None = None,
+    session: str | None = None,
+    allow_problems: bool = False,
+) -> ExportedDissimilarities:
+    """Write dissimilarities from arrangements, as Meadows does and rsatoolbox reads them.
+
+    Parameters
+    ----------
+    source
+        A study, or the folder of a BIDS data set.
+    out
+        File to write, ``.mat`` (:func:`as_mat`) or ``.npz`` (:func:`as_npz`).
+    arrangements
+        A table of arrangements (``.parquet``) instead of a study.
+    session
+        Use this session only; 1, 01 and ses-01 are the same.
+    allow_problems
+        Whether to export data in which ``twoalike validate`` finds problems.
+
+    Raises
+    ------
+    TwoalikeError
+        If the name ends otherwise, not one of ``source`` and ``arrangements`` is given, the data
+        have problems, or there is no main trial.
+    """
+    from twoalike.judgments import JUDGED, trials_of
+
+    out = Path(out)
+    if out.suffix not in {".mat", ".npz"}:
+        raise TwoalikeError(f"{out}: expected a file .mat or .npz; choose that ending.")
+    table, inputs, notes = _arrangements(source, arrangements, allow_problems)
+    trials, objects = trials_of(table)
+    main = [trial for trial in trials if trial.trial_type in JUDGED]
+    sessions = sorted({trial.session for trial in main})
+    used = _matching(session, sessions)
+    own: dict[str, list[ArrangedTrial]] = {}
+    for trial in main:
+        if trial.session in used:
+            arranged = ArrangedTrial(trial.items, trial.positions)
+            own.setdefault(trial.participant, []).append(arranged)
+    if not own:
+        what = "no main trial" if session is None else f"no main trial in session {session}"
+        names = ", ".join(name or "none" for name in sessions)
+        found = f"; sessions with main trials: {names}" if sessions else ""
+        raise TwoalikeError(f"{what}{found}", where=arrangements or source)
+    result = arranged_dissimilarities(own, objects)
+    meta = provenance("dissimilarities", inputs=inputs, config={"session": session})
+    content = (as_mat if out.suffix == ".mat" else as_npz)(result, meta)
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(content)
+    return ExportedDissimilarities(result, tuple(sessions), tuple(notes))
+
+
+def _matching(session: str | None, sessions: list[str]) -> list[str]:
+    """Sessions that are meant: 1, 01 and ses-01 are one; None means all."""
+    if session is None or session in sessions:
+        return sessions if session is None else [session]
+    plain = session.removeprefix("ses-")
+    return [name for name in sessions if plain and name.lstrip("0") == plain.lstrip("0")]
+
+
+def _arrangements(
+    source: Study | str | Path | None, arrangements: str | Path | None, allow_problems: bool
+) -> "tuple[pd.DataFrame, dict[str, Path], list[str]]":
+    """Table of arrangements, the files it was made from, and notes of the checks."""
+    from twoalike.judgments import read_arrangements, read_raw_arrangements
+
+    if arrangements is not None and source is None:
+        path = Path(arrangements)
+        return read_arrangements(path), {"arrangements": path}, []
+    if source is None or arrangements is not None:
+        raise TwoalikeError(
+            expected="either the folder of a study or `arrangements=...`",
+            found="neither" if source is None else "both",
+        )
+    root = raw_data(source)
+    notes = check_folder(root, allow_problems=allow_problems)
+    files = sorted(root.glob("sub-*/**/beh/*_task-multiarrangement_*_beh.tsv"))
+    return read_raw_arrangements(root), {path.name: path for path in files}, notes
 
 
 def arranged_dissimilarities(

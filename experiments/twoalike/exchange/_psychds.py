@@ -10,11 +10,30 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from twoalike.exchange._dataset import dump_json, load_json, split_table
-from twoalike.exchange._phenotype import answers_as_tables, is_answers
-from twoalike.study import MISSING, TwoalikeError, inert_cell
+from twoalike.exchange._dataset import (
+    answers_as_tables,
+    check_new_folder,
+    dump_json,
+    is_answers,
+    load_json,
+    raw_data,
+    read_texts,
+    split_table,
+    write_texts,
+)
+from twoalike.record import check_folder
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    atomic_directory,
+    inert_cell,
+    provenance,
+    write_json,
+)
 
 _RUN = re.compile(
     r"sub-(?P<participant>[0-9A-Za-z+]+)_ses-(?P<session>[0-9A-Za-z+]+)_task-(?P<task>[0-9A-Za-z+]+)"
@@ -50,13 +69,51 @@ class _Table:
 
 
 def is_psychds_source(path: str) -> bool:
-    """Tell whether a file of the raw data has a part in the export."""
+    """Whether a file of the raw data is used in the export."""
     return bool(
         _PATH.fullmatch(path)
         or _ABOUT_PEOPLE.fullmatch(path)
         or is_answers(path)
         or path in {_DESCRIPTION, "README.md", "README"}
     )
+
+
+def export_psychds(
+    source: Study | str | Path, out: str | Path, *, allow_problems: bool = False
+) -> tuple[int, list[str]]:
+    """Write raw data as a Psych-DS data set: CSV files and their description.
+
+    Parameters
+    ----------
+    source
+        A study, or the folder of a BIDS data set such as a published copy.
+    out
+        Folder to write, new or empty.
+    allow_problems
+        Whether to export data in which ``twoalike validate`` finds problems.
+
+    Returns
+    -------
+    Number of tables, and what the checks of the raw data had to say, one line each.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are no data, they have problems, or a file is damaged.
+    """
+    root, out = raw_data(source), Path(out)
+    check_new_folder(out, root)
+    notes = check_folder(root, allow_problems=allow_problems)
+    texts = read_texts(root, is_psychds_source)
+    if not any(path.endswith("_beh.tsv") for path in texts.files):
+        raise TwoalikeError(where=root, expected="raw data", found="none")
+    files = psychds_files(texts.files)
+    made = provenance("psychds", inputs={path: root / path for path in texts.files})
+    with atomic_directory(out) as folder:
+        write_texts(folder, files)
+        (folder / "documentation").mkdir()
+        write_json(folder / "documentation" / "provenance.json", made)
+    return sum(path.startswith("data/") for path in files), notes
 
 
 def psychds_files(files: Mapping[str, str]) -> dict[str, str]:

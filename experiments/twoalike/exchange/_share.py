@@ -1,27 +1,46 @@
-"""A data set fit for publication: which files, what happens to each, what may not be left.
-
-Everything here works on texts by path; reading and writing them is the caller's business.
-"""
+"""A copy of raw data fit for publication: which files, what becomes of each, what must go."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from twoalike.exchange._anonymous import Anonymous, add_generator, sorted_by_code, table_cells
+from twoalike.exchange._anonymous import (
+    Anonymous,
+    Person,
+    add_generator,
+    days_in,
+    draw_people,
+    replace_codes,
+    sorted_by_code,
+    table_cells,
+)
 from twoalike.exchange._columns import KEYS, Column, Publication, declared_kinds
-from twoalike.exchange._dataset import load_json, split_table
-from twoalike.exchange._people import Person, days_in, draw_people, replace_codes
-from twoalike.exchange._phenotype import answers_as_tables
-from twoalike.exchange._private import find_codes
-from twoalike.exchange._search import Found, search_file, shown_objects
-from twoalike.exchange._small_cells import age_group, small_cells
-from twoalike.study import MISSING, SAFE_SEED, TwoalikeError, read_seed
+from twoalike.exchange._dataset import (
+    answers_as_tables,
+    check_new_folder,
+    load_json,
+    read_texts,
+    split_table,
+    write_texts,
+)
+from twoalike.exchange._private import Found, find_codes, search_file, shown_objects
+from twoalike.record import check_bids, check_raw, find_runs
+from twoalike.study import (
+    MISSING,
+    SAFE_SEED,
+    Study,
+    TwoalikeError,
+    atomic_directory,
+    counted,
+    read_seed,
+)
 
 _CODE = r"[0-9A-Za-z+]+"
 _FILES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -51,6 +70,10 @@ Made for publication: the codes of participants are new and random, the dates {d
 89 are given as 89, seeds and columns that its owner did not name are left out. There is no record
 of which new code belongs to which old one.
 """
+FEWEST = 5
+"""Smallest number of people who should share a published value."""
+_SHOWN = 4
+"""Values of a column that are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +116,10 @@ class Shared:
         Files and columns that the copy lacks, one line each.
     warnings
         What the owner should know before publishing, one line each.
-    n_people
-        Participants.
+    n_people, n_runs
+        Participants, and runs of tasks in a copy that was written.
+    notes
+        What the checks of the raw data had to say, one line each.
     """
 
     files: Mapping[str, str]
@@ -102,6 +127,73 @@ class Shared:
     left_out: Collection[str]
     warnings: Collection[str]
     n_people: int
+    n_runs: int = 0
+    notes: Collection[str] = ()
+
+
+def share(
+    study: Study | str | Path,
+    out: str | Path,
+    *,
+    with_free_text: bool = False,
+    times: Literal["shift", "drop"] = "shift",
+    pilot: bool = False,
+    allow: str | Collection[str] = (),
+    allow_problems: bool = False,
+) -> Shared:
+    """Write a copy of a study's raw data that is fit for publication.
+
+    Beside the columns that twoalike writes, it has those that the study's settings name
+    (``share.columns``). Which new code belongs to which old one is random and kept nowhere.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    out
+        Folder to write, new or empty.
+    with_free_text, times
+        As in :class:`ShareOptions`.
+    pilot
+        Whether to publish the pilot data instead.
+    allow
+        Texts that look private and are harmless.
+    allow_problems
+        Whether to publish data in which ``twoalike validate`` finds problems.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are no data, they have problems, something private is left, or the copy would not
+        be valid BIDS. Nothing is written in these cases.
+    """
+    opened, out = study if isinstance(study, Study) else Study.load(study), Path(out)
+    root = opened.pilot if pilot else opened.raw
+    if not find_runs(root):
+        raise TwoalikeError(where=root, expected="raw data", found="none")
+    check_new_folder(out, opened.raw, opened.pilot)
+    notes = check_raw(opened, allow_problems=allow_problems, pilot=pilot)
+    texts = read_texts(root, lambda path: file_kind(path) is not None)
+    options = ShareOptions(
+        columns=opened.config.share.columns,
+        with_free_text=with_free_text,
+        times=times,
+        allow=[allow] if isinstance(allow, str) else allow,
+    )
+    # Seeded by the operating system: with a seed, codes could be found by trying.
+    shared = share_files(texts.files, texts.folders, options, np.random.default_rng())
+    with atomic_directory(out) as folder:
+        write_texts(folder, shared.files, shared.folders)
+        problems = check_bids(folder)
+        if problems:
+            first = str(problems[0]).replace(str(folder), str(out))
+            raise TwoalikeError(
+                f"{first}. The raw data have the same problem: correct it as twoalike validate "
+                "says."
+            )
+        n_runs = len(find_runs(folder))
+    left_out = [*sorted(texts.others), *shared.left_out]
+    return replace(shared, left_out=left_out, n_runs=n_runs, notes=notes)
 
 
 def file_kind(path: str) -> str | None:
@@ -259,7 +351,7 @@ def _check(
             raise TwoalikeError(
                 f"{path}, {left[0].place}: {private.text!r} looks private ({private.kind}; "
                 f"{len(left)} such in this file). Take it out of the data, or pass "
-                f"--allow '{private.text}' if it is harmless."
+                f"`allow='{private.text}'` if it is harmless."
             )
 
 
@@ -308,3 +400,59 @@ def _published_answers(
                 if cell != MISSING:
                     known[row[header.index("participant_id")]] = cell
     return answers
+
+
+def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """List values that fewer than five people have, and how many people a combination singles out.
+
+    Statistical offices publish no cell with fewer than a handful of people: if only one left-handed
+    woman of about 60 took part, anyone who knows of her participation can find all her answers.
+
+    Parameters
+    ----------
+    answers
+        Value by person, by column; ages in groups of ten years.
+
+    Examples
+    --------
+    >>> hands = {str(k): "left" if k < 2 else "right" for k in range(12)}
+    >>> small_cells({"form.hand": hands})
+    ['form.hand: fewer than 5 people have left (2)']
+    """
+    lines = []
+    for column, values in answers.items():
+        counts = Counter(value for value in values.values() if value != MISSING)
+        rare = sorted((n, value) for value, n in counts.items() if n < FEWEST)
+        if rare:
+            named = ", ".join(f"{value} ({n})" for n, value in rare[:_SHOWN])
+            more = f" and {counted(len(rare) - _SHOWN, 'further value')}" if rare[_SHOWN:] else ""
+            lines.append(f"{column}: fewer than {FEWEST} people have {named}{more}")
+    if len(answers) > 1:
+        people = sorted({person for values in answers.values() for person in values})
+        kinds = {
+            person: tuple(values.get(person, MISSING) for values in answers.values())
+            for person in people
+        }
+        sizes = Counter(kinds.values())
+        alone = sum(sizes[kind] < FEWEST for kind in kinds.values())
+        if alone:
+            lines.append(
+                f"{' x '.join(answers)}: {alone} of {counted(len(people), 'participant')} share "
+                f"theirs with fewer than {FEWEST - 1} others"
+            )
+    return lines
+
+
+def age_group(cell: str) -> str:
+    """Decade of an age; other text is returned unchanged.
+
+    Examples
+    --------
+    >>> age_group("34"), age_group("n/a")
+    ('30 to 39', 'n/a')
+    """
+    try:
+        decade = int(float(cell)) // 10 * 10
+    except (ValueError, OverflowError):
+        return cell
+    return f"{decade} to {decade + 9}"

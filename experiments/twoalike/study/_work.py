@@ -4,6 +4,7 @@ An interrupt in the middle of a step leaves arrays half updated, and one that ar
 of JAX is lost, under a traceback. Here it is noted, and raised where the caller asks for it.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ def progress() -> "Progress":
 
     Use as a context manager; ``add_task(description, total=n, status="")`` then
     ``update(task, advance=1, status="log-loss 0.912")``. Nothing is printed when standard
-    error is not a terminal, so logs of batch jobs stay readable, nor while another display is on:
-    work within larger work is silent.
+    error is neither a terminal nor a notebook, so logs of batch jobs stay readable, nor in a
+    notebook where ``TWOALIKE_PROGRESS`` is 0, nor while another display is on.
     """
     from rich.console import Console
     from rich.progress import (
@@ -50,6 +51,7 @@ def progress() -> "Progress":
                 _showing.remove(self)
 
     console = Console(stderr=True)
+    in_notebook = console.is_jupyter and os.environ.get("TWOALIKE_PROGRESS") != "0"
     return Outermost(
         TextColumn("[progress.description]{task.description}"),
         BarColumn(),
@@ -58,7 +60,7 @@ def progress() -> "Progress":
         TimeRemainingColumn(),
         TextColumn("{task.fields[status]}"),
         console=console,
-        disable=not console.is_terminal,
+        disable=not (console.is_terminal or in_notebook),
         transient=True,
     )
 

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from twoalike.judgments._file import write_choices
+from twoalike.judgments._import import check_new_table, object_ids
 from twoalike.judgments._schema import ITEMS, choices_table
-from twoalike.study import Integers, TwoalikeError, read_delimited
+from twoalike.study import Integers, TwoalikeError, provenance, read_delimited
 
 
 def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
@@ -40,12 +42,14 @@ def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
 
 def import_triplets(
     path: str | Path,
-    objects: Sequence[str],
+    objects: Sequence[str] | str | Path,
     *,
     kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
     item_columns: Sequence[int] = (1, 2, 3),
     chosen_column: int = 3,
     participant_column: int | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> pd.DataFrame:
     """Read one judgment a line from delimited text.
 
@@ -54,7 +58,7 @@ def import_triplets(
     path
         Text split at tabs, commas, semicolons or spaces, without a header.
     objects
-        All object ids; items in the file are ids or 0-based indices into this list.
+        All object ids, or a file with one a line; items are ids or 0-based indices into them.
     kind
         ``odd-one-out``: the chosen item is the odd one. ``anchored``: the first item column
         is the reference, the chosen item the more similar of the others.
@@ -65,6 +69,8 @@ def import_triplets(
         chosen item at a fixed place, or a further column that repeats one of the row's items.
     participant_column
         Column of participant labels; None: all rows are by ``unknown``.
+    out, overwrite
+        Table of choices to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
@@ -76,17 +82,17 @@ def import_triplets(
         If the file is missing or empty, a column does not exist, an item is unknown or listed
         twice in a row; the message names row and column.
     """
+    path, target, ids = Path(path), check_new_table(out, overwrite), object_ids(objects)
     if len(item_columns) != 3 or len(set(item_columns)) != 3:
         raise TwoalikeError(
             f"`item_columns=...`: expected three different columns, found {list(item_columns)}."
         )
-    path = Path(path)
     rows = read_delimited(path, "judgments, one a line")
-    triplets = _objects(rows, item_columns, objects, path)
+    triplets = _objects(rows, item_columns, ids, path)
     _check_distinct(triplets, path)
     columns: dict[str, object] = {
         "kind": pd.Categorical([kind.replace("-", "_")]).repeat(len(rows)),
-        "chosen": _chosen_places(rows, triplets, item_columns, chosen_column, objects, path) + 1,
+        "chosen": _chosen_places(rows, triplets, item_columns, chosen_column, ids, path) + 1,
     }
     if kind == "anchored" and np.any(columns["chosen"] == np.int64(1)):
         raise TwoalikeError(
@@ -98,7 +104,19 @@ def import_triplets(
         labels = _column(rows, participant_column, path)
         columns["participant"] = labels
         columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
-    return choices_table(columns, objects, str(path))
+    table = choices_table(columns, ids, str(path))
+    if target is not None:
+        inputs = {"judgments": path}
+        if isinstance(objects, str | Path):
+            inputs["objects"] = Path(objects)
+        config = {
+            "kind": kind,
+            "item_columns": list(item_columns),
+            "chosen_column": chosen_column,
+            "participant_column": participant_column,
+        }
+        write_choices(target, table, provenance("choices", inputs=inputs, config=config))
+    return table
 
 
 def _column(rows: pd.DataFrame, number: int, path: Path) -> "pd.Series[str]":

@@ -23,7 +23,9 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._arrangements import arrangements_table
-from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, require_file
+from twoalike.judgments._file import write_arrangements
+from twoalike.judgments._import import check_new_table
+from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, provenance, require_file
 
 MEDIA = re.compile(
     r"\.(png|jpe?g|gif|bmp|svg|webp|tiff?|mp3|wav|ogg|m4a|mp4|webm|mov|txt)$", re.IGNORECASE
@@ -151,7 +153,9 @@ class _Page:
 _EARLY, _LATE = _Page((1.25, 0.625), 1.0), _Page((0.0, 0.0), 2.0)
 
 
-def import_meadows(files: Sequence[str | Path]) -> pd.DataFrame:
+def import_meadows(
+    files: Sequence[str | Path], *, out: str | Path | None = None, overwrite: bool = False
+) -> pd.DataFrame:
     """Read multi-arrangement sessions from Meadows' JSON trees.
 
     The participant is the person's alias on the platform (``cuddly-bunny``), the session the
@@ -162,6 +166,8 @@ def import_meadows(files: Sequence[str | Path]) -> pd.DataFrame:
     ----------
     files
         Trees as downloaded, old and new ones, of one or several persons and tasks.
+    out, overwrite
+        Table of arrangements to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
@@ -179,6 +185,7 @@ def import_meadows(files: Sequence[str | Path]) -> pd.DataFrame:
     ----------
     https://docs.meadows-research.com/downloads/structures/tree
     """
+    target = check_new_table(out, overwrite)
     parts: list[pd.DataFrame] = []
     objects: dict[str, None] = {}
     seen: dict[tuple[str, str], _Task] = {}
@@ -207,6 +214,9 @@ def import_meadows(files: Sequence[str | Path]) -> pd.DataFrame:
     table = arrangements_table(columns, list(objects), _list(paths))
     counts = {"n_outside": (~inside).sum(), "n_alone": alone.sum(), "n_other_tasks": n_other}
     table.attrs |= {name: int(count) for name, count in counts.items()}
+    if target is not None:
+        inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
+        write_arrangements(target, table, provenance("arrangements", inputs=inputs))
     return table
 
 

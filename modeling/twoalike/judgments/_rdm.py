@@ -16,12 +16,15 @@ import numpy as np
 import pandas as pd
 
 from twoalike.judgments._dissimilarities import PAIR, dissimilarities_table
+from twoalike.judgments._file import write_dissimilarities
+from twoalike.judgments._import import check_new_table, object_ids
 from twoalike.judgments._meadows import MEDIA
 from twoalike.study import (
     Floats,
     TwoalikeError,
     load_arrays,
     load_mat,
+    provenance,
     read_delimited,
     require_file,
 )
@@ -276,10 +279,12 @@ def _read_matrix_file(path: Path, *, gaps: bool = False, diagonal: bool = True) 
 
 def import_dissimilarities(
     files: Sequence[str | Path],
-    objects: Sequence[str] | None = None,
+    objects: Sequence[str] | str | Path | None = None,
     *,
     kind: str | None = None,
     similarity: bool = False,
+    out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> pd.DataFrame:
     """Read RDMs and tables of rated pairs.
 
@@ -290,12 +295,14 @@ def import_dissimilarities(
         triangles (read row by row, one participant a row), or a long table of pairs. Pairs
         that are missing (NaN) are left out.
     objects
-        All object ids, in the order to keep, which is that of unnamed rows; None: those that
-        the files name.
+        All object ids, or a file with one a line, in the order of rows without names; None: those
+        that the files name.
     kind
         ``rdm`` or ``rating``; None: matrices are RDMs, long tables ratings.
     similarity
         Whether large values mean alike: each is taken from its participant's largest.
+    out, overwrite
+        Table of dissimilarities to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
@@ -309,10 +316,12 @@ def import_dissimilarities(
         at all, or a value is missing from a long table or negative; or if two files are of one
         participant.
     """
+    target = check_new_table(out, overwrite)
     paths, parts = [Path(file) for file in files], []
+    ids = None if objects is None else object_ids(objects)
     for path in paths:
         read = _read_long if _is_long(path) else _read_matrices
-        part = read(path, objects, similarity)
+        part = read(path, ids, similarity)
         alone = len(paths) == 1 and part["participant"].nunique() <= 1
         name = "unknown" if alone else path.stem
         part["participant"] = [
@@ -325,7 +334,15 @@ def import_dissimilarities(
     table = pd.concat(parts, ignore_index=True)
     seen = dict.fromkeys(name for part in parts for name in part.attrs["ids"])
     columns = {str(name): table[name].to_numpy() for name in table}
-    return dissimilarities_table(columns, objects or list(seen), " ".join(map(str, paths)))
+    table = dissimilarities_table(columns, ids or list(seen), " ".join(map(str, paths)))
+    if target is not None:
+        inputs = {f"file_{number}": path for number, path in enumerate(paths, start=1)}
+        if isinstance(objects, str | Path):
+            inputs["objects"] = Path(objects)
+        config = {"kind": kind, "similarity": similarity}
+        made = provenance("dissimilarities", inputs=inputs, config=config)
+        write_dissimilarities(target, table, made)
+    return table
 
 
 def _check_apart(files: Sequence[Path], parts: Sequence[pd.DataFrame]) -> None:
