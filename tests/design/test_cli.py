@@ -134,7 +134,7 @@ def test_writing_again_changes_nothing_and_differing_lists_are_kept(
     [
         (("--participants", "anna"), "has no digit"),
         (("--participants", "a@b.org"), "e-mail"),
-        (("--participants", "01", "01"), "01 stands twice"),
+        (("--participants", "01", "01"), "01 is listed twice"),
         (("--participants", "01", "--sessions", "0"), "--sessions 0"),
         (("--participants", "01", "--seed", "-1"), "--seed -1"),
     ],

@@ -20,9 +20,10 @@ from twoalike.design import (
     summarize_design,
     write_trial_list,
 )
-from twoalike.design._list import COLUMNS, PLACES, POSITIONS, STIMULI
+from twoalike.design._list import COLUMNS
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, StudyConfig, TwoalikeError, provenance
+from twoalike.tables import PLACES, POSITIONS, STIMULI
 
 Objects = Callable[[int, int, int], StimulusSet]
 FULL = DesignConfig(trials=60, practice=3, catch=4, repeats=6)

@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 
 from twoalike.choice import log_choice, pair_similarities
-from twoalike.cli._adaptive_lists import read_choice_draws
 from twoalike.cli.app import app, main
 from twoalike.design import covering_bound, read_trial_list, session_trial_list, summarize_design
 from twoalike.embedding import Posterior
+from twoalike.planning import read_choice_draws
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, sha256_file
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from tests.stimuli.odd_images import write_odd_images
 
-from twoalike.cli._study_file import study_template
 from twoalike.cli.app import app, main
+from twoalike.planning import study_template
 from twoalike.stimuli import MANIFEST, StimulusSet, read_picture
 from twoalike.study import SAFE_SEED, DesignConfig, Study, StudyConfig, read_json, sha256_file
 from twoalike.tasks import MultiArrangement, OddOneOut, protocol_template

@@ -9,7 +9,6 @@ def check_seed(seed: int | None) -> None:
     TwoalikeError
         If it is negative.
     """
-    from twoalike.study import TwoalikeError
+    from twoalike.study import check_seed as check
 
-    if seed is not None and seed < 0:
-        raise TwoalikeError(f"--seed {seed}: expected a whole number from 0.")
+    check(seed)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.cli._durations import first_session_duration
 from twoalike.cli._tables import bare_table
 from twoalike.study import counted
 
@@ -77,6 +76,8 @@ def power_lines(result: "PowerResult") -> list[str]:
     others = ", ".join(f"{people} × {trials}" for people, trials in result.splits(_SESSIONS))
     size = f"{counted(found.participants, 'participant')} × {counted(result.trials, 'trial')}"
     planned, stimuli = result.analysis.planned, result.analysis.stimuli
+    from twoalike.planning import first_session_duration
+
     time = first_session_duration(planned, stimuli, "odd-one-out")
     answer = (
         f"[bold]{size}[/] ({at[0].judgments:,} judgments) for {target.words}. A session takes four "

@@ -16,7 +16,7 @@ from twoalike.cli._operator import OperatorView
 from twoalike.cli._operator_state import OperatorState
 from twoalike.cli._options import check_seed
 from twoalike.cli._readable import check_readable
-from twoalike.cli._trial_lists import study_with
+from twoalike.design import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     TASKS,
@@ -212,10 +212,6 @@ def _recover(prepared: Prepared) -> Outcome | None:
 
 
 def _prepare(task: str, sitting: Sitting) -> Prepared:
-    if task == "odd-one-out" and sitting.study.config.design.sampler == "adaptive":
-        from twoalike.cli._adaptive_run import prepare_adaptive
-
-        return prepare_adaptive(sitting)
     return prepare_session(task, sitting)
 
 

@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import check_seed
-
 if TYPE_CHECKING:
-    from twoalike.cli._trial_lists import SessionList
-    from twoalike.study import Study
+    from twoalike.planning import ListSummary, TrialList
 
 
 def design(
@@ -67,107 +64,50 @@ def design(
         twoalike design my-study --task odd-one-out --participants 001 --sampler adaptive \
             --posterior my-study/derived/posterior.nc --block 3
     """
-    from twoalike.cli._trial_lists import TASK, keep_begun, study_with, with_options
-    from twoalike.record import check_codes
-    from twoalike.study import Study, TwoalikeError, counted, progress
-    from twoalike.tasks import protocol_or_default, protocols
+    from twoalike.planning import write_lists
 
-    for name, value in (("sessions", sessions), ("block", block)):
-        if value is not None and value < 1:
-            raise TwoalikeError(f"--{name} {value}: expected a whole number from 1.")
-    check_seed(seed)
-    if task == "multi-arrangement":
-        _refuse_triplet_options(sampler=sampler, posterior=posterior, block=block)
-    opened = study_with(Study.load(study), seed=seed, sampler=sampler)
-    protocol_or_default(opened, protocols()[task])  # a fault should not wait for the participant
-    check_codes(opened, participants)
-    if task == "multi-arrangement":
-        _design_arrangements(
-            opened, participants, sessions, seed, summary=summary, overwrite=overwrite
-        )
-        return
-    with progress() as bar:
-        bar.add_task("design", total=None, status="")
-        ids, lists = _make_lists(opened, participants, sessions, posterior, block)
-    lists = keep_begun(opened, with_options(lists, seed=seed, sampler=sampler), TASK)
-    checked = opened.config.design.sampler == "list"
-    for item, state in zip(lists, _write(lists, overwrite, checked), strict=True):
-        print(f"{item.path}  {counted(len(item.table), 'trial')}{state}")  # noqa: T201
-    if summary:
-        from twoalike.cli._design_summary import print_summary
-
-        print_summary(opened, lists, ids)
-
-
-def _refuse_triplet_options(**options: object) -> None:
-    from twoalike.study import TwoalikeError
-
-    for name, value in options.items():
-        if value is not None:
-            raise TwoalikeError(
-                f"--{name}: goes with --task odd-one-out. Arrangements are designed by the table "
-                "[arrangement] of study.toml."
-            )
-
-
-def _write(lists: list["SessionList"], overwrite: bool, checked: bool) -> list[str]:
-    """Write the lists, but for those that were only checked; what to say of each."""
-    from twoalike.cli._trial_lists import write_session_lists
-
-    return [", checked"] * len(lists) if checked else write_session_lists(lists, overwrite)
-
-
-def _design_arrangements(
-    study: "Study",
-    participants: list[str],
-    sessions: int,
-    seed: int | None,
-    *,
-    summary: bool,
-    overwrite: bool,
-) -> None:
-    from twoalike.cli._arrangement_lists import (
-        TASK,
-        make_arrangement_lists,
-        print_arrangement_summary,
+    made = write_lists(
+        study,
+        participants,
+        task=task,
+        sessions=sessions,
+        sampler=sampler,
+        posterior=posterior,
+        block=block,
+        seed=seed,
+        overwrite=overwrite,
     )
-    from twoalike.cli._trial_lists import keep_begun, with_options
-    from twoalike.study import counted
-
-    ids, lists = make_arrangement_lists(study, participants, sessions)
-    lists = keep_begun(study, with_options(lists, seed=seed), TASK)
-    # Where nothing is fixed no list is written, but one of before may have to go.
-    chosen = [item for item in lists if len(item.table) or item.path.exists()]
-    scheduler = study.config.arrangement.scheduler
-    for item, state in zip(chosen, _write(chosen, overwrite, scheduler == "list"), strict=True):
-        n_trials = item.table["trial_index"].nunique()
-        print(f"{item.path}  {counted(n_trials, 'fixed trial')}{state}")  # noqa: T201
-    if scheduler == "lift_weakest":
+    kind = "trial" if task == "odd-one-out" else "fixed trial"
+    for item in made.lists:
+        if item.state != "empty":
+            print(_line(item, kind))  # noqa: T201
+    if task == "multi-arrangement" and made.study.config.arrangement.scheduler == "lift_weakest":
         print("the main trials are chosen during the session")  # noqa: T201
     if summary:
-        print_arrangement_summary(study, lists, ids)
+        _show(made.summary())
 
 
-def _make_lists(
-    study: "Study",
-    participants: list[str],
-    sessions: int,
-    posterior: Path | None,
-    block: int | None,
-) -> tuple[tuple[str, ...], list["SessionList"]]:
-    from twoalike.study import TwoalikeError
+def _line(item: "TrialList", kind: str) -> str:
+    """Report a list, and what became of it."""
+    from twoalike.study import counted
 
-    sampler = study.config.design.sampler
-    if sampler == "adaptive":
-        from twoalike.cli._adaptive_lists import make_adaptive_lists
+    state = {
+        "written": "",
+        "unchanged": ", there already",
+        "begun": ", kept: its session has begun",
+    }.get(item.state, f", {item.state}")
+    return f"{item.path}  {counted(item.table['trial_index'].nunique(), kind)}{state}"
 
-        return make_adaptive_lists(study, participants, sessions, posterior, block)
-    if posterior is not None or block is not None:
-        option = "--posterior" if posterior is not None else "--block"
-        raise TwoalikeError(
-            f"{option}: only the adaptive sampler uses it, the sampler here is {sampler}. Add "
-            "--sampler adaptive, or leave the option out."
-        )
-    from twoalike.cli._trial_lists import make_session_lists
 
-    return make_session_lists(study, participants, sessions)
+def _show(summary: "ListSummary") -> None:
+    """Print a summary as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=summary.title, caption=summary.note)
+    table.add_column("")
+    for name in summary.table.columns:
+        table.add_column(name.replace(" ses-", "\nses-"), justify="right")
+    for name, cells in summary.table.iterrows():
+        table.add_row(str(name), *cells)
+    Console().print(table)

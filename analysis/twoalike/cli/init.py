@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+_SOURCES = {"creatures": "drawn creatures", "familiar": "familiar things"}
+
 
 def init(
     study: Path,
@@ -58,36 +60,34 @@ def init(
         twoalike init birds --images ~/pictures/birds --title "Birds of the garden" --seed 7
     """
     import shlex
-    from itertools import chain
 
-    from twoalike.cli._durations import first_session_duration
-    from twoalike.cli._new_study import make_study, stimuli_remarks
+    from twoalike.cli._checks import show_notes
     from twoalike.design import refused_tasks
+    from twoalike.planning import create_study, first_session_duration
     from twoalike.registry import find_task, task_names
-    from twoalike.study import Study
 
-    objects, remarks = make_study(
+    created = create_study(
         study,
         stimuli=stimuli,
         images=images,
-        title=title,
-        seed=seed,
+        background=background,
         protocol=protocol,
         language=language,
-        background=background,
+        title=title,
+        seed=seed,
     )
-    kind = "images" if images else "familiar things" if stimuli == "familiar" else "drawn creatures"
+    objects = created.stimuli
+    source = "images" if images else _SOURCES[stimuli or "creatures"]
+    categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
     print(f"{study / 'study.toml'}  settings of the study")  # noqa: T201
     print(f"{study / 'protocols'}  protocols of the tasks: every knob, and all texts")  # noqa: T201
-    categories = f", categories: {', '.join(objects.levels)}" if objects.levels else ""
-    print(f"{study / 'stimuli'}  {len(objects.ids)} {kind}{categories}")  # noqa: T201
-    opened = Study.load(study)
-    names = [name for name in task_names() if find_task(name).times is not None]
-    refused = {task: refused_tasks(opened, objects, [task]) for task in names}
-    for remark in (*remarks, *stimuli_remarks(objects), *chain.from_iterable(refused.values())):
-        print(f"note: {remark}")  # noqa: T201
-    for task in (task for task, why in refused.items() if not why):
-        takes = first_session_duration(opened, objects, task)
+    print(f"{study / 'stimuli'}  {len(objects.ids)} {source}{categories}")  # noqa: T201
+    tasks = [name for name in task_names() if find_task(name).lists is not None]
+    refused = {task: refused_tasks(created.study, objects, [task]) for task in tasks}
+    remarks = (*created.remarks, *(line for lines in refused.values() for line in lines))
+    show_notes(f"note: {remark}" for remark in remarks)
+    for task in (task for task, lines in refused.items() if not lines):
+        takes = first_session_duration(created.study, objects, task)
         print(f"a first session of {task} takes {takes} (four people out of five)")  # noqa: T201
     folder = shlex.quote(str(study))
     mend = f"change that in {study / 'study.toml'}, then: " if any(refused.values()) else ""

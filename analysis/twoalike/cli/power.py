@@ -98,7 +98,7 @@ def power(
         Figure to write as well (.svg or .png).
     """
     from twoalike.cli._power_table import show_power
-    from twoalike.cli._trial_lists import study_with
+    from twoalike.design import study_with
     from twoalike.embedding import FitConfig
     from twoalike.recovery import VI_STEPS, PowerAnalysis, PowerConfig
     from twoalike.study import Study, TwoalikeError, check_output

@@ -44,6 +44,7 @@ def validate(study: Path, /) -> None:
     --------
         twoalike validate my-study
     """
+    from twoalike.cli._checks import show_notes
     from twoalike.design import refused_tasks
     from twoalike.record import exposed_data, find_runs, missing_files
     from twoalike.registry import find_task, task_names
@@ -64,16 +65,14 @@ def validate(study: Path, /) -> None:
         if not any(find_runs(root, find_task(task).label) for root in roots)
     ]
     refused = [] if faults else refused_tasks(opened, stimuli, to_come)
-    for line in refused:
-        print(line)  # noqa: T201
+    show_notes(refused)
     none = "no other problem" if refused else "no problem"
     if not roots and not faults:
         print(f"{opened.root}: {none} found, no data yet; collect some with: twoalike run")  # noqa: T201
         return
     if not roots and len(faults) == 1:
         raise TwoalikeError(faults[0])
-    for fault in faults:
-        print(fault)  # noqa: T201
+    show_notes(faults)
     images = {name: stimuli.path(name) for name in stimuli.ids}
     hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
     n_problems, counts = len(faults), []

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from twoalike.design import STIMULI, covering_bound, session_trial_lists, shown_objects
+from twoalike.design import covering_bound, session_trial_lists, shown_objects
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
 from twoalike.recovery._world import World
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, TwoalikeError
+from twoalike.tables import STIMULI
 
 
 def planned_study(study: Study, trials: int) -> Study:

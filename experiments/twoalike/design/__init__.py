@@ -24,7 +24,6 @@ from twoalike.design._arrangement_trials import arrangement_trial_list, session_
 from twoalike.design._catch import allows_checks
 from twoalike.design._categories import check_categories
 from twoalike.design._covering import covering_bound, covering_triplets
-from twoalike.design._current import check_list_is_current
 from twoalike.design._evidence import (
     ArrangedTrial,
     RescaledAverage,
@@ -32,12 +31,8 @@ from twoalike.design._evidence import (
     rescaled_average,
 )
 from twoalike.design._exclusion import excluded
-from twoalike.design._first_session import refused_tasks
 from twoalike.design._levels_study import levels_study_design
 from twoalike.design._list import (
-    PLACES,
-    POSITIONS,
-    STIMULI,
     read_trial_list,
     write_trial_list,
 )
@@ -61,9 +56,19 @@ from twoalike.design._session import (
 from twoalike.design._shown import shown_objects
 from twoalike.design._subsets import covering_sets, schonheim_bound
 from twoalike.design._summary import DesignSummary, summarize_design
+from twoalike.design._task_lists import (
+    ARRANGEMENT_LISTS,
+    TRIPLET_LISTS,
+    ListDesign,
+    check_list_is_current,
+    refused_tasks,
+    study_with,
+)
 from twoalike.study import ArrangementConfig, DesignConfig
+from twoalike.tables import PLACES, POSITIONS, STIMULI
 
 __all__ = [
+    "ARRANGEMENT_LISTS",
     "AdaptiveTriplets",
     "ArrangedTrial",
     "ArrangementConfig",
@@ -73,12 +78,14 @@ __all__ = [
     "DesignConfig",
     "DesignSummary",
     "EvidenceState",
+    "ListDesign",
     "ListedArrangement",
     "PLACES",
     "POSITIONS",
     "PlannedArrangement",
     "RescaledAverage",
     "STIMULI",
+    "TRIPLET_LISTS",
     "adaptive_blocks",
     "adaptive_trial_list",
     "adaptive_triplets",
@@ -112,6 +119,7 @@ __all__ = [
     "session_trial_lists",
     "shown_objects",
     "stands_alone",
+    "study_with",
     "summarize_arrangements",
     "summarize_design",
     "with_adaptive_block",

@@ -13,12 +13,13 @@ from twoalike.design._adaptive import ChoiceDraws, adaptive_triplets
 from twoalike.design._assemble import assemble
 from twoalike.design._chosen import Chosen
 from twoalike.design._coverage import filling_triplets
-from twoalike.design._list import COLUMNS, STIMULI, typed
+from twoalike.design._list import COLUMNS, typed
 from twoalike.design._random import random_practice, require_triplets
 from twoalike.design._shown import shown_table
 from twoalike.design._triplets import Triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.tables import STIMULI
 
 NONE: Triplets = np.empty((0, 3), dtype=np.int64)
 

@@ -9,11 +9,12 @@ import pandas as pd
 
 from twoalike.design._catch import catch_triplets
 from twoalike.design._chosen import Chosen
-from twoalike.design._list import COLUMNS, POSITIONS, typed
+from twoalike.design._list import COLUMNS, typed
 from twoalike.design._order import plan_order, session_order
 from twoalike.design._positions import Places, balanced_places, catch_places, other_places
 from twoalike.design._triplets import Triplets
 from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.tables import POSITIONS
 
 
 def assemble(

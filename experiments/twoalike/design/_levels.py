@@ -16,8 +16,8 @@ import pandas as pd
 
 from twoalike.design._chosen import Chosen
 from twoalike.design._classes import Classes
-from twoalike.design._list import STIMULI
 from twoalike.study import LevelShares, TwoalikeError
+from twoalike.tables import STIMULI
 
 CONDITIONS = {"within": "fine", "between": "coarse", "boundary": "boundary"}
 """Name of each level in the column ``condition``, which the tables of choices read."""

@@ -1,6 +1,6 @@
 """What a trial list, or several together, will show: coverage, exposure, balance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.design._covering import covering_bound
-from twoalike.design._list import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
 from twoalike.study import TwoalikeError
+from twoalike.tables import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     )
 
 
-def _counts(values: "pd.Series[str]", names: Sequence[str]) -> dict[str, int]:
+def _counts(values: "pd.Series[str]", names: Iterable[str]) -> dict[str, int]:
     return {name: count for name in names if (count := int((values == name).sum()))}
 
 

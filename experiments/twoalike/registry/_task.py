@@ -79,7 +79,7 @@ class Task:
         ``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for
         the pages around them (:class:`twoalike.tasks.Times`).
     lists
-        How its trial lists are made and compared with the study's settings.
+        How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`.
     read_raw
         ``(raw, objects, unusable)``: from the root of a data set, its object ids and the rule of
         exclusion (or None) to a table of its kind of judgments.

@@ -45,6 +45,7 @@ from twoalike.study._outputs import (
 from twoalike.study._profile import ScreenProfile, load_profile, profile_path, save_profile
 from twoalike.study._provenance import (
     SAFE_SEED,
+    check_seed,
     claim_parts,
     draw_seed,
     part_of,
@@ -103,6 +104,7 @@ __all__ = [
     "atomic_path",
     "check_hdf5",
     "check_output",
+    "check_seed",
     "check_shape",
     "check_unfolded",
     "claim_parts",

@@ -41,6 +41,18 @@ def draw_seed() -> int:
     return secrets.randbits(_BITS)
 
 
+def check_seed(seed: int | None) -> None:
+    """Refuse a seed that no generator takes; None is the study's own.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is negative.
+    """
+    if seed is not None and seed < 0:
+        raise TwoalikeError(where=f"`seed={seed}`", expected="a whole number from 0")
+
+
 def written_seed(seed: int) -> int | str:
     """Seed as written to files: a number, or hexadecimal text if a number would lose digits.
 

@@ -1,20 +1,24 @@
 """Sessions that adapt: between blocks the embedding is fitted and the next triplets are chosen.
 
-Fit and design run in processes of their own, by the commands anybody can give, while the
-participant rests: one process either shows windows or computes. What they leave (posterior, trial
-list) stays in the study, so that a session can be resumed and looked at later.
+Fit and design run in processes of their own, by the commands that anybody can give, while the
+participant rests: one process either shows windows or computes. The posteriors and the trial list
+stay in the study, so that a session can be resumed and examined later.
 """
 
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from twoalike.cli._adaptive_lists import make_adaptive_lists
-from twoalike.cli._trial_lists import TASK, write_session_lists
-from twoalike.design import adaptive_blocks, read_trial_list
+import numpy as np
+
+from twoalike.design import TRIPLET_LISTS, adaptive_blocks
+from twoalike.planning._adaptive import LABEL, AdaptiveDesign
+from twoalike.planning._lists import adaptive_lists, write_all
+from twoalike.stimuli import StimulusSet
 from twoalike.study import TwoalikeError
 from twoalike.tasks import (
     Item,
@@ -23,35 +27,36 @@ from twoalike.tasks import (
     Sitting,
     Trial,
     as_text,
-    prepare_triplets,
     trials_from_table,
 )
+from twoalike.tasks import prepare_triplets as prepare_listed
 
 _FIT = ("--engine", "nuts", "--draws", "100", "--chains", "2")
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
 
 
-def prepare_adaptive(sitting: Sitting) -> PreparedTriplets:
-    """Prepare a session whose later blocks are chosen while it runs.
+def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
+    """Prepare an odd-one-out session; an adaptive one gets its later blocks while it runs.
 
-    The first block is random; it is written to the study's ``design`` folder like any list.
-    A pilot run shows the first block only, and writes no list.
+    The first block of an adaptive session is random; it is written to the study's ``design``
+    folder like any list. A pilot run shows the first block only, and writes no list.
 
     Raises
     ------
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study = sitting.study
-    path = study.trial_list(TASK, sitting.participant, sitting.session)
-    first = adaptive_blocks(study.config.design)[0]
-    if path.exists():
-        return prepare_triplets(sitting, more=None if sitting.pilot else NextBlocks(sitting))
-    _, lists = make_adaptive_lists(study, [sitting.participant], sitting.session, None, first)
-    if sitting.pilot:
-        return prepare_triplets(sitting, table=lists[0].table)
-    write_session_lists(lists, overwrite=False)
-    return prepare_triplets(sitting, more=NextBlocks(sitting))
+    study, who, number = sitting.study, sitting.participant, sitting.session
+    if study.config.design.sampler != "adaptive":
+        return prepare_listed(sitting)
+    if not study.trial_list(LABEL, who, number).exists():
+        first = adaptive_blocks(study.config.design)[0]
+        adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli))
+        lists = adaptive_lists(adaptive, [who], number, first)
+        if sitting.pilot:
+            return prepare_listed(sitting, table=lists[0].table)
+        write_all(lists, TRIPLET_LISTS)
+    return prepare_listed(sitting, more=None if sitting.pilot else NextBlocks(sitting))
 
 
 class NextBlocks:
@@ -67,7 +72,7 @@ class NextBlocks:
         self._sitting = sitting
         self._queue: list[list[str]] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self._said: IO[bytes] | None = None
+        self._errors: IO[bytes] | None = None
         self._known = 0
 
     @property
@@ -84,13 +89,11 @@ class NextBlocks:
 
     def start(self) -> None:
         """Fit all sessions so far, then design the next block."""
-        import numpy as np
-
         study, sitting = self._sitting.study, self._sitting
-        table = read_trial_list(self._path(), self._ids())
+        table = TRIPLET_LISTS.read(self._path, self._ids)
         self._known = len(table)
         block = int(table["block_index"].max()) + 1
-        stem = self._path().stem.removesuffix("_trials")
+        stem = self._path.stem.removesuffix("_trials")
         posterior = study.derived / "adaptive" / f"{stem}_block-{block}.nc"
         root, seed = str(study.root), study.config.seed
         of_fit = int(np.random.SeedSequence(seed).generate_state(1)[0])
@@ -117,14 +120,14 @@ class NextBlocks:
         if code != 0:
             raise TwoalikeError(
                 f"the next block could not be made ({self._last_words()}). The trials so far are "
-                "safe: mend this, then continue with --resume."
+                "safe: mend this, then continue with `resume=True`."
             )
         self._next()
         return self._process is None
 
     def take(self) -> tuple[Sequence[Trial], Item]:
         """Give the next block, and the item that records it."""
-        table = read_trial_list(self._path(), self._ids())
+        table = TRIPLET_LISTS.read(self._path, self._ids)
         new = table.iloc[self._known :]
         return trials_from_table(new), MoreShown(as_text(new))
 
@@ -139,25 +142,25 @@ class NextBlocks:
             self._process = None
             return
         words = self._queue.pop(0)
-        self._said = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "twoalike.cli.app", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=self._said,
+            stderr=self._errors,
         )
 
     def _last_words(self) -> str:
-        assert self._said is not None
-        self._said.seek(0)
-        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return (lines or ["no message"])[-1].removeprefix("twoalike: ").rstrip(".")
 
+    @cached_property
     def _path(self) -> Path:
         sitting = self._sitting
-        return sitting.study.trial_list(TASK, sitting.participant, sitting.session)
+        return sitting.study.trial_list(LABEL, sitting.participant, sitting.session)
 
+    @cached_property
     def _ids(self) -> tuple[str, ...]:
-        from twoalike.stimuli import StimulusSet
-
         return StimulusSet.load(self._sitting.study.stimuli, verify=False).ids

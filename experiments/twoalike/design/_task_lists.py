@@ -1,0 +1,262 @@
+"""How each task's trial lists are designed, and whether a list still fits the study's settings.
+
+A list outlives a change of study.toml, and would then show the participant what was wanted
+before. Lists without a description of ours beside them are somebody's own and left alone.
+"""
+
+import shlex
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from twoalike.design._arrangement_list import read_arrangement_list, write_arrangement_list
+from twoalike.design._arrangement_trials import session_arrangement_list
+from twoalike.design._list import read_trial_list, write_trial_list
+from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
+from twoalike.registry import find_task
+from twoalike.stimuli import MANIFEST, StimulusSet
+from twoalike.study import (
+    ArrangementConfig,
+    DesignConfig,
+    Study,
+    TwoalikeError,
+    check_seed,
+    describe_changes,
+    read_json,
+    read_seed,
+    sha256_file,
+)
+
+_FEW = 5
+"""Participants that a message names one by one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListDesign:
+    """How the trial lists of a task are made; a task of the register names its own as ``lists``.
+
+    Attributes
+    ----------
+    table
+        Table of study.toml with their settings, such as ``design``.
+    chooser
+        Its key that says how trials are chosen; ``list`` means the study brings its lists.
+    one
+        ``(study, stimuli, participant, session)``: the list of a session that stands alone.
+    together
+        ``(study, stimuli, participants, sessions)``: lists of all sessions of the first
+        participant, then of the second, and so on.
+    alone
+        Whether a session's list depends on no other's, by the settings.
+    read
+        ``(path, ids)``: a list from its file, checked.
+    write
+        ``(path, list, description)``.
+    """
+
+    table: str
+    chooser: str
+    one: Callable[[Study, StimulusSet, str, int], pd.DataFrame]
+    together: Callable[[Study, StimulusSet, Sequence[str], int], list[pd.DataFrame]]
+    alone: Callable[[Any], bool]
+    read: Callable[[Path, Collection[str]], pd.DataFrame]
+    write: Callable[[Path, pd.DataFrame, Mapping[str, Any]], None]
+
+    def settings(self, study: Study) -> Any:
+        """Return the settings of the lists in a study."""
+        return getattr(study.config, self.table)
+
+    def is_own(self, study: Study) -> bool:
+        """Whether the study brings its lists."""
+        return bool(getattr(self.settings(study), self.chooser) == "list")
+
+
+def _arrangement_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    wanted = [(who, number) for who in participants for number in range(1, sessions + 1)]
+    if study.config.arrangement.scheduler == "list":
+        paths = [study.trial_list("multiarrangement", *session) for session in wanted]
+        return [read_arrangement_list(path, stimuli.ids) for path in paths]
+    return [session_arrangement_list(study, stimuli, *session) for session in wanted]
+
+
+def _is_made(config: ArrangementConfig) -> bool:
+    return config.scheduler != "list"
+
+
+TRIPLET_LISTS = ListDesign(
+    table="design",
+    chooser="sampler",
+    one=session_trial_list,
+    together=session_trial_lists,
+    alone=stands_alone,
+    read=read_trial_list,
+    write=write_trial_list,
+)
+"""Trial lists of the odd-one-out task."""
+ARRANGEMENT_LISTS = ListDesign(
+    table="arrangement",
+    chooser="scheduler",
+    one=session_arrangement_list,
+    together=_arrangement_lists,
+    alone=_is_made,
+    read=read_arrangement_list,
+    write=write_arrangement_list,
+)
+"""Trial lists of the multi-arrangement task."""
+
+
+def refused_tasks(study: Study, stimuli: StimulusSet, tasks: Iterable[str]) -> list[str]:
+    """Report which tasks no participant could do, one line each, by designing a first session.
+
+    That is no fault of a study, which may use the other task only. Lists that are made
+    beforehand are not judged: own ones, those of an adaptive design, and those of sessions that
+    share their triplets out.
+
+    Parameters
+    ----------
+    study, stimuli
+        The study and its stimuli.
+    tasks
+        Names of tasks.
+    """
+    reasons = {task: _refusal(study, stimuli, task) for task in tasks}
+    return [f"{task} cannot be run as it is: {why}" for task, why in reasons.items() if why]
+
+
+def _refusal(study: Study, stimuli: StimulusSet, task: str) -> str:
+    lists: ListDesign | None = find_task(task).lists
+    if lists is None or not lists.alone(lists.settings(study)):
+        return ""
+    try:
+        lists.one(study, stimuli, "001", 1)
+    except TwoalikeError as error:
+        return str(error)
+    return ""
+
+
+def study_with(study: Study, *, seed: int | None = None, sampler: str | None = None) -> Study:
+    """Give a study another seed or another sampler of triplets; None leaves it as it is.
+
+    Raises
+    ------
+    TwoalikeError
+        If the seed is negative, or there is no such sampler.
+    """
+    check_seed(seed)
+    known = get_args(DesignConfig.model_fields["sampler"].annotation)
+    if sampler is not None and sampler not in known:
+        raise TwoalikeError(
+            where=f"`sampler={sampler}`", expected=f"one of {', '.join(known)}", found=repr(sampler)
+        )
+    design = study.config.design
+    if sampler is not None:
+        design = design.model_copy(update={"sampler": sampler})
+    updates = {"design": design} | ({} if seed is None else {"seed": seed})
+    return replace(study, config=study.config.model_copy(update=updates))
+
+
+def check_list_is_current(
+    study: Study, stimuli: StimulusSet, task: str, participant: str, session: int
+) -> None:
+    """Check that a session's trial list, if there is one, was made with the present settings.
+
+    Settings that do not change the list may change, where the list can be made again to see it.
+
+    Parameters
+    ----------
+    study, stimuli
+        The study and its stimuli.
+    task
+        Name of the task, or its BIDS label.
+    participant, session
+        Whose list.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming what changed since, with the command that makes the list again.
+    """
+    lists: ListDesign | None = find_task(task).lists
+    path = study.trial_list(find_task(task).label, participant, session)
+    beside = path.with_suffix(".json")
+    if lists is None or not path.exists() or not beside.exists() or lists.is_own(study):
+        return
+    about = read_json(beside, "trial_list")
+    if "design" not in about["config"]:  # made by another tool
+        return
+    options = about["config"].get("options", {})
+    sampler = options.get("sampler", study.config.design.sampler)
+    meant = study_with(
+        study, seed=read_seed(options.get("seed", study.config.seed)), sampler=sampler
+    )
+    changes = describe_changes(_before(about, meant, lists), _now(about, meant, lists))
+    if not changes:
+        return
+    if lists.alone(lists.settings(meant)):
+        again = lists.one(meant, stimuli, participant, session)
+        if lists.read(path, stimuli.ids).equals(again):
+            return
+    # The blocks of an adaptive session are made by the session itself.
+    remedy = (
+        "move the list away, the session makes its own"
+        if "blocks" in about["config"]
+        else f"make the list again: {_command(meant, find_task(task).name, about)}"
+    )
+    raise TwoalikeError(
+        f"{path}: made with other settings than the study has now ({changes}). Restore them, or "
+        f"{remedy}"
+    )
+
+
+def _before(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
+    """Seed, settings and checksums that a list was made with."""
+    # A key that a later version brought had its default.
+    defaults = type(lists.settings(study))().model_dump(mode="json")
+    settings = {**defaults, **about["config"]["design"]}
+    digests = {_named(entry): entry["sha256"][:8] for entry in _own_inputs(about).values()}
+    return {"seed": read_seed(about["seed"]), lists.table: settings, **digests}
+
+
+def _now(about: Mapping[str, Any], study: Study, lists: ListDesign) -> dict[str, Any]:
+    """Seed, settings and checksums that it would be made with now."""
+    features = study.root / study.config.design.features
+    files = {"stimuli": study.stimuli / MANIFEST, "features": features}
+    digests = {
+        _named(entry): sha256_file(files[role])[:8] if files[role].is_file() else None
+        for role, entry in _own_inputs(about).items()
+    }
+    settings = lists.settings(study).model_dump(mode="json")
+    return {"seed": study.config.seed, lists.table: settings, **digests}
+
+
+def _own_inputs(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep inputs that are the study's own; a posterior may be gone since it chose the triplets."""
+    return {role: it for role, it in about["inputs"].items() if role in ("stimuli", "features")}
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    return f"checksum of {entry['file']}"
+
+
+def _command(meant: Study, task: str, about: Mapping[str, Any]) -> str:
+    """Command that makes the list again, with those it shares its triplets out with."""
+    made_with = about["config"]
+    options = made_with.get("options", {})
+    who = made_with.get("participants", [made_with["participant"]])
+    named = " ".join(who) if len(who) <= _FEW else f"{who[0]} ... {who[-1]} (all {len(who)} again)"
+    words = [f"twoalike design {shlex.quote(str(meant.root))}", f"`task={task}`"]
+    words.append(f"`participants={named}`")
+    if (sessions := made_with.get("sessions", made_with["session"])) > 1:
+        words.append(f"`sessions={sessions}`")
+    if "sampler" in options:
+        words.append(f"`sampler={options['sampler']}`")
+    if task == "odd-one-out" and meant.config.design.sampler == "adaptive":
+        words.append("`posterior=P.nc`")
+    if "seed" in options or read_seed(about["seed"]) != meant.config.seed:
+        words.append(f"`seed={meant.config.seed}`")
+    return " ".join([*words, "`overwrite=True`"])

@@ -1,0 +1,374 @@
+"""The trial lists of a study's sessions: designed together, written all or none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from twoalike.design import ListDesign, shown_objects, stands_alone, study_with
+from twoalike.planning._adaptive import AdaptiveDesign
+from twoalike.record import RunName, check_codes, participant_label
+from twoalike.registry import Task, find_task
+from twoalike.stimuli import MANIFEST, StimulusSet
+from twoalike.study import (
+    Study,
+    TwoalikeError,
+    progress,
+    provenance,
+    read_json,
+    written_seed,
+)
+
+if TYPE_CHECKING:
+    from twoalike.planning._summary import ListSummary
+
+type ListState = Literal["written", "unchanged", "begun", "removed", "empty", "checked"]
+
+
+@dataclass(frozen=True)
+class TrialList:
+    """The trial list of one session.
+
+    Attributes
+    ----------
+    participant, session
+        Whose it is.
+    path
+        Its file.
+    table
+        One row a trial, or an item of a trial.
+    description
+        What is written beside it: how it was made, of which files.
+    state
+        ``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept,
+        since its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
+        ``removed``: nor has it any more; ``checked``: the study's own list is sound.
+    grows
+        Whether a list there that is the beginning of this one may be replaced.
+    """
+
+    participant: str
+    session: int
+    path: Path
+    table: pd.DataFrame
+    description: dict[str, Any]
+    state: ListState = "written"
+    grows: bool = False
+
+    def extends(self, there: pd.DataFrame) -> bool:
+        """Whether this list only adds trials to the one that is there."""
+        return self.grows and there.equals(self.table.iloc[: len(there)])
+
+
+@dataclass(frozen=True)
+class TrialLists:
+    """Trial lists that were designed in one call.
+
+    Attributes
+    ----------
+    study
+        The study, with the seed and the sampler of the call.
+    task
+        Name of the task.
+    objects
+        Ids of the objects that the design may show.
+    lists
+        One a participant and session.
+    """
+
+    study: Study
+    task: str
+    objects: tuple[str, ...]
+    lists: tuple[TrialList, ...]
+
+    def summary(self) -> "ListSummary":
+        """Coverage, exposure, balance and expected duration of the sessions."""
+        from twoalike.planning._summary import summarize_lists
+
+        return summarize_lists(self)
+
+
+def write_lists(
+    study: Study | str | Path,
+    participants: Sequence[str],
+    *,
+    task: str = "odd-one-out",
+    sessions: int = 1,
+    sampler: str | None = None,
+    posterior: str | Path | None = None,
+    block: int | None = None,
+    seed: int | None = None,
+    overwrite: bool = False,
+) -> TrialLists:
+    """Design the trial lists of sessions and write them into the study's ``design`` folder.
+
+    Every session is designed before any file is written. Writing a list again gives the same
+    file. Sessions of the coverage design, and of the levels design with ``lists_per_triplet``,
+    share their triplets out: name all participants in one call. No two adaptive lists of one call
+    share a judged triplet, nor do the sessions of a participant.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participants
+        Codes of the participants, such as ``["001", "002"]``.
+    task
+        Name of the task.
+    sessions
+        Sessions of each participant, numbered from 1; with ``block`` the number of the one
+        session meant.
+    sampler
+        Sampler of triplets instead of the study's; ``list``: only check the lists that are there.
+    posterior
+        Fitted embedding that the adaptive sampler chooses by.
+    block
+        Adaptive: put this block of trials behind those of the list that is there.
+    seed
+        Seed instead of the study's.
+    overwrite
+        Replace a list that differs; that of a session which has begun is kept.
+
+    Raises
+    ------
+    TwoalikeError
+        If a code is invalid or listed twice, the stimuli do not allow the design, the posterior
+        is missing or does not know the objects, or a different list is there. Then none is written.
+    """
+    kind = find_task(task)
+    design = _list_design(kind)
+    _check_arguments(design, sessions, sampler, posterior, block)
+    opened = study if isinstance(study, Study) else Study.load(Path(study))
+    opened = study_with(opened, seed=seed, sampler=sampler)
+    _check_protocol(opened, kind)
+    check_codes(opened, participants)
+    labels = _labels(participants)
+    stimuli = StimulusSet.load(opened.stimuli)
+    with progress() as bar:
+        bar.add_task("design", total=None, status="")
+        if design.table == "design" and opened.config.design.sampler == "adaptive":
+            adaptive = AdaptiveDesign(opened, stimuli, posterior)
+            lists = adaptive_lists(adaptive, labels, sessions, block)
+        else:
+            _refuse_adaptive(opened, posterior, block)
+            lists = _designed(opened, stimuli, kind, labels, sessions)
+    lists = _with_options(lists, seed=seed, sampler=sampler)
+    lists = [_unless_begun(opened, item, kind) for item in lists]
+    if design.is_own(opened):
+        lists = [replace(item, state="checked") for item in lists]
+    else:
+        lists = write_all(lists, design, overwrite)
+    shown = shown_objects(stimuli, design.settings(opened))
+    return TrialLists(opened, kind.name, shown, tuple(lists))
+
+
+def _list_design(kind: Task) -> ListDesign:
+    if kind.lists is None:
+        raise TwoalikeError(
+            where=f"`task={kind.name}`",
+            expected="a task with trial lists",
+            found="one whose sessions choose their trials themselves",
+        )
+    lists: ListDesign = kind.lists
+    return lists
+
+
+def _check_arguments(
+    design: ListDesign,
+    sessions: int,
+    sampler: str | None,
+    posterior: str | Path | None,
+    block: int | None,
+) -> None:
+    for name, value in (("sessions", sessions), ("block", block)):
+        if value is not None and value < 1:
+            raise TwoalikeError(where=f"`{name}={value}`", expected="a whole number from 1")
+    for name, given in (("sampler", sampler), ("posterior", posterior), ("block", block)):
+        if given is not None and design.table != "design":
+            raise TwoalikeError(
+                f"`{name}=...`: goes with `task=odd-one-out`. Arrangements are designed by the "
+                "table [arrangement] of study.toml."
+            )
+
+
+def _refuse_adaptive(study: Study, posterior: str | Path | None, block: int | None) -> None:
+    if posterior is not None or block is not None:
+        name = "posterior" if posterior is not None else "block"
+        raise TwoalikeError(
+            f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
+            f"{study.config.design.sampler}. Add `sampler=adaptive`, or leave it out."
+        )
+
+
+def _check_protocol(study: Study, kind: Task) -> None:
+    """Read the protocol, since a fault in it should not wait for the participant."""
+    from twoalike.tasks import protocol_or_default
+
+    model: Any = kind.protocol
+    protocol_or_default(study, model)
+
+
+def _labels(participants: Sequence[str]) -> list[str]:
+    """Labels of participants for file names."""
+    labels = [participant_label(label) for label in participants]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise TwoalikeError(f"`participants=...`: {twice} is listed twice. Name each one once.")
+    return labels
+
+
+def _designed(
+    study: Study, stimuli: StimulusSet, kind: Task, labels: Sequence[str], sessions: int
+) -> list[TrialList]:
+    """Design all sessions; lists that the study brings are read."""
+    design: ListDesign = kind.lists
+    tables = design.together(study, stimuli, labels, sessions)
+    wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
+    inputs, together = {}, {}
+    if design.table == "design":
+        settings = study.config.design
+        # Lists that share their triplets out are made again only by the same call.
+        if not stands_alone(settings):
+            together = {"participants": list(labels), "sessions": sessions}
+        if settings.features:
+            inputs = {"features": study.root / settings.features}
+    return [
+        TrialList(
+            label,
+            number,
+            study.trial_list(kind.label, label, number),
+            table,
+            describe_list(study, kind, label, number, inputs, together),
+        )
+        for (label, number), table in zip(wanted, tables, strict=True)
+    ]
+
+
+def adaptive_lists(
+    adaptive: AdaptiveDesign, labels: Sequence[str], sessions: int, block: int | None
+) -> list[TrialList]:
+    """Design adaptive sessions, or the next block of each."""
+    adaptive.check(block)
+    study, kind = adaptive.study, find_task("odd-one-out")
+    lists: list[TrialList] = []
+    for label in labels:
+        for number in range(1, sessions + 1) if block is None else [sessions]:
+            table = adaptive.session(label, number, block, [item.table for item in lists])
+            path = study.trial_list(kind.label, label, number)
+            more = {} if block is None else {"blocks": adaptive.blocks(path, block)}
+            about = describe_list(study, kind, label, number, adaptive.inputs, more)
+            grows = block is not None
+            lists.append(TrialList(label, number, path, table, about, grows=grows))
+    return lists
+
+
+def describe_list(
+    study: Study,
+    kind: Task,
+    participant: str,
+    session: int,
+    inputs: Mapping[str, Path],
+    more: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe a trial list for the file beside it."""
+    return provenance(
+        "trial_list",
+        seed=study.config.seed,
+        inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
+        config={
+            "task": kind.name,
+            "participant": participant,
+            "session": session,
+            **more,
+            "design": kind.lists.settings(study).model_dump(mode="json"),
+        },
+    )
+
+
+def _with_options(lists: Sequence[TrialList], **options: Any) -> list[TrialList]:
+    """Note in the lists what the call gave instead of study.toml.
+
+    So that it does not pass for a change of study.toml later.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    if "seed" in given:
+        given["seed"] = written_seed(given["seed"])
+    if not given:
+        return list(lists)
+
+    def noted(about: dict[str, Any]) -> dict[str, Any]:
+        return {**about, "config": {**about["config"], "options": given}}
+
+    return [replace(item, description=noted(item.description)) for item in lists]
+
+
+def _unless_begun(study: Study, item: TrialList, kind: Task) -> TrialList:
+    """Put the list that is there in the place of a new one if its session has begun with it."""
+    begun = RunName(item.participant, item.session, kind.label).rows(study.raw).exists()
+    there = _read_there(item, kind.lists.read) if begun else None
+    if there is None or there.equals(item.table) or item.extends(there):
+        return item
+    return replace(item, table=there, state="begun")
+
+
+def write_all(
+    lists: Sequence[TrialList], design: ListDesign, overwrite: bool = False
+) -> list[TrialList]:
+    """Write the lists that are not there yet, and remove those that have become empty.
+
+    A description is written also beside a list that stays the same, where it has changed.
+
+    Raises
+    ------
+    TwoalikeError
+        If a list that differs is there and ``overwrite`` is off; then none is written.
+    """
+    there = [_read_there(item, design.read) for item in lists]
+    is_new = [
+        found is None or not found.equals(item.table)
+        for item, found in zip(lists, there, strict=True)
+    ]
+    for item, found, new in zip(lists, there, is_new, strict=True):
+        grows = found is not None and item.extends(found)
+        if new and item.path.exists() and not (overwrite or grows):
+            raise TwoalikeError(
+                f"{item.path}: a different trial list is there already, perhaps in use. Nothing "
+                "was written; move it away, or replace it with `overwrite=True`."
+            )
+    return [_written(item, new, design) for item, new in zip(lists, is_new, strict=True)]
+
+
+def _written(item: TrialList, new: bool, design: ListDesign) -> TrialList:
+    if not len(item.table):
+        there = item.path.exists()
+        item.path.unlink(missing_ok=True)
+        item.path.with_suffix(".json").unlink(missing_ok=True)
+        return replace(item, state="removed" if there else "empty")
+    if new or not (item.state == "begun" or _is_described(item)):
+        design.write(item.path, item.table, item.description)
+    if item.state == "begun":
+        return item
+    return replace(item, state="written" if new else "unchanged")
+
+
+def _is_described(item: TrialList) -> bool:
+    """Whether the description beside a list already reports what made it."""
+    beside = item.path.with_suffix(".json")
+    if not beside.is_file():
+        return False
+    there = read_json(beside, "trial_list")
+    return all(there[key] == item.description[key] for key in ("seed", "inputs", "config"))
+
+
+def _read_there(item: TrialList, read: Callable[..., pd.DataFrame]) -> pd.DataFrame | None:
+    """Return the list on disk; None where none is or it cannot be read."""
+    if not item.path.is_file():
+        return None
+    columns = [name for name in item.table.columns if name.startswith("stimulus")]
+    shown = set(item.table[columns].to_numpy().ravel())
+    try:
+        return read(item.path, shown)
+    except TwoalikeError:
+        return None

@@ -1,0 +1,283 @@
+"""Creating a study folder: settings, stimuli and protocols, whole or not at all.
+
+``study.toml`` is rendered from the settings' own definition, so that it names every key with its
+default and its purpose, and cannot fall behind the code.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from twoalike.design import allows_checks, levels_study_design
+from twoalike.stimuli import (
+    BACKGROUND,
+    MANIFEST,
+    StimulusSet,
+    copy_images,
+    draw_creatures,
+    draw_familiar,
+    escaped,
+    familiar_source,
+    fault_of_name,
+    fault_of_portable_name,
+)
+from twoalike.study import (
+    MISSING,
+    DesignConfig,
+    Study,
+    StudyConfig,
+    TwoalikeError,
+    atomic_directory,
+    check_seed,
+    counted,
+    draw_seed,
+    provenance,
+    write_json,
+)
+
+_WIDTH = 98
+_DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
+    "default": DesignConfig,
+    "levels": lambda: levels_study_design(lists_per_triplet=0),
+    "things": lambda: DesignConfig(trials=200, practice=0, trials_per_block=20),
+}
+"""Design that goes with each protocol. In the Levels study five people judge each triplet, which
+takes a whole group designed at once; the first session of a new study is none."""
+
+
+@dataclass(frozen=True)
+class CreatedStudy:
+    """A new study.
+
+    Attributes
+    ----------
+    study
+        The study, opened.
+    stimuli
+        Its stimuli.
+    remarks
+        One line each on images that were converted or left out, that are the same file, or that
+        have no category.
+    """
+
+    study: Study
+    stimuli: StimulusSet
+    remarks: tuple[str, ...]
+
+
+def create_study(
+    folder: str | Path,
+    *,
+    stimuli: Literal["creatures", "familiar"] | None = None,
+    images: str | Path | None = None,
+    background: str | None = None,
+    protocol: Literal["default", "levels", "things"] = "default",
+    language: str = "en",
+    title: str | None = None,
+    seed: int | None = None,
+) -> CreatedStudy:
+    """Make a study folder: settings, stimuli and protocols, ready to run.
+
+    Parameters
+    ----------
+    folder
+        Folder to make; may exist if it is empty.
+    stimuli
+        Set that twoalike draws: 216 novel creatures, or 64 familiar things. The creatures if
+        neither this nor ``images`` is given.
+    images
+        Folder of images to copy instead; its sub-folders become categories.
+    background
+        Colour such as ``#e6e6e6`` behind transparent parts of images; white if None.
+    protocol
+        Odd-one-out protocol and design: ``default``; ``levels``, the Levels study run again;
+        ``things``, self-paced in blocks of 20.
+    language
+        Language of the texts, ``en`` or ``de``.
+    title
+        Title of the study; the folder's name if None.
+    seed
+        Everything random in the study derives from it; drawn by the operating system if None.
+
+    Raises
+    ------
+    TwoalikeError
+        If the folder holds files or its name is not portable, the title is empty, two sources of
+        stimuli are given, or the images cannot be used. Nothing is left behind then.
+    """
+    folder = Path(folder)
+    images = None if images is None else Path(images)
+    if stimuli is not None and images is not None:
+        raise TwoalikeError(
+            f"`stimuli={stimuli}` and `images={images}`: give one of them, a study has one set."
+        )
+    check_seed(seed)
+    paper = _check_background(background, stimuli, images)
+    _check_folder(folder)
+    seed = draw_seed() if seed is None else seed
+    name = (title if title is not None else folder.resolve().name).strip()
+    if not name:
+        raise TwoalikeError(where="`title=...`", expected="some text", found="none")
+    with atomic_directory(folder) as temporary:
+        target = temporary / StudyConfig.model_fields["stimuli"].default
+        source, remarks = _fill(target, stimuli, images, seed, paper)
+        settings = study_template(title=name, seed=seed, design=_design(protocol, target))
+        (temporary / "study.toml").write_text(settings, encoding="utf-8")
+        draft = Study.load(temporary)
+        _write_protocols(draft, protocol, language)
+        # Without the seed, which study.toml has: stimuli are published, the seed is not.
+        about = provenance("stimuli", inputs={"manifest": draft.stimuli / MANIFEST}, config=source)
+        write_json(draft.stimuli / "stimuli.json", about)
+    study = Study.load(folder)
+    created = StimulusSet.load(study.stimuli, verify=False)
+    return CreatedStudy(study, created, (*remarks, *_stimuli_remarks(created)))
+
+
+def _check_background(background: str | None, stimuli: str | None, images: Path | None) -> str:
+    if background is None:
+        return BACKGROUND
+    if not re.fullmatch("#[0-9a-fA-F]{6}", background):
+        raise TwoalikeError(
+            where="`background=...`",
+            expected=f"a colour such as {BACKGROUND}",
+            found=repr(background),
+        )
+    if images is None and stimuli != "familiar":
+        raise TwoalikeError(
+            "`background=...`: the creatures have no transparent parts; give it with `images=...` "
+            "or `stimuli=familiar`."
+        )
+    return background.lower()
+
+
+def _check_folder(folder: Path) -> None:
+    name = folder.resolve().name
+    if fault := fault_of_name(name) or fault_of_portable_name(name):
+        raise TwoalikeError(
+            expected="a name of a study that every system can hold",
+            found=f"'{escaped(name)}' with {fault}",
+            remedy="Choose another name.",
+        )
+    if folder.exists() and not folder.is_dir():
+        raise TwoalikeError(
+            where=folder, expected="a new folder", found="a file", remedy="Choose another name."
+        )
+    if folder.is_dir() and any(folder.iterdir()):
+        raise TwoalikeError(
+            where=folder,
+            expected="a new or empty folder",
+            found="files in it",
+            remedy="Nothing was changed; choose another name.",
+        )
+
+
+def _design(protocol: str, folder: Path) -> DesignConfig:
+    """Design of a new study: where the categories allow it, practice begins with easy trials."""
+    config = _DESIGNS[protocol]()
+    stimuli = StimulusSet.load(folder, verify=False)
+    if protocol != "default" or not allows_checks(stimuli.table[list(stimuli.levels)]):
+        return config
+    return config.model_copy(update={"practice": 2, "practice_checks": 2})
+
+
+def _write_protocols(study: Study, preset: str, language: str) -> None:
+    """Write the protocols of both tasks in a language that is shipped."""
+    from twoalike.tasks import arrangement_protocol, languages, protocol_template, triplet_protocol
+
+    if language not in languages():
+        raise TwoalikeError(
+            where=f"`language={language}`",
+            expected=f"one of {', '.join(languages())}",
+            remedy="For another one, make the study in one of these and translate the texts in "
+            "its protocols.",
+        )
+    study.protocol.parent.mkdir(parents=True)
+    for label, protocol in (
+        ("oddoneout", triplet_protocol(preset, language)),
+        ("multiarrangement", arrangement_protocol(language)),
+    ):
+        study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
+
+
+def _fill(
+    target: Path, stimuli: str | None, images: Path | None, seed: int, background: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Put the stimuli into ``target``; return their source, and remarks."""
+    if images is not None:
+        copied = copy_images(images, target, background=background)
+        converted = [asdict(one) for one in copied.converted]
+        about = {"source": "images", "background": background, "converted": converted}
+        return about, tuple(copied.remarks())
+    if stimuli == "familiar":
+        draw_familiar(target, background=background)
+        drawings = familiar_source()
+        return {"source": "familiar", "drawings": drawings, "background": background}, ()
+    draw_creatures(target, seed=seed)
+    return {"source": "creatures"}, ()
+
+
+def _stimuli_remarks(stimuli: StimulusSet) -> list[str]:
+    """Report images that are the same file, and how many have no category."""
+    remarks = [
+        f"the same image under {len(group)} names: {', '.join(group[:4])}"
+        for group in stimuli.identical
+    ]
+    if stimuli.levels:
+        bare = stimuli.table[stimuli.table[stimuli.levels[0]] == MISSING]
+        if len(bare):
+            remarks.append(
+                f"without a category: {counted(len(bare), 'image')}, such as "
+                f"{bare['file'].iloc[0]} (a category is a sub-folder)"
+            )
+    return remarks
+
+
+def study_template(*, title: str, seed: int, design: DesignConfig | None = None) -> str:
+    """Commented TOML of a study.
+
+    Parameters
+    ----------
+    title
+        Title of the study.
+    seed
+        Seed of the study.
+    design
+        Design of the odd-one-out trials; the default one if left out.
+
+    Examples
+    --------
+    >>> print(study_template(title="Birds", seed=7).splitlines()[6])
+    title = "Birds"
+    """
+    head = _comment(
+        "A study: what is shown to whom. Keys may be left out, all but title and seed, and have "
+        "their default then."
+    )
+    config = StudyConfig(title=title, seed=seed, design=design or DesignConfig())
+    return f"{head}\n\n{_render(config, '')}"
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _render(model: BaseModel, name: str) -> str:
+    """Keys of ``model`` first, then its tables, as TOML requires."""
+    lines, tables = [], []
+    written = model.model_dump(mode="json")
+    for key, field in type(model).model_fields.items():
+        if isinstance(table := getattr(model, key), BaseModel):
+            tables.append(f"[{name}{key}]\n{_render(table, f'{name}{key}.')}")
+            continue
+        # JSON writes strings, numbers and lists as TOML does; an empty table stays a comment,
+        # so that a [table] of that name can be added below.
+        value = json.dumps(written[key], ensure_ascii=False)
+        lines.append(_comment(field.description or "version of this file's format"))
+        lines.append(f"# {key} = {{}}" if value == "{}" else f"{key} = {value}")
+    return "\n".join(["\n".join(lines) + "\n", *tables])
