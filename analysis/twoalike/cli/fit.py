@@ -1,16 +1,13 @@
 """``twoalike fit``."""
 
 import shlex
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from twoalike.cli._checks import AllowProblems, check_raw
+from twoalike.cli._checks import AllowProblems, show_notes
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from twoalike.embedding import FitConfig, Posterior
+    from twoalike.embedding import Posterior
 
 
 def fit(
@@ -37,7 +34,7 @@ def fit(
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
 
-    A fit that was interrupted goes on where it was when the same command is given again.
+    A fit that was interrupted continues when the same command is given again.
 
     Examples
     --------
@@ -85,68 +82,56 @@ def fit(
     steps
         Optimiser steps of vi; if left out, by the number of judgments.
     holdout
-        Share of judgments that are not fitted and whose log-loss is told; if left out, 0.02 for
+        Share of judgments that are not fitted, on which log-loss is measured; if left out, 0.02 for
         vi from 20,000 judgments.
     seed
         The same seed gives the same posterior.
     allow_problems
         Fit a study's data as they are, even if twoalike validate finds problems in them.
     """  # noqa: E501
-    from twoalike.embedding import fit_embedding, remove_checkpoint
-    from twoalike.features import read_features
-    from twoalike.study import TwoalikeError, check_output, provenance
+    from twoalike import embedding
+    from twoalike.study import TwoalikeError
 
     tables = {
         "choices": choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
     }
-    if (study is None) == (not any(tables.values())):
+    given = {name: path for name, path in tables.items() if path is not None}
+    if (study is None) == (not given):
         raise TwoalikeError(
             "expected either a study's folder, or --choices, --arrangements or --dissimilarities "
             "(one or several). See --help."
         )
-    if study is not None:
-        choices, arrangements, out = _from_study(study, out, allow_problems)
-    if out is None:
+    if study is None and out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
-    if out.suffix != ".nc":
-        raise TwoalikeError(f"{out}: a posterior is written as .nc; choose that ending.")
-    given = tables | {"choices": choices, "arrangements": arrangements, "features": features}
-    inputs = {name: path for name, path in given.items() if path is not None}
-    config = _settings(
-        {
-            "engine": engine,
-            "similarity": similarity,
-            "prior": prior,
-            "dimensions": _number(dimensions),
-            "draws": draws,
-            "chains": chains,
-            "steps": steps,
-            "holdout": holdout,
-            "seed": seed,
-        }
-        | ({} if tune is None else {"tune": tune})
+    settings = {
+        "engine": engine,
+        "similarity": similarity,
+        "prior": prior,
+        "dimensions": dimensions,
+        "draws": draws,
+        "chains": chains,
+        "tune": tune,
+        "steps": steps,
+        "holdout": holdout,
+        "seed": seed,
+    }
+    posterior = embedding.fit(
+        choices if study is None else study,
+        arrangements=arrangements,
+        dissimilarities=dissimilarities,
+        features=features,
+        objects=objects,
+        out=out,
+        allow_problems=allow_problems,
+        announce=lambda line: show_notes([line]),
+        **{name: value for name, value in settings.items() if value is not None},
     )
-    from twoalike.judgments import read_arrangements, read_choices, read_dissimilarities
-
-    check_output(out)
-    part = out.with_suffix(".part.npz")
-    posterior = fit_embedding(
-        read_choices(choices) if choices else None,
-        arrangements=read_arrangements(arrangements) if arrangements else None,
-        dissimilarities=read_dissimilarities(dissimilarities) if dissimilarities else None,
-        features=read_features(features, objects) if features else None,
-        config=config,
-        source=provenance("posterior", seed=seed, inputs=inputs, config=config.model_dump()),
-        checkpoint=part,
-    )
-    posterior.save(out)
-    remove_checkpoint(part)
     _show(posterior)
-    print(out)  # noqa: T201
-    judged = [word for name in tables if name in inputs for word in (f"--{name}", inputs[name])]
-    print(f"next: twoalike check {shlex.join(map(str, [out, *judged]))}")  # noqa: T201
+    print(posterior.path)  # noqa: T201
+    files = ["--study", study] if study else [w for n, p in given.items() for w in (f"--{n}", p)]
+    print(f"next: twoalike check {shlex.join(map(str, [posterior.path, *files]))}")  # noqa: T201
 
 
 def _show(posterior: "Posterior") -> None:
@@ -172,78 +157,3 @@ def _show(posterior: "Posterior") -> None:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:
         show(f"[bold]note[/]: {escape(advice)}")
-
-
-def _settings(values: dict[str, Any]) -> "FitConfig":
-    """Check the settings; the message names the option that does not fit."""
-    from pydantic import ValidationError
-
-    from twoalike.embedding import FitConfig
-    from twoalike.study import TwoalikeError, plain_words
-
-    try:
-        return FitConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(f"--{name}: {plain_words(first)}.") from error
-
-
-def _number(dimensions: str) -> int | None:
-    from twoalike.study import TwoalikeError
-
-    if dimensions == "auto":
-        return None
-    if not dimensions.isdigit() or int(dimensions) < 1:
-        raise TwoalikeError(f"--dimensions: expected auto or a number, found {dimensions!r}.")
-    return int(dimensions)
-
-
-def _from_study(
-    folder: Path, out: Path | None, allow_problems: bool
-) -> tuple[Path | None, Path | None, Path]:
-    """Read a study's raw data into its tables of choices and of arrangements, as far as it has."""
-    from twoalike.design import excluded
-    from twoalike.judgments import (
-        raw_tasks,
-        read_raw,
-        read_raw_arrangements,
-        write_arrangements,
-        write_choices,
-    )
-    from twoalike.stimuli import StimulusSet
-    from twoalike.study import Study, TwoalikeError, counted, provenance
-
-    study = Study.load(folder)
-    check_raw(study, allow_problems)
-    tasks, ids = raw_tasks(study.raw), StimulusSet.load(study.stimuli, verify=False).ids
-    choices, arrangements = None, None
-    if "oddoneout" in tasks:
-        rule = study.config.exclusion
-        table = read_raw(study.raw, ids, partial(excluded, rule=rule))
-        choices, without = study.choices, table.attrs["excluded"]
-        applied = {"exclusion": rule.model_dump(), "excluded": without}
-        write_choices(choices, table, provenance("choices", config=applied))
-        print(f"{choices}  {counted(len(table), 'choice')}{_left_out(table)}")  # noqa: T201
-        for participant, session, reason in without:
-            who = f"participant {participant}" + (f", session {session}" if session else "")
-            print(f"left out by the rule of study.toml: {who} ({reason})")  # noqa: T201
-    if "multiarrangement" in tasks:
-        table, arrangements = read_raw_arrangements(study.raw, ids), study.arrangements
-        write_arrangements(arrangements, table, provenance("arrangements"))
-        trials = table.groupby(["participant", "session", "trial"], observed=True, dropna=False)
-        said = f"{counted(trials.ngroups, 'arrangement')}{_left_out(table)}"
-        print(f"{arrangements}  {said}")  # noqa: T201
-    if choices is None and arrangements is None:
-        raise TwoalikeError(
-            f"{study.raw}: expected sessions of a task (sub-*/ses-*/beh/*_beh.tsv), found none. "
-            "Run one with: twoalike run"
-        )
-    return choices, arrangements, out or study.posterior
-
-
-def _left_out(table: "pd.DataFrame") -> str:
-    """Say what of the raw data is not in the table; empty where all is."""
-    late, torn = table.attrs.get("n_without_choice", 0), table.attrs.get("n_torn", 0)
-    parts = [f"{late} without an answer"] * (late > 0) + [f"{torn} torn by a crash"] * (torn > 0)
-    return f" (left out: {', '.join(parts)})" if parts else ""

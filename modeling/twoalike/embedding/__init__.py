@@ -19,7 +19,7 @@ from twoalike.embedding._export import (
     write_similarity,
     write_table,
 )
-from twoalike.embedding._fit import fit_embedding
+from twoalike.embedding._fit import fit, fit_embedding
 from twoalike.embedding._intervals import (
     SimilarityTable,
     central_interval,
@@ -58,6 +58,7 @@ __all__ = [
     "dimension_curve",
     "dimension_table",
     "embedding_table",
+    "fit",
     "fit_embedding",
     "fitted_on",
     "other_file",

@@ -1,8 +1,14 @@
 """Settings of a fit; the resolved ones are stored with the posterior."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from twoalike.study import TwoalikeError, plain_words
+
+Whole = Annotated[int | None, BeforeValidator(lambda value: None if value == "auto" else value)]
+"""A number, or ``auto``, which is stored as None."""
 
 
 class FitConfig(BaseModel):
@@ -19,7 +25,7 @@ class FitConfig(BaseModel):
         description="auto: gaussian for distances, softplus with features or for vi, else "
         "spike-and-slab",
     )
-    dimensions: int | None = Field(
+    dimensions: Whole = Field(
         default=None, ge=1, description="none: more than needed, empty ones dropped"
     )
     seed: int = Field(default=0, ge=0, description="everything random derives from it")
@@ -59,3 +65,22 @@ class FitConfig(BaseModel):
         lt=1,
         description="share of steps before observers move: else they explain all",
     )
+
+
+def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitConfig:
+    """Check settings by name, on top of a configuration or of the defaults.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming the setting that does not fit.
+    """
+    if config is not None and not settings:
+        return config
+    values = {} if config is None else config.model_dump()
+    try:
+        return FitConfig.model_validate(values | dict(settings))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise TwoalikeError(plain_words(first), where=f"`{name}=...`") from error

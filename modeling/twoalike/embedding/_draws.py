@@ -247,7 +247,10 @@ def _counts(data: Data) -> dict[str, tuple[str, Integers]]:
     """How much each person judged, and how often each object was."""
     judged = np.bincount(data.judge, minlength=len(data.participants))
     shown = np.bincount(data.items.ravel(), minlength=len(data.ids))
-    counts = {"judgments": ("participant", judged), "shown": ("object", shown)}
+    counts: dict[str, tuple[str, Integers]] = {
+        "judgments": ("participant", judged),
+        "shown": ("object", shown),
+    }
     if data.layouts is not None:
         trials, placed = data.layouts.counts()
         counts |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}

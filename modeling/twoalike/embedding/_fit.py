@@ -1,6 +1,8 @@
-"""From judgments to a posterior: choose engine and size, fit, align, judge, pack."""
+"""From judgments to a posterior: read them, choose engine and size, fit, align, judge, save."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,20 +13,28 @@ import pandas as pd
 
 from twoalike.choice import log_loss
 from twoalike.embedding._advice import describe_links
-from twoalike.embedding._checkpoint import Checkpoint
-from twoalike.embedding._config import FitConfig
+from twoalike.embedding._checkpoint import Checkpoint, remove_checkpoint
+from twoalike.embedding._config import FitConfig, fit_settings
 from twoalike.embedding._convergence import optimiser_convergence, with_chains
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
-from twoalike.features import FeatureTable
-from twoalike.study import Floats, TwoalikeError, held_interrupt, provenance
+from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
+from twoalike.study import (
+    Floats,
+    Study,
+    TwoalikeError,
+    check_output,
+    held_interrupt,
+    provenance,
+)
 
 NUTS_JUDGMENTS = 50_000
 NUTS_COORDINATES = 1_500
 HOLDOUT = 0.02
-HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out costs nothing that is seen
+HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out has no measurable cost
 COMPONENTS = 50  # of the features that inform the prior mean
 
 
@@ -63,12 +73,13 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
     if (prior == "gaussian") != (similarity == "distance"):
         raise TwoalikeError(
             f"the prior {prior!r} does not go with the similarity {similarity!r}: gaussian is for "
-            "distances, spike-and-slab and softplus are for dot products. Leave --prior out."
+            "distances, spike-and-slab and softplus are for dot products",
+            remedy="Leave `prior=...` out.",
         )
     if with_features and prior == "spike-and-slab":
         raise TwoalikeError(
-            "features inform the priors 'softplus' and 'gaussian' only, found 'spike-and-slab'. "
-            "Leave --prior out."
+            "features inform the priors 'softplus' and 'gaussian' only, found 'spike-and-slab'",
+            remedy="Leave `prior=...` out.",
         )
     return prior
 
@@ -100,8 +111,9 @@ def reduce_features(values: Floats) -> Floats:
     z = z[:, sd > 1e-8] / sd[sd > 1e-8]
     if not z.shape[1]:
         raise TwoalikeError(
-            f"expected features that differ between objects, found {values.shape[1]} that are the "
-            f"same for all {len(values)}. Check --features and the backbone that made them."
+            expected="features that differ between objects",
+            found=f"{values.shape[1]} that are the same for all {len(values)}",
+            remedy="Check `features=...` and the backbone that made them.",
         )
     keep = min(COMPONENTS, len(z) - 1, z.shape[1])
     left, size, _ = np.linalg.svd(z, full_matrices=False)
@@ -110,8 +122,119 @@ def reduce_features(values: Floats) -> Floats:
     return np.asarray(left[:, :keep] * share * np.sqrt(len(z)), dtype=np.float32)
 
 
+def fit(
+    study_or_choices: JudgmentTable | None = None,
+    /,
+    *,
+    arrangements: JudgmentTable | None = None,
+    dissimilarities: JudgmentTable | None = None,
+    features: FeatureTable | str | Path | None = None,
+    objects: str | Path | None = None,
+    out: str | Path | None = None,
+    allow_problems: bool = False,
+    config: FitConfig | None = None,
+    announce: Callable[[str], object] | None = None,
+    **settings: Any,
+) -> Posterior:
+    """Fit the Bayesian embedding to a study, or to tables of judgments, and save it.
+
+    Parameters
+    ----------
+    study_or_choices
+        Folder of a study: its raw data are checked and written as tidy tables into ``derived/``
+        first. Or choices: a Parquet file, or a frame of pandas or polars (see
+        :func:`twoalike.judgments.read_judgments`). None: other judgments only.
+    arrangements, dissimilarities
+        Files or frames, with choices or alone; not with a study, which has its own.
+    features
+        Features of every object, or their file: the prior mean of the embedding becomes a learnt
+        map of them.
+    objects
+        File with object ids, one a line, of a file of features that holds none.
+    out
+        File to write (.nc); of a study ``derived/posterior.nc`` by default. A fit that was
+        interrupted continues when it is started again with the same judgments, settings and file.
+    allow_problems
+        Use a study's data as they are, even if ``twoalike validate`` finds problems in them.
+    config, settings
+        A :class:`FitConfig`, or its fields by name: ``engine``, ``dimensions``, ``seed`` and so on.
+    announce
+        Receives one line for each table of a study that is written, and remarks on its data.
+
+    Returns
+    -------
+    The posterior; it is saved if there is a file to write.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is nothing to fit, a table, a setting or the study's data have a problem, or the
+        file cannot be written.
+    """
+    config = fit_settings(config, settings)
+    tables: dict[JudgmentKind, JudgmentTable | None] = {
+        "choices": study_or_choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+    }
+    study = _study(study_or_choices, arrangements, dissimilarities)
+    out = study.posterior if out is None and study is not None else out
+    part = None if out is None else _checked_output(Path(out)).with_suffix(".part.npz")
+    if study is not None:
+        written = collect_judgments(study, allow_problems=allow_problems, announce=announce)
+        tables = {kind: written.get(kind) for kind in tables}
+    inputs = {role: Path(one) for role, one in tables.items() if isinstance(one, str | Path)}
+    if isinstance(features, str | Path):
+        inputs["features"] = Path(features)
+    posterior = fit_embedding(
+        **{
+            kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
+        },
+        features=_read_features(features, objects),
+        config=config,
+        source=provenance("posterior", seed=config.seed, inputs=inputs, config=config.model_dump()),
+        checkpoint=part,
+    )
+    if out is None or part is None:
+        return posterior
+    posterior.save(out)
+    remove_checkpoint(part)
+    return replace(posterior, path=Path(out))
+
+
+def _study(source: JudgmentTable | None, *others: JudgmentTable | None) -> Study | None:
+    """Open the study, if the source names a folder; a name without an ending is taken for one."""
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source)
+    if not path.is_dir() and (path.suffix or path.is_file()):
+        return None
+    if any(one is not None for one in others):
+        raise TwoalikeError(
+            expected="a study or tables of judgments",
+            found="both",
+            remedy="Leave `arrangements=...` and `dissimilarities=...` out: a study has its own.",
+        )
+    return Study.load(path)
+
+
+def _checked_output(out: Path) -> Path:
+    if out.suffix != ".nc":
+        raise TwoalikeError(f"{out}: a posterior is written as .nc; choose that ending.")
+    check_output(out)
+    return out
+
+
+def _read_features(
+    features: FeatureTable | str | Path | None, objects: str | Path | None
+) -> FeatureTable | None:
+    if not isinstance(features, str | Path):
+        return features
+    return read_features(Path(features), None if objects is None else Path(objects))
+
+
 def fit_embedding(
-    choices: pd.DataFrame | None,
+    choices: pd.DataFrame | None = None,
     *,
     arrangements: pd.DataFrame | None = None,
     dissimilarities: pd.DataFrame | None = None,

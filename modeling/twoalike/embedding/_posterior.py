@@ -193,12 +193,15 @@ class Posterior:
     tree
         ArviZ groups: ``posterior`` (``embedding``, ``temperature``, ``lapse``, ...),
         ``sample_stats``, ``constant_data``; the file written by :meth:`save` holds the same.
+    path
+        File that it was read from, or that it was fitted to.
     """
 
     tree: "xr.DataTree"
+    path: Path | None = None
 
     @classmethod
-    def load(cls, path: Path) -> "Posterior":
+    def load(cls, path: str | Path) -> "Posterior":
         """Read ``posterior.nc``.
 
         Raises
@@ -206,11 +209,11 @@ class Posterior:
         TwoalikeError
             If the file is missing, truncated, or no posterior of ours.
         """
-        return cls(read_tree(path))
+        return cls(read_tree(Path(path)), Path(path))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write ``posterior.nc``, all or nothing; plain ``arviz.from_netcdf`` reads it."""
-        write_tree(path, self.tree)
+        write_tree(Path(path), self.tree)
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -33,16 +33,27 @@ from twoalike.judgments._schema import (
     object_index,
     participant_index,
 )
+from twoalike.judgments._sources import (
+    ForeignFrame,
+    JudgmentKind,
+    JudgmentTable,
+    collect_judgments,
+    read_judgments,
+)
 from twoalike.judgments._split import split_by_object, split_by_participant, split_by_triplet
 
 __all__ = [
     "ITEMS",
     "JUDGED",
     "Arrangement",
+    "ForeignFrame",
+    "JudgmentKind",
+    "JudgmentTable",
     "PairSource",
     "RdmTable",
     "arrangements_table",
     "choices_table",
+    "collect_judgments",
     "dissimilarities_table",
     "import_dissimilarities",
     "import_meadows",
@@ -54,6 +65,7 @@ __all__ = [
     "read_arrangements",
     "read_choices",
     "read_dissimilarities",
+    "read_judgments",
     "read_raw",
     "read_raw_arrangements",
     "read_rdms",

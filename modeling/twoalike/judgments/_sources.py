@@ -1,0 +1,209 @@
+"""Judgments from wherever they are: a study's raw data, a file, or a data frame."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pandas as pd
+
+from twoalike.judgments._arrangements import arrangements_table
+from twoalike.judgments._dissimilarities import dissimilarities_table
+from twoalike.judgments._file import (
+    read_arrangements,
+    read_choices,
+    read_dissimilarities,
+    write_arrangements,
+    write_choices,
+    write_dissimilarities,
+)
+from twoalike.judgments._raw_table import raw_tasks
+from twoalike.judgments._schema import ITEMS, choices_table
+from twoalike.study import Study, TwoalikeError, counted, provenance
+
+type JudgmentKind = Literal["choices", "arrangements", "dissimilarities"]
+
+
+class ForeignFrame(Protocol):
+    """A data frame of another library, such as polars."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Convert to pandas."""
+        ...
+
+
+type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
+"""Where a table of judgments comes from: a Parquet file, or a frame of pandas or polars."""
+
+READERS = {
+    "choices": read_choices,
+    "arrangements": read_arrangements,
+    "dissimilarities": read_dissimilarities,
+}
+WRITERS = {
+    "choices": write_choices,
+    "arrangements": write_arrangements,
+    "dissimilarities": write_dissimilarities,
+}
+MAKERS: dict[str, tuple[tuple[str, ...], Callable[..., pd.DataFrame]]] = {
+    "choices": (ITEMS, choices_table),
+    "arrangements": (("item",), arrangements_table),
+    "dissimilarities": (("item_a", "item_b"), dissimilarities_table),
+}
+
+
+def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.DataFrame:
+    """Read and check a table of judgments.
+
+    Parameters
+    ----------
+    source
+        A Parquet file, or a frame of pandas or polars with the columns of
+        :func:`~twoalike.judgments.choices_table` (or its like for the kind): items are object ids,
+        or numbers of objects from 0. Columns with a default may be left out.
+    kind
+        What the table holds.
+
+    Returns
+    -------
+    The tidy table. Objects are in the order of the file's or frame's own list (its categories),
+    or else in order of first appearance.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, or a value breaks the schema; the message names row and
+        column.
+    """
+    if isinstance(source, str | Path):
+        return READERS[kind](Path(source))
+    frame = source if isinstance(source, pd.DataFrame) else source.to_pandas()
+    return _checked(frame, kind)
+
+
+def _checked(frame: pd.DataFrame, kind: JudgmentKind) -> pd.DataFrame:
+    items, make = MAKERS[kind]
+    missing = [name for name in items if name not in frame]
+    if missing or frame.empty:
+        raise TwoalikeError(
+            where=kind,
+            expected=f"a table with the columns {', '.join(items)}",
+            found=f"no column {missing[0]!r}" if missing else "no row",
+        )
+    columns: dict[str, Any] = {str(name): frame[name].array for name in frame.columns}
+    lists = [frame[item].cat.categories for item in items if _is_category(frame[item])]
+    if len(lists) == len(items) and all(one.equals(lists[0]) for one in lists):
+        columns |= {item: frame[item].cat.codes.to_numpy() for item in items}
+        return make(columns, list(map(str, lists[0])), kind)
+    if all(frame[item].dtype.kind in "iu" for item in items):
+        last = max(int(frame[item].max()) for item in items)
+        columns |= {item: frame[item].to_numpy() for item in items}
+        return make(columns, [str(k) for k in range(last + 1)], kind)
+    columns |= {item: frame[item].astype(str).to_numpy(dtype=object) for item in items}
+    seen = pd.unique(pd.concat([frame[item].astype(str) for item in items]))
+    return make(columns, list(map(str, seen)), kind)
+
+
+def _is_category(column: "pd.Series[Any]") -> bool:
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def collect_judgments(
+    study: Study | str | Path,
+    *,
+    allow_problems: bool = False,
+    announce: Callable[[str], object] | None = None,
+) -> dict[JudgmentKind, Path]:
+    """Write a study's raw data as tidy tables into ``derived/``, one a kind of judgments.
+
+    Raw data are checked first. Sessions that the exclusion rule of study.toml leaves out are not
+    in the tables; the provenance of a table names the rule and these sessions.
+
+    Parameters
+    ----------
+    study
+        The study or its folder.
+    allow_problems
+        Use the data as they are, even if the checks find problems.
+    announce
+        Receives one line for each table and each session left out, and remarks of the checks.
+
+    Returns
+    -------
+    File of each kind of judgments that the study has.
+
+    Raises
+    ------
+    TwoalikeError
+        If the raw data have problems, or there are none.
+    """
+    from twoalike.record import check_raw
+    from twoalike.registry import find_task
+    from twoalike.stimuli import StimulusSet
+
+    tell = announce or (lambda line: None)
+    study = study if isinstance(study, Study) else Study.load(Path(study))
+    for line in check_raw(study, allow_problems=allow_problems):
+        tell(line)
+    tasks = [find_task(label) for label in raw_tasks(study.raw)]
+    if not tasks:
+        raise TwoalikeError(
+            where=study.raw,
+            expected="sessions of a task (sub-*/ses-*/beh/*_beh.tsv)",
+            found="none",
+            remedy="Run one with: twoalike run",
+        )
+    ids = StimulusSet.load(study.stimuli, verify=False).ids
+    files: dict[JudgmentKind, Path] = {
+        "choices": study.choices,
+        "arrangements": study.arrangements,
+        "dissimilarities": study.choices.with_name("dissimilarities.parquet"),
+    }
+    written: dict[JudgmentKind, Path] = {}
+    for kind, path in files.items():
+        tables = [_of_task(task, study, ids) for task in tasks if task.judgments == kind]
+        if tables:
+            _write(path, kind, tables, study)
+            written[kind] = path
+            for line in _lines(path, kind, tables):
+                tell(line)
+    return written
+
+
+def _of_task(task: Any, study: Study, ids: Any) -> pd.DataFrame:
+    """Judgments of one task, without the sessions that the study's rule leaves out."""
+    if task.unusable is None:
+        return pd.DataFrame(task.read_raw(study.raw, ids))
+    rule = partial(task.unusable, rule=study.config.exclusion)
+    return pd.DataFrame(task.read_raw(study.raw, ids, rule))
+
+
+def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: Study) -> None:
+    rules = [table.attrs["excluded"] for table in tables if "excluded" in table.attrs]
+    applied = None
+    if rules:
+        left_out = [session for excluded in rules for session in excluded]
+        applied = {"exclusion": study.config.exclusion.model_dump(), "excluded": left_out}
+    whole = tables[0] if len(tables) == 1 else _checked(pd.concat(tables), kind)
+    WRITERS[kind](path, whole, provenance(kind, config=applied))
+
+
+def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[str]:
+    """Describe what was written: how many judgments, and what is not among them."""
+    noun = {"choices": "choice", "arrangements": "arrangement"}.get(kind, "judged pair")
+    number = sum(map(_number_of_trials if kind == "arrangements" else len, tables))
+    late = sum(table.attrs.get("n_without_choice", 0) for table in tables)
+    torn = sum(table.attrs.get("n_torn", 0) for table in tables)
+    parts = [f"{late} without an answer"] * (late > 0) + [f"{torn} torn by a crash"] * (torn > 0)
+    lines = [f"{path}  {counted(number, noun)}"]
+    lines[0] += f" (left out: {', '.join(parts)})" if parts else ""
+    for table in tables:
+        for participant, session, reason in table.attrs.get("excluded", ()):
+            who = f"participant {participant}" + (f", session {session}" if session else "")
+            lines.append(f"left out by the rule of study.toml: {who} ({reason})")
+    return lines
+
+
+def _number_of_trials(table: pd.DataFrame) -> int:
+    keys = ["participant", "session", "trial"]
+    return int(table.groupby(keys, observed=True, dropna=False).ngroups)
