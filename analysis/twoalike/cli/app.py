@@ -11,7 +11,6 @@ import select
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any, NoReturn, TextIO
 
 from cyclopts import App
@@ -90,6 +89,12 @@ EXTRAS = {
 """Module -> the extra that installs it: each machine of a lab needs only its part."""
 
 
+def _version() -> str:
+    from importlib.metadata import version  # a fifth of the time of --help
+
+    return version("twoalike")
+
+
 def build(*, summaries: bool) -> App:
     """Make the command line.
 
@@ -103,7 +108,7 @@ def build(*, summaries: bool) -> App:
         name="twoalike",
         help="From people's similarity judgments to aligned vision networks.",
         help_format="plaintext",  # Markdown would take a third of the time of --help
-        version=lambda: version("twoalike"),
+        version=_version,
         suppress_keyboard_interrupt=False,  # main says so, and ends with 130
     )
     for position, (verb, (place, summary)) in enumerate(VERBS.items()):
