@@ -1,7 +1,10 @@
 """The layout that makes three source roots one package."""
 
+import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,19 +52,27 @@ def _modules_after(statement: str) -> set[str]:
 
 
 HEAVY = {"torch", "pymc", "jax", "psychopy", "matplotlib", "sklearn", "timm"}
-
-
-@pytest.mark.parametrize(
-    "package",
-    ["study", "choice", "features", "stimuli", "design", "tasks", "display", "record", "observers"]
-    + ["judgments", "embedding", "teacher", "backbones", "distill", "evaluation", "ceilings"]
-    + ["calibration", "recovery", "results"]
-    + ["transfer", "rsa"]
-    + ["cli.app", "tasks.odd_one_out", "tasks.multi_arrangement", "tasks.screens", "exchange"],
+PARTS = sorted(
+    path.stem
+    for stage in STAGES
+    for path in (ROOT / stage / "twoalike").iterdir()
+    if path.name not in {"__pycache__", "py.typed"}
 )
-def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
-    loaded = _modules_after(f"import twoalike.{package}")
-    assert not loaded & HEAVY, f"twoalike.{package} imports {sorted(loaded & HEAVY)} eagerly"
+IMPORT_ALL = f"""
+import sys
+from importlib import import_module
+for name in {PARTS} + ["cli.app"]:
+    import_module(f"twoalike.{{name}}")
+    if heavy := {HEAVY} & {{module.split(".")[0] for module in sys.modules}}:
+        sys.exit(f"twoalike.{{name}} imports {{sorted(heavy)}} eagerly")
+"""
+
+
+def test_importing_a_package_loads_nothing_heavy() -> None:
+    """One process imports all packages, in turn: whichever is the first to load one is named."""
+    command = [sys.executable, "-c", IMPORT_ALL]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_help_needs_neither_numpy_nor_pandas() -> None:
@@ -78,13 +89,103 @@ def test_version_is_the_distributions() -> None:
     assert printed == version("twoalike")
 
 
-def test_every_verb_has_help_with_an_example() -> None:
-    from twoalike.cli.app import VERBS
+def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    from twoalike.cli.app import VERBS, main
 
     for verb in VERBS:
-        command = [sys.executable, "-m", "twoalike.cli.app", verb, "--help"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, f"{verb}: {result.stderr}"
-        if "COMMAND" not in result.stdout:  # groups show their commands
-            _, _, examples = result.stdout.partition("Examples:")
+        with pytest.raises(SystemExit, match="0"):
+            main([verb, "--help"])
+        shown = capsys.readouterr().out
+        if "COMMAND" not in shown:  # groups show their commands
+            _, _, examples = shown.partition("Examples:")
             assert f"twoalike {verb}" in examples, f"{verb} --help shows no example"
+
+
+def _modules() -> dict[Path, str]:
+    """Text of every module, by its path below its source root's ``twoalike``."""
+    return {
+        path.relative_to(ROOT / stage / "twoalike"): path.read_text(encoding="utf-8")
+        for stage in STAGES
+        for path in sorted((ROOT / stage / "twoalike").rglob("*.py"))
+    }
+
+
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 380, 67_000, 6_800, 60
+"""These bounds may only fall; what they are meant to be: 300, 56,000, 4,000 and 60."""
+
+
+def sizes() -> dict[str, int]:
+    """Modules, lines, lines of the command line, functions that are too long."""
+    modules = _modules()
+    lines = {path: text.count("\n") for path, text in modules.items()}
+    cli = sum(n for path, n in lines.items() if path.parts[0] == "cli")
+    return {"modules": len(modules), "lines": sum(lines.values()), "lines of cli": cli}
+
+
+def long_functions() -> list[str]:
+    """Functions of more than 60 lines without their docstring."""
+    found = []
+    for path, text in _modules().items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[ast.get_docstring(node) is not None :]
+                n = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if n > MOST_FUNCTION_LINES:
+                    found.append(f"{path}: {node.name} has {n} lines")
+    return found
+
+
+def test_the_house_is_no_larger_than_it_must_be() -> None:
+    most = {"modules": MOST_MODULES, "lines": MOST_LINES, "lines of cli": MOST_CLI_LINES}
+    assert {name: n for name, n in sizes().items() if n > most[name]} == {}
+
+
+def test_no_function_is_long() -> None:
+    assert long_functions() == []
+
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+WITH_OPTIONS = {
+    "cli": "parses them",
+    "demo": "runs the commands themselves",
+    "record/_bids.py": "options of another program",
+    "study/_errors.py": "says how the command line shows parameters",
+    "study/_words.py": "options of another program",
+}
+"""Packages and modules that name options, and why."""
+OPTIONS_LEFT = {
+    "design": 15,
+    "display": 7,
+    "distill": 26,
+    "embedding": 36,
+    "features": 3,
+    "observers": 1,
+    "record": 22,
+    "recovery": 15,
+    "report": 7,
+    "results": 6,
+    "stimuli": 1,
+    "teacher": 3,
+    "transfer": 3,
+}
+"""Options that messages of a package still name; each number may only fall."""
+
+
+def options_below_the_command_line() -> list[str]:
+    """Options that messages and docstrings name outside of the command line."""
+    found = []
+    for path, text in _modules().items():
+        if path.parts[0] in WITH_OPTIONS or path.as_posix() in WITH_OPTIONS:
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = sorted(set(_OPTION.findall(node.value)))
+                found += [f"{path}, line {node.lineno}: {option}" for option in named]
+    return found
+
+
+def test_messages_below_the_command_line_name_parameters_and_no_options() -> None:
+    found = options_below_the_command_line()
+    count = Counter(line.partition("/")[0] for line in found)
+    more = {package: n for package, n in count.items() if n > OPTIONS_LEFT.get(package, 0)}
+    assert not more, "\n".join(line for line in found if line.partition("/")[0] in more)
