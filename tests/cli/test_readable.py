@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from twoalike.cli import _readable
 from twoalike.cli.app import main
 from twoalike.study import ScreenProfile, Study, TwoalikeError
-from twoalike.tasks import SMALLEST_SCREEN, Sitting, View, prepare_session
+from twoalike.tasks import SMALLEST_SCREEN, Sitting, View, check_readable, prepare_session
 
 LONG = "a prompt that goes on and on about which image is the odd one out " * 3
 PROMPT = f'[texts]\nprompt = "{LONG}"\n'
@@ -55,14 +54,14 @@ def test_a_text_that_does_not_fit_is_named_by_validate_and_refused_by_run(
 
 
 def test_a_session_that_has_begun_goes_on_with_a_warning(
-    make_study: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    make_study: Callable[..., Path],
 ) -> None:
     study = Study.load(make_study(protocol=PROMPT))
     prepared = prepare_session("odd-one-out", Sitting(study=study, participant="001", session=1))
     with pytest.raises(TwoalikeError, match="texts.prompt"):
-        _readable.check_readable(prepared, View(SMALLEST_SCREEN), begun=False)
-    _readable.check_readable(prepared, View(SMALLEST_SCREEN), begun=True)
-    assert "texts.prompt" in capsys.readouterr().err
+        check_readable(prepared, View(SMALLEST_SCREEN), begun=False)
+    warnings = check_readable(prepared, View(SMALLEST_SCREEN), begun=True)
+    assert "texts.prompt" in warnings[0]
 
 
 def test_pale_text_is_named_by_validate_and_said_by_run(
@@ -84,7 +83,7 @@ def test_on_a_measured_screen_the_smallest_one_is_a_remark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wide = ScreenProfile(width_m=0.6, distance_m=0.6, size_px=(2560, 1080))
-    monkeypatch.setattr(_readable, "load_profile", lambda: wide)
+    monkeypatch.setattr("twoalike.tasks._readable.load_profile", lambda: wide)
     text = "Which one of these three is not like the other two of them, as you see it yourself? "
     root = make_study(protocol=f'[texts]\nprompt = "{text * 2}"\n')
     code, said = told("validate", root)
@@ -104,7 +103,8 @@ def test_without_fonts_to_measure_validate_says_so(
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        _readable, "find_spec", lambda name: None if name == "matplotlib" else find(name)
+        "twoalike.tasks._readable.find_spec",
+        lambda name: None if name == "matplotlib" else find(name),
     )
     code, said = told("validate", make_study(protocol=PROMPT))
     assert code == 0

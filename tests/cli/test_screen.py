@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from twoalike.cli import app as cli
-from twoalike.cli._screen_table import ask_distance, check_measures, screen_table
+from twoalike.cli.screen import ask_distance, screen_table
+from twoalike.display import measure_screen
 from twoalike.study import ScreenProfile, TwoalikeError, save_profile
 
 MEASURED = ScreenProfile(width_m=0.5, distance_m=0.573, how="card", size_px=(1000, 800))
@@ -22,14 +23,9 @@ MEASURED = ScreenProfile(width_m=0.5, distance_m=0.573, how="card", size_px=(100
     ],
 )
 def test_measures_that_cannot_be_are_refused(options: dict[str, float], said: str) -> None:
-    usual: dict[str, float | None] = {
-        "number": 0,
-        "width_cm": None,
-        "distance_cm": None,
-        "frames": 600,
-    }
-    with pytest.raises(TwoalikeError, match=said):
-        check_measures(**{**usual, **options})  # type: ignore[arg-type]
+    with pytest.raises(TwoalikeError) as refused:
+        measure_screen(**options)  # type: ignore[arg-type]
+    assert said in cli.with_options(str(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -45,11 +41,17 @@ def test_the_distance_is_asked_for(
 
 
 @pytest.mark.parametrize("typed", ["", "near", "0.6", "-60"])
-def test_an_answer_that_is_no_distance_is_said(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+def test_an_answer_that_is_no_distance_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path, typed: str
+) -> None:
+    monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: typed)
-    with pytest.raises(TwoalikeError, match=r"cm|centimetres"):
-        ask_distance(ScreenProfile())
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["screen"])
+    assert caught.value.code == 1
+    message = capsys.readouterr().err
+    assert "in cm" in message or "expected centimetres" in message
 
 
 def test_nobody_is_asked_where_there_is_nobody(
@@ -68,7 +70,7 @@ def test_who_leaves_saves_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path
 ) -> None:
     monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
-    monkeypatch.setattr("twoalike.display.calibrate", lambda before, **_: None)
+    monkeypatch.setattr("twoalike.display._calibrate.calibrate", lambda before, **_: None)
     with pytest.raises(SystemExit) as caught:
         cli.main(["screen", "--distance-cm", "60"])
     assert caught.value.code == 130
@@ -83,7 +85,9 @@ def test_another_screen_starts_anew_and_the_same_one_where_it_was(
     monkeypatch.setenv("TWOALIKE_SCREEN", str(tmp_path / "screen.toml"))
     save_profile(MEASURED)
     given = []
-    monkeypatch.setattr("twoalike.display.calibrate", lambda before, **_: given.append(before))
+    monkeypatch.setattr(
+        "twoalike.display._calibrate.calibrate", lambda before, **_: given.append(before)
+    )
     for number in ("0", "1"):
         with pytest.raises(SystemExit):
             cli.main(["screen", "--distance-cm", "60", "--number", number])

@@ -242,7 +242,7 @@ class TestWithAWindow:
         assert out.splitlines()[-1] == str(started.profile)
 
     def test_who_leaves_has_measured_nothing(self) -> None:
-        from twoalike.display import calibrate
+        from twoalike.display._calibrate import calibrate
 
         hands = Hands()
         left = threading.Event()
@@ -281,7 +281,7 @@ class TestWithAWindow:
         assert (found["width_m"], found["how"]) == (0.531, "given")
 
     def test_a_screen_that_is_not_there_is_said(self) -> None:
-        from twoalike.display import calibrate
+        from twoalike.display._calibrate import calibrate
 
         with pytest.raises(TwoalikeError, match=r"screen 7 is wanted, this computer has 1 screen,"):
             calibrate(ScreenProfile(number=7), width_m=0.5)

@@ -153,13 +153,13 @@ def live(request: dict[str, Any]) -> int:
 
 def serve() -> None:
     """Fork a command for each request."""
-    import twoalike.cli._sitting
     import twoalike.cli.app
     import twoalike.cli.run
     import twoalike.cli.share
     import twoalike.cli.validate
     import twoalike.exchange
     import twoalike.judgments  # noqa: F401  # what every command imports, once for all
+    import twoalike.sitting
 
     for line in sys.stdin:
         request = json.loads(line)

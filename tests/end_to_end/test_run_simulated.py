@@ -235,9 +235,9 @@ def test_whoever_resumes_a_session_is_not_told_that_it_is_unfinished(
     unfinish(root)
     capsys.readouterr()
     assert call(*words, "--session", 2) == 0
-    assert "1 session not finished" in capsys.readouterr().out
+    assert "1 session not finished" in capsys.readouterr().err
     assert call(*words, "--resume") == 0
-    assert "not finished" not in capsys.readouterr().out
+    assert "not finished" not in "".join(capsys.readouterr())
 
 
 def test_a_torn_last_line_does_not_stop_the_command_that_mends_it(

@@ -1,4 +1,20 @@
-"""Checks of options that several commands have."""
+"""Options that several commands have, and their checks."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def _check_task(_: type, name: str) -> None:
+    """Refuse a name that no task has."""
+    from twoalike.registry import task_names
+
+    if name not in task_names():
+        raise ValueError(f"Choose from: {', '.join(task_names())}.")
+
+
+type TaskName = Annotated[str, Parameter(validator=_check_task)]
+"""The option ``--task``: built-in tasks and those of installed packages."""
 
 
 def check_seed(seed: int | None) -> None:

@@ -1,11 +1,12 @@
 """``twoalike run``."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from twoalike.cli._checks import AllowProblems
+from twoalike.cli._options import TaskName
 
 
 def run(
@@ -13,7 +14,7 @@ def run(
     /,
     *,
     participant: str,
-    task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
+    task: TaskName = "odd-one-out",
     session: int = 1,
     resume: Annotated[bool, Parameter(negative=())] = False,
     pilot: Annotated[bool, Parameter(negative=())] = False,
@@ -40,7 +41,7 @@ def run(
     participant
         Code of the participant, such as 001; never a name.
     task
-        The task.
+        odd-one-out, multi-arrangement, or a task of another installed package.
     session
         Number of the session, from 1; none is left out.
     resume
@@ -77,26 +78,26 @@ def run(
     """
     import sys
 
-    from twoalike.cli._sitting import Options, sit
+    from twoalike.cli.app import with_options
+    from twoalike.sitting import sit
     from twoalike.study import counted
 
     outcome = sit(
         study,
-        task,
         participant,
-        session,
-        Options(
-            resume=resume,
-            pilot=pilot,
-            simulate=simulate,
-            window=window,
-            windowed=windowed,
-            virtual_display=virtual_display,
-            speed=speed,
-            seed=seed,
-            elsewhere=elsewhere,
-            allow_problems=allow_problems,
-        ),
+        task=task,
+        session=session,
+        resume=resume,
+        pilot=pilot,
+        simulate=simulate,
+        window=window,
+        windowed=windowed,
+        virtual_display=virtual_display,
+        speed=speed,
+        seed=seed,
+        elsewhere=elsewhere,
+        allow_problems=allow_problems,
+        show=lambda line: print(with_options(line), file=sys.stderr),  # noqa: T201
     )
     if outcome.end_reason == "declined":
         print(f"participant {participant} did not consent; nothing else was stored")  # noqa: T201

@@ -1,8 +1,12 @@
 """``twoalike screen``."""
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from twoalike.study import ScreenProfile
 
 
 def screen(
@@ -47,32 +51,64 @@ def screen(
         twoalike screen --number 1 --distance-cm 60
         twoalike screen --width-cm 53.1 --distance-cm 60
     """
-    import sys
-    from contextlib import ExitStack
+    from twoalike.display import measure_screen
+    from twoalike.study import load_profile, profile_path
 
-    from twoalike.cli._screen_table import ask_distance, check_measures, screen_table
-    from twoalike.display import calibrate
-    from twoalike.display import virtual_display as start_display
-    from twoalike.study import load_profile, save_profile
-
-    check_measures(number=number, width_cm=width_cm, distance_cm=distance_cm, frames=frames)
-    before = load_profile()
-    if distance_cm is None:
-        distance_cm = ask_distance(before)
-    if before.number != number:
-        before = type(before)()  # another screen: nothing of the old one holds
-    before = before.model_copy(update={"number": number, "distance_m": distance_cm / 100})
-    with ExitStack() as stack:
-        if virtual_display:
-            stack.enter_context(start_display())
-        found = calibrate(
-            before,
-            width_m=None if width_cm is None else width_cm / 100,
-            windowed=windowed,
-            n_frames=frames,
-        )
+    found = measure_screen(
+        number=number,
+        width_cm=width_cm,
+        distance_cm=ask_distance(load_profile()) if distance_cm is None else distance_cm,
+        frames=frames,
+        windowed=windowed,
+        virtual_display=virtual_display,
+    )
     if found is None:
         print("left before the card matched; nothing was saved", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     print(screen_table(found))  # noqa: T201
-    print(save_profile(found))  # noqa: T201
+    print(profile_path())  # noqa: T201
+
+
+def ask_distance(before: "ScreenProfile") -> float:
+    """Ask on the terminal how far the eyes are from the screen; cm.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is nobody to ask, or the answer is no number.
+    """
+    from twoalike.study import TwoalikeError
+
+    if not sys.stdin.isatty():
+        raise TwoalikeError(
+            "the distance of the eyes is not known", remedy="Add: `distance_cm=60`."
+        )
+    known = f" [{100 * before.distance_m:g}]" if before.distance_m else ""
+    answer = input(f"From the participant's eyes to the screen, in cm{known}: ").strip()
+    if not answer and before.distance_m:
+        return 100 * before.distance_m
+    try:
+        return float(answer.removesuffix("cm").strip().replace(",", "."))
+    except ValueError as error:
+        raise TwoalikeError(where=repr(answer), expected="a distance in cm, such as 60") from error
+
+
+def screen_table(profile: "ScreenProfile") -> str:
+    """Lines that show a measurement to whoever made it."""
+    from twoalike.display import verdict
+
+    width, height = profile.size_px
+    how = {"card": "matched with a card", "given": "as given", "none": "not measured"}
+    rows = [
+        ("screen", f"{profile.number}, {width} x {height} pixels"),
+        ("width", f"{100 * profile.width_m:.2f} cm, {how[profile.how]}"),
+        ("distance", f"{100 * profile.distance_m:.1f} cm"),
+        ("one degree", f"{profile.pixels(1.0, width):.1f} pixels, in the middle of the screen"),
+        ("scale factor", f"{profile.scale_factor:g}"),
+        ("graphics", profile.renderer),
+    ]
+    if profile.refresh_hz:
+        spread = f"sd {1000 * profile.frame_sd_s:.2f} ms, 99 % within "
+        rows.append(("frames", f"{spread}{1000 * profile.frame_p99_s:.2f} ms"))
+    rows.append(("timing", verdict(profile)))
+    return "\n".join(f"{name:<14}{value}" for name, value in rows)

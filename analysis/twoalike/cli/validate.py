@@ -88,9 +88,8 @@ def validate(study: Path, /) -> None:
 
 def _settings_faults(study: "Study", stimuli: "StimulusSet") -> tuple[list[str], list[str]]:
     """Problems of protocols, settings, trial lists and images, and remarks on them."""
-    from twoalike.cli._readable import reading_faults
     from twoalike.design import check_categories
-    from twoalike.tasks import check_lists, check_protocol, protocols
+    from twoalike.tasks import check_lists, check_protocol, protocols, reading_faults
 
     checked = [_image_faults(study.stimuli), reading_faults(study)]
     faults = [fault for model in protocols().values() if (fault := check_protocol(study, model))]

@@ -1,6 +1,6 @@
 """The one place that knows PsychoPy: window, drawing, input. Imported only where one is shown."""
 
-from twoalike.display._calibrate import calibrate, verdict
+from twoalike.display._calibrate import measure_screen, verdict
 from twoalike.display._open import require_screen, virtual_display
 from twoalike.display._triggers import TriggerPort, open_triggers
 from twoalike.display._window import WindowScreen, open_window
@@ -8,7 +8,7 @@ from twoalike.display._window import WindowScreen, open_window
 __all__ = [
     "TriggerPort",
     "WindowScreen",
-    "calibrate",
+    "measure_screen",
     "open_triggers",
     "open_window",
     "require_screen",

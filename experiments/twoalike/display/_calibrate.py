@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from math import cos, pi, sin
 from typing import Any
@@ -17,8 +17,9 @@ from twoalike.display._open import (
     renderer,
     require_screen,
 )
+from twoalike.display._open import virtual_display as start_display
 from twoalike.display._window import key_name
-from twoalike.study import ScreenProfile
+from twoalike.study import ScreenProfile, TwoalikeError, load_profile, save_profile
 
 CARD_M = (0.0856, 0.05398)
 """Width and height of bank and identity cards in metres (ISO/IEC 7810, ID-1)."""
@@ -222,6 +223,8 @@ _REST_S = 0.01
 """Between two looks at the keys: a virtual screen has no refresh to wait for."""
 _WARM_UP = 30
 """Frames shown before any counts: drivers take some to settle."""
+_FEWEST_FRAMES = 30
+_NEAREST_CM, _WIDEST_CM, _FARTHEST_CM = 5, 1000, 5000
 _USUAL_PIXEL_M = 0.0254 / 96
 """Width of a pixel to start from: 96 in an inch."""
 _CARD_TEXT = (
@@ -407,3 +410,79 @@ def calibrate(
         if is_software(found.renderer):
             return found
         return _with_timing(found, _measure_frames(opened, n_frames))
+
+
+def measure_screen(
+    *,
+    number: int = 0,
+    width_cm: float | None = None,
+    distance_cm: float | None = None,
+    frames: int = 600,
+    windowed: bool = False,
+    virtual_display: bool = False,
+) -> ScreenProfile | None:
+    """Measure this computer's screen in a window, and keep the result for all studies.
+
+    Parameters
+    ----------
+    number
+        Which screen, 0 is the first.
+    width_cm
+        Width of the visible picture; None lets the person match a card.
+    distance_cm
+        From the participant's eyes to the screen; None keeps the one of an earlier measurement.
+    frames
+        How many frames to measure.
+    windowed
+        A window instead of the whole screen.
+    virtual_display
+        Start a screen that nobody sees (Linux).
+
+    Returns
+    -------
+    What was found and saved; None if the person left.
+
+    Raises
+    ------
+    TwoalikeError
+        If a measure is out of range, or there is no such screen or no PsychoPy.
+    """
+    _check_measures(number=number, width_cm=width_cm, distance_cm=distance_cm, frames=frames)
+    before = load_profile()
+    distance_m = before.distance_m if distance_cm is None else distance_cm / 100
+    if not distance_m:
+        raise TwoalikeError(
+            "the distance of the eyes is not known", remedy="Add: `distance_cm=60`."
+        )
+    if before.number != number:
+        before = ScreenProfile()  # another screen: nothing of the old one holds
+    before = before.model_copy(update={"number": number, "distance_m": distance_m})
+    with start_display() if virtual_display else nullcontext():
+        found = calibrate(
+            before,
+            width_m=None if width_cm is None else width_cm / 100,
+            windowed=windowed,
+            n_frames=frames,
+        )
+    if found is not None:
+        save_profile(found)
+    return found
+
+
+def _check_measures(
+    *, number: int, width_cm: float | None, distance_cm: float | None, frames: int
+) -> None:
+    """Refuse measures that no screen has, such as metres given for centimetres."""
+    if number < 0:
+        raise TwoalikeError(where=f"`number={number}`", expected="a whole number from 0")
+    if frames < _FEWEST_FRAMES:
+        raise TwoalikeError(where=f"`frames={frames}`", expected=f"at least {_FEWEST_FRAMES}")
+    for name, value, high in (
+        ("width_cm", width_cm, _WIDEST_CM),
+        ("distance_cm", distance_cm, _FARTHEST_CM),
+    ):
+        if value is not None and not _NEAREST_CM <= value <= high:
+            raise TwoalikeError(
+                where=f"`{name}={value:g}`",
+                expected=f"centimetres between {_NEAREST_CM} and {high}",
+            )

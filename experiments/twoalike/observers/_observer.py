@@ -209,7 +209,9 @@ class SimulatedObserver:
 _N_TRIPLETS = 4000
 
 
-def _oracle_accuracy(embedding: npt.NDArray[np.float64], triplets: npt.NDArray[np.int64]) -> float:
+def _oracle_accuracy(
+    embedding: npt.NDArray[np.float64], triplets: npt.NDArray[np.integer]
+) -> float:
     """Accuracy expected of one who knows the embedding, for choices at temperature 1."""
     log_p = log_choice(pair_similarities(embedding @ embedding.T, triplets))
     return float(np.exp(np.max(log_p, axis=0)).mean())

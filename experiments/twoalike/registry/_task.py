@@ -4,12 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 
 from twoalike.study import TwoalikeError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 _NAME = re.compile("[a-z]+(-[a-z]+)*")
 
@@ -97,7 +94,7 @@ class Task:
     events: Part[Any] = Part(required=False)
     trial_list: Part[Any] = Part(required=False)
     check_rows: Part[Callable[..., Any] | None] = Part(required=False)
-    protocol: "Part[type[BaseModel]]" = Part()
+    protocol: Part[type[Any]] = Part()
     prepare: Part[Callable[[Any], Any]] = Part()
     text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
     times: Part[Callable[..., Any] | None] = Part(required=False)

@@ -72,8 +72,10 @@ from twoalike.tasks._readable import (
     between,
     box_fill,
     check_contrast,
+    check_readable,
     check_texts,
     readable_on,
+    reading_faults,
 )
 from twoalike.tasks._session import (
     Keeper,
@@ -207,6 +209,7 @@ __all__ = [
     "check_lists",
     "check_objects",
     "check_protocol",
+    "check_readable",
     "check_sitting",
     "check_texts",
     "frame",
@@ -225,6 +228,7 @@ __all__ = [
     "protocols",
     "read_on",
     "readable_on",
+    "reading_faults",
     "run_plan",
     "run_session",
     "session_duration",

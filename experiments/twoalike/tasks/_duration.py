@@ -171,11 +171,12 @@ def session_duration(
     found = find_task(task)
     if found.times is None:
         raise TwoalikeError(f"the task {found.name} does not say how long its trials take")
-    protocol, first = protocol_or_default(study, found.protocol), session == 1
+    protocol: Protocol = protocol_or_default(study, found.protocol)
+    first = session == 1
     opening = opening_duration(
         protocol,
         consent=first and protocol.consent.ask,
         form=protocol.form.questions if first else (),
     )
-    times = found.times(protocol, study, stimuli, table, simulated)
+    times: Times = found.times(protocol, study, stimuli, table, simulated)
     return opening + times.trials + times.pages

@@ -206,7 +206,7 @@ class Prepared(ABC):
             has = "still has the text that comes with twoalike" if shown else "is empty"
             raise TwoalikeError(
                 f"the consent page {has}",
-                where=self.inputs["protocol"],
+                where=self.sitting.study.protocol_of(self.plan.name.task),
                 remedy="Write the text that your ethics committee approved into this file, as "
                 "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
                 "`pilot=True` and `simulate=True` show the page as it is.",

@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from twoalike.cli._operator import OperatorView, render
-from twoalike.cli._operator_state import OperatorState
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import Progress
+from twoalike.sitting import OperatorState, OperatorView, render
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ExclusionConfig, Study
 from twoalike.tasks import (

@@ -1,6 +1,6 @@
 """What the operator sees in the terminal while a participant works.
 
-The state (``_operator_state``) knows no terminal; this shows it.
+The state (:class:`OperatorState`) knows no terminal; this shows it.
 """
 
 import io
@@ -20,7 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from twoalike.cli._operator_state import OperatorState
+from twoalike.sitting._operator import OperatorState
 from twoalike.study import counted
 from twoalike.tasks import Item
 

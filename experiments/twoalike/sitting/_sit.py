@@ -1,0 +1,410 @@
+"""One sitting: a participant, real or simulated, in front of a screen, and the record of it."""
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from twoalike.design import study_with
+from twoalike.observers import SimulatedObserver, hierarchical_embedding
+from twoalike.record import (
+    TASKS,
+    Apparatus,
+    Progress,
+    RunRecord,
+    answered_questions,
+    check_codes,
+    check_dataset,
+    check_run,
+    hold_participant,
+    open_run,
+    read_manifest,
+    recover_run,
+    require_sound,
+    run_progress,
+    store_answers,
+    whole_rows,
+)
+from twoalike.sitting._operator import OperatorState
+from twoalike.sitting._terminal import OperatorView
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study, TwoalikeError, counted, load_profile, readable_by
+from twoalike.tasks import (
+    Item,
+    Keeper,
+    Marks,
+    NoWindow,
+    PlayableScreen,
+    Prepared,
+    Session,
+    SimulatedParticipant,
+    Sitting,
+    View,
+    VirtualClock,
+    check_readable,
+    getting_ready,
+    prepare_session,
+    run_session,
+)
+
+_DEFAULT_LAPSE = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sitting ended.
+
+    Attributes
+    ----------
+    path
+        The raw table; it need not exist.
+    n_done, n_trials
+        Trials it holds, and trials in all; None where the answers decide.
+    end_reason
+        ``completed``, ``declined`` (no consent), ``stopped``, ``window_closed``, ...
+    """
+
+    path: Path
+    n_done: int
+    n_trials: int | None
+    end_reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Screen:
+    """On what the session is shown."""
+
+    window: bool
+    windowed: bool
+    virtual_display: bool
+
+
+def _print_to_operator(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201
+
+
+def sit(
+    study: Study | str | Path,
+    participant: str,
+    *,
+    task: str = "odd-one-out",
+    session: int = 1,
+    resume: bool = False,
+    pilot: bool = False,
+    simulate: bool | str | Path | SimulatedObserver = False,
+    window: bool = True,
+    windowed: bool = False,
+    virtual_display: bool = False,
+    speed: float | None = None,
+    seed: int | None = None,
+    elsewhere: bool = False,
+    allow_problems: bool = False,
+    show: Callable[[str], None] = _print_to_operator,
+) -> Outcome:
+    """Run one session with a participant, or with a simulated one.
+
+    Every trial is on the disk before the next one begins.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participant
+        Code of the participant, such as ``001``; never a name.
+    task
+        Name of the task, of :func:`twoalike.registry.task_names`.
+    session
+        Number of the session, from 1.
+    resume
+        Go on with a session that was stopped or broke off; starts it if it has not begun.
+    pilot
+        A short try, recorded in data/pilot instead of data/raw.
+    simulate
+        A simulated observer answers: True makes one from the stimuli's categories; else an
+        observer, or the file of one (.npz).
+    window
+        Whether there is a window; only a simulated session runs without.
+    windowed
+        A window instead of the whole screen.
+    virtual_display
+        Start a screen that nobody sees (Linux).
+    speed
+        Simulated sessions: seconds of the session in a second; None skips all waiting.
+    seed
+        Use this seed instead of the study's.
+    elsewhere
+        The participant's earlier sessions were run on another computer.
+    allow_problems
+        Run even if there are problems in the participant's earlier data.
+    show
+        Takes each line that the operator should read; prints on standard error if left out.
+
+    Raises
+    ------
+    TwoalikeError
+        If anything is missing or contradicts, before a window opens or a file is written.
+    """
+    person = simulate is False
+    if person and not window:
+        raise TwoalikeError("`window=False` needs `simulate=True`: a person has to see something.")
+    if person and speed is not None:
+        raise TwoalikeError("`speed=...` needs `simulate=True`: people take their time.")
+    if seed is not None and seed < 0:
+        raise TwoalikeError(where=f"`seed={seed}`", expected="a whole number from 0")
+    if speed is not None and not speed > 0:
+        raise TwoalikeError(where=f"`speed={speed}`", expected="a number above 0")
+    if not window and (windowed or virtual_display):
+        raise TwoalikeError("`window=False` shows nothing: leave out the options of the window.")
+    opened = study if isinstance(study, Study) else Study.load(study)
+    opened = study_with(opened, seed=seed, sampler=None)
+    sitting = Sitting(
+        study=opened,
+        participant=participant,
+        session=session,
+        pilot=pilot,
+        observer=_observer(opened, simulate),
+    )
+    check_codes(opened, [participant])
+    prepared = prepare_session(task, sitting)
+    with hold_participant(opened, sitting.root, participant):
+        if resume and (completed := _recover(prepared, show)) is not None:
+            return completed
+        progress = check_run(
+            sitting.root, prepared.plan, resume=resume, earlier_elsewhere=elsewhere
+        )
+        checked = check_dataset(sitting.root, participant=participant, pilot=pilot)
+        if progress.begun:  # whoever resumes a session knows that it is not finished
+            checked = replace(checked, remarks=())
+        for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
+            show(line)
+        prepared.check_consent(progress)
+        if resume and not progress.begun:
+            show("nothing to resume, the session starts")
+        screen = _Screen(window=window, windowed=windowed, virtual_display=virtual_display)
+        clock = None if person else VirtualClock(progress.time_s, speed)
+        return _run(prepared, progress, screen, clock, show)
+
+
+def _observer(
+    study: Study, simulate: bool | str | Path | SimulatedObserver
+) -> SimulatedObserver | None:
+    """Observer asked for; the one made from the categories is the same for a whole study."""
+    if simulate is False:
+        return None
+    if isinstance(simulate, SimulatedObserver):
+        return simulate
+    if isinstance(simulate, str | Path):
+        return SimulatedObserver.load(Path(simulate))
+    stimuli = StimulusSet.load(study.stimuli, verify=False)
+    rng = np.random.default_rng([study.config.seed, 1])
+    embedding = hierarchical_embedding(stimuli, rng)
+    return SimulatedObserver(stimuli.ids, embedding, lapse=_DEFAULT_LAPSE)
+
+
+def _recover(prepared: Prepared, show: Callable[[str], None]) -> Outcome | None:
+    """Restore rescued files; return the outcome if that completes the session."""
+    root, name = prepared.sitting.root, prepared.plan.name
+    with readable_by(prepared.sitting.study.config.data.access):
+        line = recover_run(root, name)
+    if line is None:
+        return None
+    show(line)
+    reason = read_manifest(name.manifest(root))["end_reason"]
+    if reason != "completed":
+        return None
+    n_done = run_progress(root, name).n_done
+    return Outcome(name.rows(root), n_done, prepared.plan.n_trials, reason)
+
+
+def _run(
+    prepared: Prepared,
+    progress: Progress,
+    screen_options: _Screen,
+    clock: VirtualClock | None,
+    show: Callable[[str], None],
+) -> Outcome:
+    """Open screen and triggers, and let the session take its course."""
+    given: list[tuple[str, Mapping[str, object]]] = []
+    with ExitStack() as stack:
+        screen, view, apparatus = stack.enter_context(
+            _open_screen(prepared, progress, clock, screen_options, show)
+        )
+        for line in check_readable(prepared, view, begun=progress.begun):
+            show(line)
+        marks = _open_marks(prepared, screen, stack)
+
+        def store(measure: str, values: Mapping[str, object]) -> None:
+            _store_answers(prepared, measure, values)
+            given.append((measure, values))
+
+        keeper = Keeper(
+            open_record=lambda: _open_record(prepared, apparatus, stack, operator),
+            store_answers=store,
+            consent_first=prepared.opening(progress).consent,
+            rt_source="pyglet" if clock is None else "simulated",
+            pilot=prepared.sitting.pilot,
+        )
+        session = Session(
+            prepared.script(view, progress),
+            prepared.protocol.texts.stop,
+            getting_ready(prepared.protocol),
+        )
+        player = (
+            None
+            if clock is None
+            else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
+        )
+        operator = stack.enter_context(OperatorView(_operator_state(prepared, progress)))
+
+        def keep(item: Item) -> None:
+            keeper(item)
+            operator.take(item, time.monotonic())
+
+        def each_frame(state: Session) -> None:
+            operator.tick(time.monotonic())
+            if player is not None:
+                player.act(state)
+
+        reason = run_session(session, screen, keep, each_frame, marks)
+        if keeper.record is not None:
+            _put_answers_back(prepared, given, operator)
+            reason = keeper.record.end(reason)
+            _check_in_place(keeper.record, prepared, reason)
+        n_done = progress.n_done if keeper.record is None else keeper.record.n_done
+    plan = prepared.plan
+    return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
+
+
+@contextmanager
+def _open_screen(
+    prepared: Prepared,
+    progress: Progress,
+    clock: VirtualClock | None,
+    options: _Screen,
+    show: Callable[[str], None],
+) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
+    if not options.window and clock is not None:
+        screen = NoWindow(clock)
+        view = View(screen.size)
+        prepared.image_size(view)
+        apparatus = Apparatus(
+            software_version=version("twoalike"),
+            versions={"python": platform.python_version()},
+            clock="virtual",
+            input="none",
+        )
+        yield screen, view, apparatus
+        return
+    from twoalike.display import open_window, virtual_display
+
+    pilot, profile = prepared.sitting.pilot, load_profile()
+    with ExitStack() as stack:
+        if options.virtual_display:
+            stack.enter_context(virtual_display())
+        windowed = options.windowed or (pilot and not options.virtual_display)
+        opened = stack.enter_context(
+            open_window(prepared, progress, profile, windowed=windowed, clock=clock)
+        )
+        if clock is None and not pilot and not profile.measured:
+            show(
+                "the screen of this computer was not measured: sizes are in pixels only. Measure "
+                "it with: twoalike screen"
+            )
+        yield opened
+
+
+def _open_marks(prepared: Prepared, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
+    """Open the trigger output, if the protocol has one."""
+    triggers = prepared.protocol.triggers
+    if triggers.kind == "none":
+        return None
+    from twoalike.display import open_triggers
+
+    port = stack.enter_context(open_triggers(triggers, now=screen.now))
+    return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
+
+
+def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
+    """State of the operator's view at the start."""
+    sitting, plan = prepared.sitting, prepared.plan
+    now = time.monotonic()
+    state = OperatorState(
+        participant=sitting.participant,
+        session=sitting.session,
+        task=prepared.protocol.task,
+        n_trials=plan.n_trials,
+        exclusion=sitting.study.config.exclusion,
+        budget_s=prepared.budget_s,
+        expected=prepared.duration(progress),
+        pages=prepared.times(progress).pages,
+        evidence_goal=prepared.evidence_goal,
+        started=now,
+        now=now,
+    )
+    if not progress.n_done:
+        return state
+    earlier = whole_rows(plan.name.rows(sitting.root), TASKS[plan.name.task].trials)
+    return state.recall(earlier, prepared.checks_done(earlier))
+
+
+def _open_record(
+    prepared: Prepared, apparatus: Apparatus, stack: ExitStack, operator: OperatorView
+) -> RunRecord:
+    sitting = prepared.sitting
+    return stack.enter_context(
+        open_run(
+            sitting.root,
+            sitting.study,
+            prepared.plan,
+            apparatus,
+            prepared.instructions,
+            prepared.inputs,
+            operator.warn,
+        )
+    )
+
+
+def _store_answers(prepared: Prepared, measure: str, values: Mapping[str, object]) -> None:
+    sitting, asked = prepared.sitting, prepared.asked(measure)
+    store_answers(
+        sitting.root,
+        sitting.study,
+        prepared.plan.name,
+        simulated=sitting.observer is not None,
+        measure=measure,
+        answers={asked[name]: answer for name, answer in values.items()},
+    )
+
+
+def _put_answers_back(
+    prepared: Prepared, given: list[tuple[str, Mapping[str, object]]], operator: OperatorView
+) -> None:
+    """Store the answers of this session again if another program removed them meanwhile."""
+    root, name = prepared.sitting.root, prepared.plan.name
+    stored = answered_questions(root, name)
+    for measure, values in given:
+        if not stored.issuperset(values):
+            _store_answers(prepared, measure, values)
+            operator.warn(
+                f"{name.answers(root)}: was moved, deleted or replaced by another program. The "
+                f"answers ({measure}) were stored again."
+            )
+
+
+def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
+    """Refuse to call a session completed if its table is not at its path."""
+    home = prepared.plan.name.rows(prepared.sitting.root)
+    if record.path != home:
+        raise TwoalikeError(
+            f"is not what this session wrote ({reason}). All of it, "
+            f"{counted(record.n_done, 'trial')}, is in {record.path}",
+            where=home,
+            remedy=f"Compare the two, keep the right one as {home.name}, move the other out of "
+            "the study, then give `resume=True`.",
+        )
