@@ -155,11 +155,9 @@ WITH_OPTIONS = {
 """Packages and modules that name options, and why."""
 OPTIONS_LEFT = {
     "design": 15,
-    "display": 7,
     "distill": 26,
     "embedding": 36,
     "features": 3,
-    "observers": 1,
     "record": 22,
     "recovery": 15,
     "report": 7,

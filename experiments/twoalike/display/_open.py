@@ -26,8 +26,8 @@ def require_screen() -> None:
     if not _has_screen():
         raise TwoalikeError(
             "no screen: DISPLAY is not set. Run it from the desktop of the lab computer; or add "
-            "--virtual-display for a screen nobody sees. A simulated session needs none: "
-            "twoalike run with --simulate --no-window."
+            "`virtual_display=True` for a screen that nobody sees. A simulated session needs none: "
+            "twoalike run with `simulate=True` `window=False`."
         )
 
 
@@ -65,10 +65,10 @@ def virtual_display(size: tuple[int, int] = (1280, 1024)) -> Iterator[None]:
         If this is not Linux, or Xvfb is not installed.
     """
     if not sys.platform.startswith("linux"):
-        raise TwoalikeError("--virtual-display works on Linux only. Leave it out.")
+        raise TwoalikeError("`virtual_display=True` works on Linux only. Leave it out.")
     if shutil.which("Xvfb") is None:
         raise TwoalikeError(
-            "--virtual-display needs Xvfb, which is not installed. Install it: "
+            "`virtual_display=True` needs Xvfb, which is not installed. Install it: "
             "sudo apt-get install xvfb"
         )
     from pyvirtualdisplay.display import Display
@@ -93,7 +93,7 @@ def _screen_size(number: int) -> tuple[int, int]:
     if number >= len(screens):
         raise TwoalikeError(
             f"screen {number} is wanted, this computer has {counted(len(screens), 'screen')}, "
-            "counted from 0. Connect it, or measure another: twoalike screen --number"
+            "counted from 0. Connect it, or measure another: twoalike screen `number=0`"
         )
     return screens[number].width, screens[number].height
 
@@ -133,7 +133,7 @@ def create_window(
             raise
         raise TwoalikeError(
             f"no screen: cannot connect to the display ({error}). Check DISPLAY, or add "
-            "--virtual-display."
+            "`virtual_display=True`."
         ) from error
     logging.console.setLevel(logging.ERROR)
     full = size = _screen_size(profile.number)

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.design import (
     ArrangedTrial,
@@ -25,9 +24,7 @@ from twoalike.design import (
     pair_evidence,
 )
 from twoalike.observers._observer import SimulatedObserver
-from twoalike.study import ArrangementConfig
-
-type Array = npt.NDArray[np.float64]
+from twoalike.study import ArrangementConfig, Floats
 
 _FILLED = 0.45
 """Radius of the layout before noise, arena diameters: it fills .9 of the arena."""
@@ -54,11 +51,11 @@ class PlacementTimes:
         return float(pause), float(drag)
 
 
-def _pairwise(points: Array) -> Array:
+def _pairwise(points: Floats) -> Floats:
     return np.asarray(np.linalg.norm(points[:, None] - points[None], axis=-1))
 
 
-def _classical(distances: Array) -> Array:
+def _classical(distances: Floats) -> Floats:
     """Torgerson's solution in the plane: where majorisation starts."""
     n = len(distances)
     centring = np.eye(n) - 1 / n
@@ -71,7 +68,7 @@ def _classical(distances: Array) -> Array:
     return coordinates
 
 
-def _majorise(distances: Array, points: Array) -> tuple[Array, float]:
+def _majorise(distances: Floats, points: Floats) -> tuple[Floats, float]:
     """Guttman transforms from ``points`` until the stress stays; the points and their stress."""
     n = len(distances)
     before = np.inf
@@ -87,7 +84,7 @@ def _majorise(distances: Array, points: Array) -> tuple[Array, float]:
     return points, stress
 
 
-def flatten(distances: Array, rng: np.random.Generator) -> Array:
+def flatten(distances: Floats, rng: np.random.Generator) -> Floats:
     """Place points in the plane so that their distances are near those given.
 
     Parameters
@@ -116,7 +113,7 @@ def flatten(distances: Array, rng: np.random.Generator) -> Array:
     return min(solutions, key=lambda solution: solution[1])[0]
 
 
-def _middle(points: Array) -> Array:
+def _middle(points: Floats) -> Floats:
     """Centre of the smallest circle around the points, by steps towards the furthest one.
 
     References
@@ -130,14 +127,14 @@ def _middle(points: Array) -> Array:
     return np.asarray(centre)
 
 
-def _fill(points: Array) -> Array:
+def _fill(points: Floats) -> Floats:
     """Move and scale points so that they fill the arena."""
     points = points - _middle(points)
     radius = float(np.linalg.norm(points, axis=1).max())
     return points * (_FILLED / radius) if radius > 0 else points
 
 
-def _turn(points: Array, rng: np.random.Generator) -> Array:
+def _turn(points: Floats, rng: np.random.Generator) -> Floats:
     """Turn and mirror at random: up and left mean nothing."""
     angle = rng.uniform(0, 2 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -159,7 +156,7 @@ class SimulatedArranger:
     observer: SimulatedObserver
     times: PlacementTimes = field(default_factory=PlacementTimes)
 
-    def distances(self, items: Sequence[str]) -> Array:
+    def distances(self, items: Sequence[str]) -> Floats:
         """Distances of the observer's space, shape (n, n).
 
         Raises
@@ -174,7 +171,7 @@ class SimulatedArranger:
         np.fill_diagonal(squared, 0.0)
         return np.asarray(np.sqrt(np.maximum(squared, 0)))
 
-    def arrange(self, items: Sequence[str], rng: np.random.Generator) -> Array:
+    def arrange(self, items: Sequence[str], rng: np.random.Generator) -> Floats:
         """Arrange items: the same generator gives the same arrangement.
 
         Returns
@@ -266,7 +263,9 @@ def arranged_sessions(
             if not isinstance(planned, PlannedArrangement):
                 break
             places = arranger.arrange([ids[at] for at in planned.items], hand)
-            done.append(ArrangedTrial(np.array(planned.items), places))
+            done.append(
+                ArrangedTrial(np.array(planned.items), np.asarray(places, dtype=np.float64))
+            )
             n_new = len(set(planned.items) - placed)
             placed |= set(planned.items)
             spent_s += n_new * SECONDS_PER_NEW_PLACEMENT

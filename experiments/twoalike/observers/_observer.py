@@ -13,7 +13,7 @@ import pandas as pd
 
 from twoalike.choice import entropy, log_choice, pair_similarities, random_triplets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import MISSING, TwoalikeError, atomic_path, load_arrays, provenance
+from twoalike.study import MISSING, Floats, TwoalikeError, atomic_path, load_arrays, provenance
 
 KIND = "observer"
 
@@ -63,7 +63,7 @@ class SimulatedObserver:
     """
 
     ids: tuple[str, ...]
-    embedding: npt.NDArray[np.float64]
+    embedding: Floats
     temperature: float = 1.0
     lapse: float = 0.0
     response_times: ResponseTimes = field(default_factory=ResponseTimes)
@@ -104,10 +104,10 @@ class SimulatedObserver:
         return [self._index[name] for name in names]
 
     @cached_property
-    def _similarity(self) -> npt.NDArray[np.float64]:
+    def _similarity(self) -> Floats:
         return np.asarray(self.embedding @ self.embedding.T)
 
-    def choice_probabilities(self, triplets: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def choice_probabilities(self, triplets: npt.NDArray[np.integer]) -> Floats:
         """Probability that item 1, 2, 3 is called the odd one.
 
         Parameters
@@ -209,17 +209,13 @@ class SimulatedObserver:
 _N_TRIPLETS = 4000
 
 
-def _oracle_accuracy(
-    embedding: npt.NDArray[np.float64], triplets: npt.NDArray[np.integer]
-) -> float:
+def _oracle_accuracy(embedding: Floats, triplets: npt.NDArray[np.integer]) -> float:
     """Accuracy expected of one who knows the embedding, for choices at temperature 1."""
     log_p = log_choice(pair_similarities(embedding @ embedding.T, triplets))
     return float(np.exp(np.max(log_p, axis=0)).mean())
 
 
-def _scale_to(
-    embedding: npt.NDArray[np.float64], accuracy: float, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _scale_to(embedding: Floats, accuracy: float, rng: np.random.Generator) -> Floats:
     """Embedding times the number that gives the oracle this accuracy on random triplets."""
     m = len(embedding)
     triplets = random_triplets(m, _N_TRIPLETS, rng)
@@ -246,7 +242,7 @@ def hierarchical_embedding(
     spread: float = 0.35,
     jitter: float = 0.1,
     accuracy: float = 0.69,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Embed objects by their categories, as people group things: coarse kinds before fine ones.
 
     Every category of every level is a dimension. An object loads on the categories it is in
@@ -276,7 +272,7 @@ def hierarchical_embedding(
     if not levels:
         raise TwoalikeError(
             f"{stimuli.folder}: the stimuli have no category columns to build an observer from. "
-            "Sort the images into folders, or give an observer: --simulate OBSERVER.npz"
+            "Sort the images into folders, or give an observer: `simulate=OBSERVER.npz`"
         )
     blocks = []
     for level, strength in zip(levels, strengths or [1.0] * len(levels), strict=True):
@@ -295,7 +291,7 @@ def sparse_embedding(
     dimensions: int | None = None,
     share: float = 0.35,
     accuracy: float = 0.69,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Embed ``m`` objects of which nothing is known: each has some of many qualities.
 
     Parameters
@@ -326,7 +322,7 @@ def draw_population(
     mean_lapse: float = 0.03,
     careless: int = 1,
     careless_lapse: float = 0.4,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """Temperatures and lapses of ``n`` participants, each of shape (n,).
 
     Log-temperatures are normal and centred, since only their differences can be told from

@@ -155,8 +155,6 @@ def sit(
         raise TwoalikeError("`window=False` needs `simulate=True`: a person has to see something.")
     if person and speed is not None:
         raise TwoalikeError("`speed=...` needs `simulate=True`: people take their time.")
-    if seed is not None and seed < 0:
-        raise TwoalikeError(where=f"`seed={seed}`", expected="a whole number from 0")
     if speed is not None and not speed > 0:
         raise TwoalikeError(where=f"`speed={speed}`", expected="a number above 0")
     if not window and (windowed or virtual_display):
