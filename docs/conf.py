@@ -16,7 +16,8 @@ author = "The twoalike founders"
 copyright = "The twoalike founders, Apache-2.0"  # noqa: A001
 release = version = installed("twoalike")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "_mathml"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_design"]
+extensions += ["_mathml", "_tabs"]
 html_math_renderer = "mathml"
 exclude_patterns = ["_build", "_reference", "images/screens"]
 myst_enable_extensions = ["dollarmath", "deflist", "colon_fence"]
