@@ -71,9 +71,16 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.elements if name == tag]
 
 
-def report(study: Study, out: Path) -> Page:
-    write_report(study, out)
-    return Page(out.read_text(encoding="utf-8"))
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Page]:
+    """The page of a study with its figures left out, for tests of what it says."""
+    monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+
+    def made(study: Study, **options: bool) -> Page:
+        write_report(study, tmp_path / "r.html", **options)
+        return Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -234,11 +241,15 @@ def test_text_from_data_is_escaped(
     ],
 )
 def test_what_is_missing_is_named_with_its_command(
-    removed: tuple[str, ...], missing: int, study: Study, tmp_path: Path
+    report: Callable[..., Page],
+    removed: tuple[str, ...],
+    missing: int,
+    study: Study,
+    tmp_path: Path,
 ) -> None:
     for name in removed:
         (study.derived / name).unlink()
-    page = report(study, tmp_path / "r.html")
+    page = report(study)
     assert page.text.count("Make it with") == missing
     shown = [s for s in SECTIONS if s not in MEASURED or "results.json" not in removed]
     assert [attrs["id"] for attrs in page.all("section")] == ["summary", *shown]
@@ -246,19 +257,21 @@ def test_what_is_missing_is_named_with_its_command(
     assert ("twoalike evaluate --features" in page.text) == ("results.json" in removed)
 
 
-def test_an_empty_study_says_what_to_do_first(tmp_path: Path) -> None:
+def test_an_empty_study_says_what_to_do_first(report: Callable[..., Page], tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text('title = "New"\nseed = 1\n')
-    page = report(Study.load(tmp_path), tmp_path / "r.html")
+    page = report(Study.load(tmp_path))
     assert "twoalike run STUDY" in page.text
     assert "Nothing yet" in page.text
 
 
-def test_a_fit_that_has_not_converged_is_said_first(study: Study, tmp_path: Path) -> None:
+def test_a_fit_that_has_not_converged_is_said_first(
+    report: Callable[..., Page], study: Study, tmp_path: Path
+) -> None:
     posterior = Posterior.load(study.posterior)
     state = {"converged": False, "choice_rhat_95": 1.31, "divergences": 3}
     posterior.tree.attrs |= {"convergence": json.dumps(state), "engine": "vi"}
     posterior.save(study.posterior)
-    page = report(study, tmp_path / "r.html")
+    page = report(study)
     before = page.text[: page.text.index("What it says")]
     assert "Stop. The fit has not converged (R-hat 1.310 of choice probabilities)" in before
     assert "3 divergent transitions" in page.text
@@ -267,25 +280,27 @@ def test_a_fit_that_has_not_converged_is_said_first(study: Study, tmp_path: Path
 
 
 def test_results_older_than_the_judgments_are_not_called_theirs(
-    study: Study, tmp_path: Path
+    report: Callable[..., Page], study: Study, tmp_path: Path
 ) -> None:
     """Scored on other judgments: no warning of that; fitted to others: a warning."""
     from twoalike.judgments import read_choices, write_choices
 
     table = read_choices(study.choices)
     write_choices(study.choices, table.iloc[:-7], {"kind": "choices"})
-    page = report(study, tmp_path / "r.html")
+    page = report(study)
     assert "scored on the judgments of this study" not in page.text
     assert "fitted to other judgments than those of choices.parquet" in page.text
 
 
-def test_judgments_that_the_fit_does_not_know_are_counted(study: Study, tmp_path: Path) -> None:
+def test_judgments_that_the_fit_does_not_know_are_counted(
+    report: Callable[..., Page], study: Study, tmp_path: Path
+) -> None:
     posterior = Posterior.load(study.posterior)
     group = posterior.tree["posterior"].isel(participant=slice(0, 2))
     tree = posterior.tree.copy()
     tree["posterior"] = group
     Posterior(tree).save(study.posterior)
-    assert "44 judgments by people or on objects" in report(study, tmp_path / "r.html").text
+    assert "44 judgments by people or on objects" in report(study).text
 
 
 def test_sessions_are_summarised_as_they_were(study: Study) -> None:
@@ -300,7 +315,25 @@ def test_sessions_are_summarised_as_they_were(study: Study) -> None:
     assert sum(first.places) == pytest.approx(1)
 
 
-def test_careless_sessions_are_pointed_out(study: Study, tmp_path: Path) -> None:
+def test_each_task_has_its_section(
+    make_study: Callable[..., Path], report: Callable[..., Page]
+) -> None:
+    folder = make_study(arrangement="schema_version = 1\n")
+    for task in ("odd-one-out", "multi-arrangement"):
+        words = ["run", str(folder), "--task", task, "--participant", "01", "--simulate"]
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--no-window"])
+        assert not ended.value.code
+    page = report(Study.load(folder))
+    ids = [attrs["id"] for attrs in page.all("section")]
+    assert ids[1:4] == ["sessions", "arrangements", "response-times"]
+    assert "dragging images into a circle" in page.text
+    assert page.text.count("completed") == 2
+
+
+def test_careless_sessions_are_pointed_out(
+    report: Callable[..., Page], study: Study, tmp_path: Path
+) -> None:
     """Rewrite one session: all answers left, checks failed, the end cut off."""
     path = next(study.raw.glob("sub-02/**/*_beh.tsv"))
     header, *lines = path.read_text().splitlines()
@@ -315,7 +348,7 @@ def test_careless_sessions_are_pointed_out(study: Study, tmp_path: Path) -> None
             row["correct"] = "false"
         changed.append("\t".join(row[name] for name in names))
     path.write_text("\n".join([header, *changed]) + "\n")
-    text = report(study, tmp_path / "r.html").text.replace("\N{NO-BREAK SPACE}", " ")
+    text = report(study, allow_problems=True).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Participant 02, session 1: chose the left image in 100 % of the trials" in text
     assert "Participant 02, session 1: ended after 30 of 50 trials" in text
     assert "Participant 02, session 1: passed 0 of" in text

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twoalike.cli._checks import AllowProblems, check_raw
+from twoalike.cli._checks import AllowProblems, show_notes
 from twoalike.cli._options import check_seed
 
 
@@ -40,13 +40,11 @@ def report(
         twoalike report mystudy --out mystudy/report.html --files mystudy/figures
     """
     from twoalike.report import write_report
-    from twoalike.study import Study, check_output
 
     check_seed(seed)
-    check_output(out)
-    opened = Study.load(study)
-    check_raw(opened, allow_problems)
-    write_report(opened, out, seed=seed, files=files)
+    show_notes(
+        write_report(study, out, seed=seed, files=files, allow_problems=allow_problems).notes
+    )
     print(f"Wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")  # noqa: T201
     if files is not None:
         print(f"Wrote {files} (figures as .svg, numbers as .csv)")  # noqa: T201

@@ -26,10 +26,11 @@ from twoalike.report._embedding import (
     few_categories,
 )
 from twoalike.report._fit import thinned
+from twoalike.report._inputs import Inputs
 from twoalike.report._measures import ceiling_lines, distance_lines, transfer_lines
-from twoalike.report._people import Session, read_sessions
+from twoalike.report._people import Session, arrangement_section, read_sessions, triplet_section
 from twoalike.report._render import render
-from twoalike.report._report import write_report
+from twoalike.report._report import Report, write_report
 from twoalike.report._thumbnails import Thumbnails, image_uri
 
 __all__ = [
@@ -39,14 +40,17 @@ __all__ = [
     "Fact",
     "Gallery",
     "Grid",
+    "Inputs",
     "Page",
     "Picture",
+    "Report",
     "Row",
     "Section",
     "Session",
     "Text",
     "Tile",
     "Verbatim",
+    "arrangement_section",
     "category_labels",
     "category_levels",
     "ceiling_lines",
@@ -60,5 +64,6 @@ __all__ = [
     "render",
     "thinned",
     "transfer_lines",
+    "triplet_section",
     "write_report",
 ]

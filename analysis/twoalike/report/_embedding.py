@@ -5,6 +5,7 @@ an object is among the highest on a dimension, and how much of all similarity th
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,11 @@ import pandas as pd
 from twoalike.embedding import DimensionCurve
 from twoalike.figures import (
     MOST_ELLIPSES,
-    NARROW,
     WIDE,
     dimension_chart,
     embedding_map,
     map_layout,
     similarity_heatmap,
-    to_data_uri,
 )
 from twoalike.report._blocks import (
     Block,
@@ -36,6 +35,9 @@ from twoalike.report._people import NO_POSTERIOR
 from twoalike.report._thumbnails import Thumbnails, image_uri
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Integers, counted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,9 @@ def map_section(inputs: Inputs) -> Section:
     level, categories = few_categories(labels) or ("", None)
     layout = map_layout(thinned(posterior).embedding)
 
-    def draw(width: float, pixels: int) -> str:
-        images = Thumbnails(stimuli, ids, pixels) if stimuli else None
-        figure = embedding_map(layout, categories=categories, images=images, names=ids, width=width)
-        return to_data_uri(figure)
+    def draw(width: float) -> "Figure":
+        images = Thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
+        return embedding_map(layout, categories=categories, images=images, names=ids, width=width)
 
     by = f", coloured by {level}" if level else ""
     whose = "an ellipse" if len(ids) <= MOST_ELLIPSES else "some ellipses"
@@ -191,7 +192,7 @@ def map_section(inputs: Inputs) -> Section:
         "covariance": spread[:, 0, 1].tolist(),
         "variance_y": spread[:, 1, 1].tolist(),
     }
-    picture = Picture(alt, caption, draw(WIDE, 48), draw(NARROW, 32), numbers)
+    picture = Picture.draw(draw, alt=alt, caption=caption, numbers=numbers)
     return Section(anchor, title, lead, [picture])
 
 
@@ -298,12 +299,11 @@ def similarity_section(inputs: Inputs) -> Section:
     alt = f"Similarity matrix of {counted(len(ids), 'object')}{ordered}."
     if levels:
         alt += " " + _contrast(matrix, levels[0])
-    picture = Picture(
-        alt,
-        caption,
-        to_data_uri(similarity_heatmap(matrix, levels=levels, width=WIDE)),
-        to_data_uri(similarity_heatmap(matrix, levels=levels, width=NARROW)),
-        _pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
+    picture = Picture.draw(
+        lambda width: similarity_heatmap(matrix, levels=levels, width=width),
+        alt=alt,
+        caption=caption,
+        numbers=_pairs(matrix, ids) if len(ids) <= _MOST_PAIRED else None,
     )
     blocks: list[Block] = [picture]
     return Section(anchor, title, lead, blocks)

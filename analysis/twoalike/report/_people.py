@@ -1,9 +1,9 @@
 """The people: each session in a line, response times, and how noisy each participant is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,11 @@ from twoalike.report._blocks import (
     percent,
 )
 from twoalike.study import ExclusionConfig, Floats, counted
+from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT
 
-ODD_ONE_OUT = "oddoneout"
-"""Label of the task whose runs are summarised; a data set may hold others."""
+if TYPE_CHECKING:
+    from twoalike.report._inputs import Inputs
+
 NO_SESSIONS = Missing(
     "There are no sessions in data/raw yet.",
     "twoalike run STUDY --task odd-one-out --participant ID",
@@ -120,7 +122,6 @@ def _summarise(
     places = [float((answered["response_position"] == place).mean()) for place in POSITIONS]
     left, middle, right = places if len(answered) else (0.0, 0.0, 0.0)
     same, repeats = _repeats(real)
-    segments = manifest["segments"]
     return Session(
         participant=name.participant,
         session=name.session,
@@ -136,7 +137,7 @@ def _summarise(
         answered=len(answered),
         same=same,
         repeats=repeats,
-        end=str(segments[-1]["end_reason"] or "not ended") if segments else "not started",
+        end=_ending(manifest),
         simulated=bool(manifest["simulated"]),
         excluded=excluded(rows, rule),
     )
@@ -177,7 +178,7 @@ def _session_row(session: Session) -> list[str]:
     seconds = session.median_time
     return [
         session.participant,
-        f"{session.session}" + (f", run {session.run}" if session.run > 1 else ""),
+        _session_name(session.session, session.run),
         _share(session.trials, session.planned),
         number(seconds, 2) if seconds is not None else DASH,
         _share(session.caught, session.catches),
@@ -189,8 +190,9 @@ def _session_row(session: Session) -> list[str]:
     ]
 
 
-def sessions_section(sessions: Sequence[Session]) -> Section:
-    """Every session in a line."""
+def triplet_section(inputs: "Inputs") -> Section:
+    """Every session of the odd-one-out task in a line."""
+    sessions = inputs.sessions
     lead = (
         "One line a session. A person who guesses misses attention checks, answers repeated "
         "triplets differently (agreement by chance: one in three) or keeps to one side."
@@ -219,6 +221,41 @@ def sessions_section(sessions: Sequence[Session]) -> Section:
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
     return Section("sessions", "Sessions", lead, [Grid(caption, columns, rows), text])
+
+
+def arrangement_section(inputs: "Inputs") -> Section | None:
+    """Every session of the multi-arrangement task in a line; None without any."""
+    raw, rows = inputs.study.raw, []
+    for path in find_runs(raw, MULTI_ARRANGEMENT):
+        run = read_run(path)
+        manifest = read_manifest(run.name.manifest(raw))
+        real = run.rows[run.rows["trial_type"] != "practice"]
+        seconds, planned = real["response_time"].median(), manifest["n_trials"]
+        rows.append(
+            [
+                run.name.participant,
+                _session_name(run.name.session, run.name.run),
+                f"{len(run.rows)}" + (f" of {planned}" if planned else ""),
+                DASH if pd.isna(seconds) else number(float(seconds), 0),
+                _ending(manifest),
+            ]
+        )
+    if not rows:
+        return None
+    lead = "One line a session of dragging images into a circle, so that alike ones are close."
+    columns = ("participant", "session", "arrangements", "median time (s)", "ended")
+    caption = "Median time of an arrangement; practice is counted in arrangements only."
+    return Section("arrangements", "Arrangements", lead, [Grid(caption, columns, rows)])
+
+
+def _session_name(session: object, run: int) -> str:
+    return f"{session}" + (f", run {run}" if run > 1 else "")
+
+
+def _ending(manifest: Mapping[str, Any]) -> str:
+    """Why the last part of a run ended."""
+    segments = manifest["segments"]
+    return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"
 
 
 def who(session: Session) -> str:

@@ -1,50 +1,78 @@
 """The report put together: every section in order, the methods, and the file."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from twoalike.record import RunName, find_runs, read_manifest
+from twoalike.record import RunName, check_raw, find_runs, read_manifest
+from twoalike.registry import find_task, task_names
 from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Block, Grid, Page, Section, Text
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import check_dimensions, check_fit, convergence
 from twoalike.report._inputs import Inputs, read_inputs
 from twoalike.report._measures import measured_sections
-from twoalike.report._people import observers_section, sessions_section, times_section
+from twoalike.report._people import observers_section, times_section
 from twoalike.report._render import render, write_files
 from twoalike.report._summary import cautions, facts, findings
-from twoalike.study import Study, TwoalikeError, atomic_path, counted
+from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted
 
 
-def write_report(study: Study, out: Path, *, seed: int = 0, files: Path | None = None) -> None:
+@dataclass(frozen=True)
+class Report:
+    """A report that was written: its file, and what was noticed in the raw data."""
+
+    path: Path
+    notes: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{escape(str(self.path))}" target="_blank">{escape(str(self.path))}</a>'
+
+
+def write_report(
+    study: Study | str | Path,
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    files: str | Path | None = None,
+    allow_problems: bool = False,
+) -> Report:
     """Write a study's report as one HTML file, all or nothing.
 
     Parameters
     ----------
     study
-        The study; whatever its stages have made so far is shown.
+        The study or its folder; whatever its stages have made so far is shown.
     out
-        File to write, ``.html``.
+        File to write, ``.html``; None: ``report.html`` in the study.
     seed
-        Seed of the intervals.
+        Seed of the intervals, 0 or more.
     files
         Folder for every figure as SVG and every number as CSV; None: the report alone.
+    allow_problems
+        Report on the raw data as they are, even if there are problems in them.
 
     Raises
     ------
     TwoalikeError
-        If an input is damaged or the file cannot be written.
+        If an input is damaged, the raw data have problems, or the file cannot be written.
     """
-    if out.suffix.lower() not in {".html", ".htm"}:
-        raise TwoalikeError(f"{out}: a report is written as .html; choose that ending.")
+    study = study if isinstance(study, Study) else Study.load(study)
+    path = study.root / "report.html" if out is None else Path(out)
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise TwoalikeError(f"{path}: a report is written as .html; choose that ending.")
+    check_output(path)
+    notes = check_raw(study, allow_problems=allow_problems)
     page = build_page(read_inputs(study), seed)
     html = render(page)
     if files is not None:
-        write_files(page, files)
-    with atomic_path(out) as temporary:
+        write_files(page, Path(files))
+    with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
+    return Report(path, tuple(notes))
 
 
 def _subtitle(inputs: Inputs) -> str:
@@ -57,8 +85,10 @@ def _subtitle(inputs: Inputs) -> str:
 def build_page(inputs: Inputs, seed: int) -> Page:
     """Make every section; what an input is missing for says so in its place."""
     fit = check_fit(inputs, seed)
+    tasks = [task for task in map(find_task, task_names()) if task.section]
+    of_tasks = [task.section(inputs) for task in tasks if task.section]
     sections = [
-        sessions_section(inputs.sessions),
+        *[section for section in of_tasks if section is not None],
         times_section(inputs.sessions, inputs.choices),
         map_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, fit, seed)),

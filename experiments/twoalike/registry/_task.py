@@ -83,7 +83,8 @@ class Task:
     unusable
         ``(rows, rule=...)``: why the study's rule leaves a session out, or None.
     section
-        Its section of the report.
+        From the report's :class:`twoalike.report.Inputs` to the task's
+        :class:`twoalike.report.Section`, or None where there is nothing to show.
     """
 
     name: str

@@ -24,6 +24,7 @@ BUILT_IN = (
         times="twoalike.tasks.odd_one_out:listed_times",
         read_raw="twoalike.judgments:read_raw",
         unusable="twoalike.design:excluded",
+        section="twoalike.report:triplet_section",
     ),
     Task(
         name="multi-arrangement",
@@ -39,6 +40,7 @@ BUILT_IN = (
         text_faults="twoalike.tasks.multi_arrangement:arena_text_faults",
         times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
         read_raw="twoalike.judgments:read_raw_arrangements",
+        section="twoalike.report:arrangement_section",
     ),
 )
 """The tasks that come with twoalike."""
