@@ -80,7 +80,7 @@ def test_order_of_columns_does_not_matter(tmp_path: Path, rng: np.random.Generat
         turned = [pair[min(a, b), max(a, b)] for a, b in ((order[a], order[b]) for a, b in pair)]
         other = {name: content[name][:, order] for name in ("filenames", "indices")}
         np.savez(tmp_path / "b.npz", similarities=content["similarities"][:, turned], **other)
-        said = import_alignet(tmp_path / "b.npz", tmp_path / "turned")
+        said = import_alignet(tmp_path / "b.npz", tmp_path / "turned", overwrite=True)
         assert said["checked"]["odd_not_last"] == (0 if order[2] == 2 else 50)
         assert_allclose(read_labels(tmp_path / "turned").probabilities, expected[:, order])
 
@@ -117,7 +117,7 @@ def test_large_similarities_and_ties(tmp_path: Path) -> None:
     p = read_labels(tmp_path / "labels").probabilities
     assert_allclose(p, [[0, 0, 1], [0, 0.5, 0.5], [1 / 3] * 3], atol=1e-4)
     assert said["checked"]["tied"] == 2
-    import_alignet(tmp_path / "a.npz", tmp_path / "labels", temperature=1e9)
+    import_alignet(tmp_path / "a.npz", tmp_path / "labels", temperature=1e9, overwrite=True)
     assert_allclose(read_labels(tmp_path / "labels").probabilities, 1 / 3, atol=1e-5)
 
 

@@ -70,7 +70,7 @@ def test_features_of_another_network_are_refused(folder: Path, world: World) -> 
     with pytest.raises(TwoalikeError, match="weights_sha256 aaaa.*found bbbb"):
         teacher.embed(foreign)
     narrow = FeatureTable(table.ids, table.values[:, :7], {})
-    with pytest.raises(TwoalikeError, match="40 features of toy, found 7"):
+    with pytest.raises(TwoalikeError, match="40 features of toy that the teacher maps, found 7"):
         teacher.choice_probabilities(np.array([[0, 1, 2]]), narrow)
     unnamed = FeatureTable(table.ids, table.values, {})
     np.testing.assert_array_equal(teacher.embed(unnamed), teacher.embed(table))

@@ -8,12 +8,12 @@ from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
 from twoalike.teacher import (
     AffineTeacher,
-    Judgments,
+    Choices,
     TeachConfig,
     fit_teacher,
     sample_triplets,
 )
-from twoalike.teacher._mixture import score_soft
+from twoalike.teacher._labels import score_soft
 
 
 def accuracy(teacher: AffineTeacher, world: World, rng: np.random.Generator) -> float:
@@ -132,11 +132,11 @@ def test_judged_objects_may_keep_their_places(world: World, rng: np.random.Gener
     assert losses[1] < losses[0]
 
 
-def judgments(world: World, n: int, rng: np.random.Generator, lapse: float = 0.0) -> Judgments:
+def judgments(world: World, n: int, rng: np.random.Generator, lapse: float = 0.0) -> Choices:
     triplets = sample_triplets(world.n_judged, n, rng)
     p = (1 - lapse) * world.true_probabilities(triplets) + lapse / 3
     chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
-    return Judgments(triplets, chosen, lapse)
+    return Choices(triplets, chosen, lapse)
 
 
 def test_choices_are_scored_on_objects_held_out(world: World, rng: np.random.Generator) -> None:

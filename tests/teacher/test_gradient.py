@@ -5,10 +5,15 @@ import pytest
 import torch
 from tests.teacher.conftest import World
 
-from twoalike.teacher import Judgments, TeachConfig, fit_teacher, sample_triplets
-from twoalike.teacher._gradient import SoftLabels, gradient_map, local_logs
-from twoalike.teacher._mixture import odd_logits, score_soft
-from twoalike.teacher._ridge import ridge_maps, spectral_positions
+from twoalike.teacher import Choices, TeachConfig, fit_teacher, sample_triplets
+from twoalike.teacher._labels import odd_logits, score_soft
+from twoalike.teacher._maps import (
+    SoftLabels,
+    gradient_map,
+    local_logs,
+    ridge_maps,
+    spectral_positions,
+)
 
 
 @pytest.fixture
@@ -103,7 +108,7 @@ def test_all_ways_are_tried_and_the_best_is_taken(world: World, rng: np.random.G
         contrastive=(0.2,),
         triplets=2000,
     )
-    people = Judgments(triplets, chosen)
+    people = Choices(triplets, chosen)
     teacher = fit_teacher(world.posterior, world.features, config, choices=people)
     said = teacher.description["penalty"]
     assert [row["method"] for row in said["tried"]] == ["ridge"] * 8 + ["gradient"] * 3

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twoalike.teacher import compare_labels, sample_triplets
-from twoalike.teacher._mixture import fit_mixture, log_probabilities, odd_logits, score_soft
-from twoalike.teacher._ridge import (
+from twoalike.teacher._labels import fit_mixture, log_probabilities, odd_logits, score_soft
+from twoalike.teacher._maps import (
     object_folds,
     predicted_without_own_fold,
     ridge_maps,

@@ -203,7 +203,7 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
         ((files / "posterior.nc", "--untransformed", *out), "--untransformed: expected --features"),
         (
             (files / "posterior.nc", *features, "--untransformed", "--kind", "mixed", *out),
-            "found --kind mixed",
+            "so --kind mixed is meaningless",
         ),
         ((files / "posterior.nc", "--features", files / "holed.npz", *out), "NaN"),
         ((files / "posterior.nc", "--features", files / "flat.npz", *out), "the same for all 120"),

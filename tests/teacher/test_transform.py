@@ -145,7 +145,7 @@ def test_a_student_learns_from_it(tmp_path: Path, rng: np.random.Generator) -> N
         ({"weights": np.ones(4)}, r"shape \(features, dimensions\), found \(4,\)"),
         ({"weights": np.full((P, D), np.nan)}, "weights as finite numbers.*NaN"),
         ({"mean": np.ones(3)}, r"mean: expected one number or 6, found shape \(3,\)"),
-        ({"std": np.float32(0)}, "std must be above 0, found 0"),
+        ({"std": np.float32(0)}, "expected std above 0, found 0"),
         ({"bias": np.ones(P)}, "bias: expected one number or 4"),
         ({"bias": np.array(None)}, "cannot be read as a transform.*allow_pickle"),
         ({"mean": np.array(["x"])}, "mean as finite numbers, found <U1"),

@@ -46,30 +46,24 @@ def transform(
         twoalike import transform transform.npz --out teacher
         twoalike import transform transform.npz --choices choices.parquet --features clip.npz --out teacher
     """  # noqa: E501
-    from twoalike.cli._teach_choices import read_odd_choices
-    from twoalike.features import read_features
-    from twoalike.study import TwoalikeError, provenance
-    from twoalike.teacher import read_transform, save_teacher, set_temperature_by_choices
+    from twoalike.teacher import import_transform
 
-    _check_folder(out, overwrite, "teacher.json")
-    if (choices is None) != (features is None):
-        given, missing = ("choices", "features") if features is None else ("features", "choices")
-        raise TwoalikeError(f"--{given}: sets the temperature with --{missing}; give both.")
-    teacher = read_transform(file, backbone)
-    inputs = {"transform": file}
-    if choices is not None and features is not None:
-        table = read_features(features, objects)
-        judgments = read_odd_choices(choices, table.ids)
-        teacher = set_temperature_by_choices(teacher, table, judgments)
-        inputs |= {"choices": choices, "features": features}
-    save_teacher(out, teacher, provenance("teacher", inputs=inputs, config={"backbone": backbone}))
-    said = teacher.description
-    print(  # noqa: T201
-        f"{out}  {said['from']['features']} features of {backbone or 'unnamed network'} to "
-        f"{said['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
+    teacher = import_transform(
+        file,
+        out,
+        backbone=backbone,
+        choices=choices,
+        features=features,
+        objects=objects,
+        overwrite=overwrite,
     )
-    if said["validation"]:
-        scores = said["validation"]["choices"]
+    made = teacher.description
+    print(  # noqa: T201
+        f"{out}  {made['from']['features']} features of {backbone or 'unnamed network'} to "
+        f"{made['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
+    )
+    if made["validation"]:
+        scores = made["validation"]["choices"]
         before, after = scores["before"], scores["teacher"]
         print(  # noqa: T201
             f"{scores['n']} choices: accuracy {after['accuracy']:.3f}, log-loss "
@@ -110,31 +104,12 @@ def alignet(
     from twoalike.distill import import_alignet
     from twoalike.study import counted
 
-    _check_folder(out, overwrite, "labels.json")
-    said = import_alignet(file, out, temperature=temperature)
-    checked, n = said["checked"], said["triplets"]
-    print(f"{out}: {counted(n, 'triplet')} of {counted(said['images'], 'image')}")  # noqa: T201
+    made = import_alignet(file, out, temperature=temperature, overwrite=overwrite)
+    checked, n = made["checked"], made["triplets"]
+    print(f"{out}: {counted(n, 'triplet')} of {counted(made['images'], 'image')}")  # noqa: T201
     print(  # noqa: T201
         f"the odd image is not the last in {checked['odd_not_last'] / n:.1%} of the rows; the "
         f"largest similarities are equal in {checked['tied'] / n:.1%}"
     )
     if not checked["indices"]:
         print("the archive has no indices, so names could not be checked")  # noqa: T201
-
-
-def _check_folder(out: Path, overwrite: bool, mark: str) -> None:
-    """Refuse a folder that is taken, and never replace one that holds something else."""
-    from twoalike.study import TwoalikeError
-
-    if not out.exists():
-        return
-    if not (out / mark).is_file():
-        raise TwoalikeError(
-            f"--out {out}: expected a new folder, found something without {mark}, which would "
-            "be lost. Choose another name."
-        )
-    if not overwrite:
-        raise TwoalikeError(
-            f"--out {out}: there is such a folder already. Nothing was changed; choose another "
-            "name, or replace it with --overwrite."
-        )

@@ -2,15 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from twoalike.cli._teach_choices import KnownChoices
-    from twoalike.embedding import Posterior
-    from twoalike.features import FeatureTable
-    from twoalike.teacher import AffineTeacher, PosteriorTeacher, TeachConfig
-
-Kind = Literal["auto", "posterior", "surrogate", "mixed"]
+from twoalike.cli._tables import plain_table
 
 
 def teach(
@@ -21,7 +15,7 @@ def teach(
     features: Path | None = None,
     objects: Path | None = None,
     choices: Path | None = None,
-    kind: Kind = "auto",
+    kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto",
     labels: Literal["auto", "predictive", "plugin"] = "auto",
     regulariser: Literal["ridge", "contrastive"] = "ridge",
     untransformed: bool = False,
@@ -78,121 +72,81 @@ def teach(
     seed
         Seed of the folds and of the triplets with labels.
     """  # noqa: E501
-    from twoalike.cli._teach_choices import KnownChoices
-    from twoalike.cli._teach_report import show_gate, show_validation
-    from twoalike.embedding import Posterior
-    from twoalike.features import read_features
-    from twoalike.study import provenance
-    from twoalike.teacher import AffineTeacher, PosteriorTeacher, TeachConfig, save_teacher
+    from twoalike import teacher
 
-    _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
-    fitted = Posterior.load(posterior)
-    known = KnownChoices.of(choices, fitted)
-    config = TeachConfig(
-        untransformed=untransformed,
-        mode=known.labels.get("chosen", "predictive") if labels == "auto" else labels,
-        folds=folds,
+    made = teacher.teach(
+        posterior,
+        features,
+        objects=objects,
+        choices=choices,
+        out=out,
+        kind=kind,
+        labels=labels,
         regulariser=regulariser,
-        known=not untransformed and kind in {"auto", "mixed"},
+        untransformed=untransformed,
+        draws=draws,
+        folds=folds,
         seed=seed,
     )
-    teacher: AffineTeacher | PosteriorTeacher
-    if features is None or kind == "posterior":
-        teacher, comparison = _of_draws(fitted, config, kind, draws)
-    else:
-        teacher, comparison = _map(fitted, read_features(features, objects), config, known, kind)
-    config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
-    inputs = {"posterior": posterior, "features": features, "choices": choices}
-    given = {name: path for name, path in inputs.items() if path is not None}
-    origin = provenance("teacher", seed=seed, inputs=given, config=config.model_dump(mode="json"))
-    gates = {"label_comparison": known.labels, "kind_comparison": comparison}
-    save_teacher(out, teacher, {**origin, **gates})
-    print(f"{out}  {_summary(teacher.description)}")  # noqa: T201
-    show_gate(known.labels, config.mode, comparison)
-    if "validation" in teacher.description:
-        show_validation(teacher.description)
+    description = made.description
+    print(f"{out}  {_summary(description)}")  # noqa: T201
+    _show_comparisons(description)
+    if "validation" in description:
+        _show_validation(description)
 
 
-def _check(
-    kind: Kind,
-    features: Path | None,
-    untransformed: bool,
-    *,
-    draws: int,
-    folds: int,
-    seed: int,
-) -> None:
-    """Refuse settings that cannot go together."""
-    from twoalike.study import TwoalikeError
-
-    for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
-        if value < least:
-            raise TwoalikeError(f"--{name}: expected at least {least}, found {value}.")
-    if features is None and (kind in {"surrogate", "mixed"} or untransformed):
-        asked = "--untransformed" if untransformed else f"--kind {kind}"
-        raise TwoalikeError(f"{asked}: expected --features FILE to map from, found none.")
-    if untransformed and kind in {"posterior", "mixed"}:
-        raise TwoalikeError(
-            f"--untransformed: the control has the network's own similarities only, found --kind "
-            f"{kind}. Leave one of them out."
-        )
-
-
-def _of_draws(
-    posterior: "Posterior", config: "TeachConfig", kind: Kind, draws: int
-) -> "tuple[PosteriorTeacher, dict[str, Any]]":
-    """Take the posterior itself, for judged objects."""
-    from twoalike.cli._teach_choices import judged_objects
-    from twoalike.teacher import make_posterior_teacher
-
-    judged = judged_objects(posterior)
-    teacher = make_posterior_teacher(posterior, judged=judged, mode=config.mode, draws=draws)
-    why = "asked for" if kind == "posterior" else "no features given: judged objects only"
-    return teacher, {"chosen": "posterior", "why": why}
-
-
-def _map(
-    posterior: "Posterior",
-    table: "FeatureTable",
-    config: "TeachConfig",
-    known: "KnownChoices",
-    kind: Kind,
-) -> "tuple[AffineTeacher, dict[str, Any]]":
-    """Fit the map, and say whether judged objects keep the posterior's places in its space."""
-    from dataclasses import replace
-
-    from twoalike.cli._teach_choices import judged_objects
-    from twoalike.teacher import fit_teacher
-
-    judged = judged_objects(posterior)
-    mapped = fit_teacher(posterior, table, config, judged=judged, choices=known.judgments)
-    if not config.known:
-        why = "the control" if config.untransformed else "asked for"
-        return mapped, {"chosen": "surrogate", "why": why}
-    found = known.compare(posterior, mapped, table, config.mode, judged)
-    if kind == "mixed":
-        return mapped, {**found, "chosen": "mixed", "why": "asked for"}
-    if "skipped" in found:
-        chosen, why = "surrogate", f"the map alone, as kinds cannot be compared: {found['skipped']}"
-    else:
-        losses = found["log_loss"]
-        chosen = min(("surrogate", "mixed"), key=losses.__getitem__)
-        why = "lower log-loss on new choices, of the two that place images nobody judged"
-    if chosen == "surrogate":
-        said = {**mapped.description, "judged_objects": "map"}
-        mapped = replace(mapped, known_ids=(), known=None, description=said)
-    return mapped, {**found, "chosen": chosen, "why": why}
-
-
-def _summary(said: Mapping[str, Any]) -> str:
-    if said["method"] == "posterior":
-        to = said["to"]
+def _summary(description: Mapping[str, Any]) -> str:
+    to = description["to"]
+    if description["method"] == "posterior":
         return f"posterior of {to['objects']} judged objects, {to['draws']} draws"
-    source = said["from"].get("backbone") or "unnamed network"
-    if said["method"] == "untransformed":
-        return f"control: {source} as it is, temperature {said['temperature']:.3g}"
-    kept = ", which keep the posterior's places" if said["judged_objects"] == "posterior" else ""
+    source = description["from"].get("backbone") or "unnamed network"
+    if description["method"] == "untransformed":
+        return f"control: {source} as it is, temperature {description['temperature']:.3g}"
+    mixed = description["judged_objects"] == "posterior"
+    kept = ", which keep the posterior's places" if mixed else ""
     return (
-        f"{said['from']['features']} features of {source} to {said['to']['dimensions']} "
-        f"dimensions, fitted to {said['to']['objects']} objects{kept}"
+        f"{description['from']['features']} features of {source} to {to['dimensions']} "
+        f"dimensions, fitted to {to['objects']} objects{kept}"
     )
+
+
+def _show_comparisons(description: Mapping[str, Any]) -> None:
+    """Print how labels and kinds of teachers compare, and what was chosen."""
+    labels, kinds = description["label_comparison"], description["kind_comparison"]
+    if "skipped" in labels:
+        why = f"not compared: {labels['skipped']}"
+    else:
+        losses = labels["log_loss"]
+        why = (
+            f"log-loss on {labels['n']} new choices: predictive {losses['predictive']:.4f}, plugin "
+            f"{losses['plugin']:.4f}"
+        )
+    print(f"labels: {description['labels']} ({why})")  # noqa: T201
+    why = kinds["why"]
+    if "log_loss" in kinds:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in kinds["log_loss"].items())
+        why = f"log-loss on {kinds['n']} new choices: {scores}"
+    print(f"kind: {kinds['chosen']} ({why})")  # noqa: T201
+
+
+def _show_validation(description: Mapping[str, Any]) -> None:
+    """Print how the map was settled and how well it predicts held-out objects."""
+    from rich.console import Console
+
+    penalty, validation = description["penalty"], description["validation"]
+    if penalty is not None and len({row["method"] for row in penalty["tried"]}) > 1:
+        least: dict[str, float] = {}
+        for row in penalty["tried"]:
+            method, loss = row["method"], row["log_loss"]
+            least[method] = min(loss, least.get(method, loss))
+        scores = ", ".join(f"{method} {loss:.4f}" for method, loss in least.items())
+        print(f"map: {penalty['chosen']['method']} (log-loss about held-out objects: {scores})")  # noqa: T201
+    print(f"penalty and temperature: by {description['settled_on']} about held-out objects")  # noqa: T201
+    title = f"Objects held out from the map, {validation['folds']} folds"
+    table = plain_table(title, "", "accuracy", "log-loss")
+    for part, source in (("soft_labels", "posterior"), ("choices", "people")):
+        for name in ("untransformed", "teacher", "ceiling"):
+            if score := validation.get(part, {}).get(name):
+                row = (f"{name}, choices of the {source}", f"{score['accuracy']:.3f}")
+                table.add_row(*row, f"{score['log_loss']:.3f}")
+    Console().print(table)

@@ -30,6 +30,7 @@ from ._foreign import mat_bytes as mat_bytes
 from ._outputs import atomic_directory as atomic_directory
 from ._outputs import atomic_path as atomic_path
 from ._outputs import check_output as check_output
+from ._outputs import check_replaceable as check_replaceable
 from ._outputs import find_leftovers as find_leftovers
 from ._outputs import write_json as write_json
 from ._outputs import writing as writing

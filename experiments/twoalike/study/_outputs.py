@@ -93,6 +93,31 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def check_replaceable(folder: Path, mark: str, *, overwrite: bool) -> None:
+    """Check that a folder may be made; only one that holds ``mark`` is ever replaced.
+
+    Raises
+    ------
+    TwoalikeError
+        If it holds anything else, or its like and may not be replaced.
+    """
+    if not folder.exists():
+        return
+    if not (folder / mark).is_file():
+        raise TwoalikeError(
+            where=f"`out={folder}`",
+            expected="a new folder",
+            found=f"something without {mark}, which would be lost",
+            remedy="Choose another name.",
+        )
+    if not overwrite:
+        raise TwoalikeError(
+            "there is such a folder already",
+            where=f"`out={folder}`",
+            remedy="Nothing was changed; choose another name, or replace it with `overwrite=True`.",
+        )
+
+
 def check_output(path: str | Path) -> None:
     """Check before long work that a file can be written in its place.
 

@@ -21,7 +21,14 @@ import pandas as pd
 from twoalike.choice import log_choice
 from twoalike.distill._label_file import PLAN, write_shard
 from twoalike.distill._npz_blocks import Member, open_members
-from twoalike.study import TwoalikeError, atomic_directory, progress, provenance, write_json
+from twoalike.study import (
+    TwoalikeError,
+    atomic_directory,
+    check_replaceable,
+    progress,
+    provenance,
+    write_json,
+)
 
 SHARD = 200_000
 """Triplets a file, and a block of reading."""
@@ -30,7 +37,12 @@ KINDS = {"filenames": "US", "similarities": "f", "indices": "iu"}
 
 
 def import_alignet(
-    path: Path, out: Path, *, temperature: float = 1.0, shard: int = SHARD
+    path: str | Path,
+    out: str | Path,
+    *,
+    temperature: float = 1.0,
+    shard: int = SHARD,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write AligNet's triplets as a folder of labels, all or nothing.
 
@@ -42,11 +54,13 @@ def import_alignet(
     path
         Archive (.npz), compressed or not; ``indices`` may be missing.
     out
-        Folder to make or replace.
+        Folder to make.
     temperature
         By which similarities are divided, above 0; 1 in AligNet.
     shard
         Triplets a file.
+    overwrite
+        Replace ``out`` if it holds labels.
 
     Returns
     -------
@@ -60,8 +74,12 @@ def import_alignet(
         If the archive is missing, damaged or pickled, its arrays do not fit together, indices
         and names disagree, a similarity is not finite, or a row shows an image twice.
     """
+    path, out = Path(path), Path(out)
+    check_replaceable(out, PLAN, overwrite=overwrite)
     if not (np.isfinite(temperature) and temperature > 0):
-        raise TwoalikeError(f"--temperature: expected a number above 0, found {temperature:g}.")
+        raise TwoalikeError(
+            where="`temperature=...`", expected="a number above 0", found=f"{temperature:g}"
+        )
     members = _members(path)
     n = members["filenames"].shape[0]
     plan = provenance("labels", inputs={"archive": path}, config={"temperature": temperature})

@@ -2,12 +2,12 @@
 
     z = (x - mean) / scale,    x' = [W z + b ; alpha z],    S_ij = <x'_i, x'_j> / temperature
 
-``mean`` is one vector and ``scale`` one number: dividing every feature by its own spread makes
-the silent ones as loud as the others, which cost up to .03 in accuracy in our trials.
+``mean`` is one vector and ``scale`` one number: dividing every feature by its own spread gives
+those that hardly vary the weight of the others, which cost up to .03 in accuracy in our trials.
 
 The lower block is the scaled identity. For a square map, gLocal
-(arXiv:2306.04507) pulls W towards a multiple of the identity, so that directions the judgments
-say nothing about keep the network's own geometry. The map here is not square (D human
+(arXiv:2306.04507) pulls W towards a multiple of the identity, so that directions on which the
+judgments have no bearing keep the network's own geometry. The map here is not square (D human
 dimensions for p features), and the multiple of the identity is a block of its own: W is pulled
 to zero, where x' = alpha z, the same limit. ``alpha`` is fitted, not chosen.
 
@@ -17,15 +17,16 @@ others: the two sets of positions are in one space, so similarities across them 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError
-from twoalike.teacher._mixture import Triplets, log_probabilities, odd_logits
+from twoalike.study import Integers, TwoalikeError
+from twoalike.teacher._labels import log_probabilities, odd_logits
+from twoalike.teacher._posterior import teacher_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,9 @@ class AffineTeacher:
         Objects that keep the posterior's positions instead of W z + b, and these, shape (k, D);
         none in a teacher that knows only the map.
     description
-        What teacher.json says: the network it maps from, how it was fitted and validated.
+        Content of teacher.json: the network it maps from, how it was fitted and validated.
+    folder
+        Where it is kept; None before it is saved.
     """
 
     mean: npt.NDArray[np.float32]
@@ -62,8 +65,18 @@ class AffineTeacher:
     description: Mapping[str, Any] = field(default_factory=dict)
     known_ids: tuple[str, ...] = ()
     known: npt.NDArray[np.float32] | None = None
+    folder: Path | None = None
 
     needs_features = True
+
+    def __repr__(self) -> str:
+        of = f" of {self.source['backbone']}" if self.source.get("backbone") else ""
+        d, p = self.weight.shape
+        kept = f", {len(self.known_ids)} objects in the posterior's places" * bool(self.known_ids)
+        return f"<AffineTeacher: {p} features{of} to {d} dimensions{kept}>"
+
+    def _repr_html_(self) -> str:
+        return teacher_html(repr(self), self.description)
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -83,15 +96,17 @@ class AffineTeacher:
         name = self.source.get("backbone") or "an unnamed network"
         if p != len(self.mean):
             raise TwoalikeError(
-                f"the teacher maps {len(self.mean)} features of {name}, found {p} features of "
-                f"{features.meta.get('backbone') or 'an unnamed network'}. Use the same network."
+                expected=f"the {len(self.mean)} features of {name} that the teacher maps",
+                found=f"{p} features of {features.meta.get('backbone') or 'an unnamed network'}",
+                remedy="Use the same network.",
             )
         for key in ("weights_sha256", "preprocessing"):
             ours, theirs = self.source.get(key), features.meta.get(key)
             if ours is not None and theirs is not None and ours != theirs:
                 raise TwoalikeError(
-                    f"the teacher maps features of {name} with {key} {_short(ours)}, found "
-                    f"{_short(theirs)}. Compute features with the teacher's network and size."
+                    expected=f"features of {name} with the teacher's {key} {_short(ours)}",
+                    found=_short(theirs),
+                    remedy="Compute features with the teacher's network and size.",
                 )
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
@@ -106,7 +121,8 @@ class AffineTeacher:
         z = (features.values - self.mean) / np.float32(self.scale)
         human = z @ self.weight.T + self.bias
         if self.known is not None:
-            rows = pd.Index(self.known_ids).get_indexer(pd.Index(features.ids))
+            row_of = {name: row for row, name in enumerate(self.known_ids)}
+            rows = np.array([row_of.get(name, -1) for name in features.ids], np.int64)
             human[rows >= 0] = self.known[rows[rows >= 0]]
         if self.identity == 0:
             return np.asarray(human)
@@ -130,12 +146,14 @@ class AffineTeacher:
             If there are no features of an object, or not those that the map was fitted on.
         """
         if features is None:
-            raise TwoalikeError("this teacher places objects by their features, found none.")
+            raise TwoalikeError(
+                where="this teacher", expected="`features=...` to place objects by", found="none"
+            )
         table = FeatureTable(tuple(ids), features.select(ids), features.meta)
         return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
 
     def choice_probabilities(
-        self, triplets: Triplets, features: FeatureTable
+        self, triplets: Integers, features: FeatureTable
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 

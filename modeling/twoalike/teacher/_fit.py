@@ -2,30 +2,99 @@
 
 The target positions are those of the posterior's mean similarities. By ridge regression the map
 has a closed form for every penalty; a map fitted by gradient starts from the best of these, and is
-taken if it is better about held-out objects. Penalty, identity block and temperature minimise the
+taken if it predicts held-out objects better. Penalty, identity block and temperature minimise the
 cross-entropy of triplets whose objects were all placed by maps fitted without them: of people's
 own choices where they are given, else of the posterior's soft labels. Choices are the better
-judge. A posterior that knows nothing of the features holds whatever they say beyond it for
-chance, and its labels give the identity block too little: .539 instead of .552 right about
-held-out objects on THINGS with CLIP features.
+judge. A posterior that knows nothing of the features takes for chance whatever they predict beyond
+it, and its labels give the identity block too little weight: held-out objects of THINGS are
+predicted with an accuracy of .539 instead of .552 from CLIP features.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, Strict, TwoalikeError
 from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._config import Judgments, TeachConfig
-from twoalike.teacher._labels import ChoiceModel
-from twoalike.teacher._names import known_rows
-from twoalike.teacher._search import Search
+from twoalike.teacher._labels import (
+    ChoiceModel,
+    Mode,
+    fit_mixture,
+    odd_logits,
+    sample_triplets,
+    score_choices,
+    score_soft,
+)
+from twoalike.teacher._maps import (
+    SoftLabels,
+    gradient_map,
+    object_folds,
+    predicted_without_own_fold,
+    ridge_maps,
+    rows_within,
+    spectral_positions,
+)
+from twoalike.teacher._posterior import known_rows
 
 FEWEST = 6
 """Objects: with fewer, folds leave maps nothing to be fitted to."""
+ENOUGH_CHOICES = 200
+"""Fewer choices than this determine three numbers less well than soft labels do."""
+
+
+class TeachConfig(Strict):
+    """How a teacher is fitted."""
+
+    untransformed: bool = Field(
+        default=False, description="the control: the network's own features, one temperature"
+    )
+    known: bool = Field(default=False, description="judged objects keep the posterior's positions")
+    mode: Mode = Field(default="predictive", description="kind of soft labels")
+    folds: int = Field(default=8, ge=2, description="of objects")
+    regulariser: Literal["ridge", "contrastive"] = Field(
+        default="ridge",
+        description="ridge: closed form; contrastive: also maps fitted by gradient, with and "
+        "without a term that keeps the network's neighbourhoods; the best of all is taken",
+    )
+    strengths: tuple[float, ...] = Field(
+        default=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+        min_length=1,
+        description="ridge penalties tried, in mean squared norms of the features",
+    )
+    gradient_strengths: tuple[float, ...] = Field(
+        default=(0.0003, 0.003, 0.03, 0.3),
+        min_length=1,
+        description="L2 penalties tried by gradient; decided choices need weak ones",
+    )
+    contrastive: tuple[float, ...] = Field(
+        default=(0.01, 0.1), description="shares of the local term tried by gradient, beside 0"
+    )
+    triplets: int = Field(default=40_000, ge=100, description="with soft labels")
+    seed: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """Choices people made.
+
+    Attributes
+    ----------
+    triplets
+        Rows of the posterior's objects, or of a table of features, shape (n, 3).
+    chosen
+        Item called the odd one, 0 to 2, shape (n,).
+    lapse
+        Share of them that are guesses.
+    """
+
+    triplets: Integers
+    chosen: Integers
+    lapse: float = 0.0
 
 
 def fit_teacher(
@@ -33,8 +102,8 @@ def fit_teacher(
     features: FeatureTable,
     config: TeachConfig | None = None,
     *,
-    judged: npt.NDArray[np.bool_] | None = None,
-    choices: Judgments | None = None,
+    judged: Booleans | None = None,
+    choices: Choices | None = None,
 ) -> AffineTeacher:
     """Fit the map from features to a posterior's space.
 
@@ -50,7 +119,7 @@ def fit_teacher(
         Which objects people judged, shape (m,); the map is fitted on those. None: all.
     choices
         Choices people made, at best all of them: they set penalty, identity block and
-        temperature if there are enough, and are what the map is scored on.
+        temperature if there are enough, and the map is scored on them.
 
     Returns
     -------
@@ -65,15 +134,17 @@ def fit_teacher(
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
     if len(rows) < FEWEST:
         raise TwoalikeError(
-            f"a teacher needs judgments of at least {FEWEST} objects, found {len(rows)}. Collect "
-            "more."
+            where="a teacher",
+            expected=f"judgments of at least {FEWEST} objects",
+            found=len(rows),
+            remedy="Collect more.",
         )
     ids = tuple(posterior.ids[row] for row in rows)
     x = _values(features, ids)
     mean = x.mean(axis=0)
     scale = float((x - mean).std())
     known = None if choices is None else _choices_among(choices, rows, len(posterior.ids))
-    search = Search(posterior, rows, (x - mean) / scale, config, known)
+    search = _Search(posterior, rows, (x - mean) / scale, config, known)
     fitted = search.untransformed() if config.untransformed else search.best()
     kept = config.known and not config.untransformed
     return AffineTeacher(
@@ -96,26 +167,25 @@ def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.floa
     if not np.isfinite(x).all():
         odd = ids[int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])]
         raise TwoalikeError(
-            f"the features: expected finite numbers, found NaN or infinite ones, first for "
-            f"{odd!r}. Compute them again."
+            where="the features",
+            expected="finite numbers",
+            found=f"NaN or infinite ones, first for {odd!r}",
+            remedy="Compute them again.",
         )
     if (x == x[0]).all():
         raise TwoalikeError(
-            f"the features: expected values that differ between objects, found {x.shape[1]} that "
-            f"are the same for all {len(x)}. Check the network that made them."
+            where="the features",
+            expected="values that differ between objects",
+            found=f"{x.shape[1]} that are the same for all {len(x)}",
+            remedy="Check the network that made them.",
         )
     return x
 
 
-def _choices_among(choices: Judgments, rows: npt.NDArray[np.int64], m: int) -> Judgments | None:
+def _choices_among(choices: Choices, rows: Integers, m: int) -> Choices | None:
     """Choices whose three objects are all among ``rows``, as positions there."""
-    place = np.full(m, -1)
-    place[rows] = np.arange(len(rows))
-    triplets = place[choices.triplets]
-    known = (triplets >= 0).all(axis=1)
-    if not known.any():
-        return None
-    return Judgments(triplets[known], choices.chosen[known], choices.lapse)
+    triplets, inside = rows_within(choices.triplets, rows, m)
+    return Choices(triplets, choices.chosen[inside], choices.lapse) if len(triplets) else None
 
 
 def _describe(
@@ -135,3 +205,212 @@ def _describe(
         "temperature": fitted["temperature"],
         "validation": fitted["validation"],
     }
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A way to fit the map, and how well it predicted objects held out from it.
+
+    Attributes
+    ----------
+    method
+        ``ridge``: in closed form, or by ``gradient``.
+    strength
+        L2 penalty.
+    contrastive
+        Share of the local term, of a map fitted by gradient.
+    predicted
+        Positions of every object by the map without its fold, shape (m, D).
+    shares
+        Best multiples of the similarities of these positions and of the network's own.
+    log_loss
+        With these multiples.
+    """
+
+    method: Literal["ridge", "gradient"]
+    strength: float
+    contrastive: float
+    predicted: Floats
+    shares: Floats
+    log_loss: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For teacher.json."""
+        local = {"contrastive": self.contrastive} if self.method == "gradient" else {}
+        found = {"method": self.method, "strength": self.strength}
+        return {**found, **local, "log_loss": self.log_loss}
+
+
+class _Search:
+    """Penalties, and ways to fit the map, compared on objects that it was fitted without.
+
+    ``rows`` are the m judged objects of the posterior, ``z`` their features (m, p), centred and at
+    one scale; triplets of ``choices`` are rows of ``z``.
+    """
+
+    def __init__(
+        self,
+        posterior: ChoiceModel,
+        rows: npt.NDArray[np.int64],
+        z: Floats,
+        config: TeachConfig,
+        choices: Choices | None,
+    ) -> None:
+        rng = np.random.default_rng(config.seed)
+        self.z, self.config, self.choices = z, config, choices
+        triplets = sample_triplets(len(rows), config.triplets, rng)
+        probabilities = posterior.choice_probabilities(rows[triplets], config.mode)
+        self.labels = SoftLabels(triplets, probabilities)
+        self.fold = object_folds(len(rows), config.folds, rng)
+        self.own = z @ z.T / z.shape[1]
+        similarity = posterior.similarity()[np.ix_(rows, rows)]
+        self.y = spectral_positions(similarity, posterior.embedding.shape[-1])
+        self.deciding = choices if choices and len(choices.chosen) >= ENOUGH_CHOICES else None
+        self.settled_on = "choices" if self.deciding else "soft labels"
+        self.learnt = [self.labels]
+        if choices is not None:
+            made = np.eye(3)[choices.chosen]
+            self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse))
+
+    def settle(self, *similarities: Floats) -> tuple[Floats, float]:
+        """Best multiple of each similarity matrix, and the log-loss with these."""
+        if (people := self.deciding) is not None:
+            parts = [odd_logits(matrix, people.triplets) for matrix in similarities]
+            shares = fit_mixture(parts, np.eye(3)[people.chosen], people.lapse)
+            logits = np.tensordot(shares, parts, axes=1)
+            return shares, score_choices(logits, people.chosen, people.lapse)["log_loss"]
+        parts = [odd_logits(matrix, self.labels.triplets) for matrix in similarities]
+        shares = fit_mixture(parts, self.labels.probabilities)
+        logits = np.tensordot(shares, parts, axes=1)
+        return shares, score_soft(logits, self.labels.probabilities)["log_loss"]
+
+    def _trial(
+        self,
+        method: Literal["ridge", "gradient"],
+        strength: float,
+        contrastive: float,
+        predicted: Floats,
+    ) -> _Trial:
+        shares, log_loss = self.settle(predicted @ predicted.T, self.own)
+        return _Trial(method, strength, contrastive, predicted, shares, log_loss)
+
+    def ridge_trials(self) -> list[_Trial]:
+        """Try every penalty in closed form."""
+        strengths = self.config.strengths
+        predicted = predicted_without_own_fold(self.z, self.y, strengths, self.fold)
+        return [
+            self._trial("ridge", strength, 0.0, x)
+            for strength, x in zip(strengths, predicted, strict=True)
+        ]
+
+    def gradient_trials(self, start: float) -> list[_Trial]:
+        """Try penalties by gradient, then shares of the local term at the best of them.
+
+        Each map begins from the ridge regression with the penalty ``start``.
+        """
+        config = self.config
+        trials = [self._by_gradient(s, 0.0, start) for s in config.gradient_strengths]
+        strength = min(trials, key=lambda trial: trial.log_loss).strength
+        return trials + [self._by_gradient(strength, c, start) for c in config.contrastive]
+
+    def _by_gradient(self, strength: float, contrastive: float, start: float) -> _Trial:
+        predicted = np.empty_like(self.y)
+        for k in np.unique(self.fold):
+            out = self.fold == k
+            weight, bias = self._gradient_map(np.flatnonzero(~out), strength, contrastive, start)
+            predicted[out] = self.z[out] @ weight.T + bias
+        return self._trial("gradient", strength, contrastive, predicted)
+
+    def _gradient_map(
+        self, rows: Integers, strength: float, contrastive: float, start: float
+    ) -> tuple[Floats, Floats]:
+        return gradient_map(
+            self.z[rows],
+            self.y[rows],
+            [labels.among(rows, len(self.z)) for labels in self.learnt],
+            start=start,
+            strength=strength,
+            contrastive=contrastive,
+        )
+
+    def untransformed(self) -> dict[str, Any]:
+        """Return the network's own similarities at the temperature that suits the judgments."""
+        p = self.z.shape[1]
+        (share,), _ = self.settle(self.own)
+        return {
+            "weight": np.zeros((0, p)),
+            "bias": np.zeros(0),
+            "identity": float(1 / np.sqrt(p)),
+            "temperature": 1 / _positive(share),
+            "penalty": None,
+            "settled_on": self.settled_on,
+            "validation": self._validation({"untransformed": self.own * share}),
+        }
+
+    def best(self) -> dict[str, Any]:
+        """Fit the map in the way that predicts held-out objects best."""
+        trials = self.ridge_trials()
+        start = min(trials, key=lambda trial: trial.log_loss).strength
+        if self.config.regulariser == "contrastive":
+            trials += self.gradient_trials(start)
+        best = min(trials, key=lambda trial: trial.log_loss)
+        if best.method == "ridge":
+            ((weight, bias),) = ridge_maps(self.z, self.y, [best.strength])
+        else:
+            everything = np.arange(len(self.z))
+            weight, bias = self._gradient_map(everything, best.strength, best.contrastive, start)
+        a, b = best.shares
+        held_out = a * (best.predicted @ best.predicted.T) + b * self.own
+        (share,), _ = self.settle(self.own)
+        # One of the two shares sets the temperature; the human one, unless it is nothing.
+        unit = _positive(a if a > 0 else b)
+        kept = slice(None) if a > 0 else slice(0)
+        return {
+            "weight": weight[kept],
+            "bias": bias[kept],
+            "known": self.y[:, kept],
+            "identity": float(np.sqrt(b / unit / self.z.shape[1])),
+            "temperature": 1 / unit,
+            "penalty": {
+                "chosen": best.as_dict(),
+                "why": f"lowest log-loss of {self.settled_on} about objects the map had not seen",
+                "tried": [trial.as_dict() for trial in trials],
+            },
+            "settled_on": self.settled_on,
+            "validation": self._validation(
+                {"teacher": held_out, "untransformed": self.own * share}
+            ),
+        }
+
+    def _validation(self, similarities: Mapping[str, Floats]) -> dict[str, Any]:
+        """Score similarity matrices, already divided by their temperatures."""
+        labels = self.labels.probabilities
+        soft = {
+            name: score_soft(odd_logits(matrix, self.labels.triplets), labels)
+            for name, matrix in similarities.items()
+        }
+        sure = np.log(np.maximum(labels, 1e-300))
+        result: dict[str, Any] = {
+            "split": "objects",
+            "folds": int(self.fold.max()) + 1,
+            "soft_labels": {"n": len(labels), **soft, "ceiling": score_soft(sure, labels)},
+        }
+        if (people := self.choices) is not None:
+            result["choices"] = {"n": len(people.chosen), "lapse": people.lapse} | {
+                name: score_choices(
+                    odd_logits(matrix, people.triplets), people.chosen, people.lapse
+                )
+                for name, matrix in similarities.items()
+            }
+        return result
+
+
+def _positive(share: float) -> float:
+    """Check that the best multiple of similarities is above 0, that features predict anything."""
+    if not share > 0:
+        raise TwoalikeError(
+            "the features say nothing about the judgments: the best choice probabilities ignore "
+            "them",
+            remedy="Check that ids and features belong together.",
+        )
+    return float(share)

@@ -1,23 +1,28 @@
-"""Soft labels: a posterior's choice probabilities, and which kind of them to teach.
+"""Choice probabilities as labels: their logits, their scores, and which kind of them to teach.
 
 ``predictive`` probabilities are averaged over posterior draws, ``plugin`` ones are those of the
 mean similarities. Averaging helps where a posterior is rightly unsure and hurts where it is too
-unsure, so the better kind is found out on choices the posterior has not seen.
+unsure, so the better kind is determined on choices that the posterior was not fitted to. A teacher
+hands its mistakes on: kinds of teachers are compared in the same way before a student learns.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import PAIRS, log_choice, log_loss
+from twoalike.choice import PAIRS, expected_accuracy, log_choice, log_loss, pair_similarities
+from twoalike.study import Floats, Integers
 
 Mode = Literal["predictive", "plugin"]
 MODES: tuple[Mode, ...] = ("predictive", "plugin")
-Triplets = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.float64]
+TeacherKind = Literal["posterior", "surrogate", "mixed"]
+"""The posterior, the map, or the map beside the posterior's positions of judged objects."""
 ROWS = 65_536
 """Triplets at once: their similarities stay in the processor's cache."""
+LEAST = 1e-300
+"""Probabilities below this count as this: the logarithm of 0 would be infinite."""
 
 
 class ChoiceModel(Protocol):
@@ -33,9 +38,7 @@ class ChoiceModel(Protocol):
         """Draws of the objects' positions, shape (S, m, D)."""
         ...
 
-    def pair_similarity(
-        self, left: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.floating[Any]]
-    ) -> npt.NDArray[np.floating[Any]]:
+    def pair_similarity(self, left: Floats, right: Floats) -> Floats:
         """Similarity of every row with every row under one draw: (a, D), (b, D) -> (a, b)."""
         ...
 
@@ -44,7 +47,7 @@ class ChoiceModel(Protocol):
         ...
 
     def choice_probabilities(
-        self, triplets: Triplets, mode: Mode = "predictive", *, lapse: bool = False
+        self, triplets: Integers, mode: Mode = "predictive", *, lapse: bool = False
     ) -> Floats:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3)."""
         ...
@@ -71,7 +74,7 @@ def sample_triplets(m: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def matrix_probabilities(
-    similarity: npt.NDArray[np.floating], triplets: Triplets, temperature: float = 1.0
+    similarity: Floats, triplets: Integers, temperature: float = 1.0
 ) -> npt.NDArray[np.float32]:
     """Probability that item 1, 2, 3 is the odd one, from a matrix, shape (n, 3).
 
@@ -104,9 +107,88 @@ def matrix_probabilities(
     return result
 
 
-def compare_labels(
-    posterior: ChoiceModel, triplets: Triplets, chosen: npt.NDArray[np.integer]
-) -> dict[str, Any]:
+def odd_logits(similarity: Floats, triplets: Integers) -> Floats:
+    """Logits that item 1, 2, 3 is the odd one, shape (n, 3): similarity of the two others."""
+    first, second, third = pair_similarities(similarity, triplets)
+    return np.stack([third, second, first], axis=1).astype(np.float64)
+
+
+def log_probabilities(logits: Floats) -> Floats:
+    """Log-softmax of odd-one logits, shape (n, 3), by the one choice model."""
+    first, second, third = logits.T
+    return np.stack(log_choice((third, second, first)), axis=1)
+
+
+def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floats:
+    """Non-negative weights w for which softmax(Σ w parts) predicts labels best.
+
+    What is minimised is the cross-entropy. Without lapses it is convex: there is one answer.
+
+    Parameters
+    ----------
+    parts
+        Logits, each of shape (n, 3).
+    labels
+        Choice probabilities, or choices as rows of zeros and a one, shape (n, 3).
+    lapse
+        Share of guesses in the labels; the weights are those of the choices without it.
+
+    Examples
+    --------
+    >>> logits = np.random.default_rng(0).normal(size=(500, 3))
+    >>> fit_mixture([logits], np.exp(log_probabilities(3.0 * logits))).round(3)
+    array([3.])
+    """
+    from scipy.optimize import minimize
+
+    # Parts of unit size, or the search crawls where one is a thousand times the other.
+    sizes = [float(part.std()) or 1.0 for part in parts]
+    stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        attentive = np.exp(log_probabilities(np.tensordot(weights, stacked, axes=1)))
+        predicted = np.maximum((1 - lapse) * attentive + lapse / 3, LEAST)
+        # Share of each label that attention explains: its pull on the logits, 1 without lapses.
+        pull = labels * (1 - lapse) * attentive / predicted
+        gradient = attentive * pull.sum(axis=1, keepdims=True) - pull
+        slopes = (gradient * stacked).sum(axis=2).mean(axis=1)
+        return float(-(labels * np.log(predicted)).sum(axis=1).mean()), slopes
+
+    found = minimize(
+        loss,
+        np.ones(len(parts)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * len(parts),
+        options={"ftol": 1e-12, "gtol": 1e-8},
+    )
+    return np.asarray(found.x / sizes)
+
+
+def score_soft(logits: Floats, labels: Floats) -> dict[str, float]:
+    """Score logits on choices drawn from labels: accuracy (ties 1/k), log-loss, KL."""
+    logs = log_probabilities(logits)
+    hits = np.stack(
+        [expected_accuracy(logits, np.full(len(logits), item)) for item in range(3)], axis=1
+    )
+    log_labels = np.log(labels, out=np.zeros_like(labels), where=labels > 0)
+    return {
+        "accuracy": float((labels * hits).sum(axis=1).mean()),
+        "log_loss": float(-(labels * logs).sum(axis=1).mean()),
+        "kl": float((labels * (log_labels - logs)).sum(axis=1).mean()),
+    }
+
+
+def score_choices(logits: Floats, chosen: Integers, lapse: float = 0.0) -> dict[str, float]:
+    """Score logits on choices people made, of which a share are guesses."""
+    p = np.maximum((1 - lapse) * np.exp(log_probabilities(logits)) + lapse / 3, LEAST)
+    return {
+        "accuracy": float(expected_accuracy(logits, chosen).mean()),
+        "log_loss": float(log_loss(p, chosen).mean()),
+    }
+
+
+def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers) -> dict[str, Any]:
     """Log-loss of both kinds of labels on choices, and the better kind.
 
     Parameters
@@ -123,17 +205,66 @@ def compare_labels(
     ``log_loss`` by kind, their ``difference`` (plugin minus predictive) with its standard
     error, ``n`` and the kind ``chosen``.
     """
-    # People lapse now and then, and a score without that would only tell who is less sure.
+    # People lapse now and then, and without lapses the less confident labels would win.
     losses = {
         mode: log_loss(posterior.choice_probabilities(triplets, mode, lapse=True), chosen)
         for mode in MODES
     }
-    gain = losses["plugin"] - losses["predictive"]
-    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else None
+    difference, error = _mean_and_error(losses["plugin"] - losses["predictive"])
     return {
         "n": len(chosen),
         "log_loss": {mode: float(values.mean()) for mode, values in losses.items()},
-        "difference": float(gain.mean()),
+        "difference": difference,
         "difference_se": error,
-        "chosen": "predictive" if gain.mean() >= 0 else "plugin",
+        "chosen": "predictive" if difference >= 0 else "plugin",
     }
+
+
+def compare_kinds(
+    predicted: Mapping[TeacherKind, Floats], chosen: Integers, lapse: float
+) -> dict[str, Any]:
+    """Log-loss of each kind of teacher on choices, and by how much the best is ahead.
+
+    Parameters
+    ----------
+    predicted
+        Probability that item 1, 2, 3 is the odd one by kind, without lapses, shape (n, 3) each.
+    chosen
+        Item called the odd one, 0 to 2, shape (n,); no kind was fitted to these choices.
+    lapse
+        Share of guesses: people lapse, and without that the most cautious teacher would win.
+
+    Returns
+    -------
+    ``n``, ``log_loss`` by kind, ``best``, and ``behind``: how far the others are behind the best,
+    with the standard error of that.
+
+    Examples
+    --------
+    >>> sure, unsure = np.array([[0.8, 0.1, 0.1]] * 3), np.full((3, 3), 1 / 3)
+    >>> found = compare_kinds({"posterior": sure, "surrogate": unsure}, np.zeros(3, int), 0.0)
+    >>> found["best"], round(found["behind"]["surrogate"]["log_loss"], 2)
+    ('posterior', 0.88)
+    """
+    losses = {
+        kind: log_loss((1 - lapse) * probabilities + lapse / 3, chosen)
+        for kind, probabilities in predicted.items()
+    }
+    best = min(losses, key=lambda kind: float(losses[kind].mean()))
+    behind = {}
+    for kind, values in losses.items():
+        if kind != best:
+            gap, error = _mean_and_error(values - losses[best])
+            behind[kind] = {"log_loss": gap, "se": error}
+    return {
+        "n": len(chosen),
+        "log_loss": {kind: float(values.mean()) for kind, values in losses.items()},
+        "best": best,
+        "behind": behind,
+    }
+
+
+def _mean_and_error(values: Floats) -> tuple[float, float | None]:
+    """Mean and its standard error, which one value does not have."""
+    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return float(values.mean()), error

@@ -8,25 +8,50 @@ there is the map from features (:class:`twoalike.teacher.AffineTeacher`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError
-from twoalike.teacher._labels import (
-    ChoiceModel,
-    Floats,
-    Mode,
-    Triplets,
-    matrix_probabilities,
-)
-from twoalike.teacher._names import known_rows
-from twoalike.teacher._ridge import spectral_positions
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.teacher._labels import ChoiceModel, Mode, matrix_probabilities
+from twoalike.teacher._maps import spectral_positions
 
 DRAWS = 50
 """Draws that are kept: more of them change a probability by less than a hundredth."""
+_SHOWN = 10
+_REMEDY = "Teach with `features=...`."
+
+
+def known_rows(
+    known: Sequence[str], wanted: Sequence[str], where: str, remedy: str
+) -> npt.NDArray[np.int64]:
+    """Rows of the ``wanted`` ids among the ``known`` ones, shape (n,).
+
+    Raises
+    ------
+    TwoalikeError
+        If some are not known; the first ten are named, and two that are known.
+
+    Examples
+    --------
+    >>> known_rows(["ant", "bee", "cat"], ["cat", "ant"], "the features", "")
+    array([2, 0])
+    """
+    row_of = {name: row for row, name in enumerate(known)}
+    missing = [name for name in wanted if name not in row_of]
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise TwoalikeError(
+            f"{len(missing)} of {len(wanted)} objects not found: {', '.join(missing[:_SHOWN])}"
+            f"{more}; there are {', '.join(known[:2]) or 'none'}, ...",
+            where=where,
+            remedy=remedy,
+        )
+    return np.array([row_of[name] for name in wanted], np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +68,26 @@ class PosteriorTeacher:
         ``predictive`` averages probabilities over the draws; ``plugin`` takes those of the mean
         similarities.
     description
-        What teacher.json says: the posterior it comes from, the labels, how they compare.
+        Content of teacher.json: the posterior it comes from, the labels, how they compare.
+    folder
+        Where it is kept; None before it is saved.
     """
 
     ids: tuple[str, ...]
     draws: npt.NDArray[np.float32]
     mode: Mode = "predictive"
     description: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
 
     temperature = 1.0
-    """Of the typical observer: the posterior's similarities have it in them."""
+    """Of the typical observer: the posterior's similarities already contain it."""
     needs_features = False
+
+    def __repr__(self) -> str:
+        return f"<PosteriorTeacher: {len(self.draws)} draws of {len(self.ids)} judged objects>"
+
+    def _repr_html_(self) -> str:
+        return teacher_html(repr(self), self.description)
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -61,14 +95,14 @@ class PosteriorTeacher:
         return {}
 
     def check(self, features: FeatureTable) -> None:
-        """Make sure that these objects were judged; their features are not looked at.
+        """Make sure that these objects were judged; their features do not matter.
 
         Raises
         ------
         TwoalikeError
             If one of them was not.
         """
-        known_rows(self.ids, features.ids, "the posterior's teacher", "Teach with --features.")
+        known_rows(self.ids, features.ids, "the posterior's teacher", _REMEDY)
 
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
@@ -80,15 +114,14 @@ class PosteriorTeacher:
         TwoalikeError
             If an object was not judged.
         """
-        advice = "Teach with --features."
-        return self.draws[:, known_rows(self.ids, ids, "the posterior's teacher", advice)]
+        return self.draws[:, known_rows(self.ids, ids, "the posterior's teacher", _REMEDY)]
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
         """Positions of a table's objects under each draw, shape (S, n, D)."""
         return self.positions(features.ids)
 
     def choice_probabilities(
-        self, triplets: Triplets, features: FeatureTable | None = None
+        self, triplets: Integers, features: FeatureTable | None = None
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 
@@ -118,7 +151,7 @@ class PosteriorTeacher:
 def make_posterior_teacher(
     posterior: ChoiceModel,
     *,
-    judged: npt.NDArray[np.bool_] | None = None,
+    judged: Booleans | None = None,
     mode: Mode = "predictive",
     draws: int = DRAWS,
 ) -> PosteriorTeacher:
@@ -143,7 +176,10 @@ def make_posterior_teacher(
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
     if len(rows) < 3:
         raise TwoalikeError(
-            f"a teacher needs judgments of at least 3 objects, found {len(rows)}. Collect more."
+            where="a teacher",
+            expected="judgments of at least 3 objects",
+            found=len(rows),
+            remedy="Collect more.",
         )
     found = len(posterior.embedding)
     kept = np.unique(np.linspace(0, found - 1, min(draws, found)).round().astype(int))
@@ -163,19 +199,30 @@ def make_posterior_teacher(
     )
 
 
+def teacher_html(title: str, description: Mapping[str, Any]) -> str:
+    """Show a teacher in a notebook: its name, and its scores on held-out objects if it has any."""
+    scores = {
+        (name, part): score
+        for part, by_name in (description.get("validation") or {}).items()
+        if part in {"soft_labels", "choices"}
+        for name, score in by_name.items()
+        if isinstance(score, Mapping) and "accuracy" in score
+    }
+    rows = "".join(
+        f"<tr><td>{escape(name)}, {escape(part.replace('_', ' '))}</td>"
+        f"<td>{score['accuracy']:.3f}</td><td>{score['log_loss']:.3f}</td></tr>"
+        for (name, part), score in scores.items()
+    )
+    head = "<tr><th>held-out objects</th><th>accuracy</th><th>log-loss</th></tr>"
+    return f"<p>{escape(title)}</p>" + (f"<table>{head}{rows}</table>" if rows else "")
+
+
 def dot_positions(posterior: ChoiceModel, x: npt.NDArray[np.float32]) -> Floats:
     """Positions of one draw whose dot products give its choices, shape (m, D) or (m, m).
 
     Coordinates whose similarity is the dot product are such positions. Of another similarity,
     minus the distance, choices know only differences: with the right constant added, its matrix
     has no negative eigenvalue, and positions have it for their dot products.
-
-    Parameters
-    ----------
-    posterior
-        Defines the similarity of two coordinates.
-    x
-        Coordinates, shape (m, D).
     """
     similarity = posterior.pair_similarity(x, x).astype(np.float64)
     if np.allclose(similarity, x @ x.T, rtol=1e-3, atol=1e-4):

@@ -13,18 +13,75 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from twoalike.features import FeatureTable
-from twoalike.study import TwoalikeError, load_arrays
+from twoalike.features import FeatureTable, read_features
+from twoalike.study import Floats, TwoalikeError, check_replaceable, load_arrays, provenance
 from twoalike.teacher._affine import AffineTeacher
-from twoalike.teacher._config import Judgments
-from twoalike.teacher._mixture import Floats, fit_mixture, odd_logits, score_choices
+from twoalike.teacher._fit import Choices
+from twoalike.teacher._labels import fit_mixture, odd_logits, score_choices
+from twoalike.teacher._teach import odd_choices
+from twoalike.teacher._teacher import load_teacher, save_teacher
 
 NEEDED = ("weights", "mean", "std")
 
 
-def read_transform(path: Path, backbone: str | None = None) -> AffineTeacher:
+def import_transform(
+    file: str | Path,
+    out: str | Path | None = None,
+    *,
+    backbone: str | None = None,
+    choices: str | Path | None = None,
+    features: str | Path | None = None,
+    objects: str | Path | None = None,
+    overwrite: bool = False,
+) -> AffineTeacher:
+    """Make a teacher of a transform that gLocal fitted.
+
+    Parameters
+    ----------
+    file
+        Its ``transform.npz``, as :func:`read_transform` reads it.
+    out
+        Folder to write the teacher to; None: it is returned only.
+    backbone
+        The network whose features it maps.
+    choices
+        Judgments that set the temperature (:func:`set_temperature_by_choices`); needs
+        ``features``. Without them it is 1.
+    features
+        File of the network's features of at least the judged objects.
+    objects
+        File of object ids, one a line, of a file of features that holds none.
+    overwrite
+        Replace ``out`` if it holds a teacher.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is missing or does not fit, or ``out`` is taken.
+    """
+    if out is not None:
+        check_replaceable(Path(out), "teacher.json", overwrite=overwrite)
+    if (choices is None) != (features is None):
+        given, missing = ("choices", "features") if features is None else ("features", "choices")
+        raise TwoalikeError(
+            f"sets the temperature with `{missing}=...`",
+            where=f"`{given}=...`",
+            remedy="Give both.",
+        )
+    teacher = read_transform(file, backbone)
+    inputs = {"transform": Path(file)}
+    if choices is not None and features is not None:
+        table = read_features(Path(features), Path(objects) if objects else None)
+        teacher = set_temperature_by_choices(teacher, table, odd_choices(choices, table.ids))
+        inputs |= {"choices": Path(choices), "features": Path(features)}
+    if out is None:
+        return teacher
+    save_teacher(out, teacher, provenance("teacher", inputs=inputs, config={"backbone": backbone}))
+    return load_teacher(out)
+
+
+def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeacher:
     """Read gLocal's ``transform.npz`` as a teacher at temperature 1.
 
     Parameters
@@ -33,27 +90,28 @@ def read_transform(path: Path, backbone: str | None = None) -> AffineTeacher:
         Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), and perhaps
         ``bias`` (D,). Pickled arrays are refused.
     backbone
-        The network whose p features it maps, by the name that ``twoalike features`` knows; the
-        file does not say it.
+        The network whose p features it maps, by the name that ``twoalike features`` takes; the
+        file does not name it.
 
     Raises
     ------
     TwoalikeError
         If the file is missing or damaged, or its arrays do not fit together.
     """
+    path = Path(path)
     arrays = _arrays(path)
     weights = arrays["weights"]
     if weights.ndim != 2 or 0 in weights.shape:
         raise TwoalikeError(
-            f"{path}: expected weights of shape (features, dimensions), found {weights.shape}."
+            where=path, expected="weights of shape (features, dimensions)", found=weights.shape
         )
     p, d = weights.shape
     mean, std = (_one_or_each(arrays[name], p, f"{path}: {name}") for name in ("mean", "std"))
     if not (std > 0).all():
-        raise TwoalikeError(f"{path}: std must be above 0, found {std.min():g}.")
+        raise TwoalikeError(where=path, expected="std above 0", found=f"{std.min():g}")
     bias = _one_or_each(arrays.get("bias", np.zeros(d)), d, f"{path}: bias")
     one = bool((std == std[0]).all())
-    # Where each feature has a spread of its own, the weights take it up.
+    # A spread of each feature's own is divided out of the weights.
     weight = weights.T if one else weights.T / std
     return AffineTeacher(
         mean=mean.astype(np.float32),
@@ -67,12 +125,12 @@ def read_transform(path: Path, backbone: str | None = None) -> AffineTeacher:
 
 
 def set_temperature_by_choices(
-    teacher: AffineTeacher, features: FeatureTable, choices: Judgments
+    teacher: AffineTeacher, features: FeatureTable, choices: Choices
 ) -> AffineTeacher:
     """Return the teacher at the temperature that predicts people's choices best.
 
     One number is fitted to all choices, so its score on them is close to that on new choices of
-    the same objects; whether the map itself saw them before, only its maker knows.
+    the same objects; whether the map itself was fitted to them, only its maker knows.
 
     Parameters
     ----------
@@ -101,14 +159,15 @@ def set_temperature_by_choices(
     (share,) = fit_mixture([logits], np.eye(3)[choices.chosen], choices.lapse)
     if not share > 0:
         raise TwoalikeError(
-            "the transform says nothing about the choices: the best probabilities ignore it. "
-            "Check that it was made for these features, and that ids and features belong together."
+            "the transform says nothing about the choices: the best probabilities ignore it",
+            remedy="Check that it was made for these features, and that ids and features belong "
+            "together.",
         )
     before, after = (
         score_choices(logits * s, choices.chosen, choices.lapse)
         for s in (1 / teacher.temperature, share)
     )
-    said: dict[str, Any] = {
+    scores: dict[str, Any] = {
         "n": len(choices.chosen),
         "lapse": choices.lapse,
         "teacher": after,
@@ -117,7 +176,7 @@ def set_temperature_by_choices(
     description = {
         **teacher.description,
         "settled_on": "choices",
-        "validation": {"split": "none: the temperature is fitted to these", "choices": said},
+        "validation": {"split": "none: the temperature is fitted to these", "choices": scores},
     }
     return replace(teacher, temperature=float(1 / share), description=description)
 
@@ -126,28 +185,31 @@ def _arrays(path: Path) -> dict[str, Floats]:
     loaded = load_arrays(path, "a transform (.npz with weights, mean, std)")
     if not isinstance(loaded, dict):
         raise TwoalikeError(
-            f"{path}: expected arrays {', '.join(NEEDED)} in an .npz, found one array."
+            where=path, expected=f"arrays {', '.join(NEEDED)} in an .npz", found="one array"
         )
     if any(name not in loaded for name in NEEDED):
         raise TwoalikeError(
-            f"{path}: expected arrays {', '.join(NEEDED)}, found {', '.join(loaded) or 'none'}."
+            where=path, expected=f"arrays {', '.join(NEEDED)}", found=", ".join(loaded) or "none"
         )
     found = {name: loaded[name] for name in (*NEEDED, "bias") if name in loaded}
     for name, array in found.items():
-        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        numeric = array.dtype.kind in "fiu"
+        if not numeric or not np.isfinite(array).all():
+            infinite = " with NaN or infinite values" if numeric else ""
             raise TwoalikeError(
-                f"{path}: expected {name} as finite numbers, found {array.dtype}"
-                f"{' with NaN or infinite values' if array.dtype.kind in 'fiu' else ''}."
+                where=path, expected=f"{name} as finite numbers", found=f"{array.dtype}{infinite}"
             )
     return {name: array.astype(np.float64) for name, array in found.items()}
 
 
-def _one_or_each(values: Floats, n: int, where: str) -> npt.NDArray[np.float64]:
+def _one_or_each(values: Floats, n: int, where: str) -> Floats:
     """Values of n features, from one number for all of them or one each."""
     if values.size == 1:
         return np.full(n, values.reshape(-1)[0])
     if values.size != n or values.ndim > 2 or n not in values.shape:
-        raise TwoalikeError(f"{where}: expected one number or {n}, found shape {values.shape}.")
+        raise TwoalikeError(
+            where=where, expected=f"one number or {n}", found=f"shape {values.shape}"
+        )
     return values.reshape(-1)
 
 

@@ -1,12 +1,14 @@
-"""The map fitted by gradient: choice probabilities, an L2 penalty, gLocal's local contrastive term.
+"""Maps from features to positions: ridge regression in closed form, or by gradient.
+
+Ridge regression minimises the squared error of positions. The map by gradient minimises
 
     (1 - c) L_global + c L_local + strength * unit * |W|^2 / m
 
 L_global is the cross-entropy of the posterior's soft labels, and of people's choices where there
-are any, half and half; ridge regression on positions only comes near to it. L_local
-(arXiv:2306.04507) keeps neighbourhoods of the network: cosine similarities of the features before
-and after the map, both divided by a temperature, an object's similarity to itself left out, and
-the cross-entropy of the softmaxes of their rows.
+are any, half and half; ridge regression only comes near to it. L_local (arXiv:2306.04507) keeps
+neighbourhoods of the network: cosine similarities of the features before and after the map, both
+divided by a temperature, an object's similarity to itself left out, and the cross-entropy of the
+softmaxes of their rows.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.teacher._ridge import Floats, ridge_maps
+from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +26,75 @@ if TYPE_CHECKING:
 LOCAL_TEMPERATURE = 0.1
 LOCAL_OBJECTS = 1024
 """Objects of the local term at most, as in gLocal's batches: its cost grows with their square."""
+
+
+def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
+    """Positions whose dot products come closest to a similarity matrix, shape (m, D).
+
+    A posterior's draws have no common coordinates to average, but their mean similarity (m, m)
+    has an eigendecomposition, and the maps fitted below give the same similarities whatever the
+    rotation of these positions. Of D ``dimensions``, those without a positive eigenvalue are left
+    out.
+    """
+    values, vectors = np.linalg.eigh((similarity + similarity.T) / 2)
+    keep = np.argsort(values)[::-1][:dimensions]
+    keep = keep[values[keep] > 1e-9 * values.max()]
+    return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
+
+
+def object_folds(m: int, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Fold of each object, shape (m,), sizes as equal as can be."""
+    return np.asarray(rng.permutation(m) % min(n_folds, m))
+
+
+def ridge_maps(z: Floats, y: Floats, strengths: Sequence[float]) -> list[tuple[Floats, Floats]]:
+    """Weight (D, p) and bias (D,) of y ≈ W z + b for each penalty.
+
+    Minimises the squared error plus ``strength`` times the mean squared norm of the centred
+    features times the squared norm of W: so a strength means the same for any number and scale
+    of features. The bias is free.
+
+    Parameters
+    ----------
+    z
+        Features, shape (m, p).
+    y
+        Positions, shape (m, D).
+    strengths
+        Penalties.
+    """
+    centre, middle = z.mean(axis=0), y.mean(axis=0)
+    u, s, vt = np.linalg.svd(z - centre, full_matrices=False)
+    kept = s > 1e-10 * s[0]
+    u, s, vt = u[:, kept], s[kept], vt[kept]
+    target = u.T @ (y - middle)  # (r, D)
+    unit = float((s**2).sum()) / len(z)
+    maps = []
+    for strength in strengths:
+        weight = (target * (s / (s**2 + strength * unit))[:, None]).T @ vt
+        maps.append((weight, middle - weight @ centre))
+    return maps
+
+
+def predicted_without_own_fold(
+    z: Floats, y: Floats, strengths: Sequence[float], fold: Integers
+) -> Floats:
+    """Positions of each object by maps that were fitted without its fold, shape (L, m, D)."""
+    predicted = np.empty((len(strengths), *y.shape))
+    for k in np.unique(fold):
+        out = fold == k
+        for place, (weight, bias) in enumerate(ridge_maps(z[~out], y[~out], strengths)):
+            predicted[place, out] = z[out] @ weight.T + bias
+    return predicted
+
+
+def rows_within(triplets: Integers, rows: Integers, m: int) -> tuple[Integers, Any]:
+    """Triplets of objects among ``rows`` of m only, as positions there, and which they are."""
+    place = np.full(m, -1)
+    place[rows] = np.arange(len(rows))
+    placed = place[triplets]
+    inside = (placed >= 0).all(axis=1)
+    return placed[inside], inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +111,14 @@ class SoftLabels:
         Share of guesses in them, which the map need not explain.
     """
 
-    triplets: npt.NDArray[np.integer]
+    triplets: Integers
     probabilities: Floats
     lapse: float = 0.0
 
-    def among(self, rows: npt.NDArray[np.integer], m: int) -> "SoftLabels":
+    def among(self, rows: Integers, m: int) -> "SoftLabels":
         """Keep triplets whose objects are all among ``rows`` of m, as positions there."""
-        place = np.full(m, -1)
-        place[rows] = np.arange(len(rows))
-        inside = (place[self.triplets] >= 0).all(axis=1)
-        kept = place[self.triplets[inside]]
-        return SoftLabels(kept, self.probabilities[inside], self.lapse)
+        triplets, inside = rows_within(self.triplets, rows, m)
+        return SoftLabels(triplets, self.probabilities[inside], self.lapse)
 
 
 def gradient_map(
@@ -70,13 +138,13 @@ def gradient_map(
     z
         Features, shape (m, p).
     y
-        Positions, shape (m, D): where the ridge regression that it starts from leads.
+        Positions, shape (m, D), to which the ridge regression that it starts from leads.
     labels
         One kind or several, of triplets of these objects; each kind counts the same.
     start
         Penalty of that ridge regression.
     strength
-        L2 penalty, in the units of :func:`twoalike.teacher._ridge.ridge_maps`.
+        L2 penalty, in the units of :func:`ridge_maps`.
     contrastive
         Share of the local term, in [0, 1).
     steps
@@ -157,15 +225,7 @@ class _Objective:
 
 
 def local_logs(x: "torch.Tensor", temperature: float = LOCAL_TEMPERATURE) -> "torch.Tensor":
-    """Log-probability that each of the others is an object's neighbour, shape (b, b - 1).
-
-    Parameters
-    ----------
-    x
-        Positions, shape (b, D).
-    temperature
-        Of the softmax over cosine similarities.
-    """
+    """Log-probability that each other object is an object's neighbour: (b, D) -> (b, b - 1)."""
     import torch
 
     unit = torch.nn.functional.normalize(x, dim=1)

@@ -1,0 +1,277 @@
+"""From a posterior to a teacher on disk: which labels it gives, and which kind of teacher it is.
+
+New choices, which the posterior was not fitted to, decide both by their log-loss. Without any,
+labels are averaged over draws, and images are placed by their features alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from twoalike.embedding import Posterior, fitted_on, is_input
+from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import JUDGED, object_index, read_choices
+from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
+from twoalike.teacher._labels import Mode, compare_kinds, compare_labels
+from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
+from twoalike.teacher._teacher import load_teacher, save_teacher
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def teach(
+    posterior: Posterior | str | Path,
+    features: FeatureTable | str | Path | None = None,
+    *,
+    objects: str | Path | None = None,
+    choices: "pd.DataFrame | str | Path | None" = None,
+    out: str | Path | None = None,
+    kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto",
+    labels: Literal["auto", "predictive", "plugin"] = "auto",
+    regulariser: Literal["ridge", "contrastive"] = "ridge",
+    untransformed: bool = False,
+    draws: int = DRAWS,
+    folds: int = 8,
+    seed: int = 0,
+) -> AffineTeacher | PosteriorTeacher:
+    """Make a teacher: of judged objects the posterior itself, of other images a map of features.
+
+    The map goes from a network's features into the human space, so that images nobody judged have
+    a place in it. It is fitted to the objects that were judged, and its penalty, temperature and
+    scores come from objects held out from it.
+
+    Parameters
+    ----------
+    posterior
+        A posterior, or its file.
+    features
+        The network's features of at least the judged objects, or their file. Without them the
+        teacher knows judged objects only.
+    objects
+        File of object ids, one a line, of a file of features that holds none.
+    choices
+        Judgments, at best all there are: they set the penalty and the temperature, and the map is
+        scored on them. Choices the posterior was not fitted to also decide which labels are taught,
+        and by which kind of teacher.
+    out
+        Folder to write the teacher to; None: it is returned only.
+    kind
+        ``posterior``: judged objects only, by draws of the posterior; ``surrogate``: all images by
+        their features; ``mixed``: judged objects keep the posterior's places, others are placed by
+        their features; ``auto``: posterior without features, else surrogate or mixed, whichever
+        predicts new choices better (surrogate without new ones).
+    labels
+        ``predictive``: averaged over the posterior's draws; ``plugin``: of its mean similarities;
+        ``auto``: whichever predicts new choices better, predictive without any.
+    regulariser
+        ``ridge``: the map in closed form; ``contrastive``: also maps fitted by gradient; the map
+        that predicts held-out objects best is taken.
+    untransformed
+        Make the control: the network's own similarities at the temperature that suits the labels.
+    draws
+        Draws that a posterior's teacher keeps.
+    folds
+        Folds of objects.
+    seed
+        Of the folds and of the triplets with labels.
+
+    Returns
+    -------
+    The teacher. Its ``description`` is the content of teacher.json: scores on held-out objects
+    under ``validation``, and how labels and kinds compare under ``label_comparison`` and
+    ``kind_comparison``.
+
+    Raises
+    ------
+    TwoalikeError
+        If settings contradict each other, an input does not fit, or ``out`` cannot be written.
+    """
+    _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
+    fitted = posterior if isinstance(posterior, Posterior) else Posterior.load(Path(posterior))
+    people = _People.of(choices, fitted)
+    config = TeachConfig(
+        untransformed=untransformed,
+        mode=people.label_comparison.get("chosen", "predictive") if labels == "auto" else labels,
+        folds=folds,
+        regulariser=regulariser,
+        known=not untransformed and kind in {"auto", "mixed"},
+        seed=seed,
+    )
+    judged = judged_objects(fitted)
+    teacher: AffineTeacher | PosteriorTeacher
+    if features is None or kind == "posterior":
+        teacher = make_posterior_teacher(fitted, judged=judged, mode=config.mode, draws=draws)
+        why = "asked for" if kind == "posterior" else "no features given: judged objects only"
+        comparison: dict[str, Any] = {"chosen": "posterior", "why": why}
+    else:
+        table = _table(features, objects)
+        teacher, comparison = _mapped(fitted, table, config, people, kind, judged)
+    config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
+    inputs = {"posterior": posterior, "features": features, "choices": choices}
+    files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
+    origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
+    origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
+    if out is None:
+        return replace(teacher, description={**origin, **teacher.description})
+    save_teacher(out, teacher, origin)
+    return load_teacher(out, any_kind=True)
+
+
+def _check(
+    kind: str,
+    features: object,
+    untransformed: bool,
+    *,
+    draws: int,
+    folds: int,
+    seed: int,
+) -> None:
+    """Refuse settings that cannot go together."""
+    for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
+        if value < least:
+            raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
+    asked = "`untransformed=True`" if untransformed else f"`kind={kind}`"
+    if features is None and (kind in {"surrogate", "mixed"} or untransformed):
+        raise TwoalikeError(where=asked, expected="`features=...` to map from", found="none")
+    if untransformed and kind in {"posterior", "mixed"}:
+        raise TwoalikeError(
+            f"the control has the network's own similarities only, so `kind={kind}` is meaningless",
+            where=asked,
+            remedy="Leave one of them out.",
+        )
+
+
+def _table(features: FeatureTable | str | Path, objects: str | Path | None) -> FeatureTable:
+    if isinstance(features, FeatureTable):
+        return features
+    return read_features(Path(features), Path(objects) if objects is not None else None)
+
+
+def _mapped(
+    posterior: Posterior,
+    table: FeatureTable,
+    config: TeachConfig,
+    people: "_People",
+    kind: str,
+    judged: Booleans | None,
+) -> tuple[AffineTeacher, dict[str, Any]]:
+    """Fit the map, and choose whether judged objects keep the posterior's places in its space."""
+    mapped = fit_teacher(posterior, table, config, judged=judged, choices=people.choices)
+    if not config.known:
+        why = "the control" if config.untransformed else "asked for"
+        return mapped, {"chosen": "surrogate", "why": why}
+    found = people.compare(posterior, mapped, table, config.mode, judged)
+    if kind == "mixed":
+        return mapped, {**found, "chosen": "mixed", "why": "asked for"}
+    if "skipped" in found:
+        chosen, why = "surrogate", f"the map alone, as kinds cannot be compared: {found['skipped']}"
+    else:
+        losses = found["log_loss"]
+        chosen = min(("surrogate", "mixed"), key=losses.__getitem__)
+        why = "lower log-loss on new choices, of the two that place images nobody judged"
+    if chosen == "surrogate":
+        description = {**mapped.description, "judged_objects": "map"}
+        mapped = replace(mapped, known_ids=(), known=None, description=description)
+    return mapped, {**found, "chosen": chosen, "why": why}
+
+
+@dataclass(frozen=True, eq=False)
+class _People:
+    """People's choices, and what they decide.
+
+    Attributes
+    ----------
+    choices
+        None: none were given.
+    not_new
+        Why they cannot compare teachers; empty if they can.
+    label_comparison
+        How kinds of labels compare on them.
+    """
+
+    choices: Choices | None
+    not_new: str
+    label_comparison: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: "pd.DataFrame | str | Path | None", posterior: Posterior) -> "_People":
+        """Read choices, and compare labels on those that the posterior was not fitted to."""
+        if given is None:
+            return cls(None, "no choices given", {"skipped": "no choices given"})
+        lapse = float(posterior.typical_lapse.mean())
+        choices = odd_choices(given, posterior.ids, lapse)
+        if isinstance(given, str | Path):
+            known = is_input(posterior, "choices", sha256_file(Path(given)))
+        else:
+            known = fitted_on(posterior, given, "")[0]
+        if known:
+            reason = "the posterior was fitted to these choices"
+            return cls(choices, reason, {"skipped": reason})
+        return cls(choices, "", compare_labels(posterior, choices.triplets, choices.chosen))
+
+    def compare(
+        self,
+        posterior: Posterior,
+        mixed: AffineTeacher,
+        table: FeatureTable,
+        mode: Mode,
+        judged: Booleans | None,
+    ) -> dict[str, Any]:
+        """Compare posterior, map, and map with judged objects in place, on new choices."""
+        if self.choices is None or self.not_new:
+            return {"skipped": self.not_new}
+        triplets, chosen = self.choices.triplets, self.choices.chosen
+        if judged is not None:
+            known = judged[triplets].all(axis=1)
+            triplets, chosen = triplets[known], chosen[known]
+        if not len(triplets):
+            return {"skipped": "no choice is among judged objects only"}
+        named = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
+        surrogate = replace(mixed, known_ids=(), known=None)
+        return compare_kinds(
+            {
+                "posterior": posterior.choice_probabilities(triplets, mode),
+                "surrogate": surrogate.choice_probabilities(triplets, named),
+                "mixed": mixed.choice_probabilities(triplets, named),
+            },
+            chosen,
+            self.choices.lapse,
+        )
+
+
+def judged_objects(posterior: Posterior) -> Booleans | None:
+    """Which objects were shown in judgments of any kind, where the posterior records it."""
+    tree = posterior.tree
+    if "constant_data" not in tree.children:
+        return None
+    stored = tree["constant_data"].dataset
+    counts = [stored[name].values for name in ("shown", "placed", "compared") if name in stored]
+    judged: Booleans | None = np.sum(counts, axis=0) > 0 if counts else None
+    return judged
+
+
+def odd_choices(
+    choices: "pd.DataFrame | str | Path", ids: Sequence[str], lapse: float = 0.0
+) -> Choices:
+    """Odd-one-out choices of a table or its file, as rows of ``ids``.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are none, or an object is not among the ids.
+    """
+    if isinstance(choices, str | Path):
+        table, where = read_choices(Path(choices)), str(choices)
+    else:
+        table, where = choices, "the choices"
+    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(JUDGED)
+    if not kept.any():
+        raise TwoalikeError(where=where, expected="odd-one-out judgments", found="none")
+    triplets, chosen, _ = object_index(table[kept], list(ids))
+    return Choices(triplets, chosen, lapse)

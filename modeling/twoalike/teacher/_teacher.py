@@ -1,0 +1,213 @@
+"""What a student asks of its teacher, and the folder that keeps one.
+
+``teacher.json`` describes the teacher, ``teacher.safetensors`` holds its arrays. Both are read
+without torch: predicting choices needs none.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.features import FeatureTable
+from twoalike.study import (
+    TwoalikeError,
+    atomic_directory,
+    read_json,
+    require_file,
+    sha256_file,
+    write_json,
+)
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._posterior import PosteriorTeacher
+
+ARRAYS = ("mean", "weight", "bias")
+
+
+class Teacher(Protocol):
+    """Opinions about the likeness of objects, one or one a posterior draw.
+
+    Positions are all that training needs: the dot products of a draw's positions are what the
+    choice model's softmax takes. With one draw a step a student meets the posterior's uncertainty
+    over time; averaged over draws, probabilities are predictive; side by side and divided by the
+    root of their number, the draws' positions have the mean similarities for their dot products.
+    """
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether it places objects by features; else it knows judged objects by their ids."""
+        ...
+
+    @property
+    def source(self) -> Mapping[str, Any]:
+        """The network whose features it needs: backbone, weights_sha256, preprocessing."""
+        ...
+
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Content of teacher.json."""
+        ...
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is kept; None before it is saved."""
+        ...
+
+    def check(self, features: FeatureTable) -> None:
+        """Make sure that it can place these objects."""
+        ...
+
+    def positions(
+        self, ids: Sequence[str], features: FeatureTable | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Positions of n objects by draw, shape (S, n, D), divided by the temperature's root."""
+        ...
+
+
+def similarity_draws(
+    teacher: Teacher, ids: Sequence[str], features: FeatureTable | None = None
+) -> npt.NDArray[np.float32]:
+    """Similarity matrices of n objects by draw, shape (S, n, n), in log-odds of a choice.
+
+    Parameters
+    ----------
+    teacher
+        Of either kind.
+    ids
+        Objects.
+    features
+        Of these objects, for a teacher that needs them.
+    """
+    x = teacher.positions(ids, features)
+    return np.asarray(x @ x.swapaxes(1, 2))
+
+
+def save_teacher(
+    folder: str | Path, teacher: AffineTeacher | PosteriorTeacher, provenance: Mapping[str, Any]
+) -> None:
+    """Write a teacher, all or nothing.
+
+    Parameters
+    ----------
+    folder
+        Made or replaced.
+    teacher
+        Its description goes into teacher.json.
+    provenance
+        Of :func:`twoalike.study.provenance`, kind ``teacher``.
+    """
+    from safetensors.numpy import save_file
+
+    numbers: dict[str, Any] = {"temperature": teacher.temperature}
+    if isinstance(teacher, PosteriorTeacher):
+        arrays, ids = {"draws": teacher.draws}, teacher.ids
+        numbers |= {"method": "posterior", "labels": teacher.mode}
+    else:
+        arrays, ids = {name: getattr(teacher, name) for name in ARRAYS}, teacher.known_ids
+        arrays |= {} if teacher.known is None else {"known": teacher.known}
+        numbers |= {"scale": teacher.scale, "identity": teacher.identity}
+    with atomic_directory(Path(folder)) as temporary:
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, temporary / "teacher.safetensors")
+        content = {
+            **provenance,
+            **teacher.description,
+            **numbers,
+            "arrays_sha256": sha256_file(temporary / "teacher.safetensors"),
+            **({"ids": list(ids)} if ids else {}),
+        }
+        write_json(temporary / "teacher.json", content)
+
+
+@overload
+def load_teacher(folder: str | Path) -> AffineTeacher: ...
+@overload
+def load_teacher(
+    folder: str | Path, *, any_kind: Literal[True]
+) -> AffineTeacher | PosteriorTeacher: ...
+def load_teacher(folder: str | Path, *, any_kind: bool = False) -> AffineTeacher | PosteriorTeacher:
+    """Read a teacher's folder.
+
+    Parameters
+    ----------
+    folder
+        Written by :func:`save_teacher`.
+    any_kind
+        Also accept a teacher that knows judged objects only; else it must map features.
+
+    Raises
+    ------
+    TwoalikeError
+        If it is missing, damaged, or of another kind.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise TwoalikeError(
+            where=folder,
+            expected="a teacher's folder",
+            found="none",
+            remedy="Make one with: twoalike teach",
+        )
+    content = read_json(folder / "teacher.json", "teacher")
+    of_posterior = content.get("method") == "posterior"
+    if of_posterior and not any_kind:
+        raise TwoalikeError(
+            where=folder,
+            expected="a teacher that maps features",
+            found="a posterior, which knows judged objects only",
+            remedy="Teach with `features=...`.",
+        )
+    arrays = _arrays(folder, content)
+    try:
+        if of_posterior:
+            return PosteriorTeacher(
+                ids=_ids(content, arrays["draws"].shape[1]),
+                draws=arrays["draws"],
+                mode=content["labels"],
+                description=content,
+                folder=folder,
+            )
+        known = arrays.get("known")
+        return AffineTeacher(
+            **{name: arrays[name] for name in ARRAYS},
+            scale=float(content["scale"]),
+            identity=float(content["identity"]),
+            temperature=float(content["temperature"]),
+            description=content,
+            known_ids=() if known is None else _ids(content, len(known)),
+            known=known,
+            folder=folder,
+        )
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        raise _damaged(folder, error) from error
+
+
+def _arrays(folder: Path, content: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = require_file(folder / "teacher.safetensors", "the teacher's arrays")
+    if sha256_file(path) != content.get("arrays_sha256"):
+        raise TwoalikeError(
+            "not the arrays that teacher.json describes, damaged or exchanged",
+            where=path,
+            remedy="Teach again.",
+        )
+    try:
+        arrays: dict[str, npt.NDArray[Any]] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(folder, error) from error
+    return arrays
+
+
+def _ids(content: Mapping[str, Any], n: int) -> tuple[str, ...]:
+    ids = tuple(map(str, content["ids"]))
+    if len(ids) != n:
+        raise ValueError(f"{len(ids)} ids for {n} objects")
+    return ids
+
+
+def _damaged(folder: Path, error: Exception) -> TwoalikeError:
+    return TwoalikeError(f"not a whole teacher ({error})", where=folder, remedy="Teach again.")
