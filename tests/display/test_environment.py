@@ -23,7 +23,7 @@ def test_a_missing_screen_is_said_and_a_present_one_is_not(monkeypatch: pytest.M
     monkeypatch.setenv("DISPLAY", ":77")
     require_screen()
     monkeypatch.delenv("DISPLAY")
-    with pytest.raises(TwoalikeError, match="--virtual-display"):
+    with pytest.raises(TwoalikeError, match="virtual_display"):
         require_screen()
 
 

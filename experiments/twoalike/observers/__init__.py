@@ -14,6 +14,8 @@ from twoalike.observers._observer import (
     SimulatedObserver,
     draw_population,
     hierarchical_embedding,
+    simulate_choices,
+    simulated_people,
     sparse_embedding,
 )
 
@@ -29,5 +31,7 @@ __all__ = [
     "draw_population",
     "flatten",
     "hierarchical_embedding",
+    "simulate_choices",
+    "simulated_people",
     "sparse_embedding",
 ]

@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import entropy, log_choice, pair_similarities, random_triplets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import MISSING, Floats, TwoalikeError, atomic_path, load_arrays, provenance
+from twoalike.study import (
+    MISSING,
+    Floats,
+    Integers,
+    Study,
+    TwoalikeError,
+    atomic_path,
+    load_arrays,
+    provenance,
+)
 
 KIND = "observer"
 
@@ -107,7 +115,7 @@ class SimulatedObserver:
     def _similarity(self) -> Floats:
         return np.asarray(self.embedding @ self.embedding.T)
 
-    def choice_probabilities(self, triplets: npt.NDArray[np.integer]) -> Floats:
+    def choice_probabilities(self, triplets: Integers) -> Floats:
         """Probability that item 1, 2, 3 is called the odd one.
 
         Parameters
@@ -154,8 +162,14 @@ class SimulatedObserver:
             },
         }
 
+    def __repr__(self) -> str:
+        return (
+            f"SimulatedObserver of {len(self.ids)} objects, temperature {self.temperature:g}, "
+            f"lapse {self.lapse:g}"
+        )
+
     def save(
-        self, path: Path, *, seed: int | None = None, config: Mapping[str, Any] | None = None
+        self, path: str | Path, *, seed: int | None = None, config: Mapping[str, Any] | None = None
     ) -> None:
         """Write the observer as ``.npz``: ids, embedding, its noise, provenance."""
         content = provenance(KIND, seed=seed, config={**self.describe(), **(config or {})})
@@ -171,7 +185,7 @@ class SimulatedObserver:
             )
 
     @classmethod
-    def load(cls, path: Path) -> "SimulatedObserver":
+    def load(cls, path: str | Path) -> "SimulatedObserver":
         """Read an observer; temperature 1, lapse 0, placement noise .1 where the file has none.
 
         Raises
@@ -179,6 +193,7 @@ class SimulatedObserver:
         TwoalikeError
             If the file is missing, damaged, or its arrays do not fit.
         """
+        path = Path(path)
         content = load_arrays(path, "a simulated observer (.npz)")
         if not isinstance(content, dict):
             raise TwoalikeError(f"{path}: expected arrays ids and embedding, found one array.")
@@ -209,7 +224,7 @@ class SimulatedObserver:
 _N_TRIPLETS = 4000
 
 
-def _oracle_accuracy(embedding: Floats, triplets: npt.NDArray[np.integer]) -> float:
+def _oracle_accuracy(embedding: Floats, triplets: Integers) -> float:
     """Accuracy expected of one who knows the embedding, for choices at temperature 1."""
     log_p = log_choice(pair_similarities(embedding @ embedding.T, triplets))
     return float(np.exp(np.max(log_p, axis=0)).mean())
@@ -335,3 +350,99 @@ def draw_population(
     if careless:
         lapse[-careless:] = careless_lapse
     return np.exp(log_temperature), lapse
+
+
+def simulated_people(
+    stimuli: StimulusSet | Study | str | Path, n: int, *, seed: int = 0, careless: int = 1
+) -> dict[str, SimulatedObserver]:
+    """Simulate people who share a space made from categories, and differ in noise and lapses.
+
+    Parameters
+    ----------
+    stimuli
+        The stimulus set or its folder, or a study.
+    n
+        Number of people, called 1 to n.
+    careless
+        How many of them, the last ones, guess in 40 % of trials.
+
+    Returns
+    -------
+    Observer of each participant.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`hierarchical_embedding`.
+    """
+    if isinstance(stimuli, Study):
+        stimuli = stimuli.stimuli
+    if not isinstance(stimuli, StimulusSet):
+        stimuli = StimulusSet.load(Path(stimuli), verify=False)
+    rng = np.random.default_rng(seed)
+    space = hierarchical_embedding(stimuli, rng)
+    noise = zip(*draw_population(n, rng, careless=careless), strict=True)
+    return {
+        str(number): SimulatedObserver(stimuli.ids, space, float(temperature), float(lapse))
+        for number, (temperature, lapse) in enumerate(noise, start=1)
+    }
+
+
+def simulate_choices(
+    observers: SimulatedObserver | Mapping[str, SimulatedObserver],
+    triplets: int | Integers | Sequence[Sequence[str]],
+    *,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Let observers choose the odd one of triplets, without a session.
+
+    Parameters
+    ----------
+    observers
+        One, who is called 1; or several by their codes.
+    triplets
+        Indices into the observer's ids, shape (n, 3), or triples of ids; or a number of triplets
+        to draw anew for each observer.
+
+    Returns
+    -------
+    One row a choice: participant, item_1 to item_3, chosen (1 to 3), response_time (NaN).
+
+    Raises
+    ------
+    TwoalikeError
+        If an observer does not know an object.
+    """
+    rng = np.random.default_rng(seed)
+    people = {"1": observers} if isinstance(observers, SimulatedObserver) else observers
+    parts = []
+    for code, person in people.items():
+        shown = _shown_triplets(person, triplets, rng)
+        below = person.choice_probabilities(shown).cumsum(axis=1)
+        chosen = (rng.random((len(shown), 1)) >= below[:, :2]).sum(axis=1)
+        names = np.array(person.ids, dtype=object)[shown]
+        columns = {f"item_{place + 1}": names[:, place] for place in range(3)}
+        parts.append(
+            pd.DataFrame(
+                {"participant": code, **columns, "chosen": chosen + 1, "response_time": np.nan}
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shown_triplets(
+    person: SimulatedObserver,
+    triplets: int | Integers | Sequence[Sequence[str]],
+    rng: np.random.Generator,
+) -> Integers:
+    """Give the indices of the items shown, shape (n, 3)."""
+    if isinstance(triplets, int):
+        return random_triplets(len(person.ids), triplets, rng)
+    given = np.asarray(triplets)
+    if given.ndim != 2 or given.shape[1] != 3:
+        raise TwoalikeError(
+            where="triplets", expected="three items in each row", found=f"shape {given.shape}"
+        )
+    if given.dtype.kind in "iu":
+        return given
+    return np.array([person.rows([str(name) for name in row]) for row in given])

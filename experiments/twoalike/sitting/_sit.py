@@ -3,7 +3,7 @@
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -35,6 +35,7 @@ from twoalike.sitting._operator import OperatorState
 from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, counted, load_profile, readable_by
+from twoalike.study import progress as progress_bar
 from twoalike.tasks import (
     Item,
     Keeper,
@@ -53,6 +54,14 @@ from twoalike.tasks import (
     run_session,
 )
 
+type Observers = (
+    SimulatedObserver
+    | str
+    | Path
+    | Sequence[SimulatedObserver | str | Path]
+    | Mapping[str, SimulatedObserver]
+    | None
+)
 _DEFAULT_LAPSE = 0.02
 
 
@@ -74,6 +83,10 @@ class Outcome:
     n_done: int
     n_trials: int | None
     end_reason: str
+
+    def __repr__(self) -> str:
+        total = "" if self.n_trials is None else f" of {self.n_trials}"
+        return f"Outcome({self.path.name}: {self.n_done}{total} trials, {self.end_reason})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +118,7 @@ def sit(
     seed: int | None = None,
     elsewhere: bool = False,
     allow_problems: bool = False,
+    panel: bool = True,
     show: Callable[[str], None] = _print_to_operator,
 ) -> Outcome:
     """Run one session with a participant, or with a simulated one.
@@ -142,6 +156,8 @@ def sit(
         The participant's earlier sessions were run on another computer.
     allow_problems
         Run even if there are problems in the participant's earlier data.
+    panel
+        Show how the session goes on the terminal, if there is one.
     show
         Takes each line that the operator should read; prints on standard error if left out.
 
@@ -186,7 +202,82 @@ def sit(
             show("nothing to resume, the session starts")
         screen = _Screen(window=window, windowed=windowed, virtual_display=virtual_display)
         clock = None if person else VirtualClock(progress.time_s, speed)
-        return _run(prepared, progress, screen, clock, show)
+        return _run(prepared, progress, screen, clock, panel, show)
+
+
+def simulate(
+    study: Study | str | Path,
+    participants: Sequence[str] | int,
+    *,
+    task: str = "odd-one-out",
+    session: int = 1,
+    observer: Observers = None,
+    seed: int | None = None,
+    pilot: bool = False,
+    resume: bool = False,
+) -> list[Outcome]:
+    """Let simulated participants sit down one after the other, without a window and its time.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+    participants
+        Their codes; a number n stands for the codes 1 to n.
+    task, session, seed, pilot, resume
+        As for :func:`sit`.
+    observer
+        Who answers: one for all, or one for each participant, as observers or their files (.npz);
+        None makes one from the stimuli's categories.
+
+    Returns
+    -------
+    How each sitting ended; an interrupted one is the last.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`sit`, or if there are not as many observers as participants.
+    """
+    codes = (
+        [str(n) for n in range(1, participants + 1)]
+        if isinstance(participants, int)
+        else [*participants]
+    )
+    if isinstance(observer, Mapping):
+        observer = list(observer.values())
+    if observer is None or isinstance(observer, str | Path | SimulatedObserver):
+        observers = [observer] * len(codes)
+    else:
+        observers = list(observer)
+    if len(observers) != len(codes):
+        raise TwoalikeError(
+            where="`observer=...`",
+            expected=counted(len(codes), "observer"),
+            found=str(len(observers)),
+        )
+    outcomes: list[Outcome] = []
+    with progress_bar() as bar:
+        step = bar.add_task("sessions", total=len(codes), status="")
+        for code, answers in zip(codes, observers, strict=True):
+            outcomes.append(
+                sit(
+                    study,
+                    code,
+                    task=task,
+                    session=session,
+                    resume=resume,
+                    pilot=pilot,
+                    simulate=True if answers is None else answers,
+                    window=False,
+                    seed=seed,
+                    panel=False,
+                )
+            )
+            bar.update(step, advance=1)
+            if outcomes[-1].end_reason not in ("completed", "declined"):
+                break
+    return outcomes
 
 
 def _observer(
@@ -225,6 +316,7 @@ def _run(
     progress: Progress,
     screen_options: _Screen,
     clock: VirtualClock | None,
+    panel: bool,
     show: Callable[[str], None],
 ) -> Outcome:
     """Open screen and triggers, and let the session take its course."""
@@ -258,7 +350,9 @@ def _run(
             if clock is None
             else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
         )
-        operator = stack.enter_context(OperatorView(_operator_state(prepared, progress)))
+        operator = stack.enter_context(
+            OperatorView(_operator_state(prepared, progress), hidden=not panel)
+        )
 
         def keep(item: Item) -> None:
             keeper(item)

@@ -94,14 +94,18 @@ class OperatorView:
         The session before it starts.
     console
         Where to show it; standard error if left out.
+    hidden
+        Show nothing but warnings.
     """
 
-    def __init__(self, state: OperatorState, console: Console | None = None) -> None:
+    def __init__(
+        self, state: OperatorState, console: Console | None = None, *, hidden: bool = False
+    ) -> None:
         self.state = state
         self._console = console or Console(stderr=True)
         self._live = (
             Live(render(state), console=self._console, auto_refresh=False, redirect_stdout=False)
-            if self._console.is_terminal
+            if self._console.is_terminal and not hidden
             else None
         )
         self._shown_at = -_REFRESH_S
