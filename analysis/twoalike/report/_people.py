@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from twoalike.design import POSITIONS, excluded
+from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters, response_times
 from twoalike.judgments import JUDGED
@@ -25,7 +25,7 @@ from twoalike.report._blocks import (
     percent,
 )
 from twoalike.study import ExclusionConfig, Floats, counted
-from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT
+from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT, POSITIONS
 
 if TYPE_CHECKING:
     from twoalike.report._inputs import Inputs
