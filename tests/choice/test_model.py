@@ -22,6 +22,7 @@ from twoalike.choice import (
     odd_from_pair,
     pair_similarities,
 )
+from twoalike.study import TwoalikeError
 
 SIMILARITIES = hnp.arrays(np.float64, (3, 7), elements=st.floats(-50, 50))
 
@@ -135,3 +136,31 @@ def test_losses_by_hand() -> None:
     assert_allclose(log_loss(probabilities, np.array([1, 0])), [np.log(4), 0])
     assert log_loss(probabilities, np.array([0, 1]))[1] == np.inf
     assert_allclose(entropy(probabilities), [1.5 * np.log(2), 0])
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_an_array_is_not_taken_for_one_array_a_pair(n: int, rng: np.random.Generator) -> None:
+    for module in (np, pytest.importorskip("torch"), pytest.importorskip("jax.numpy")):
+        rows = module.asarray(rng.normal(size=(n, 3)))
+        with pytest.raises(TwoalikeError, match=r"array of shape .*tuple\(array.T\)"):
+            log_choice(rows, xp=module)
+        with pytest.raises(TwoalikeError, match="array of shape"):
+            anchored_log_choice(rows[:, :2], xp=module)
+        assert np.shape(log_choice(tuple(rows.T), xp=module)[0]) == (n,)
+    with pytest.raises(TwoalikeError, match="found 2 of them"):
+        log_choice((1.0, 2.0))  # type: ignore[arg-type]
+
+
+def test_wrong_shapes_are_errors() -> None:
+    p, chosen = np.full((3, 3), 1 / 3), np.zeros(3, dtype=int)
+    for score in (expected_accuracy, log_loss):
+        for wrong in (chosen[:2], chosen[:, None], 0):
+            with pytest.raises(TwoalikeError, match="one item a row"):
+                score(p, wrong)  # type: ignore[arg-type]
+        with pytest.raises(TwoalikeError, match=r"shape \(n, k\)"):
+            score(p[0], chosen)
+    with pytest.raises(TwoalikeError, match=r"shape \(n, k\)"):
+        entropy(p[None])
+    for triplets in (np.array([0, 1, 2]), np.array([[0, 1]])):
+        with pytest.raises(TwoalikeError, match=r"shape \(n, 3\)"):
+            pair_similarities(p, triplets)

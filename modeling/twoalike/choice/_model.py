@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.study import Integers
+from twoalike.study import Integers, TwoalikeError
 
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Pair order used everywhere; the odd item of pair k is ODD[k]."""
@@ -74,9 +74,31 @@ def pair_similarities(matrix: Any, triplets: Any) -> tuple[Any, Any, Any]:
     Returns
     -------
     Three arrays of shape (..., n).
+
+    Raises
+    ------
+    TwoalikeError
+        If the triplets have another shape.
     """
+    if getattr(triplets, "ndim", 2) != 2 or triplets.shape[1] not in (3, None):
+        raise TwoalikeError(
+            where="triplets", expected="shape (n, 3)", found=f"shape {tuple(triplets.shape)}"
+        )
     i, j, k = (triplets[:, column] for column in range(3))
     return matrix[..., i, j], matrix[..., i, k], matrix[..., j, k]
+
+
+def _separate(similarities: Any, pairs: tuple[str, ...]) -> Any:
+    """Check that there is one array a pair: rows of a (3, 3) array would pass as pairs."""
+    if isinstance(similarities, tuple | list) and len(similarities) == len(pairs):
+        return similarities
+    shape = getattr(similarities, "shape", None)
+    raise TwoalikeError(
+        where="similarities",
+        expected=f"a tuple of one array a pair of items ({', '.join(pairs)})",
+        found=f"{len(similarities)} of them" if shape is None else f"an array of shape {shape}",
+        remedy="" if shape is None else "Of an array with one column a pair, give tuple(array.T).",
+    )
 
 
 def _with_lapse(log_p: Any, lapse: Any, guess: int, xp: ModuleType) -> Any:
@@ -97,7 +119,7 @@ def log_choice(
     Parameters
     ----------
     similarities
-        Pair similarities in PAIRS order, three arrays that broadcast together.
+        Pair similarities in PAIRS order: a tuple of three arrays that broadcast together.
     temperature
         Observer noise, > 0. Small values make the most alike pair win always.
     lapse
@@ -109,12 +131,18 @@ def log_choice(
     -------
     Three arrays in item order; their exponentials sum to one.
 
+    Raises
+    ------
+    TwoalikeError
+        If the similarities are one array, whose rows would be taken for pairs.
+
     Examples
     --------
     >>> np.exp(log_choice((2.0, 0.0, 0.0))).round(2)
     array([0.11, 0.11, 0.79])
     """
-    scaled = [similarity / temperature for similarity in similarities]
+    sides = _separate(similarities, ("1, 2", "1, 3", "2, 3"))
+    scaled = [side / temperature for side in sides]
     total = xp.logaddexp(xp.logaddexp(scaled[0], scaled[1]), scaled[2])
     first, second, third = (
         _with_lapse(scaled[ODD[item]] - total, lapse, 3, xp) for item in range(3)
@@ -134,7 +162,7 @@ def anchored_log_choice(
     Parameters
     ----------
     similarities
-        Similarities of (1, 2) and (1, 3).
+        Similarities of (1, 2) and (1, 3): a tuple of two arrays.
     temperature, lapse, xp
         As in :func:`log_choice`; a guess hits either item with probability 1/2.
 
@@ -143,6 +171,6 @@ def anchored_log_choice(
     >>> np.exp(anchored_log_choice((1.0, 1.0))).round(2)
     array([0.5, 0.5])
     """
-    near, far = (similarity / temperature for similarity in similarities)
+    near, far = (side / temperature for side in _separate(similarities, ("1, 2", "1, 3")))
     total = xp.logaddexp(near, far)
     return _with_lapse(near - total, lapse, 2, xp), _with_lapse(far - total, lapse, 2, xp)

@@ -7,7 +7,23 @@ similarities, and an argmax that counts ties as right inflates accuracy by sever
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import Floats, Integers
+from twoalike.study import Floats, Integers, TwoalikeError
+
+
+def _rows(probabilities: npt.ArrayLike, chosen: Integers | None = None) -> Floats:
+    """Probabilities as an array of shape (n, k), for n chosen items."""
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 2:
+        raise TwoalikeError(
+            where="probabilities", expected="shape (n, k)", found=f"shape {values.shape}"
+        )
+    if chosen is not None and np.shape(chosen) != (len(values),):
+        raise TwoalikeError(
+            where="chosen",
+            expected=f"one item a row, shape ({len(values)},)",
+            found=f"shape {np.shape(chosen)}",
+        )
+    return values
 
 
 def expected_accuracy(
@@ -28,12 +44,17 @@ def expected_accuracy(
     -------
     Scores in [0, 1], shape (n,).
 
+    Raises
+    ------
+    TwoalikeError
+        If the shapes are others; the same holds for the functions below.
+
     Examples
     --------
     >>> expected_accuracy([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]], np.array([0, 2])).round(2)
     array([0.5 , 0.33])
     """
-    values = np.asarray(probabilities, dtype=np.float64)
+    values = _rows(probabilities, chosen)
     best = values >= values.max(axis=1, keepdims=True) - tolerance
     return np.asarray(best[np.arange(len(values)), chosen] / best.sum(axis=1))
 
@@ -48,7 +69,7 @@ def log_loss(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     >>> log_loss([[1 / 3, 1 / 3, 1 / 3]], np.array([1])).round(4)
     array([1.0986])
     """
-    values = np.asarray(probabilities, dtype=np.float64)
+    values = _rows(probabilities, chosen)
     with np.errstate(divide="ignore"):
         return np.asarray(-np.log(values[np.arange(len(values)), chosen]))
 
@@ -61,6 +82,6 @@ def entropy(probabilities: npt.ArrayLike) -> Floats:
     >>> entropy([[1.0, 0.0, 0.0], [1 / 3, 1 / 3, 1 / 3]]).round(4)
     array([0.    , 1.0986])
     """
-    values = np.asarray(probabilities, dtype=np.float64)
+    values = _rows(probabilities)
     logs = np.log(values, out=np.zeros_like(values), where=values > 0)
     return np.asarray(np.abs((values * logs).sum(axis=1)))
