@@ -185,12 +185,12 @@ def test_thinning_takes_as_many_of_each_chain() -> None:
 def test_chains_apart_have_not_converged_and_say_what_to_do(
     world: Any, choices: pd.DataFrame
 ) -> None:
-    for engine, cure in (("nuts", "--draws"), ("vi", "--steps")):
+    for engine, cure in (("nuts", "`draws=...`"), ("vi", "`steps=...`")):
         posterior = near_truth(world, choices, engine=engine)
         posterior.tree["posterior"]["embedding"].values[1] *= 1.5
         found = check_posterior(posterior)
         assert found.converged is False
-        assert cure in found.advice[0] and "--dimensions" in found.advice[0]
+        assert cure in found.advice[0] and "`dimensions=...`" in found.advice[0]
 
 
 def test_a_single_variational_fit_is_judged_by_its_optimiser(
@@ -201,7 +201,7 @@ def test_a_single_variational_fit_is_judged_by_its_optimiser(
     one = Posterior(posterior.tree.isel(chain=[0]))
     found = check_posterior(one)
     assert found.converged is False and "choice_rhat_95" not in found.convergence
-    assert "--steps" in found.advice[0]
+    assert "`steps=...`" in found.advice[0]
     several = check_posterior(posterior)  # agreeing fits of an optimiser that has not settled
     assert several.converged is False and several.convergence["choice_rhat_95"] < 1.05
 

@@ -92,7 +92,7 @@ def test_other_objects_and_no_objects_are_refused(x: np.ndarray) -> None:
     one = fit(x[None, None], IDS)
     with pytest.raises(TwoalikeError, match="found 0 of 20"):
         dimension_table(one, [fit(x[None, None], [f"z{k}" for k in range(20)])])
-    with pytest.raises(TwoalikeError, match="--top"):
+    with pytest.raises(TwoalikeError, match="`top=...`"):
         dimension_table(one, top=0)
 
 

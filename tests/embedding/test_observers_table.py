@@ -50,5 +50,5 @@ def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) ->
 
 
 def test_a_rate_that_is_no_share_is_refused(posterior: Posterior) -> None:
-    with pytest.raises(TwoalikeError, match="--bound: expected a share"):
+    with pytest.raises(TwoalikeError, match="`bound=...`: expected a share"):
         participants_table(posterior, bound=1.0)

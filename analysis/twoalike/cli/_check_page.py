@@ -1,10 +1,10 @@
 """What ``twoalike check`` prints: the verdict first, then one block a kind of check."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoalike.cli._tables import bare_table, plain
+from twoalike.cli.app import with_options
 from twoalike.study import counted
 
 if TYPE_CHECKING:
@@ -30,25 +30,12 @@ CHECKS = {
 MOST_PEOPLE = 10
 
 
-def check_page(
-    path: Path, posterior: "Posterior", found: "PosteriorCheck", remarks: Sequence[str]
-) -> Iterator[Any]:
-    """Give the blocks to print, in order.
-
-    Parameters
-    ----------
-    path
-        File of the posterior.
-    remarks
-        On the judgments, where it is not plain that they are those of the fit; empty ones are
-        passed over.
-    """
-    yield f"{_verdict(found)}  {plain(str(path))}"
+def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]:
+    """Give the blocks to print, in order."""
+    yield f"{_verdict(found)}  {plain(str(posterior.path))}"
     yield _described(posterior)
-    for sentence in found.advice:
-        yield f"[yellow]![/] {plain(sentence)}"
-    for remark in filter(None, remarks):
-        yield f"[yellow]![/] {plain(remark)}"
+    for sentence in (*found.advice, *found.remarks):
+        yield f"[yellow]![/] {plain(with_options(sentence))}"
     if found.left_out:
         yield (
             f"[yellow]![/] {found.left_out:,} judgments by people or of objects that the "
@@ -66,7 +53,7 @@ def check_page(
     if found.sensitivity:
         yield _sensitivity(found.sensitivity)
     for sentence in found.missing:
-        yield f"[dim]not checked: {plain(sentence)}[/]"
+        yield f"[dim]not checked: {plain(with_options(sentence))}[/]"
 
 
 def _verdict(found: "PosteriorCheck") -> str:

@@ -139,6 +139,7 @@ def _show(posterior: "Posterior") -> None:
     from rich import print as show
     from rich.markup import escape
 
+    from twoalike.cli.app import with_options
     from twoalike.embedding import advise, link_warnings
 
     attrs = posterior.attrs
@@ -152,7 +153,7 @@ def _show(posterior: "Posterior") -> None:
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
             f"of {held['judgments']:,} judgments (guessing: 1.0986)"
         )
-    advice = " ".join(advise(attrs["engine"], attrs["convergence"]))
+    advice = with_options(" ".join(advise(attrs["engine"], attrs["convergence"])))
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:

@@ -4,7 +4,7 @@ Reading a posterior needs neither PyMC nor JAX: they are imported by the functio
 """
 
 from twoalike.embedding._advice import advise, link_warnings
-from twoalike.embedding._check import PosteriorCheck, Sensitivity, check_posterior
+from twoalike.embedding._check import PosteriorCheck, Sensitivity, check, check_posterior
 from twoalike.embedding._checkpoint import remove_checkpoint
 from twoalike.embedding._compare import compare_predictions, compare_similarity
 from twoalike.embedding._config import FitConfig
@@ -28,7 +28,7 @@ from twoalike.embedding._intervals import (
 )
 from twoalike.embedding._judged import fitted_on, is_input, other_file
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, PredictedChoices, predict_choices
-from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import Comparison, Predictive, calibration_gap
 
 __all__ = [
@@ -46,10 +46,13 @@ __all__ = [
     "OddOneOutEmbedding",
     "Posterior",
     "PosteriorCheck",
+    "PosteriorSource",
+    "as_posterior",
     "PredictedChoices",
     "SimilarityTable",
     "central_interval",
     "advise",
+    "check",
     "check_ending",
     "check_posterior",
     "choice_intervals",

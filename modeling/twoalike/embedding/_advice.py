@@ -131,7 +131,7 @@ MEANING = {
     ),
     ("agreement", False): (
         "Judgments follow the draws less closely than the model would have them again",
-        "it misses something of the task. Try more --dimensions.",
+        "it misses something of the task. Try more `dimensions=...`.",
     ),
     ("consistency", True): (
         "People repeat their own answers more often than the model expects",
@@ -143,7 +143,7 @@ MEANING = {
     ),
     ("consensus", True): (
         "Two people give the same answer more often than the model expects",
-        "the embedding misses structure that people share. Try more --dimensions.",
+        "the embedding misses structure that people share. Try more `dimensions=...`.",
     ),
     ("consensus", False): (
         "Two people give the same answer less often than the model expects",
@@ -157,7 +157,7 @@ MEANING = {
     ("arrangements", False): (
         "Layouts keep the embedding's distances less well than the model would have them again",
         "people place by something that the embedding misses, or at random. Try more "
-        "--dimensions, and look at who stands out.",
+        "`dimensions=...`, and look at who stands out.",
     ),
     ("dissimilarities", True): (
         "Dissimilarities follow the embedding more closely than the model would have them again",
@@ -165,7 +165,7 @@ MEANING = {
     ),
     ("dissimilarities", False): (
         "Dissimilarities follow the embedding less closely than the model would have them again",
-        "the embedding misses structure that they have. Try more --dimensions.",
+        "the embedding misses structure that they have. Try more `dimensions=...`.",
     ),
 }
 """What an unlikely check says: its name, whether more was observed -> finding, meaning."""
@@ -201,19 +201,19 @@ def advise(
     if state.get("divergences", 0):
         advice.append(
             f"{state['divergences']} transitions diverged: the sampler may have left out a "
-            "narrow part of the posterior. Try another --prior, or more warm-up (--tune)."
+            "narrow part of the posterior. Try another `prior=...`, or more warm-up (`tune=...`)."
         )
     ess = min(state.get("choice_ess_05", np.inf), state.get("similarity_ess_05", np.inf))
     if ess < ENOUGH_ESS and not advice[0]:  # of chains that disagree few draws count
         advice.append(
             f"A twentieth of the quantities have fewer than {ess:.0f} effective draws, so that "
-            "intervals are rough. Keep more --draws."
+            "intervals are rough. Keep more `draws=...`."
         )
     advice += [_on_check(check) for check in ([] if predictive is None else predictive.checks)]
     for found in distances:
         advice += [_on_check(found.follow), _on_people(found), _on_noise(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
-        other = "" if engine == "nuts" else ", or fit with --engine nuts"
+        other = "" if engine == "nuts" else ", or fit with `engine=nuts`"
         advice.append(
             f"Pareto k is above {loo.k_limit:.2f} for {loo.k_high:.1%} of the judgments: "
             f"leave-one-out figures are too good. Score on held-out judgments instead{other}."
@@ -226,22 +226,22 @@ def _on_chains(engine: str, state: Mapping[str, Any]) -> str:
     if not rhats or max(rhats) <= RHAT_LIMIT:
         return ""
     if not np.isfinite(rhats).all():
-        return "There are too few draws to tell whether the chains agree. Keep more --draws."
+        return "There are too few draws to tell whether the chains agree. Keep more `draws=...`."
     stuck = stuck_chain(state.get("chain_log_density", []), state.get("chain_step_size", []))
     if stuck is not None:
         return (
             f"Chain {stuck + 1} sits apart, at a lower log density and with tiny steps: a wrong "
-            "mode. Fit again with another --seed."
+            "mode. Fit again with another `seed=...`."
         )
     if engine == "nuts":
         return (
-            "The chains do not agree. Give them more --draws and warm-up (--tune); if "
-            "that does not help, fewer --dimensions or another --seed."
+            "The chains do not agree. Give them more `draws=...` and warm-up (`tune=...`); if "
+            "that does not help, fewer `dimensions=...` or another `seed=...`."
         )
     return (
-        "The variational fits that stand as chains end in different places: what is averaged over "
-        "them is as good as its score on judgments held out, and no coordinate means the same in "
-        "all. Give them more --steps; if that does not help, fewer --dimensions, or --engine nuts."
+        "The variational fits disagree: their average is as good as its score on held-out "
+        "judgments, but no coordinate means the same in all. Give them more `steps=...`; if that "
+        "does not help, fewer `dimensions=...`, or `engine=nuts`."
     )
 
 
@@ -293,7 +293,9 @@ def _on_optimiser(engine: str, state: Mapping[str, Any]) -> str:
         return ""
     if abs(change) <= 0.01:  # what is wrong is then not the optimiser
         return ""
-    return f"The evidence bound still moves ({change:+.3f} nats a judgment). Give it more --steps."
+    return (
+        f"The evidence bound still moves ({change:+.3f} nats a judgment). Give it more `steps=...`."
+    )
 
 
 def stuck_chain(log_density: list[float], step_size: list[float]) -> int | None:

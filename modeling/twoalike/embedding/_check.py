@@ -12,8 +12,10 @@ quantity shuffled, which breaks any link; only what exceeds nearly all of these 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,25 +25,36 @@ from twoalike.embedding._advice import advise, link_warnings
 from twoalike.embedding._convergence import judged_triplets, predictions, with_chains
 from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
+from twoalike.embedding._export import check_ending
 from twoalike.embedding._judged import (
     Judged,
     answer_probabilities,
     draws_of,
+    judgments_of,
     known_judgments,
     known_layouts,
     known_pairs,
     labels_of,
+    other_file,
     thinned,
     used_choices,
 )
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import ChoiceChecks, Predictive
 from twoalike.embedding._similarity import ROWS
-from twoalike.study import Floats, Integers, progress
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
-
+from twoalike.judgments import JudgmentTable, read_judgments
+from twoalike.study import (
+    Floats,
+    Integers,
+    Study,
+    TwoalikeError,
+    check_output,
+    progress,
+    provenance,
+    sha256_file,
+    write_json,
+)
 
 ALPHAS = (0.99, 1.01)
 THRESHOLD = 0.05
@@ -169,6 +182,8 @@ class PosteriorCheck:
         Predictive checks of these; None where none were given.
     sensitivity
         Empty where the file does not hold the log prior.
+    remarks
+        On judgments that are not, or not certainly, those of the fit; a sentence each.
     """
 
     converged: bool | None
@@ -182,6 +197,7 @@ class PosteriorCheck:
     arrangements: DistanceChecks | None = None
     dissimilarities: DistanceChecks | None = None
     sensitivity: list[Sensitivity] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -193,8 +209,113 @@ class _Gathered:
     log_likelihood: Floats
 
 
+def check(
+    posterior: PosteriorSource,
+    choices: JudgmentTable | None = None,
+    *,
+    arrangements: JudgmentTable | None = None,
+    dissimilarities: JudgmentTable | None = None,
+    study: str | Path | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> PosteriorCheck:
+    """Check whether a posterior can be trusted; with its judgments, also what it predicts.
+
+    Parameters
+    ----------
+    posterior
+        The posterior or its file.
+    choices, arrangements, dissimilarities
+        Files or frames of the judgments that it was fitted on. Choices that are others are
+        predicted as held-out ones would be; a remark says so.
+    study
+        Folder of the study whose judgments it was fitted on, instead of the tables.
+    seed
+        As in :func:`check_posterior`.
+    out
+        File to write all numbers to (.json).
+
+    Raises
+    ------
+    TwoalikeError
+        If a file cannot be read, or the posterior knows none of the judgments of a kind.
+    """
+    tables = {
+        "choices": choices,
+        "arrangements": arrangements,
+        "dissimilarities": dissimilarities,
+    }
+    tables = {kind: table for kind, table in tables.items() if table is not None}
+    if study is not None and tables:
+        raise TwoalikeError(
+            expected=f"`{next(iter(tables))}=...` or `study=...`",
+            found="both",
+            remedy="Give one of them.",
+        )
+    if out is not None:
+        check_ending(Path(out), [".json"], "the numbers")
+        check_output(Path(out))
+    fit = as_posterior(posterior)
+    if study is not None:
+        tables = _of_study(Path(study), fit)
+    table, fitted, remark = None, True, ""
+    if "choices" in tables:
+        table, fitted, remark = judgments_of(fit, tables["choices"])
+    others = {kind: tables[kind] for kind in ("arrangements", "dissimilarities") if kind in tables}
+    found = check_posterior(
+        fit,
+        table,
+        **{kind: read_judgments(one, kind) for kind, one in others.items()},  # type: ignore[arg-type]
+        fitted=fitted,
+        seed=seed,
+    )
+    remarks = [remark, *(_unlike_the_fit(fit, kind, one) for kind, one in others.items())]
+    found = replace(found, remarks=[remark for remark in remarks if remark])
+    if out is not None:
+        inputs = {"posterior": fit.path, **tables}
+        files = {role: Path(one) for role, one in inputs.items() if isinstance(one, str | Path)}
+        numbers = {name: part for name, part in asdict(found).items() if name != "remarks"}
+        write_json(Path(out), provenance("check", seed=seed, inputs=files) | as_json(numbers))
+    return found
+
+
+def _of_study(folder: Path, posterior: Posterior) -> dict[str, JudgmentTable]:
+    """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
+    study = Study.load(folder)
+    files = {"choices": study.choices}
+    if labels_of(posterior, "arranger"):
+        files["arrangements"] = study.arrangements
+    if labels_of(posterior, "source"):
+        files["dissimilarities"] = study.choices.with_name("dissimilarities.parquet")
+    found: dict[str, JudgmentTable] = {kind: path for kind, path in files.items() if path.is_file()}
+    if not found:
+        raise TwoalikeError(
+            where=study.choices,
+            expected="the study's judgments",
+            found="no such file",
+            remedy=f"Make it with: twoalike fit {folder}",
+        )
+    return found
+
+
+def _unlike_the_fit(posterior: Posterior, kind: str, table: JudgmentTable) -> str:
+    """Write a remark on a file that is not the one of the fit; none on a frame."""
+    if not isinstance(table, str | Path):
+        return ""
+    return other_file(posterior, kind, sha256_file(Path(table)))
+
+
+def as_json(value: Any) -> Any:
+    """Numbers as JSON can hold them: what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {name: as_json(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
 def check_posterior(
-    posterior: "Posterior",
+    posterior: Posterior,
     choices: pd.DataFrame | None = None,
     *,
     arrangements: pd.DataFrame | None = None,
@@ -268,7 +389,7 @@ def check_posterior(
 
 
 def _distance_checks(
-    posterior: "Posterior",
+    posterior: Posterior,
     arrangements: pd.DataFrame | None,
     dissimilarities: pd.DataFrame | None,
     seed: int,
@@ -285,7 +406,7 @@ def _distance_checks(
 
 
 def _not_given(
-    posterior: "Posterior",
+    posterior: Posterior,
     choices: pd.DataFrame | None,
     arrangements: pd.DataFrame | None,
     dissimilarities: pd.DataFrame | None,
@@ -293,15 +414,15 @@ def _not_given(
     """Say which judgments of the fit were not given, and what needs them."""
     missing = []
     if choices is None and _has_choices(posterior):
-        missing.append("Predictive checks and leave-one-out need the judgments: --choices.")
+        missing.append("Predictive checks and leave-one-out need the judgments: `choices=...`.")
     if arrangements is None and labels_of(posterior, "arranger"):
-        missing.append("Predictive checks of arrangements need them: --arrangements.")
+        missing.append("Predictive checks of arrangements need them: `arrangements=...`.")
     if dissimilarities is None and labels_of(posterior, "source"):
-        missing.append("Predictive checks of dissimilarities need them: --dissimilarities.")
+        missing.append("Predictive checks of dissimilarities need them: `dissimilarities=...`.")
     return missing
 
 
-def _has_choices(posterior: "Posterior") -> bool:
+def _has_choices(posterior: Posterior) -> bool:
     """Whether the fit had any; true where the file does not tell."""
     if "constant_data" not in posterior.tree.children:
         return True
@@ -309,7 +430,7 @@ def _has_choices(posterior: "Posterior") -> bool:
     return "judgments" not in known or bool(known["judgments"].sum() > 0)
 
 
-def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
+def _convergence(posterior: Posterior, x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
     """Figures of the file, and those of the chains as they stand in it."""
     stored = dict(posterior.attrs.get("convergence", {}))
     stats: dict[str, Floats] = {}
@@ -332,7 +453,7 @@ def _convergence(posterior: "Posterior", x: npt.NDArray[Any], seed: int) -> dict
 
 
 def _gather(
-    posterior: "Posterior",
+    posterior: Posterior,
     judged: Judged,
     which: Integers,
     *,
@@ -369,7 +490,7 @@ def _gather(
     return _Gathered(checks.result(), estimate, total)
 
 
-def _log_prior(posterior: "Posterior", which: Integers) -> dict[str, Floats]:
+def _log_prior(posterior: Posterior, which: Integers) -> dict[str, Floats]:
     """Log-density of each part of the prior, and of the whole, at some draws."""
     if "log_prior" not in posterior.tree.children:
         return {}
@@ -385,7 +506,7 @@ def _log_prior(posterior: "Posterior", which: Integers) -> dict[str, Floats]:
 
 
 def _sensitivity(
-    posterior: "Posterior",
+    posterior: Posterior,
     x: npt.NDArray[Any],
     which: Integers,
     parts: Mapping[str, Floats],

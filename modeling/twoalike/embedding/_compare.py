@@ -18,7 +18,7 @@ from twoalike.study import Floats, Integers, TwoalikeError, progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.embedding._posterior import Kind, Posterior
+    from twoalike.embedding._posterior import ChoiceKind, Posterior
 
 type Observers = Literal["own", "typical"]
 
@@ -55,7 +55,7 @@ def judgment_scores(
         place = {name: row for row, name in enumerate(posterior.participants)}
         who = np.array([place.get(name, -1) for name in names], dtype=np.int64)[codes]
     losses, hits = np.empty(len(chosen)), np.empty(len(chosen))
-    kinds: tuple[Kind, ...] = ("odd_one_out", "anchored")
+    kinds: tuple[ChoiceKind, ...] = ("odd_one_out", "anchored")
     for kind in kinds:
         rows = (choices["kind"] == kind).to_numpy()
         if rows.any():

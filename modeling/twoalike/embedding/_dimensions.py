@@ -74,7 +74,7 @@ def dimension_table(
     import pandas as pd
 
     if top < 1:
-        raise TwoalikeError(f"--top: expected at least 1 object, found {top}.")
+        raise TwoalikeError(where="`top=...`", expected="at least 1 object", found=str(top))
     share = dimension_shares(posterior)
     mean = posterior.embedding.mean(axis=0, dtype=np.float64)
     order = np.argsort(-share)
@@ -242,7 +242,7 @@ def dimension_curve(
     if fitted and len(which) < LEAST_DRAWS:
         raise TwoalikeError(
             f"leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}. Fit with more "
-            "--draws."
+            "`draws=...`."
         )
     some = judged.take(subset_rows(len(judged), len(which), seed))
     weights = (

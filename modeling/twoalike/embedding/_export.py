@@ -139,7 +139,7 @@ def write_embedding(
     ----------
     path
         ``.csv`` or ``.tsv``: see :func:`embedding_table`; ``.npz``: ``ids``, ``features`` (the
-        posterior mean, m x D, under the name that every ``--features`` option reads), ``sd``
+        posterior mean, m x D, under the name that every reader of features looks for), ``sd``
         (posterior standard deviation, m x D), ``meta`` (JSON) and, if asked for, ``draws``
         (S x m x D).
     posterior
@@ -196,7 +196,9 @@ def participants_table(
     import pandas as pd
 
     if not 0 < bound < 1:
-        raise TwoalikeError(f"--bound: expected a share between 0 and 1, found {bound:g}.")
+        raise TwoalikeError(
+            where="`bound=...`", expected="a share between 0 and 1", found=f"{bound:g}"
+        )
     draws = {
         "temperature": posterior.temperature,
         "lapse": posterior.lapse,

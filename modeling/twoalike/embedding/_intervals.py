@@ -20,7 +20,7 @@ import numpy as np
 from twoalike.study import Floats, Integers, TwoalikeError, progress
 
 if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Kind, Posterior
+    from twoalike.embedding._posterior import ChoiceKind, Posterior
 
 
 SINGLE_SPAN, DOUBLE_SPAN = 60.0, 600.0
@@ -51,8 +51,10 @@ def pair_odds(similarity: Floats) -> Floats:
     span = float(top - odds.min())
     if span > DOUBLE_SPAN:
         raise TwoalikeError(
-            f"--scale chance: similarities span {span:.0f} nats, more than {DOUBLE_SPAN:.0f}; "
-            "every triplet is certain. Use --scale raw."
+            f"similarities span {span:.0f} nats, more than {DOUBLE_SPAN:.0f}; every triplet is "
+            "certain",
+            where="`scale=chance`",
+            remedy="Use `scale=raw`.",
         )
     odds -= top
     np.exp(odds, out=odds)
@@ -139,12 +141,14 @@ def central_interval(
     """
     if not 0 < level < 1:
         raise TwoalikeError(
-            f"--interval: expected a share between 0 and 1, such as 0.9, found {level:g}."
+            where="`interval=...`",
+            expected="a share between 0 and 1, such as 0.9",
+            found=f"{level:g}",
         )
     if draws.shape[axis] < 2:
         raise TwoalikeError(
             f"an interval needs at least 2 draws, the posterior has {draws.shape[axis]}. Fit it "
-            "again with more --draws."
+            "again with more `draws=...`."
         )
     # Sorting short contiguous runs is some 40 times faster than numpy.quantile along an axis.
     ordered = np.ascontiguousarray(np.moveaxis(draws, axis, -1))
@@ -169,7 +173,7 @@ def choice_intervals(
     *,
     lapse: bool = True,
     participants: Integers | None = None,
-    kind: "Kind" = "odd_one_out",
+    kind: "ChoiceKind" = "odd_one_out",
 ) -> tuple[Floats, Floats]:
     """Central posterior interval of each choice probability.
 
@@ -290,7 +294,7 @@ def similarity_table(
     rows = select_objects(posterior.ids, ids)
     m, n_draws = len(ids), len(posterior.embedding)
     if scale == "chance" and m < 3:
-        raise TwoalikeError(f"--scale chance: expected at least 3 objects, found {m}.")
+        raise TwoalikeError(where="`scale=chance`", expected="at least 3 objects", found=str(m))
     mean, low, high = (np.empty((m, m), dtype=np.float32) for _ in range(3))
     height = max(VALUES // (n_draws * m), 1)
     origin = np.zeros(n_draws, dtype=np.float32)

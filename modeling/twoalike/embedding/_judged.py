@@ -7,6 +7,7 @@ arrangements follow one another, without padding.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,16 @@ import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._layouts import Layouts
-from twoalike.judgments import ITEMS, JUDGED, object_index, pair_sources, participant_index
-from twoalike.study import Booleans, Floats, Integers, TwoalikeError
+from twoalike.judgments import (
+    ITEMS,
+    JUDGED,
+    JudgmentTable,
+    object_index,
+    pair_sources,
+    participant_index,
+    read_judgments,
+)
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -385,6 +394,27 @@ def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
         f"The posterior was fitted on {role} of another content ({stored['file']!r}): these may be "
         "new to it, and are then predicted, not described."
     )
+
+
+def judgments_of(posterior: "Posterior", choices: JudgmentTable) -> tuple[pd.DataFrame, bool, str]:
+    """Read choices; whether they are those of the fit, and a remark where that is uncertain.
+
+    A file is recognised by its hash or its counts, a frame by its counts.
+    """
+    if isinstance(choices, str | Path):
+        table = read_judgments(choices)
+        return table, *fitted_on(posterior, table, sha256_file(Path(choices)))
+    table = as_table(choices)
+    same, remark = fitted_on(posterior, table, "")
+    return table, same, "" if same else remark
+
+
+def as_table(choices: JudgmentTable) -> pd.DataFrame:
+    """Read choices from a file or a frame; a tidy table of ours is taken as it is."""
+    if isinstance(choices, pd.DataFrame) and {"chosen", "trial_type"} <= set(choices):
+        if isinstance(choices[ITEMS[0]].dtype, pd.CategoricalDtype):
+            return choices
+    return read_judgments(choices)
 
 
 def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:

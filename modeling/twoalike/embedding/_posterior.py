@@ -26,9 +26,11 @@ from twoalike.study import (
     atomic_path,
     check_hdf5,
     check_shape,
+    counted,
     parse_json,
     require_file,
     shortened,
+    visible,
 )
 
 if TYPE_CHECKING:
@@ -181,7 +183,12 @@ def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
 TIED = 1e-6
 """Predicted probabilities closer than this are tied: they are averages of single precision."""
 
-type Kind = Literal["odd_one_out", "anchored"]
+type ChoiceKind = Literal["odd_one_out", "anchored"]
+"""Whether a choice names the odd one of three, or the more similar of two to a reference."""
+
+
+type PosteriorSource = Posterior | str | Path
+"""A posterior, or its file."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +221,45 @@ class Posterior:
     def save(self, path: str | Path) -> None:
         """Write ``posterior.nc``, all or nothing; plain ``arviz.from_netcdf`` reads it."""
         write_tree(Path(path), self.tree)
+
+    def __repr__(self) -> str:
+        facts = self._summary()
+        return f"<Posterior: {facts['draws']}, {facts['engine']}; {facts['convergence']}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f'<tr><th style="text-align: left">{name}</th>'
+            f'<td style="text-align: left">{escape(value)}</td></tr>'
+            for name, value in self._summary().items()
+        )
+        return f"<table><caption>Posterior of an embedding</caption>{rows}</table>"
+
+    def _summary(self) -> dict[str, str]:
+        """Facts about the fit by their name."""
+        attrs, sizes = self.attrs, self.tree["posterior"].sizes
+        kept, people = attrs.get("dimensions", {}), len(self.participants)
+        state, figures = attrs.get("converged"), attrs.get("convergence", {})
+        rhat = figures.get("choice_rhat_95")
+        seen = {None: "convergence unknown", 0: "not converged", 1: "converged"}
+        shares = ", ".join(f"{share:.0%}" for share in kept.get("importance", ())[:6])
+        inputs = attrs.get("provenance", {}).get("inputs", {})
+        facts = {
+            "draws": f"{sizes['chain'] * sizes['draw']:,} draws of {sizes['object']:,} objects in "
+            f"{counted(sizes['dimension'], 'dimension')}",
+            "people": counted(people, "participant"),
+            "engine": str(attrs.get("engine", "unknown engine"))
+            + (f" (prior {attrs['prior']})" if "prior" in attrs else ""),
+            "convergence": seen[state if state is None else int(bool(state))]
+            + ("" if rhat is None else f" (R-hat {rhat:.2f} in 95 % of the choice probabilities)"),
+            "similarity": str(attrs.get("similarity", "dot")),
+            "dimensions": f"{kept['kept']} kept of {kept['fitted']}" if kept else "",
+            "importance": f"{shares}{' ...' if len(kept.get('importance', ())) > 6 else ''}",
+            "fitted to": ", ".join(f"{role} {one['file']}" for role, one in inputs.items()),
+            "file": "" if self.path is None else str(self.path),
+        }
+        return {name: visible(value) for name, value in facts.items() if value}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -282,7 +328,7 @@ class Posterior:
         *,
         lapse: bool = False,
         participants: Integers | None = None,
-        kind: Kind = "odd_one_out",
+        kind: ChoiceKind = "odd_one_out",
     ) -> Floats:
         """Probability that item 1, 2, 3 of each triplet is chosen: called the odd one.
 
@@ -305,8 +351,13 @@ class Posterior:
         Returns
         -------
         Shape (n, 3), rows sum to one.
+
+        Raises
+        ------
+        TwoalikeError
+            If triplets or participants have another shape, or no such object or person exists.
         """
-        triplets = np.asarray(triplets)
+        triplets = self._checked(triplets, participants)
         if mode == "plugin":
             matrices: Any = [self.similarity()]
             lapses = self.lapse.mean(axis=0, keepdims=True)
@@ -325,13 +376,38 @@ class Posterior:
                 total[rows] += _answers(pairs, temperature, rate, kind)
         return total / total.sum(axis=1, keepdims=True)
 
+    def _checked(self, triplets: Integers, participants: Integers | None) -> Integers:
+        """Triplets as an array; numpy would take negative indices, and broadcast shapes."""
+        triplets = np.asarray(triplets)
+        n, m = len(triplets), self.embedding.shape[1]
+        if triplets.ndim != 2 or triplets.shape[1] != 3:
+            raise TwoalikeError(
+                where="triplets", expected="shape (n, 3)", found=f"shape {triplets.shape}"
+            )
+        if n and (triplets.min() < 0 or triplets.max() >= m):
+            raise TwoalikeError(
+                where="triplets",
+                expected=f"indices of {m} objects, from 0 to {m - 1}",
+                found=f"{triplets.min()} to {triplets.max()}",
+            )
+        people = self.lapse.shape[1]
+        if participants is not None and (
+            np.shape(participants) != (n,) or (n and np.max(participants) >= people)
+        ):
+            raise TwoalikeError(
+                where="participants",
+                expected=f"one index a triplet, shape ({n},), below {people}",
+                found=f"shape {np.shape(participants)}, at most {np.max(participants)}",
+            )
+        return triplets
+
     def choice_draws(
         self,
         triplets: Integers,
         *,
         lapse: bool = True,
         participants: Integers | None = None,
-        kind: Kind = "odd_one_out",
+        kind: ChoiceKind = "odd_one_out",
     ) -> Floats:
         """Probability that item 1, 2, 3 of each triplet is chosen, under each draw.
 
@@ -351,7 +427,7 @@ class Posterior:
         -------
         Shape (S, n, 3).
         """
-        triplets, kernel = np.asarray(triplets), self.kernel
+        triplets, kernel = self._checked(triplets, participants), self.kernel
         lapses, temperatures = self.lapse, self.temperature
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
@@ -361,7 +437,12 @@ class Posterior:
         return out
 
 
-def _answers(pairs: Any, temperature: Any, rate: Any, kind: Kind) -> npt.NDArray[Any]:
+def as_posterior(source: PosteriorSource) -> Posterior:
+    """Read a posterior, where its file is given."""
+    return source if isinstance(source, Posterior) else Posterior.load(source)
+
+
+def _answers(pairs: Any, temperature: Any, rate: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
     """Probability of each of the three answers, shape (n, 3)."""
     if kind == "odd_one_out":
         return np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))

@@ -237,7 +237,8 @@ class _Progress:
         if not np.isfinite(self.losses[-1]):
             raise TwoalikeError(
                 f"the variational fit diverged at step {self.done} (its bound is "
-                f"{self.losses[-1]}). Try another --seed or --prior, or fewer --dimensions."
+                f"{self.losses[-1]})",
+                remedy="Try another `seed=...` or `prior=...`, or fewer `dimensions=...`.",
             )
 
 
