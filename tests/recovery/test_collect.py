@@ -15,10 +15,10 @@ from twoalike.recovery import (
     World,
     collect,
     draw_world,
+    fewest_people,
     planned_study,
     world_source,
 )
-from twoalike.recovery._collect import fewest_people
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
 
@@ -120,18 +120,18 @@ def test_the_seed_of_a_study_is_not_published_with_its_plan(make_study: MakeStud
 @pytest.mark.parametrize("sampler", ["adaptive", "list"])
 def test_samplers_that_need_more_are_refused(make_study: MakeStudy, sampler: str) -> None:
     root = make_study(design=f'sampler = "{sampler}"\n')
-    with pytest.raises(TwoalikeError, match=f"found {sampler}, which .* --sampler random"):
+    with pytest.raises(TwoalikeError, match=f"found {sampler}, which .* `sampler=random`"):
         PowerAnalysis(Study.load(root))
 
 
 @pytest.mark.parametrize(
     ("settings", "option"),
     [
-        ({"trials": 0}, "--trials-per-person 0"),
-        ({"accuracy": 0.2}, "--accuracy 0.2"),
-        ({"worlds": 1}, "--worlds 1"),
-        ({"assurance": 1.0}, "--assurance 1"),
-        ({"most": 0}, "--most-participants 0"),
+        ({"trials_per_person": 0}, "`trials_per_person=0`"),
+        ({"accuracy": 0.2}, "`accuracy=0.2`"),
+        ({"worlds": 1}, "`worlds=1`"),
+        ({"assurance": 1.0}, "`assurance=1`"),
+        ({"most_participants": 0}, "`most_participants=0`"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings: dict[str, float], option: str) -> None:

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from twoalike.cli._power_table import power_lines
 from twoalike.cli.app import main
 from twoalike.figures import NARROW, WIDE, power_curves, power_description, to_svg
 from twoalike.recovery import (
@@ -84,7 +83,7 @@ def test_a_study_is_sized_and_the_answer_comes_again(
 
 @pytest.mark.slow
 def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy) -> None:
-    analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials=40, worlds=4))
+    analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials_per_person=40, worlds=4))
     target = analysis.target(information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
@@ -155,7 +154,7 @@ def test_without_a_study_or_stimuli(make_study: MakeStudy, run: Run, tmp_path: P
 def result(make_study: MakeStudy, simulate: Callable[[int, int], Outcome]) -> PowerResult:
     """An answer from outcomes with a known curve."""
     plan = SearchPlan(start=3, fewest=1, most=99, unit=1, worlds=5, assurance=0.8)
-    target = Target(measure="regret", value=0.05, asked="--target-regret 0.05")
+    target = Target(measure="regret", value=0.05, asked="`target_regret=0.05`")
     found: FoundSize = find_size(simulate, target, plan, seed=1)
     return PowerResult(PowerAnalysis(Study.load(make_study())), target, found)
 
@@ -164,7 +163,7 @@ def test_other_splits_have_enough_judgments(result: PowerResult) -> None:
     needed = result.found.judgments
     for people, trials in result.splits((50, 100, 400)):
         assert people * trials >= needed > (people - 1) * trials
-    assert any("participants × trials: " in line for line in power_lines(result))
+    assert any("participants × trials: " in line for line in result.reasons())
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])

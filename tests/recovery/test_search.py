@@ -18,7 +18,7 @@ def plan(**changes: Any) -> SearchPlan:
 
 
 def regret(value: float) -> Target:
-    return Target(measure="regret", value=value, asked=f"--target-regret {value:g}")
+    return Target(measure="regret", value=value, asked=f"`target_regret={value:g}`")
 
 
 def counted_once(simulate: Simulate) -> tuple[Simulate, list[tuple[int, int]]]:
@@ -83,7 +83,7 @@ def test_intervals_that_are_narrow_and_wrong_are_no_answer(make_outcome: Any) ->
             return make_outcome(participants, world, 0.5, width=0.1, coverage=0.5)
         return make_outcome(participants, world, 0.4 / participants, width=0.6 / participants)
 
-    target = Target(measure="width", value=0.12, asked="--target-width 0.12")
+    target = Target(measure="width", value=0.12, asked="`target_width=0.12`")
     with pytest.raises(TwoalikeError, match=r"come to 0\.1, but their intervals hold 50% of the"):
         find_size(one, target, plan(start=1, most=3), seed=1)
     found = find_size(one, target, plan(start=1), seed=1)
@@ -114,8 +114,8 @@ def test_every_target_becomes_a_number(asked: dict[str, float], value: float) ->
         ({"regret": 0.5}, "guessing reaches that without a trial. Ask for less than 0.449"),
         ({"regret": 0.0}, "expected a number above 0"),
         ({"information": 1.0}, "expected a number between 0 and 1"),
-        ({"width": -0.1}, "--target-width -0.1: expected a number between 0 and 1"),
-        ({"width": 0.1, "log_loss": 0.7}, "found --target-log-loss and --target-width"),
+        ({"width": -0.1}, "`target_width=-0.1`: expected a number between 0 and 1"),
+        ({"width": 0.1, "log_loss": 0.7}, "found `target_log_loss=...` and `target_width=...`"),
     ],
 )
 def test_impossible_targets_are_refused(asked: dict[str, float], complaint: str) -> None:

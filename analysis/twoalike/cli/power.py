@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from twoalike.cli._options import check_seed
-
 if TYPE_CHECKING:
     from twoalike.recovery import PowerResult
+
+_COLUMNS = (
+    "regret: log-loss on new triplets above that of one who knows the truth, nats; known: the "
+    "share of the truth's gain over guessing that is reached; width: of the 95 % intervals of "
+    "choice probabilities; hold: share of the truth inside them."
+)
 
 
 def power(
@@ -97,10 +101,7 @@ def power(
     figure
         Figure to write as well (.svg or .png).
     """
-    from twoalike.cli._power_table import show_power
-    from twoalike.design import study_with
-    from twoalike.embedding import FitConfig
-    from twoalike.recovery import VI_STEPS, PowerAnalysis, PowerConfig
+    from twoalike.recovery import power as find_power
     from twoalike.study import Study, TwoalikeError, check_output
 
     if task != "odd-one-out":
@@ -108,41 +109,62 @@ def power(
             f"--task {task}: power is for odd-one-out so far. How long arrangements take says: "
             "twoalike design --task multi-arrangement --summary."
         )
-    check_seed(seed)
-    _check_options(steps, engine, figure)
-    opened = study_with(Study.load(study), seed=seed, sampler=sampler)
-    vi_steps = steps or VI_STEPS if engine == "vi" else None
-    fit = FitConfig(engine=engine, steps=vi_steps)
-    config = PowerConfig(
-        trials=trials_per_person,
+    if figure is not None and figure.suffix not in {".svg", ".png"}:
+        raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
+    opened = Study.load(study)
+    out = out or opened.derived / "power.json"
+    for path in (out, figure) if figure else (out,):
+        check_output(path)
+    result = find_power(
+        opened,
+        target_information=target_information,
+        target_regret=target_regret,
+        target_log_loss=target_log_loss,
+        target_width=target_width,
+        trials_per_person=trials_per_person,
+        sampler=sampler,
+        observer=observer,
         accuracy=accuracy,
         people_differ=people_differ,
         worlds=worlds,
         assurance=assurance,
-        most=most_participants,
-        fit=fit,
+        most_participants=most_participants,
+        engine=engine,
+        steps=steps,
+        seed=seed,
     )
-    analysis = PowerAnalysis(opened, config, observer)
-    target = analysis.target(
-        information=target_information,
-        regret=target_regret,
-        log_loss=target_log_loss,
-        width=target_width,
-    )
-    out = out or opened.derived / "power.json"
-    for path in (out, figure) if figure else (out,):
-        check_output(path)
-    result = analysis.run(target)
-    show_power(result)
+    _show(result)
     _write(result, out, figure)
 
 
+def _show(result: "PowerResult") -> None:
+    """Print the simulated sizes, and the answer."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from twoalike.cli._tables import bare_table
+
+    shown, table = bare_table(f"Simulated studies, {result.trials} trials a person"), result.table()
+    for column in table.columns:
+        shown.add_column(column, justify="right", no_wrap=True)
+    for row in table.itertuples(index=False):
+        recommended = row.people == str(result.found.participants)
+        shown.add_row(*row, style="bold" if recommended else None)
+    console = Console()
+    console.print(shown)
+    size, _, rest = result.answer().partition(" (")
+    for line in (_COLUMNS, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
 def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
-    """Write the result as JSON and, if wanted, the figure, whose words are in both."""
+    """Write the result as JSON and, if asked for, the figure, whose description is in both."""
+    from twoalike.cli.app import with_options
     from twoalike.figures import power_curves, power_description, to_png, to_svg
     from twoalike.study import atomic_path, write_json
 
     content = result.to_json()
+    content["target"]["asked"] = with_options(content["target"]["asked"])
     if figure is not None:
         words = power_description(result)
         content["figure"] = {"file": figure.name, "description": words}
@@ -152,14 +174,3 @@ def _write(result: "PowerResult", out: Path, figure: Path | None) -> None:
         print(f"Wrote {figure}")  # noqa: T201
     write_json(out, content)
     print(f"Wrote {out}")  # noqa: T201
-
-
-def _check_options(steps: int | None, engine: str, figure: Path | None) -> None:
-    from twoalike.study import TwoalikeError
-
-    if steps is not None and (engine != "vi" or steps < 100):
-        raise TwoalikeError(
-            f"--steps {steps}: expected 100 or more, with --engine vi. Leave it out."
-        )
-    if figure is not None and figure.suffix not in {".svg", ".png"}:
-        raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")

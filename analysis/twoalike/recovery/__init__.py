@@ -4,13 +4,18 @@ A :class:`PowerAnalysis` simulates whole studies of the objects and the design o
 worlds drawn at random, and finds the size with which most of them reach a :class:`Target`.
 """
 
-from twoalike.recovery._collect import collect, planned_study
 from twoalike.recovery._curve import LearningCurve, fit_curve
-from twoalike.recovery._outcome import Measure, Outcome, score, simulate_study
-from twoalike.recovery._power import VI_STEPS, PowerAnalysis, PowerConfig
-from twoalike.recovery._result import PowerResult
-from twoalike.recovery._search import FoundSize, SearchPlan, find_size
-from twoalike.recovery._target import Target, make_target
+from twoalike.recovery._power import VI_STEPS, PowerAnalysis, PowerConfig, PowerResult, power
+from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
+from twoalike.recovery._simulate import (
+    Measure,
+    Outcome,
+    collect,
+    fewest_people,
+    planned_study,
+    score,
+    simulate_study,
+)
 from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source
 
 __all__ = [
@@ -29,10 +34,12 @@ __all__ = [
     "WorldSource",
     "collect",
     "draw_world",
+    "fewest_people",
     "find_size",
     "fit_curve",
     "make_target",
     "planned_study",
+    "power",
     "score",
     "simulate_study",
     "world_source",

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.recovery._outcome import Measure, Outcome
-
-type Floats = npt.NDArray[np.float64]
+from twoalike.recovery._simulate import Measure, Outcome
+from twoalike.study import Floats
 
 EXPONENT = {"regret": 1.0, "width": 0.5}
 """What theory says of b for many judgments; a weak prior, for curves of few sizes."""
@@ -88,6 +87,15 @@ class LearningCurve:
         values = np.exp(scale - b * np.log(judgments[:, None] + s))
         low, high = np.quantile(values, [1 - assurance, assurance], axis=1)
         return low, high
+
+    def to_json(self) -> dict[str, float]:
+        """Give its parameters: y = exp(log_scale) (n + shift)^-exponent."""
+        return {
+            "log_scale": self.log_scale,
+            "exponent": self.exponent,
+            "shift": self.shift,
+            "sd": self.sd,
+        }
 
 
 def fit_curve(

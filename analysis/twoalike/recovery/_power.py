@@ -1,32 +1,42 @@
-"""The power analysis of a study: its objects, its design, simulated people, our own fit."""
+"""How many participants a study needs: its objects, its design, simulated people, our own fit."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from twoalike.design import shown_objects
+from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
-from twoalike.recovery._collect import fewest_people, planned_study, unit_of
-from twoalike.recovery._outcome import Outcome, simulate_study
-from twoalike.recovery._result import PowerResult
-from twoalike.recovery._search import SearchPlan, find_size
-from twoalike.recovery._target import Target, make_target
-from twoalike.recovery._world import World, WorldSource, draw_world, world_source
+from twoalike.recovery._curve import LearningCurve, fit_curve
+from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
+from twoalike.recovery._simulate import (
+    Measure,
+    Outcome,
+    fewest_people,
+    planned_study,
+    simulate_study,
+    unit_of,
+)
+from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
     SAFE_SEED,
     Study,
     TwoalikeError,
+    counted,
     progress,
     provenance,
     read_json,
     write_json,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KIND = "power"
 PER_OBJECT = 10
@@ -36,48 +46,140 @@ VI_STEPS = 1_500
 ``nuts`` keeps: six studies of 30 objects and 1,200 judgments had .051 nats above the truth with
 3,000, .042 with 1,500 and .042 with ``nuts``, which takes three times as long."""
 FIT = FitConfig(engine="vi", steps=VI_STEPS)
+_SESSIONS = (100, 200, 300, 500)
+"""Main trials a person of other ways to collect the same."""
+_WORLDS = {
+    "categories": "spaces drawn from the stimuli's categories",
+    "sparse": "spaces of sparse qualities (the stimuli have no categories)",
+    "observer": "the observer's space",
+    "posterior": "draws of the posterior",
+}
+
+
+def power(
+    study: Study | str | Path,
+    *,
+    target_information: float | None = None,
+    target_regret: float | None = None,
+    target_log_loss: float | None = None,
+    target_width: float | None = None,
+    trials_per_person: int | None = None,
+    sampler: str | None = None,
+    observer: str | Path | None = None,
+    accuracy: float = 0.69,
+    people_differ: bool = True,
+    worlds: int = 6,
+    assurance: float = 0.8,
+    most_participants: int = 200,
+    engine: Literal["vi", "nuts", "auto"] = "vi",
+    steps: int | None = None,
+    seed: int | None = None,
+) -> "PowerResult":
+    """Find how many participants a study needs, before anyone is invited.
+
+    Whole studies of these objects are simulated: trial lists of the study's design, people who
+    answer from a space drawn at random, and our fit. Each is scored on new triplets against the
+    true choice probabilities. The answer is the smallest number of participants with which most
+    studies reach the target. Simulated studies are kept in ``derived/power/``, so that a call that
+    was interrupted goes on.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder; objects that its design excludes are left out.
+    target_information
+        Share of the oracle's gain over guessing that predictions are to reach; .9 if no target
+        is given.
+    target_regret
+        Instead: nats by which the log-loss on new triplets may exceed the oracle's.
+    target_log_loss
+        Instead: log-loss on new triplets, in nats; guessing has 1.099.
+    target_width
+        Instead: mean width of the 95 % intervals of choice probabilities.
+    trials_per_person
+        Main trials of each person; those of a session of the study if None.
+    sampler
+        Sampler of triplets instead of the study's.
+    observer
+        Observer (.npz), or posterior (.nc) each draw of which is tried, that people's space comes
+        from; drawn from the stimuli's categories, or of sparse qualities, if None.
+    accuracy
+        How predictable people are in a drawn space: accuracy of one who knows it.
+    people_differ
+        Whether people differ in how noisy their choices are and in how often they guess.
+    worlds
+        Number of spaces that are tried.
+    assurance
+        Share of studies that should reach the target.
+    most_participants
+        Where to give up.
+    engine
+        Engine of the fits.
+    steps
+        Optimiser steps of each ``vi`` fit, 1,500 if None.
+    seed
+        Seed instead of one that follows from the study's.
+
+    Raises
+    ------
+    TwoalikeError
+        If an argument is out of range, or the target is out of reach.
+    KeyboardInterrupt
+        On Ctrl-C; the studies that are done are kept.
+    """
+    if steps is not None and (engine != "vi" or steps < 100):
+        raise TwoalikeError(
+            f"`steps={steps}`: expected 100 or more, with `engine=vi`. Leave it out."
+        )
+    opened = study if isinstance(study, Study) else Study.load(study)
+    vi_steps = steps or VI_STEPS if engine == "vi" else None
+    config = PowerConfig(
+        trials_per_person=trials_per_person,
+        accuracy=accuracy,
+        people_differ=people_differ,
+        worlds=worlds,
+        assurance=assurance,
+        most_participants=most_participants,
+        fit=FitConfig(engine=engine, steps=vi_steps),
+    )
+    analysis = PowerAnalysis(study_with(opened, seed=seed, sampler=sampler), config, observer)
+    target = analysis.target(
+        information=target_information,
+        regret=target_regret,
+        log_loss=target_log_loss,
+        width=target_width,
+    )
+    return analysis.run(target)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PowerConfig:
-    """What is assumed and asked for.
+    """Assumptions and assurance of a power analysis; see :func:`power`."""
 
-    Attributes
-    ----------
-    trials
-        Main trials a person; None: those of a session of the study.
-    accuracy
-        Accuracy of somebody who knows the space of a drawn world.
-    people_differ
-        Whether people differ in temperature and share of guesses.
-    worlds
-        Simulated worlds, 2 or more.
-    assurance
-        Share of studies to come that should reach the target.
-    most
-        Most participants.
-    fit
-        Settings of the fit.
-    """
-
-    trials: int | None = None
+    trials_per_person: int | None = None
     accuracy: float = 0.69
     people_differ: bool = True
     worlds: int = 6
     assurance: float = 0.8
-    most: int = 200
+    most_participants: int = 200
     fit: FitConfig = FIT
 
     def __post_init__(self) -> None:
-        for option, value, fits, wanted in (
-            ("--trials-per-person", self.trials, (self.trials or 0) >= 1, "a number from 1"),
-            ("--accuracy", self.accuracy, 1 / 3 < self.accuracy < 1, "a share above 1/3, below 1"),
-            ("--worlds", self.worlds, self.worlds >= 2, "a number from 2"),
-            ("--assurance", self.assurance, 0 < self.assurance < 1, "a share between 0 and 1"),
-            ("--most-participants", self.most, self.most >= 1, "a number from 1"),
+        trials = self.trials_per_person
+        for name, value, fits, wanted in (
+            ("trials_per_person", trials, (trials or 0) >= 1, "a number from 1"),
+            ("accuracy", self.accuracy, 1 / 3 < self.accuracy < 1, "a share above 1/3, below 1"),
+            ("worlds", self.worlds, self.worlds >= 2, "a number from 2"),
+            ("assurance", self.assurance, 0 < self.assurance < 1, "a share between 0 and 1"),
+            (
+                "most_participants",
+                self.most_participants,
+                self.most_participants >= 1,
+                "a number from 1",
+            ),
         ):
             if value is not None and not fits:
-                raise TwoalikeError(f"{option} {value:g}: expected {wanted}.")
+                raise TwoalikeError(where=f"`{name}={value:g}`", expected=wanted)
 
 
 @dataclass(eq=False)
@@ -96,10 +198,10 @@ class PowerAnalysis:
 
     study: Study
     config: PowerConfig = field(default_factory=PowerConfig)
-    observer: Path | None = None
+    observer: str | Path | None = None
 
     def __post_init__(self) -> None:
-        trials = self.config.trials or self.study.config.design.trials
+        trials = self.config.trials_per_person or self.study.config.design.trials
         self.planned = planned_study(self.study, trials)
         self.stimuli = StimulusSet.load(self.study.stimuli, verify=False)
         self.source: WorldSource = world_source(
@@ -144,7 +246,9 @@ class PowerAnalysis:
 
     def simulate(self, participants: int, world: int) -> Outcome:
         """Simulate a study, or read it from ``derived/power/`` where it was simulated before."""
-        path = self._kept(participants, world)
+        digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
+        folder = self.study.derived / "power" / digest
+        path = folder / f"{participants}-people_world-{world}.json"
         if path.is_file():
             return Outcome(**read_json(path, "simulated_study")["outcome"])
         outcome = simulate_study(
@@ -160,11 +264,7 @@ class PowerAnalysis:
         write_json(path, self.about | {"kind": "simulated_study", "outcome": asdict(outcome)})
         return outcome
 
-    def _kept(self, participants: int, world: int) -> Path:
-        digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
-        return self.study.derived / "power" / digest / f"{participants}-people_world-{world}.json"
-
-    def run(self, target: Target) -> PowerResult:
+    def run(self, target: Target) -> "PowerResult":
         """Find the size of study with which most studies reach the target.
 
         Raises
@@ -179,7 +279,7 @@ class PowerAnalysis:
         plan = SearchPlan(
             start=max(round(PER_OBJECT * m / trials), 1),
             fewest=fewest_people(self.planned, self.stimuli),
-            most=self.config.most,
+            most=self.config.most_participants,
             unit=unit_of(self.planned),
             worlds=self.config.worlds,
             assurance=self.config.assurance,
@@ -189,8 +289,8 @@ class PowerAnalysis:
                 task = bar.add_task("simulated studies", total=None, status="")
 
                 def simulate(participants: int, world: int) -> Outcome:
-                    said = f"{participants} × {trials} trials, world {world + 1} of {plan.worlds}"
-                    bar.update(task, status=said)
+                    now = f"{participants} × {trials} trials, world {world + 1} of {plan.worlds}"
+                    bar.update(task, status=now)
                     outcome = self.simulate(participants, world)
                     bar.update(task, advance=1)
                     return outcome
@@ -210,7 +310,159 @@ class PowerAnalysis:
         log_loss: float | None = None,
         width: float | None = None,
     ) -> Target:
-        """Give the target that was asked for; see :func:`make_target`."""
+        """Give the target asked for; see :func:`make_target`."""
         return make_target(
             self.oracle, information=information, regret=regret, log_loss=log_loss, width=width
         )
+
+
+@dataclass(frozen=True, eq=False)
+class PowerResult:
+    """How many participants, and why.
+
+    Attributes
+    ----------
+    analysis
+        What was simulated.
+    target
+        What was to be reached.
+    found
+        The size.
+    """
+
+    analysis: PowerAnalysis
+    target: Target
+    found: FoundSize
+
+    @property
+    def trials(self) -> int:
+        """Main trials a person."""
+        return self.analysis.planned.config.design.trials
+
+    @property
+    def at_recommended(self) -> list[Outcome]:
+        """Simulated studies of the recommended size."""
+        return [o for o in self.found.outcomes if o.participants == self.found.participants]
+
+    @property
+    def n_reached(self) -> int:
+        """How many of them reach the target."""
+        value = self.target.value
+        return sum(o.value(self.target.measure) <= value for o in self.at_recommended)
+
+    def curve(self, measure: Measure) -> LearningCurve:
+        """Learning curve of one of the measures."""
+        if measure == self.target.measure:
+            return self.found.curve
+        rng = np.random.default_rng([self.analysis.seed, 5])
+        return fit_curve(self.found.outcomes, measure, rng)
+
+    def splits(self, trials: Sequence[int]) -> list[tuple[int, int]]:
+        """Other ways to the same number of judgments: participants, trials a person."""
+        design = self.analysis.planned.config.design
+        unit, share = unit_of(self.analysis.planned), 1 + design.repeats / design.trials
+        people = [-(-self.found.judgments // (t * share * unit)) * unit for t in trials]
+        return [(max(int(n), unit), t) for n, t in zip(people, trials, strict=True)]
+
+    def table(self) -> "pd.DataFrame":
+        """Tabulate the simulated studies by size, as text.
+
+        Returns
+        -------
+        Columns ``people``, ``judgments``; ``regret``: log-loss on new triplets above the truth's,
+        nats, mean and range; ``known``: share of the truth's gain over guessing that is reached;
+        ``width`` of the 95 % intervals of choice probabilities; ``hold``: share of the truth
+        inside them; ``reached``: how many reach the target.
+        """
+        import pandas as pd
+
+        sizes = sorted({outcome.participants for outcome in self.found.outcomes})
+        return pd.DataFrame([self._row(size) for size in sizes])
+
+    def _row(self, size: int) -> dict[str, str]:
+        found = [outcome for outcome in self.found.outcomes if outcome.participants == size]
+        regret = np.array([outcome.regret for outcome in found])
+        known = 1 - regret.mean() / (CHANCE - np.mean([outcome.oracle for outcome in found]))
+        values = [outcome.value(self.target.measure) for outcome in found]
+        return {
+            "people": str(size),
+            "judgments": f"{found[0].judgments:,}",
+            "regret": f"{regret.mean():.3f} ({regret.min():.3f}-{regret.max():.3f})",
+            "known": f"{known:.0%}",
+            "width": f"{np.mean([outcome.width for outcome in found]):.3f}",
+            "hold": f"{np.mean([outcome.coverage for outcome in found]):.0%}",
+            "reached": f"{sum(value <= self.target.value for value in values)} of {len(found)}",
+        }
+
+    def answer(self) -> str:
+        """Name the size, and the time that a session takes."""
+        from twoalike.planning import first_session_duration
+
+        planned, stimuli = self.analysis.planned, self.analysis.stimuli
+        people = counted(self.found.participants, "participant")
+        return (
+            f"{people} × {counted(self.trials, 'trial')} "
+            f"({self.at_recommended[0].judgments:,} judgments) for {self.target.words}. A session "
+            "takes four people out of five "
+            f"{first_session_duration(planned, stimuli, 'odd-one-out')}."
+        )
+
+    def reasons(self) -> list[str]:
+        """Give what the answer rests on, and other ways to the same number of judgments."""
+        config, found = self.analysis.config, self.found
+        low, high = found.curve.size_interval(self.target.value)
+        half = found.curve.size_at(self.target.value)
+        others = ", ".join(f"{people} × {trials}" for people, trials in self.splits(_SESSIONS))
+        people = "people differ" if config.people_differ else "people are alike"
+        lines = [
+            f"Simulated at that size: {self.n_reached} of {len(self.at_recommended)} reach it. "
+            f"{found.judgments:,.0f} judgments are enough for {config.assurance:.0%} of studies, "
+            f"{half:,.0f} ({low:,.0f} to {high:,.0f}) for half of them.",
+            f"About as good, participants × trials: {others}.",
+            f"Assumed: {_WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
+            f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
+        ]
+        doubtful = sum(not outcome.converged for outcome in found.outcomes)
+        if doubtful:
+            which = f"{counted(doubtful, 'fit')} of {len(found.outcomes)}"
+            lines.append(f"{which} had not converged: their scores count as they are.")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything, JSON-ready."""
+        config, target, found = self.analysis.config, self.target, self.found
+        low, high = found.curve.size_interval(target.value)
+        at = self.at_recommended
+        return self.analysis.about | {
+            "assumptions": {
+                "worlds": config.worlds,
+                "assurance": config.assurance,
+                "most_participants": config.most_participants,
+                "oracle_log_loss": self.analysis.oracle,
+                "chance_log_loss": CHANCE,
+            },
+            "target": asdict(target),
+            "recommended": {
+                "participants": found.participants,
+                "trials_per_person": self.trials,
+                "judgments": at[0].judgments,
+                "reached": self.n_reached,
+                "simulated": len(at),
+            },
+            "needed": {
+                "judgments_assured": found.judgments,
+                "judgments_half": {
+                    "value": found.curve.size_at(target.value),
+                    "low": low,
+                    "high": high,
+                },
+            },
+            "curves": {measure: self.curve(measure).to_json() for measure in ("regret", "width")},
+            "studies": [outcome.to_json() for outcome in found.outcomes],
+        }
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        lines = "".join(f"<p>{escape(line)}</p>" for line in (self.answer(), *self.reasons()))
+        return f"{self.table().to_html(index=False)}{lines}"

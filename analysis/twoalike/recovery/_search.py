@@ -1,4 +1,4 @@
-"""Finding the size of a study: few sizes are simulated, and more where the answer lies.
+"""Finding the size of a study that reaches a target.
 
 Sizes are doubled or halved in a couple of worlds until the target lies between two of them; there
 all worlds are simulated, the learning curve is fitted, and the size that it recommends is
@@ -12,10 +12,16 @@ from math import ceil, comb, sqrt
 import numpy as np
 
 from twoalike.recovery._curve import HOLDS, LearningCurve, fit_curve
-from twoalike.recovery._outcome import Outcome
-from twoalike.recovery._target import Target
+from twoalike.recovery._simulate import Measure, Outcome
+from twoalike.recovery._world import CHANCE
 from twoalike.study import TwoalikeError, counted
 
+INFORMATION = 0.9
+"""Default share of what can be known of choices: the part of ln 3 that the oracle is above chance.
+
+A share and not a log-loss, since how predictable choices are differs between worlds; at .9 a
+model predicts nearly as well as one who knows the space, and further trials mostly sharpen
+intervals."""
 PROBES = 2
 """Worlds in which a size is tried while the target's neighbourhood is sought."""
 DOUBT = 0.1
@@ -24,6 +30,94 @@ probability: the curve need not have the form of the truth everywhere."""
 
 type Simulate = Callable[[int, int], Outcome]
 """Of a number of participants and the number of a world."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A measure and the value at which a study is good enough; less is better.
+
+    Attributes
+    ----------
+    measure
+        ``regret`` (nats) or ``width`` (of a probability).
+    value
+        Reached at this value or below.
+    asked
+        The argument that asked for it, in the form of a remedy's parameter.
+    """
+
+    measure: Measure
+    value: float
+    asked: str
+
+    @property
+    def words(self) -> str:
+        """Name it for a sentence."""
+        if self.measure == "width":
+            return f"95 % intervals of choice probabilities {self.value:.3g} wide on average"
+        return f"a log-loss within {self.value:.3g} nats of the truth's"
+
+
+def make_target(
+    oracle: float,
+    *,
+    information: float | None = None,
+    regret: float | None = None,
+    log_loss: float | None = None,
+    width: float | None = None,
+) -> Target:
+    """Turn what was asked for into a target; at most one may be given.
+
+    Parameters
+    ----------
+    oracle
+        Mean log-loss of the oracle over worlds, nats.
+    information
+        Share of the oracle's gain over chance, between 0 and 1.
+    regret
+        Nats above the oracle's log-loss.
+    log_loss
+        On new triplets, nats.
+    width
+        Mean width of the 95 % intervals of choice probabilities.
+
+    Raises
+    ------
+    TwoalikeError
+        If several are given, guessing reaches the target, or no study can.
+
+    Examples
+    --------
+    >>> round(make_target(0.6, log_loss=0.65).value, 6)
+    0.05
+    >>> make_target(0.6).asked
+    '`target_information=0.9`'
+    """
+    asked = {"information": information, "regret": regret, "log_loss": log_loss, "width": width}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if len(given) > 1:
+        names = " and ".join(f"`target_{name}=...`" for name in given)
+        raise TwoalikeError(f"expected one target, found {names}. Leave all but one out.")
+    name, value = next(iter(given.items()), ("information", INFORMATION))
+    argument = f"`target_{name}={value:g}`"
+    if name in ("information", "width"):
+        if not 0 < value < 1:
+            raise TwoalikeError(f"{argument}: expected a number between 0 and 1.")
+        if name == "width":
+            return Target(measure="width", value=value, asked=argument)
+        return Target(measure="regret", value=(1 - value) * (CHANCE - oracle), asked=argument)
+    above = value - oracle if name == "log_loss" else value
+    if above <= 0:
+        least = "0"
+        if name == "log_loss":
+            least = f"{oracle:.3f}, the log-loss of one who knows the truth"
+        raise TwoalikeError(f"{argument}: expected a number above {least}.")
+    if above >= CHANCE - oracle:
+        most = CHANCE if name == "log_loss" else CHANCE - oracle
+        raise TwoalikeError(
+            f"{argument}: guessing reaches that without a trial. Ask for less than {most:.3f}."
+        )
+    return Target(measure="regret", value=above, asked=argument)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +267,7 @@ def _neighbours(studies: _Studies, target: Target, plan: SearchPlan) -> list[int
     if smallest > plan.largest:
         raise TwoalikeError(
             f"the design takes at least {counted(smallest, 'participant')}, more than "
-            f"--most-participants {plan.most}. Raise it."
+            f"`most_participants={plan.most}`. Raise it."
         )
     if studies.reached(size):
         while size > smallest and studies.reached(plan.size(size / 2)):
@@ -198,13 +292,14 @@ def _unreachable(people: int, studies: _Studies, target: Target) -> str:
         value += f", but their intervals hold {studies.held(people):.0%} of the truth"
     return (
         f"{target.asked}: {target.words} is not reached with {counted(people, 'participant')}, who "
-        f"come to {value}. Ask for less, or raise --most-participants or --trials-per-person."
+        f"come to {value}. Ask for less, or raise `most_participants=...` or "
+        "`trials_per_person=...`."
     )
 
 
 def _too_large(people: int, plan: SearchPlan, target: Target) -> str:
     return (
         f"{target.asked}: {plan.assurance:.0%} of studies reach it with about "
-        f"{counted(people, 'participant')}, more than --most-participants {plan.most}. Raise it, "
+        f"{counted(people, 'participant')}, more than `most_participants={plan.most}`. Raise it, "
         "or ask for less."
     )

@@ -11,14 +11,13 @@ from math import comb, log
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from twoalike.choice import entropy, random_triplets
 from twoalike.design import shown_objects
 from twoalike.embedding import Posterior
 from twoalike.observers import SimulatedObserver, hierarchical_embedding, sparse_embedding
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError
+from twoalike.study import Floats, Integers, Study, TwoalikeError
 
 CHANCE = log(3)
 """Log-loss of guessing, nats."""
@@ -27,7 +26,6 @@ TEST_TRIPLETS = 5_000
 LAPSE = 0.03
 """Mean share of guesses of people in a drawn world."""
 
-type Floats = npt.NDArray[np.float64]
 type DrawObserver = Callable[[np.random.Generator], SimulatedObserver]
 
 
@@ -44,7 +42,7 @@ class World:
     """
 
     observer: SimulatedObserver
-    triplets: npt.NDArray[np.int64]
+    triplets: Integers
 
     @cached_property
     def probabilities(self) -> Floats:
@@ -85,7 +83,7 @@ def draw_world(source: WorldSource, seed: int, number: int) -> World:
     return World(observer, _triplets(len(observer.ids), np.random.default_rng([seed, 2, number])))
 
 
-def _triplets(m: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _triplets(m: int, rng: np.random.Generator) -> Integers:
     if comb(m, 3) <= TEST_TRIPLETS:
         corners = np.indices((m, m, m)).reshape(3, -1).T
         return corners[(corners[:, 0] < corners[:, 1]) & (corners[:, 1] < corners[:, 2])]
@@ -93,7 +91,7 @@ def _triplets(m: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
 
 
 def world_source(
-    study: Study, stimuli: StimulusSet, path: Path | None, accuracy: float
+    study: Study, stimuli: StimulusSet, path: str | Path | None, accuracy: float
 ) -> WorldSource:
     """Choose where worlds come from: a file, else the categories, else sparse qualities.
 
@@ -113,6 +111,7 @@ def world_source(
         If the file cannot be used or does not know all objects.
     """
     ids = shown_objects(stimuli, study.config.design)
+    path = None if path is None else Path(path)
     if path is not None:
         return _from_posterior(path, ids) if path.suffix == ".nc" else _from_observer(path, ids)
     if not stimuli.levels:
@@ -144,8 +143,10 @@ def _from_posterior(path: Path, ids: tuple[str, ...]) -> WorldSource:
     kind = posterior.attrs.get("similarity", "dot")
     if kind != "dot":
         raise TwoalikeError(
-            f"{path}: expected a posterior whose similarity is a dot product, found {kind!r}: "
-            "observers are simulated by dot products. Fit it with --similarity dot."
+            where=path,
+            expected="a posterior whose similarity is a dot product",
+            found=repr(kind),
+            remedy="Observers are simulated by dot products: fit it with `similarity=dot`.",
         )
     rows = _rows(path, posterior.ids, ids)
 
@@ -157,12 +158,12 @@ def _from_posterior(path: Path, ids: tuple[str, ...]) -> WorldSource:
     return WorldSource("posterior", draw, path)
 
 
-def _rows(path: Path, known: tuple[str, ...], ids: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def _rows(path: Path, known: tuple[str, ...], ids: tuple[str, ...]) -> Integers:
     place = {name: row for row, name in enumerate(known)}
     unknown = [name for name in ids if name not in place]
     if unknown:
         raise TwoalikeError(
             f"{path}: expected all {len(ids)} objects of the design, {len(unknown)} are unknown "
-            f"there, such as {unknown[0]!r}. Leave --observer out, or design.exclude those."
+            f"there, such as {unknown[0]!r}. Leave `observer=...` out, or design.exclude those."
         )
     return np.array([place[name] for name in ids], dtype=np.int64)

@@ -1,17 +1,26 @@
-"""Collecting a study in a moment: the design's own trial lists, judged by simulated people."""
+"""One simulated study: trial lists of the design, people who choose, the fit, and its score."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from twoalike.design import covering_bound, session_trial_lists, shown_objects
+from twoalike.embedding import FitConfig, Posterior, choice_intervals, fit_embedding
 from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
 from twoalike.recovery._world import World
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, TwoalikeError
 from twoalike.tables import STIMULI
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.95
+"""Share of the posterior inside the intervals whose width is reported."""
+
+type Measure = Literal["regret", "width"]
 
 
 def planned_study(study: Study, trials: int) -> Study:
@@ -31,7 +40,7 @@ def planned_study(study: Study, trials: int) -> Study:
         )
         raise TwoalikeError(
             f"power simulates the samplers random, coverage and levels, found {design.sampler}, "
-            f"which {why}. Name one of them: --sampler random."
+            f"which {why}. Name one of them: `sampler=random`."
         )
     none = {"practice": 0, "practice_checks": 0, "catch": 0, "catch_sides": [], "plan": []}
     settings = design.model_dump() | none | {"trials": trials}
@@ -46,7 +55,7 @@ def unit_of(study: Study) -> int:
 
 
 def fewest_people(study: Study, stimuli: StimulusSet) -> int:
-    """Fewest people whom a planned study can be shared out to."""
+    """Fewest people among whom a planned study can be shared out."""
     design = study.config.design
     if design.sampler != "coverage":
         return unit_of(study)
@@ -62,13 +71,15 @@ def collect(
     seed: tuple[int, ...],
     *,
     people_differ: bool,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Simulate the choices of a whole study.
 
     Parameters
     ----------
     study
         As :func:`planned_study` gives it.
+    stimuli
+        Its stimuli.
     world
         The true space.
     participants
@@ -102,7 +113,7 @@ def _people(
 ) -> list[SimulatedObserver]:
     if not differ:
         return [typical] * n
-    # Those who hardly look are told by attention checks and replaced: none is careless here.
+    # Careless people are found by attention checks and replaced: none is simulated here.
     mean_lapse = typical.lapse or 0.5
     temperature, lapse = draw_population(n, rng, mean_lapse=mean_lapse, careless=0)
     lapse = lapse if typical.lapse else np.zeros(n)
@@ -114,7 +125,7 @@ def _people(
 
 def _choose(
     person: SimulatedObserver,
-    trials: pd.DataFrame,
+    trials: "pd.DataFrame",
     label: str,
     place: dict[str, int],
     rng: np.random.Generator,
@@ -130,3 +141,102 @@ def _choose(
         "participant": np.full(len(trials), label),
         "trial_type": trials["trial_type"].to_numpy(str),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Size and score of a simulated study.
+
+    Attributes
+    ----------
+    world
+        Number of the world.
+    participants, judgments
+        Size of the study.
+    regret
+        Mean Kullback-Leibler divergence from the true to the predicted probabilities, in nats:
+        how much the expected log-loss on new triplets exceeds the oracle's.
+    width
+        Mean width of the 95 % intervals of the choice probabilities.
+    coverage
+        Share of the true probabilities inside them.
+    oracle
+        Log-loss, in nats, of one who knows the truth.
+    converged
+        Whether the fit has converged.
+    """
+
+    world: int
+    participants: int
+    judgments: int
+    regret: float
+    width: float
+    coverage: float
+    oracle: float
+    converged: bool
+
+    def value(self, measure: Measure) -> float:
+        """Give the measure that a target is about."""
+        return self.regret if measure == "regret" else self.width
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all of it, JSON-ready."""
+        return asdict(self) | {"log_loss": self.oracle + self.regret}
+
+
+def score(posterior: Posterior, world: World) -> dict[str, float]:
+    """Score a fit on the test triplets of its world, against probabilities and not choices.
+
+    Returns
+    -------
+    ``regret``, ``width`` and ``coverage`` of an :class:`Outcome`.
+    """
+    place = {name: row for row, name in enumerate(posterior.ids)}
+    rows = np.array([place[name] for name in world.observer.ids])
+    triplets, true = rows[world.triplets], world.probabilities
+    guess = np.asarray(posterior.choice_probabilities(triplets), dtype=np.float64)
+    low, high = choice_intervals(posterior, triplets, LEVEL, lapse=False)
+    ratio = np.log(np.maximum(true, 1e-300)) - np.log(guess)
+    return {
+        "regret": float((true * ratio).sum(axis=1).mean()),
+        "width": float((high - low).mean()),
+        "coverage": float(((low <= true) & (true <= high)).mean()),
+    }
+
+
+def simulate_study(
+    study: Study,
+    stimuli: StimulusSet,
+    world: World,
+    number: int,
+    participants: int,
+    seed: int,
+    config: FitConfig,
+    *,
+    people_differ: bool,
+) -> Outcome:
+    """Design, collect, fit and compare: one study of world ``number``.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design, or the fit fails; the message names the study.
+    """
+    seeds = (seed, 3, number, participants)
+    choices = collect(study, stimuli, world, participants, seeds, people_differ=people_differ)
+    fit_seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+    own = config.model_copy(update={"seed": fit_seed})
+    try:
+        posterior = fit_embedding(choices, config=own)
+    except TwoalikeError as error:
+        raise TwoalikeError(
+            f"simulated study of {participants} participants, world {number}: {error}"
+        ) from error
+    return Outcome(
+        world=number,
+        participants=participants,
+        judgments=len(choices),
+        oracle=world.oracle,
+        converged=bool(posterior.attrs["converged"]),
+        **score(posterior, world),
+    )
