@@ -8,7 +8,8 @@ from types import ModuleType
 from _reference.markdown import code, prose, table
 from twoalike.embedding import _posterior
 from twoalike.judgments import _arrangements, _dissimilarities, _schema
-from twoalike.record import ANSWERS, TASKS
+from twoalike.record import ANSWERS
+from twoalike.registry import find_task, task_names
 from twoalike.tables import Table
 
 _HEAD = """# Files and columns
@@ -89,7 +90,7 @@ def files_page() -> str:
     tidy = [f"### `{name}`\n\n{tidy_table(module)}" for name, module in _MODULES.items()]
     raw = [
         _raw_table(each.name, each.label, part)
-        for each in TASKS.values()
+        for each in map(find_task, task_names())
         for part in (each.trials, each.events)
         if part is not None
     ]

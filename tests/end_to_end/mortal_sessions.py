@@ -99,13 +99,14 @@ class Steps:
 
 def report_kept(steps: Steps) -> None:
     """Let sessions report each trial once they take it for kept, with its lines."""
-    from twoalike.record import TASKS, RunName, RunRecord
+    from twoalike.record import RunName, RunRecord
+    from twoalike.registry import find_task
 
     append: Callable[..., None] = RunRecord.append
 
     def reported(record: RunRecord, rows: Any) -> None:
         append(record, rows)
-        table = TASKS[RunName.parse(record.path).task].trials
+        table = find_task(RunName.parse(record.path).task).trials
         # What the task gives; the record may add columns of its own behind it.
         given = [column for column in table.columns if column.name in rows[0]]
         lines = ["\t".join(one.format(row[one.name]) for one in given) for row in rows]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from twoalike.cli.app import main
-from twoalike.record import TASKS, RunName
+from twoalike.record import TRIPLETS, RunName
 
-NAMES = TASKS["oddoneout"].trials.names
+NAMES = TRIPLETS.names
 
 
 def call(*words: object) -> int:
@@ -53,10 +53,10 @@ def test_protocols_are_checked_with_and_without_data(
 
 
 DAMAGE = [
-    ("trial_index", "4", "trial 4 stands already in row 4"),
+    ("trial_index", "4", "trial 4 is already in row 4"),
     ("onset", "0.0000", "before the end of the trial above"),
-    ("onset", "soon", "expected a number, found 'soon'"),
-    ("response_time", "-2.0", "expected at least 0"),
+    ("onset", "soon", "expected a number from 0 on, found 'soon'"),
+    ("response_time", "-2.0", "expected a number from 0 on or n/a"),
     ("trial_type", "warm-up", "expected one of practice, main"),
     ("response_time", "n/a", "but response is"),
     ("odd_stimulus", "someone", "expected"),
@@ -83,7 +83,7 @@ def test_damage_is_named_by_file_row_and_column(
     edit(table(collected), 5, column, value)
     assert call("validate", collected) == 1
     captured = capsys.readouterr()
-    place = f"{table(collected)}, row 5, column {column}: "
+    place = f"{table(collected)}, row 5, column '{column}': "
     found = [line for line in captured.out.splitlines() if line.startswith(place)]
     assert any(why in line for line in found), captured.out
     assert "see above" in captured.err
@@ -97,12 +97,12 @@ def test_a_missing_trial_is_one_problem(
     table(collected).write_text("\n".join(lines[:5] + lines[6:]))
     assert call("validate", collected) == 1
     captured = capsys.readouterr()
-    assert f"{table(collected)}, row 5, column trial_index: trial 5 is missing\n" in captured.out
+    assert f"{table(collected)}, row 5, column 'trial_index': trial 5 is missing\n" in captured.out
     assert "1 problem, see above" in captured.err
     table(collected).write_text("\n".join(lines[:3] + lines[6:]))
     assert call("validate", collected) == 1
     captured = capsys.readouterr()
-    assert "row 3, column trial_index: trials 3 to 5 are missing\n" in captured.out
+    assert "row 3, column 'trial_index': trials 3 to 5 are missing\n" in captured.out
     assert "1 problem, see above" in captured.err
 
 
@@ -154,7 +154,7 @@ def test_places_must_be_three(
     for column in ("position_1", "position_2"):
         edit(table(collected), 5, column, "left")
     assert call("validate", collected) == 1
-    assert "row 5, column position_1: the three places are left, left" in capsys.readouterr().out
+    assert "row 5, column 'position_1': the three places are left, left" in capsys.readouterr().out
 
 
 def test_ragged_rows_a_torn_end_and_a_lost_header_are_named(
@@ -199,7 +199,7 @@ def test_the_bids_validator_has_its_say_on_every_row(
     (root / "data" / "raw" / "notes.txt").write_text("hello")
     assert call("validate", root) == 1
     out = capsys.readouterr().out
-    assert "row 13, column response_time" in out
+    assert "row 13, column 'response_time'" in out
     assert "TSV_VALUE_INCORRECT_TYPE" in out
     assert "notes.txt" in out
 

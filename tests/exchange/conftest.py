@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record import TASKS
+from twoalike.registry import find_task
 from twoalike.study import sha256_file
 from twoalike.tables import Table
 
@@ -115,8 +115,8 @@ def add_person(root: Path, code: str, day: str) -> None:
     session = f"sub-{code}/ses-01"
     for label, rows in (("oddoneout", triplets()), ("multiarrangement", placements())):
         stem = f"sub-{code}_ses-01_task-{label}_run-01"
-        write_table(root / session / "beh", stem, TASKS[label].trials, rows)
-        if (events := TASKS[label].events) is not None:
+        write_table(root / session / "beh", stem, find_task(label).trials, rows)
+        if (events := find_task(label).events) is not None:
             write_table(root / session / "beh", stem, events, [{"trial_index": 1}])
         source = root / "sourcedata" / session
         source.mkdir(parents=True, exist_ok=True)

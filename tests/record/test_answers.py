@@ -173,8 +173,8 @@ def test_nothing_asked_is_an_empty_table_and_no_file(booth: Any) -> None:
     ("before", "after", "complaint"),
     [
         ("form\t", "", "has 5 cells"),
-        ("form\t", "forms\t", "row 1, column measure: expected one of consent, form, debrief"),
-        ("[", "{", "row 1, column options: expected a JSON list of texts"),
+        ("form\t", "forms\t", "row 1, column 'measure': expected one of consent, form, debrief"),
+        ("[", "{", "row 1, column 'options': expected a JSON list of texts"),
     ],
 )
 def test_a_damaged_table_is_named_and_left(

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from twoalike.record import (
-    TASKS,
     check_bids,
     check_dataset,
     check_run,
@@ -19,13 +18,14 @@ from twoalike.record import (
     read_manifest,
     read_run,
 )
+from twoalike.registry import find_task
 from twoalike.study import TwoalikeError
 
-TABLES = TASKS["multiarrangement"]
+TABLES = find_task("multi-arrangement")
 ROWS = TABLES.trials.names
 assert TABLES.events is not None
 EVENTS = TABLES.events.names
-MEND = "mend it with: twoalike run ... --resume"
+MEND = "mend it: twoalike run with `resume=True`"
 N_TRIALS = 4
 TRIAL_KEYS = ["trial_index", "stimulus"]
 
@@ -208,7 +208,7 @@ def test_a_full_disk_leaves_no_part_of_a_trial(arena: Any, monkeypatch: pytest.M
         return real(handle, content[:200] if content.count(b"\n") > 1 else content)
 
     monkeypatch.setattr(os, "write", small)
-    with pytest.raises(TwoalikeError, match="--resume"):
+    with pytest.raises(TwoalikeError, match="resume=True"):
         arena.simulate()
     monkeypatch.undo()
     assert arena.rows.read_bytes() == before
@@ -305,55 +305,61 @@ def swapped_events(booth: Any) -> None:
 DAMAGE: dict[str, tuple[Callable[[Any], object], str]] = {
     "edited place": (
         edited(5, x="0.123456"),
-        r"row 5, column x: is at 0.123456, .* the last event",
+        r"row 5, column 'x': is at 0.123456, .* the last event",
     ),
-    "lost row": (without_row(5), r"row 4, column n_items: is 5, but the trial has 4 rows"),
-    "object twice": (copied(5, "stimulus", 4), r"row 5, column stimulus: .* stands twice"),
-    "seat twice": (copied(6, "seat_index", 4), r"row 6, column seat_index: . stands twice"),
-    "outside": (edited(5, inside="false"), r"row 5, column inside: is false, but the centre is"),
-    "inside, far": (edited(5, x="0.900000"), r"row 5, column inside: is true, but the centre is"),
-    "no event": (without_events(5, "seat", "drag"), r"row 5, column stimulus: no event says where"),
-    "lost drag": (without_events(5, "drag"), r"row 5, column x: is at .* the last event says"),
+    "lost row": (without_row(5), r"row 4, column 'n_items': is 5, but the trial has 4 rows"),
+    "object twice": (copied(5, "stimulus", 4), r"row 5, column 'stimulus': .* appears twice"),
+    "seat twice": (copied(6, "seat_index", 4), r"row 6, column 'seat_index': . appears twice"),
+    "outside": (edited(5, inside="false"), r"row 5, column 'inside': is false, but the centre is"),
+    "inside, far": (edited(5, x="0.900000"), r"row 5, column 'inside': is true, but the centre is"),
+    "no event": (
+        without_events(5, "seat", "drag"),
+        r"row 5, column 'stimulus': no event says where",
+    ),
+    "lost drag": (without_events(5, "drag"), r"row 5, column 'x': is at .* the last event says"),
     "no events": (lambda booth: booth.events.unlink(), r"_events.tsv: .*no such file"),
-    "events swapped": (swapped_events, r"_events.tsv, row \d+, column onset: ended before"),
+    "events swapped": (swapped_events, r"_events.tsv, row \d+, column 'onset': ended before"),
     "event's value": (
         lambda booth: edit(booth.events, 3, EVENTS, trial_type="fly"),
-        r"_events.tsv.*row 3, column trial_type: expected one of",
+        r"_events.tsv.*row 3, column 'trial_type': expected one of",
     ),
     "trial skipped": (
         second_trial(trial_index="9"),
-        r"row 4, column trial_index: trials 2 to 8 are missing",
+        r"row 4, column 'trial_index': trials 2 to 8 are missing",
     ),
-    "trial split": (edited(6, trial_index="3"), r"row 6, column trial_index|column n_items"),
+    "trial split": (edited(6, trial_index="3"), r"row 6, column 'trial_index'|column 'n_items'"),
     "too soon": (
         second_trial(onset="0.0000"),
-        r"row 4, column onset: 0.0 s lies before the end of the trial above",
+        r"row 4, column 'onset': 0.0 s lies before the end of the trial above",
     ),
-    "trial differs": (edited(6, response_time="1.0000"), r"row 6, column response_time: is 1.0"),
-    "type differs": (edited(6, trial_type="catch"), r"row 6, column trial_type: is catch, in the"),
-    "unknown object": (edited(5, stimulus="cat"), r"row 5, column stimulus: object 'cat' is not"),
+    "trial differs": (edited(6, response_time="1.0000"), r"row 6, column 'response_time': is 1.0"),
+    "type differs": (
+        edited(6, trial_type="catch"),
+        r"row 6, column 'trial_type': is catch, in",
+    ),
+    "unknown object": (edited(5, stimulus="cat"), r"row 5, column 'stimulus': object 'cat' is not"),
     "moves without time": (
         edited(5, first_move_time="n/a"),
-        r"row 5, column first_move_time: is None, but n_moves is 1",
+        r"row 5, column 'first_move_time': is None, but n_moves is 1",
     ),
     "time without moves": (
         edited(5, n_moves="0"),
-        r"row 5, column last_move_time: is .*_moves is 0",
+        r"row 5, column 'last_move_time': is .*_moves is 0",
     ),
     "moved too late": (
         edited(5, last_move_time="9999.0"),
-        r"row 5, column last_move_time: 9999.0 s",
+        r"row 5, column 'last_move_time': 9999.0 s",
     ),
     "moved backwards": (
         edited(5, first_move_time="9999.0"),
-        r"row 5, column first_move_time: 9999.0 s is after the last move",
+        r"row 5, column 'first_move_time': 9999.0 s is after the last move",
     ),
     "time out by hand": (
         second_trial(end_reason="timeout"),
-        r"row 4, column end_method: is given although time ran out",
+        r"row 4, column 'end_method': is given although time ran out",
     ),
-    "not a truth": (edited(5, inside="maybe"), r"row 5, column inside: expected true or false"),
-    "no place": (edited(5, x="n/a"), r"row 5, column x: must not be missing"),
+    "not a truth": (edited(5, inside="maybe"), r"row 5, column 'inside': expected true or false"),
+    "no place": (edited(5, x="n/a"), r"row 5, column 'x': expected a number in every row"),
     "few cells": (lambda booth: edit(booth.rows, 5, ROWS[:1], trial_index="2\t2"), r"row 5: has"),
 }
 

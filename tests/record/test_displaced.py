@@ -110,7 +110,7 @@ def test_a_table_that_holds_something_else_is_kept_and_the_session_is_not_called
     (rescue,) = booth.root.rglob("*_beh_rescue-1.tsv")
     assert rescue.read_bytes().count(b"\n") == 15
     there = None if booth.rows.is_dir() else booth.rows.read_bytes()
-    assert any(str(rescue) in line and "--resume" in line for line in messages(booth))
+    assert any(str(rescue) in line and "resume=True" in line for line in messages(booth))
     if there is None:
         booth.rows.rmdir()
     else:

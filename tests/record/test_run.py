@@ -75,7 +75,7 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
         record.append(booth.trial(trials[0]))
         record.end("stopped")
     before = booth.rows.read_bytes()
-    with pytest.raises(TwoalikeError, match=r"1 of 14 trials\). Continue it with --resume"):
+    with pytest.raises(TwoalikeError, match=r"1 of 14 trials\). Continue it with `resume=True`"):
         check_run(booth.root, booth.plan, resume=False)
     progress = check_run(booth.root, booth.plan, resume=True)
     assert (progress.n_done, progress.time_s) == (1, 5.0)
@@ -86,7 +86,7 @@ def test_a_begun_run_is_refused_without_resume_and_goes_on_with_it(booth: Any) -
         record.end("completed")
     assert booth.rows.read_bytes().startswith(before)
     for resume in (False, True):
-        with pytest.raises(TwoalikeError, match="finished .* --session 2"):
+        with pytest.raises(TwoalikeError, match="finished .* `session=2`"):
             check_run(booth.root, booth.plan, resume=resume)
     segments = read_manifest(booth.plan.name.manifest(booth.root))["segments"]
     assert [(s["first_trial"], s["resumed"], s["end_reason"]) for s in segments] == [
@@ -182,7 +182,7 @@ def test_a_torn_row_is_kept_in_the_log_and_cut(booth: Any) -> None:
     assert read_run(booth.rows).torn == "2\t1\tma"
     assert len(read_run(booth.rows).rows) == 1
     assert [p.message for p in check_run_files(booth.root, booth.rows, booth.plan.stimuli)] == [
-        "the last line is torn; mend it with: twoalike run ... --resume"
+        "the last line is torn; mend it: twoalike run with `resume=True`"
     ]
     assert check_run(booth.root, booth.plan, resume=True).n_done == 1
     with booth.open() as record:
@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_part_of_a_row(
     booth: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
-    with pytest.raises(TwoalikeError, match="--resume"), booth.open() as record:
+    with pytest.raises(TwoalikeError, match="resume=True"), booth.open() as record:
         record.append(booth.trial(booth.trials[0]))
         monkeypatch.setattr(os, "write", lambda handle, content: real(handle, content[:9]))
         record.append(booth.trial(booth.trials[1]))
@@ -258,7 +258,8 @@ import os, shutil, sys
 from pathlib import Path
 from twoalike.record import Apparatus, open_run
 from twoalike.study import Study
-from twoalike.tasks import Sitting, TrialResult, prepare_session
+from twoalike.tasks import Sitting, prepare_session
+from twoalike.tasks.odd_one_out import TrialResult
 
 study = Study.load(Path(sys.argv[1]))
 out = Path(sys.argv[2])
@@ -361,5 +362,5 @@ def test_a_time_that_is_none_is_named_when_a_run_goes_on(
     cells = second.split("\t")
     cells[header.split("\t").index(column)] = value
     booth.rows.write_text("\n".join([header, first, "\t".join(cells), ""]))
-    with pytest.raises(TwoalikeError, match=f"row 2, column {column}: expected a time in seconds"):
+    with pytest.raises(TwoalikeError, match=f"row 2, column '{column}': expected a time in"):
         check_run(booth.root, booth.plan, resume=True)

@@ -44,8 +44,8 @@ def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
 
 EDITS: dict[str, tuple[Callable[[list[str]], list[str]], str]] = {
     "last-rows-removed": (lambda rows: rows[:-2], "row 13: is missing: "),
-    "a-row-removed": (lambda rows: rows[:5] + rows[6:], "row 5, column trial_index: trial 5 is"),
-    "a-row-doubled": (lambda rows: [*rows, rows[-1]], "row 15, column trial_index: trial 14 "),
+    "a-row-removed": (lambda rows: rows[:5] + rows[6:], "row 5, column 'trial_index': trial 5 is"),
+    "a-row-doubled": (lambda rows: [*rows, rows[-1]], "row 15, column 'trial_index': trial 14 "),
     "a-cell-edited": (
         lambda rows: [*rows[:6], rows[6].replace("\t34.", "\t34.1"), *rows[7:]],
         "row 6: is not the row that was written (trial 6, by ",
@@ -114,7 +114,7 @@ def test_pilot_data_in_raw_are_named(booth: Any) -> None:
     assert any(
         "is a pilot session: move it and its sourcedata out of raw" in line for line in found
     )
-    assert any("column pilot: is false, the manifest says true" in line for line in found)
+    assert any("column 'pilot': is false, the manifest says true" in line for line in found)
 
 
 def test_lost_people_are_named_unless_they_declined(finished: Any) -> None:
@@ -122,7 +122,7 @@ def test_lost_people_are_named_unless_they_declined(finished: Any) -> None:
         shutil.rmtree(finished.root / part)
     (line,) = problems(finished)
     assert line == (
-        "participants.tsv, row 1, column participant_id: sub-001 has no folder here: it was "
+        "participants.tsv, row 1, column 'participant_id': sub-001 has no folder here: it was "
         "deleted or moved. Put it back"
     )
 
@@ -161,7 +161,7 @@ def test_a_completed_session_of_version_01_that_lacks_its_last_rows_is_named(fin
     as_version_01(finished)
     rewrite(finished.rows, lambda lines: lines[:-2])
     (line,) = problems(finished)
-    assert "ends with trial 12 of 14, but its manifest says that it was completed" in line
+    assert "ends with trial 12 of 14, but its manifest says that it is completed" in line
 
 
 def test_a_session_of_version_01_goes_on_as_it_was_and_gets_its_witness(booth: Any) -> None:
@@ -247,7 +247,7 @@ def test_a_person_whom_the_list_calls_simulated_is_named(finished: Any) -> None:
     path = finished.root / "participants.tsv"
     rewrite(path, lambda rows: [rows[0], rows[1].replace("false", "true")])
     (problem,) = problems(finished)
-    assert problem.startswith("participants.tsv, row 1, column simulated: sub-001 is true, the ")
+    assert problem.startswith("participants.tsv, row 1, column 'simulated': sub-001 is true, the ")
 
 
 def test_a_session_that_is_running_is_no_problem(

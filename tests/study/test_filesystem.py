@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from twoalike.record._tail import append_line, open_to_append
+from twoalike.record._append import append_line, open_to_append
 from twoalike.study import (
     TwoalikeError,
     _disk,

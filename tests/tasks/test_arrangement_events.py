@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
-from twoalike.tables import Table
+from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
+from twoalike.record import ARRANGEMENTS as BEH
 from twoalike.tasks._activity import (
     Arena,
     Event,
@@ -36,7 +36,6 @@ from twoalike.tasks.multi_arrangement import (
     replay,
 )
 
-BEH, EVENTS = Table("beh", ARRANGEMENT_COLUMNS), Table("events", EVENT_COLUMNS)
 KEYS = st.sampled_from(
     ["return", "num_enter", "backspace", "space", "tab", "pageup", "escape", "a"]
 )

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twoalike.record._arrangement_columns import ARRANGEMENT_COLUMNS, EVENT_COLUMNS
-from twoalike.tables import Table
+from twoalike.record import ARRANGEMENT_EVENTS as EVENTS
+from twoalike.record import ARRANGEMENTS as BEH
 from twoalike.tasks._activity import (
     Arena,
     Event,
@@ -44,7 +44,6 @@ TRIAL = ArrangementTrial(
     min_evidence_before=0.04,
     mean_evidence_before=0.2,
 )
-BEH, EVENTS = Table("beh", ARRANGEMENT_COLUMNS), Table("events", EVENT_COLUMNS)
 
 
 def begin(trial: ArrangementTrial = TRIAL, **tables: Any) -> ArrangementActivity:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.observers import SimulatedObserver
-from twoalike.record import TASKS, RunRecord
+from twoalike.record import TRIPLETS, RunRecord
 from twoalike.tasks import (
     Activity,
     Button,
@@ -372,7 +372,7 @@ class MemoryRecord:
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         (row,) = rows
-        TASKS["oddoneout"].trials.format_row(row)
+        TRIPLETS.format_row(row)
         self.rows.append(row)
 
     def note(self, event: str, time_s: float, **detail: object) -> None:

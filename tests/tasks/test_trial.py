@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.record import TASKS
+from twoalike.record import TRIPLETS
 from twoalike.tasks import (
     Event,
     Fixation,
@@ -25,7 +25,7 @@ from twoalike.tasks import (
 from twoalike.tasks.odd_one_out import Phase, TrialState, advance, begin_trial, trial_scene
 from twoalike.tasks.odd_one_out._trial import restart_trial, trial_result
 
-format_row = TASKS["oddoneout"].trials.format_row
+format_row = TRIPLETS.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
 
 

@@ -113,6 +113,7 @@ def _image_faults(folder: Path) -> tuple[list[str], list[str]]:
 
 def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> "Checked":
     """Check one data set, print what was found, and return it with the BIDS problems added."""
+    from twoalike.cli._checks import show_notes
     from twoalike.exchange import check_private
     from twoalike.record import check_bids, check_dataset, unreadable_texts
 
@@ -121,10 +122,8 @@ def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> "Check
     unreadable = unreadable_texts(root)
     others = unreadable or check_bids(root)
     checked = replace(checked, problems=tuple(dict.fromkeys([*checked.problems, *others])))
-    for line in _first_of_each_file(checked.problems):
-        print(line)  # noqa: T201
-    for remark in checked.remarks:
-        print(f"note: {remark}")  # noqa: T201
+    show_notes(_first_of_each_file(checked.problems))
+    show_notes(f"note: {remark}" for remark in checked.remarks)
     for private in [] if unreadable else check_private(root):
         print(f"private? {private}")  # noqa: T201
     return checked

@@ -13,6 +13,7 @@ from twoalike.design._adaptive_session import (
 )
 from twoalike.design._arrangement_check import check_separation
 from twoalike.design._arrangement_list import (
+    ARRANGEMENT_LIST,
     ListedArrangement,
     arrangement_table,
     listed_arrangements,
@@ -33,6 +34,7 @@ from twoalike.design._evidence import (
 from twoalike.design._exclusion import excluded
 from twoalike.design._levels_study import levels_study_design
 from twoalike.design._list import (
+    TRIAL_LIST,
     read_trial_list,
     write_trial_list,
 )
@@ -68,6 +70,7 @@ from twoalike.study import ArrangementConfig, DesignConfig
 from twoalike.tables import PLACES, POSITIONS, STIMULI
 
 __all__ = [
+    "ARRANGEMENT_LIST",
     "ARRANGEMENT_LISTS",
     "AdaptiveTriplets",
     "ArrangedTrial",
@@ -85,6 +88,7 @@ __all__ = [
     "PlannedArrangement",
     "RescaledAverage",
     "STIMULI",
+    "TRIAL_LIST",
     "TRIPLET_LISTS",
     "adaptive_blocks",
     "adaptive_trial_list",

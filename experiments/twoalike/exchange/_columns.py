@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._dataset import load_json
-from twoalike.record import TASKS
+from twoalike.registry import Task, find_task, task_names
 from twoalike.study import MISSING, TwoalikeError
 
 KEYS = ("participant_id", "session_id")
@@ -54,6 +54,12 @@ def table_name(path: str) -> str:
     return measure if path.startswith("phenotype/") and measure in _MEASURES else stem
 
 
+def _task(label: str) -> Task | None:
+    """Task by its label in BIDS file names; None if a name is not that of a task."""
+    labels = {find_task(name).label for name in task_names()}
+    return find_task(label) if label in labels else None
+
+
 def own_columns(path: str) -> frozenset[str]:
     """Columns of a table that twoalike itself writes, answers of participants excluded."""
     name = table_name(path)
@@ -61,14 +67,14 @@ def own_columns(path: str) -> frozenset[str]:
         return frozenset({"participant_id", "simulated"})
     if path.startswith("phenotype/"):
         return frozenset(KEYS + (CONSENT if name == "consent" else ()))
-    if (task := TASKS.get(name)) is None:
+    if (task := _task(name)) is None:
         return frozenset(KEYS)
     return frozenset(task.trials.names + (task.events.names if task.events else ()))
 
 
 def numeric_columns(path: str) -> frozenset[str]:
     """Columns of ours with numbers or a few fixed words: nothing in them can identify a person."""
-    if (task := TASKS.get(table_name(path))) is None:
+    if (task := _task(table_name(path))) is None:
         return frozenset()
     columns = task.trials.columns + (task.events.columns if task.events else ())
     return frozenset(c.name for c in columns if c.kind != "string" or c.levels)

@@ -15,7 +15,8 @@ from typing import Any
 
 from twoalike.exchange._anonymous import table_cells
 from twoalike.exchange._dataset import check_new_folder, dump_json, load_json
-from twoalike.record import TASKS, RawProblem, check_bids, check_codes_apart, check_dataset
+from twoalike.record import RawProblem, check_bids, check_codes_apart, check_dataset
+from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
     MISSING,
@@ -247,9 +248,14 @@ def _settings(first: Study, other: Study) -> Iterator[str]:
 
 
 def _protocols(first: Study, other: Study) -> Iterator[str]:
-    for task in TASKS:
+    for task in _labels():
         one, two = (_toml(study.protocol_of(task)) for study in (first, other))
         yield from _differences(first.protocol_of(task).name, one, two)
+
+
+def _labels() -> list[str]:
+    """Labels of all tasks in BIDS file names."""
+    return [find_task(name).label for name in task_names()]
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -311,7 +317,7 @@ def _files(study: Study) -> Iterator[Path]:
 def _copy_settings(study: Study, into: Path) -> None:
     """Copy study.toml, the protocols and the stimuli."""
     shutil.copyfile(study.root / "study.toml", into / "study.toml")
-    for task in TASKS:
+    for task in _labels():
         if study.protocol_of(task).is_file():
             path = _inside(into, study.protocol_of(task), study)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -372,7 +378,7 @@ def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
     """List the files that were not merged, folders as a whole."""
     for study in studies:
-        parts = [study.root / "study.toml", study.stimuli, *map(study.protocol_of, TASKS)]
+        parts = [study.root / "study.toml", study.stimuli, *map(study.protocol_of, _labels())]
         parts += [study.root / name for name in _COLLECTED]
         kept = {path.relative_to(study.root).parts[0] for path in parts}
         for path in sorted(study.root.iterdir()):

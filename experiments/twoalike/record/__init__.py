@@ -1,44 +1,56 @@
 """Raw data: a BIDS data set that is valid at every moment and loses no finished trial."""
 
 from twoalike.record._answers import (
-    ANSWERS,
-    OLDEST_AGE,
     AskedQuestion,
+    answered_questions,
     asked_questions,
     check_answers,
     read_answers,
     store_answers,
 )
 from twoalike.record._bids import check_bids
-from twoalike.record._check import check_run_files
-from twoalike.record._check_answers import answered_questions
-from twoalike.record._check_dataset import Checked, check_dataset
+from twoalike.record._check import (
+    Checked,
+    check_dataset,
+    check_folder,
+    check_raw,
+    check_run_files,
+    require_sound,
+)
 from twoalike.record._dataset import check_codes, check_codes_apart, exposed_data
 from twoalike.record._manifest import Apparatus, RunPlan, read_manifest
-from twoalike.record._missing import missing_files, unreadable_texts
 from twoalike.record._names import RunName, find_runs, participant_label
-from twoalike.record._progress import Progress, run_progress, whole_rows
-from twoalike.record._read import RawProblem, RawRun, read_events, read_run
+from twoalike.record._people import missing_files, unreadable_texts
+from twoalike.record._read import (
+    Progress,
+    RawProblem,
+    RawRun,
+    read_events,
+    read_run,
+    run_progress,
+    whole_rows,
+)
 from twoalike.record._recover import recover_run
+from twoalike.record._rules import check_arrangement_rows, check_triplet_rows
 from twoalike.record._run import RunRecord, check_run, hold_participant, open_run, shown_trials
-from twoalike.record._sound import check_folder, check_raw, require_sound
-from twoalike.record._table import (
+from twoalike.record._tables import (
+    ANSWERS,
     ARRANGEMENT_EVENTS,
     ARRANGEMENTS,
-    TASKS,
+    OLDEST_AGE,
+    PARTICIPANTS,
     TRIPLETS,
-    TaskTables,
 )
 from twoalike.record._witness import TRIAL_SHOWN
 
 __all__ = [
+    "ANSWERS",
     "ARRANGEMENTS",
     "ARRANGEMENT_EVENTS",
-    "TRIPLETS",
-    "ANSWERS",
     "OLDEST_AGE",
-    "TASKS",
+    "PARTICIPANTS",
     "TRIAL_SHOWN",
+    "TRIPLETS",
     "Apparatus",
     "AskedQuestion",
     "Checked",
@@ -48,10 +60,10 @@ __all__ = [
     "RunName",
     "RunPlan",
     "RunRecord",
-    "TaskTables",
     "answered_questions",
     "asked_questions",
     "check_answers",
+    "check_arrangement_rows",
     "check_bids",
     "check_codes",
     "check_codes_apart",
@@ -60,6 +72,7 @@ __all__ = [
     "check_raw",
     "check_run",
     "check_run_files",
+    "check_triplet_rows",
     "exposed_data",
     "find_runs",
     "hold_participant",

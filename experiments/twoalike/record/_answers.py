@@ -1,4 +1,4 @@
-"""What participants say outside the trials: consent, the form, the debriefing.
+"""What participants answer outside the trials: consent, the form, the debriefing.
 
 One file per participant, session and task, one row per answer, with the question as it was asked.
 Rows are only ever added, so no answer is lost to another task, a changed form or a question that
@@ -7,10 +7,15 @@ use one id for different questions.
 
 The tables are in ``sourcedata``, since BIDS validators refuse a participant who appears twice in a
 table of ``phenotype``. Copies for publication have tables with one row per participant there.
+
+Version 0.1 stored answers in ``phenotype/<measure>.tsv``, one row per participant. There the second
+task replaced the row of the first, and a question that was not asked cannot be distinguished from
+one that was left open (``n/a``). So only cells with an answer are read; other questions are asked
+again.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -19,64 +24,31 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._answers_v01 import one_line, read_wide_table, wide_tables
 from twoalike.record._dataset import register_participant
+from twoalike.record._manifest import read_manifest
 from twoalike.record._names import RunName
-from twoalike.record._read import RawProblem
-from twoalike.study import MISSING, Study, TwoalikeError, parse_json, readable_by
-from twoalike.tables import Column, Table, read_tsv, write_tsv
-
-OLDEST_AGE = 89
-"""Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
-
-ANSWERS = Table(
-    "answers",
-    (
-        Column(
-            name="measure",
-            kind="string",
-            description="When it was asked.",
-            levels={
-                "consent": "before everything else",
-                "form": "before the instruction",
-                "debrief": "after the last trial",
-            },
-        ),
-        Column(name="question", kind="string", description="Id of the question."),
-        Column(
-            name="answer",
-            kind="string",
-            description="The answer; line breaks and tabs are stored as spaces.",
-            missing="the question was left open",
-        ),
-        Column(
-            name="text",
-            kind="string",
-            description="The question as it was asked.",
-            missing="it had no words",
-        ),
-        Column(
-            name="kind",
-            kind="string",
-            description="What was asked for.",
-            levels={
-                "choice": "one of the options",
-                "age": f"an age in whole years; above {OLDEST_AGE} stored as {OLDEST_AGE}",
-                "number": "a whole number",
-                "text": "free text",
-            },
-        ),
-        Column(
-            name="options",
-            kind="string",
-            description="The options of a choice, as a JSON list.",
-            missing="not a choice",
-        ),
-    ),
+from twoalike.record._read import RawProblem, problem_of, read_log
+from twoalike.record._tables import ANSWERS, parse_options
+from twoalike.study import (
+    MISSING,
+    Study,
+    TwoalikeError,
+    parse_json_table,
+    read_text,
+    readable_by,
+    require_file,
 )
-"""The table of one participant's answers in one session of a task."""
+from twoalike.tables import check_text, read_tsv, write_tsv
+
+MEASURES = tuple(ANSWERS["measure"].levels)
 _WHERE = ("participant_id", "session_id", "task")
 _QUESTION = ("measure", "question", "text", "kind", "options")
+_AGE_REMARK = " (ages above 89 are stored as 89)"
+
+
+def _one_line(text: str) -> str:
+    """Text with its line breaks, tabs and double spaces as single spaces."""
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True)
@@ -102,7 +74,7 @@ class AskedQuestion:
     options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", one_line(self.text))
+        object.__setattr__(self, "text", _one_line(self.text))
 
     def matches(self, other: "AskedQuestion") -> bool:
         """Whether both are the same question; an unknown kind matches any."""
@@ -123,8 +95,6 @@ def store_answers(
 
     Parameters
     ----------
-    name
-        Participant, session and task.
     measure
         ``consent``, ``form`` or ``debrief``.
     answers
@@ -146,7 +116,7 @@ def store_answers(
             "answer": _cell(answer),
             "text": question.text or MISSING,
             "kind": question.kind,
-            "options": _written(question.options),
+            "options": _as_json(question.options),
         }
         for question, answer in answers.items()
     ]
@@ -181,7 +151,7 @@ def read_answers(root: Path, measure: str, participant: str = "*") -> pd.DataFra
         If a table is damaged.
     """
     latest: dict[tuple[str, ...], dict[str, str]] = {}
-    tables = (read_wide_table(path, measure, participant) for path in wide_tables(root, measure))
+    tables = (_read_wide_table(path, measure, participant) for path in _wide_tables(root, measure))
     for row in chain(*tables, _rows(root, participant)):
         key = tuple(row[column] for column in (*_WHERE, *_QUESTION))
         if row["measure"] == measure and (key not in latest or row["answer"] != MISSING):
@@ -200,7 +170,12 @@ def asked_questions(root: Path, measure: str, participant: str) -> list[AskedQue
     table = read_answers(root, measure, participant)
     columns = zip(*(table[name] for name in ("question", "text", "kind", "options")), strict=True)
     return [
-        AskedQuestion(name, "" if text == MISSING else text, kind, _read(cell))
+        AskedQuestion(
+            name,
+            "" if text == MISSING else text,
+            kind,
+            () if cell == MISSING else parse_options(cell),
+        )
         for name, text, kind, cell in columns
     ]
 
@@ -211,16 +186,16 @@ def damaged_answers(root: Path, participant: str = "*") -> list[RawProblem]:
         (path, partial(_read_table, path)) for path in _paths(root, participant)
     ]
     readers += [
-        (path, partial(list, read_wide_table(path, measure, participant)))
-        for measure in ANSWERS.columns[0].levels
-        for path in wide_tables(root, measure)
+        (path, partial(list, _read_wide_table(path, measure, participant)))
+        for measure in MEASURES
+        for path in _wide_tables(root, measure)
     ]
     problems = []
     for path, read in readers:
         try:
             read()
         except TwoalikeError as error:
-            problems.append(RawProblem(path, str(error).removeprefix(f"{path}: ")))
+            problems.append(problem_of(path, error))
     return problems
 
 
@@ -238,7 +213,7 @@ def _rows(root: Path, participant: str) -> Iterator[dict[str, str]]:
 
 def _read_table(path: Path) -> pd.DataFrame:
     table = read_tsv(path, "answers of a participant", ANSWERS.names)
-    check_answers(table.to_dict("records"), path)
+    check_text(ANSWERS, table, path, remedy="Restore the file.")
     return table
 
 
@@ -257,32 +232,12 @@ def check_answers(rows: Iterable[Mapping[Any, str]], where: object) -> None:
     TwoalikeError
         Naming row and column of the first wrong cell.
     """
-    for number, row in enumerate(rows, start=1):
-        for column in ANSWERS.columns:
-            try:
-                column.parse(row[column.name])
-                if column.name == "options":
-                    _read(row[column.name])
-            except ValueError as error:
-                raise TwoalikeError(
-                    f"{where}: row {number}, column {column.name}: {error}. Restore the file."
-                ) from error
+    text = pd.DataFrame(list(rows), columns=list(ANSWERS.names), dtype=object)
+    check_text(ANSWERS, text, where, remedy="Restore the file.")
 
 
-def _written(options: tuple[str, ...]) -> str:
+def _as_json(options: tuple[str, ...]) -> str:
     return json.dumps(options, ensure_ascii=False) if options else MISSING
-
-
-def _read(cell: str) -> tuple[str, ...]:
-    if cell == MISSING:
-        return ()
-    try:
-        options = parse_json(cell, "options", "")
-    except TwoalikeError as error:
-        raise ValueError(f"expected a JSON list of texts, found {cell}") from error
-    if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
-        raise ValueError(f"expected a JSON list of texts, found {cell}")
-    return tuple(options)
 
 
 def _cell(value: object) -> str:
@@ -290,4 +245,95 @@ def _cell(value: object) -> str:
         return MISSING
     if isinstance(value, bool):
         return str(value).lower()
-    return one_line(str(value)) or MISSING
+    return _one_line(str(value)) or MISSING
+
+
+def answered_questions(root: Path, name: RunName) -> set[str]:
+    """Ids of the questions to which answers of this session are stored.
+
+    Answers of version 0.1 have no task; they count for every task.
+
+    Raises
+    ------
+    TwoalikeError
+        If the table of answers is damaged.
+    """
+    tables = [read_answers(root, measure, name.participant) for measure in MEASURES]
+    return {
+        question
+        for table in tables
+        for session, task, question in table[["session_id", "task", "question"]].to_numpy().tolist()
+        if session == f"ses-{name.session:02d}" and task in (name.task, MISSING)
+    }
+
+
+def lost_answers(root: Path, name: RunName) -> list[RawProblem]:
+    """Compare the stored answers of a finished session with the questions that its log names.
+
+    An interrupted session asks again what was not stored. Copies made for publication, whose
+    manifest has no hash of the rows, hold the published answers only.
+    """
+    try:
+        manifest = read_manifest(name.manifest(root))
+        if not _is_original(manifest):
+            return []
+        asked = [entry["id"] for entry in read_log(name.log(root)) if _is_question(entry)]
+        return _lost(name.answers(root), asked, answered_questions(root, name))
+    except TwoalikeError:  # reported by the checks of the run and of the answers
+        return []
+
+
+def _is_original(manifest: dict[str, Any]) -> bool:
+    last = (manifest["segments"] or [{}])[-1]
+    return manifest["end_reason"] == "completed" and isinstance(last.get("rows_sha256"), str)
+
+
+def _is_question(entry: dict[str, Any]) -> bool:
+    return entry.get("event") == "question" and isinstance(entry.get("id"), str)
+
+
+def _lost(path: Path, asked: Collection[str], stored: Collection[str]) -> list[RawProblem]:
+    if not (lost := [question for question in dict.fromkeys(asked) if question not in stored]):
+        return []
+    state = "lacks" if path.exists() else "is missing, with"
+    message = f"{state} the answers to: {', '.join(lost)}. Put it back from a backup"
+    return [RawProblem(path, message)]
+
+
+def _wide_tables(root: Path, measure: str) -> list[Path]:
+    """Existing tables of a measure, one per session."""
+    folder = root / "phenotype"
+    paths = (folder / f"{measure}.tsv", *sorted(folder.glob(f"{measure}_ses*.tsv")))
+    return [path for path in paths if path.exists()]
+
+
+def _read_wide_table(path: Path, measure: str, participant: str) -> Iterator[dict[str, str]]:
+    """Rows of a table of version 0.1, as :func:`read_answers` returns them."""
+    table = read_tsv(path, f"answers ({measure})", _WHERE[:2])
+    sidecar = path.with_suffix(".json")
+    about: dict[str, Any] = {}
+    if sidecar.exists():
+        text = read_text(require_file(sidecar, "a sidecar"))
+        about = parse_json_table(text, sidecar, "Restore the file.")
+    for row in table.to_dict("records"):
+        if participant not in ("*", row["participant_id"].removeprefix("sub-")):
+            continue
+        where = {name: row[name] for name in _WHERE[:2]} | {"task": MISSING, "measure": measure}
+        for column in table.columns:
+            if column not in _WHERE[:2] and row[column] != MISSING:
+                entry = _question_of(about.get(column))
+                yield {**where, "question": column, "answer": row[column], **entry}
+
+
+def _question_of(entry: Any) -> dict[str, str]:
+    """Text, kind and options of a question, from the column's entry in the sidecar."""
+    entry = entry if isinstance(entry, dict) else {}
+    text = str(entry.get("Description", ""))
+    levels = entry.get("Levels")
+    options = json.dumps(list(levels), ensure_ascii=False) if isinstance(levels, dict) else MISSING
+    kind = "choice" if options != MISSING else "age" if entry.get("Units") == "years" else ""
+    return {
+        "text": _one_line(text.removesuffix(_AGE_REMARK)),
+        "kind": kind,
+        "options": options,
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.record._names import same_but_for_zeros
+from twoalike.record._tables import PARTICIPANTS
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -38,13 +39,6 @@ Judgments of similarity, collected with twoalike: behaviour only, laid out as a 
 
 Raw files are never changed afterwards. No file holds names, contact data or dates of birth.
 """
-_PARTICIPANTS = {
-    "participant_id": {"Description": "Code of the participant, with sub- in front."},
-    "simulated": {
-        "Description": "Whether the answers came from a simulated observer.",
-        "Levels": {"true": "a simulated observer", "false": "a person"},
-    },
-}
 
 
 def lock_folder(study: Study) -> Path:
@@ -104,7 +98,8 @@ def _with_participant(
         kind = "a simulated observer" if found == "true" else "a person"
         raise TwoalikeError(
             f"participant {participant} is {kind} in this data set (participants.tsv), this run "
-            f"{'is' if simulated else 'is not'} simulated. Choose another --participant."
+            f"{'is' if simulated else 'is not'} simulated",
+            remedy="Choose another `participant=...`.",
         )
     table.loc[row, "simulated"] = text
     return table
@@ -196,5 +191,5 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
         if not (root / "participants.json").exists():
-            write_json(root / "participants.json", _PARTICIPANTS)
+            write_json(root / "participants.json", PARTICIPANTS.sidecar())
         folder.mkdir(exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._names import RunName
-from twoalike.record._table import TaskTables
+from twoalike.registry import Task
 from twoalike.study import (
     TwoalikeError,
     check_shape,
@@ -126,12 +126,12 @@ def _presentation(apparatus: Apparatus) -> dict[str, Any]:
 
 
 def sidecar(
-    plan: RunPlan, tables: TaskTables, table: Table, apparatus: Apparatus, instructions: str
+    plan: RunPlan, task: Task, table: Table, apparatus: Apparatus, instructions: str
 ) -> dict[str, Any]:
     """BIDS sidecar of a raw table, from the same columns that the writer uses."""
     return {
-        "TaskName": tables.name,
-        "TaskDescription": tables.description,
+        "TaskName": task.name,
+        "TaskDescription": task.description,
         "Instructions": instructions,
         "StimulusPresentation": _presentation(apparatus),
         "Simulated": plan.simulated,
@@ -239,9 +239,10 @@ def check_same(
     if changed := [(what, before, now) for what, before, now in pairs if before != now]:
         names = " and ".join(what for what, _, _ in changed)
         raise TwoalikeError(
-            f"{where}: cannot continue this run: {names} changed since it began "
-            f"({'; '.join(_difference(*change) for change in changed)}). Restore it, or start the "
-            "next --session."
+            f"cannot continue this run: {names} changed since it began "
+            f"({'; '.join(_difference(*change) for change in changed)})",
+            where=where,
+            remedy="Restore it, or start the next `session=...`.",
         )
 
 

@@ -4,20 +4,19 @@ import json
 import os
 from pathlib import Path
 
-from twoalike.record._appended import bytes_of, put_back
+from twoalike.record._append import append_line, bytes_of, open_to_append, put_back, torn_line
 from twoalike.record._manifest import DISPLACED, read_manifest, with_reason
 from twoalike.record._names import RunName
-from twoalike.record._progress import run_progress
-from twoalike.record._read import RawProblem
-from twoalike.record._table import TASKS
-from twoalike.record._tail import append_line, open_to_append, torn_line
+from twoalike.record._read import RawProblem, run_progress, task_of
 from twoalike.record._witness import table_hash
+from twoalike.registry import task_names
 from twoalike.study import TwoalikeError, counted, write_json
 
 
 def _files(root: Path, name: RunName) -> list[Path]:
     """Paths of the files of a run that are appended to, the log last."""
-    events = [name.events(root)] if TASKS[name.task].events is not None else []
+    task = task_of(name.rows(root), name)
+    events = [name.events(root)] if task.events is not None else []
     return [*events, name.rows(root), name.log(root)]
 
 
@@ -27,12 +26,16 @@ def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
     for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
         stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
         name = RunName.parse(Path(f"{stem}_beh.tsv"))
-        task = TASKS[name.task].name if name.task in TASKS else name.task
-        who = f"--participant {name.participant} --session {name.session}"
-        how = f"twoalike run ... --task {task} {who} --resume"
+        who = f"`participant={name.participant}` `session={name.session}`"
+        how = f"twoalike run with `task={_task_name(name)}` {who} `resume=True`"
         message = "the session continued here after another program had moved or replaced its file"
-        problems.append(RawProblem(path, f"{message}; put it back with: {how}"))
+        problems.append(RawProblem(path, f"{message}; put it back: {how}"))
     return problems
+
+
+def _task_name(name: RunName) -> str:
+    """Name of the task of a run; its label if the task is not installed here."""
+    return next((one for one in task_names() if one.replace("-", "") == name.task), name.task)
 
 
 def recover_run(root: Path, name: RunName) -> str | None:
@@ -57,7 +60,7 @@ def recover_run(root: Path, name: RunName) -> str | None:
             first = next(iter(found.values()))[0]
             raise TwoalikeError(
                 f"{first}: belongs to a session whose other files are not in {root}. Put the "
-                "folder that was moved back in its place, then continue with --resume."
+                "folder that was moved back in its place, then continue with `resume=True`."
             )
         return None
     contents = {
@@ -96,8 +99,10 @@ def _check_extends(home: Path, content: bytes, rescue: Path) -> None:
     here = bytes_of(home)
     if here is None or not content.startswith(here) and not here.startswith(content):
         raise TwoalikeError(
-            f"{home}: differs from what the session wrote, which is in {rescue}. Compare the two, "
-            f"keep the right one as {home.name} and move the other out of the study, then --resume."
+            f"differs from what the session wrote, which is in {rescue}",
+            where=home,
+            remedy=f"Compare the two, keep the right one as {home.name} and move the other out of "
+            "the study, then continue with `resume=True`.",
         )
 
 

@@ -11,7 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._appended import AppendedFile
+from twoalike.record._append import (
+    AppendedFile,
+    append_line,
+    cut_tail,
+    open_to_append,
+    torn_line,
+    torn_tail,
+)
 from twoalike.record._dataset import check_participant, lock_folder, register_participant
 from twoalike.record._manifest import (
     DISPLACED,
@@ -24,19 +31,17 @@ from twoalike.record._manifest import (
     sidecar,
     start_segment,
 )
-from twoalike.record._missing import missing_files
 from twoalike.record._names import RunName, find_runs
-from twoalike.record._progress import Progress, run_progress
-from twoalike.record._table import TASKS, TaskTables
-from twoalike.record._tail import append_line, cut_tail, open_to_append, torn_line, torn_tail
+from twoalike.record._people import missing_files
+from twoalike.record._read import Progress, read_log, run_progress
 from twoalike.record._witness import (
     TRIAL_SHOWN,
     Witness,
     left_events,
     logged_trials,
-    read_log,
     witness_table,
 )
+from twoalike.registry import find_task
 from twoalike.study import (
     Study,
     TwoalikeError,
@@ -61,7 +66,7 @@ def hold_participant(study: Study, root: Path, participant: str) -> Iterator[Non
     path = lock_folder(study) / f"{root.name}_sub-{participant}.lock"
     busy = (
         f"participant {participant} is being run by another process. End it first, or choose "
-        "another --participant."
+        "another `participant=...`."
     )
     with readable_by(study.config.data.access), hold_lock(path, busy):
         yield
@@ -99,13 +104,17 @@ def check_run(
     # A session that broke off after its last trial is not over: questions may be left to ask.
     if manifest["end_reason"] == "completed":
         raise TwoalikeError(
-            f"{rows}: this session is finished ({count}). The next one: "
-            f"--session {plan.name.session + 1}"
+            f"this session is finished ({count}). The next one: `session={plan.name.session + 1}`",
+            where=rows,
         )
     if not resume:
         total = counted(plan.n_trials, "trial") if plan.n_trials else ""
         of = f"{progress.n_done} of {total}" if total else count
-        raise TwoalikeError(f"{rows}: this session has begun ({of}). Continue it with --resume")
+        raise TwoalikeError(
+            f"this session has begun ({of})",
+            where=rows,
+            remedy="Continue it with `resume=True`.",
+        )
     check_same(manifest, plan, shown_trials(root, plan), rows)
     return progress
 
@@ -119,9 +128,9 @@ def _check_session_before(root: Path, name: RunName) -> None:
             RunName.parse(path).session for path in find_runs(root, participant=name.participant)
         ]
         raise TwoalikeError(
-            f"--session {name.session}: participant {name.participant} has no session {before} "
-            f"here. The next one: --session {max(done, default=0) + 1}; if what is missing was run "
-            "on another computer: --elsewhere, and later twoalike merge."
+            f"`session={name.session}`: participant {name.participant} has no session {before} "
+            f"here. The next one: `session={max(done, default=0) + 1}`; if what is missing was run "
+            "on another computer: `elsewhere=True`, and later twoalike merge."
         )
 
 
@@ -151,17 +160,17 @@ class RunRecord:
     ) -> None:
         self._root, self._plan, self._manifest = root, plan, manifest
         self._write_metadata, self._warn = write_metadata, warn
-        self._tables, self._list = TASKS[plan.name.task], plan.trials
+        self._task, self._list = find_task(plan.name.task), plan.trials
         self._time, self._displaced, self._unlogged = 0.0, False, ""
         self._log = self._open(plan.name.log(root), create=True)
         self._rows = self._open(plan.name.rows(root))
         self._events = None
-        if self._tables.events is not None:
+        if self._task.events is not None:
             self._events = self._open(plan.name.events(root))
         self._appeared: Counter[object] = Counter()
         self._witness = self._complete_log()
         header = bytes(self._rows.content).partition(b"\n")[0].decode()
-        self._table = self._tables.trials.with_columns_of(header)
+        self._table = self._task.trials.with_columns_of(header)
         self.n_done = manifest["segments"][-1]["first_trial"] - 1
 
     def _open(self, path: Path, *, create: bool = False) -> AppendedFile:
@@ -170,7 +179,7 @@ class RunRecord:
 
     def _complete_log(self) -> Witness:
         """Log the trials that a killed process did not log; read which trials were shown."""
-        witness, kept = witness_table(bytes(self._rows.content), self._tables.trials)
+        witness, kept = witness_table(bytes(self._rows.content), self._task.trials)
         log = read_log(self._log.path)
         self._appeared.update(
             entry.get("trial_index") for entry in log if entry.get("event") == TRIAL_SHOWN
@@ -211,9 +220,9 @@ class RunRecord:
 
     def event(self, row: Mapping[str, object]) -> None:
         """Write one line of the table of events; it survives a kill, not a power cut."""
-        if self._tables.events is None or self._events is None:
-            raise ValueError(f"the task {self._tables.name} keeps no events")
-        self._events.append(self._tables.events.format_row(row))
+        if self._task.events is None or self._events is None:
+            raise ValueError(f"the task {self._task.name} keeps no events")
+        self._events.append(self._task.events.format_row(row))
 
     def note(self, event: str, time_s: float, **detail: object) -> None:
         """Write one line of the log: what happened besides the trials."""
@@ -289,7 +298,7 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
     A sidecar without its table is an error to BIDS validators, a table without its sidecar is
     none, and only the table of trials says that the run exists.
     """
-    tables = TASKS[plan.name.task]
+    task = find_task(plan.name.task)
     if plan.trials is not None:
         trials = plan.name.trials(root)
         write_tsv(trials, plan.trials)
@@ -297,39 +306,40 @@ def _start_files(root: Path, plan: RunPlan, inputs: Mapping[str, Path]) -> dict[
     manifest = new_manifest(plan, inputs)
     write_json(plan.name.manifest(root), manifest)
     plan.name.log(root).unlink(missing_ok=True)
-    if tables.events is not None:
+    if task.events is not None:
         with atomic_path(plan.name.events(root)) as temporary:
-            temporary.write_bytes(tables.events.header().encode())
+            temporary.write_bytes(task.events.header().encode())
     with atomic_path(plan.name.rows(root)) as temporary:
-        temporary.write_bytes(tables.trials.header().encode())
+        temporary.write_bytes(task.trials.header().encode())
     return manifest
 
 
 def _write_sidecars(root: Path, plan: RunPlan, apparatus: Apparatus, instructions: str) -> None:
     """Describe the tables that are there and not yet described."""
-    tables = TASKS[plan.name.task]
-    for path, table in _tables_of(root, plan, tables):
+    task = find_task(plan.name.task)
+    for path, table in _tables_of(root, plan):
         if not path.with_suffix(".json").exists():
-            content = sidecar(plan, tables, table, apparatus, instructions)
+            content = sidecar(plan, task, table, apparatus, instructions)
             write_json(path.with_suffix(".json"), content)
 
 
-def _tables_of(root: Path, plan: RunPlan, tables: TaskTables) -> list[tuple[Path, Table]]:
+def _tables_of(root: Path, plan: RunPlan) -> list[tuple[Path, Table]]:
     """Tables of a run, with their paths."""
-    found = [(plan.name.rows(root), tables.trials)]
-    if tables.events is not None:
-        found.append((plan.name.events(root), tables.events))
+    task = find_task(plan.name.task)
+    found = [(plan.name.rows(root), task.trials)]
+    if task.events is not None:
+        found.append((plan.name.events(root), task.events))
     return found
 
 
 def _mend_tails(root: Path, plan: RunPlan) -> None:
     """Move an unfinished last line, and the rows of an unfinished last trial, to the log."""
-    log_path, tables = plan.name.log(root), TASKS[plan.name.task]
+    log_path = plan.name.log(root)
     log = open_to_append(log_path, create=True)
     try:
         if torn_line(log_path):
             append_line(log, log_path, "\n", sync=False)
-        for path, table in _tables_of(root, plan, tables):
+        for path, table in _tables_of(root, plan):
             if torn := torn_tail(path, table):
                 entry = json.dumps({"event": "torn_row", "text": torn}, ensure_ascii=False)
                 append_line(log, log_path, entry + "\n", sync=True)

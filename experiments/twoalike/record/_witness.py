@@ -28,7 +28,7 @@ TRIAL_SHOWN = "trial_shown"
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptTrial:
     """Entry of the log for a trial that is on the disk.
 
     Attributes
@@ -86,14 +86,14 @@ class Witness:
         """Of the table so far."""
         return self._running.hexdigest()
 
-    def take(self, trial: int, rows: bytes) -> Kept:
+    def take(self, trial: int, rows: bytes) -> KeptTrial:
         """Count the rows of one more trial."""
         self._running.update(rows)
         self._rows += rows.count(b"\n")
-        return Kept(trial, self._rows, self.sha256)
+        return KeptTrial(trial, self._rows, self.sha256)
 
 
-def witness_table(content: bytes, table: Table) -> tuple[Witness, list[Kept]]:
+def witness_table(content: bytes, table: Table) -> tuple[Witness, list[KeptTrial]]:
     """Witness of a table of whole trials, and the entry that its log should have for each."""
     header, *lines = plain_lines(content)
     witness, column = Witness(header), table.names.index("trial_index")
@@ -101,31 +101,16 @@ def witness_table(content: bytes, table: Table) -> tuple[Witness, list[Kept]]:
     return witness, [witness.take(trial, b"".join(rows)) for trial, rows in trials]
 
 
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Entries of a log; lines torn by a power cut are skipped, a missing log is empty."""
-    if not path.is_file():
-        return []
-    entries = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)
-    return entries
-
-
-def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[Kept]:
+def logged_trials(log: Sequence[Mapping[str, Any]]) -> list[KeptTrial]:
     """Trials in a log, in order; of a trial that was written again, the last entry counts."""
-    kept: list[Kept] = []
+    kept: list[KeptTrial] = []
     for entry in log:
         trial, rows, digest = (entry.get(key) for key in ("trial_index", "rows", "sha256"))
         if entry.get("event") != TRIAL_KEPT or not _is_count(trial) or not _is_count(rows):
             continue
         while kept and kept[-1].trial >= trial:
             kept.pop()
-        kept.append(Kept(trial, rows, digest if isinstance(digest, str) else None))
+        kept.append(KeptTrial(trial, rows, digest if isinstance(digest, str) else None))
     return kept
 
 
@@ -138,7 +123,7 @@ def check_witness(
     content: bytes,
     n_rows: int,
     log: Path,
-    known: Sequence[Kept],
+    known: Sequence[KeptTrial],
     manifest: Mapping[str, Any],
 ) -> Iterator[RawProblem]:
     """Find the first row in which a table disagrees with its log or its manifest.
@@ -212,14 +197,14 @@ def check_left_events(table: Path, manifest: Mapping[str, Any]) -> Iterator[RawP
                 yield RawProblem(table, message, n_rows + 1)
 
 
-def _lost_lines(known: Sequence[Kept], kept: int, log: Path) -> str:
+def _lost_lines(known: Sequence[KeptTrial], kept: int, log: Path) -> str:
     if not log.exists():
         return "is missing: with it, edited rows cannot be found. Put it back from a backup"
     ends = f"ends with trial {known[-1].trial}" if known else "knows no trial"
     return f"{ends}, but {counted(kept, 'trial')} were written: lines were lost. Restore the file"
 
 
-def _missing(known: Sequence[Kept], done: int, log: Path) -> str:
+def _missing(known: Sequence[KeptTrial], done: int, log: Path) -> str:
     lost = known[-1].rows - done
     return (
         f"is missing: {log.name} knows {counted(lost, 'more row')}, up to trial "

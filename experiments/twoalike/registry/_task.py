@@ -58,13 +58,16 @@ class Task:
         Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
         defaults where there is no such file.
     trials
-        Raw table of its trials (:class:`twoalike.tables.Table`).
+        Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with a column
+        ``n_items``, that many rows. It has ``trial_index``, ``onset``, ``response_time``, ``pilot``
+        and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`.
     events
-        Raw table of what happens within trials.
+        Raw table of what happens within trials, with ``onset`` and ``duration``.
     trial_list
         Table of its trial lists, where one is kept with each session.
     check_rows
-        ``(path, rows, manifest, shown)``: the task's own problems of a session's rows.
+        ``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
+        rows, as :func:`twoalike.record.check_triplet_rows` does.
     protocol
         Model of its protocol, a :class:`twoalike.tasks.Protocol`.
     prepare

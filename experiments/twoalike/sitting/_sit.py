@@ -14,7 +14,6 @@ import numpy as np
 from twoalike.design import study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
-    TASKS,
     Apparatus,
     Progress,
     RunRecord,
@@ -31,6 +30,7 @@ from twoalike.record import (
     store_answers,
     whole_rows,
 )
+from twoalike.registry import find_task
 from twoalike.sitting._operator import OperatorState
 from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
@@ -441,7 +441,7 @@ def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
     )
     if not progress.n_done:
         return state
-    earlier = whole_rows(plan.name.rows(sitting.root), TASKS[plan.name.task].trials)
+    earlier = whole_rows(plan.name.rows(sitting.root), find_task(plan.name.task).trials)
     return state.recall(earlier, prepared.checks_done(earlier))
 
 

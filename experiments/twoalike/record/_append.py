@@ -1,4 +1,7 @@
-"""A file that grows during a session, and that another program may move, delete or replace.
+"""Files that grow during a session, and lose nothing to kills, full disks or other programs.
+
+A line goes to the operating system in one write, so a killed process leaves all of it or
+nothing; only the machine itself going down can leave a part.
 
 Sync clients, git and editors replace the open file by a new one. Rows appended afterwards would go
 into a file without a name, and be lost when it is closed. The path is therefore compared with the
@@ -9,12 +12,71 @@ the content.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from twoalike.record._tail import append_line, appending, open_to_append
 from twoalike.study import TwoalikeError, atomic_path, sync_file, sync_folder
+from twoalike.tables import Table
+
+_FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def _appending(path: Path) -> Iterator[None]:
+    """Report errors of the system during appending in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise TwoalikeError(
+            f"cannot write ({error.strerror or error})",
+            where=path,
+            remedy="Trials so far are safe: free space, then continue with `resume=True`.",
+        ) from error
+
+
+def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
+    """Append ``line`` (with its line end) in one write; with ``sync``, to the disk itself.
+
+    Raises
+    ------
+    TwoalikeError
+        If the disk is full or gone; then no part of the line stays.
+    """
+    content = line.encode("utf-8", "surrogateescape")
+    length = os.fstat(handle).st_size
+    with _appending(path):
+        try:
+            written = os.write(handle, content)
+            if written != len(content):
+                raise OSError(f"the disk is full: {written} of {len(content)} bytes fit")
+            if sync:
+                sync_file(handle, path)
+        except OSError:
+            with suppress(OSError):  # a disk that refuses this too leaves a torn line
+                os.ftruncate(handle, length)
+            raise
+
+
+def open_to_append(path: Path, *, create: bool = False, new: bool = False) -> int:
+    """Open a file for :func:`append_line`; close the handle with ``os.close``.
+
+    Parameters
+    ----------
+    create, new
+        Whether to make the file if it is missing; whether it has to be missing.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file cannot be opened.
+    """
+    flags = _FLAGS | (os.O_CREAT if create else 0) | (os.O_EXCL if new else 0)
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        raise TwoalikeError(f"cannot open to append ({error.strerror})", where=path) from error
 
 
 class AppendedFile:
@@ -73,24 +135,12 @@ class AppendedFile:
             self._start_rescue()
 
     def sync(self) -> None:
-        """Wait until all appended text is on the disk.
-
-        Raises
-        ------
-        TwoalikeError
-            If the disk is full or gone.
-        """
-        with appending(self.path):
+        """Wait until all appended text is on the disk."""
+        with _appending(self.path):
             sync_file(self._handle, self.path)
 
     def return_home(self) -> bool:
-        """Move the content back to ``home`` if that overwrites nothing; return whether it is there.
-
-        Raises
-        ------
-        TwoalikeError
-            If the disk is full or gone.
-        """
+        """Move the content back to ``home`` if that overwrites nothing; return whether it did."""
         if self.path == self.home:
             if self._in_place() and bytes_of(self.home) == bytes(self.content):
                 return True
@@ -130,8 +180,9 @@ class AppendedFile:
             sync_folder(path.parent)
         except OSError as error:
             raise TwoalikeError(
-                f"{self.home}: was moved, deleted or replaced during the session, and {path} "
-                f"cannot be written in its place ({error.strerror})."
+                f"was moved, deleted or replaced during the session, and {path} cannot be written "
+                f"in its place ({error.strerror})",
+                where=self.home,
             ) from error
         os.close(self._handle)
         self._handle, self.path = handle, path
@@ -162,3 +213,50 @@ def bytes_of(path: Path) -> bytes | None:
         return b""
     except OSError:
         return None
+
+
+def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
+    """Rows at the end that belong to a trial of which a power cut tore away some rows.
+
+    Parameters
+    ----------
+    rows
+        Cells of the table, in file order, each row as long as ``table.names``.
+    """
+    if not rows or "n_items" not in table.names:
+        return 0
+    trial, items = table.names.index("trial_index"), table.names.index("n_items")
+    last = rows[-1]
+    count = 0
+    for row in reversed(rows):
+        if row[trial] != last[trial]:
+            break
+        count += 1
+    return 0 if last[items] == str(count) else count
+
+
+def torn_line(path: Path) -> str:
+    """Text after the last line end; empty in a whole file."""
+    content = path.read_bytes()
+    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")
+
+
+def torn_tail(path: Path, table: Table) -> str:
+    """Text at the end of a raw table that is no whole trial; empty in a whole file."""
+    header, *lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
+    if not lines:
+        return ""
+    table = table.with_columns_of(header)
+    *whole, torn = lines
+    cells = [line.split("\t") for line in whole]
+    fit = all(len(row) == len(table.names) for row in cells)
+    partial = n_partial_rows(cells, table) if fit else 0
+    return "\n".join([*whole[len(whole) - partial :], torn])
+
+
+def cut_tail(path: Path, tail: str) -> None:
+    """Drop ``tail``, as :func:`torn_tail` gave it, from the end of a file."""
+    with path.open("rb+") as file:
+        length = len(tail.encode("utf-8", "surrogateescape"))
+        file.truncate(file.seek(0, os.SEEK_END) - length)
+        sync_file(file.fileno(), path)

@@ -1,0 +1,193 @@
+"""Participants, sessions and files of a data set that are missing, copied or in the wrong place.
+
+A process may be killed between any two steps of the writer, which leaves some files out as well:
+only what it writes afterwards tells that a file was deleted.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from twoalike.record._answers import read_answers
+from twoalike.record._manifest import read_manifest
+from twoalike.record._names import RunName
+from twoalike.record._read import RawProblem
+from twoalike.study import TwoalikeError, counted
+from twoalike.tables import read_tsv
+
+
+def missing_files(root: str | Path, participant: str = "*") -> list[RawProblem]:
+    """List what is missing from a data set: the list of participants, raw tables.
+
+    Parameters
+    ----------
+    participant
+        Whose tables; everybody's if left out.
+    """
+    root = Path(root)
+    found = [
+        _lost_list(root),
+        *(_lost_rows(root, name) for name in _described(root, participant)),
+    ]
+    return [problem for problem in found if problem is not None]
+
+
+def unreadable_texts(root: str | Path) -> list[RawProblem]:
+    """List tables and descriptions that are not UTF-8: spreadsheets save as UTF-16, too."""
+    texts = sorted(path for kind in ("tsv", "json") for path in Path(root).rglob(f"*.{kind}"))
+    found = [_undecodable(path) for path in texts if path.is_file()]
+    return [problem for problem in found if problem is not None]
+
+
+def _undecodable(path: Path) -> RawProblem | None:
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return RawProblem(path, f"not UTF-8 text (byte {error.start}). Save as UTF-8")
+    return None
+
+
+def _lost_rows(root: Path, name: RunName) -> RawProblem | None:
+    """Report a raw table that is gone, if the run had one."""
+    path, manifest = name.rows(root), name.manifest(root)
+    if path.exists():
+        return None
+    # The sidecar, and the first segment of the manifest, are written after the table.
+    beside = name.sidecar(root)
+    left = beside if beside.exists() else manifest
+    if left == manifest and not (manifest.exists() and read_manifest(manifest)["segments"]):
+        return None
+    return RawProblem(
+        path,
+        f"is missing, but {left.name} of the same session is there: the table was deleted or "
+        "moved. Put it back from a backup, or move the other files of the session away too",
+    )
+
+
+def _lost_list(root: Path) -> RawProblem | None:
+    """Report a list of participants that was deleted or cannot be read."""
+    path = root / "participants.tsv"
+    if path.is_file():
+        return _undecodable(path)
+    people = {folder.parent.name for folder in root.glob("sub-*/ses-*")}
+    if not people or path.exists():
+        return None
+    return RawProblem(
+        path,
+        f"is missing, but there are data of {counted(len(people), 'participant')}: the list was "
+        "deleted or moved. Put it back from a backup, or write it anew: a first line "
+        f"participant_id, then a line for each folder, such as {min(people)}",
+    )
+
+
+def _described(root: Path, participant: str) -> list[RunName]:
+    """Find the runs that have a sidecar or a manifest."""
+    sidecars = root.glob(f"sub-{participant}/ses-*/beh/sub-*_beh.json")
+    manifests = root.glob(f"sourcedata/sub-{participant}/ses-*/sub-*_manifest.json")
+    names = {path.name.rpartition("_")[0] + "_beh.tsv" for path in [*sidecars, *manifests]}
+    return [RunName.parse(Path(name)) for name in sorted(names)]
+
+
+def _listed(root: Path) -> pd.DataFrame | None:
+    """List of participants; None if it cannot be read, which :func:`missing_files` reports."""
+    path = root / "participants.tsv"
+    try:
+        return read_tsv(path, "participants", ["participant_id"]) if path.exists() else None
+    except TwoalikeError:
+        return None
+
+
+def check_people(root: Path) -> Iterator[RawProblem]:
+    """Compare the list of participants with the folders of their data."""
+    path, table = root / "participants.tsv", _listed(root)
+    if table is None:
+        return
+    listed = list(table["participant_id"])
+    folders = {folder.name for folder in root.glob("sub-*") if folder.is_dir()}
+    for number, code in enumerate(listed, start=1):
+        # git and zip drop the empty folder of a participant who did not consent.
+        if code not in folders and not _declined(root, code):
+            message = f"{code} has no folder here: it was deleted or moved. Put it back"
+            yield RawProblem(path, message, number, "participant_id")
+    for code in sorted(folders - set(listed)):
+        yield RawProblem(path, f"does not list {code}, who has a folder. Put the line back")
+
+
+def _declined(root: Path, code: str) -> bool:
+    try:
+        answers = read_answers(root, "consent", code.removeprefix("sub-"))
+    except TwoalikeError:  # reported by the check of answers
+        return False
+    consents = answers[answers["question"] == "consent"]["answer"]
+    return bool(len(consents)) and not (consents == "true").any()
+
+
+def check_simulated(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:
+    """Find participants whom the list calls people and a manifest simulated, or the reverse."""
+    path, table = root / "participants.tsv", _listed(root)
+    if table is None or "simulated" not in table:
+        return
+    listed = dict(zip(table["participant_id"], table["simulated"], strict=True))
+    for run in runs:
+        name = RunName.parse(run)
+        try:
+            simulated = str(read_manifest(name.manifest(root))["simulated"]).lower()
+        except TwoalikeError:  # reported by the check of the run
+            continue
+        code = f"sub-{name.participant}"
+        if listed.get(code) in ("true", "false") and listed[code] != simulated:
+            message = f"{code} is {listed[code]}, the manifest of {run.name} says {simulated}"
+            number = list(table["participant_id"]).index(code) + 1
+            yield RawProblem(path, message, number, "simulated")
+
+
+def check_pilot(root: Path, runs: Iterable[Path], pilot: bool) -> Iterator[RawProblem]:
+    """Find pilot runs among the data of the study, and runs of the study among pilot data."""
+    for path in runs:
+        try:
+            found = read_manifest(RunName.parse(path).manifest(root)).get("pilot")
+        except TwoalikeError:  # reported by the check of the run
+            continue
+        if found is not None and found != pilot:
+            kind = ("a session of the study", "a pilot session")[bool(found)]
+            yield RawProblem(path, f"is {kind}: move it and its sourcedata out of {root.name}")
+
+
+def check_copies(runs: Iterable[Path]) -> Iterator[RawProblem]:
+    """Find tables that hold the same rows: one of them is a copy."""
+    first: dict[bytes, Path] = {}
+    for path in (path for path in runs if path.is_file()):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        if content.count(b"\n") < 2:  # no row yet
+            continue
+        original = first.setdefault(hashlib.sha256(content).digest(), path)
+        if original != path:
+            message = f"holds the same rows as {original}: one is a copy. Delete the wrong one"
+            yield RawProblem(path, message)
+
+
+def absent_sessions(runs: Iterable[Path]) -> Iterator[str]:
+    """List participants who have a later session without an earlier one."""
+    sessions: dict[str, set[int]] = {}
+    for path in runs:
+        name = RunName.parse(path)
+        sessions.setdefault(name.participant, set()).add(name.session)
+    for participant, found in sessions.items():
+        if absent := sorted(set(range(1, max(found))) - found):
+            numbers = ", ".join(map(str, absent))
+            yield f"participant {participant} has session {max(found)} here, but not {numbers}"
+
+
+def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
+    """Name participants who are listed and have a folder, but neither a session nor a refusal.
+
+    A process that was killed before the first page leaves the same, so this is no problem.
+    """
+    if (table := _listed(root)) is None:
+        return
+    have = {f"sub-{RunName.parse(run).participant}" for run in runs}
+    for code in table["participant_id"]:
+        if code not in have and (root / code).is_dir() and not _declined(root, code):
+            yield f"{code} is listed but has no session: it was deleted, or never began"

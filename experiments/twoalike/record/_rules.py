@@ -1,0 +1,232 @@
+"""Rules of the built-in tasks on their raw rows, beyond those that the columns declare."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._read import RawProblem
+from twoalike.study import counted
+from twoalike.tables import PLACES, POSITIONS, STIMULI
+
+type TrialRow = dict[str, Any]
+"""Values of one row by column; None where one is missing."""
+type NumberedRows = Sequence[tuple[int, TrialRow]]
+"""Rows with their numbers in the file; those with a problem are left out."""
+type Findings = Iterator[tuple[str, str]]
+"""Problems of one row: column and message."""
+
+DESIGNED = ("trial_type", "triplet_id", *STIMULI, *PLACES)
+"""Columns in which a trial agrees with its trial list."""
+ROUNDING_S = 2e-4
+"""Times are rounded to .1 ms, each on its own."""
+_SAME_IN_TRIAL = (
+    "trial_type",
+    "n_items",
+    "onset",
+    "response_time",
+    "end_reason",
+    "end_method",
+    "scheduler",
+    "min_evidence_before",
+    "mean_evidence_before",
+)
+"""Columns with one value in all rows of a trial of arrangement."""
+_RADIUS = 0.5
+_ROUNDING = 2e-6
+"""Places are rounded to a millionth of the arena."""
+
+
+def _check_limit(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    limit = manifest["config"].get("timing", {}).get("response_limit_s") or float("inf")
+    if (taken := row["response_time"]) is not None and taken > limit + ROUNDING_S:
+        yield "response_time", f"{taken} s is longer than the limit of {limit} s"
+
+
+def _check_triplet(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    places = [row[column] for column in PLACES]
+    if sorted(places) != sorted(POSITIONS):
+        yield "position_1", f"the three places are {', '.join(places)}"
+    if len({row[column] for column in STIMULI}) < 3:
+        yield "stimulus_1", "an object appears twice in the triplet"
+    for column in STIMULI:
+        if row[column] not in manifest["stimuli"]:
+            yield column, f"object {row[column]!r} is not among the run's stimuli"
+
+
+def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
+    response = row["response"]
+    if row["timed_out"] != (response is None):
+        state = "no response" if response is None else "a response"
+        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {state}"
+    chosen = place = correct = None
+    if response is not None:
+        chosen, place = row[STIMULI[response - 1]], row[PLACES[response - 1]]
+        if row["expected_odd"] is not None:
+            correct = response == row["expected_odd"]
+    expected = {"odd_stimulus": chosen, "response_position": place, "correct": correct}
+    for column, value in expected.items():
+        if row[column] != value:
+            yield column, f"is {row[column]}, but response is {response}: expected {value}"
+    if (row["response_time"] is None) != (response is None):
+        yield "response_time", f"is {row['response_time']}, but response is {response}"
+
+
+_TRIPLET_CHECKS: tuple[Callable[[TrialRow, Mapping[str, Any]], Findings], ...] = (
+    _check_limit,
+    _check_triplet,
+    _check_response,
+)
+
+
+def _check_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
+    """Check that trials are numbered from 1 and do not overlap in time."""
+    seen: dict[int, int] = {}
+    end, before, last = 0.0, 0, 0
+    for number, row in rows:
+        index, expected = row["trial_index"], last + number - before
+        if index in seen:
+            message = f"trial {index} is already in row {seen[index]}"
+            yield RawProblem(path, message, number, "trial_index")
+        elif index != expected:
+            yield RawProblem(path, _wrong_number(expected, index), number, "trial_index")
+        seen.setdefault(index, number)
+        before, last = number, index
+        if row["onset"] < end - ROUNDING_S:
+            message = f"{row['onset']} s lies before the end of the trial above ({end:.4f} s)"
+            yield RawProblem(path, message, number, "onset")
+        end = row["onset"] + (row["response_time"] or 0.0)
+
+
+def _wrong_number(expected: int, found: int) -> str:
+    """Say how a trial's number is wrong; those after it count on from there."""
+    if found == expected + 1:
+        return f"trial {expected} is missing"
+    if found > expected:
+        return f"trials {expected} to {found - 1} are missing"
+    return f"expected {expected}, found {found}"
+
+
+def _check_design(
+    path: Path, rows: NumberedRows, shown: Sequence[Mapping[str, str]]
+) -> Iterator[RawProblem]:
+    """Check that trials are those of the list, found by their number: rows may be missing."""
+    for number, row in rows:
+        index = row["trial_index"]
+        if index > len(shown):
+            has = counted(len(shown), "trial")
+            yield RawProblem(path, f"the trial list has only {has}", number)
+            return
+        for column in DESIGNED:
+            if row[column] != (planned := shown[index - 1][column]):
+                message = f"is {row[column]}, the trial list says {planned}"
+                yield RawProblem(path, message, number, column)
+
+
+def check_triplet_rows(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    shown: Sequence[Mapping[str, str]] | None,
+    events: pd.DataFrame | None = None,
+) -> Iterator[RawProblem]:
+    """Find what is wrong with rows of the odd-one-out task.
+
+    Parameters
+    ----------
+    rows
+        Each with its number in the file, from 1; those with a problem are left out.
+    manifest
+        Of the run.
+    shown
+        Its trial list, as text; None where there is none.
+    events
+        What happened within the trials; this task keeps no such table.
+    """
+    for number, row in rows:
+        for check in _TRIPLET_CHECKS:
+            for column, message in check(row, manifest):
+                yield RawProblem(path, message, number, column)
+    yield from _check_order(path, rows)
+    if shown is not None:
+        yield from _check_design(path, rows, shown)
+
+
+def check_arrangement_rows(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    shown: Sequence[Mapping[str, str]] | None = None,
+    events: pd.DataFrame | None = None,
+) -> Iterator[RawProblem]:
+    """Find what is wrong with rows of the multi-arrangement task, as :func:`check_triplet_rows`."""
+    for number, row in rows:
+        for column, message in _check_item(row, manifest):
+            yield RawProblem(path, message, number, column)
+    end, expected = 0.0, 1
+    for index, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
+        trial = list(group)
+        number, first = trial[0]
+        if index != expected:
+            yield RawProblem(path, _wrong_number(expected, index), number, "trial_index")
+        expected = index + 1
+        if first["onset"] < end - ROUNDING_S:
+            message = f"{first['onset']} s lies before the end of the trial above ({end:.4f} s)"
+            yield RawProblem(path, message, number, "onset")
+        end = first["onset"] + first["response_time"]
+        yield from _check_trial(path, trial)
+    if events is not None:
+        yield from _check_places(path, rows, events)
+
+
+def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if row["stimulus"] not in manifest["stimuli"]:
+        yield "stimulus", f"object {row['stimulus']!r} is not among the run's stimuli"
+    distance = float(row["x"] ** 2 + row["y"] ** 2) ** 0.5
+    if (distance <= _RADIUS) != row["inside"] and abs(distance - _RADIUS) > _ROUNDING:
+        yield "inside", f"is {str(row['inside']).lower()}, but the centre is {distance:.4f} away"
+    moved = row["n_moves"] > 0
+    for column in ("first_move_time", "last_move_time"):
+        if (row[column] is not None) != moved:
+            yield column, f"is {row[column]}, but n_moves is {row['n_moves']}"
+    if moved and row["last_move_time"] is not None:
+        if row["last_move_time"] > row["response_time"] + ROUNDING_S:
+            yield "last_move_time", f"{row['last_move_time']} s is after the trial's end"
+        if (row["first_move_time"] or 0.0) > row["last_move_time"] + ROUNDING_S:
+            yield "first_move_time", f"{row['first_move_time']} s is after the last move"
+
+
+def _check_trial(path: Path, trial: NumberedRows) -> Iterator[RawProblem]:
+    number, first = trial[0]
+    if len(trial) != first["n_items"]:
+        message = f"is {first['n_items']}, but the trial has {len(trial)} rows"
+        yield RawProblem(path, message, number, "n_items")
+    for column in ("stimulus", "seat_index"):
+        seen: set[object] = set()
+        for at, row in trial:
+            if row[column] in seen:
+                yield RawProblem(path, f"{row[column]} appears twice in the trial", at, column)
+            seen.add(row[column])
+    for at, row in trial[1:]:
+        for column in _SAME_IN_TRIAL:
+            if row[column] != first[column]:
+                message = f"is {row[column]}, in the trial's first row {first[column]}"
+                yield RawProblem(path, message, at, column)
+    if first["end_reason"] == "timeout" and first["end_method"] != "none":
+        yield RawProblem(path, "is given although time ran out", number, "end_method")
+
+
+def _check_places(path: Path, rows: NumberedRows, events: pd.DataFrame) -> Iterator[RawProblem]:
+    """Check that the events lead to the final places of every trial."""
+    last = events[events["trial_type"].isin(["seat", "drag"])].groupby(["trial_index", "stimulus"])
+    places = {key: (float(x), float(y)) for key, x, y in last[["x", "y"]].last().itertuples()}
+    for number, row in rows:
+        place = places.get((row["trial_index"], row["stimulus"]))
+        if place is None:
+            message = f"no event says where {row['stimulus']!r} of trial {row['trial_index']} was"
+            yield RawProblem(path, message, number, "stimulus")
+        elif max(abs(place[0] - row["x"]), abs(place[1] - row["y"])) > _ROUNDING:
+            message = f"is at {row['x']}, {row['y']}, the last event says {place[0]}, {place[1]}"
+            yield RawProblem(path, message, number, "x")
