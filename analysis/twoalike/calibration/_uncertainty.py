@@ -71,7 +71,7 @@ class Correlations(Measured):
 
     all: Correlated = Field(description="over all triplets (or trials)")
     groups: dict[str, dict[str, Correlated]] = Field(
-        {}, description="group (level, or level of labels) -> subset -> correlation"
+        default={}, description="group (level, or level of labels) -> subset -> correlation"
     )
 
 
@@ -100,15 +100,15 @@ class CalibrationErrors(Measured):
 
     top: CalibrationError = Field(description="of the likeliest answer, bins of equal width")
     top_equal_counts: CalibrationError | None = Field(
-        None, description="of the likeliest answer, bins with as many predictions each"
+        default=None, description="of the likeliest answer, bins with as many predictions each"
     )
-    all: CalibrationError | None = Field(None, description="of all three answers")
+    all: CalibrationError | None = Field(default=None, description="of all three answers")
 
 
 class Calibration(Measured):
     """Whether predicted probabilities come true as often as they say."""
 
-    curve: Curves | None = Field(None, description="reliability curves")
+    curve: Curves | None = Field(default=None, description="reliability curves")
     error: CalibrationErrors = Field(description="expected calibration errors")
     brier: Annotated[Interval, Quantity("squared probability", 0, 2)] = Field(
         description="Brier score over all three answers; 2/3 for equal probabilities"
@@ -118,8 +118,10 @@ class Calibration(Measured):
 class WithPeople(Measured):
     """Rank correlations with the entropy of people's votes on a triplet."""
 
-    plug_in: Correlations | None = Field(None, description="with that of the shares of the votes")
-    posterior: Correlations | None = Field(None, description="with its posterior mean")
+    plug_in: Correlations | None = Field(
+        default=None, description="with that of the shares of the votes"
+    )
+    posterior: Correlations | None = Field(default=None, description="with its posterior mean")
 
 
 class ModelEntropy(Measured):
@@ -127,15 +129,17 @@ class ModelEntropy(Measured):
 
     mean: NatsEstimate = Field(description="mean over choices")
     people: WithPeople | None = Field(
-        None, description="rank correlations over triplets with people's entropy"
+        default=None, description="rank correlations over triplets with people's entropy"
     )
 
 
 class WithTimes(Measured):
     """Rank correlations of entropy with log response times, participants' speed taken off."""
 
-    triplets: Correlations | None = Field(None, description="over triplets, of mean times")
-    trials: Correlations | None = Field(None, description="over trials, within participants")
+    triplets: Correlations | None = Field(default=None, description="over triplets, of mean times")
+    trials: Correlations | None = Field(
+        default=None, description="over trials, within participants"
+    )
 
 
 class ModelUncertainty(Measured):
@@ -143,7 +147,7 @@ class ModelUncertainty(Measured):
 
     calibration: Calibration = Field(description="calibration of its choice probabilities")
     entropy: ModelEntropy = Field(description="entropy of its choice probabilities")
-    response_time: WithTimes | None = Field(None, description="entropy and response times")
+    response_time: WithTimes | None = Field(default=None, description="entropy and response times")
     missing: dict[str, str] = Field(description="what could not be measured -> why")
 
 
@@ -170,10 +174,10 @@ class PeopleUncertainty(Measured):
     entropy: VoteEntropy | None = Field(description="entropy of votes")
     response_time: PeopleTimes | None = Field(description="entropy and response times")
     left_out_times: dict[str, Count] | None = Field(
-        None, description="response times left out, by reason"
+        default=None, description="response times left out, by reason"
     )
     implausible_times_s: tuple[Number, Number] | None = Field(
-        None, description="response times outside are left out (s)"
+        default=None, description="response times outside are left out (s)"
     )
     missing: dict[str, str] = Field(description="what could not be measured -> why")
 
@@ -181,10 +185,10 @@ class PeopleUncertainty(Measured):
 class Uncertainty(Measured):
     """Calibration and uncertainty of models and people."""
 
-    people: PeopleUncertainty | None = Field(None, description="people")
+    people: PeopleUncertainty | None = Field(default=None, description="people")
     models: tuple[ModelUncertainty, ...] = Field(description="networks, in the order of `models`")
     posterior: ModelUncertainty | None = Field(description="a fitted embedding, where one is given")
-    missing: dict[str, str] = Field({}, description="what could not be measured -> why")
+    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
 
 
 @dataclass(frozen=True)

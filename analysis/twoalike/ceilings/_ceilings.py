@@ -62,10 +62,10 @@ ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 class Consistency(Measured):
     """Share of answers that agree with another one, or with the right one."""
 
-    answers: Count | None = Field(None, description="answers compared")
+    answers: Count | None = Field(default=None, description="answers compared")
     agreement: ShareEstimate = Field(description="share that agree")
     corrected: Estimate | None = Field(
-        None,
+        default=None,
         description="(agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement",
     )
 
@@ -83,24 +83,30 @@ class VoteCounts(Measured):
 class MajorityBounds(Measured):
     """Expected score of the best possible predictor against the majority of some votes."""
 
-    votes: Number | None = Field(None, description="votes of a majority")
-    accepted: ShareBound | None = Field(None, description="any of tied answers counts as right")
-    wrong: ShareBound | None = Field(None, description="a tie counts as wrong")
-    shared: ShareBound | None = Field(None, description="the mode counts 1/k among k tied answers")
-    tied: ShareBound | None = Field(None, description="how often the most votes are tied")
+    votes: Number | None = Field(default=None, description="votes of a majority")
+    accepted: ShareBound | None = Field(
+        default=None, description="any of tied answers counts as right"
+    )
+    wrong: ShareBound | None = Field(default=None, description="a tie counts as wrong")
+    shared: ShareBound | None = Field(
+        default=None, description="the mode counts 1/k among k tied answers"
+    )
+    tied: ShareBound | None = Field(default=None, description="how often the most votes are tied")
 
 
 class PublishedAgreement(Measured):
     """Agreement of people as published for the Levels data; none of these is a bound."""
 
-    triplets: Count | None = Field(None, description=f"triplets with {FEWEST} votes or more")
+    triplets: Count | None = Field(
+        default=None, description=f"triplets with {FEWEST} votes or more"
+    )
     leave_one_out: ShareEstimate | None = Field(
-        None, description="responses that agree with the majority of the others"
+        default=None, description="responses that agree with the majority of the others"
     )
     vanilla: ShareEstimate | None = Field(
-        None, description=f"largest share among {DRAWN} responses drawn"
+        default=None, description=f"largest share among {DRAWN} responses drawn"
     )
-    entropy: NatsEstimate | None = Field(None, description="plug-in entropy of the same")
+    entropy: NatsEstimate | None = Field(default=None, description="plug-in entropy of the same")
 
 
 class SubsetCeilings(Measured):
@@ -108,33 +114,33 @@ class SubsetCeilings(Measured):
 
     choices: Count = Field(description="choices")
     triplets: Count = Field(description="different triplets")
-    votes: VoteCounts | None = Field(None, description="votes on them")
+    votes: VoteCounts | None = Field(default=None, description="votes on them")
     oracle: ShareBound | None = Field(
-        None, description="accuracy of the best possible predictor on single responses"
+        default=None, description="accuracy of the best possible predictor on single responses"
     )
     majority: MajorityBounds | None = Field(
-        None, description="the same against the majority of as many votes as there are"
+        default=None, description="the same against the majority of as many votes as there are"
     )
     majority_drawn: MajorityBounds | None = Field(
-        None, description=f"the same against the majority of {DRAWN} votes"
+        default=None, description=f"the same against the majority of {DRAWN} votes"
     )
     entropy: Annotated[VoteEstimate, Quantity("nats", 0)] | None = Field(
-        None, description="mean entropy of the choice probabilities of a triplet"
+        default=None, description="mean entropy of the choice probabilities of a triplet"
     )
     published: PublishedAgreement | None = Field(
-        None, description="agreement of people as published for the Levels data"
+        default=None, description="agreement of people as published for the Levels data"
     )
     plug_in_entropy: NatsEstimate | None = Field(
-        None, description="entropy of the shares of the votes; too low by chance"
+        default=None, description="entropy of the shares of the votes; too low by chance"
     )
     miller_madow_entropy: NatsEstimate | None = Field(
-        None, description="the same with the first-order correction of its bias"
+        default=None, description="the same with the first-order correction of its bias"
     )
     pair_agreement: ShareEstimate | None = Field(
-        None, description="how often two people give the same answer"
+        default=None, description="how often two people give the same answer"
     )
     repeats: Consistency | None = Field(
-        None, description="how often a person gives the same answer again"
+        default=None, description="how often a person gives the same answer again"
     )
     missing: dict[str, str] = Field(description="what could not be estimated -> why")
 
@@ -142,9 +148,9 @@ class SubsetCeilings(Measured):
 class Ceilings(SubsetCeilings):
     """How well any model could agree with all judgments, and with each subset."""
 
-    catches: Consistency | None = Field(None, description="attention checks answered right")
+    catches: Consistency | None = Field(default=None, description="attention checks answered right")
     groups: dict[str, dict[str, SubsetCeilings]] | None = Field(
-        None, description="group (level, or level of labels) -> subset -> the same"
+        default=None, description="group (level, or level of labels) -> subset -> the same"
     )
 
 

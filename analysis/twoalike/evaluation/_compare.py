@@ -57,7 +57,7 @@ class SubsetScores(Measured):
 
     choices: Count = Field(description="choices scored")
     accuracy: ShareEstimate = Field(description="odd-one-out accuracy; a tie of k counts 1/k")
-    log_loss: NatsEstimate | None = Field(None, description="mean log-loss")
+    log_loss: NatsEstimate | None = Field(default=None, description="mean log-loss")
 
 
 class PersonScores(Measured):
@@ -82,12 +82,12 @@ class Temperature(Measured):
 class ChoiceDifference(Measured):
     """Scores minus those of the first network, paired on the same choices."""
 
-    to: str | None = Field(None, description="name of the first network")
+    to: str | None = Field(default=None, description="name of the first network")
     accuracy: Annotated[Interval, Quantity("share", -1, 1)] | None = Field(
-        None, description="difference of accuracies"
+        default=None, description="difference of accuracies"
     )
     log_loss: Annotated[Interval, Quantity("nats")] | None = Field(
-        None, description="difference of log-losses"
+        default=None, description="difference of log-losses"
     )
 
 
@@ -116,15 +116,15 @@ class PerPerson(Measured):
     """Rank correlations with single participants."""
 
     mean: Correlation = Field(description="mean over participants")
-    values: tuple[Correlation, ...] = Field((), description="that with each participant")
+    values: tuple[Correlation, ...] = Field(default=(), description="that with each participant")
 
 
 class PeopleDifference(Measured):
     """Correlation minus that of the first network."""
 
-    to: str | None = Field(None, description="name of the first network")
+    to: str | None = Field(default=None, description="name of the first network")
     spearman: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
-        None, description="difference of Spearman's correlations"
+        default=None, description="difference of Spearman's correlations"
     )
 
 
@@ -133,11 +133,12 @@ class PeopleScores(Measured):
 
     spearman: CorrelationEstimate = Field(description="Spearman's, with the mean person")
     rho_a: Correlation | None = Field(
-        None, description="with the mean person, ties broken at random (doi:10.7554/eLife.82566)"
+        default=None,
+        description="with the mean person, ties broken at random (doi:10.7554/eLife.82566)",
     )
     per_person: PerPerson = Field(description="Spearman's, with each participant")
     difference: PeopleDifference | None = Field(
-        None, description="difference to the first network; null for that one"
+        default=None, description="difference to the first network; null for that one"
     )
 
 
@@ -146,16 +147,16 @@ class People(Measured):
 
     participants: Count = Field(description="participants with enough pairs in common")
     objects: Count = Field(description="objects")
-    pairs: Count | None = Field(None, description="pairs that somebody judged")
+    pairs: Count | None = Field(default=None, description="pairs that somebody judged")
     left_out: dict[str, Count] = Field(
-        {}, description="participants with too few common pairs; pairs that nobody judged"
+        default={}, description="participants with too few common pairs; pairs that nobody judged"
     )
     ceiling: NoiseCeiling | None = Field(
         description="mean Spearman correlation of a participant with the mean of the others "
         "(lower) and of all (upper); null for one participant"
     )
     source: Literal["arrangements", "rdm"] | None = Field(
-        None, description="what the dissimilarities come from"
+        default=None, description="what the dissimilarities come from"
     )
 
 

@@ -7,10 +7,8 @@ file, its checks, its page in the reference and the tables shown are views of th
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import BaseModel, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
-
-from twoalike.study import Strict
 
 _LARGEST = 1e15
 """Of a figure in a file: larger ones overflow in what is computed from them."""
@@ -45,7 +43,7 @@ class Span:
     high: float
 
 
-class Measured(Strict, extra="ignore"):
+class Measured(BaseModel, frozen=True, strict=True, extra="ignore"):
     """A part of ``results.json``: frozen and strict; keys of other versions are passed over."""
 
 

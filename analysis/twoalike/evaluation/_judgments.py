@@ -192,7 +192,7 @@ def read_judgments(path: str | Path) -> tuple[Judgments, dict[str, int]]:
     TwoalikeError
         If the table cannot be read or holds no main or repeat odd-one-out trial.
     """
-    return judgments_of(read_choices(path), path)
+    return judgments_of(read_choices(Path(path)), path)
 
 
 def judgments_of(table: pd.DataFrame, path: str | Path) -> tuple[Judgments, dict[str, int]]:

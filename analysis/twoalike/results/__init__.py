@@ -8,9 +8,10 @@ from twoalike.results._model import (
     TransferResults,
     quantity_of,
 )
-from twoalike.results._tables import Cell, SummaryTable, estimate_at
+from twoalike.results._tables import FEW_CLASSES, Cell, SummaryTable, estimate_at
 
 __all__ = [
+    "FEW_CLASSES",
     "AgreementParts",
     "Cell",
     "ModelScores",

@@ -23,6 +23,7 @@ from twoalike.evaluation import (
     Candidate,
     ChoiceScores,
     Judgments,
+    PeopleScores,
     Scored,
     Similarity,
     TwoWayBootstrap,
@@ -83,10 +84,10 @@ MOST_CATEGORIES = 60
 
 
 def evaluate(
-    networks: Networks = (),
+    features: Networks = (),
     *,
     baseline: tuple[str, FeatureSource] | None = None,
-    student: str | Path | None = None,
+    model: str | Path | None = None,
     images: str | Path | None = None,
     ceiling: tuple[str, FeatureSource] | None = None,
     choices: str | Path | pd.DataFrame | None = None,
@@ -110,14 +111,14 @@ def evaluate(
 
     Parameters
     ----------
-    networks
-        Name -> features, or pairs of these, or :class:`~twoalike.evaluation.Candidate` objects.
-        Features are a file, a FeatureTable, a frame whose index holds the object ids, or a pair of
-        ids and an array of shape (m, p). The first network is the one that the others are compared
-        with.
+    features
+        Name of each network -> its features, or pairs of these, or
+        :class:`~twoalike.evaluation.Candidate` objects. Features are a file, a FeatureTable, a
+        frame whose index holds the object ids, or a pair of ids and an array of shape (m, p). The
+        first network is the one that the others are compared with.
     baseline
         Name and features of the network that the others are compared with, if it is not the first.
-    student, images
+    model, images
         A student's folder, and the images of the objects: it is scored, and its base network.
     ceiling
         Where answers were simulated: name and embedding of the true observer.
@@ -156,8 +157,8 @@ def evaluate(
     >>> rng = np.random.default_rng(0)
     >>> ids = [f"o{number}" for number in range(12)]
     >>> kinds = {"kind": {name: "ab"[number % 2] for number, name in enumerate(ids)}}
-    >>> features = {name: (ids, rng.normal(size=(12, 4))) for name in ("base", "aligned")}
-    >>> evaluate(features, labels=kinds)
+    >>> networks = {name: (ids, rng.normal(size=(12, 4))) for name in ("base", "aligned")}
+    >>> evaluate(networks, labels=kinds)
     <Results: base, aligned; structure, transfer>
     """
     if out is not None:
@@ -165,9 +166,9 @@ def evaluate(
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
     candidates = read_networks([baseline] if baseline else (), where, similarity, files)
-    others = read_networks(networks, where, similarity, files)
-    if student is not None:
-        base, aligned = student_candidates(student, images, similarity)
+    others = read_networks(features, where, similarity, files)
+    if model is not None:
+        base, aligned = student_candidates(model, images, similarity)
         others = [base, *others, aligned]
     candidates += others
     if ceiling is not None:
@@ -191,7 +192,7 @@ def evaluate(
 
 
 def transfer(
-    networks: Networks,
+    features: Networks,
     *,
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
@@ -210,7 +211,7 @@ def transfer(
 
     Parameters
     ----------
-    networks, objects, similarity, out
+    features, objects, similarity, out
         As in :func:`evaluate`.
     labels
         As in :func:`evaluate`; the folders in the image ids unless given.
@@ -233,7 +234,7 @@ def transfer(
         check_output(Path(out))
     files: dict[str, Path] = {}
     where = None if objects is None else Path(objects)
-    candidates = read_networks(networks, where, similarity, files)
+    candidates = read_networks(features, where, similarity, files)
     of_others: dict[str, Path] = {}
     other_set = read_networks(others, None, similarity, of_others)
     files |= {f"other {role}": path for role, path in of_others.items()}
@@ -265,7 +266,7 @@ def _check(
 ) -> None:
     """Refuse too little to score, or two networks of one name."""
     if not any(candidate.role == "model" for candidate in candidates):
-        raise TwoalikeError("no network to score", remedy="Give `features=...` or `model=...`.")
+        raise TwoalikeError("no model to score", remedy="Give `features=...` or `model=...`.")
     if arrangements is not None and rdm is not None:
         raise TwoalikeError(
             "`arrangements=...` and `rdm=...` are both people's dissimilarities",
@@ -280,7 +281,7 @@ def _check(
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise TwoalikeError(
-            f"two networks are called {twice!r}", remedy="Name them apart (NAME=FILE)."
+            f"two models are called {twice!r}", remedy="Give each a name of its own."
         )
 
 
@@ -321,13 +322,13 @@ def _measured(
         )
         parts |= found
     rdm, evidence = read_people(*people, files)
-    summary, with_people = None, [None for _ in candidates]
-    agreement = None
+    summary, agreement = None, None
+    with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
     if rdm is not None:
-        summary, with_people = compare_structure(candidates, rdm, on_people)
-        source = "rdm" if evidence is None else "arrangements"
-        kept = [of for of, c in zip(with_people, candidates, strict=True) if c.role == "model"]
+        summary, with_people = agreed = compare_structure(candidates, rdm, on_people)
+        kept = [of for of, c in zip(agreed[1], candidates, strict=True) if c.role == "model"]
         agreement = (summary, kept)
+        source = "rdm" if evidence is None else "arrangements"
         summary = summary.model_copy(update={"source": source})
     parts["rdm"] = summary
     labelled = _labelled(nets, labels) if labels else None
@@ -354,7 +355,7 @@ _NO_SCORES = ChoiceScores(
 )
 
 
-def _described(candidate: Candidate, scores: ChoiceScores, rdm: Any) -> ModelScores:
+def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | None) -> ModelScores:
     return ModelScores(
         name=candidate.name,
         role=candidate.role,

@@ -42,9 +42,8 @@ def as_features(source: FeatureSource, objects: Path | None, name: str) -> Featu
         return source
     if isinstance(source, str | Path):
         return read_features(Path(source), objects)
-    if isinstance(source, pd.DataFrame):
-        source = (source.index, source.to_numpy())
-    ids, values = tuple(map(str, source[0])), np.asarray(source[1], dtype=np.float32)
+    rows = (source.index, source.to_numpy()) if isinstance(source, pd.DataFrame) else source
+    ids, values = tuple(map(str, rows[0])), np.asarray(rows[1], dtype=np.float32)
     if values.ndim != 2 or len(values) != len(ids) or len(set(ids)) < len(ids):
         raise TwoalikeError(
             where=f"features of {name}",

@@ -29,7 +29,7 @@ from twoalike.evaluation import (
 from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
 from twoalike.rsa import Structure
 from twoalike.study import TwoalikeError, plain_words, read_json, shortened, write_json
-from twoalike.transfer import Transfer
+from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ class Saved(Measured):
 
     command: ClassVar[str]
 
-    schema_version: Literal[0, 1] = Field(0, description="version of the form of the file")
+    schema_version: Literal[0, 1] = Field(default=0, description="version of the form of the file")
     kind: str = Field(description="what the file is")
     twoalike_version: str = Field(description="version of twoalike that wrote it")
     seed: Any = Field(description="seed that makes the same results again")
@@ -92,13 +92,16 @@ class Saved(Measured):
 
         Returns
         -------
-        Columns ``network`` (empty where it is of people), ``measure`` (keys in the file), ``value``,
-        ``low``, ``high`` (missing where there is no interval) and ``unit``.
+        Columns ``network`` (empty where it is of people), ``measure`` (keys in the file),
+        ``value``, ``low``, ``high`` (missing where there is no interval) and ``unit``.
         """
         import pandas as pd
 
+        rows: list[tuple[Any, ...]] = []
+        for name in [key for key in type(self).model_fields if key not in Saved.model_fields]:
+            rows += _estimates(getattr(self, name), "", (name,), self._networks())
         columns = ["network", "measure", "value", "low", "high", "unit"]
-        return pd.DataFrame(list(_estimates(self, "", (), self._networks())), columns=columns)
+        return pd.DataFrame(rows, columns=columns)
 
     def tables(self) -> list[SummaryTable]:
         """Tables of the main figures, as the command shows them."""
@@ -107,6 +110,10 @@ class Saved(Measured):
     def _networks(self) -> tuple[str, ...]:
         """Names of the networks, in order, where a part does not repeat them."""
         return ()
+
+    def __str__(self) -> str:
+        """Return what ``repr`` returns."""
+        return repr(self)
 
     def _repr_html_(self) -> str:
         return "".join(map(as_html, self.tables()))
@@ -122,7 +129,7 @@ class Network(Measured):
     similarity: str = Field(
         description="how similarities come from features: cosine, raw-cosine or dot"
     )
-    features: dict[str, Any] = Field({}, description="provenance of its features")
+    features: dict[str, Any] = Field(default={}, description="provenance of its features")
 
 
 class ModelScores(ChoiceScores, Network):
@@ -144,8 +151,8 @@ class JudgmentCounts(Measured):
     choices: Count = Field(description="choices scored")
     participants: Count = Field(description="participants")
     objects: Count = Field(description="objects")
-    triplets: Count | None = Field(None, description="different triplets")
-    left_out: dict[str, Count] = Field({}, description="choices not scored, by reason")
+    triplets: Count | None = Field(default=None, description="different triplets")
+    left_out: dict[str, Count] = Field(default={}, description="choices not scored, by reason")
     chance: Chance = Field(description="what guessing scores")
 
 
@@ -153,7 +160,8 @@ class AgreementParts(Measured):
     """Agreement of one network with people, in parts."""
 
     participants: dict[str, PersonScores] | None = Field(
-        None, description="participant -> scores; null where participants are not told apart"
+        default=None,
+        description="participant -> scores; null where participants are not told apart",
     )
     categories: dict[str, dict[str, SubsetScores]] = Field(
         description="level of labels -> category -> scores of the choices in which it occurs"
@@ -175,22 +183,24 @@ class Results(Saved):
 
     command: ClassVar[str] = "evaluate"
 
-    kind: Literal["results"] = Field("results", description="what the file is")
+    kind: Literal["results"] = Field(default="results", description="what the file is")
     models: tuple[ModelScores, ...] = Field(
         description="networks; the first is the one that the others are compared with"
     )
     judgments: JudgmentCounts | None = Field(description="choices that networks were scored on")
     rdm: People | None = Field(description="people's dissimilarities")
     agreement: tuple[AgreementParts, ...] | None = Field(
-        None, description="agreement in parts, of each network in the order of `models`"
+        default=None, description="agreement in parts, of each network in the order of `models`"
     )
-    ceilings: Ceilings | None = Field(None, description="how well any model could agree")
+    ceilings: Ceilings | None = Field(default=None, description="how well any model could agree")
     uncertainty: Uncertainty | None = Field(
-        None, description="calibration, and uncertainty of models and people"
+        default=None, description="calibration, and uncertainty of models and people"
     )
-    structure: Structure | None = Field(None, description="similarity structure")
-    transfer: Transfer | None = Field(None, description="what else the features are good for")
-    missing: dict[str, str] = Field({}, description="part -> why it is null")
+    structure: Structure | None = Field(default=None, description="similarity structure")
+    transfer: Transfer | None = Field(
+        default=None, description="what else the features are good for"
+    )
+    missing: dict[str, str] = Field(default={}, description="part -> why it is null")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -255,7 +265,7 @@ class TransferResults(Saved, Transfer):
 
     command: ClassVar[str] = "transfer"
 
-    kind: Literal["transfer"] = Field("transfer", description="what the file is")
+    kind: Literal["transfer"] = Field(default="transfer", description="what the file is")
 
     def tables(self) -> list[SummaryTable]:
         """Tables of all measures, as ``twoalike transfer`` shows them."""
@@ -269,7 +279,7 @@ class TransferResults(Saved, Transfer):
 
 
 def quantity_of(annotation: Any) -> Quantity | None:
-    """Unit and range that the type of a field declares."""
+    """Find the unit and range that the type of a field declares."""
     if isinstance(annotation, Quantity):
         return annotation
     parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
@@ -283,10 +293,13 @@ def _estimates(
     where = ".".join(keys)
     if isinstance(value, BaseModel):
         network = getattr(value, "name", network)
-        if hasattr(value, "same_classes"):  # an interval of two kinds, spread over the model
+        if isinstance(value, TransferMeasure):
+            about = (value.measure, value.level, value.subclasses, value.shots)
+            keys = (*keys, *(str(part) for part in about if part is not None))
+        if isinstance(value, TransferScore | TransferDifference):  # its interval is its own fields
             yield network, where, value.value, value.low, value.high, unit
-            value = value.difference if hasattr(value, "difference") else None
-            yield from _estimates(value, network, (*keys, "difference"), names) if value else ()
+            gain = value.difference if isinstance(value, TransferScore) else None
+            yield from _estimates(gain, network, (*keys, "difference"), names)
             return
         for name, field in type(value).model_fields.items():
             declared = field.metadata[-1:] or [field.annotation]

@@ -128,8 +128,10 @@ class NeighbourOverlap(Measured):
     value: Share = Field(
         description="share of the k nearest neighbours that are among the k nearest still"
     )
-    chance: Share | None = Field(None, description="the same for unrelated features: k / (m - 1)")
-    neighbours: Count | None = Field(None, description="k")
+    chance: Share | None = Field(
+        default=None, description="the same for unrelated features: k / (m - 1)"
+    )
+    neighbours: Count | None = Field(default=None, description="k")
 
 
 def neighbour_overlap(
@@ -192,14 +194,14 @@ MOST_OBJECTS = 6000
 class DistanceChange(Measured):
     """What became of the distances of one kind of pairs."""
 
-    pairs: Count | None = Field(None, description="pairs of objects")
+    pairs: Count | None = Field(default=None, description="pairs of objects")
     base: Number | None = Field(
-        None, description="mean distance before, in units of the mean over all pairs"
+        default=None, description="mean distance before, in units of the mean over all pairs"
     )
     aligned: Number | None = Field(
-        None, description="mean distance after, in units of the mean over all pairs"
+        default=None, description="mean distance after, in units of the mean over all pairs"
     )
-    change: Estimate | None = Field(None, description="after minus before")
+    change: Estimate | None = Field(default=None, description="after minus before")
     percent: Annotated[Interval, Quantity("%", -100)] | None = Field(
         description="change in percent of the distance before; null where that is 0"
     )
@@ -209,13 +211,16 @@ class DistanceChanges(Measured):
     """Change of distances by kind of pair."""
 
     resampled: Literal["classes", "objects"] | None = Field(
-        None, description="what intervals are about: classes of the finest level, or objects"
+        default=None,
+        description="what intervals are about: classes of the finest level, or objects",
     )
     kinds: dict[str, DistanceChange] = Field(
         description="`within LEVEL` from the finest level to the coarsest, each without the pairs "
         "of the levels before it; then `between` the classes of the coarsest"
     )
-    missing: dict[str, str] = Field({}, exclude=True, description="kinds without a pair -> why")
+    missing: dict[str, str] = Field(
+        default={}, exclude=True, description="kinds without a pair -> why"
+    )
 
 
 def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:

@@ -234,10 +234,10 @@ class PosteriorAgreement(Measured):
 
     spearman: CorrelationEstimate = Field(description="Spearman's, mean over the draws")
     difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
-        None, description="the same for the difference to the first network"
+        default=None, description="the same for the difference to the first network"
     )
-    posterior_sd: Number | None = Field(None, description="standard deviation over draws")
-    object_sd: Number | None = Field(None, description="standard deviation over objects")
+    posterior_sd: Number | None = Field(default=None, description="standard deviation over draws")
+    object_sd: Number | None = Field(default=None, description="standard deviation over objects")
 
 
 def dissimilarity_draws(

@@ -64,22 +64,25 @@ class StructureScores(Measured):
 
     name: str = Field(description="network")
     spearman: CorrelationEstimate | None = Field(
-        None, description="Spearman's, with the mean person"
+        default=None, description="Spearman's, with the mean person"
     )
     rho_a: Correlation | None = Field(
-        None, description="with the mean person, ties broken at random"
+        default=None, description="with the mean person, ties broken at random"
     )
-    tau_a: Correlation | None = Field(None, description="Kendall's, with the mean person")
+    tau_a: Correlation | None = Field(default=None, description="Kendall's, with the mean person")
     whitened: Correlation | None = Field(
-        None,
+        default=None,
         description="with the mean person, after removing how errors of pairs with a common object "
         "covary (doi:10.51628/001c.27664)",
     )
     weighted_spearman: CorrelationEstimate | None = Field(
-        None, description="Spearman's, pairs weighted by the evidence that arrangements give"
+        default=None,
+        description="Spearman's, pairs weighted by the evidence that arrangements give",
     )
-    per_person: PerPerson | None = Field(None, description="Spearman's, with each participant")
-    difference: PeopleDifference | None = Field(None, description="to the first network")
+    per_person: PerPerson | None = Field(
+        default=None, description="Spearman's, with each participant"
+    )
+    difference: PeopleDifference | None = Field(default=None, description="to the first network")
     posterior: PosteriorAgreement | None = Field(description="agreement with a fitted embedding")
     cka: Number | None = Field(description="linear CKA with the features of the first network")
     debiased_cka: Number | None = Field(
@@ -89,7 +92,7 @@ class StructureScores(Measured):
         description="nearest neighbours that both networks have"
     )
     distances: DistanceChanges | None = Field(description="how distances changed")
-    missing: dict[str, str] = Field({}, description="what could not be measured -> why")
+    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
 
 
 class Structure(Measured):
@@ -97,7 +100,7 @@ class Structure(Measured):
 
     reference: str = Field(description="name of the first network")
     objects: Count = Field(description="objects whose features are compared with its")
-    people: People | None = Field(None, description="people's dissimilarities")
+    people: People | None = Field(default=None, description="people's dissimilarities")
     models: tuple[StructureScores, ...] = Field(description="networks")
 
 

@@ -56,7 +56,7 @@ class TransferSettings:
 class TransferDifference(Measured):
     """Score minus that of the first network, on the same images."""
 
-    to: str | None = Field(None, description="name of the first network")
+    to: str | None = Field(default=None, description="name of the first network")
     value: Number = Field(description="difference")
     low: Number | None = Field(description="lower end, over other classes")
     high: Number | None = Field(description="upper end, over other classes")
@@ -70,13 +70,13 @@ class TransferScore(Measured):
 
     name: str = Field(description="network")
     value: Annotated[float, Quantity("", 0)] = Field(description="mean over classes")
-    low: Number | None = Field(None, description="lower end, over other classes")
-    high: Number | None = Field(None, description="upper end, over other classes")
+    low: Number | None = Field(default=None, description="lower end, over other classes")
+    high: Number | None = Field(default=None, description="upper end, over other classes")
     same_classes: Span | None = Field(
         description="the interval over other images of the same classes"
     )
     difference: TransferDifference | None = Field(
-        None, description="difference to the first network; null for that one"
+        default=None, description="difference to the first network; null for that one"
     )
 
 
@@ -92,14 +92,14 @@ class TransferMeasure(Measured):
         "`shared_levels`: levels of labels shared with a neighbour; `hierarchical_precision`: the "
         "same in units of the best possible"
     )
-    level: str | None = Field(None, description="level of labels")
-    shots: Count | None = Field(None, description="images of a class to learn from")
-    subclasses: str | None = Field(None, description="level of the subclasses")
-    images: Count | None = Field(None, description="images of the other set")
-    best: Number | None = Field(None, description="the largest value that there could be")
-    neighbours: Count | None = Field(None, description="nearest neighbours looked at")
+    level: str | None = Field(default=None, description="level of labels")
+    shots: Count | None = Field(default=None, description="images of a class to learn from")
+    subclasses: str | None = Field(default=None, description="level of the subclasses")
+    images: Count | None = Field(default=None, description="images of the other set")
+    best: Number | None = Field(default=None, description="the largest value that there could be")
+    neighbours: Count | None = Field(default=None, description="nearest neighbours looked at")
     classes: Count = Field(description="classes that the score is a mean over")
-    left_out: tuple[str, ...] = Field((), description="classes with too few images")
+    left_out: tuple[str, ...] = Field(default=(), description="classes with too few images")
     chance: Number = Field(description="what guessing scores")
     models: tuple[TransferScore, ...] = Field(description="networks")
 
@@ -116,8 +116,8 @@ class Transfer(Measured):
     """How networks' features serve other tasks than similarity."""
 
     images: Count = Field(description="images")
-    levels: dict[str, LevelSizes] = Field({}, description="level of labels -> its classes")
-    settings: TransferSettings | None = Field(None, description="how much was measured")
+    levels: dict[str, LevelSizes] = Field(default={}, description="level of labels -> its classes")
+    settings: TransferSettings | None = Field(default=None, description="how much was measured")
     measures: tuple[TransferMeasure, ...] = Field(description="measures")
     missing: dict[str, str] = Field(description="what could not be measured -> why")
 
@@ -402,18 +402,19 @@ def compare_transfer(
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
     if not candidates:
-        raise TwoalikeError("transfer: no network to measure; give --features.")
+        raise TwoalikeError("no network to measure", remedy="Give `features=...`.")
     names = [candidate.name for candidate in candidates]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise TwoalikeError(
-            f"transfer: two networks are called {twice!r}; name them apart with NAME=FILE."
+            f"two networks are called {twice!r}", remedy="Give each a name of its own."
         )
     images = list(candidates[0].features.ids if ids is None else ids)
     if len(set(images)) < len(images) or not images:
         raise TwoalikeError(
-            f"transfer: expected image ids, each once; found {len(images)}, "
-            f"{len(set(images))} of them different."
+            where="images to use",
+            expected="image ids, each once",
+            found=f"{len(images)}, {len(set(images))} of them different",
         )
     return images
 
@@ -430,8 +431,10 @@ def _features_of_others(
     names = [each.name for each in candidates]
     if set(by_name) != set(names) or len(others) > len(by_name):
         raise TwoalikeError(
-            f"transfer: expected another set's features of each network ({', '.join(names)}), "
-            f"found {', '.join(each.name for each in others)}. Name them with NAME=FILE."
+            where="`others=...`",
+            expected=f"another set's features of each network ({', '.join(names)})",
+            found=", ".join(each.name for each in others),
+            remedy="Name them as the networks.",
         )
     images = list(by_name[names[0]].features.ids)
     values = [
@@ -446,9 +449,10 @@ def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> L
         unknown = [name for name in images if name not in by_id]
         if unknown:
             raise TwoalikeError(
-                f"transfer: {counted(len(unknown), 'image')} of {len(images)} without a label at "
-                f"level {level!r}, first {unknown[0]!r}. Add them to the table of labels, or name "
-                "the images to use with --only."
+                f"{counted(len(unknown), 'image')} of {len(images)} without a label at level "
+                f"{level!r}, first {unknown[0]!r}",
+                remedy="Add them to the table of labels, or name the images to use with "
+                "`only=...`.",
             )
     return {
         level: checked_labels([by_id[name] for name in images], len(images), level)
