@@ -21,7 +21,7 @@ from twoalike.design import (
     next_arrangement,
     pair_evidence,
 )
-from twoalike.design._next_arrangement import Prospect, efficiency, first_pair, grow_set
+from twoalike.design._lift import Prospect, efficiency, first_pair, grow_set
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -23,17 +23,15 @@ Triplets with fewer than four responses are dropped, of more than five five are 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.choice import entropy
 from twoalike.evaluation import (
-    Count,
+    Interval,
     Judgments,
-    Measured,
-    ShareEstimate,
     TwoWayBootstrap,
     first_of,
     group_numbers,
@@ -170,7 +168,6 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
 
 FEWEST, MOST, DRAWN = 4, 5, 4
 """Responses a triplet needs, responses kept at most, and responses drawn for vanilla."""
-_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
 
 
 @dataclass(frozen=True)
@@ -373,14 +370,26 @@ def majority_scores(
     return np.where(votes.n_votes < fewest, np.nan, scores)
 
 
-class MajorityAgreement(Measured):
-    """Agreement of a network with majorities as published."""
+@dataclass(frozen=True)
+class MajorityAgreement:
+    """Agreement with majorities as published.
 
-    triplets: Count = Field(description="triplets with enough votes")
-    accuracy: ShareEstimate | None = Field(
-        description="mean score, with an interval over triplets and objects; null without triplets"
-    )
-    scoring: str = Field(description="rule by which majorities were scored")
+    Attributes
+    ----------
+    triplets
+        Triplets with enough votes.
+    interval
+        Mean score, and 95 % interval over triplets and objects; None without triplets.
+    """
+
+    triplets: int
+    interval: Interval | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers for JSON, with what they are."""
+        found = self.interval.as_dict() if self.interval else None
+        rule = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
+        return {"triplets": self.triplets, "accuracy": found, "scoring": rule}
 
 
 def majority_agreement(
@@ -401,8 +410,7 @@ def majority_agreement(
     """
     kept = ~np.isnan(scores)
     if not kept.any():
-        return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
+        return MajorityAgreement(0, None)
     rows = votes.triplets[kept]
     boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows, rng, resamples=resamples)
-    agreed = boot.interval(scores[kept]).within(0.0, 1.0)
-    return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)
+    return MajorityAgreement(int(kept.sum()), boot.interval(scores[kept]).within(0.0, 1.0))

@@ -3,22 +3,27 @@
 from twoalike.design._adaptive import (
     AdaptiveTriplets,
     ChoiceDraws,
-    adaptive_blocks,
-    adaptive_trial_list,
     adaptive_triplets,
     expected_information,
+)
+from twoalike.design._adaptive_session import (
+    adaptive_blocks,
+    adaptive_trial_list,
     with_adaptive_block,
 )
+from twoalike.design._arrangement_check import check_separation
 from twoalike.design._arrangement_list import (
     ARRANGEMENT_LIST,
     ListedArrangement,
     arrangement_table,
-    arrangement_trial_list,
     listed_arrangements,
     read_arrangement_list,
-    session_arrangement_list,
     write_arrangement_list,
 )
+from twoalike.design._arrangement_summary import ArrangementSummary, summarize_arrangements
+from twoalike.design._arrangement_trials import arrangement_trial_list, session_arrangement_list
+from twoalike.design._catch import allows_checks
+from twoalike.design._categories import check_categories
 from twoalike.design._covering import covering_bound, covering_triplets
 from twoalike.design._evidence import (
     ArrangedTrial,
@@ -26,7 +31,8 @@ from twoalike.design._evidence import (
     pair_evidence,
     rescaled_average,
 )
-from twoalike.design._levels import levels_study_design
+from twoalike.design._exclusion import excluded
+from twoalike.design._levels_study import levels_study_design
 from twoalike.design._list import (
     TRIAL_LIST,
     read_trial_list,
@@ -40,29 +46,18 @@ from twoalike.design._next_arrangement import (
     evidence_state,
     next_arrangement,
 )
-from twoalike.design._objects import (
-    allows_checks,
-    check_categories,
-    check_separation,
-    excluded,
-    shown_objects,
-)
+from twoalike.design._random import random_trial_list
 from twoalike.design._session import (
     participant_number,
-    random_trial_list,
     session_rng,
     session_trial_list,
     session_trial_lists,
     stands_alone,
     with_dealt_checks,
 )
+from twoalike.design._shown import shown_objects
 from twoalike.design._subsets import covering_sets, schonheim_bound
-from twoalike.design._summary import (
-    ArrangementSummary,
-    DesignSummary,
-    summarize_arrangements,
-    summarize_design,
-)
+from twoalike.design._summary import DesignSummary, summarize_design
 from twoalike.design._task_lists import (
     ARRANGEMENT_LISTS,
     TRIPLET_LISTS,

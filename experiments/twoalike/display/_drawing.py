@@ -13,12 +13,12 @@ from twoalike.tasks import (
     Fixation,
     Layout,
     MultiArrangement,
-    OddOneOut,
     Page,
     Placed,
     Protocol,
     PushButton,
     Row,
+    RowProtocol,
     Scene,
     TextLayout,
     View,
@@ -130,7 +130,7 @@ class Painter:
         self._canvas = canvas
         self._layout: Layout | None = None
         self._arena: ArenaPainter | None = None
-        if isinstance(protocol, OddOneOut):
+        if isinstance(protocol, RowProtocol):
             self._layout = lay_out(protocol, view)
         elif isinstance(protocol, MultiArrangement):
             self._arena = ArenaPainter(canvas, protocol)

@@ -382,6 +382,28 @@ class Result(Protocol):
         """Rows of the raw table, written together or not at all."""
 
 
+@dataclass(frozen=True)
+class RowResult:
+    """A trial that is one row of the raw table, in a task that needs no result of its own.
+
+    Attributes
+    ----------
+    values
+        Cells of the row by column, besides ``trial_index``, ``trial_type`` and ``pilot``.
+    """
+
+    trial_index: int
+    values: Mapping[str, Any]
+    trial_type: str = "main"
+    correct: bool | None = None
+    timed_out: bool = False
+
+    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
+        """Give the row of the raw table."""
+        shared = {"trial_index": self.trial_index, "trial_type": self.trial_type, "pilot": pilot}
+        return [{**shared, **self.values}]
+
+
 type Item = Note | EventRow | Given | MoreShown | Result
 """What a session gives to be kept."""
 
