@@ -12,7 +12,7 @@ from twoalike.cli._tables import bare_table, plain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.embedding import DimensionCurve, Posterior
+    from twoalike.embedding import DimensionCurve
 
 
 def dimensions(
@@ -63,54 +63,38 @@ def dimensions(
     """
     from rich.console import Console
 
+    from twoalike import embedding
     from twoalike.cli._posterior_notes import show_doubts
-    from twoalike.embedding import (
-        AGAIN,
-        Posterior,
-        check_ending,
-        dimension_table,
-        write_table,
-    )
-    from twoalike.study import TwoalikeError, atomic_path, counted
+    from twoalike.study import TwoalikeError, counted
 
     check_seed(seed)
+    for path, what in ((out, "the table of dimensions"), (curve, "the curve")):
+        if path is not None:
+            embedding.check_ending(path, [".csv", ".tsv"], what)
+    if curve is not None and choices is None:
+        raise TwoalikeError("--curve needs the judgments of the fit: give --choices.")
+    fitted = embedding.Posterior.load(posterior)
+    table = embedding.dimension_table(fitted, other or [], top=top)
+    found = None
+    if choices is not None:
+        found = embedding.dimension_curve(fitted, choices, fitted=None, seed=seed)
     if out is not None:
-        check_ending(out, [".csv", ".tsv"], "the table of dimensions")
-    if curve is not None:
-        check_ending(curve, [".csv", ".tsv"], "the curve")
-        if choices is None:
-            raise TwoalikeError("--curve needs the judgments of the fit: give --choices.")
-    fitted = Posterior.load(posterior)
-    table = dimension_table(fitted, [Posterior.load(path) for path in other or []], top=top)
-    found, remark = (None, "") if choices is None else _scored(fitted, choices, seed)
-    for path, content in ((out, table), (curve, None if found is None else found.table)):
-        if path is not None and content is not None:
-            with atomic_path(path) as temporary:
-                write_table(temporary, content)
-    show_doubts(fitted, posterior)
+        embedding.save_table(out, table)
+    if curve is not None and found is not None:
+        embedding.save_table(curve, found.table)
+    show_doubts(fitted)
     Console().print(_table(table))
     if table["again"].notna().all():
-        kept = int((table["again"] >= AGAIN).sum())
-        print(f"{kept} of {counted(len(table), 'dimension')} found again (from {AGAIN:g} on)")  # noqa: T201
+        kept, least = int((table["again"] >= embedding.AGAIN).sum()), embedding.AGAIN
+        print(f"{kept} of {counted(len(table), 'dimension')} found again (from {least:g} on)")  # noqa: T201
     if found is not None:
-        _show_curve(found, remark)
+        _show_curve(found)
     for path in (out, curve):
         if path is not None:
             print(f"Wrote {path}")  # noqa: T201
 
 
-def _scored(posterior: "Posterior", path: Path, seed: int) -> tuple["DimensionCurve", str]:
-    """Score the judgments of a file; and a remark where it is not plain that they are the fit's."""
-    from twoalike.embedding import dimension_curve, fitted_on
-    from twoalike.judgments import read_choices
-    from twoalike.study import sha256_file
-
-    table = read_choices(path)
-    own, remark = fitted_on(posterior, table, sha256_file(path))
-    return dimension_curve(posterior, table, fitted=own, seed=seed), remark
-
-
-def _show_curve(found: "DimensionCurve", remark: str) -> None:
+def _show_curve(found: "DimensionCurve") -> None:
     from rich.console import Console
 
     from twoalike.study import counted
@@ -128,8 +112,8 @@ def _show_curve(found: "DimensionCurve", remark: str) -> None:
         )
         shown.add_row(*cells, style="bold" if row["needed"] else None)
     console.print(shown)
-    if remark:
-        console.print(f"[yellow]![/] {plain(remark)}")
+    if found.remark:
+        console.print(f"[yellow]![/] {plain(found.remark)}")
     if found.left_out:
         many = counted(found.left_out, "judgment")
         print(f"left out: {many} by people or of objects that the posterior does not know")  # noqa: T201

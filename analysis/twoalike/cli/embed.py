@@ -27,15 +27,12 @@ def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
         Write every draw.
     """
     from twoalike.cli._posterior_notes import show_doubts
-    from twoalike.embedding import Posterior, check_ending, write_embedding
-    from twoalike.study import atomic_path, counted, provenance
+    from twoalike.embedding import Posterior, save_embedding
+    from twoalike.study import counted
 
-    check_ending(out, [".csv", ".tsv", ".npz"], "an embedding")
     fitted = Posterior.load(posterior)
-    origin = provenance("embedding", inputs={"posterior": posterior})
-    with atomic_path(out) as temporary:
-        write_embedding(temporary, fitted, origin, draws=draws)
-    show_doubts(fitted, posterior)
+    save_embedding(fitted, out, draws=draws)
+    show_doubts(fitted)
     n_draws, m, d = fitted.embedding.shape
     what = f"{counted(n_draws, 'draw')} of " if draws else ""
     print(f"{out}  {what}{counted(m, 'object')} in {counted(d, 'dimension')}")  # noqa: T201

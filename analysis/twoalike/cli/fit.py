@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._checks import AllowProblems, show_notes
 
@@ -105,7 +105,7 @@ def fit(
         )
     if study is None and out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
-    settings = {
+    settings: dict[str, Any] = {
         "engine": engine,
         "similarity": similarity,
         "prior": prior,

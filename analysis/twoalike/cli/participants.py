@@ -18,10 +18,10 @@ def participants(
     """Show every participant's temperature and lapse rate, and who probably guessed.
 
     A lapse rate is the share of answers that are guesses. The column guessed is the posterior
-    probability that it lies above --bound; the most doubtful stand first. Temperature is how
+    probability that it lies above --bound; the most doubtful come first. Temperature is how
     noisy the other answers are, relative to the other participants (their geometric mean is 1).
-    Whoever answers at random may show as one or the other; agreement sums them up: how often
-    somebody gives the answer that the embedding holds most probable, 0.33 by chance.
+    A participant who answers at random may show as one or the other; agreement combines both: how
+    often they give the answer that the embedding makes most probable, 0.33 by chance.
 
     Examples
     --------
@@ -38,22 +38,21 @@ def participants(
     interval
         Share of the posterior between low and high.
     bound
-        Lapse rate above which somebody is said to have guessed.
+        Lapse rate above which a participant counts as guessing.
     """
     from rich.console import Console
 
     from twoalike.cli._posterior_notes import show_doubts
-    from twoalike.embedding import Posterior, check_ending, participants_table, write_table
-    from twoalike.study import atomic_path, counted
+    from twoalike.embedding import Posterior, check_ending, participants_table, save_table
+    from twoalike.study import counted
 
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = Posterior.load(posterior)
     table = participants_table(fitted, interval, bound=bound)
     if out is not None:
-        with atomic_path(out) as temporary:
-            write_table(temporary, table)
-    show_doubts(fitted, posterior, intervals=True)
+        save_table(out, table)
+    show_doubts(fitted, intervals=True)
     Console().print(_table(table, bound))
     suspects = int((table["guessed"] > 0.5).sum())
     print(  # noqa: T201

@@ -46,24 +46,11 @@ def similarity(
         For text: the means alone, as a square with names.
     """
     from twoalike.cli._posterior_notes import show_doubts
-    from twoalike.embedding import (
-        Posterior,
-        check_ending,
-        similarity_table,
-        write_similarity,
-    )
-    from twoalike.study import TwoalikeError, atomic_path, provenance, read_ids
+    from twoalike.embedding import Posterior, save_similarity
 
-    check_ending(out, [".csv", ".tsv", ".npz", ".mat"], "similarity")
-    if square and out.suffix not in {".csv", ".tsv"}:
-        raise TwoalikeError(f"{out}: --square is for .csv and .tsv, the matrices are square here.")
     fitted = Posterior.load(posterior)
-    wanted = read_ids(objects) if objects else None
-    inputs = {"posterior": posterior} | ({"objects": objects} if objects else {})
-    origin = provenance("similarity", inputs=inputs, config={"scale": scale, "interval": interval})
-    with atomic_path(out) as temporary:
-        temporary.touch()  # a place that cannot be written to is said before the work
-        table = similarity_table(fitted, interval, scale=scale, objects=wanted)
-        write_similarity(temporary, table, origin, square=square)
-    show_doubts(fitted, posterior, intervals=not square)
+    table = save_similarity(
+        fitted, out, scale=scale, interval=interval, objects=objects, square=square
+    )
+    show_doubts(fitted, intervals=not square)
     print(f"{out}  {len(table.ids)} objects, scale {scale}")  # noqa: T201

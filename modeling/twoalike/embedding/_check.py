@@ -240,12 +240,12 @@ def check(
     TwoalikeError
         If a file cannot be read, or the posterior knows none of the judgments of a kind.
     """
-    tables = {
+    given = {
         "choices": choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
     }
-    tables = {kind: table for kind, table in tables.items() if table is not None}
+    tables = {kind: table for kind, table in given.items() if table is not None}
     if study is not None and tables:
         raise TwoalikeError(
             expected=f"`{next(iter(tables))}=...` or `study=...`",

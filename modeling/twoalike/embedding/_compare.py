@@ -4,16 +4,19 @@ Similarities are compared over the objects that both know; their correlation doe
 the scale of either space.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy, log_loss
+from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
-from twoalike.embedding._posterior import TIED
-from twoalike.judgments import ITEMS, JUDGED, object_index, participant_index
-from twoalike.study import Floats, Integers, TwoalikeError, progress
+from twoalike.embedding._judged import as_table, is_input
+from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
+from twoalike.judgments import ITEMS, JUDGED, JudgmentTable, object_index, participant_index
+from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +99,65 @@ def mean_and_error(
     if len(sums) > 1:
         variances.append(len(sums) / (len(sums) - 1) * float((sums**2).sum()) / n**2)
     return {"value": float(values.mean()), "standard_error": float(np.sqrt(max(variances)))}
+
+
+def compare(
+    first: PosteriorSource,
+    second: PosteriorSource,
+    choices: JudgmentTable | None = None,
+    *,
+    observers: Observers = "own",
+    interval: float = 0.9,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Compare two posteriors: what they predict, and how alike their similarities are.
+
+    Parameters
+    ----------
+    first, second
+        Posteriors or their files; differences are second minus first.
+    choices
+        Judgments (file or frame) that neither was fitted to.
+    observers
+        ``own``: participants whom a posterior knows answer with their own lapse and temperature,
+        others as typical ones. ``typical``: all as typical ones.
+    interval
+        Share of the draws inside the intervals.
+    out
+        File to write (.json).
+
+    Returns
+    -------
+    Provenance; ``similarity`` as :func:`compare_similarity` gives it; with choices also
+    ``predictions`` as :func:`compare_predictions` does, and in it ``fitted_to_them``, which of
+    ``first`` and ``second`` was fitted to these choices.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file cannot be read, or the two have too few objects or judgments in common.
+    """
+    if out is not None:
+        check_ending(Path(out), [".json"], "a comparison")
+    models = {"first": as_posterior(first), "second": as_posterior(second)}
+    inputs = {name: model.path for name, model in models.items() if model.path is not None}
+    if isinstance(choices, str | Path):
+        inputs["choices"] = Path(choices)
+    result = provenance(
+        "comparison", inputs=inputs, config={"interval": interval, "observers": observers}
+    )
+    if choices is not None:
+        table, sha256 = as_table(choices), result["inputs"].get("choices", {}).get("sha256", "")
+        result["predictions"] = compare_predictions(
+            models["first"], models["second"], table, observers=observers
+        )
+        result["predictions"]["fitted_to_them"] = [
+            name for name, model in models.items() if is_input(model, "choices", sha256)
+        ]
+    result["similarity"] = compare_similarity(models["first"], models["second"], interval)
+    if out is not None:
+        write_json(Path(out), result)
+    return result
 
 
 def compare_predictions(

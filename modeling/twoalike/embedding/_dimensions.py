@@ -12,7 +12,7 @@ lacks: the number is, if anything, too large.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,19 +23,18 @@ from twoalike.embedding._judged import (
     Draw,
     Judged,
     answer_probabilities,
+    as_table,
     draws_of,
+    judgments_of,
     known_judgments,
     thinned,
     used_choices,
 )
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, subset_rows
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import ROWS
+from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError, progress
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from twoalike.embedding._posterior import Posterior
 
 AGAIN = 0.8
 """Correlation from which on a dimension counts as found again (VICE, arXiv:2205.00756)."""
@@ -43,8 +42,8 @@ FEWEST = 3  # common objects that a correlation needs
 
 
 def dimension_table(
-    posterior: "Posterior", others: Sequence["Posterior"] = (), *, top: int = 6
-) -> "pd.DataFrame":
+    posterior: PosteriorSource, others: Sequence[PosteriorSource] = (), *, top: int = 6
+) -> pd.DataFrame:
     """Describe every dimension, most important first.
 
     Parameters
@@ -71,10 +70,9 @@ def dimension_table(
     TwoalikeError
         If ``top`` is below 1, or another fit has fewer than three of the objects.
     """
-    import pandas as pd
-
     if top < 1:
         raise TwoalikeError(where="`top=...`", expected="at least 1 object", found=str(top))
+    posterior, others = as_posterior(posterior), [as_posterior(other) for other in others]
     share = dimension_shares(posterior)
     mean = posterior.embedding.mean(axis=0, dtype=np.float64)
     order = np.argsort(-share)
@@ -95,13 +93,13 @@ def dimension_table(
     return pd.DataFrame(rows)
 
 
-def dimension_shares(posterior: "Posterior") -> Floats:
+def dimension_shares(posterior: Posterior) -> Floats:
     """Give the importance of each dimension, by which they are ordered, shape (D,)."""
     x = posterior.tree["posterior"].dataset["embedding"].values
     return spread(x) if posterior.attrs.get("similarity") == "distance" else importance(x)
 
 
-def found_again(posterior: "Posterior", others: Sequence["Posterior"] = ()) -> Floats:
+def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Floats:
     """Correlation of each dimension with the one nearest to it in other fits, shape (D,).
 
     Averaged over the other fits or, without any, over all ordered pairs of chains.
@@ -161,6 +159,8 @@ class DimensionCurve:
         Judgments of people or objects that the posterior does not know.
     fitted
         Whether each judgment was left out of what predicts it; else it was not in the fit.
+    remark
+        Where it is uncertain whether these are the judgments of the fit.
     """
 
     table: pd.DataFrame
@@ -168,6 +168,7 @@ class DimensionCurve:
     subset: int
     left_out: int
     fitted: bool
+    remark: str = ""
 
     @property
     def needed(self) -> int:
@@ -215,7 +216,11 @@ def curve_table(scores: Floats) -> pd.DataFrame:
 
 
 def dimension_curve(
-    posterior: "Posterior", choices: pd.DataFrame, *, fitted: bool = True, seed: int = 0
+    posterior: PosteriorSource,
+    choices: JudgmentTable,
+    *,
+    fitted: bool | None = True,
+    seed: int = 0,
 ) -> DimensionCurve:
     """Score judgments with the first 1, 2, ... D dimensions of a posterior.
 
@@ -224,10 +229,12 @@ def dimension_curve(
     posterior
         The fit; offer it more dimensions than are needed.
     choices
-        The judgments that it was fitted on; practice and catch trials are left out.
+        The judgments that it was fitted on, a file or a frame; practice and catch trials are left
+        out.
     fitted
         False if ``choices`` are other judgments: their score is that of the plain mean of the
-        draws, and nothing is left out.
+        draws, and nothing is left out. None: as the posterior's record says; the curve's remark
+        tells where that is uncertain.
     seed
         Of the subset that is scored where there are many judgments.
 
@@ -236,7 +243,12 @@ def dimension_curve(
     TwoalikeError
         If the posterior knows none of the judgments, or has too few draws to leave one out.
     """
-    judged = known_judgments(posterior, used_choices(choices))
+    posterior, remark = as_posterior(posterior), ""
+    if fitted is None:
+        table, fitted, remark = judgments_of(posterior, choices)
+    else:
+        table = as_table(choices)
+    judged = known_judgments(posterior, used_choices(table))
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
     if fitted and len(which) < LEAST_DRAWS:
@@ -256,12 +268,11 @@ def dimension_curve(
         subset=len(some),
         left_out=judged.left_out,
         fitted=fitted,
+        remark=remark,
     )
 
 
-def _left_out_weights(
-    posterior: "Posterior", judged: Judged, which: Integers, chains: int
-) -> Floats:
+def _left_out_weights(posterior: Posterior, judged: Judged, which: Integers, chains: int) -> Floats:
     """Weights of the draws with each judgment left out, shape (n, S)."""
     n = len(judged)
     likelihood = np.empty((len(which), n))
@@ -274,7 +285,7 @@ def _left_out_weights(
 
 
 def first_dimensions_scores(
-    posterior: "Posterior", judged: Judged, which: Integers, weights: Floats
+    posterior: Posterior, judged: Judged, which: Integers, weights: Floats
 ) -> Floats:
     """Log of the weighted mean probability of each answer, by number of dimensions.
 

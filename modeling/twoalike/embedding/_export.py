@@ -6,21 +6,24 @@ The writers write to the path they are given: hand them that of ``twoalike.study
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_choice, random_triplets
-from twoalike.embedding._intervals import central_interval
-from twoalike.study import Floats, TwoalikeError, inert_cell, mat_bytes
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from twoalike.embedding._intervals import SimilarityTable
-    from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.study import (
+    Floats,
+    TwoalikeError,
+    atomic_path,
+    inert_cell,
+    mat_bytes,
+    provenance,
+    read_ids,
+)
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
@@ -50,7 +53,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     inert.to_csv(path, sep=separator, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def similarity_pairs(table: "SimilarityTable") -> pd.DataFrame:
+def similarity_pairs(table: SimilarityTable) -> pd.DataFrame:
     """One row a pair of different objects: ``item_1``, ``item_2``, ``similarity``, ends."""
     upper = np.triu_indices(len(table.ids), 1)
     names = np.array(table.ids, dtype=object)
@@ -59,14 +62,14 @@ def similarity_pairs(table: "SimilarityTable") -> pd.DataFrame:
     return pd.DataFrame(columns | {name: matrix[upper] for name, matrix in ends.items()})
 
 
-def similarity_square(table: "SimilarityTable") -> pd.DataFrame:
+def similarity_square(table: SimilarityTable) -> pd.DataFrame:
     """Posterior means as a square with a column ``object`` and one column an object."""
     square = pd.DataFrame(table.mean, columns=list(table.ids))
     square.insert(0, "object", list(table.ids), allow_duplicates=True)
     return square
 
 
-def similarity_arrays(table: "SimilarityTable") -> dict[str, Any]:
+def similarity_arrays(table: SimilarityTable) -> dict[str, Any]:
     """Arrays by name, as they stand in .npz and .mat."""
     return {
         "similarity": table.mean,
@@ -78,7 +81,7 @@ def similarity_arrays(table: "SimilarityTable") -> dict[str, Any]:
 
 
 def write_similarity(
-    path: Path, table: "SimilarityTable", meta: Mapping[str, Any], *, square: bool = False
+    path: Path, table: SimilarityTable, meta: Mapping[str, Any], *, square: bool = False
 ) -> None:
     """Write similarities.
 
@@ -106,11 +109,80 @@ def write_similarity(
         path.write_bytes(mat_bytes(content, compressed=True))
 
 
+def save_similarity(
+    posterior: PosteriorSource,
+    out: str | Path,
+    *,
+    scale: Scale = "centred",
+    interval: float = 0.9,
+    objects: str | Path | Sequence[str] | None = None,
+    square: bool = False,
+) -> SimilarityTable:
+    """Write how similar every two objects are, and return the same.
+
+    Parameters
+    ----------
+    posterior
+        The posterior or its file.
+    out
+        File to write (.csv, .tsv, .npz or .mat), as :func:`write_similarity` does.
+    scale, interval
+        As in :func:`similarity_table`.
+    objects
+        Ids of the objects to write, in that order, or a file with one a line; None: all.
+    square
+        For text: the means alone, as a square with names.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`similarity_table`, or if the file cannot be written.
+    """
+    out = Path(out)
+    check_ending(out, [".csv", ".tsv", ".npz", ".mat"], "similarity")
+    if square and out.suffix not in SEPARATORS:
+        raise TwoalikeError(
+            "`square=True` is for .csv and .tsv, the matrices are square here", where=out
+        )
+    fit = as_posterior(posterior)
+    inputs = {} if fit.path is None else {"posterior": fit.path}
+    if isinstance(objects, str | Path):
+        inputs["objects"], objects = Path(objects), read_ids(Path(objects))
+    origin = provenance("similarity", inputs=inputs, config={"scale": scale, "interval": interval})
+    with atomic_path(out) as temporary:
+        temporary.touch()  # a place that cannot be written to is refused before the work
+        table = similarity_table(fit, interval, scale=scale, objects=objects)
+        write_similarity(temporary, table, origin, square=square)
+    return table
+
+
+def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool = False) -> None:
+    """Write coordinates, posterior means or every draw, as :func:`write_embedding` does.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file cannot be written.
+    """
+    out = Path(out)
+    check_ending(out, [".csv", ".tsv", ".npz"], "an embedding")
+    fit = as_posterior(posterior)
+    origin = provenance("embedding", inputs={} if fit.path is None else {"posterior": fit.path})
+    with atomic_path(out) as temporary:
+        write_embedding(temporary, fit, origin, draws=draws)
+
+
+def save_table(out: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as :func:`write_table` does, all or nothing."""
+    with atomic_path(Path(out)) as temporary:
+        write_table(temporary, table)
+
+
 def _json(meta: Mapping[str, Any]) -> npt.NDArray[np.str_]:
     return np.array(json.dumps(dict(meta)))
 
 
-def embedding_table(posterior: "Posterior", *, draws: bool = False) -> pd.DataFrame:
+def embedding_table(posterior: PosteriorSource, *, draws: bool = False) -> pd.DataFrame:
     """Coordinates as a table: ``object``, ``dimension_1``, ...; with draws also ``draw``.
 
     Parameters
@@ -120,6 +192,7 @@ def embedding_table(posterior: "Posterior", *, draws: bool = False) -> pd.DataFr
     draws
         Every draw (S x m rows, ``draw`` from 1) instead of the posterior mean (m rows).
     """
+    posterior = as_posterior(posterior)
     x = posterior.embedding if draws else posterior.embedding.mean(axis=0)[None]
     n_draws, m, d = x.shape
     names = [f"dimension_{k + 1}" for k in range(d)]
@@ -131,7 +204,7 @@ def embedding_table(posterior: "Posterior", *, draws: bool = False) -> pd.DataFr
 
 
 def write_embedding(
-    path: Path, posterior: "Posterior", meta: Mapping[str, Any], *, draws: bool = False
+    path: Path, posterior: Posterior, meta: Mapping[str, Any], *, draws: bool = False
 ) -> None:
     """Write coordinates.
 
@@ -165,8 +238,8 @@ TRIPLETS = 300  # random ones on which agreement is averaged
 
 
 def participants_table(
-    posterior: "Posterior", level: float = 0.9, *, bound: float = BOUND, seed: int = 0
-) -> "pd.DataFrame":
+    posterior: PosteriorSource, level: float = 0.9, *, bound: float = BOUND, seed: int = 0
+) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
     Parameters
@@ -193,12 +266,11 @@ def participants_table(
     TwoalikeError
         If the bound or the level is no share, or there are fewer than two draws.
     """
-    import pandas as pd
-
     if not 0 < bound < 1:
         raise TwoalikeError(
             where="`bound=...`", expected="a share between 0 and 1", found=f"{bound:g}"
         )
+    posterior = as_posterior(posterior)
     draws = {
         "temperature": posterior.temperature,
         "lapse": posterior.lapse,
@@ -221,7 +293,7 @@ def participants_table(
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
 
 
-def agreement(posterior: "Posterior", *, seed: int = 0) -> Floats:
+def agreement(posterior: Posterior, *, seed: int = 0) -> Floats:
     """How often each participant gives the answer that the embedding holds most probable.
 
     It is 1/3 for somebody who only guesses, whether by lapses or at a high temperature, and
@@ -252,10 +324,8 @@ def agreement(posterior: "Posterior", *, seed: int = 0) -> Floats:
     return result
 
 
-def _judgments(posterior: "Posterior") -> "pd.Series[int]":
+def _judgments(posterior: Posterior) -> "pd.Series[int]":
     """Count the judgments of each participant, missing where the file does not say."""
-    import pandas as pd
-
     tree = posterior.tree
     if "constant_data" not in tree.children or "judgments" not in tree["constant_data"].dataset:
         return pd.Series([pd.NA] * len(posterior.participants), dtype="Int64")

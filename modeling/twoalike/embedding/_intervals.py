@@ -13,15 +13,12 @@ over all objects k but i and j. All m(m - 1)(m - 2) / 2 triplets are summed, non
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from twoalike.embedding._posterior import ChoiceKind, Posterior, PosteriorSource, as_posterior
 from twoalike.study import Floats, Integers, TwoalikeError, progress
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import ChoiceKind, Posterior
-
 
 SINGLE_SPAN, DOUBLE_SPAN = 60.0, 600.0
 """Spans of similarities, in nats, whose exponentials are normal numbers of that precision."""
@@ -167,13 +164,13 @@ def _quantile(ordered: Floats, share: float) -> Floats:
 
 
 def choice_intervals(
-    posterior: "Posterior",
+    posterior: PosteriorSource,
     triplets: Integers,
     level: float = 0.9,
     *,
     lapse: bool = True,
     participants: Integers | None = None,
-    kind: "ChoiceKind" = "odd_one_out",
+    kind: ChoiceKind = "odd_one_out",
 ) -> tuple[Floats, Floats]:
     """Central posterior interval of each choice probability.
 
@@ -197,6 +194,7 @@ def choice_intervals(
     TwoalikeError
         If the level is no share or the posterior has one draw only.
     """
+    posterior = as_posterior(posterior)
     low, high = (np.empty((len(triplets), 3), dtype=np.float32) for _ in range(2))
     # Half of the numbers, since the sorted copy of the draws is as large again.
     block = max(VALUES // (6 * len(posterior.embedding)), 1)
@@ -253,7 +251,7 @@ def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:
 
 
 def similarity_table(
-    posterior: "Posterior",
+    posterior: PosteriorSource,
     level: float = 0.9,
     *,
     scale: Scale = "centred",
@@ -290,6 +288,7 @@ def similarity_table(
         If an object is unknown, the level is no share, there are too few draws or, for
         ``chance``, fewer than three objects.
     """
+    posterior = as_posterior(posterior)
     ids = posterior.ids if objects is None else tuple(objects)
     rows = select_objects(posterior.ids, ids)
     m, n_draws = len(ids), len(posterior.embedding)
@@ -317,13 +316,13 @@ def similarity_table(
     return SimilarityTable(ids, mean, low, high, level, scale)
 
 
-def _pair_mean(posterior: "Posterior", x: Floats) -> float:
+def _pair_mean(posterior: Posterior, x: Floats) -> float:
     """Mean similarity of all pairs of different objects under one draw."""
     matrix = posterior.pair_similarity(x, x).astype(np.float64)
     return float((matrix.sum() - np.trace(matrix)) / (len(x) * (len(x) - 1)))
 
 
-def _band(posterior: "Posterior", x: Floats, band: slice, scale: Scale) -> Floats:
+def _band(posterior: Posterior, x: Floats, band: slice, scale: Scale) -> Floats:
     """Similarities of the band's objects with those from its start on, under one draw."""
     if scale != "chance":
         return posterior.pair_similarity(x[band], x[band.start :])

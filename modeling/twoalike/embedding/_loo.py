@@ -15,26 +15,23 @@ of the approximation.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from twoalike.choice import expected_accuracy
 from twoalike.embedding._judged import (
     Judged,
     answer_probabilities,
+    as_table,
     draws_of,
     known_judgments,
     thinned,
     used_choices,
 )
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._similarity import ROWS
+from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers
-
-if TYPE_CHECKING:
-    from twoalike.embedding._posterior import Posterior
-
 
 LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
 SUBSET = 20_000
@@ -282,7 +279,7 @@ class PredictedChoices:
 
 
 def predict_choices(
-    posterior: "Posterior", choices: pd.DataFrame, *, fitted: bool = True, seed: int = 0
+    posterior: PosteriorSource, choices: JudgmentTable, *, fitted: bool = True, seed: int = 0
 ) -> PredictedChoices:
     """Predict judgments, each with its participant's own noise and from the other judgments.
 
@@ -302,7 +299,8 @@ def predict_choices(
     TwoalikeError
         If the posterior knows none of the judgments.
     """
-    judged = known_judgments(posterior, used_choices(choices))
+    posterior = as_posterior(posterior)
+    judged = known_judgments(posterior, used_choices(as_table(choices)))
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
     some = judged.take(subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS))
@@ -315,7 +313,7 @@ def predict_choices(
     return PredictedChoices(some, judged.left_out, predicted, left_out=True, k_high=high)
 
 
-def _answers(posterior: "Posterior", judged: Judged, which: Integers) -> Floats:
+def _answers(posterior: Posterior, judged: Judged, which: Integers) -> Floats:
     """Probability of each answer under each draw, shape (S, n, 3)."""
     n = len(judged)
     answers = np.empty((len(which), n, 3), dtype=np.float32)
