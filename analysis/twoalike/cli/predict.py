@@ -1,16 +1,7 @@
 """``twoalike predict``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from twoalike.embedding import Posterior
-
-    Floats = npt.NDArray[np.float64]
-Kind = Literal["odd_one_out", "anchored"]
+from typing import Any, Literal
 
 
 def predict(
@@ -89,19 +80,19 @@ def predict(
     """  # noqa: E501
     from twoalike.study import TwoalikeError
 
-    people = {interval, participant, participant_column}
+    of_people = {interval, participant, participant_column} != {None}
     if sample is not None:
-        from twoalike.cli._label_folder import Sampling, label_folder
-
-        if triplets is not None or people != {None} or kind != "odd-one-out":
+        if triplets is not None or of_people or kind != "odd-one-out":
             raise TwoalikeError(
                 "--sample: labels of sampled triplets are odd-one-out probabilities of a typical "
                 "observer. Leave out --triplets, --interval, --participant and --kind."
             )
-        sampling = Sampling(
-            rule=sample, triplets=number, clusters=clusters, pool=pool, part=part, seed=seed
-        )
-        label_folder(source, features, objects, out, sampling)
+        if features is None:
+            raise TwoalikeError(
+                f"{source}: triplets are sampled among images with features; add --features."
+            )
+        sampling = {"number": number, "clusters": clusters, "pool": pool, "part": part}
+        _label(source, features, out, sample, objects=objects, seed=seed, **sampling)
         return
     if triplets is None:
         raise TwoalikeError("expected --triplets FILE, or --sample RULE, found neither.")
@@ -110,113 +101,36 @@ def predict(
             "--number, --clusters, --pool and --part are of sampled triplets: add --sample, or "
             "leave them out."
         )
-    names = [f"item_{k}" for k in (1, 2, 3)]
-    if source.is_dir():
-        if kind != "odd-one-out" or people != {None}:
-            raise TwoalikeError(
-                f"{source}: a teacher knows no draws, participants or anchored choices. Give a "
-                "posterior (.nc), or leave out --interval, --participant and --kind."
-            )
-        columns = [_of_teacher(source, triplets, features, objects)]
-    else:
-        task: Kind = "anchored" if kind == "anchored" else "odd_one_out"
-        asked = (participant, participant_column)
-        columns = _of_posterior(source, triplets, interval, asked, task)
-        if interval is not None:
-            names += [f"{name}_{end}" for end in ("low", "high") for name in names]
-    _write(out, names, columns)
-
-
-def _of_teacher(
-    source: Path, triplets: Path, features: Path | None, objects: Path | None
-) -> "Floats":
-    """Probabilities of a teacher, shape (n, 3)."""
-    from twoalike.features import read_features
-    from twoalike.judgments import read_triplets
-    from twoalike.study import TwoalikeError
-    from twoalike.teacher import PosteriorTeacher, load_teacher
-
-    teacher = load_teacher(source, any_kind=True)
-    if features is None:
-        if isinstance(teacher, PosteriorTeacher):
-            return teacher.choice_probabilities(read_triplets(triplets, teacher.ids))
-        raise TwoalikeError(f"{source}: this teacher predicts from features; add --features.")
-    table = read_features(features, objects)
-    return teacher.choice_probabilities(read_triplets(triplets, table.ids), table)
-
-
-def _of_posterior(
-    source: Path,
-    triplets: Path,
-    interval: float | None,
-    asked: tuple[str | None, int | None],
-    kind: "Kind",
-) -> "list[Floats]":
-    """Probabilities of a posterior, and the ends of their intervals if asked for, (n, 3) each."""
-    import numpy as np
-
+    from twoalike import teacher
     from twoalike.cli._posterior_notes import show_doubts
-    from twoalike.embedding import Posterior, choice_intervals
-    from twoalike.judgments import read_triplets
+    from twoalike.embedding import Posterior
 
-    posterior = Posterior.load(source)
-    indices = read_triplets(triplets, posterior.ids)
-    judges = _judges(posterior, source, len(indices), triplets, *asked)
-    columns = [posterior.choice_probabilities(indices, lapse=True, participants=judges, kind=kind)]
-    if interval is not None:
-        ends = choice_intervals(posterior, indices, interval, participants=judges, kind=kind)
-        columns += [end.astype(np.float64) for end in ends]
-    show_doubts(posterior, source, intervals=interval is not None)
-    return columns
-
-
-def _write(out: Path, names: list[str], columns: "list[Floats]") -> None:
-    """Write probabilities as delimited text and say so."""
-    import numpy as np
-
-    from twoalike.study import atomic_path
-
-    content = np.concatenate(columns, axis=1)
-    with atomic_path(out) as temporary:
-        header = "\t".join(names)
-        np.savetxt(temporary, content, fmt="%.6f", delimiter="\t", header=header, comments="")
-    print(f"{out}  {len(content)} triplets")  # noqa: T201
+    fitted = source if source.is_dir() else Posterior.load(source)
+    table = teacher.predict(
+        fitted,
+        triplets,
+        interval=interval,
+        participant=participant,
+        participant_column=participant_column,
+        kind="anchored" if kind == "anchored" else "odd_one_out",
+        features=features,
+        objects=objects,
+        out=out,
+    )
+    if isinstance(fitted, Posterior):
+        show_doubts(fitted, intervals=interval is not None)
+    print(f"{out}  {len(table)} triplets")  # noqa: T201
 
 
-def _judges(
-    posterior: "Posterior",
-    source: Path,
-    n: int,
-    triplets: Path,
-    participant: str | None,
-    column: int | None,
-) -> "npt.NDArray[np.int64] | None":
-    """Index of who judges each triplet, shape (n,); None for typical observers."""
-    import numpy as np
+def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:
+    """Write labels of sampled triplets and say what was written."""
+    from twoalike.distill import label_images
+    from twoalike.study import counted
 
-    from twoalike.study import TwoalikeError, read_delimited
-
-    if participant is None and column is None:
-        return None
-    if participant is not None and column is not None:
-        raise TwoalikeError("expected --participant or --participant-column, found both.")
-    place = {name: row for row, name in enumerate(posterior.participants)}
-    if participant is not None:
-        named, where = [participant] * n, "--participant"
-    else:
-        assert column is not None  # one of the two is given
-        rows, where = read_delimited(triplets, "triplets, three objects a line"), str(triplets)
-        if not 1 <= column <= rows.shape[1]:
-            raise TwoalikeError(
-                f"{triplets}: expected column {column}, found {rows.shape[1]} columns (numbered "
-                "from 1)."
-            )
-        named = rows[column - 1].str.strip().tolist()
-    for number, name in enumerate(named, start=1):
-        if name not in place:
-            at = where if column is None else f"{where}: row {number}, column {column}"
-            raise TwoalikeError(
-                f"{at}: {name!r} is not one of the {len(place)} participants of {source}. List "
-                "them with: twoalike participants"
-            )
-    return np.array([place[name] for name in named], dtype=np.int64)
+    made = label_images(source, features, out, sample=rule, **settings)
+    shards = counted(made.shards, "shard")
+    count = shards if made.made == made.shards else f"{made.made} of {shards} so far"
+    print(  # noqa: T201
+        f"{out}  {counted(made.config.triplets, 'triplet')} ({made.config.rule}) of "
+        f"{counted(made.images, 'image')}, {count}"
+    )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from twoalike.distill._config import DistillConfig, load_recipe
     from twoalike.distill._label_file import LabelTable, read_labels
+    from twoalike.distill._label_images import LabelledImages, label_images
     from twoalike.distill._label_run import (
         LabelConfig,
         Labeller,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from twoalike.distill._stream import BatchStream, batch_triplets
 
 __all__ = [
+    "LabelledImages",
+    "label_images",
     "AdamToInit",
     "BatchStream",
     "Clusters",
@@ -77,6 +80,8 @@ _HOMES = {
     "Clusters": "_clusters",
     "DistillConfig": "_config",
     "LabelConfig": "_label_run",
+    "LabelledImages": "_label_images",
+    "label_images": "_label_images",
     "Labeller": "_label_run",
     "LabelTable": "_label_file",
     "TRIPLET_LOSSES": "_losses",

@@ -140,14 +140,15 @@ def compare(
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")
     models = {"first": as_posterior(first), "second": as_posterior(second)}
+    table = None if choices is None else as_table(choices)
     inputs = {name: model.path for name, model in models.items() if model.path is not None}
     if isinstance(choices, str | Path):
         inputs["choices"] = Path(choices)
     result = provenance(
         "comparison", inputs=inputs, config={"interval": interval, "observers": observers}
     )
-    if choices is not None:
-        table, sha256 = as_table(choices), result["inputs"].get("choices", {}).get("sha256", "")
+    if table is not None:
+        sha256 = result["inputs"].get("choices", {}).get("sha256", "")
         result["predictions"] = compare_predictions(
             models["first"], models["second"], table, observers=observers
         )

@@ -7,6 +7,7 @@ be cloned, cross-validated and searched over there.
 
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from twoalike.embedding._config import FitConfig
 from twoalike.embedding._fit import fit_embedding
 from twoalike.embedding._posterior import TIED, Posterior
 from twoalike.features import FeatureTable
-from twoalike.judgments import choices_table
+from twoalike.judgments import choices_table, read_triplets
 from twoalike.study import Floats, Integers, TwoalikeError
 
 
@@ -71,6 +72,27 @@ def as_indices(labels: npt.NDArray[Any], ids: Sequence[str]) -> Integers:
             f"{len(ids)} objects. Name all of them with the parameter objects."
         )
     return found
+
+
+def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) -> Integers:
+    """Read triplets as indices of objects, shape (n, 3).
+
+    Parameters
+    ----------
+    triplets
+        Ids or indices from 0, shape (n, 3), or a file as for
+        :func:`twoalike.judgments.read_triplets`.
+    ids
+        All objects.
+
+    Raises
+    ------
+    TwoalikeError
+        If the shape is another, an object is unknown, or one comes twice in a row.
+    """
+    if isinstance(triplets, str | Path):
+        return read_triplets(Path(triplets), ids)
+    return as_indices(as_triplets(triplets), ids)
 
 
 def as_answers(y: npt.ArrayLike | None, n: int) -> Integers:

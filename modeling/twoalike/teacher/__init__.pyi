@@ -13,6 +13,7 @@ from ._labels import sample_triplets as sample_triplets
 from ._labels import score_soft as score_soft
 from ._posterior import PosteriorTeacher as PosteriorTeacher
 from ._posterior import make_posterior_teacher as make_posterior_teacher
+from ._predict import predict as predict
 from ._teach import teach as teach
 from ._teacher import Teacher as Teacher
 from ._teacher import load_teacher as load_teacher

@@ -1,0 +1,160 @@
+"""Choice probabilities for given triplets, of a posterior or of a teacher, as a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.embedding import (
+    ChoiceKind,
+    Posterior,
+    as_posterior,
+    choice_intervals,
+    triplet_indices,
+)
+from twoalike.features import FeatureTable, read_features
+from twoalike.study import Floats, Integers, TwoalikeError, atomic_path, read_delimited
+from twoalike.teacher._affine import AffineTeacher
+from twoalike.teacher._posterior import PosteriorTeacher
+from twoalike.teacher._teacher import load_teacher
+
+type PredictionSource = str | Path | Posterior | AffineTeacher | PosteriorTeacher
+
+
+def predict(
+    source: PredictionSource,
+    triplets: str | Path | npt.ArrayLike,
+    *,
+    interval: float | None = None,
+    participant: str | Sequence[str] | None = None,
+    participant_column: int | None = None,
+    kind: ChoiceKind = "odd_one_out",
+    features: FeatureTable | str | Path | None = None,
+    objects: str | Path | None = None,
+    out: str | Path | None = None,
+) -> pd.DataFrame:
+    """Predict the choices in given triplets.
+
+    Parameters
+    ----------
+    source
+        A posterior, or a teacher, or the file or folder of either. A posterior answers for a
+        typical participant, lapses included, averaged over its draws.
+    triplets
+        Object ids or indices from 0, shape (n, 3); or a file of delimited text with three a line.
+    interval
+        Share of the posterior inside each probability's central interval, such as 0.9.
+    participant
+        Participant of the posterior, or one a triplet, to answer for with their own lapse and
+        temperature.
+    participant_column
+        Column of the file of triplets, from 1, that names the participant.
+    kind
+        ``anchored``: item 1 is the reference, and chosen is the more similar of the others.
+    features, objects
+        For a teacher that maps them: a network's features or their file, and a file with object
+        ids where that holds none.
+    out
+        File to write, tab-separated.
+
+    Returns
+    -------
+    Columns ``item_1``, ``item_2``, ``item_3``: the probability that each is chosen (called the
+    odd one); with ``interval`` also ``item_1_low`` and so on, then ``item_1_high`` and so on.
+
+    Raises
+    ------
+    TwoalikeError
+        If a triplet, object or participant is unknown, or a teacher is asked for what only a
+        posterior has.
+    """
+    names = [f"item_{k}" for k in (1, 2, 3)]
+    if isinstance(source, Posterior) or (
+        isinstance(source, str | Path) and not Path(source).is_dir()
+    ):
+        posterior = as_posterior(source)
+        indices = triplet_indices(triplets, posterior.ids)
+        judges = _judges(posterior, triplets, len(indices), participant, participant_column)
+        columns: list[Floats] = [
+            posterior.choice_probabilities(indices, lapse=True, participants=judges, kind=kind)
+        ]
+        if interval is not None:
+            columns += choice_intervals(
+                posterior, indices, interval, participants=judges, kind=kind
+            )
+            names += [f"{name}_{end}" for end in ("low", "high") for name in names]
+    else:
+        if kind != "odd_one_out" or not interval is participant is participant_column is None:
+            raise TwoalikeError(
+                "a teacher knows no draws, participants or anchored choices",
+                where=source,
+                remedy="Give a posterior (.nc), or leave out `interval=...`, `participant=...` and "
+                "`kind=...`.",
+            )
+        columns = [_of_teacher(source, triplets, features, objects)]
+    content = np.concatenate([np.asarray(one, dtype=np.float64) for one in columns], axis=1)
+    if out is not None:
+        with atomic_path(Path(out)) as temporary:
+            header = "\t".join(names)
+            np.savetxt(temporary, content, fmt="%.6f", delimiter="\t", header=header, comments="")
+    return pd.DataFrame(content, columns=names)
+
+
+def _of_teacher(
+    source: str | Path | AffineTeacher | PosteriorTeacher,
+    triplets: Any,
+    features: FeatureTable | str | Path | None,
+    objects: str | Path | None,
+) -> Floats:
+    teacher = source
+    if isinstance(teacher, str | Path):
+        teacher = load_teacher(teacher, any_kind=True)
+    if features is None:
+        if isinstance(teacher, PosteriorTeacher):
+            return teacher.choice_probabilities(triplet_indices(triplets, teacher.ids))
+        raise TwoalikeError(
+            "this teacher predicts from features", where=source, remedy="Add `features=...`."
+        )
+    if isinstance(features, str | Path):
+        features = read_features(Path(features), None if objects is None else Path(objects))
+    return teacher.choice_probabilities(triplet_indices(triplets, features.ids), features)
+
+
+def _judges(
+    posterior: Posterior,
+    triplets: Any,
+    n: int,
+    participant: str | Sequence[str] | None,
+    column: int | None,
+) -> Integers | None:
+    """Index of who judges each triplet, shape (n,); None for typical observers."""
+    if participant is None and column is None:
+        return None
+    if participant is not None and column is not None:
+        raise TwoalikeError(expected="`participant=...` or `participant_column=...`", found="both")
+    where = "`participant=...`"
+    if column is not None:
+        where = str(triplets)
+        rows = read_delimited(Path(triplets), "triplets, three objects a line")
+        if not 1 <= column <= rows.shape[1]:
+            raise TwoalikeError(
+                where=where,
+                expected=f"column {column}",
+                found=f"{rows.shape[1]} columns (numbered from 1)",
+            )
+        named = rows[column - 1].str.strip().tolist()
+    else:
+        named = [participant] * n if isinstance(participant, str) else list(participant or ())
+    place = {name: row for row, name in enumerate(posterior.participants)}
+    for number, name in enumerate(named, start=1):
+        if name not in place:
+            raise TwoalikeError(
+                f"{name!r} is not one of the {len(place)} participants of "
+                f"{posterior.path or 'the posterior'}",
+                where=where if column is None else f"{where}: row {number}, column {column}",
+                remedy="List them with: twoalike participants",
+            )
+    return np.array([place[name] for name in named], dtype=np.int64)
