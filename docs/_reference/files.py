@@ -1,14 +1,10 @@
 """The page of files: columns of the raw and of the tidy tables, from the definitions of each."""
 
-import inspect
-import re
-from itertools import pairwise
-from types import ModuleType
-
-from _reference.markdown import code, prose, table
+from _reference.markdown import code, table
+from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.embedding import _posterior
-from twoalike.judgments import _arrangements, _dissimilarities, _schema
-from twoalike.record import ANSWERS
+from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
+from twoalike.record import ANSWERS, PARTICIPANTS
 from twoalike.registry import find_task, task_names
 from twoalike.tables import Table
 
@@ -30,7 +26,7 @@ _FILES = (
         "the objects: id, file, checksum, then categories from coarse to fine",
         "`init` → `design`, `run`, `fit`",
     ),
-    ("`design/*_trials.tsv`", "one row a trial of a session", "`design`, or you → `run`"),
+    ("`design/*_trials.tsv`", "[trials of a session](#trial-lists)", "`design`, or you → `run`"),
     (
         "`data/raw/`",
         "BIDS data set; [columns below](#raw-tables)",
@@ -61,9 +57,15 @@ _FILES = (
 _TIDY = """(tidy-tables)=
 ## Tidy tables
 
-Parquet. Strings are categories; the list of objects, in order, stands in the metadata of the file
-(`twoalike_objects`), where it came from beside it (`twoalike`). A file of another tool with these
-columns will do.
+Parquet. Strings are categories. The metadata of the file hold the list of objects, in order
+(`twoalike_objects`), and the provenance (`twoalike`). A file of another tool with these columns
+will do.
+"""
+_TRIAL_LISTS = """(trial-lists)=
+## Trial lists
+
+Tab-separated, UTF-8, `n/a` where a value is missing; objects are those of `stimuli/stimuli.tsv`. A
+list of another tool may have its columns in another order, and further ones.
 """
 _RAW = """(raw-tables)=
 ## Raw tables
@@ -77,17 +79,29 @@ netCDF with the groups of ArviZ: `arviz.from_netcdf` opens it. Coordinates are n
 and participant ids. Draws are aligned across chains. What every such file has in its group
 `posterior`:
 """
-_MODULES = {
-    "choices.parquet": _schema,
-    "arrangements.parquet": _arrangements,
-    "dissimilarities.parquet": _dissimilarities,
+_TIDY_TABLES = {
+    "choices.parquet": CHOICES,
+    "arrangements.parquet": ARRANGEMENTS,
+    "dissimilarities.parquet": DISSIMILARITIES,
 }
+_LISTS = (
+    ("Odd-one-out: one row a trial", "design/*_task-oddoneout_trials.tsv", TRIAL_LIST),
+    (
+        "Multi-arrangement: one row an image of a trial",
+        "design/*_task-multiarrangement_trials.tsv",
+        ARRANGEMENT_LIST,
+    ),
+)
+_BESIDE = (
+    ("Answers outside the trials", "sourcedata/*/*/*_answers.tsv", ANSWERS),
+    ("Participants", "participants.tsv", PARTICIPANTS),
+)
 _NAMES = {"beh": "trials", "events": "events within a trial"}
 
 
 def files_page() -> str:
     """Markdown of the page."""
-    tidy = [f"### `{name}`\n\n{tidy_table(module)}" for name, module in _MODULES.items()]
+    tidy = [f"### `{name}`\n\n{one.dictionary()}" for name, one in _TIDY_TABLES.items()]
     raw = [
         _raw_table(each.name, each.label, part)
         for each in map(find_task, task_names())
@@ -98,40 +112,18 @@ def files_page() -> str:
         ["variable", "dimensions"],
         ([code(name), ", ".join(map(code, dims))] for name, dims in _posterior.NEEDED.items()),
     )
-    raw.append(
-        "### Answers outside the trials\n\n`sourcedata/*/*/*_answers.tsv`\n\n"
-        + ANSWERS.dictionary()
-    )
+    raw += [_section(*one) for one in _BESIDE]
+    lists = [_section(*one) for one in _LISTS]
     files = table(["file", "what it is", "made by → read by"], _FILES)
-    return "\n".join([_HEAD + files, _TIDY, *tidy, _RAW, *raw, _POSTERIOR, draws])
+    return "\n".join(
+        [_HEAD + files, _TRIAL_LISTS, *lists, _RAW, *raw, _TIDY, *tidy, _POSTERIOR, draws]
+    )
+
+
+def _section(title: str, files: str, part: Table) -> str:
+    return f"### {title}\n\n`{files}`\n\n{part.dictionary()}"
 
 
 def _raw_table(name: str, label: str, part: Table) -> str:
-    heading = f"### {name.capitalize()}: {_NAMES[part.name]}"
-    return f"{heading}\n\n`*_task-{label}_run-*_{part.name}.tsv`\n\n{part.dictionary()}"
-
-
-def tidy_table(module: ModuleType) -> str:
-    """Table of columns in a module's docstring, as markdown.
-
-    Parameters
-    ----------
-    module
-        Defines a tidy table and describes it in a simple table of reStructuredText.
-    """
-    lines = (inspect.getdoc(module) or "").splitlines()
-    rules = [number for number, line in enumerate(lines) if line.startswith("====")]
-    starts = [mark.start() for mark in re.finditer("=+", lines[rules[0]])]
-    rows: list[list[str]] = []
-    for line in lines[rules[1] + 1 : rules[2]]:
-        cells = [line[start:end].strip() for start, end in pairwise([*starts, None])]
-        if cells[0]:
-            rows.append(cells)
-        else:  # goes on from the line above
-            rows[-1] = [
-                f"{above} {below}".strip() for above, below in zip(rows[-1], cells, strict=True)
-            ]
-    return table(
-        ["column", "type", "content"],
-        ([code(name), kind, prose(content)] for name, kind, content in rows),
-    )
+    title = f"{name.capitalize()}: {_NAMES[part.name]}"
+    return _section(title, f"*_task-{label}_run-*_{part.name}.tsv", part)

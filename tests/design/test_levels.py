@@ -20,10 +20,9 @@ from twoalike.design import (
 from twoalike.design._classes import object_classes
 from twoalike.design._level_sessions import level_session, level_sessions
 from twoalike.design._levels import CONDITIONS, LevelSampler, level_counts
-from twoalike.judgments._schema import LEVELS
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, LevelShares, Study, StudyConfig, TwoalikeError
-from twoalike.tables import STIMULI
+from twoalike.tables import LEVELS, STIMULI
 
 Objects = Callable[[int, int, int], StimulusSet]
 ANY_TIME = settings(deadline=None, max_examples=60)

@@ -66,30 +66,16 @@ def test_settings_are_those_of_the_models(pages: dict[str, str]) -> None:
     assert "`[arrangement" in page
 
 
-def test_described_columns_are_those_of_the_tables(reference: ModuleType) -> None:
-    from twoalike.judgments import _arrangements, _dissimilarities, _schema
-
-    files = importlib.import_module("_reference.files")
-    kinds = {
-        _schema: _schema.CHOICES,
-        _arrangements: _arrangements.ARRANGEMENTS,
-        _dissimilarities: _dissimilarities.DISSIMILARITIES,
-    }
-    for module, kind in kinds.items():
-        named = re.findall(r"^\| `(.+?)` \|", files.tidy_table(module), re.MULTILINE)
-        spelled = [
-            name
-            for names in named
-            for name in names.replace("item_1..3", "item_1, item_2, item_3").split(", ")
-        ]
-        assert spelled == list(kind.columns)
-
-
-def test_raw_tables_are_whole(pages: dict[str, str]) -> None:
+def test_tables_are_described_as_they_are_declared(pages: dict[str, str]) -> None:
+    from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
+    from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
+    from twoalike.record import ANSWERS, PARTICIPANTS
     from twoalike.registry import find_task, task_names
 
-    for name in task_names():
-        assert find_task(name).trials.dictionary() in pages["files.md"]
+    tables = [CHOICES, ARRANGEMENTS, DISSIMILARITIES, TRIAL_LIST, ARRANGEMENT_LIST]
+    tables += [PARTICIPANTS, ANSWERS, *(find_task(name).trials for name in task_names())]
+    for table in tables:
+        assert table.dictionary() in pages["files.md"]
 
 
 def test_every_package_that_exports_has_a_page(pages: dict[str, str]) -> None:

@@ -106,13 +106,13 @@ def test_any_trials_survive_the_file(
     [
         ("x", 0.9, "row 3: expected x and y in arena diameters"),
         ("x", None, "column 'x'"),
-        ("trial", 0, "column 'trial', row 3: expected a whole number from 1"),
+        ("trial", 0, "row 3, column 'trial': expected a whole number from 1"),
         ("trial", 5, "row 3: expected two items or more in a trial"),
-        ("item", "oak", "row 3: expected an item once in a trial"),
+        ("item", "oak", "row 3: expected one row for each participant, session, trial and item"),
         ("item", None, "column 'item'"),
         ("response_time", 8.0, "row 3: expected the response_time and trial_type of the trial"),
         ("trial_type", "main", "row 3: expected the response_time and trial_type of the trial"),
-        ("trial_type", "huh", "column 'trial_type', row 3: expected one of main"),
+        ("trial_type", "huh", "row 3, column 'trial_type': expected one of main"),
         ("participant", None, "column 'participant'"),
     ],
 )
@@ -208,9 +208,9 @@ def test_a_torn_end_costs_the_trial_it_tore_and_no_other(tmp_path: Path, cut: in
 @pytest.mark.parametrize(
     ("row", "old", "new", "complaint"),
     [
-        (0, "0.100000", "left", "row 1, column 'x': expected a number, found 'left'"),
+        (0, "0.100000", "left", "row 1, column 'x': expected a number or n/a, found 'left'"),
         (1, "0.000000", "n/a", "row 2, column 'y': expected a place of an image inside"),
-        (3, "true", "yes", "row 4, column 'inside': expected one of true, false, found 'yes'"),
+        (3, "true", "yes", "row 4, column 'inside': expected true or false, found 'yes'"),
         (3, "main", "huh", "row 4, column 'trial_type'"),
         (1, "3", "4", "row 2, column 'n_items': expected as many rows as images"),
         (4, "2 main", "0 main", "row 5, column 'trial_index': expected a whole number from 1"),

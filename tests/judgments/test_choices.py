@@ -95,9 +95,9 @@ def test_index_into_other_ids(choices: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "complaint"),
     [
-        ("chosen", 4, "column 'chosen', row 3: expected 1, 2 or 3, found '4'"),
-        ("kind", "guess", "column 'kind', row 3: expected one of odd_one_out, anchored"),
-        ("trial", 0, "column 'trial', row 3: expected a whole number from 1, found '0'"),
+        ("chosen", 4, "row 3, column 'chosen': expected one of 1, 2, 3, found '4'"),
+        ("kind", "guess", "row 3, column 'kind': expected one of odd_one_out, anchored"),
+        ("trial", 0, "row 3, column 'trial': expected a whole number from 1, found '0'"),
         ("response_time", "soon", "column 'response_time'"),
         ("item_2", "same", "row 3: expected three different items"),
         ("participant", None, "column 'participant'"),

@@ -77,12 +77,28 @@ def test_file_of_another_tool_is_read(table: pd.DataFrame, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("column", "values", "complaint"),
     [
-        ("dissimilarity", [1.0, -0.5], "'dissimilarity', row 2: expected a number from 0 on"),
-        ("dissimilarity", [np.nan, 1.0], "'dissimilarity', row 1: expected a number from 0 on"),
-        ("dissimilarity", [1.0, np.inf], "'dissimilarity', row 2: expected a number from 0 on"),
+        (
+            "dissimilarity",
+            [1.0, -0.5],
+            "row 2, column 'dissimilarity': expected a number from 0 on",
+        ),
+        (
+            "dissimilarity",
+            [np.nan, 1.0],
+            "row 1, column 'dissimilarity': expected a number from 0 on",
+        ),
+        (
+            "dissimilarity",
+            [1.0, np.inf],
+            "row 2, column 'dissimilarity': expected a number from 0 on",
+        ),
         ("item_b", ["maple", "zebra"], "row 2: expected two objects"),
-        ("item_b", ["maple", "elm"], "'item_b', row 2: 'elm' is not one of the 4 objects"),
-        ("kind", ["rdm", "guess"], "'kind', row 2: expected one of rdm, rating, found 'guess'"),
+        ("item_b", ["maple", "elm"], "row 2, column 'item_b': 'elm' is not one of the 4 objects"),
+        (
+            "kind",
+            ["rdm", "guess"],
+            "row 2, column 'kind': expected one of rdm, rating, found 'guess'",
+        ),
     ],
 )
 def test_bad_values_are_named(column: str, values: list[Any], complaint: str) -> None:
@@ -227,7 +243,10 @@ def test_similarities_of_matrices_are_turned(vectors: np.ndarray, tmp_path: Path
     [
         (RATED.replace("item_b", "item"), "expected one column 'item_b', found"),
         (RATED.replace("dissimilarity", "similarity"), "similarity=True"),
-        (RATED.replace("q,ant", ",ant"), "'participant', row 3: expected a name, found an empty"),
+        (
+            RATED.replace("q,ant", ",ant"),
+            "column 'participant', row 3: expected a name, found an empty",
+        ),
         (RATED.replace("0.5", "far"), "row 3: expected a number from 0 on, found 'far'"),
         (RATED.replace("0.5", "nan"), "row 3: expected a number from 0 on, found 'nan'"),
         (RATED.replace("0.5", "-2"), "row 3: expected a number from 0 on, found '-2'"),

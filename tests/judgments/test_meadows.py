@@ -152,7 +152,7 @@ def broken(**changes: Any) -> dict[str, Any]:
         (late([[(5, 5), (6, 6), (7, 7)]]), "most positions lie outside the arena"),
         (
             broken(positions=[{"id": "id0", "x": 0, "y": 0}, {"id": "id0", "x": 0, "y": 0.1}]),
-            "expected an item once in a trial",
+            "expected one row for each participant, session, trial and item",
         ),
     ],
 )

@@ -46,7 +46,8 @@ class Column:
     remedy
         What to do about a value that is not allowed, for messages.
     default
-        Value of a data frame's column that is not given; None: missing, if that is allowed.
+        Value of a data frame's column that is not given, ``row`` for the number of the row; None:
+        missing, if that is allowed.
     """
 
     name: str

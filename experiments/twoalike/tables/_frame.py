@@ -54,46 +54,70 @@ def check_columns(names: Sequence[object], table: Table, where: object) -> None:
 
 
 def make_frame(
-    values: Mapping[str, Any], objects: Sequence[str], table: Table, where: object
+    values: "Mapping[str, Any] | pd.DataFrame",
+    table: Table,
+    where: object,
+    objects: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
-    """Build and check a data frame from arrays.
+    """Build and check a data frame from arrays, or from a frame with some of its columns.
 
     Parameters
     ----------
     values
         Values by column name; columns with a default, and those that may be missing, may be left
         out. Items are ids, or integers that index ``objects``.
-    objects
-        All object ids, in the order to keep; may name objects that no row has.
     where
         What to name in errors.
+    objects
+        All object ids, in the order to keep; may name objects that no row has. None: the list that
+        all columns of items share, or the numbers of objects from 0 where items are integers, or
+        else the ids in order of first appearance.
 
     Raises
     ------
     TwoalikeError
-        If an item is not among ``objects``, or a value is not allowed.
+        If a column is missing, an item is not among ``objects``, or a value is not allowed.
     """
     import pandas as pd
 
-    n = len(next(iter(values.values())))
-    ids = pd.Index(list(objects), dtype=object)
+    given = {str(name): values[name] for name in values}
+    needed = [one.name for one in table.columns if one.default is None and not one.missing]
+    missing = [name for name in needed if name not in given]
+    n = len(given[needed[0]]) if not missing else 0
+    if missing or not n:
+        raise TwoalikeError(
+            where=where,
+            expected=f"a table with the columns {', '.join(needed)}",
+            found=f"no column {missing[0]!r}" if missing else "no row",
+        )
+    if objects is None:
+        objects = _own_objects([given[item] for item in table.items])
+    ids = None if objects is None else pd.Index(list(objects), dtype=object)
     columns = {
-        column.name: _items(values[column.name], ids, column.name, where)
-        if column.name in table.items
-        else values[column.name]
-        if column.name in values
-        else _left_out(column, n)
+        column.name: _left_out(column, n)
+        if column.name not in given
+        else _items(given[column.name], ids, column.name, where)
+        if column.name in table.items and ids is not None
+        else getattr(given[column.name], "array", given[column.name])
         for column in table.columns
     }
-    return check_frame(pd.DataFrame(columns), table, where, list(objects))
+    return check_frame(pd.DataFrame(columns), table, where, objects)
+
+
+def _own_objects(items: Sequence[Any]) -> list[str] | None:
+    """Numbers of objects from 0, as ids, if all columns of items are integers; else None."""
+    arrays = [np.asarray(column) for column in items]
+    if not all(array.dtype.kind in "iu" for array in arrays):
+        return None
+    return [str(number) for number in range(max(int(array.max()) for array in arrays) + 1)]
 
 
 def _left_out(column: Column, n: int) -> Any:
     """Values of a column that is not given: its default, or all missing."""
     import pandas as pd
 
-    if not column.dtype == "category":
-        return np.full(n, np.nan)
+    if column.dtype != "category":
+        return np.arange(1, n + 1) if column.default == "row" else np.full(n, np.nan)
     levels = list(column.levels) or [one for one in (column.default,) if one is not None]
     code = -1 if column.default is None else levels.index(column.default)
     return pd.Categorical.from_codes(np.full(n, code, np.int8), pd.Index(levels, dtype=object))
@@ -206,7 +230,7 @@ def _share_objects(
     frame: "pd.DataFrame", table: Table, objects: Sequence[str] | None, where: object
 ) -> None:
     """Give the columns of items one list of categories."""
-    lists = [list(frame[item].cat.categories) for item in table.items]
+    lists = [[str(name) for name in frame[item].cat.categories] for item in table.items]
     if objects is None:
         objects = list(dict.fromkeys(name for names in lists for name in names))
     known = set(objects)
@@ -261,7 +285,7 @@ def item_indices(
 
 
 def write_frame(
-    path: Path, frame: "pd.DataFrame", table: Table, provenance: Mapping[str, Any]
+    path: str | Path, frame: "pd.DataFrame", table: Table, provenance: Mapping[str, Any]
 ) -> None:
     """Check a data frame and write it as Parquet, all or nothing; strings become categories.
 
@@ -284,7 +308,7 @@ def write_frame(
         pq.write_table(content, temporary, compression="zstd")
 
 
-def read_frame(path: Path, table: Table) -> "pd.DataFrame":
+def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     """Read a table from Parquet; ``frame.attrs["provenance"]`` says how it was made.
 
     Any Parquet file with the right columns will do: strings become categories, and the order of

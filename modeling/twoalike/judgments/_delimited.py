@@ -7,9 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._file import write_choices
 from twoalike.judgments._import import check_new_table, object_ids
-from twoalike.judgments._schema import ITEMS, choices_table
+from twoalike.judgments._tables import ITEMS, choices_table, write_choices
 from twoalike.study import Integers, TwoalikeError, provenance, read_delimited
 
 

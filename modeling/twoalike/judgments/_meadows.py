@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._arrangements import arrangements_table
-from twoalike.judgments._file import write_arrangements
 from twoalike.judgments._import import check_new_table
+from twoalike.judgments._tables import arrangements_table, write_arrangements
 from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, provenance, require_file
 
 MEDIA = re.compile(

@@ -1,48 +1,191 @@
-"""Raw rows of the odd-one-out task (BIDS ``_beh.tsv``) as a table of choices.
+"""Raw rows of a BIDS data set (``_beh.tsv``) as tables of judgments.
 
-The raw row says which stimulus is which (``stimulus_1..3``, sorted), where each was shown
-(``position_1..3``) and which was called odd (``response``, an index into ``stimulus_1..3``).
-A choice wants the items in the order shown and the place of the chosen one in that order.
+A raw row of the odd-one-out task says which stimulus is which (``stimulus_1..3``, sorted), where
+each was shown (``position_1..3``) and which was called odd (``response``, an index into
+``stimulus_1..3``). A choice wants the items in the order shown and the place of the chosen one in
+that order. A raw table of the multi-arrangement task has one row an image of a trial; images that
+lay outside the arena when the time was over were not placed.
+
+Data sets of other tools are read as well, if their tables have the columns that are needed.
 """
 
+import csv
+import io
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments._raw_table import (
-    codes,
-    known_order,
-    numbers,
-    raw_tables,
-    read_raw_table,
-    refuse,
-    whole_numbers,
-    whose,
-    words,
+from twoalike.judgments._tables import ITEMS, arrangements_table, choices_table
+from twoalike.registry import find_task
+from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
+from twoalike.tables import (
+    LEVELS,
+    MULTI_ARRANGEMENT,
+    ODD_ONE_OUT,
+    PLACES,
+    POSITIONS,
+    STIMULI,
+    Column,
+    Fault,
+    Table,
+    parse_text,
+    typed,
 )
-from twoalike.judgments._schema import ITEMS, LEVELS, TRIAL_TYPES, choices_table
-from twoalike.study import MISSING, TwoalikeError
 
-TASK = "oddoneout"
-POSITIONS = ("left", "middle", "right")
-NEEDED = (
-    "trial_index",
-    "trial_type",
-    *(f"stimulus_{k}" for k in (1, 2, 3)),
-    *(f"position_{k}" for k in (1, 2, 3)),
-    "response",
-    "odd_stimulus",
-    "response_time",
+type Rule = Callable[[pd.DataFrame], str | None]
+"""From the raw rows of a session, as text, to the reason to leave it out; None keeps it."""
+
+_NAME = re.compile(
+    r"sub-(?P<participant>[0-9a-zA-Z+]+)(_ses-(?P<session>[0-9a-zA-Z+]+))?"
+    r"_task-(?P<task>[0-9a-zA-Z+]+)(_run-[0-9]+)?_beh\.tsv"
 )
+TRIPLET_COLUMNS = (
+    *("trial_index", "trial_type", *STIMULI, *PLACES),
+    *("response", "odd_stimulus", "response_time"),
+)
+ARRANGEMENT_COLUMNS = (
+    *("trial_index", "trial_type", "n_items", "stimulus"),
+    *("x", "y", "inside", "response_time"),
+)
+
+
+@dataclass(frozen=True)
+class RawSession:
+    """Raw table of one run.
+
+    Attributes
+    ----------
+    session
+        Label; None where the file name has none.
+    rows
+        Columns that were asked for, with the types of :func:`twoalike.tables.typed`.
+    text
+        All columns as text.
+    torn
+        Whether the last row, which a power cut tore, was passed over; resuming the session shows
+        its trial again.
+    """
+
+    path: Path
+    participant: str
+    session: str | None
+    rows: pd.DataFrame
+    text: pd.DataFrame
+    torn: bool
+
+
+def _raw_tables(raw: Path) -> list[tuple[Path, re.Match[str]]]:
+    """Raw tables of a data set and the parts of their names, in the order of the names."""
+    paths = sorted(raw.glob("sub-*/**/beh/*_beh.tsv"))
+    return [(path, match) for path in paths if (match := _NAME.fullmatch(path.name))]
+
+
+def raw_tasks(raw: str | Path) -> tuple[str, ...]:
+    """Tasks (BIDS labels) of which a data set holds tables, sorted."""
+    return tuple(sorted({match["task"] for _, match in _raw_tables(Path(raw))}))
+
+
+def raw_sessions(
+    raw: str | Path, task: str, columns: Sequence[str], unusable: Rule | None = None
+) -> tuple[list[RawSession], list[tuple[str, str | None, str]]]:
+    """Read the raw tables of a task, for a function that makes judgments of them.
+
+    Parameters
+    ----------
+    raw
+        Root of the data set.
+    task
+        Label or name of the task; its raw table declares the columns.
+    columns
+        Columns that are needed.
+    unusable
+        Rule by which a session is left out.
+
+    Returns
+    -------
+    The sessions in the order of their names; participant, session and reason of those left out.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no session, or the rule leaves out all of them, or a table cannot be read, lacks
+        a column, or holds a value that is not allowed.
+    """
+    raw, found = Path(raw), find_task(task)
+    files = [(path, match) for path, match in _raw_tables(raw) if match["task"] == found.label]
+    if not files:
+        raise TwoalikeError(
+            where=raw,
+            expected=f"{found.name} sessions (sub-*/ses-*/beh/*_task-{found.label}*_beh.tsv)",
+            found="none",
+            remedy="Run one with: twoalike run",
+        )
+    table = _lenient(found.trials.subset(columns))
+    sessions, excluded = [], []
+    for path, match in files:
+        text, torn = _read_text(path, columns)
+        if unusable is not None and (reason := unusable(text)) is not None:
+            excluded.append((match["participant"], match["session"], reason))
+            continue
+        values, faults = parse_text(table, text)
+        for fault in faults:
+            raise fault.error(path)
+        rows = typed(table, values)
+        sessions.append(RawSession(path, match["participant"], match["session"], rows, text, torn))
+    if not sessions:
+        raise TwoalikeError(
+            f"the exclusion rule of study.toml leaves out all {len(files)} sessions, the first "
+            f"for {excluded[0][2]}",
+            where=raw,
+            remedy="Look at the data, or at [exclusion].",
+        )
+    return sessions, excluded
+
+
+def _lenient(table: Table) -> Table:
+    """Table of the same columns as other tools write them: numbers may be missing."""
+
+    def of_others(column: Column) -> Column:
+        if column.name == "n_items":
+            return replace(column, minimum=1)
+        return replace(column, missing="not known") if column.kind == "number" else column
+
+    return replace(table, columns=tuple(map(of_others, table.columns)))
+
+
+def _read_text(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, bool]:
+    """Read the rows of a raw table as strings; whether a torn one was passed over."""
+    if path.is_dir():
+        raise TwoalikeError(
+            where=path, expected="a raw table", found="a folder", remedy="Restore the file."
+        )
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    try:
+        # BIDS tables have no quoting: a quotation mark is part of a value.
+        table = pd.read_csv(
+            io.StringIO(whole.decode("utf-8-sig")),
+            sep="\t",
+            dtype=str,
+            keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise TwoalikeError(f"cannot be read as a table ({reason})", where=path) from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise TwoalikeError(f"column {missing[0]!r} is missing", where=path)
+    return table, len(whole) < len(content)
 
 
 def read_raw(
-    raw: Path,
-    objects: Sequence[str] | None = None,
-    unusable: Callable[[pd.DataFrame], str | None] | None = None,
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
     """Read all odd-one-out trials of a BIDS data set.
 
@@ -68,98 +211,180 @@ def read_raw(
         If there is no trial, the rule leaves out all sessions, a column is missing, or a value
         does not fit; the message names the file, the row and the column.
     """
-    files = raw_tables(raw, TASK)
-    if not files:
-        raise TwoalikeError(
-            f"{raw}: expected odd-one-out sessions (sub-*/ses-*/beh/*_task-{TASK}*_beh.tsv), "
-            "found none. Run one with: twoalike run"
-        )
-    excluded = {} if unusable is None else _excluded(files, unusable)
-    kept = [path for path in files if path not in excluded]
-    if not kept:
-        raise TwoalikeError(
-            f"{raw}: the exclusion rule of study.toml leaves out all {len(files)} sessions, the "
-            f"first for {next(iter(excluded.values()))}. Look at the data, or at [exclusion]."
-        )
-    parts = [_read_session(path) for path in kept]
-    rows = pd.concat([table for table, _, _ in parts], ignore_index=True)
+    rule = unusable and (lambda rows: unusable(_with_checks(rows)))
+    sessions, excluded = raw_sessions(raw, ODD_ONE_OUT, TRIPLET_COLUMNS, rule)
+    rows = pd.concat(list(map(_choices_of, sessions)), ignore_index=True)
     if not len(rows):
-        raise TwoalikeError(f"{raw}: {len(kept)} sessions, but no trial has a response.")
+        raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
     seen = pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True))
-    columns = {str(name): rows[name].to_numpy() for name in rows.columns}
-    ids = known_order([str(name) for name in seen], objects, raw)
-    table = choices_table(columns, ids, str(raw))
-    table.attrs["n_without_choice"] = sum(dropped for _, dropped, _ in parts)
-    table.attrs["n_torn"] = sum(torn for _, _, torn in parts)
-    table.attrs["excluded"] = [(*whose(path), reason) for path, reason in excluded.items()]
+    table = choices_table(dict(rows), _known_order(seen, objects, raw), raw)
+    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
+    table.attrs["n_torn"] = sum(one.torn for one in sessions)
+    table.attrs["excluded"] = excluded
     return table
 
 
-def _excluded(
-    files: Sequence[Path], unusable: Callable[[pd.DataFrame], str | None]
-) -> dict[Path, str]:
-    """Sessions that a rule leaves out, with the reason."""
-    reasons = {}
-    for path in files:
-        rows = read_raw_table(path, NEEDED)[0]
-        if "expected_odd" not in rows.columns:  # made by another tool, which had no checks
-            rows = rows.assign(expected_odd=MISSING)
-        reason = unusable(rows)
-        if reason is not None:
-            reasons[path] = reason
-    return reasons
+def _with_checks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a column of right answers; tables of other tools may have no attention checks."""
+    return rows if "expected_odd" in rows.columns else rows.assign(expected_odd=MISSING)
 
 
-def _read_session(path: Path) -> tuple[pd.DataFrame, int, bool]:
-    """Choices of one session, how many of its trials have none, whether a row is torn."""
-    participant, session = whose(path)
-    raw, torn = read_raw_table(path, NEEDED)
-    answered = (raw["response"] != MISSING).to_numpy()
-    shown, place = _as_shown(raw, answered, path)
-    rows = raw[answered]
-    table = pd.DataFrame(
+def _choices_of(session: RawSession) -> pd.DataFrame:
+    """Choices of one session."""
+    answered = session.rows["response"].notna().to_numpy()
+    shown, place = _as_shown(session, answered)
+    rows = session.rows[answered]
+    return pd.DataFrame(
         {
-            "participant": participant,
-            "session": session,
-            "trial": whole_numbers(rows["trial_index"], path),
+            "participant": session.participant,
+            "session": session.session,
+            "trial": rows["trial_index"],
             **{item: shown[answered, k] for k, item in enumerate(ITEMS)},
             "chosen": place[answered] + 1,
-            "response_time": numbers(rows["response_time"], path),
-            "trial_type": words(rows["trial_type"], TRIAL_TYPES, path),
-            "level": _level(rows),
+            "response_time": rows["response_time"],
+            "trial_type": rows["trial_type"],
+            "level": _level(session.text[answered]),
         }
     )
-    return table, int((~answered).sum()), torn
 
 
-def _as_shown(
-    raw: pd.DataFrame, answered: npt.NDArray[np.bool_], path: Path
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.int64]]:
+def _as_shown(session: RawSession, answered: Booleans) -> tuple[npt.NDArray[np.object_], Integers]:
     """Stimuli from left to right, shape (n, 3), and the place of the chosen one, shape (n,)."""
-    stimuli = raw[[f"stimulus_{k}" for k in (1, 2, 3)]].to_numpy(dtype=object)
-    columns = [raw[f"position_{k}"] for k in (1, 2, 3)]
-    position = np.stack([codes(values, POSITIONS) for values in columns], axis=1)
-    bad = np.flatnonzero((np.sort(position, axis=1) != [0, 1, 2]).any(axis=1))
-    if len(bad):
-        expected = "left, middle and right, each once"
-        refuse(path, bad[0], "position_1", expected, columns[0].iloc[bad[0]])
-    order = np.argsort(position, axis=1)
-    response = codes(raw["response"], ("1", "2", "3"))
-    bad = np.flatnonzero(answered & (response < 0))
-    if len(bad):
-        refuse(path, bad[0], "response", "1, 2, 3 or n/a", raw["response"].iloc[bad[0]])
+    raw = session.rows
+    stimuli = raw[list(STIMULI)].to_numpy(dtype=object)
+    position = np.stack([pd.Index(POSITIONS).get_indexer(raw[name]) for name in PLACES], axis=1)
+    wrong = (np.sort(position, axis=1) != [0, 1, 2]).any(axis=1)
+    if wrong.any():
+        row, expected = int(wrong.argmax()), "left, middle and right, each once"
+        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
+    response = raw["response"].fillna(1).to_numpy(np.int64) - 1
     rows = np.arange(len(raw))
     odd = stimuli[rows, response]
-    bad = np.flatnonzero(answered & (odd != raw["odd_stimulus"].to_numpy(dtype=object)))
-    if len(bad):
-        expected = f"{odd[bad[0]]!r} as response {response[bad[0]] + 1} says"
-        refuse(path, bad[0], "odd_stimulus", expected, raw["odd_stimulus"].iloc[bad[0]])
-    shown = np.take_along_axis(stimuli, order, axis=1)
+    wrong = answered & (odd != raw["odd_stimulus"].to_numpy(dtype=object))
+    if wrong.any():
+        row = int(wrong.argmax())
+        expected = f"{odd[row]!r} as response {response[row] + 1} says"
+        found = repr(session.text["odd_stimulus"][row])
+        raise Fault(row, expected, found, "odd_stimulus").error(session.path)
+    shown = np.take_along_axis(stimuli, np.argsort(position, axis=1), axis=1)
     return shown, position[rows, response].astype(np.int64)
 
 
-def _level(rows: pd.DataFrame) -> "pd.Series[str]":
+def _level(text: pd.DataFrame) -> "pd.Series[str]":
     """Level of a trial, where its condition names one."""
-    if "condition" not in rows.columns:
-        return pd.Series(None, index=rows.index, dtype=object)
-    return rows["condition"].astype(object).where(rows["condition"].isin(LEVELS), None)
+    if "condition" not in text.columns:
+        return pd.Series(None, index=text.index, dtype=object)
+    return text["condition"].astype(object).where(text["condition"].isin(list(LEVELS)), None)
+
+
+def read_raw_arrangements(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all multi-arrangement trials of a BIDS data set.
+
+    Left out, and counted in ``table.attrs``: images outside the arena at the end of a trial
+    (``n_outside``), images then alone in their trial (``n_alone``), and a last trial that a
+    power cut tore (``n_torn``; resuming the session shows it again). Trials of a further run of
+    a session are numbered on from those of the run before.
+
+    Parameters
+    ----------
+    raw
+        Root of the data set (``data/raw`` of a study).
+    objects
+        All object ids in the order to keep, for instance the stimulus manifest's; only those
+        placed are listed in the table. None: order of first appearance.
+    unusable
+        Rule by which a session is left out, as in :func:`read_raw`.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no trial, a column is missing, or a value does not fit; the message names
+        the file, the row and the column.
+    """
+    sessions, excluded = raw_sessions(raw, MULTI_ARRANGEMENT, ARRANGEMENT_COLUMNS, unusable)
+    last: dict[tuple[str, str | None], int] = {}
+    parts: list[pd.DataFrame] = []
+    counts = {"n_outside": 0, "n_alone": 0, "n_torn": 0}
+    for session in sessions:
+        whose = (session.participant, session.session)
+        rows = _arrangements_of(session, last.get(whose, 0), counts)
+        if len(rows):
+            last[whose] = int(rows["trial"].max())
+        parts.append(rows)
+    rows = pd.concat(parts, ignore_index=True)
+    if not len(rows):
+        raise TwoalikeError(
+            f"{len(sessions)} sessions, but no trial has two images inside", where=raw
+        )
+    ids = _known_order(pd.unique(rows["item"]), objects, raw)
+    table = arrangements_table(dict(rows), ids, raw)
+    table.attrs.update(counts)
+    if unusable is not None:
+        table.attrs["excluded"] = excluded
+    return table
+
+
+def _arrangements_of(
+    session: RawSession, trials_before: int, counts: dict[str, int]
+) -> pd.DataFrame:
+    """Images placed in one run; those left out are added to ``counts``."""
+    raw = session.rows
+    trial = raw["trial_index"].to_numpy(np.int64)
+    whole = _whole_trials(session, trial)
+    inside = raw["inside"].to_numpy(bool)
+    kept = whole & inside
+    alone = kept & (np.bincount(trial, kept, minlength=1)[trial] < 2)
+    counts["n_outside"] += int((whole & ~inside).sum())
+    counts["n_alone"] += int(alone.sum())
+    counts["n_torn"] += int(session.torn or not whole.all())
+    for column in ("x", "y"):
+        unplaced = kept & ~alone & raw[column].isna().to_numpy()
+        if unplaced.any():
+            row, expected = int(unplaced.argmax()), "a place of an image inside"
+            found = repr(session.text[column][row])
+            raise Fault(row, expected, found, column).error(session.path)
+    rows = raw[kept & ~alone]
+    return pd.DataFrame(
+        {
+            "participant": session.participant,
+            "session": session.session,
+            "trial": rows["trial_index"] + trials_before,
+            "item": rows["stimulus"],
+            **{name: rows[name] for name in ("x", "y", "response_time", "trial_type")},
+        }
+    )
+
+
+def _whole_trials(session: RawSession, trial: Integers) -> Booleans:
+    """Which rows belong to a trial all of whose rows are there, shape (n,).
+
+    The rows of a trial are written together, so only the last trial can lack some: those after
+    the place where a power cut tore the file.
+    """
+    if not len(trial):
+        return np.zeros(0, dtype=bool)
+    expected = session.rows["n_items"].to_numpy(np.int64)
+    found = np.bincount(trial)[trial]
+    wrong = (found != expected) & ((trial != trial[-1]) | (found > expected))
+    if wrong.any():
+        row = int(wrong.argmax())
+        rows = f"{found[row]} rows of trial {trial[row]}"
+        images = f"as many rows as images ({expected[row]})"
+        raise Fault(row, images, rows, "n_items").error(session.path)
+    return np.asarray(found == expected)
+
+
+def _known_order(seen: Sequence[str], objects: Sequence[str] | None, raw: str | Path) -> list[str]:
+    """Objects seen, in the order of ``objects``; in their own where that is None."""
+    if objects is None:
+        return [str(name) for name in seen]
+    unknown = set(seen) - set(objects)
+    if unknown:
+        raise TwoalikeError(
+            f"stimulus {min(unknown)!r} was shown but is not one of the {len(objects)} stimuli of "
+            "the manifest",
+            where=raw,
+        )
+    return [name for name in objects if name in set(seen)]

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._dissimilarities import PAIR, dissimilarities_table
-from twoalike.judgments._file import write_dissimilarities
 from twoalike.judgments._import import check_new_table, object_ids
 from twoalike.judgments._meadows import MEDIA
+from twoalike.judgments._tables import PAIR, dissimilarities_table, write_dissimilarities
 from twoalike.study import (
     Floats,
     TwoalikeError,

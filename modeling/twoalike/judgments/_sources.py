@@ -3,25 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
-from twoalike.judgments._arrangements import arrangements_table
-from twoalike.judgments._dissimilarities import dissimilarities_table
-from twoalike.judgments._file import (
-    read_arrangements,
-    read_choices,
-    read_dissimilarities,
-    write_arrangements,
-    write_choices,
-    write_dissimilarities,
-)
-from twoalike.judgments._raw_table import raw_tasks
-from twoalike.judgments._schema import ITEMS, choices_table
+from twoalike.judgments._raw import raw_tasks
+from twoalike.judgments._tables import TABLES, JudgmentKind, trial_numbers
 from twoalike.study import Study, TwoalikeError, counted, provenance
-
-type JudgmentKind = Literal["choices", "arrangements", "dissimilarities"]
+from twoalike.tables import make_frame, read_frame, write_frame
 
 
 class ForeignFrame(Protocol):
@@ -34,22 +23,6 @@ class ForeignFrame(Protocol):
 
 type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
 """Where a table of judgments comes from: a Parquet file, or a frame of pandas or polars."""
-
-READERS = {
-    "choices": read_choices,
-    "arrangements": read_arrangements,
-    "dissimilarities": read_dissimilarities,
-}
-WRITERS = {
-    "choices": write_choices,
-    "arrangements": write_arrangements,
-    "dissimilarities": write_dissimilarities,
-}
-MAKERS: dict[str, tuple[tuple[str, ...], Callable[..., pd.DataFrame]]] = {
-    "choices": (ITEMS, choices_table),
-    "arrangements": (("item",), arrangements_table),
-    "dissimilarities": (("item_a", "item_b"), dissimilarities_table),
-}
 
 
 def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.DataFrame:
@@ -76,36 +49,9 @@ def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.
         column.
     """
     if isinstance(source, str | Path):
-        return READERS[kind](Path(source))
+        return read_frame(source, TABLES[kind])
     frame = source if isinstance(source, pd.DataFrame) else source.to_pandas()
-    return _checked(frame, kind)
-
-
-def _checked(frame: pd.DataFrame, kind: JudgmentKind) -> pd.DataFrame:
-    items, make = MAKERS[kind]
-    missing = [name for name in items if name not in frame]
-    if missing or frame.empty:
-        raise TwoalikeError(
-            where=kind,
-            expected=f"a table with the columns {', '.join(items)}",
-            found=f"no column {missing[0]!r}" if missing else "no row",
-        )
-    columns: dict[str, Any] = {str(name): frame[name].array for name in frame.columns}
-    lists = [frame[item].cat.categories for item in items if _is_category(frame[item])]
-    if len(lists) == len(items) and all(one.equals(lists[0]) for one in lists):
-        columns |= {item: frame[item].cat.codes.to_numpy() for item in items}
-        return make(columns, list(map(str, lists[0])), kind)
-    if all(frame[item].dtype.kind in "iu" for item in items):
-        last = max(int(frame[item].max()) for item in items)
-        columns |= {item: frame[item].to_numpy() for item in items}
-        return make(columns, [str(k) for k in range(last + 1)], kind)
-    columns |= {item: frame[item].astype(str).to_numpy(dtype=object) for item in items}
-    seen = pd.unique(pd.concat([frame[item].astype(str) for item in items]))
-    return make(columns, list(map(str, seen)), kind)
-
-
-def _is_category(column: "pd.Series[Any]") -> bool:
-    return isinstance(column.dtype, pd.CategoricalDtype)
+    return make_frame(frame, TABLES[kind], kind)
 
 
 def collect_judgments(
@@ -184,14 +130,15 @@ def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: St
     if rules:
         left_out = [session for excluded in rules for session in excluded]
         applied = {"exclusion": study.config.exclusion.model_dump(), "excluded": left_out}
-    whole = tables[0] if len(tables) == 1 else _checked(pd.concat(tables), kind)
-    WRITERS[kind](path, whole, provenance(kind, config=applied))
+    whole = tables[0] if len(tables) == 1 else pd.concat(tables)
+    write_frame(path, whole, TABLES[kind], provenance(kind, config=applied))
 
 
 def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[str]:
     """Describe what was written: how many judgments, and what is not among them."""
     noun = {"choices": "choice", "arrangements": "arrangement"}.get(kind, "judged pair")
-    number = sum(map(_number_of_trials if kind == "arrangements" else len, tables))
+    trials = kind == "arrangements"
+    number = sum(int(trial_numbers(one).max()) + 1 if trials else len(one) for one in tables)
     late = sum(table.attrs.get("n_without_choice", 0) for table in tables)
     torn = sum(table.attrs.get("n_torn", 0) for table in tables)
     parts = [f"{late} without an answer"] * (late > 0) + [f"{torn} torn by a crash"] * (torn > 0)
@@ -202,8 +149,3 @@ def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[s
             who = f"participant {participant}" + (f", session {session}" if session else "")
             lines.append(f"left out by the rule of study.toml: {who} ({reason})")
     return lines
-
-
-def _number_of_trials(table: pd.DataFrame) -> int:
-    keys = ["participant", "session", "trial"]
-    return int(table.groupby(keys, observed=True, dropna=False).ngroups)

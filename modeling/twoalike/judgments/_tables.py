@@ -1,0 +1,382 @@
+"""The tidy tables of judgments: choices, arrangements and dissimilarities, in memory and in files.
+
+Readers of other people's files and of our own raw data all end in these tables, and everything
+downstream starts from them. Columns of object ids share one list of categories, which is the order
+of objects everywhere downstream and may name objects that nobody judged.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from twoalike.study import Booleans, Integers
+from twoalike.tables import (
+    JUDGED,
+    LEVELS,
+    TRIAL_TYPES,
+    Column,
+    Fault,
+    Table,
+    faults,
+    make_frame,
+    read_frame,
+    write_frame,
+)
+
+type JudgmentKind = Literal["choices", "arrangements", "dissimilarities"]
+
+ITEMS = ("item_1", "item_2", "item_3")
+"""Columns of the objects of a triplet, in the order shown."""
+PAIR = ("item_a", "item_b")
+"""Columns of the objects of a pair."""
+TRIAL = ("participant", "session", "trial")
+"""Columns that together identify a trial."""
+FARTHEST = 0.75
+"""Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
+corners of a square one at .71; anything beyond is in another unit."""
+
+
+def _participant(who: str) -> Column:
+    return Column(
+        name="participant",
+        kind="string",
+        description=f"{who}; `unknown` where the source does not say.",
+        dtype="category",
+        default="unknown",
+    )
+
+
+def _item(name: str, description: str) -> Column:
+    return Column(name=name, kind="string", description=description, dtype="category")
+
+
+_SESSION = Column(
+    name="session",
+    kind="string",
+    description="Session label.",
+    missing="the source has no sessions",
+    dtype="category",
+)
+_TRIAL = Column(
+    name="trial",
+    kind="integer",
+    description="Number of the trial in its session.",
+    minimum=1,
+    dtype="int32",
+    default="row",
+)
+_TRIAL_TYPE = Column(
+    name="trial_type",
+    kind="string",
+    description="Why the trial was shown.",
+    levels={name: TRIAL_TYPES[name] for name in ("main", "catch", "repeat", "practice")},
+    dtype="category",
+    default="main",
+)
+
+
+def _seconds(description: str) -> Column:
+    return Column(
+        name="response_time",
+        kind="number",
+        description=description,
+        units="s",
+        minimum=0,
+        missing="not measured",
+        dtype="float32",
+    )
+
+
+def _three_items(table: pd.DataFrame) -> Iterator[Fault]:
+    codes = np.stack([table[item].cat.codes.to_numpy() for item in ITEMS])
+    same = (codes[0] == codes[1]) | (codes[0] == codes[2]) | (codes[1] == codes[2])
+    yield from faults(same, "three different items")
+
+
+def _reference_is_not_chosen(table: pd.DataFrame) -> Iterator[Fault]:
+    wrong = ((table["kind"] == "anchored") & (table["chosen"] == 1)).to_numpy()
+    expected = "item_1 is the reference of an anchored judgment and cannot be the chosen one"
+    yield from faults(wrong, expected)
+
+
+CHOICES = Table(
+    "choices",
+    (
+        _participant("Who judged"),
+        _SESSION,
+        _TRIAL,
+        Column(
+            name="kind",
+            kind="string",
+            description="What was asked.",
+            levels={
+                "odd_one_out": "the chosen item is the odd one",
+                "anchored": "item_1 is the reference, the chosen item (2 or 3) is the more "
+                "similar of the two others",
+            },
+            dtype="category",
+            default="odd_one_out",
+        ),
+        *(_item(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
+        Column(
+            name="chosen",
+            kind="integer",
+            description="Which item was chosen.",
+            levels={str(number): f"item_{number}" for number in (1, 2, 3)},
+            dtype="int8",
+        ),
+        _seconds("Time from the first sight of the triplet to the choice."),
+        _TRIAL_TYPE,
+        Column(
+            name="level",
+            kind="string",
+            description="Level of abstraction.",
+            levels=LEVELS,
+            missing="none",
+            dtype="category",
+        ),
+    ),
+    rows="judgments",
+    items=ITEMS,
+    checks=(_three_items, _reference_is_not_chosen),
+)
+"""One row a judgment of a triplet."""
+
+
+def trial_numbers(table: pd.DataFrame) -> Integers:
+    """Trial of each row, numbered from 0 in order of first appearance, shape (n,)."""
+    keys = [table[name].cat.codes for name in TRIAL[:2]] + [table["trial"]]
+    rows = np.stack([np.asarray(key, dtype=np.int64) for key in keys], axis=1)
+    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return rank[inverse.ravel()]
+
+
+def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:
+    far = np.hypot(table["x"].to_numpy(), table["y"].to_numpy()) > FARTHEST
+    yield from faults(far, f"x and y in arena diameters, at most {FARTHEST} from the centre")
+
+
+def _two_items(table: pd.DataFrame) -> Iterator[Fault]:
+    number = trial_numbers(table)
+    yield from faults(np.bincount(number)[number] < 2, "two items or more in a trial")
+
+
+def _rows_agree(table: pd.DataFrame) -> Iterator[Fault]:
+    number = trial_numbers(table)
+    first = np.unique(number, return_index=True)[1][number]
+    times, kinds = table["response_time"].to_numpy(), table["trial_type"].cat.codes.to_numpy()
+    same = (times == times[first]) | (np.isnan(times) & np.isnan(times[first]))
+    expected = "the response_time and trial_type of the trial's first row"
+    yield from faults(~(same & (kinds == kinds[first])), expected)
+
+
+ARRANGEMENTS = Table(
+    "arrangements",
+    (
+        _participant("Who arranged"),
+        _SESSION,
+        _TRIAL,
+        _item("item", "Id of the object placed."),
+        *(
+            Column(
+                name=name,
+                kind="number",
+                description=f"Place of the item, {where} the centre of the arena.",
+                units="arena diameters",
+                dtype="float64",
+            )
+            for name, where in (("x", "to the right of"), ("y", "above"))
+        ),
+        _seconds("Duration of the whole trial; the same in all its rows."),
+        _TRIAL_TYPE,
+    ),
+    rows="arrangements",
+    keys=(*TRIAL, "item"),
+    items=("item",),
+    checks=(_within_arena, _two_items, _rows_agree),
+)
+"""One row an item placed."""
+
+
+def _two_objects(table: pd.DataFrame) -> Iterator[Fault]:
+    one, other = (table[item].cat.codes.to_numpy() for item in PAIR)
+    yield from faults(one == other, "two objects")
+
+
+DISSIMILARITIES = Table(
+    "dissimilarities",
+    (
+        _participant("Who judged"),
+        _item("item_a", "Id of one object of the pair."),
+        _item("item_b", "Id of the other object."),
+        Column(
+            name="dissimilarity",
+            kind="number",
+            description="Any scale: only differences within a source count.",
+            minimum=0,
+            dtype="float64",
+            remedy="Only differences count: a constant may be added to all.",
+        ),
+        Column(
+            name="kind",
+            kind="string",
+            description="How it was judged.",
+            levels={
+                "rdm": "computed from trials that are gone, a pair in relation to all others",
+                "rating": "each pair judged by itself",
+            },
+            dtype="category",
+            default="rdm",
+        ),
+    ),
+    rows="dissimilarities",
+    items=PAIR,
+    checks=(_two_objects,),
+)
+"""One row a pair; a pair may be left out, and be there several times."""
+
+TABLES: Mapping[JudgmentKind, Table] = {
+    "choices": CHOICES,
+    "arrangements": ARRANGEMENTS,
+    "dissimilarities": DISSIMILARITIES,
+}
+
+
+def choices_table(
+    columns: Mapping[str, Any], objects: Sequence[str], where: object = "choices"
+) -> pd.DataFrame:
+    """Build and check a table of choices from arrays.
+
+    Parameters
+    ----------
+    columns
+        Values by column name. ``trial`` (default 1, 2, ...), ``session``, ``response_time``,
+        ``level`` (default missing), ``participant`` (default ``unknown``), ``kind`` (default
+        ``odd_one_out``) and ``trial_type`` (default ``main``) may be left out. Items are ids,
+        or integers that index ``objects``.
+    objects
+        All object ids, in the order to keep; may name objects nobody judged.
+    where
+        What to name in errors.
+
+    Raises
+    ------
+    TwoalikeError
+        If an item is not among ``objects``, or a value is not allowed.
+
+    Examples
+    --------
+    >>> table = choices_table(
+    ...     {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [3]}, ["cat", "dog", "oak"]
+    ... )
+    >>> table["item_3"].tolist(), table["chosen"].tolist(), table["kind"].tolist()
+    (['oak'], [3], ['odd_one_out'])
+    """
+    return make_frame(columns, CHOICES, where, objects)
+
+
+def arrangements_table(
+    columns: Mapping[str, Any], objects: Sequence[str], where: object = "arrangements"
+) -> pd.DataFrame:
+    """Build and check a table of arrangements from arrays, as :func:`choices_table`.
+
+    Parameters
+    ----------
+    columns
+        Values by column name, one an item placed. ``session``, ``response_time`` (default
+        missing), ``participant`` (default ``unknown``) and ``trial_type`` (default ``main``)
+        may be left out.
+
+    Examples
+    --------
+    >>> table = arrangements_table(
+    ...     {"trial": [1, 1], "item": [0, 2], "x": [0.1, -0.3], "y": [0.0, 0.2]},
+    ...     ["cat", "dog", "oak"],
+    ... )
+    >>> table["item"].tolist(), table["participant"].tolist()
+    (['cat', 'oak'], ['unknown', 'unknown'])
+    """
+    return make_frame(columns, ARRANGEMENTS, where, objects)
+
+
+def dissimilarities_table(
+    columns: Mapping[str, Any], objects: Sequence[str], where: object = "dissimilarities"
+) -> pd.DataFrame:
+    """Build and check a table of dissimilarities from arrays, as :func:`choices_table`.
+
+    Parameters
+    ----------
+    columns
+        Values by column name, one a pair. ``participant`` (default ``unknown``) and ``kind``
+        (default ``rdm``) may be left out.
+
+    Examples
+    --------
+    >>> table = dissimilarities_table(
+    ...     {"item_a": [0, 0], "item_b": [1, 2], "dissimilarity": [0.2, 0.9]},
+    ...     ["cat", "dog", "oak"],
+    ... )
+    >>> table["item_b"].tolist(), table["kind"].tolist()
+    (['dog', 'oak'], ['rdm', 'rdm'])
+    """
+    return make_frame(columns, DISSIMILARITIES, where, objects)
+
+
+def read_choices(path: str | Path) -> pd.DataFrame:
+    """Read a table of choices; ``table.attrs["provenance"]`` says how it was made.
+
+    Any Parquet file with the right columns will do: strings become categories, and the order
+    of objects is the file's list or, in a file of another tool, that of first appearance.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, or a value is not allowed.
+    """
+    return read_frame(path, CHOICES)
+
+
+def write_choices(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
+    """Write a table of choices as Parquet, all or nothing; strings become categories.
+
+    Raises
+    ------
+    TwoalikeError
+        If a value is not allowed, or the file cannot be written.
+    """
+    write_frame(path, table, CHOICES, provenance)
+
+
+def read_arrangements(path: str | Path) -> pd.DataFrame:
+    """Read a table of arrangements, as :func:`read_choices`."""
+    return read_frame(path, ARRANGEMENTS)
+
+
+def write_arrangements(
+    path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]
+) -> None:
+    """Write a table of arrangements, as :func:`write_choices`."""
+    write_frame(path, table, ARRANGEMENTS, provenance)
+
+
+def read_dissimilarities(path: str | Path) -> pd.DataFrame:
+    """Read a table of dissimilarities, as :func:`read_choices`."""
+    return read_frame(path, DISSIMILARITIES)
+
+
+def write_dissimilarities(
+    path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]
+) -> None:
+    """Write a table of dissimilarities, as :func:`write_choices`."""
+    write_frame(path, table, DISSIMILARITIES, provenance)
+
+
+def is_scored(choices: pd.DataFrame) -> Booleans:
+    """Tell which rows are odd-one-out judgments, main or repeated, shape (n,)."""
+    odd_one_out = (choices["kind"] == "odd_one_out").to_numpy()
+    return np.asarray(odd_one_out & choices["trial_type"].isin(JUDGED).to_numpy())

@@ -1,0 +1,273 @@
+"""Views of the tables of judgments: arrays of indices, trials, sources, and splits.
+
+What is split decides what a score means: by triplet for new triplets of known objects and
+people, by participant for new people, by object for new objects. Rows are never split: one
+triplet judged twice, in whatever order its items were shown, would be on both sides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.judgments._tables import ITEMS, PAIR, trial_numbers
+from twoalike.study import Floats, Integers, TwoalikeError, counted
+from twoalike.tables import item_indices
+
+FEWEST_PAIRS = 3  # of two pairs, location and scale leave nothing but their order
+
+
+def object_index(
+    choices: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[Integers, Integers, tuple[str, ...]]:
+    """Choices as arrays.
+
+    Parameters
+    ----------
+    choices
+        Table of n choices.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    Object indices of the items shown, shape (n, 3); position of the chosen item in 0..2,
+    shape (n,); the ids the indices point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If a judged object is not among ``ids``.
+    """
+    triplets, names = item_indices(choices, ITEMS, ids)
+    chosen = np.asarray(choices["chosen"], dtype=np.int64) - 1
+    return triplets, chosen, names
+
+
+def participant_index(
+    choices: pd.DataFrame,
+) -> tuple[Integers, tuple[str, ...]]:
+    """Participant of each choice as an index, shape (n,), and the participants' labels.
+
+    Only participants with at least one row are listed, in the table's order.
+    """
+    used = choices["participant"].cat.remove_unused_categories()
+    return np.asarray(used.cat.codes, dtype=np.int64), tuple(map(str, used.cat.categories))
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """One trial of a table.
+
+    Attributes
+    ----------
+    items
+        Object indices of the k items placed, shape (k,).
+    positions
+        x and y of each in arena diameters, shape (k, 2).
+    session
+        Session label; empty where the table has none.
+    response_time
+        Seconds; NaN where missing.
+    """
+
+    participant: str
+    session: str
+    trial: int
+    trial_type: str
+    items: Integers
+    positions: Floats
+    response_time: float
+
+
+def trials_of(
+    arrangements: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[Arrangement], tuple[str, ...]]:
+    """Trials of a table, in the order of first appearance.
+
+    Parameters
+    ----------
+    arrangements
+        Table of arrangements.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    The trials; the ids their items point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object placed is not among ``ids``.
+    """
+    items, names = item_indices(arrangements, ["item"], ids)
+    number = trial_numbers(arrangements)
+    order = np.argsort(number, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    places = arrangements[["x", "y"]].to_numpy(np.float64)
+    firsts = arrangements.iloc[[int(rows[0]) for rows in parts]]
+    sessions = firsts["session"].astype(object).where(firsts["session"].notna(), "")
+    about = zip(
+        map(str, firsts["participant"]),
+        map(str, sessions),
+        map(int, firsts["trial"]),
+        map(str, firsts["trial_type"]),
+        map(float, firsts["response_time"]),
+        strict=True,
+    )
+    trials = [
+        Arrangement(participant, session, trial, kind, items[rows, 0], places[rows], seconds)
+        for rows, (participant, session, trial, kind, seconds) in zip(parts, about, strict=True)
+    ]
+    return trials, names
+
+
+@dataclass(frozen=True, eq=False)
+class PairSource:
+    """The dissimilarities of one participant, of one kind.
+
+    Attributes
+    ----------
+    label
+        The participant; with the kind where one participant gave both.
+    pairs
+        Object indices of P different pairs, the smaller first, in order, shape (P, 2).
+    dissimilarity
+        Of each pair; the mean where it is there several times, shape (P,).
+    """
+
+    label: str
+    pairs: Integers
+    dissimilarity: Floats
+
+
+def pair_sources(
+    dissimilarities: pd.DataFrame, ids: Sequence[str] | None = None
+) -> tuple[list[PairSource], tuple[str, ...]]:
+    """List the sources of a table, in the order of first appearance.
+
+    A pair given several times by one source, in either order, counts once, with its mean: what
+    it deviates by is mostly the pair's own and does not shrink when it is judged again.
+
+    Parameters
+    ----------
+    dissimilarities
+        Table of dissimilarities.
+    ids
+        Objects to index into; the table's own list by default.
+
+    Returns
+    -------
+    The sources; the ids their pairs point into.
+
+    Raises
+    ------
+    TwoalikeError
+        If an object judged is not among ``ids``, or a source has fewer than three pairs or
+        nothing but one value.
+    """
+    pairs, names = item_indices(dissimilarities, PAIR, ids)
+    values = dissimilarities["dissimilarity"].to_numpy(np.float64)
+    labels = _source_labels(dissimilarities)
+    first, second = np.sort(pairs, axis=1).T
+    number = first * len(names) + second
+    sources = []
+    for label in dict.fromkeys(labels):
+        rows = np.flatnonzero(labels == label)
+        found, inverse = np.unique(number[rows], return_inverse=True)
+        mean = np.bincount(inverse, weights=values[rows]) / np.bincount(inverse)
+        split = np.stack(np.divmod(found, len(names)), axis=1)
+        sources.append(_checked(PairSource(str(label), split, mean)))
+    return sources, names
+
+
+def _source_labels(table: pd.DataFrame) -> Any:
+    """Label of each row's source, shape (n,)."""
+    people = table["participant"].astype(str).to_numpy(dtype=object)
+    if table["kind"].nunique() == 1:
+        return np.asarray(people)
+    kinds = table["kind"].astype(str).to_numpy(dtype=object)
+    several = pd.Series(kinds).groupby(people).transform("nunique").to_numpy() > 1
+    return np.where(several, people + ", " + kinds, people)
+
+
+def _checked(source: PairSource) -> PairSource:
+    if len(source.pairs) < FEWEST_PAIRS:
+        raise TwoalikeError(
+            f"dissimilarities of {source.label!r}: expected {FEWEST_PAIRS} pairs or more, found "
+            f"{counted(len(source.pairs), 'pair')}, too few to fit. Leave it out."
+        )
+    if np.ptp(source.dissimilarity) == 0:
+        raise TwoalikeError(
+            f"dissimilarities of {source.label!r}: all {len(source.pairs)} pairs have the value "
+            f"{source.dissimilarity[0]:g}. Leave them out."
+        )
+    return source
+
+
+def split_by_triplet(
+    choices: pd.DataFrame, share: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put ``share`` of the distinct triplets, with all their repeats, into the second table.
+
+    Examples
+    --------
+    >>> from twoalike.judgments import choices_table
+    >>> table = choices_table(
+    ...     {"item_1": [0, 2, 0], "item_2": [1, 0, 1], "item_3": [2, 1, 3], "chosen": [1, 2, 3]},
+    ...     ["a", "b", "c", "d"],
+    ... )
+    >>> [len(part) for part in split_by_triplet(table, 0.5, np.random.default_rng(1))]
+    [1, 2]
+    """
+    triplets, _, ids = object_index(choices)
+    ordered = np.sort(triplets, axis=1)
+    key = (ordered[:, 0] * len(ids) + ordered[:, 1]) * len(ids) + ordered[:, 2]
+    return _split(choices, np.unique(key, return_inverse=True)[1], share, rng)
+
+
+def split_by_participant(
+    choices: pd.DataFrame, share: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put all judgments of ``share`` of the participants into the second table."""
+    return _split(choices, participant_index(choices)[0], share, rng)
+
+
+def split_by_object(
+    choices: pd.DataFrame, share: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Put ``share`` of the judged objects aside.
+
+    Returns
+    -------
+    Judgments of kept objects only; of set-aside objects only; the number of judgments that mix
+    both and are in neither.
+    """
+    triplets, _, ids = object_index(choices)
+    judged = np.unique(triplets)
+    aside = np.zeros(len(ids), dtype=bool)
+    aside[rng.permutation(judged)[: _count(len(judged), share)]] = True
+    n_aside = aside[triplets].sum(axis=1)
+    first, second = choices[n_aside == 0], choices[n_aside == 3]
+    return first, second, len(choices) - len(first) - len(second)
+
+
+def _count(n: int, share: float) -> int:
+    """How many of ``n`` groups go aside: at least one, and at least one stays."""
+    if not 0 < share < 1:
+        raise TwoalikeError(f"a share to set aside lies between 0 and 1, found {share}.")
+    if n < 2:
+        raise TwoalikeError(f"a split needs at least two groups, found {n}.")
+    return min(max(round(share * n), 1), n - 1)
+
+
+def _split(
+    choices: pd.DataFrame, group: Integers, share: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    n_groups = int(group.max()) + 1
+    aside = np.zeros(n_groups, dtype=bool)
+    aside[rng.permutation(n_groups)[: _count(n_groups, share)]] = True
+    return choices[~aside[group]], choices[aside[group]]
