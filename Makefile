@@ -9,9 +9,9 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Where it is set, each of a few hundred commands would compile all that it imports (torch: 10 s).
 unexport PYTHONDONTWRITEBYTECODE
 
-# A file's tests share fixtures that take long, so they stay in one process. Windows would take
-# the keyboard from each other.
-side_by_side := -n logical --maxprocesses 4 --dist loadfile
+# A file's tests share fixtures that take long, so they stay in one process; tests/conftest.py says
+# which files begin.
+side_by_side := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 setup:  ## Everything twoalike needs, into .venv
 	@./scripts/setup.sh
@@ -22,14 +22,11 @@ demo: setup  ## The whole chain on drawn creatures, into demo/
 bench: demo  ## All tables of benchmarks/results anew (hours), or some: make bench only="labels demo"
 	$(run)python -P benchmarks/again.py $(only)
 
-# Windows and torch's compiler stack cannot share a process (docs/decisions/code.md), so two runs.
 test: setup  ## The default suite
-	$(run)python -m pytest -q -m "not slow and not display" --no-xvfb $(side_by_side)
-	$(run)python -m pytest -q -m "display and not slow" tests
+	@./scripts/test.sh " and not slow" $(side_by_side)
 
 test-all: setup  ## The default suite and the slow tests
-	$(run)python -m pytest -q -m "not display" --no-xvfb $(side_by_side)
-	$(run)python -m pytest -q -m display tests
+	@./scripts/test.sh "" $(side_by_side)
 
 coverage: setup  ## Lines and branches of the package that the default suite passes through
 	rm -f .coverage .coverage.*
