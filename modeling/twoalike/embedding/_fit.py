@@ -123,7 +123,7 @@ def reduce_features(values: Floats) -> Floats:
 
 
 def fit(
-    study_or_choices: JudgmentTable | None = None,
+    study_or_choices: Study | JudgmentTable | None = None,
     /,
     *,
     arrangements: JudgmentTable | None = None,
@@ -141,7 +141,7 @@ def fit(
     Parameters
     ----------
     study_or_choices
-        Folder of a study: its raw data are checked and written as tidy tables into ``derived/``
+        A study or its folder: its raw data are checked and written as tidy tables into ``derived/``
         first. Or choices: a Parquet file, or a frame of pandas or polars (see
         :func:`twoalike.judgments.read_judgments`). None: other judgments only.
     arrangements, dissimilarities
@@ -173,7 +173,7 @@ def fit(
     """
     config = fit_settings(config, settings)
     tables: dict[JudgmentKind, JudgmentTable | None] = {
-        "choices": study_or_choices,
+        "choices": None if isinstance(study_or_choices, Study) else study_or_choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
     }
@@ -202,11 +202,11 @@ def fit(
     return replace(posterior, path=Path(out))
 
 
-def _study(source: JudgmentTable | None, *others: JudgmentTable | None) -> Study | None:
+def _study(source: Study | JudgmentTable | None, *others: JudgmentTable | None) -> Study | None:
     """Open the study, if the source names a folder; a name without an ending is taken for one."""
-    if not isinstance(source, str | Path):
+    if not isinstance(source, Study | str | Path):
         return None
-    path = Path(source)
+    path = source.root if isinstance(source, Study) else Path(source)
     if not path.is_dir() and (path.suffix or path.is_file()):
         return None
     if any(one is not None for one in others):

@@ -1,0 +1,314 @@
+"""The report's figures as functions: domain objects in, matplotlib axes out.
+
+Every function draws into ``ax``, or into a new figure of pyplot where that is None, and returns the
+axes. Objects may be given as the path of their file.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twoalike.embedding import Posterior, dimension_curve, predict_choices
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, reliability
+from twoalike.figures import (
+    POWER_TITLES,
+    Line,
+    draw_dimensions,
+    draw_estimates,
+    draw_lapse,
+    draw_map,
+    draw_models,
+    draw_over_persons,
+    draw_power,
+    draw_reliability,
+    draw_response_times,
+    draw_similarity,
+    draw_temperature,
+    map_layout,
+    participants_height,
+    styled,
+)
+from twoalike.recovery import Measure, PowerResult
+from twoalike.report import (
+    Thumbnails,
+    category_labels,
+    category_levels,
+    ceiling_lines,
+    distance_lines,
+    few_categories,
+    group_lines,
+    thinned,
+    transfer_lines,
+)
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Floats, Study, TwoalikeError, require_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "dimensions",
+    "lapse",
+    "map",
+    "power",
+    "predictions",
+    "response_times",
+    "similarity",
+    "temperature",
+]
+
+type Pathlike = str | Path
+type SomeStimuli = StimulusSet | Study | Pathlike
+
+
+def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
+    """Axes given, or those of a new figure, so many inches high."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+def _inches(ax: "Axes") -> float:
+    """Width of axes, in inches."""
+    return float(ax.get_window_extent().width / ax.get_figure(root=True).dpi)
+
+
+def _legend(ax: "Axes", columns: int = 3) -> None:
+    """Legend above the axes, in rows of so many."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+
+
+def _posterior(posterior: Posterior | Pathlike) -> Posterior:
+    return posterior if isinstance(posterior, Posterior) else Posterior.load(posterior)
+
+
+def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet | None:
+    """Stimulus set with all objects of the embedding."""
+    if stimuli is None:
+        return None
+    if isinstance(stimuli, Study):
+        stimuli = stimuli.stimuli
+    if not isinstance(stimuli, StimulusSet):
+        stimuli = StimulusSet.load(stimuli, verify=False)
+    missing = set(ids) - set(stimuli.ids)
+    if missing:
+        raise TwoalikeError(
+            where="`stimuli=...`",
+            expected="all objects of the posterior",
+            found=f"{len(missing)} missing, such as {min(missing)!r}",
+        )
+    return stimuli
+
+
+@styled
+def map(  # noqa: A001 - as ta.plot.map
+    posterior: Posterior | Pathlike,
+    stimuli: SomeStimuli | None = None,
+    *,
+    level: str | None = None,
+    images: bool = True,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Map of the embedding: what people find alike lies close together.
+
+    Parameters
+    ----------
+    posterior
+        The posterior, or its file.
+    stimuli
+        The stimulus set or the study, or a folder of either kind: for images and categories.
+    level
+        Level of the categories that colours show; the coarsest with few of them if None.
+    images
+        Draw images instead of marks, where there are any.
+    ax
+        Axes to draw into.
+    """
+    posterior = _posterior(posterior)
+    ids = posterior.ids
+    known = _stimuli(stimuli, ids)
+    labels = category_labels(known, ids)
+    if level is not None and level not in labels:
+        raise TwoalikeError(
+            where=f"`level={level!r}`",
+            expected=f"one of {', '.join(labels)}",
+            found="no such level",
+        )
+    coloured = few_categories(labels[[level]] if level else labels)
+    layout = map_layout(thinned(posterior).embedding)
+    ax = _axes(ax, 4.6)
+    pictures = Thumbnails(known, ids) if known is not None and images else None
+    categories = coloured[1] if coloured else None
+    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax))
+    if categories is not None:
+        _legend(ax)
+    return ax
+
+
+@styled
+def similarity(
+    similar: "Posterior | Pathlike | pd.DataFrame | Floats",
+    stimuli: SomeStimuli | None = None,
+    *,
+    label: str = "similarity",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Similarity of every pair of objects, ordered by category.
+
+    Parameters
+    ----------
+    similar
+        A posterior or its file (the mean over its draws), or a symmetric matrix of m objects, shape
+        (m, m): a frame or a DataArray with the objects' ids along its first axis, or an array.
+    stimuli
+        For the categories; needs the ids.
+    label
+        Name of the colour scale.
+    ax
+        Axes to draw into.
+    """
+    if isinstance(similar, Posterior | str | Path):
+        posterior = _posterior(similar)
+        matrix, ids = thinned(posterior).similarity(), posterior.ids
+    else:
+        matrix, ids = _matrix(similar)
+    levels = category_levels(category_labels(_stimuli(stimuli, ids), ids)) if ids else []
+    ax = _axes(ax, 4.2)
+    draw_similarity(ax, matrix, levels=levels, label=label, size=_inches(ax))
+    return ax
+
+
+def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
+    """Numbers of a square matrix, and its ids where it has any."""
+    matrix = np.asarray(similar, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise TwoalikeError(
+            where="similarities", expected="a matrix of shape (m, m)", found=f"shape {matrix.shape}"
+        )
+    index = getattr(similar, "index", None)
+    if hasattr(similar, "dims"):  # xarray
+        index = similar.get_index(similar.dims[0]) if similar.dims[0] in similar.coords else None
+    return matrix, tuple(str(name) for name in index) if index is not None else ()
+
+
+@styled
+def dimensions(
+    posterior: Posterior | Pathlike,
+    choices: "pd.DataFrame | Pathlike",
+    *,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Log-loss of the choices by number of dimensions kept; filled: the fewest that do.
+
+    Parameters
+    ----------
+    posterior, choices
+        The posterior and odd-one-out judgments, or their files.
+    seed
+        Of the choices taken, where there are very many.
+    ax
+        Axes to draw into.
+    """
+    curve = dimension_curve(thinned(_posterior(posterior)), choices, seed=seed)
+    ax = _axes(ax, 2.6, 4.6)
+    draw_dimensions(ax, curve.table)
+    return ax
+
+
+@styled
+def predictions(
+    posterior: Posterior | Pathlike,
+    choices: "pd.DataFrame | Pathlike",
+    *,
+    fitted: bool = True,
+    seed: int = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Observed share of choices against the probability that the embedding gave them.
+
+    Parameters
+    ----------
+    posterior, choices
+        The posterior and odd-one-out judgments, or their files.
+    fitted
+        Whether the posterior was fitted to these choices: each is then left out of what predicts it.
+    seed
+        Of the draws taken.
+    ax
+        Axes to draw into.
+    """
+    made = predict_choices(_posterior(posterior), choices, fitted=fitted, seed=seed)
+    ax = _axes(ax, 4.4, 4.6)
+    draw_reliability(ax, reliability(made.probabilities, made.judged.chosen))
+    ax.set_xlabel("predicted probability of being the odd one")
+    return ax
+
+
+@styled
+def response_times(choices: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axes":
+    """Response times of each participant: median, middle half and middle nine tenths.
+
+    Parameters
+    ----------
+    choices
+        Judgments with ``participant`` and ``response_time`` (s); times of 0 or less are left out.
+    ax
+        Axes to draw into.
+    """
+    known = choices[choices["response_time"] > 0]
+    groups = known.groupby("participant", observed=True)["response_time"]
+    times = {str(name): values.to_numpy(np.float64) for name, values in groups}
+    if not times:
+        raise TwoalikeError("the choices have no response times")
+    ax = _axes(ax, participants_height(len(times)))
+    draw_response_times(ax, times)
+    return ax
+
+
+@styled
+def temperature(posterior: Posterior | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+    """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
+    posterior = _posterior(posterior)
+    ax = _axes(ax, participants_height(len(posterior.participants)))
+    draw_temperature(ax, *_by_median(posterior.participants, posterior.temperature))
+    return ax
+
+
+@styled
+def lapse(posterior: Posterior | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+    """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
+    posterior = _posterior(posterior)
+    ax = _axes(ax, participants_height(len(posterior.participants)))
+    draw_lapse(ax, *_by_median(posterior.participants, posterior.lapse))
+    return ax
+
+
+def _by_median(names: tuple[str, ...], draws: Floats) -> tuple[list[str], Floats]:
+    order = np.argsort(np.median(draws, axis=0), kind="stable")
+    return [names[row] for row in order], draws[:, order]
+
+
+@styled
+def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None" = None) -> "Axes":
+    """Learning curve of simulated studies: how far more judgments help.
+
+    Parameters
+    ----------
+    result
+        Of :func:`twoalike.recovery.power`.
+    measure
+        ``"regret"``, the log-loss above the truth's, or ``"width"`` of 95 % intervals.
+    ax
+        Axes to draw into.
+    """
+    ax = _axes(ax, 3.3, 4.0)
+    draw_power(ax, result, measure)
+    ax.set_title(POWER_TITLES[measure])
+    return ax
+
