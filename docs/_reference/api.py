@@ -47,10 +47,11 @@ def public_packages(stage: str) -> Iterator[Package]:
     """
     for init in sorted((ROOT / stage / "twoalike").glob("*/__init__.py")):
         text, name = init.read_text(encoding="utf-8"), f"twoalike.{init.parent.name}"
-        tree = ast.parse(text)
+        tree, stub = ast.parse(text), init.with_suffix(".pyi")
+        imports = ast.parse(stub.read_text(encoding="utf-8")) if stub.is_file() else tree
         lent = {
             alias.asname or alias.name: ".".join(node.module.split(".")[:2])
-            for node in ast.walk(tree)
+            for node in ast.walk(imports)
             if isinstance(node, ast.ImportFrom)
             and (node.module or "").startswith("twoalike.")
             and not f"{node.module}.".startswith(f"{name}.")
@@ -77,6 +78,9 @@ def _page(package: Package) -> str:
     name, _, lent = package
     directive = f".. automodule:: {name}\n   :members:\n"
     directive += f"   :exclude-members: {', '.join((*_INHERITED, *lent))}\n"
+    plot = ROOT / "analysis" / name.replace(".", "/") / "plot.py"
+    if plot.is_file():
+        directive += f"\n.. automodule:: {name}.plot\n   :members:\n"
     also = [f"{code(each)} (see [`{home}`]({home}.md))" for each, home in lent.items()]
     note = f"\nAlso exported here: {', '.join(also)}.\n" if also else ""
     return f"# {code(name)}\n\n```{{eval-rst}}\n{directive}```\n{note}"

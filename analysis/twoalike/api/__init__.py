@@ -31,7 +31,7 @@ def _listed() -> dict[str, tuple[str, str]]:
 
 
 _NAMES = _listed()
-__all__ = [*_NAMES, "__version__"]
+__all__ = [*_NAMES, "__version__"]  # noqa: PLE0604 - the stub has them
 
 
 def __getattr__(name: str) -> Any:

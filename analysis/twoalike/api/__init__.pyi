@@ -6,7 +6,6 @@ from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit
 from twoalike.embedding import participants_table as participants_table
 from twoalike.embedding import similarity_table as similarity_table
-from twoalike.backbones import extract_features as features
 from twoalike.features import FeatureTable as FeatureTable
 from twoalike.features import read_features as read_features
 from twoalike.judgments import import_triplets as import_triplets
@@ -15,8 +14,6 @@ from twoalike.observers import SimulatedObserver as SimulatedObserver
 from twoalike.observers import simulate_choices as simulate_choices
 from twoalike.observers import simulated_people as simulated_people
 from twoalike.planning import create_study as create_study
-from twoalike.planning import write_lists as design
-from twoalike.report import write_report as report
 from twoalike.sitting import simulate as simulate
 from twoalike.stimuli import StimulusSet as StimulusSet
 from twoalike.study import Study as Study

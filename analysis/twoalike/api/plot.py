@@ -4,23 +4,24 @@ Every function draws into ``ax``, or into a new figure of pyplot where that is N
 axes. Objects may be given as the path of their file.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoalike.embedding import Posterior, dimension_curve, predict_choices
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, reliability
+from twoalike.embedding import (
+    Posterior,
+    PosteriorSource,
+    as_posterior,
+    dimension_curve,
+    predict_choices,
+)
+from twoalike.evaluation import reliability
 from twoalike.figures import (
     POWER_TITLES,
-    Line,
     draw_dimensions,
-    draw_estimates,
     draw_lapse,
     draw_map,
-    draw_models,
-    draw_over_persons,
     draw_power,
     draw_reliability,
     draw_response_times,
@@ -30,20 +31,16 @@ from twoalike.figures import (
     participants_height,
     styled,
 )
+from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.recovery import Measure, PowerResult
 from twoalike.report import (
     Thumbnails,
     category_labels,
     category_levels,
-    ceiling_lines,
-    distance_lines,
     few_categories,
-    group_lines,
-    thinned,
-    transfer_lines,
 )
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Study, TwoalikeError, require_file
+from twoalike.study import Floats, Study, TwoalikeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,14 +80,12 @@ def _legend(ax: "Axes", columns: int = 3) -> None:
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 
-def _posterior(posterior: Posterior | Pathlike) -> Posterior:
-    return posterior if isinstance(posterior, Posterior) else Posterior.load(posterior)
-
-
 def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet | None:
     """Stimulus set with all objects of the embedding."""
     if stimuli is None:
         return None
+    if isinstance(stimuli, str | Path) and Path(stimuli, "study.toml").is_file():
+        stimuli = Study.load(stimuli)
     if isinstance(stimuli, Study):
         stimuli = stimuli.stimuli
     if not isinstance(stimuli, StimulusSet):
@@ -107,7 +102,7 @@ def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet |
 
 @styled
 def map(  # noqa: A001 - as ta.plot.map
-    posterior: Posterior | Pathlike,
+    posterior: PosteriorSource,
     stimuli: SomeStimuli | None = None,
     *,
     level: str | None = None,
@@ -129,7 +124,7 @@ def map(  # noqa: A001 - as ta.plot.map
     ax
         Axes to draw into.
     """
-    posterior = _posterior(posterior)
+    posterior = as_posterior(posterior)
     ids = posterior.ids
     known = _stimuli(stimuli, ids)
     labels = category_labels(known, ids)
@@ -140,7 +135,7 @@ def map(  # noqa: A001 - as ta.plot.map
             found="no such level",
         )
     coloured = few_categories(labels[[level]] if level else labels)
-    layout = map_layout(thinned(posterior).embedding)
+    layout = map_layout(posterior.thinned().embedding)
     ax = _axes(ax, 4.6)
     pictures = Thumbnails(known, ids) if known is not None and images else None
     categories = coloured[1] if coloured else None
@@ -173,8 +168,8 @@ def similarity(
         Axes to draw into.
     """
     if isinstance(similar, Posterior | str | Path):
-        posterior = _posterior(similar)
-        matrix, ids = thinned(posterior).similarity(), posterior.ids
+        posterior = as_posterior(similar)
+        matrix, ids = posterior.thinned().similarity(), posterior.ids
     else:
         matrix, ids = _matrix(similar)
     levels = category_levels(category_labels(_stimuli(stimuli, ids), ids)) if ids else []
@@ -198,8 +193,8 @@ def _matrix(similar: Any) -> tuple[Floats, tuple[str, ...]]:
 
 @styled
 def dimensions(
-    posterior: Posterior | Pathlike,
-    choices: "pd.DataFrame | Pathlike",
+    posterior: PosteriorSource,
+    choices: JudgmentTable,
     *,
     seed: int = 0,
     ax: "Axes | None" = None,
@@ -215,7 +210,7 @@ def dimensions(
     ax
         Axes to draw into.
     """
-    curve = dimension_curve(thinned(_posterior(posterior)), choices, seed=seed)
+    curve = dimension_curve(as_posterior(posterior).thinned(), read_judgments(choices), seed=seed)
     ax = _axes(ax, 2.6, 4.6)
     draw_dimensions(ax, curve.table)
     return ax
@@ -223,8 +218,8 @@ def dimensions(
 
 @styled
 def predictions(
-    posterior: Posterior | Pathlike,
-    choices: "pd.DataFrame | Pathlike",
+    posterior: PosteriorSource,
+    choices: JudgmentTable,
     *,
     fitted: bool = True,
     seed: int = 0,
@@ -237,13 +232,15 @@ def predictions(
     posterior, choices
         The posterior and odd-one-out judgments, or their files.
     fitted
-        Whether the posterior was fitted to these choices: each is then left out of what predicts it.
+        Whether the posterior was fitted to these choices: then each is left out of its prediction.
     seed
         Of the draws taken.
     ax
         Axes to draw into.
     """
-    made = predict_choices(_posterior(posterior), choices, fitted=fitted, seed=seed)
+    made = predict_choices(
+        as_posterior(posterior), read_judgments(choices), fitted=fitted, seed=seed
+    )
     ax = _axes(ax, 4.4, 4.6)
     draw_reliability(ax, reliability(made.probabilities, made.judged.chosen))
     ax.set_xlabel("predicted probability of being the odd one")
@@ -251,7 +248,7 @@ def predictions(
 
 
 @styled
-def response_times(choices: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axes":
+def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes":
     """Response times of each participant: median, middle half and middle nine tenths.
 
     Parameters
@@ -261,7 +258,8 @@ def response_times(choices: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
     ax
         Axes to draw into.
     """
-    known = choices[choices["response_time"] > 0]
+    table = read_judgments(choices)
+    known = table[table["response_time"] > 0]
     groups = known.groupby("participant", observed=True)["response_time"]
     times = {str(name): values.to_numpy(np.float64) for name, values in groups}
     if not times:
@@ -272,18 +270,18 @@ def response_times(choices: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
 
 
 @styled
-def temperature(posterior: Posterior | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
-    posterior = _posterior(posterior)
+    posterior = as_posterior(posterior)
     ax = _axes(ax, participants_height(len(posterior.participants)))
     draw_temperature(ax, *_by_median(posterior.participants, posterior.temperature))
     return ax
 
 
 @styled
-def lapse(posterior: Posterior | Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
-    posterior = _posterior(posterior)
+    posterior = as_posterior(posterior)
     ax = _axes(ax, participants_height(len(posterior.participants)))
     draw_lapse(ax, *_by_median(posterior.participants, posterior.lapse))
     return ax
@@ -311,4 +309,3 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
     draw_power(ax, result, measure)
     ax.set_title(POWER_TITLES[measure])
     return ax
-

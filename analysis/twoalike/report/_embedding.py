@@ -29,7 +29,6 @@ from twoalike.report._blocks import (
     number,
     percent,
 )
-from twoalike.report._fit import thinned
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import NO_POSTERIOR
 from twoalike.report._thumbnails import Thumbnails, image_uri
@@ -166,7 +165,7 @@ def map_section(inputs: Inputs) -> Section:
     stimuli = _with_all(inputs.stimuli, ids)
     labels = category_labels(stimuli, ids)
     level, categories = few_categories(labels) or ("", None)
-    layout = map_layout(thinned(posterior).embedding)
+    layout = map_layout(posterior.thinned().embedding)
 
     def draw(width: float) -> "Figure":
         images = Thumbnails(stimuli, ids, 48 if width == WIDE else 32) if stimuli else None
@@ -262,7 +261,7 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     ids = posterior.ids
     stimuli = _with_all(inputs.stimuli, ids)
     labels = category_labels(stimuli, ids)
-    described = describe_dimensions(thinned(posterior).embedding)
+    described = describe_dimensions(posterior.thinned().embedding)
     shown = [d for d in described if d.share >= _LEAST_SHARE][:_MOST_DIMENSIONS]
     rows = [
         _dimension_row(place, dimension, ids, stimuli, labels)
@@ -289,7 +288,7 @@ def similarity_section(inputs: Inputs) -> Section:
     ids = posterior.ids
     labels = category_labels(_with_all(inputs.stimuli, ids), ids)
     levels = category_levels(labels)
-    matrix = thinned(posterior).similarity()
+    matrix = posterior.thinned().similarity()
     ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""
     caption = (
         "Mean over draws of the dot product of two objects' embeddings"

@@ -20,8 +20,6 @@ from twoalike.judgments import ITEMS, JUDGED
 from twoalike.report._blocks import number
 from twoalike.report._inputs import Inputs
 
-_MOST_DRAWS = 200
-
 
 @dataclass(frozen=True)
 class FitCheck:
@@ -47,16 +45,6 @@ class FitCheck:
     accuracy: Interval
     log_loss: Interval
     curve: Reliability
-
-
-def thinned(posterior: Posterior, most: int = _MOST_DRAWS) -> Posterior:
-    """Posterior with at most about ``most`` draws, evenly spaced: enough for means."""
-    chains, draws = posterior.tree["posterior"].dataset["embedding"].shape[:2]
-    step = max(1, -(-chains * draws // most))
-    group = posterior.tree["posterior"].isel(draw=slice(None, None, step))
-    tree = posterior.tree.copy()
-    tree["posterior"] = group
-    return Posterior(tree)
 
 
 def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
@@ -105,7 +93,7 @@ def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> Dimensi
     """
     if inputs.posterior is None or inputs.choices is None or fit is None:
         return None
-    posterior = thinned(inputs.posterior)
+    posterior = inputs.posterior.thinned()
     chains, draws, _, dimensions = posterior.tree["posterior"].dataset["embedding"].shape
     if dimensions < 2 or chains * draws < LEAST_DRAWS:
         return None

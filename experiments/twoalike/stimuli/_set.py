@@ -79,7 +79,7 @@ class StimulusSet:
         return self.folder / self._files[name]
 
     @classmethod
-    def load(cls, folder: Path, verify: bool = True) -> Self:
+    def load(cls, folder: str | Path, verify: bool = True) -> Self:
         """Read the manifest of a folder and check it.
 
         Parameters
@@ -97,6 +97,7 @@ class StimulusSet:
             or a file outside the folder, or (``verify``) an image is missing, cannot be read
             or differs from its checksum.
         """
+        folder = Path(folder)
         path = folder / MANIFEST
         table = read_tsv(path, "a manifest of stimuli", COLUMNS)
         levels = [name for name in table.columns if name not in COLUMNS]
@@ -120,6 +121,7 @@ class StimulusSet:
         TwoalikeError
             If there is a manifest already, fewer than three images, or one cannot be read.
         """
+        folder = Path(folder)
         path = folder / MANIFEST
         if path.exists():
             raise TwoalikeError(f"{path}: there is a manifest already. Remove it to build it anew.")
@@ -135,6 +137,7 @@ class StimulusSet:
         TwoalikeError
             As in :meth:`load`; then no manifest is written.
         """
+        folder = Path(folder)
         path = folder / MANIFEST
         _check_rows(path, table)
         check_portable(folder, table["file"])

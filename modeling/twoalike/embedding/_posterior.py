@@ -222,6 +222,14 @@ class Posterior:
         """Write ``posterior.nc``, all or nothing; plain ``arviz.from_netcdf`` reads it."""
         write_tree(Path(path), self.tree)
 
+    def thinned(self, most: int = 200) -> "Posterior":
+        """Return a posterior with at most about that many draws, evenly spaced."""
+        sizes = self.tree["posterior"].sizes
+        step = max(1, -(-sizes["chain"] * sizes["draw"] // most))
+        tree = self.tree.copy()
+        tree["posterior"] = self.tree["posterior"].isel(draw=slice(None, None, step))
+        return Posterior(tree)
+
     def __repr__(self) -> str:
         facts = self._summary()
         return f"<Posterior: {facts['draws']}, {facts['engine']}; {facts['convergence']}>"
