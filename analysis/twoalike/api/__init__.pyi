@@ -1,6 +1,7 @@
 # Collecting judgments: a study, its trial lists, simulated people
 from twoalike.api import plot as plot
 from twoalike.embedding import Posterior as Posterior
+from twoalike.embedding import check as check
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit

@@ -72,7 +72,7 @@ def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
 
 def _inches(ax: "Axes") -> float:
     """Width of axes, in inches."""
-    return float(ax.get_window_extent().width / ax.get_figure(root=True).dpi)
+    return float(ax.get_window_extent().width / ax.figure.dpi)
 
 
 def _legend(ax: "Axes", columns: int = 3) -> None:
@@ -131,7 +131,7 @@ def map(  # noqa: A001 - as ta.plot.map
     if level is not None and level not in labels:
         raise TwoalikeError(
             where=f"`level={level!r}`",
-            expected=f"one of {', '.join(labels)}",
+            expected=f"one of {', '.join(list(labels.columns))}",
             found="no such level",
         )
     coloured = few_categories(labels[[level]] if level else labels)

@@ -6,7 +6,6 @@ Everything is drawn from the demo's seed and written as files that the chain's c
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
@@ -14,7 +13,7 @@ from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import write_choices
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
-from twoalike.study import atomic_path, provenance
+from twoalike.study import Floats, atomic_path, provenance
 
 
 def held_out_species(
@@ -36,7 +35,7 @@ def write_ids(path: Path, ids: list[str]) -> None:
 
 def write_observers(
     folder: Path, stimuli: StimulusSet, participants: tuple[str, ...], seed: int
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Write one simulated observer a participant and return the space they share, (m, d).
 
     They differ in temperature and lapse, not in space: a participant's own space is a later
@@ -54,7 +53,7 @@ def write_observers(
 def write_truth(
     folder: Path,
     stimuli: StimulusSet,
-    embedding: npt.NDArray[np.float64],
+    embedding: Floats,
     held_out: tuple[str, ...],
     n_triplets: int,
     seed: int,

@@ -65,11 +65,11 @@ _STYLE: Any = {
 }
 
 
-def styled[**P](draw: Callable[P, "Figure"]) -> Callable[P, "Figure"]:
-    """Draw a figure in the common style, leaving matplotlib's own settings alone."""
+def styled[**P, Drawn](draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
+    """Draw a figure or axes in the common style, leaving matplotlib's own settings alone."""
 
     @wraps(draw)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> "Figure":
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> Drawn:
         from matplotlib import rc_context
 
         with rc_context(_STYLE):

@@ -309,7 +309,7 @@ def observers_section(posterior: Posterior | None) -> Section:
     middle = np.median(lapse, axis=0)
     alt = (
         f"Temperature and lapse rate of {counted(len(names), 'participant')}: median lapse rates "
-        f"from {percent(middle.min())} to {percent(middle.max())}."
+        f"from {percent(float(middle.min()))} to {percent(float(middle.max()))}."
     )
     picture = Picture.draw(
         lambda width: observer_parameters(names, temperature, lapse, width=width),
