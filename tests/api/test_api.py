@@ -22,7 +22,9 @@ def test_every_name_is_there_and_documented(name: str) -> None:
 
 def test_the_import_is_instant() -> None:
     code = "import sys, twoalike.api as ta; ta.__version__; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     heavy = {"numpy", "pandas", "matplotlib", "torch", "pymc", "jax", "scipy", "pydantic"}
     assert not heavy & set(loaded.stdout.split())
 
