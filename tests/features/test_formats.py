@@ -94,7 +94,7 @@ def test_files_without_ids_take_them_from_a_list(tmp_path: Path, values: Array) 
         table = read_features(tmp_path / f"f.{ending}", tmp_path / "ids.txt")
         assert table.ids == tuple(IDS)
         assert_array_equal(table.values, values)
-        with pytest.raises(TwoalikeError, match="--objects"):
+        with pytest.raises(TwoalikeError, match="objects="):
             read_features(tmp_path / f"f.{ending}")
     (tmp_path / "ids.txt").write_text("a\nb\n")
     with pytest.raises(TwoalikeError, match="3 rows of features for 2 object ids"):
@@ -123,20 +123,26 @@ def refusal(path: Path) -> str:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ({"id": ["a", "a"], "x": [1, 2]}, "id 'a' stands twice (second at row 2)"),
+        ({"id": ["a", "a"], "x": [1, 2]}, "id 'a' is listed twice (second at row 2)"),
         ({"id": ["a", "b"], "x": [1.0, np.nan]}, "NaN or infinite values in 1 of 2 rows, first"),
         ({"id": ["a", "b"], "x": [1.0, 1e60]}, "NaN or infinite"),
         ({"id": ["a", "b"], "x": pa.array([1, None])}, "NaN or infinite"),
-        ({"id": ["a", None], "x": [1, 2]}, "column 'id', row 2: expected an object id"),
+        ({"id": ["a", None], "x": [1, 2]}, "row 2, column 'id': expected an object id"),
         ({"id": [1.5, 2.5], "x": [1, 2]}, "object ids as strings in column 'id', found double"),
-        ({"x": [1, 2]}, "found none. Rename it to id, or name a list of ids with --objects"),
+        ({"x": [1, 2]}, "found none. Rename it to id, or give the ids as `objects=...`"),
         ({"one": ["a", "b"], "two": ["c", "d"], "x": [1, 2]}, "found one, two. Rename it to id."),
         ({"id": ["a", "b"]}, "expected features of objects, found shape (2, 0)"),
         ({"id": ["a", "b"], "x": [1, 2], "kind": ["k", "l"]}, "column 'kind' of string"),
         ({"id": ["a", "b"], "x": [True, False]}, "column 'x' of bool"),
         ({"id": ["a", "b"], "x": [1, 2], "y": [[1], [2]]}, "column 'y' of list"),
-        ({"id": ["a", "b"], "y": [[1.0, 2.0], [1.0]]}, "row 2: expected 2 numbers as in row 1"),
-        ({"id": ["a", "b"], "y": [[1.0], None]}, "row 2: expected 1 numbers as in row 1, found"),
+        (
+            {"id": ["a", "b"], "y": [[1.0, 2.0], [1.0]]},
+            "expected 2 numbers as in row 1",
+        ),
+        (
+            {"id": ["a", "b"], "y": [[1.0], None]},
+            "expected 1 numbers as in row 1, found",
+        ),
         ({"id": ["a", "b"], "y": [[1.0], [None]]}, "NaN or infinite values in 1 of 2 rows"),
         ({"id": ["a", "b"], "y": [["1"], ["2"]]}, "expected lists of numbers in 'y'"),
         ({"id": pa.array([], pa.string()), "x": pa.array([], pa.float32())}, "found shape (0, 1)"),
@@ -157,7 +163,7 @@ def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     ("content", "complaint"),
     [
         ({"ids": ["a"], "features": np.ones((2, 2))}, "2 rows of features for 1 object ids"),
-        ({"ids": ["a", "a"], "features": np.ones((2, 2))}, "'a' stands twice"),
+        ({"ids": ["a", "a"], "features": np.ones((2, 2))}, "'a' is listed twice"),
         ({"ids": ["a", "b"], "features": np.full((2, 2), np.inf)}, "infinite values in 2 of 2"),
         ({"ids": ["a", "b"], "features": np.ones(2)}, "numbers of shape (objects, features)"),
         ({"ids": ["a", "b"], "features": [b"x", b"y"]}, "numbers of shape (objects, features)"),

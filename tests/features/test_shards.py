@@ -54,7 +54,7 @@ def test_parts_together_are_the_features_of_all_images(
     assert one == two
     feature_shard(out, 2).write_bytes(feature_shard(out, 1).read_bytes())
     assert provenance("teacher", inputs={"features": out})["inputs"] != one
-    with pytest.raises(TwoalikeError, match="'i04' stands twice"):
+    with pytest.raises(TwoalikeError, match="'i04' is listed twice"):
         read_features(out)
 
 

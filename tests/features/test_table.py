@@ -28,7 +28,7 @@ def test_round_trip(tmp_path: Path, rng: np.random.Generator) -> None:
 def test_npy_needs_object_ids(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", np.eye(2))
     (tmp_path / "ids.txt").write_text("a\nb\n")
-    with pytest.raises(TwoalikeError, match="--objects"):
+    with pytest.raises(TwoalikeError, match="objects="):
         read_features(tmp_path / "f.npy")
     assert read_features(tmp_path / "f.npy", tmp_path / "ids.txt").ids == ("a", "b")
     (tmp_path / "ids.txt").write_text("a\n")
@@ -41,7 +41,7 @@ def test_npy_needs_object_ids(tmp_path: Path) -> None:
     [
         ({"features": np.eye(2)}, "expected arrays 'ids' and 'features'"),
         ({"ids": ["a", "b"], "features": np.ones(2)}, "shape"),
-        ({"ids": ["a", "a"], "features": np.eye(2)}, "stands twice"),
+        ({"ids": ["a", "a"], "features": np.eye(2)}, "is listed twice"),
         ({"ids": ["a", "b"], "features": np.full((2, 2), np.nan)}, "NaN"),
         ({"ids": ["a", "b"], "features": np.array([[{}], [{}]])}, "cannot be read"),
     ],

@@ -1,0 +1,294 @@
+"""Reading features from the formats that others keep them in.
+
+==================  ==========================================================================
+``.npz``            arrays ``ids`` and ``features``: what ``twoalike features`` writes
+``.npy``            one array; the ids are in a list of their own
+``.parquet``        one row an object: a column of ids (called ``id``, ``ids`` or ``object``, or
+                    the only one of strings), and numeric columns or one column of lists
+``.h5``, ``.hdf5``  datasets ``features`` (or ``values``) and ``ids``, at the root
+a folder            shards of ``.npz``: what ``twoalike features --shard`` writes
+==================  ==========================================================================
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.features._table import PLAN, FeatureTable, feature_shard
+from twoalike.study import (
+    DAMAGED_HDF5,
+    TwoalikeError,
+    check_hdf5,
+    load_arrays,
+    load_parquet,
+    parse_json_table,
+    read_ids,
+    require_file,
+    shortened,
+    whole_parts,
+)
+
+ID_NAMES = ("id", "ids", "object")
+INDEX = "__index_level_"
+"""How pandas begins the name of an index that has none."""
+VALUES = ("features", "values")
+_SHAPE = "numbers of shape (objects, features)"
+
+type Content = tuple[list[str] | None, npt.NDArray[Any]]
+"""Ids of m objects, or None where the file holds none; features, shape (m, p)."""
+
+
+def read_features(
+    path: str | Path, objects: Sequence[str] | str | Path | None = None
+) -> FeatureTable:
+    """Read features from a file of any of these kinds, or a folder of shards.
+
+    Parameters
+    ----------
+    path
+        The file or folder; any other ending is read as ``.npz`` or ``.npy``.
+    objects
+        Object ids in the order of the rows, or a file with one a line, where the file holds none:
+        a file's own ids come first.
+
+    Returns
+    -------
+    Features of m objects, shape (m, p), float32.
+
+    Raises
+    ------
+    TwoalikeError
+        If a file is missing, damaged or holds a pickle, has no ids or one of them twice, holds
+        NaN or infinite values, or its parts do not fit together.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _from_shards(path)
+    require_file(path, "features (.npz, .npy, .parquet or .h5)")
+    kind = path.suffix.lower()
+    meta: dict[str, Any] = {}
+    if kind == ".parquet":
+        ids, values = _from_parquet(path, named=objects is None)
+    elif kind in {".h5", ".hdf5"}:
+        ids, values = _from_hdf5(path)
+    else:
+        ids, values, meta = _from_numpy(path)
+    if ids is None:
+        if objects is None:
+            raise TwoalikeError(
+                "this file has no object ids", where=path, remedy="Give them as `objects=...`."
+            )
+        ids = read_ids(objects) if isinstance(objects, str | Path) else list(objects)
+    return FeatureTable(tuple(ids), _checked(path, ids, values), meta)
+
+
+def _from_shards(folder: Path) -> FeatureTable:
+    """All shards of a folder, one below the other."""
+    paths, plan = whole_parts(folder, PLAN, "features", feature_shard)
+    tables = [read_features(path) for path in paths]
+    widths = {table.values.shape[1] for table in tables}
+    if len(widths) > 1:
+        raise TwoalikeError(
+            f"its shards hold different numbers of features ({sorted(widths)})",
+            where=folder,
+            remedy="Remove it and compute them again.",
+        )
+    ids = [name for table in tables for name in table.ids]
+    values = np.concatenate([table.values for table in tables])
+    unreadable = [name for table in tables for name in table.meta.get("unreadable", ())]
+    meta = plan | ({"unreadable": unreadable} if unreadable else {})
+    return FeatureTable(tuple(ids), _checked(folder, ids, values), meta)
+
+
+def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any]]:
+    loaded = load_arrays(path, "features")
+    if not isinstance(loaded, dict):
+        return None, loaded, {}
+    if {"ids", "features"} - loaded.keys():
+        raise TwoalikeError(
+            where=path,
+            expected="arrays 'ids' and 'features'",
+            found=", ".join(loaded) or "none",
+        )
+    meta = parse_json_table(str(loaded["meta"]), f"{path}: meta") if "meta" in loaded else {}
+    if loaded["ids"].ndim != 1:
+        found = f"ids of shape {loaded['ids'].shape}"
+        raise TwoalikeError(where=path, expected="one id an object", found=found)
+    return [str(name) for name in loaded["ids"]], loaded["features"], meta
+
+
+def _from_hdf5(path: Path) -> Content:
+    import h5py
+
+    try:
+        check_hdf5(path)
+        with h5py.File(path, "r") as file:
+            found = [name for name in VALUES if isinstance(file.get(name), h5py.Dataset)]
+            if len(found) != 1:
+                raise TwoalikeError(
+                    where=path,
+                    expected="one dataset of features (features or values) and one of ids",
+                    found=", ".join(file) or "none",
+                )
+            values = file[found[0]]
+            if values.dtype.kind not in "fiu" or values.ndim != 2:
+                shape = f"{values.dtype} of shape {values.shape}"
+                raise TwoalikeError(where=path, expected=f"{found[0]} as {_SHAPE}", found=shape)
+            ids = _hdf5_ids(path, file["ids"]) if "ids" in file else None
+            return ids, np.asarray(values[:])
+    except DAMAGED_HDF5 as error:
+        raise TwoalikeError(f"cannot be read as HDF5 ({shortened(error)})", where=path) from error
+
+
+def _hdf5_ids(path: Path, node: Any) -> list[str]:
+    import h5py
+
+    if isinstance(node, h5py.Dataset) and node.ndim == 1:
+        if h5py.check_string_dtype(node.dtype):
+            return [str(name) for name in node.asstr("utf-8")[:]]
+        if node.dtype.kind in "iu":
+            return [str(name) for name in node[:]]
+    raise TwoalikeError(where=path, expected="ids as a list of strings", found=node)
+
+
+def _from_parquet(path: Path, *, named: bool) -> Content:
+    """Read a file of columns; ``named``: whether it must hold ids."""
+    table = load_parquet(path, "features (parquet)")
+    key = _id_column(path, table, named)
+    ids = None if key is None else _parquet_ids(path, table.column(key), key)
+    left_out = {name for name in table.column_names if name.startswith(INDEX)} | {key}
+    columns = [name for name in table.column_names if name not in left_out]
+    lists = [name for name in columns if _is_list(table.schema.field(name).type)]
+    if lists and len(columns) == 1:
+        return ids, _from_lists(path, table.column(lists[0]), lists[0])
+    for name in columns:
+        kind = table.schema.field(name).type
+        if not _is_number(kind):
+            raise TwoalikeError(
+                where=path,
+                expected="ids and numbers, or ids and one column of lists",
+                found=f"column {name!r} of {kind}",
+                remedy="Leave it out.",
+            )
+    values = np.empty((len(table), len(columns)), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        for place, name in enumerate(columns):
+            values[:, place] = table.column(name).to_numpy()
+    return ids, values
+
+
+def _id_column(path: Path, table: Any, named: bool) -> str | None:
+    """Name of the column of ids; None if there is none and ``named`` does not ask for one."""
+    found = [name for name in ID_NAMES if name in table.column_names]
+    strings = found or [field.name for field in table.schema if _is_string(field.type)]
+    if len(strings) == 1:
+        return strings[0]
+    if not strings and not named:
+        return None
+    other = "" if strings else ", or give the ids as `objects=...`"
+    raise TwoalikeError(
+        where=path,
+        expected=f"one column of ids ({', '.join(ID_NAMES)}, or the only one of strings)",
+        found=", ".join(strings) or "none",
+        remedy=f"Rename it to id{other}.",
+    )
+
+
+def _parquet_ids(path: Path, column: Any, name: str) -> list[str]:
+    import pyarrow as pa
+
+    if not (_is_string(column.type) or pa.types.is_integer(column.type)):
+        expected = f"object ids as strings in column {name!r}"
+        raise TwoalikeError(where=path, expected=expected, found=column.type)
+    ids = column.to_pylist()
+    if None in ids:
+        raise TwoalikeError(
+            where=f"{path}, row {ids.index(None) + 1}, column {name!r}",
+            expected="an object id",
+            found="none",
+            remedy="Fill it, or leave the row out.",
+        )
+    return [str(one) for one in ids]
+
+
+def _from_lists(path: Path, column: Any, name: str) -> npt.NDArray[Any]:
+    """Features from a column of lists, shape (m, p)."""
+    import pyarrow.compute as pc
+
+    if not _is_number(column.type.value_type):
+        raise TwoalikeError(where=path, expected=f"lists of numbers in {name!r}", found=column.type)
+    lengths = pc.list_value_length(column).fill_null(-1).to_numpy()
+    odd = np.flatnonzero((lengths != lengths[:1]) | (lengths < 0))
+    if len(odd):
+        row = odd[0]
+        raise TwoalikeError(
+            where=f"{path}, row {row + 1}, column {name!r}",
+            expected="a list" if row == 0 else f"{lengths[0]} numbers as in row 1",
+            found="none" if lengths[row] < 0 else f"{lengths[row]} numbers",
+        )
+    flat = [np.asarray(chunk.flatten().to_numpy(zero_copy_only=False)) for chunk in column.chunks]
+    values = np.concatenate(flat) if flat else np.empty(0, dtype=np.float32)
+    return values.reshape(len(lengths), -1 if len(values) else 0)
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _is_string(kind: Any) -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _checked(path: Path, ids: Sequence[str], values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Features as finite float32, one row an id, shape (m, p)."""
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        found = f"{values.dtype} of shape {values.shape}"
+        raise TwoalikeError(where=path, expected=f"features as {_SHAPE}", found=found)
+    if 0 in values.shape:
+        found = f"shape {values.shape}"
+        raise TwoalikeError(where=path, expected="features of objects", found=found)
+    if len(ids) != len(values):
+        raise TwoalikeError(
+            f"{len(values)} rows of features for {len(ids)} object ids",
+            where=path,
+            remedy="Give the ids the features were computed with.",
+        )
+    seen: set[str] = set()
+    for row, name in enumerate(ids, start=1):
+        if name in seen:
+            raise TwoalikeError(
+                f"object id {name!r} is listed twice (second at row {row})",
+                where=path,
+                remedy="Keep one of them.",
+            )
+        seen.add(name)
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
+        result = values.astype(np.float32, copy=False)
+    odd = np.flatnonzero(~np.isfinite(result).all(axis=1))
+    if len(odd):
+        raise TwoalikeError(
+            f"features hold NaN or infinite values in {len(odd)} of {len(ids)} rows, first that "
+            f"of {ids[odd[0]]!r}",
+            where=path,
+            remedy="Compute them again.",
+        )
+    return result
