@@ -104,21 +104,21 @@ def test_a_row_with_a_missing_or_a_further_value_is_never_written() -> None:
 @settings(deadline=None)
 @given(value=st.one_of(st.none(), st.booleans()))
 def test_booleans_come_back(value: bool | None) -> None:
-    column = Column(name="x", kind="boolean", description="", missing="none")
+    column = Column("x", "boolean", "", missing="none")
     assert column.parse(column.format(value)) is value
 
 
 @settings(deadline=None)
 @given(value=st.floats(min_value=0, max_value=1e6))
 def test_numbers_come_back_to_their_rounding(value: float) -> None:
-    column = Column(name="x", kind="number", description="", minimum=0)
+    column = Column("x", "number", "", minimum=0)
     assert column.parse(column.format(value)) == pytest.approx(value, abs=5.1e-5)
 
 
 @settings(deadline=None)
 @given(value=st.text(min_size=1))
 def test_text_comes_back_or_is_refused(value: str) -> None:
-    column = Column(name="x", kind="string", description="")
+    column = Column("x", "string", "")
     try:
         text = column.format(value)
     except ValueError:

@@ -66,23 +66,17 @@ ARRANGEMENT_LIST = Table(
     "list of arrangement trials",
     (
         Column(
-            name="trial_index",
-            kind="integer",
-            description="Number of the trial in the run, in the order shown.",
+            "trial_index",
+            "integer",
+            "Number of the trial in the run, in the order shown.",
             minimum=1,
         ),
+        Column("trial_type", "string", "Why the trial was shown.", levels=ARRANGEMENT_TYPES),
+        Column("stimulus", "string", "Id of the object placed."),
         Column(
-            name="trial_type",
-            kind="string",
-            description="Why the trial was shown.",
-            levels=ARRANGEMENT_TYPES,
-        ),
-        Column(name="stimulus", kind="string", description="Id of the object placed."),
-        Column(
-            name="scheduler",
-            kind="string",
-            description="How the images of the trial were chosen (all, lift_weakest, covering, "
-            "list).",
+            "scheduler",
+            "string",
+            "How the images of the trial were chosen (all, lift_weakest, covering, list).",
         ),
     ),
     items=("stimulus",),

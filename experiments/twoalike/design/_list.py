@@ -78,71 +78,56 @@ TRIAL_LIST = Table(
     "trial list",
     (
         Column(
-            name="trial_index",
-            kind="integer",
-            description="Number of the trial in the run, in the order shown.",
+            "trial_index",
+            "integer",
+            "Number of the trial in the run, in the order shown.",
             minimum=1,
         ),
-        Column(
-            name="block_index",
-            kind="integer",
-            description="Block the trial belongs to.",
-            minimum=1,
-        ),
-        Column(
-            name="trial_type",
-            kind="string",
-            description="Why the trial was shown.",
-            levels=TRIAL_TYPES,
-        ),
-        Column(name="triplet_id", kind="string", description="Id of the triplet in the design."),
+        Column("block_index", "integer", "Block the trial belongs to.", minimum=1),
+        Column("trial_type", "string", "Why the trial was shown.", levels=TRIAL_TYPES),
+        Column("triplet_id", "string", "Id of the triplet in the design."),
         *(
             Column(
-                name=name,
-                kind="string",
-                description=f"Id of object {name[-1]} of the triplet, in the order of the design.",
+                name,
+                "string",
+                f"Id of object {name[-1]} of the triplet, in the order of the design.",
             )
             for name in STIMULI
         ),
         *(
-            Column(
-                name=name,
-                kind="string",
-                description=f"Where stimulus_{name[-1]} was shown.",
-                levels=PLACE_LEVELS,
-            )
+            Column(name, "string", f"Where stimulus_{name[-1]} was shown.", levels=PLACE_LEVELS)
             for name in PLACES
         ),
         Column(
-            name="expected_odd",
-            kind="integer",
-            description="The right answer of a trial that has one (attention checks).",
+            "expected_odd",
+            "integer",
+            "The right answer of a trial that has one (attention checks).",
             levels=ITEM_LEVELS,
             missing="a matter of judgment",
         ),
         Column(
-            name="repeat_of",
-            kind="integer",
-            description="trial_index of the first showing of a repeated trial.",
+            "repeat_of",
+            "integer",
+            "trial_index of the first showing of a repeated trial.",
             minimum=1,
             missing="not a repeat",
         ),
         Column(
-            name="sampler",
-            kind="string",
-            description="How the design chose the triplet (random, coverage, adaptive, list, ...).",
+            "sampler",
+            "string",
+            "How the design chose the triplet (random, coverage, adaptive, list, ...).",
         ),
         Column(
-            name="sampler_score",
-            kind="number",
-            description="Score that made the sampler choose it, such as the expected information.",
+            "sampler_score",
+            "number",
+            "Score that made the sampler choose it, such as the expected information.",
             decimals=6,
             missing="the sampler has none",
         ),
         Column(
-            name="condition",
-            kind="string",
-            description="Condition of the design, such as a level of abstraction.",
+            "condition",
+            "string",
+            "Condition of the design, such as a level of abstraction.",
             missing="none",
         ),
     ),

@@ -14,46 +14,29 @@ import pandas as pd
 
 from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.study import TwoalikeError, parse_json
-from twoalike.tables import (
-    PARTICIPANT_ID,
-    PLACES,
-    SEEN_BEFORE,
-    STIMULI,
-    Column,
-    Fault,
-    Table,
-)
+from twoalike.tables import PARTICIPANT_ID, PLACES, SEEN_BEFORE, STIMULI, Column, Fault, Table
 
 OLDEST_AGE = 89
 """Higher ages are stored as this, since a very high age can identify a person (BIDS)."""
 
 _TRIAL = TRIAL_LIST["trial_index"]
-_PILOT = Column(name="pilot", kind="boolean", description="Whether this was a pilot or dry run.")
+_PILOT = Column("pilot", "boolean", "Whether this was a pilot or dry run.")
 _WINDOW_TIME = "time at which the window received the event; rounded up to a screen frame"
 
 
 def _coordinate(name: str, description: str, missing: str = "") -> Column:
-    return Column(
-        name=name,
-        kind="number",
-        description=description,
-        units="arena diameters",
-        decimals=6,
-        missing=missing,
-    )
+    return Column(name, "number", description, units="arena diameters", decimals=6, missing=missing)
 
 
 def _seconds(name: str, description: str, missing: str = "") -> Column:
-    return Column(
-        name=name, kind="number", description=description, units="s", minimum=0, missing=missing
-    )
+    return Column(name, "number", description, units="s", minimum=0, missing=missing)
 
 
 def _evidence(name: str, which: str) -> Column:
     return Column(
-        name=name,
-        kind="number",
-        description=f"{which} before the trial.",
+        name,
+        "number",
+        f"{which} before the trial.",
         decimals=6,
         minimum=0,
         missing="no evidence is counted in this trial",
@@ -69,35 +52,35 @@ TRIPLETS = Table(
         TRIAL_LIST["triplet_id"],
         *(TRIAL_LIST[name] for name in (*STIMULI, *PLACES)),
         Column(
-            name="response",
-            kind="integer",
-            description="The object chosen as the odd one: 1, 2, 3 for stimulus_1, _2, _3.",
+            "response",
+            "integer",
+            "The object chosen as the odd one: 1, 2, 3 for stimulus_1, _2, _3.",
             levels=TRIAL_LIST["expected_odd"].levels,
             missing="no choice before the time limit",
         ),
         Column(
-            name="odd_stimulus",
-            kind="string",
-            description="Id of the chosen object, a check on response.",
+            "odd_stimulus",
+            "string",
+            "Id of the chosen object, a check on response.",
             missing="no choice",
         ),
         Column(
-            name="response_position",
-            kind="string",
-            description="Where the chosen object stood.",
+            "response_position",
+            "string",
+            "Where the chosen object stood.",
             levels=TRIAL_LIST[PLACES[0]].levels,
             missing="no choice",
         ),
         Column(
-            name="response_key",
-            kind="string",
-            description="Name of the key pressed.",
+            "response_key",
+            "string",
+            "Name of the key pressed.",
             missing="no key (mouse, or no choice)",
         ),
         Column(
-            name="response_method",
-            kind="string",
-            description="How the choice was given.",
+            "response_method",
+            "string",
+            "How the choice was given.",
             levels={
                 "keyboard": "a key",
                 "mouse": "a click on the image",
@@ -111,18 +94,18 @@ TRIPLETS = Table(
             "no choice",
         ),
         Column(
-            name="rt_source",
-            kind="string",
-            description="Where the response time comes from.",
+            "rt_source",
+            "string",
+            "Where the response time comes from.",
             levels={
                 "pyglet": _WINDOW_TIME,
                 "simulated": "response-time model of a simulated observer, not a person",
             },
         ),
         Column(
-            name="rt_flag",
-            kind="string",
-            description="Why to look at the response time with care; no trial is ever deleted.",
+            "rt_flag",
+            "string",
+            "Why to look at the response time with care; no trial is ever deleted.",
             levels={
                 "fast": "shorter than the protocol's flag_fast_s",
                 "slow": "longer than the protocol's flag_slow_s",
@@ -135,29 +118,25 @@ TRIPLETS = Table(
             "First frame that showed the triplet, since the start of the run; after a resume the "
             "time goes on from the last trial recorded before.",
         ),
+        Column("timed_out", "boolean", "Whether the time limit passed without a choice."),
         Column(
-            name="timed_out",
-            kind="boolean",
-            description="Whether the time limit passed without a choice.",
-        ),
-        Column(
-            name="n_early_presses",
-            kind="integer",
-            description="Presses that came before the shortest time allowed and were ignored.",
+            "n_early_presses",
+            "integer",
+            "Presses that came before the shortest time allowed and were ignored.",
             minimum=0,
         ),
         Column(
-            name="dropped_frames",
-            kind="integer",
-            description="Screen frames that came late while the triplet was shown.",
+            "dropped_frames",
+            "integer",
+            "Screen frames that came late while the triplet was shown.",
             minimum=0,
             missing="refresh rate of the screen not known",
         ),
         TRIAL_LIST["expected_odd"],
         Column(
-            name="correct",
-            kind="boolean",
-            description="Whether response is expected_odd.",
+            "correct",
+            "boolean",
+            "Whether response is expected_odd.",
             missing="no right answer, or no choice",
         ),
         *(TRIAL_LIST[name] for name in ("repeat_of", "sampler", "sampler_score", "condition")),
@@ -172,46 +151,30 @@ ARRANGEMENTS = Table(
     (
         _TRIAL,
         ARRANGEMENT_LIST["trial_type"],
-        Column(
-            name="n_items",
-            kind="integer",
-            description="Images of the trial: rows it has.",
-            minimum=2,
-        ),
+        Column("n_items", "integer", "Images of the trial: rows it has.", minimum=2),
         ARRANGEMENT_LIST["stimulus"],
         _coordinate("x", "Final place of the image's centre, to the right of the arena's centre."),
         _coordinate("y", "Final place of the image's centre, above the arena's centre."),
+        Column("inside", "boolean", "Whether the image's centre lay inside the arena at the end."),
         Column(
-            name="inside",
-            kind="boolean",
-            description="Whether the image's centre lay inside the arena at the end.",
-        ),
-        Column(
-            name="seat_index",
-            kind="integer",
-            description="Seat the image started on, counted counter-clockwise from 1.",
+            "seat_index",
+            "integer",
+            "Seat the image started on, counted counter-clockwise from 1.",
             minimum=1,
         ),
         Column(
-            name="seat_angle",
-            kind="number",
-            description="Direction of the seat from the centre, counter-clockwise from the right.",
+            "seat_angle",
+            "number",
+            "Direction of the seat from the centre, counter-clockwise from the right.",
             units="degrees",
             minimum=0,
         ),
-        Column(
-            name="n_moves", kind="integer", description="Times the image was dragged.", minimum=0
-        ),
+        Column("n_moves", "integer", "Times the image was dragged.", minimum=0),
         _seconds(
             "first_move_time", "Start of the first drag, since the trial's onset.", "never moved"
         ),
         _seconds("last_move_time", "End of the last drag, since the trial's onset.", "never moved"),
-        Column(
-            name="n_inspections",
-            kind="integer",
-            description="Times the image was looked at large.",
-            minimum=0,
-        ),
+        Column("n_inspections", "integer", "Times the image was looked at large.", minimum=0),
         _seconds(
             "onset",
             "First frame that showed the trial, since the start of the run; after a resume the "
@@ -222,18 +185,18 @@ ARRANGEMENTS = Table(
             "From the onset to the end of the trial. The same in all rows of a trial.",
         ),
         Column(
-            name="end_reason",
-            kind="string",
-            description="How the trial ended.",
+            "end_reason",
+            "string",
+            "How the trial ended.",
             levels={
                 "done": "the participant said so, all images inside",
                 "timeout": "the time limit passed; images outside count as not placed",
             },
         ),
         Column(
-            name="end_method",
-            kind="string",
-            description="How the end was given.",
+            "end_method",
+            "string",
+            "How the end was given.",
             levels={
                 "keyboard": "a key",
                 "mouse": "the button",
@@ -242,22 +205,17 @@ ARRANGEMENTS = Table(
             },
         ),
         Column(
-            name="rt_source",
-            kind="string",
-            description="Where the times come from.",
+            "rt_source",
+            "string",
+            "Where the times come from.",
             levels={"pyglet": _WINDOW_TIME, "simulated": "a simulated observer, not a person"},
         ),
         ARRANGEMENT_LIST["scheduler"],
         _evidence("min_evidence_before", "Smallest evidence weight of a pair"),
         _evidence("mean_evidence_before", "Mean evidence weight of the pairs"),
+        Column("arena_radius_px", "number", "Radius of the arena.", units="px"),
         Column(
-            name="arena_radius_px", kind="number", description="Radius of the arena.", units="px"
-        ),
-        Column(
-            name="item_size_px",
-            kind="number",
-            description="Side of the square each image was fitted into.",
-            units="px",
+            "item_size_px", "number", "Side of the square each image was fitted into.", units="px"
         ),
         _PILOT,
         SEEN_BEFORE,
@@ -271,9 +229,9 @@ ARRANGEMENT_EVENTS = Table(
         _seconds("onset", "When it began, since the start of the run."),
         _seconds("duration", "How long it took: of a drag, how long the button was down."),
         Column(
-            name="trial_type",
-            kind="string",
-            description="What happened.",
+            "trial_type",
+            "string",
+            "What happened.",
             levels={
                 "trial_start": "the trial was shown; a second one of the same trial starts it anew",
                 "seat": "where an image was when the trial began",
@@ -284,26 +242,21 @@ ARRANGEMENT_EVENTS = Table(
             },
         ),
         _TRIAL,
-        Column(
-            name="stimulus",
-            kind="string",
-            description="Id of the object it happened to.",
-            missing="to all of them",
-        ),
+        Column("stimulus", "string", "Id of the object it happened to.", missing="to all of them"),
         _coordinate("x_start", "Where the image was before.", "not a drag"),
         _coordinate("y_start", "Where the image was before.", "not a drag"),
         _coordinate("x", "Where the image was then.", "not a place"),
         _coordinate("y", "Where the image was then.", "not a place"),
         Column(
-            name="inside",
-            kind="boolean",
-            description="Whether the image's centre lay inside the arena then.",
+            "inside",
+            "boolean",
+            "Whether the image's centre lay inside the arena then.",
             missing="not a place",
         ),
         Column(
-            name="pointer",
-            kind="string",
-            description="What moved it.",
+            "pointer",
+            "string",
+            "What moved it.",
             levels={"mouse": "the mouse", "touch": "a finger", "keyboard": "a key"},
             missing="nobody",
         ),
@@ -316,9 +269,9 @@ PARTICIPANTS = Table(
     (
         PARTICIPANT_ID,
         Column(
-            name="simulated",
-            kind="boolean",
-            description="Whether the answers came from a simulated observer.",
+            "simulated",
+            "boolean",
+            "Whether the answers came from a simulated observer.",
             levels={"true": "a simulated observer", "false": "a person"},
         ),
     ),
@@ -357,32 +310,27 @@ ANSWERS = Table(
     "answers",
     (
         Column(
-            name="measure",
-            kind="string",
-            description="When it was asked.",
+            "measure",
+            "string",
+            "When it was asked.",
             levels={
                 "consent": "before everything else",
                 "form": "before the instruction",
                 "debrief": "after the last trial",
             },
         ),
-        Column(name="question", kind="string", description="Id of the question."),
+        Column("question", "string", "Id of the question."),
         Column(
-            name="answer",
-            kind="string",
-            description="The answer; line breaks and tabs are stored as spaces.",
+            "answer",
+            "string",
+            "The answer; line breaks and tabs are stored as spaces.",
             missing="the question was left open",
         ),
+        Column("text", "string", "The question as it was asked.", missing="it had no words"),
         Column(
-            name="text",
-            kind="string",
-            description="The question as it was asked.",
-            missing="it had no words",
-        ),
-        Column(
-            name="kind",
-            kind="string",
-            description="What was asked for.",
+            "kind",
+            "string",
+            "What was asked for.",
             levels={
                 "choice": "one of the options",
                 "age": f"an age in whole years; above {OLDEST_AGE} stored as {OLDEST_AGE}",
@@ -391,10 +339,7 @@ ANSWERS = Table(
             },
         ),
         Column(
-            name="options",
-            kind="string",
-            description="The options of a choice, as a JSON list.",
-            missing="not a choice",
+            "options", "string", "The options of a choice, as a JSON list.", missing="not a choice"
         ),
     ),
     checks=(_options_are_lists,),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
 from twoalike.study import MISSING
@@ -20,7 +20,7 @@ _WRITTEN = {
 """Python itself would read ``1_000``, and digits of other scripts, as numbers."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
     """One column: what it means and which values it takes.
 
@@ -53,6 +53,7 @@ class Column:
     name: str
     kind: Literal["string", "integer", "number", "boolean"]
     description: str
+    _: KW_ONLY
     levels: Mapping[str, str] = field(default_factory=dict)
     units: str = ""
     minimum: float | None = None
@@ -71,7 +72,7 @@ class Column:
 
         Examples
         --------
-        >>> Column(name="n", kind="integer", description="", minimum=1).allowed
+        >>> Column("n", "integer", "", minimum=1).allowed
         'a whole number from 1'
         """
         if self.levels:

@@ -30,21 +30,13 @@ LEVELS = {
 """Levels of abstraction of a triplet, by the categories of its objects."""
 
 PARTICIPANT_ID = Column(
-    name="participant_id",
-    kind="string",
-    description="Code of the participant, with sub- in front.",
-    identifier=True,
+    "participant_id", "string", "Code of the participant, with sub- in front.", identifier=True
 )
-SESSION_ID = Column(
-    name="session_id",
-    kind="string",
-    description="Session, with ses- in front.",
-    identifier=True,
-)
+SESSION_ID = Column("session_id", "string", "Session, with ses- in front.", identifier=True)
 SEEN_BEFORE = Column(
-    name="seen_before",
-    kind="boolean",
-    description="Whether the trial had been on the screen before, and was broken off.",
+    "seen_before",
+    "boolean",
+    "Whether the trial had been on the screen before, and was broken off.",
     missing="recorded by version 0.1",
     added=True,
 )

@@ -41,37 +41,33 @@ corners of a square one at .71; anything beyond is in another unit."""
 
 def _participant(who: str) -> Column:
     return Column(
-        name="participant",
-        kind="string",
-        description=f"{who}; `unknown` where the source does not say.",
+        "participant",
+        "string",
+        f"{who}; `unknown` where the source does not say.",
         dtype="category",
         default="unknown",
     )
 
 
 def _item(name: str, description: str) -> Column:
-    return Column(name=name, kind="string", description=description, dtype="category")
+    return Column(name, "string", description, dtype="category")
 
 
 _SESSION = Column(
-    name="session",
-    kind="string",
-    description="Session label.",
-    missing="the source has no sessions",
-    dtype="category",
+    "session", "string", "Session label.", missing="the source has no sessions", dtype="category"
 )
 _TRIAL = Column(
-    name="trial",
-    kind="integer",
-    description="Number of the trial in its session.",
+    "trial",
+    "integer",
+    "Number of the trial in its session.",
     minimum=1,
     dtype="int32",
     default="row",
 )
 _TRIAL_TYPE = Column(
-    name="trial_type",
-    kind="string",
-    description="Why the trial was shown.",
+    "trial_type",
+    "string",
+    "Why the trial was shown.",
     levels={name: TRIAL_TYPES[name] for name in ("main", "catch", "repeat", "practice")},
     dtype="category",
     default="main",
@@ -80,9 +76,9 @@ _TRIAL_TYPE = Column(
 
 def _seconds(description: str) -> Column:
     return Column(
-        name="response_time",
-        kind="number",
-        description=description,
+        "response_time",
+        "number",
+        description,
         units="s",
         minimum=0,
         missing="not measured",
@@ -109,9 +105,9 @@ CHOICES = Table(
         _SESSION,
         _TRIAL,
         Column(
-            name="kind",
-            kind="string",
-            description="What was asked.",
+            "kind",
+            "string",
+            "What was asked.",
             levels={
                 "odd_one_out": "the chosen item is the odd one",
                 "anchored": "item_1 is the reference, the chosen item (2 or 3) is the more "
@@ -122,18 +118,18 @@ CHOICES = Table(
         ),
         *(_item(name, f"Id of object {name[-1]} in the order shown.") for name in ITEMS),
         Column(
-            name="chosen",
-            kind="integer",
-            description="Which item was chosen.",
+            "chosen",
+            "integer",
+            "Which item was chosen.",
             levels={str(number): f"item_{number}" for number in (1, 2, 3)},
             dtype="int8",
         ),
         _seconds("Time from the first sight of the triplet to the choice."),
         _TRIAL_TYPE,
         Column(
-            name="level",
-            kind="string",
-            description="Level of abstraction.",
+            "level",
+            "string",
+            "Level of abstraction.",
             levels=LEVELS,
             missing="none",
             dtype="category",
@@ -184,9 +180,9 @@ ARRANGEMENTS = Table(
         _item("item", "Id of the object placed."),
         *(
             Column(
-                name=name,
-                kind="number",
-                description=f"Place of the item, {where} the centre of the arena.",
+                name,
+                "number",
+                f"Place of the item, {where} the centre of the arena.",
                 units="arena diameters",
                 dtype="float64",
             )
@@ -215,17 +211,17 @@ DISSIMILARITIES = Table(
         _item("item_a", "Id of one object of the pair."),
         _item("item_b", "Id of the other object."),
         Column(
-            name="dissimilarity",
-            kind="number",
-            description="Any scale: only differences within a source count.",
+            "dissimilarity",
+            "number",
+            "Any scale: only differences within a source count.",
             minimum=0,
             dtype="float64",
             remedy="Only differences count: a constant may be added to all.",
         ),
         Column(
-            name="kind",
-            kind="string",
-            description="How it was judged.",
+            "kind",
+            "string",
+            "How it was judged.",
             levels={
                 "rdm": "computed from trials that are gone, a pair in relation to all others",
                 "rating": "each pair judged by itself",
