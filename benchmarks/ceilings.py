@@ -199,20 +199,20 @@ def coverage(studies: int) -> list[str]:
             judged = Judgments(shown, chosen, people, tuple(map(str, range(60))))
             told = ceilings(judged, np.random.default_rng(seed))
             truths = {
-                "best accuracy": (told["oracle"], oracle_bound(mean).mean()),
-                "entropy": (told["entropy"], entropy(mean).mean()),
+                "best accuracy": (told.oracle, oracle_bound(mean).mean()),
+                "entropy": (told.entropy, entropy(mean).mean()),
                 "majority of five, ties 1/k": (
-                    told["majority"]["shared"],
+                    told.majority.shared,
                     majority_bound(mean, 5).shared.mean(),
                 ),
-                "two people agree": (told["pair_agreement"], (mean**2).sum(axis=1).mean()),
+                "two people agree": (told.pair_agreement, (mean**2).sum(axis=1).mean()),
                 "leave one out": (
-                    told["published"]["leave_one_out"],
+                    told.published.leave_one_out,
                     expected_reliability(mean, 5)["leave_one_out"].mean(),
                 ),
             }
             for name, (each, true) in truths.items():
-                found.setdefault(name, []).append((each["value"], each["low"], each["high"], true))
+                found.setdefault(name, []).append((each.value, each.low, each.high, true))
         for name, values in found.items():
             value, low, high, each_true = np.array(values).T
             true = each_true.mean()

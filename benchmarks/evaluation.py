@@ -44,7 +44,7 @@ from twoalike.evaluation import (
 )
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, read_choices, write_choices
-from twoalike.results import Sources, make_results
+from twoalike.results import evaluate
 from twoalike.study import provenance
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.md"
@@ -109,9 +109,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     words += ["--out", str(folder / "results.json")]
     return {
         "`read_choices`": lambda: read_choices(path),
-        "`make_results`, from reading to results": lambda: make_results(
-            candidates, Sources(choices=path)
-        ),
+        "`evaluate`, from reading to results": lambda: evaluate(candidates, choices=path),
         "`twoalike evaluate`, with its start": lambda: subprocess.run(
             words, check=True, capture_output=True
         ),

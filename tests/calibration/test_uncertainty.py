@@ -1,6 +1,5 @@
 """Entropy of models and people, and everything about uncertainty in one dictionary."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.calibration import (
+    Uncertainty,
     lacking,
     model_entropy,
     people_entropy,
@@ -60,7 +60,7 @@ def told(
     rng: np.random.Generator,
     resamples: int = 200,
     **more: Any,
-) -> dict[str, Any]:
+) -> Uncertainty:
     """Uncertainty of candidates, from their features."""
     scored = score_choices(candidates, judged, rng)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, rng, resamples=resamples)
@@ -80,37 +80,37 @@ def test_a_model_that_sees_as_people_do_is_unsure_where_they_are(
     found = told(
         models, world.judged, rng, response_times=world.seconds, posterior=world.p, resamples=300
     )
-    json.dumps(found, allow_nan=False)
-    true, poor = found["models"]
+    assert Uncertainty.model_validate_json(found.model_dump_json()) == found
+    true, poor = found.models
     for name in ("plug_in", "posterior"):
-        good, bad = (of["entropy"]["people"][name]["all"] for of in (true, poor))
-        assert good["low"] > bad["high"]
-        assert set(true["entropy"]["people"][name]["groups"]["level"]) == {"coarse", "fine"}
+        good, bad = (getattr(of.entropy.people, name).all for of in (true, poor))
+        assert good.low > bad.high
+        assert set(getattr(true.entropy.people, name).groups["level"]) == {"coarse", "fine"}
     for unit in ("triplets", "trials"):
-        assert true["response_time"][unit]["all"]["low"] > 0
-        assert true["response_time"][unit]["groups"]["level"]["fine"]["value"] > 0
-    assert true["response_time"]["trials"]["all"]["n"] <= len(world.judged.chosen)
-    error = true["calibration"]["error"]["all"]
-    assert error["debiased"]["low"] == 0
+        assert getattr(true.response_time, unit).all.low > 0
+        assert getattr(true.response_time, unit).groups["level"]["fine"].value > 0
+    assert true.response_time.trials.all.n <= len(world.judged.chosen)
+    error = true.calibration.error.all
+    assert error.debiased.low == 0
     assert_allclose(
-        found["posterior"]["calibration"]["brier"]["value"],
-        true["calibration"]["brier"]["value"],
+        found.posterior.calibration.brier.value,
+        true.calibration.brier.value,
         atol=0.005,
-    )  # noqa: E501
-    assert true["missing"] == poor["missing"] == found["people"]["missing"] == {}
+    )
+    assert true.missing == poor.missing == found.people.missing == {}
 
 
 def test_people_take_longer_where_they_disagree(world: World, rng: np.random.Generator) -> None:
     found = told([], world.judged, rng, response_times=world.seconds, resamples=300)
-    times = found["people"]["response_time"]
-    assert times["posterior"]["all"]["low"] > 0
+    times = found.people.response_time
+    assert times.posterior.all.low > 0
     # Four votes and people's own speed leave less of it than all votes without speed.
-    assert times["as_published"]["all"]["value"] < times["plug_in"]["all"]["value"]
-    assert times["levels_data"]["boundary"] == 0.443
+    assert times.as_published.all.value < times.plug_in.all.value
+    assert times.levels_data["boundary"] == 0.443
     truth = entropy(world.p).mean()
-    own = found["people"]["entropy"]
-    assert own["plug_in"]["high"] < truth  # too sure by chance
-    assert abs(own["posterior"]["value"] - truth) < 0.06
+    own = found.people.entropy
+    assert own.plug_in.high < truth  # too sure by chance
+    assert abs(own.posterior.value - truth) < 0.06
 
 
 def test_entropy_of_a_contrary_model_has_the_other_sign(
@@ -121,7 +121,7 @@ def test_entropy_of_a_contrary_model_has_the_other_sign(
     share = 1 / 3 + 0.6 * np.exp(unsure - np.log(3))
     turned = np.stack([share, (1 - share) / 2, (1 - share) / 2], axis=1)
     found = told([], world.judged, rng, posterior=turned, resamples=200)
-    assert found["posterior"]["entropy"]["people"]["plug_in"]["all"]["high"] < 0
+    assert found.posterior.entropy.people.plug_in.all.high < 0
 
 
 def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generator) -> None:
@@ -129,15 +129,15 @@ def test_triplets_judged_once_say_why_there_is_no_entropy(rng: np.random.Generat
     candidate = world.candidate("true", 0.0, rng)
     found = told([candidate], world.judged, rng, response_times=world.seconds)
     reason = "needs 10 triplets with at least 3 votes, has 0"
-    assert found["people"]["entropy"] is None
-    assert found["people"]["missing"]["entropy"] == reason
-    assert found["models"][0]["entropy"]["people"] is None
-    assert found["models"][0]["missing"]["entropy"] == reason
-    times = found["models"][0]["response_time"]
-    assert times["trials"]["all"]["low"] > 0
-    assert times["triplets"] is None
+    assert found.people.entropy is None
+    assert found.people.missing["entropy"] == reason
+    assert found.models[0].entropy.people is None
+    assert found.models[0].missing["entropy"] == reason
+    times = found.models[0].response_time
+    assert times.trials.all.low > 0
+    assert times.triplets is None
     reason = "needs 10 triplets with at least 2 response times, has 0"
-    assert found["models"][0]["missing"]["response time of triplets"] == reason
+    assert found.models[0].missing["response time of triplets"] == reason
 
 
 def test_thin_data_never_fail(rng: np.random.Generator) -> None:
@@ -149,10 +149,10 @@ def test_thin_data_never_fail(rng: np.random.Generator) -> None:
             judged = replace(judged, groups={"level": world.judged.groups["level"][:n]})
             times = np.where(np.arange(n) % 2 == 0, world.seconds[:n], np.nan)
             found = told([candidate], judged, rng, resamples=50, response_times=times)
-            json.dumps(found, allow_nan=False)
-            assert found["models"][0]["calibration"]["error"]["top"]["value"] >= 0
-            assert found["models"][0]["missing"]
-    assert "told apart" in found["people"]["missing"]["response_time"]
+            assert Uncertainty.model_validate_json(found.model_dump_json()) == found
+            assert found.models[0].calibration.error.top.value >= 0
+            assert found.models[0].missing
+    assert "told apart" in found.people.missing["response_time"]
 
 
 def test_rank_correlation_says_what_is_lacking(rng: np.random.Generator) -> None:

@@ -1,6 +1,5 @@
 """All measures of a set of judgments, and what is said where they cannot be made."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.ceilings import (
+    Ceilings,
     catch_reliability,
     ceilings,
     consistency,
@@ -37,7 +37,7 @@ def judgments(world: Any, n: int, m: int, rng: np.random.Generator) -> Judgments
 def test_everything_side_by_side(world: Any, rng: np.random.Generator) -> None:
     judged = judgments(world, 5, 3000, rng)
     found = ceilings(judged, rng)
-    json.dumps(found, allow_nan=False)
+    assert Ceilings.model_validate_json(found.model_dump_json()) == found
     p = world.probabilities[:3000]
     truth = {
         "oracle": p.max(axis=1).mean(),
@@ -45,59 +45,60 @@ def test_everything_side_by_side(world: Any, rng: np.random.Generator) -> None:
         "pair_agreement": (p**2).sum(axis=1).mean(),
     }
     for name, value in truth.items():
-        assert found[name]["low"] <= value <= found[name]["high"], name
-        assert abs(found[name]["value"] - value) < 0.03, name
+        estimate = getattr(found, name)
+        assert estimate.low <= value <= estimate.high, name
+        assert abs(estimate.value - value) < 0.03, name
     for name in ("majority", "majority_drawn"):
-        bound = majority_bound(p, int(found[name]["votes"]))
+        bound = majority_bound(p, int(getattr(found, name).votes))
         for rule in ("accepted", "wrong", "shared", "tied"):
-            each = found[name][rule]
-            assert each["low"] <= getattr(bound, rule).mean() <= each["high"], (name, rule)
+            each = getattr(getattr(found, name), rule)
+            assert each.low <= getattr(bound, rule).mean() <= each.high, (name, rule)
     # The published ceiling lies below what the best model scores, by either way of scoring.
-    assert found["published"]["leave_one_out"]["high"] < found["oracle"]["value"]
-    assert found["published"]["leave_one_out"]["high"] < found["majority"]["accepted"]["low"]
-    assert found["plug_in_entropy"]["value"] < found["entropy"]["low"]
-    assert found["votes"]["fewest"] == 5  # few triplets were drawn twice
-    assert found["votes"]["mean"] == pytest.approx(5, abs=0.05)
-    assert set(found["missing"]) - {"repeats"} == {"catches"}
-    assert list(found["groups"]["level"]) == ["coarse"]
-    assert found["groups"]["level"]["coarse"]["triplets"] == pytest.approx(1500, abs=5)
-    assert found["groups"]["level"]["coarse"]["oracle"]["value"] > 0.5
+    assert found.published.leave_one_out.high < found.oracle.value
+    assert found.published.leave_one_out.high < found.majority.accepted.low
+    assert found.plug_in_entropy.value < found.entropy.low
+    assert found.votes.fewest == 5  # few triplets were drawn twice
+    assert found.votes.mean == pytest.approx(5, abs=0.05)
+    assert set(found.missing) - {"repeats"} == {"catches"}
+    assert list(found.groups["level"]) == ["coarse"]
+    assert found.groups["level"]["coarse"].triplets == pytest.approx(1500, abs=5)
+    assert found.groups["level"]["coarse"].oracle.value > 0.5
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_too_few_votes_are_said(n: int, world: Any, rng: np.random.Generator) -> None:
     found = ceilings(judgments(world, n, 200, rng), rng)
-    json.dumps(found, allow_nan=False)
+    assert Ceilings.model_validate_json(found.model_dump_json()) == found
     for name in ("oracle", "majority", "entropy", "published"):
-        assert found[name] is None
-        assert "votes, has 0" in found["missing"][name]
-    assert (found["pair_agreement"] is None) == (n == 1)
-    assert (found["groups"]["level"]["coarse"]["plug_in_entropy"] is None) == (n == 1)
+        assert getattr(found, name) is None
+        assert "votes, has 0" in found.missing[name]
+    assert (found.pair_agreement is None) == (n == 1)
+    assert (found.groups["level"]["coarse"].plug_in_entropy is None) == (n == 1)
 
 
 def test_no_judgments_are_said() -> None:
     nothing = np.empty(0, dtype=np.int64)
     judged = Judgments(nothing.reshape(0, 3), nothing, nothing, IDS)
     found = ceilings(judged, np.random.default_rng(0))
-    assert found["oracle"] is None
-    assert found["missing"]["pair_agreement"] == "there are no judgments"
+    assert found.oracle is None
+    assert found.missing["pair_agreement"] == "there are no judgments"
 
 
 def test_a_triplet_of_its_own_does_not_fail() -> None:
     rng = np.random.default_rng(0)
     judged = Judgments(np.array([[4, 2, 7]]), np.array([1]), np.array([0]), IDS)
     found = ceilings(judged, rng)
-    assert found["triplets"] == 1
-    assert found["missing"]["pair_agreement"] == "needs 2 triplets with at least 2 votes, has 0"
+    assert found.triplets == 1
+    assert found.missing["pair_agreement"] == "needs 2 triplets with at least 2 votes, has 0"
 
 
 def test_unknown_people_are_different_people(world: Any, rng: np.random.Generator) -> None:
     judged = judgments(world, 5, 300, rng)
     nobody = Judgments(judged.triplets, judged.chosen, np.zeros(1500, dtype=np.int64), IDS)
     found = ceilings(replace(nobody, known_people=False), rng)
-    assert found["votes"]["mean"] == 5.0
-    assert found["missing"]["repeats"] == "participants are not told apart"
-    assert ceilings(nobody, rng)["votes"]["mean"] == 1.0  # one person, who repeats
+    assert found.votes.mean == 5.0
+    assert found.missing["repeats"] == "participants are not told apart"
+    assert ceilings(nobody, rng).votes.mean == 1.0  # one person, who repeats
 
 
 def test_more_votes_on_some_triplets(world: Any, rng: np.random.Generator) -> None:
@@ -110,8 +111,8 @@ def test_more_votes_on_some_triplets(world: Any, rng: np.random.Generator) -> No
     )
     found = ceilings(both, rng)
     truth = world.probabilities[:400].max(axis=1).mean()
-    assert abs(found["oracle"]["value"] - truth) < 0.04
-    assert found["published"]["triplets"] == 400
+    assert abs(found.oracle.value - truth) < 0.04
+    assert found.published.triplets == 400
 
 
 def table(rows: list[tuple[str, str, str, str, int, str]]) -> pd.DataFrame:
@@ -152,10 +153,10 @@ def test_people_who_guess_repeat_a_third(rng: np.random.Generator) -> None:
     triplets = np.tile(np.arange(9000).reshape(3000, 3), (2, 1))
     people = np.tile(rng.integers(20, size=3000), 2)
     judged = Judgments(triplets, rng.integers(3, size=6000), people, tuple(map(str, range(9000))))
-    found = ceilings(judged, rng)["repeats"]
-    assert found["answers"] == 3000
-    assert found["corrected"]["low"] < 0 < found["corrected"]["high"]
-    assert_allclose(found["agreement"]["value"], 1 / 3, atol=0.03)
+    found = ceilings(judged, rng).repeats
+    assert found.answers == 3000
+    assert found.corrected.low < 0 < found.corrected.high
+    assert_allclose(found.agreement.value, 1 / 3, atol=0.03)
 
 
 def test_checks_are_right_where_the_far_kind_is_chosen() -> None:
@@ -175,8 +176,8 @@ def test_checks_are_right_where_the_far_kind_is_chosen() -> None:
     assert catch_reliability(table(rows[4:]), labels, rng) is None
     judged = Judgments(np.array([[0, 1, 2]]), np.array([2]), np.array([0]), IDS)
     whole = ceilings(judged, rng, choices=table(rows), labels=labels)
-    assert whole["catches"]["agreement"]["value"] == 0.5
-    assert "catches" not in whole["missing"]
+    assert whole.catches.agreement.value == 0.5
+    assert "catches" not in whole.missing
 
 
 def test_pairs_of_two_votes_are_unbiased(
@@ -197,9 +198,9 @@ def test_intervals_of_shares_stay_within_what_a_share_can_be() -> None:
     odd = np.array([0, 0, 0, 0, 0, 0, 1, 0])  # of the last triplet they disagree
     people = np.tile([0, 1], 4)
     judged = Judgments(np.repeat(triplets, 2, axis=0), odd, people, IDS)
-    agreement = ceilings(judged, rng)["pair_agreement"]
-    assert agreement["value"] == 0.75
-    assert 0 <= agreement["low"] < 0.75 < agreement["high"] == 1.0
+    agreement = ceilings(judged, rng).pair_agreement
+    assert agreement.value == 0.75
+    assert 0 <= agreement.low < 0.75 < agreement.high == 1.0
     same = np.array([True, True, True, False])
     again = consistency(same, triplets, np.array([0, 0, 1, 1]), rng)
     assert again.agreement.high == again.corrected.high == 1.0

@@ -36,16 +36,16 @@ def test_bounds_and_entropy_are_recovered(n: int, world: Any, rng: np.random.Gen
     }
     naive = expected_reliability(world.probabilities, n)
     for name, estimate in (("oracle", found.oracle), ("entropy", found.entropy)):
-        own = abs(estimate.interval.value - truth[name])
+        own = abs(estimate.value - truth[name])
         plug_in = abs(naive["vanilla" if name == "oracle" else "entropy"].mean() - truth[name])
         assert own < 0.01, (name, own)
         assert own < plug_in / 3, (name, own, plug_in)
-        assert estimate.interval.low <= truth[name] <= estimate.interval.high
+        assert estimate.low <= truth[name] <= estimate.high
     exact = majority_bound(world.probabilities, n)
     for name, estimate in found.majority.items():
         true = getattr(exact, name).mean()
-        assert abs(estimate.interval.value - true) < 0.015, name
-        assert estimate.interval.low <= true <= estimate.interval.high
+        assert abs(estimate.value - true) < 0.015, name
+        assert estimate.low <= true <= estimate.high
 
 
 def test_certain_and_random_triplets_are_told_apart(rng: np.random.Generator) -> None:

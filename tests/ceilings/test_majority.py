@@ -30,16 +30,16 @@ def test_the_best_predictor_reaches_its_bound(
     scores = majority_scores(p, table, rng)
     found = majority_agreement(scores, table, rng)
     assert found.triplets == 6000
-    assert found.interval is not None
+    assert found.accuracy is not None
     expected = majority_bound(p, 4).accepted.mean()
-    assert found.interval.low < expected < found.interval.high
-    assert found.interval.value > p.max(axis=1).mean() + 0.1
-    assert "as published" in found.as_dict()["scoring"]
+    assert found.accuracy.low < expected < found.accuracy.high
+    assert found.accuracy.value > p.max(axis=1).mean() + 0.1
+    assert "as published" in found.scoring
 
 
 def test_triplets_with_few_votes_are_dropped(rng: np.random.Generator) -> None:
     table = votes(np.tile([0, 1, 2], (3, 1)), np.array([0, 0, 0]))
     scores = majority_scores([[1.0, 0.0, 0.0]], table, rng)
     assert np.isnan(scores).all()
-    assert majority_agreement(scores, table, rng).as_dict()["accuracy"] is None
+    assert majority_agreement(scores, table, rng).accuracy is None
     assert majority_scores([[1.0, 0.0, 0.0]], table, rng, fewest=3) == 1.0

@@ -17,7 +17,7 @@ from twoalike.cli.app import main
 from twoalike.evaluation import Candidate, triplet_similarities
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.judgments import choices_table, write_choices
-from twoalike.results import Sources, make_results
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError, provenance, write_json
 
 M = 24
@@ -120,7 +120,7 @@ def test_models_are_scored_alike_in_any_order(world: Path) -> None:
 
     def values(order: list[str]) -> dict[str, float]:
         candidates = [Candidate(name, read_features(files[name])) for name in order]
-        results = make_results(candidates, Sources(world / "choices.parquet"), resamples=50)
+        results = evaluate(candidates, choices=world / "choices.parquet", resamples=50).as_dict()
         return {model["name"]: model["log_loss"]["value"] for model in results["models"]}
 
     forth, back = values(["poor", "good"]), values(["good", "poor"])
@@ -129,8 +129,8 @@ def test_models_are_scored_alike_in_any_order(world: Path) -> None:
 
 def test_constant_features_are_chance_and_the_results_are_json(world: Path) -> None:
     table = FeatureTable(IDS, np.ones((M, 3), dtype=np.float32))
-    sources = Sources(choices=world / "choices.parquet", rdm=world / "rdm.npz")
-    results = make_results([Candidate("flat", table)], sources)
+    judged = {"choices": world / "choices.parquet", "rdm": world / "rdm.npz"}
+    results = evaluate([Candidate("flat", table)], **judged).as_dict()
     flat = results["models"][0]
     assert_allclose(flat["accuracy"]["value"], 1 / 3)
     assert_allclose(flat["log_loss"]["value"], np.log(3))
@@ -274,4 +274,4 @@ def test_the_real_command_ends_with_status_one(tmp_path: Path) -> None:
 def test_a_candidate_without_an_object_is_named(world: Path) -> None:
     table = FeatureTable(IDS[:-1], np.ones((M - 1, 2), dtype=np.float32))
     with pytest.raises(TwoalikeError, match=f"short: no features for 1 of {M} objects"):
-        make_results([Candidate("short", table)], Sources(world / "choices.parquet"))
+        evaluate([Candidate("short", table)], choices=world / "choices.parquet")

@@ -21,7 +21,7 @@ from twoalike.evaluation import (
 )
 from twoalike.features import FeatureTable
 from twoalike.judgments import read_rdms
-from twoalike.results import Sources, make_results
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 
 M, PEOPLE = 24, 5
@@ -172,7 +172,7 @@ def test_evaluate_reads_gaps_and_counts_what_is_left_out(
     np.savez(tmp_path / "rdm.npz", ids=np.array(ids), rdm=people)
     features = rng.normal(size=(M, 5)).astype(np.float32)
     candidates = [Candidate(n, FeatureTable(ids, features)) for n in ("base", "same")]
-    results = make_results(candidates, Sources(rdm=tmp_path / "rdm.npz"))
+    results = evaluate(candidates, rdm=tmp_path / "rdm.npz").as_dict()
     assert results["rdm"]["participants"] == 4
     assert results["rdm"]["left_out"]["participants"] == 1
     missing = int(np.isnan(upper(people)).all(axis=0).sum())

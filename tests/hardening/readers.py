@@ -142,9 +142,9 @@ def read_images(root: Path) -> None:
 
 
 def read_labels_table(root: Path) -> None:
-    from twoalike.cli._candidates import read_labels
+    from twoalike.results._inputs import read_labels
 
-    read_labels(root / "stimuli" / "stimuli.tsv")
+    read_labels(root / "stimuli" / "stimuli.tsv", {})
 
 
 def make_lists(root: Path) -> None:
@@ -589,7 +589,7 @@ def make_results_file(root: Path) -> None:
     from twoalike.evaluation import Candidate
     from twoalike.features import FeatureTable
     from twoalike.judgments import choices_table, write_choices
-    from twoalike.results import Sources, make_results
+    from twoalike.results import evaluate
 
     rng = np.random.default_rng(6)
     ids = [f"o{number}" for number in range(8)]
@@ -612,11 +612,13 @@ def make_results_file(root: Path) -> None:
     square[:, range(8), range(8)] = 0
     np.savez(root / "rdm.npz", rdm=square, ids=np.array(ids))
     labels = {"kind": {name: "ab"[number % 2] for number, name in enumerate(ids)}}
-    sources = Sources(choices=root / "derived" / "choices.parquet", rdm=root / "rdm.npz")
-    found = make_results(networks, sources, labels=labels, resamples=20)
+    choices, rdm = root / "derived" / "choices.parquet", root / "rdm.npz"
+    found = evaluate(networks, choices=choices, rdm=rdm, labels=labels, resamples=20)
     (root / "derived" / "choices.parquet").unlink()
-    assert all(found[part] for part in ("agreement", "ceilings", "uncertainty", "transfer", "rdm"))
-    write_json(root / "derived" / "results.json", found)
+    assert all(
+        getattr(found, part) for part in ("agreement", "ceilings", "uncertainty", "transfer", "rdm")
+    )
+    found.save(root / "derived" / "results.json")
 
 
 def report_results(root: Path) -> None:

@@ -22,7 +22,7 @@ from twoalike.features import FeatureTable
 from twoalike.judgments import read_raw, write_choices
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Apparatus, RunName, RunPlan, open_run
-from twoalike.results import Sources, make_results
+from twoalike.results import evaluate
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, provenance, sha256_file, write_json
 
@@ -165,13 +165,9 @@ def scored(world: World, choices: Path, noise: dict[str, float]) -> dict:
     oracle = Candidate("true observer", features(world.embedding), "dot", "ceiling", 1.0)
     table = world.stimuli.table.set_index("id")
     labels = {level: table[level].to_dict() for level in world.stimuli.levels}
-    return make_results(
-        [*candidates, oracle],
-        Sources(choices=choices),
-        labels=labels,
-        seed=world.seed,
-        resamples=200,
-    )
+    return evaluate(
+        [*candidates, oracle], choices=choices, labels=labels, seed=world.seed, resamples=200
+    ).as_dict()
 
 
 def build(study: Study, world: World) -> None:

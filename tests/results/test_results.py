@@ -17,7 +17,7 @@ from twoalike.judgments import (
     write_arrangements,
     write_choices,
 )
-from twoalike.results import Sources, make_results
+from twoalike.results import evaluate
 from twoalike.study import TwoalikeError
 
 IDS = tuple(f"o{k:02d}" for k in range(24))
@@ -66,7 +66,7 @@ def choices(space: np.ndarray, rng: np.random.Generator, tmp_path: Path) -> Path
 
 
 def test_all_parts(networks: list[Candidate], choices: Path) -> None:
-    found = make_results(networks, Sources(choices=choices), labels=LABELS, resamples=100)
+    found = evaluate(networks, choices=choices, labels=LABELS, resamples=100).as_dict()
     assert found["missing"] == {}
     base, aligned = found["agreement"]
     assert aligned["majority"]["triplets"] == 60
@@ -86,25 +86,25 @@ def test_all_parts(networks: list[Candidate], choices: Path) -> None:
         of["level"]: of for of in found["transfer"]["measures"] if of["measure"] == "linear_probe"
     }
     assert probes["sort"]["models"][1]["value"] > probes["sort"]["models"][0]["value"]
-    again = make_results(networks, Sources(choices=choices), labels=LABELS, resamples=100)
+    again = evaluate(networks, choices=choices, labels=LABELS, resamples=100).as_dict()
     assert json.dumps(again) == json.dumps(found)
 
 
 def test_what_is_missing_is_said(networks: list[Candidate], choices: Path) -> None:
-    one = make_results(networks[:1], Sources(choices=choices), resamples=50)
+    one = evaluate(networks[:1], choices=choices, resamples=50).as_dict()
     assert one["structure"] is None
     assert one["transfer"] is None
     assert one["missing"] == {
         "structure": "needs two networks, dissimilarities, arrangements or a posterior",
         "transfer": "needs labels of the objects",
     }
-    only_labels = make_results(networks, Sources(), labels=LABELS)
+    only_labels = evaluate(networks, labels=LABELS).as_dict()
     assert only_labels["judgments"] is None
     assert set(only_labels["missing"]) == {"agreement", "ceilings", "uncertainty"}
     with pytest.raises(TwoalikeError, match="no judgments to score on"):
-        make_results(networks, Sources())
-    with pytest.raises(TwoalikeError, match="give one"):
-        make_results(networks, Sources(rdm=choices, arrangements=choices))
+        evaluate(networks)
+    with pytest.raises(TwoalikeError, match="Give one"):
+        evaluate(networks, rdm=choices, arrangements=choices)
 
 
 def test_arrangements_by_the_command(

@@ -1,6 +1,5 @@
 """Everything side by side, as it goes into results.json."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from twoalike.evaluation import Candidate, compare_structure, upper
 from twoalike.features import FeatureTable
 from twoalike.judgments import RdmTable
-from twoalike.rsa import structure
+from twoalike.rsa import Structure, structure
 from twoalike.study import TwoalikeError
 
 M = 24
@@ -58,49 +57,48 @@ def test_side_by_side(
     found = structure(
         candidates, rng, rdm=rdm, evidence=evidence, posterior=posterior, labels=LABELS
     )
-    json.dumps(found, allow_nan=False)
-    base, aligned = found["models"]
-    assert (found["reference"], found["objects"]) == ("base", M)
+    assert Structure.model_validate_json(found.model_dump_json()) == found
+    base, aligned = found.models
+    assert (found.reference, found.objects) == ("base", M)
     for name in ("spearman", "weighted_spearman"):
-        assert base[name]["value"] < aligned[name]["value"]
-        assert aligned[name]["low"] < aligned[name]["value"] < aligned[name]["high"]
+        before, after = getattr(base, name), getattr(aligned, name)
+        assert before.value < after.value
+        assert after.low < after.value < after.high
     for name in ("rho_a", "tau_a", "whitened"):
-        assert base[name] < aligned[name]
-    assert aligned["weighted_spearman"]["value"] == pytest.approx(
-        aligned["spearman"]["value"], abs=0.02
-    )
-    assert base["posterior"]["spearman"]["value"] < aligned["posterior"]["spearman"]["value"]
-    assert aligned["posterior"]["difference"]["low"] > 0
-    assert base["cka"] is None
-    assert base["missing"] == dict.fromkeys(
+        assert getattr(base, name) < getattr(aligned, name)
+    assert aligned.weighted_spearman.value == pytest.approx(aligned.spearman.value, abs=0.02)
+    assert base.posterior.spearman.value < aligned.posterior.spearman.value
+    assert aligned.posterior.difference.low > 0
+    assert base.cka is None
+    assert base.missing == dict.fromkeys(
         ("cka", "debiased_cka", "neighbours", "distances"), "this is the reference"
     )
-    assert 0 < aligned["debiased_cka"] < aligned["cka"] < 1
-    assert 0 < aligned["neighbours"]["value"] < 1
-    assert set(aligned["distances"]["kinds"]) == {"within kind", "between kind"}
-    assert aligned["missing"] == {}
+    assert 0 < aligned.debiased_cka < aligned.cka < 1
+    assert 0 < aligned.neighbours.value < 1
+    assert set(aligned.distances.kinds) == {"within kind", "between kind"}
+    assert aligned.missing == {}
 
 
 def test_what_evaluate_says_is_the_same(candidates: list[Candidate], rdm: RdmTable) -> None:
     people, scores = compare_structure(candidates, rdm, np.random.default_rng(1))
     found = structure(candidates, np.random.default_rng(1), rdm=rdm)
-    assert found["people"] == people
-    for model, score in zip(found["models"], scores, strict=True):
-        assert model["rho_a"] == score["rho_a"]
-        assert model["spearman"]["value"] == score["spearman"]["value"]
+    assert found.people == people
+    for model, score in zip(found.models, scores, strict=True):
+        assert model.rho_a == score.rho_a
+        assert model.spearman.value == score.spearman.value
 
 
 def test_what_is_missing_says_why(candidates: list[Candidate], rng: np.random.Generator) -> None:
     found = structure(candidates, rng)
-    aligned = found["models"][1]
-    assert found["people"] is None
-    assert aligned["spearman"] is None
-    assert aligned["missing"]["spearman"] == "there are no people's dissimilarities"
-    assert aligned["missing"]["posterior"] == "there is no posterior"
-    assert aligned["missing"]["distances"] == "there are no labels of objects"
-    assert aligned["cka"] is not None
+    aligned = found.models[1]
+    assert found.people is None
+    assert aligned.spearman is None
+    assert aligned.missing["spearman"] == "there are no people's dissimilarities"
+    assert aligned.missing["posterior"] == "there is no posterior"
+    assert aligned.missing["distances"] == "there are no labels of objects"
+    assert aligned.cka is not None
     few = structure(candidates, rng, ids=IDS[:8], labels={"kind": dict.fromkeys(IDS, "one")})
-    reasons = few["models"][1]["missing"]
+    reasons = few.models[1].missing
     assert reasons["neighbours"] == "needs more than 11 objects, has 8"
     assert reasons["distances, between kind"] == "no two objects are so related"
     with pytest.raises(TwoalikeError, match="at least one"):
@@ -111,8 +109,8 @@ def test_same_seed_same_results_whatever_the_others(
     candidates: list[Candidate], rdm: RdmTable
 ) -> None:
     def last(models: list[Candidate]) -> dict:
-        found = structure(models, np.random.default_rng(4), rdm=rdm, labels=LABELS)["models"][-1]
-        return {key: value for key, value in found.items() if key != "difference"}
+        found = structure(models, np.random.default_rng(4), rdm=rdm, labels=LABELS).models[-1]
+        return found.model_dump(exclude={"difference"})
 
     base, aligned = candidates
     extra = Candidate("extra", base.features, "dot")
@@ -125,6 +123,6 @@ def test_pairs_nobody_judged_are_left_out(
     values = rdm.values.copy()
     values[:, 0, 1] = values[:, 1, 0] = np.nan
     found = structure(candidates, rng, rdm=RdmTable(values, IDS))
-    assert found["people"]["left_out"] == {"participants": 0, "pairs": 1}
-    assert found["models"][1]["whitened"] is not None  # few enough objects for gaps
+    assert found.people.left_out == {"participants": 0, "pairs": 1}
+    assert found.models[1].whitened is not None  # few enough objects for gaps
     assert np.isfinite(upper(values)).sum() > 0

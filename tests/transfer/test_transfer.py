@@ -14,13 +14,17 @@ from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images, image_table
 from twoalike.study import TwoalikeError
-from twoalike.transfer import TransferSettings, folder_levels, transfer
+from twoalike.transfer import Transfer, TransferSettings, compare_transfer, folder_levels
 
 QUICK = TransferSettings(shots=(1, 5), episodes=5, halvings=2)
 
 
 def candidate(name: str, world: Any, values: np.ndarray) -> Candidate:
     return Candidate(name, FeatureTable(world.ids, values.astype(np.float32)))
+
+
+def as_dict(found: Transfer) -> dict[str, Any]:
+    return found.model_dump(mode="json", exclude_unset=True)
 
 
 def by_id(world: Any) -> dict[str, dict[str, str]]:
@@ -39,7 +43,7 @@ def found(make_world: Any) -> dict[str, Any]:
         candidate("again", world, base),
         candidate("aligned", world, world.features(rng, family=2.0, species=0.5)),
     ]
-    return transfer(networks, by_id(world), settings=QUICK)
+    return as_dict(compare_transfer(networks, by_id(world), settings=QUICK))
 
 
 def test_every_measure_of_every_network(found: dict[str, Any]) -> None:
@@ -103,7 +107,7 @@ def test_thin_labels_are_said_not_failed(
     ids = tuple(f"i{number}" for number in range(12))
     table = FeatureTable(ids, rng.normal(size=(12, 3)).astype(np.float32))
     named = {level: dict(zip(ids, of, strict=True)) for level, of in labels.items()}
-    found = transfer([Candidate("base", table)], named, settings=settings)
+    found = as_dict(compare_transfer([Candidate("base", table)], named, settings=settings))
     json.dumps(found, allow_nan=False)
     for name, reason in said.items():
         assert reason in found["missing"][name]
@@ -127,7 +131,7 @@ def test_wrong_input_is_refused(make_world: Any, rng: np.random.Generator) -> No
         ([base], None, [], "each once"),
     ):
         with pytest.raises(TwoalikeError, match=said):
-            transfer(candidates, labels, ids=ids, settings=QUICK)
+            compare_transfer(candidates, labels, ids=ids, settings=QUICK)
 
 
 def test_levels_of_folders_are_those_of_a_manifest(tmp_path: Path) -> None:

@@ -19,12 +19,42 @@ from twoalike.calibration._entropy import (
     within_participants,
 )
 from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
-from twoalike.calibration._uncertainty import uncertainty
+from twoalike.calibration._uncertainty import (
+    Calibration,
+    CalibrationErrors,
+    Correlations,
+    Curves,
+    ModelEntropy,
+    ModelUncertainty,
+    PeopleTimes,
+    PeopleUncertainty,
+    RankCorrelation,
+    ReliabilityCurve,
+    Uncertainty,
+    VoteEntropy,
+    WithPeople,
+    WithTimes,
+    uncertainty,
+)
 
 __all__ = [
+    "Calibration",
     "CalibrationError",
+    "CalibrationErrors",
+    "Correlations",
+    "Curves",
     "LogTimes",
+    "ModelEntropy",
+    "ModelUncertainty",
     "PeopleEntropy",
+    "PeopleTimes",
+    "PeopleUncertainty",
+    "RankCorrelation",
+    "ReliabilityCurve",
+    "Uncertainty",
+    "VoteEntropy",
+    "WithPeople",
+    "WithTimes",
     "brier_scores",
     "by_triplet",
     "calibration_error",

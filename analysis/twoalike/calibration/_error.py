@@ -21,42 +21,36 @@ there it is on average about a third of the plain error. The interval held the t
 of 300 studies (benchmarks/results/evaluation.md).
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from twoalike.choice import PAIRS
-from twoalike.evaluation import Answers, Binned, Interval, TwoWayBootstrap, binned
+from twoalike.evaluation import (
+    Answers,
+    Binned,
+    Count,
+    Interval,
+    Measured,
+    Number,
+    Quantity,
+    TwoWayBootstrap,
+    binned,
+)
 from twoalike.study import Floats, Integers
 
 
-@dataclass(frozen=True)
-class CalibrationError:
-    """Expected calibration error.
+class CalibrationError(Measured):
+    """Expected calibration error."""
 
-    Attributes
-    ----------
-    value
-        Over all choices; too high by chance.
-    chance
-        What a calibrated model with these predictions would show.
-    debiased
-        Without what chance adds, and its 95 % interval.
-    bins
-        Bins that hold predictions.
-    """
-
-    value: float
-    chance: float
-    debiased: Interval
-    bins: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers for JSON."""
-        numbers = {"value": self.value, "chance": self.chance, "bins": self.bins}
-        return numbers | {"debiased": self.debiased.as_dict()}
+    value: Number = Field(description="over all choices; too high by chance")
+    chance: Number = Field(description="what a calibrated model with these predictions would show")
+    bins: Count = Field(description="bins that hold predictions")
+    debiased: Annotated[Interval, Quantity("probability", 0, 1)] = Field(
+        description="error without what chance adds"
+    )
 
 
 def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:
@@ -133,7 +127,8 @@ def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
     left = float(np.sqrt(max(value**2 - chance**2, 0.0)))
     low, high = (max(left + end - value, 0.0) for end in (found.low, found.high))
     bins = int((np.bincount(of.which.ravel()) > 0).sum())
-    return CalibrationError(value, chance, Interval(left, low, high), bins)
+    debiased = Interval(left, low, high)
+    return CalibrationError(value=value, chance=chance, bins=bins, debiased=debiased)
 
 
 def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from twoalike.calibration._entropy import (
     FEWEST,
@@ -30,14 +31,164 @@ from twoalike.calibration._entropy import (
     people_entropy,
     rank_correlation,
 )
-from twoalike.calibration._error import brier_scores, error_of
+from twoalike.calibration._error import CalibrationError, brier_scores, error_of
 from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import entropy
-from twoalike.evaluation import Answers, Judgments, Scored, TwoWayBootstrap, binned, first_of
+from twoalike.evaluation import (
+    Answers,
+    Binned,
+    Count,
+    Interval,
+    Judgments,
+    Measured,
+    NatsEstimate,
+    Number,
+    Quantity,
+    Scored,
+    Share,
+    TwoWayBootstrap,
+    binned,
+    first_of,
+)
 from twoalike.study import Booleans, Floats, Integers, counted
 
 type Groups = Mapping[str, Mapping[str, Booleans]]
 type Times = Floats | None
+
+
+@dataclass(frozen=True)
+class RankCorrelation(Interval):
+    """Spearman's correlation, its interval, and over how many triplets or trials it is."""
+
+    n: int | None = None
+
+
+Correlated = Annotated[RankCorrelation, Quantity("correlation", -1, 1)] | None
+
+
+class Correlations(Measured):
+    """A rank correlation, over all and in parts."""
+
+    all: Correlated = Field(description="over all triplets (or trials)")
+    groups: dict[str, dict[str, Correlated]] = Field(
+        default={}, description="group (level, or level of labels) -> subset -> correlation"
+    )
+
+
+class ReliabilityCurve(Measured):
+    """Predicted probabilities in bins, against how often they came true."""
+
+    edges: tuple[Number, ...] = Field(description="edges of the bins")
+    counts: tuple[Count, ...] = Field(description="predictions in each bin")
+    predicted: tuple[Share, ...] = Field(
+        description="mean prediction of each bin with ten predictions or more"
+    )
+    observed: tuple[Share, ...] = Field(description="share of these that came true")
+    low: tuple[Number, ...] = Field(description="lower end of its interval (Wilson)")
+    high: tuple[Number, ...] = Field(description="upper end of its interval (Wilson)")
+
+
+class Curves(Measured):
+    """Reliability curves of two kinds of predictions."""
+
+    all: ReliabilityCurve = Field(description="of all three answers")
+    top: ReliabilityCurve = Field(description="of the likeliest answer")
+
+
+class CalibrationErrors(Measured):
+    """Calibration errors of three kinds of bins."""
+
+    top: CalibrationError = Field(description="of the likeliest answer, bins of equal width")
+    top_equal_counts: CalibrationError | None = Field(
+        default=None, description="of the likeliest answer, bins with as many predictions each"
+    )
+    all: CalibrationError | None = Field(default=None, description="of all three answers")
+
+
+class Calibration(Measured):
+    """Whether predicted probabilities come true as often as they say."""
+
+    curve: Curves | None = Field(default=None, description="reliability curves")
+    error: CalibrationErrors = Field(description="expected calibration errors")
+    brier: Annotated[Interval, Quantity("squared probability", 0, 2)] = Field(
+        description="Brier score over all three answers; 2/3 for equal probabilities"
+    )
+
+
+class WithPeople(Measured):
+    """Rank correlations with the entropy of people's votes on a triplet."""
+
+    plug_in: Correlations | None = Field(
+        default=None, description="with that of the shares of the votes"
+    )
+    posterior: Correlations | None = Field(default=None, description="with its posterior mean")
+
+
+class ModelEntropy(Measured):
+    """Entropy of a model's choice probabilities."""
+
+    mean: NatsEstimate = Field(description="mean over choices")
+    people: WithPeople | None = Field(
+        default=None, description="rank correlations over triplets with people's entropy"
+    )
+
+
+class WithTimes(Measured):
+    """Rank correlations of entropy with log response times, participants' speed taken off."""
+
+    triplets: Correlations | None = Field(default=None, description="over triplets, of mean times")
+    trials: Correlations | None = Field(
+        default=None, description="over trials, within participants"
+    )
+
+
+class ModelUncertainty(Measured):
+    """Whether a model is as sure as it should be, and as unsure as people are."""
+
+    calibration: Calibration = Field(description="calibration of its choice probabilities")
+    entropy: ModelEntropy = Field(description="entropy of its choice probabilities")
+    response_time: WithTimes | None = Field(default=None, description="entropy and response times")
+    missing: dict[str, str] = Field(description="what could not be measured -> why")
+
+
+class VoteEntropy(Measured):
+    """Entropy of people's votes on a triplet."""
+
+    triplets: Count = Field(description="triplets with enough votes")
+    plug_in: NatsEstimate = Field(description="of the shares of the votes; too low by chance")
+    posterior: NatsEstimate = Field(description="its posterior mean")
+
+
+class PeopleTimes(Measured):
+    """Rank correlations of people's entropy with their log response times."""
+
+    plug_in: Correlations = Field(description="plug-in entropy, participants' speed taken off")
+    posterior: Correlations = Field(description="posterior mean, participants' speed taken off")
+    as_published: Correlations = Field(description="as published for the Levels data")
+    levels_data: dict[str, float] = Field(description="the published figures")
+
+
+class PeopleUncertainty(Measured):
+    """How uncertain people are, and whether they take longer then."""
+
+    entropy: VoteEntropy | None = Field(description="entropy of votes")
+    response_time: PeopleTimes | None = Field(description="entropy and response times")
+    left_out_times: dict[str, Count] | None = Field(
+        default=None, description="response times left out, by reason"
+    )
+    implausible_times_s: tuple[Number, Number] | None = Field(
+        default=None, description="response times outside are left out (s)"
+    )
+    missing: dict[str, str] = Field(description="what could not be measured -> why")
+
+
+class Uncertainty(Measured):
+    """Calibration and uncertainty of models and people."""
+
+    people: PeopleUncertainty | None = Field(default=None, description="people")
+    models: tuple[ModelUncertainty, ...] = Field(description="networks, in the order of `models`")
+    posterior: ModelUncertainty | None = Field(description="a fitted embedding, where one is given")
+    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
 
 
 @dataclass(frozen=True)
@@ -166,102 +317,107 @@ def _correlations(
     missing: dict[str, str],
     *,
     unit: str = "triplet",
-) -> dict[str, Any]:
+) -> Correlations:
     """Rank correlation over all, and within each subset of each group."""
     of_trials = unit == "trial"
 
-    def one(x: Floats, y: Floats, where: str) -> dict[str, Any] | None:
+    def one(x: Floats, y: Floats, where: str) -> RankCorrelation | None:
         reason = lacking(x, y, unit)
         if reason:
             missing[where] = reason
             return None
         found = rank_correlation(x, y, context.trials if of_trials else context.triplets)
-        return found.as_dict() | {"n": int((~np.isnan(x) & ~np.isnan(y)).sum())}
+        n = int((~np.isnan(x) & ~np.isnan(y)).sum())
+        return RankCorrelation(found.value, found.low, found.high, n)
 
-    result: dict[str, Any] = {"all": one(a, b, name), "groups": {}}
+    over_all = one(a, b, name)
     groups = context.trial_groups if of_trials else context.groups
-    for group, subsets in groups.items():
-        result["groups"][group] = {
+    parts = {
+        group: {
             subset: one(np.where(rows, a, np.nan), b, f"{name}, {group} {subset}")
             for subset, rows in subsets.items()
         }
-    return result
+        for group, subsets in groups.items()
+    }
+    return Correlations(all=over_all, groups=parts)
 
 
-def _calibration(p: Floats, context: Context) -> dict[str, Any]:
+def _calibration(p: Floats, context: Context) -> Calibration:
     chosen = context.judged.chosen
     parts = {
         name: binned(p, chosen, bins=BINS, answers=answers, equal_counts=equal)
         for name, (answers, equal) in _BINNED.items()
     }
-    curves = {
-        name: {key: values.tolist() for key, values in vars(parts[name].reliability()).items()}
-        for name in ("all", "top")
-    }
-    errors = {name: error_of(part, context.trials).as_dict() for name, part in parts.items()}
-    brier = context.trials.interval(brier_scores(p, chosen)).as_dict()
-    return {"curve": curves, "error": errors, "brier": brier}
+    errors = {name: error_of(part, context.trials) for name, part in parts.items()}
+    return Calibration(
+        curve=Curves(**{name: _curve(parts[name]) for name in ("all", "top")}),
+        error=CalibrationErrors(**errors),
+        brier=context.trials.interval(brier_scores(p, chosen)),
+    )
 
 
-def _of_model(p: Floats, context: Context) -> dict[str, Any]:
+def _curve(predictions: Binned) -> ReliabilityCurve:
+    found = vars(predictions.reliability())
+    return ReliabilityCurve(**{name: tuple(values.tolist()) for name, values in found.items()})
+
+
+def _of_model(p: Floats, context: Context) -> ModelUncertainty:
     """Calibration, and entropy against that of people and their times."""
     missing = dict(context.missing)
     each = entropy(p)
     own = model_entropy(p, context.triplet, context.m)
-    result: dict[str, Any] = {
-        "calibration": _calibration(p, context),
-        "entropy": {"mean": context.trials.interval(each).as_dict(), "people": None},
-        "response_time": None,
-    }
+    calibration, mean = _calibration(p, context), context.trials.interval(each)
+    with_people = with_times = None
     if context.people is not None:
-        result["entropy"]["people"] = {
-            name: _correlations(own, values, context, f"entropy, {name}", missing)
-            for name, values in (
-                ("plug_in", context.people.plug_in),
-                ("posterior", context.people.posterior),
-            )
-        }
+        with_people = WithPeople(
+            **{
+                name: _correlations(own, values, context, f"entropy, {name}", missing)
+                for name, values in _entropies(context.people).items()
+            }
+        )
     if context.times is not None:
-        result["response_time"] = _with_times(own, each, context.times.centred, context, missing)
-    return result | {"missing": missing}
+        with_times = _with_times(own, each, context.times.centred, context, missing)
+    return ModelUncertainty(
+        calibration=calibration,
+        entropy=ModelEntropy(mean=mean, people=with_people),
+        response_time=with_times,
+        missing=missing,
+    )
+
+
+def _entropies(people: PeopleEntropy) -> dict[str, Floats]:
+    return {"plug_in": people.plug_in, "posterior": people.posterior}
 
 
 def _with_times(
     own: Floats, each: Floats, centred: Floats, context: Context, missing: dict[str, str]
-) -> dict[str, Any]:
+) -> WithTimes:
     """Entropy of triplets, and of trials, against the response times."""
     mean = context.times_of_triplets(centred)
     x, y = partial_ranks(each, centred, context.judged.participants)
     name = "response time of triplets"
     several = int((~np.isnan(mean)).sum())
+    of_triplets = None
     if several < FEWEST:
         missing[name] = (
             f"needs {counted(FEWEST, 'triplet')} with at least {FEWEST_TIMES} response times, "
             f"has {several}"
         )
-    return {
-        "triplets": None if name in missing else _correlations(own, mean, context, name, missing),
-        "trials": _correlations(x, y, context, "response time of trials", missing, unit="trial"),
-    }
+    else:
+        of_triplets = _correlations(own, mean, context, name, missing)
+    of_trials = _correlations(x, y, context, "response time of trials", missing, unit="trial")
+    return WithTimes(triplets=of_triplets, trials=of_trials)
 
 
-def _of_people(context: Context) -> dict[str, Any]:
+def _of_people(context: Context) -> PeopleUncertainty:
     """People's own entropy, and against their times."""
     missing = dict(context.missing)
-    result: dict[str, Any] = {"entropy": None, "response_time": None}
+    of_votes = of_times = None
     if context.people is not None:
         known = ~np.isnan(context.people.posterior)
         boot = context.triplets.within(known)
-        result["entropy"] = {"triplets": int(known.sum())} | {
-            name: boot.interval(values[known]).as_dict()
-            for name, values in (
-                ("plug_in", context.people.plug_in),
-                ("posterior", context.people.posterior),
-            )
-        }
-    if context.times is not None:
-        result["left_out_times"] = context.times.left_out
-        result["implausible_times_s"] = [SHORTEST_S, LONGEST_S]
+        means = {k: boot.interval(v[known]) for k, v in _entropies(context.people).items()}
+        of_votes = VoteEntropy(triplets=int(known.sum()), **means)
     if context.people is not None and context.times is not None:
         mean, raw = (
             context.times_of_triplets(values)
@@ -272,11 +428,16 @@ def _of_people(context: Context) -> dict[str, Any]:
             "posterior": (context.people.posterior, mean),
             "as_published": (context.people.published, raw),
         }
-        result["response_time"] = {
+        found = {
             name: _correlations(*of, context, f"response time, {name}", missing)
             for name, of in pairs.items()
-        } | {"levels_data": PUBLISHED_SPEARMAN}
-    return result | {"missing": missing}
+        }
+        of_times = PeopleTimes(**found, levels_data=PUBLISHED_SPEARMAN)
+    left_out: dict[str, Any] = {}
+    if context.times is not None:
+        limits = (SHORTEST_S, LONGEST_S)
+        left_out = {"left_out_times": context.times.left_out, "implausible_times_s": limits}
+    return PeopleUncertainty(entropy=of_votes, response_time=of_times, missing=missing, **left_out)
 
 
 def uncertainty(
@@ -288,7 +449,7 @@ def uncertainty(
     response_times: npt.ArrayLike | None = None,
     posterior: npt.ArrayLike | None = None,
     resamples: int = 1000,
-) -> dict[str, Any]:
+) -> Uncertainty:
     """Calibration of models, and their uncertainty against people's and their response times.
 
     Parameters
@@ -311,13 +472,8 @@ def uncertainty(
 
     Returns
     -------
-    ``people``: ``entropy`` (``plug_in``, ``posterior``) and its rank correlation with
-    ``response_time`` (``plug_in`` and ``posterior`` with participants' speed taken off,
-    ``as_published``). ``models``, in their order, and ``posterior``: ``calibration`` (``curve``,
-    ``error``, ``brier``), ``entropy`` (``mean``; rank correlation with ``people``), and
-    ``response_time`` (rank correlation over ``triplets`` and over ``trials``). Correlations are
-    given over ``all`` and in the ``groups`` of the judgments. What cannot be told is None, and
-    ``missing`` beside it says why.
+    Calibration of the models and of the posterior; their uncertainty, and people's. What cannot be
+    measured is None, and ``missing`` beside it says why.
 
     Examples
     --------
@@ -326,9 +482,9 @@ def uncertainty(
     >>> judged = Judgments(triplets, np.zeros(40, int), np.arange(40) % 4, tuple("abcdef"))
     >>> boot = TwoWayBootstrap(judged.participants, triplets, rng)
     >>> found = uncertainty([], judged, boot, rng, posterior=np.full((40, 3), 1 / 3))
-    >>> round(found["posterior"]["calibration"]["brier"]["value"], 3)
+    >>> round(found.posterior.calibration.brier.value, 3)
     0.667
-    >>> found["people"]["missing"]["response_time"]
+    >>> found.people.missing["response_time"]
     'no response times'
     """
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
@@ -337,9 +493,9 @@ def uncertainty(
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
         models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
         people = _of_people(context)
-    return {
-        "people": people,
-        "models": list(models),
-        "posterior": None if own is None else _of_model(own, context),
-        "missing": {"posterior": "no probabilities from a posterior"} if own is None else {},
-    }
+    return Uncertainty(
+        people=people,
+        models=tuple(models),
+        posterior=None if own is None else _of_model(own, context),
+        missing={"posterior": "no probabilities from a posterior"} if own is None else {},
+    )

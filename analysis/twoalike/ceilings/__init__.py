@@ -8,9 +8,9 @@ published measures of agreement (:func:`published_reliability`) are no bounds.
 
 from twoalike.ceilings._bounds import (
     ChoiceDistribution,
-    Estimate,
     MajorityBound,
     VoteBounds,
+    VoteEstimate,
     all_counts,
     bounds_from_votes,
     expected_reliability,
@@ -23,7 +23,12 @@ from twoalike.ceilings._bounds import (
     posterior_entropy,
 )
 from twoalike.ceilings._ceilings import (
+    Ceilings,
     Consistency,
+    MajorityBounds,
+    PublishedAgreement,
+    SubsetCeilings,
+    VoteCounts,
     catch_reliability,
     ceilings,
     consistency,
@@ -52,7 +57,12 @@ from twoalike.ceilings._votes import (
 __all__ = [
     "ChoiceDistribution",
     "Consistency",
-    "Estimate",
+    "Ceilings",
+    "MajorityBounds",
+    "PublishedAgreement",
+    "SubsetCeilings",
+    "VoteCounts",
+    "VoteEstimate",
     "MajorityAgreement",
     "MajorityBound",
     "Published",

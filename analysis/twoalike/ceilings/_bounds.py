@@ -23,7 +23,6 @@ means under the others lie.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,7 @@ from scipy.special import binom, gammaln
 from twoalike.ceilings._interval import TripletIntervals
 from twoalike.ceilings._votes import DRAWN, count_types, largest_share, plug_in_entropy
 from twoalike.choice import entropy
-from twoalike.evaluation import Interval
+from twoalike.evaluation import Interval, Span
 from twoalike.study import Floats, Integers
 
 _CELLS = 4_000_000
@@ -437,26 +436,20 @@ _MOST_VOTES = 300
 
 
 @dataclass(frozen=True)
-class Estimate:
+class VoteEstimate(Interval):
     """A mean over triplets under the distribution of choice probabilities.
 
     Attributes
     ----------
-    interval
-        Estimate, and 95 % interval: how much other people and objects could change it, beyond
-        the range below.
-    low, high
+    value, low, high
+        VoteEstimate, and 95 % interval: how much other people and objects could change it, beyond
+        ``identified``.
+    identified
         Range of the means under distributions that fit the votes equally well: with few votes a
         triplet it is wide, however many triplets there are.
     """
 
-    interval: Interval
-    low: float
-    high: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers for JSON."""
-        return self.interval.as_dict() | {"identified": {"low": self.low, "high": self.high}}
+    identified: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -478,10 +471,10 @@ class VoteBounds:
         Of the choice probabilities.
     """
 
-    oracle: Estimate
-    entropy: Estimate
-    majority: dict[str, Estimate]
-    majority_drawn: dict[str, Estimate]
+    oracle: VoteEstimate
+    entropy: VoteEstimate
+    majority: dict[str, VoteEstimate]
+    majority_drawn: dict[str, VoteEstimate]
     distribution: ChoiceDistribution
 
 
@@ -492,7 +485,7 @@ def _majority_scores(points: Floats, n: int) -> Floats:
 
 
 def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
-    """Estimate the bounds and the entropy from the votes of all triplets with two or more.
+    """VoteEstimate the bounds and the entropy from the votes of all triplets with two or more.
 
     Parameters
     ----------
@@ -519,7 +512,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
     influence = np.full((len(votes), functions.shape[1]), np.nan)
     influence[used] = fitted.influence(functions)
 
-    def estimate(column: int, largest: float = 1.0) -> Estimate:
+    def estimate(column: int, largest: float = 1.0) -> VoteEstimate:
         values = functions[:, column]
         value = float(fitted.mean(values))
         sampled = intervals.interval(influence[:, column], value)
@@ -527,7 +520,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
             raise ValueError("bounds from votes need triplets with at least two votes")
         low, high = fitted.identified(values)
         ends = low - (value - sampled.low), high + (sampled.high - value)
-        return Estimate(Interval(value, max(ends[0], 0.0), min(ends[1], largest)), low, high)
+        return VoteEstimate(value, max(ends[0], 0.0), min(ends[1], largest), Span(low, high))
 
     return VoteBounds(
         oracle=estimate(0),

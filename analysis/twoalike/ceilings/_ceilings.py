@@ -11,14 +11,15 @@ model of persons.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from twoalike.ceilings._bounds import (
     VoteBounds,
+    VoteEstimate,
     all_counts,
     bounds_from_votes,
     mean_leave_one_out,
@@ -38,8 +39,15 @@ from twoalike.ceilings._votes import (
 )
 from twoalike.evaluation import (
     CHANCE_ACCURACY,
+    Count,
+    Estimate,
     Interval,
     Judgments,
+    Measured,
+    NatsEstimate,
+    Number,
+    Quantity,
+    ShareEstimate,
     TwoWayBootstrap,
     is_scored,
     triplet_numbers,
@@ -48,25 +56,102 @@ from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
 
 RESAMPLES = 1000
+ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 
 
-@dataclass(frozen=True)
-class Consistency:
-    """Share of answers that agree with another one, or with the right one.
+class Consistency(Measured):
+    """Share of answers that agree with another one, or with the right one."""
 
-    Attributes
-    ----------
-    answers
-        Answers compared.
-    agreement
-        Share that agree.
-    corrected
-        (agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement.
-    """
+    answers: Count | None = Field(default=None, description="answers compared")
+    agreement: ShareEstimate = Field(description="share that agree")
+    corrected: Estimate | None = Field(
+        default=None,
+        description="(agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement",
+    )
 
-    answers: int
-    agreement: Interval
-    corrected: Interval
+
+class VoteCounts(Measured):
+    """Votes on triplets; of several answers of a person to a triplet the first is one."""
+
+    counted: Count = Field(description="votes")
+    fewest: Count = Field(description="of a triplet")
+    mean: Number = Field(description="of a triplet")
+    most: Count = Field(description="of a triplet")
+    triplets_with_several: Count = Field(description="triplets with two votes or more")
+
+
+class MajorityBounds(Measured):
+    """Expected score of the best possible predictor against the majority of some votes."""
+
+    votes: Number | None = Field(default=None, description="votes of a majority")
+    accepted: ShareBound | None = Field(
+        default=None, description="any of tied answers counts as right"
+    )
+    wrong: ShareBound | None = Field(default=None, description="a tie counts as wrong")
+    shared: ShareBound | None = Field(
+        default=None, description="the mode counts 1/k among k tied answers"
+    )
+    tied: ShareBound | None = Field(default=None, description="how often the most votes are tied")
+
+
+class PublishedAgreement(Measured):
+    """Agreement of people as published for the Levels data; none of these is a bound."""
+
+    triplets: Count | None = Field(
+        default=None, description=f"triplets with {FEWEST} votes or more"
+    )
+    leave_one_out: ShareEstimate | None = Field(
+        default=None, description="responses that agree with the majority of the others"
+    )
+    vanilla: ShareEstimate | None = Field(
+        default=None, description=f"largest share among {DRAWN} responses drawn"
+    )
+    entropy: NatsEstimate | None = Field(default=None, description="plug-in entropy of the same")
+
+
+class SubsetCeilings(Measured):
+    """How well any model could agree with some judgments, and how well people do."""
+
+    choices: Count = Field(description="choices")
+    triplets: Count = Field(description="different triplets")
+    votes: VoteCounts | None = Field(default=None, description="votes on them")
+    oracle: ShareBound | None = Field(
+        default=None, description="accuracy of the best possible predictor on single responses"
+    )
+    majority: MajorityBounds | None = Field(
+        default=None, description="the same against the majority of as many votes as there are"
+    )
+    majority_drawn: MajorityBounds | None = Field(
+        default=None, description=f"the same against the majority of {DRAWN} votes"
+    )
+    entropy: Annotated[VoteEstimate, Quantity("nats", 0)] | None = Field(
+        default=None, description="mean entropy of the choice probabilities of a triplet"
+    )
+    published: PublishedAgreement | None = Field(
+        default=None, description="agreement of people as published for the Levels data"
+    )
+    plug_in_entropy: NatsEstimate | None = Field(
+        default=None, description="entropy of the shares of the votes; too low by chance"
+    )
+    miller_madow_entropy: NatsEstimate | None = Field(
+        default=None, description="the same with the first-order correction of its bias"
+    )
+    pair_agreement: ShareEstimate | None = Field(
+        default=None, description="how often two people give the same answer"
+    )
+    repeats: Consistency | None = Field(
+        default=None, description="how often a person gives the same answer again"
+    )
+    missing: dict[str, str] = Field(description="what could not be estimated -> why")
+
+
+class Ceilings(SubsetCeilings):
+    """How well any model could agree with all judgments, and with each subset."""
+
+    catches: Consistency | None = Field(default=None, description="attention checks answered right")
+    groups: dict[str, dict[str, SubsetCeilings]] | None = Field(
+        default=None, description="group (level, or level of labels) -> subset -> the same"
+    )
 
 
 def pair_agreement(counts: Integers) -> Floats:
@@ -142,7 +227,7 @@ def consistency(
     ends = (share.value, share.low, share.high)
     chance = CHANCE_ACCURACY
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
-    return Consistency(len(agrees), share, corrected)
+    return Consistency(answers=len(agrees), agreement=share, corrected=corrected)
 
 
 def repeat_reliability(choices: pd.DataFrame, rng: np.random.Generator) -> Consistency | None:
@@ -238,7 +323,7 @@ def ceilings(
     *,
     choices: pd.DataFrame | None = None,
     labels: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Ceilings:
     """Bounds for models and agreement of people, over all judgments and in each group.
 
     Parameters
@@ -254,14 +339,7 @@ def ceilings(
 
     Returns
     -------
-    ``choices``, ``triplets`` and ``votes`` (all; fewest, mean and most a triplet; triplets with
-    several); ``oracle``, ``majority`` and ``majority_drawn`` (bounds for models), ``entropy``;
-    ``published`` (leave-one-out, vanilla and entropy as published for the Levels data);
-    ``plug_in_entropy`` and ``miller_madow_entropy``; ``pair_agreement`` of two people,
-    ``repeats`` and ``catches``. Every estimate has ``value``, ``low`` and ``high`` (95 %), those
-    through the distribution of choice probabilities also ``identified``
-    (:class:`~twoalike.ceilings.Estimate`). What cannot be estimated is None, and ``missing`` says
-    why. ``groups`` has the same, but for the checks, for every subset of every group.
+    All estimates with 95 % intervals. What cannot be estimated is None, and ``missing`` says why.
 
     Examples
     --------
@@ -269,24 +347,25 @@ def ceilings(
     >>> triplets = np.repeat([[0, 1, 2], [0, 1, 3]], 2, axis=0)
     >>> judged = Judgments(triplets, np.array([2, 2, 2, 0]), np.array([0, 1, 0, 1]), tuple("abcd"))
     >>> found = ceilings(judged, rng)
-    >>> found["pair_agreement"]["value"], found["oracle"], found["missing"]["oracle"]
+    >>> found.pair_agreement.value, found.oracle, found.missing["oracle"]
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
-    result = _measured(judged, rng)
-    result["catches"], reason = _catches(choices, labels, rng)
+    measured = _measured(judged, rng)
+    catches, reason = _catches(choices, labels, rng)
     if reason:
-        result["missing"]["catches"] = reason
-    result["groups"] = {}
+        measured["missing"]["catches"] = reason
+    groups = {}
     for name, subset_of in judged.groups.items():
         found = sorted(set(subset_of.tolist()) - {""})
-        result["groups"][name] = {
-            subset: _measured(judged.within(subset_of == subset), rng) for subset in found
+        groups[name] = {
+            subset: SubsetCeilings(**_measured(judged.within(subset_of == subset), rng))
+            for subset in found
         }
-    return result
+    return Ceilings(**measured, catches=catches, groups=groups)
 
 
 def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
-    """All measures of one set of judgments, and why some are missing."""
+    """Fields of :class:`SubsetCeilings` for one set of judgments."""
     if not len(judged.chosen):
         names = (*_BOUNDS, "published", *_OF_COUNTS, "repeats")
         nothing = {"choices": 0, "triplets": 0, "votes": None, **dict.fromkeys(names)}
@@ -298,13 +377,13 @@ def _measured(judged: Judgments, rng: np.random.Generator) -> dict[str, Any]:
     result: dict[str, Any] = {
         "choices": len(judged.chosen),
         "triplets": len(cast),
-        "votes": {
-            "counted": int(n.sum()),
-            "fewest": int(n.min()),
-            "mean": float(n.mean()),
-            "most": int(n.max()),
-            "triplets_with_several": int((n > 1).sum()),
-        },
+        "votes": VoteCounts(
+            counted=int(n.sum()),
+            fewest=int(n.min()),
+            mean=float(n.mean()),
+            most=int(n.max()),
+            triplets_with_several=int((n > 1).sum()),
+        ),
         **_bounds(intervals, n, missing),
         "published": _published(cast, intervals, rng, missing),
         **_of_counts(intervals, n, missing),
@@ -330,13 +409,11 @@ def _bounds(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -
     if not _needs(n, FEWEST_TRIPLETS, _FITTED_VOTES, _BOUNDS, missing):
         return dict.fromkeys(_BOUNDS)
     found: VoteBounds = bounds_from_votes(intervals)
-    scores = {name: each.as_dict() for name, each in found.majority.items()}
-    drawn = {name: each.as_dict() for name, each in found.majority_drawn.items()}
     return {
-        "oracle": found.oracle.as_dict(),
-        "majority": {"votes": float(n[n > 1].mean())} | scores,
-        "majority_drawn": {"votes": float(DRAWN)} | drawn,
-        "entropy": found.entropy.as_dict(),
+        "oracle": found.oracle,
+        "majority": MajorityBounds(votes=float(n[n > 1].mean()), **found.majority),
+        "majority_drawn": MajorityBounds(votes=float(DRAWN), **found.majority_drawn),
+        "entropy": found.entropy,
     }
 
 
@@ -351,7 +428,7 @@ def _kept_mean(types: Integers) -> Floats:
 
 def _published(
     cast: Votes, intervals: TripletIntervals, rng: np.random.Generator, missing: dict[str, str]
-) -> dict[str, Any] | None:
+) -> PublishedAgreement | None:
     """Leave-one-out, vanilla and entropy as published, with intervals of their expectations."""
     if not _needs(cast.n_votes, 2, FEWEST, ("published",), missing):
         return None
@@ -362,12 +439,12 @@ def _published(
         "vanilla": lambda types: over_draws(types, DRAWN, largest_share(outcomes)),
         "entropy": lambda types: over_draws(types, DRAWN, plug_in_entropy(outcomes)),
     }
-    result: dict[str, Any] = {"triplets": int((cast.n_votes >= FEWEST).sum())}
+    found = {}
     for name, function in expected.items():
         value = float(np.nanmean(getattr(drawn, name)))
         interval = intervals.interval(by_type(intervals.types, function, FEWEST), value)
-        result[name] = _cut(interval, name)
-    return result
+        found[name] = _cut(interval, name)
+    return PublishedAgreement(triplets=int((cast.n_votes >= FEWEST).sum()), **found)
 
 
 def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]) -> dict[str, Any]:
@@ -381,22 +458,14 @@ def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]
     return result
 
 
-def _cut(interval: Interval | None, name: str) -> dict[str, float] | None:
-    """Numbers of an interval that may go beyond what the measure can be."""
-    return interval.within(0.0, _LARGEST[name]).as_dict() if interval else None
-
-
-def _consistent(found: Consistency) -> dict[str, Any]:
-    return {
-        "answers": found.answers,
-        "agreement": found.agreement.as_dict(),
-        "corrected": found.corrected.as_dict(),
-    }
+def _cut(interval: Interval | None, name: str) -> Interval | None:
+    """Cut an interval at what the measure can be."""
+    return interval.within(0.0, _LARGEST[name]) if interval else None
 
 
 def _repeats(
     judged: Judgments, rng: np.random.Generator, missing: dict[str, str]
-) -> dict[str, Any] | None:
+) -> Consistency | None:
     """Agreement of people with themselves."""
     if not judged.known_people:
         missing["repeats"] = "participants are not told apart"
@@ -407,16 +476,16 @@ def _repeats(
             f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
         )
         return None
-    return _consistent(consistency(same, judged.triplets[later], judged.participants[later], rng))
+    return consistency(same, judged.triplets[later], judged.participants[later], rng)
 
 
 def _catches(
     choices: pd.DataFrame | None, labels: Mapping[str, str] | None, rng: np.random.Generator
-) -> tuple[dict[str, Any] | None, str | None]:
+) -> tuple[Consistency | None, str | None]:
     """Share of attention checks answered right, or why it is not known."""
     if choices is None or labels is None:
         return None, "needs the table of choices and the objects' categories"
     found = catch_reliability(choices, labels, rng)
     if found is None:
         return None, "no attention check whose categories single one object out"
-    return _consistent(found), None
+    return found, None

@@ -23,15 +23,17 @@ Triplets with fewer than four responses are dropped, of more than five five are 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from twoalike.choice import entropy
 from twoalike.evaluation import (
-    Interval,
+    Count,
     Judgments,
+    Measured,
+    ShareEstimate,
     TwoWayBootstrap,
     first_of,
     group_numbers,
@@ -168,6 +170,7 @@ def count_types(counts: Integers) -> tuple[Integers, Integers]:
 
 FEWEST, MOST, DRAWN = 4, 5, 4
 """Responses a triplet needs, responses kept at most, and responses drawn for vanilla."""
+_SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
 
 
 @dataclass(frozen=True)
@@ -370,26 +373,14 @@ def majority_scores(
     return np.where(votes.n_votes < fewest, np.nan, scores)
 
 
-@dataclass(frozen=True)
-class MajorityAgreement:
-    """Agreement with majorities as published.
+class MajorityAgreement(Measured):
+    """Agreement of a network with majorities as published."""
 
-    Attributes
-    ----------
-    triplets
-        Triplets with enough votes.
-    interval
-        Mean score, and 95 % interval over triplets and objects; None without triplets.
-    """
-
-    triplets: int
-    interval: Interval | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers for JSON, with what they are."""
-        found = self.interval.as_dict() if self.interval else None
-        rule = f"as published: majority of {DRAWN} votes, of tied ones any counts as right"
-        return {"triplets": self.triplets, "accuracy": found, "scoring": rule}
+    triplets: Count = Field(description="triplets with enough votes")
+    accuracy: ShareEstimate | None = Field(
+        description="mean score, with an interval over triplets and objects; null without triplets"
+    )
+    scoring: str = Field(description="rule by which majorities were scored")
 
 
 def majority_agreement(
@@ -410,7 +401,8 @@ def majority_agreement(
     """
     kept = ~np.isnan(scores)
     if not kept.any():
-        return MajorityAgreement(0, None)
+        return MajorityAgreement(triplets=0, accuracy=None, scoring=_SCORING)
     rows = votes.triplets[kept]
     boot = TwoWayBootstrap(np.zeros(len(rows), dtype=np.int64), rows, rng, resamples=resamples)
-    return MajorityAgreement(int(kept.sum()), boot.interval(scores[kept]).within(0.0, 1.0))
+    agreed = boot.interval(scores[kept]).within(0.0, 1.0)
+    return MajorityAgreement(triplets=int(kept.sum()), accuracy=agreed, scoring=_SCORING)

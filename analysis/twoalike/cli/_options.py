@@ -1,5 +1,6 @@
 """Options that several commands have, and their checks."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -28,3 +29,11 @@ def check_seed(seed: int | None) -> None:
     from twoalike.study import check_seed as check
 
     check(seed)
+
+
+def named(text: str) -> tuple[str, Path]:
+    """Split NAME=FILE; the name is the file's, without its ending, where none is given."""
+    name, mark, file = text.partition("=")
+    if not mark or Path(text).exists():
+        return Path(text).stem, Path(text)
+    return name.strip(), Path(file)

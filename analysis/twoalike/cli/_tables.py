@@ -1,11 +1,13 @@
 """What commands print their numbers with: one kind of table, and a console wide enough for it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from twoalike.results import Cell, SummaryTable
 
 
 def bare_table(title: str) -> "Table":
@@ -45,6 +47,21 @@ def interval_cell(measure: Mapping[str, float] | None) -> str:
     if measure is None:
         return ""
     return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
+
+
+def show_summary(tables: "Iterable[SummaryTable]") -> None:
+    """Print tables of results; intervals, and rows to compare with, in faint print."""
+    console = wide_console()
+    for summary in tables:
+        shown = plain_table(plain(summary.title), *map(plain, summary.columns))
+        for row in summary.rows:
+            shown.add_row(*map(_summary_cell, row))
+        console.print(shown)
+
+
+def _summary_cell(cell: "Cell") -> str:
+    faint = f"[dim]{plain(cell.faint)}[/]" if cell.faint else ""
+    return " ".join(part for part in (plain(cell.text), faint) if part) + cell.mark
 
 
 def wide_console() -> "Console":

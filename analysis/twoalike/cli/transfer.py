@@ -1,33 +1,12 @@
 """``twoalike transfer``: how features serve other tasks, for networks side by side."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._candidates import read_candidates, read_labels
-from twoalike.cli._options import check_seed
-from twoalike.cli._tables import interval_cell, plain, plain_table, wide_console
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-KINDS = {
-    "few_shot": ("Few-shot classification, accuracy", "{level}, {shots} of a class"),
-    "linear_probe": ("Linear probe, balanced accuracy", "{level}"),
-    "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
-    "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
-    "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
-    "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
-    "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
-    "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
-    "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
-}
-"""Measure -> title of its table, and what its row is called."""
-
-
-FEW_CLASSES = 6
-"""Below these the terminal shows the interval over images: so few classes say little of others."""
+from twoalike.cli._options import check_seed, named
+from twoalike.cli._tables import show_summary, wide_console
 
 
 def transfer(
@@ -89,35 +68,33 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
-    from twoalike.study import check_output, provenance, read_ids, write_json
+    from twoalike.results import FEW_CLASSES
+    from twoalike.results import transfer as measure
     from twoalike.transfer import TransferSettings
-    from twoalike.transfer import transfer as measure
 
     check_seed(seed)
-    check_output(out)
-    candidates, inputs = read_candidates(features, objects, similarity)
-    other_set, other_inputs = read_candidates(others or [], None, similarity)
-    inputs |= {f"other {role}": path for role, path in other_inputs.items()}
-    by_level, label_inputs = read_labels(labels)
-    inputs |= label_inputs
-    inputs |= {role: path for role, path in (("objects", objects), ("only", only)) if path}
-    settings = TransferSettings(
-        shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
+    found = measure(
+        [named(text) for text in features],
+        objects=objects,
+        labels=labels,
+        only=only,
+        others=[named(text) for text in others or []],
+        settings=TransferSettings(
+            shots=_numbers(shots), ways=ways, classifier=classifier, neighbours=neighbours
+        ),
+        similarity=similarity,
+        seed=seed,
+        out=out,
     )
-    ids = read_ids(only) if only else None
-    found = measure(candidates, by_level, ids=ids, others=other_set, settings=settings, seed=seed)
-    config = {**found.pop("settings"), "similarity": similarity, "interval": 0.95}
-    write_json(out, {**provenance("transfer", seed=seed, inputs=inputs, config=config), **found})
+    show_summary(found.tables())
     console = wide_console()
-    for table in _tables(found["measures"]):
-        console.print(table)
-    if any(of["classes"] < FEW_CLASSES for of in found["measures"]):
+    if any(of.classes < FEW_CLASSES for of in found.measures):
         console.print(
             f"* over other images of the same classes, as fewer than {FEW_CLASSES} say little of "
             "others",
             highlight=False,
         )
-    for name, why in found["missing"].items():
+    for name, why in found.missing.items():
         console.print(f"not measured: {name}: {why}", markup=False, highlight=False)
     print(f"Wrote {out}")  # noqa: T201
 
@@ -132,30 +109,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise TwoalikeError(
             f"--shots: expected numbers of images such as 1,5,10, found {text!r}."
         ) from None
-
-
-def _tables(measures: list[dict[str, Any]]) -> list["Table"]:
-    """Tables for the terminal, one a kind of measure; a row a network."""
-    tables: dict[str, Table] = {}
-    for measure in measures:
-        title, row = (text.format(**measure) for text in KINDS[measure["measure"]])
-        first = measure["models"][0]["name"]
-        if title not in tables:
-            columns = ("", "network", "score", f"minus {plain(first)}", "chance")
-            tables[title] = plain_table(title, *columns)
-        for place, of in enumerate(measure["models"]):
-            tables[title].add_row(
-                plain(row) if not place else "",
-                plain(of["name"]),
-                _cell(of, measure["classes"]),
-                _cell(of["difference"], measure["classes"]),
-                f"{measure['chance']:.3f}" if not place else "",
-            )
-    return list(tables.values())
-
-
-def _cell(of: dict[str, Any] | None, classes: int) -> str:
-    """Estimate with the interval that says something."""
-    if of is None or classes >= FEW_CLASSES:
-        return interval_cell(of)
-    return f"{interval_cell(of | of['same_classes'])}*"

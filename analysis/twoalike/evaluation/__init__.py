@@ -1,6 +1,6 @@
 """How human-like a network is: its agreement with people's choices and similarity structure.
 
-Measures are pure functions on arrays; :func:`twoalike.results.make_results` puts them together.
+Measures are pure functions on arrays; :func:`twoalike.results.evaluate` puts them together.
 """
 
 from twoalike.evaluation._calibration import (
@@ -31,13 +31,38 @@ from twoalike.evaluation._choices import (
     triplet_similarities,
 )
 from twoalike.evaluation._compare import (
+    ChoiceDifference,
+    ChoiceScores,
+    OpenInterval,
+    People,
+    PeopleDifference,
+    PeopleScores,
+    PerPerson,
+    PersonScores,
+    SubsetScores,
+    Temperature,
     by_category,
     by_participant,
     by_subset,
     compare_choices,
     compare_structure,
 )
-from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._estimates import (
+    Correlation,
+    CorrelationEstimate,
+    Count,
+    Estimate,
+    Interval,
+    Measured,
+    Nats,
+    NatsEstimate,
+    Number,
+    Quantity,
+    Share,
+    ShareEstimate,
+    Span,
+)
+from twoalike.evaluation._interval import TwoWayBootstrap
 from twoalike.evaluation._judgments import (
     KINDS,
     Judgments,
@@ -74,6 +99,28 @@ __all__ = [
     "FEWEST_PAIRS",
     "KINDS",
     "Z95",
+    "ChoiceDifference",
+    "ChoiceScores",
+    "OpenInterval",
+    "People",
+    "PeopleDifference",
+    "PeopleScores",
+    "PerPerson",
+    "PersonScores",
+    "SubsetScores",
+    "Temperature",
+    "Correlation",
+    "CorrelationEstimate",
+    "Count",
+    "Estimate",
+    "Measured",
+    "Nats",
+    "NatsEstimate",
+    "Number",
+    "Quantity",
+    "Share",
+    "ShareEstimate",
+    "Span",
     "Answers",
     "Binned",
     "Candidate",

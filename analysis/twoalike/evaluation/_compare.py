@@ -6,17 +6,31 @@ the whole.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 from scipy.special import stdtrit
 
 from twoalike.evaluation._calibration import wilson_interval
 from twoalike.evaluation._choices import Candidate, Scored, similarity_matrix
-from twoalike.evaluation._interval import Interval, TwoWayBootstrap
+from twoalike.evaluation._estimates import (
+    Correlation,
+    CorrelationEstimate,
+    Count,
+    Estimate,
+    Interval,
+    Measured,
+    NatsEstimate,
+    Quantity,
+    ShareEstimate,
+)
+from twoalike.evaluation._interval import TwoWayBootstrap
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.evaluation._structure import (
+    NoiseCeiling,
     mean_person,
     noise_ceiling,
     rho_a,
@@ -29,23 +43,140 @@ from twoalike.judgments import RdmTable
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
 
+@dataclass(frozen=True)
+class OpenInterval:
+    """An estimate whose interval is not known where there is a single choice."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class SubsetScores(Measured):
+    """Scores of a network on some of the choices."""
+
+    choices: Count = Field(description="choices scored")
+    accuracy: ShareEstimate = Field(description="odd-one-out accuracy; a tie of k counts 1/k")
+    log_loss: NatsEstimate | None = Field(default=None, description="mean log-loss")
+
+
+class PersonScores(Measured):
+    """Scores of a network on the choices of one participant."""
+
+    choices: Count = Field(description="choices scored")
+    accuracy: ShareEstimate = Field(description="odd-one-out accuracy, with Wilson's interval")
+    log_loss: Annotated[OpenInterval, Quantity("nats", 0)] = Field(
+        description="mean log-loss, with Student's interval; no interval for a single choice"
+    )
+
+
+class Temperature(Measured):
+    """The choice temperature of a network."""
+
+    value: Annotated[float, Quantity("similarity", 0)] = Field(
+        description="fitted to all choices, or that of the simulated observer"
+    )
+    fitted: bool = Field(description="whether it was fitted")
+
+
+class ChoiceDifference(Measured):
+    """Scores minus those of the first network, paired on the same choices."""
+
+    to: str | None = Field(default=None, description="name of the first network")
+    accuracy: Annotated[Interval, Quantity("share", -1, 1)] | None = Field(
+        default=None, description="difference of accuracies"
+    )
+    log_loss: Annotated[Interval, Quantity("nats")] | None = Field(
+        default=None, description="difference of log-losses"
+    )
+
+
+class ChoiceScores(Measured):
+    """Agreement of one network with people's choices."""
+
+    accuracy: ShareEstimate | None = Field(
+        description="odd-one-out accuracy; a tie of k counts 1/k"
+    )
+    log_loss: NatsEstimate | None = Field(
+        description="mean log-loss, at the temperature fitted to the other half of the triplets"
+    )
+    temperature: Temperature | None = Field(description="choice temperature")
+    difference: ChoiceDifference | None = Field(
+        description="difference to the first network; null for that one"
+    )
+    gap_closed: Estimate | None = Field(
+        description="share of the way from the first network to the ceiling, where there is one"
+    )
+    groups: dict[str, dict[str, SubsetScores]] = Field(
+        description="group (level, or level of labels) -> subset -> scores"
+    )
+
+
+class PerPerson(Measured):
+    """Rank correlations with single participants."""
+
+    mean: Correlation = Field(description="mean over participants")
+    values: tuple[Correlation, ...] = Field(default=(), description="that with each participant")
+
+
+class PeopleDifference(Measured):
+    """Correlation minus that of the first network."""
+
+    to: str | None = Field(default=None, description="name of the first network")
+    spearman: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
+        default=None, description="difference of Spearman's correlations"
+    )
+
+
+class PeopleScores(Measured):
+    """Rank correlation of one network's dissimilarities with people's."""
+
+    spearman: CorrelationEstimate = Field(description="Spearman's, with the mean person")
+    rho_a: Correlation | None = Field(
+        default=None,
+        description="with the mean person, ties broken at random (doi:10.7554/eLife.82566)",
+    )
+    per_person: PerPerson = Field(description="Spearman's, with each participant")
+    difference: PeopleDifference | None = Field(
+        default=None, description="difference to the first network; null for that one"
+    )
+
+
+class People(Measured):
+    """People's dissimilarities, and how far they agree with each other."""
+
+    participants: Count = Field(description="participants with enough pairs in common")
+    objects: Count = Field(description="objects")
+    pairs: Count | None = Field(default=None, description="pairs that somebody judged")
+    left_out: dict[str, Count] = Field(
+        default={}, description="participants with too few common pairs; pairs that nobody judged"
+    )
+    ceiling: NoiseCeiling | None = Field(
+        description="mean Spearman correlation of a participant with the mean of the others "
+        "(lower) and of all (upper); null for one participant"
+    )
+    source: Literal["arrangements", "rdm"] | None = Field(
+        default=None, description="what the dissimilarities come from"
+    )
+
+
 def _parts(
     scores: Sequence[tuple[Floats, Floats]],
     subsets: Iterable[tuple[str, Booleans]],
     boot: TwoWayBootstrap,
-) -> list[dict[str, dict[str, Any]]]:
+) -> list[dict[str, SubsetScores]]:
     """Mean scores of every model within each subset of the choices that is not empty."""
-    results: list[dict[str, dict[str, Any]]] = [{} for _ in scores]
+    results: list[dict[str, SubsetScores]] = [{} for _ in scores]
     for name, rows in subsets:
         if not rows.any():
             continue
         part = boot.within(rows)  # once for all models: it is most of the work
         for result, (hits, losses) in zip(results, scores, strict=True):
-            result[name] = {
-                "choices": int(rows.sum()),
-                "accuracy": part.interval(hits[rows]).within(0.0, 1.0).as_dict(),
-                "log_loss": part.interval(losses[rows]).as_dict(),
-            }
+            result[name] = SubsetScores(
+                choices=int(rows.sum()),
+                accuracy=part.interval(hits[rows]).within(0.0, 1.0),
+                log_loss=part.interval(losses[rows]),
+            )
     return results
 
 
@@ -53,7 +184,7 @@ def by_subset(
     scores: Sequence[tuple[Floats, Floats]],
     subset_of: npt.NDArray[np.str_],
     boot: TwoWayBootstrap,
-) -> list[dict[str, dict[str, Any]]]:
+) -> list[dict[str, SubsetScores]]:
     """Accuracy and log-loss within each subset, such as each level of abstraction.
 
     Parameters
@@ -67,8 +198,7 @@ def by_subset(
 
     Returns
     -------
-    Of each model: subset -> ``choices``, ``accuracy`` and ``log_loss``, the latter with 95 %
-    intervals; levels and kinds of triplets in their usual order.
+    Of each model: subset -> scores; levels and kinds of triplets in their usual order.
     """
     order = {name: place for place, name in enumerate(("coarse", "fine", *KINDS))}
     names = sorted(set(np.unique(subset_of).tolist()) - {""}, key=lambda n: (order.get(n, 9), n))
@@ -80,7 +210,7 @@ def by_category(
     triplets: Integers,
     labels: Sequence[str],
     boot: TwoWayBootstrap,
-) -> list[dict[str, dict[str, Any]]]:
+) -> list[dict[str, SubsetScores]]:
     """Accuracy and log-loss of the choices in which a category occurs.
 
     A choice counts, once, for every category that has at least one of its three objects; most
@@ -100,7 +230,7 @@ def by_category(
 
     Returns
     -------
-    Of each model: category -> ``choices``, ``accuracy`` and ``log_loss``.
+    Of each model: category -> scores.
 
     Examples
     --------
@@ -108,7 +238,7 @@ def by_category(
     >>> boot = TwoWayBootstrap(np.array([0, 1, 1]), triplets, np.random.default_rng(0))
     >>> hits = np.array([1.0, 0.0, 1.0])
     >>> found = by_category([(hits, hits)], triplets, ["cat", "cat", "fox", "owl"], boot)[0]
-    >>> {name: (of["choices"], round(of["accuracy"]["value"], 2)) for name, of in found.items()}
+    >>> {name: (of.choices, round(of.accuracy.value, 2)) for name, of in found.items()}
     {'cat': (3, 0.67), 'fox': (2, 0.5), 'owl': (2, 0.5)}
     """
     names, codes = np.unique(np.asarray(labels), return_inverse=True)
@@ -119,7 +249,7 @@ def by_category(
 
 def by_participant(
     hits: Floats, losses: Floats, participants: Integers, names: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PersonScores]:
     """Accuracy and log-loss of each participant's choices.
 
     The intervals are those of the participant's own choices (Wilson's for the accuracy, Student's
@@ -136,13 +266,13 @@ def by_participant(
 
     Returns
     -------
-    Participant -> ``choices``, ``accuracy`` and ``log_loss``, for those who chose.
+    Participant -> scores, for those who chose.
 
     Examples
     --------
     >>> scores = np.array([1.0, 1.0, 0.0])
     >>> found = by_participant(scores, scores, np.array([1, 1, 0]), ["p01", "p02"])
-    >>> found["p02"]["choices"], found["p02"]["accuracy"]["value"]
+    >>> found["p02"].choices, found["p02"].accuracy.value
     (2, 1.0)
     """
     n = np.bincount(participants, minlength=len(names))
@@ -156,17 +286,16 @@ def by_participant(
     free = np.maximum(n - 1, 1)
     variance = np.maximum(squares - count * mean**2, 0) / free
     half = stdtrit(free, 0.975) * np.sqrt(variance / count)
-    result: dict[str, dict[str, Any]] = {}
+    result: dict[str, PersonScores] = {}
     for person in np.flatnonzero(n).tolist():
         share = float(correct[person] / n[person])
-        ends = float(mean[person] - half[person]), float(mean[person] + half[person])
-        several = n[person] > 1
-        loss: dict[str, float | None] = {"value": float(mean[person]), "low": None, "high": None}
-        result[names[person]] = {
-            "choices": int(n[person]),
-            "accuracy": Interval(share, float(low[person]), float(high[person])).as_dict(),
-            "log_loss": loss | ({"low": ends[0], "high": ends[1]} if several else {}),
-        }
+        value, reach = float(mean[person]), float(half[person])
+        ends = (value - reach, value + reach) if n[person] > 1 else (None, None)
+        result[names[person]] = PersonScores(
+            choices=int(n[person]),
+            accuracy=Interval(share, float(low[person]), float(high[person])),
+            log_loss=OpenInterval(value, *ends),
+        )
     return result
 
 
@@ -186,7 +315,7 @@ def _gap_closed(
 
 def compare_choices(
     scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
-) -> list[dict[str, Any]]:
+) -> list[ChoiceScores]:
     """Set the scores of every model on the same choices side by side.
 
     Parameters
@@ -200,42 +329,46 @@ def compare_choices(
 
     Returns
     -------
-    One dictionary a model: ``accuracy`` and ``log_loss`` with intervals, ``temperature``,
-    ``difference`` to the first (paired on the same resamples), ``gap_closed`` between the first
-    and a ceiling, if there is one, and ``groups``.
+    Scores of each model, in their order.
     """
     ceilings = [of.hits for of in scored if of.candidate.role == "ceiling"]
     base = scored[0]
-    results: list[dict[str, Any]] = []
+    results: list[ChoiceScores] = []
+    groups = _by_group(scored, judged, boot)
     for number, of in enumerate(scored):
         is_model = number > 0 and of.candidate.role == "model"
         gap = _gap_closed(boot, of.hits, base.hits, ceilings[0]) if is_model and ceilings else None
-        difference = {
-            "to": base.candidate.name,
-            "accuracy": boot.interval(of.hits - base.hits).as_dict(),
-            "log_loss": boot.interval(of.losses - base.losses).as_dict(),
-        }
+        difference = ChoiceDifference(
+            to=base.candidate.name,
+            accuracy=boot.interval(of.hits - base.hits),
+            log_loss=boot.interval(of.losses - base.losses),
+        )
         fitted = of.candidate.temperature is None
         results.append(
-            {
-                "accuracy": boot.interval(of.hits).within(0.0, 1.0).as_dict(),
-                "log_loss": boot.interval(of.losses).as_dict(),
-                "temperature": {"value": of.temperature, "fitted": fitted},
-                "difference": difference if number else None,
-                "gap_closed": gap.as_dict() if gap else None,
-                "groups": {},
-            }
+            ChoiceScores(
+                accuracy=boot.interval(of.hits).within(0.0, 1.0),
+                log_loss=boot.interval(of.losses),
+                temperature=Temperature(value=of.temperature, fitted=fitted),
+                difference=difference if number else None,
+                gap_closed=gap,
+                groups=groups[number],
+            )
         )
-    scores = [(of.hits, of.losses) for of in scored]
-    for name, subset_of in judged.groups.items():
-        for result, subsets in zip(results, by_subset(scores, subset_of, boot), strict=True):
-            result["groups"][name] = subsets
     return results
+
+
+def _by_group(
+    scored: Sequence[Scored], judged: Judgments, boot: TwoWayBootstrap
+) -> list[dict[str, dict[str, SubsetScores]]]:
+    """Scores of every model within each subset of each group of the judgments."""
+    scores = [(of.hits, of.losses) for of in scored]
+    found = {name: by_subset(scores, of, boot) for name, of in judged.groups.items()}
+    return [{name: of[number] for name, of in found.items()} for number in range(len(scored))]
 
 
 def compare_structure(
     candidates: Sequence[Candidate], rdm: RdmTable, rng: np.random.Generator
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[People, list[PeopleScores]]:
     """Rank correlation of every candidate's dissimilarities with people's.
 
     Pairs that nobody judged are left out, and so are people who have too few pairs in common
@@ -252,10 +385,7 @@ def compare_structure(
 
     Returns
     -------
-    What the people say of each other (``participants``, ``objects``, ``pairs`` judged by
-    somebody, ``left_out``, ``ceiling``), and for every candidate ``spearman`` (against the mean
-    person, with an interval), ``rho_a``, ``per_person`` (mean, and every person's Spearman over
-    the pairs that person judged) and ``difference`` to the first.
+    People's agreement with each other, and the scores of every candidate.
 
     Raises
     ------
@@ -280,21 +410,20 @@ def compare_structure(
     for number, (model, value, gain) in enumerate(zip(models, values, gains, strict=True)):
         own = upper(model)
         each = [spearman_known(own, person) for person in people]
-        difference = {"to": candidates[0].name, "spearman": gain.as_dict()}
+        difference = PeopleDifference(to=candidates[0].name, spearman=gain)
         results.append(
-            {
-                "spearman": value.as_dict(),
-                "rho_a": rho_a(own[judged], mean[judged]),
-                "per_person": {"mean": float(np.mean(each)), "values": each},
-                "difference": difference if number else None,
-            }
+            PeopleScores(
+                spearman=value,
+                rho_a=rho_a(own[judged], mean[judged]),
+                per_person=PerPerson(mean=float(np.mean(each)), values=tuple(each)),
+                difference=difference if number else None,
+            )
         )
-    ceiling = noise_ceiling(people) if len(people) > 1 else None
-    summary = {
-        "participants": len(people),
-        "objects": len(ids),
-        "pairs": int(judged.sum()),
-        "left_out": {"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
-        "ceiling": {"lower": ceiling.lower, "upper": ceiling.upper} if ceiling else None,
-    }
+    summary = People(
+        participants=len(people),
+        objects=len(ids),
+        pairs=int(judged.sum()),
+        left_out={"participants": int((~usable).sum()), "pairs": int((~judged).sum())},
+        ceiling=noise_ceiling(people) if len(people) > 1 else None,
+    )
     return summary, results

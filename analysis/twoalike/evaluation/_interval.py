@@ -24,31 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from twoalike.evaluation._estimates import Interval
 from twoalike.evaluation._judgments import group_numbers
 from twoalike.study import Booleans, Floats, Integers
 
 _LEAST_REMAINDER = 0.1
 """With five objects or fewer any two triplets share one, and nothing would be left to divide by."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its interval; the ends are equal to it where nothing varies."""
-
-    value: float
-    low: float
-    high: float
-
-    def within(self, least: float, most: float) -> "Interval":
-        """Cut the ends at what the quantity can be, such as 0 and 1 of a share.
-
-        The interval holds the truth as often as before, since no truth lies in what is cut.
-        """
-        return Interval(self.value, max(self.low, least), min(self.high, most))
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the three numbers for JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)

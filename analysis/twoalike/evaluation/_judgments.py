@@ -184,7 +184,7 @@ class Judgments:
         )
 
 
-def read_judgments(path: Path) -> tuple[Judgments, dict[str, int]]:
+def read_judgments(path: str | Path) -> tuple[Judgments, dict[str, int]]:
     """Read the odd-one-out choices of a table, and count by reason what is left out.
 
     Raises
@@ -192,10 +192,10 @@ def read_judgments(path: Path) -> tuple[Judgments, dict[str, int]]:
     TwoalikeError
         If the table cannot be read or holds no main or repeat odd-one-out trial.
     """
-    return judgments_of(read_choices(path), path)
+    return judgments_of(read_choices(Path(path)), path)
 
 
-def judgments_of(table: pd.DataFrame, path: Path) -> tuple[Judgments, dict[str, int]]:
+def judgments_of(table: pd.DataFrame, path: str | Path) -> tuple[Judgments, dict[str, int]]:
     """Take the odd-one-out choices from a table that was read before.
 
     Raises

@@ -11,7 +11,7 @@ from twoalike.embedding import Posterior
 from twoalike.evaluation import is_scored
 from twoalike.judgments import read_choices
 from twoalike.report._people import Session, read_sessions
-from twoalike.report._results_file import read_results
+from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, read_text, sha256_file
 
@@ -93,7 +93,7 @@ def read_inputs(study: Study) -> Inputs:
         sessions=read_sessions(study.raw, study.config.exclusion),
         choices=_read_choices(study.choices),
         posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
-        results=read_results(results) if results.exists() else None,
+        results=Results.load(results).as_dict() if results.exists() else None,
         card=_read_card(study.derived / "student" / "README.md"),
         hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},
     )

@@ -1,6 +1,6 @@
 """Sections on what was measured beside agreement: ceilings, calibration, structure, transfer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twoalike.evaluation import CHANCE_ACCURACY
@@ -18,7 +18,6 @@ from twoalike.report._blocks import (
     span,
 )
 from twoalike.report._inputs import Inputs
-from twoalike.results import estimate_at
 from twoalike.study import counted
 
 BOUNDS = {
@@ -33,6 +32,14 @@ AGREEMENT = {
     "vanilla, as published": ("published", "vanilla"),
 }
 """How people agree; none of these is a bound for a model."""
+
+
+def _estimate_at(found: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, float] | None:
+    """Estimate under a path of keys; None where it, or what it is a part of, was not measured."""
+    value: Any = found
+    for key in keys:
+        value = value and value.get(key)
+    return value or None
 
 
 def measured_sections(inputs: Inputs) -> list[Section]:
@@ -82,7 +89,7 @@ def ceilings_section(inputs: Inputs) -> Section:
         "Dots: networks, scored on single answers. Squares: people "
         f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')})."
     )
-    if any(estimate_at(found, keys) for keys in BOUNDS.values()):
+    if any(_estimate_at(found, keys) for keys in BOUNDS.values()):
         caption += (
             " Diamonds: bounds, through the distribution of choice probabilities that explains "
             "the votes best; their lines hold what few votes leave open. Majority scores compare "
@@ -110,7 +117,7 @@ def ceiling_lines(results: Mapping[str, Any]) -> list[Line]:
         if model["accuracy"]
     ]
     for rows, colour, marker in ((AGREEMENT, PEOPLE, "s"), (BOUNDS, BOUND, "D")):
-        measures = {name: estimate_at(results["ceilings"], keys) for name, keys in rows.items()}
+        measures = {name: _estimate_at(results["ceilings"], keys) for name, keys in rows.items()}
         lines += [Line(name, of, colour, marker) for name, of in measures.items() if of]
     return lines
 
@@ -150,8 +157,8 @@ def uncertainty_section(inputs: Inputs) -> Section:
 
 
 def _uncertainty_row(name: str, of: Mapping[str, Any]) -> list[str]:
-    human = estimate_at(of, ("entropy", "people", "posterior", "all"))
-    slow = estimate_at(of, ("response_time", "trials", "all"))
+    human = _estimate_at(of, ("entropy", "people", "posterior", "all"))
+    slow = _estimate_at(of, ("response_time", "trials", "all"))
     return [
         name,
         span(of["calibration"]["error"]["top"]["debiased"], between="\n"),

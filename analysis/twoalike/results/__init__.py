@@ -1,7 +1,25 @@
 """Everything that is measured of networks and of people, put together for ``results.json``."""
 
-from twoalike.results._look import estimate_at
-from twoalike.results._results import make_results
-from twoalike.results._sources import Sources
+from twoalike.results._evaluate import evaluate, transfer
+from twoalike.results._model import (
+    AgreementParts,
+    ModelScores,
+    Results,
+    TransferResults,
+    quantity_of,
+)
+from twoalike.results._tables import FEW_CLASSES, Cell, SummaryTable, estimate_at
 
-__all__ = ["Sources", "estimate_at", "make_results"]
+__all__ = [
+    "FEW_CLASSES",
+    "AgreementParts",
+    "Cell",
+    "ModelScores",
+    "Results",
+    "SummaryTable",
+    "TransferResults",
+    "estimate_at",
+    "evaluate",
+    "quantity_of",
+    "transfer",
+]

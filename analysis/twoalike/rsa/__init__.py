@@ -32,7 +32,7 @@ from twoalike.rsa._people import (
     whitened,
     whitening_problem,
 )
-from twoalike.rsa._structure import structure
+from twoalike.rsa._structure import Structure, StructureScores, structure
 
 __all__ = [
     "ArrangedRdms",
@@ -40,6 +40,8 @@ __all__ = [
     "DistanceChanges",
     "NeighbourOverlap",
     "PosteriorAgreement",
+    "Structure",
+    "StructureScores",
     "arranged_rdms",
     "choice_similarity",
     "debiased_cka",

@@ -6,12 +6,24 @@ by their mean over all pairs, since a network that shrinks as a whole has moved 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from twoalike.evaluation import Interval, Similarity, prepare, similarity_matrix
+from twoalike.evaluation import (
+    Count,
+    Estimate,
+    Interval,
+    Measured,
+    Number,
+    Quantity,
+    Share,
+    Similarity,
+    prepare,
+    similarity_matrix,
+)
 from twoalike.study import Floats, Integers
 
 _ROWS = 1024
@@ -110,23 +122,16 @@ def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
     return _ratio(_unbiased_hsic(a, b), _unbiased_hsic(a, a), _unbiased_hsic(b, b))
 
 
-@dataclass(frozen=True)
-class NeighbourOverlap:
-    """How many of an object's nearest neighbours stayed.
+class NeighbourOverlap(Measured):
+    """How many of an object's nearest neighbours stayed."""
 
-    Attributes
-    ----------
-    value
-        Mean over objects of the share of the k nearest that are among the k nearest still.
-    chance
-        The same for unrelated features: k / (m - 1).
-    neighbours
-        k.
-    """
-
-    value: float
-    chance: float
-    neighbours: int
+    value: Share = Field(
+        description="share of the k nearest neighbours that are among the k nearest still"
+    )
+    chance: Share | None = Field(
+        default=None, description="the same for unrelated features: k / (m - 1)"
+    )
+    neighbours: Count | None = Field(default=None, description="k")
 
 
 def neighbour_overlap(
@@ -174,7 +179,9 @@ def neighbour_overlap(
             top = np.argpartition(-similarity, neighbours - 1, axis=1)[:, :neighbours]
             np.put_along_axis(found, top, True, axis=1)
         shared += int((near[0] & near[1]).sum())
-    return NeighbourOverlap(shared / (m * neighbours), neighbours / (m - 1), neighbours)
+    return NeighbourOverlap(
+        value=shared / (m * neighbours), chance=neighbours / (m - 1), neighbours=neighbours
+    )
 
 
 RESAMPLES = 1000
@@ -184,47 +191,36 @@ MOST_OBJECTS = 6000
 """Objects beyond which the distances of all pairs take too much memory."""
 
 
-@dataclass(frozen=True)
-class DistanceChange:
-    """What became of the distances of one kind of pairs.
+class DistanceChange(Measured):
+    """What became of the distances of one kind of pairs."""
 
-    Attributes
-    ----------
-    pairs
-        Their number.
-    base, aligned
-        Mean distance before and after, in units of the mean over all pairs.
-    change
-        Aligned minus base, with its 95 % interval.
-    percent
-        Change in percent of base; None where base is 0.
-    """
-
-    pairs: int
-    base: float
-    aligned: float
-    change: Interval
-    percent: Interval | None
+    pairs: Count | None = Field(default=None, description="pairs of objects")
+    base: Number | None = Field(
+        default=None, description="mean distance before, in units of the mean over all pairs"
+    )
+    aligned: Number | None = Field(
+        default=None, description="mean distance after, in units of the mean over all pairs"
+    )
+    change: Estimate | None = Field(default=None, description="after minus before")
+    percent: Annotated[Interval, Quantity("%", -100)] | None = Field(
+        description="change in percent of the distance before; null where that is 0"
+    )
 
 
-@dataclass(frozen=True)
-class DistanceChanges:
-    """Change of distances by kind of pair.
+class DistanceChanges(Measured):
+    """Change of distances by kind of pair."""
 
-    Attributes
-    ----------
-    kinds
-        ``within LEVEL`` from the finest level to the coarsest, each without the pairs of the
-        levels before it; then ``between`` the classes of the coarsest.
-    missing
-        Kinds without a pair, and why.
-    resampled
-        ``classes`` of the finest level, or ``objects``.
-    """
-
-    kinds: dict[str, DistanceChange]
-    missing: dict[str, str]
-    resampled: str
+    resampled: Literal["classes", "objects"] | None = Field(
+        default=None,
+        description="what intervals are about: classes of the finest level, or objects",
+    )
+    kinds: dict[str, DistanceChange] = Field(
+        description="`within LEVEL` from the finest level to the coarsest, each without the pairs "
+        "of the levels before it; then `between` the classes of the coarsest"
+    )
+    missing: dict[str, str] = Field(
+        default={}, exclude=True, description="kinds without a pair -> why"
+    )
 
 
 def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:
@@ -266,7 +262,7 @@ def _codes(labels: Sequence[str]) -> Integers:
     return np.unique(named, return_inverse=True)[1].astype(np.int64)
 
 
-def _units(labels: Mapping[str, Sequence[str]]) -> tuple[Integers, str]:
+def _units(labels: Mapping[str, Sequence[str]]) -> tuple[Integers, Literal["classes", "objects"]]:
     """Say what a resample draws anew: the unit of each object, and what units are."""
     finest = max(labels, key=lambda level: len(set(labels[level]) - {""}))
     codes = _codes(labels[finest])
@@ -363,7 +359,7 @@ def distance_changes(
             continue
         means = _normalised(count, sums, everything)
         found[name] = _change(int(count[0]) // 2, means)
-    return DistanceChanges(found, missing, resampled)
+    return DistanceChanges(resampled=resampled, kinds=found, missing=missing)
 
 
 def _normalised(count: Floats, sums: Sequence[Floats], everything: Floats) -> Floats:
@@ -381,7 +377,11 @@ def _change(pairs: int, means: Floats) -> DistanceChange:
     if (before > 0).all():
         relative = _interval(100 * (after / before - 1))
     return DistanceChange(
-        pairs, float(before[0]), float(after[0]), _interval(after - before), relative
+        pairs=pairs,
+        base=float(before[0]),
+        aligned=float(after[0]),
+        change=_interval(after - before),
+        percent=relative,
     )
 
 

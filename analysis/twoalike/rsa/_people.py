@@ -8,17 +8,22 @@ give on it, or how reliably a posterior has its dissimilarity.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
 from twoalike.choice import log_choice
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 from twoalike.evaluation import (
     Z95,
+    CorrelationEstimate,
     Interval,
+    Measured,
+    Number,
+    Quantity,
     centred_ranks,
     object_variance,
     spearman_influence,
@@ -219,26 +224,20 @@ _EVERY = 10
 """Of so many draws one also gives the variance over objects, which differs little among them."""
 
 
-@dataclass(frozen=True)
-class PosteriorAgreement:
-    """Correlation with dissimilarities of which only a posterior is known.
+class PosteriorAgreement(Measured):
+    """Rank correlation with dissimilarities of which only a posterior is known.
 
-    Attributes
-    ----------
-    spearman
-        Mean over the draws. Every draw holds the posterior's noise, so that it lies below the
-        correlation with the posterior mean; the 95 % interval adds the variance over the draws
-        to the mean variance over objects within a draw (law of total variance).
-    difference
-        The same for the difference to the first model, on the same draws and objects.
-    posterior_sd, object_sd
-        The two parts of the interval.
+    Every draw holds the posterior's noise, so that the mean over draws lies below the correlation
+    with the posterior mean. The 95 % interval adds the variance over the draws to the mean variance
+    over objects within a draw (law of total variance).
     """
 
-    spearman: Interval
-    difference: Interval
-    posterior_sd: float
-    object_sd: float
+    spearman: CorrelationEstimate = Field(description="Spearman's, mean over the draws")
+    difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
+        default=None, description="the same for the difference to the first network"
+    )
+    posterior_sd: Number | None = Field(default=None, description="standard deviation over draws")
+    object_sd: Number | None = Field(default=None, description="standard deviation over objects")
 
 
 def dissimilarity_draws(
@@ -335,7 +334,12 @@ def posterior_agreement(
     differences = _intervals(values - values[:, :1], np.mean(gains, axis=0))
     spread = values.std(axis=0, ddof=1)
     return [
-        PosteriorAgreement(own, gain, float(sd), float(np.sqrt(variance)))
+        PosteriorAgreement(
+            spearman=own,
+            difference=gain,
+            posterior_sd=float(sd),
+            object_sd=float(np.sqrt(variance)),
+        )
         for own, gain, sd, variance in zip(intervals, differences, spread, of_objects, strict=True)
     ]
 

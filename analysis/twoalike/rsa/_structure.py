@@ -1,14 +1,24 @@
 """Everything on similarity structure, for several networks side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from twoalike.evaluation import (
     Candidate,
+    Correlation,
+    CorrelationEstimate,
+    Count,
+    Interval,
+    Measured,
+    Number,
+    People,
+    PeopleDifference,
+    PeopleScores,
+    PerPerson,
     compare_structure,
     mean_person,
     similarity_matrix,
@@ -18,12 +28,15 @@ from twoalike.evaluation import (
 from twoalike.judgments import RdmTable
 from twoalike.rsa._features import (
     MOST_OBJECTS,
+    DistanceChanges,
+    NeighbourOverlap,
     debiased_cka,
     distance_changes,
     linear_cka,
     neighbour_overlap,
 )
 from twoalike.rsa._people import (
+    PosteriorAgreement,
     dissimilarity_draws,
     posterior_agreement,
     tau_a,
@@ -38,12 +51,57 @@ if TYPE_CHECKING:
 
 
 type Missing = dict[str, str]
-type Agreement = tuple[dict[str, Any], list[dict[str, Any]]]
+type Agreement = tuple[People, Sequence[PeopleScores]]
 
 NEIGHBOURS = 10
 _FEWEST_OBJECTS = 4
 _WITH_PEOPLE = ("spearman", "rho_a", "tau_a", "whitened", "weighted_spearman", "per_person")
 _WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
+
+
+class StructureScores(Measured):
+    """Similarity structure of one network, beside people's and that of the first network."""
+
+    name: str = Field(description="network")
+    spearman: CorrelationEstimate | None = Field(
+        default=None, description="Spearman's, with the mean person"
+    )
+    rho_a: Correlation | None = Field(
+        default=None, description="with the mean person, ties broken at random"
+    )
+    tau_a: Correlation | None = Field(default=None, description="Kendall's, with the mean person")
+    whitened: Correlation | None = Field(
+        default=None,
+        description="with the mean person, after removing how errors of pairs with a common object "
+        "covary (doi:10.51628/001c.27664)",
+    )
+    weighted_spearman: CorrelationEstimate | None = Field(
+        default=None,
+        description="Spearman's, pairs weighted by the evidence that arrangements give",
+    )
+    per_person: PerPerson | None = Field(
+        default=None, description="Spearman's, with each participant"
+    )
+    difference: PeopleDifference | None = Field(default=None, description="to the first network")
+    posterior: PosteriorAgreement | None = Field(description="agreement with a fitted embedding")
+    cka: Number | None = Field(description="linear CKA with the features of the first network")
+    debiased_cka: Number | None = Field(
+        description="the same with unbiased estimators; about 0 for unrelated features"
+    )
+    neighbours: NeighbourOverlap | None = Field(
+        description="nearest neighbours that both networks have"
+    )
+    distances: DistanceChanges | None = Field(description="how distances changed")
+    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
+
+
+class Structure(Measured):
+    """Similarity structure of networks side by side."""
+
+    reference: str = Field(description="name of the first network")
+    objects: Count = Field(description="objects whose features are compared with its")
+    people: People | None = Field(default=None, description="people's dissimilarities")
+    models: tuple[StructureScores, ...] = Field(description="networks")
 
 
 def structure(
@@ -56,7 +114,7 @@ def structure(
     posterior: "Posterior | None" = None,
     labels: Mapping[str, Mapping[str, str]] | None = None,
     ids: Sequence[str] | None = None,
-) -> dict[str, Any]:
+) -> Structure:
     """Compare networks with people's dissimilarities, a posterior's, and the first network.
 
     Parameters
@@ -84,12 +142,7 @@ def structure(
 
     Returns
     -------
-    ``reference`` (its name), ``objects`` whose features are compared, ``people`` (as
-    :func:`twoalike.evaluation.compare_structure`), and ``models``: for each ``name``; with people
-    ``spearman``, ``rho_a``, ``tau_a``, ``whitened``, ``weighted_spearman``, ``per_person`` and
-    ``difference``; ``posterior`` (``spearman``, ``difference``, ``posterior_sd``, ``object_sd``);
-    with the reference ``cka``, ``debiased_cka``, ``neighbours`` and ``distances``. What is not
-    known is None, and the model's ``missing`` says why.
+    What is not known is None, and the network's ``missing`` says why.
 
     Raises
     ------
@@ -112,13 +165,10 @@ def structure(
         same = np.random.default_rng(seed)
         changed = _against(candidates[0], candidate, shared, labels, same, missing[number])
         about = {"name": candidate.name, **with_people[number], "posterior": with_posterior[number]}
-        models.append({**about, **changed, "missing": missing[number]})
-    return {
-        "reference": candidates[0].name,
-        "objects": len(shared),
-        "people": people,
-        "models": models,
-    }
+        models.append(StructureScores(**about, **changed, missing=missing[number]))
+    return Structure(
+        reference=candidates[0].name, objects=len(shared), people=people, models=tuple(models)
+    )
 
 
 def _objects(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> tuple[str, ...]:
@@ -140,7 +190,7 @@ def _people(
     evidence: Floats | None,
     agreement: Agreement | None,
     missing: list[Missing],
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+) -> tuple[People | None, list[dict[str, Any]]]:
     """Agreement with people, by every definition; the means are over the same people."""
     if rdm is None or agreement is None:
         for reasons in missing:
@@ -164,13 +214,13 @@ def _people(
         }
         if weights is None:
             reasons["weighted_spearman"] = "the evidence on the pairs is not known"
-        results.append({**score, **more})
+        results.append({**dict(score), **more})
     return people, results
 
 
 def _weighted(
     own: Floats, vectors: Floats, weights: Floats | None, n_objects: int
-) -> dict[str, float] | None:
+) -> Interval | None:
     """Correlation with the evidence-weighted mean person, pairs weighted by all the evidence."""
     if weights is None:
         return None
@@ -178,20 +228,18 @@ def _weighted(
     total = np.where(np.isnan(vectors), 0.0, weights).sum(axis=0)
     known = ~np.isnan(target) & (total > 0)
     rows, columns = (side[known] for side in np.triu_indices(n_objects, 1))
-    return weighted_interval(own[known], target[known], total[known], rows, columns).as_dict()
+    return weighted_interval(own[known], target[known], total[known], rows, columns)
 
 
 def _posterior(
     candidates: Sequence[Candidate], posterior: "Posterior | None", missing: list[Missing]
-) -> list[dict[str, Any] | None]:
+) -> Sequence[PosteriorAgreement | None]:
     if posterior is None:
         for reasons in missing:
             reasons["posterior"] = "there is no posterior"
         return [None for _ in candidates]
     models = [_dissimilarities(candidate, posterior.ids) for candidate in candidates]
-    found = posterior_agreement(models, dissimilarity_draws(posterior))
-    results: list[dict[str, Any] | None] = [asdict(one) for one in found]
-    return results
+    return posterior_agreement(models, dissimilarity_draws(posterior))
 
 
 def _against(
@@ -219,7 +267,7 @@ def _against(
             missing[name] = "the features vary no more than noise does"
     result["neighbours"] = None
     if len(ids) > NEIGHBOURS + 1:
-        result["neighbours"] = asdict(neighbour_overlap(before, after, NEIGHBOURS))
+        result["neighbours"] = neighbour_overlap(before, after, NEIGHBOURS)
     else:
         missing["neighbours"] = f"needs more than {NEIGHBOURS + 1} objects, has {len(ids)}"
     result["distances"] = _changes(before, after, ids, labels, rng, missing)
@@ -233,7 +281,7 @@ def _changes(
     labels: Mapping[str, Mapping[str, str]] | None,
     rng: np.random.Generator,
     missing: Missing,
-) -> dict[str, Any] | None:
+) -> DistanceChanges | None:
     """Change of distances by kind of pair; centred cosine, whatever a candidate is scored with."""
     if not labels:
         missing["distances"] = "there are no labels of objects"
@@ -246,5 +294,4 @@ def _changes(
     by_level = {level: [of.get(name, "") for name in ids] for level, of in labels.items()}
     found = distance_changes(before, after, by_level, rng)
     missing.update({f"distances, {kind}": reason for kind, reason in found.missing.items()})
-    kinds = {kind: asdict(change) for kind, change in found.kinds.items()}
-    return {"resampled": found.resampled, "kinds": kinds}
+    return found

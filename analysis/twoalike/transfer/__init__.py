@@ -2,7 +2,7 @@
 
 Measures are functions on features and labels: few-shot classification, linear probe, new
 subclasses of known superclasses, other sets of images, nearest neighbours in a hierarchy.
-:func:`transfer` makes all of them for several networks side by side.
+:func:`compare_transfer` makes all of them for several networks side by side.
 """
 
 from twoalike.transfer._classification import (
@@ -21,9 +21,23 @@ from twoalike.transfer._scores import (
     class_interval,
     image_interval,
 )
-from twoalike.transfer._transfer import TransferSettings, transfer
+from twoalike.transfer._transfer import (
+    LevelSizes,
+    Transfer,
+    TransferDifference,
+    TransferMeasure,
+    TransferScore,
+    TransferSettings,
+    compare_transfer,
+)
 
 __all__ = [
+    "LevelSizes",
+    "Transfer",
+    "TransferDifference",
+    "TransferMeasure",
+    "TransferScore",
+    "compare_transfer",
     "CLASSIFIERS",
     "ClassScores",
     "Classifier",
@@ -41,5 +55,4 @@ __all__ = [
     "neighbour_shares",
     "other_set",
     "subclass_shift",
-    "transfer",
 ]

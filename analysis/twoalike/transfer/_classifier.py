@@ -178,8 +178,9 @@ def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
     if not levels:
         found = f", first {ids[0]!r}" if len(ids) else ""
         raise TwoalikeError(
-            f"expected image ids with their folders (class/image), found none among "
-            f"{len(ids)}{found}. Give a table of labels with --labels."
+            expected="image ids with their folders (class/image)",
+            found=f"none among {len(ids)}{found}",
+            remedy="Give a table of labels with `labels=...`.",
         )
     return levels
 

@@ -1,14 +1,15 @@
 """All measures of several networks, side by side on the same images, folds and episodes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from twoalike.evaluation import Candidate
+from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span
 from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.transfer._classification import few_shot, linear_probe, other_set, subclass_shift
 from twoalike.transfer._classifier import (
@@ -52,6 +53,75 @@ class TransferSettings:
     neighbours: int = 10
 
 
+class TransferDifference(Measured):
+    """Score minus that of the first network, on the same images."""
+
+    to: str | None = Field(default=None, description="name of the first network")
+    value: Number = Field(description="difference")
+    low: Number | None = Field(description="lower end, over other classes")
+    high: Number | None = Field(description="upper end, over other classes")
+    same_classes: Span | None = Field(
+        description="the interval over other images of the same classes"
+    )
+
+
+class TransferScore(Measured):
+    """Score of one network."""
+
+    name: str = Field(description="network")
+    value: Annotated[float, Quantity("", 0)] = Field(description="mean over classes")
+    low: Number | None = Field(default=None, description="lower end, over other classes")
+    high: Number | None = Field(default=None, description="upper end, over other classes")
+    same_classes: Span | None = Field(
+        description="the interval over other images of the same classes"
+    )
+    difference: TransferDifference | None = Field(
+        default=None, description="difference to the first network; null for that one"
+    )
+
+
+class TransferMeasure(Measured):
+    """One measure of all networks."""
+
+    measure: str = Field(
+        description="`few_shot`: accuracy of a classifier that learnt from a few images of each "
+        "class; `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, "
+        "`shift_new`, `shift_drop`: balanced accuracy for superclasses on subclasses that were "
+        "learnt from, on new ones, and the difference; `other_set`: balanced accuracy on another "
+        "set of images; `same_label`: nearest neighbours with the label of the image; "
+        "`shared_levels`: levels of labels shared with a neighbour; `hierarchical_precision`: the "
+        "same in units of the best possible"
+    )
+    level: str | None = Field(default=None, description="level of labels")
+    shots: Count | None = Field(default=None, description="images of a class to learn from")
+    subclasses: str | None = Field(default=None, description="level of the subclasses")
+    images: Count | None = Field(default=None, description="images of the other set")
+    best: Number | None = Field(default=None, description="the largest value that there could be")
+    neighbours: Count | None = Field(default=None, description="nearest neighbours looked at")
+    classes: Count = Field(description="classes that the score is a mean over")
+    left_out: tuple[str, ...] = Field(default=(), description="classes with too few images")
+    chance: Number = Field(description="what guessing scores")
+    models: tuple[TransferScore, ...] = Field(description="networks")
+
+
+class LevelSizes(Measured):
+    """Classes of one level of labels."""
+
+    classes: Count = Field(description="classes")
+    smallest: Count = Field(description="images of the smallest class")
+    largest: Count = Field(description="images of the largest class")
+
+
+class Transfer(Measured):
+    """How networks' features serve other tasks than similarity."""
+
+    images: Count = Field(description="images")
+    levels: dict[str, LevelSizes] = Field(default={}, description="level of labels -> its classes")
+    settings: TransferSettings | None = Field(default=None, description="how much was measured")
+    measures: tuple[TransferMeasure, ...] = Field(description="measures")
+    missing: dict[str, str] = Field(description="what could not be measured -> why")
+
+
 @dataclass(frozen=True)
 class Networks:
     """Candidates with their features of the same images.
@@ -70,23 +140,23 @@ class Networks:
     values: Sequence[Values]
     others: Sequence[Values] = ()
 
-    def models(self, compared: Sequence[Compared]) -> list[dict[str, Any]]:
-        """Name, estimate and difference to the first network, of each."""
+    def models(self, compared: Sequence[Compared]) -> tuple[TransferScore, ...]:
+        """Estimate and difference to the first network, of each."""
         first = self.candidates[0].name
-        return [
-            {
-                "name": candidate.name,
+        return tuple(
+            TransferScore(
+                name=candidate.name,
                 **_estimate(own),
-                "difference": {"to": first, **_estimate(gain)} if gain else None,
-            }
+                difference=TransferDifference(to=first, **_estimate(gain)) if gain else None,
+            )
             for candidate, (own, gain) in zip(self.candidates, compared, strict=True)
-        ]
+        )
 
 
 def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
     """Value and interval, and the interval over other images of the same classes."""
     same = of.same_classes()
-    return {**of.interval().as_dict(), "same_classes": {"low": same.low, "high": same.high}}
+    return {**of.interval().as_dict(), "same_classes": Span(same.low, same.high)}
 
 
 def measures(
@@ -96,8 +166,8 @@ def measures(
     seed: int,
     missing: dict[str, str],
     other_levels: Levels | None = None,
-) -> list[dict[str, Any]]:
-    """All measures, as :func:`twoalike.transfer.transfer` returns them.
+) -> list[TransferMeasure]:
+    """All measures, as :func:`twoalike.transfer.compare_transfer` returns them.
 
     Parameters
     ----------
@@ -106,7 +176,7 @@ def measures(
     levels
         Level -> label of each image, from coarse to fine.
     of, seed
-        As in :func:`twoalike.transfer.transfer`.
+        As in :func:`twoalike.transfer.compare_transfer`.
     missing
         Where to say what could not be made, and why.
     other_levels
@@ -128,18 +198,17 @@ def _compared(scores: Sequence[ClassScores]) -> list[Compared]:
 
 def _measure(
     networks: Networks, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
-) -> dict[str, Any]:
+) -> TransferMeasure:
     """One measure of all networks."""
     about = scores[0]
-    return {
-        "measure": measure,
-        "level": level,
-        **more,
-        "classes": len(about.classes),
-        "left_out": list(about.left_out),
-        "chance": about.chance,
-        "models": networks.models(_compared(scores)),
-    }
+    found = {"chance": about.chance, "models": networks.models(_compared(scores)), **more}
+    return TransferMeasure(
+        measure=measure,
+        level=level,
+        classes=len(about.classes),
+        left_out=about.left_out,
+        **found,
+    )
 
 
 def _made[Score](
@@ -155,7 +224,7 @@ def _made[Score](
 
 def _few_shot(
     networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TransferMeasure]:
     draws: dict[str, Any] = {
         "ways": of.ways,
         "episodes": of.episodes,
@@ -175,7 +244,7 @@ def _few_shot(
 
 def _linear_probe(
     networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TransferMeasure]:
     for level, labels in levels.items():
         scores = _made(
             (
@@ -191,7 +260,7 @@ def _linear_probe(
 
 def _shift(
     networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TransferMeasure]:
     if len(levels) < 2:
         missing["subclass_shift"] = f"needs two levels of labels, has {len(levels)}"
     for (coarse, above), (fine, below) in pairwise(levels.items()):
@@ -212,13 +281,15 @@ def _shift(
             (own.drop(), own.drop_minus(scores[0]) if number else None)
             for number, own in enumerate(scores)
         ]
-        drop = _measure(networks, "shift_drop", coarse, new, subclasses=fine)
-        yield drop | {"chance": 0.0, "models": networks.models(drops)}
+        models = networks.models(drops)
+        yield _measure(
+            networks, "shift_drop", coarse, new, subclasses=fine, chance=0.0, models=models
+        )
 
 
 def _other_set(
     networks: Networks, levels: Levels, others: Levels, seed: int, missing: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TransferMeasure]:
     for level in (level for level in levels if level in others):
         scores = _made(
             (
@@ -234,7 +305,7 @@ def _other_set(
 
 def _neighbours(
     networks: Networks, levels: Levels, of: TransferSettings, missing: dict[str, str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[TransferMeasure]:
     pairs = zip(networks.values, networks.candidates, strict=True)
     scores = _made(
         (
@@ -267,7 +338,7 @@ def _neighbours(
             yield _measure(networks, measure, list(levels)[-1], hierarchy, **more)
 
 
-def transfer(
+def compare_transfer(
     candidates: Sequence[Candidate],
     labels: Mapping[str, Mapping[str, str]] | None = None,
     *,
@@ -275,7 +346,7 @@ def transfer(
     others: Sequence[Candidate] = (),
     settings: TransferSettings | None = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Transfer:
     """Measure how features serve other tasks than similarity, for several networks.
 
     Parameters
@@ -296,14 +367,8 @@ def transfer(
 
     Returns
     -------
-    ``images``, ``levels`` (``classes``, and images in the ``smallest`` and ``largest``),
-    ``settings``, ``measures`` and ``missing`` (what could not be made -> why). Each of the
-    measures has ``measure`` (``few_shot``, ``linear_probe``, ``shift_seen``, ``shift_new``,
-    ``shift_drop``, ``other_set``, ``same_label``, ``shared_levels`` or
-    ``hierarchical_precision``), ``level``, further particulars, ``classes``, ``left_out``
-    (names), ``chance``, and ``models``: ``name``, ``value``, ``low`` and ``high`` (95 %, over
-    other classes), ``same_classes`` (``low`` and ``high`` over other images of the same classes),
-    ``difference`` (the same, paired; null for the first).
+    Each measure of all networks, with its difference to the first network; what could not be
+    measured is under ``missing``.
 
     Raises
     ------
@@ -326,29 +391,30 @@ def transfer(
     with threadpool_limits(1):
         networks = Networks(candidates, values, other_values)
         made = measures(networks, usable, settings, seed, missing, other_levels)
-    return {
-        "images": len(images),
-        "levels": {level: _sizes(of) for level, of in levels.items()},
-        "settings": asdict(settings) | {"shots": list(settings.shots)},
-        "measures": made,
-        "missing": missing,
-    }
+    return Transfer(
+        images=len(images),
+        levels={level: _sizes(of) for level, of in levels.items()},
+        settings=settings,
+        measures=tuple(made),
+        missing=missing,
+    )
 
 
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
     if not candidates:
-        raise TwoalikeError("transfer: no network to measure; give --features.")
+        raise TwoalikeError("no network to measure", remedy="Give `features=...`.")
     names = [candidate.name for candidate in candidates]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise TwoalikeError(
-            f"transfer: two networks are called {twice!r}; name them apart with NAME=FILE."
+            f"two networks are called {twice!r}", remedy="Give each a name of its own."
         )
     images = list(candidates[0].features.ids if ids is None else ids)
     if len(set(images)) < len(images) or not images:
         raise TwoalikeError(
-            f"transfer: expected image ids, each once; found {len(images)}, "
-            f"{len(set(images))} of them different."
+            where="images to use",
+            expected="image ids, each once",
+            found=f"{len(images)}, {len(set(images))} of them different",
         )
     return images
 
@@ -365,8 +431,10 @@ def _features_of_others(
     names = [each.name for each in candidates]
     if set(by_name) != set(names) or len(others) > len(by_name):
         raise TwoalikeError(
-            f"transfer: expected another set's features of each network ({', '.join(names)}), "
-            f"found {', '.join(each.name for each in others)}. Name them with NAME=FILE."
+            where="`others=...`",
+            expected=f"another set's features of each network ({', '.join(names)})",
+            found=", ".join(each.name for each in others),
+            remedy="Name them as the networks.",
         )
     images = list(by_name[names[0]].features.ids)
     values = [
@@ -381,9 +449,10 @@ def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> L
         unknown = [name for name in images if name not in by_id]
         if unknown:
             raise TwoalikeError(
-                f"transfer: {counted(len(unknown), 'image')} of {len(images)} without a label at "
-                f"level {level!r}, first {unknown[0]!r}. Add them to the table of labels, or name "
-                "the images to use with --only."
+                f"{counted(len(unknown), 'image')} of {len(images)} without a label at level "
+                f"{level!r}, first {unknown[0]!r}",
+                remedy="Add them to the table of labels, or name the images to use with "
+                "`only=...`.",
             )
     return {
         level: checked_labels([by_id[name] for name in images], len(images), level)
@@ -407,10 +476,6 @@ def _usable(levels: Levels, missing: dict[str, str]) -> Levels:
     return usable
 
 
-def _sizes(labels: Sequence[str]) -> dict[str, int]:
+def _sizes(labels: Sequence[str]) -> LevelSizes:
     _, counts = np.unique(labels, return_counts=True)
-    return {
-        "classes": len(counts),
-        "smallest": int(counts.min()),
-        "largest": int(counts.max()),
-    }
+    return LevelSizes(classes=len(counts), smallest=int(counts.min()), largest=int(counts.max()))

@@ -1,0 +1,129 @@
+"""What networks are scored on, from files or from memory, and whether it is enough."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from twoalike.evaluation import Candidate, Similarity
+from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import RdmTable, read_arrangements, read_rdms
+from twoalike.rsa import arranged_rdms
+from twoalike.study import Floats, TwoalikeError, read_ids
+from twoalike.tables import read_tsv
+
+type Labels = Mapping[str, Mapping[str, str]]
+type LabelSource = str | Path | pd.DataFrame | Labels
+type FeatureSource = str | Path | FeatureTable | pd.DataFrame | tuple[Sequence[str], npt.ArrayLike]
+type Networks = Mapping[str, FeatureSource] | Iterable[Candidate | tuple[str, FeatureSource]]
+
+
+def read_networks(
+    networks: Networks, objects: Path | None, similarity: Similarity, files: dict[str, Path]
+) -> list[Candidate]:
+    """Candidates from tables of features, wherever these are; ``files`` gets those read."""
+    pairs = networks.items() if isinstance(networks, Mapping) else networks
+    candidates = []
+    for each in pairs:
+        if not isinstance(each, Candidate):
+            name, source = each
+            if isinstance(source, str | Path):
+                files[f"features {name}"] = Path(source)
+            each = Candidate(name, as_features(source, objects, name), similarity)  # noqa: PLW2901
+        candidates.append(each)
+    return candidates
+
+
+def as_features(source: FeatureSource, objects: Path | None, name: str) -> FeatureTable:
+    """Features from a file, a frame whose index holds the object ids, or ids and an array."""
+    if isinstance(source, FeatureTable):
+        return source
+    if isinstance(source, str | Path):
+        return read_features(Path(source), objects)
+    rows = (source.index, source.to_numpy()) if isinstance(source, pd.DataFrame) else source
+    ids, values = tuple(map(str, rows[0])), np.asarray(rows[1], dtype=np.float32)
+    if values.ndim != 2 or len(values) != len(ids) or len(set(ids)) < len(ids):
+        raise TwoalikeError(
+            where=f"features of {name}",
+            expected="an array of shape (objects, features) and the id of each object, once",
+            found=f"shape {values.shape} and {len(set(ids))} different ids of {len(ids)}",
+        )
+    if not np.isfinite(values).all():
+        raise TwoalikeError("NaN or infinite values", where=f"features of {name}")
+    return FeatureTable(ids, values)
+
+
+def student_candidates(
+    student: str | Path, images: str | Path | None, similarity: Similarity
+) -> tuple[Candidate, Candidate]:
+    """Features of the network that a student started from, and of the student."""
+    from twoalike.backbones import CONFIG, extract_features  # torch: not before it is needed
+    from twoalike.study import read_json
+
+    if images is None:
+        raise TwoalikeError(
+            "a student is scored on images", where=student, remedy="Name them with `images=...`."
+        )
+    config = read_json(Path(student) / CONFIG, "student")
+    base = extract_features(str(config["backbone"]), Path(images))
+    if base.meta["weights_sha256"] != config["initial_sha256"]:
+        raise TwoalikeError(
+            f"the student started from other weights than {config['backbone']!r} has here",
+            where=student,
+            remedy="Compute the features of both networks and give them with `features=...`.",
+        )
+    aligned = extract_features(Path(student), Path(images))
+    return Candidate("base", base, similarity), Candidate("aligned", aligned, similarity)
+
+
+def read_labels(source: LabelSource | None, files: dict[str, Path]) -> Labels:
+    """Labels of each level by object id; ``files`` gets the one read.
+
+    Raises
+    ------
+    TwoalikeError
+        If the table has no level, or an object twice.
+    """
+    if source is None:
+        return {}
+    if isinstance(source, Mapping):
+        return source
+    where = "labels"
+    if isinstance(source, str | Path):
+        files["labels"] = Path(source)
+        where = str(source)
+        source = read_tsv(Path(source), "labels of objects", ["id"])
+    table = source.astype(str)
+    levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
+    ids = table["id"] if "id" in table else table.index.to_series()
+    twice = ids[ids.duplicated()]
+    if not levels or len(twice):
+        raise TwoalikeError(
+            where=where,
+            expected="an object a line and its labels, a column a level",
+            found=f"{twice.iloc[0]!r} twice" if len(twice) else "no column beside the ids",
+        )
+    return {level: dict(zip(ids, table[level], strict=True)) for level in levels}
+
+
+def read_people(
+    rdm: str | Path | RdmTable | None,
+    arrangements: str | Path | pd.DataFrame | None,
+    objects: str | Path | None,
+    files: dict[str, Path],
+) -> tuple[RdmTable | None, Floats | None]:
+    """People's dissimilarities, and the evidence on each where they arranged objects."""
+    if isinstance(rdm, RdmTable):
+        return rdm, None
+    if rdm is not None:
+        files["rdm"] = Path(rdm)
+        return read_rdms(Path(rdm), read_ids(Path(objects)) if objects else None, gaps=True), None
+    if arrangements is None:
+        return None, None
+    if isinstance(arrangements, str | Path):
+        files["arrangements"] = Path(arrangements)
+        arrangements = read_arrangements(Path(arrangements))
+    arranged = arranged_rdms(arrangements)
+    return arranged.rdms, arranged.evidence

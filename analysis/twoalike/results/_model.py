@@ -1,0 +1,322 @@
+"""``results.json`` and ``transfer.json`` as models: what ``evaluate`` and ``transfer`` measure.
+
+Each part is declared beside the function that measures it; :class:`Results` puts them together. A
+key that a file lacks (it may be of an older version) stays absent when the file is written again.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from twoalike.calibration import Uncertainty
+from twoalike.ceilings import Ceilings, MajorityAgreement
+from twoalike.evaluation import (
+    ChoiceScores,
+    Count,
+    Measured,
+    Nats,
+    People,
+    PeopleScores,
+    PersonScores,
+    Quantity,
+    Share,
+    SubsetScores,
+)
+from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
+from twoalike.rsa import Structure
+from twoalike.study import TwoalikeError, plain_words, read_json, shortened, write_json
+from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class InputFile(Measured):
+    """A file that the results were made from."""
+
+    file: str = Field(description="name, without folders")
+    sha256: str = Field(description="checksum of the content")
+
+
+class Saved(Measured):
+    """Results in a file that says how they were made."""
+
+    command: ClassVar[str]
+
+    schema_version: Literal[0, 1] = Field(default=0, description="version of the form of the file")
+    kind: str = Field(description="what the file is")
+    twoalike_version: str = Field(description="version of twoalike that wrote it")
+    seed: Any = Field(description="seed that makes the same results again")
+    inputs: dict[str, InputFile] = Field(description="files it was made from, by role")
+    config: dict[str, Any] = Field(description="resolved settings")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that :meth:`save` wrote.
+
+        Raises
+        ------
+        TwoalikeError
+            If it is missing, damaged, of another kind or of a newer version, or its parts do not
+            fit together.
+        """
+        kind = get_args(cls.model_fields["kind"].annotation)[0]
+        content = read_json(Path(path), kind)
+        try:
+            return cls.model_validate_json(json.dumps(content))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = shortened(".".join(map(str, fault["loc"])))
+            words = "is missing" if fault["type"] == "missing" else plain_words(fault)
+            between = " " if fault["type"] == "missing" else ": " if key else ""
+            raise TwoalikeError(
+                f"{key}{between}{words}",
+                where=path,
+                remedy=f"Make it again with: twoalike {cls.command}",
+            ) from error
+
+    def save(self, path: str | Path) -> None:
+        """Write the file (.json), all or nothing."""
+        write_json(Path(path), self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Content of the file as plain dictionaries and lists."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Every estimate in a row: where it is, of which network, and its interval.
+
+        Returns
+        -------
+        Columns ``network`` (empty where it is of people), ``measure`` (keys in the file),
+        ``value``, ``low``, ``high`` (missing where there is no interval) and ``unit``.
+        """
+        import pandas as pd
+
+        rows: list[tuple[Any, ...]] = []
+        for name in [key for key in type(self).model_fields if key not in Saved.model_fields]:
+            rows += _estimates(getattr(self, name), "", (name,), self._networks())
+        columns = ["network", "measure", "value", "low", "high", "unit"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def tables(self) -> list[SummaryTable]:
+        """Tables of the main figures, as the command shows them."""
+        raise NotImplementedError
+
+    def _networks(self) -> tuple[str, ...]:
+        """Names of the networks, in order, where a part does not repeat them."""
+        return ()
+
+    def __str__(self) -> str:
+        """Return what ``repr`` returns."""
+        return repr(self)
+
+    def _repr_html_(self) -> str:
+        return "".join(map(as_html, self.tables()))
+
+
+class Network(Measured):
+    """A network as it was scored."""
+
+    name: str = Field(description="network")
+    role: str = Field(
+        description="`model`, or `ceiling`: the embedding of the simulated observer itself"
+    )
+    similarity: str = Field(
+        description="how similarities come from features: cosine, raw-cosine or dot"
+    )
+    features: dict[str, Any] = Field(default={}, description="provenance of its features")
+
+
+class ModelScores(ChoiceScores, Network):
+    """One network, and its agreement with people."""
+
+    rdm: PeopleScores | None = Field(description="rank correlation with people's dissimilarities")
+
+
+class Chance(Measured):
+    """What guessing scores."""
+
+    accuracy: Share = Field(description="1/3")
+    log_loss: Nats = Field(description="log 3")
+
+
+class JudgmentCounts(Measured):
+    """The choices that networks were scored on."""
+
+    choices: Count = Field(description="choices scored")
+    participants: Count = Field(description="participants")
+    objects: Count = Field(description="objects")
+    triplets: Count | None = Field(default=None, description="different triplets")
+    left_out: dict[str, Count] = Field(default={}, description="choices not scored, by reason")
+    chance: Chance = Field(description="what guessing scores")
+
+
+class AgreementParts(Measured):
+    """Agreement of one network with people, in parts."""
+
+    participants: dict[str, PersonScores] | None = Field(
+        default=None,
+        description="participant -> scores; null where participants are not told apart",
+    )
+    categories: dict[str, dict[str, SubsetScores]] = Field(
+        description="level of labels -> category -> scores of the choices in which it occurs"
+    )
+    majority: MajorityAgreement = Field(description="against majorities, as published")
+
+
+class Results(Saved):
+    """What ``evaluate`` measures of networks and of people.
+
+    A part whose inputs were not given is None, and ``missing`` says what it needs.
+
+    Examples
+    --------
+    >>> results = Results.load("derived/results.json")  # doctest: +SKIP
+    >>> results.models[0].accuracy.value  # doctest: +SKIP
+    0.512
+    """
+
+    command: ClassVar[str] = "evaluate"
+
+    kind: Literal["results"] = Field(default="results", description="what the file is")
+    models: tuple[ModelScores, ...] = Field(
+        description="networks; the first is the one that the others are compared with"
+    )
+    judgments: JudgmentCounts | None = Field(description="choices that networks were scored on")
+    rdm: People | None = Field(description="people's dissimilarities")
+    agreement: tuple[AgreementParts, ...] | None = Field(
+        default=None, description="agreement in parts, of each network in the order of `models`"
+    )
+    ceilings: Ceilings | None = Field(default=None, description="how well any model could agree")
+    uncertainty: Uncertainty | None = Field(
+        default=None, description="calibration, and uncertainty of models and people"
+    )
+    structure: Structure | None = Field(default=None, description="similarity structure")
+    transfer: Transfer | None = Field(
+        default=None, description="what else the features are good for"
+    )
+    missing: dict[str, str] = Field(default={}, description="part -> why it is null")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        for part in self._misfits():
+            raise ValueError(f"{part} does not fit the models")
+        return self
+
+    def _misfits(self) -> Iterator[str]:
+        """Parts that are of other networks, or that lack something of a network."""
+        names = set(self._networks())
+        if not names or len(names) < len(self.models):
+            yield "the list of names"
+            return
+        if self.judgments:
+            yield from self._misfitting_scores()
+        if self.rdm and any(model.rdm is None for model in self.models):
+            yield "rdm"
+        if self.agreement is not None and not self._agreement_fits(self.agreement):
+            yield "agreement"
+        if self.uncertainty and len(self.uncertainty.models) != len(self.models):
+            yield "uncertainty"
+        if self.structure and not {of.name for of in self.structure.models} <= names:
+            yield "structure"
+        measures = self.transfer.measures if self.transfer else ()
+        if not {of.name for measure in measures for of in measure.models} <= names:
+            yield "transfer"
+
+    def _misfitting_scores(self) -> Iterator[str]:
+        first, *others = self.models
+        if any(None in (m.accuracy, m.log_loss, m.temperature) for m in self.models):
+            yield "judgments"
+        if any(m.difference is None or m.difference.accuracy is None for m in others):
+            yield "difference"
+        for group, subsets in first.groups.items():
+            if any(not subsets.keys() <= model.groups.get(group, {}).keys() for model in others):
+                yield "groups"
+
+    def _agreement_fits(self, parts: tuple[AgreementParts, ...]) -> bool:
+        return len(parts) == len(self.models) and all(
+            labels.keys() <= part.categories.get(level, {}).keys()
+            for part in parts
+            for level, labels in parts[0].categories.items()
+        )
+
+    def tables(self) -> list[SummaryTable]:
+        """Tables of the main figures, as ``twoalike evaluate`` shows them."""
+        return results_tables(self)
+
+    def _networks(self) -> tuple[str, ...]:
+        return tuple(model.name for model in self.models)
+
+    def __repr__(self) -> str:
+        """Networks and judgments in one line."""
+        parts = [
+            name for name in ("judgments", "rdm", "structure", "transfer") if getattr(self, name)
+        ]
+        return f"<Results: {', '.join(self._networks())}; {', '.join(parts)}>"
+
+
+class TransferResults(Saved, Transfer):
+    """What ``transfer`` measures of networks."""
+
+    command: ClassVar[str] = "transfer"
+
+    kind: Literal["transfer"] = Field(default="transfer", description="what the file is")
+
+    def tables(self) -> list[SummaryTable]:
+        """Tables of all measures, as ``twoalike transfer`` shows them."""
+        return transfer_tables(self)
+
+    def __repr__(self) -> str:
+        """Networks and measures in one line."""
+        names = [of.name for of in self.measures[0].models] if self.measures else []
+        kinds = dict.fromkeys(of.measure for of in self.measures)
+        return f"<TransferResults: {', '.join(names)}; {', '.join(kinds)}>"
+
+
+def quantity_of(annotation: Any) -> Quantity | None:
+    """Find the unit and range that the type of a field declares."""
+    if isinstance(annotation, Quantity):
+        return annotation
+    parts = [*get_args(annotation), *getattr(annotation, "__metadata__", ())]
+    return next(filter(None, map(quantity_of, parts)), None)
+
+
+def _estimates(
+    value: Any, network: str, keys: tuple[str, ...], names: tuple[str, ...], unit: str = ""
+) -> Iterator[tuple[str, str, float, float | None, float | None, str]]:
+    """Rows of :meth:`Saved.to_frame` for whatever ``value`` holds."""
+    where = ".".join(keys)
+    if isinstance(value, BaseModel):
+        network = getattr(value, "name", network)
+        if isinstance(value, TransferMeasure):
+            about = (value.measure, value.level, value.subclasses, value.shots)
+            keys = (*keys, *(str(part) for part in about if part is not None))
+        if isinstance(value, TransferScore | TransferDifference):  # its interval is its own fields
+            yield network, where, value.value, value.low, value.high, unit
+            gain = value.difference if isinstance(value, TransferScore) else None
+            yield from _estimates(gain, network, (*keys, "difference"), names)
+            return
+        for name, field in type(value).model_fields.items():
+            declared = field.metadata[-1:] or [field.annotation]
+            quantity = quantity_of(declared[0])
+            found = quantity.unit if quantity else ""
+            yield from _estimates(getattr(value, name), network, (*keys, name), names, found)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _estimates(inner, network, (*keys, str(name)), names, unit)
+    elif isinstance(value, tuple):
+        by_network = keys[-1] in ("agreement", "models") and len(names) == len(value)
+        for inner, name in zip(value, names if by_network else [network] * len(value), strict=True):
+            if isinstance(inner, BaseModel):
+                yield from _estimates(inner, name, keys, names, unit)
+    elif hasattr(value, "value"):
+        yield network, where, value.value, value.low, value.high, unit
+    elif is_dataclass(value):
+        yield from _estimates(vars(value), network, keys, names, unit)
+    elif isinstance(value, float):
+        yield network, where, value, None, None, unit

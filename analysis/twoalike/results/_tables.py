@@ -1,0 +1,240 @@
+"""Tables of the main figures: what the terminal and a notebook show of results."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from twoalike.study import counted
+
+if TYPE_CHECKING:
+    from twoalike.calibration import Uncertainty
+    from twoalike.ceilings import Ceilings
+    from twoalike.evaluation import Interval
+    from twoalike.results._model import JudgmentCounts, Results
+    from twoalike.rsa import Structure
+    from twoalike.transfer import Transfer, TransferDifference, TransferScore
+
+FEW_CLASSES = 6
+"""Below these tables show the interval over images: so few classes say little of others."""
+CEILINGS = (
+    ("oracle", "best possible, against one answer"),
+    ("majority.accepted", "best possible, against majorities"),
+    ("pair_agreement", "two people"),
+    ("repeats.agreement", "the same person again"),
+    ("catches.agreement", "attention checks"),
+    ("published.leave_one_out", "leave-one-out, as published"),
+    ("published.vanilla", "vanilla, as published"),
+)
+"""Where a figure is in ``ceilings``, and what its row is called."""
+TRANSFER = {
+    "few_shot": ("Few-shot classification, accuracy", "{level}, {shots} of a class"),
+    "linear_probe": ("Linear probe, balanced accuracy", "{level}"),
+    "shift_seen": ("New subclasses, balanced accuracy", "{level}, {subclasses} learnt from"),
+    "shift_new": ("New subclasses, balanced accuracy", "{level}, new {subclasses}"),
+    "shift_drop": ("New subclasses, balanced accuracy", "{level}, drop"),
+    "other_set": ("Another set of images, balanced accuracy", "{level}, {images} images"),
+    "same_label": ("The {neighbours} nearest neighbours", "share of the same {level}"),
+    "shared_levels": ("The {neighbours} nearest neighbours", "levels shared"),
+    "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
+}
+"""Measure -> title of its table, and what its row is called."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: its figure, the interval in faint print, a mark for a note."""
+
+    text: str
+    faint: str = ""
+    mark: str = ""
+
+
+@dataclass
+class SummaryTable:
+    """A table to show.
+
+    Attributes
+    ----------
+    title, columns
+        Its heads.
+    rows
+        Cells, from the left; a row may be shorter than the columns.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]] = field(default_factory=list)
+
+    def add(self, *cells: "Cell | str") -> None:
+        """Add a row."""
+        self.rows.append(tuple(Cell(cell) if isinstance(cell, str) else cell for cell in cells))
+
+
+def estimate_at(part: object, keys: str) -> "Interval | None":
+    """Estimate at a path of attributes; None where it, or what holds it, was not measured.
+
+    Examples
+    --------
+    >>> estimate_at(None, "repeats.agreement") is None
+    True
+    """
+    found: Any = part
+    for key in keys.split("."):
+        found = None if found is None else getattr(found, key)
+    return found  # type: ignore[no-any-return]
+
+
+def as_html(table: SummaryTable) -> str:
+    """Return the table for a notebook."""
+
+    def cells(row: Iterable[Cell], kind: str) -> str:
+        shown = (
+            f"{escape(cell.text)} <small>{escape(cell.faint)}</small>{escape(cell.mark)}"
+            for cell in row
+        )
+        return "".join(f"<{kind}>{cell}</{kind}>" for cell in shown)
+
+    head = cells(map(Cell, table.columns), "th")
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in table.rows)
+    return (
+        f"<table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def results_tables(results: "Results") -> list[SummaryTable]:
+    """Choices, dissimilarities, ceilings, calibration and structure, as far as there are any."""
+    tables = []
+    if results.judgments:
+        tables.append(_choices(results, results.judgments))
+    if results.rdm:
+        tables.append(_dissimilarities(results))
+    if results.ceilings:
+        tables += _ceilings(results.ceilings)
+    if results.uncertainty:
+        tables.append(_calibration(results.uncertainty, [model.name for model in results.models]))
+    if results.structure and len(results.structure.models) > 1:
+        tables.append(_structure(results.structure))
+    return tables
+
+
+def _interval(found: "Interval | TransferScore | TransferDifference | None") -> Cell:
+    """Estimate and interval; empty where there is none."""
+    if found is None:
+        return Cell("")
+    if found.low is None or found.high is None:
+        return Cell(f"{found.value:.3f}")
+    return Cell(f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}")
+
+
+def _figure(found: float | None, form: str = ".3f") -> str:
+    return "" if found is None else format(found, form)
+
+
+def _choices(results: "Results", judgments: "JudgmentCounts") -> SummaryTable:
+    title = (
+        f"{counted(judgments.choices, 'choice')} by "
+        f"{counted(judgments.participants, 'participant')} on "
+        f"{counted(judgments.objects, 'object')}"
+    )
+    out = [f"{n:,} {kind.replace('_', ' ')}" for kind, n in judgments.left_out.items() if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    table = SummaryTable(title, ("model", "accuracy", "log-loss", "temperature", "gap closed"))
+    for model in results.models:
+        temperature = _figure(model.temperature.value, ".3g") if model.temperature else ""
+        closed = _figure(model.gap_closed.value, ".0%") if model.gap_closed else ""
+        scores = (_interval(model.accuracy), _interval(model.log_loss))
+        table.add(model.name, *scores, temperature, closed)
+    chance = judgments.chance
+    table.add(Cell("", "chance"), f"{chance.accuracy:.3f}", f"{chance.log_loss:.3f}")
+    return table
+
+
+def _dissimilarities(results: "Results") -> SummaryTable:
+    people = results.rdm
+    assert people is not None
+    arranged = people.source == "arrangements"
+    objects = counted(people.objects, "object")
+    whose = counted(people.participants, "participant")
+    title = f"{'Arrangements' if arranged else 'Dissimilarities'} by {whose} of {objects}"
+    out = [counted(n, kind.removesuffix("s")) for kind, n in people.left_out.items() if n]
+    title += f" (left out: {', '.join(out)})" if out else ""
+    columns = ("model", "Spearman, mean person", "rho-a", "mean over people")
+    table = SummaryTable(title, columns + (("weighted by evidence",) if arranged else ()))
+    structure = results.structure.models if results.structure else ()
+    weighted = {of.name: of.weighted_spearman for of in structure}
+    for model in results.models:
+        if model.rdm is not None:
+            mean = f"{model.rdm.per_person.mean:.3f}"
+            more = [_interval(weighted.get(model.name))] if arranged else []
+            rho_a = _figure(model.rdm.rho_a)
+            table.add(model.name, _interval(model.rdm.spearman), rho_a, mean, *more)
+    if people.ceiling:
+        span = f"{people.ceiling.lower:.3f} to {people.ceiling.upper:.3f}"
+        table.add(Cell("", "noise ceiling"), "", "", span)
+    return table
+
+
+def _ceilings(found: "Ceilings") -> Iterator[SummaryTable]:
+    table = SummaryTable("How well people agree, and a model could", ("", "accuracy"))
+    for keys, name in CEILINGS:
+        measure = estimate_at(found, keys)
+        if measure is not None:
+            table.add(name, _interval(measure))
+    if table.rows:
+        yield table
+
+
+def _calibration(found: "Uncertainty", names: Sequence[str]) -> SummaryTable:
+    columns = ("model", "error, likeliest answer", "Brier score", "mean entropy (nats)")
+    table = SummaryTable("Calibration", columns)
+    rows = list(zip(names, found.models, strict=True))
+    if found.posterior:
+        rows.append(("posterior", found.posterior))
+    for name, of in rows:
+        calibration = of.calibration
+        table.add(
+            name,
+            _interval(calibration.error.top.debiased),
+            _interval(calibration.brier),
+            _interval(of.entropy.mean),
+        )
+    return table
+
+
+def _structure(found: "Structure") -> SummaryTable:
+    columns = ("model", "CKA", "debiased CKA", "neighbours kept")
+    table = SummaryTable(f"Features beside {found.reference}", columns)
+    for of in found.models[1:]:
+        neighbours = _figure(of.neighbours.value, ".0%") if of.neighbours else ""
+        table.add(of.name, _figure(of.cka), _figure(of.debiased_cka), neighbours)
+    return table
+
+
+def transfer_tables(found: "Transfer") -> list[SummaryTable]:
+    """One table a kind of measure; a row a network."""
+    tables: dict[str, SummaryTable] = {}
+    for measure in found.measures:
+        title, row = (text.format(**vars(measure)) for text in TRANSFER[measure.measure])
+        first = measure.models[0].name
+        if title not in tables:
+            columns = ("", "network", "score", f"minus {first}", "chance")
+            tables[title] = SummaryTable(title, columns)
+        for place, of in enumerate(measure.models):
+            tables[title].add(
+                "" if place else row,
+                of.name,
+                _transferred(of, measure.classes),
+                _transferred(of.difference, measure.classes),
+                "" if place else f"{measure.chance:.3f}",
+            )
+    return list(tables.values())
+
+
+def _transferred(of: "TransferScore | TransferDifference | None", classes: int) -> Cell:
+    """Estimate with the interval over classes, or over images where classes are few."""
+    if of is None or of.same_classes is None or classes >= FEW_CLASSES:
+        return _interval(of)
+    same = of.same_classes
+    return Cell(f"{of.value:.3f}", f"{same.low:.3f} to {same.high:.3f}", "*")
