@@ -6,64 +6,6 @@ Calibration of choice probabilities (:func:`calibration_error`, :func:`brier_sco
 all of it together for ``results.json``.
 """
 
-from twoalike.calibration._entropy import (
-    LogTimes,
-    PeopleEntropy,
-    by_triplet,
-    lacking,
-    log_times,
-    model_entropy,
-    partial_ranks,
-    people_entropy,
-    rank_correlation,
-    within_participants,
-)
-from twoalike.calibration._error import CalibrationError, brier_scores, calibration_error
-from twoalike.calibration._uncertainty import (
-    Calibration,
-    CalibrationErrors,
-    Correlations,
-    Curves,
-    ModelEntropy,
-    ModelUncertainty,
-    PeopleTimes,
-    PeopleUncertainty,
-    RankCorrelation,
-    ReliabilityCurve,
-    Uncertainty,
-    VoteEntropy,
-    WithPeople,
-    WithTimes,
-    uncertainty,
-)
+import lazy_loader
 
-__all__ = [
-    "Calibration",
-    "CalibrationError",
-    "CalibrationErrors",
-    "Correlations",
-    "Curves",
-    "LogTimes",
-    "ModelEntropy",
-    "ModelUncertainty",
-    "PeopleEntropy",
-    "PeopleTimes",
-    "PeopleUncertainty",
-    "RankCorrelation",
-    "ReliabilityCurve",
-    "Uncertainty",
-    "VoteEntropy",
-    "WithPeople",
-    "WithTimes",
-    "brier_scores",
-    "by_triplet",
-    "calibration_error",
-    "lacking",
-    "log_times",
-    "model_entropy",
-    "partial_ranks",
-    "people_entropy",
-    "rank_correlation",
-    "uncertainty",
-    "within_participants",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,7 +25,6 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.choice import PAIRS
 from twoalike.evaluation import (
@@ -45,12 +44,14 @@ from twoalike.study import Floats, Integers
 class CalibrationError(Measured):
     """Expected calibration error."""
 
-    value: Number = Field(description="over all choices; too high by chance")
-    chance: Number = Field(description="what a calibrated model with these predictions would show")
-    bins: Count = Field(description="bins that hold predictions")
-    debiased: Annotated[Interval, Quantity("probability", 0, 1)] = Field(
-        description="error without what chance adds"
-    )
+    value: Number
+    """Over all choices; too high by chance."""
+    chance: Number
+    """What a calibrated model with these predictions would show."""
+    bins: Count
+    """Bins that hold predictions."""
+    debiased: Annotated[Interval, Quantity("probability", 0, 1)]
+    """Error without what chance adds."""
 
 
 def _sums(which: Integers, values: Floats, k: int = 0) -> Floats:

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.calibration._entropy import (
     FEWEST,
@@ -69,126 +68,150 @@ Correlated = Annotated[RankCorrelation, Quantity("correlation", -1, 1)] | None
 class Correlations(Measured):
     """A rank correlation, over all and in parts."""
 
-    all: Correlated = Field(description="over all triplets (or trials)")
-    groups: dict[str, dict[str, Correlated]] = Field(
-        default={}, description="group (level, or level of labels) -> subset -> correlation"
-    )
+    all: Correlated
+    """Over all triplets (or trials)."""
+    groups: dict[str, dict[str, Correlated]] = {}
+    """Group (level, or level of labels) -> subset -> correlation."""
 
 
 class ReliabilityCurve(Measured):
     """Predicted probabilities in bins, against how often they came true."""
 
-    edges: tuple[Number, ...] = Field(description="edges of the bins")
-    counts: tuple[Count, ...] = Field(description="predictions in each bin")
-    predicted: tuple[Share, ...] = Field(
-        description="mean prediction of each bin with ten predictions or more"
-    )
-    observed: tuple[Share, ...] = Field(description="share of these that came true")
-    low: tuple[Number, ...] = Field(description="lower end of its interval (Wilson)")
-    high: tuple[Number, ...] = Field(description="upper end of its interval (Wilson)")
+    edges: tuple[Number, ...]
+    """Edges of the bins."""
+    counts: tuple[Count, ...]
+    """Predictions in each bin."""
+    predicted: tuple[Share, ...]
+    """Mean prediction of each bin with ten predictions or more."""
+    observed: tuple[Share, ...]
+    """Share of these that came true."""
+    low: tuple[Number, ...]
+    """Lower end of its interval (Wilson)."""
+    high: tuple[Number, ...]
+    """Upper end of its interval (Wilson)."""
 
 
 class Curves(Measured):
     """Reliability curves of two kinds of predictions."""
 
-    all: ReliabilityCurve = Field(description="of all three answers")
-    top: ReliabilityCurve = Field(description="of the likeliest answer")
+    all: ReliabilityCurve
+    """Of all three answers."""
+    top: ReliabilityCurve
+    """Of the likeliest answer."""
 
 
 class CalibrationErrors(Measured):
     """Calibration errors of three kinds of bins."""
 
-    top: CalibrationError = Field(description="of the likeliest answer, bins of equal width")
-    top_equal_counts: CalibrationError | None = Field(
-        default=None, description="of the likeliest answer, bins with as many predictions each"
-    )
-    all: CalibrationError | None = Field(default=None, description="of all three answers")
+    top: CalibrationError
+    """Of the likeliest answer, bins of equal width."""
+    top_equal_counts: CalibrationError | None = None
+    """Of the likeliest answer, bins with as many predictions each."""
+    all: CalibrationError | None = None
+    """Of all three answers."""
 
 
 class Calibration(Measured):
     """Whether predicted probabilities come true as often as they say."""
 
-    curve: Curves | None = Field(default=None, description="reliability curves")
-    error: CalibrationErrors = Field(description="expected calibration errors")
-    brier: Annotated[Interval, Quantity("squared probability", 0, 2)] = Field(
-        description="Brier score over all three answers; 2/3 for equal probabilities"
-    )
+    curve: Curves | None = None
+    """Reliability curves."""
+    error: CalibrationErrors
+    """Expected calibration errors."""
+    brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
+    """Brier score over all three answers; 2/3 for equal probabilities."""
 
 
 class WithPeople(Measured):
     """Rank correlations with the entropy of people's votes on a triplet."""
 
-    plug_in: Correlations | None = Field(
-        default=None, description="with that of the shares of the votes"
-    )
-    posterior: Correlations | None = Field(default=None, description="with its posterior mean")
+    plug_in: Correlations | None = None
+    """With that of the shares of the votes."""
+    posterior: Correlations | None = None
+    """With its posterior mean."""
 
 
 class ModelEntropy(Measured):
     """Entropy of a model's choice probabilities."""
 
-    mean: NatsEstimate = Field(description="mean over choices")
-    people: WithPeople | None = Field(
-        default=None, description="rank correlations over triplets with people's entropy"
-    )
+    mean: NatsEstimate
+    """Mean over choices."""
+    people: WithPeople | None = None
+    """Rank correlations over triplets with people's entropy."""
 
 
 class WithTimes(Measured):
     """Rank correlations of entropy with log response times, participants' speed taken off."""
 
-    triplets: Correlations | None = Field(default=None, description="over triplets, of mean times")
-    trials: Correlations | None = Field(
-        default=None, description="over trials, within participants"
-    )
+    triplets: Correlations | None = None
+    """Over triplets, of mean times."""
+    trials: Correlations | None = None
+    """Over trials, within participants."""
 
 
 class ModelUncertainty(Measured):
     """Whether a model is as sure as it should be, and as unsure as people are."""
 
-    calibration: Calibration = Field(description="calibration of its choice probabilities")
-    entropy: ModelEntropy = Field(description="entropy of its choice probabilities")
-    response_time: WithTimes | None = Field(default=None, description="entropy and response times")
-    missing: dict[str, str] = Field(description="what could not be measured -> why")
+    calibration: Calibration
+    """Calibration of its choice probabilities."""
+    entropy: ModelEntropy
+    """Entropy of its choice probabilities."""
+    response_time: WithTimes | None = None
+    """Entropy and response times."""
+    missing: dict[str, str]
+    """What could not be measured -> why."""
 
 
 class VoteEntropy(Measured):
     """Entropy of people's votes on a triplet."""
 
-    triplets: Count = Field(description="triplets with enough votes")
-    plug_in: NatsEstimate = Field(description="of the shares of the votes; too low by chance")
-    posterior: NatsEstimate = Field(description="its posterior mean")
+    triplets: Count
+    """Triplets with enough votes."""
+    plug_in: NatsEstimate
+    """Of the shares of the votes; too low by chance."""
+    posterior: NatsEstimate
+    """Its posterior mean."""
 
 
 class PeopleTimes(Measured):
     """Rank correlations of people's entropy with their log response times."""
 
-    plug_in: Correlations = Field(description="plug-in entropy, participants' speed taken off")
-    posterior: Correlations = Field(description="posterior mean, participants' speed taken off")
-    as_published: Correlations = Field(description="as published for the Levels data")
-    levels_data: dict[str, float] = Field(description="the published figures")
+    plug_in: Correlations
+    """Plug-in entropy, participants' speed taken off."""
+    posterior: Correlations
+    """Posterior mean, participants' speed taken off."""
+    as_published: Correlations
+    """As published for the Levels data."""
+    levels_data: dict[str, float]
+    """The published figures."""
 
 
 class PeopleUncertainty(Measured):
     """How uncertain people are, and whether they take longer then."""
 
-    entropy: VoteEntropy | None = Field(description="entropy of votes")
-    response_time: PeopleTimes | None = Field(description="entropy and response times")
-    left_out_times: dict[str, Count] | None = Field(
-        default=None, description="response times left out, by reason"
-    )
-    implausible_times_s: tuple[Number, Number] | None = Field(
-        default=None, description="response times outside are left out (s)"
-    )
-    missing: dict[str, str] = Field(description="what could not be measured -> why")
+    entropy: VoteEntropy | None
+    """Entropy of votes."""
+    response_time: PeopleTimes | None
+    """Entropy and response times."""
+    left_out_times: dict[str, Count] | None = None
+    """Response times left out, by reason."""
+    implausible_times_s: tuple[Number, Number] | None = None
+    """Response times outside are left out (s)."""
+    missing: dict[str, str]
+    """What could not be measured -> why."""
 
 
 class Uncertainty(Measured):
     """Calibration and uncertainty of models and people."""
 
-    people: PeopleUncertainty | None = Field(default=None, description="people")
-    models: tuple[ModelUncertainty, ...] = Field(description="networks, in the order of `models`")
-    posterior: ModelUncertainty | None = Field(description="a fitted embedding, where one is given")
-    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
+    people: PeopleUncertainty | None = None
+    """People."""
+    models: tuple[ModelUncertainty, ...]
+    """Networks, in the order of `models`."""
+    posterior: ModelUncertainty | None
+    """A fitted embedding, where one is given."""
+    missing: dict[str, str] = {}
+    """What could not be measured -> why."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from twoalike.ceilings._bounds import (
     VoteBounds,
@@ -62,96 +61,95 @@ ShareBound = Annotated[VoteEstimate, Quantity("share", 0, 1)]
 class Consistency(Measured):
     """Share of answers that agree with another one, or with the right one."""
 
-    answers: Count | None = Field(default=None, description="answers compared")
-    agreement: ShareEstimate = Field(description="share that agree")
-    corrected: Estimate | None = Field(
-        default=None,
-        description="(agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement",
-    )
+    answers: Count | None = None
+    """Answers compared."""
+    agreement: ShareEstimate
+    """Share that agree."""
+    corrected: Estimate | None = None
+    """(agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement."""
 
 
 class VoteCounts(Measured):
     """Votes on triplets; of several answers of a person to a triplet the first is one."""
 
-    counted: Count = Field(description="votes")
-    fewest: Count = Field(description="of a triplet")
-    mean: Number = Field(description="of a triplet")
-    most: Count = Field(description="of a triplet")
-    triplets_with_several: Count = Field(description="triplets with two votes or more")
+    counted: Count
+    """Votes."""
+    fewest: Count
+    """Of a triplet."""
+    mean: Number
+    """Of a triplet."""
+    most: Count
+    """Of a triplet."""
+    triplets_with_several: Count
+    """Triplets with two votes or more."""
 
 
 class MajorityBounds(Measured):
     """Expected score of the best possible predictor against the majority of some votes."""
 
-    votes: Number | None = Field(default=None, description="votes of a majority")
-    accepted: ShareBound | None = Field(
-        default=None, description="any of tied answers counts as right"
-    )
-    wrong: ShareBound | None = Field(default=None, description="a tie counts as wrong")
-    shared: ShareBound | None = Field(
-        default=None, description="the mode counts 1/k among k tied answers"
-    )
-    tied: ShareBound | None = Field(default=None, description="how often the most votes are tied")
+    votes: Number | None = None
+    """Votes of a majority."""
+    accepted: ShareBound | None = None
+    """Any of tied answers counts as right."""
+    wrong: ShareBound | None = None
+    """A tie counts as wrong."""
+    shared: ShareBound | None = None
+    """The mode counts 1/k among k tied answers."""
+    tied: ShareBound | None = None
+    """How often the most votes are tied."""
 
 
 class PublishedAgreement(Measured):
     """Agreement of people as published for the Levels data; none of these is a bound."""
 
-    triplets: Count | None = Field(
-        default=None, description=f"triplets with {FEWEST} votes or more"
-    )
-    leave_one_out: ShareEstimate | None = Field(
-        default=None, description="responses that agree with the majority of the others"
-    )
-    vanilla: ShareEstimate | None = Field(
-        default=None, description=f"largest share among {DRAWN} responses drawn"
-    )
-    entropy: NatsEstimate | None = Field(default=None, description="plug-in entropy of the same")
+    triplets: Count | None = None
+    """Triplets with enough votes."""
+    leave_one_out: ShareEstimate | None = None
+    """Responses that agree with the majority of the others."""
+    vanilla: ShareEstimate | None = None
+    """Largest share among four responses drawn."""
+    entropy: NatsEstimate | None = None
+    """Plug-in entropy of the same."""
 
 
 class SubsetCeilings(Measured):
     """How well any model could agree with some judgments, and how well people do."""
 
-    choices: Count = Field(description="choices")
-    triplets: Count = Field(description="different triplets")
-    votes: VoteCounts | None = Field(default=None, description="votes on them")
-    oracle: ShareBound | None = Field(
-        default=None, description="accuracy of the best possible predictor on single responses"
-    )
-    majority: MajorityBounds | None = Field(
-        default=None, description="the same against the majority of as many votes as there are"
-    )
-    majority_drawn: MajorityBounds | None = Field(
-        default=None, description=f"the same against the majority of {DRAWN} votes"
-    )
-    entropy: Annotated[VoteEstimate, Quantity("nats", 0)] | None = Field(
-        default=None, description="mean entropy of the choice probabilities of a triplet"
-    )
-    published: PublishedAgreement | None = Field(
-        default=None, description="agreement of people as published for the Levels data"
-    )
-    plug_in_entropy: NatsEstimate | None = Field(
-        default=None, description="entropy of the shares of the votes; too low by chance"
-    )
-    miller_madow_entropy: NatsEstimate | None = Field(
-        default=None, description="the same with the first-order correction of its bias"
-    )
-    pair_agreement: ShareEstimate | None = Field(
-        default=None, description="how often two people give the same answer"
-    )
-    repeats: Consistency | None = Field(
-        default=None, description="how often a person gives the same answer again"
-    )
-    missing: dict[str, str] = Field(description="what could not be estimated -> why")
+    choices: Count
+    """Choices."""
+    triplets: Count
+    """Different triplets."""
+    votes: VoteCounts | None = None
+    """Votes on them."""
+    oracle: ShareBound | None = None
+    """Accuracy of the best possible predictor on single responses."""
+    majority: MajorityBounds | None = None
+    """The same against the majority of as many votes as there are."""
+    majority_drawn: MajorityBounds | None = None
+    """The same against the majority of four votes."""
+    entropy: Annotated[VoteEstimate, Quantity("nats", 0)] | None = None
+    """Mean entropy of the choice probabilities of a triplet."""
+    published: PublishedAgreement | None = None
+    """Agreement of people as published for the Levels data."""
+    plug_in_entropy: NatsEstimate | None = None
+    """Entropy of the shares of the votes; too low by chance."""
+    miller_madow_entropy: NatsEstimate | None = None
+    """The same with the first-order correction of its bias."""
+    pair_agreement: ShareEstimate | None = None
+    """How often two people give the same answer."""
+    repeats: Consistency | None = None
+    """How often a person gives the same answer again."""
+    missing: dict[str, str]
+    """What could not be estimated -> why."""
 
 
 class Ceilings(SubsetCeilings):
     """How well any model could agree with all judgments, and with each subset."""
 
-    catches: Consistency | None = Field(default=None, description="attention checks answered right")
-    groups: dict[str, dict[str, SubsetCeilings]] | None = Field(
-        default=None, description="group (level, or level of labels) -> subset -> the same"
-    )
+    catches: Consistency | None = None
+    """Attention checks answered right."""
+    groups: dict[str, dict[str, SubsetCeilings]] | None = None
+    """Group (level, or level of labels) -> subset -> the same."""
 
 
 def pair_agreement(counts: Integers) -> Floats:

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.choice import entropy
 from twoalike.evaluation import (
@@ -376,11 +375,12 @@ def majority_scores(
 class MajorityAgreement(Measured):
     """Agreement of a network with majorities as published."""
 
-    triplets: Count = Field(description="triplets with enough votes")
-    accuracy: ShareEstimate | None = Field(
-        description="mean score, with an interval over triplets and objects; null without triplets"
-    )
-    scoring: str = Field(description="rule by which majorities were scored")
+    triplets: Count
+    """Triplets with enough votes."""
+    accuracy: ShareEstimate | None
+    """Mean score, with an interval over triplets and objects; null without triplets."""
+    scoring: str
+    """Rule by which majorities were scored."""
 
 
 def majority_agreement(

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 from scipy.special import stdtrit
 
 from twoalike.evaluation._calibration import wilson_interval
@@ -55,109 +54,109 @@ class OpenInterval:
 class SubsetScores(Measured):
     """Scores of a network on some of the choices."""
 
-    choices: Count = Field(description="choices scored")
-    accuracy: ShareEstimate = Field(description="odd-one-out accuracy; a tie of k counts 1/k")
-    log_loss: NatsEstimate | None = Field(default=None, description="mean log-loss")
+    choices: Count
+    """Choices scored."""
+    accuracy: ShareEstimate
+    """Odd-one-out accuracy; a tie of k counts 1/k."""
+    log_loss: NatsEstimate | None = None
+    """Mean log-loss."""
 
 
 class PersonScores(Measured):
     """Scores of a network on the choices of one participant."""
 
-    choices: Count = Field(description="choices scored")
-    accuracy: ShareEstimate = Field(description="odd-one-out accuracy, with Wilson's interval")
-    log_loss: Annotated[OpenInterval, Quantity("nats", 0)] = Field(
-        description="mean log-loss, with Student's interval; no interval for a single choice"
-    )
+    choices: Count
+    """Choices scored."""
+    accuracy: ShareEstimate
+    """Odd-one-out accuracy, with Wilson's interval."""
+    log_loss: Annotated[OpenInterval, Quantity("nats", 0)]
+    """Mean log-loss, with Student's interval; no interval for a single choice."""
 
 
 class Temperature(Measured):
     """The choice temperature of a network."""
 
-    value: Annotated[float, Quantity("similarity", 0)] = Field(
-        description="fitted to all choices, or that of the simulated observer"
-    )
-    fitted: bool = Field(description="whether it was fitted")
+    value: Annotated[float, Quantity("similarity", 0)]
+    """Fitted to all choices, or that of the simulated observer."""
+    fitted: bool
+    """Whether it was fitted."""
 
 
 class ChoiceDifference(Measured):
     """Scores minus those of the first network, paired on the same choices."""
 
-    to: str | None = Field(default=None, description="name of the first network")
-    accuracy: Annotated[Interval, Quantity("share", -1, 1)] | None = Field(
-        default=None, description="difference of accuracies"
-    )
-    log_loss: Annotated[Interval, Quantity("nats")] | None = Field(
-        default=None, description="difference of log-losses"
-    )
+    to: str | None = None
+    """Name of the first network."""
+    accuracy: Annotated[Interval, Quantity("share", -1, 1)] | None = None
+    """Difference of accuracies."""
+    log_loss: Annotated[Interval, Quantity("nats")] | None = None
+    """Difference of log-losses."""
 
 
 class ChoiceScores(Measured):
     """Agreement of one network with people's choices."""
 
-    accuracy: ShareEstimate | None = Field(
-        description="odd-one-out accuracy; a tie of k counts 1/k"
-    )
-    log_loss: NatsEstimate | None = Field(
-        description="mean log-loss, at the temperature fitted to the other half of the triplets"
-    )
-    temperature: Temperature | None = Field(description="choice temperature")
-    difference: ChoiceDifference | None = Field(
-        description="difference to the first network; null for that one"
-    )
-    gap_closed: Estimate | None = Field(
-        description="share of the way from the first network to the ceiling, where there is one"
-    )
-    groups: dict[str, dict[str, SubsetScores]] = Field(
-        description="group (level, or level of labels) -> subset -> scores"
-    )
+    accuracy: ShareEstimate | None
+    """Odd-one-out accuracy; a tie of k counts 1/k."""
+    log_loss: NatsEstimate | None
+    """Mean log-loss, at the temperature fitted to the other half of the triplets."""
+    temperature: Temperature | None
+    """Choice temperature."""
+    difference: ChoiceDifference | None
+    """Difference to the first network; null for that one."""
+    gap_closed: Estimate | None
+    """Share of the way from the first network to the ceiling, where there is one."""
+    groups: dict[str, dict[str, SubsetScores]]
+    """Group (level, or level of labels) -> subset -> scores."""
 
 
 class PerPerson(Measured):
     """Rank correlations with single participants."""
 
-    mean: Correlation = Field(description="mean over participants")
-    values: tuple[Correlation, ...] = Field(default=(), description="that with each participant")
+    mean: Correlation
+    """Mean over participants."""
+    values: tuple[Correlation, ...] = ()
+    """That with each participant."""
 
 
 class PeopleDifference(Measured):
     """Correlation minus that of the first network."""
 
-    to: str | None = Field(default=None, description="name of the first network")
-    spearman: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
-        default=None, description="difference of Spearman's correlations"
-    )
+    to: str | None = None
+    """Name of the first network."""
+    spearman: Annotated[Interval, Quantity("correlation", -2, 2)] | None = None
+    """Difference of Spearman's correlations."""
 
 
 class PeopleScores(Measured):
     """Rank correlation of one network's dissimilarities with people's."""
 
-    spearman: CorrelationEstimate = Field(description="Spearman's, with the mean person")
-    rho_a: Correlation | None = Field(
-        default=None,
-        description="with the mean person, ties broken at random (doi:10.7554/eLife.82566)",
-    )
-    per_person: PerPerson = Field(description="Spearman's, with each participant")
-    difference: PeopleDifference | None = Field(
-        default=None, description="difference to the first network; null for that one"
-    )
+    spearman: CorrelationEstimate
+    """Spearman's, with the mean person."""
+    rho_a: Correlation | None = None
+    """With the mean person, ties broken at random (doi:10.7554/eLife.82566)."""
+    per_person: PerPerson
+    """Spearman's, with each participant."""
+    difference: PeopleDifference | None = None
+    """Difference to the first network; null for that one."""
 
 
 class People(Measured):
     """People's dissimilarities, and how far they agree with each other."""
 
-    participants: Count = Field(description="participants with enough pairs in common")
-    objects: Count = Field(description="objects")
-    pairs: Count | None = Field(default=None, description="pairs that somebody judged")
-    left_out: dict[str, Count] = Field(
-        default={}, description="participants with too few common pairs; pairs that nobody judged"
-    )
-    ceiling: NoiseCeiling | None = Field(
-        description="mean Spearman correlation of a participant with the mean of the others "
-        "(lower) and of all (upper); null for one participant"
-    )
-    source: Literal["arrangements", "rdm"] | None = Field(
-        default=None, description="what the dissimilarities come from"
-    )
+    participants: Count
+    """Participants with enough pairs in common."""
+    objects: Count
+    """Objects."""
+    pairs: Count | None = None
+    """Pairs that somebody judged."""
+    left_out: dict[str, Count] = {}
+    """Participants with too few common pairs; pairs that nobody judged."""
+    ceiling: NoiseCeiling | None
+    """Mean Spearman correlation of a participant with the mean of the others (lower) and of all
+    (upper); null for one participant."""
+    source: Literal["arrangements", "rdm"] | None = None
+    """What the dissimilarities come from."""
 
 
 def _parts(

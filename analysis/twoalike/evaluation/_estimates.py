@@ -7,7 +7,7 @@ file, its checks, its page in the reference and the tables shown are views of th
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 _LARGEST = 1e15
@@ -43,8 +43,13 @@ class Span:
     high: float
 
 
-class Measured(BaseModel, frozen=True, strict=True, extra="ignore"):
-    """A part of ``results.json``: frozen and strict; keys of other versions are passed over."""
+class Measured(BaseModel):
+    """A part of ``results.json``: frozen and strict; keys of other versions are passed over.
+
+    The docstring below each field is its description in the reference.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 @dataclass(frozen=True)

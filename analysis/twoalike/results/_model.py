@@ -10,7 +10,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 
 from twoalike.calibration import Uncertainty
 from twoalike.ceilings import Ceilings, MajorityAgreement
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 class InputFile(Measured):
     """A file that the results were made from."""
 
-    file: str = Field(description="name, without folders")
-    sha256: str = Field(description="checksum of the content")
+    file: str
+    """Name, without folders."""
+    sha256: str
+    """Checksum of the content."""
 
 
 class Saved(Measured):
@@ -47,12 +49,18 @@ class Saved(Measured):
 
     command: ClassVar[str]
 
-    schema_version: Literal[0, 1] = Field(default=0, description="version of the form of the file")
-    kind: str = Field(description="what the file is")
-    twoalike_version: str = Field(description="version of twoalike that wrote it")
-    seed: Any = Field(description="seed that makes the same results again")
-    inputs: dict[str, InputFile] = Field(description="files it was made from, by role")
-    config: dict[str, Any] = Field(description="resolved settings")
+    schema_version: Literal[0, 1] = 0
+    """Version of the form of the file."""
+    kind: str
+    """What the file is."""
+    twoalike_version: str
+    """Version of twoalike that wrote it."""
+    seed: Any
+    """Seed that makes the same results again."""
+    inputs: dict[str, InputFile]
+    """Files it was made from, by role."""
+    config: dict[str, Any]
+    """Resolved settings."""
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -122,51 +130,58 @@ class Saved(Measured):
 class Network(Measured):
     """A network as it was scored."""
 
-    name: str = Field(description="network")
-    role: str = Field(
-        description="`model`, or `ceiling`: the embedding of the simulated observer itself"
-    )
-    similarity: str = Field(
-        description="how similarities come from features: cosine, raw-cosine or dot"
-    )
-    features: dict[str, Any] = Field(default={}, description="provenance of its features")
+    name: str
+    """Network."""
+    role: str
+    """`model`, or `ceiling`: the embedding of the simulated observer itself."""
+    similarity: str
+    """How similarities come from features: cosine, raw-cosine or dot."""
+    features: dict[str, Any] = {}
+    """Provenance of its features."""
 
 
 class ModelScores(ChoiceScores, Network):
     """One network, and its agreement with people."""
 
-    rdm: PeopleScores | None = Field(description="rank correlation with people's dissimilarities")
+    rdm: PeopleScores | None
+    """Rank correlation with people's dissimilarities."""
 
 
 class Chance(Measured):
     """What guessing scores."""
 
-    accuracy: Share = Field(description="1/3")
-    log_loss: Nats = Field(description="log 3")
+    accuracy: Share
+    """1/3."""
+    log_loss: Nats
+    """Log 3."""
 
 
 class JudgmentCounts(Measured):
     """The choices that networks were scored on."""
 
-    choices: Count = Field(description="choices scored")
-    participants: Count = Field(description="participants")
-    objects: Count = Field(description="objects")
-    triplets: Count | None = Field(default=None, description="different triplets")
-    left_out: dict[str, Count] = Field(default={}, description="choices not scored, by reason")
-    chance: Chance = Field(description="what guessing scores")
+    choices: Count
+    """Choices scored."""
+    participants: Count
+    """Participants."""
+    objects: Count
+    """Objects."""
+    triplets: Count | None = None
+    """Different triplets."""
+    left_out: dict[str, Count] = {}
+    """Choices not scored, by reason."""
+    chance: Chance
+    """What guessing scores."""
 
 
 class AgreementParts(Measured):
     """Agreement of one network with people, in parts."""
 
-    participants: dict[str, PersonScores] | None = Field(
-        default=None,
-        description="participant -> scores; null where participants are not told apart",
-    )
-    categories: dict[str, dict[str, SubsetScores]] = Field(
-        description="level of labels -> category -> scores of the choices in which it occurs"
-    )
-    majority: MajorityAgreement = Field(description="against majorities, as published")
+    participants: dict[str, PersonScores] | None = None
+    """Participant -> scores; null where participants are not told apart."""
+    categories: dict[str, dict[str, SubsetScores]]
+    """Level of labels -> category -> scores of the choices in which it occurs."""
+    majority: MajorityAgreement
+    """Against majorities, as published."""
 
 
 class Results(Saved):
@@ -183,24 +198,26 @@ class Results(Saved):
 
     command: ClassVar[str] = "evaluate"
 
-    kind: Literal["results"] = Field(default="results", description="what the file is")
-    models: tuple[ModelScores, ...] = Field(
-        description="networks; the first is the one that the others are compared with"
-    )
-    judgments: JudgmentCounts | None = Field(description="choices that networks were scored on")
-    rdm: People | None = Field(description="people's dissimilarities")
-    agreement: tuple[AgreementParts, ...] | None = Field(
-        default=None, description="agreement in parts, of each network in the order of `models`"
-    )
-    ceilings: Ceilings | None = Field(default=None, description="how well any model could agree")
-    uncertainty: Uncertainty | None = Field(
-        default=None, description="calibration, and uncertainty of models and people"
-    )
-    structure: Structure | None = Field(default=None, description="similarity structure")
-    transfer: Transfer | None = Field(
-        default=None, description="what else the features are good for"
-    )
-    missing: dict[str, str] = Field(default={}, description="part -> why it is null")
+    kind: Literal["results"] = "results"
+    """What the file is."""
+    models: tuple[ModelScores, ...]
+    """Networks; the first is the one that the others are compared with."""
+    judgments: JudgmentCounts | None
+    """Choices that networks were scored on."""
+    rdm: People | None
+    """People's dissimilarities."""
+    agreement: tuple[AgreementParts, ...] | None = None
+    """Agreement in parts, of each network in the order of `models`."""
+    ceilings: Ceilings | None = None
+    """How well any model could agree."""
+    uncertainty: Uncertainty | None = None
+    """Calibration, and uncertainty of models and people."""
+    structure: Structure | None = None
+    """Similarity structure."""
+    transfer: Transfer | None = None
+    """What else the features are good for."""
+    missing: dict[str, str] = {}
+    """Part -> why it is null."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -265,7 +282,8 @@ class TransferResults(Saved, Transfer):
 
     command: ClassVar[str] = "transfer"
 
-    kind: Literal["transfer"] = Field(default="transfer", description="what the file is")
+    kind: Literal["transfer"] = "transfer"
+    """What the file is."""
 
     def tables(self) -> list[SummaryTable]:
         """Tables of all measures, as ``twoalike transfer`` shows them."""

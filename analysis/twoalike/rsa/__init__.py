@@ -6,58 +6,6 @@ what alignment did to the features: :func:`linear_cka`, :func:`neighbour_overlap
 :func:`distance_changes`. :func:`structure` puts everything side by side for ``results.json``.
 """
 
-from twoalike.rsa._features import (
-    DistanceChange,
-    DistanceChanges,
-    NeighbourOverlap,
-    debiased_cka,
-    distance_changes,
-    linear_cka,
-    neighbour_overlap,
-    pair_kinds,
-)
-from twoalike.rsa._people import (
-    ArrangedRdms,
-    PosteriorAgreement,
-    arranged_rdms,
-    choice_similarity,
-    dissimilarity_draws,
-    posterior_agreement,
-    posterior_rdm,
-    reliability_weights,
-    tau_a,
-    weighted_interval,
-    weighted_pearson,
-    weighted_spearman,
-    whitened,
-    whitening_problem,
-)
-from twoalike.rsa._structure import Structure, StructureScores, structure
+import lazy_loader
 
-__all__ = [
-    "ArrangedRdms",
-    "DistanceChange",
-    "DistanceChanges",
-    "NeighbourOverlap",
-    "PosteriorAgreement",
-    "Structure",
-    "StructureScores",
-    "arranged_rdms",
-    "choice_similarity",
-    "debiased_cka",
-    "dissimilarity_draws",
-    "distance_changes",
-    "linear_cka",
-    "neighbour_overlap",
-    "pair_kinds",
-    "posterior_agreement",
-    "posterior_rdm",
-    "reliability_weights",
-    "structure",
-    "tau_a",
-    "weighted_interval",
-    "weighted_pearson",
-    "weighted_spearman",
-    "whitened",
-    "whitening_problem",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

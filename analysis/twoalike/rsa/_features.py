@@ -125,13 +125,12 @@ def debiased_cka(features: npt.ArrayLike, other: npt.ArrayLike) -> float:
 class NeighbourOverlap(Measured):
     """How many of an object's nearest neighbours stayed."""
 
-    value: Share = Field(
-        description="share of the k nearest neighbours that are among the k nearest still"
-    )
-    chance: Share | None = Field(
-        default=None, description="the same for unrelated features: k / (m - 1)"
-    )
-    neighbours: Count | None = Field(default=None, description="k")
+    value: Share
+    """Share of the k nearest neighbours that are among the k nearest still."""
+    chance: Share | None = None
+    """The same for unrelated features: k / (m - 1)."""
+    neighbours: Count | None = None
+    """k."""
 
 
 def neighbour_overlap(
@@ -194,33 +193,28 @@ MOST_OBJECTS = 6000
 class DistanceChange(Measured):
     """What became of the distances of one kind of pairs."""
 
-    pairs: Count | None = Field(default=None, description="pairs of objects")
-    base: Number | None = Field(
-        default=None, description="mean distance before, in units of the mean over all pairs"
-    )
-    aligned: Number | None = Field(
-        default=None, description="mean distance after, in units of the mean over all pairs"
-    )
-    change: Estimate | None = Field(default=None, description="after minus before")
-    percent: Annotated[Interval, Quantity("%", -100)] | None = Field(
-        description="change in percent of the distance before; null where that is 0"
-    )
+    pairs: Count | None = None
+    """Pairs of objects."""
+    base: Number | None = None
+    """Mean distance before, in units of the mean over all pairs."""
+    aligned: Number | None = None
+    """Mean distance after, in units of the mean over all pairs."""
+    change: Estimate | None = None
+    """After minus before."""
+    percent: Annotated[Interval, Quantity("%", -100)] | None
+    """Change in percent of the distance before; null where that is 0."""
 
 
 class DistanceChanges(Measured):
     """Change of distances by kind of pair."""
 
-    resampled: Literal["classes", "objects"] | None = Field(
-        default=None,
-        description="what intervals are about: classes of the finest level, or objects",
-    )
-    kinds: dict[str, DistanceChange] = Field(
-        description="`within LEVEL` from the finest level to the coarsest, each without the pairs "
-        "of the levels before it; then `between` the classes of the coarsest"
-    )
-    missing: dict[str, str] = Field(
-        default={}, exclude=True, description="kinds without a pair -> why"
-    )
+    resampled: Literal["classes", "objects"] | None = None
+    """What intervals are about: classes of the finest level, or objects."""
+    kinds: dict[str, DistanceChange]
+    """`within LEVEL` from the finest level to the coarsest, each without the pairs of the levels
+    before it; then `between` the classes of the coarsest."""
+    missing: dict[str, str] = Field(default={}, exclude=True)
+    """Kinds without a pair -> why."""
 
 
 def pair_kinds(labels: Mapping[str, Sequence[str]]) -> tuple[npt.NDArray[np.int8], list[str]]:

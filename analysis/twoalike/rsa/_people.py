@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
 from twoalike.choice import log_choice
-from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
 from twoalike.evaluation import (
     Z95,
     CorrelationEstimate,
@@ -232,12 +230,14 @@ class PosteriorAgreement(Measured):
     over objects within a draw (law of total variance).
     """
 
-    spearman: CorrelationEstimate = Field(description="Spearman's, mean over the draws")
-    difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = Field(
-        default=None, description="the same for the difference to the first network"
-    )
-    posterior_sd: Number | None = Field(default=None, description="standard deviation over draws")
-    object_sd: Number | None = Field(default=None, description="standard deviation over objects")
+    spearman: CorrelationEstimate
+    """Spearman's, mean over the draws."""
+    difference: Annotated[Interval, Quantity("correlation", -2, 2)] | None = None
+    """The same for the difference to the first network."""
+    posterior_sd: Number | None = None
+    """Standard deviation over draws."""
+    object_sd: Number | None = None
+    """Standard deviation over objects."""
 
 
 def dissimilarity_draws(
@@ -395,6 +395,8 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
     ----------
     Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
     """
+    from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
+
     trials, names = trials_of(arrangements, ids)
     by_person: dict[str, list[Arrangement]] = {}
     for trial in trials:

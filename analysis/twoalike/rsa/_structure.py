@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from twoalike.evaluation import (
     Candidate,
@@ -62,46 +61,48 @@ _WITH_REFERENCE = ("cka", "debiased_cka", "neighbours", "distances")
 class StructureScores(Measured):
     """Similarity structure of one network, beside people's and that of the first network."""
 
-    name: str = Field(description="network")
-    spearman: CorrelationEstimate | None = Field(
-        default=None, description="Spearman's, with the mean person"
-    )
-    rho_a: Correlation | None = Field(
-        default=None, description="with the mean person, ties broken at random"
-    )
-    tau_a: Correlation | None = Field(default=None, description="Kendall's, with the mean person")
-    whitened: Correlation | None = Field(
-        default=None,
-        description="with the mean person, after removing how errors of pairs with a common object "
-        "covary (doi:10.51628/001c.27664)",
-    )
-    weighted_spearman: CorrelationEstimate | None = Field(
-        default=None,
-        description="Spearman's, pairs weighted by the evidence that arrangements give",
-    )
-    per_person: PerPerson | None = Field(
-        default=None, description="Spearman's, with each participant"
-    )
-    difference: PeopleDifference | None = Field(default=None, description="to the first network")
-    posterior: PosteriorAgreement | None = Field(description="agreement with a fitted embedding")
-    cka: Number | None = Field(description="linear CKA with the features of the first network")
-    debiased_cka: Number | None = Field(
-        description="the same with unbiased estimators; about 0 for unrelated features"
-    )
-    neighbours: NeighbourOverlap | None = Field(
-        description="nearest neighbours that both networks have"
-    )
-    distances: DistanceChanges | None = Field(description="how distances changed")
-    missing: dict[str, str] = Field(default={}, description="what could not be measured -> why")
+    name: str
+    """Network."""
+    spearman: CorrelationEstimate | None = None
+    """Spearman's, with the mean person."""
+    rho_a: Correlation | None = None
+    """With the mean person, ties broken at random."""
+    tau_a: Correlation | None = None
+    """Kendall's, with the mean person."""
+    whitened: Correlation | None = None
+    """With the mean person, after removing how errors of pairs with a common object covary
+    (doi:10.51628/001c.27664)."""
+    weighted_spearman: CorrelationEstimate | None = None
+    """Spearman's, pairs weighted by the evidence that arrangements give."""
+    per_person: PerPerson | None = None
+    """Spearman's, with each participant."""
+    difference: PeopleDifference | None = None
+    """To the first network."""
+    posterior: PosteriorAgreement | None
+    """Agreement with a fitted embedding."""
+    cka: Number | None
+    """Linear CKA with the features of the first network."""
+    debiased_cka: Number | None
+    """The same with unbiased estimators; about 0 for unrelated features."""
+    neighbours: NeighbourOverlap | None
+    """Nearest neighbours that both networks have."""
+    distances: DistanceChanges | None
+    """How distances changed."""
+    missing: dict[str, str] = {}
+    """What could not be measured -> why."""
 
 
 class Structure(Measured):
     """Similarity structure of networks side by side."""
 
-    reference: str = Field(description="name of the first network")
-    objects: Count = Field(description="objects whose features are compared with its")
-    people: People | None = Field(default=None, description="people's dissimilarities")
-    models: tuple[StructureScores, ...] = Field(description="networks")
+    reference: str
+    """Name of the first network."""
+    objects: Count
+    """Objects whose features are compared with its."""
+    people: People | None = None
+    """People's dissimilarities."""
+    models: tuple[StructureScores, ...]
+    """Networks."""
 
 
 def structure(

@@ -5,54 +5,6 @@ subclasses of known superclasses, other sets of images, nearest neighbours in a 
 :func:`compare_transfer` makes all of them for several networks side by side.
 """
 
-from twoalike.transfer._classification import (
-    ShiftScores,
-    few_shot,
-    linear_probe,
-    other_set,
-    subclass_shift,
-)
-from twoalike.transfer._classifier import CLASSIFIERS, Classifier, folder_levels
-from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy, neighbour_shares
-from twoalike.transfer._scores import (
-    ClassScores,
-    NotMeasurable,
-    ScoreDifference,
-    class_interval,
-    image_interval,
-)
-from twoalike.transfer._transfer import (
-    LevelSizes,
-    Transfer,
-    TransferDifference,
-    TransferMeasure,
-    TransferScore,
-    TransferSettings,
-    compare_transfer,
-)
+import lazy_loader
 
-__all__ = [
-    "LevelSizes",
-    "Transfer",
-    "TransferDifference",
-    "TransferMeasure",
-    "TransferScore",
-    "compare_transfer",
-    "CLASSIFIERS",
-    "ClassScores",
-    "Classifier",
-    "NeighbourScores",
-    "NotMeasurable",
-    "ScoreDifference",
-    "ShiftScores",
-    "TransferSettings",
-    "class_interval",
-    "few_shot",
-    "folder_levels",
-    "image_interval",
-    "linear_probe",
-    "neighbour_hierarchy",
-    "neighbour_shares",
-    "other_set",
-    "subclass_shift",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
 
 from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span
 from twoalike.study import MISSING, TwoalikeError, counted
@@ -56,70 +55,91 @@ class TransferSettings:
 class TransferDifference(Measured):
     """Score minus that of the first network, on the same images."""
 
-    to: str | None = Field(default=None, description="name of the first network")
-    value: Number = Field(description="difference")
-    low: Number | None = Field(description="lower end, over other classes")
-    high: Number | None = Field(description="upper end, over other classes")
-    same_classes: Span | None = Field(
-        description="the interval over other images of the same classes"
-    )
+    to: str | None = None
+    """Name of the first network."""
+    value: Number
+    """Difference."""
+    low: Number | None
+    """Lower end, over other classes."""
+    high: Number | None
+    """Upper end, over other classes."""
+    same_classes: Span | None
+    """The interval over other images of the same classes."""
 
 
 class TransferScore(Measured):
     """Score of one network."""
 
-    name: str = Field(description="network")
-    value: Annotated[float, Quantity("", 0)] = Field(description="mean over classes")
-    low: Number | None = Field(default=None, description="lower end, over other classes")
-    high: Number | None = Field(default=None, description="upper end, over other classes")
-    same_classes: Span | None = Field(
-        description="the interval over other images of the same classes"
-    )
-    difference: TransferDifference | None = Field(
-        default=None, description="difference to the first network; null for that one"
-    )
+    name: str
+    """Network."""
+    value: Annotated[float, Quantity("", 0)]
+    """Mean over classes."""
+    low: Number | None = None
+    """Lower end, over other classes."""
+    high: Number | None = None
+    """Upper end, over other classes."""
+    same_classes: Span | None
+    """The interval over other images of the same classes."""
+    difference: TransferDifference | None = None
+    """Difference to the first network; null for that one."""
 
 
 class TransferMeasure(Measured):
     """One measure of all networks."""
 
-    measure: str = Field(
-        description="`few_shot`: accuracy of a classifier that learnt from a few images of each "
-        "class; `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, "
-        "`shift_new`, `shift_drop`: balanced accuracy for superclasses on subclasses that were "
-        "learnt from, on new ones, and the difference; `other_set`: balanced accuracy on another "
-        "set of images; `same_label`: nearest neighbours with the label of the image; "
-        "`shared_levels`: levels of labels shared with a neighbour; `hierarchical_precision`: the "
-        "same in units of the best possible"
-    )
-    level: str | None = Field(default=None, description="level of labels")
-    shots: Count | None = Field(default=None, description="images of a class to learn from")
-    subclasses: str | None = Field(default=None, description="level of the subclasses")
-    images: Count | None = Field(default=None, description="images of the other set")
-    best: Number | None = Field(default=None, description="the largest value that there could be")
-    neighbours: Count | None = Field(default=None, description="nearest neighbours looked at")
-    classes: Count = Field(description="classes that the score is a mean over")
-    left_out: tuple[str, ...] = Field(default=(), description="classes with too few images")
-    chance: Number = Field(description="what guessing scores")
-    models: tuple[TransferScore, ...] = Field(description="networks")
+    measure: str
+    """`few_shot`: accuracy of a classifier that learnt from a few images of each class;
+    `linear_probe`: balanced accuracy of one that learnt from many; `shift_seen`, `shift_new`,
+    `shift_drop`: balanced accuracy for superclasses on subclasses that were learnt from, on new
+    ones, and the difference; `other_set`: balanced accuracy on another set of images; `same_label`:
+    nearest neighbours with the label of the image; `shared_levels`: levels of labels shared with a
+    neighbour; `hierarchical_precision`: the same in units of the best possible."""
+    level: str | None = None
+    """Level of labels."""
+    shots: Count | None = None
+    """Images of a class to learn from."""
+    subclasses: str | None = None
+    """Level of the subclasses."""
+    images: Count | None = None
+    """Images of the other set."""
+    best: Number | None = None
+    """The largest value that there could be."""
+    neighbours: Count | None = None
+    """Nearest neighbours looked at."""
+    classes: Count
+    """Classes that the score is a mean over."""
+    left_out: tuple[str, ...] = ()
+    """Classes with too few images."""
+    chance: Number
+    """What guessing scores."""
+    models: tuple[TransferScore, ...]
+    """Networks."""
 
 
 class LevelSizes(Measured):
     """Classes of one level of labels."""
 
-    classes: Count = Field(description="classes")
-    smallest: Count = Field(description="images of the smallest class")
-    largest: Count = Field(description="images of the largest class")
+    classes: Count
+    """Classes."""
+    smallest: Count
+    """Images of the smallest class."""
+    largest: Count
+    """Images of the largest class."""
 
 
 class Transfer(Measured):
     """How networks' features serve other tasks than similarity."""
 
-    images: Count = Field(description="images")
-    levels: dict[str, LevelSizes] = Field(default={}, description="level of labels -> its classes")
-    settings: TransferSettings | None = Field(default=None, description="how much was measured")
-    measures: tuple[TransferMeasure, ...] = Field(description="measures")
-    missing: dict[str, str] = Field(description="what could not be measured -> why")
+    images: Count
+    """Images."""
+    levels: dict[str, LevelSizes] = {}
+    """Level of labels -> its classes."""
+    settings: TransferSettings | None = None
+    """How much was measured."""
+    measures: tuple[TransferMeasure, ...]
+    """Measures."""
+    missing: dict[str, str]
+    """What could not be measured -> why."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,13 @@
+from ._entropy import by_triplet as by_triplet
+from ._entropy import lacking as lacking
+from ._entropy import log_times as log_times
+from ._entropy import model_entropy as model_entropy
+from ._entropy import partial_ranks as partial_ranks
+from ._entropy import people_entropy as people_entropy
+from ._entropy import rank_correlation as rank_correlation
+from ._entropy import within_participants as within_participants
+from ._error import CalibrationError as CalibrationError
+from ._error import brier_scores as brier_scores
+from ._error import calibration_error as calibration_error
+from ._uncertainty import Uncertainty as Uncertainty
+from ._uncertainty import uncertainty as uncertainty
