@@ -84,13 +84,6 @@ class CardMatch:
 def picture_width(card_px: float, full_width_px: int) -> float:
     """Width of the screen's visible picture in metres.
 
-    Parameters
-    ----------
-    card_px
-        Pixels across a card of the true size.
-    full_width_px
-        Pixels across the whole screen, in the same unit.
-
     Examples
     --------
     >>> round(picture_width(321, 1920), 3)
@@ -107,20 +100,7 @@ def card_on(full_width_px: int, width_m: float) -> int:
 
 
 def card_outline(width_px: float, corner_points: int = 12) -> list[tuple[float, float]]:
-    """Corners and arcs of a card's outline.
-
-    Parameters
-    ----------
-    width_px
-        Width of the card.
-    corner_points
-        Points on each rounded corner.
-
-    Returns
-    -------
-    Points in pixels, counter-clockwise, with the card's lower left corner (as if it were not
-    rounded) at the origin: there the person holds the real card, and only two edges move.
-    """
+    """Corners and arcs of a card's outline."""
     scale = width_px / CARD_M[0]
     height_px, radius = CARD_M[1] * scale, CORNER_M * scale
     centres = (
@@ -168,11 +148,6 @@ class FrameTiming:
 
 def frame_timing(times: Sequence[float]) -> FrameTiming:
     """Sum up the times at which frames were shown.
-
-    Parameters
-    ----------
-    times
-        Seconds, ascending, at least three.
 
     Examples
     --------
@@ -367,28 +342,7 @@ def _with_timing(profile: ScreenProfile, timing: FrameTiming) -> ScreenProfile:
 def calibrate(
     before: ScreenProfile, *, width_m: float | None, windowed: bool = False, n_frames: int = 600
 ) -> ScreenProfile | None:
-    """Measure a screen in a window of its own.
-
-    Parameters
-    ----------
-    before
-        Which screen, the distance of the eyes, and where the card starts.
-    width_m
-        Width of the visible picture, metres; None lets the person match a card.
-    windowed
-        A window instead of the whole screen.
-    n_frames
-        Frames to measure.
-
-    Returns
-    -------
-    What was found; None if the person left.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such screen or no PsychoPy.
-    """
+    """Measure a screen in a window of its own."""
     with _open(before, windowed=windowed) as opened:
         full = opened.full_size
         found = before.model_copy(

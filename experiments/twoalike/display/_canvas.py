@@ -32,17 +32,7 @@ def fit_image(path: Path, side: int) -> Image.Image:
 
 
 class Canvas:
-    """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window.
-
-    Parameters
-    ----------
-    window
-        The PsychoPy window, in pixels.
-    protocol
-        Colours.
-    find_image
-        Image file of an object.
-    """
+    """What all scenes are drawn with: texts, images, bars and boxes in a PsychoPy window."""
 
     def __init__(
         self, window: Any, protocol: Protocol, frame: Frame, find_image: Callable[[str], Path]
@@ -122,17 +112,7 @@ class Canvas:
         *,
         shown: float | None = None,
     ) -> tuple[float, float]:
-        """Draw an object's image in a square of ``side`` pixels around a point.
-
-        Parameters
-        ----------
-        shown
-            Side it is drawn at, if it is not ``side``.
-
-        Returns
-        -------
-        Width and height as drawn.
-        """
+        """Draw an object's image in a square of ``side`` pixels around a point."""
         stimulus = self.load(name, side)
         scale = 1.0 if shown is None else shown / side
         width, height = (length * scale for length in stimulus.full_size)

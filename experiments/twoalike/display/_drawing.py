@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from twoalike.design import POSITIONS
 from twoalike.display._canvas import MOST_IMAGES, Canvas
+from twoalike.tables import POSITIONS
 from twoalike.tasks import (
     Arena,
     Ask,
@@ -39,15 +39,7 @@ _BAR = 0.3
 
 
 class ArenaPainter:
-    """Draws arenas.
-
-    Parameters
-    ----------
-    canvas
-        What to draw with.
-    protocol
-        Colours and sizes.
-    """
+    """Draws arenas."""
 
     def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
         self._canvas, self._settings = canvas, protocol.arena
@@ -116,15 +108,7 @@ _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
 
 class Painter:
-    """Draws scenes into the back buffer of a window.
-
-    Parameters
-    ----------
-    canvas
-        What to draw with.
-    protocol, view
-        Where things are.
-    """
+    """Draws scenes into the back buffer of a window."""
 
     def __init__(self, canvas: Canvas, protocol: Protocol, view: View) -> None:
         self._canvas = canvas

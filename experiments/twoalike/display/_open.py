@@ -101,26 +101,7 @@ def _screen_size(number: int) -> tuple[int, int]:
 def create_window(
     background: str, profile: ScreenProfile, *, windowed: bool, title: str = "twoalike"
 ) -> tuple[Any, tuple[int, int]]:
-    """Open a window on the screen of a profile.
-
-    Parameters
-    ----------
-    background
-        Its colour.
-    profile
-        Number, width and distance of the screen.
-    windowed
-        Not fullscreen.
-
-    Returns
-    -------
-    The PsychoPy window, and width and height of the whole screen in pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If PsychoPy is missing or the screen cannot be used.
-    """
+    """Open a window on the screen of a profile."""
     try:
         from psychopy import logging, monitors, visual
     except ImportError as error:

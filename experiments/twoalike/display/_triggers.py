@@ -65,15 +65,6 @@ class PulsePort:
     neither the window nor the length of the pulse depends on the frame rate. A mark that comes
     while the one before still stands waits for its end and as long again, since codes that
     touch cannot be told apart in the recording.
-
-    Parameters
-    ----------
-    write
-        Puts a code on the lines; raises OSError where it cannot.
-    pulse_s
-        How long a code stands; 0 leaves it until the next.
-    shut
-        Lets go of the device.
     """
 
     def __init__(
@@ -151,13 +142,6 @@ class StreamPort:
 
     Each is stamped with the moment of the event, not that of the sending, where ``now`` is
     given. The layer itself adds the computer's name to the stream's description.
-
-    Parameters
-    ----------
-    outlet, local_clock
-        The stream and the clock of pylsl.
-    now
-        The run's clock; None stamps marks when they are sent.
     """
 
     def __init__(

@@ -57,15 +57,7 @@ def key_name(symbol_string: str) -> str:
 
 
 class InputQueue:
-    """Collects the events of a pyglet window.
-
-    Parameters
-    ----------
-    handle
-        The pyglet window.
-    now
-        Clock of the run.
-    """
+    """Collects the events of a pyglet window."""
 
     def __init__(self, handle: Any, now: Callable[[], float]) -> None:
         import pyglet

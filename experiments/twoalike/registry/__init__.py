@@ -5,7 +5,6 @@ task themselves. A part may be given as ``"module:name"``: it is imported when i
 that the machine that fits an embedding never imports the windows of the machine that collects.
 """
 
-from twoalike.registry._task import Task
-from twoalike.registry._tasks import ENTRY_POINTS, find_task, register_task, task_names
+from twoalike.registry._tasks import ENTRY_POINTS, Task, find_task, register_task, task_names
 
 __all__ = ["ENTRY_POINTS", "Task", "find_task", "register_task", "task_names"]

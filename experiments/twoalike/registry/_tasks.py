@@ -1,11 +1,133 @@
-"""The register: built-in tasks, those of installed packages, and those registered by hand."""
+"""What a task is, and the register: built-in tasks, those of packages, those registered by hand."""
 
 import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, overload
 
-from twoalike.registry._task import Task
 from twoalike.study import TwoalikeError
+
+_NAME = re.compile("[a-z]+(-[a-z]+)*")
+
+
+class Part[T]:
+    """A field given as the object itself, or as ``"module:name"``, imported when first used."""
+
+    def __init__(self, *, required: bool = True) -> None:
+        self._required = required
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, task: None, owner: type) -> Any: ...
+    @overload
+    def __get__(self, task: object, owner: type) -> T: ...
+    def __get__(self, task: object | None, owner: type) -> Any:
+        if task is None:  # dataclasses ask for the default in this way
+            if self._required:
+                raise AttributeError(self._name)
+            return None
+        value = vars(task)[self._name]
+        if isinstance(value, str):
+            module, _, name = value.partition(":")
+            value = vars(task)[self._name] = getattr(import_module(module), name)
+        return value
+
+    def __set__(self, task: object, value: T | str) -> None:
+        vars(task)[self._name] = value
+
+
+@dataclass(kw_only=True, eq=False)
+class Task:
+    """A task, built in or of another package.
+
+    All parts but the first four may be given as ``"module:name"``; those that a task does without
+    are None.
+
+    Attributes
+    ----------
+    name
+        On the command line and in sidecars, such as ``odd-one-out``: small letters and hyphens.
+    description
+        One sentence, for sidecars: what the participant does.
+    judgments
+        Table that its answers become: ``choices``, ``arrangements`` or ``dissimilarities``.
+    protocol_key
+        Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
+        defaults where there is no such file.
+    trials
+        Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with a column
+        ``n_items``, that many rows. It has ``trial_index``, ``onset``, ``response_time``, ``pilot``
+        and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`.
+    events
+        Raw table of what happens within trials, with ``onset`` and ``duration``.
+    trial_list
+        Table of its trial lists, where one is kept with each session.
+    check_rows
+        ``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
+        rows, as :func:`twoalike.record.check_triplet_rows` does.
+    protocol
+        Model of its protocol, a :class:`twoalike.tasks.Protocol`.
+    prepare
+        From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials,
+        script and simulated hands of one session.
+    text_faults
+        ``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons.
+    times
+        ``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for
+        the pages around them (:class:`twoalike.tasks.Times`).
+    lists
+        How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`.
+    read_raw
+        ``(raw, objects, unusable)``: from the root of a data set, its object ids and the rule of
+        exclusion (or None) to a table of its kind of judgments.
+    unusable
+        ``(rows, rule=...)``: why the study's rule leaves a session out, or None.
+    section
+        From the report's :class:`twoalike.report.Inputs` to the task's
+        :class:`twoalike.report.Section`, or None where there is nothing to show.
+    """
+
+    name: str
+    description: str
+    judgments: Literal["choices", "arrangements", "dissimilarities"]
+    protocol_key: str = ""
+    trials: Part[Any] = Part()
+    events: Part[Any] = Part(required=False)
+    trial_list: Part[Any] = Part(required=False)
+    check_rows: Part[Callable[..., Any] | None] = Part(required=False)
+    protocol: Part[type[Any]] = Part()
+    prepare: Part[Callable[[Any], Any]] = Part()
+    text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
+    times: Part[Callable[..., Any] | None] = Part(required=False)
+    lists: Part[Any] = Part(required=False)
+    read_raw: Part[Callable[..., Any]] = Part()
+    unusable: Part[Callable[..., str | None] | None] = Part(required=False)
+    section: Part[Callable[..., Any] | None] = Part(required=False)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise TwoalikeError(
+                where="name of a task",
+                expected="small letters and hyphens, such as pair-rating",
+                found=repr(self.name),
+            )
+
+    @property
+    def label(self) -> str:
+        """Its label in BIDS file names: the name without hyphens."""
+        return self.name.replace("-", "")
+
+    @property
+    def module(self) -> str:
+        """Its name in the names of files and modules: hyphens become underscores."""
+        return self.name.replace("-", "_")
+
 
 ENTRY_POINTS = "twoalike.tasks"
 """Entry-point group in which another package names its tasks: ``name = "module:TASK"``."""

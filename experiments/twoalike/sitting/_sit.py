@@ -34,7 +34,7 @@ from twoalike.registry import find_task
 from twoalike.sitting._operator import OperatorState
 from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, TwoalikeError, counted, load_profile, readable_by
+from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profile, readable_by
 from twoalike.study import progress as progress_bar
 from twoalike.tasks import (
     Item,
@@ -175,8 +175,9 @@ def sit(
         raise TwoalikeError(where=f"`speed={speed}`", expected="a number above 0")
     if not window and (windowed or virtual_display):
         raise TwoalikeError("`window=False` shows nothing: leave out the options of the window.")
+    check_seed(seed)
     opened = study if isinstance(study, Study) else Study.load(study)
-    opened = study_with(opened, seed=seed, sampler=None)
+    opened = study_with(opened, seed=seed)
     sitting = Sitting(
         study=opened,
         participant=participant,

@@ -112,17 +112,7 @@ def opening_duration(
     form: Sequence[Question],
     resumed: bool = False,
 ) -> Duration:
-    """Time for the pages and questions before the first trial.
-
-    Parameters
-    ----------
-    consent
-        Whether it is asked.
-    form
-        Questions of the participant form that are asked.
-    resumed
-        Whether a word of welcome replaces the instruction.
-    """
+    """Time for the pages and questions before the first trial."""
     settings, texts = protocol.pages, protocol.texts
     parts = [question_duration(question, settings.page_s) for question in form]
     if consent:

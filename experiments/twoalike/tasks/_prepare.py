@@ -78,13 +78,7 @@ def check_sitting(sitting: Sitting) -> Sitting:
 
 
 def check_list(sitting: Sitting, stimuli: StimulusSet, task: str) -> None:
-    """Check that the trial list is what the study asks for now, unless the session has begun.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming what changed since the list was made.
-    """
+    """Check that the trial list is what the study asks for now, unless the session has begun."""
     name = RunName(sitting.participant, sitting.session, task)
     if not name.rows(sitting.root).exists():
         check_list_is_current(sitting.study, stimuli, task, name.participant, name.session)

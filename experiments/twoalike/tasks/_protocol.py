@@ -59,11 +59,6 @@ KEYS = frozenset(
 def check_key(name: str) -> str:
     """Return our name of a key.
 
-    Raises
-    ------
-    ValueError
-        If there is no such key; the message says which name is nearest.
-
     Examples
     --------
     >>> check_key("left"), check_key("enter")
@@ -79,13 +74,7 @@ def check_key(name: str) -> str:
 
 
 def check_keys(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return our names of the keys, each once, in their order.
-
-    Raises
-    ------
-    ValueError
-        As :func:`check_key`.
-    """
+    """Return our names of the keys, each once, in their order."""
     return tuple(dict.fromkeys(map(check_key, names)))
 
 

@@ -92,13 +92,7 @@ _PREFERRED = ("notosanscjk", "microhei", "droidsansfallback", "msyh", "pingfang"
 
 @cache
 def standard_font(*, bold: bool = False) -> Path:
-    """Font file that is preferred for every text.
-
-    Raises
-    ------
-    TwoalikeError
-        If matplotlib is not installed.
-    """
+    """Font file that is preferred for every text."""
     # Found without an import of matplotlib, which takes longer than a simulated session.
     package = find_spec("matplotlib")
     if package is None or not package.submodule_search_locations:
@@ -153,11 +147,6 @@ def _fonts(lacking: frozenset[int]) -> tuple[Path, ...] | None:
 def fonts_for(text: str) -> tuple[Path, ...]:
     """Font files that together have every character of ``text``; the first is preferred.
 
-    Raises
-    ------
-    TwoalikeError
-        If they are not installed.
-
     Examples
     --------
     >>> [font.name for font in fonts_for("Grüße ← →")]
@@ -176,13 +165,7 @@ def fonts_for(text: str) -> tuple[Path, ...]:
 
 
 def check_characters(texts: Iterable[str]) -> None:
-    """Check that every text can be shown.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming characters that no installed font has.
-    """
+    """Check that every text can be shown."""
     for text in texts:
         fonts_for(text)
 
@@ -197,23 +180,7 @@ def _load(path: Path, height: int) -> ImageFont.FreeTypeFont:
 
 
 class Letters:
-    """Measures and draws lines, each sign in the first of the fonts that has it.
-
-    Parameters
-    ----------
-    text
-        Everything that will be measured or drawn: it determines the fonts.
-    height
-        Of the font, in pixels.
-    bold
-        Whether the letters are heavy: in the bold standard font, or drawn with a thicker pen
-        where only a font of the system has them.
-
-    Raises
-    ------
-    TwoalikeError
-        If no font has a character of the text.
-    """
+    """Measures and draws lines, each sign in the first of the fonts that has it."""
 
     def __init__(self, text: str, height: int, *, bold: bool = False) -> None:
         self.height = height
@@ -337,22 +304,10 @@ def label_lines(text: str, letters: Letters, width: float) -> list[str]:
 
 
 def set_text(text: str, height: int, width: float) -> tuple[Line, ...]:
-    r"""Set headings and paragraphs in a column.
+    r"""Set headings and paragraphs in a column; sizes in pixels.
 
-    Parameters
-    ----------
-    text
-        A line that begins with ``#`` and a space is a heading; an empty line begins a
-        paragraph; any other line end begins a line.
-    height
-        Of the font of paragraphs, in pixels.
-    width
-        Of the column, in pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If no font has its characters.
+    A line that begins with ``#`` and a space is a heading; an empty line begins a paragraph; any
+    other line end begins a line.
 
     Examples
     --------
@@ -395,15 +350,7 @@ def _stretched(line: Line, width: float) -> Line:
 
 
 def draw_text(lines: Sequence[Line], colour: str, *, rtl: bool) -> Image.Image:
-    """Image of the lines of a text on a transparent ground, aligned at the edge they begin at.
-
-    Parameters
-    ----------
-    colour
-        As ``#rrggbb``.
-    rtl
-        Whether they begin at the right.
-    """
+    """Image of the lines of a text on a transparent ground, aligned at the edge they begin at."""
     wide = even(max(line.width for line in lines))
     high = even(text_height(lines))
     image = Image.new("RGBA", (wide, high), f"{colour}00")
@@ -429,22 +376,7 @@ def text_height(lines: Sequence[Line]) -> float:
 
 
 def draw_label(text: str, height: int, colour: str, width: float) -> Image.Image:
-    """Image of a label on a transparent ground, lines centred.
-
-    Parameters
-    ----------
-    height
-        Of the letters' font in pixels.
-    colour
-        As ``#rrggbb``.
-    width
-        Longest line in pixels.
-
-    Raises
-    ------
-    TwoalikeError
-        If no font has its characters.
-    """
+    """Image of a label on a transparent ground, lines centred."""
     shaped, letters, rtl = shape(text), Letters(text, height), right_to_left(text)
     lines = [visual_order(line, rtl=rtl) for line in label_lines(shaped, letters, width)]
     step = LINE * height

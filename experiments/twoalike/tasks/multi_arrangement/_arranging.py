@@ -551,13 +551,7 @@ def interrupt(
     protocol: MultiArrangement,
     layout: ArenaLayout,
 ) -> ArrangingState:
-    """State after the page for Esc was shown: images stay, the time limit has waited.
-
-    Parameters
-    ----------
-    since, time
-        When the trial was left, and when it goes on, s.
-    """
+    """State after the page for Esc was shown: images stay, the time limit has waited."""
     state = replace(state, news=())
     if state.phase is not Phase.ARRANGING:
         return replace(state, phase=Phase.DONE)

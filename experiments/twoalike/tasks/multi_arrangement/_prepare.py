@@ -61,15 +61,7 @@ _SMALL_SET = 4
 
 
 def placing_duration(n_trials: float, n_placed: float, n_new: float) -> Duration:
-    """Time within ``n_trials`` trials.
-
-    Parameters
-    ----------
-    n_placed
-        Images placed in them.
-    n_new
-        Those placed for the first time, which takes longer.
-    """
+    """Time within ``n_trials`` trials."""
     new = paced(SECONDS_PER_NEW_PLACEMENT).times(n_new)
     return new + paced(SECONDS_PER_PLACEMENT).times(n_placed - n_new) + _DONE.times(n_trials)
 
@@ -81,18 +73,7 @@ def arrangement_times(
     listed: Sequence[ListedArrangement],
     simulated: ArrangedSession | None = None,
 ) -> Times:
-    """Time for the trials of a session, and for all pages after the instruction.
-
-    Parameters
-    ----------
-    m
-        Objects of the design.
-    listed
-        Trials known in advance.
-    simulated
-        Simulation of main trials that are chosen during the session; None to estimate them from
-        published simulations.
-    """
+    """Time for the trials of a session, and for all pages after the instruction."""
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     practice, main, catch = (
         [trial for trial in listed if trial.trial_type == kind]
@@ -263,13 +244,7 @@ def _config(sitting: Sitting) -> ArrangementConfig:
 
 
 def arrangement_list(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
-    """Find the fixed trials of a session: the list in the study's ``design`` folder, or made anew.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is damaged, out of date or missing, or the stimuli do not allow the design.
-    """
+    """Find the fixed trials of a session: the study's list, or one made anew."""
     study = sitting.study
     listed = study.trial_list(TASK, sitting.participant, sitting.session)
     if listed.exists():

@@ -114,13 +114,7 @@ def arrangement_scene(
 
 
 def arrangement_result(state: ArrangingState, layout: ArenaLayout) -> ArrangementResult:
-    """Outcome of a trial that ended.
-
-    Raises
-    ------
-    ValueError
-        If it is still open.
-    """
+    """Outcome of a trial that ended."""
     if state.ending is None or state.onset is None:
         raise ValueError(f"trial {state.trial.trial_index} is still open")
     return ArrangementResult(
@@ -387,17 +381,7 @@ def _arranged(trial: SubmittedTrial, number: dict[str, int]) -> ArrangedTrial:
 def arrangement_script(
     protocol: MultiArrangement, size: tuple[int, int], arranging: Arranging, opening: Opening
 ) -> Generator[Activity | Item, None, str]:
-    """Activities of a session; trials already in ``arranging.done`` are behind it.
-
-    Parameters
-    ----------
-    size
-        Width and height of the window in pixels.
-
-    Returns
-    -------
-    How it ended: ``completed`` or ``declined`` (the generator's value).
-    """
+    """Activities of a session; trials already in ``arranging.done`` are behind it."""
     pages = frame(protocol.screen, size)
     if not (yield from before_trials(protocol, pages, opening, frozenset())):
         return "declined"

@@ -203,12 +203,7 @@ def together_by_kind(
     *,
     timed_out: bool,
 ) -> bool | None:
-    """Whether an attention check is right.
-
-    Returns
-    -------
-    As :func:`groups_apart`; None also where its time passed while images were outside.
-    """
+    """Whether an attention check is right."""
     return None if timed_out and not all(inside) else groups_apart(places, groups)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.design import POSITIONS
 from twoalike.study import Strict, TwoalikeError
+from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import Page
 from twoalike.tasks._protocol import KeyNames, PageTexts, preset_texts, shipped_texts
 from twoalike.tasks.screens import (

@@ -7,11 +7,12 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from twoalike.design import POSITIONS, STIMULI, read_trial_list, session_trial_list, shown_objects
+from twoalike.design import read_trial_list, session_trial_list, shown_objects
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
+from twoalike.tables import POSITIONS, STIMULI
 from twoalike.tasks._activity import Activity, Item, Page
 from twoalike.tasks._duration import (
     Duration,
@@ -118,11 +119,6 @@ class TripletHands:
 
     What it does in a trial depends on the seed and the trial alone, so a session that was
     killed and resumed has the same answers as one that was not.
-
-    Parameters
-    ----------
-    seed
-        Words of the seed; the trial's number is added to them.
     """
 
     def __init__(
@@ -354,13 +350,7 @@ class PreparedTriplets(Prepared):
 
 
 def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
-    """Trial list of a session: the one in the study's ``design`` folder, or else made anew.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is damaged or out of date, or the stimuli do not allow the design.
-    """
+    """Trial list of a session: the one in the study's ``design`` folder, or else made anew."""
     study = sitting.study
     listed = study.trial_list(TASK, sitting.participant, sitting.session)
     if listed.exists():

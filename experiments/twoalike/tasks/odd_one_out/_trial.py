@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import pandas as pd
 
-from twoalike.design import POSITIONS
 from twoalike.study import MISSING
+from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import (
     Event,
     Fixation,
@@ -358,13 +358,7 @@ def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
 
 
 def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:
-    """Outcome of a decided trial.
-
-    Raises
-    ------
-    ValueError
-        If the trial is still open.
-    """
+    """Outcome of a decided trial."""
     if not state.decided or state.onset is None:
         raise ValueError(f"trial {state.trial.trial_index} is still open ({state.phase})")
     return TrialResult(

@@ -212,17 +212,7 @@ class _Set:
 def _set_in(
     text: str, frame: Frame, single: float, floors: tuple[float, float], wide: float
 ) -> _Set:
-    """Set a text above its answers.
-
-    Parameters
-    ----------
-    single
-        Lower edge of the text if it fits one page.
-    floors
-        Lower edges of every page but the last, and of the last, if it does not.
-    wide
-        Longest line in pixels.
-    """
+    """Set a text above its answers."""
     top = frame.size[1] / 2 - _TOP * frame.text
     for scale in (_LARGE, _PLAIN):
         height = round(scale * frame.text)

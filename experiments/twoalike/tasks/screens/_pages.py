@@ -34,19 +34,6 @@ _SWIPE = 0.06
 class Turning:
     """Which page of a text is shown.
 
-    Parameters
-    ----------
-    name
-        Name of the text, for the log.
-    layout
-        Its pages.
-    width
-        Of the window in pixels.
-    minimum_s
-        Shortest time for each page.
-    keys
-        Keys that turn forward, besides the usual ones.
-
     Attributes
     ----------
     part
@@ -239,11 +226,6 @@ type Answer = str | int | None
 
 def read_answer(question: Question, entry: str) -> Answer:
     """Typed answer as it is stored; None for no answer.
-
-    Raises
-    ------
-    ValueError
-        If a number is asked for and it is none.
 
     Examples
     --------

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from twoalike.design import POSITIONS
 from twoalike.study import Strict, TwoalikeError
+from twoalike.tables import POSITIONS
 from twoalike.tasks._protocol import Protocol
 from twoalike.tasks.screens._layout import View, frame
 

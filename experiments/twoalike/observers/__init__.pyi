@@ -1,0 +1,14 @@
+from ._arranging import SECONDS_PER_NEW_PLACEMENT as SECONDS_PER_NEW_PLACEMENT
+from ._arranging import SECONDS_PER_PLACEMENT as SECONDS_PER_PLACEMENT
+from ._arranging import ArrangedSession as ArrangedSession
+from ._arranging import PlacementTimes as PlacementTimes
+from ._arranging import SimulatedArranger as SimulatedArranger
+from ._arranging import arranged_sessions as arranged_sessions
+from ._arranging import flatten as flatten
+from ._observer import ResponseTimes as ResponseTimes
+from ._observer import SimulatedObserver as SimulatedObserver
+from ._observer import draw_population as draw_population
+from ._observer import hierarchical_embedding as hierarchical_embedding
+from ._observer import simulate_choices as simulate_choices
+from ._observer import simulated_people as simulated_people
+from ._observer import sparse_embedding as sparse_embedding
