@@ -27,14 +27,10 @@ type Pairs = tuple[Integers, Integers]
 def describe_links(data: Data) -> dict[str, Any]:
     """Count what a posterior knows from its prior alone.
 
-    Similarities between two islands, groups of objects of which no judgment holds one of each,
-    are the prior's; so is all about an object that was never judged.
-
-    Returns
-    -------
-    ``never`` and ``once``, the numbers of objects in no judgment and in one, ``never_named`` and
-    ``once_named``, the first few of each; ``islands``, sizes of the groups, largest first, and
-    ``islands_named``, an object of each of the first few.
+    Similarities between two islands, groups of objects of which no judgment holds one of each, are
+    the prior's; so is everything about an object that was never judged. ``never`` and ``once`` are
+    the numbers of objects in no judgment and in one; ``islands`` the sizes of the groups, largest
+    first; ``*_named`` the first few of each.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -301,15 +297,8 @@ def _on_optimiser(engine: str, state: Mapping[str, Any]) -> str:
 def stuck_chain(log_density: list[float], step_size: list[float]) -> int | None:
     """Find a chain in a mode of its own: the lowest log density, steps a fifth of the others'.
 
-    Chains of a dot-product embedding can stay in such a mode, every trajectory at its depth
-    limit and none divergent.
-
-    Parameters
-    ----------
-    log_density
-        Mean over draws, of each chain.
-    step_size
-        Last of each chain.
+    Chains of a dot-product embedding can stay in such a mode, every trajectory at its depth limit
+    and none divergent. Mean log density and last step size are given by chain.
     """
     if len(log_density) < 2 or len(step_size) != len(log_density):
         return None

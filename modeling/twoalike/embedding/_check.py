@@ -86,13 +86,7 @@ class Sensitivity:
 
 
 def power_weights(log_density: Floats, alpha: float) -> tuple[Floats, float]:
-    """Weights of the draws if a part of the density were raised to a power, and Pareto's k.
-
-    Parameters
-    ----------
-    log_density
-        Of the part, shape (S,).
-    """
+    """Weights of the draws, (S,), with a part of the density raised to a power; Pareto's k."""
     from arviz_stats.base import array_stats
 
     log_weights, k = array_stats.psislw(-(alpha - 1) * log_density, axis=-1)
@@ -100,15 +94,7 @@ def power_weights(log_density: Floats, alpha: float) -> tuple[Floats, float]:
 
 
 def power_sensitivity(values: Floats, weights: tuple[Floats, Floats]) -> Floats:
-    """Sensitivity of each quantity, shape (n,).
-
-    Parameters
-    ----------
-    values
-        Draws of the quantities, shape (S, n).
-    weights
-        At the lower and at the upper power, shape (S,) each.
-    """
+    """Sensitivity of each quantity, (n,), by its draws, (S, n), and weights at both powers."""
     from arviz_stats.base import array_stats
 
     moving = np.ptp(values, axis=0) > 1e-12
@@ -125,17 +111,10 @@ def power_sensitivity(values: Floats, weights: tuple[Floats, Floats]) -> Floats:
 def sensitivities(
     choice: Floats, similarity: Floats, parts: Mapping[str, Floats], seed: int
 ) -> list[Sensitivity]:
-    """Sensitivity of choice probabilities and similarities to parts of the model.
+    """Sensitivity of choice probabilities and similarities, draws (S, n), to parts of the model.
 
-    Parameters
-    ----------
-    choice, similarity
-        Draws, shape (S, n) each.
-    parts
-        Log-density of each part, shape (S,) each. A part that is the same in all draws can move
-        nothing and is left out.
-    seed
-        Of the shuffles.
+    ``parts`` has the log-density of each part, shape (S,); one that is the same in all draws can
+    move nothing and is left out.
     """
     rng = np.random.default_rng([seed, 3])
     found = []
@@ -265,7 +244,7 @@ def check(
     found = check_posterior(
         fit,
         table,
-        **{kind: read_judgments(one, kind) for kind, one in others.items()},  # type: ignore[arg-type]
+        **{kind: read_judgments(one, kind) for kind, one in others.items()},
         fitted=fitted,
         seed=seed,
     )

@@ -22,14 +22,9 @@ type Arrays = dict[str, npt.NDArray[np.generic]]
 
 @dataclass
 class Checkpoint:
-    """Arrays of a fit on its way.
+    """Arrays of a fit in progress, in ``path`` (.npz).
 
-    Attributes
-    ----------
-    path
-        The file (.npz).
-    fingerprint
-        Of judgments, features and settings: a file of another fit is not gone on with.
+    The fingerprint is of judgments, features and settings: a file of another fit is not continued.
     """
 
     path: Path
@@ -86,13 +81,7 @@ class Checkpoint:
         return time.monotonic() - self._saved >= EVERY_S
 
     def save(self, arrays: Arrays) -> None:
-        """Write the arrays, all or nothing, and keep the previous file.
-
-        Raises
-        ------
-        TwoalikeError
-            If the file cannot be written.
-        """
+        """Write the arrays, all or nothing, and keep the previous file."""
         with atomic_path(self.path) as temporary:
             with temporary.open("wb") as file:
                 np.savez(file, **arrays, **{_WHOSE: np.array(self.fingerprint)})  # type: ignore[arg-type]

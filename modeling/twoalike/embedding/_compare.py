@@ -29,22 +29,7 @@ type Observers = Literal["own", "typical"]
 def judgment_scores(
     posterior: "Posterior", choices: "pd.DataFrame", observers: Observers = "own"
 ) -> tuple[Floats, Floats]:
-    """Log-loss and accuracy of every judgment.
-
-    Parameters
-    ----------
-    posterior
-        The model.
-    choices
-        Table of n judgments on its objects.
-    observers
-        ``own``: participants the posterior knows answer with their own lapse and temperature,
-        others as typical ones; ``typical``: all as typical ones.
-
-    Returns
-    -------
-    Negative log-probability of each answer in nats, and chance of a hit with ties broken at
-    random, shape (n,) each.
+    """Log-loss in nats and accuracy (ties broken at random) of each judgment, shape (n,) each.
 
     Raises
     ------
@@ -74,18 +59,11 @@ def judgment_scores(
 def mean_and_error(
     values: Floats, groups: Integers
 ) -> dict[Literal["value", "standard_error"], float]:
-    """Mean over judgments with its standard error.
+    """Mean of one number a judgment, shape (n,), with its standard error.
 
-    Judgments of one participant may err together: the standard error is the larger of the one
-    for independent judgments and the one for independent participants (the sum of a
-    participant's errors counts as one; doi:10.1198/jbes.2010.07136).
-
-    Parameters
-    ----------
-    values
-        One number a judgment, shape (n,).
-    groups
-        Participant of each, shape (n,).
+    Judgments of one participant may err together: the standard error is the larger of the one for
+    independent judgments and the one for independent participants, given by ``groups`` (the sum of
+    a participant's errors counts as one; doi:10.1198/jbes.2010.07136).
 
     Examples
     --------
@@ -223,13 +201,7 @@ DRAWS = 100
 
 
 def shared_objects(first: "Posterior", second: "Posterior") -> tuple[str, ...]:
-    """Objects that both posteriors know, in the order of the first.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are fewer than three.
-    """
+    """Objects that both posteriors know, in the order of the first; refuse fewer than three."""
     known = set(second.ids)
     shared = tuple(name for name in first.ids if name in known)
     if len(shared) < 3:
@@ -347,22 +319,11 @@ def _summary(values: Floats, level: float) -> dict[str, float]:
 
 
 def match_dimensions(first: Floats, second: Floats, *, level: float = 0.9) -> list[dict[str, Any]]:
-    """Match dimensions one to one so that the sum of correlations is largest.
+    """Match dimensions of draws (S, m, D) and (S', m, D') one to one, for the best correlations.
 
-    Parameters
-    ----------
-    first, second
-        Draws of the shared objects' coordinates, aligned within each posterior, shapes (S, m, D)
-        and (S', m, D').
-    level
-        Share of the draws inside the intervals.
-
-    Returns
-    -------
-    For each match ``first`` and ``second`` (dimensions, from 1), ``correlation`` of the
-    posterior means over objects, ``low`` and ``high`` of the correlation between draws; in the
-    order of the first. Where one has more dimensions, its others have no match. A dimension on
-    which all objects stand alike correlates 0 with every other.
+    Each match has ``first`` and ``second`` (dimensions, from 1), ``correlation`` of the posterior
+    means over objects, ``low`` and ``high`` of the correlation between draws; in the order of the
+    first. Surplus dimensions have no match; a constant one correlates 0 with every other.
     """
     from scipy.optimize import linear_sum_assignment
 

@@ -26,14 +26,7 @@ def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> Integers:
 def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple[Floats, Floats]:
     """Probability that item 1 is odd and similarity of items 1 and 2, (chains, draws, n) each.
 
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
-    triplets
-        Object indices, shape (n, 3).
-    similarity
-        Name of the similarity that the model was fitted with.
+    Draws ``x`` have shape (chains, draws, m, d), triplets (n, 3).
     """
     kernel = find_kernel(similarity)
     # Only of objects that are asked about: all pairs of 20,000 objects take gigabytes.
@@ -51,17 +44,10 @@ def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple
 
 
 def mixing(values: Floats) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Rank-normalised split R-hat and bulk effective sample size (doi:10.1214/20-BA1221).
+    """Rank-normalised split R-hat and bulk effective draws (doi:10.1214/20-BA1221), (n,) each.
 
-    Parameters
-    ----------
-    values
-        Shape (chains, draws, n). Of a single chain the halves are compared.
-
-    Returns
-    -------
-    R-hat and effective draws of each of the n quantities; NaN where there are too few draws. A
-    quantity that is the same in all draws of all chains has R-hat 1.
+    Values have shape (chains, draws, n); of a single chain the halves are compared. NaN where there
+    are too few draws; a quantity that is the same in all draws has R-hat 1.
     """
     from arviz_stats.base import array_stats
 
@@ -89,17 +75,8 @@ def chain_convergence(
 ) -> dict[str, Any]:
     """R-hat and ESS over chains for random triplets and pairs, and how the chains compare.
 
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
-    stats
-        Sampler statistics ``logp``, ``step_size`` and ``diverging``, (chains, draws) each, as
-        far as the engine has them.
-    seed
-        Of the triplets.
-    similarity
-        As in :func:`predictions`.
+    ``x`` are draws, shape (chains, draws, m, d); ``stats`` holds ``logp``, ``step_size`` and
+    ``diverging``, (chains, draws) each, as far as the engine has them.
 
     Returns
     -------
@@ -139,14 +116,8 @@ def with_chains(
 ) -> dict[str, Any]:
     """Add to what is known of a fit how its chains compare.
 
-    Parameters
-    ----------
-    known
-        Figures so far; a fit that these call unsettled has not converged, whatever its chains say.
-    engine
-        ``nuts`` or another: draws of one approximation mix by construction and say nothing.
-    x, stats, seed, similarity
-        As in :func:`chain_convergence`.
+    A fit that the known figures call unsettled has not converged, whatever its chains say. A single
+    chain of another engine than ``nuts`` mixes by construction and shows nothing.
     """
     if x.shape[0] == 1 and engine != "nuts":
         return known
@@ -156,20 +127,11 @@ def with_chains(
 
 
 def optimiser_convergence(losses: Floats) -> dict[str, Any]:
-    """Whether the evidence bound of every fit has stopped moving.
+    """Whether the evidence bound of every fit has settled, from losses (fits, chunks of steps).
 
-    The last tenth is compared with the one before. The bound is noisy: a change counts when it
-    is larger than three standard errors of the mean and than a hundredth of a nat a judgment,
-    which held-out log-loss would hardly show.
-
-    Parameters
-    ----------
-    losses
-        Negative evidence bound a judgment in nats, shape (fits, chunks of steps).
-
-    Returns
-    -------
-    ``converged``; ``loss``, the mean over fits; ``loss_change``, that of the fit that moved most.
+    The last tenth is compared with the one before. The bound is noisy: a change counts when it is
+    larger than three standard errors of the mean and than a hundredth of a nat a judgment, which
+    held-out log-loss would hardly show. ``loss_change`` is that of the fit that moved most.
     """
     tenth = max(losses.shape[1] // 10, 1)
     last, before = losses[:, -tenth:], losses[:, -2 * tenth : -tenth]

@@ -72,11 +72,11 @@ def dimension_table(
     """
     if top < 1:
         raise TwoalikeError(where="`top=...`", expected="at least 1 object", found=str(top))
-    posterior, others = as_posterior(posterior), [as_posterior(other) for other in others]
+    posterior, fits = as_posterior(posterior), [as_posterior(other) for other in others]
     share = dimension_shares(posterior)
     mean = posterior.embedding.mean(axis=0, dtype=np.float64)
     order = np.argsort(-share)
-    again = found_again(posterior, others)
+    again = found_again(posterior, fits)
     rows = []
     for place, dimension in enumerate(order, start=1):
         column = mean[:, dimension]
@@ -103,11 +103,6 @@ def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Float
     """Correlation of each dimension with the one nearest to it in other fits, shape (D,).
 
     Averaged over the other fits or, without any, over all ordered pairs of chains.
-
-    Raises
-    ------
-    TwoalikeError
-        If another fit has fewer than three of the objects.
     """
     chains = posterior.tree["posterior"].dataset["embedding"].values.mean(axis=1, dtype=np.float64)
     if not others:
@@ -177,13 +172,7 @@ class DimensionCurve:
 
 
 def curve_table(scores: Floats) -> pd.DataFrame:
-    """Compare numbers of dimensions.
-
-    Parameters
-    ----------
-    scores
-        Log-probability of the answer of each of n judgments with the first 1, 2, ... D
-        dimensions, shape (n, D).
+    """Compare numbers of dimensions by the log-probability of each answer with the first k, (n, D).
 
     Returns
     -------
@@ -287,20 +276,9 @@ def _left_out_weights(posterior: Posterior, judged: Judged, which: Integers, cha
 def first_dimensions_scores(
     posterior: Posterior, judged: Judged, which: Integers, weights: Floats
 ) -> Floats:
-    """Log of the weighted mean probability of each answer, by number of dimensions.
+    """Log of the mean probability of each answer with the 1, 2, ... D first dimensions, (n, D).
 
-    Parameters
-    ----------
-    judged
-        Judgments, n.
-    which
-        Positions of S draws, among all draws of all chains.
-    weights
-        Of each draw for each judgment, rows sum to one, shape (n, S).
-
-    Returns
-    -------
-    With the 1, 2, ... D most important dimensions, shape (n, D).
+    ``which`` are positions of S draws, ``weights`` theirs for each judgment, (n, S).
     """
     order = np.argsort(-dimension_shares(posterior))
     mean = np.zeros((len(judged), len(order)))

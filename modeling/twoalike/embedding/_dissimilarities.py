@@ -46,27 +46,13 @@ _ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
 
 @dataclass(frozen=True, eq=False)
 class PairGroup:
-    """S sources of about one number of objects, padded to k objects.
+    """S sources of about one number of objects, padded to k objects, zero where padded.
 
-    The first four arrays have a first axis of B: 1 if all sources judged the same pairs of the
-    same objects, else S.
-
-    Attributes
-    ----------
-    items
-        Object indices, shape (B, k), int32; 0 where padded.
-    judged
-        1 for pairs that were judged, else 0; symmetric, shape (B, k, k), float32.
-    basis
-        Takes sums over each object's pairs to coordinates on the eigenvectors of Z Z', shape
-        (B, k, k), float32; 0 where padded.
-    roots
-        Eigenvalues of Z Z', shape (B, k), float32; 0 where padded.
-    values
-        Dissimilarities of mean 0 and variance 1 over a source's pairs; symmetric, 0 where not
-        judged, shape (S, k, k), float32.
-    source
-        Which source, shape (S,), int32.
+    ``items`` (B, k) are object indices; ``judged`` (B, k, k) is 1 for pairs that were judged;
+    ``basis`` (B, k, k) takes sums over each object's pairs to coordinates on the eigenvectors of
+    Z Z', whose eigenvalues are ``roots`` (B, k). B is 1 if all sources judged the same pairs of the
+    same objects, else S. ``values`` (S, k, k) are dissimilarities of mean 0 and variance 1 over a
+    source's pairs; ``source`` (S,) says which source.
     """
 
     items: Integers
@@ -89,20 +75,9 @@ class PairGroup:
 
 @dataclass(frozen=True, eq=False)
 class Dissimilarities:
-    """All sources, in groups of about one number of objects.
+    """All sources of dissimilarities, in groups of about one number of objects.
 
-    Attributes
-    ----------
-    groups
-        Sources by their number of objects.
-    sources
-        Labels.
-    ids
-        Objects that the items point into.
-    pairs
-        Pairs of each source, shape (S,).
-    compared
-        Pairs that each object is in, over all sources, shape (m,).
+    ``pairs`` (S,) counts those of each source, ``compared`` (m,) the pairs that each object is in.
     """
 
     groups: tuple[PairGroup, ...]
@@ -113,20 +88,13 @@ class Dissimilarities:
 
     @classmethod
     def from_table(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Dissimilarities":
-        """Take a table of dissimilarities.
-
-        Parameters
-        ----------
-        table
-            Table of dissimilarities (see :mod:`twoalike.judgments`).
-        ids
-            Objects to index into; the table's own list by default.
+        """Take a table; ``ids`` are the objects to index into, by default its own.
 
         Raises
         ------
         TwoalikeError
-            If an object is not among ``ids``, or a source has fewer than three pairs or nothing
-            but one value.
+            If an object is not among ``ids``, or a source has fewer than three pairs or only one
+            value.
         """
         sources, ids = pair_sources(table, ids)
         order = sorted(range(len(sources)), key=lambda place: _n_objects(sources[place]))
@@ -200,16 +168,7 @@ def add_dissimilarities(
 ) -> None:
     """Add the sources to the open PyMC model: two noises a source, and one potential a group.
 
-    Parameters
-    ----------
-    x
-        Embedding, symbolic, shape (m, d).
-    data
-        Dissimilarities.
-    similarity
-        A name in :data:`twoalike.embedding._similarity.KERNELS`.
-    batch
-        Symbolic stand-ins for the six arrays of each group; None: all sources.
+    ``batch`` has symbolic stand-ins for the six arrays of each group; None: all sources.
     """
     import pymc as pm
 
@@ -240,18 +199,8 @@ def dissimilarity_log_likelihood(
     """Log-density of each source's dissimilarities, up to a constant, shape (S,).
 
     With r = z + b s, V the covariance and 1 a vector of ones, over the P pairs:
-    -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2.
-
-    Parameters
-    ----------
-    x
-        Embedding, symbolic, shape (m, d).
-    object_noise, pair_noise
-        Of every source, in standard deviations of the similarities, shape (S,).
-    items, judged, basis, roots, values, source
-        As in :class:`PairGroup`, symbolic or arrays.
-    similarity
-        A name in :data:`twoalike.embedding._similarity.KERNELS`.
+    -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2. The noises, (S,), are in standard
+    deviations of the similarities; the six arrays are those of :class:`PairGroup`.
     """
     import pytensor.tensor as pt
 

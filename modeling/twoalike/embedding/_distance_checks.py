@@ -30,21 +30,11 @@ def replicated_layouts(
     trial: Integers,
     rng: np.random.Generator,
 ) -> Floats:
-    """Draw one layout of every trial: a random view of its objects, and noise.
+    """Draw one layout of every trial, shape (K, 2): a random view of its objects, and noise.
 
-    Parameters
-    ----------
-    x
-        Embedding, shape (m, d).
-    noise
-        Of whoever arranged each trial, as a share of the embedding's standard deviation,
-        shape (T,).
-    items, trial
-        Object, and trial from 0 on, of each of K placements, shape (K,).
-
-    Returns
-    -------
-    Places, shape (K, 2). They are neither centred nor scaled: only shapes are modelled.
+    ``noise`` (T,) of whoever arranged a trial is a share of the embedding's standard deviation;
+    ``items`` and ``trial`` (K,) are object and trial of each placement. Places are neither centred
+    nor scaled: only shapes are modelled.
     """
     x = np.asarray(x, dtype=np.float64)
     spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
@@ -62,22 +52,10 @@ def replicated_dissimilarities(
     source: Integers,
     rng: np.random.Generator,
 ) -> Floats:
-    """Draw the dissimilarities of every source: minus similarity, errors of objects and of pairs.
+    """Draw the dissimilarities of every source, (P,): minus similarity, with both kinds of errors.
 
-    Parameters
-    ----------
-    similarity
-        Of each of P pairs, of mean 0 and variance 1 over the pairs of a source, shape (P,).
-    object_noise, pair_noise
-        Of every source, in standard deviations of the similarities, shape (S,).
-    pairs
-        Object indices, shape (P, 2).
-    source
-        Source of each pair, shape (P,).
-
-    Returns
-    -------
-    Shape (P,), of variance about 1 over the pairs of a source.
+    ``similarity`` (P,) has mean 0 and variance 1 over the pairs of a source; noises, (S,), are in
+    standard deviations of it; ``pairs`` (P, 2) are object indices, ``source`` (P,) whose each is.
     """
     v, w = (np.asarray(values, dtype=np.float64)[source] for values in (object_noise, pair_noise))
     own = np.asarray(source, dtype=np.int64)[:, None] * (int(pairs.max()) + 1) + pairs
@@ -100,20 +78,20 @@ class DistanceChecks:
     Attributes
     ----------
     judgments, left_out
-        Layouts (or dissimilarities of pairs) checked, and those left out: of people or objects
-        that the posterior does not know, or without a shape.
+        Layouts (or dissimilarities of pairs) checked, and those left out: of people or objects that
+        the posterior does not know, or without a shape.
     follow
-        Named ``arrangements`` or ``dissimilarities``: correlation with the embedding, averaged
-        over trials, each weighing as its number of objects (over sources: of pairs).
+        Named ``arrangements`` or ``dissimilarities``: correlation with the embedding, averaged over
+        trials, each weighted by its number of objects (over sources: of pairs).
     participants
         The same for each person (source).
     outstanding
-        Names of those who follow the embedding as little as the model would hardly have again, at a
-        false discovery rate of 5 %, lowest p-value first.
+        Names of those who follow the embedding less than the model expects, at a false discovery
+        rate of 5 %, lowest p-value first.
     at_random
-        Of arrangements: those whose noise is larger than the spread of what they arrange, with a
-        probability of 95 %, the noisiest first. Their own noise explains what they do, so that
-        they need not stand out.
+        Of arrangements: those whose noise exceeds the spread of what they arrange with a
+        probability of 95 %, the noisiest first. Their own noise explains what they do, so they need
+        not stand out.
     calibration
         Of arrangements: distances by tenths of the embedding's distances, shortest first.
     """
@@ -128,17 +106,7 @@ class DistanceChecks:
 
 
 class _Follow:
-    """Correlations with the embedding, in all and by person.
-
-    Parameters
-    ----------
-    kind
-        Name of the comparison over all.
-    names
-        Of people.
-    who, weight
-        Person and weight of each trial, shape (T,).
-    """
+    """Correlations with the embedding, in all and by person (``who``, (T,)), weighted by trial."""
 
     def __init__(self, kind: str, names: Sequence[str], who: Integers, weight: Integers) -> None:
         self._all, self._people = ReplicateTally([kind]), ReplicateTally(names)
@@ -169,17 +137,7 @@ class _Follow:
 def check_layouts(
     posterior: "Posterior", known: KnownLayouts, which: Integers, seed: int
 ) -> DistanceChecks:
-    """Check arrangements.
-
-    Parameters
-    ----------
-    known
-        The layouts, of T trials.
-    which
-        Positions of the draws to use, among all draws of all chains.
-    seed
-        Of the replicates.
-    """
+    """Check arrangements; ``which`` are positions among all draws of all chains."""
     rng = np.random.default_rng([seed, 3])
     noise = _noise(posterior, "arrangement_noise")
     within, n_trials = known.trial[known.pairs[:, 0]], len(known.arranger)
@@ -218,15 +176,7 @@ def _at_random(names: Sequence[str], noise: Floats, trials: Integers) -> list[st
 def check_pairs(
     posterior: "Posterior", known: KnownPairs, which: Integers, seed: int
 ) -> DistanceChecks:
-    """Check dissimilarities.
-
-    Parameters
-    ----------
-    known
-        The dissimilarities.
-    which, seed
-        As in :func:`check_layouts`.
-    """
+    """Check dissimilarities, as :func:`check_layouts` does arrangements."""
     rng = np.random.default_rng([seed, 4])
     object_noise, pair_noise = (_noise(posterior, name) for name in ("object_noise", "pair_noise"))
     first, second = known.pairs.T

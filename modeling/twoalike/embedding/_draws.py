@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
 
 def match_columns(reference: Floats, other: Floats) -> Integers:
-    """Order of ``other``'s columns that makes them most alike ``reference``'s, by cosine.
-
-    Parameters
-    ----------
-    reference, other
-        Embeddings, shape (m, d).
-
-    Returns
-    -------
-    Column indices, shape (d,): ``other[:, order]`` lies beside ``reference``.
+    """Order of ``other``'s columns, (d,), that is most like that of ``reference``, by cosine.
 
     Examples
     --------
@@ -46,14 +37,7 @@ def match_columns(reference: Floats, other: Floats) -> Integers:
 def align_draws(x: Floats) -> Integers:
     """Column order of every draw: chains by their means, then draws within a chain.
 
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
-
-    Returns
-    -------
-    Shape (chains, draws, d): apply with ``numpy.take_along_axis`` on the last axis.
+    From shape (chains, draws, m, d) to (chains, draws, d), for ``numpy.take_along_axis``.
     """
     chains, draws, _, d = x.shape
     orders = np.empty((chains, draws, d), dtype=np.int64)
@@ -67,19 +51,10 @@ def align_draws(x: Floats) -> Integers:
 
 
 def rotate_draws(x: Floats) -> Floats:
-    """Turn and shift every draw onto the others: distances know no origin and no axes.
+    """Turn and shift every draw of (chains, draws, m, d) onto the others, keeping distances.
 
     Each draw is centred and turned (or mirrored) onto the mean of all by orthogonal Procrustes
     (Gower 1975, doi:10.1007/BF02291478), and all together onto the mean's principal axes.
-
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
-
-    Returns
-    -------
-    The same shape; distances within a draw are as they were.
     """
     flat = x.reshape(-1, *x.shape[2:]).astype(np.float64)
     flat = flat - flat.mean(axis=1, keepdims=True)
@@ -93,13 +68,7 @@ def rotate_draws(x: Floats) -> Floats:
 
 
 def spread(x: Floats) -> Floats:
-    """Share of the squared distances that each dimension carries, shape (d,).
-
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
-    """
+    """Share of the squared distances that each dimension carries, shape (d,)."""
     weight = x.astype(np.float64).var(axis=2).mean(axis=(0, 1))
     return np.asarray(weight / weight.sum())
 
@@ -108,13 +77,8 @@ def importance(x: Floats) -> Floats:
     """Share of the variation of similarity that each dimension carries, shape (d,).
 
     The similarity of two objects is a sum over dimensions of products of their coordinates. A
-    dimension matters by how much its product varies over pairs of objects, E[x²]² - E[x]⁴: one
-    on which all objects stand alike adds a constant, which changes no choice.
-
-    Parameters
-    ----------
-    x
-        Draws, shape (chains, draws, m, d).
+    dimension matters by how much its product varies over pairs of objects, E[x²]² - E[x]⁴: one on
+    which all objects are alike adds a constant, which changes no choice.
     """
     values = x.astype(np.float64)
     square, mean = (values**2).mean(axis=2), values.mean(axis=2)
@@ -181,16 +145,8 @@ def pack_tree(
 ) -> "xr.DataTree":
     """Put draws and statistics into ArviZ's groups.
 
-    Parameters
-    ----------
-    data
-        All judgments, those held out included.
-    draws
-        Quantities and log priors by name, shape (chains, S, ...).
-    stats
-        Statistics of the engine: (chains, S) of nuts, (chains, steps) of vi.
-    attrs
-        Of the file.
+    ``data`` are all judgments, held-out ones included; draws and log priors have shape
+    (chains, S, ...), statistics (chains, S) of nuts and (chains, steps) of vi.
     """
     import xarray as xr
 

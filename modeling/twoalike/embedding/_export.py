@@ -294,21 +294,10 @@ def participants_table(
 
 
 def agreement(posterior: Posterior, *, seed: int = 0) -> Floats:
-    """How often each participant gives the answer that the embedding holds most probable.
+    """How often each participant gives the answer that the embedding makes most probable, (S, P).
 
-    It is 1/3 for somebody who only guesses, whether by lapses or at a high temperature, and
+    It is 1/3 for a participant who only guesses, whether by lapses or at a high temperature, and
     averaged over random triplets of the posterior's objects.
-
-    Parameters
-    ----------
-    posterior
-        S draws of at least three objects and P participants.
-    seed
-        Of the triplets.
-
-    Returns
-    -------
-    Shape (S, P).
     """
     rng = np.random.default_rng(seed)
     m = len(posterior.ids)

@@ -57,14 +57,9 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
     """Resolve ``auto``, and check that prior, similarity and features go together.
 
     For distances the Gaussian; else the softplus Gaussian with features or for ``vi``, and
-    spike-and-slab for ``nuts``. A mean-field approximation of a mixture stays with the component
-    it fell into; on real judgments its held-out log-loss is worse by 0.024 nats
+    spike-and-slab for ``nuts``. A mean-field approximation of a mixture stays with the component it
+    fell into; on real judgments its held-out log-loss is worse by 0.024 nats
     (benchmarks/results/things.md).
-
-    Raises
-    ------
-    TwoalikeError
-        If they do not.
     """
     if prior == "auto":
         if similarity == "distance":
@@ -99,12 +94,7 @@ def default_dimensions(n_objects: int) -> int:
 def reduce_features(values: Floats) -> Floats:
     """Leading principal components of standardised features, the first of unit variance, (m, q).
 
-    A map of a few components can be learnt from few judgments; one of a thousand features not.
-
-    Raises
-    ------
-    TwoalikeError
-        If no feature differs between objects.
+    A map of a few components can be learnt from few judgments; one of a thousand features cannot.
     """
     z = values.astype(np.float64) - values.mean(axis=0)
     sd = z.std(axis=0)
@@ -183,7 +173,9 @@ def fit(
     if study is not None:
         written = collect_judgments(study, allow_problems=allow_problems, announce=announce)
         tables = {kind: written.get(kind) for kind in tables}
-    inputs = {role: Path(one) for role, one in tables.items() if isinstance(one, str | Path)}
+    inputs: dict[str, Path] = {
+        role: Path(one) for role, one in tables.items() if isinstance(one, str | Path)
+    }
     if isinstance(features, str | Path):
         inputs["features"] = Path(features)
     posterior = fit_embedding(

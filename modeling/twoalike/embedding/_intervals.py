@@ -26,20 +26,10 @@ TILE = 2**18  # numbers a tile: it stays in the processor's cache
 
 
 def pair_odds(similarity: Floats) -> Floats:
-    """Exponentials of the similarities, up to a factor; infinite on the diagonal.
+    """Exponentials of the similarities, (m, m), up to a factor.
 
-    Infinite, so that a third object that is one of the two adds nothing to a sum of
-    reciprocals.
-
-    Parameters
-    ----------
-    similarity
-        Shape (m, m).
-
-    Raises
-    ------
-    TwoalikeError
-        If similarities span more than double precision can hold.
+    Infinite on the diagonal, so that a third object that is one of the two adds nothing to a sum of
+    reciprocals. Similarities that span more than double precision can hold are refused.
     """
     odds = np.array(similarity, dtype=np.float64)
     np.fill_diagonal(odds, -np.inf)
@@ -61,16 +51,8 @@ def pair_odds(similarity: Floats) -> Floats:
 def kept_together(odds: Floats, band: slice) -> Floats:
     """Chance that each two objects are kept together, of a band of rows from its first on.
 
-    Parameters
-    ----------
-    odds
-        From :func:`pair_odds`, shape (m, m), m at least 3.
-    band
-        Rows, with start and stop.
-
-    Returns
-    -------
-    Shape (stop - start, m - start); 1 where an object meets itself.
+    ``odds`` (m, m) are from :func:`pair_odds`; the result has shape (stop - start, m - start), 1
+    where an object meets itself.
 
     Examples
     --------
@@ -231,13 +213,7 @@ class SimilarityTable:
 
 
 def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:
-    """Rows of the wanted objects, in their order.
-
-    Raises
-    ------
-    TwoalikeError
-        If an object is not in the posterior or named twice.
-    """
+    """Rows of the wanted objects, in their order; refuse unknown ones and repetitions."""
     place = {name: row for row, name in enumerate(ids)}
     unknown = [name for name in wanted if name not in place]
     if unknown:

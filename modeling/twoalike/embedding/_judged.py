@@ -38,18 +38,10 @@ if TYPE_CHECKING:
 class Judged:
     """Judgments of objects and by people that a posterior knows.
 
-    Attributes
-    ----------
-    items
-        Object indices in the order shown, shape (n, 3).
-    chosen
-        Position of the chosen item, 0..2, shape (n,).
-    judge
-        Participant index, shape (n,).
-    anchored
-        Whether item 1 is a reference, shape (n,), bool.
-    left_out
-        Judgments by people, or of objects, that the posterior does not know.
+    ``items`` (n, 3) are object indices in the order shown, ``chosen`` (n,) the position of the
+    chosen one, ``judge`` (n,) participant indices; ``anchored`` (n,) marks those whose item 1 is a
+    reference. ``left_out`` counts judgments by people, or of objects, that the posterior does not
+    know.
     """
 
     items: Integers
@@ -81,12 +73,7 @@ def used_choices(choices: pd.DataFrame) -> pd.DataFrame:
 
 
 def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
-    """Index judgments into a posterior's objects and participants.
-
-    Parameters
-    ----------
-    choices
-        Table of judgments, main and repeated trials (those that a fit uses).
+    """Index main and repeated trials into a posterior's objects and participants.
 
     Raises
     ------
@@ -116,18 +103,9 @@ def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a posterior.
+    """One draw: embedding (m, D), and temperature and lapse of every participant, (P,) each.
 
-    Attributes
-    ----------
-    embedding
-        Shape (m, D).
-    temperature, lapse
-        Of every participant, shape (P,).
-    kernel
-        What makes similarities of coordinates.
-    matrix
-        Similarities of all objects, where that is cheaper than those of the judged pairs.
+    ``matrix`` holds the similarities of all objects, where that is cheaper than those of the pairs.
     """
 
     embedding: Floats
@@ -149,15 +127,7 @@ def thinned(chains: int, draws: int, most: int) -> Integers:
 
 
 def draws_of(posterior: "Posterior", which: Integers, n_judgments: int) -> "Iterator[Draw]":
-    """Draws of a posterior, one after the other.
-
-    Parameters
-    ----------
-    which
-        Positions among all draws of all chains.
-    n_judgments
-        How many judgments each will be asked about: decides what is cheaper.
-    """
+    """Draws at some positions among all, one after the other, for a number of judgments a draw."""
     kernel, x = posterior.kernel, posterior.embedding
     temperature, lapse = posterior.temperature, posterior.lapse
     for place in which:
@@ -187,22 +157,9 @@ def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
 class KnownLayouts:
     """Layouts of T trials, K placements in all, P pairs of objects within a trial.
 
-    Attributes
-    ----------
-    items
-        Objects of the posterior, shape (K,).
-    places
-        Centred, of norm 1 a trial, shape (K, 2).
-    trial
-        Of each placement, from 0 on, shape (K,).
-    pairs
-        Two placements of one trial, shape (P, 2).
-    arranger
-        Of each trial: index among ``names``, shape (T,).
-    names
-        Those whom the posterior knows.
-    left_out
-        Trials of people or objects that the posterior does not know, or without a shape.
+    ``items`` and ``trial`` (K,) are object and trial of each placement, ``places`` (K, 2) centred
+    and of norm 1 a trial, ``pairs`` (P, 2) two placements of one trial, ``arranger`` (T,) an index
+    among ``names``. Trials of unknown people or objects, or without a shape, are ``left_out``.
     """
 
     items: Integers
@@ -216,21 +173,7 @@ class KnownLayouts:
 
 @dataclass(frozen=True, eq=False)
 class KnownPairs:
-    """Dissimilarities of P pairs of objects.
-
-    Attributes
-    ----------
-    pairs
-        Objects of the posterior, shape (P, 2).
-    values
-        Dissimilarities, shape (P,).
-    source
-        Of each pair: index among ``names``, shape (P,).
-    names
-        Sources that the posterior knows.
-    left_out
-        Rows of sources or objects that the posterior does not know.
-    """
+    """Dissimilarities of P pairs of objects, (P, 2), and whose each is among ``names``, (P,)."""
 
     pairs: Integers
     values: Floats
@@ -246,13 +189,7 @@ def labels_of(posterior: "Posterior", axis: str) -> tuple[str, ...]:
 
 
 def known_layouts(posterior: "Posterior", arrangements: pd.DataFrame) -> KnownLayouts:
-    """Index main and repeated trials into a posterior's objects and arrangers.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the trials, or none has a shape.
-    """
+    """Index main and repeated trials into a posterior's objects and arrangers, if it knows any."""
     names = labels_of(posterior, "arranger")
     table = arrangements[arrangements["trial_type"].isin(JUDGED)]
     if table.empty:
@@ -298,13 +235,7 @@ def _pairs_within(size: Integers) -> Integers:
 
 
 def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownPairs:
-    """Index dissimilarities into a posterior's objects and sources.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of them, or what is left of a source tells nothing.
-    """
+    """Index dissimilarities into a posterior's objects and sources; refuse if none is known."""
     names = labels_of(posterior, "source")
     n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
     # The label of a source is the participant, with the kind where somebody gave both.
@@ -344,21 +275,14 @@ def _input(posterior: "Posterior", role: str) -> dict[str, str]:
 
 
 def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tuple[bool, str]:
-    """Compare judgments with what a posterior says of its own.
+    """Compare choices with those that a posterior names as its own.
 
-    By the hash of the file; where that differs or is not known, by the numbers of judgments of
-    each participant and of each object, since a file written again may have other bytes.
-
-    Parameters
-    ----------
-    choices
-        Table of judgments.
-    sha256
-        Of the file that holds them.
+    By the hash of their file; where that differs or is unknown, by the numbers of judgments of each
+    participant and of each object, since a file written again may have other bytes.
 
     Returns
     -------
-    Whether they are taken to be the same, and a sentence where that is not plain.
+    Whether they are taken to be the same, and a sentence where that is uncertain.
     """
     if is_input(posterior, "choices", sha256):
         return True, ""
@@ -376,15 +300,7 @@ def fitted_on(posterior: "Posterior", choices: pd.DataFrame, sha256: str) -> tup
 
 
 def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
-    """Say that a file is not the one of that role that a posterior was fitted on; empty if it is.
-
-    Parameters
-    ----------
-    role
-        ``arrangements`` or ``dissimilarities``.
-    sha256
-        Of the file.
-    """
+    """Remark on a file that is not the one of its role that a posterior was fitted on."""
     stored = _input(posterior, role)
     if not stored:
         return f"The posterior does not say that it was fitted on {role}: these may be new to it."

@@ -42,16 +42,8 @@ TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
 class LayoutGroup:
     """T trials of about one size, padded to k objects.
 
-    Attributes
-    ----------
-    items
-        Object indices, shape (T, k), int32; 0 where padded.
-    places
-        Centred places of norm 1 a trial, shape (T, k, 2), float32; 0 where padded.
-    shown
-        1 for an object, 0 for padding, shape (T, k), float32.
-    arranger
-        Who arranged, shape (T,), int32.
+    ``items`` (T, k) are object indices, ``places`` (T, k, 2) centred and of norm 1 a trial,
+    ``shown`` (T, k) is 1 for an object and 0 for padding, ``arranger`` (T,) says who arranged.
     """
 
     items: Integers
@@ -74,16 +66,8 @@ class LayoutGroup:
 class Layouts:
     """All trials, in groups of about one size.
 
-    Attributes
-    ----------
-    groups
-        Trials by size.
-    arrangers
-        Labels of those who arranged.
-    ids
-        Objects that the items point into.
-    left_out
-        Trials that tell nothing: fewer than three objects, or all in one place.
+    ``left_out`` counts trials that carry no information: fewer than three objects, or all in one
+    place.
     """
 
     groups: tuple[LayoutGroup, ...]
@@ -93,14 +77,7 @@ class Layouts:
 
     @classmethod
     def from_arrangements(cls, table: pd.DataFrame, ids: Sequence[str] | None = None) -> "Layouts":
-        """Take the main and repeated trials of a table of arrangements.
-
-        Parameters
-        ----------
-        table
-            Table of arrangements (see :mod:`twoalike.judgments`).
-        ids
-            Objects to index into; the table's own list by default.
+        """Take the main and repeated trials of a table; ``ids`` are the objects to index into.
 
         Raises
         ------
@@ -189,16 +166,7 @@ def add_layouts(
 ) -> None:
     """Add the trials to the open PyMC model: noise a person, and one potential a group.
 
-    Parameters
-    ----------
-    x
-        Embedding, symbolic, shape (m, d).
-    layouts
-        Trials.
-    dimensions
-        Columns d of the embedding.
-    batch
-        Symbolic stand-ins for the four arrays of each group; None: all trials.
+    ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials.
     """
     import pymc as pm
 
@@ -215,21 +183,11 @@ def layout_log_likelihood(
 ) -> Any:
     """Log-density of each layout's shape, up to a constant, shape (T,).
 
-    With Z the centred coordinates of the trial's k objects, b the noise variance and Y the
-    places, of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the
-    k - 1 directions that sum to zero.
-
-    Parameters
-    ----------
-    x
-        Embedding, symbolic, shape (m, d).
-    noise
-        Of every arranger, see :func:`arrangement_noise`, shape (A,).
-    items, places, shown, arranger
-        As in :class:`LayoutGroup`, symbolic or arrays.
-    size, d
-        Padded number of objects k and dimensions: the smaller one is the side of the matrices
-        that are factorised, k x k or d x d.
+    With Z the centred coordinates of the trial's k objects, b the noise variance and Y the places,
+    of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the k - 1
+    directions that sum to zero. The four arrays are those of :class:`LayoutGroup`; of the padded
+    number of objects and the dimensions, the smaller is the side of the matrices that are
+    factorised.
     """
     import pytensor.tensor as pt
 

@@ -91,13 +91,7 @@ def subset_rows(n: int, n_draws: int, seed: int, at_most: int | None = None) -> 
 
 
 def relative_efficiency(likelihood: Floats) -> float:
-    """Effective draws a draw, of the likelihood of judgments; 1 for a single chain.
-
-    Parameters
-    ----------
-    likelihood
-        Shape (chains, draws, k).
-    """
+    """Effective draws a draw, of likelihoods (chains, draws, k); 1 for a single chain."""
     from arviz_stats.base import array_stats
 
     chains, draws = likelihood.shape[:2]
@@ -111,19 +105,10 @@ def relative_efficiency(likelihood: Floats) -> float:
 
 
 def smoothed_weights(log_likelihood: Floats, efficiency: float) -> tuple[Floats, Floats]:
-    """Log-weights of the draws with each judgment left out, and Pareto's k.
+    """Log-weights of the draws with each judgment left out, (k, S), and Pareto's k, (k,).
 
-    Parameters
-    ----------
-    log_likelihood
-        Shape (k, S).
-    efficiency
-        Effective draws a draw.
-
-    Returns
-    -------
-    Normalised log-weights, shape (k, S), and k, shape (k,); -inf where the largest weights are
-    all equal, so that there is no tail to smooth.
+    From the log-likelihood, (k, S), and effective draws a draw; k is -inf where the largest weights
+    are all equal, so that there is no tail to smooth.
     """
     from arviz_stats.base import array_stats
 
@@ -143,17 +128,8 @@ def smoothed_weights(log_likelihood: Floats, efficiency: float) -> tuple[Floats,
 def left_out_weights(likelihood: Floats, chains: int) -> Iterator[tuple[slice, Floats, Floats]]:
     """Weights of the draws with each judgment left out, a block of judgments at a time.
 
-    Parameters
-    ----------
-    likelihood
-        Of the answer to each of k judgments under each draw, shape (S, k); draws of one chain
-        stand together, equally many of each.
-    chains
-        Number of chains.
-
-    Yields
-    ------
-    Which judgments; their weights, rows sum to one, shape (block, S); Pareto's k, shape (block,).
+    ``likelihood`` (S, k) is that of each answer under each draw, grouped by chain. Yields which
+    judgments, their weights, (block, S), and Pareto's k, (block,).
     """
     n_draws, k = likelihood.shape
     some = likelihood[:, :: max(k // 300, 1)]
@@ -172,21 +148,10 @@ def trusted_k(n_draws: int) -> float:
 
 
 def predict_left_out(answers: Floats, chosen: Integers, chains: int) -> tuple[Floats, Floats]:
-    """Probabilities of the answers to each judgment under the posterior of all others.
+    """Probabilities of the answers to each judgment under the posterior of all others, (k, 3).
 
-    Parameters
-    ----------
-    answers
-        Probabilities under every draw, shape (S, k, 3); draws are grouped by chain, with equally
-        many per chain.
-    chosen
-        Answers given, shape (k,).
-    chains
-        Number of chains.
-
-    Returns
-    -------
-    Shape (k, 3), and Pareto's k, shape (k,).
+    ``answers`` (S, k, 3) are those under every draw, grouped by chain with equally many draws each.
+    Also Pareto's k, shape (k,).
     """
     n = answers.shape[1]
     likelihood = answers[:, np.arange(n), chosen].astype(np.float64)
@@ -206,18 +171,8 @@ def leave_one_out(
 ) -> LeaveOneOut:
     """Estimate from the probabilities of every answer under every draw.
 
-    Parameters
-    ----------
-    answers
-        Of the subset, shape (S, k, 3); draws of one chain stand together, equally many of each.
-    chosen
-        Answers given, of the subset, shape (k,).
-    rows
-        Which judgments the subset is, shape (k,).
-    lpd
-        Log of the mean probability of the answer given, of all judgments, shape (n,).
-    chains
-        Number of chains.
+    ``answers`` (S, k, 3) and ``chosen`` (k,) are of the subset ``rows``; ``lpd`` (n,) is the log of
+    the mean probability of the answer given, of all judgments.
     """
     from arviz_stats.base import array_stats
 

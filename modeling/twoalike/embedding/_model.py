@@ -31,21 +31,8 @@ from twoalike.study import Booleans, Floats, Integers
 class Data:
     """Judgments as indices.
 
-    Attributes
-    ----------
-    items
-        Shape (n, 3), int32, columns so ordered that the answer's place is fixed: the odd item
-        last; or reference, chosen, other.
-    judge
-        Participant, shape (n,), int32.
-    anchored
-        Whether a judgment has a reference item, shape (n,), bool.
-    ids, participants
-        Labels.
-    layouts
-        Multi-arrangement trials of the same objects, if there are any.
-    dissimilarities
-        RDMs and rated pairs of the same objects, if there are any.
+    The columns of ``items`` (n, 3) are so ordered that the answer's place is fixed: the odd item
+    last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant.
     """
 
     items: Integers
@@ -200,22 +187,10 @@ def log_likelihood(
 ) -> Any:
     """Log-probability of each judgment, shape (n,).
 
-    Parameters
-    ----------
-    x
-        Embedding, symbolic, shape (m, d).
-    temperature, lapse
-        Of every participant, shape (P,).
-    batch
-        ``items``, ``judge`` and ``anchored`` as in :class:`Data`, symbolic or arrays;
-        ``anchored`` is None where no judgment has a reference.
-    similarity
-        A name in :data:`twoalike.embedding._similarity.KERNELS`.
-    matrix
-        Whether to take similarities from the matrix X Xᵀ (cheaper when all judgments are used
-        and objects are few) or from the rows of the items.
-    xp
-        Module of the arrays: ``pytensor.tensor`` or ``jax.numpy``.
+    ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
+    is ``items``, ``judge`` and ``anchored`` of :class:`Data`, the last None where no judgment has a
+    reference. With ``matrix`` similarities are taken from the whole matrix, which is cheaper when
+    all judgments are used and objects are few.
     """
     items, judge, anchored = batch
     pairs = _similarities(x, items, find_kernel(similarity), xp, matrix=matrix)
@@ -237,31 +212,12 @@ def build_model(
     batch: tuple[Any, Any, Any] | None = None,
     group_batch: Sequence[tuple[Any, ...]] | None = None,
 ) -> Any:
-    """Build the model.
+    """Build the PyMC model of judgments.
 
-    Parameters
-    ----------
-    data
-        Judgments.
-    dimensions
-        Columns of the embedding.
-    prior
-        ``spike-and-slab``, ``softplus`` or ``gaussian``.
-    similarity
-        ``dot`` or ``distance``.
-    features
-        Standardised features, shape (m, p): the prior mean of the embedding is a map of them.
-    batch
-        Symbolic stand-ins for the judgments, for an engine that feeds minibatches; None: all
-        judgments of ``data``.
-    group_batch
-        The same for the arrays of each of ``data.groups``.
-
-    Returns
-    -------
-    A ``pymc.Model`` with ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices``
-    and, where there are arrangements or dissimilarities, ``arrangements_0`` and on, then
-    ``dissimilarities_0`` and on, one a group.
+    It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where there
+    are arrangements or dissimilarities, ``arrangements_0`` and on, then ``dissimilarities_0`` and
+    on, one a group. ``batch`` and ``group_batch`` are symbolic stand-ins for the judgments, and for
+    the arrays of each of ``data.groups``, of an engine that feeds minibatches.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -334,17 +290,7 @@ STORED = (
 
 @dataclass(frozen=True)
 class Form:
-    """What is fitted: the size and shape of the embedding, its prior and its similarity.
-
-    Attributes
-    ----------
-    dimensions
-        Columns of the embedding.
-    prior, similarity
-        Names, as in :func:`~twoalike.embedding._model.build_model`.
-    features
-        Standardised features, shape (m, p), or None.
-    """
+    """What is fitted: dimensions, prior, similarity, and standardised features, (m, p), or None."""
 
     dimensions: int
     prior: str
@@ -372,17 +318,11 @@ class Form:
 class Density:
     """The model in JAX.
 
-    Attributes
-    ----------
-    names
-        Unconstrained variables, in the order in which every function takes them.
-    starts
-        Values to start from, one dictionary a fit.
-    prior, likelihood, groups
-        Log-densities: of the unconstrained variables, with the transformations' Jacobians; of
-        the choices of a batch; of the arrangements and dissimilarities of a batch, one a group.
-    quantities
-        What is stored of a draw, named by ``outputs``.
+    ``names`` are the unconstrained variables, in the order in which every function takes them;
+    ``starts`` values to start from, one dictionary a fit. ``prior``, ``likelihood`` and ``groups``
+    are log-densities: of the variables, with the transformations' Jacobians; of a batch of choices;
+    of a batch of arrangements and dissimilarities, one a group. ``quantities`` gives what is stored
+    of a draw, named by ``outputs``.
     """
 
     names: tuple[str, ...]
@@ -402,13 +342,7 @@ def _stand_in(array: npt.NDArray[Any]) -> Any:
 
 
 def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> Density:
-    """Turn the model into JAX functions, in single precision.
-
-    Parameters
-    ----------
-    rngs
-        Of the start of each fit.
-    """
+    """Turn the model into single-precision JAX functions; a generator gives each fit's start."""
     import pytensor
     import pytensor.tensor as pt
     from pymc.sampling.jax import get_jaxified_graph

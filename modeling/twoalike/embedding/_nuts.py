@@ -30,13 +30,8 @@ def fit_nuts(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Sample the posterior.
 
-    Each chain is sampled by itself from its own seed, so the draws do not depend on the number
-    of processors.
-
-    Parameters
-    ----------
-    checkpoint
-        Keeps finished chains; an interrupted fit samples only the others.
+    Each chain is sampled by itself from its own seed, so the draws do not depend on the number of
+    processors; the checkpoint keeps finished chains.
 
     Returns
     -------

@@ -72,13 +72,7 @@ def flat_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_tree(path: Path, tree: "xr.DataTree") -> None:
-    """Write the groups compressed, floating-point values as float32.
-
-    Raises
-    ------
-    TwoalikeError
-        If the name does not end in ``.nc`` or the file cannot be written.
-    """
+    """Write the groups compressed, floating-point values as float32."""
     if path.suffix != ".nc":
         raise TwoalikeError(f"{path}: a posterior is written as .nc; choose that ending.")
     encoding: dict[str, Any] = {}
@@ -98,13 +92,7 @@ def write_tree(path: Path, tree: "xr.DataTree") -> None:
 
 
 def read_tree(path: Path) -> "xr.DataTree":
-    """Read the groups into memory and check that they are a posterior of ours.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, damaged, of another kind or of a newer schema.
-    """
+    """Read the groups into memory and check that they are a posterior of ours."""
     import xarray as xr
 
     require_file(path, "a posterior (.nc)")

@@ -79,10 +79,7 @@ def bernoulli_moments(probability: Any, value: Any = 1.0) -> tuple[Any, Any, Any
 def below(observed: Floats, mean: Floats, variance: Floats, third: Floats) -> Floats:
     """Probability that a sum of independent hits is smaller than observed, ties counted half.
 
-    Parameters
-    ----------
-    observed, mean, variance, third
-        The sum, and its mean, variance and third central moment.
+    From the sum's mean, variance and third central moment.
 
     Examples
     --------
@@ -105,11 +102,6 @@ class Tally:
     """Hits of several groups, summed within a draw and compared at its end.
 
     Only sums over draws are kept: memory is that of the groups.
-
-    Parameters
-    ----------
-    names
-        Of the groups.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -119,17 +111,7 @@ class Tally:
         self._sums = np.zeros((6, len(self.names)))
 
     def add(self, group: Integers, hits: npt.ArrayLike, moments: tuple[Any, Any, Any]) -> None:
-        """Add cases to the present draw.
-
-        Parameters
-        ----------
-        group
-            Group of each case, shape (n,).
-        hits
-            What was observed, shape (n,).
-        moments
-            Of what the draw expects, shape (n,) each: see :func:`bernoulli_moments`.
-        """
+        """Add cases to the present draw: group, observed hit and expected moments of each, (n,)."""
         size = len(self.names)
         self._now[0] += np.bincount(group, minlength=size)
         for row, values in enumerate((hits, *moments), start=1):
@@ -168,16 +150,11 @@ class Tally:
 
 
 class ReplicateTally:
-    """Discrepancies of several groups, each set against replicates that were drawn.
+    """Discrepancies of several groups, each compared with replicates that were drawn.
 
-    Only sums over replicates are kept: memory is that of the groups. The difference of a
-    replicate to what was observed is taken to follow the Pearson distribution of type III (a
-    shifted gamma, of either direction) that has its first three moments.
-
-    Parameters
-    ----------
-    names
-        Of the groups.
+    Only sums over replicates are kept: memory is that of the groups. The difference of a replicate
+    to what was observed is taken to follow the Pearson distribution of type III (a shifted gamma,
+    of either direction) that has its first three moments.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -186,25 +163,13 @@ class ReplicateTally:
         self._sums = np.zeros((4, len(self.names)))  # observed, three powers of the difference
 
     def add(self, observed: Floats, replicated: Floats) -> None:
-        """Add one replicate of every group.
-
-        Parameters
-        ----------
-        observed, replicated
-            The discrepancy in the data and in the replicate, under one draw, shape (groups,).
-        """
+        """Add one replicate: the discrepancy in data and replicate under one draw, (groups,)."""
         gap = replicated - observed
         self._sums += np.stack([observed, gap, gap**2, gap**3])
         self._replicates += 1
 
     def comparisons(self, cases: Integers) -> list[Comparison]:
-        """One comparison a group that had any case, in the order of the names.
-
-        Parameters
-        ----------
-        cases
-            Of each group, shape (groups,).
-        """
+        """One comparison a group that had any case, in the order of the names."""
         from scipy.stats import pearson3
 
         observed, gap, square, cube = self._sums / max(self._replicates, 1)
@@ -260,13 +225,7 @@ class Predictive:
 
 @dataclass(frozen=True)
 class TwiceJudged:
-    """Pairs of judgments of one triplet.
-
-    Attributes
-    ----------
-    first, second
-        The judgments, items in one order, n each.
-    """
+    """Pairs of judgments of one triplet, items in one order."""
 
     first: Judged
     second: Judged
@@ -278,13 +237,7 @@ class TwiceJudged:
 
 
 def judged_twice(judged: Judged, *, by_one: bool) -> TwiceJudged:
-    """Pair up judgments of the same triplet; every judgment is in one pair at most.
-
-    Parameters
-    ----------
-    by_one
-        Pairs by one participant; else by two.
-    """
+    """Pair up judgments of one triplet, of one participant or two; each in one pair at most."""
     items = judged.items.copy()
     start = judged.anchored.astype(np.int64)  # the reference of an anchored triplet stays first
     order = np.argsort(items, axis=1)
@@ -322,15 +275,7 @@ def _odd_positions(together: Booleans) -> Booleans:
 
 @dataclass
 class ChoiceChecks:
-    """Predictive checks of choices, gathered draw by draw.
-
-    Attributes
-    ----------
-    judged
-        The judgments.
-    participants
-        Names, by the index in ``judged.judge``.
-    """
+    """Predictive checks of choices, gathered draw by draw."""
 
     judged: Judged
     participants: Sequence[str]
@@ -351,15 +296,7 @@ class ChoiceChecks:
         ]
 
     def add(self, rows: slice, p: Floats) -> None:
-        """Add some of the judgments under the present draw.
-
-        Parameters
-        ----------
-        rows
-            Which of the judgments.
-        p
-            Probability of each of their answers, shape (n, 3).
-        """
+        """Add judgments under the present draw; ``p`` (n, 3) are their answers' probabilities."""
         chosen, judge = self.judged.chosen[rows], self.judged.judge[rows]
         here = np.arange(len(p))
         tied = p >= p.max(axis=1, keepdims=True) - 1e-9

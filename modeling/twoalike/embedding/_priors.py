@@ -44,20 +44,12 @@ class Prior:
 
 
 def spike_and_slab(m: int, d: int) -> Any:
-    """Scaled mixture of a half-normal spike and a half-Student slab.
+    """Scaled mixture of a half-normal spike and a half-Student slab: the ``embedding``, (m, d).
 
     Dimensions share one total of squared scales, in shares that are uniform on the simplex: a
-    dimension that is not needed takes nothing from the others.
-
-    Parameters
-    ----------
-    m, d
-        Objects and dimensions.
-
-    Returns
-    -------
-    The ``embedding``, shape (m, d): ``slab_scale`` times a unit mixture, so that the scale of a
-    dimension can shrink without all its coordinates having to follow.
+    dimension that is not needed takes nothing from the others. It is ``slab_scale`` times a unit
+    mixture, so that the scale of a dimension can shrink without all its coordinates having to
+    follow.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -94,18 +86,11 @@ def spike_and_slab(m: int, d: int) -> Any:
 
 
 def add_prior(name: str, m: int, d: int, features: Features) -> Any:
-    """Add a prior to the open PyMC model; give the ``embedding``, shape (m, d).
+    """Add a prior of :data:`PRIORS` to the open PyMC model; give the ``embedding``, shape (m, d).
 
-    Parameters
-    ----------
-    name
-        Of :data:`PRIORS`.
-    m, d
-        Objects and dimensions.
-    features
-        Principal components of features, shape (m, p), or None: the prior mean is a linear map of
-        them, whose strength is learnt a dimension, so that features that tell nothing of a
-        dimension leave it alone. Not for ``spike-and-slab``.
+    With principal components of features, (m, p), the prior mean is a linear map of them, whose
+    strength is learnt a dimension, so that features that are unrelated to a dimension leave it
+    alone. Not for ``spike-and-slab``.
     """
     return PRIORS[name].add(m, d, features)
 

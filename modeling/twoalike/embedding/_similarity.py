@@ -22,7 +22,7 @@ ROWS = 65_536  # triplets handled at once: bounds memory, and fits the processor
 
 @dataclass(frozen=True)
 class Kernel:
-    """A similarity in three forms that agree.
+    """A similarity in forms that agree.
 
     Attributes
     ----------
@@ -33,8 +33,7 @@ class Kernel:
     symbolic
         ``rows`` for the module given last: ``pytensor.tensor`` or ``jax.numpy``.
     gram
-        From squared norms of all rows, shape (..., m, 1), and their dot products, shape
-        (..., m, m), to similarities, for the module given last.
+        From squared norms, (..., m, 1), and dot products, (..., m, m), for the module given last.
     """
 
     matrix: Callable[[Floats, Floats], Floats]
@@ -43,33 +42,16 @@ class Kernel:
     gram: Callable[[Any, Any, Any], Any]
 
     def whole(self, x: Floats, n: int) -> Floats | None:
-        """Similarities of all objects, shape (m, m), where n triplets are cheaper with them.
+        """Similarities of all objects, (m, m), where n triplets are cheaper with them; else None.
 
         A matrix product does its multiplications some 30 times faster than gathered rows do.
-
-        Parameters
-        ----------
-        x
-            Coordinates under one draw, shape (m, D).
-        n
-            How many triplets will be asked about; else None.
         """
         return self.matrix(x, x) if len(x) ** 2 < 90 * n else None
 
     def triplets(
         self, x: Floats, items: Integers, whole: Floats | None = None
     ) -> tuple[Floats, Floats, Floats]:
-        """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each.
-
-        Parameters
-        ----------
-        x
-            Coordinates under one draw, shape (m, D).
-        items
-            Object indices, shape (n, 3).
-        whole
-            Similarities of all objects, where they are known.
-        """
+        """Similarities of the pairs of triplets, (n, 3), in PAIRS order, shape (n,) each."""
         if whole is not None:
             return pair_similarities(whole, items)
         first, second, third = (x[items[:, place]] for place in range(3))
@@ -115,13 +97,7 @@ KERNELS = {
 
 
 def find_kernel(name: str) -> Kernel:
-    """Look up a similarity by its name.
-
-    Raises
-    ------
-    TwoalikeError
-        If a newer twoalike knew a similarity that this one does not.
-    """
+    """Look up a similarity by its name; a newer twoalike may know others."""
     if name not in KERNELS:
         raise TwoalikeError(
             f"the posterior's similarity is {name!r}, this twoalike knows "

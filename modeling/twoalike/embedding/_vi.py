@@ -224,13 +224,7 @@ class _Progress:
     losses: list[float] = field(default_factory=list)
 
     def go_on(self, many: Callable[..., Any], key: Any) -> None:
-        """Take some steps.
-
-        Raises
-        ------
-        TwoalikeError
-            If the evidence bound is no number any more.
-        """
+        """Take some steps; refuse to continue once the evidence bound is no number."""
         self.q, self.state, value = many(self.q, self.state, key, self.done)
         self.done += CHUNK
         self.losses.append(float(value))
@@ -286,15 +280,8 @@ def fit_vi(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Fit by variational inference.
 
-    Parameters
-    ----------
-    held
-        Judgments of the same objects and participants that are not fitted: the progress shows
-        their log-loss.
-    checkpoint
-        Keeps the fit on its way; one that was interrupted goes on from there.
-    between
-        Called whenever some steps are done; what it raises ends the fit.
+    The progress bar shows the log-loss of ``held`` judgments; ``between`` is called whenever some
+    steps are done, and what it raises ends the fit.
 
     Returns
     -------

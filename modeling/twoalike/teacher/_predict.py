@@ -87,7 +87,8 @@ def predict(
             )
             names += [f"{name}_{end}" for end in ("low", "high") for name in names]
     else:
-        if kind != "odd_one_out" or not interval is participant is participant_column is None:
+        asked = (interval, participant, participant_column)
+        if kind != "odd_one_out" or any(one is not None for one in asked):
             raise TwoalikeError(
                 "a teacher knows no draws, participants or anchored choices",
                 where=source,
