@@ -13,10 +13,9 @@ from numpy.testing import assert_allclose
 
 from twoalike.choice import anchored_log_choice
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, check
 from twoalike.embedding import _check as module
 from twoalike.embedding._advice import advise, stuck_chain
-from twoalike.embedding._check import check_posterior
 from twoalike.embedding._judged import (
     answer_probabilities,
     draws_of,
@@ -95,7 +94,7 @@ def files(world: Any, choices: pd.DataFrame, tmp_path: Path) -> tuple[Path, Path
 
 
 def test_a_model_that_is_true_passes(world: Any, choices: pd.DataFrame) -> None:
-    found = check_posterior(near_truth(world, choices), choices)
+    found = check(near_truth(world, choices), choices, fitted=True)
     assert found.converged and found.judgments == 1200 and found.left_out == 0
     assert found.predictive is not None and found.loo is not None
     assert all(0.01 < check.p < 0.99 for check in found.predictive.checks)
@@ -112,26 +111,26 @@ def test_who_answers_the_other_way_stands_out(world: Any, choices: pd.DataFrame)
     turned = choices.copy()
     rows = turned["participant"] == "person_2"
     turned.loc[rows, "chosen"] = (turned.loc[rows, "chosen"] % 3 + 1).astype("int8")
-    found = check_posterior(near_truth(world, turned), turned).predictive
+    found = check(near_truth(world, turned), turned, fitted=True).predictive
     assert found is not None and found.outstanding == ["person_2"]
 
 
 def test_people_who_repeat_themselves_are_noticed(world: Any) -> None:
     once = world.judge(300, 3)
     both = pd.concat([once, once], ignore_index=True)
-    found = check_posterior(near_truth(world, both), both)
+    found = check(near_truth(world, both), both, fitted=True)
     assert found.predictive is not None
-    (check,) = (one for one in found.predictive.checks if one.name == "consistency")
-    assert check.n == 300 and check.observed > 0.95 and check.p < 0.001
+    (repeats,) = (one for one in found.predictive.checks if one.name == "consistency")
+    assert repeats.n == 300 and repeats.observed > 0.95 and repeats.p < 0.001
     assert any("repeat their own answers more often" in sentence for sentence in found.advice)
 
 
 def test_memory_is_bounded_and_blocks_change_nothing(
     world: Any, choices: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = check_posterior(near_truth(world, choices), choices)
+    whole = check(near_truth(world, choices), choices, fitted=True)
     monkeypatch.setattr(module, "ROWS", 37)
-    blocks = check_posterior(near_truth(world, choices), choices)
+    blocks = check(near_truth(world, choices), choices, fitted=True)
     assert whole.loo is not None and blocks.loo is not None
     assert_allclose(blocks.loo.elpd, whole.loo.elpd, rtol=1e-5)
     assert whole.predictive is not None and blocks.predictive is not None
@@ -166,7 +165,7 @@ def test_unknown_people_and_objects_are_left_out_and_counted(
     posterior = near_truth(world, fewer)
     tree = posterior.tree.copy()
     tree["posterior"] = xr.DataTree(tree["posterior"].dataset.isel(participant=slice(1, None)))
-    found = check_posterior(Posterior(tree), choices)
+    found = check(Posterior(tree), choices, fitted=True)
     assert found.left_out == int((choices["participant"] == "person_0").sum())
     strange = choices_table(
         {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}, ["x", "y", "z"]
@@ -188,7 +187,7 @@ def test_chains_apart_have_not_converged_and_say_what_to_do(
     for engine, cure in (("nuts", "`draws=...`"), ("vi", "`steps=...`")):
         posterior = near_truth(world, choices, engine=engine)
         posterior.tree["posterior"]["embedding"].values[1] *= 1.5
-        found = check_posterior(posterior)
+        found = check(posterior)
         assert found.converged is False
         assert cure in found.advice[0] and "`dimensions=...`" in found.advice[0]
 
@@ -199,30 +198,30 @@ def test_a_single_variational_fit_is_judged_by_its_optimiser(
     state = {"converged": False, "loss": 1.0, "loss_change": 0.2}
     posterior = near_truth(world, choices, engine="vi", convergence=state)
     one = Posterior(posterior.tree.isel(chain=[0]))
-    found = check_posterior(one)
+    found = check(one)
     assert found.converged is False and "choice_rhat_95" not in found.convergence
     assert "`steps=...`" in found.advice[0]
-    several = check_posterior(posterior)  # agreeing fits of an optimiser that has not settled
+    several = check(posterior)  # agreeing fits of an optimiser that has not settled
     assert several.converged is False and several.convergence["choice_rhat_95"] < 1.05
 
 
 def test_one_chain_of_nuts_is_compared_by_halves(world: Any, choices: pd.DataFrame) -> None:
     posterior = Posterior(near_truth(world, choices).tree.isel(chain=[0]))
-    assert check_posterior(posterior).converged is True
+    assert check(posterior).converged is True
     posterior.tree["posterior"]["embedding"].values[0, 75:] *= 1.5
-    assert check_posterior(posterior).converged is False
+    assert check(posterior).converged is False
 
 
 def test_too_few_draws_to_tell_is_not_convergence(world: Any, choices: pd.DataFrame) -> None:
     posterior = Posterior(near_truth(world, choices).tree.isel(draw=[0, 1]))
-    found = check_posterior(posterior, choices)
+    found = check(posterior, choices, fitted=True)
     assert found.converged is False and "too few draws" in found.advice[0]
     assert found.loo is None and any("25 draws or more" in words for words in found.missing)
 
 
 def test_log_prior_in_the_file_gives_the_sensitivity(world: Any, choices: pd.DataFrame) -> None:
     posterior = near_truth(world, choices)
-    assert any("log_prior" in words for words in check_posterior(posterior).missing)
+    assert any("log_prior" in words for words in check(posterior).missing)
     rng = np.random.default_rng(1)
     x = posterior.tree["posterior"]["embedding"].values
     group = {
@@ -230,9 +229,9 @@ def test_log_prior_in_the_file_gives_the_sensitivity(world: Any, choices: pd.Dat
         "residual_scale": (("chain", "draw"), x.mean(axis=(2, 3))),
     }
     posterior.tree["log_prior"] = xr.DataTree(xr.Dataset(group))
-    alone = check_posterior(posterior)
+    alone = check(posterior)
     assert [one.part for one in alone.sensitivity] == ["whole prior", "residual", "residual_scale"]
-    full = check_posterior(posterior, choices)
+    full = check(posterior, choices, fitted=True)
     assert [one.part for one in full.sensitivity][-1] == "likelihood"
     assert not any("log_prior" in words for words in full.missing)
 

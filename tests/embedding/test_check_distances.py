@@ -15,9 +15,8 @@ from pymc.sampling.jax import get_jaxified_graph
 from scipy.stats import kstest, norm, pearsonr
 
 from twoalike.cli.app import main
-from twoalike.embedding import Posterior
+from twoalike.embedding import Posterior, check
 from twoalike.embedding._advice import advise
-from twoalike.embedding._check import check_posterior
 from twoalike.embedding._distance_checks import (
     DistanceChecks,
     replicated_dissimilarities,
@@ -110,13 +109,13 @@ def rated(x: np.ndarray, object_noise: float, pair_noise: float, people: int = 4
 
 
 def layouts(posterior: Posterior, table: pd.DataFrame) -> DistanceChecks:
-    found = check_posterior(posterior, arrangements=table).arrangements
+    found = check(posterior, arrangements=table).arrangements
     assert found is not None
     return found
 
 
 def pairs(posterior: Posterior, table: pd.DataFrame) -> DistanceChecks:
-    found = check_posterior(posterior, dissimilarities=table).dissimilarities
+    found = check(posterior, dissimilarities=table).dissimilarities
     assert found is not None
     return found
 
@@ -186,7 +185,7 @@ def test_p_values_are_uniform_when_the_model_is_true(rng: np.random.Generator) -
 
 
 def test_layouts_of_the_model_pass(x: np.ndarray) -> None:
-    checked = check_posterior(near(x, arrangement_noise=NOISE), arrangements=arranged(x))
+    checked = check(near(x, arrangement_noise=NOISE), arrangements=arranged(x))
     found = checked.arrangements
     assert found is not None
     assert not any("model would have them" in words for words in checked.advice)
@@ -225,16 +224,14 @@ def test_who_places_at_random_stands_out(x: np.ndarray) -> None:
     table = arranged(x)
     rows = table["participant"] == "p3"
     table.loc[rows, ["x", "y"]] = np.random.default_rng(1).uniform(-0.3, 0.3, (rows.sum(), 2))
-    checked = check_posterior(near(x, arrangement_noise=NOISE), arrangements=table)
+    checked = check(near(x, arrangement_noise=NOISE), arrangements=table)
     assert checked.arrangements is not None and checked.arrangements.outstanding == ["p3"]
     assert any(words.startswith("p3 place objects less by likeness") for words in checked.advice)
 
 
 @pytest.mark.parametrize("factor", [0.4, 2.5])
 def test_noise_that_is_wrong_shows_its_direction(x: np.ndarray, factor: float) -> None:
-    checked = check_posterior(
-        near(x, arrangement_noise=NOISE), arrangements=arranged(x, factor * NOISE)
-    )
+    checked = check(near(x, arrangement_noise=NOISE), arrangements=arranged(x, factor * NOISE))
     found = checked.arrangements
     assert found is not None
     louder = factor > 1
@@ -261,7 +258,7 @@ def test_dissimilarities_of_the_model_pass_and_others_do_not(x: np.ndarray) -> N
     found = pairs(posterior, table)
     assert 0.01 < found.follow.p < 0.99 and found.outstanding == []
     assert found.judgments == len(table) and found.calibration == []
-    loud = check_posterior(posterior, dissimilarities=rated(x, 0.3, 1.2))
+    loud = check(posterior, dissimilarities=rated(x, 0.3, 1.2))
     assert loud.dissimilarities is not None
     follow = loud.dissimilarities.follow
     assert follow.observed < follow.expected and follow.two_sided < 1e-3
@@ -296,17 +293,17 @@ def test_nothing_known_is_refused(x: np.ndarray) -> None:
     table, given = arranged(x), rated(x, 0.3, 0.5)
     posterior = near(x)
     with pytest.raises(TwoalikeError, match="none of the 48 arrangements.*0 participants"):
-        check_posterior(posterior, arrangements=table)
+        check(posterior, arrangements=table)
     with pytest.raises(TwoalikeError, match="none of the 1104 dissimilarities"):
-        check_posterior(posterior, dissimilarities=given)
+        check(posterior, dissimilarities=given)
     with pytest.raises(TwoalikeError, match="found none among"):
-        check_posterior(posterior, arrangements=table.assign(trial_type="practice"))
+        check(posterior, arrangements=table.assign(trial_type="practice"))
 
 
 def test_a_noise_that_explains_random_places_is_said(x: np.ndarray) -> None:
     noise = np.where(np.arange(len(PEOPLE)) == 4, 3.0, NOISE)
     posterior = near(x, arrangement_noise=noise)
-    checked = check_posterior(posterior, arrangements=arranged(x, noise))
+    checked = check(posterior, arrangements=arranged(x, noise))
     assert checked.arrangements is not None
     assert checked.arrangements.outstanding == []
     assert checked.arrangements.at_random == ["p4"]

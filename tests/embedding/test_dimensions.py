@@ -14,7 +14,7 @@ from twoalike.cli.app import main
 from twoalike.embedding import (
     FitConfig,
     Posterior,
-    check_posterior,
+    check,
     dimension_curve,
     dimension_table,
     fit_embedding,
@@ -153,7 +153,7 @@ def test_scores_are_those_of_the_most_important_dimensions(x: np.ndarray, simila
 
 def test_all_dimensions_score_as_leave_one_out_does(x: np.ndarray) -> None:
     posterior, choices = fit(around(x, 0.3), IDS), judged(x, 400, 5)
-    checked = check_posterior(posterior, choices).loo
+    checked = check(posterior, choices, fitted=True).loo
     assert checked is not None
     last = dimension_curve(posterior, choices).table.iloc[-1]
     assert_allclose(last["log_loss"], checked.log_loss, rtol=1e-5)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy.special import softmax
 from scipy.stats import spearmanr
 
-from twoalike.embedding import FitConfig, Posterior, advise, check_posterior, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, advise, check, fit_embedding
 from twoalike.embedding._checkpoint import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
@@ -104,13 +104,13 @@ def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
 ) -> None:
     state = variational.attrs["convergence"]
     assert {"loss_change", "choice_rhat_95", "similarity_rhat_95"} <= state.keys()
-    assert check_posterior(variational).convergence == state
+    assert check(variational).convergence == state
     # Few steps from different starts end apart, however little the bound may move.
     config = FitConfig(engine="vi", steps=100, draws=20)
     hasty = fit_embedding(world.judge(600, 4), config=config)
     assert hasty.attrs["convergence"]["choice_rhat_95"] > 1.05
     assert hasty.attrs["converged"] == 0
-    assert check_posterior(hasty).converged is False
+    assert check(hasty).converged is False
     alone = fit_embedding(world.judge(600, 4), config=config.model_copy(update={"chains": 1}))
     assert "choice_rhat_95" not in alone.attrs["convergence"]
 

@@ -3,7 +3,6 @@ from ._advice import link_warnings as link_warnings
 from ._check import PosteriorCheck as PosteriorCheck
 from ._check import Sensitivity as Sensitivity
 from ._check import check as check
-from ._check import check_posterior as check_posterior
 from ._checkpoint import remove_checkpoint as remove_checkpoint
 from ._compare import compare as compare
 from ._compare import compare_predictions as compare_predictions

@@ -12,14 +12,12 @@ quantity shuffled, which breaks any link; only what exceeds nearly all of these 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from twoalike.embedding._advice import advise, link_warnings
 from twoalike.embedding._convergence import judged_triplets, predictions, with_chains
@@ -195,6 +193,7 @@ def check(
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
     study: str | Path | None = None,
+    fitted: bool | None = None,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> PosteriorCheck:
@@ -204,13 +203,18 @@ def check(
     ----------
     posterior
         The posterior or its file.
-    choices, arrangements, dissimilarities
-        Files or frames of the judgments that it was fitted on. Choices that are others are
-        predicted as held-out ones would be; a remark says so.
+    choices
+        Judgments that it was fitted on, a file or a frame; practice and catch trials are left out.
+    arrangements, dissimilarities
+        The other judgments that it was fitted on, or others of the same people: they are
+        replicated, and not left out.
     study
         Folder of the study whose judgments it was fitted on, instead of the tables.
+    fitted
+        False if ``choices`` are other judgments: they are predicted, and nothing is left out.
+        None: as the posterior's record says; a remark tells where that is uncertain.
     seed
-        As in :func:`check_posterior`.
+        Of the triplets on which convergence is judged, the subset, shuffles and replicates.
     out
         File to write all numbers to (.json).
 
@@ -219,37 +223,19 @@ def check(
     TwoalikeError
         If a file cannot be read, or the posterior knows none of the judgments of a kind.
     """
+    if out is not None:
+        check_ending(Path(out), [".json"], "the numbers")
+        check_output(Path(out))
     given = {
         "choices": choices,
         "arrangements": arrangements,
         "dissimilarities": dissimilarities,
     }
     tables = {kind: table for kind, table in given.items() if table is not None}
-    if study is not None and tables:
-        raise TwoalikeError(
-            expected=f"`{next(iter(tables))}=...` or `study=...`",
-            found="both",
-            remedy="Give one of them.",
-        )
-    if out is not None:
-        check_ending(Path(out), [".json"], "the numbers")
-        check_output(Path(out))
     fit = as_posterior(posterior)
     if study is not None:
-        tables = _of_study(Path(study), fit)
-    table, fitted, remark = None, True, ""
-    if "choices" in tables:
-        table, fitted, remark = judgments_of(fit, tables["choices"])
-    others = {kind: tables[kind] for kind in ("arrangements", "dissimilarities") if kind in tables}
-    found = check_posterior(
-        fit,
-        table,
-        **{kind: read_judgments(one, kind) for kind, one in others.items()},
-        fitted=fitted,
-        seed=seed,
-    )
-    remarks = [remark, *(_unlike_the_fit(fit, kind, one) for kind, one in others.items())]
-    found = replace(found, remarks=[remark for remark in remarks if remark])
+        tables = _of_study(Path(study), fit, tables)
+    found = _checked(fit, tables, fitted, seed)
     if out is not None:
         inputs = {"posterior": fit.path, **tables}
         files = {role: Path(one) for role, one in inputs.items() if isinstance(one, str | Path)}
@@ -258,8 +244,16 @@ def check(
     return found
 
 
-def _of_study(folder: Path, posterior: Posterior) -> dict[str, JudgmentTable]:
+def _of_study(
+    folder: Path, posterior: Posterior, tables: Mapping[str, JudgmentTable]
+) -> dict[str, JudgmentTable]:
     """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
+    if tables:
+        raise TwoalikeError(
+            expected=f"`{next(iter(tables))}=...` or `study=...`",
+            found="both",
+            remedy="Give one of them.",
+        )
     study = Study.load(folder)
     files = {"choices": study.choices}
     if labels_of(posterior, "arranger"):
@@ -277,13 +271,6 @@ def _of_study(folder: Path, posterior: Posterior) -> dict[str, JudgmentTable]:
     return found
 
 
-def _unlike_the_fit(posterior: Posterior, kind: str, table: JudgmentTable) -> str:
-    """Write a remark on a file that is not the one of the fit; none on a frame."""
-    if not isinstance(table, str | Path):
-        return ""
-    return other_file(posterior, kind, sha256_file(Path(table)))
-
-
 def as_json(value: Any) -> Any:
     """Numbers as JSON can hold them: what is not finite becomes null."""
     if isinstance(value, dict):
@@ -293,47 +280,21 @@ def as_json(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def check_posterior(
-    posterior: Posterior,
-    choices: pd.DataFrame | None = None,
-    *,
-    arrangements: pd.DataFrame | None = None,
-    dissimilarities: pd.DataFrame | None = None,
-    fitted: bool = True,
-    seed: int = 0,
+def _checked(
+    posterior: Posterior, tables: Mapping[str, JudgmentTable], fitted: bool | None, seed: int
 ) -> PosteriorCheck:
-    """Check a fit.
-
-    Parameters
-    ----------
-    posterior
-        What was fitted.
-    choices
-        The judgments that it was fitted on; practice and catch trials are left out, as they are
-        in a fit.
-    arrangements, dissimilarities
-        The other judgments that it was fitted on, or others of the same people: they are
-        replicated, and not left out.
-    fitted
-        False if ``choices`` are other judgments: they are predicted, and nothing is left out.
-    seed
-        Of the triplets on which convergence is judged, the subset, shuffles and replicates.
-
-    Raises
-    ------
-    TwoalikeError
-        If the posterior knows none of the judgments of a kind.
-    """
-    x = posterior.tree["posterior"].dataset["embedding"].values
-    which = thinned(x.shape[0], x.shape[1], MOST_DRAWS)
-    convergence = _convergence(posterior, x, seed)
+    chains, draws = (posterior.tree["posterior"].sizes[axis] for axis in ("chain", "draw"))
+    which = thinned(chains, draws, MOST_DRAWS)
+    convergence = _convergence(posterior, seed)
+    distances, remarks = _distance_checks(posterior, tables, seed)
+    missing = [words for kind, words in _needed(posterior).items() if kind not in tables]
     gathered, judged = None, None
-    layouts, pairs = _distance_checks(posterior, arrangements, dissimilarities, seed)
-    missing = _not_given(posterior, choices, arrangements, dissimilarities)
-    if choices is not None:
-        judged = known_judgments(posterior, used_choices(choices))
-        gathered = _gather(posterior, judged, which, loo=fitted, seed=seed)
-        if not fitted:
+    if "choices" in tables:
+        table, own, remark = judgments_of(posterior, tables["choices"], fitted)
+        remarks.insert(0, remark)
+        judged = known_judgments(posterior, used_choices(table))
+        gathered = _gather(posterior, judged, which, loo=own, seed=seed)
+        if not own:
             missing.append("Leave-one-out needs the judgments of the fit, these are others.")
         elif gathered.loo is None:
             missing.append(f"Leave-one-out needs {LEAST_DRAWS} draws or more, found {len(which)}.")
@@ -343,62 +304,58 @@ def check_posterior(
             "Prior sensitivity needs the log prior of every draw, which this file does not hold "
             "(group log_prior)."
         )
-    elif gathered is not None and fitted:
+    elif gathered is not None and own:
         parts["likelihood"] = gathered.log_likelihood
+    predictive, loo = (gathered.predictive, gathered.loo) if gathered else (None, None)
+    engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
+    advice = advise(engine, convergence, predictive, loo, list(distances.values()))
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
-        advice=advise(
-            str(posterior.attrs.get("engine")),
-            convergence,
-            None if gathered is None else gathered.predictive,
-            None if gathered is None else gathered.loo,
-            [found for found in (layouts, pairs) if found is not None],
-        )
-        + link_warnings(posterior.attrs.get("links", {})),
+        advice=advice + link_warnings(links),
         missing=missing,
         judgments=0 if judged is None else len(judged),
         left_out=0 if judged is None else judged.left_out,
-        predictive=None if gathered is None else gathered.predictive,
-        loo=None if gathered is None else gathered.loo,
-        arrangements=layouts,
-        dissimilarities=pairs,
-        sensitivity=_sensitivity(posterior, x, which, parts, seed) if parts else [],
+        predictive=predictive,
+        loo=loo,
+        **distances,
+        sensitivity=_sensitivity(posterior, which, parts, seed) if parts else [],
+        remarks=[remark for remark in remarks if remark],
     )
 
 
 def _distance_checks(
-    posterior: Posterior,
-    arrangements: pd.DataFrame | None,
-    dissimilarities: pd.DataFrame | None,
-    seed: int,
-) -> tuple[DistanceChecks | None, DistanceChecks | None]:
-    """Predictive checks of what was given besides choices."""
+    posterior: Posterior, tables: Mapping[str, JudgmentTable], seed: int
+) -> tuple[dict[str, DistanceChecks], list[str]]:
+    """Predictive checks of arrangements and dissimilarities, and remarks on files of others."""
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_REPLICATED)
-    layouts, pairs = None, None
-    if arrangements is not None:
-        layouts = check_layouts(posterior, known_layouts(posterior, arrangements), which, seed)
-    if dissimilarities is not None:
-        pairs = check_pairs(posterior, known_pairs(posterior, dissimilarities), which, seed)
-    return layouts, pairs
+    found, remarks = {}, []
+    if (table := tables.get("arrangements")) is not None:
+        known = known_layouts(posterior, read_judgments(table, "arrangements"))
+        found["arrangements"] = check_layouts(posterior, known, which, seed)
+    if (table := tables.get("dissimilarities")) is not None:
+        judged = known_pairs(posterior, read_judgments(table, "dissimilarities"))
+        found["dissimilarities"] = check_pairs(posterior, judged, which, seed)
+    for kind in found:
+        if isinstance(path := tables[kind], str | Path):
+            remarks.append(other_file(posterior, kind, sha256_file(Path(path))))
+    return found, remarks
 
 
-def _not_given(
-    posterior: Posterior,
-    choices: pd.DataFrame | None,
-    arrangements: pd.DataFrame | None,
-    dissimilarities: pd.DataFrame | None,
-) -> list[str]:
-    """Say which judgments of the fit were not given, and what needs them."""
-    missing = []
-    if choices is None and _has_choices(posterior):
-        missing.append("Predictive checks and leave-one-out need the judgments: `choices=...`.")
-    if arrangements is None and labels_of(posterior, "arranger"):
-        missing.append("Predictive checks of arrangements need them: `arrangements=...`.")
-    if dissimilarities is None and labels_of(posterior, "source"):
-        missing.append("Predictive checks of dissimilarities need them: `dissimilarities=...`.")
-    return missing
+def _needed(posterior: Posterior) -> dict[str, str]:
+    """Kinds of judgments of the fit, and what needs them."""
+    parts = {
+        "choices": "Predictive checks and leave-one-out need the judgments: `choices=...`.",
+        "arrangements": "Predictive checks of arrangements need them: `arrangements=...`.",
+        "dissimilarities": "Predictive checks of dissimilarities need them: `dissimilarities=...`.",
+    }
+    there = {
+        "choices": _has_choices(posterior),
+        "arrangements": bool(labels_of(posterior, "arranger")),
+        "dissimilarities": bool(labels_of(posterior, "source")),
+    }
+    return {kind: words for kind, words in parts.items() if there[kind]}
 
 
 def _has_choices(posterior: Posterior) -> bool:
@@ -409,8 +366,8 @@ def _has_choices(posterior: Posterior) -> bool:
     return "judgments" not in known or bool(known["judgments"].sum() > 0)
 
 
-def _convergence(posterior: Posterior, x: npt.NDArray[Any], seed: int) -> dict[str, Any]:
-    """Figures of the file, and those of the chains as they stand in it."""
+def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
+    """Figures that the fit stored, and those of the chains in the file."""
     stored = dict(posterior.attrs.get("convergence", {}))
     stats: dict[str, Floats] = {}
     if "sample_stats" in posterior.tree.children:
@@ -423,7 +380,7 @@ def _convergence(posterior: Posterior, x: npt.NDArray[Any], seed: int) -> dict[s
     attrs = posterior.attrs
     return with_chains(
         stored,
-        x,
+        posterior.tree["posterior"].dataset["embedding"].values,
         stats,
         engine=str(attrs.get("engine")),
         seed=seed,
@@ -485,13 +442,9 @@ def _log_prior(posterior: Posterior, which: Integers) -> dict[str, Floats]:
 
 
 def _sensitivity(
-    posterior: Posterior,
-    x: npt.NDArray[Any],
-    which: Integers,
-    parts: Mapping[str, Floats],
-    seed: int,
+    posterior: Posterior, which: Integers, parts: Mapping[str, Floats], seed: int
 ) -> list[Sensitivity]:
-    similarity = str(posterior.attrs.get("similarity", "dot"))
-    some = x.reshape(1, -1, *x.shape[2:])[:, which]
-    choice, pair = predictions(some, judged_triplets(x.shape[2], seed), similarity)
+    similarity, x = str(posterior.attrs.get("similarity", "dot")), posterior.embedding
+    some = x[which][None]
+    choice, pair = predictions(some, judged_triplets(x.shape[1], seed), similarity)
     return sensitivities(choice[0], pair[0], parts, seed)

@@ -23,7 +23,6 @@ from twoalike.embedding._judged import (
     Draw,
     Judged,
     answer_probabilities,
-    as_table,
     draws_of,
     judgments_of,
     known_judgments,
@@ -232,11 +231,8 @@ def dimension_curve(
     TwoalikeError
         If the posterior knows none of the judgments, or has too few draws to leave one out.
     """
-    posterior, remark = as_posterior(posterior), ""
-    if fitted is None:
-        table, fitted, remark = judgments_of(posterior, choices)
-    else:
-        table = as_table(choices)
+    posterior = as_posterior(posterior)
+    table, fitted, remark = judgments_of(posterior, choices, fitted)
     judged = known_judgments(posterior, used_choices(table))
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)

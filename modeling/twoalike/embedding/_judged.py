@@ -312,15 +312,18 @@ def other_file(posterior: "Posterior", role: str, sha256: str) -> str:
     )
 
 
-def judgments_of(posterior: "Posterior", choices: JudgmentTable) -> tuple[pd.DataFrame, bool, str]:
+def judgments_of(
+    posterior: "Posterior", choices: JudgmentTable, fitted: bool | None = None
+) -> tuple[pd.DataFrame, bool, str]:
     """Read choices; whether they are those of the fit, and a remark where that is uncertain.
 
-    A file is recognised by its hash or its counts, a frame by its counts.
+    A file is recognised by its hash or its counts, a frame by its counts, unless it is known.
     """
-    if isinstance(choices, str | Path):
-        table = read_judgments(choices)
-        return table, *fitted_on(posterior, table, sha256_file(Path(choices)))
     table = as_table(choices)
+    if fitted is not None:
+        return table, fitted, ""
+    if isinstance(choices, str | Path):
+        return table, *fitted_on(posterior, table, sha256_file(Path(choices)))
     same, remark = fitted_on(posterior, table, "")
     return table, same, "" if same else remark
 
