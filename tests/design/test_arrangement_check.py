@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from twoalike.design import (
-    ArrangementConfig,
     arrangement_trial_list,
     check_separation,
     listed_arrangements,
 )
 from twoalike.stimuli import StimulusSet
+from twoalike.study import ArrangementConfig
 
 Objects = Callable[[int, int, int], StimulusSet]
 

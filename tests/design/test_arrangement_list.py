@@ -11,7 +11,6 @@ import pytest
 from pydantic import ValidationError
 
 from twoalike.design import (
-    ArrangementConfig,
     ListedArrangement,
     arrangement_table,
     arrangement_trial_list,
@@ -23,7 +22,14 @@ from twoalike.design import (
     write_arrangement_list,
 )
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, StudyConfig, TwoalikeError, load_toml, provenance
+from twoalike.study import (
+    ArrangementConfig,
+    Study,
+    StudyConfig,
+    TwoalikeError,
+    load_toml,
+    provenance,
+)
 
 Objects = Callable[[int, int, int], StimulusSet]
 IDS = ("a", "b", "c", "d", "e")

@@ -12,9 +12,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import session_trial_lists, summarize_design, with_dealt_checks
-from twoalike.design._catch import catch_triplets
-from twoalike.design._order import GAP, session_order
-from twoalike.design._positions import balanced_places, catch_places, other_places
+from twoalike.design._assemble import (
+    GAP,
+    balanced_places,
+    catch_places,
+    other_places,
+    session_order,
+)
+from twoalike.design._objects import catch_triplets
 from twoalike.design._triplets import balanced_triplets, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Study, StudyConfig

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import covering_bound, covering_triplets
-from twoalike.design._coverage import coverage_sessions, filling_triplets
-from twoalike.design._deal import deal
+from twoalike.design._covering import coverage_sessions, filling_triplets
+from twoalike.design._triplets import deal
 from twoalike.study import DesignConfig, TwoalikeError
 
 ANY_TIME = settings(deadline=None, max_examples=60)

@@ -17,9 +17,14 @@ from twoalike.design import (
     session_trial_lists,
     summarize_design,
 )
-from twoalike.design._classes import object_classes
-from twoalike.design._level_sessions import level_session, level_sessions
-from twoalike.design._levels import CONDITIONS, LevelSampler, level_counts
+from twoalike.design._levels import (
+    CONDITIONS,
+    LevelSampler,
+    level_counts,
+    level_session,
+    level_sessions,
+    object_classes,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, LevelShares, Study, StudyConfig, TwoalikeError
 from twoalike.tables import LEVELS, STIMULI

@@ -14,14 +14,14 @@ from scipy.spatial.distance import pdist
 
 from twoalike.design import (
     ArrangedTrial,
-    ArrangementConfig,
     ArrangementEnd,
     PlannedArrangement,
     arrangement_rng,
     next_arrangement,
     pair_evidence,
 )
-from twoalike.design._lift import Prospect, efficiency, first_pair, grow_set
+from twoalike.design._next_arrangement import Prospect, efficiency, first_pair, grow_set
+from twoalike.study import ArrangementConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 

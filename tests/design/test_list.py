@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import (
-    DesignConfig,
     random_trial_list,
     read_trial_list,
     session_rng,
@@ -22,7 +21,7 @@ from twoalike.design import (
 )
 from twoalike.design._list import COLUMNS
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Study, StudyConfig, TwoalikeError, provenance
+from twoalike.study import DesignConfig, Study, StudyConfig, TwoalikeError, provenance
 from twoalike.tables import PLACES, POSITIONS, STIMULI
 
 Objects = Callable[[int, int, int], StimulusSet]

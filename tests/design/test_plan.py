@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twoalike.design import excluded, random_trial_list, summarize_design
-from twoalike.design._order import GAP, plan_order
-from twoalike.design._positions import catch_places
+from twoalike.design._assemble import GAP, catch_places, plan_order
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, ExclusionConfig, StudyConfig, TwoalikeError, load_toml
 

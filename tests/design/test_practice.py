@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from twoalike.design import DesignConfig, allows_checks, random_trial_list
+from twoalike.design import allows_checks, random_trial_list
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.study import DesignConfig, TwoalikeError
 
 
 def test_easy_practice_comes_first_with_its_answer(make_study: Callable[..., Path]) -> None:

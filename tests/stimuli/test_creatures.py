@@ -11,11 +11,18 @@ import pytest
 from PIL import Image
 
 from twoalike.stimuli import StimulusSet, draw_creatures
-from twoalike.stimuli._appendages import APPENDAGES
-from twoalike.stimuli._bodies import BODIES, outline
-from twoalike.stimuli._creatures import LENGTHS, MOST_SPECIES, NUMBERS, render, species_traits
-from twoalike.stimuli._names import FIRST, LAST, MIDDLE, invent_names
-from twoalike.stimuli._portrait import MARKINGS, Traits, draw_portrait
+from twoalike.stimuli._creatures import (
+    FIRST,
+    LAST,
+    LENGTHS,
+    MIDDLE,
+    MOST_SPECIES,
+    NUMBERS,
+    invent_names,
+    render,
+    species_traits,
+)
+from twoalike.stimuli._portrait import APPENDAGES, BODIES, MARKINGS, Traits, draw_portrait, outline
 from twoalike.study import TwoalikeError
 
 SMALL = {"kingdoms": 2, "families": 2, "species": 2, "individuals": 2, "size": 48}

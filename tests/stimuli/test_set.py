@@ -144,7 +144,7 @@ def test_a_photo_that_was_cut_off_leaves_no_manifest(folder: Path) -> None:
 def test_duplicate_id(folder: Path) -> None:
     StimulusSet.from_images(folder)
     edit(folder, "\ntit\t", "\nowl\t")
-    with pytest.raises(TwoalikeError, match=r"object 2: id 'owl' stands twice"):
+    with pytest.raises(TwoalikeError, match=r"object 2: id 'owl' is listed twice"):
         StimulusSet.load(folder)
 
 

@@ -1,19 +1,18 @@
 """From the triplets of a session to its trial list: checks, repeats, order, places, blocks."""
 
 import hashlib
+from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._catch import catch_triplets
-from twoalike.design._chosen import Chosen
 from twoalike.design._list import COLUMNS, typed
-from twoalike.design._order import plan_order, session_order
-from twoalike.design._positions import Places, balanced_places, catch_places, other_places
-from twoalike.design._triplets import Triplets
-from twoalike.study import DesignConfig, TwoalikeError
+from twoalike.design._objects import catch_triplets
+from twoalike.design._triplets import Chosen, Triplets
+from twoalike.study import PLAN_STEP, DesignConfig, Integers, TwoalikeError
 from twoalike.tables import POSITIONS
 
 
@@ -100,7 +99,7 @@ def _order(
     return order, [1 + at // config.trials_per_block for at in range(len(order))]
 
 
-def _lines(ids: Sequence[str], kind: str, chosen: Chosen, places: Places) -> list[dict[str, Any]]:
+def _lines(ids: Sequence[str], kind: str, chosen: Chosen, places: Integers) -> list[dict[str, Any]]:
     lines = []
     for at, (triplet, place) in enumerate(
         zip(chosen.triplets.tolist(), places.tolist(), strict=True)
@@ -146,3 +145,245 @@ def triplet_id(names: Sequence[str]) -> str:
     True
     """
     return "t" + hashlib.sha256("\t".join(sorted(names)).encode()).hexdigest()[:12]
+
+
+GAP = 10
+"""A repeat comes at least this many trials after the first showing, so that nobody remembers."""
+ATTEMPTS = 50
+
+
+def session_order(
+    main: int, catch: int, repeats: int, rng: np.random.Generator
+) -> list[tuple[str, int]]:
+    """Order of the trials after the practice.
+
+    Parameters
+    ----------
+    main, catch, repeats
+        Numbers of trials of each kind.
+
+    Returns
+    -------
+    ``(kind, index)``: for ``main`` and ``catch`` the index of the trial of that kind, for
+    ``repeat`` the index of the main trial that is shown again. Main and catch trials come in
+    the order of their index.
+
+    Raises
+    ------
+    ValueError
+        If the session is too short for its repeats.
+    """
+    firsts = _spread_catch(main, catch, rng)
+    for attempt in range(ATTEMPTS):
+        # The last attempt is the one that works whenever any does: all repeats at the end.
+        order = _insert_repeats(firsts, repeats, rng, at_end=attempt == ATTEMPTS - 1)
+        if order is not None:
+            return order
+    raise ValueError(
+        f"no room for {repeats} repeats, each {GAP} trials or more after its first showing, in a "
+        f"session of {main} main trials."
+    )
+
+
+def _spread_catch(main: int, catch: int, rng: np.random.Generator) -> list[tuple[str, int]]:
+    """One attention check at a random place in each of equal parts of the session."""
+    edges = np.linspace(0, main, catch + 1)
+    before = [int(rng.integers(int(a), max(int(b), int(a) + 1))) for a, b in pairwise(edges)]
+    order: list[tuple[str, int]] = []
+    done = 0
+    for trial in range(main):
+        order.append(("main", trial))
+        while done < catch and before[done] == trial:
+            order.append(("catch", done))
+            done += 1
+    return order
+
+
+def _insert_repeats(
+    firsts: list[tuple[str, int]], repeats: int, rng: np.random.Generator, *, at_end: bool
+) -> list[tuple[str, int]] | None:
+    order: list[tuple[str, int]] = []
+    waiting = list(reversed(firsts))
+    eligible: list[int] = []
+    left = repeats
+    while waiting or left:
+        if len(order) >= GAP:
+            kind, trial = order[len(order) - GAP]
+            if kind == "main":
+                eligible.append(trial)
+        now = not waiting or (not at_end and rng.random() < left / (left + len(waiting)))
+        if left and eligible and now:
+            order.append(("repeat", eligible.pop(rng.integers(len(eligible)))))
+            left -= 1
+        elif waiting:
+            order.append(waiting.pop())
+        else:
+            return None
+    return order
+
+
+def plan_order(
+    plan: Sequence[str], rng: np.random.Generator
+) -> tuple[list[tuple[str, int]], list[int]]:
+    """Order of the trials after the practice as a plan has it.
+
+    Parameters
+    ----------
+    plan
+        Steps such as ``main 50``, ``catch 2``, ``repeat 5`` and ``break``.
+    rng
+        Draws which earlier main trials are repeated.
+
+    Returns
+    -------
+    The order as :func:`session_order` gives it, and the block of each trial, from 1: trials
+    without a break between them are one block.
+
+    Raises
+    ------
+    ValueError
+        If repeats stand too early in the plan.
+
+    Examples
+    --------
+    >>> plan_order(["main 2", "catch 1", "break", "main 1"], np.random.default_rng(0))
+    ([('main', 0), ('main', 1), ('catch', 0), ('main', 2)], [1, 1, 1, 2])
+    """
+    order: list[tuple[str, int]] = []
+    blocks: list[int] = []
+    done = {"main": 0, "catch": 0}
+    repeated: set[int] = set()
+    block, pause = 1, False
+    for step in plan:
+        parts = PLAN_STEP.fullmatch(step)
+        if parts is None or parts[1] is None:
+            pause = True
+            continue
+        block += int(pause and bool(order))
+        pause = False
+        for _ in range(int(parts[2])):
+            if parts[1] == "repeat":
+                far = [i for kind, i in order[: max(0, len(order) - GAP + 1)] if kind == "main"]
+                index = _draw_new(far, repeated, rng)
+            else:
+                index = done[parts[1]]
+                done[parts[1]] += 1
+            order.append((parts[1], index))
+            blocks.append(block)
+    return order, blocks
+
+
+def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) -> int:
+    left = [index for index in far if index not in repeated]
+    if not left:
+        raise ValueError(
+            f"a repeat of the plan has no main trial {GAP} trials before it that was not "
+            "repeated yet."
+        )
+    index = left[rng.integers(len(left))]
+    repeated.add(index)
+    return index
+
+
+def balanced_places(triplets: Integers, m: int, rng: np.random.Generator) -> Integers:
+    """Random places with each object's counts at the three places within one of each other.
+
+    Starts from random places. Where an object stands more often at place a than at b, objects
+    at a and b change places along a chain of trials from it to an object of the opposite need;
+    each chain lowers the sum of squared counts, so this ends, and with all counts within one
+    (an equitable edge colouring; de Werra 1971).
+
+    Parameters
+    ----------
+    triplets
+        Object indices in 0..m-1, shape (n, 3), distinct in each row.
+
+    Examples
+    --------
+    >>> triplets = np.array([[0, 1, 2], [0, 1, 3], [0, 2, 3]])
+    >>> places = balanced_places(triplets, 4, np.random.default_rng(0))
+    >>> sorted(places[:, 0].tolist())
+    [0, 1, 2]
+    """
+    places = rng.permuted(np.tile(np.arange(3), (len(triplets), 1)), axis=1)
+    moved = True
+    while moved:
+        moved = False
+        for a, b in permutations(range(3), 2):
+            while _lower_excess(triplets, places, m, a, b):
+                moved = True
+    return places
+
+
+def _lower_excess(triplets: Integers, places: Integers, m: int, a: int, b: int) -> bool:
+    """Move one excess of place ``a`` over ``b`` away; False if no object has more than one."""
+    order = np.argsort(places, axis=1)
+    at = np.take_along_axis(triplets, order, axis=1)  # column k: the object at place k
+    excess = np.bincount(at[:, a], minlength=m) - np.bincount(at[:, b], minlength=m)
+    if excess.max(initial=0) < 2:
+        return False
+    start = int(np.argmax(excess))
+    for trial in _chain(at[:, a], at[:, b], excess, start):
+        places[trial, order[trial, [a, b]]] = b, a
+    return True
+
+
+def _chain(
+    tails: Integers,
+    heads: Integers,
+    excess: Integers,
+    start: int,
+) -> list[int]:
+    """Trials along the shortest chain from ``start`` to an object with a negative excess.
+
+    A trial is an arc from the object at place a to the one at place b; what flows out of an
+    object with an excess must arrive where there is a lack, so a chain exists.
+    """
+    arcs: dict[int, list[int]] = {}
+    for trial, tail in enumerate(tails.tolist()):
+        arcs.setdefault(tail, []).append(trial)
+    came_by: dict[int, int] = {}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        if excess[here] < 0:
+            chain = []
+            while here != start:
+                chain.append(came_by[here])
+                here = int(tails[came_by[here]])
+            return chain
+        for trial in arcs.get(here, []):
+            there = int(heads[trial])
+            if there != start and there not in came_by:
+                came_by[there] = trial
+                queue.append(there)
+    raise AssertionError("an excess without a lack: counts do not add up")
+
+
+def catch_places(odd: Integers, rng: np.random.Generator, sides: Sequence[int] = ()) -> Integers:
+    """Random places with the odd one at left, middle, right so often, shape (n, 3).
+
+    Parameters
+    ----------
+    odd
+        Which item, 0 to 2, is the odd one, shape (n,).
+    sides
+        Three numbers that sum to n; none: within one of equally often.
+    """
+    n = len(odd)
+    # From a random place on: else the one that comes once more would always be the left one.
+    wanted = np.repeat(np.arange(3), sides) if len(sides) else (rng.integers(3) + np.arange(n)) % 3
+    target = rng.permutation(wanted)
+    places = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
+    rows = np.arange(n)
+    # Whoever stands at the target place changes with the odd one.
+    occupant = np.argmax(places == target[:, None], axis=1)
+    places[rows, occupant] = places[rows, odd]
+    places[rows, odd] = target
+    return places
+
+
+def other_places(first: Integers, rng: np.random.Generator) -> Integers:
+    """Draw new places for triplets shown again, none the same as before, shape (n, 3)."""
+    turn = rng.integers(1, 3, size=(len(first), 1))
+    return (first + turn) % 3

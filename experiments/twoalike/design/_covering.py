@@ -8,12 +8,13 @@ triangles. Such a division is found by hill climbing (Stinson 1985): a triangle 
 taken, and where its third pair is taken already, the triangle that has it gives way.
 """
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise, permutations
 
 import numpy as np
 
-from twoalike.design._climb import Climb
-from twoalike.design._triplets import Triplets
+from twoalike.design._triplets import Chosen, Triplets, deal
+from twoalike.study import DesignConfig, TwoalikeError
 
 RESTARTS = 8
 """Climbs tried before a design a little larger is accepted; the first nearly always succeeds."""
@@ -64,7 +65,7 @@ def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplet
         raise ValueError(f"needs 3 objects and 1 repeat or more, found {m} and {repeats}.")
     whole, rest = divmod(repeats, m - 2)
     every = np.array(list(combinations(range(m), 3)) if whole else [], dtype=np.int64)
-    parts = [every.reshape(-1, 3)] * whole
+    parts: list[Triplets] = [every.reshape(-1, 3)] * whole
     if rest:
         parts.append(_cover(m, rest, rng))
     return rng.permutation(np.concatenate(parts))
@@ -131,3 +132,195 @@ def _show(wanting: np.ndarray, row: tuple[int, ...]) -> None:
     """Count that a triplet shows its pairs once more, in place."""
     for first, second in permutations(row, 2):
         wanting[first, second] -= 1
+
+
+STEPS_PER_TRIPLET = 400
+"""Steps after which a climb is given up; the usual number is below ten."""
+
+
+class Climb:
+    """A growing set of distinct triangles, and the pairs that are still open.
+
+    Parameters
+    ----------
+    m
+        Number of objects.
+    demand
+        How many triangles are to hold each pair, shape (m, m), symmetric; each row's sum is
+        even and the sum of all is a multiple of six.
+    rng
+        Source of randomness.
+    """
+
+    def __init__(self, m: int, demand: np.ndarray, rng: np.random.Generator) -> None:
+        self._open: list[list[int]] = demand.tolist()
+        self._goal = int(demand.sum()) // 6
+        self._taken: set[tuple[int, int, int]] = set()
+        # For a pair, the third objects of the triangles that hold it, in both orders.
+        self._thirds: list[dict[int, list[int]]] = [{} for _ in range(m)]
+        self._friends = [_Bag(m, np.flatnonzero(row).tolist()) for row in demand]
+        self._waiting = _Bag(m, np.flatnonzero(demand.sum(axis=1)).tolist())
+        self._uniform = _uniform(rng)
+
+    def triplets(self) -> Triplets:
+        """Return the triangles, shape (n, 3), ascending in each row."""
+        return np.array(sorted(self._taken), dtype=np.int64).reshape(-1, 3)
+
+    def run(self) -> bool:
+        """Climb; whether every pair found its triangles."""
+        limit = STEPS_PER_TRIPLET * self._goal + 20_000
+        for _ in range(limit):
+            if len(self._taken) == self._goal:
+                return True
+            self._step()
+        return False
+
+    def _step(self) -> None:
+        x = self._waiting.draw(self._uniform)
+        friends = self._friends[x]
+        if len(friends.items) == 1:
+            # Only one pair, open twice: a triangle of x has to give way first.
+            y = next(iter(self._thirds[x]))
+            self._remove(x, y, self._thirds[x][y][0])
+            return
+        y, z = friends.draw(self._uniform), friends.draw(self._uniform)
+        if y == z or _key(x, y, z) in self._taken:
+            return
+        if not self._open[y][z]:
+            thirds = self._thirds[y][z]
+            self._remove(y, z, thirds[int(next(self._uniform) * len(thirds))])
+        self._add(x, y, z)
+
+    def _add(self, x: int, y: int, z: int) -> None:
+        self._taken.add(_key(x, y, z))
+        for a, b, c in ((x, y, z), (x, z, y), (y, z, x)):
+            for p, q in ((a, b), (b, a)):
+                self._thirds[p].setdefault(q, []).append(c)
+                self._open[p][q] -= 1
+                if not self._open[p][q]:
+                    self._friends[p].discard(q)
+                    if not self._friends[p].items:
+                        self._waiting.discard(p)
+
+    def _remove(self, x: int, y: int, z: int) -> None:
+        self._taken.remove(_key(x, y, z))
+        for a, b, c in ((x, y, z), (x, z, y), (y, z, x)):
+            for p, q in ((a, b), (b, a)):
+                thirds = self._thirds[p][q]
+                thirds.remove(c)
+                if not thirds:
+                    del self._thirds[p][q]
+                self._open[p][q] += 1
+                self._friends[p].add(q)
+            self._waiting.add(a)
+            self._waiting.add(b)
+
+
+class _Bag:
+    """A set of numbers below m to draw from at random in constant time."""
+
+    def __init__(self, m: int, items: list[int]) -> None:
+        self.items = items
+        self._at = [-1] * m
+        for at, item in enumerate(items):
+            self._at[item] = at
+
+    def draw(self, uniform: Iterator[float]) -> int:
+        return self.items[int(next(uniform) * len(self.items))]
+
+    def add(self, item: int) -> None:
+        if self._at[item] < 0:
+            self._at[item] = len(self.items)
+            self.items.append(item)
+
+    def discard(self, item: int) -> None:
+        at, last = self._at[item], self.items[-1]
+        self.items[at] = last
+        self._at[last] = at
+        self.items.pop()
+        self._at[item] = -1
+
+
+def _key(x: int, y: int, z: int) -> tuple[int, int, int]:
+    a, b, c = sorted((x, y, z))
+    return a, b, c
+
+
+def _uniform(rng: np.random.Generator) -> Iterator[float]:
+    """Endless uniform numbers in [0, 1); one by one they would cost ten times as much."""
+    while True:
+        yield from rng.random(4096).tolist()
+
+
+def coverage_sessions(
+    m: int, config: DesignConfig, sessions: int, rng: np.random.Generator
+) -> list[Chosen]:
+    """Choose main triplets of sessions that together show each pair of objects.
+
+    Trials that are not needed for it are filled with random triplets.
+
+    Parameters
+    ----------
+    m
+        Number of objects.
+    config
+        Trials a session, and how often each pair is to be shown.
+    sessions
+        Number of sessions.
+    rng
+        Source of randomness.
+
+    Raises
+    ------
+    TwoalikeError
+        If the sessions are too few or too short; the message says how many it takes.
+    """
+    _require_room(m, config, sessions, covering_bound(m, config.pair_repeats))
+    cover = covering_triplets(m, config.pair_repeats, rng)
+    _require_room(m, config, sessions, len(cover))
+    dealt = deal(cover, ["coverage"] * len(cover), sessions, m, rng)
+    chosen = []
+    for places in dealt:
+        own = Chosen.of(cover[places], "coverage")
+        more = filling_triplets(cover[places], m, config.trials - len(places), rng)
+        both = own.joined(Chosen.of(more, "random"))
+        chosen.append(both.take(rng.permutation(len(both))))
+    return chosen
+
+
+def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> None:
+    # No session shows a triplet twice, and a pair is in m - 2 triplets.
+    least = max(-(-needed // config.trials), -(-config.pair_repeats // (m - 2)))
+    if sessions < least:
+        times = "once" if config.pair_repeats == 1 else f"{config.pair_repeats} times"
+        raise TwoalikeError(
+            f"design: to show each pair of {m} objects {times} takes {needed} triplets, so "
+            f"{least} sessions of {config.trials} trials, found {sessions}. Design so many in one "
+            "call (--participants, --sessions), or raise design.trials."
+        )
+
+
+def filling_triplets(taken: Triplets, m: int, n: int, rng: np.random.Generator) -> Triplets:
+    """Draw ``n`` triplets not in ``taken``, each of the objects shown least so far.
+
+    Ties are broken at random.
+
+    Raises
+    ------
+    ValueError
+        If there are not so many left.
+    """
+    used = {tuple(row) for row in taken.tolist()}
+    shown = np.bincount(taken.ravel(), minlength=m)
+    rows: list[Sequence[int]] = []
+    for _ in range(n):
+        order = np.argsort(shown + rng.random(m)).tolist()
+        free = (row for row in combinations(order, 3) if tuple(sorted(row)) not in used)
+        found = next(free, None)
+        if found is None:
+            raise ValueError(f"asked for {n} further triplets, {len(rows)} are left.")
+        row = sorted(found)
+        used.add(tuple(row))
+        shown[row] += 1
+        rows.append(row)
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from twoalike.study import Floats, Integers
 
 WEIGHT_FLOOR = 0.2
 """Distance, in arena diameters, below which the weight of a pair does not fall."""
 MAX_ITERATIONS = 500
 TOLERANCE = 1e-8
 """Sum of squared changes below which the average has settled."""
-
-type Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class ArrangedTrial:
         uninterrupted one.
     """
 
-    items: npt.NDArray[np.int64]
+    items: Integers
     positions: Floats
 
     def __post_init__(self) -> None:
@@ -76,8 +75,8 @@ class RescaledAverage:
 class _Placed:
     """All distances of all trials in one long row: trial, place of the pair, distance, weight."""
 
-    trial: npt.NDArray[np.int64]
-    pair: npt.NDArray[np.int64]
+    trial: Integers
+    pair: Integers
     distance: Floats
     weight: Floats
 
@@ -195,12 +194,12 @@ def _square(upper: Floats, m: int) -> Floats:
     return square
 
 
-def _sums(groups: npt.NDArray[np.int64], values: Floats, n: int) -> Floats:
+def _sums(groups: Integers, values: Floats, n: int) -> Floats:
     """Sum of the values of each of n groups."""
     return np.bincount(groups, values, n).astype(np.float64)
 
 
-def _ratio(top: Floats, bottom: npt.NDArray[np.generic]) -> Floats:
+def _ratio(top: Floats, bottom: Floats | Integers) -> Floats:
     """Quotient that is 0 where the divisor is."""
     return np.asarray(np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0))
 

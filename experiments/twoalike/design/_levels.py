@@ -2,7 +2,7 @@
 
 The design of the Levels study (doi:10.1038/s41586-025-09631-6): three objects of one class ask
 for fine distinctions, objects of three classes for coarse ones, and two of one class with one
-of another show where a class ends.
+of another show where a class ends. Classes are categories of the manifest, or clusters of features.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,10 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from twoalike.design._chosen import Chosen
-from twoalike.design._classes import Classes
-from twoalike.study import LevelShares, TwoalikeError
+from twoalike.design._triplets import Chosen, deal
+from twoalike.study import MISSING, DesignConfig, Floats, Integers, LevelShares, TwoalikeError
 from twoalike.tables import STIMULI
 
 CONDITIONS = {"within": "fine", "between": "coarse", "boundary": "boundary"}
@@ -60,7 +58,7 @@ class LevelSampler:
         How often each object was drawn, shape (m,).
     """
 
-    def __init__(self, classes: Classes, used: set[Key], rng: np.random.Generator) -> None:
+    def __init__(self, classes: Integers, used: set[Key], rng: np.random.Generator) -> None:
         self._classes = classes
         self._used = used
         self._rng = rng
@@ -148,7 +146,7 @@ class LevelSampler:
 
     def _in_turn(self, others: list[int]) -> Iterator[int]:
         """Objects of other classes than ``others``, least shown first."""
-        key: npt.NDArray[np.float64] = self._key
+        key: Floats = self._key
         for item in others:
             key = np.where(self._classes == self._classes[item], np.inf, key)
         lowest = int(np.argmin(key))
@@ -168,7 +166,9 @@ _WORDS = {
 }
 
 
-def check_conditions(path: Path, table: pd.DataFrame, ids: Sequence[str], classes: Classes) -> None:
+def check_conditions(
+    path: Path, table: pd.DataFrame, ids: Sequence[str], classes: Integers
+) -> None:
     """Refuse a trial list whose conditions are not the levels of its triplets.
 
     Conditions that name no level, and triplets with an object of no class, pass.
@@ -199,3 +199,199 @@ def check_conditions(path: Path, table: pd.DataFrame, ids: Sequence[str], classe
                 f"{path}: trial {row['trial_index']}, column 'condition': expected {is_level!r}, "
                 f"since its objects are of {len(kinds)} different classes, found {says!r}."
             )
+
+
+ATTEMPTS = 20
+"""Starts of k-means before too many clusters are complained about."""
+
+
+def object_classes(
+    shown: pd.DataFrame,
+    levels: Sequence[str],
+    config: DesignConfig,
+    root: Path,
+    rng: np.random.Generator,
+) -> Integers:
+    """Class of each object as ``config`` wants it.
+
+    Parameters
+    ----------
+    shown
+        The m objects: ``id`` and category columns.
+    levels
+        Names of the category columns, coarse to fine.
+    config
+        Names the column, or the file of features.
+    root
+        Folder of the study, where the features are.
+    rng
+        Starts k-means.
+
+    Raises
+    ------
+    TwoalikeError
+        If the column does not exist, no column will do, or the features do not fit.
+    """
+    if config.features:
+        return _clusters(shown["id"].tolist(), root / config.features, config.clusters, rng)
+    if not levels:
+        raise TwoalikeError(
+            "design: the levels sampler needs classes of objects: a category column in the "
+            "manifest of the stimuli, or design.features."
+        )
+    if config.level:
+        if config.level not in levels:
+            raise TwoalikeError(
+                f"design.level: no column {config.level!r} in the manifest of the stimuli; "
+                f"expected one of {', '.join(levels)}."
+            )
+        return named_classes(shown, levels[: levels.index(config.level) + 1])
+    for depth in range(len(levels), 0, -1):
+        classes = named_classes(shown, levels[:depth])
+        if np.bincount(classes[classes >= 0], minlength=1).max() >= 3:
+            return classes
+    raise TwoalikeError(
+        f"design: no category column ({', '.join(levels)}) has a class with three images, which "
+        "the levels sampler needs. Add images, or name the column in design.level."
+    )
+
+
+def named_classes(shown: pd.DataFrame, path: Sequence[str]) -> Integers:
+    """Integers by the whole path of categories: two folders may share the name of a class."""
+    columns = shown[list(path)]
+    labels = pd.Series(list(columns.itertuples(index=False, name=None)))
+    codes = pd.factorize(labels)[0].astype(np.int64)
+    return np.where((columns.iloc[:, -1] == MISSING).to_numpy(), -1, codes)
+
+
+def _clusters(ids: Sequence[str], path: Path, clusters: int, rng: np.random.Generator) -> Integers:
+    from scipy.cluster.vq import ClusterError, kmeans2
+
+    from twoalike.features import read_features
+
+    values = read_features(path).select(ids, str(path)).astype(np.float64)
+    different = len(np.unique(values, axis=0))
+    if clusters >= different:
+        raise TwoalikeError(
+            f"design.clusters: asked for {clusters} clusters, but {path} has features of "
+            f"{different} different objects. Lower design.clusters."
+        )
+    for _ in range(ATTEMPTS):
+        try:
+            _, codes = kmeans2(values, clusters, iter=100, minit="++", missing="raise", rng=rng)
+        except ClusterError:
+            continue  # a cluster lost its last object: start elsewhere
+        return np.asarray(codes, dtype=np.int64)
+    raise TwoalikeError(
+        f"{path}: the features do not fall into {clusters} clusters (some stay empty). Lower "
+        "design.clusters."
+    )
+
+
+def level_session(classes: Integers, config: DesignConfig, rng: np.random.Generator) -> Chosen:
+    """Draw the main triplets of one session, in the shares that ``config`` wants.
+
+    Raises
+    ------
+    TwoalikeError
+        If the classes do not allow so many.
+    """
+    return _draw(LevelSampler(classes, set(), rng), level_counts(config.trials, config.shares))
+
+
+def level_practice(
+    classes: Integers, config: DesignConfig, main: Chosen, rng: np.random.Generator
+) -> Chosen:
+    """Practice triplets that are none of the main ones, equally many of each level in use."""
+    used = {(a, b, c) for a, b, c in main.triplets.tolist()}
+    in_use = {name: share > 0 for name, share in config.shares.model_dump().items()}
+    equal = LevelShares(**{name: on / sum(in_use.values()) for name, on in in_use.items()})
+    return _draw(LevelSampler(classes, used, rng), level_counts(config.practice, equal))
+
+
+def level_sessions(
+    classes: Integers,
+    config: DesignConfig,
+    participants: int,
+    sessions: int,
+    rng: np.random.Generator,
+) -> list[Chosen]:
+    """Draw main triplets of sessions in which several people judge each triplet.
+
+    Each triplet goes to exactly ``config.lists_per_triplet`` participants. They fall into as
+    many groups; each group sees all triplets, dealt anew, so that two people who share one
+    triplet rarely share more.
+
+    Returns
+    -------
+    All sessions of the first participant, then of the second, and so on.
+
+    Raises
+    ------
+    TwoalikeError
+        If the participants do not fall into groups of one size, or the classes allow too few
+        triplets.
+    """
+    groups = config.lists_per_triplet
+    if participants % groups:
+        raise TwoalikeError(
+            f"design: with design.lists_per_triplet {groups}, the participants designed in one "
+            f"call must be a multiple of {groups}, found {participants}. Name all of them in "
+            "--participants, or set design.lists_per_triplet to 0."
+        )
+    lists = participants // groups * sessions
+    counts = level_counts(config.trials, config.shares)
+    pool = _draw(LevelSampler(classes, set(), rng), {name: n * lists for name, n in counts.items()})
+    dealt = [deal(pool.triplets, pool.conditions, lists, len(classes), rng) for _ in range(groups)]
+    return [
+        pool.take(rng.permutation(dealt[who % groups][who // groups * sessions + session]))
+        for who in range(participants)
+        for session in range(sessions)
+    ]
+
+
+def _draw(sampler: LevelSampler, counts: dict[str, int]) -> Chosen:
+    try:
+        return sampler.draw(counts)
+    except ValueError as error:
+        raise TwoalikeError(
+            f"design: {error} Lower design.trials or change design.shares or the classes."
+        ) from error
+
+
+PLAN = (
+    ("main 50", "catch 2", "break")
+    + ("main 50", "catch 2", "main 50", "break")
+    + ("catch 2", "main 50", "catch 2", "break")
+    + ("catch 2", "main 50", "catch 2", "main 51", "catch 4", "main 29")
+)
+"""Seven blocks of trials, 16 attention checks in packs of two and four, three breaks."""
+
+
+def levels_study_design(*, lists_per_triplet: int = 5, level: str = "") -> DesignConfig:
+    """Give the settings that make the lists of the Levels study from the labels of images.
+
+    Parameters
+    ----------
+    lists_per_triplet
+        People who judge each triplet; 0 where sessions are designed one by one.
+    level
+        Category column with the classes (the study: WordNet ids); empty: the finest in which
+        a class has three images.
+
+    Examples
+    --------
+    >>> config = levels_study_design()
+    >>> config.trials, config.catch, config.catch_sides
+    (330, 16, [7, 5, 4])
+    """
+    return DesignConfig(
+        sampler="levels",
+        trials=330,
+        practice=6,
+        catch=16,
+        catch_sides=[7, 5, 4],
+        plan=list(PLAN),
+        lists_per_triplet=lists_per_triplet,
+        level=level,
+    )

@@ -7,21 +7,25 @@ share their triplets out among them, it is the whole call that fixes them.
 
 import hashlib
 from collections.abc import Sequence
+from math import comb
 
 import numpy as np
 import pandas as pd
 
 from twoalike.design._assemble import assemble
-from twoalike.design._chosen import Chosen
-from twoalike.design._classes import Classes, object_classes
-from twoalike.design._coverage import coverage_sessions
-from twoalike.design._level_sessions import level_practice, level_session, level_sessions
-from twoalike.design._levels import check_conditions
+from twoalike.design._covering import coverage_sessions
+from twoalike.design._levels import (
+    check_conditions,
+    level_practice,
+    level_session,
+    level_sessions,
+    object_classes,
+)
 from twoalike.design._list import read_trial_list
-from twoalike.design._random import random_practice, random_trial_list, require_triplets
-from twoalike.design._shown import shown_table
+from twoalike.design._objects import shown_table
+from twoalike.design._triplets import Chosen, balanced_triplets, fresh_triplets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Study, TwoalikeError
+from twoalike.study import DesignConfig, Integers, Study, TwoalikeError
 
 TASK = "oddoneout"
 
@@ -165,7 +169,7 @@ def _own_list(study: Study, stimuli: StimulusSet, label: str, number: int) -> pd
     return table
 
 
-def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Classes:
+def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Integers:
     # Clusters must not differ between the sessions of a study.
     rng = np.random.default_rng([study.config.seed, 2])
     return object_classes(shown, stimuli.levels, study.config.design, study.root, rng)
@@ -173,7 +177,7 @@ def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Classes
 
 def _level_triplets(
     study: Study,
-    classes: Classes,
+    classes: Integers,
     participants: Sequence[str],
     sessions: int,
     rngs: Sequence[np.random.Generator],
@@ -196,3 +200,65 @@ def _group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.rand
     """Source of what sessions share out; other participants get another design."""
     whole = participant_number("\t".join(participants))
     return np.random.default_rng(np.random.SeedSequence([seed, whole, sessions, 1]))
+
+
+def random_trial_list(
+    stimuli: StimulusSet, config: DesignConfig, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Design a session of random triplets.
+
+    No triplet comes twice but for the repeats. Over the main trials each object is shown
+    within one of equally often, and within one of equally often at each place. Repeats come
+    at least ten trials after the first showing, with every object at a new place.
+
+    Parameters
+    ----------
+    stimuli
+        The objects.
+    config
+        Numbers of trials, and objects to leave out.
+    rng
+        Source of randomness; see :func:`twoalike.design.session_rng`.
+
+    Returns
+    -------
+    Trial list, one row a trial in the order shown; columns as in
+    :func:`twoalike.design.read_trial_list`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the objects and their categories do not allow the trials asked for.
+    """
+    shown = shown_table(stimuli, config.exclude)
+    require_triplets(config, len(shown))
+    main = balanced_triplets(len(shown), config.trials, rng)
+    practice = random_practice(config, len(shown), Chosen.of(main, "random"), rng)
+    return assemble(shown, stimuli.levels, config, practice, Chosen.of(main, "random"), rng)
+
+
+def random_practice(config: DesignConfig, m: int, main: Chosen, rng: np.random.Generator) -> Chosen:
+    """Draw practice triplets of ``m`` objects that are none of the main ones."""
+    used = {tuple(row) for row in main.triplets.tolist()}
+    return Chosen.of(fresh_triplets(m, config.practice, used, rng), "random")
+
+
+def require_triplets(config: DesignConfig, m: int) -> None:
+    """Refuse numbers of trials that ``m`` objects do not allow.
+
+    Raises
+    ------
+    TwoalikeError
+        If a session would need a triplet twice.
+    """
+    available = comb(m, 3)
+    if config.trials + config.practice > available:
+        raise TwoalikeError(
+            f"design: asked for {config.trials} main and {config.practice} practice trials, but "
+            f"{m} objects have only {available} triplets. Lower design.trials or add stimuli."
+        )
+    if config.repeats > config.trials:
+        raise TwoalikeError(
+            f"design: asked for {config.repeats} repeats of {config.trials} main trials. Lower "
+            "design.repeats."
+        )

@@ -6,9 +6,8 @@ they share, so where two groups of trials share none, a set is added that does.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from twoalike.design._covering_search import Member, without_a_set
+from twoalike.study import Booleans, Integers
 
 EXCHANGES = 10_000
 """Exchanges of items to try, about a second; more gain little (benchmarks/arrangement.py)."""
@@ -80,7 +79,7 @@ def covering_sets(
     return [np.flatnonzero(row).tolist() for row in best]
 
 
-def _greedy(m: int, size: int, rng: np.random.Generator) -> Member:
+def _greedy(m: int, size: int, rng: np.random.Generator) -> Booleans:
     """Add sets, each with as many new pairs as greed finds; shape (sets, m): who is in which."""
     member = []
     new = 1.0 - np.eye(m)
@@ -99,14 +98,14 @@ def _greedy(m: int, size: int, rng: np.random.Generator) -> Member:
     return np.array(member)
 
 
-def _linked(member: Member, size: int, rng: np.random.Generator) -> Member:
+def _linked(member: Booleans, size: int, rng: np.random.Generator) -> Booleans:
     """Order sets so that each shares a pair with an earlier one; add sets where none does."""
     member = rng.permutation(member)
     count = member.astype(np.float64)
     shares = count @ count.T >= 2
     waiting = np.ones(len(member), dtype=bool)
     tied = np.zeros(len(member), dtype=bool)
-    ordered: list[npt.NDArray[np.bool_]] = []
+    ordered: list[Booleans] = []
     while waiting.any():
         ready = np.flatnonzero(waiting & tied)
         if len(ready) or not ordered:
@@ -121,12 +120,83 @@ def _linked(member: Member, size: int, rng: np.random.Generator) -> Member:
     return np.array(ordered)
 
 
-def _link(
-    before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_], size: int, rng: np.random.Generator
-) -> npt.NDArray[np.bool_]:
+def _link(before: Booleans, after: Booleans, size: int, rng: np.random.Generator) -> Booleans:
     """Make a set of two items of each of two sets, and others at random."""
     pairs = [rng.permutation(np.flatnonzero(row))[:2] for row in (before, after)]
     chosen = np.unique(np.concatenate(pairs))
     others = np.setdiff1d(np.arange(len(before)), chosen)
     items = [*chosen, *rng.permutation(others)[: size - len(chosen)]]
     return np.isin(np.arange(len(before)), items)
+
+
+TENURE = (2, 10)
+"""Steps an item stays after it was brought in: drawn from 2 to 9."""
+
+
+def without_a_set(
+    member: Booleans, exchanges: int, rng: np.random.Generator
+) -> tuple[Booleans | None, int]:
+    """Take out the set that shows fewest pairs alone, and cover anew.
+
+    Parameters
+    ----------
+    member
+        Which items are in which set, shape (sets, m); every pair is in some set.
+    exchanges
+        Most exchanges to try.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    The covering with one set less, or None where the search found none; and the exchanges
+    tried.
+    """
+    counts = _pair_counts(member)
+    alone = [int((counts[np.ix_(row, row)] == 1).sum()) for row in member]
+    fewer = np.delete(member, int(np.argmin(alone)), axis=0)
+    counts = _pair_counts(fewer)
+    stays = np.zeros(fewer.shape, dtype=np.int64)
+    for step in range(exchanges):
+        missing = np.flatnonzero(counts == 0)
+        if len(missing) == 0:
+            return fewer, step
+        pair = divmod(int(rng.choice(missing)), counts.shape[1])
+        _bring_together(pair, fewer, counts, stays, step, rng)
+    return None, exchanges
+
+
+def _pair_counts(member: Booleans) -> Integers:
+    """How many sets show each pair, shape (m, m); the diagonal counts as shown twice."""
+    # Floating point, for that is what fast matrix products are made for.
+    counts = np.rint(member.T.astype(np.float64) @ member.astype(np.float64)).astype(np.int64)
+    np.fill_diagonal(counts, 2)
+    return counts
+
+
+def _bring_together(
+    pair: tuple[int, int],
+    member: Booleans,
+    counts: Integers,
+    stays: Integers,
+    step: int,
+    rng: np.random.Generator,
+) -> None:
+    """Bring the second item into the set with the first where that costs least; in place."""
+    held, new = pair
+    rows = np.flatnonzero(member[:, held])
+    items = np.nonzero(member[rows])[1].reshape(len(rows), -1)
+    lost = (counts[items[:, :, None], items[:, None, :]] == 1).sum(axis=2)
+    open_with_new = counts[new][items] == 0
+    gained = open_with_new.sum(axis=1, keepdims=True) - open_with_new
+    cost = lost - gained + 0.5 * rng.random(lost.shape)
+    cost[stays[rows[:, None], items] > step] += counts.size
+    cost[items == held] = np.inf
+    at, place = divmod(int(cost.argmin()), cost.shape[1])
+    row, out = rows[at], items[at, place]
+    rest = np.delete(items[at], place)
+    for item, change in ((out, -1), (new, 1)):
+        counts[item, rest] += change
+        counts[rest, item] += change
+    member[row, [out, new]] = False, True
+    stays[row, new] = step + rng.integers(*TENURE)

@@ -12,8 +12,11 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from twoalike.design._arrangement_list import read_arrangement_list, write_arrangement_list
-from twoalike.design._arrangement_trials import session_arrangement_list
+from twoalike.design._arrangement_list import (
+    read_arrangement_list,
+    session_arrangement_list,
+    write_arrangement_list,
+)
 from twoalike.design._list import read_trial_list, write_trial_list
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.registry import find_task

@@ -4,13 +4,17 @@ Drawing triplets independently would show some objects twice as often as others 
 of a few hundred trials, and those shown least would be known least.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import comb
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-Triplets = npt.NDArray[np.int64]
+from twoalike.study import Integers
+
+type Triplets = Integers
 """Object indices, shape (n, 3), ascending in each row."""
 
 
@@ -55,21 +59,21 @@ def _deal(m: int, n: int, rng: np.random.Generator) -> Triplets:
     return np.sort(hands, axis=1).astype(np.int64)
 
 
-def _key(hand: npt.NDArray[np.integer]) -> tuple[int, ...]:
+def _key(hand: Integers) -> tuple[int, ...]:
     return tuple(sorted(int(item) for item in hand))
 
 
-def _count(seen: dict[tuple[int, ...], int], hand: npt.NDArray[np.integer], change: int) -> None:
+def _count(seen: dict[tuple[int, ...], int], hand: Integers, change: int) -> None:
     seen[_key(hand)] = seen.get(_key(hand), 0) + change
 
 
-def _right(seen: dict[tuple[int, ...], int], hand: npt.NDArray[np.integer]) -> bool:
+def _right(seen: dict[tuple[int, ...], int], hand: Integers) -> bool:
     key = _key(hand)
     return len(set(key)) == 3 and seen[key] == 1
 
 
 def _swap(
-    hands: npt.NDArray[np.integer],
+    hands: Integers,
     row: int,
     seen: dict[tuple[int, ...], int],
     rng: np.random.Generator,
@@ -113,3 +117,169 @@ def fresh_triplets(
             used.add(row)
             rows.append(row)
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Triplets in the order they will be shown.
+
+    Attributes
+    ----------
+    triplets
+        Object indices, shape (n, 3), ascending in each row.
+    samplers
+        Name of the sampler that chose each, n of them.
+    scores
+        Score of each by its sampler, shape (n,); NaN where there is none.
+    conditions
+        Condition of each, n of them; None where there is none.
+    """
+
+    triplets: Triplets
+    samplers: tuple[str, ...]
+    scores: np.ndarray
+    conditions: tuple[str | None, ...]
+
+    @classmethod
+    def of(
+        cls,
+        triplets: Triplets,
+        sampler: str | Sequence[str],
+        conditions: Sequence[str | None] | None = None,
+        scores: np.ndarray | None = None,
+    ) -> Self:
+        """Triplets of one sampler, or with the name of a sampler each."""
+        n = len(triplets)
+        return cls(
+            triplets.reshape(-1, 3),
+            (sampler,) * n if isinstance(sampler, str) else tuple(sampler),
+            np.full(n, np.nan) if scores is None else scores,
+            (None,) * n if conditions is None else tuple(conditions),
+        )
+
+    def __len__(self) -> int:
+        return len(self.triplets)
+
+    def take(self, order: np.ndarray) -> Self:
+        """Those at the places of ``order``, in that order."""
+        return type(self)(
+            self.triplets[order],
+            tuple(self.samplers[at] for at in order),
+            self.scores[order],
+            tuple(self.conditions[at] for at in order),
+        )
+
+    def joined(self, other: "Chosen") -> Self:
+        """Append the others."""
+        return type(self)(
+            np.concatenate([self.triplets, other.triplets]),
+            self.samplers + other.samplers,
+            np.concatenate([self.scores, other.scores]),
+            self.conditions + other.conditions,
+        )
+
+
+TRIES = 40
+"""Exchanges tried for each triplet."""
+MOST_TRIES = 400_000
+
+
+def deal(
+    triplets: Triplets,
+    kinds: Sequence[object],
+    lists: int,
+    m: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Deal triplets to lists: each kind evenly, each object about equally often in each list.
+
+    Parameters
+    ----------
+    triplets
+        Object indices, shape (n, 3); one may stand there several times, up to ``lists`` times.
+    kinds
+        What is dealt evenly (within one), n of them.
+    lists
+        Number of lists.
+    m
+        Number of objects.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    For each list the places of its triplets in ``triplets``. No list has a triplet twice.
+    """
+    owner = _first_deal(triplets, kinds, lists, rng)
+    if lists > 1:
+        _exchange(triplets, kinds, owner, lists, m, rng)
+    return [np.flatnonzero(owner == number) for number in range(lists)]
+
+
+def _first_deal(
+    triplets: Triplets, kinds: Sequence[object], lists: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Go round the lists, equal triplets one after another so that no list gets two of them."""
+    shuffled = rng.permutation(len(triplets)).tolist()
+    rows = [tuple(row) for row in triplets.tolist()]
+    rank = {row: at for at, row in enumerate(dict.fromkeys(rows[at] for at in shuffled))}
+    groups = {kind: at for at, kind in enumerate(dict.fromkeys(kinds))}
+    order = sorted(shuffled, key=lambda at: (groups[kinds[at]], rank[rows[at]]))
+    owner = np.empty(len(triplets), dtype=np.int64)
+    owner[order] = np.arange(len(order)) % lists
+    return owner
+
+
+def _exchange(
+    triplets: Triplets,
+    kinds: Sequence[object],
+    owner: np.ndarray,
+    lists: int,
+    m: int,
+    rng: np.random.Generator,
+) -> None:
+    """Let two lists exchange triplets of one kind where that evens out their objects."""
+    n = len(triplets)
+    rows = [tuple(row) for row in triplets.tolist()]
+    hands = [_Hand(m) for _ in range(lists)]
+    whose = owner.tolist()
+    for row, number in zip(rows, whose, strict=True):
+        hands[number].change(row, +1)
+    for _ in range(min(TRIES * n, MOST_TRIES) // 1024 + 1):
+        for first, second in rng.integers(n, size=(1024, 2)).tolist():
+            mine, yours = hands[whose[first]], hands[whose[second]]
+            give, take = rows[first], rows[second]
+            if mine is yours or kinds[first] != kinds[second]:
+                continue
+            if give in yours.rows or take in mine.rows or mine.gain(give, take, yours) > 0:
+                continue
+            whose[first], whose[second] = whose[second], whose[first]
+            for hand, old, new in ((mine, give, take), (yours, take, give)):
+                hand.change(old, -1)
+                hand.change(new, +1)
+    owner[:] = whose
+
+
+class _Hand:
+    """The triplets of a list, and how often each object is among them."""
+
+    def __init__(self, m: int) -> None:
+        self.rows: set[tuple[int, ...]] = set()
+        self.shown = [0] * m
+
+    def change(self, row: tuple[int, ...], by: int) -> None:
+        """Add (+1) or drop (-1) a triplet."""
+        (self.rows.add if by > 0 else self.rows.remove)(row)
+        for item in row:
+            self.shown[item] += by
+
+    def gain(self, give: tuple[int, ...], take: tuple[int, ...], other: "_Hand") -> int:
+        """Half the change of all squared counts if ``give`` went to ``other`` for ``take``."""
+        change = 0
+        for item in give:
+            if item not in take:
+                change += other.shown[item] - self.shown[item] + 1
+        for item in take:
+            if item not in give:
+                change += self.shown[item] - other.shown[item] + 1
+        return change

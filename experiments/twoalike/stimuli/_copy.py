@@ -10,9 +10,8 @@ import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
 from twoalike.stimuli._file_names import escaped
-from twoalike.stimuli._images import MANIFEST, SUFFIXES
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
-from twoalike.stimuli._set import StimulusSet, image_table
+from twoalike.stimuli._set import MANIFEST, SUFFIXES, StimulusSet, image_table
 from twoalike.study import counted, sha256_file
 
 _QUALITY = 95
@@ -75,7 +74,9 @@ class CopiedImages:
         return remarks
 
 
-def copy_images(source: Path, target: Path, *, background: str = BACKGROUND) -> CopiedImages:
+def copy_images(
+    source: str | Path, target: str | Path, *, background: str = BACKGROUND
+) -> CopiedImages:
     """Copy the images of ``source`` with their folders, and write or copy their manifest.
 
     Images that other programs could show differently (turned by EXIF, with transparency, 16 bits,
@@ -95,6 +96,7 @@ def copy_images(source: Path, target: Path, *, background: str = BACKGROUND) -> 
         If there are fewer than three images, one cannot be read, names collide on other systems,
         or a manifest in ``source`` does not fit them.
     """
+    source, target = Path(source), Path(target)
     listed = (source / MANIFEST).is_file()
     # Checked where the person has them, so that complaints name those files.
     table = StimulusSet.load(source).table if listed else image_table(source)

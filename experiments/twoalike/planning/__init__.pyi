@@ -1,0 +1,11 @@
+from ._adaptive import read_choice_draws as read_choice_draws
+from ._durations import first_session_duration as first_session_duration
+from ._lists import TrialList as TrialList
+from ._lists import TrialLists as TrialLists
+from ._lists import write_lists as write_lists
+from ._refit import NextBlocks as NextBlocks
+from ._refit import prepare_triplets as prepare_triplets
+from ._study import CreatedStudy as CreatedStudy
+from ._study import create_study as create_study
+from ._study import study_template as study_template
+from ._summary import ListSummary as ListSummary

@@ -1,0 +1,17 @@
+from ._copy import Converted as Converted
+from ._copy import CopiedImages as CopiedImages
+from ._copy import copy_images as copy_images
+from ._creatures import draw_creatures as draw_creatures
+from ._familiar import ATTRIBUTION as ATTRIBUTION
+from ._familiar import draw_familiar as draw_familiar
+from ._familiar import familiar_source as familiar_source
+from ._file_names import escaped as escaped
+from ._file_names import fault_of_name as fault_of_name
+from ._file_names import fault_of_portable_name as fault_of_portable_name
+from ._file_names import portability_faults as portability_faults
+from ._picture import BACKGROUND as BACKGROUND
+from ._picture import read_picture as read_picture
+from ._set import MANIFEST as MANIFEST
+from ._set import StimulusSet as StimulusSet
+from ._set import find_images as find_images
+from ._set import image_table as image_table
