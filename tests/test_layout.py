@@ -154,15 +154,12 @@ WITH_OPTIONS = {
 }
 """Packages and modules that name options, and why."""
 OPTIONS_LEFT = {
-    "design": 15,
     "distill": 26,
     "embedding": 36,
     "features": 3,
     "record": 22,
-    "recovery": 15,
     "report": 7,
     "results": 6,
-    "stimuli": 1,
     "teacher": 3,
     "transfer": 3,
 }

@@ -344,7 +344,7 @@ def with_adaptive_block(
     blocks = adaptive_blocks(config)
     if block not in blocks:
         raise TwoalikeError(
-            f"--block {block}: a session has the blocks {blocks[0]} to {blocks[-1]}"
+            f"`block={block}`: a session has the blocks {blocks[0]} to {blocks[-1]}"
             f"{' (practice is block 1)' if blocks[0] > 1 else ''}."
         )
     if config.plan:
@@ -397,7 +397,7 @@ def _kept(table: pd.DataFrame | None, block: int, first: int) -> pd.DataFrame:
     last = 0 if table is None else int(table.loc[table["block_index"] < block, "block_index"].max())
     if table is None or last != block - 1:
         raise TwoalikeError(
-            f"--block {block}: the trial list has no block {block - 1} yet. Design the blocks in "
+            f"`block={block}`: the trial list has no block {block - 1} yet. Design the blocks in "
             f"order, from {first}."
         )
     return table[table["block_index"] < block]

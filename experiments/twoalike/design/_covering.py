@@ -296,7 +296,7 @@ def _require_room(m: int, config: DesignConfig, sessions: int, needed: int) -> N
         raise TwoalikeError(
             f"design: to show each pair of {m} objects {times} takes {needed} triplets, so "
             f"{least} sessions of {config.trials} trials, found {sessions}. Design so many in one "
-            "call (--participants, --sessions), or raise design.trials."
+            "call (`participants=...`, `sessions=...`), or raise design.trials."
         )
 
 

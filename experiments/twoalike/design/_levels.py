@@ -337,7 +337,7 @@ def level_sessions(
         raise TwoalikeError(
             f"design: with design.lists_per_triplet {groups}, the participants designed in one "
             f"call must be a multiple of {groups}, found {participants}. Name all of them in "
-            "--participants, or set design.lists_per_triplet to 0."
+            "`participants=...`, or set design.lists_per_triplet to 0."
         )
     lists = participants // groups * sessions
     counts = level_counts(config.trials, config.shares)

@@ -104,7 +104,7 @@ def session_trial_list(
         how = (
             "Put your list there."
             if config.sampler == "list"
-            else "Make it with: twoalike design --sampler adaptive --posterior."
+            else "Make it with: twoalike design `sampler=adaptive` `posterior=...`."
         )
         raise TwoalikeError(f"{path}: expected a trial list there, found none. {how}")
     if not stands_alone(config):
@@ -139,7 +139,7 @@ def session_trial_lists(
         return [random_trial_list(stimuli, own, rng) for own, rng in zip(dealt, rngs, strict=True)]
     if config.sampler == "adaptive":
         raise TwoalikeError(
-            "design: the adaptive sampler chooses by a posterior. Name it: --posterior P.nc."
+            "design: the adaptive sampler chooses by a posterior. Name it: `posterior=P.nc`."
         )
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))

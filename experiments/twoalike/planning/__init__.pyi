@@ -5,6 +5,7 @@ from ._lists import TrialLists as TrialLists
 from ._lists import write_lists as write_lists
 from ._refit import NextBlocks as NextBlocks
 from ._refit import prepare_triplets as prepare_triplets
+from ._refit import refit as refit
 from ._study import CreatedStudy as CreatedStudy
 from ._study import create_study as create_study
 from ._study import study_template as study_template

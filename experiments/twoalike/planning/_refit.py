@@ -1,25 +1,26 @@
 """Sessions that adapt: between blocks the embedding is fitted and the next triplets are chosen.
 
-Fit and design run in processes of their own, by the commands that anybody can give, while the
-participant rests: one process either shows windows or computes. The posteriors and the trial list
-stay in the study, so that a session can be resumed and examined later.
+Fit and design run in a process of their own while the participant rests: one process either shows
+windows or computes. The posteriors and the trial list stay in the study, so that a session can be
+resumed and examined later.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from twoalike.design import TRIPLET_LISTS, adaptive_blocks
 from twoalike.planning._adaptive import LABEL, AdaptiveDesign
-from twoalike.planning._lists import adaptive_lists, write_all
+from twoalike.planning._lists import adaptive_lists, write_all, write_lists
 from twoalike.stimuli import StimulusSet
-from twoalike.study import TwoalikeError
+from twoalike.study import Study, TwoalikeError
 from twoalike.tasks import (
     Item,
     MoreShown,
@@ -31,8 +32,9 @@ from twoalike.tasks import (
 )
 from twoalike.tasks import prepare_triplets as prepare_listed
 
-_FIT = ("--engine", "nuts", "--draws", "100", "--chains", "2")
+_FIT: Any = {"engine": "nuts", "draws": 100, "chains": 2}
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
+_CHILD = "import json, sys; from twoalike.planning import refit; refit(**json.loads(sys.argv[1]))"
 
 
 def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
@@ -59,18 +61,49 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
     return prepare_listed(sitting, more=None if sitting.pilot else NextBlocks(sitting))
 
 
-class NextBlocks:
-    """Fits and designs in the background; see :class:`twoalike.tasks.MoreTrials`.
+def refit(
+    study: str | Path, participant: str, session: int, block: int, posterior: str | Path, seed: int
+) -> None:
+    """Fit all sessions of a study so far, then add the next block to a session's trial list.
 
     Parameters
     ----------
-    sitting
-        Whose session it is.
+    study
+        Folder of the study.
+    participant, session
+        Whose list grows.
+    block
+        Number of the block.
+    posterior
+        File that the fit is saved to.
+    seed
+        Seed of the study, or the one that the session was given instead.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`twoalike.embedding.fit` and :func:`write_lists`.
     """
+    from twoalike.embedding import fit
+
+    opened = Study.load(study)
+    fit(opened, out=posterior, seed=int(np.random.SeedSequence(seed).generate_state(1)[0]), **_FIT)
+    write_lists(
+        opened,
+        [participant],
+        sessions=session,
+        sampler="adaptive",
+        posterior=posterior,
+        block=block,
+        seed=seed,
+    )
+
+
+class NextBlocks:
+    """Fits and designs in the background; see :class:`twoalike.tasks.MoreTrials`."""
 
     def __init__(self, sitting: Sitting) -> None:
         self._sitting = sitting
-        self._queue: list[list[str]] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._known = 0
@@ -94,15 +127,21 @@ class NextBlocks:
         self._known = len(table)
         block = int(table["block_index"].max()) + 1
         stem = self._path.stem.removesuffix("_trials")
-        posterior = study.derived / "adaptive" / f"{stem}_block-{block}.nc"
-        root, seed = str(study.root), study.config.seed
-        of_fit = int(np.random.SeedSequence(seed).generate_state(1)[0])
-        fit = ["fit", root, "--out", str(posterior), "--seed", str(of_fit), *_FIT]
-        design = ["design", root, "--task", "odd-one-out", "--participants", sitting.participant]
-        design += ["--sessions", str(sitting.session), "--sampler", "adaptive", "--seed", str(seed)]
-        design += ["--posterior", str(posterior), "--block", str(block)]
-        self._queue = [fit, design]
-        self._next()
+        task = {
+            "study": str(study.root),
+            "participant": sitting.participant,
+            "session": sitting.session,
+            "block": block,
+            "posterior": str(study.derived / "adaptive" / f"{stem}_block-{block}.nc"),
+            "seed": study.config.seed,
+        }
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _CHILD, json.dumps(task)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
 
     def ready(self) -> bool:
         """Whether the next block is there.
@@ -122,8 +161,8 @@ class NextBlocks:
                 f"the next block could not be made ({self._last_words()}). The trials so far are "
                 "safe: mend this, then continue with `resume=True`."
             )
-        self._next()
-        return self._process is None
+        self.close()
+        return True
 
     def take(self) -> tuple[Sequence[Trial], Item]:
         """Give the next block, and the item that records it."""
@@ -136,25 +175,17 @@ class NextBlocks:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait()
-
-    def _next(self) -> None:
-        if not self._queue:
-            self._process = None
-            return
-        words = self._queue.pop(0)
-        self._errors = tempfile.TemporaryFile()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "twoalike.cli.app", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-        )
+        if self._errors is not None:
+            self._errors.close()
+        self._process = self._errors = None
 
     def _last_words(self) -> str:
+        """Last line of the child's traceback, without the class of the error."""
         assert self._errors is not None
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return (lines or ["no message"])[-1].removeprefix("twoalike: ").rstrip(".")
+        last = (lines or ["no message"])[-1]
+        return last.partition("TwoalikeError: ")[2].rstrip(".") or last
 
     @cached_property
     def _path(self) -> Path:

@@ -23,7 +23,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, UnidentifiedImageError
 from twoalike.study import TwoalikeError, shortened, visible
 
 BACKGROUND = "#ffffff"
-"""Colour behind transparent parts unless ``init --background`` chose another; as on paper."""
+"""Colour behind transparent parts, as on paper, unless a study has chosen another."""
 MOST_PIXELS = 89_478_485
 """Pixels of the largest image; about 256 MiB as RGB. Pillow warns from here on."""
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
