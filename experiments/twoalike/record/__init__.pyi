@@ -36,7 +36,6 @@ from ._run import RunRecord as RunRecord
 from ._run import check_run as check_run
 from ._run import hold_participant as hold_participant
 from ._run import open_run as open_run
-from ._run import shown_trials as shown_trials
 from ._tables import ANSWERS as ANSWERS
 from ._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
 from ._tables import ARRANGEMENTS as ARRANGEMENTS

@@ -39,10 +39,7 @@ def _appending(path: Path) -> Iterator[None]:
 def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
     """Append ``line`` (with its line end) in one write; with ``sync``, to the disk itself.
 
-    Raises
-    ------
-    TwoalikeError
-        If the disk is full or gone; then no part of the line stays.
+    If the disk is full or gone, no part of the line stays.
     """
     content = line.encode("utf-8", "surrogateescape")
     length = os.fstat(handle).st_size
@@ -60,18 +57,7 @@ def append_line(handle: int, path: Path, line: str, *, sync: bool) -> None:
 
 
 def open_to_append(path: Path, *, create: bool = False, new: bool = False) -> int:
-    """Open a file for :func:`append_line`; close the handle with ``os.close``.
-
-    Parameters
-    ----------
-    create, new
-        Whether to make the file if it is missing; whether it has to be missing.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file cannot be opened.
-    """
+    """Open a file for :func:`append_line`; ``new``: the file has to be missing."""
     flags = _FLAGS | (os.O_CREAT if create else 0) | (os.O_EXCL if new else 0)
     try:
         return os.open(path, flags, 0o666)
@@ -82,28 +68,9 @@ def open_to_append(path: Path, *, create: bool = False, new: bool = False) -> in
 class AppendedFile:
     """An open file to append to, watched.
 
-    Parameters
-    ----------
-    home
-        Its path.
-    rescue
-        Path of the n-th rescue file, n from 1.
-    on_loss
-        Called with ``home`` and the path of the rescue file, as soon as that is written.
-    create
-        Whether to make the file if it is missing.
-
-    Attributes
-    ----------
-    path
-        Path of the file now; ``home`` unless that was lost.
-    content
-        The whole content, including what it held when it was opened.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be opened.
+    ``home`` is its path, ``rescue`` gives that of the n-th rescue file (n from 1), and ``on_loss``
+    is called with both as soon as a rescue file is written. ``path`` is where the file is now, and
+    ``content`` the whole content, including what it held when it was opened.
     """
 
     def __init__(
@@ -120,13 +87,7 @@ class AppendedFile:
         self.content = bytearray(home.read_bytes())
 
     def append(self, text: str, *, sync: bool = False) -> None:
-        """Append ``text`` in one write; with ``sync``, wait until it is on the disk under a name.
-
-        Raises
-        ------
-        TwoalikeError
-            If the disk is full or gone.
-        """
+        """Append ``text`` in one write; with ``sync``, wait until it is on the disk."""
         if not self._in_place():
             self._start_rescue()
         append_line(self._handle, self.path, text, sync=sync)
@@ -216,13 +177,7 @@ def bytes_of(path: Path) -> bytes | None:
 
 
 def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
-    """Rows at the end that belong to a trial of which a power cut tore away some rows.
-
-    Parameters
-    ----------
-    rows
-        Cells of the table, in file order, each row as long as ``table.names``.
-    """
+    """Rows at the end that belong to a trial of which a power cut tore away some rows."""
     if not rows or "n_items" not in table.names:
         return 0
     trial, items = table.names.index("trial_index"), table.names.index("n_items")

@@ -47,16 +47,8 @@ from twoalike.tables import read_tsv
 class _RunFiles:
     """Files of one run as they were read, for its checks.
 
-    Attributes
-    ----------
-    cells
-        Rows of the raw table that have as many cells as there are columns.
-    torn
-        Text after its last line end.
-    logged
-        Trials in its log.
-    shown
-        Its trial list, as text; None where the task keeps none.
+    ``cells`` are those of rows with as many cells as columns, ``torn`` is the text after the last
+    line end, and ``shown`` the trial list as text, None where the task keeps none.
     """
 
     path: Path
@@ -354,16 +346,9 @@ def require_sound(checked: Checked, *, allow_problems: bool = False) -> list[str
 
 
 def check_raw(study: Study, *, allow_problems: bool = False, pilot: bool = False) -> list[str]:
-    """Check the raw data of a study, or its pilot data, and its images against the study's list.
+    """Check the raw or pilot data of a study, and its images against the study's list.
 
-    Returns
-    -------
-    As :func:`require_sound`.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`require_sound`.
+    Returns and raises as :func:`require_sound`.
     """
     root = study.pilot if pilot else study.raw
     checked = check_dataset(root, _listed_images(study), pilot=pilot)
@@ -379,15 +364,5 @@ def _listed_images(study: Study) -> Mapping[str, str] | None:
 
 
 def check_folder(root: str | Path, *, allow_problems: bool = False) -> list[str]:
-    """Check a data set without its images, where the study is not at hand.
-
-    Returns
-    -------
-    As :func:`require_sound`.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`require_sound`.
-    """
+    """Check a data set without its images; returns and raises as :func:`require_sound`."""
     return require_sound(check_dataset(root), allow_problems=allow_problems)

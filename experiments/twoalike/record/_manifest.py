@@ -214,16 +214,7 @@ def check_same(
 ) -> None:
     """Check that a run may go on: same protocol, trials, stimuli, seed and kind of observer.
 
-    Parameters
-    ----------
-    shown
-        Trial list as shown so far; None where there is none. Where blocks are chosen during
-        the session, the plan's may have one more.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming what has changed since the run began.
+    Where blocks are chosen during the session, the plan may have one more than was ``shown``.
     """
     pairs: list[tuple[str, Any, Any]] = [
         ("the seed", read_seed(manifest["seed"]), plan.seed),

@@ -76,13 +76,7 @@ class RawRun:
 
 
 def task_of(path: Path, name: RunName) -> Task:
-    """Task that a file belongs to.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no such task.
-    """
+    """Task that a file belongs to."""
     try:
         return find_task(name.task)
     except TwoalikeError as error:
@@ -105,17 +99,9 @@ def _raw_lines(path: Path) -> list[str]:
 
 
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:
-    """Split a raw table into cells and collect what is wrong with its form.
+    """Split a raw table into whole rows of cells, the torn rest, and problems of its form.
 
-    Returns
-    -------
-    The rows that have as many cells as there are columns, the torn rest, the problems. Rows of
-    version 0.1 get ``n/a`` in the columns that were added since.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing, empty, not UTF-8, or its header is not the one we write.
+    Rows of version 0.1 get ``n/a`` in the columns that were added since.
     """
     *lines, torn = _raw_lines(require_file(path, "a raw table"))
     header = lines[0] if lines else torn
@@ -139,12 +125,7 @@ def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawP
 def parse_cells(
     path: Path, cells: list[list[str]], table: Table
 ) -> tuple[pd.DataFrame, list[RawProblem]]:
-    """Parse the cells of a raw table.
-
-    Returns
-    -------
-    Values of dtype object, None where one is missing or not allowed; the problems met.
-    """
+    """Parse the cells of a raw table to values (None: missing or not allowed) and problems."""
     text = pd.DataFrame(cells, columns=list(table.names), dtype=object)
     values, faults = parse_text(table, text)
     problems = [RawProblem(path, one.message, one.row + 1, one.column) for one in faults]

@@ -195,13 +195,7 @@ class RunRecord:
         return self._rows.path
 
     def append(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Write one trial, all its rows in one write, and wait until it is on the disk.
-
-        Raises
-        ------
-        TwoalikeError
-            If the disk is full or gone.
-        """
+        """Write one trial, all its rows in one write, and wait until it is on the disk."""
         seen = self._appeared[self.n_done + 1] > 1
         flag = {SEEN_BEFORE.name: seen} if SEEN_BEFORE in self._table.columns else {}
         lines = "".join(self._table.format_row({**row, **flag}) for row in rows)

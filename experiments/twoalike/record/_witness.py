@@ -29,14 +29,9 @@ TRIAL_SHOWN = "trial_shown"
 
 @dataclass(frozen=True)
 class KeptTrial:
-    """Entry of the log for a trial that is on the disk.
+    """Entry of the log for a trial on the disk: rows and hash of the table up to this trial.
 
-    Attributes
-    ----------
-    rows
-        Rows of the table up to this trial.
-    sha256
-        Of the table up to this trial; None in copies made for publication.
+    Copies made for publication have no hash.
     """
 
     trial: int
@@ -45,13 +40,8 @@ class KeptTrial:
 
     def line(self) -> str:
         """Line of the log."""
-        entry = {
-            "event": TRIAL_KEPT,
-            "trial_index": self.trial,
-            "rows": self.rows,
-            "sha256": self.sha256,
-        }
-        return json.dumps(entry) + "\n"
+        entry = {"event": TRIAL_KEPT, "trial_index": self.trial}
+        return json.dumps({**entry, "rows": self.rows, "sha256": self.sha256}) + "\n"
 
 
 def plain_lines(content: bytes) -> list[bytes]:
@@ -69,13 +59,7 @@ def table_hash(content: bytes) -> str:
 
 
 class Witness:
-    """Counts the rows of a table and updates their running hash.
-
-    Parameters
-    ----------
-    header
-        First line of the table.
-    """
+    """Counts the rows of a table and updates their running hash, which begins with the header."""
 
     def __init__(self, header: bytes) -> None:
         self._running = hashlib.sha256(header)
@@ -128,16 +112,9 @@ def check_witness(
 ) -> Iterator[RawProblem]:
     """Find the first row in which a table disagrees with its log or its manifest.
 
-    Parameters
-    ----------
-    table, content
-        The raw table.
-    n_rows
-        Its rows, those of a torn last trial left out.
-    log, known
-        The log, and the trials in it; read before the table, which is written first.
-    manifest
-        Of the same run. Those of version 0.1 have no witness: nothing is compared.
+    ``n_rows`` leaves out those of a torn last trial. The log was read, with the trials that are
+    ``known`` from it, before the table, which is written first. Sessions of version 0.1 have no
+    witness: nothing is compared.
     """
     if not manifest.get("witnessed"):
         return
@@ -177,10 +154,7 @@ def left_events(content: bytes) -> dict[str, object]:
 def check_left_events(table: Path, manifest: Mapping[str, Any]) -> Iterator[RawProblem]:
     """Check that a table of events begins with what each part of the session left, in its order.
 
-    Parameters
-    ----------
-    manifest
-        Of the same run. Sessions that were killed, and those of version 0.1, left no hash.
+    Sessions that were killed, and those of version 0.1, left no hash.
     """
     lines = plain_lines(table.read_bytes())
     for segment in manifest["segments"]:
