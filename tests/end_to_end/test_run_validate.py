@@ -8,6 +8,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.record import TRIPLETS, RunName
+from twoalike.tasks import validate_study
 
 NAMES = TRIPLETS.names
 
@@ -79,7 +80,7 @@ def test_damage_is_named_by_file_row_and_column(
     why: str,
 ) -> None:
     # Our rules alone must see it: the BIDS validator knows only the form.
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     edit(table(collected), 5, column, value)
     assert call("validate", collected) == 1
     captured = capsys.readouterr()
@@ -92,7 +93,7 @@ def test_damage_is_named_by_file_row_and_column(
 def test_a_missing_trial_is_one_problem(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     lines = table(collected).read_text(encoding="utf-8").split("\n")
     table(collected).write_text("\n".join(lines[:5] + lines[6:]))
     assert call("validate", collected) == 1
@@ -109,7 +110,7 @@ def test_a_missing_trial_is_one_problem(
 def test_of_each_file_ten_problems_are_listed(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     for row in range(1, 15):
         edit(table(collected), row, "response_time", "soon")
     assert call("validate", collected) == 1
@@ -123,7 +124,7 @@ def test_of_each_file_ten_problems_are_listed(
 def test_files_that_were_deleted_are_named(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     words = ("run", collected, "--participant", "901", "--simulate", "--no-window", "--resume")
     people = collected / "data" / "raw" / "participants.tsv"
     listed = people.read_bytes()
@@ -150,7 +151,7 @@ def test_files_that_were_deleted_are_named(
 def test_places_must_be_three(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     for column in ("position_1", "position_2"):
         edit(table(collected), 5, column, "left")
     assert call("validate", collected) == 1
@@ -160,7 +161,7 @@ def test_places_must_be_three(
 def test_ragged_rows_a_torn_end_and_a_lost_header_are_named(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     path = table(collected)
     whole = path.read_text(encoding="utf-8")
     lines = whole.split("\n")
@@ -178,7 +179,7 @@ def test_ragged_rows_a_torn_end_and_a_lost_header_are_named(
 def test_changed_and_lost_images_and_manifests_are_named(
     collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     (collected / "stimuli" / "warm0.png").write_bytes(b"other")
     (collected / "stimuli" / "cold5.png").unlink()
     assert call("validate", collected) == 1
@@ -260,3 +261,16 @@ def test_an_image_that_is_gone_is_named_when_there_are_data_too(
     capsys.readouterr()
     assert call("validate", collected) == 1
     assert "object 'warm0': no image at" in capsys.readouterr().out
+
+
+def test_the_function_finds_what_the_command_shows(
+    collected: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(table(collected), 2, "response_time", "soon")
+    found = validate_study(str(collected))
+    assert call("validate", collected) == 1
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == list(found.lines())
+    assert f"{found.summary}, see above" in captured.err
+    assert [problem.row for one in found.data for problem in one.problems][0] == 2
+    assert str(found).endswith(found.summary)

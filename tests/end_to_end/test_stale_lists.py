@@ -121,7 +121,7 @@ def test_a_session_goes_on_with_the_list_it_began_with(
 def test_validate_names_lists_of_sessions_to_come(
     study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.record.check_bids", lambda root: [])
+    monkeypatch.setattr("twoalike.tasks._validate.check_bids", lambda root: [])
     edit(study, "trials = 6", "trials = 7")
     assert call("validate", study) == 1
     assert "design.trials was 6, is 7" in capsys.readouterr().err

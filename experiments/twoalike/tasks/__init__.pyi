@@ -104,3 +104,6 @@ from .screens import lay_out_question as lay_out_question
 from .screens import option_labels as option_labels
 from .screens import text_page as text_page
 from .screens import widest as widest
+from ._validate import DataCheck as DataCheck
+from ._validate import StudyCheck as StudyCheck
+from ._validate import validate_study as validate_study

@@ -1,0 +1,189 @@
+"""All checks of a study: settings, protocols, texts, trial lists, images, raw data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from twoalike.design import check_categories, refused_tasks
+from twoalike.exchange import check_private
+from twoalike.record import (
+    RawProblem,
+    check_bids,
+    check_dataset,
+    exposed_data,
+    find_runs,
+    missing_files,
+    unreadable_texts,
+)
+from twoalike.registry import find_task, task_names
+from twoalike.stimuli import StimulusSet, portability_faults
+from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
+from twoalike.tasks._prepare import check_lists
+from twoalike.tasks._protocol_file import check_protocol, protocols
+from twoalike.tasks._readable import reading_faults
+
+_MOST = 10
+"""Problems of a file that are listed."""
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What the checks of one data set found.
+
+    Attributes
+    ----------
+    root
+        The data set.
+    problems
+        What is wrong with it.
+    remarks
+        What cannot be checked or may be intended, one line each.
+    private
+        What looks private; no problem of the data, but to be checked before they are shared.
+    n_runs, n_trials
+        Runs, and trials of the runs without a problem.
+    """
+
+    root: Path
+    problems: tuple[RawProblem, ...]
+    remarks: tuple[str, ...]
+    private: tuple[RawProblem, ...]
+    n_runs: int
+    n_trials: int
+
+
+@dataclass(frozen=True)
+class StudyCheck:
+    """What the checks of a study found; printing it lists everything.
+
+    Attributes
+    ----------
+    study
+        The study.
+    unfinished
+        Files that killed processes left, one line each.
+    faults
+        Problems of settings, protocols, texts, images and trial lists, one line each.
+    remarks
+        What may be intended, one line each.
+    refused
+        Tasks without data whose first session cannot be designed, and why.
+    data
+        Checks of the raw data and of the pilot data, where there are any.
+    """
+
+    study: Study
+    unfinished: tuple[str, ...]
+    faults: tuple[str, ...]
+    remarks: tuple[str, ...]
+    refused: tuple[str, ...]
+    data: tuple[DataCheck, ...]
+
+    @property
+    def n_problems(self) -> int:
+        """Number of problems, of settings and of data."""
+        return len(self.faults) + sum(len(one.problems) for one in self.data)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many runs and trials there are, and how many problems."""
+        if self.n_problems:
+            return f"{self.study.root}: {counted(self.n_problems, 'problem')}"
+        none = f"{'no other problem' if self.refused else 'no problem'} found"
+        if not self.data:
+            return f"{self.study.root}: {none}, no data yet; collect some with: twoalike run"
+        counts = (
+            f"{counted(one.n_runs, 'pilot run' if one.root == self.study.pilot else 'run')}, "
+            f"{counted(one.n_trials, 'trial')}"
+            for one in self.data
+        )
+        return f"{self.study.root}: {'; '.join(counts)}, {none}"
+
+    def lines(self) -> Iterator[str]:
+        """Everything that was found, one line each; of each file the first ten problems."""
+        yield from (f"unfinished: {one}" for one in self.unfinished)
+        yield from (f"note: {one}" for one in self.remarks)
+        yield from self.refused
+        yield from self.faults
+        for one in self.data:
+            yield from _first_of_each_file(one.problems)
+            yield from (f"note: {remark}" for remark in one.remarks)
+            yield from (f"private? {found}" for found in one.private)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(), self.summary])
+
+
+def validate_study(study: Study | str | Path) -> StudyCheck:
+    """Check a study's settings, protocols, lists, images and raw data, as ``twoalike validate``.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no study, or its list of stimuli cannot be read.
+    """
+    opened = study if isinstance(study, Study) else Study.load(study)
+    stimuli = StimulusSet.load(opened.stimuli, verify=False)
+    faults, remarks = _check_settings(opened, stimuli)
+    roots = [root for root in (opened.raw, opened.pilot) if find_runs(root) or missing_files(root)]
+    to_come = [
+        task
+        for task in task_names()
+        if not any(find_runs(root, find_task(task).label) for root in roots)
+    ]
+    refused = [] if faults else refused_tasks(opened, stimuli, to_come)
+    images = {name: stimuli.path(name) for name in stimuli.ids}
+    hashes = {name: sha256_file(path) for name, path in images.items() if path.is_file()}
+    return StudyCheck(
+        study=opened,
+        unfinished=tuple(map(str, find_leftovers(opened.root))),
+        faults=tuple(faults),
+        remarks=(*remarks, *exposed_data(opened)),
+        refused=tuple(refused),
+        data=tuple(_check_data(root, hashes, pilot=root == opened.pilot) for root in roots),
+    )
+
+
+def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
+    """Problems of protocols, settings, trial lists and images, and remarks on them."""
+    unreadable, remarks = reading_faults(study)
+    faults = [fault for model in protocols().values() if (fault := check_protocol(study, model))]
+    faults += [*check_categories(study, stimuli), *check_lists(study)]
+    try:
+        names = portability_faults(StimulusSet.load(study.stimuli).table["file"])
+    except TwoalikeError as error:  # an image that is not that of the list
+        return [*faults, str(error), *unreadable], remarks
+    return [*faults, *unreadable], [
+        *(f"not every system can hold the stimuli: {name}" for name in names),
+        *remarks,
+    ]
+
+
+def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> DataCheck:
+    checked = check_dataset(root, hashes, pilot=pilot)
+    # The BIDS validator stops at such a file, and the search for private data cannot read it.
+    unreadable = unreadable_texts(root)
+    return DataCheck(
+        root=root,
+        problems=tuple(dict.fromkeys([*checked.problems, *(unreadable or check_bids(root))])),
+        remarks=checked.remarks,
+        private=() if unreadable else tuple(check_private(root)),
+        n_runs=len(checked.runs),
+        n_trials=checked.n_trials,
+    )
+
+
+def _first_of_each_file(problems: Sequence[RawProblem]) -> Iterator[str]:
+    """List problems, of each file the first ones only: the rest mostly follows from them."""
+    by_file: dict[Path, list[RawProblem]] = {}
+    for problem in problems:
+        by_file.setdefault(problem.file, []).append(problem)
+    for file, found in by_file.items():
+        yield from (str(problem) for problem in found[:_MOST])
+        if len(found) > _MOST:
+            yield f"{file}: and {len(found) - _MOST} more"
