@@ -111,7 +111,8 @@ def export_dissimilarities(
     own: dict[str, list[ArrangedTrial]] = {}
     for trial in main:
         if trial.session in used:
-            arranged = ArrangedTrial(trial.items, trial.positions)
+            items, places = trial.items.astype(np.int64), trial.positions.astype(np.float64)
+            arranged = ArrangedTrial(items, places)
             own.setdefault(trial.participant, []).append(arranged)
     if not own:
         what = "no main trial" if session is None else f"no main trial in session {session}"

@@ -74,6 +74,9 @@ from ._simulated import PlayableScreen as PlayableScreen
 from ._simulated import SimulatedParticipant as SimulatedParticipant
 from ._simulated import VirtualClock as VirtualClock
 from ._simulated import read_on as read_on
+from ._validate import DataCheck as DataCheck
+from ._validate import StudyCheck as StudyCheck
+from ._validate import validate_study as validate_study
 from .multi_arrangement import MultiArrangement as MultiArrangement
 from .multi_arrangement import arrangement_protocol as arrangement_protocol
 from .multi_arrangement import prepare_arrangements as prepare_arrangements
@@ -104,6 +107,3 @@ from .screens import lay_out_question as lay_out_question
 from .screens import option_labels as option_labels
 from .screens import text_page as text_page
 from .screens import widest as widest
-from ._validate import DataCheck as DataCheck
-from ._validate import StudyCheck as StudyCheck
-from ._validate import validate_study as validate_study
