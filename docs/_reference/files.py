@@ -52,7 +52,7 @@ _FILES = (
         "`model.safetensors`, `config.json`, `README.md` (model card), `training.jsonl`",
         "`distill` → plain timm, `features`, `evaluate`",
     ),
-    ("`results.json`", "every measure with its interval", "`evaluate` → `report`"),
+    ("`results.json`", "[every measure with its interval](results.md)", "`evaluate` → `report`"),
 )
 _TIDY = """(tidy-tables)=
 ## Tidy tables

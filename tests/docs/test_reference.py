@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE = ("commands.md", "configuration.md", "files.md")
-MODULES = ("markdown", "commands", "configuration", "files", "api", "docstrings")
+MADE = ("commands.md", "configuration.md", "files.md", "results.md")
+MODULES = ("markdown", "commands", "configuration", "files", "results", "api", "docstrings")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ from twoalike.registry import task_names
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-MADE = ("commands.md", "configuration.md", "files.md")
+MADE = ("commands.md", "configuration.md", "files.md", "results.md")
 """Pages of docs/reference that the build writes."""
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md"))]
 PAGES = [

@@ -14,10 +14,11 @@ from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
     arrangements_table,
     choices_table,
+    read_choices,
     write_arrangements,
     write_choices,
 )
-from twoalike.results import evaluate
+from twoalike.results import Results, evaluate, transfer
 from twoalike.study import TwoalikeError
 
 IDS = tuple(f"o{k:02d}" for k in range(24))
@@ -162,3 +163,103 @@ def test_the_command(
     for text in ("best possible, against one answer", "Calibration", "neighbours kept"):
         assert text in said
     assert json.loads((tmp_path / "results.json").read_text())["transfer"]["images"] == 24
+
+
+def test_files_and_what_is_in_memory_give_the_same(
+    networks: list[Candidate], choices: Path, tmp_path: Path
+) -> None:
+    for candidate in networks:
+        write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
+    labels = pd.DataFrame({"id": IDS} | {level: list(of.values()) for level, of in LABELS.items()})
+    labels.to_csv(tmp_path / "labels.tsv", sep="\t", index=False)
+    paths = {candidate.name: str(tmp_path / f"{candidate.name}.npz") for candidate in networks}
+    out = tmp_path / "results.json"
+    from_files = evaluate(
+        paths, choices=str(choices), labels=str(tmp_path / "labels.tsv"), resamples=50, out=out
+    )
+    table = networks[1].features
+    in_memory = {
+        "base": networks[0].features,
+        "aligned": pd.DataFrame(table.values, index=list(table.ids)),
+    }
+    own = evaluate(in_memory, choices=read_choices(choices), labels=labels, resamples=50)
+    assert own.inputs == {}
+    assert set(from_files.inputs) == {"features base", "features aligned", "choices", "labels"}
+    made = {"inputs", "models"}  # where features come from is told of files only
+    assert own.model_dump(exclude=made) == from_files.model_dump(exclude=made)
+    assert [of.accuracy for of in own.models] == [of.accuracy for of in from_files.models]
+    assert Results.load(str(out)) == from_files
+    assert Results.load(out).as_dict() == json.loads(out.read_text())
+    moved = transfer([("aligned", (table.ids, table.values))], labels=labels)
+    assert own.transfer is not None
+    own_value = own.transfer.measures[0].models[1].value
+    assert moved.measures[0].models[0].value == own_value
+
+
+def test_results_show_themselves(networks: list[Candidate], choices: Path) -> None:
+    found = evaluate(networks, choices=choices, labels=LABELS, resamples=50)
+    assert repr(found) == "<Results: base, aligned; judgments, structure, transfer>"
+    assert "best possible, against one answer" in found._repr_html_()
+    frame = found.to_frame().set_index(["network", "measure"])
+    row = frame.loc[("aligned", "models.accuracy")]
+    assert (row["value"], row["low"], row["unit"]) == (
+        found.models[1].accuracy.value,
+        found.models[1].accuracy.low,
+        "share",
+    )
+    assert frame.loc[("aligned", "agreement.majority.accuracy"), "value"] > 0.5
+    assert frame.loc[("base", "transfer.measures.few_shot.sort.1.models"), "value"] > 0
+    assert not frame["value"].isna().any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": []}, "the list of names does not fit the models"),
+        ({"judgments": {"choices": "many"}}, "judgments.choices: expected a whole number"),
+        ({"agreement": None, "uncertainty": 3}, "uncertainty: .*found 3"),
+        ({"missing": {"transfer": 1}}, "missing.transfer"),
+        ({"schema_version": 99}, "Upgrade twoalike"),
+        ({"kind": "teacher"}, "expected kind 'results'"),
+    ],
+)
+def test_damaged_results_name_the_first_place(
+    networks: list[Candidate], choices: Path, tmp_path: Path, change: dict, message: str
+) -> None:
+    content = evaluate(networks, choices=choices, resamples=20).as_dict()
+    content["judgments"] |= change.pop("judgments", {})
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(content | change))
+    with pytest.raises(TwoalikeError, match=message) as refused:
+        Results.load(path)
+    assert str(path) in str(refused.value)
+
+
+def test_figures_out_of_range_are_refused(
+    networks: list[Candidate], choices: Path, tmp_path: Path
+) -> None:
+    content = evaluate(networks, choices=choices, resamples=20).as_dict()
+    content["models"][0]["accuracy"]["value"] = 1.2
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    with pytest.raises(TwoalikeError, match=r"models.0.accuracy: expected 0 to 1, found 1.2"):
+        Results.load(tmp_path / "r.json")
+
+
+def test_results_of_older_versions_are_read(
+    networks: list[Candidate], choices: Path, tmp_path: Path
+) -> None:
+    """They lack parts, and what parts hold beside the main figures; what is absent stays so."""
+    content = evaluate(networks, choices=choices, labels=LABELS, resamples=20).as_dict()
+    for part in ("agreement", "uncertainty", "structure", "transfer", "missing"):
+        del content[part]
+    for part in ("majority_drawn", "votes", "entropy", "groups", "catches"):
+        del content["ceilings"][part]
+    del content["judgments"]["left_out"]
+    content["of a later version"] = {"figure": 1}
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    found = Results.load(tmp_path / "r.json")
+    assert found.transfer is None
+    assert found.ceilings is not None and found.ceilings.oracle is not None
+    del content["of a later version"]
+    assert found.as_dict() == content
+    assert found.tables()
