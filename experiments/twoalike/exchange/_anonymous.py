@@ -30,14 +30,9 @@ _TIME = re.compile(_DATE.pattern + r"(?:[T ]\d\d:?\d\d[\d:.]*(?:Z|[+-]\d\d:?\d\d
 
 @dataclass(frozen=True)
 class Person:
-    """A participant in the copy.
+    """A participant in the copy: the new code, and by how many days dates are moved back.
 
-    Attributes
-    ----------
-    code
-        The new code.
-    days
-        How far dates are moved back; None: dates and times are left out.
+    ``days`` is None where dates and times are left out.
     """
 
     code: str
@@ -72,20 +67,11 @@ def days_in(text: str) -> list[date]:
 def draw_people(
     days: Mapping[str, Iterable[date]], rng: np.random.Generator, *, keep_times: bool
 ) -> dict[str, Person]:
-    """Draw a new code and a shift of dates for every participant.
+    """Draw a new code and a shift of dates for every participant; neither depends on the old code.
 
-    Parameters
-    ----------
-    days
-        Days named in a participant's files, by old code.
-    rng
-        Seeded by the operating system, not by a number that somebody could guess.
-    keep_times
-        Whether dates are moved (the last one to a day of 1905 to 1924) or left out.
-
-    Returns
-    -------
-    Person by old code; nothing about them depends on the old codes.
+    ``days`` are those named in a participant's files, by old code. The generator is seeded by the
+    operating system, not by a number that somebody could guess. Dates move so that the last one
+    falls into 1905 to 1924.
     """
     people: dict[str, Person] = {}
     taken = {code.lower() for code in days}
@@ -130,15 +116,7 @@ _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 
 @dataclass(frozen=True)
 class Anonymous:
-    """How the copy differs from the data set.
-
-    Attributes
-    ----------
-    people
-        By old code.
-    rename
-        Replaces ``sub-<code>`` in a text.
-    """
+    """How the copy differs: people by old code, and what renames them in texts."""
 
     people: Mapping[str, Person]
     rename: Callable[[str], str]

@@ -105,22 +105,8 @@ def declared_kinds(manifests: Iterable[Mapping[str, Any]]) -> dict[str, frozense
 class Column:
     """A column of a table, and whether it is published.
 
-    Attributes
-    ----------
-    place
-        In the table, from 0.
-    name
-        ``table.column``, as settings name it.
-    header
-        Its name in the table.
-    is_ours
-        Whether twoalike writes it.
-    is_age
-        Whether it holds ages.
-    is_free_text
-        Whether people wrote it in their own words.
-    remedy
-        How to publish it; empty if it is published.
+    ``name`` is ``table.column``, as settings name it; ``remedy`` says how to publish a column that
+    is not, and is empty for one that is.
     """
 
     place: int
@@ -139,16 +125,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Publication:
-    """What the owner of a data set decided to publish.
+    """What the owner of a data set decided to publish: columns beside ours, as ``table.column``.
 
-    Attributes
-    ----------
-    columns
-        Columns beside those that twoalike writes, as ``table.column``.
-    with_free_text
-        Whether answers in people's own words are published where their columns are named.
-    kinds
-        As :func:`declared_kinds` returns them.
+    ``kinds`` are those of :func:`declared_kinds`.
     """
 
     columns: Collection[str]

@@ -20,16 +20,9 @@ from twoalike.study import MISSING, Study, TwoalikeError, parse_json_table
 
 @dataclass(frozen=True)
 class Texts:
-    """The files of a data set.
+    """Texts by path in a data set, with ``/`` between its parts, and its folders.
 
-    Attributes
-    ----------
-    files
-        Text by path in the data set, with ``/`` between its parts.
-    folders
-        Paths of its folders.
-    others
-        Paths of files that were not asked for, and of links and what is behind them.
+    ``others`` are files that were not asked for, links, and what is behind them.
     """
 
     files: Mapping[str, str]
@@ -168,16 +161,7 @@ def is_answers(path: str) -> bool:
 
 
 def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
-    """Replace participants' answers by tables in ``phenotype``.
-
-    Parameters
-    ----------
-    files
-        Text by path in the data set.
-
-    Returns
-    -------
-    The same without tables of answers, with the tables made from them and their sidecars.
+    """Replace participants' answers by tables in ``phenotype``, with their sidecars.
 
     Raises
     ------

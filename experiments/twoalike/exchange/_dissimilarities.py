@@ -52,17 +52,7 @@ class Dissimilarities:
 
 @dataclass(frozen=True)
 class ExportedDissimilarities:
-    """Dissimilarities that were written.
-
-    Attributes
-    ----------
-    table
-        The dissimilarities.
-    sessions
-        Sessions with main trials, of which those that were asked for are in the table.
-    notes
-        What the checks of the raw data had to say, one line each.
-    """
+    """Dissimilarities that were written, the sessions with main trials, and notes of the checks."""
 
     table: Dissimilarities
     sessions: tuple[str, ...]

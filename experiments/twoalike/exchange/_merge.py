@@ -41,16 +41,10 @@ _RUN = re.compile(
 
 
 def join_files(files: Mapping[str, Holders]) -> dict[str, bytes]:
-    """Join the files of several studies.
+    """Join files of several studies: content by study, by path in the study.
 
     Tables of participants are joined row by row, their sidecars key by key. Every other file must
     be the same in all studies that have it.
-
-    Parameters
-    ----------
-    files
-        Content by study, by path in the study with ``/`` between its parts. Studies are in the
-        same order everywhere.
 
     Raises
     ------

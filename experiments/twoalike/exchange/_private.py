@@ -50,16 +50,10 @@ NUMBERS = frozenset({"IP address", "phone number", "long number"})
 
 @dataclass(frozen=True)
 class Private:
-    """Something that may identify a person or a computer.
+    """Something that may identify a person or a computer, and the line where it was found, from 1.
 
-    Attributes
-    ----------
-    kind
-        ``date`` is a day alone, as a birthday is written; ``time stamp`` one with a time of day.
-    text
-        What was found.
-    line
-        Where, counted from 1.
+    The kind ``date`` is a day alone, as a birthday is written; ``time stamp`` one with a time of
+    day.
     """
 
     kind: Kind
@@ -135,18 +129,10 @@ def computer_names() -> tuple[str, ...]:
 def find_private(text: str, names: Collection[str] | None = None) -> list[Private]:
     """Search a text for what may identify somebody.
 
-    Parameters
-    ----------
-    text
-        Content of a file.
-    names
-        Further words that must not occur, whatever their case; None: the names of this computer
-        and of its user.
-
-    Returns
-    -------
-    E-mail addresses, absolute paths, names, full dates from 1925 on, IBAN, addresses on the
-    internet, telephone numbers and numbers of seven or more digits, in the order of the text.
+    Found are e-mail addresses, absolute paths, names, full dates from 1925 on, IBAN, addresses on
+    the internet, telephone numbers and numbers of seven or more digits, in the order of the text.
+    ``names`` are further words that must not occur, whatever their case; None means the names of
+    this computer and of its user.
 
     Examples
     --------
@@ -279,12 +265,8 @@ _VERSIONS = frozenset({"versions", "software_version", "SoftwareVersion", "twoal
 class Found:
     """Something that looks private, and where it is.
 
-    Attributes
-    ----------
-    row
-        Row of a table from 1, 0 for its header; line of a text from 1; None in JSON.
-    column
-        Column of a table, key of JSON; empty in a text.
+    ``row`` counts rows of a table from 1, 0 for its header, and lines of a text; it is None in
+    JSON. ``column`` is that of a table, the key of JSON, or empty.
     """
 
     private: Private
@@ -304,18 +286,9 @@ class Found:
 def search_file(
     path: str, text: str, names: Collection[str] | None, ids: Collection[str]
 ) -> Iterator[Found]:
-    """Search one file of a data set.
+    """Search one file of a data set, whose path's ending gives the format.
 
-    Parameters
-    ----------
-    path
-        In the data set, with ``/`` between its parts; its ending gives the format.
-    text
-        Content.
-    names
-        As in :func:`twoalike.exchange.find_private`.
-    ids
-        Ids of objects: a long number in one of them is the name of an image.
+    A long number in one of ``ids`` is the name of an image.
     """
     if path.endswith(".tsv"):
         yield from _search_table(path, text, names, ids)
@@ -339,16 +312,9 @@ def shown_objects(files: Mapping[str, str]) -> frozenset[str]:
 
 
 def check_private(root: Path, names: Collection[str] | None = None) -> list[RawProblem]:
-    """Search raw data for what may identify a person.
+    """Search raw data for what may identify a person; time stamps of sessions are no problem.
 
-    The time stamps of a session are part of raw data, and no problem.
-
-    Parameters
-    ----------
-    root
-        The data set.
-    names
-        As in :func:`twoalike.exchange.find_private`.
+    ``names`` are as in :func:`find_private`.
     """
     files = read_texts(root, lambda path: path.endswith(_TEXT)).files
     objects = shown_objects(files)

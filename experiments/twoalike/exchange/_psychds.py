@@ -117,20 +117,11 @@ def export_psychds(
 
 
 def psychds_files(files: Mapping[str, str]) -> dict[str, str]:
-    """Convert a raw data set to Psych-DS.
+    """Convert texts of a raw data set to those of Psych-DS, by path.
 
-    Missing values become empty cells; text that a spreadsheet would run gets an apostrophe in
-    front (:func:`twoalike.study.inert_cell`); columns ``subject``, ``session`` and ``run`` are put
-    before those of a run. A torn last row is passed over.
-
-    Parameters
-    ----------
-    files
-        Text by path in the data set, with ``/`` between its parts.
-
-    Returns
-    -------
-    Text by path in the export.
+    Missing values become empty cells; text that a spreadsheet would run gets an apostrophe in front
+    (:func:`twoalike.study.inert_cell`); columns ``subject``, ``session`` and ``run`` are put before
+    those of a run. A torn last row is left out.
 
     Raises
     ------

@@ -207,21 +207,11 @@ def share_files(
     options: ShareOptions,
     rng: np.random.Generator,
 ) -> Shared:
-    """Make a data set fit for publication.
+    """Make texts of a data set, by path, fit for publication.
 
-    Answers become tables with one row per participant, as BIDS requires.
-
-    Parameters
-    ----------
-    files
-        Text by path in the data set, with ``/`` between its parts.
-    folders
-        Paths of its folders.
-    options
-        What to publish.
-    rng
-        Draws codes and shifts. Seed it from the operating system, and keep no seed: whoever has
-        it can undo the copy.
+    Answers become tables with one row per participant, as BIDS requires. ``rng`` draws codes and
+    shifts: seed it from the operating system, and keep no seed, since whoever has it can undo the
+    copy.
 
     Raises
     ------
@@ -407,11 +397,7 @@ def small_cells(answers: Mapping[str, Mapping[str, str]]) -> list[str]:
 
     Statistical offices publish no cell with fewer than a handful of people: if only one left-handed
     woman of about 60 took part, anyone who knows of her participation can find all her answers.
-
-    Parameters
-    ----------
-    answers
-        Value by person, by column; ages in groups of ten years.
+    ``answers`` are values by person, by column, with ages in groups of ten years.
 
     Examples
     --------

@@ -23,11 +23,7 @@ _DENIED: dict[str, int] = {"owner": 0o077, "group": 0o007}
 def readable_by(access: Access) -> Iterator[None]:
     """Create files and folders with these permissions while the block runs.
 
-    Parameters
-    ----------
-    access
-        ``owner``: files 0600 and folders 0700; ``group``: 0660 and 0770; ``everyone``: as the
-        user's umask says.
+    owner: files 0600 and folders 0700; group: 0660 and 0770; everyone: as the user's umask says.
     """
     if access not in _DENIED:
         yield
@@ -40,15 +36,7 @@ def readable_by(access: Access) -> Iterator[None]:
 
 
 def check_readable(folder: Path) -> None:
-    """Check that the user can read a folder of data, if it exists.
-
-    Otherwise an unreadable folder would look like one without data.
-
-    Raises
-    ------
-    TwoalikeError
-        If not.
-    """
+    """Refuse a folder of data that the user cannot read: it would look like one without data."""
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
         raise TwoalikeError(
             f"{folder}: you may not read the data of this study. Ask their owner: for all users of "

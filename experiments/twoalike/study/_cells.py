@@ -35,19 +35,10 @@ MISSING = "n/a"
 
 
 def folder_labels(folders: Sequence[tuple[str, ...]]) -> dict[str, list[str]]:
-    """Labels at each level of folders, from coarse to fine.
+    """Labels at each level of folders, from coarse (``level_1``) to fine.
 
-    A class is named by its whole path, since two folders may hold one of the same name; images
-    that lie less deep have ``n/a`` at the levels below them.
-
-    Parameters
-    ----------
-    folders
-        Names of the folders that each image lies in, from the outermost.
-
-    Returns
-    -------
-    Labels of each image at ``level_1`` (coarse), ``level_2``, ...; none without folders.
+    A class is named by its whole path, since two folders may hold one of the same name; images that
+    lie less deep have ``n/a`` at the levels below them.
 
     Examples
     --------

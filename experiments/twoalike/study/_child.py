@@ -32,15 +32,8 @@ _trusted: set[tuple[str, int, int, int]] = set()
 def read_in_child(place: str, path: Path, *arguments: Any) -> None:
     """Let a child process read a file, unless it already has or this process wrote the file.
 
-    Parameters
-    ----------
-    place
-        Function that reads, as ``module:name``; it is called with the path and the arguments, and
-        its return value is dropped.
-    path
-        The file.
-    arguments
-        JSON-ready.
+    ``place`` names the function that reads, as ``module:name``; it is called with the path and the
+    arguments, which must be JSON-ready, and its return value is dropped.
 
     Raises
     ------

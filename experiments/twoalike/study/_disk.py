@@ -106,25 +106,18 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def hold_lock(path: Path, busy: str, patience_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock of ``path`` while the block runs.
+    """Hold the lock of ``path`` while the block runs; wait ``patience_s`` for another process.
 
     The operating system holds the lock, not the file: it is released when the process ends, also
-    when it is killed, so no stale lock ever has to be removed by hand. Where a file system has no
-    locks, that is reported once and the block runs without.
-
-    Parameters
-    ----------
-    path
-        Lock file, made if missing and left behind: removing it would race with the next one.
-    busy
-        Message if another process holds it.
-    patience_s
-        How long to wait for the other process.
+    when it is killed, so no stale lock ever has to be removed by hand. The file is left behind,
+    since removing it would race with the next process. Where a file system has no locks, that is
+    reported once and the block runs without.
 
     Raises
     ------
     TwoalikeError
-        If another process holds the lock, or the file cannot be made or locked.
+        With the message ``busy`` if another process holds the lock, or if the file cannot be made
+        or locked.
     """
     from filelock import FileLock, Timeout
 
@@ -170,12 +163,8 @@ def is_first_process() -> bool:
 def hold_output(out: Path) -> Iterator[None]:
     """Keep other processes of this computer from making the same output while the block runs.
 
-    Of several that work together the first one holds it for all.
-
-    Parameters
-    ----------
-    out
-        File or folder to be made. The lock lies among the temporary files, not beside it.
+    Of several processes that work together the first holds it for all. The lock lies among the
+    temporary files, not beside the output.
 
     Raises
     ------

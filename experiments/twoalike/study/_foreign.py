@@ -103,23 +103,13 @@ def array_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 
 
 def load_arrays(path: str | Path, what: str) -> Array | dict[str, Array]:
-    """Read numpy's ``.npy`` or ``.npz``, whatever the file is called.
-
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What it is expected to hold, for messages.
-
-    Returns
-    -------
-    The one array of an ``.npy``, or those of an ``.npz`` by name.
+    """Read numpy's ``.npy`` (one array) or ``.npz`` (arrays by name), whatever the file is called.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing or damaged, holds a pickle, or declares more than it holds.
+        If the file is missing or damaged, holds a pickle, or declares more than it holds; the
+        message says ``what`` was expected.
     """
     path = require_file(path, what)
     try:
@@ -217,16 +207,7 @@ def load_parquet(
 ) -> Any:
     """Read a Parquet file as an Arrow table.
 
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What it is expected to hold, for messages.
-    dictionaries
-        Columns of strings to read as dictionaries, those that are there.
-    remedy
-        What to do with a damaged file, for the message.
+    Columns named in ``dictionaries`` are read as dictionaries of strings where they exist.
 
     Raises
     ------
@@ -273,17 +254,8 @@ def _read_parquet(path: Path, dictionaries: Collection[str]) -> Any:
 def load_mat(path: str | Path, what: str) -> dict[str, Any]:
     """Read the variables of a MATLAB file (versions 4, 6 and 7, all but ``-v7.3``).
 
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What it is expected to hold, for messages.
-
-    Returns
-    -------
-    Values by name, as :func:`scipy.io.loadmat` gives them: arrays, arrays of objects for cells,
-    records for structs.
+    Values are as :func:`scipy.io.loadmat` gives them: arrays, arrays of objects for cells, records
+    for structs.
 
     Raises
     ------

@@ -65,12 +65,9 @@ class ScreenProfile(Strict):
         return self.width_m > 0 and self.distance_m > 0
 
     def pixels_per_metre(self, full_width_px: int) -> float:
-        """Pixels in a metre of the screen at its present resolution.
+        """Pixels per metre at the present resolution.
 
-        Parameters
-        ----------
-        full_width_px
-            Width of the whole screen in pixels, also where the window is smaller.
+        ``full_width_px`` is the width of the whole screen, also where the window is smaller.
 
         Raises
         ------
@@ -84,22 +81,17 @@ class ScreenProfile(Strict):
         return full_width_px / self.width_m
 
     def pixels(self, degrees: float, full_width_px: int) -> float:
-        """Pixels across an object in the middle of the screen.
+        """Pixels across an object of so many degrees of visual angle in the middle of the screen.
 
-        Parameters
-        ----------
-        degrees
-            Visual angle of the object, in (0, 180). Its size is 2 d tan(angle / 2) at distance
-            d; the usual "pixels in one degree, times degrees" is 0.4 % too small at 12 degrees.
-        full_width_px
-            Width of the whole screen in pixels.
+        Its size is 2 d tan(angle / 2) at distance d; the usual "pixels in one degree, times
+        degrees" is 0.4 % too small at 12 degrees.
 
         Raises
         ------
         TwoalikeError
             If the screen was never measured.
         ValueError
-            If the angle cannot be.
+            If the angle is not between 0 and 180 degrees.
         """
         if not 0 < degrees < 180:
             raise ValueError(f"visual angle {degrees}: expected degrees between 0 and 180")
@@ -125,11 +117,6 @@ def profile_path() -> Path:
 def load_profile(path: Path | None = None) -> ScreenProfile:
     """Read the profile of this computer; one that says "not measured" where there is none.
 
-    Parameters
-    ----------
-    path
-        The file; None takes the one of :func:`profile_path`.
-
     Raises
     ------
     TwoalikeError
@@ -146,20 +133,7 @@ def load_profile(path: Path | None = None) -> ScreenProfile:
 
 
 def save_profile(profile: ScreenProfile, path: Path | None = None) -> Path:
-    """Write the profile, each value with what it means, and say where.
-
-    Parameters
-    ----------
-    profile
-        What to keep.
-    path
-        The file; None takes the one of :func:`profile_path`.
-
-    Raises
-    ------
-    TwoalikeError
-        If it cannot be written.
-    """
+    """Write the profile, each value with its description, and return the path of the file."""
     target = path or profile_path()
     lines = ["# The screen of this computer, for all studies. Made by: twoalike screen", ""]
     for name, field in ScreenProfile.model_fields.items():

@@ -95,13 +95,11 @@ def provenance(
     ----------
     kind
         What the file is (``posterior``, ``teacher``, ...).
-    seed
-        The seed that makes it again.
+    seed, config
+        The seed that makes it again, and the resolved settings, JSON-ready.
     inputs
         Input files, or folders of parts, by role; the name (without folders, which may name a
         person) and the SHA-256 of each are stored.
-    config
-        The resolved settings, JSON-ready.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -158,18 +156,8 @@ def claim_parts(
     """Make sure that a folder is new, or holds parts of this very plan.
 
     A folder of parts holds files that several machines make, each whole or absent, and a plan: a
-    JSON file that says how many there will be (``shards``) and what they are made from.
-
-    Parameters
-    ----------
-    folder
-        To make, or to continue.
-    plan
-        Of :func:`twoalike.study.provenance`, with its ``kind``.
-    name
-        File of the plan.
-    beside
-        Files that may be there before the plan is.
+    JSON file called ``name`` that says how many there will be (``shards``) and what they are made
+    from. Files listed in ``beside`` may be there before the plan is.
 
     Raises
     ------
@@ -221,12 +209,7 @@ def whole_parts(
 ) -> tuple[list[Path], dict[str, Any]]:
     """Files of a folder of parts (:func:`claim_parts`) that is complete, in order, and its plan.
 
-    Parameters
-    ----------
-    folder, name, kind
-        As for :func:`claim_parts`.
-    part
-        File of a part by its number, from 0.
+    ``part`` gives the file of a part by its number, from 0.
 
     Raises
     ------

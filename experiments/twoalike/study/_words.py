@@ -16,14 +16,9 @@ def counted(n: int, noun: str) -> str:
 
 
 def how_to_install(extra: str) -> str:
-    """Return the command that adds a part of twoalike to the environment.
+    """Return the command that adds an extra of twoalike to the environment.
 
     twoalike is installed from its folder, and an environment made by uv has no pip.
-
-    Examples
-    --------
-    >>> how_to_install("analysis")
-    'Install it, in the folder of twoalike: uv pip install --editable ".[analysis]"'
     """
     return f'Install it, in the folder of twoalike: uv pip install --editable ".[{extra}]"'
 
