@@ -6,6 +6,7 @@ from twoalike.embedding import _posterior
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
 from twoalike.record import ANSWERS, PARTICIPANTS
 from twoalike.registry import find_task, task_names
+from twoalike.stimuli import STIMULUS_LIST
 from twoalike.tables import Table
 
 _HEAD = """# Files and columns
@@ -23,7 +24,7 @@ _FILES = (
     ),
     (
         "`stimuli/stimuli.tsv`",
-        "the objects: id, file, checksum, then categories from coarse to fine",
+        "[the objects](#stimuli-tsv), with their categories",
         "`init` → `design`, `run`, `fit`",
     ),
     ("`design/*_trials.tsv`", "[trials of a session](#trial-lists)", "`design`, or you → `run`"),
@@ -60,6 +61,12 @@ _TIDY = """(tidy-tables)=
 Parquet. Strings are categories. The metadata of the file hold the list of objects, in order
 (`twoalike_objects`), and the provenance (`twoalike`). A file of another tool with these columns
 will do.
+"""
+_STIMULI = """(stimuli-tsv)=
+## `stimuli/stimuli.tsv`
+
+Tab-separated, UTF-8. Further columns are levels of categories, from coarse to fine.
+
 """
 _TRIAL_LISTS = """(trial-lists)=
 ## Trial lists
@@ -116,7 +123,18 @@ def files_page() -> str:
     lists = [_section(*one) for one in _LISTS]
     files = table(["file", "what it is", "made by → read by"], _FILES)
     return "\n".join(
-        [_HEAD + files, _TRIAL_LISTS, *lists, _RAW, *raw, _TIDY, *tidy, _POSTERIOR, draws]
+        [
+            _HEAD + files,
+            _STIMULI + STIMULUS_LIST.dictionary(),
+            _TRIAL_LISTS,
+            *lists,
+            _RAW,
+            *raw,
+            _TIDY,
+            *tidy,
+            _POSTERIOR,
+            draws,
+        ]
     )
 
 

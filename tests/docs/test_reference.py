@@ -71,9 +71,15 @@ def test_tables_are_described_as_they_are_declared(pages: dict[str, str]) -> Non
     from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
     from twoalike.record import ANSWERS, PARTICIPANTS
     from twoalike.registry import find_task, task_names
+    from twoalike.stimuli import STIMULUS_LIST
 
     tables = [CHOICES, ARRANGEMENTS, DISSIMILARITIES, TRIAL_LIST, ARRANGEMENT_LIST]
-    tables += [PARTICIPANTS, ANSWERS, *(find_task(name).trials for name in task_names())]
+    tables += [
+        STIMULUS_LIST,
+        PARTICIPANTS,
+        ANSWERS,
+        *(find_task(name).trials for name in task_names()),
+    ]
     for table in tables:
         assert table.dictionary() in pages["files.md"]
 

@@ -282,7 +282,7 @@ CASES = [
     Bad(
         "manifest-id-twice",
         manifest(lambda rows: [*rows, rows[1]]),
-        ("'warm0'", "is listed twice"),
+        ("'warm0'", "again"),
     ),
     Bad(
         "manifest-leaves-its-folder",

@@ -215,7 +215,7 @@ CASES = {
     "--features good.npz --choices choices.parquet --labels few.tsv": "no label",
     "--features good.npz --choices choices.parquet --labels labels.txt": "labels.txt",
     "--features good.npz --choices choices.parquet --labels bare.tsv": "no column beside the ids",
-    "--features good.npz --choices choices.parquet --labels twice.tsv": "found 'o00' twice",
+    "--features good.npz --choices choices.parquet --labels twice.tsv": "found 'o00' again",
     "--features good.npz --choices choices.parquet --labels none.tsv": "at every level (half)",
     "--features flat.npz --choices choices.parquet --labels labels.tsv": "the same features",
     "--features good.npz --rdm askew.npz": "not symmetric",

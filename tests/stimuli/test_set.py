@@ -144,7 +144,9 @@ def test_a_photo_that_was_cut_off_leaves_no_manifest(folder: Path) -> None:
 def test_duplicate_id(folder: Path) -> None:
     StimulusSet.from_images(folder)
     edit(folder, "\ntit\t", "\nowl\t")
-    with pytest.raises(TwoalikeError, match=r"object 2: id 'owl' is listed twice"):
+    with pytest.raises(
+        TwoalikeError, match=r"row 2: expected one row for each id, found 'owl' again"
+    ):
         StimulusSet.load(folder)
 
 

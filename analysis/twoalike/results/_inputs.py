@@ -12,7 +12,7 @@ from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import RdmTable, read_arrangements, read_rdms
 from twoalike.rsa import arranged_rdms
 from twoalike.study import Floats, TwoalikeError, read_ids
-from twoalike.tables import read_tsv
+from twoalike.tables import LABELS, check_text, read_tsv
 
 type Labels = Mapping[str, Mapping[str, str]]
 type LabelSource = str | Path | pd.DataFrame | Labels
@@ -94,16 +94,16 @@ def read_labels(source: LabelSource | None, files: dict[str, Path]) -> Labels:
     if isinstance(source, str | Path):
         files["labels"] = Path(source)
         where = str(source)
-        source = read_tsv(Path(source), "labels of objects", ["id"])
+        source = read_tsv(Path(source), "labels of objects", LABELS.names)
     table = source.astype(str)
     levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
     ids = table["id"] if "id" in table else table.index.to_series()
-    twice = ids[ids.duplicated()]
-    if not levels or len(twice):
+    check_text(LABELS, pd.DataFrame({"id": ids.to_numpy()}), where)
+    if not levels:
         raise TwoalikeError(
             where=where,
             expected="an object a line and its labels, a column a level",
-            found=f"{twice.iloc[0]!r} twice" if len(twice) else "no column beside the ids",
+            found="no column beside the ids",
         )
     return {level: dict(zip(ids, table[level], strict=True)) for level in levels}
 

@@ -12,6 +12,7 @@ from ._file_names import portability_faults as portability_faults
 from ._picture import BACKGROUND as BACKGROUND
 from ._picture import read_picture as read_picture
 from ._set import MANIFEST as MANIFEST
+from ._set import STIMULUS_LIST as STIMULUS_LIST
 from ._set import StimulusSet as StimulusSet
 from ._set import find_images as find_images
 from ._set import image_table as image_table

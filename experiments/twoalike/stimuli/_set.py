@@ -7,7 +7,7 @@ images to what participants saw: a file that was edited or swapped later is refu
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -22,8 +22,8 @@ from twoalike.stimuli._file_names import (
     fault_of_name,
 )
 from twoalike.stimuli._picture import check_still, is_still, opened, plain_picture
-from twoalike.study import MISSING, TwoalikeError, folder_labels, sha256_file
-from twoalike.tables import read_tsv, write_tsv
+from twoalike.study import TwoalikeError, folder_labels, sha256_file
+from twoalike.tables import OBJECT_ID, Column, Table, check_text, read_tsv, write_tsv
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Endings taken for images, in lower case."""
@@ -31,12 +31,25 @@ MANIFEST = "stimuli.tsv"
 """Name of the manifest in a folder of stimuli."""
 
 
-COLUMNS = ("id", "file", "sha256")
-"""Columns every manifest has; those after them are category levels, coarse to fine."""
+STIMULUS_LIST = Table(
+    "stimuli",
+    (
+        # Blanks, commas and semicolons separate ids in the files between stages.
+        replace(
+            OBJECT_ID,
+            pattern=r"[^\s,;#][^\s,;]*",
+            form="an id without blanks, commas and semicolons that does not start with #",
+        ),
+        Column("file", "string", "Image, relative to the folder of the list, with `/`."),
+        Column("sha256", "string", "SHA-256 of the image."),
+    ),
+    rows="objects",
+    keys=("id",),
+)
+"""The manifest; columns after these are levels of categories, from coarse to fine."""
+COLUMNS = STIMULUS_LIST.names
 FEWEST = 3
 """Objects that make one triplet."""
-ID = re.compile(r"[^\s,;#][^\s,;]*")
-"""No blanks, commas or semicolons, which separate ids in the files between stages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,23 +287,12 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
             f"{path}: expected at least {FEWEST} objects (one triplet), found {len(table)}."
         )
     root = path.parent.resolve()
-    seen: set[str] = set()
     for number, (name, file) in enumerate(table[["id", "file"]].itertuples(index=False), start=1):
-        if not ID.fullmatch(name) or name == MISSING:
-            raise TwoalikeError(
-                f"{path}: object {number}: id {name!r} is invalid; ids have no blanks, commas "
-                "or semicolons, do not start with # and are not n/a."
-            )
         if fault := fault_of_name(name) or fault_of_name(file):
             raise TwoalikeError(
                 f"{path}: object {number}: expected names that tables can hold, found "
                 f"'{escaped(name)}' ('{escaped(file)}') with {fault}. Rename the file."
             )
-        if name in seen:
-            raise TwoalikeError(
-                f"{path}: object {number}: id {name!r} is listed twice; ids must be unique."
-            )
-        seen.add(name)
         # A manifest may come from elsewhere: it must not make us open files outside its folder.
         outside = (
             "\0" in file
@@ -303,6 +305,7 @@ def _check_rows(path: Path, table: pd.DataFrame) -> None:
                 f"{path}: object {number} ({name}): file {file!r} lies outside the folder of the "
                 "manifest. Put the image into the folder and name it relative to it, with '/'."
             )
+    check_text(STIMULUS_LIST, table, path)
 
 
 def _check_image(

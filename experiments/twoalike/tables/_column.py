@@ -32,6 +32,8 @@ class Column:
         The only values allowed, with their meaning; empty for free values.
     minimum, maximum
         Smallest and largest number allowed.
+    pattern, form
+        Regular expression that all of a free text has to match, and what it asks for, in words.
     missing
         Whether a value may be missing (``n/a`` in text), and what that says.
     decimals
@@ -58,6 +60,8 @@ class Column:
     units: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str = ""
+    form: str = ""
     missing: str = ""
     decimals: int = 4
     added: bool = False
@@ -79,6 +83,8 @@ class Column:
             return f"one of {', '.join(self.levels)}"
         if self.kind == "boolean":
             return "true or false"
+        if self.pattern:
+            return self.form
         noun, (above, between) = _NOUNS[self.kind], _RANGES.get(self.kind, ("", ""))
         if self.minimum is None:
             return noun
@@ -90,7 +96,7 @@ class Column:
         """Say what a cell has to be instead of ``text``, for messages."""
         if text == MISSING:
             return f"{self.allowed} in every row"
-        if self.kind == "string" and not self.levels:
+        if self.kind == "string" and not self.levels and not self.pattern:
             return "text without tabs or line breaks"
         separator = ", " if self.levels else " or "
         return f"{self.allowed}{separator}{MISSING}" if self.missing else self.allowed
@@ -135,6 +141,7 @@ class Column:
             return None
         if self.kind == "string":
             broken = not text or any(mark in text for mark in "\t\n\r")
+            broken = broken or bool(self.pattern and not re.fullmatch(self.pattern, text))
             return None if broken else text
         if not _WRITTEN[self.kind].fullmatch(text):
             return None

@@ -150,4 +150,5 @@ class Table:
             *others, last = self.keys
             one = f"{', '.join(others)} and {last}" if others else last
             twice = frame.duplicated(list(self.keys)).to_numpy()
-            yield from faults(twice, f"one row for each {one}")
+            for row in twice.nonzero()[0].tolist():
+                yield Fault(row, f"one row for each {one}", f"{frame[last].iloc[row]!r} again")

@@ -1,6 +1,7 @@
-"""Words that the tables of trials share, from the trial list to the tidy table of judgments."""
+"""Words, columns and tables that several stages share."""
 
 from twoalike.tables._column import Column
+from twoalike.tables._table import Table
 
 ODD_ONE_OUT = "oddoneout"
 """BIDS label of the odd-one-out task."""
@@ -29,6 +30,9 @@ LEVELS = {
 }
 """Levels of abstraction of a triplet, by the categories of its objects."""
 
+OBJECT_ID = Column("id", "string", "Id of the object.")
+LABELS = Table("labels", (OBJECT_ID,), rows="objects", keys=("id",))
+"""Labels of objects; the columns after the id are levels of categories."""
 PARTICIPANT_ID = Column(
     "participant_id", "string", "Code of the participant, with sub- in front.", identifier=True
 )
