@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._tables import bare_table, plain
+from twoalike.cli._show import bare_table, plain
 from twoalike.cli.app import with_options
 from twoalike.study import counted
 

@@ -5,6 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+type AllowProblems = Annotated[bool, Parameter(negative=())]
+"""The option ``--allow-problems`` of every command that reads raw data."""
+
 
 def _check_task(_: type, name: str) -> None:
     """Refuse a name that no task has."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from twoalike.cli._tables import plain
+from twoalike.cli._show import plain
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior

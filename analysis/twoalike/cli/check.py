@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from twoalike.cli._options import check_seed
-from twoalike.cli._tables import wide_console
+from twoalike.cli._show import wide_console
 
 
 def check(

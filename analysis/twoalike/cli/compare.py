@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._tables import plain, plain_table
+from twoalike.cli._show import plain, plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed
-from twoalike.cli._tables import bare_table, plain
+from twoalike.cli._show import bare_table, plain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from twoalike.cli._options import check_seed, named
-from twoalike.cli._tables import show_summary
+from twoalike.cli._show import show_summary
 
 
 def evaluate(

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from cyclopts import App
 
-from twoalike.cli._checks import AllowProblems, show_notes
 from twoalike.cli._export_student import onnx
+from twoalike.cli._options import AllowProblems
+from twoalike.cli._show import show_notes
 
 app = App(name="export", help="Write data and students in the formats of other tools.")
 app.command(onnx)

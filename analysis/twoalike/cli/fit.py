@@ -4,7 +4,8 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._checks import AllowProblems, show_notes
+from twoalike.cli._options import AllowProblems
+from twoalike.cli._show import show_notes
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior

@@ -61,7 +61,7 @@ def init(
     """
     import shlex
 
-    from twoalike.cli._checks import show_notes
+    from twoalike.cli._show import show_notes
     from twoalike.design import refused_tasks
     from twoalike.planning import create_study, first_session_duration
     from twoalike.registry import find_task, task_names

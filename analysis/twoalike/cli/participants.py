@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._tables import bare_table, plain
+from twoalike.cli._show import bare_table, plain
 
 if TYPE_CHECKING:
     import pandas as pd

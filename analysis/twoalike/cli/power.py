@@ -142,7 +142,7 @@ def _show(result: "PowerResult") -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from twoalike.cli._tables import bare_table
+    from twoalike.cli._show import bare_table
 
     shown, table = bare_table(f"Simulated studies, {result.trials} trials a person"), result.table()
     for column in table.columns:

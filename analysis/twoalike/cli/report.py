@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from twoalike.cli._checks import AllowProblems, show_notes
-from twoalike.cli._options import check_seed
+from twoalike.cli._options import AllowProblems, check_seed
+from twoalike.cli._show import show_notes
 
 
 def report(

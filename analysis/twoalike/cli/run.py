@@ -5,8 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from twoalike.cli._checks import AllowProblems
-from twoalike.cli._options import TaskName
+from twoalike.cli._options import AllowProblems, TaskName
 
 
 def run(

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._checks import AllowProblems, show_notes
+from twoalike.cli._options import AllowProblems
+from twoalike.cli._show import show_notes
 
 
 def share(

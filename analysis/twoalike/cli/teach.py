@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from twoalike.cli._tables import plain_table
+from twoalike.cli._show import plain_table
 
 
 def teach(

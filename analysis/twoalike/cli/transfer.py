@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed, named
-from twoalike.cli._tables import show_summary, wide_console
+from twoalike.cli._show import show_summary, wide_console
 
 
 def transfer(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twoalike.cli._checks import show_notes
+from twoalike.cli._show import show_notes
 
 
 def validate(study: Path, /) -> None:

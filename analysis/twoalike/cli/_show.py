@@ -1,4 +1,4 @@
-"""What commands print their numbers with: one kind of table, and a console wide enough for it."""
+"""What commands print: lines of the functions they call, and one kind of table for numbers."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -71,3 +71,11 @@ def wide_console() -> "Console":
     console = Console()
     console.width = max(console.width, 100)
     return console
+
+
+def show_notes(lines: Iterable[str]) -> None:
+    """Print what a function of the domain has to say, parameters as options."""
+    from twoalike.cli.app import with_options
+
+    for line in lines:
+        print(with_options(line))  # noqa: T201
