@@ -1,0 +1,247 @@
+"""What a command does is a function: files by str or Path, frames of pandas and polars."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.cli.app import main
+from twoalike.distill import label_images
+from twoalike.embedding import (
+    FitConfig,
+    OddOneOutEmbedding,
+    Posterior,
+    check,
+    choice_intervals,
+    compare,
+    dimension_curve,
+    dimension_table,
+    embedding_table,
+    fit,
+    fit_embedding,
+    participants_table,
+    predict_choices,
+    save_embedding,
+    save_similarity,
+    save_table,
+    similarity_table,
+)
+from twoalike.features import FeatureTable
+from twoalike.judgments import read_choices, read_judgments, write_choices
+from twoalike.study import Study, TwoalikeError
+from twoalike.teacher import predict
+
+QUICK = {"engine": "vi", "steps": 100, "draws": 20, "chains": 2, "dimensions": 3}
+
+
+@pytest.fixture(scope="module")
+def files(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Choices and the posterior fitted to them, saved through a str."""
+    folder = tmp_path_factory.mktemp("files")
+    write_choices(folder / "choices.parquet", world.judge(300, 5), {})
+    made = fit(str(folder / "choices.parquet"), out=str(folder / "p.nc"), **QUICK)
+    assert made.path == folder / "p.nc"
+    assert [path.name for path in folder.glob("*part*")] == []
+    return folder
+
+
+def test_a_str_is_a_path(files: Path) -> None:
+    posterior = Posterior.load(str(files / "p.nc"))
+    assert posterior.attrs["provenance"]["inputs"]["choices"]["file"] == "choices.parquet"
+    assert posterior.attrs["provenance"]["config"]["dimensions"] == 3
+    posterior.save(str(files / "again.nc"))
+    assert_array_equal(Posterior.load(files / "again.nc").embedding, posterior.embedding)
+
+
+@pytest.mark.parametrize("library", ["pandas", "plain", "polars"])
+def test_a_frame_gives_the_fit_of_its_file(files: Path, library: str) -> None:
+    table: Any = read_choices(files / "choices.parquet")
+    if library != "pandas":  # without categories: objects in order of first appearance
+        table = table.astype({name: object for name in table if table[name].dtype == "category"})
+        table = table.drop(columns=["session", "level", "kind", "trial_type"])
+    if library == "polars":
+        table = pytest.importorskip("polars").from_pandas(table)
+    read = read_judgments(table)
+    by_hand = fit_embedding(read, config=FitConfig(**QUICK))
+    found = fit(table, **QUICK)
+    assert found.ids == by_hand.ids and found.path is None
+    assert "inputs" not in found.attrs or not found.attrs["provenance"]["inputs"]
+    assert_array_equal(found.embedding, by_hand.embedding)
+    assert sorted(found.ids) == sorted(Posterior.load(files / "p.nc").ids)
+
+
+def test_numbers_of_objects_become_ids() -> None:
+    frame = pd.DataFrame({"item_1": [0, 3], "item_2": [1, 1], "item_3": [2, 0], "chosen": [3, 1]})
+    table = read_judgments(frame)
+    assert list(table["item_1"].cat.categories) == ["0", "1", "2", "3"]
+    assert table["item_1"].tolist() == ["0", "3"]
+
+
+def test_what_is_no_table_of_choices_is_refused(files: Path) -> None:
+    table = read_choices(files / "choices.parquet")
+    for frame, words in (
+        (table.drop(columns="item_2"), "no column 'item_2'"),
+        (table.iloc[:0], "no row"),
+        (table.assign(chosen=4), "chosen"),
+        (table.assign(item_2=table["item_1"]), "three different items"),
+    ):
+        with pytest.raises(TwoalikeError, match=words):
+            fit(frame, **QUICK)
+
+
+def test_settings_are_refused_by_name(files: Path) -> None:
+    choices = files / "choices.parquet"
+    for settings, words in (
+        ({"draws": 1}, r"`draws=...`: expected at least 2, found 1"),
+        ({"dimensions": "many"}, "`dimensions=...`"),
+        ({"speed": 3}, "`speed=...`"),
+    ):
+        with pytest.raises(TwoalikeError, match=words):
+            fit(choices, **settings)
+    with pytest.raises(TwoalikeError, match="written as .nc"):
+        fit(choices, out=files / "p.csv")
+    with pytest.raises(TwoalikeError, match="expected choices, arrangements or dissimilarities"):
+        fit()
+    auto = FitConfig.model_validate({"dimensions": "auto"})
+    assert auto.dimensions is None
+
+
+def test_a_study_is_fitted_by_its_folder(make_study: Callable[..., Path]) -> None:
+    root = make_study(design="trials = 20\npractice = 0\n[arrangement]\nmax_trials = 3\n")
+    for task in ("odd-one-out", "multi-arrangement"):
+        words = ["run", str(root), "--task", task, "--participant", "901", "--simulate"]
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--no-window"])
+        assert not ended.value.code
+    lines: list[str] = []
+    made = fit(str(root), announce=lines.append, **QUICK)
+    study = Study.load(root)
+    assert made.path == study.posterior and study.posterior.is_file()
+    assert any(line.startswith(f"{study.choices}  ") and "choices" in line for line in lines)
+    assert any(line.startswith(f"{study.arrangements}  4 arrangements") for line in lines)
+    assert set(made.attrs["provenance"]["inputs"]) == {"choices", "arrangements"}
+    found = check(study.posterior, study=root)
+    assert found.predictive is not None and found.arrangements is not None
+    assert found.remarks == []
+    with pytest.raises(TwoalikeError, match="a study has its own"):
+        fit(root, arrangements=study.arrangements)
+
+
+def test_a_folder_without_a_study_says_so(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(TwoalikeError, match="expected a study"):
+            fit(place)
+
+
+def test_a_posterior_shows_itself(files: Path, posterior: Posterior) -> None:
+    fitted = Posterior.load(files / "p.nc")
+    assert repr(fitted).count("\n") == 0 and "30 objects in 3 dimensions" in repr(fitted)
+    page = fitted._repr_html_()
+    for words in ("6 participants", "vi (prior softplus)", "choices.parquet", "not converged"):
+        assert words in page
+    assert page.count("<tr>") == page.count("</tr>") <= 10 and len(page) < 2500
+    posterior.tree.attrs["engine"] = "<script>\x1b[2J"
+    assert "<script>" not in posterior._repr_html_() and "\x1b" not in repr(posterior)
+    assert "convergence unknown" in repr(posterior)
+
+
+def test_check_compares_judgments_with_the_record(files: Path, world: Any) -> None:
+    path = files / "choices.parquet"
+    by_path = check(files / "p.nc", str(path), out=str(files / "check.json"))
+    by_frame = check(Posterior.load(files / "p.nc"), read_choices(path))
+    assert by_path.loo == by_frame.loo and by_path.remarks == by_frame.remarks == []
+    assert json.loads((files / "check.json").read_text())["judgments"] == 300
+    others = check(files / "p.nc", world.judge(200, 9))
+    assert others.loo is None and "not the judgments of the fit" in others.remarks[0]
+    assert check(files / "p.nc", world.judge(200, 9), fitted=True).remarks == []
+    with pytest.raises(TwoalikeError, match="written as .json"):
+        check(files / "p.nc", out=files / "check.txt")
+
+
+def test_tables_come_from_a_file_or_an_object(files: Path, world: Any) -> None:
+    path, posterior = str(files / "p.nc"), Posterior.load(files / "p.nc")
+    pd.testing.assert_frame_equal(embedding_table(path), embedding_table(posterior))
+    pd.testing.assert_frame_equal(participants_table(path), participants_table(posterior))
+    pd.testing.assert_frame_equal(
+        dimension_table(path, [path]), dimension_table(posterior, [posterior])
+    )
+    assert_array_equal(similarity_table(path).mean, similarity_table(posterior).mean)
+    shown = np.array([[0, 1, 2]])
+    assert_array_equal(choice_intervals(path, shown), choice_intervals(posterior, shown))
+    held = world.judge(200, 9)
+    assert predict_choices(path, held, fitted=False).judged.left_out == 0
+    curve = dimension_curve(path, files / "choices.parquet", fitted=None)
+    assert curve.fitted and curve.remark == ""
+    table = save_similarity(path, str(files / "s.csv"), objects=posterior.ids[:4])
+    assert table.ids == posterior.ids[:4] and len(pd.read_csv(files / "s.csv")) == 6
+    save_embedding(posterior, str(files / "e.csv"))
+    save_table(str(files / "t.csv"), pd.read_csv(files / "e.csv"))
+    assert len(pd.read_csv(files / "t.csv")) == 30
+
+
+def test_two_posteriors_are_compared(files: Path, world: Any) -> None:
+    path, choices = files / "p.nc", files / "choices.parquet"
+    found = compare(str(path), Posterior.load(path), choices, out=str(files / "c.json"))
+    assert found == json.loads((files / "c.json").read_text())
+    assert found["predictions"]["fitted_to_them"] == ["first", "second"]
+    assert found["predictions"]["log_loss"]["difference"]["value"] == 0
+    by_frame = compare(path, path, read_choices(choices))
+    assert by_frame["predictions"]["log_loss"] == found["predictions"]["log_loss"]
+    assert "predictions" not in compare(path, path)
+
+
+def test_predictions_of_arrays_and_files(files: Path, tmp_path: Path) -> None:
+    posterior = Posterior.load(files / "p.nc")
+    shown = np.array([[0, 1, 2], [5, 4, 3]])
+    ids = np.array(posterior.ids)[shown]
+    (tmp_path / "t.txt").write_text("\n".join(map(" ".join, ids)) + "\n")
+    expected = posterior.choice_probabilities(shown, lapse=True)
+    for triplets in (shown, ids, ids.tolist(), tmp_path / "t.txt", str(tmp_path / "t.txt")):
+        for source in (posterior, str(files / "p.nc")):
+            assert_allclose(predict(source, triplets).to_numpy(), expected)
+    table = predict(posterior, shown, interval=0.9, out=str(tmp_path / "p.tsv"))
+    assert list(table)[3:5] == ["item_1_low", "item_2_low"]
+    assert_allclose(pd.read_csv(tmp_path / "p.tsv", sep="\t"), table, atol=1e-6)
+    own = predict(posterior, shown, participant=["person_5", "person_0"])
+    judges = np.array([posterior.participants.index(name) for name in ("person_5", "person_0")])
+    assert_allclose(own, posterior.choice_probabilities(shown, lapse=True, participants=judges))
+
+
+def test_wrong_shapes_and_indices_are_refused(files: Path) -> None:
+    posterior = Posterior.load(files / "p.nc")
+    for triplets in ([0, 1, 2], [[0, 1]], [[0, 1, 30]], [[-1, 0, 1]]):
+        for ask in (posterior.choice_probabilities, posterior.choice_draws):
+            with pytest.raises(TwoalikeError, match="triplets: expected"):
+                ask(np.array(triplets))
+        with pytest.raises(TwoalikeError):
+            predict(posterior, triplets)
+    for people in (np.array([0, 1]), np.array([6]), np.array([[0]])):
+        with pytest.raises(TwoalikeError, match="participants: expected"):
+            posterior.choice_probabilities(np.array([[0, 1, 2]]), participants=people)
+
+
+def test_labels_of_sampled_triplets(files: Path, tmp_path: Path, world: Any) -> None:
+    rng = np.random.default_rng(0)
+    table = FeatureTable(tuple(world.ids), rng.normal(size=(30, 4)).astype(np.float32))
+    made = label_images(str(files / "p.nc"), table, str(tmp_path / "l"), sample="uniform", number=9)
+    assert (made.images, made.shards, made.made, made.config.triplets) == (30, 1, 1, 9)
+    with pytest.raises(TwoalikeError, match="`number=...`"):
+        label_images(files / "p.nc", table, tmp_path / "l", number=0)
+
+
+def test_the_estimator_agrees_with_the_function(world: Any) -> None:
+    choices = world.judge(150, 3)
+    items = choices[["item_1", "item_2", "item_3"]].to_numpy(dtype=str)
+    options = {"steps": 100, "draws": 4, "chains": 1}
+    model = OddOneOutEmbedding(3, objects=world.ids, engine="vi", options=options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(items, choices["chosen"].to_numpy() - 1, list(choices["participant"].astype(str)))
+    own = fit(choices, engine="vi", dimensions=3, **options)
+    assert_array_equal(model.posterior_.embedding, own.embedding)
