@@ -14,9 +14,10 @@ import pandas as pd
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
 from twoalike.embedding import Posterior
 from twoalike.figures import MapLayout, map_layout
-from twoalike.judgments import JUDGED, object_index, read_choices
+from twoalike.judgments import object_index, read_choices
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Booleans, Floats, Integers, Study, provenance
+from twoalike.tables import JUDGED
 
 N_GROUPS = 3
 _MOST_DRAWS = 400

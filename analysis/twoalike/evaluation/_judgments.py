@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import JUDGED, object_index, participant_index, read_choices
+from twoalike.judgments import object_index, participant_index, read_choices
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
+from twoalike.tables import JUDGED
 
 _ROOMY = 4
 """A table of all possible codes is quicker than sorting while it is at most so many times n."""

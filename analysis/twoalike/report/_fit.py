@@ -16,9 +16,10 @@ from twoalike.embedding import (
     predict_choices,
 )
 from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
-from twoalike.judgments import ITEMS, JUDGED
+from twoalike.judgments import ITEMS
 from twoalike.report._blocks import number
 from twoalike.report._inputs import Inputs
+from twoalike.tables import JUDGED
 
 
 @dataclass(frozen=True)

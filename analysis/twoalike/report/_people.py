@@ -11,7 +11,6 @@ import pandas as pd
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters, response_times
-from twoalike.judgments import JUDGED
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
@@ -25,7 +24,7 @@ from twoalike.report._blocks import (
     percent,
 )
 from twoalike.study import ExclusionConfig, Floats, counted
-from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT, POSITIONS
+from twoalike.tables import JUDGED, MULTI_ARRANGEMENT, ODD_ONE_OUT, POSITIONS
 
 if TYPE_CHECKING:
     from twoalike.report._inputs import Inputs

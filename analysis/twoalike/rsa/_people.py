@@ -27,8 +27,9 @@ from twoalike.evaluation import (
     spearman_influence,
     upper,
 )
-from twoalike.judgments import JUDGED, Arrangement, RdmTable, trials_of
+from twoalike.judgments import Arrangement, RdmTable, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior

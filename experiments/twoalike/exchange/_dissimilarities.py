@@ -88,7 +88,8 @@ def export_dissimilarities(
         If the name ends otherwise, not one of ``source`` and ``arrangements`` is given, the data
         have problems, or there is no main trial.
     """
-    from twoalike.judgments import JUDGED, trials_of
+    from twoalike.judgments import trials_of
+    from twoalike.tables import JUDGED
 
     out = Path(out)
     if out.suffix not in {".mat", ".npz"}:

@@ -80,7 +80,7 @@ def make_frame(
     """
     import pandas as pd
 
-    given = {str(name): values[name] for name in values}
+    given = {str(name): column for name, column in values.items()}
     needed = [one.name for one in table.columns if one.default is None and not one.missing]
     missing = [name for name in needed if name not in given]
     n = len(given[needed[0]]) if not missing else 0
@@ -177,9 +177,9 @@ def _categories(values: "pd.Series[Any]", column: Column, where: object) -> "pd.
     import pandas as pd
 
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        codes, labels = pd.factorize(values.astype(object))
+        places, labels = pd.factorize(values.astype(object))
         index = pd.Index([str(label) for label in labels], dtype=object)
-        values = pd.Series(pd.Categorical.from_codes(codes, index), index=values.index)
+        values = pd.Series(pd.Categorical.from_codes(places, index), index=values.index)
     codes = values.cat.codes.to_numpy()
     wrong = np.zeros(len(values), bool) if column.missing else codes < 0
     if column.levels:
@@ -332,7 +332,7 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     return checked
 
 
-def _check_flat(path: Path, schema: Any) -> None:
+def _check_flat(path: str | Path, schema: Any) -> None:
     """Check that every cell is one value."""
     import pyarrow as pa
 
@@ -345,7 +345,7 @@ def _check_flat(path: Path, schema: Any) -> None:
             )
 
 
-def _object_list(path: Path, text: bytes) -> list[str] | None:
+def _object_list(path: str | Path, text: bytes) -> list[str] | None:
     """List of objects in the metadata of the file; None where there is none."""
     objects = parse_json(text, f"{path}: list of objects")
     if objects is None:

@@ -15,8 +15,9 @@ from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
 from twoalike.embedding._judged import as_table, is_input
 from twoalike.embedding._posterior import TIED, PosteriorSource, as_posterior
-from twoalike.judgments import ITEMS, JUDGED, JudgmentTable, object_index, participant_index
+from twoalike.judgments import ITEMS, JudgmentTable, object_index, participant_index
 from twoalike.study import Floats, Integers, TwoalikeError, progress, provenance, write_json
+from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
     import pandas as pd

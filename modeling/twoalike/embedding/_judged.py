@@ -18,7 +18,6 @@ from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._layouts import Layouts
 from twoalike.judgments import (
     ITEMS,
-    JUDGED,
     JudgmentTable,
     object_index,
     pair_sources,
@@ -26,6 +25,7 @@ from twoalike.judgments import (
     read_judgments,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, sha256_file
+from twoalike.tables import JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

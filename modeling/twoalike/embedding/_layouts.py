@@ -29,8 +29,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import JUDGED, Arrangement, trials_of
+from twoalike.judgments import Arrangement, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.tables import JUDGED
 
 POTENTIAL = "arrangements_"
 FEWEST = 3  # two objects have no shape

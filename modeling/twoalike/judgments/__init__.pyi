@@ -17,7 +17,6 @@ from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES
 from ._tables import ITEMS as ITEMS
-from ._tables import JUDGED as JUDGED
 from ._tables import JudgmentKind as JudgmentKind
 from ._tables import arrangements_table as arrangements_table
 from ._tables import choices_table as choices_table

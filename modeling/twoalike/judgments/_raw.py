@@ -216,7 +216,7 @@ def read_raw(
     rows = pd.concat(list(map(_choices_of, sessions)), ignore_index=True)
     if not len(rows):
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
-    seen = pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True))
+    seen = list(pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True)))
     table = choices_table(dict(rows), _known_order(seen, objects, raw), raw)
     table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
     table.attrs["n_torn"] = sum(one.torn for one in sessions)
@@ -252,7 +252,9 @@ def _as_shown(session: RawSession, answered: Booleans) -> tuple[npt.NDArray[np.o
     """Stimuli from left to right, shape (n, 3), and the place of the chosen one, shape (n,)."""
     raw = session.rows
     stimuli = raw[list(STIMULI)].to_numpy(dtype=object)
-    position = np.stack([pd.Index(POSITIONS).get_indexer(raw[name]) for name in PLACES], axis=1)
+    position = np.stack(
+        [pd.Index(POSITIONS).get_indexer(pd.Index(raw[name])) for name in PLACES], axis=1
+    )
     wrong = (np.sort(position, axis=1) != [0, 1, 2]).any(axis=1)
     if wrong.any():
         row, expected = int(wrong.argmax()), "left, middle and right, each once"
@@ -318,7 +320,7 @@ def read_raw_arrangements(
         raise TwoalikeError(
             f"{len(sessions)} sessions, but no trial has two images inside", where=raw
         )
-    ids = _known_order(pd.unique(rows["item"]), objects, raw)
+    ids = _known_order(list(pd.unique(rows["item"])), objects, raw)
     table = arrangements_table(dict(rows), ids, raw)
     table.attrs.update(counts)
     if unusable is not None:

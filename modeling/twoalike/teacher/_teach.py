@@ -13,8 +13,9 @@ import numpy as np
 
 from twoalike.embedding import Posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JUDGED, object_index, read_choices
+from twoalike.judgments import object_index, read_choices
 from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
+from twoalike.tables import JUDGED
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._labels import Mode, compare_kinds, compare_labels
