@@ -1,7 +1,6 @@
 """Make the pictures of the README from a finished demo: ``python docs/make_images.py demo``."""
 
 import io
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image
 
 from twoalike.embedding import Posterior
 from twoalike.figures import alignment_chart, embedding_map, map_layout
+from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
 
 WIDTH, TILE = 1440, 160
@@ -31,7 +31,7 @@ def main(demo: Path) -> None:
 
     stimuli = StimulusSet.load(demo / "stimuli")
     posterior = Posterior.load(demo / "derived" / "posterior.nc")
-    results = json.loads((demo / "derived" / "results.json").read_text(encoding="utf-8"))
+    results = Results.load(demo / "derived" / "results.json")
     table = stimuli.table.set_index("id")
     first = table.groupby("family", sort=False).head(1).index
     thumbs = [
@@ -43,8 +43,8 @@ def main(demo: Path) -> None:
     map_ = picture(
         embedding_map(map_layout(posterior.embedding), categories=kingdoms, images=thumbs), half
     )
-    said = results["judgments"]
-    chart = picture(alignment_chart(results["models"], said["chance"]), half)
+    assert results.judgments is not None
+    chart = picture(alignment_chart(results.models, results.judgments.chance), half)
     height = TILE + 20 + max(map_.height, chart.height)
     page = Image.new("RGB", (WIDTH, height), "white")
     for place, name in enumerate(first):

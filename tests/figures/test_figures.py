@@ -1,6 +1,5 @@
 """Figures: what they show is in them, and the map puts objects where they belong."""
 
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -9,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from twoalike.embedding._dimensions import curve_table
-from twoalike.evaluation import reliability
+from twoalike.evaluation import Interval, NoiseCeiling, PeopleScores, PerPerson, reliability
 from twoalike.figures import (
     NARROW,
     WIDE,
@@ -32,26 +31,30 @@ from twoalike.figures import (
     to_svg,
     visible_images,
 )
+from twoalike.results import Chance, ModelScores
 
 
-def estimate(value: float) -> dict[str, float]:
-    return {"value": value, "low": value - 0.02, "high": value + 0.02}
+def estimate(value: float) -> Interval:
+    return Interval(value, value - 0.02, value + 0.02)
 
 
-def model(name: str, value: float, role: str = "model") -> dict[str, Any]:
-    group = {kind: {"accuracy": estimate(value)} for kind in ("within", "boundary", "between")}
-    return {
-        "name": name,
-        "role": role,
-        "accuracy": estimate(value),
-        "log_loss": estimate(1.6 - value),
-        "groups": {"family": group},
-        "rdm": {"spearman": estimate(value), "per_person": {"mean": value - 0.1}},
-    }
+def model(name: str, value: float, role: str = "model") -> ModelScores:
+    agreement = PeopleScores(spearman=estimate(value), per_person=PerPerson(mean=value - 0.1))
+    nothing = dict.fromkeys(("temperature", "difference", "gap_closed"))
+    return ModelScores(
+        name=name,
+        role=role,
+        similarity="cosine",
+        accuracy=estimate(value),
+        log_loss=estimate(1.6 - value),
+        groups={},
+        rdm=agreement,
+        **nothing,
+    )
 
 
 MODELS = [model("base", 0.45), model("aligned", 0.6), model("observer", 0.69, "ceiling")]
-CHANCE = {"accuracy": 1 / 3, "log_loss": 1.0986}
+CHANCE = Chance(accuracy=1 / 3, log_loss=1.0986)
 
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
@@ -64,11 +67,11 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     figures = [
         alignment_chart(MODELS, CHANCE, width=width),
         estimates_chart(
-            [Line("within", model["accuracy"], series=model["name"]) for model in MODELS],
+            [Line("within", model.accuracy, series=model.name) for model in MODELS],
             "accuracy",
             width=width,
         ),
-        structure_chart(MODELS, {"lower": 0.5, "upper": 0.6}, width=width),
+        structure_chart(MODELS, NoiseCeiling(lower=0.5, upper=0.6), width=width),
         structure_chart(MODELS, None, width=width),
         embedding_map(map_layout(draws), categories=labels, images=images, width=width),
         embedding_map(map_layout(draws), width=width),

@@ -9,5 +9,6 @@ from ._entropy import within_participants as within_participants
 from ._error import CalibrationError as CalibrationError
 from ._error import brier_scores as brier_scores
 from ._error import calibration_error as calibration_error
+from ._uncertainty import ModelUncertainty as ModelUncertainty
 from ._uncertainty import Uncertainty as Uncertainty
 from ._uncertainty import uncertainty as uncertainty

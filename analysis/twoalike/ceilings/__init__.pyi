@@ -6,6 +6,7 @@ from ._bounds import majority_bound as majority_bound
 from ._bounds import oracle_bound as oracle_bound
 from ._bounds import posterior_entropy as posterior_entropy
 from ._ceilings import Ceilings as Ceilings
+from ._ceilings import SubsetCeilings as SubsetCeilings
 from ._ceilings import catch_reliability as catch_reliability
 from ._ceilings import ceilings as ceilings
 from ._ceilings import consistency as consistency

@@ -1,9 +1,10 @@
 """Estimates with their intervals: models between chance and ceiling, people, bounds, changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from twoalike.evaluation import Interval
 from twoalike.figures._style import (
     FAINT,
     INK,
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-type Model = Mapping[str, Any]
-"""One entry of ``models`` in results.json."""
+    from twoalike.evaluation import NoiseCeiling
+    from twoalike.results import Chance, ModelScores
 
 PEOPLE, BOUND = PALETTE[6], INK
 """Colours of people, and of what no model can exceed."""
@@ -37,7 +38,7 @@ class Line:
     name
         Of its row.
     measure
-        ``value``, ``low`` and ``high``.
+        With its interval.
     colour, marker
         Of dot and line.
     series
@@ -45,7 +46,7 @@ class Line:
     """
 
     name: str
-    measure: Mapping[str, float]
+    measure: Interval
     colour: str = PALETTE[0]
     marker: str = "o"
     series: str = ""
@@ -53,7 +54,7 @@ class Line:
 
 def estimate_dot(
     axes: "Axes",
-    measure: Mapping[str, float],
+    measure: Interval,
     y: float,
     *,
     colour: str,
@@ -66,13 +67,13 @@ def estimate_dot(
     Parameters
     ----------
     measure
-        ``value``, ``low`` and ``high``.
+        With its interval.
     digits
         Of the value; None where there is no room for it.
     label
         For the legend.
     """
-    value, ends = measure["value"], [measure["low"], measure["high"]]
+    value, ends = measure.value, [measure.low, measure.high]
     axes.plot(ends, [y, y], color=colour, lw=3.0, alpha=0.45, solid_capstyle="round")
     axes.plot(value, y, marker, color=colour, ms=6.5, label=label)
     if digits is not None:
@@ -163,26 +164,26 @@ def estimates_chart(
     return figure
 
 
-def model_colours(models: Sequence[Model]) -> dict[str, str]:
+def model_colours(models: Sequence["ModelScores"]) -> dict[str, str]:
     """Colour of each model: the same in every figure, ink for a ceiling."""
     free = iter([c for c in PALETTE if c not in _KNOWN.values()] * len(models))
     colours = {}
     for model in models:
-        name = model["name"]
-        known = INK if model["role"] == "ceiling" else _KNOWN.get(name)
+        name = model.name
+        known = INK if model.role == "ceiling" else _KNOWN.get(name)
         colours[name] = known or next(free)
     return colours
 
 
-def dot(model: Model) -> str:
+def dot(model: "ModelScores") -> str:
     """Marker of a model: a diamond for a ceiling."""
-    return "D" if model["role"] == "ceiling" else "o"
+    return "D" if model.role == "ceiling" else "o"
 
 
 def draw_models(
     axes: "Axes",
-    models: Sequence[Model],
-    measures: Sequence[Mapping[str, float]],
+    models: Sequence["ModelScores"],
+    measures: Sequence[Interval],
     reference: float | None = None,
     *,
     low_is_chance: bool = True,
@@ -190,7 +191,7 @@ def draw_models(
     """Draw models into axes, one row each: dot, interval, value; a dashed line at the reference."""
     colours = model_colours(models)
     for row, (model, of) in enumerate(zip(models, measures, strict=True)):
-        estimate_dot(axes, of, row, colour=colours[model["name"]], marker=dot(model))
+        estimate_dot(axes, of, row, colour=colours[model.name], marker=dot(model))
     if reference is not None:
         reference_line(axes, reference)
         axes.annotate(
@@ -204,7 +205,7 @@ def draw_models(
             color=MUTED,
             fontsize=8,
         )
-    axes.set_yticks(range(len(models)), [model["name"] for model in models])
+    axes.set_yticks(range(len(models)), [model.name for model in models])
     axes.set_ylim(len(models) - 0.5, -0.75)
     axes.margins(x=0.14)
     light_grid(axes, "x")
@@ -212,7 +213,7 @@ def draw_models(
 
 @styled
 def alignment_chart(
-    models: Sequence[Model], chance: Mapping[str, float], *, width: float = WIDE
+    models: Sequence["ModelScores"], chance: "Chance", *, width: float = WIDE
 ) -> "Figure":
     """Accuracy and log-loss of every model, with 95 % intervals and the chance level.
 
@@ -229,11 +230,12 @@ def alignment_chart(
     height = 0.95 + 0.42 * len(models)
     figure = new_figure(width, 2 * height if stacked else height)
     left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
-    draw_models(left, models, [model["accuracy"] for model in models], chance["accuracy"])
+    accuracies = [model.accuracy for model in models if model.accuracy]
+    draw_models(left, models, accuracies, chance.accuracy)
     left.set_title("Odd-one-out accuracy")
     left.set_xlabel("more is better")
-    losses = [model["log_loss"] for model in models]
-    draw_models(right, models, losses, chance["log_loss"], low_is_chance=False)
+    losses = [model.log_loss for model in models if model.log_loss]
+    draw_models(right, models, losses, chance.log_loss, low_is_chance=False)
     right.set_title("Log-loss (nats)")
     right.set_xlabel("less is better")
     if not stacked:
@@ -243,7 +245,7 @@ def alignment_chart(
 
 @styled
 def structure_chart(
-    models: Sequence[Model], ceiling: Mapping[str, float] | None, *, width: float = WIDE
+    models: Sequence["ModelScores"], ceiling: "NoiseCeiling | None", *, width: float = WIDE
 ) -> "Figure":
     """Rank correlation of every model's dissimilarities with people's.
 
@@ -265,7 +267,7 @@ def structure_chart(
     panels = 1 if ceiling is None else 2
     figure = new_figure(width, panels * height if stacked else height)
     axes = figure.subplots(*((panels, 1) if stacked else (1, panels)), squeeze=False).ravel()
-    draw_models(axes[0], models, [model["rdm"]["spearman"] for model in models])
+    draw_models(axes[0], models, [model.rdm.spearman for model in models if model.rdm])
     axes[0].set_title("Against the mean person")
     for panel in axes:
         panel.set_xlabel("Spearman correlation")
@@ -276,15 +278,17 @@ def structure_chart(
     return figure
 
 
-def draw_over_persons(axes: "Axes", models: Sequence[Model], ceiling: Mapping[str, float]) -> None:
+def draw_over_persons(
+    axes: "Axes", models: Sequence["ModelScores"], ceiling: "NoiseCeiling"
+) -> None:
     """Mean correlation with single persons, and the noise ceiling of it."""
-    means = [model["rdm"]["per_person"]["mean"] for model in models]
-    draw_models(axes, models, [{"value": m, "low": m, "high": m} for m in means])
+    means = [model.rdm.per_person.mean for model in models if model.rdm]
+    draw_models(axes, models, [Interval(m, m, m) for m in means])
     axes.set_title("Mean over persons")
-    axes.axvspan(ceiling["lower"], ceiling["upper"], color=FAINT, zorder=0, lw=0)
+    axes.axvspan(ceiling.lower, ceiling.upper, color=FAINT, zorder=0, lw=0)
     axes.annotate(
         "noise ceiling",
-        ((ceiling["lower"] + ceiling["upper"]) / 2, 0),
+        ((ceiling.lower + ceiling.upper) / 2, 0),
         xycoords=("data", "axes fraction"),
         xytext=(0, 3),
         textcoords="offset points",

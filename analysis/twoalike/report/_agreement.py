@@ -1,8 +1,8 @@
 """Sections on agreement: the embedding's predictions, and networks before and after alignment."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+from twoalike.ceilings import SubsetCeilings
 from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
 from twoalike.figures import (
     BOUND,
@@ -33,6 +33,7 @@ from twoalike.report._blocks import (
 from twoalike.report._fit import FitCheck
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import NO_POSTERIOR
+from twoalike.results import AgreementParts, ModelScores, Results
 from twoalike.study import counted
 
 ACCURACY = "odd-one-out accuracy (dashed: chance)"
@@ -91,54 +92,57 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         },
     )
     rows = [
-        ["accuracy", span(fit.accuracy.as_dict(), between="\n"), number(CHANCE_ACCURACY)],
-        ["log-loss (nats)", span(fit.log_loss.as_dict(), between="\n"), number(CHANCE_LOG_LOSS)],
+        ["accuracy", span(fit.accuracy, between="\n"), number(CHANCE_ACCURACY)],
+        ["log-loss (nats)", span(fit.log_loss, between="\n"), number(CHANCE_LOG_LOSS)],
     ]
     table = Grid(
         f"Mean and 95 % interval over participants and objects. {_what_predicts(fit)}",
         ("measure", f"{counted(fit.choices, 'judgment')}", "chance"),
         rows,
-        estimates({"accuracy": fit.accuracy.as_dict(), "log_loss": fit.log_loss.as_dict()}),
+        estimates({"accuracy": fit.accuracy, "log_loss": fit.log_loss}),
     )
     return Section(anchor, title, lead, [picture, table])
 
 
-def _model_row(model: Mapping[str, Any]) -> list[str]:
-    difference, gap = model["difference"], model["gap_closed"]
+def _model_row(model: ModelScores) -> list[str]:
+    difference, gap = model.difference, model.gap_closed
     change = DASH
-    if difference is not None:
-        change = span(difference["accuracy"], signed, "\n")
-    temperature = model["temperature"]
-    fixed = "" if temperature["fitted"] else " (known)"
+    if difference is not None and difference.accuracy is not None:
+        change = span(difference.accuracy, signed, "\n")
+    temperature = model.temperature
+    assert model.accuracy and model.log_loss and temperature  # the model was scored on choices
+    fixed = "" if temperature.fitted else " (known)"
     return [
-        model["name"],
-        span(model["accuracy"], between="\n"),
+        model.name,
+        span(model.accuracy, between="\n"),
         change,
         span(gap, percent, "\n") if gap else DASH,
-        span(model["log_loss"], between="\n"),
-        number(temperature["value"], 0 if temperature["value"] >= 100 else 2) + fixed,
+        span(model.log_loss, between="\n"),
+        number(temperature.value, 0 if temperature.value >= 100 else 2) + fixed,
     ]
 
 
-def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
-    models, said = results["models"], results["judgments"]
-    first = models[0]["name"]
+def _choice_blocks(results: Results) -> list[Block]:
+    models, judgments = results.models, results.judgments
+    assert judgments is not None
+    first = models[0].name
     alt = "Odd-one-out accuracy: " + "; ".join(
-        f"{model['name']} {span(model['accuracy'])}" for model in models
+        f"{model.name} {span(model.accuracy)}" for model in models if model.accuracy
     )
     caption = (
-        f"{counted(said['choices'], 'judgment')} by "
-        f"{counted(said['participants'], 'participant')} on {counted(said['objects'], 'object')}. "
+        f"{counted(judgments.choices, 'judgment')} by "
+        f"{counted(judgments.participants, 'participant')} on "
+        f"{counted(judgments.objects, 'object')}. "
         "Dot: mean. Line: 95 % interval over participants and objects. Dashed: chance."
     )
     blocks: list[Block] = [
         Picture.draw(
-            lambda width: alignment_chart(models, said["chance"], width=width),
+            lambda width: alignment_chart(models, judgments.chance, width=width),
             alt=alt + ".",
             caption=caption,
             numbers=estimates(
                 {
-                    f"{model['name']} {measure}": model[measure]
+                    f"{model.name} {measure}": getattr(model, measure)
                     for model in models
                     for measure in ("accuracy", "log_loss")
                 }
@@ -152,27 +156,27 @@ def _choice_blocks(results: Mapping[str, Any]) -> list[Block]:
             [_model_row(model) for model in models],
         ),
     ]
-    pictures = [_group_picture(results, group) for group in models[0]["groups"]]
+    pictures = [_group_picture(results, group) for group in models[0].groups]
     blocks += [picture for picture in pictures if picture is not None]
-    if results.get("agreement"):
-        blocks += _part_blocks(models, results["agreement"])
+    if results.agreement:
+        blocks += _part_blocks(models, results.agreement)
     return blocks
 
 
-def _part_blocks(models: Any, parts: Any) -> list[Block]:
+def _part_blocks(models: Sequence[ModelScores], parts: Sequence[AgreementParts]) -> list[Block]:
     """Accuracy by category of the coarsest level, and against majorities."""
     blocks: list[Block] = []
     colours = model_colours(models)
-    level = next(iter(parts[0]["categories"]), None)
+    level = next(iter(parts[0].categories), None)
     if level is not None:
         lines = [
-            Line(category, of["accuracy"], colours[model["name"]], dot(model), model["name"])
-            for category in parts[0]["categories"][level]
+            Line(category, of.accuracy, colours[model.name], dot(model), model.name)
+            for category in parts[0].categories[level]
             for model, part in zip(models, parts, strict=True)
-            for of in [part["categories"][level][category]]
+            for of in [part.categories[level][category]]
         ]
         alt = "; ".join(
-            f"{line.name}: {line.series} {number(line.measure['value'])}" for line in lines
+            f"{line.name}: {line.series} {number(line.measure.value)}" for line in lines
         )
         blocks.append(
             lines_picture(
@@ -186,29 +190,27 @@ def _part_blocks(models: Any, parts: Any) -> list[Block]:
                 ),
             )
         )
-    majority = {m["name"]: part["majority"] for m, part in zip(models, parts, strict=True)}
-    if all(of["accuracy"] for of in majority.values()):
-        rows = [[name, span(of["accuracy"])] for name, of in majority.items()]
+    majority = {m.name: part.majority for m, part in zip(models, parts, strict=True)}
+    if all(of.accuracy for of in majority.values()):
+        rows = [[name, span(of.accuracy)] for name, of in majority.items() if of.accuracy]
         first = next(iter(majority.values()))
         caption = (
-            f"Scored {first['scoring']}: {counted(first['triplets'], 'triplet')}. For comparison "
+            f"Scored {first.scoring}: {counted(first.triplets, 'triplet')}. For comparison "
             "with published figures only; every model scores higher so."
         )
         blocks.append(Grid(caption, ("network", "share of majorities named"), rows))
     return blocks
 
 
-def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
+def _group_picture(results: Results, group: str) -> Picture | None:
     """Draw the accuracy in subsets of enough choices; None where there are none."""
     lines = group_lines(results, group)
     if not lines:
         return None
-    people = {line.series for line in lines} - {model["name"] for model in results["models"]}
+    people = {line.series for line in lines} - {model.name for model in results.models}
     parts = [
         f"{subset}: "
-        + ", ".join(
-            f"{of.series} {number(of.measure['value'])}" for of in lines if of.name == subset
-        )
+        + ", ".join(f"{of.series} {number(of.measure.value)}" for of in lines if of.name == subset)
         for subset in dict.fromkeys(line.name for line in lines)
     ]
     what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
@@ -225,46 +227,49 @@ def _group_picture(results: Mapping[str, Any], group: str) -> Picture | None:
     )
 
 
-def group_lines(results: Mapping[str, Any], group: str) -> list[Line]:
+def group_lines(results: Results, group: str) -> list[Line]:
     """Accuracy of networks, of people and of the best possible model in subsets of the choices."""
-    models = results["models"]
-    bounds = ((results.get("ceilings") or {}).get("groups") or {}).get(group, {})
-    enough = [s for s, of in models[0]["groups"][group].items() if of["choices"] >= _FEWEST_CHOICES]
+    models = results.models
+    by_group = results.ceilings.groups if results.ceilings else None
+    bounds = (by_group or {}).get(group, {})
+    enough = [s for s, of in models[0].groups[group].items() if of.choices >= _FEWEST_CHOICES]
     return [line for subset in enough for line in _subset_lines(models, group, subset, bounds)]
 
 
 def _subset_lines(
-    models: Any, group: str, subset: str, bounds: Mapping[str, Any]
+    models: Sequence[ModelScores], group: str, subset: str, bounds: Mapping[str, SubsetCeilings]
 ) -> Iterator[Line]:
     """Every network on one subset of the choices, then how people agree, and the bound."""
     colours = model_colours(models)
     for model in models:
-        name, measure = model["name"], model["groups"][group][subset]["accuracy"]
+        name, measure = model.name, model.groups[group][subset].accuracy
         yield Line(subset, measure, colours[name], dot(model), name)
-    found = bounds.get(subset, {})
+    found = bounds.get(subset)
     for series, key, colour, marker in (
         ("two people", "pair_agreement", PEOPLE, "s"),
         ("best possible", "oracle", BOUND, "D"),
     ):
-        if found.get(key):
-            yield Line(subset, found[key], colour, marker, series=series)
+        if bound := getattr(found, key, None):
+            yield Line(subset, bound, colour, marker, series=series)
 
 
-def _structure_blocks(results: Mapping[str, Any]) -> list[Block]:
-    models, people = results["models"], results["rdm"]
+def _structure_blocks(results: Results) -> list[Block]:
+    models, people = results.models, results.rdm
+    measures = {model.name: model.rdm for model in models if model.rdm is not None}
+    assert people is not None
     alt = "Spearman correlation with the mean person: " + "; ".join(
-        f"{model['name']} {span(model['rdm']['spearman'])}" for model in models
+        f"{name} {span(of.spearman)}" for name, of in measures.items()
     )
     caption = (
-        f"Rank correlation with dissimilarities by {counted(people['participants'], 'person')} "
-        f"of {counted(people['objects'], 'object')}."
+        f"Rank correlation with dissimilarities by {counted(people.participants, 'person')} "
+        f"of {counted(people.objects, 'object')}."
     ).replace("persons", "people")
     picture = Picture.draw(
-        lambda width: structure_chart(models, people["ceiling"], width=width),
+        lambda width: structure_chart(models, people.ceiling, width=width),
         alt=alt + ".",
         caption=caption,
-        numbers=estimates({model["name"]: model["rdm"]["spearman"] for model in models})
-        | {"mean_over_persons": [model["rdm"]["per_person"]["mean"] for model in models]},
+        numbers=estimates({name: of.spearman for name, of in measures.items()})
+        | {"mean_over_persons": [of.per_person.mean for of in measures.values()]},
     )
     return [picture]
 
@@ -281,9 +286,9 @@ def alignment_section(inputs: Inputs) -> Section:
     if results is None:
         blocks.append(Missing("No network has been scored yet.", inputs.scoring_command))
     else:
-        if results["judgments"]:
+        if results.judgments:
             blocks += _choice_blocks(results)
-        if results["rdm"]:
+        if results.rdm:
             blocks += _structure_blocks(results)
     if inputs.card is not None:
         blocks.append(Verbatim("Model card of the aligned network", inputs.card))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from twoalike.evaluation import Interval
 from twoalike.figures import NARROW, WIDE, Line, estimates_chart, to_data_uri
 
 if TYPE_CHECKING:
@@ -209,30 +210,28 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{number(100 * value, digits)}\N{NO-BREAK SPACE}%"
 
 
-def span(
-    measure: Mapping[str, float], show: Callable[[float], str] = number, between: str = " "
-) -> str:
+def span(measure: Interval, show: Callable[[float], str] = number, between: str = " ") -> str:
     """Return an estimate with its interval; in tables ``between`` is a line break.
 
     Examples
     --------
-    >>> span({"value": 0.5, "low": 0.45, "high": 0.55})
+    >>> span(Interval(0.5, 0.45, 0.55))
     '0.500 [0.450, 0.550]'
     """
-    return f"{show(measure['value'])}{between}[{show(measure['low'])}, {show(measure['high'])}]"
+    return f"{show(measure.value)}{between}[{show(measure.low)}, {show(measure.high)}]"
 
 
-def estimates(measures: Mapping[str, Mapping[str, float] | None]) -> dict[str, list[object]]:
+def estimates(measures: Mapping[str, Interval | None]) -> dict[str, list[object]]:
     """Columns ``name``, ``value``, ``low``, ``high`` of several estimates.
 
     Examples
     --------
-    >>> estimates({"base": {"value": 0.4, "low": 0.3, "high": 0.5}, "control": None})["value"]
+    >>> estimates({"base": Interval(0.4, 0.3, 0.5), "control": None})["value"]
     [0.4, None]
     """
     columns: dict[str, list[object]] = {"name": list(measures)}
     for part in ("value", "low", "high"):
-        columns[part] = [of.get(part) if of else None for of in measures.values()]
+        columns[part] = [getattr(of, part, None) for of in measures.values()]
     return columns
 
 

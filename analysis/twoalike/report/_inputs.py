@@ -35,7 +35,7 @@ class Inputs:
     sessions: list[Session]
     choices: pd.DataFrame | None
     posterior: Posterior | None
-    results: Mapping[str, Any] | None
+    results: Results | None
     card: str | None
     hashes: Mapping[str, str]
 
@@ -93,7 +93,7 @@ def read_inputs(study: Study) -> Inputs:
         sessions=read_sessions(study.raw, study.config.exclusion),
         choices=_read_choices(study.choices),
         posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
-        results=Results.load(results).as_dict() if results.exists() else None,
+        results=Results.load(results) if results.exists() else None,
         card=_read_card(study.derived / "student" / "README.md"),
         hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},
     )

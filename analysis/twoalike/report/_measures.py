@@ -1,9 +1,10 @@
 """Sections on what was measured beside agreement: ceilings, calibration, structure, transfer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from twoalike.evaluation import CHANCE_ACCURACY
+from twoalike.calibration import ModelUncertainty
+from twoalike.evaluation import CHANCE_ACCURACY, Interval
 from twoalike.figures import BOUND, PEOPLE, Line, dot, model_colours
 from twoalike.report._blocks import (
     DASH,
@@ -18,28 +19,22 @@ from twoalike.report._blocks import (
     span,
 )
 from twoalike.report._inputs import Inputs
+from twoalike.results import Results, estimate_at
+from twoalike.rsa import Structure
 from twoalike.study import counted
 
 BOUNDS = {
-    "best possible, one answer": ("oracle",),
-    "best possible, majorities": ("majority", "accepted"),
+    "best possible, one answer": "oracle",
+    "best possible, majorities": "majority.accepted",
 }
 """No predictor can do better, on average: the first where answers are scored one by one."""
 AGREEMENT = {
-    "two people": ("pair_agreement",),
-    "the same person again": ("repeats", "agreement"),
-    "leave-one-out, as published": ("published", "leave_one_out"),
-    "vanilla, as published": ("published", "vanilla"),
+    "two people": "pair_agreement",
+    "the same person again": "repeats.agreement",
+    "leave-one-out, as published": "published.leave_one_out",
+    "vanilla, as published": "published.vanilla",
 }
 """How people agree; none of these is a bound for a model."""
-
-
-def _estimate_at(found: Mapping[str, Any], keys: Sequence[str]) -> Mapping[str, float] | None:
-    """Estimate under a path of keys; None where it, or what it is a part of, was not measured."""
-    value: Any = found
-    for key in keys:
-        value = value and value.get(key)
-    return value or None
 
 
 def measured_sections(inputs: Inputs) -> list[Section]:
@@ -52,10 +47,10 @@ def measured_sections(inputs: Inputs) -> list[Section]:
 
 def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
     """Read a part of results.json, or the block that says how to get it."""
-    results = inputs.results or {}
-    found = results.get(name)
+    found = getattr(inputs.results, name)
     if found is None:
-        reason = results.get("missing", {}).get(name, "this results.json is of an older version")
+        missing = inputs.results.missing if inputs.results else {}
+        reason = missing.get(name, "this results.json is of an older version")
         more = " --labels stimuli/stimuli.tsv" if name == "transfer" else ""
         return None, [Missing(f"Not measured: {reason}.", inputs.scoring_command + more)]
     return found, []
@@ -87,9 +82,9 @@ def ceilings_section(inputs: Inputs) -> Section:
     alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
-        f"({counted(found['choices'], 'answer')} to {counted(found['triplets'], 'triplet')})."
+        f"({counted(found.choices, 'answer')} to {counted(found.triplets, 'triplet')})."
     )
-    if any(_estimate_at(found, keys) for keys in BOUNDS.values()):
+    if any(estimate_at(found, keys) for keys in BOUNDS.values()):
         caption += (
             " Diamonds: bounds, through the distribution of choice probabilities that explains "
             "the votes best; their lines hold what few votes leave open. Majority scores compare "
@@ -103,21 +98,21 @@ def ceilings_section(inputs: Inputs) -> Section:
             alt=f"Accuracy of networks, people and bounds: {alt}.",
             caption=caption,
         ),
-        *_why(found["missing"]),
+        *_why(found.missing),
     ]
     return Section(anchor, title, lead, blocks)
 
 
-def ceiling_lines(results: Mapping[str, Any]) -> list[Line]:
+def ceiling_lines(results: Results) -> list[Line]:
     """Accuracy of every network, then how people agree, and the bounds."""
-    colours = model_colours(results["models"])
+    colours = model_colours(results.models)
     lines = [
-        Line(model["name"], model["accuracy"], colours[model["name"]], dot(model))
-        for model in results["models"]
-        if model["accuracy"]
+        Line(model.name, model.accuracy, colours[model.name], dot(model))
+        for model in results.models
+        if model.accuracy
     ]
     for rows, colour, marker in ((AGREEMENT, PEOPLE, "s"), (BOUNDS, BOUND, "D")):
-        measures = {name: _estimate_at(results["ceilings"], keys) for name, keys in rows.items()}
+        measures = {name: estimate_at(results.ceilings, keys) for name, keys in rows.items()}
         lines += [Line(name, of, colour, marker) for name, of in measures.items() if of]
     return lines
 
@@ -132,10 +127,10 @@ def uncertainty_section(inputs: Inputs) -> Section:
     found, blocks = _part(inputs, "uncertainty")
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    names = [model["name"] for model in inputs.results["models"]]
-    rows = list(zip(names, found["models"], strict=True))
-    if found["posterior"]:
-        rows.append(("embedding", found["posterior"]))
+    names = [model.name for model in inputs.results.models]
+    rows = list(zip(names, found.models, strict=True))
+    if found.posterior:
+        rows.append(("embedding", found.posterior))
     cells = [_uncertainty_row(name, of) for name, of in rows]
     columns = (
         "",
@@ -152,18 +147,18 @@ def uncertainty_section(inputs: Inputs) -> Section:
     )
     reasons: dict[str, str] = {}
     for _, of in rows:
-        reasons |= of["missing"]
+        reasons |= of.missing
     return Section(anchor, title, lead, [Grid(caption, columns, cells), *_why(reasons)])
 
 
-def _uncertainty_row(name: str, of: Mapping[str, Any]) -> list[str]:
-    human = _estimate_at(of, ("entropy", "people", "posterior", "all"))
-    slow = _estimate_at(of, ("response_time", "trials", "all"))
+def _uncertainty_row(name: str, of: ModelUncertainty) -> list[str]:
+    human = estimate_at(of, "entropy.people.posterior.all")
+    slow = estimate_at(of, "response_time.trials.all")
     return [
         name,
-        span(of["calibration"]["error"]["top"]["debiased"], between="\n"),
-        span(of["calibration"]["brier"], between="\n"),
-        span(of["entropy"]["mean"], between="\n"),
+        span(of.calibration.error.top.debiased, between="\n"),
+        span(of.calibration.brier, between="\n"),
+        span(of.entropy.mean, between="\n"),
         span(human, between="\n") if human else DASH,
         span(slow, between="\n") if slow else DASH,
     ]
@@ -190,45 +185,44 @@ def structure_section(inputs: Inputs) -> Section:
                 digits=1,
                 alt=f"Change of distances in percent: {alt}.",
                 caption=(
-                    f"Distances in units of the mean over all pairs, beside {found['reference']}. "
+                    f"Distances in units of the mean over all pairs, beside {found.reference}. "
                     "Lines: 95 % intervals over classes. Dashed: no change."
                 ),
             )
         )
-    if len(found["models"]) > 1:
+    if len(found.models) > 1:
         blocks.append(_kept_features(found))
     return Section(anchor, title, lead, blocks)
 
 
-def distance_lines(results: Mapping[str, Any]) -> list[Line]:
+def distance_lines(results: Results) -> list[Line]:
     """How each network changed the distances of each kind of pair, kind by kind."""
-    colours = model_colours(results["models"])
+    colours = model_colours(results.models)
     lines = []
-    for of in results["structure"]["models"]:
-        kinds = of["distances"]["kinds"] if of["distances"] else {}
-        for kind, change in kinds.items():
-            if change["percent"]:
-                name = of["name"]
-                lines.append(Line(kind, change["percent"], colours[name], series=name))
+    for of in results.structure.models if results.structure else ():
+        for kind, change in (of.distances.kinds if of.distances else {}).items():
+            if change.percent:
+                name = of.name
+                lines.append(Line(kind, change.percent, colours[name], series=name))
     order = list(dict.fromkeys(line.name for line in lines))
     return sorted(lines, key=lambda line: order.index(line.name))
 
 
-def _kept_features(found: Mapping[str, Any]) -> Grid:
+def _kept_features(found: Structure) -> Grid:
     """How much of the reference's features each other network kept."""
     rows = [
         [
-            of["name"],
-            number(of["cka"]) if of["cka"] is not None else DASH,
-            number(of["debiased_cka"]) if of["debiased_cka"] is not None else DASH,
-            percent(of["neighbours"]["value"]) if of["neighbours"] else DASH,
-            span(of["posterior"]["spearman"], between="\n") if of["posterior"] else DASH,
+            of.name,
+            number(of.cka) if of.cka is not None else DASH,
+            number(of.debiased_cka) if of.debiased_cka is not None else DASH,
+            percent(of.neighbours.value) if of.neighbours else DASH,
+            span(of.posterior.spearman, between="\n") if of.posterior else DASH,
         ]
-        for of in found["models"][1:]
+        for of in found.models[1:]
     ]
     columns = ("network", "CKA", "debiased CKA", "neighbours kept", "with the embedding")
     caption = (
-        f"Beside {found['reference']}, over {counted(found['objects'], 'object')}. With the "
+        f"Beside {found.reference}, over {counted(found.objects, 'object')}. With the "
         "embedding: rank correlation with its dissimilarities, averaged over draws."
     )
     return Grid(caption, columns, rows)
@@ -259,34 +253,33 @@ def transfer_section(inputs: Inputs) -> Section:
         return Section(anchor, title, lead, blocks)
     lines = transfer_lines(inputs.results)
     if lines:
-        alt = "; ".join(
-            f"{line.series} {line.name} {number(line.measure['value'])}" for line in lines
-        )
+        alt = "; ".join(f"{line.series} {line.name} {number(line.measure.value)}" for line in lines)
         blocks.append(
             lines_picture(
                 lines,
                 "share right",
                 alt=f"Transfer: {alt}.",
                 caption=(
-                    f"{counted(found['images'], 'image')}. Accuracy, balanced over classes, and "
+                    f"{counted(found.images, 'image')}. Accuracy, balanced over classes, and "
                     "how near the nearest images are in the tree of labels. Lines: 95 % over "
                     "other images of the same classes."
                 ),
             )
         )
-    return Section(anchor, title, lead, [*blocks, *_why(found["missing"])])
+    return Section(anchor, title, lead, [*blocks, *_why(found.missing)])
 
 
-def transfer_lines(results: Mapping[str, Any]) -> list[Line]:
+def transfer_lines(results: Results) -> list[Line]:
     """Measures of transfer that have a row in the chart, network by network."""
-    colours = model_colours(results["models"])
+    colours = model_colours(results.models)
     lines = []
-    for of in results["transfer"]["measures"]:
-        if of["measure"] not in TRANSFER:
+    for of in results.transfer.measures if results.transfer else ():
+        if of.measure not in TRANSFER:
             continue
-        row = TRANSFER[of["measure"]].format(**of)
-        for model in of["models"]:
-            interval = model["same_classes"] or model
-            measure = {"value": model["value"], "low": interval["low"], "high": interval["high"]}
-            lines.append(Line(row, measure, colours[model["name"]], series=model["name"]))
+        row = TRANSFER[of.measure].format(**dict(of))
+        for model in of.models:
+            ends = model.same_classes or model
+            low, high = (model.value if end is None else end for end in (ends.low, ends.high))
+            measure = Interval(model.value, low, high)
+            lines.append(Line(row, measure, colours[model.name], series=model.name))
     return lines

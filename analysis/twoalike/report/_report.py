@@ -160,17 +160,17 @@ def _model(inputs: Inputs) -> str:
 def _scoring(inputs: Inputs) -> str:
     if inputs.results is None:
         return ""
-    kinds = ", ".join(sorted({model["similarity"] for model in inputs.results["models"]}))
+    kinds = ", ".join(sorted({model.similarity for model in inputs.results.models}))
     said = f"Networks were scored by the similarities of their features ({kinds})."
-    if inputs.results["judgments"]:
+    if inputs.results.judgments:
         said += (
             " Ties count 1/k. Log-loss uses one temperature, fitted to one half of the triplets "
             "and scored on the other, in turn. Intervals are 95 % percentile intervals from "
-            f"{inputs.results['config']['resamples']:,} bootstrap resamples of participants and "
+            f"{inputs.results.config.resamples:,} bootstrap resamples of participants and "
             "objects, scaled so that each two choices that share a participant or an object count "
             "once."
         )
-    if inputs.results["rdm"]:
+    if inputs.results.rdm:
         said += " Intervals of rank correlations are from a jackknife over people and objects."
     return said
 
@@ -201,7 +201,7 @@ def methods_section(inputs: Inputs) -> Section:
         provenance = inputs.posterior.attrs.get("provenance", {})
         rows.append(_source("posterior.nc", provenance, "twoalike fit"))
     if inputs.results is not None:
-        rows.append(_source("results.json", inputs.results, "twoalike evaluate"))
+        rows.append(_source("results.json", inputs.results.provenance(), "twoalike evaluate"))
     blocks: list[Block] = [Text(paragraph + software)]
     if rows:
         columns = ("file", "made by", "version", "seed", "inputs (SHA-256 begins)")

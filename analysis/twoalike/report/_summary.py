@@ -1,8 +1,5 @@
 """The first screen: what was collected, what it says, what to distrust."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -12,6 +9,7 @@ from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
+from twoalike.results import ModelScores, Results
 from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
@@ -68,18 +66,18 @@ def facts(inputs: Inputs, fit: FitCheck | None) -> list[Fact]:
         label = f"choices predicted by the embedding (chance {percent(CHANCE_ACCURACY)})"
         listed.append(Fact(percent(fit.accuracy.value), label))
     best = _best_model(inputs.results)
-    if best is not None and best["gap_closed"]:
-        label = f"of the gap to the ceiling closed by {best['name']}"
-        listed.append(Fact(percent(best["gap_closed"]["value"]), label))
+    if best is not None and best.gap_closed:
+        label = f"of the gap to the ceiling closed by {best.name}"
+        listed.append(Fact(percent(best.gap_closed.value), label))
     return listed
 
 
-def _best_model(results: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _best_model(results: Results | None) -> ModelScores | None:
     """Return the most accurate network other than the first."""
-    if results is None or not results["judgments"]:
+    if results is None or not results.judgments:
         return None
-    others = [model for model in results["models"][1:] if model["role"] == "model"]
-    return max(others, key=lambda model: model["accuracy"]["value"], default=None)
+    others = [model for model in results.models[1:] if model.role == "model"]
+    return max(others, key=_accuracy, default=None)
 
 
 def findings(inputs: Inputs, fit: FitCheck | None) -> list[str]:
@@ -87,43 +85,48 @@ def findings(inputs: Inputs, fit: FitCheck | None) -> list[str]:
     said = []
     if fit is not None:
         said.append(
-            f"The embedding names the odd one in {span(fit.accuracy.as_dict(), percent)} of "
+            f"The embedding names the odd one in {span(fit.accuracy, percent)} of "
             f"{'judgments that are left out of it' if fit.left_out else 'the judgments'}, with a "
             f"log-loss of {number(fit.log_loss.value)} "
             f"(guessing: {percent(CHANCE_ACCURACY)}, {number(CHANCE_LOG_LOSS)})."
         )
     best = _best_model(inputs.results)
     if best is not None and inputs.results is not None:
-        base = inputs.results["models"][0]
+        base = inputs.results.models[0]
         said.append(_change(best, base))
-        if best["gap_closed"]:
+        if best.gap_closed:
             said.append(
-                f"That is {span(best['gap_closed'], percent)} of the gap between {base['name']} "
+                f"That is {span(best.gap_closed, percent)} of the gap between {base.name} "
                 "and the ceiling."
             )
-    if inputs.results is not None and inputs.results["rdm"]:
+    if inputs.results is not None and inputs.results.rdm:
         said.append(_structure(inputs.results))
     return said
 
 
-def _change(best: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    difference = best["difference"]["accuracy"]
-    clear = difference["low"] > 0 or difference["high"] < 0
+def _accuracy(model: ModelScores) -> float:
+    return model.accuracy.value if model.accuracy else 0.0
+
+
+def _change(best: ModelScores, base: ModelScores) -> str:
+    difference = best.difference.accuracy if best.difference else None
+    assert difference is not None  # every network but the first has one
+    clear = difference.low > 0 or difference.high < 0
     doubt = "" if clear else " The interval includes no difference."
     return (
-        f"Network {best['name']} agrees with people in {percent(best['accuracy']['value'])} of "
-        f"the judgments scored, {base['name']} in {percent(base['accuracy']['value'])}: a "
+        f"Network {best.name} agrees with people in {percent(_accuracy(best))} of "
+        f"the judgments scored, {base.name} in {percent(_accuracy(base))}: a "
         f"difference of {span(difference, signed)}.{doubt}"
     )
 
 
-def _structure(results: Mapping[str, Any]) -> str:
-    each = "; ".join(f"{m['name']} {span(m['rdm']['spearman'], _two)}" for m in results["models"])
-    ceiling = results["rdm"]["ceiling"]
+def _structure(results: Results) -> str:
+    each = "; ".join(f"{m.name} {span(m.rdm.spearman, _two)}" for m in results.models if m.rdm)
+    ceiling = results.rdm.ceiling if results.rdm else None
     tail = ""
     if ceiling:
-        tail = f" Noise ceiling for single persons: {_two(ceiling['lower'])} to "
-        tail += f"{_two(ceiling['upper'])}."
+        tail = f" Noise ceiling for single persons: {_two(ceiling.lower)} to "
+        tail += f"{_two(ceiling.upper)}."
     return f"Rank correlation with the mean person's dissimilarities: {each}.{tail}"
 
 
@@ -224,17 +227,17 @@ def _data_cautions(inputs: Inputs) -> list[Caution]:
 
 def _result_cautions(inputs: Inputs) -> list[Caution]:
     results = inputs.results
-    if results is None or not results["judgments"]:
+    if results is None or not results.judgments:
         return []
     listed = []
-    if inputs.made_from(results, "choices"):
+    if inputs.made_from(results.provenance(), "choices"):
         listed.append(
             Caution(
                 "The networks were scored on the judgments of this study. If an aligned network "
                 "learnt from them, its score is no test on new ones.",
             )
         )
-    if results["judgments"]["participants"] == 1:
+    if results.judgments.participants == 1:
         listed.append(
             Caution(
                 "The networks were scored on one participant: their intervals cover other "

@@ -1,5 +1,7 @@
 from ._evaluate import evaluate as evaluate
 from ._evaluate import transfer as transfer
+from ._model import AgreementParts as AgreementParts
+from ._model import Chance as Chance
 from ._model import ModelScores as ModelScores
 from ._model import Results as Results
 from ._model import TransferResults as TransferResults
@@ -7,3 +9,4 @@ from ._model import quantity_of as quantity_of
 from ._tables import FEW_CLASSES as FEW_CLASSES
 from ._tables import Cell as Cell
 from ._tables import SummaryTable as SummaryTable
+from ._tables import estimate_at as estimate_at

@@ -95,6 +95,10 @@ class Saved(Measured):
         """Content of the file as plain dictionaries and lists."""
         return self.model_dump(mode="json", exclude_unset=True)
 
+    def provenance(self) -> dict[str, Any]:
+        """How the results were made: version, seed, inputs and settings."""
+        return self.model_dump(mode="json", include=set(Saved.model_fields))
+
     def to_frame(self) -> "pd.DataFrame":
         """Every estimate in a row: where it is, of which network, and its interval.
 
@@ -184,6 +188,15 @@ class AgreementParts(Measured):
     """Against majorities, as published."""
 
 
+class ScoringConfig(Measured):
+    """How networks were scored."""
+
+    resamples: Count
+    """Bootstrap resamples for the scores on choices."""
+    interval: Share | None = None
+    """Share of the resamples inside an interval."""
+
+
 class Results(Saved):
     """What ``evaluate`` measures of networks and of people.
 
@@ -200,6 +213,8 @@ class Results(Saved):
 
     kind: Literal["results"] = "results"
     """What the file is."""
+    config: ScoringConfig  # type: ignore[assignment]
+    """How networks were scored."""
     models: tuple[ModelScores, ...]
     """Networks; the first is the one that the others are compared with."""
     judgments: JudgmentCounts | None
