@@ -15,7 +15,7 @@ from twoalike.design import (
     adaptive_trial_list,
     read_trial_list,
     with_adaptive_block,
-    write_trial_list,
+    write_list,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, TwoalikeError
@@ -55,7 +55,7 @@ def test_a_whole_session(objects: Objects, tmp_path: Path) -> None:
     table = adaptive_trial_list(
         stimuli, CONFIG, draws_of(18), np.random.default_rng(1), before=[first]
     )
-    write_trial_list(tmp_path / "l.tsv", table, {})
+    write_list(tmp_path / "l.tsv", table, {})
     assert read_trial_list(tmp_path / "l.tsv", stimuli.ids)[
         "trial_type"
     ].value_counts().to_dict() == {

@@ -19,7 +19,7 @@ from twoalike.design import (
     session_arrangement_list,
     shown_objects,
     summarize_arrangements,
-    write_arrangement_list,
+    write_list,
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
@@ -133,7 +133,7 @@ def test_a_session_depends_on_seed_participant_and_session(objects: Objects) -> 
 def test_file_there_and_back(tmp_path: Path) -> None:
     table = arrangement_table(GOOD)
     path = tmp_path / "design" / "list.tsv"
-    write_arrangement_list(path, table, provenance("arrangement_list", seed=3))
+    write_list(path, table, provenance("arrangement_list", seed=3))
     found = read_arrangement_list(path, IDS)
     pd.testing.assert_frame_equal(found, table)
     assert listed_arrangements(found) == tuple(GOOD)

@@ -17,7 +17,7 @@ from twoalike.design import (
     session_trial_list,
     shown_objects,
     summarize_design,
-    write_trial_list,
+    write_list,
 )
 from twoalike.design._list import COLUMNS
 from twoalike.stimuli import StimulusSet
@@ -144,7 +144,7 @@ def test_lists_come_back_as_they_were_written(
     table = random_trial_list(stimuli, FULL, rng)
     table.loc[5, ["sampler_score", "condition"]] = [0.25, "coarse"]
     path = tmp_path / "design" / "list.tsv"
-    write_trial_list(path, table, provenance("trial_list", seed=3))
+    write_list(path, table, provenance("trial_list", seed=3))
     assert read_trial_list(path, stimuli.ids).equals(table)
     assert path.read_text().splitlines()[0].split("\t") == list(COLUMNS)
     assert json.loads(path.with_suffix(".json").read_text())["seed"] == 3
@@ -165,7 +165,7 @@ def test_rows_of_another_tool_are_read(tmp_path: Path) -> None:
 @pytest.fixture
 def written(objects: Objects, tmp_path: Path) -> Path:
     table = random_trial_list(objects(3, 3, 2), FULL, np.random.default_rng(1))
-    write_trial_list(tmp_path / "list.tsv", table, {})
+    write_list(tmp_path / "list.tsv", table, {})
     return tmp_path / "list.tsv"
 
 

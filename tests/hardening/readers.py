@@ -151,17 +151,16 @@ def make_lists(root: Path) -> None:
     from twoalike.design import (
         arrangement_trial_list,
         random_trial_list,
-        write_arrangement_list,
-        write_trial_list,
+        write_list,
     )
     from twoalike.stimuli import StimulusSet
 
     make_study(root)
     study = Study.load(root)
     stimuli, rng = StimulusSet.load(study.stimuli), np.random.default_rng(1)
-    write_trial_list(root / "t.tsv", random_trial_list(stimuli, study.config.design, rng), {})
+    write_list(root / "t.tsv", random_trial_list(stimuli, study.config.design, rng), {})
     arrangements = arrangement_trial_list(stimuli, study.config.arrangement, rng)
-    write_arrangement_list(root / "a.tsv", arrangements, {})
+    write_list(root / "a.tsv", arrangements, {})
 
 
 def read_lists(root: Path) -> None:

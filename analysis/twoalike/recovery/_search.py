@@ -227,12 +227,6 @@ def find_size(simulate: Simulate, target: Target, plan: SearchPlan, seed: int) -
     ----------
     simulate
         Simulates a study; called once for each size and world.
-    target
-        What is to be reached.
-    plan
-        Bounds.
-    seed
-        Of the bootstrap.
 
     Raises
     ------

@@ -78,8 +78,6 @@ def collect(
     ----------
     study
         As :func:`planned_study` gives it.
-    stimuli
-        Its stimuli.
     world
         The true space.
     participants

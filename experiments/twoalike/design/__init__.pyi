@@ -12,7 +12,6 @@ from ._arrangement_list import arrangement_trial_list as arrangement_trial_list
 from ._arrangement_list import listed_arrangements as listed_arrangements
 from ._arrangement_list import read_arrangement_list as read_arrangement_list
 from ._arrangement_list import session_arrangement_list as session_arrangement_list
-from ._arrangement_list import write_arrangement_list as write_arrangement_list
 from ._covering import covering_bound as covering_bound
 from ._covering import covering_triplets as covering_triplets
 from ._evidence import ArrangedTrial as ArrangedTrial
@@ -22,7 +21,7 @@ from ._evidence import rescaled_average as rescaled_average
 from ._levels import levels_study_design as levels_study_design
 from ._list import TRIAL_LIST as TRIAL_LIST
 from ._list import read_trial_list as read_trial_list
-from ._list import write_trial_list as write_trial_list
+from ._list import write_list as write_list
 from ._next_arrangement import ArrangementEnd as ArrangementEnd
 from ._next_arrangement import EvidenceState as EvidenceState
 from ._next_arrangement import PlannedArrangement as PlannedArrangement

@@ -1,13 +1,15 @@
-"""Triplets chosen for what their answers would tell, given what is known so far.
+"""Triplets chosen for the information that their answers would give, and sessions of them.
 
 The score of a triplet is the mutual information of its answer and the embedding, from choice
 probabilities under posterior draws: the entropy of the mean prediction less the mean entropy.
 It is high where draws are sure but disagree, and zero where everybody would guess.
 
-The n best triplets tell nearly the same thing n times. So they are picked one by one, each for
-what is left to learn once the others were answered: deviations of the draws from their mean are
-taken for a Gaussian, in which an answer shrinks the uncertainty of all other triplets by an
-amount that does not depend on what the answer is.
+The n best triplets ask nearly the same question n times. So they are picked one by one, each for
+what is left to learn once the others are answered: deviations of the draws from their mean are
+taken as Gaussian, so that an answer shrinks the uncertainty of all other triplets by an amount that
+does not depend on what the answer is.
+
+A session that adapts grows: blocks that were judged stay as they are, and the next follows them.
 """
 
 from collections.abc import Callable, Collection
@@ -37,10 +39,10 @@ ChoiceDraws = Callable[[Triplets], npt.NDArray[np.floating]]
 CANDIDATES = 20_000
 """Triplets scored; all there are of up to 50 objects."""
 DRAWS = 300
-"""Posterior draws whose covariance tells what answers share, at most: bounds memory."""
+"""Most posterior draws whose covariance measures what answers share: bounds memory."""
 SLACK = 1.5
 """An object is shown at most this many times as often as the average one."""
-ROWS = 2_048  # triplets asked for at once: bounds memory
+ROWS = 2_048  # triplets predicted at once: bounds memory
 CERTAIN = 1e-6  # least probability that deviations are divided by
 NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split about
 
@@ -103,7 +105,7 @@ def adaptive_triplets(
     shown: Triplets | None = None,
     candidates: int = CANDIDATES,
 ) -> AdaptiveTriplets:
-    """Choose a block of triplets: most for what they tell, a share at random.
+    """Choose a block of triplets: most for their information, a share at random.
 
     No triplet comes twice, in the block or among ``shown``. No pick makes an object's number of
     trials, those ``shown`` included, more than ``SLACK`` times the average (rounded up); where
@@ -114,12 +116,8 @@ def adaptive_triplets(
     choice_probabilities
         Gives the probability of items 1, 2, 3 being called the odd one under each of S posterior
         draws: triplets of shape (k, 3) in, shape (S, k, 3) out.
-    m
-        Number of objects.
     n
         Number of trials of the block.
-    rng
-        Source of randomness.
     random_share
         Share of trials drawn at random, in [0, 1]: a fair test set for any model.
     shown
@@ -260,9 +258,6 @@ def _pick(
     return picks
 
 
-NONE: Triplets = np.empty((0, 3), dtype=np.int64)
-
-
 def adaptive_trial_list(
     stimuli: StimulusSet,
     config: DesignConfig,
@@ -275,15 +270,11 @@ def adaptive_trial_list(
 
     Parameters
     ----------
-    stimuli
-        The objects.
     config
         Numbers of trials, and the share kept random.
     choices
         From triplets of indices into the objects shown, shape (n, 3), to choice probabilities
         under S draws, shape (S, n, 3).
-    rng
-        Source of randomness.
     before
         Trial lists whose main triplets are not to come again.
 
@@ -331,8 +322,6 @@ def with_adaptive_block(
         Number of the block, one of :func:`adaptive_blocks`.
     choices
         As for :func:`adaptive_trial_list`; None: a random block.
-    rng
-        Source of randomness of this block.
     before
         Other trial lists whose main triplets are not to come again.
 
@@ -369,7 +358,7 @@ def with_adaptive_block(
 def main_triplets(tables: Collection[pd.DataFrame], shown: pd.DataFrame) -> Triplets:
     """Judged triplets of trial lists as ascending indices, without objects not shown any more."""
     where = pd.Index(shown["id"])
-    parts = [NONE]
+    parts: list[Triplets] = [np.empty((0, 3), dtype=np.int64)]
     for table in tables:
         judged = table[table["trial_type"] != "practice"]
         items = np.stack([where.get_indexer(pd.Index(judged[name])) for name in STIMULI], axis=1)

@@ -5,10 +5,9 @@ sets are chosen during the session (lift the weakest), the list holds practice a
 checks only.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,8 @@ from twoalike.design._next_arrangement import SMALLEST_SET, arrangement_rng
 from twoalike.design._objects import kinds, shown_table
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import ArrangementConfig, Study, TwoalikeError, write_json
-from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed, write_tsv
+from twoalike.study import ArrangementConfig, Study, TwoalikeError
+from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed
 
 ARRANGEMENT_TYPES = {
     "practice": TRIAL_TYPES["practice"],
@@ -139,23 +138,6 @@ def listed_arrangements(table: pd.DataFrame) -> tuple[ListedArrangement, ...]:
     )
 
 
-def write_arrangement_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
-    """Write a list, and ``meta`` as JSON beside it, each all or nothing.
-
-    Parameters
-    ----------
-    path
-        File to write (.tsv); the description gets the ending ``.json``.
-    table
-        As :func:`read_arrangement_list` returns it, with at least one trial.
-    meta
-        Its :func:`twoalike.study.provenance`.
-    """
-    # The list comes last: where there is a list, there is its description.
-    write_json(path.with_suffix(".json"), dict(meta))
-    write_tsv(path, table[list(ARRANGEMENT_COLUMNS)])
-
-
 def read_arrangement_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
     """Read a list and check it.
 
@@ -192,15 +174,6 @@ def arrangement_trial_list(
     Practice first, then the main trials of the designs ``full`` and ``covering``, then the
     attention checks. With ``lift_weakest`` there are no main trials here: each is chosen
     during the session, see :func:`twoalike.design.next_arrangement`.
-
-    Parameters
-    ----------
-    stimuli
-        The objects.
-    config
-        Table ``[arrangement]`` of the study.
-    rng
-        Source of randomness; see :func:`twoalike.design.arrangement_rng`.
 
     Returns
     -------

@@ -1,4 +1,9 @@
-"""From the triplets of a session to its trial list: checks, repeats, order, places, blocks."""
+"""From the triplets of a session to its trial list: checks, repeats, order, places, blocks.
+
+Attention checks are spread out, and repeats come long after the first showing. People favour a
+side: with every object equally often at each place, that cannot pass for a preference among
+objects. Places are 0 (left), 1 (middle) and 2 (right) of each item of a triplet, shape (n, 3).
+"""
 
 import hashlib
 from collections import deque
@@ -30,31 +35,6 @@ def assemble(
 
     Over the main trials each object is within one of equally often at each place. Repeats come
     at least ten trials after the first showing, with every object at a new place.
-
-    Parameters
-    ----------
-    shown
-        The m objects: ``id`` and category columns.
-    levels
-        Names of the category columns, coarse to fine.
-    config
-        Numbers of checks and repeats, and order.
-    practice, main
-        Triplets of indices into ``shown``.
-    rng
-        Source of randomness.
-    avoid
-        Further triplets that attention checks keep clear of.
-
-    Returns
-    -------
-    As :func:`twoalike.design.read_trial_list` gives it. Practice is block 1; a break is due
-    between two later blocks.
-
-    Raises
-    ------
-    TwoalikeError
-        If the categories allow too few checks or the session is too short for its repeats.
     """
     parts = [practice.triplets, main.triplets, *([] if avoid is None else [avoid])]
     used = {tuple(row) for row in np.concatenate(parts).tolist()}
@@ -148,30 +128,17 @@ def triplet_id(names: Sequence[str]) -> str:
 
 
 GAP = 10
-"""A repeat comes at least this many trials after the first showing, so that nobody remembers."""
+"""A repeat comes at least this many trials after the first showing, so that no one remembers."""
 ATTEMPTS = 50
 
 
 def session_order(
     main: int, catch: int, repeats: int, rng: np.random.Generator
 ) -> list[tuple[str, int]]:
-    """Order of the trials after the practice.
+    """Order of the trials after the practice: kind of each, and its index within the kind.
 
-    Parameters
-    ----------
-    main, catch, repeats
-        Numbers of trials of each kind.
-
-    Returns
-    -------
-    ``(kind, index)``: for ``main`` and ``catch`` the index of the trial of that kind, for
-    ``repeat`` the index of the main trial that is shown again. Main and catch trials come in
-    the order of their index.
-
-    Raises
-    ------
-    ValueError
-        If the session is too short for its repeats.
+    A repeat has the index of the main trial that is shown again. Main trials and attention checks
+    come in the order of their index.
     """
     firsts = _spread_catch(main, catch, rng)
     for attempt in range(ATTEMPTS):
@@ -227,23 +194,6 @@ def plan_order(
 ) -> tuple[list[tuple[str, int]], list[int]]:
     """Order of the trials after the practice as a plan has it.
 
-    Parameters
-    ----------
-    plan
-        Steps such as ``main 50``, ``catch 2``, ``repeat 5`` and ``break``.
-    rng
-        Draws which earlier main trials are repeated.
-
-    Returns
-    -------
-    The order as :func:`session_order` gives it, and the block of each trial, from 1: trials
-    without a break between them are one block.
-
-    Raises
-    ------
-    ValueError
-        If repeats stand too early in the plan.
-
     Examples
     --------
     >>> plan_order(["main 2", "catch 1", "break", "main 1"], np.random.default_rng(0))
@@ -288,15 +238,10 @@ def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) 
 def balanced_places(triplets: Integers, m: int, rng: np.random.Generator) -> Integers:
     """Random places with each object's counts at the three places within one of each other.
 
-    Starts from random places. Where an object stands more often at place a than at b, objects
+    Starts from random places. Where an object is more often at place a than at b, objects
     at a and b change places along a chain of trials from it to an object of the opposite need;
     each chain lowers the sum of squared counts, so this ends, and with all counts within one
     (an equitable edge colouring; de Werra 1971).
-
-    Parameters
-    ----------
-    triplets
-        Object indices in 0..m-1, shape (n, 3), distinct in each row.
 
     Examples
     --------
@@ -361,15 +306,7 @@ def _chain(
 
 
 def catch_places(odd: Integers, rng: np.random.Generator, sides: Sequence[int] = ()) -> Integers:
-    """Random places with the odd one at left, middle, right so often, shape (n, 3).
-
-    Parameters
-    ----------
-    odd
-        Which item, 0 to 2, is the odd one, shape (n,).
-    sides
-        Three numbers that sum to n; none: within one of equally often.
-    """
+    """Random places with the odd one at left, middle, right so often, shape (n, 3)."""
     n = len(odd)
     # From a random place on: else the one that comes once more would always be the left one.
     wanted = np.repeat(np.arange(3), sides) if len(sides) else (rng.integers(3) + np.arange(n)) % 3

@@ -4,8 +4,9 @@ A triplet shows three pairs. Each object must meet the m - 1 others and a triple
 of them, which gives a lower bound on the number of triplets (Schoenheim 1964), one more in the
 cases that Hanani found. Designs of that size exist (Fort & Hedlund 1958). What they have in
 common: the pairs to be shown, and a known handful of pairs shown once more, fall apart into
-triangles. Such a division is found by hill climbing (Stinson 1985): a triangle of open pairs is
-taken, and where its third pair is taken already, the triangle that has it gives way.
+triangles. Such a division is found by hill climbing (Stinson 1985,
+doi:10.1016/S0304-0208(08)73128-1): a triangle of open pairs is taken, and where its third pair is
+taken already, the triangle that has it gives way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,8 +45,6 @@ def covering_triplets(m: int, repeats: int, rng: np.random.Generator) -> Triplet
 
     Parameters
     ----------
-    m
-        Number of objects, 3 or more.
     repeats
         How often each pair is to be shown, 1 or more. Up to m - 2 times, no triplet is there
         twice; beyond, all triplets come once for each m - 2 times.
@@ -141,15 +140,8 @@ STEPS_PER_TRIPLET = 400
 class Climb:
     """A growing set of distinct triangles, and the pairs that are still open.
 
-    Parameters
-    ----------
-    m
-        Number of objects.
-    demand
-        How many triangles are to hold each pair, shape (m, m), symmetric; each row's sum is
-        even and the sum of all is a multiple of six.
-    rng
-        Source of randomness.
+    ``demand``, shape (m, m) and symmetric, has how many triangles are to hold each pair; each row's
+    sum is even and the sum of all is a multiple of six.
     """
 
     def __init__(self, m: int, demand: np.ndarray, rng: np.random.Generator) -> None:
@@ -258,22 +250,6 @@ def coverage_sessions(
     """Choose main triplets of sessions that together show each pair of objects.
 
     Trials that are not needed for it are filled with random triplets.
-
-    Parameters
-    ----------
-    m
-        Number of objects.
-    config
-        Trials a session, and how often each pair is to be shown.
-    sessions
-        Number of sessions.
-    rng
-        Source of randomness.
-
-    Raises
-    ------
-    TwoalikeError
-        If the sessions are too few or too short; the message says how many it takes.
     """
     _require_room(m, config, sessions, covering_bound(m, config.pair_repeats))
     cover = covering_triplets(m, config.pair_repeats, rng)
@@ -304,11 +280,6 @@ def filling_triplets(taken: Triplets, m: int, n: int, rng: np.random.Generator) 
     """Draw ``n`` triplets not in ``taken``, each of the objects shown least so far.
 
     Ties are broken at random.
-
-    Raises
-    ------
-    ValueError
-        If there are not so many left.
     """
     used = {tuple(row) for row in taken.tolist()}
     shown = np.bincount(taken.ravel(), minlength=m)

@@ -86,10 +86,6 @@ def pair_evidence(trials: Sequence[ArrangedTrial], m: int, floor: float = WEIGHT
 
     Parameters
     ----------
-    trials
-        Submitted trials.
-    m
-        Number of items of the design.
     floor
         Distance below which the weight does not fall, arena diameters.
 
@@ -128,8 +124,6 @@ def rescaled_average(
     ----------
     trials
         Submitted trials, in any order.
-    m
-        Number of items of the design.
     floor
         As in :func:`pair_evidence`; weights come from the distances as placed.
     max_iterations

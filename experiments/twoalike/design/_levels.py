@@ -43,19 +43,8 @@ def level_counts(n: int, shares: LevelShares) -> dict[str, int]:
 class LevelSampler:
     """Draws distinct triplets of each level, of the objects shown least so far.
 
-    Parameters
-    ----------
-    classes
-        Class of each of m objects, -1 for objects that are not to be shown.
-    used
-        Triplets (ascending indices) to keep clear of; those drawn are added.
-    rng
-        Source of randomness.
-
-    Attributes
-    ----------
-    exposure
-        How often each object was drawn, shape (m,).
+    ``classes`` has the class of each of m objects, -1 for those not to be shown; triplets in
+    ``used`` do not come again, and those drawn are added to it.
     """
 
     def __init__(self, classes: Integers, used: set[Key], rng: np.random.Generator) -> None:
@@ -79,13 +68,7 @@ class LevelSampler:
         return {"within": within, "between": between, "boundary": boundary}
 
     def draw(self, counts: dict[str, int]) -> Chosen:
-        """Draw so many triplets of each level, in random order.
-
-        Raises
-        ------
-        ValueError
-            If the classes do not allow so many; the message says which level.
-        """
+        """Draw so many triplets of each level, in random order."""
         available = self.available()
         rows: list[Key] = []
         conditions: list[str] = []
@@ -172,22 +155,6 @@ def check_conditions(
     """Refuse a trial list whose conditions are not the levels of its triplets.
 
     Conditions that name no level, and triplets with an object of no class, pass.
-
-    Parameters
-    ----------
-    path
-        File the list is from, for the message.
-    table
-        The list, as :func:`twoalike.design.read_trial_list` gives it.
-    ids
-        The m objects.
-    classes
-        Class of each, -1 for none, shape (m,).
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the trial, what its condition says and what its classes are.
     """
     known = dict(zip(ids, classes.tolist(), strict=True))
     levels = {1: "fine", 2: "boundary", 3: "coarse"}
@@ -202,7 +169,7 @@ def check_conditions(
 
 
 ATTEMPTS = 20
-"""Starts of k-means before too many clusters are complained about."""
+"""Starts of k-means before the number of clusters is refused."""
 
 
 def object_classes(
@@ -212,26 +179,7 @@ def object_classes(
     root: Path,
     rng: np.random.Generator,
 ) -> Integers:
-    """Class of each object as ``config`` wants it.
-
-    Parameters
-    ----------
-    shown
-        The m objects: ``id`` and category columns.
-    levels
-        Names of the category columns, coarse to fine.
-    config
-        Names the column, or the file of features.
-    root
-        Folder of the study, where the features are.
-    rng
-        Starts k-means.
-
-    Raises
-    ------
-    TwoalikeError
-        If the column does not exist, no column will do, or the features do not fit.
-    """
+    """Class 0, 1, ... of each object by the settings, shape (m,); -1 where it has none."""
     if config.features:
         return _clusters(shown["id"].tolist(), root / config.features, config.clusters, rng)
     if not levels:
@@ -257,7 +205,7 @@ def object_classes(
 
 
 def named_classes(shown: pd.DataFrame, path: Sequence[str]) -> Integers:
-    """Integers by the whole path of categories: two folders may share the name of a class."""
+    """Classes by the whole path of categories: two folders may share the name of a class."""
     columns = shown[list(path)]
     labels = pd.Series(list(columns.itertuples(index=False, name=None)))
     codes = pd.factorize(labels)[0].astype(np.int64)
@@ -289,13 +237,7 @@ def _clusters(ids: Sequence[str], path: Path, clusters: int, rng: np.random.Gene
 
 
 def level_session(classes: Integers, config: DesignConfig, rng: np.random.Generator) -> Chosen:
-    """Draw the main triplets of one session, in the shares that ``config`` wants.
-
-    Raises
-    ------
-    TwoalikeError
-        If the classes do not allow so many.
-    """
+    """Draw the main triplets of one session, in the shares that ``config`` wants."""
     return _draw(LevelSampler(classes, set(), rng), level_counts(config.trials, config.shares))
 
 
@@ -321,16 +263,6 @@ def level_sessions(
     Each triplet goes to exactly ``config.lists_per_triplet`` participants. They fall into as
     many groups; each group sees all triplets, dealt anew, so that two people who share one
     triplet rarely share more.
-
-    Returns
-    -------
-    All sessions of the first participant, then of the second, and so on.
-
-    Raises
-    ------
-    TwoalikeError
-        If the participants do not fall into groups of one size, or the classes allow too few
-        triplets.
     """
     groups = config.lists_per_triplet
     if participants % groups:

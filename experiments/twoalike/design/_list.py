@@ -152,21 +152,21 @@ def typed(table: pd.DataFrame) -> pd.DataFrame:
     return with_types(TRIAL_LIST, columns.where(columns.notna() & (columns != MISSING), None))
 
 
-def write_trial_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
-    """Write a trial list, and ``meta`` as JSON beside it, each all or nothing.
+def write_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
+    """Write a trial list of any task, and ``meta`` as JSON beside it, each all or nothing.
 
     Parameters
     ----------
     path
         File to write (.tsv); the description gets the ending ``.json``.
     table
-        As :func:`read_trial_list` returns it.
+        As the task's reader returns it, with at least one trial.
     meta
         Its :func:`twoalike.study.provenance`.
     """
     # The list comes last: where there is a list, there is its description.
     write_json(path.with_suffix(".json"), dict(meta))
-    write_tsv(path, table[list(COLUMNS)])
+    write_tsv(path, table)
 
 
 def read_trial_list(path: Path, ids: Collection[str]) -> pd.DataFrame:

@@ -2,6 +2,11 @@
 
 A pure function of the settings, the trials submitted so far and the rng of the trial: a
 session that is resumed, on the same day or weeks later, goes on as if it had not stopped.
+
+Lift the weakest (doi:10.3389/fpsyg.2012.00245): evidence on a pair has diminishing utility, so a
+set is worth most where its pairs lack evidence. From a first pair the set grows item by item while
+the benefit for the cost rises. The gain of a pair is predicted from the dissimilarities known:
+within a set people use the whole arena, so the largest one is predicted to span it.
 """
 
 from collections.abc import Sequence
@@ -77,12 +82,6 @@ def arrangement_rng(
 
     Parameters
     ----------
-    study_seed
-        Seed of the study, ``seed`` in ``study.toml``.
-    participant
-        Label of the participant.
-    session
-        Number of the session, from 1.
     trial
         Number of the main trial in the session, from 1; 0 is for the session's list.
     """
@@ -104,8 +103,6 @@ def next_arrangement(
 
     Parameters
     ----------
-    config
-        Table ``[arrangement]`` of the study.
     m
         Number of items of the design, at least 3.
     done
@@ -229,17 +226,7 @@ TIE = 1e-12
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Prospect:
-    """What is known before a trial, and the constants of the choice.
-
-    Attributes
-    ----------
-    evidence
-        Shape (m, m), as :func:`twoalike.design.pair_evidence` gives it.
-    dissimilarities
-        Shape (m, m), no NaN; any scale.
-    exponent, floor, cost
-        ``evidence_exponent``, ``weight_floor`` and ``cost_exponent`` of the settings.
-    """
+    """Evidence and dissimilarities before a trial, (m, m) each; constants of the choice."""
 
     evidence: Floats
     dissimilarities: Floats
@@ -265,19 +252,7 @@ class Prospect:
 
 
 def efficiency(items: Integers, prospect: Prospect) -> float:
-    """Predicted gain in utility of all pairs of a set, divided by the set's cost.
-
-    Parameters
-    ----------
-    items
-        Indices, shape (k,).
-    prospect
-        What is known.
-
-    References
-    ----------
-    Kriegeskorte and Mur (2012), doi:10.3389/fpsyg.2012.00245
-    """
+    """Predicted gain in utility of all pairs of a set, shape (k,), divided by the set's cost."""
     a, b = (items[side] for side in np.triu_indices(len(items), 1))
     known = prospect.dissimilarities[a, b]
     gain = prospect.gain(prospect.lack[a, b], known, np.broadcast_to(known.max(), known.shape))
@@ -287,20 +262,11 @@ def efficiency(items: Integers, prospect: Prospect) -> float:
 def first_pair(
     evidence: Floats, rule: str, max_items: int, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Pair that a set grows from.
+    """Pair that a set grows from; ties are broken at random.
 
-    Parameters
-    ----------
-    evidence
-        Shape (m, m), with some pair above zero.
-    rule
-        ``weakest``: the pair with least evidence. ``zero_reach``: of the pairs with evidence
-        (which tie the trial to earlier ones) the one whose two items take part in most pairs
-        without; any pair once no pair is without. Ties are broken at random.
-    max_items
-        Largest set; three leave no room to tie two new items to earlier trials.
-    rng
-        For ties.
+    ``weakest``: the pair with least evidence; in sets of three, one that an earlier trial is tied
+    to. ``zero_reach``: of the pairs with evidence (which tie the trial to earlier ones) the one
+    whose two items take part in most pairs without; any pair once no pair is without.
     """
     a, b = np.triu_indices(len(evidence), 1)
     known = evidence[a, b]
@@ -321,21 +287,6 @@ def grow_set(
 
     The set has at least three items and shares a pair with an earlier trial, which ties its
     scale to theirs.
-
-    Parameters
-    ----------
-    pair
-        Indices of two items.
-    prospect
-        What is known; some pair has evidence.
-    max_items
-        Largest set, at least 3.
-    rng
-        For ties.
-
-    Returns
-    -------
-    Indices in the order added.
     """
     growth = _Growth(pair, prospect)
     m = len(prospect.evidence)

@@ -1,7 +1,8 @@
-"""Attention checks: two individuals of one kind and one object from a far kind.
+"""Which objects a design shows, and what their categories allow: attention checks above all.
 
-They need category levels: the pair shares the finest category, the odd one differs from it in
-the coarsest. Anyone who looks at the images gets them right, whatever else they think alike.
+A check shows two individuals of one kind and one object of a far kind: the pair shares the finest
+category, the odd one differs from it in the coarsest. Anyone who looks at the images gets it right,
+whatever else they find alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,23 +31,7 @@ def catch_triplets(
 ) -> tuple[Triplets, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Draw ``n`` attention checks that are not in ``used``, and add them to it.
 
-    Parameters
-    ----------
-    levels
-        Categories of the m objects, coarse to fine; ``n/a`` where an object has none.
-    n
-        How many.
-    used
-        Triplets (ascending indices) to keep clear of.
-
-    Returns
-    -------
-    Triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row.
-
-    Raises
-    ------
-    ValueError
-        If the categories do not allow so many; the message says why.
+    Returns the triplets, shape (n, 3), and the place 0, 1, 2 of the odd one in each row.
     """
     if n == 0:
         return np.empty((0, 3), dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -95,18 +80,7 @@ def allows_checks(levels: pd.DataFrame) -> bool:
 
 
 def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
-    """Find the objects of each finest category, and those far from them.
-
-    Parameters
-    ----------
-    levels
-        Categories of the m objects, coarse to fine; ``n/a`` where an object has none.
-
-    Returns
-    -------
-    For each finest category with some object of another coarsest category: indices of its
-    objects, and of all objects that differ from it in the coarsest category.
-    """
+    """Find the indices of each finest category's objects, and of all objects far from them."""
     if levels.shape[1] == 0:
         return []
     coarse, fine = levels.iloc[:, 0].to_numpy(), levels.iloc[:, -1].to_numpy()
@@ -142,11 +116,6 @@ def shown_table(
     """Rows of the manifest that ``exclude`` leaves, numbered from 0.
 
     Messages call the settings ``name``, their table in ``study.toml``.
-
-    Raises
-    ------
-    TwoalikeError
-        As for :func:`shown_objects`.
     """
     table = stimuli.table
     keep = pd.Series(True, index=table.index)
@@ -174,10 +143,10 @@ def shown_table(
 
 
 def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
-    """Say where settings ask for categories that the stimuli do not have, one line each.
+    """Report where settings ask for categories that the stimuli do not have, one line each.
 
-    They are: what ``exclude`` names, the classes of the levels design, and the kinds that
-    attention checks are made of.
+    Otherwise a study of images in one folder, with attention checks or the levels design, would
+    pass every check and be refused when its first participant sits down.
     """
 
     def check_design() -> None:
@@ -218,7 +187,7 @@ def _fault(check: Callable[[], None]) -> str:
 
 
 def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
-    """Why a session is to be left out; None where the rule keeps it.
+    """Give the reason why an analysis leaves a session out, by the declared rule, or None.
 
     Parameters
     ----------

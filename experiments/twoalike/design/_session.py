@@ -1,12 +1,13 @@
 """The trial lists of participants' sessions, from the study's seed.
 
-Participant and session fix a random list whoever asks for it and in whatever order, so that a
-lost list can be made again and two participants never share one by accident. Where sessions
-share their triplets out among them, it is the whole call that fixes them.
+Participant and session fix a random list, in whatever order lists are made, so that a lost list
+can be made again and two participants never share one by accident. Where sessions share their
+triplets out among them, the whole call fixes them.
 """
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -31,17 +32,7 @@ TASK = "oddoneout"
 
 
 def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
-    """Source of randomness of one participant's session.
-
-    Parameters
-    ----------
-    study_seed
-        Seed of the study, ``seed`` in ``study.toml``.
-    participant
-        Label of the participant.
-    session
-        Number of the session, from 1.
-    """
+    """Source of randomness of one participant's session."""
     words = [study_seed, participant_number(participant), session]
     return np.random.default_rng(np.random.SeedSequence(words))
 
@@ -59,20 +50,11 @@ def stands_alone(config: DesignConfig) -> bool:
 
 
 def with_dealt_checks(config: DesignConfig, participant: str, session: int) -> DesignConfig:
-    """Say at which place the odd one of a session's attention checks stands how often.
+    """Fix how often the odd one of a session's attention checks is left, middle and right.
 
     Places are dealt in turn, from one that depends on the participant, on through the sessions:
     over all checks of a participant left, middle and right are within one of equally often, and
     the one that comes once more differs between participants. What the study asks for stays.
-
-    Parameters
-    ----------
-    config
-        Table ``[design]`` of the study.
-    participant
-        Label of the participant.
-    session
-        Number of the session, from 1.
 
     Examples
     --------
@@ -100,17 +82,20 @@ def session_trial_list(
     """
     config = study.config.design
     path = study.trial_list(TASK, participant, session)
-    if config.sampler in ("list", "adaptive"):
-        how = (
-            "Put your list there."
-            if config.sampler == "list"
-            else "Make it with: twoalike design `sampler=adaptive` `posterior=...`."
-        )
-        raise TwoalikeError(f"{path}: expected a trial list there, found none. {how}")
     if not stands_alone(config):
+        remedies = {
+            "list": "Put your list there.",
+            "adaptive": "Make it with: twoalike design `sampler=adaptive` `posterior=...`.",
+        }
+        shared = (
+            f"Sessions of the {config.sampler} design share their triplets out: make all of them "
+            "with one call of twoalike design."
+        )
         raise TwoalikeError(
-            f"{path}: expected a trial list there, found none. Sessions of the {config.sampler} "
-            "design share their triplets out: make all of them with one call of twoalike design."
+            where=path,
+            expected="a trial list there",
+            found="none",
+            remedy=remedies.get(config.sampler, shared),
         )
     return session_trial_lists(study, stimuli, [participant], session)[-1]
 
@@ -133,29 +118,33 @@ def session_trial_lists(
     wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
     if config.sampler == "list":
         return [_own_list(study, stimuli, label, number) for label, number in wanted]
-    rngs = [session_rng(seed, label, number) for label, number in wanted]
-    dealt = [with_dealt_checks(config, label, number) for label, number in wanted]
-    if config.sampler == "random":
-        return [random_trial_list(stimuli, own, rng) for own, rng in zip(dealt, rngs, strict=True)]
     if config.sampler == "adaptive":
         raise TwoalikeError(
             "design: the adaptive sampler chooses by a posterior. Name it: `posterior=P.nc`."
         )
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
+    m, rngs = len(shown), [session_rng(seed, label, number) for label, number in wanted]
     together = _group_rng(seed, participants, sessions)
-    if config.sampler == "coverage":
-        mains = coverage_sessions(len(shown), config, len(wanted), together)
-        practices = [
-            random_practice(config, len(shown), main, rng)
-            for main, rng in zip(mains, rngs, strict=True)
-        ]
-    else:
+    if config.sampler == "levels":
         classes = _classes(study, shown, stimuli)
-        mains, practices = _level_triplets(study, classes, participants, sessions, rngs, together)
+        mains = (
+            level_sessions(classes, config, len(participants), sessions, together)
+            if config.lists_per_triplet
+            else [level_session(classes, config, rng) for rng in rngs]
+        )
+        draw_practice = partial(level_practice, classes, config)
+    else:
+        mains = (
+            coverage_sessions(m, config, len(wanted), together)
+            if config.sampler == "coverage"
+            else [Chosen.of(balanced_triplets(m, config.trials, rng), "random") for rng in rngs]
+        )
+        draw_practice = partial(random_practice, config, m)
+    practices = [draw_practice(main, rng) for main, rng in zip(mains, rngs, strict=True)]
     return [
-        assemble(shown, stimuli.levels, own, practice, main, rng)
-        for own, practice, main, rng in zip(dealt, practices, mains, rngs, strict=True)
+        assemble(shown, stimuli.levels, with_dealt_checks(config, *session), practice, main, rng)
+        for session, practice, main, rng in zip(wanted, practices, mains, rngs, strict=True)
     ]
 
 
@@ -175,27 +164,6 @@ def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Integer
     return object_classes(shown, stimuli.levels, study.config.design, study.root, rng)
 
 
-def _level_triplets(
-    study: Study,
-    classes: Integers,
-    participants: Sequence[str],
-    sessions: int,
-    rngs: Sequence[np.random.Generator],
-    together: np.random.Generator,
-) -> tuple[list[Chosen], list[Chosen]]:
-    """Draw main and practice triplets of each session of the levels design."""
-    config = study.config.design
-    mains = (
-        level_sessions(classes, config, len(participants), sessions, together)
-        if config.lists_per_triplet
-        else [level_session(classes, config, rng) for rng in rngs]
-    )
-    practices = [
-        level_practice(classes, config, main, rng) for main, rng in zip(mains, rngs, strict=True)
-    ]
-    return mains, practices
-
-
 def _group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.random.Generator:
     """Source of what sessions share out; other participants get another design."""
     whole = participant_number("\t".join(participants))
@@ -205,20 +173,15 @@ def _group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.rand
 def random_trial_list(
     stimuli: StimulusSet, config: DesignConfig, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Design a session of random triplets.
+    """Design a session of random triplets, which favour no hypothesis and test any model.
 
     No triplet comes twice but for the repeats. Over the main trials each object is shown
-    within one of equally often, and within one of equally often at each place. Repeats come
-    at least ten trials after the first showing, with every object at a new place.
+    within one of equally often, and within one of equally often at each place.
 
     Parameters
     ----------
-    stimuli
-        The objects.
     config
         Numbers of trials, and objects to leave out.
-    rng
-        Source of randomness; see :func:`twoalike.design.session_rng`.
 
     Returns
     -------
@@ -232,9 +195,9 @@ def random_trial_list(
     """
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
-    main = balanced_triplets(len(shown), config.trials, rng)
-    practice = random_practice(config, len(shown), Chosen.of(main, "random"), rng)
-    return assemble(shown, stimuli.levels, config, practice, Chosen.of(main, "random"), rng)
+    main = Chosen.of(balanced_triplets(len(shown), config.trials, rng), "random")
+    practice = random_practice(config, len(shown), main, rng)
+    return assemble(shown, stimuli.levels, config, practice, main, rng)
 
 
 def random_practice(config: DesignConfig, m: int, main: Chosen, rng: np.random.Generator) -> Chosen:
@@ -244,13 +207,7 @@ def random_practice(config: DesignConfig, m: int, main: Chosen, rng: np.random.G
 
 
 def require_triplets(config: DesignConfig, m: int) -> None:
-    """Refuse numbers of trials that ``m`` objects do not allow.
-
-    Raises
-    ------
-    TwoalikeError
-        If a session would need a triplet twice.
-    """
+    """Refuse numbers of trials that ``m`` objects do not allow."""
     available = comb(m, 3)
     if config.trials + config.practice > available:
         raise TwoalikeError(

@@ -42,12 +42,8 @@ def covering_sets(
 
     Parameters
     ----------
-    m
-        Number of items.
     size
         Items a set, at least 4; one set of all items where there are no more.
-    rng
-        Source of randomness.
     exchanges
         Exchanges of items to try, in search of fewer sets.
 
@@ -138,19 +134,10 @@ def without_a_set(
 ) -> tuple[Booleans | None, int]:
     """Take out the set that shows fewest pairs alone, and cover anew.
 
-    Parameters
-    ----------
-    member
-        Which items are in which set, shape (sets, m); every pair is in some set.
-    exchanges
-        Most exchanges to try.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    The covering with one set less, or None where the search found none; and the exchanges
-    tried.
+    Tabu search: each step takes a pair that no set shows, and brings one of its items into a set
+    with the other, in place of the item that costs least; an item just brought in stays for a few
+    steps. ``member``, shape (sets, m), has which items are in which set. Returns the covering with
+    one set less, or None where none was found, and the exchanges tried.
     """
     counts = _pair_counts(member)
     alone = [int((counts[np.ix_(row, row)] == 1).sum()) for row in member]

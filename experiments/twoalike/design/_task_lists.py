@@ -15,9 +15,8 @@ import pandas as pd
 from twoalike.design._arrangement_list import (
     read_arrangement_list,
     session_arrangement_list,
-    write_arrangement_list,
 )
-from twoalike.design._list import read_trial_list, write_trial_list
+from twoalike.design._list import read_trial_list
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -56,8 +55,6 @@ class ListDesign:
         Whether a session's list depends on no other's, by the settings.
     read
         ``(path, ids)``: a list from its file, checked.
-    write
-        ``(path, list, description)``.
     """
 
     table: str
@@ -66,7 +63,6 @@ class ListDesign:
     together: Callable[[Study, StimulusSet, Sequence[str], int], list[pd.DataFrame]]
     alone: Callable[[Any], bool]
     read: Callable[[Path, Collection[str]], pd.DataFrame]
-    write: Callable[[Path, pd.DataFrame, Mapping[str, Any]], None]
 
     def settings(self, study: Study) -> Any:
         """Return the settings of the lists in a study."""
@@ -98,7 +94,6 @@ TRIPLET_LISTS = ListDesign(
     together=session_trial_lists,
     alone=stands_alone,
     read=read_trial_list,
-    write=write_trial_list,
 )
 """Trial lists of the odd-one-out task."""
 ARRANGEMENT_LISTS = ListDesign(
@@ -108,7 +103,6 @@ ARRANGEMENT_LISTS = ListDesign(
     together=_arrangement_lists,
     alone=_is_made,
     read=read_arrangement_list,
-    write=write_arrangement_list,
 )
 """Trial lists of the multi-arrangement task."""
 
@@ -122,8 +116,6 @@ def refused_tasks(study: Study, stimuli: StimulusSet, tasks: Iterable[str]) -> l
 
     Parameters
     ----------
-    study, stimuli
-        The study and its stimuli.
     tasks
         Names of tasks.
     """
@@ -172,12 +164,8 @@ def check_list_is_current(
 
     Parameters
     ----------
-    study, stimuli
-        The study and its stimuli.
     task
         Name of the task, or its BIDS label.
-    participant, session
-        Whose list.
 
     Raises
     ------

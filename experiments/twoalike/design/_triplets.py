@@ -1,4 +1,4 @@
-"""Distinct random triplets that show every object equally often.
+"""Triplets of sessions: drawn so that every object is shown equally often, and dealt out.
 
 Drawing triplets independently would show some objects twice as often as others in a session
 of a few hundred trials, and those shown least would be known least.
@@ -22,11 +22,6 @@ def balanced_triplets(m: int, n: int, rng: np.random.Generator) -> Triplets:
     """Draw ``n`` distinct triplets of ``m`` objects, each object within one of equally often.
 
     Such a set exists for every n (Baranyai 1975, almost regular hypergraphs).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than ``n`` triplets.
 
     Examples
     --------
@@ -101,13 +96,7 @@ def _swap(
 def fresh_triplets(
     m: int, n: int, used: set[tuple[int, ...]], rng: np.random.Generator
 ) -> Triplets:
-    """Draw ``n`` distinct triplets that are not in ``used``, and add them to it.
-
-    Raises
-    ------
-    ValueError
-        If there are not so many left.
-    """
+    """Draw ``n`` distinct triplets that are not in ``used``, and add them to it."""
     if n > comb(m, 3) - len(used):
         raise ValueError(f"asked for {n} further triplets, {comb(m, 3) - len(used)} are left.")
     rows: list[tuple[int, ...]] = []
@@ -121,18 +110,9 @@ def fresh_triplets(
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """Triplets in the order they will be shown.
+    """Triplets, shape (n, 3), in the order shown, with sampler, score and condition of each.
 
-    Attributes
-    ----------
-    triplets
-        Object indices, shape (n, 3), ascending in each row.
-    samplers
-        Name of the sampler that chose each, n of them.
-    scores
-        Score of each by its sampler, shape (n,); NaN where there is none.
-    conditions
-        Condition of each, n of them; None where there is none.
+    Scores are NaN and conditions None where there are none.
     """
 
     triplets: Triplets
@@ -161,7 +141,7 @@ class Chosen:
         return len(self.triplets)
 
     def take(self, order: np.ndarray) -> Self:
-        """Those at the places of ``order``, in that order."""
+        """Pick those at the places of ``order``, in that order."""
         return type(self)(
             self.triplets[order],
             tuple(self.samplers[at] for at in order),
@@ -191,24 +171,10 @@ def deal(
     m: int,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Deal triplets to lists: each kind evenly, each object about equally often in each list.
+    """Deal triplets, shape (n, 3), to lists; give each list's places among them.
 
-    Parameters
-    ----------
-    triplets
-        Object indices, shape (n, 3); one may stand there several times, up to ``lists`` times.
-    kinds
-        What is dealt evenly (within one), n of them.
-    lists
-        Number of lists.
-    m
-        Number of objects.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    For each list the places of its triplets in ``triplets``. No list has a triplet twice.
+    Each of the n ``kinds`` is dealt evenly, each object is about equally often in each list, and no
+    list has a triplet twice; one may be listed up to ``lists`` times.
     """
     owner = _first_deal(triplets, kinds, lists, rng)
     if lists > 1:

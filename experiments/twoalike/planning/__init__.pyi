@@ -1,5 +1,4 @@
 from ._adaptive import read_choice_draws as read_choice_draws
-from ._durations import first_session_duration as first_session_duration
 from ._lists import TrialList as TrialList
 from ._lists import TrialLists as TrialLists
 from ._lists import write_lists as write_lists
@@ -10,3 +9,4 @@ from ._study import CreatedStudy as CreatedStudy
 from ._study import create_study as create_study
 from ._study import study_template as study_template
 from ._summary import ListSummary as ListSummary
+from ._summary import first_session_duration as first_session_duration

@@ -86,9 +86,9 @@ class AdaptiveDesign:
         paths = [self.study.trial_list(LABEL, label, session) for session in range(1, number)]
         return [TRIPLET_LISTS.read(path, self.stimuli.ids) for path in paths if path.exists()]
 
-    def blocks(self, path: Path, block: int) -> dict[str, str | None]:
+    def blocks(self, label: str, number: int, block: int) -> dict[str, str | None]:
         """SHA-256 of the posterior that chose each block so far, None for a random one."""
-        beside = path.with_suffix(".json")
+        beside = self.study.trial_list(LABEL, label, number).with_suffix(".json")
         earlier = {}
         if beside.exists():
             earlier = read_json(beside, "trial_list")["config"].get("blocks", {})

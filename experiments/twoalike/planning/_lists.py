@@ -1,13 +1,13 @@
 """The trial lists of a study's sessions: designed together, written all or none."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from twoalike.design import ListDesign, shown_objects, stands_alone, study_with
+from twoalike.design import ListDesign, shown_objects, stands_alone, study_with, write_list
 from twoalike.planning._adaptive import AdaptiveDesign
 from twoalike.record import RunName, check_codes, participant_label
 from twoalike.registry import Task, find_task
@@ -20,6 +20,7 @@ from twoalike.study import (
     read_json,
     written_seed,
 )
+from twoalike.tasks import protocol_or_default
 
 if TYPE_CHECKING:
     from twoalike.planning._summary import ListSummary
@@ -33,8 +34,6 @@ class TrialList:
 
     Attributes
     ----------
-    participant, session
-        Whose it is.
     path
         Its file.
     table
@@ -142,19 +141,21 @@ def write_lists(
     _check_arguments(design, sessions, sampler, posterior, block)
     opened = study if isinstance(study, Study) else Study.load(Path(study))
     opened = study_with(opened, seed=seed, sampler=sampler)
-    _check_protocol(opened, kind)
+    model: Any = kind.protocol
+    protocol_or_default(opened, model)  # a fault in it should not wait for the participant
     check_codes(opened, participants)
     labels = _labels(participants)
     stimuli = StimulusSet.load(opened.stimuli)
+    given = {"seed": None if seed is None else written_seed(seed), "sampler": sampler}
+    options = {name: value for name, value in given.items() if value is not None}
     with progress() as bar:
         bar.add_task("design", total=None, status="")
         if design.table == "design" and opened.config.design.sampler == "adaptive":
             adaptive = AdaptiveDesign(opened, stimuli, posterior)
-            lists = adaptive_lists(adaptive, labels, sessions, block)
+            lists = adaptive_lists(adaptive, labels, sessions, block, options)
         else:
             _refuse_adaptive(opened, posterior, block)
-            lists = _designed(opened, stimuli, kind, labels, sessions)
-    lists = _with_options(lists, seed=seed, sampler=sampler)
+            lists = _designed(opened, stimuli, kind, labels, sessions, options)
     lists = [_unless_begun(opened, item, kind) for item in lists]
     if design.is_own(opened):
         lists = [replace(item, state="checked") for item in lists]
@@ -202,14 +203,6 @@ def _refuse_adaptive(study: Study, posterior: str | Path | None, block: int | No
         )
 
 
-def _check_protocol(study: Study, kind: Task) -> None:
-    """Read the protocol, since a fault in it should not wait for the participant."""
-    from twoalike.tasks import protocol_or_default
-
-    model: Any = kind.protocol
-    protocol_or_default(study, model)
-
-
 def _labels(participants: Sequence[str]) -> list[str]:
     """Labels of participants for file names."""
     labels = [participant_label(label) for label in participants]
@@ -220,34 +213,37 @@ def _labels(participants: Sequence[str]) -> list[str]:
 
 
 def _designed(
-    study: Study, stimuli: StimulusSet, kind: Task, labels: Sequence[str], sessions: int
+    study: Study,
+    stimuli: StimulusSet,
+    kind: Task,
+    labels: Sequence[str],
+    sessions: int,
+    options: Mapping[str, Any],
 ) -> list[TrialList]:
     """Design all sessions; lists that the study brings are read."""
     design: ListDesign = kind.lists
     tables = design.together(study, stimuli, labels, sessions)
     wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
-    inputs, together = {}, {}
+    inputs, more = {}, {}
     if design.table == "design":
         settings = study.config.design
         # Lists that share their triplets out are made again only by the same call.
         if not stands_alone(settings):
-            together = {"participants": list(labels), "sessions": sessions}
+            more = {"participants": list(labels), "sessions": sessions}
         if settings.features:
             inputs = {"features": study.root / settings.features}
     return [
-        TrialList(
-            label,
-            number,
-            study.trial_list(kind.label, label, number),
-            table,
-            describe_list(study, kind, label, number, inputs, together),
-        )
-        for (label, number), table in zip(wanted, tables, strict=True)
+        _described(study, kind, *session, table, inputs=inputs, more=more, options=options)
+        for session, table in zip(wanted, tables, strict=True)
     ]
 
 
 def adaptive_lists(
-    adaptive: AdaptiveDesign, labels: Sequence[str], sessions: int, block: int | None
+    adaptive: AdaptiveDesign,
+    labels: Sequence[str],
+    sessions: int,
+    block: int | None,
+    options: Mapping[str, Any] | None = None,
 ) -> list[TrialList]:
     """Design adaptive sessions, or the next block of each."""
     adaptive.check(block)
@@ -256,24 +252,33 @@ def adaptive_lists(
     for label in labels:
         for number in range(1, sessions + 1) if block is None else [sessions]:
             table = adaptive.session(label, number, block, [item.table for item in lists])
-            path = study.trial_list(kind.label, label, number)
-            more = {} if block is None else {"blocks": adaptive.blocks(path, block)}
-            about = describe_list(study, kind, label, number, adaptive.inputs, more)
-            grows = block is not None
-            lists.append(TrialList(label, number, path, table, about, grows=grows))
+            more = {} if block is None else {"blocks": adaptive.blocks(label, number, block)}
+            item = _described(
+                *(study, kind, label, number, table),
+                inputs=adaptive.inputs,
+                more=more,
+                options=options or {},
+            )
+            lists.append(replace(item, grows=block is not None))
     return lists
 
 
-def describe_list(
+def _described(
     study: Study,
     kind: Task,
     participant: str,
     session: int,
+    table: pd.DataFrame,
+    *,
     inputs: Mapping[str, Path],
     more: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Describe a trial list for the file beside it."""
-    return provenance(
+    options: Mapping[str, Any],
+) -> TrialList:
+    """Put a list together with what is written beside it.
+
+    ``options`` were given instead of study.toml, and must not pass for a change of it later.
+    """
+    about = provenance(
         "trial_list",
         seed=study.config.seed,
         inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
@@ -283,31 +288,17 @@ def describe_list(
             "session": session,
             **more,
             "design": kind.lists.settings(study).model_dump(mode="json"),
+            **({"options": options} if options else {}),
         },
     )
-
-
-def _with_options(lists: Sequence[TrialList], **options: Any) -> list[TrialList]:
-    """Note in the lists what the call gave instead of study.toml.
-
-    So that it does not pass for a change of study.toml later.
-    """
-    given = {key: value for key, value in options.items() if value is not None}
-    if "seed" in given:
-        given["seed"] = written_seed(given["seed"])
-    if not given:
-        return list(lists)
-
-    def noted(about: dict[str, Any]) -> dict[str, Any]:
-        return {**about, "config": {**about["config"], "options": given}}
-
-    return [replace(item, description=noted(item.description)) for item in lists]
+    path = study.trial_list(kind.label, participant, session)
+    return TrialList(participant, session, path, table, about)
 
 
 def _unless_begun(study: Study, item: TrialList, kind: Task) -> TrialList:
     """Put the list that is there in the place of a new one if its session has begun with it."""
     begun = RunName(item.participant, item.session, kind.label).rows(study.raw).exists()
-    there = _read_there(item, kind.lists.read) if begun else None
+    there = _read_there(item, kind.lists) if begun else None
     if there is None or there.equals(item.table) or item.extends(there):
         return item
     return replace(item, table=there, state="begun")
@@ -319,13 +310,8 @@ def write_all(
     """Write the lists that are not there yet, and remove those that have become empty.
 
     A description is written also beside a list that stays the same, where it has changed.
-
-    Raises
-    ------
-    TwoalikeError
-        If a list that differs is there and ``overwrite`` is off; then none is written.
     """
-    there = [_read_there(item, design.read) for item in lists]
+    there = [_read_there(item, design) for item in lists]
     is_new = [
         found is None or not found.equals(item.table)
         for item, found in zip(lists, there, strict=True)
@@ -337,17 +323,17 @@ def write_all(
                 f"{item.path}: a different trial list is there already, perhaps in use. Nothing "
                 "was written; move it away, or replace it with `overwrite=True`."
             )
-    return [_written(item, new, design) for item, new in zip(lists, is_new, strict=True)]
+    return [_written(item, new) for item, new in zip(lists, is_new, strict=True)]
 
 
-def _written(item: TrialList, new: bool, design: ListDesign) -> TrialList:
+def _written(item: TrialList, new: bool) -> TrialList:
     if not len(item.table):
         there = item.path.exists()
         item.path.unlink(missing_ok=True)
         item.path.with_suffix(".json").unlink(missing_ok=True)
         return replace(item, state="removed" if there else "empty")
     if new or not (item.state == "begun" or _is_described(item)):
-        design.write(item.path, item.table, item.description)
+        write_list(item.path, item.table, item.description)
     if item.state == "begun":
         return item
     return replace(item, state="written" if new else "unchanged")
@@ -362,13 +348,13 @@ def _is_described(item: TrialList) -> bool:
     return all(there[key] == item.description[key] for key in ("seed", "inputs", "config"))
 
 
-def _read_there(item: TrialList, read: Callable[..., pd.DataFrame]) -> pd.DataFrame | None:
+def _read_there(item: TrialList, design: ListDesign) -> pd.DataFrame | None:
     """Return the list on disk; None where none is or it cannot be read."""
     if not item.path.is_file():
         return None
     columns = [name for name in item.table.columns if name.startswith("stimulus")]
     shown = set(item.table[columns].to_numpy().ravel())
     try:
-        return read(item.path, shown)
+        return design.read(item.path, shown)
     except TwoalikeError:
         return None

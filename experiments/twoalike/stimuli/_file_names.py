@@ -63,20 +63,7 @@ def fault_of_portable_name(path: str) -> str | None:
 
 
 def check_names(folder: Path, files: Iterable[str]) -> None:
-    """Check that tables and terminals can hold the names of files.
-
-    Parameters
-    ----------
-    folder
-        Where they are, for the message.
-    files
-        Paths relative to it, with ``/``.
-
-    Raises
-    ------
-    TwoalikeError
-        If a name has control characters, bytes that are no UTF-8, or signs that turn words around.
-    """
+    """Check that tables and terminals can hold the names of files."""
     for file in files:
         if fault := fault_of_name(file):
             raise TwoalikeError(
@@ -86,13 +73,7 @@ def check_names(folder: Path, files: Iterable[str]) -> None:
 
 
 def check_portable(folder: Path, files: Iterable[str]) -> None:
-    """Check that Linux, macOS and Windows can hold the files beside one another.
-
-    Raises
-    ------
-    TwoalikeError
-        If one of them cannot hold a name, or cannot distinguish two.
-    """
+    """Check that Linux, macOS and Windows can hold the files beside one another."""
     faults = portability_faults(files)
     if faults:
         more = f"; and {len(faults) - _MOST} more" if len(faults) > _MOST else ""

@@ -75,13 +75,7 @@ def read_picture(path: str | Path) -> Image.Image:
 
 @contextmanager
 def opened(path: Path, where: str) -> Iterator[Image.Image]:
-    """Open an image file and check its header; errors in the block are reported as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_picture`; its message begins with ``where``.
-    """
+    """Open an image file and check its header; errors in the block are reported as well."""
     try:
         with warnings.catch_warnings():
             # Our own limit is checked below, and reported in one line.
@@ -115,13 +109,7 @@ def is_still(image: Image.Image) -> bool:
 
 
 def check_still(image: Image.Image, where: str) -> None:
-    """Check that an open image is one picture.
-
-    Raises
-    ------
-    TwoalikeError
-        If it has several frames; its message begins with ``where``.
-    """
+    """Check that an open image is one picture."""
     if not is_still(image):
         raise TwoalikeError(
             f"{where}: expected one picture, found several frames. Save the one to show as PNG."
@@ -134,18 +122,6 @@ def plain_picture(
     """Convert an open image to 8-bit sRGB, upright and opaque.
 
     An embedded profile that cannot be used is ignored, as viewers and browsers do.
-
-    Parameters
-    ----------
-    image
-        As :func:`opened` gives it.
-    background
-        Colour under transparent parts.
-
-    Returns
-    -------
-    The picture, mode RGB, and the conversions in words; none if every program that reads the file
-    as RGB gets the same pixels.
     """
     stated = image.getexif().get(ExifTags.Base.Orientation)
     image.load()  # turns a TIFF upright and removes the tag

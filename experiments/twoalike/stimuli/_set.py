@@ -172,13 +172,7 @@ class StimulusSet:
 
 
 def list_image_files(folder: Path) -> list[Path]:
-    """Image files below ``folder`` in the order of their relative paths, hidden ones left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If the folder is missing or holds no image, or no table can hold one's name.
-    """
+    """Image files below ``folder`` in the order of their relative paths, hidden ones left out."""
     if not folder.is_dir():
         raise TwoalikeError(f"{folder}: expected a folder of images, found none. Check the path.")
     found = [
