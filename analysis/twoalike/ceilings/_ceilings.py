@@ -48,10 +48,9 @@ from twoalike.evaluation import (
     Quantity,
     ShareEstimate,
     TwoWayBootstrap,
-    is_scored,
     triplet_numbers,
 )
-from twoalike.judgments import object_index, participant_index
+from twoalike.judgments import is_scored, object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
 
 RESAMPLES = 1000

@@ -20,6 +20,7 @@ from twoalike.demo._chain import Stage, run_stage, run_stages, screen, session_d
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Integers, Study, TwoalikeError
+from twoalike.tables import ODD_ONE_OUT
 
 PARTICIPANT = "you1"
 N_OBJECTS = 12
@@ -192,7 +193,7 @@ def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
         Stage(
             f"choose the triplets of {N_OBJECTS} objects",
             ("design", str(root), "--task", "odd-one-out", "--participants", PARTICIPANT),
-            study.trial_list("oddoneout", PARTICIPANT, 1),
+            study.trial_list(ODD_ONE_OUT, PARTICIPANT, 1),
         ),
         Stage(
             f"{n} trials, answered by {who}",

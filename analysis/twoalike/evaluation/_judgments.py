@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import object_index, participant_index, read_choices
+from twoalike.judgments import is_scored, object_index, participant_index, read_choices
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
-from twoalike.tables import JUDGED
 
 _ROOMY = 4
 """A table of all possible codes is quicker than sorting while it is at most so many times n."""
@@ -227,12 +226,6 @@ def judgments_of(table: pd.DataFrame, path: str | Path) -> tuple[Judgments, dict
             "fitted on one half of them and scored on the other."
         )
     return judged, left_out
-
-
-def is_scored(table: pd.DataFrame) -> Booleans:
-    """Tell which rows are main or repeat odd-one-out trials, shape (n,)."""
-    of_kind = (table["kind"] == "odd_one_out").to_numpy()
-    return np.asarray(of_kind & table["trial_type"].isin(JUDGED).to_numpy())
 
 
 def _levels(table: pd.DataFrame) -> dict[str, npt.NDArray[np.str_]]:

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.embedding import Posterior
-from twoalike.evaluation import is_scored
-from twoalike.judgments import read_choices
+from twoalike.judgments import is_scored, read_choices
 from twoalike.report._people import Session, read_sessions
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet

@@ -31,12 +31,11 @@ from twoalike.evaluation import (
     by_participant,
     compare_choices,
     compare_structure,
-    is_scored,
     judgments_of,
     score_choices,
     triplet_similarities,
 )
-from twoalike.judgments import RdmTable, participant_index, read_choices
+from twoalike.judgments import RdmTable, is_scored, participant_index, read_choices
 from twoalike.results._inputs import (
     FeatureSource,
     Labels,

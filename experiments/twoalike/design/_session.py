@@ -27,8 +27,7 @@ from twoalike.design._objects import shown_table
 from twoalike.design._triplets import Chosen, balanced_triplets, fresh_triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import DesignConfig, Integers, Study, TwoalikeError
-
-TASK = "oddoneout"
+from twoalike.tables import ODD_ONE_OUT
 
 
 def session_rng(study_seed: int, participant: str, session: int) -> np.random.Generator:
@@ -81,7 +80,7 @@ def session_trial_list(
         beforehand; the message says where.
     """
     config = study.config.design
-    path = study.trial_list(TASK, participant, session)
+    path = study.trial_list(ODD_ONE_OUT, participant, session)
     if not stands_alone(config):
         remedies = {
             "list": "Put your list there.",
@@ -150,7 +149,7 @@ def session_trial_lists(
 
 def _own_list(study: Study, stimuli: StimulusSet, label: str, number: int) -> pd.DataFrame:
     """Read a list that the study brings, and check its levels where the study names classes."""
-    path = study.trial_list(TASK, label, number)
+    path = study.trial_list(ODD_ONE_OUT, label, number)
     table = read_trial_list(path, stimuli.ids)
     if study.config.design.level or study.config.design.features:
         classes = _classes(study, stimuli.table, stimuli)

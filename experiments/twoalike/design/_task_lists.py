@@ -31,6 +31,7 @@ from twoalike.study import (
     read_seed,
     sha256_file,
 )
+from twoalike.tables import MULTI_ARRANGEMENT
 
 _FEW = 5
 """Participants that a message names one by one."""
@@ -78,7 +79,7 @@ def _arrangement_lists(
 ) -> list[pd.DataFrame]:
     wanted = [(who, number) for who in participants for number in range(1, sessions + 1)]
     if study.config.arrangement.scheduler == "list":
-        paths = [study.trial_list("multiarrangement", *session) for session in wanted]
+        paths = [study.trial_list(MULTI_ARRANGEMENT, *session) for session in wanted]
         return [read_arrangement_list(path, stimuli.ids) for path in paths]
     return [session_arrangement_list(study, stimuli, *session) for session in wanted]
 

@@ -23,11 +23,11 @@ from twoalike.design import (
 )
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Integers, Study, TwoalikeError, read_json, sha256_file
+from twoalike.tables import ODD_ONE_OUT
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
 
-LABEL = "oddoneout"
 DRAWS = 300
 """Posterior draws used; the design itself uses no more."""
 
@@ -73,7 +73,7 @@ class AdaptiveDesign:
             assert self.choices is not None  # check() refuses it
             rng = session_rng(seed, label, number)
             return adaptive_trial_list(self.stimuli, config, self.choices, rng, before=before)
-        path = self.study.trial_list(LABEL, label, number)
+        path = self.study.trial_list(ODD_ONE_OUT, label, number)
         # A list that is damaged must not be taken for one that is not there.
         there = TRIPLET_LISTS.read(path, self.stimuli.ids) if path.exists() else None
         rng = np.random.default_rng([seed, participant_number(label), number, block])
@@ -83,12 +83,12 @@ class AdaptiveDesign:
 
     def _earlier(self, label: str, number: int) -> list[pd.DataFrame]:
         """Read the lists of the participant's sessions before this one that exist."""
-        paths = [self.study.trial_list(LABEL, label, session) for session in range(1, number)]
+        paths = [self.study.trial_list(ODD_ONE_OUT, label, session) for session in range(1, number)]
         return [TRIPLET_LISTS.read(path, self.stimuli.ids) for path in paths if path.exists()]
 
     def blocks(self, label: str, number: int, block: int) -> dict[str, str | None]:
         """SHA-256 of the posterior that chose each block so far, None for a random one."""
-        beside = self.study.trial_list(LABEL, label, number).with_suffix(".json")
+        beside = self.study.trial_list(ODD_ONE_OUT, label, number).with_suffix(".json")
         earlier = {}
         if beside.exists():
             earlier = read_json(beside, "trial_list")["config"].get("blocks", {})

@@ -17,10 +17,11 @@ from typing import IO, Any
 import numpy as np
 
 from twoalike.design import TRIPLET_LISTS, adaptive_blocks
-from twoalike.planning._adaptive import LABEL, AdaptiveDesign
+from twoalike.planning._adaptive import AdaptiveDesign
 from twoalike.planning._lists import adaptive_lists, write_all, write_lists
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError
+from twoalike.tables import ODD_ONE_OUT
 from twoalike.tasks import (
     Item,
     MoreShown,
@@ -51,7 +52,7 @@ def prepare_triplets(sitting: Sitting) -> PreparedTriplets:
     study, who, number = sitting.study, sitting.participant, sitting.session
     if study.config.design.sampler != "adaptive":
         return prepare_listed(sitting)
-    if not study.trial_list(LABEL, who, number).exists():
+    if not study.trial_list(ODD_ONE_OUT, who, number).exists():
         first = adaptive_blocks(study.config.design)[0]
         adaptive = AdaptiveDesign(study, StimulusSet.load(study.stimuli))
         lists = adaptive_lists(adaptive, [who], number, first)
@@ -188,7 +189,7 @@ class NextBlocks:
     @cached_property
     def _path(self) -> Path:
         sitting = self._sitting
-        return sitting.study.trial_list(LABEL, sitting.participant, sitting.session)
+        return sitting.study.trial_list(ODD_ONE_OUT, sitting.participant, sitting.session)
 
     @cached_property
     def _ids(self) -> tuple[str, ...]:

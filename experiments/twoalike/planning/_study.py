@@ -40,6 +40,7 @@ from twoalike.study import (
     provenance,
     write_json,
 )
+from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT
 
 _WIDTH = 98
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
@@ -197,8 +198,8 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
         )
     study.protocol.parent.mkdir(parents=True)
     for label, protocol in (
-        ("oddoneout", triplet_protocol(preset, language)),
-        ("multiarrangement", arrangement_protocol(language)),
+        (ODD_ONE_OUT, triplet_protocol(preset, language)),
+        (MULTI_ARRANGEMENT, arrangement_protocol(language)),
     ):
         study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from twoalike.study import TwoalikeError
+from twoalike.tables import ODD_ONE_OUT
 
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 LABEL = re.compile(r"[0-9a-zA-Z+]+")
@@ -66,7 +67,7 @@ class RunName:
 
     participant: str
     session: int
-    task: str = "oddoneout"
+    task: str = ODD_ONE_OUT
     run: int = 1
 
     @property

@@ -24,6 +24,7 @@ from twoalike.observers import (
 from twoalike.record import Progress, RunName, find_runs, read_run
 from twoalike.stimuli import StimulusSet
 from twoalike.study import ArrangementConfig, Study, TwoalikeError
+from twoalike.tables import MULTI_ARRANGEMENT
 from twoalike.tasks._duration import (
     Duration,
     Times,
@@ -130,7 +131,6 @@ def _within_minutes(time: Duration, config: ArrangementConfig, largest: int) -> 
     return time.capped(limit_s, limit_s + placing_duration(1, largest, 0).high_s)
 
 
-TASK = "multiarrangement"
 _PILOT_TRIALS = 2
 _FEWEST = 2
 """Images of the smallest possible trial."""
@@ -229,7 +229,7 @@ def _submitted(trial: pd.DataFrame) -> SubmittedTrial:
 
 def _earlier_trials(sitting: Sitting) -> list[SubmittedTrial]:
     """Read the main trials of the participant's earlier sessions: their evidence counts."""
-    runs = find_runs(sitting.root, TASK, sitting.participant)
+    runs = find_runs(sitting.root, MULTI_ARRANGEMENT, sitting.participant)
     earlier = [path for path in runs if RunName.parse(path).session < sitting.session]
     trials = [trial for path in earlier for trial in _submitted_trials(path)]
     return [trial for trial in trials if trial.trial_type == "main"]
@@ -246,10 +246,10 @@ def _config(sitting: Sitting) -> ArrangementConfig:
 def arrangement_list(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
     """Find the fixed trials of a session: the study's list, or one made anew."""
     study = sitting.study
-    listed = study.trial_list(TASK, sitting.participant, sitting.session)
+    listed = study.trial_list(MULTI_ARRANGEMENT, sitting.participant, sitting.session)
     if listed.exists():
         table = read_arrangement_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, TASK)
+        check_list(sitting, stimuli, MULTI_ARRANGEMENT)
         return table
     if study.config.arrangement.scheduler == "list":
         raise TwoalikeError(
@@ -299,13 +299,15 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
         seed=sitting.seed,
         earlier=_earlier_trials(sitting),
     )
-    _check_main_trials(arranging, study.trial_list(TASK, sitting.participant, sitting.session))
+    _check_main_trials(
+        arranging, study.trial_list(MULTI_ARRANGEMENT, sitting.participant, sitting.session)
+    )
     return PreparedArrangements(
         sitting=sitting,
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=session_inputs(study, TASK),
+        inputs=session_inputs(study, MULTI_ARRANGEMENT),
         arranging=arranging,
     )
 

@@ -12,7 +12,7 @@ from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import POSITIONS, STIMULI
+from twoalike.tables import ODD_ONE_OUT, POSITIONS, STIMULI
 from twoalike.tasks._activity import Activity, Item, Page
 from twoalike.tasks._duration import (
     Duration,
@@ -293,7 +293,6 @@ def _between(
             yield pause_page(protocol, frame, _count(trials[:number]), total, keys)
 
 
-TASK = "oddoneout"
 PILOT_TRIALS = 12
 """Trials of a pilot run after its practice: enough to see every kind of page."""
 
@@ -352,10 +351,10 @@ class PreparedTriplets(Prepared):
 def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
     """Trial list of a session: the one in the study's ``design`` folder, or else made anew."""
     study = sitting.study
-    listed = study.trial_list(TASK, sitting.participant, sitting.session)
+    listed = study.trial_list(ODD_ONE_OUT, sitting.participant, sitting.session)
     if listed.exists():
         table = read_trial_list(listed, stimuli.ids)
-        check_list(sitting, stimuli, TASK)
+        check_list(sitting, stimuli, ODD_ONE_OUT)
         return table
     return session_trial_list(study, stimuli, sitting.participant, sitting.session)
 
@@ -408,7 +407,7 @@ def prepare_triplets(
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=session_inputs(study, TASK),
+        inputs=session_inputs(study, ODD_ONE_OUT),
         trials=trials,
         more=more,
     )
