@@ -2,6 +2,7 @@
 from twoalike.api import plot as plot
 from twoalike.embedding import Posterior as Posterior
 from twoalike.embedding import check as check
+from twoalike.embedding import compare as compare
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit
@@ -19,6 +20,9 @@ from twoalike.sitting import simulate as simulate
 from twoalike.stimuli import StimulusSet as StimulusSet
 from twoalike.study import Study as Study
 from twoalike.study import TwoalikeError as TwoalikeError
+from twoalike.teacher import load_teacher as load_teacher
+from twoalike.teacher import predict as predict
+from twoalike.teacher import teach as teach
 
 load_posterior = Posterior.load
 

@@ -4,6 +4,7 @@ Every function draws into ``ax``, or into a new figure of pyplot where that is N
 axes. Objects may be given as the path of their file.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,16 @@ from twoalike.embedding import (
     dimension_curve,
     predict_choices,
 )
-from twoalike.evaluation import reliability
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, reliability
 from twoalike.figures import (
     POWER_TITLES,
+    Line,
     draw_dimensions,
+    draw_estimates,
     draw_lapse,
     draw_map,
+    draw_models,
+    draw_over_persons,
     draw_power,
     draw_reliability,
     draw_response_times,
@@ -37,27 +42,41 @@ from twoalike.report import (
     Thumbnails,
     category_labels,
     category_levels,
+    ceiling_lines,
+    distance_lines,
     few_categories,
+    group_lines,
+    transfer_lines,
 )
+from twoalike.results import Results
 from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Study, TwoalikeError
+from twoalike.study import Floats, Study, TwoalikeError, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = [
+    "accuracy",
+    "ceilings",
     "dimensions",
+    "distances",
+    "groups",
     "lapse",
+    "log_loss",
     "map",
     "power",
     "predictions",
     "response_times",
     "similarity",
+    "structure",
     "temperature",
+    "training",
+    "transfer",
 ]
 
 type Pathlike = str | Path
+type SomeResults = Results | Pathlike
 type SomeStimuli = StimulusSet | Study | Pathlike
 
 
@@ -308,4 +327,152 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
     ax = _axes(ax, 3.3, 4.0)
     draw_power(ax, result, measure)
     ax.set_title(POWER_TITLES[measure])
+    return ax
+
+
+def _results(results: SomeResults, part: str) -> Mapping[str, Any]:
+    """Content of results.json, which must have a part."""
+    content = (results if isinstance(results, Results) else Results.load(results)).as_dict()
+    if not content.get(part):
+        reason = content.get("missing", {}).get(part, "")
+        raise TwoalikeError(
+            f"not measured{': ' if reason else ''}{reason}", where=f"results, {part}"
+        )
+    return content
+
+
+def _model_rows(results: Mapping[str, Any], ax: "Axes | None") -> "Axes":
+    return _axes(ax, 0.95 + 0.42 * len(results["models"]), 4.0)
+
+
+def _draw_lines(
+    lines: list[Line],
+    label: str,
+    ax: "Axes | None",
+    reference: float | None = None,
+    digits: int = 3,
+) -> "Axes":
+    """Draw estimates that share rows by name, with a legend where colours need one."""
+    if not lines:
+        raise TwoalikeError("these results have nothing to draw here")
+    rows = len({line.name for line in lines})
+    ax = _axes(ax, 1.2 + rows * (0.2 + 0.17 * -(-len(lines) // rows)), 6.0)
+    draw_estimates(ax, lines, label, reference=reference, digits=digits)
+    if any(line.series for line in lines):
+        _legend(ax)
+    return ax
+
+
+@styled
+def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
+    """Odd-one-out accuracy of every network with its 95 % interval, and chance."""
+    content = _results(results, "judgments")
+    ax = _model_rows(content, ax)
+    draw_models(ax, content["models"], [m["accuracy"] for m in content["models"]], CHANCE_ACCURACY)
+    ax.set_xlabel("odd-one-out accuracy")
+    return ax
+
+
+@styled
+def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
+    """Log-loss of every network with its 95 % interval, and chance; less is better."""
+    content = _results(results, "judgments")
+    ax, losses = _model_rows(content, ax), [model["log_loss"] for model in content["models"]]
+    draw_models(ax, content["models"], losses, CHANCE_LOG_LOSS, low_is_chance=False)
+    ax.set_xlabel("log-loss (nats)")
+    return ax
+
+
+@styled
+def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" = None) -> "Axes":
+    """Rank correlation of every network's dissimilarities with people's.
+
+    Parameters
+    ----------
+    results
+        Results with ``rdm``, or their file.
+    persons
+        The mean correlation with single persons, beside the noise ceiling, instead of the
+        correlation with the mean person.
+    ax
+        Axes to draw into.
+    """
+    content = _results(results, "rdm")
+    models, ceiling = content["models"], content["rdm"]["ceiling"]
+    if persons and ceiling is None:
+        raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
+    ax = _model_rows(content, ax)
+    if persons:
+        draw_over_persons(ax, models, ceiling)
+    else:
+        draw_models(ax, models, [model["rdm"]["spearman"] for model in models])
+    ax.set_xlabel("Spearman correlation")
+    return ax
+
+
+@styled
+def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Axes":
+    """Accuracy in subsets of the choices, beside people's agreement and the best possible model.
+
+    Parameters
+    ----------
+    results
+        Results, or their file.
+    group
+        ``"level"``, the level of the trial, or a level of the labels: the kind of triplet by it.
+    ax
+        Axes to draw into.
+    """
+    content = _results(results, "judgments")
+    known = content["models"][0]["groups"]
+    if group not in known:
+        raise TwoalikeError(
+            where=f"`group={group!r}`", expected=f"one of {', '.join(known)}", found="no such group"
+        )
+    return _draw_lines(group_lines(content, group), "accuracy", ax, CHANCE_ACCURACY)
+
+
+@styled
+def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
+    """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
+    return _draw_lines(
+        ceiling_lines(_results(results, "ceilings")), "share right", ax, CHANCE_ACCURACY
+    )
+
+
+@styled
+def distances(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
+    """Change of distances within and between categories, beside the first network's."""
+    lines = distance_lines(_results(results, "structure"))
+    return _draw_lines(lines, "change of distance (%)", ax, reference=0.0, digits=1)
+
+
+@styled
+def transfer(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
+    """Share right in other tasks: classes from few images, linear probes, shifted classes."""
+    return _draw_lines(transfer_lines(_results(results, "transfer")), "share right", ax)
+
+
+@styled
+def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
+    """Divergence from the teacher while a student learns: batches, and images held out.
+
+    Parameters
+    ----------
+    student
+        The student or its folder.
+    ax
+        Axes to draw into.
+    """
+    import pandas as pd
+
+    folder = Path(getattr(student, "folder", student))
+    log = pd.read_json(require_file(folder / "training.jsonl", "a student"), lines=True)
+    steps, scores = log[log["loss"].notna()], log[log["held_out"].notna()]
+    ax = _axes(ax, 3.0, 4.6)
+    ax.plot(steps["step"], steps["loss"], label="batches")
+    held_out = [score["kl"] for score in scores["held_out"]]
+    ax.plot(scores["step"], held_out, "o", label="held-out images")
+    ax.set(xlabel="step", ylabel="KL to the teacher (nats)", ylim=(0, None))
+    ax.legend()
     return ax

@@ -192,7 +192,7 @@ def check(
     *,
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
-    study: str | Path | None = None,
+    study: Study | str | Path | None = None,
     fitted: bool | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -234,7 +234,7 @@ def check(
     tables = {kind: table for kind, table in given.items() if table is not None}
     fit = as_posterior(posterior)
     if study is not None:
-        tables = _of_study(Path(study), fit, tables)
+        tables = _of_study(study if isinstance(study, Study) else Study.load(study), fit, tables)
     found = _checked(fit, tables, fitted, seed)
     if out is not None:
         inputs = {"posterior": fit.path, **tables}
@@ -245,7 +245,7 @@ def check(
 
 
 def _of_study(
-    folder: Path, posterior: Posterior, tables: Mapping[str, JudgmentTable]
+    study: Study, posterior: Posterior, tables: Mapping[str, JudgmentTable]
 ) -> dict[str, JudgmentTable]:
     """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
     if tables:
@@ -254,7 +254,6 @@ def _of_study(
             found="both",
             remedy="Give one of them.",
         )
-    study = Study.load(folder)
     files = {"choices": study.choices}
     if labels_of(posterior, "arranger"):
         files["arrangements"] = study.arrangements
@@ -266,7 +265,7 @@ def _of_study(
             where=study.choices,
             expected="the study's judgments",
             found="no such file",
-            remedy=f"Make it with: twoalike fit {folder}",
+            remedy=f"Make it with: twoalike fit {study.root}",
         )
     return found
 
