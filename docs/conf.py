@@ -30,7 +30,9 @@ nb_execution_in_temp = True
 nb_merge_streams = True
 # Where the commands of those pages are, and the magic that runs them.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(
+    os.pathsep
+)
 
 # Quotes and dots, not dashes: options begin with two hyphens.
 smartquotes_action = "qe"

@@ -18,15 +18,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _listed() -> dict[str, tuple[str, str]]:
-    """Short name -> module, and name there; the stub is the only list."""
+    """Name -> module, and name there, of what the stub imports ``as`` itself or gives a name."""
     stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    imported: dict[str, tuple[str, str]] = {}
     names: dict[str, tuple[str, str]] = {}
     for node in stub.body:
         if isinstance(node, ast.ImportFrom):
-            names |= {a.asname or a.name: (node.module or "", a.name) for a in node.names}
+            imported |= {alias.name: (node.module or "", alias.name) for alias in node.names}
+            names |= {alias.name: imported[alias.name] for alias in node.names if alias.asname}
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            module, _, name = ast.unparse(node.value).partition(".")  # a method: Posterior.load
-            names[node.targets[0].id] = (names[module][0], f"{module}.{name}")
+            path = ast.unparse(node.value)  # such as Posterior.load
+            names[node.targets[0].id] = (imported[path.partition(".")[0]][0], path)
     return names
 
 

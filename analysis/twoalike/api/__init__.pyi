@@ -1,5 +1,5 @@
-# Collecting judgments: a study, its trial lists, simulated people
 from twoalike.api import plot as plot
+from twoalike.backbones import extract_features
 from twoalike.embedding import Posterior as Posterior
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
@@ -16,14 +16,26 @@ from twoalike.observers import SimulatedObserver as SimulatedObserver
 from twoalike.observers import simulate_choices as simulate_choices
 from twoalike.observers import simulated_people as simulated_people
 from twoalike.planning import create_study as create_study
+from twoalike.planning import write_lists
+from twoalike.recovery import power as power
+from twoalike.report import write_report
+from twoalike.results import Results as Results
+from twoalike.results import evaluate as evaluate
+from twoalike.results import transfer as transfer
 from twoalike.sitting import simulate as simulate
 from twoalike.stimuli import StimulusSet as StimulusSet
 from twoalike.study import Study as Study
 from twoalike.study import TwoalikeError as TwoalikeError
+from twoalike.tasks import validate_study
 from twoalike.teacher import load_teacher as load_teacher
 from twoalike.teacher import predict as predict
 from twoalike.teacher import teach as teach
 
+design = write_lists
+features = extract_features
 load_posterior = Posterior.load
+load_results = Results.load
+report = write_report
+validate = validate_study
 
 __version__: str

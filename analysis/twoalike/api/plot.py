@@ -4,7 +4,6 @@ Every function draws into ``ax``, or into a new figure of pyplot where that is N
 axes. Objects may be given as the path of their file.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +73,11 @@ __all__ = [
     "training",
     "transfer",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 type Pathlike = str | Path
 type SomeResults = Results | Pathlike
@@ -330,19 +334,17 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
     return ax
 
 
-def _results(results: SomeResults, part: str) -> Mapping[str, Any]:
-    """Content of results.json, which must have a part."""
-    content = (results if isinstance(results, Results) else Results.load(results)).as_dict()
-    if not content.get(part):
-        reason = content.get("missing", {}).get(part, "")
-        raise TwoalikeError(
-            f"not measured{': ' if reason else ''}{reason}", where=f"results, {part}"
-        )
-    return content
+def _measured(results: SomeResults, part: str) -> Results:
+    """Results that have a part."""
+    results = results if isinstance(results, Results) else Results.load(results)
+    if getattr(results, part) is None:
+        reason = (results.missing or {}).get(part, "")
+        raise TwoalikeError(reason or "not measured", where=f"results, {part}")
+    return results
 
 
-def _model_rows(results: Mapping[str, Any], ax: "Axes | None") -> "Axes":
-    return _axes(ax, 0.95 + 0.42 * len(results["models"]), 4.0)
+def _model_rows(results: Results, ax: "Axes | None") -> "Axes":
+    return _axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
 
 
 def _draw_lines(
@@ -366,9 +368,12 @@ def _draw_lines(
 @styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Odd-one-out accuracy of every network with its 95 % interval, and chance."""
-    content = _results(results, "judgments")
-    ax = _model_rows(content, ax)
-    draw_models(ax, content["models"], [m["accuracy"] for m in content["models"]], CHANCE_ACCURACY)
+    results = _measured(results, "judgments")
+    ax, scores = (
+        _model_rows(results, ax),
+        [model.accuracy for model in results.models if model.accuracy],
+    )
+    draw_models(ax, results.models, scores, CHANCE_ACCURACY)
     ax.set_xlabel("odd-one-out accuracy")
     return ax
 
@@ -376,9 +381,12 @@ def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
 @styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    content = _results(results, "judgments")
-    ax, losses = _model_rows(content, ax), [model["log_loss"] for model in content["models"]]
-    draw_models(ax, content["models"], losses, CHANCE_LOG_LOSS, low_is_chance=False)
+    results = _measured(results, "judgments")
+    ax, scores = (
+        _model_rows(results, ax),
+        [model.log_loss for model in results.models if model.log_loss],
+    )
+    draw_models(ax, results.models, scores, CHANCE_LOG_LOSS, low_is_chance=False)
     ax.set_xlabel("log-loss (nats)")
     return ax
 
@@ -397,15 +405,15 @@ def structure(results: SomeResults, *, persons: bool = False, ax: "Axes | None" 
     ax
         Axes to draw into.
     """
-    content = _results(results, "rdm")
-    models, ceiling = content["models"], content["rdm"]["ceiling"]
-    if persons and ceiling is None:
+    results = _measured(results, "rdm")
+    models, ceiling = results.models, results.rdm.ceiling if results.rdm else None
+    ax = _model_rows(results, ax)
+    if not persons:
+        draw_models(ax, models, [model.rdm.spearman for model in models if model.rdm])
+    elif ceiling is None:
         raise TwoalikeError("a single person has no noise ceiling", where="`persons=True`")
-    ax = _model_rows(content, ax)
-    if persons:
-        draw_over_persons(ax, models, ceiling)
     else:
-        draw_models(ax, models, [model["rdm"]["spearman"] for model in models])
+        draw_over_persons(ax, models, ceiling)
     ax.set_xlabel("Spearman correlation")
     return ax
 
@@ -423,34 +431,34 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
     ax
         Axes to draw into.
     """
-    content = _results(results, "judgments")
-    known = content["models"][0]["groups"]
+    results = _measured(results, "judgments")
+    known = results.models[0].groups
     if group not in known:
         raise TwoalikeError(
             where=f"`group={group!r}`", expected=f"one of {', '.join(known)}", found="no such group"
         )
-    return _draw_lines(group_lines(content, group), "accuracy", ax, CHANCE_ACCURACY)
+    return _draw_lines(group_lines(results, group), "accuracy", ax, CHANCE_ACCURACY)
 
 
 @styled
 def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
     return _draw_lines(
-        ceiling_lines(_results(results, "ceilings")), "share right", ax, CHANCE_ACCURACY
+        ceiling_lines(_measured(results, "ceilings")), "share right", ax, CHANCE_ACCURACY
     )
 
 
 @styled
 def distances(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Change of distances within and between categories, beside the first network's."""
-    lines = distance_lines(_results(results, "structure"))
+    lines = distance_lines(_measured(results, "structure"))
     return _draw_lines(lines, "change of distance (%)", ax, reference=0.0, digits=1)
 
 
 @styled
 def transfer(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Share right in other tasks: classes from few images, linear probes, shifted classes."""
-    return _draw_lines(transfer_lines(_results(results, "transfer")), "share right", ax)
+    return _draw_lines(transfer_lines(_measured(results, "transfer")), "share right", ax)
 
 
 @styled
