@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from twoalike.cli._options import TaskName
+
 if TYPE_CHECKING:
     from twoalike.planning import ListSummary, TrialList
 
@@ -13,7 +15,7 @@ def design(
     study: Path,
     /,
     *,
-    task: Literal["odd-one-out", "multi-arrangement"],
+    task: TaskName,
     participants: Annotated[list[str], Parameter(consume_multiple=True, negative=())],
     sessions: int = 1,
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
