@@ -209,15 +209,18 @@ def find_images(folder: str | Path) -> tuple[tuple[str, ...], tuple[Path, ...]]:
         return stimuli.ids, tuple(stimuli.path(name) for name in stimuli.ids)
     files = list_image_files(folder)
     ids = [composed(path.relative_to(folder).with_suffix("").as_posix()) for path in files]
+    _check_unique(folder, ids, files)
+    return tuple(ids), tuple(files)
+
+
+def _check_unique(folder: Path, ids: Sequence[str], files: Sequence[Path]) -> None:
     taken: dict[str, Path] = {}
-    for name, path in zip(ids, files, strict=True):
-        if name in taken:
+    for name, file in zip(ids, files, strict=True):
+        if (first := taken.setdefault(name, file)) != file:
             raise TwoalikeError(
-                f"{folder}: {taken[name].name} and {path.name} would share the id {name!r}. "
+                f"{folder}: {first.name} and {file.name} would share the id {name!r}. "
                 "Rename one of them."
             )
-        taken[name] = path
-    return tuple(ids), tuple(files)
 
 
 def image_table(folder: str | Path) -> pd.DataFrame:
@@ -240,12 +243,7 @@ def image_table(folder: str | Path) -> pd.DataFrame:
     relative = [PurePosixPath(file.relative_to(folder).as_posix()) for file in files]
     check_portable(folder, map(str, relative))
     ids = _make_ids(relative)
-    for name, file in zip(ids, files, strict=True):
-        first = files[ids.index(name)]
-        if first != file:
-            raise TwoalikeError(
-                f"{folder}: {first.name} and {file.name} would share the id {name!r}. Rename one."
-            )
+    _check_unique(folder, ids, files)
     table = pd.DataFrame({"id": ids, "file": [str(name) for name in relative]})
     table["sha256"] = [sha256_file(file) for file in files]
     for level, labels in folder_labels([name.parts[:-1] for name in relative]).items():
