@@ -82,7 +82,7 @@ def test_a_whole_session(objects: Objects, tmp_path: Path) -> None:
 def test_blocks_add_up_to_the_session(
     objects: Objects, trials: int, practice: int, catch: int, repeats: int, size: int, seed: int
 ) -> None:
-    stimuli = objects(3, 3, 2)
+    stimuli = objects(2, 3, 2)
     # A repeat comes ten trials after its first showing: a short block has no room for one.
     n_blocks = -(-(trials + catch + repeats) // size)
     repeats = repeats if trials // n_blocks > 12 else 0
@@ -97,7 +97,7 @@ def test_blocks_add_up_to_the_session(
     table = None
     for block in adaptive_blocks(config):
         before = table
-        choices = None if before is None else draws_of(18, block)
+        choices = None if before is None else draws_of(12, block)
         rng = np.random.default_rng([seed, block])
         table = with_adaptive_block(stimuli, config, before, block, choices, rng)
         assert table["block_index"].iloc[-1] == block

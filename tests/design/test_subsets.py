@@ -69,7 +69,9 @@ def test_sets_that_share_no_pair_get_links() -> None:
 
 
 def test_same_seed_same_sets() -> None:
-    first, again, other = (covering_sets(20, 6, np.random.default_rng(s)) for s in (5, 5, 6))
+    first, again, other = (
+        covering_sets(20, 6, np.random.default_rng(s), exchanges=500) for s in (5, 5, 6)
+    )
     assert first == again
     assert first != other
 

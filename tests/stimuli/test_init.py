@@ -1,8 +1,6 @@
 """``twoalike init`` through the real command line: a whole study or nothing."""
 
 import json
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -60,14 +58,14 @@ def test_the_template_holds_every_key_with_its_default() -> None:
             assert lines[at - 1].startswith("# "), line
 
 
-def test_a_study_of_creatures(tmp_path: Path) -> None:
+def test_a_study_of_creatures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "my study"
-    command = [sys.executable, "-m", "twoalike.cli.app", "init", str(root), "--seed", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"next: twoalike design '{root}' --task odd-one-out" in done.stdout
-    assert "a first session of odd-one-out takes 17 to 40 minutes" in done.stdout
-    assert "a first session of multi-arrangement takes 62 to " in done.stdout
+    init(root, "--seed", "3")
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert f"next: twoalike design '{root}' --task odd-one-out" in printed.out
+    assert "a first session of odd-one-out takes 17 to 40 minutes" in printed.out
+    assert "a first session of multi-arrangement takes 62 to " in printed.out
     study = Study.load(root)
     assert (study.config.title, study.config.seed) == ("my study", 3)
     stimuli = StimulusSet.load(study.stimuli)
@@ -80,10 +78,10 @@ def test_a_study_of_creatures(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["my study"]
 
 
-def test_the_operating_system_draws_the_seed(tmp_path: Path) -> None:
+def test_the_operating_system_draws_the_seed(tmp_path: Path, images: Path) -> None:
     studies = []
     for name in ("one", "two"):
-        init(tmp_path / name, "--stimuli", "familiar")
+        init(tmp_path / name, "--images", images)
         studies.append(Study.load(tmp_path / name))
     seeds = {study.config.seed for study in studies}
     assert len(seeds) == 2 and min(seeds) > SAFE_SEED
