@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoalike.exchange._dataset import load_json
+from twoalike.record import PARTICIPANTS
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import MISSING, TwoalikeError
 
@@ -64,7 +65,7 @@ def own_columns(path: str) -> frozenset[str]:
     """Columns of a table that twoalike itself writes, answers of participants excluded."""
     name = table_name(path)
     if name == "participants":
-        return frozenset({"participant_id", "simulated"})
+        return frozenset(PARTICIPANTS.names)
     if path.startswith("phenotype/"):
         return frozenset(KEYS + (CONSENT if name == "consent" else ()))
     if (task := _task(name)) is None:

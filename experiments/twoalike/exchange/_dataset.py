@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoalike.record import ANSWERS, OLDEST_AGE, check_answers
+import pandas as pd
+
+from twoalike.record import ANSWERS, OLDEST_AGE
 from twoalike.study import MISSING, Study, TwoalikeError, parse_json_table
+from twoalike.tables import PARTICIPANT_ID, SESSION_ID, check_text
 
 
 @dataclass(frozen=True)
@@ -146,10 +149,7 @@ _PATH = re.compile(
     r"sourcedata/sub-(?P<participant>[0-9A-Za-z+]+)/ses-(?P<session>\d+)/"
     r"[^/]+_task-(?P<task>[0-9A-Za-z+]+)_run-\d+_answers\.tsv"
 )
-_KEYS = {
-    "participant_id": {"Description": "Code of the participant, with sub- in front."},
-    "session_id": {"Description": "Session, with ses- in front."},
-}
+_KEYS = {column.name: column.sidecar() for column in (PARTICIPANT_ID, SESSION_ID)}
 _DESCRIPTION = "dataset_description.json"
 type _Question = tuple[str, str, str, str]
 """Id, text, kind and options."""
@@ -188,16 +188,10 @@ def _answers(text: str, where: str) -> list[tuple[str, _Question, str]]:
     header, rows = split_table(text, where)
     if missing := [name for name in ANSWERS.names if name not in header]:
         raise TwoalikeError(f"{where}: expected a column {missing[0]!r}. Restore the file.")
-    cells = [dict(zip(header, row, strict=True)) for row in rows]
-    check_answers(cells, where)
-    return [
-        (
-            row["measure"],
-            (row["question"], row["text"], row["kind"], row["options"]),
-            row["answer"],
-        )
-        for row in cells
-    ]
+    table = pd.DataFrame(rows, columns=header, dtype=object)
+    check_text(ANSWERS, table, where, remedy="Restore the file.")
+    questions = table[["question", "text", "kind", "options"]].itertuples(index=False, name=None)
+    return list(zip(table["measure"], questions, table["answer"], strict=True))
 
 
 def _table(rows: Mapping[tuple[str, str], Mapping[_Question, str]]) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 from ._answers import AskedQuestion as AskedQuestion
 from ._answers import answered_questions as answered_questions
 from ._answers import asked_questions as asked_questions
-from ._answers import check_answers as check_answers
 from ._answers import read_answers as read_answers
 from ._answers import store_answers as store_answers
 from ._bids import check_bids as check_bids

@@ -15,7 +15,7 @@ again.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -215,25 +215,6 @@ def _read_table(path: Path) -> pd.DataFrame:
     table = read_tsv(path, "answers of a participant", ANSWERS.names)
     check_text(ANSWERS, table, path, remedy="Restore the file.")
     return table
-
-
-def check_answers(rows: Iterable[Mapping[Any, str]], where: object) -> None:
-    """Check the cells of a table of answers.
-
-    Parameters
-    ----------
-    rows
-        Cells by column.
-    where
-        The file, for the message.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming row and column of the first wrong cell.
-    """
-    text = pd.DataFrame(list(rows), columns=list(ANSWERS.names), dtype=object)
-    check_text(ANSWERS, text, where, remedy="Restore the file.")
 
 
 def _as_json(options: tuple[str, ...]) -> str:

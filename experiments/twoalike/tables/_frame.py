@@ -242,8 +242,7 @@ def _share_objects(
                     f"{frame[item].iloc[row]!r} is not one of the {len(objects)} objects",
                     where=f"{where}, row {row + 1}, column {item!r}",
                 )
-        if names != list(objects):
-            frame[item] = frame[item].cat.set_categories(list(objects))
+        frame[item] = frame[item].cat.set_categories(list(objects))
 
 
 def item_indices(
