@@ -47,10 +47,10 @@ from twoalike.distill import (
     triplet_loss,
 )
 from twoalike.distill._fabric import make_fabric
-from twoalike.distill._lesson import Share, image_lesson
+from twoalike.distill._lesson import image_lesson
 from twoalike.distill._loop import Trainer
 from twoalike.distill._sources import Opinion
-from twoalike.distill._student import Student
+from twoalike.distill._student import StudentNetwork
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, save_teacher
@@ -147,8 +147,8 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
     backbone = load_backbone("resnet18", untrained=True, seed=0).resized(SIZE)
     fabric = make_fabric("cpu", "32")
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
-    lesson = image_lesson(config, paths, backbone.preprocessing, opinion, Share())
-    student = Student(backbone.module, backbone.n_features)
+    lesson = image_lesson(config, paths, backbone.preprocessing, opinion)
+    student = StudentNetwork(backbone.module, backbone.n_features)
     student.to(memory_format=torch.channels_last)
     trainer = Trainer(fabric, student, lesson, config, folder / "out", {})
     data = trainer_batches(trainer)
@@ -166,7 +166,7 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
 
 def trainer_batches(trainer: Trainer) -> Any:
     """Batches as the trainer takes them."""
-    from twoalike.distill._data import batches
+    from twoalike.distill._sources import batches
 
     return batches(trainer.lesson.images, trainer.lesson.source, 0, 10**6, 0)
 

@@ -23,10 +23,8 @@ from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.distill import DistillConfig, class_divergence, distill, export_onnx, load_recipe
-from twoalike.distill._base import Base
-from twoalike.distill._difference import TOLERANCE, difference
-from twoalike.distill._student import Student
-from twoalike.distill._trainable import prepare_training
+from twoalike.distill._student import Base, StudentNetwork
+from twoalike.distill._trainable import TOLERANCE, difference, prepare_training
 from twoalike.distill._update import Update
 from twoalike.features import write_features
 from twoalike.study import TwoalikeError, sha256_file
@@ -111,7 +109,7 @@ def test_the_term_is_zero_at_the_start_and_leads_back_to_it(
     config = DistillConfig.model_validate({"keep_classifier": 2.0, "train": train, "head": head})
     backbone = load_backbone("test_resnet", weights=weights, classifier=True).resized(32)
     module = prepare_training(backbone, config)
-    student = Student(module, backbone.n_features, head=config.head)
+    student = StudentNetwork(module, backbone.n_features, head=config.head)
     base = Base(student, backbone.classifier, config)
     images = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     student.train()

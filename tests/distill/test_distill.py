@@ -182,7 +182,7 @@ def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> N
         run(squares, out)
     assert run(squares, out, resume=True) == said
     (out / "model.safetensors").unlink()
-    with pytest.raises(TwoalikeError, match="--resume"):
+    with pytest.raises(TwoalikeError, match="`resume=True`"):
         run(squares, out)
     with pytest.raises(TwoalikeError, match=r"began with config\.seed = 0, now it is 1"):
         run(squares, out, QUICK.model_copy(update={"seed": 1}), resume=True)
@@ -199,7 +199,7 @@ def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_p
     only.write_text("s01\nnobody\n")
     with pytest.raises(TwoalikeError, match="nobody"):
         run(squares, tmp_path / "b", only=only)
-    with pytest.raises(TwoalikeError, match="--batch 34"):
+    with pytest.raises(TwoalikeError, match="`batch=34`"):
         run(squares, tmp_path / "c", QUICK.model_copy(update={"batch": 99}))
     only.write_text("s01\ns02\ns03\ns04\ns05\n")
     with pytest.raises(TwoalikeError, match="a triplet needs 3"):

@@ -29,7 +29,7 @@ from twoalike.backbones import (
 from twoalike.cli.app import main
 from twoalike.distill import DistillConfig, distill, export_onnx
 from twoalike.distill._card import model_card
-from twoalike.distill._probe import with_map
+from twoalike.distill._trainable import with_map
 from twoalike.features import FeatureTable, write_features
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, save_teacher
@@ -222,11 +222,11 @@ def test_what_cannot_be_exported_is_told(
     assert "\n" not in str(caught.value)
     with pytest.raises(TwoalikeError, match=r"expected a file \.onnx"):
         onnx_of(squares, tmp_path / "r.pb")
-    monkeypatch.setattr("twoalike.distill._onnx.LARGEST", 1000)
+    monkeypatch.setattr("twoalike.distill._export.LARGEST", 1000)
     with pytest.raises(TwoalikeError, match="one ONNX file holds 2"):
         onnx_of(squares, tmp_path / "r.onnx")
     monkeypatch.undo()
-    monkeypatch.setattr("twoalike.distill._onnx.TOLERANCE", 0.0)
+    monkeypatch.setattr("twoalike.distill._export.TOLERANCE", 0.0)
     with pytest.raises(TwoalikeError, match="outputs of random inputs differ from torch's"):
         onnx_of(squares, tmp_path / "r.onnx")
     assert not list(tmp_path.glob("*.onnx"))

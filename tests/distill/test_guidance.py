@@ -18,14 +18,14 @@ from twoalike.choice import expected_accuracy
 from twoalike.distill import (
     DistillConfig,
     batch_triplets,
+    cka_loss,
     image_similarity,
     import_alignet,
-    linear_cka,
     load_recipe,
 )
 from twoalike.distill._checkpoint import find_checkpoints
-from twoalike.distill._label_file import PLAN, write_shard
-from twoalike.distill._student import Student
+from twoalike.distill._labels import PLAN, write_shard
+from twoalike.distill._student import StudentNetwork
 from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import PosteriorTeacher, load_teacher, odd_logits, save_teacher
@@ -89,13 +89,13 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
     wrong: list[tuple[dict[str, Any], DistillConfig, str]] = [
         (own | {"only": some}, QUICK, "20 of 40 labelled images are not among the images"),
         (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
-        (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for --batch"),
-        (own, relational, "Give --teacher"),
+        (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for `batch="),
+        (own, relational, "Give `teacher="),
         (own, QUICK.model_copy(update={"sampling": "scales"}), "lists the triplets"),
         (own | {"validation": labels}, QUICK, "none is left to learn from"),
         (own | {"teacher": squares.teacher}, QUICK, "found both"),
         ({"teacher": None}, QUICK, "found neither"),
-        ({"validation": labels}, QUICK, "--validation"),
+        ({"validation": labels}, QUICK, "`validation=...`"),
     ]
     for options, config, message in wrong:
         with pytest.raises(TwoalikeError, match=message) as error:
@@ -180,7 +180,7 @@ def test_preservation_keeps_the_features_closer_to_what_they_were(
         out = tmp_path / f"student{weight:.0f}"
         run(squares, out, SLOWLY.model_copy(update={"preserve": weight, "select": "last"}))
         aligned = extract_features(out, squares.images)
-        kept.append(float(linear_cka(*(torch.from_numpy(t.values) for t in (aligned, base)))))
+        kept.append(1 - float(cka_loss(*(torch.from_numpy(t.values) for t in (aligned, base)))))
     assert kept[1] > kept[0] + 0.02
 
 
@@ -206,9 +206,11 @@ def test_a_loss_that_is_no_number_stops_the_run(squares: Squares, tmp_path: Path
     for every, said in ((1, "step 1: its similarities are no numbers"), (5, "step 2: the loss is")):
         out = tmp_path / f"student{every}"
         config = QUICK.model_copy(update={"rate": 1e30, "warmup": 0.0, "evaluate_every": every})
-        with pytest.raises(TwoalikeError, match=said + ".*step-0000000 is of before") as error:
+        with pytest.raises(
+            TwoalikeError, match=said + ".*step-0000000 was written before"
+        ) as error:
             run(squares, out, config)
-        assert "lower --rate (it was 1e+30)" in str(error.value)
+        assert "lower `rate=...` (it was 1e+30)" in str(error.value)
         assert [path.name for path in find_checkpoints(out / "checkpoints")] == ["step-0000000"]
 
 
@@ -227,7 +229,9 @@ class Greedy(torch.nn.Module):
 def test_out_of_memory_names_the_settings_to_lower(squares: Squares, tmp_path: Path) -> None:
     backbone = load_backbone("test_resnet", untrained=True, size=32)
     greedy = Backbone("greedy", Greedy(backbone.module), backbone.preprocessing)
-    with pytest.raises(TwoalikeError, match=r"step 1: memory does not suffice .* Lower --batch"):
+    with pytest.raises(
+        TwoalikeError, match=r"step 1: memory does not suffice .* Lower `batch=...`"
+    ):
         run(squares, tmp_path / "student", student=greedy, untrained=False)
 
 
@@ -281,7 +285,8 @@ def test_a_wide_head_keeps_the_similarities_at_first() -> None:
     """Random, of any width: dot products over their number stay what they were, about."""
     features = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
     students = [
-        Student(torch.nn.Identity(), 64, head="linear", width=1024, seed=seed) for seed in (0, 0, 1)
+        StudentNetwork(torch.nn.Identity(), 64, head="linear", width=1024, seed=seed)
+        for seed in (0, 0, 1)
     ]
     same, again, other = (image_similarity(s(features)[0], "dot").detach() for s in students)
     assert torch.equal(same, again)

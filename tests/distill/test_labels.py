@@ -16,8 +16,8 @@ from twoalike.distill import (
     teacher_labeller,
     write_labels,
 )
-from twoalike.distill import _label_run as label_run
-from twoalike.distill._label_file import write_shard
+from twoalike.distill import _labels as label_run
+from twoalike.distill._labels import write_shard
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, write_json
 from twoalike.teacher import AffineTeacher, load_teacher, matrix_probabilities

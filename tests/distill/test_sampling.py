@@ -115,7 +115,11 @@ def test_place_in_a_triplet_tells_nothing() -> None:
     [
         ([0, 0, 1, 1], "between", "at least 3 clusters that hold images, found 2"),
         ([0, 0, 1, 1], "cluster-boundary", "at least 3 clusters that hold images, found 2"),
-        ([0, 0, 1, 1, 2, 2], "within", "a cluster of at least 3 images, the largest of 3 has 2"),
+        (
+            [0, 0, 1, 1, 2, 2],
+            "within",
+            "a cluster of at least 3 images, found 2 in the largest of 3",
+        ),
         ([0, 1, 2], "cluster-boundary", "a cluster of at least 2 images"),
         ([0, 1], "uniform", "at least 3 images, found 2"),
     ],

@@ -7,7 +7,6 @@ from scipy.special import softmax
 
 from twoalike.distill import BatchStream, batch_triplets
 from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Sampling
-from twoalike.distill._stream import RowStream
 from twoalike.study import TwoalikeError
 
 CPU = torch.device("cpu")
@@ -74,7 +73,9 @@ def test_listed_triplets_keep_their_labels(rng: np.random.Generator) -> None:
     for world in (1, 2):
         seen = []
         for rank in range(world):
-            source = LabelSource(triplets, chances, RowStream(24, 4, 1, world, rank))
+            source = LabelSource(
+                triplets, chances, BatchStream(24, 4, 1, world, rank, "labelled triplets")
+            )
             for number, keys in enumerate(source.keys(0, 6 // world)):
                 images = torch.tensor([image for _, image in keys])
                 assert len(set(images.tolist())) == len(images) <= 12
@@ -90,5 +91,5 @@ def test_listed_triplets_keep_their_labels(rng: np.random.Generator) -> None:
 
 
 def test_too_few_labels_for_a_batch() -> None:
-    with pytest.raises(TwoalikeError, match="--batch 5 or give more labelled triplets"):
-        RowStream(11, 12, 0, 2, 0)
+    with pytest.raises(TwoalikeError, match="`batch=5` or give more labelled triplets"):
+        BatchStream(11, 12, 0, 2, 0, "labelled triplets")

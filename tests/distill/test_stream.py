@@ -40,7 +40,7 @@ def test_any_batch_is_known_without_those_before() -> None:
 
 
 def test_too_large_a_batch_says_which_would_do() -> None:
-    with pytest.raises(TwoalikeError, match="--batch 10"):
+    with pytest.raises(TwoalikeError, match="`batch=10`"):
         BatchStream(20, 16, 0, world=2)
 
 

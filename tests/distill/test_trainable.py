@@ -14,8 +14,7 @@ from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.distill import DistillConfig, distill
-from twoalike.distill._lora import add_adapters, merged
-from twoalike.distill._trainable import prepare_training, trained_network
+from twoalike.distill._trainable import add_adapters, merged, prepare_training, trained_network
 from twoalike.study import TwoalikeError
 
 NETWORKS = ["test_vit", "test_resnet", "efficientnet_lite0"]

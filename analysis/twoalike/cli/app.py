@@ -208,7 +208,7 @@ def _main(arguments: list[str] | None) -> None:
     except KeyboardInterrupt as interrupt:
         from twoalike.study import visible
 
-        said = f": {visible(str(interrupt))}" if str(interrupt) else ""
+        said = f": {visible(with_options(str(interrupt)))}" if str(interrupt) else ""
         print(f"twoalike: interrupted{said}", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except ModuleNotFoundError as error:

@@ -1,9 +1,12 @@
 """``twoalike distill``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from twoalike.cli._show import plain_table
+
+if TYPE_CHECKING:
+    from twoalike.distill import Student
 
 
 def distill(
@@ -95,58 +98,49 @@ def distill(
     resume
         Go on from the last checkpoint in --out; the result is that of a run that never stopped.
     """  # noqa: E501
+    from twoalike import distill as distillation
     from twoalike.cli.features import left_out
-    from twoalike.distill import distill as run
-    from twoalike.distill import load_recipe
-    from twoalike.features import read_features
-    from twoalike.study import hold_output, is_first_process
+    from twoalike.study import is_first_process
 
-    named: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
-    named |= {"rate": rate, "seed": seed}
-    with hold_output(out):
-        content = run(
-            teacher,
-            images,
-            student,
-            out,
-            load_recipe(config, named),
-            labels=labels,
-            validation=validation,
-            features=read_features(features, objects) if features else None,
-            only=only,
-            weights=weights,
-            untrained=untrained,
-            control=control,
-            skip_unreadable=skip_unreadable,
-            device=device,
-            resume=resume,
-        )
+    settings = {"train": train, "steps": steps, "size": size, "batch": batch}
+    settings |= {"rate": rate, "seed": seed}
+    made = distillation.distill(
+        teacher,
+        images,
+        student,
+        out,
+        config,
+        labels=labels,
+        validation=validation,
+        features=features,
+        objects=objects,
+        only=only,
+        weights=weights,
+        untrained=untrained,
+        control=control,
+        skip_unreadable=skip_unreadable,
+        device=device,
+        resume=resume,
+        **settings,
+    )
     if not is_first_process():
-        return  # one of several processes speaks
-    print(f"{out}  student of {content['backbone']}, {content['data']['learnt']} images")  # noqa: T201
-    if unreadable := content["data"].get("unreadable"):
+        return  # one of several processes reports
+    print(f"{out}  student of {made['backbone']}, {made['data']['learnt']} images")  # noqa: T201
+    if unreadable := made["data"].get("unreadable"):
         print(left_out(unreadable))  # noqa: T201
-    if content["held_out"]:
-        _show(content["held_out"])
+    if made["held_out"]:
+        _show(made)
 
 
-def _show(held_out: dict[str, object]) -> None:
+def _show(student: "Student") -> None:
     """Print the scores on held-out images."""
     from rich.console import Console
 
-    base = held_out["base"]
-    assert isinstance(base, dict)
-    classes = ["same class"] if "same_class" in base else []
-    title = f"Agreement with the teacher on {held_out['images']} held-out images"
+    scores = student.scores
+    classes = ["same class"] if "same_class" in scores else []
+    title = f"Agreement with the teacher on {student['held_out']['images']} held-out images"
     table = plain_table(title, "", "accuracy", "KL", *classes)
-    for key, name in (("base", "base"), ("control", "untransformed"), ("student", "aligned")):
-        if key not in held_out:
-            continue
-        score = held_out[key]
-        assert isinstance(score, dict)
-        cells = [name, f"{score['accuracy']:.3f}", f"{score['kl']:.3f}"]
-        if "same_class" in score:
-            cells.append(f"{score['same_class']:.3f}")
-        table.add_row(*cells)
-    table.add_row("[dim]teacher itself", f"{held_out['ceiling']:.3f}", "0")
+    for name, score in scores.drop("teacher itself").iterrows():
+        table.add_row(str(name), *(f"{value:.3f}" for value in score.dropna()))
+    table.add_row("[dim]teacher itself", f"{scores.loc['teacher itself', 'accuracy']:.3f}", "0")
     Console().print(table)

@@ -4,31 +4,114 @@
 (n, 3), which number the same images (Muttenthaler et al., doi:10.1038/s41586-025-09631-6; the
 format is described in the repository google-deepmind/alignet). Labels are the softmax of the
 similarities. Which image is the odd one follows from the largest of them: the rows are said to
-be sorted so that it is the last, and the order that is stated for the similarities does not
-ensure that.
+be sorted so that it is the last, and the stated order of the similarities does not ensure that.
 
-Memory holds one shard and each image's name, however many rows there are.
+Memory holds one shard and each image's name, however many rows there are: arrays are read by
+blocks of rows, where ``np.load`` reads each whole.
 """
 
+from collections.abc import Generator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_choice
-from twoalike.distill._label_file import PLAN, write_shard
-from twoalike.distill._npz_blocks import Member, open_members
+from twoalike.distill._labels import PLAN, write_shard
 from twoalike.study import (
+    DAMAGED,
     TwoalikeError,
+    array_bytes,
+    array_header,
     atomic_directory,
     check_replaceable,
     progress,
     provenance,
+    require_file,
+    shortened,
     write_json,
 )
+
+
+@dataclass(frozen=True)
+class Member:
+    """One array of an archive, not yet read; ``by_columns`` if it is stored by columns."""
+
+    path: Path
+    name: str
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    by_columns: bool
+
+    def blocks(self, rows: int) -> Generator[npt.NDArray[Any]]:
+        """Yield the array in blocks of ``rows`` rows, the last one shorter."""
+        n, columns = self.shape
+        streams, width = (columns, 1) if self.by_columns else (1, columns)
+        try:
+            with ExitStack() as stack:
+                archive = stack.enter_context(ZipFile(self.path))
+                files = [
+                    stack.enter_context(archive.open(f"{self.name}.npy")) for _ in range(streams)
+                ]
+                for place, file in enumerate(files):
+                    array_header(file)
+                    if place:  # a file that never jumps is checked against its CRC at the end
+                        file.seek(file.tell() + place * n * self.dtype.itemsize)
+                for start in range(0, n, rows):
+                    count = min(rows, n - start)
+                    parts = [self._read(file, count * width) for file in files]
+                    yield np.stack([part.reshape(count, width) for part in parts], 1).reshape(
+                        count, columns
+                    )
+        except DAMAGED as error:
+            raise _damaged(self.path, error) from error
+
+    def _read(self, file: IO[bytes], count: int) -> npt.NDArray[Any]:
+        size = count * self.dtype.itemsize
+        content = file.read(size)
+        if len(content) < size:
+            raise EOFError(f"{self.name} ends before its last row")
+        return np.frombuffer(content, dtype=self.dtype)
+
+
+def open_members(path: Path, what: str) -> dict[str, Member]:
+    """Find the two-dimensional arrays of an archive, without reading them."""
+    require_file(path, what)
+    members: dict[str, Member] = {}
+    try:
+        with ZipFile(path) as archive:
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
+                with archive.open(entry) as file:
+                    shape, by_columns, dtype = array_header(file)
+                    needed = file.tell() + array_bytes(shape, dtype)
+                if dtype.hasobject:
+                    raise TwoalikeError(
+                        f"array {name!r} is pickled, which could run any program when opened",
+                        where=path,
+                        remedy="Save it as plain strings or numbers.",
+                    )
+                if needed > entry.file_size:
+                    raise ValueError(f"{name} has the shape {shape}, and ends before")
+                if len(shape) == 2:
+                    members[name] = Member(path, name, (shape[0], shape[1]), dtype, by_columns)
+    except DAMAGED as error:
+        raise _damaged(path, error) from error
+    return members
+
+
+def _damaged(path: Path, error: Exception) -> TwoalikeError:
+    return TwoalikeError(
+        f"cannot be read as .npz ({shortened(error)})",
+        where=path,
+        remedy="The file is damaged or of another kind; get it again.",
+    )
+
 
 SHARD = 200_000
 """Triplets a file, and a block of reading."""
@@ -113,23 +196,25 @@ def _members(path: Path) -> dict[str, Member]:
     missing = [name for name in needed if name not in found]
     if missing:
         raise TwoalikeError(
-            f"{path}: expected arrays filenames, similarities and indices of shape (n, 3), found "
-            f"{', '.join(found) or 'none'}."
+            where=path,
+            expected="arrays filenames, similarities and indices of shape (n, 3)",
+            found=", ".join(found) or "none",
         )
     members = {name: found[name] for name in needed}
     n = members["filenames"].shape[0]
     for name, member in members.items():
         if member.dtype.kind not in KINDS[name] or member.shape != (n, 3) or n == 0:
+            content = "strings" if name == "filenames" else "numbers"
             raise TwoalikeError(
-                f"{path}: expected {name} of shape ({n or 'n'}, 3), "
-                f"{'strings' if name == 'filenames' else 'numbers'}, found {member.dtype} of "
-                f"shape {member.shape}."
+                where=path,
+                expected=f"{name} of shape ({n or 'n'}, 3), {content}",
+                found=f"{member.dtype} of shape {member.shape}",
             )
     return members
 
 
 class _Names:
-    """The images met so far, and that index and name always go together."""
+    """The images met so far, and the check that index and name always go together."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -147,8 +232,9 @@ class _Names:
         twice = np.flatnonzero((first == second) | (first == third) | (second == third))
         if len(twice):
             raise TwoalikeError(
-                f"{self.path}: row {start + twice[0] + 1} shows an image twice "
-                f"({', '.join(files[twice[0]])}). A triplet has three."
+                f"row {start + twice[0] + 1} shows an image twice ({', '.join(files[twice[0]])})",
+                where=self.path,
+                remedy="A triplet has three.",
             )
         if indices is None:
             self.seen.update(names)
@@ -164,7 +250,7 @@ class _Names:
         start: int,
     ) -> None:
         _, places = np.unique(codes, return_index=True)
-        own = indices[places]  # of each name where it first stands
+        own = indices[places]  # of each name at its first place
         wrong = np.flatnonzero(indices != own[codes])
         if len(wrong):
             place = wrong[0]
@@ -191,15 +277,18 @@ class _Names:
             other = file_of.setdefault(_id(name), name)
             if other != name:
                 raise TwoalikeError(
-                    f"{self.path}: {min(name, other)!r} and {max(name, other)!r} would share the "
-                    f"id {_id(name)!r}. Rename one of them."
+                    f"{min(name, other)!r} and {max(name, other)!r} would share the id "
+                    f"{_id(name)!r}",
+                    where=self.path,
+                    remedy="Rename one of them.",
                 )
         return len(file_of)
 
     def _disagreement(self, what: str) -> TwoalikeError:
         return TwoalikeError(
-            f"{self.path}: indices and filenames disagree, so that similarities may be of other "
-            f"images. {what[0].upper()}{what[1:]}. Get the file again."
+            "indices and filenames disagree, so that similarities may be of other images",
+            where=self.path,
+            remedy=f"{what[0].upper()}{what[1:]}. Get the file again.",
         )
 
 
@@ -216,8 +305,9 @@ def _similarities(
     wrong = np.flatnonzero(~np.isfinite(pairs).all(axis=1))
     if len(wrong):
         raise TwoalikeError(
-            f"{path}: row {start + wrong[0] + 1}: expected finite similarities, found "
-            f"{pairs[wrong[0]].tolist()}."
+            where=f"{path}: row {start + wrong[0] + 1}",
+            expected="finite similarities",
+            found=pairs[wrong[0]].tolist(),
         )
     return pairs
 

@@ -66,7 +66,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _metadata(config: Mapping[str, Any]) -> list[str]:
-    """Hugging Face's fields; a licence that it has no name for is told as ``other``."""
+    """Hugging Face's fields; a licence that it has no name for is given as ``other``."""
     licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
     known = licence in HUB_LICENCES
     base = config["origin"]
@@ -123,7 +123,7 @@ def _in_file(config: Mapping[str, Any]) -> bool:
 
 
 def _classes(config: Mapping[str, Any]) -> list[str]:
-    """Tell what became of the classes that were kept."""
+    """Describe what became of the classes that were kept."""
     kept, held_out = config.get("classifier"), config["held_out"]
     if kept is None:
         return []

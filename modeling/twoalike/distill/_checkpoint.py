@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from twoalike.distill._student import Student
+from twoalike.distill._student import StudentNetwork
 from twoalike.study import (
     DAMAGED,
     TwoalikeError,
@@ -43,7 +43,7 @@ class DamagedCheckpointError(TwoalikeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """How far a run has come.
 
     Attributes
     ----------
@@ -75,21 +75,11 @@ def find_checkpoints(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class State:
-    """A run's tensors, whole and on the processor, whichever process asks.
+    """A run's tensors, whole and on the processor, whichever process asks."""
 
-    Attributes
-    ----------
-    weights
-        Of the student.
-    optimizer
-        The optimiser's state dict; empty before the first step.
-    average
-        Moving average of the weights; None without.
-    """
-
-    weights: dict[str, torch.Tensor]
+    weights: Weights
     optimizer: dict[str, Any]
-    average: dict[str, torch.Tensor] | None = None
+    average: Weights | None = None
 
 
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -110,12 +100,7 @@ def save_checkpoint(
     log: list[dict[str, Any]],
     before: int | None = None,
 ) -> None:
-    """Write a checkpoint and delete all others except the best and the previous one.
-
-    Parameters
-    ----------
-    before
-        Step of the previous checkpoint: the last that this run wrote, or resumed from.
+    """Write a checkpoint and delete all others except the best and the one of step ``before``.
 
     Raises
     ------
@@ -126,13 +111,14 @@ def save_checkpoint(
     try:
         with atomic_directory(path) as temporary:
             _write(temporary, state, progress, fingerprint, log)
-    # What the disk refuses comes as one of ours, or from torch as a RuntimeError.
+    # A full disk comes as one of our errors, or from torch as a RuntimeError.
     except (TwoalikeError, RuntimeError) as error:
         last = find_checkpoints(folder)
         kept = f"{last[-1].name} is whole" if last else "there is none before it"
         raise TwoalikeError(
-            f"{path}: the checkpoint cannot be written ({shortened(error.__cause__ or error)}); "
-            f"{kept}. Free space, then go on with --resume."
+            f"the checkpoint cannot be written ({shortened(error.__cause__ or error)}); {kept}",
+            where=path,
+            remedy="Free space, then go on with `resume=True`.",
         ) from error
     kept_steps = {progress.step, progress.best_step, before}
     kept_paths = {checkpoint_path(folder, step) for step in kept_steps if step is not None}
@@ -172,13 +158,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def _verified_state(path: Path) -> dict[str, Any]:
-    """Content of state.json, after the checksums of all files were verified.
-
-    Raises
-    ------
-    DamagedCheckpointError
-        If a file is missing or has changed.
-    """
+    """Content of state.json, after the checksums of all files were verified."""
     try:
         content = read_json(path / STATE, "checkpoint")
     except TwoalikeError as error:
@@ -198,7 +178,9 @@ def _verified_state(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_weights(path: Path, student: Student, *, average: bool) -> tuple[Weights, Weights | None]:
+def read_weights(
+    path: Path, student: StudentNetwork, *, average: bool
+) -> tuple[Weights, Weights | None]:
     """Weights of a checkpoint and, if asked for, their moving average.
 
     Raises
@@ -211,7 +193,7 @@ def read_weights(path: Path, student: Student, *, average: bool) -> tuple[Weight
     return weights, _weights(path, student, average=True) if average else None
 
 
-def _weights(path: Path, student: Student, *, average: bool) -> Weights:
+def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
     try:
         found = load_file(path / (AVERAGE if average else WEIGHTS))
     except (SafetensorError, OSError) as error:
@@ -225,9 +207,9 @@ def _weights(path: Path, student: Student, *, average: bool) -> Weights:
 
 
 def read_checkpoint(
-    path: Path, student: Student, fingerprint: dict[str, Any], *, average: bool
+    path: Path, student: StudentNetwork, fingerprint: dict[str, Any], *, average: bool
 ) -> tuple[State, Progress, list[dict[str, Any]]]:
-    """Read a checkpoint's tensors, where it stands, and its log.
+    """Read a checkpoint's tensors, its progress and its log.
 
     Raises
     ------
@@ -263,10 +245,12 @@ def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
     for key in sorted(flat_then.keys() | flat_now.keys()):
         if flat_then.get(key) != flat_now.get(key):
             raise TwoalikeError(
-                f"{path}: this run began with {key} = {flat_then.get(key)!r}, now it is "
-                f"{flat_now.get(key)!r}. Give the same, or choose another output."
+                f"this run began with {key} = {flat_then.get(key)!r}, now it is "
+                f"{flat_now.get(key)!r}",
+                where=path,
+                remedy="Give the same, or choose another output.",
             )
 
 
 def _damaged(path: Path, why: object) -> DamagedCheckpointError:
-    return DamagedCheckpointError(f"{path}: damaged checkpoint ({shortened(why)})")
+    return DamagedCheckpointError(f"damaged checkpoint ({shortened(why)})", where=path)

@@ -1,7 +1,7 @@
-"""K-means clusters of an image collection's features, kept with where they came from.
+"""K-means clusters of an image collection's features, kept with their provenance.
 
-The clusters say only which images are near one another to a network; what people would say
-follows from the teacher. AligNet takes 500 for 1.28 million images
+The clusters describe only which images are near one another to a network; people's choices follow
+from the teacher. AligNet takes 500 for 1.28 million images
 (doi:10.1038/s41586-025-09631-6).
 """
 
@@ -68,7 +68,7 @@ def default_k(images: int) -> int:
 
 
 def features_digest(features: FeatureTable) -> str:
-    """One hash of ids and values: tells whether what was made from them is still theirs."""
+    """One hash of ids and values: shows whether a file was made from these features."""
     digest = hashlib.sha256("\n".join(features.ids).encode())
     digest.update(np.ascontiguousarray(features.values, dtype="<f4"))
     return digest.hexdigest()
@@ -104,8 +104,10 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
     kept, labels = np.unique(found.labels_, return_inverse=True)
     if len(kept) < 3:
         raise TwoalikeError(
-            f"clusters of {len(features.ids)} images: expected at least 3, found {len(kept)}; the "
-            "features hardly differ. Check that they are of these images."
+            where=f"clusters of {len(features.ids)} images",
+            expected="at least 3",
+            found=f"{len(kept)}; the features hardly differ",
+            remedy="Check that they are of these images.",
         )
     meta = provenance("clusters", seed=seed, config={"k": asked}) | {
         "features_sha256": features_digest(features),
@@ -156,27 +158,30 @@ def write_clusters(path: Path, clusters: Clusters) -> None:
         pq.write_table(content, temporary, compression="zstd")
 
 
-def read_clusters(path: Path) -> Clusters:
+def read_clusters(path: str | Path) -> Clusters:
     """Read clusters that :func:`write_clusters` wrote, or another tool with the same columns.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing, damaged, or has not these columns.
+        If the file is missing or damaged, or lacks these columns.
     """
+    path = Path(path)
     what, remedy = "clusters of images (parquet)", "Remove it, and it is made again."
     content = load_parquet(path, what, remedy=remedy)
     if set(COLUMNS) - set(content.column_names):
         raise TwoalikeError(
-            f"{path}: expected columns {' and '.join(COLUMNS)}, found "
-            f"{', '.join(content.column_names)}."
+            where=path,
+            expected=f"columns {' and '.join(COLUMNS)}",
+            found=", ".join(content.column_names),
         )
     meta = parse_json_table((content.schema.metadata or {}).get(PROVENANCE, b"{}"), path, remedy)
     numbers = content["cluster"].to_numpy()
     if not np.issubdtype(numbers.dtype, np.integer):  # a missing value makes floats of them
         raise TwoalikeError(
-            f"{path}: expected whole numbers without gaps in column cluster, found "
-            f"{content['cluster'].type} with {content['cluster'].null_count} missing."
+            where=path,
+            expected="whole numbers without gaps in column cluster",
+            found=f"{content['cluster'].type} with {content['cluster'].null_count} missing",
         )
     _, labels = np.unique(numbers, return_inverse=True)
     ids = tuple(str(name) for name in content["image"].to_pylist())
@@ -187,10 +192,14 @@ def _checked_k(k: int | None, images: int) -> int:
     """Return the number of clusters to ask for, if there can be so many."""
     asked = default_k(images) if k is None else k
     if asked < 3:
-        raise TwoalikeError(f"clusters: expected at least 3, found {asked}. Ask for more.")
+        raise TwoalikeError(
+            where="clusters", expected="at least 3", found=asked, remedy="Ask for more."
+        )
     if asked > images:
         raise TwoalikeError(
-            f"clusters: expected at most one an image, {images}, found {asked}. Ask for fewer, or "
-            "give more images."
+            where="clusters",
+            expected=f"at most one an image, {images}",
+            found=asked,
+            remedy="Ask for fewer, or give more images.",
         )
     return asked

@@ -21,8 +21,8 @@ class DistillConfig(Strict):
     batch: int = Field(
         default=48,
         ge=3,
-        description="images a process and step; n images give n(n-1)(n-2)/6 triplets; with "
-        "--labels: triplets a process and step",
+        description="images a process and step; n images give n(n-1)(n-2)/6 triplets; of listed "
+        "labels: triplets a process and step",
     )
     accumulate: int = Field(default=1, ge=1, description="batches a step, each with own triplets")
     size: int | None = Field(
@@ -164,8 +164,10 @@ class DistillConfig(Strict):
         return self
 
 
-def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -> DistillConfig:
-    """Read a recipe and replace what the command line sets.
+def load_recipe(
+    path: str | Path | None, overrides: Mapping[str, Any] | None = None
+) -> DistillConfig:
+    """Read a recipe and replace some of its settings.
 
     Parameters
     ----------
@@ -186,6 +188,5 @@ def load_recipe(path: Path | None, overrides: Mapping[str, Any] | None = None) -
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise TwoalikeError(
-            f"{f'--{name}' if name else 'recipe'}: {plain_words(first)}."
-        ) from error
+        where = f"`{name}=...`" if name else "recipe"
+        raise TwoalikeError(plain_words(first), where=where) from error

@@ -1,14 +1,18 @@
-"""The student's folder: weights that plain timm loads, how to prepare images, a model card.
+"""The student's folder, with weights that plain timm loads; and networks as ONNX files.
 
 What is written is read back and compared with the trained network, image by image: adapters that
 were added to the weights, a probe's map in the place of the classifier and the file itself give
-the same features, or there is no student.
+the same features, or there is no student. An ONNX file takes a batch of any size, in float32, and
+gives the features and, of a student that kept its classifier, class scores. It is run and compared
+with torch before it appears.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
@@ -20,6 +24,8 @@ from twoalike.backbones import (
     Backbone,
     classifier_name,
     create_network,
+    extract_features,
+    load_backbone,
     put_classifier,
     read_weights,
     rebuild,
@@ -27,27 +33,100 @@ from twoalike.backbones import (
 )
 from twoalike.distill._card import model_card
 from twoalike.distill._checkpoint import as_lines, plain_state
-from twoalike.distill._difference import TOLERANCE, difference
-from twoalike.distill._probe import with_map
-from twoalike.distill._student import Student
-from twoalike.distill._trainable import trained_network
-from twoalike.study import TwoalikeError, atomic_path, write_json
+from twoalike.distill._student import StudentNetwork
+from twoalike.distill._trainable import TOLERANCE, difference, trained_network, with_map
+from twoalike.features import FeatureTable
+from twoalike.stimuli import find_images
+from twoalike.study import (
+    TwoalikeError,
+    atomic_path,
+    check_output,
+    how_to_install,
+    provenance,
+    read_json,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEAD, CLASSIFIER = "head.safetensors", "classifier.safetensors"
+ROWS = (("base", "base"), ("control", "untransformed"), ("student", "aligned"))
+"""Networks that are scored on held-out images: keys in config.json, and their names."""
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
+
+
+class Student(Mapping[str, Any]):
+    """A finished student: its folder, and the content of its config.json as a mapping.
+
+    Examples
+    --------
+    ``student["held_out"]["student"]["accuracy"]`` is its agreement with the teacher on held-out
+    images, :attr:`scores` shows it beside the network that it started from.
+    """
+
+    def __init__(self, folder: str | Path, config: Mapping[str, Any]) -> None:
+        self.folder, self._config = Path(folder), config
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Student":
+        """Read a student's folder; its weights are read when they are used.
+
+        Raises
+        ------
+        TwoalikeError
+            If there is no student.
+        """
+        return cls(folder, read_json(Path(folder) / CONFIG, "student"))
+
+    def __getitem__(self, key: str) -> Any:
+        return self._config[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+    def __repr__(self) -> str:
+        learnt = self["data"]["learnt"]
+        return f"<Student: {self['backbone']}, {learnt} images, in {str(self.folder)!r}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.scores.to_html(border=0)}"
+
+    @property
+    def scores(self) -> "pd.DataFrame":
+        """Agreement with the teacher on held-out images, by network; empty without such images."""
+        import pandas as pd
+
+        held_out = self["held_out"] or {}
+        rows = {name: held_out[key] for key, name in ROWS if key in held_out}
+        if held_out:
+            rows["teacher itself"] = {"accuracy": held_out["ceiling"], "kl": 0.0}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def network(self) -> Backbone:
+        """The network, with its preprocessing."""
+        return load_backbone(self.folder)
+
+    def features(self, images: str | Path, **options: Any) -> FeatureTable:
+        """Features of a folder of images, as :func:`twoalike.backbones.extract_features`."""
+        return extract_features(self.network, images, **options)
 
 
 def write_student(
     folder: Path,
     backbone: Backbone,
-    student: Student,
-    provenance: Mapping[str, Any],
+    student: StudentNetwork,
+    origin: Mapping[str, Any],
     summary: Mapping[str, Any],
     log: list[dict[str, Any]],
     images: Sequence[Path],
-) -> dict[str, Any]:
-    """Write the files of a finished student; the weights come last and tell that it is whole.
+) -> None:
+    """Write the files of a finished student; the weights come last and show that it is whole.
 
     Parameters
     ----------
@@ -57,31 +136,27 @@ def write_student(
         The network it started from, with its preprocessing, and its classifier if it is kept.
     student
         Trained; it is taken apart.
-    provenance
-        Of kind ``student``, with the settings under ``config``.
+    origin
+        Provenance of kind ``student``, with the settings under ``config``.
     summary
         Scores, data and teacher, for config.json and the card.
     log
         Records for training.jsonl.
     images
-        The first of these are looked at by the written student and the trained one.
-
-    Returns
-    -------
-    The content of config.json.
+        The written student and the trained one are compared on the first of these.
 
     Raises
     ------
     TwoalikeError
         If the written student's features, or its class scores, differ by more than 1e-5.
     """
-    is_probe = provenance["config"]["train"] == "probe"
+    is_probe = origin["config"]["train"] == "probe"
     inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
     student.cpu().eval()
     # Before adapters are added to the weights: these are the features that were trained.
     expected = _trained_features(backbone, student, inputs, is_probe=is_probe)
     exported = _exported(backbone, student, is_probe=is_probe)
-    config = _config(backbone, exported, student, provenance, summary)
+    config = _config(backbone, exported, student, origin, summary)
     with atomic_path(folder / WEIGHTS) as temporary:
         # One key at most: safetensors writes several in random order, and equal runs would differ.
         save_file(plain_state(_written(exported)), temporary, metadata={"format": "pt"})
@@ -93,19 +168,19 @@ def write_student(
                 found = max(found, difference(scores.numpy(), classifier(expected).numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
-                f"{folder}: read back, the student's output differs from the trained network's "
-                f"by {found:.1g}, expected {TOLERANCE:.0e} at most. The checkpoints are whole; "
-                "please report this network."
+                f"read back, the student's output differs from that trained by {found:.1g}",
+                where=folder,
+                expected=f"{TOLERANCE:.0e} at most",
+                remedy="The checkpoints are whole; please report this network.",
             )
         config["check"] = {"images": len(inputs), "difference": found}
         _write_beside(folder, config, exported, student, log)
-    return config
 
 
 def _trained_features(
-    backbone: Backbone, student: Student, inputs: torch.Tensor, *, is_probe: bool
+    backbone: Backbone, student: StudentNetwork, inputs: torch.Tensor, *, is_probe: bool
 ) -> torch.Tensor:
-    """Features that a user is to get, of the network as it was trained."""
+    """Features of the network as it was trained, which its user should get."""
     with torch.no_grad():
         if not is_probe:
             return torch.as_tensor(student.backbone(inputs))
@@ -113,7 +188,7 @@ def _trained_features(
         return torch.as_tensor(student.head(backbone.module.cpu().eval()(inputs)))
 
 
-def _exported(backbone: Backbone, student: Student, *, is_probe: bool) -> Backbone:
+def _exported(backbone: Backbone, student: StudentNetwork, *, is_probe: bool) -> Backbone:
     """Put what was learnt into one network, under the names that the network's weights have."""
     if not is_probe:
         return replace(backbone, module=trained_network(student.backbone))
@@ -135,7 +210,7 @@ def _written(exported: Backbone) -> nn.Module:
 def _plain_scores(
     config: Mapping[str, Any], exported: Backbone, weights: Path, inputs: torch.Tensor
 ) -> torch.Tensor:
-    """Class scores (n, c) of the file as whoever has timm alone gets them."""
+    """Class scores (n, c) of the file, loaded with timm alone."""
     if exported.architecture is None:
         assert exported.classifier is not None
         return torch.as_tensor(exported.classifier(exported.module(inputs)))
@@ -145,7 +220,7 @@ def _plain_scores(
 
 
 def _read_back(
-    config: Mapping[str, Any], exported: Backbone, weights: Path, student: Student
+    config: Mapping[str, Any], exported: Backbone, weights: Path, student: StudentNetwork
 ) -> nn.Module:
     """Build the student as its users will; a module of one's own is filled again."""
     if exported.architecture is not None:
@@ -159,7 +234,7 @@ def _write_beside(
     folder: Path,
     config: Mapping[str, Any],
     exported: Backbone,
-    student: Student,
+    student: StudentNetwork,
     log: list[dict[str, Any]],
 ) -> None:
     """Write everything but the weights."""
@@ -181,13 +256,13 @@ def _write_beside(
 def _config(
     backbone: Backbone,
     exported: Backbone,
-    student: Student,
-    provenance: Mapping[str, Any],
+    student: StudentNetwork,
+    origin: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Content of config.json: timm's keys for a model, and ours."""
     licence = {"license": backbone.licence} if backbone.licence else {}
-    head = _head(exported, student, is_probe=provenance["config"]["train"] == "probe")
+    head = _head(exported, student, is_probe=origin["config"]["train"] == "probe")
     # timm builds the classifier that a probe's map is written into, and gives its output.
     classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
     settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
@@ -195,7 +270,7 @@ def _config(
         # timm leaves the classifier of that name out where no classes are asked for.
         classes, settings["classifier"] = kept["classes"], kept["name"]
     return {
-        **provenance,
+        **origin,
         "architecture": backbone.architecture,
         "num_classes": classes,
         "num_features": backbone.n_features,
@@ -225,10 +300,172 @@ def _classifier(exported: Backbone) -> dict[str, Any] | None:
     }
 
 
-def _head(exported: Backbone, student: Student, *, is_probe: bool) -> dict[str, Any] | None:
+def _head(exported: Backbone, student: StudentNetwork, *, is_probe: bool) -> dict[str, Any] | None:
     """Where the student's map of features is, and whether its features went through it."""
     if student.head is None:
         return None
     kind = "linear" if student.head.bias is None else "affine"
     within = is_probe and exported.architecture is not None
     return {"kind": kind, "applied": is_probe, "file": None if within else HEAD}
+
+
+INPUT, OUTPUT, CLASSES = "images", "features", "classes"
+"""Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p) and, where
+there is a classifier, its scores before the softmax, (batch, c)."""
+LARGEST = 2**31 - 2**20
+"""Bytes of weights: a protobuf file holds two GiB."""
+BATCHES = (1, 2, 5)
+"""Sizes of random batches that are compared; none is that of the export alone."""
+COMPARED = 32
+"""Images that are compared, at most."""
+
+
+def export_onnx(
+    network: Backbone | str | Path,
+    out: str | Path,
+    images: str | Path | Sequence[Path] = (),
+) -> dict[str, Any]:
+    """Write a network as ONNX, with its preprocessing in the file and as JSON beside it.
+
+    Parameters
+    ----------
+    network
+        A student or any other network, or what :func:`twoalike.backbones.load_backbone` takes;
+        with its classifier, if it has one.
+    out
+        File (.onnx); the description is written beside it (.json).
+    images
+        Files, or a folder of them, on which it is compared with torch, beside random inputs.
+
+    Returns
+    -------
+    The description: ``preprocessing``, names and shapes of input, output and maybe ``classes``,
+    and under ``check`` the largest differences from torch (``random`` and, if images were given,
+    ``images``).
+
+    Raises
+    ------
+    TwoalikeError
+        If a package is missing, the network cannot be exported, or ONNX gives other features.
+    """
+    out = Path(out)
+    if out.suffix != ".onnx":
+        raise TwoalikeError(where=out, expected="a file .onnx", remedy="Choose that ending.")
+    for path in (out, out.with_suffix(".json")):
+        check_output(path)
+    _check_packages()
+    backbone = network if isinstance(network, Backbone) else load_backbone(network)
+    if isinstance(images, str | Path):
+        _, images = find_images(Path(images))
+    module = _Outputs(backbone).cpu().float().eval()
+    weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
+    if weights > LARGEST:
+        raise TwoalikeError(
+            f"its weights take {weights / 2**30:.1f} GiB, and one ONNX file holds 2",
+            where=backbone.name,
+            remedy="Use the safetensors file.",
+        )
+    model = _onnx_model(backbone, module)
+    description = provenance("onnx") | {
+        "backbone": backbone.name,
+        "weights_sha256": backbone.weights_sha256,
+        "preprocessing": backbone.preprocessing.as_timm(),
+        "colour": "RGB, values from 0 to 1, less the mean, divided by std",
+        "input": {"name": INPUT, "shape": ["batch", *backbone.preprocessing.shape]},
+        "output": {"name": OUTPUT, "shape": ["batch", backbone.n_features]},
+        "licence": backbone.licence,
+    }
+    if backbone.classifier is not None:
+        n_classes = backbone.classifier.out_features
+        description["classes"] = {"name": CLASSES, "shape": ["batch", n_classes]}
+    for key, value in description.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        model.metadata_props.add(key=key, value=text)
+    with atomic_path(out) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+        description["check"] = _onnx_differences(backbone, module, temporary, images)
+        write_json(out.with_suffix(".json"), description)
+    return description
+
+
+class _Outputs(nn.Module):
+    """All outputs of the file: features, and class scores where there is a classifier."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.module, self.classifier = backbone.module, backbone.classifier
+        self.names = [OUTPUT] if self.classifier is None else [OUTPUT, CLASSES]
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        features = self.module(images)
+        return (features,) if self.classifier is None else (features, self.classifier(features))
+
+
+def _check_packages() -> None:
+    """Name the extra where the exporter, or the runtime of its files, is not installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise TwoalikeError(
+            f"ONNX needs the package {error.name!r}", remedy=how_to_install("onnx")
+        ) from error
+
+
+def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
+    """ONNX's form of the network, as a protobuf."""
+    example = torch.zeros(2, *backbone.preprocessing.shape)
+    try:
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[INPUT],
+            output_names=module.names,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            dynamo=True,
+            verbose=False,
+        )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        lines = [line for line in str(error.__cause__ or error).splitlines() if line.strip()]
+        raise TwoalikeError(
+            f"this network cannot be written as ONNX ({lines[0][:200]})",
+            where=backbone.name,
+            remedy="Use the safetensors file.",
+        ) from error
+    assert program is not None  # it is without dynamo only
+    return program.model_proto
+
+
+def _onnx_differences(
+    backbone: Backbone, module: _Outputs, path: Path, images: Sequence[Path]
+) -> dict[str, float]:
+    """Largest differences of the file's outputs from torch's, by kind of input."""
+    from onnxruntime import InferenceSession, SessionOptions
+
+    options = SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    generator = torch.Generator().manual_seed(0)
+    shape = backbone.preprocessing.shape
+    batches = {"random": [torch.randn(n, *shape, generator=generator) for n in BATCHES]}
+    if images:
+        chosen = [backbone.preprocessing.read(image) for image in images[:COMPARED]]
+        batches["images"] = [torch.stack(chosen[n : n + 8]) for n in range(0, len(chosen), 8)]
+    found: dict[str, float] = {}
+    for kind, inputs in batches.items():
+        differences = []
+        for batch in inputs:
+            with torch.no_grad():
+                expected = [output.numpy() for output in module(batch)]
+            given = session.run(module.names, {INPUT: batch.numpy()})
+            differences += [difference(*pair) for pair in zip(given, expected, strict=True)]
+        found[kind] = max(differences)
+        if found[kind] > TOLERANCE:
+            raise TwoalikeError(
+                f"as ONNX, outputs of {kind} inputs differ from torch's by {found[kind]:.1g}",
+                where=backbone.name,
+                expected=f"{TOLERANCE:.0e} at most",
+                remedy="Nothing was written; take the safetensors file.",
+            )
+    return found

@@ -1,4 +1,8 @@
-"""Processes and devices, over Lightning Fabric: one, or those that torchrun or SLURM started."""
+"""Processes and devices, over Lightning Fabric: one, or those that torchrun or SLURM started.
+
+Several processes may hold parts of each tensor. Checkpoints and exports hold whole tensors, so that
+a run may go on with another number of processes, and no other module has to know about parts.
+"""
 
 import os
 import warnings
@@ -9,8 +13,52 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 from lightning_fabric.strategies.strategy import Strategy
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from twoalike.study import TwoalikeError
+
+
+def whole(content: Any) -> Any:
+    """Gather every tensor of nested dicts and lists; all processes must ask."""
+    if isinstance(content, DTensor):
+        return content.full_tensor()
+    if isinstance(content, dict):
+        return {key: whole(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(whole(value) for value in content)
+    return content
+
+
+def part_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Take this process's part of a whole tensor, sharded as ``like`` is."""
+    here = value.to(device=like.device, dtype=like.dtype)
+    if isinstance(like, DTensor):
+        # None: every process has read the whole tensor, so that none has to send it.
+        return distribute_tensor(here, like.device_mesh, like.placements, src_data_rank=None)
+    # In the memory layout of the other: kernels that walk both at once rely on it.
+    return torch.empty_like(like).copy_(here)
+
+
+@torch.no_grad()
+def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Put whole weights into a module that may hold parts of them."""
+    for name, tensor in module.state_dict().items():
+        tensor.copy_(part_like(weights[name], tensor))
+
+
+def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Put a whole optimiser's state into one whose weights may be parts."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    sharded = {
+        place: {
+            # The count of steps is a number, everything else is of its weight's shape.
+            name: part_like(value, parameters[place]) if value.ndim else value
+            for name, value in of_weight.items()
+        }
+        for place, of_weight in state["state"].items()
+    }
+    optimizer.load_state_dict({**state, "state": sharded})
+
 
 Parallel = Literal["ddp", "fsdp"]
 SHARDED_PARAMETERS = 100_000
@@ -20,15 +68,8 @@ SHARDED_PARAMETERS = 100_000
 def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabric:
     """Fabric for this process.
 
-    Parameters
-    ----------
-    device
-        ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
-    precision
-        ``32`` or ``bf16``.
-    parallel
-        ``ddp``: each process has the whole network. ``fsdp``: each has its share of weights,
-        gradients and optimiser, and gathers a block when it is due.
+    With ``ddp`` each process has the whole network; with ``fsdp`` its share of weights, gradients
+    and optimiser, and gathers a block when it is due.
 
     Raises
     ------
@@ -39,14 +80,18 @@ def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabr
     together = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
     if parallel == "fsdp" and world == 1:
         raise TwoalikeError(
-            "parallel = 'fsdp' shares a network out among processes, found one. Start several "
-            "with torchrun or srun, or take 'ddp'."
+            where="parallel = 'fsdp'",
+            expected="several processes to share a network among",
+            found="one",
+            remedy="Start several with torchrun or srun, or take 'ddp'.",
         )
     accelerator, _, number = device.partition(":")
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
-        raise TwoalikeError("--device cuda: torch sees no CUDA GPU here. Take --device cpu.")
+        raise TwoalikeError(
+            "torch sees no CUDA GPU here", where="`device=cuda`", remedy="Take `device=cpu`."
+        )
     with warnings.catch_warnings():
         if world == 1:  # by hand on a login node, srun is there and not needed
             warnings.filterwarnings("ignore", message="The `srun` command is available")
@@ -67,13 +112,13 @@ def _strategy(parallel: Parallel, precision: str, world: int) -> Strategy | str:
     if parallel == "ddp":
         return DDPStrategy()
 
-    def share_out(module: torch.nn.Module, mesh: Any) -> torch.nn.Module:
-        return _share_out(module, mesh["data_parallel"], precision)
+    def shard(module: torch.nn.Module, mesh: Any) -> torch.nn.Module:
+        return _sharded(module, mesh["data_parallel"], precision)
 
-    return ModelParallelStrategy(share_out, data_parallel_size=world, tensor_parallel_size=1)
+    return ModelParallelStrategy(shard, data_parallel_size=world, tensor_parallel_size=1)
 
 
-def _share_out(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.Module:
+def _sharded(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.Module:
     """Shard each large block of the network by itself, and what is left with the whole."""
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
@@ -100,4 +145,4 @@ def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
         and not isinstance(block, lists)
         and sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
     ]
-    return found[::-1]  # inner ones first: what is shared out already stays out of the outer one
+    return found[::-1]  # inner ones first: what is sharded already stays out of the outer one

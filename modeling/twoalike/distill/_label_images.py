@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from twoalike.distill._label_run import LabelConfig, Labeller, teacher_labeller, write_labels
+from twoalike.distill._labels import LabelConfig, Labeller, teacher_labeller, write_labels
 from twoalike.embedding import Posterior, as_posterior
 from twoalike.features import FeatureTable, read_features
 from twoalike.study import TwoalikeError, part_of, plain_words

@@ -1,25 +1,38 @@
-"""What a student learns from, divided into a part to learn and a part to score on.
+"""What a student learns from, and how well its choices agree with the teacher's.
 
-The division is by image: a claim about new images needs images that were never learnt from. A
-labelled triplet that shows images of both parts belongs to neither; it is dropped and counted.
+The division into a part to learn from and a part to score on is by image: a claim about new images
+needs images that were never learnt from. A labelled triplet that shows images of both parts
+belongs to neither; it is dropped and counted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from twoalike.distill._agreement import Agreement
+from twoalike.backbones import CONFIG, load_backbone
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._data import ImageSet, Inputs
-from twoalike.distill._label_file import LabelTable
-from twoalike.distill._sources import ImageSource, LabelSource, Opinion, Source
-from twoalike.distill._stream import HELD_OUT, BatchStream, RowStream
-from twoalike.study import TwoalikeError
+from twoalike.distill._labels import LabelTable
+from twoalike.distill._sampling import HELD_OUT, TRIPLETS, BatchStream
+from twoalike.distill._sources import (
+    ImageSet,
+    ImageSource,
+    Inputs,
+    LabelSource,
+    Opinion,
+    Sampling,
+    Source,
+)
+from twoalike.distill._student import Base, StudentNetwork
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
+from twoalike.teacher import fit_mixture, odd_logits, score_soft
 
+MOST_TRIPLETS = 20_000
+"""Triplets of held-out images to score on."""
 PROBE = 256
 """Images on which the first temperature is found."""
 MOST_HELD_OUT = 1000
@@ -29,7 +42,91 @@ MOST_VALIDATION = 4000
 LEAST_TRIPLETS = 100
 """Fewer listed triplets than this score a student no better than a coin."""
 
-Rows = npt.NDArray[np.integer]
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """A fixed set of images and triplets to score on.
+
+    Attributes
+    ----------
+    images
+        Held-out images.
+    labels
+        The teacher's choice probabilities, shape (n, 3).
+    triplets
+        Indices into the images, shape (n, 3).
+    """
+
+    images: ImageSet
+    labels: npt.NDArray[np.float64]
+    triplets: Integers
+
+    @classmethod
+    def of(
+        cls, images: ImageSet, opinion: Opinion, seed: int, sampling: Sampling = "uniform"
+    ) -> "Agreement":
+        """All triplets of the images, or some of them, with the teacher's opinion of each."""
+        rng, cpu = np.random.default_rng([seed, TRIPLETS]), torch.device("cpu")
+        everyone = torch.arange(len(images))
+        triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, sampling)
+        chances = opinion.probabilities(everyone, triplets, cpu)
+        return cls(images, chances.numpy().astype(np.float64), triplets.numpy())
+
+    @property
+    def ceiling(self) -> float:
+        """Accuracy of the teacher itself on choices drawn from its probabilities."""
+        with np.errstate(divide="ignore"):
+            logits = np.maximum(np.log(self.labels), -1e4)
+        return score_soft(logits, self.labels)["accuracy"]
+
+    def _logits(self, student: StudentNetwork, batch: int) -> tuple[Floats, torch.Tensor]:
+        """Logits before the temperature, shape (n, 3), and the images' features before a head."""
+        rows = torch.split(torch.arange(len(self.images)), batch)
+        outputs = [student.output_of(self.images.stacked(r.tolist())) for r in rows]
+        similarity = student.similarity_of(torch.cat([output.features for output in outputs]))
+        unmapped = torch.cat([output.unmapped for output in outputs])
+        return odd_logits(similarity.numpy(), self.triplets), unmapped
+
+    def score(
+        self,
+        student: StudentNetwork,
+        batch: int,
+        *,
+        rescale: bool = False,
+        base: Base | None = None,
+    ) -> dict[str, float]:
+        """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats.
+
+        ``rescale`` takes the temperature that suits best instead of the student's own. With a
+        ``base`` that has a classifier also ``same_class``, the share of images whose likeliest
+        class is what it was.
+
+        Raises
+        ------
+        FloatingPointError
+            If the student's similarities are not finite.
+        """
+        logits, unmapped = self._logits(student, batch)
+        if not np.isfinite(logits).all():
+            raise FloatingPointError("its similarities are no numbers")
+        temperature = _best_temperature(logits, self.labels) if rescale else student.temperature
+        score = score_soft(logits / temperature, self.labels)
+        found = {"accuracy": score["accuracy"], "kl": score["kl"]}
+        if base is not None and base.classifier is not None:
+            found["same_class"] = base.same_class(unmapped, self.images, batch)
+        return found
+
+    def settle_temperature(self, student: StudentNetwork, batch: int) -> None:
+        """Give the student the temperature at which it agrees best with the teacher as it is."""
+        best = _best_temperature(self._logits(student, batch)[0], self.labels)
+        with torch.no_grad():
+            student.log_temperature.fill_(float(np.log(best)))
+
+
+def _best_temperature(logits: Floats, labels: Floats) -> float:
+    (share,) = fit_mixture([logits], labels)
+    # Where the features contradict the teacher, none is best: take the similarities' own size.
+    return float(1 / share) if share > 1e-6 else max(float(logits.std()), 1e-3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +138,7 @@ class Lesson:
     images
         To learn from.
     source
-        Batches of them, and what the teacher says.
+        Batches of them, with the teacher's labels.
     probe
         Some of them, on which the first temperature is found.
     agreement
@@ -57,51 +154,27 @@ class Lesson:
     dropped: int = 0
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which of several processes this is."""
-
-    world: int = 1
-    rank: int = 0
-
-
 def image_lesson(
     config: DistillConfig,
     paths: Sequence[Path],
     inputs: Inputs,
     opinion: Opinion,
-    share: Share,
+    *,
+    world: int = 1,
+    rank: int = 0,
 ) -> Lesson:
-    """All triplets of each batch of images, labelled by a teacher that knows them.
-
-    Parameters
-    ----------
-    config
-        Settings.
-    paths
-        Images, n of them.
-    inputs
-        How the student is given them.
-    opinion
-        The teacher's, of these images.
-    share
-        Of this process.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are too few images.
-    """
+    """All triplets of each batch of images, labelled by a teacher that has an opinion of them."""
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
     n = len(paths)
     n_out = min(round(config.held_out * n), MOST_HELD_OUT)
     if 0 < n_out < 3:
         raise TwoalikeError(
-            f"{n} images, of which {config.held_out:.0%} are held out, leave {n_out} to "
-            "score on; a triplet needs 3. Give more images, or set held_out to 0."
+            f"{n} images, of which {config.held_out:.0%} are held out, leave {n_out} to score on; "
+            "a triplet needs 3",
+            remedy="Give more images, or set held_out to 0.",
         )
     kept, aside = _divided(config.seed, n, n_out)
-    stream = BatchStream(len(kept), config.batch, config.seed, share.world, share.rank)
+    stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))
     scored = partial(Agreement.of, seed=config.seed, sampling=config.sampling)
@@ -120,29 +193,14 @@ def label_lesson(
     inputs: Inputs,
     labels: LabelTable,
     validation: LabelTable | None,
-    share: Share,
+    *,
+    world: int = 1,
+    rank: int = 0,
 ) -> Lesson:
-    """Triplets that were labelled before.
+    """Triplets that were labelled before; images in none of them are passed over.
 
-    Parameters
-    ----------
-    config
-        Settings.
-    ids, paths
-        Images that there are; those in no triplet are passed over.
-    inputs
-        How the student is given them.
-    labels
-        To learn from.
-    validation
-        To score on; None takes those triplets of ``labels`` whose images are all held out.
-    share
-        Of this process.
-
-    Raises
-    ------
-    TwoalikeError
-        If a triplet shows an image that is not there, or too few triplets are left.
+    Scored are the triplets of ``validation``; None takes those of ``labels`` whose images are all
+    held out.
     """
     place = {name: row for row, name in enumerate(ids)}
     triplets = _located(labels, place)
@@ -156,68 +214,69 @@ def label_lesson(
     learnt, all_out = ~is_out[triplets].any(axis=1), is_out[tested].all(axis=1)
     _check_division(config, len(aside), learnt, int(all_out.sum()))
     used, rows = np.unique(triplets[learnt], return_inverse=True)
-    stream = RowStream(len(rows), config.batch, config.seed, share.world, share.rank)
+    stream = BatchStream(len(rows), config.batch, config.seed, world, rank, of="labelled triplets")
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
 
-    def judged(those: Rows, said: npt.NDArray[np.float32]) -> Agreement:
-        own, places = np.unique(those, return_inverse=True)
+    def scored(rows: Integers, probabilities: npt.NDArray[np.float32]) -> Agreement:
+        own, places = np.unique(rows, return_inverse=True)
         images = prepared([paths[row] for row in own])
-        return Agreement(images, said.astype(np.float64), places)
+        return Agreement(images, probabilities.astype(np.float64), places)
 
     few = slice(0, PROBE)
     own_chances = labels.probabilities[learnt]
     return Lesson(
         prepared([paths[row] for row in used], flip=config.flip),
         LabelSource(rows, own_chances, stream),
-        judged(triplets[learnt][few], own_chances[few]),
-        judged(tested[all_out], chances[all_out]) if len(aside) else None,
+        scored(triplets[learnt][few], own_chances[few]),
+        scored(tested[all_out], chances[all_out]) if len(aside) else None,
         dropped=int((~learnt).sum() - (all_out.sum() if validation is None else 0)),
     )
 
 
-def _divided(seed: int, n: int, n_out: int) -> tuple[Rows, Rows]:
+def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
     """Rows to learn from and rows held out, each in order."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
-def _located(labels: LabelTable, place: dict[str, int]) -> Rows:
+def _located(labels: LabelTable, place: dict[str, int]) -> Integers:
     """Triplets as rows of the images that there are, shape (n, 3)."""
     missing = [name for name in labels.ids if name not in place]
     if missing:
         raise TwoalikeError(
-            f"{len(missing)} of {len(labels.ids)} labelled images are not among the images, "
-            f"first {', '.join(missing[:10])}. Give the folder that holds them."
+            f"{len(missing)} of {len(labels.ids)} labelled images are not among the images, first "
+            f"{', '.join(missing[:10])}",
+            remedy="Give the folder that holds them.",
         )
     rows = np.array([place[name] for name in labels.ids], np.int64)
     return rows[labels.triplets]
 
 
-def _set_aside(config: DistillConfig, triplets: Rows) -> Rows:
+def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
     """Choose which of the images shown are held out."""
     shown = np.unique(triplets)
     n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
     return shown[_divided(config.seed, len(shown), n_out)[1]]
 
 
-def _check_division(
-    config: DistillConfig, n_aside: int, learnt: npt.NDArray[np.bool_], n_tested: int
-) -> None:
+def _check_division(config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int) -> None:
     """Refuse held-out images that leave too few triplets to score on, or none to learn from."""
     if n_aside and n_tested < LEAST_TRIPLETS:
         raise TwoalikeError(
-            f"{n_aside} held-out images leave {n_tested} labelled triplets to score on, "
-            f"and {LEAST_TRIPLETS} are the least. Give --validation, raise held_out in the recipe "
-            f"(it is {config.held_out:g}), or set it to 0."
+            f"{n_aside} held-out images leave {n_tested} labelled triplets to score on, and "
+            f"{LEAST_TRIPLETS} are the least",
+            remedy=f"Give `validation=...`, raise held_out in the recipe (it is "
+            f"{config.held_out:g}), or set it to 0.",
         )
     if not learnt.any():
         raise TwoalikeError(
             f"each of the {len(learnt)} labelled triplets shows one of the {n_aside} held-out "
-            "images, so that none is left to learn from. Validate on triplets of fewer images."
+            "images, so that none is left to learn from",
+            remedy="Validate on triplets of fewer images.",
         )
 
 
-def _first_images(triplets: Rows) -> Rows:
+def _first_images(triplets: Integers) -> Integers:
     """Images of the first triplets, as many as are scored on."""
     _, first = np.unique(triplets, return_index=True)
     n_triplets = len(triplets)
@@ -225,3 +284,53 @@ def _first_images(triplets: Rows) -> Rows:
         # Place in the list of the image that would be one too many: its triplet ends the part.
         n_triplets = int(np.sort(first)[MOST_VALIDATION] // 3)
     return np.unique(triplets[:n_triplets])
+
+
+def check_control(control: Path, config: DistillConfig, digest: str, teacher: str) -> None:
+    """Check, before training, that a student's folder is a control of this run.
+
+    It must not have learnt from people's judgments, nor from images that are held out here.
+    ``digest`` is the hash of this run's images, ``teacher`` that of its teacher.
+    """
+    other, where = read_json(control / CONFIG, "student"), f"`control={control}`"
+    if config.held_out == 0:
+        raise TwoalikeError("it is compared on held-out images, and held_out is 0", where=where)
+    method, same = other["teacher"]["method"], other["teacher"]["sha256"] == teacher
+    if same or method not in {"untransformed", "labelled triplets"}:
+        raise TwoalikeError(
+            where=where,
+            expected="a student of an untransformed teacher (made by twoalike teach with "
+            "`untransformed=True`)",
+            found=f"one of the method {method!r}{', this very teacher' if same else ''}",
+        )
+    ours = {"images": digest, "seed": config.seed, "held_out": config.held_out}
+    theirs = {
+        "images": other["data"]["images_sha256"],
+        "seed": other["config"]["seed"],
+        "held_out": other["config"]["held_out"],
+    }
+    for key, value in ours.items():
+        if theirs[key] != value:
+            raise TwoalikeError(
+                "it may have learnt from images that are held out here: its "
+                f"{key} is {theirs[key]!r}, here {value!r}",
+                where=where,
+                remedy="Distil both from the same.",
+            )
+
+
+def control_score(
+    control: Path, lesson: Lesson, config: DistillConfig, device: torch.device
+) -> dict[str, float]:
+    """Agreement of a control with the teacher, at the temperature that suits it best."""
+    backbone = load_backbone(control)
+    student = StudentNetwork(backbone.module, backbone.n_features, similarity=config.similarity)
+    student.to(device)
+
+    def prepared(agreement: Agreement) -> Agreement:
+        images = ImageSet(agreement.images.paths, backbone.preprocessing, seed=config.seed)
+        return replace(agreement, images=images)
+
+    assert lesson.agreement is not None
+    prepared(lesson.probe).settle_temperature(student, config.batch)
+    return prepared(lesson.agreement).score(student, config.batch)

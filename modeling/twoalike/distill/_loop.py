@@ -1,10 +1,11 @@
-"""The training loop, on one process or many."""
+"""The training loop, on one process or many, and the record of its numbers."""
 
 import copy
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,11 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from twoalike.distill._agreement import Agreement
-from twoalike.distill._average import WeightAverage
-from twoalike.distill._base import Base
 from twoalike.distill._checkpoint import (
     DamagedCheckpointError,
     Progress,
     State,
+    as_lines,
     checkpoint_path,
     checkpoint_step,
     find_checkpoints,
@@ -27,19 +26,76 @@ from twoalike.distill._checkpoint import (
     save_checkpoint,
 )
 from twoalike.distill._config import DistillConfig
-from twoalike.distill._data import batches
-from twoalike.distill._lesson import Lesson
+from twoalike.distill._fabric import load_whole, load_whole_optimizer, whole
+from twoalike.distill._lesson import Agreement, Lesson
 from twoalike.distill._losses import UNCALIBRATED
-from twoalike.distill._metrics import Metrics, Record, open_metrics
-from twoalike.distill._shards import load_whole, load_whole_optimizer, whole
-from twoalike.distill._student import Student
-from twoalike.distill._update import Update
-from twoalike.study import Interrupt, TwoalikeError, held_interrupt
+from twoalike.distill._sources import batches
+from twoalike.distill._student import Base, StudentNetwork
+from twoalike.distill._update import Record, Update, WeightAverage
+from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
 from twoalike.study import progress as progress_bar
+
+FILE, FOLDER = "training.jsonl", "tensorboard"
+
+
+class Metrics:
+    """Where the records go; a record is on the disk when it was added."""
+
+    def __init__(self, path: Path, lines: Any, board: Any) -> None:
+        self._path, self._lines, self._board = path, lines, board
+
+    def add(self, record: Record) -> None:
+        """Write one record."""
+        with writing(self._path):
+            self._lines.write(as_lines([record]))
+            self._lines.flush()
+        if self._board is not None:
+            numbers = dict(_flat(record))
+            step = int(numbers.pop("step"))
+            self._board.log_metrics(numbers, step)
+
+
+@contextmanager
+def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Iterator[Metrics]:
+    """Open the files of a run in the student's folder; records after those of ``log`` are dropped.
+
+    Raises
+    ------
+    TwoalikeError
+        If they cannot be written.
+    """
+    path, board = folder / FILE, None
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+    if tensorboard:
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+
+        step = log[-1]["step"] + 1 if log else None
+        board = TensorBoardLogger(folder, name=FOLDER, version="", purge_step=step)
+    with writing(path):
+        lines = path.open("w", encoding="utf-8")
+    with lines:
+        with writing(path):
+            lines.write(as_lines(log))
+            lines.flush()
+        try:
+            yield Metrics(path, lines, board)
+        finally:
+            if board is not None:
+                board.finalize("done")
+
+
+def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers of a record by name, those of its parts as ``part/name``."""
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        elif value is not None:
+            yield f"{prefix}{name}", float(value)
 
 
 class Trainer:
-    """One run: the network, its optimiser, and where it stands.
+    """One run: the network, its optimiser, and how far it has come.
 
     Parameters
     ----------
@@ -54,7 +110,7 @@ class Trainer:
     folder
         The student's; checkpoints are a folder in it.
     fingerprint
-        What a checkpoint must agree with to be gone on from.
+        What a checkpoint must agree with for the run to go on from it.
     classifier
         The network's own, if it is kept.
     """
@@ -62,7 +118,7 @@ class Trainer:
     def __init__(
         self,
         fabric: Fabric,
-        student: Student,
+        student: StudentNetwork,
         lesson: Lesson,
         config: DistillConfig,
         folder: Path,
@@ -72,7 +128,7 @@ class Trainer:
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
         self.folder, self.fingerprint = folder, fingerprint
         # Copies are made while the weights are still whole.
-        self.unparted = copy.deepcopy(student).cpu() if config.parallel == "fsdp" else student
+        self.unsharded = copy.deepcopy(student).cpu() if config.parallel == "fsdp" else student
         self.base = Base.of(student, classifier, config)
         self.update = Update(fabric, student, lesson.source, config, self.base)
         self.average = WeightAverage(student, config.ema) if config.ema else None
@@ -83,12 +139,12 @@ class Trainer:
 
     @property
     def checkpoints(self) -> Path:
-        """Their folder."""
+        """Folder of the checkpoints."""
         return self.folder / "checkpoints"
 
     @property
     def _is_due(self) -> bool:
-        """Whether the present step is one of those after which to score and save."""
+        """Whether to score and save after the present step."""
         step = self.progress.step
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
@@ -128,8 +184,8 @@ class Trainer:
                 print(f"{'; '.join(faults)}. {then} {path.name}.", file=sys.stderr)  # noqa: T201
             return content
         raise TwoalikeError(
-            f"{'; '.join(faults)}. No other checkpoint is whole: remove {self.folder} and start "
-            "again."
+            "; ".join(faults),
+            remedy=f"No other checkpoint is whole: remove {self.folder} and start again.",
         )
 
     def run(self) -> None:
@@ -138,9 +194,9 @@ class Trainer:
         Raises
         ------
         KeyboardInterrupt
-            When a signal asked to stop and the checkpoint is written.
+            When a signal asked to stop, after the checkpoint is written.
         TwoalikeError
-            If the loss is no number, memory does not suffice, or a checkpoint cannot be written.
+            If the loss is not finite, memory does not suffice, or a checkpoint cannot be written.
         """
         if self.fabric.is_global_zero:
             with open_metrics(
@@ -176,9 +232,10 @@ class Trainer:
             if not _out_of_memory(error):
                 raise
             raise TwoalikeError(
-                f"step {self.progress.step + 1}: memory does not suffice for batches of "
-                f"{config.batch}. Lower --batch (and raise accumulate, which keeps images a step), "
-                "lower --size, or set precision = 'bf16' in the recipe; then start again."
+                f"memory does not suffice for batches of {config.batch}",
+                where=f"step {self.progress.step + 1}",
+                remedy="Lower `batch=...` (and raise accumulate, which keeps images a step), lower "
+                "`size=...`, or set precision = 'bf16' in the recipe; then start again.",
             ) from error
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
@@ -196,12 +253,14 @@ class Trainer:
             self._save()
         return float(record["loss"])
 
-    def _diverged(self, step: int, said: str) -> TwoalikeError:
+    def _diverged(self, step: int, reason: str) -> TwoalikeError:
         last = find_checkpoints(self.checkpoints)
-        kept = f"{last[-1]} is of before" if last else "no checkpoint was written"
+        kept = f"{last[-1]} was written before" if last else "no checkpoint was written"
         return TwoalikeError(
-            f"step {step}: {said}; {kept}. Start again with a lower --rate (it was "
-            f"{self.config.rate:g}) or a longer warm-up."
+            f"{reason}; {kept}",
+            where=f"step {step}",
+            remedy=f"Start again with a lower `rate=...` (it was {self.config.rate:g}) or a longer "
+            "warm-up.",
         )
 
     def _score(self, metrics: Metrics | None) -> None:
@@ -233,7 +292,7 @@ class Trainer:
             metrics.add(record)
 
     def _status(self, loss: float, speed: float) -> str:
-        """Write what the progress bar says."""
+        """Compose the text of the progress bar."""
         name = {"kl": "KL", "jsd": "JSD"}.get(self.config.objective, self.config.objective)
         score = self.last_score
         held_out = f", held out {score['accuracy']:.3f}" if score else ""
@@ -270,11 +329,11 @@ class Trainer:
                 self._save()
             raise KeyboardInterrupt(
                 f"{self.folder}: stopped after step {self.progress.step} of {self.config.steps}; "
-                "go on with --resume"
+                "go on with `resume=True`"
             )
 
-    def finish(self) -> tuple[Student, int]:
-        """Return the student at the weights that were asked for, and the step they are of.
+    def finish(self) -> tuple[StudentNetwork, int]:
+        """Return the student at the weights that were asked for, and the step of those weights.
 
         Raises
         ------
@@ -290,13 +349,13 @@ class Trainer:
             ),
             "The student is taken from",
         )
-        load_whole(self.unparted, weights)
+        load_whole(self.unsharded, weights)
         if averaged is not None:
-            load_whole(self.unparted, {**self.unparted.state_dict(), **averaged})
+            load_whole(self.unsharded, {**self.unsharded.state_dict(), **averaged})
         if self.config.objective in UNCALIBRATED:
             judge = self.lesson.agreement or self.lesson.probe
-            judge.settle_temperature(self.unparted, self.config.batch)
-        return self.unparted, step
+            judge.settle_temperature(self.unsharded, self.config.batch)
+        return self.unsharded, step
 
     def _selected(self) -> list[int]:
         """Step to take the student from, followed by fallbacks, best first."""
@@ -309,6 +368,5 @@ class Trainer:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """CUDA has an error of its own; the processor's allocator says it in words."""
-    words = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in words
+    """CUDA has an error of its own; the processor's allocator has only its message."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

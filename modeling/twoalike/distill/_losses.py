@@ -1,4 +1,4 @@
-"""The objectives: what a student's similarities should say, against what the teacher says.
+"""The objectives: how far a student's choice probabilities are from the teacher's.
 
 One similarity matrix of B images holds B(B-1)(B-2)/6 triplets for the price of one forward pass.
 All of it runs in float32, outside autocast: dot products in bfloat16 are off by whole logits.
@@ -6,7 +6,7 @@ All of it runs in float32, outside autocast: dot products in bfloat16 are off by
 ==============  ===================================================================
 ``kl``          KL divergence of the student's choice probabilities from the teacher's
 ``jsd``         Jensen-Shannon divergence of the two, bounded by ln 2
-``hard``        cross-entropy with the teacher's likeliest odd one, without its doubts
+``hard``        cross-entropy with the teacher's likeliest odd one, uncertainty ignored
 ``relational``  1 minus the correlation of the two similarity matrices
 ==============  ===================================================================
 
@@ -109,11 +109,12 @@ def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tenso
     return 1 - functional.cosine_similarity(ours, theirs, dim=0)
 
 
-def linear_cka(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Linear centred kernel alignment of two networks' features of the same images.
+def cka_loss(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """1 minus the linear centred kernel alignment of two networks' features of the same images.
 
-    1 where they are the same up to rotation, size and shift, 0 where they have nothing in common
-    (Kornblith et al., ICML 2019, equation 4 with linear kernels).
+    0 where they are the same up to rotation, size and shift, 1 where they have nothing in common
+    (Kornblith et al., ICML 2019, equation 4 with linear kernels; :func:`twoalike.rsa.linear_cka`
+    measures it).
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def linear_cka(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     with torch.autocast(features.device.type, enabled=False):
         ours, theirs = (x.float() - x.float().mean(dim=0) for x in (features, others))
         a, b = ours @ ours.T, theirs @ theirs.T
-        return functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
+        return 1 - functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
 
 
 def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:

@@ -7,64 +7,66 @@ from typing import Any
 import torch
 
 from twoalike.backbones import (
-    CONFIG,
+    WEIGHTS,
     Backbone,
     images_digest,
     load_backbone,
+    pooled_features,
     weights_sha256,
     without_unreadable,
 )
-from twoalike.distill._base import with_kept_classifier
-from twoalike.distill._config import DistillConfig
-from twoalike.distill._control import check_control, control_score
-from twoalike.distill._data import Inputs
-from twoalike.distill._export import write_student
+from twoalike.distill._checkpoint import find_checkpoints
+from twoalike.distill._config import DistillConfig, load_recipe
+from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import make_fabric
-from twoalike.distill._inputs import (
-    check_guidance,
-    choose_images,
-    claim_folder,
-    described_labels,
-    described_teacher,
-    teacher_features,
+from twoalike.distill._labels import PLAN, read_labels
+from twoalike.distill._lesson import (
+    Lesson,
+    check_control,
+    control_score,
+    image_lesson,
+    label_lesson,
 )
-from twoalike.distill._label_file import PLAN, read_labels
-from twoalike.distill._lesson import Lesson, Share, image_lesson, label_lesson
 from twoalike.distill._loop import Trainer
-from twoalike.distill._probe import frozen_features
-from twoalike.distill._sources import Opinion
-from twoalike.distill._stream import HEAD, seed_of
-from twoalike.distill._student import Student
-from twoalike.distill._trainable import prepare_training
-from twoalike.features import FeatureTable
-from twoalike.study import provenance, read_json
+from twoalike.distill._sampling import HEAD, seed_of
+from twoalike.distill._sources import Inputs, Opinion
+from twoalike.distill._student import StudentNetwork, with_kept_classifier
+from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
+from twoalike.features import FeatureTable, read_features, write_features
+from twoalike.stimuli import find_images
+from twoalike.study import TwoalikeError, hold_output, provenance, read_ids, read_json, sha256_file
 from twoalike.teacher import Teacher, load_teacher
 
 
 def distill(
-    teacher: Path | None,
-    images: Path,
+    teacher: str | Path | Teacher | None,
+    images: str | Path,
     student: str | Path | Backbone,
-    out: Path,
-    config: DistillConfig | None = None,
+    out: str | Path,
+    config: DistillConfig | str | Path | None = None,
     *,
-    labels: Path | None = None,
-    validation: Path | None = None,
-    features: FeatureTable | None = None,
-    only: Path | None = None,
-    weights: Path | None = None,
+    labels: str | Path | None = None,
+    validation: str | Path | None = None,
+    features: FeatureTable | str | Path | None = None,
+    objects: str | Path | None = None,
+    only: str | Path | None = None,
+    weights: str | Path | None = None,
     untrained: bool = False,
-    control: Path | None = None,
+    control: str | Path | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
     resume: bool = False,
-) -> dict[str, Any]:
+    **settings: Any,
+) -> Student:
     """Align a network with a teacher and write it to ``out``.
+
+    Under torchrun or SLURM all processes work on one student.
 
     Parameters
     ----------
     teacher
-        Folder written by ``twoalike teach``; None where ``labels`` are given.
+        Folder written by ``twoalike teach``, or a teacher that was loaded from one; None where
+        ``labels`` are given.
     images
         Folder of images to learn from; nobody need have judged them.
     student
@@ -73,86 +75,183 @@ def distill(
     out
         The student's folder; while training goes on it holds checkpoints and the log.
     config
-        Settings.
+        Settings, or a recipe (TOML).
     labels
-        Folder of labelled triplets, of ``twoalike predict --sample`` or ``twoalike import
-        alignet``, to learn from instead of a teacher.
+        Folder of labelled triplets, of ``twoalike predict`` or ``twoalike import alignet``, to
+        learn from instead of a teacher.
     validation
         Folder of labelled triplets to score on; none of their images is learnt from.
     features
-        The teacher's network's features of these images; computed (and kept) if left out.
+        The teacher's network's features of these images, or their file; computed (and kept) if
+        left out.
+    objects
+        File of the ids, one a line, of a file of features that holds none.
     only
         List of ids, one a line: learn from these images and no others.
     weights, untrained
         As in :func:`twoalike.backbones.load_backbone`.
     control
         A student's folder: of the same images, from an untransformed teacher. Its agreement with
-        this teacher is told beside the student's.
+        this teacher is reported beside the student's.
     skip_unreadable
         Leave out images that cannot be read, which are refused otherwise.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
     resume
         Go on from the last checkpoint in ``out``, to the same result.
+    settings
+        Fields of :class:`DistillConfig` that replace those of ``config``.
 
     Returns
     -------
-    The content of the student's config.json.
+    The student: its folder, and the content of its config.json as a mapping.
 
     Raises
     ------
     TwoalikeError
         If an input is missing or does not fit, or ``out`` is taken.
     """
-    config = config or DistillConfig()
-    check_guidance(teacher, labels, validation, config)
-    if not claim_folder(out, resume):
-        return read_json(out / CONFIG, "student")
-    seen = _Images.of(images, only, skip_unreadable)
-    student = _start(student, config, weights, untrained)
-    initial, classifier = student.weights_sha256, student.classifier
-    fabric = make_fabric(device, config.precision, config.parallel)
-    share = Share(fabric.world_size, fabric.global_rank)
-    module = prepare_training(student, config)
-    with fabric.rank_zero_first():
-        given = _given(student, config, seen, out, device)
-        if teacher is not None:
-            guide = load_teacher(teacher, any_kind=True)
-            lesson, origin = _taught(guide, features, given, config, seen, share, out, device)
-            inputs = {"teacher": teacher / "teacher.json"}
-        else:
-            lesson, origin, inputs = _labelled(labels, validation, given, config, seen, share)
-    if control is not None:
-        check_control(control, config, seen.digest, origin["sha256"])
-    fingerprint = {
-        "config": config.model_dump(mode="json"),
-        "teacher": origin["sha256"],
-        "student": initial,
-        "images": seen.digest,
-        "processes": fabric.world_size,
-        "classifier": weights_sha256(classifier) if classifier else None,
-    }
-    network = _student_of(module, student.n_features, config, lesson, fabric.device)
-    n_learnt = sum(
-        weights.numel()
-        for name, weights in network.named_parameters()
-        if weights.requires_grad and name != "log_temperature"
+    if not isinstance(config, DistillConfig):
+        config = load_recipe(config, settings)
+    elif settings:
+        config = load_recipe(None, {**config.model_dump(), **settings})
+    paths = {"labels": labels, "validation": validation, "control": control, "only": only}
+    given = {name: None if path is None else Path(path) for name, path in paths.items()}
+    guidance = _Guidance(
+        _loaded(teacher),
+        _table(features, objects),
+        labels=given["labels"],
+        validation=given["validation"],
+        control=given["control"],
     )
-    trainer = Trainer(fabric, network, lesson, config, out, fingerprint, classifier)
+    guidance.check(config)
+    with hold_output(Path(out)):
+        if _claim_folder(Path(out), resume):
+            seen = _Images.of(Path(images), given["only"], skip_unreadable)
+            backbone = _start(student, config, weights, untrained)
+            _Run(config, guidance, seen, backbone, Path(out), device).train(resume)
+        return Student.load(out)
+
+
+def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
+    """Read the teacher, if it is a folder; a teacher without a folder has no hash to refer to."""
+    if teacher is None or isinstance(teacher, str | Path):
+        return None if teacher is None else load_teacher(teacher, any_kind=True)
+    if teacher.folder is None:
+        raise TwoalikeError(
+            where="`teacher=...`",
+            expected="a teacher that is kept in a folder",
+            found="one that is not",
+            remedy="Teach with `out=...`.",
+        )
+    return teacher
+
+
+def _table(
+    features: FeatureTable | str | Path | None, objects: str | Path | None
+) -> FeatureTable | None:
+    if features is None or isinstance(features, FeatureTable):
+        return features
+    return read_features(Path(features), None if objects is None else Path(objects))
+
+
+@dataclass(frozen=True)
+class _Guidance:
+    """What is learnt from, a teacher with features or labelled triplets, and a control."""
+
+    teacher: Teacher | None
+    features: FeatureTable | None
+    labels: Path | None
+    validation: Path | None
+    control: Path | None
+
+    def check(self, config: DistillConfig) -> None:
+        """Make sure that there is one thing to learn from, and that the objective suits it."""
+        if (self.teacher is None) == (self.labels is None):
+            raise TwoalikeError(
+                where="distill",
+                expected="either `teacher=...` or `labels=...` to learn from",
+                found="neither" if self.teacher is None else "both",
+            )
+        if self.labels is None and self.validation is not None:
+            raise TwoalikeError(
+                "labelled triplets score a student of `labels=...`; a teacher labels the held-out "
+                "images itself",
+                where="`validation=...`",
+            )
+        if self.labels is not None and config.objective == "relational":
+            raise TwoalikeError(
+                "objective = 'relational' compares similarity matrices, which labelled triplets do "
+                "not hold",
+                remedy="Give `teacher=...`, or take 'kl', 'jsd' or 'hard'.",
+            )
+        if self.labels is not None and config.sampling != "uniform":
+            raise TwoalikeError(
+                f"sampling = {config.sampling!r} picks a batch's triplets by a teacher's "
+                "similarities, and `labels=...` lists the triplets",
+                remedy="Give `teacher=...`, or leave sampling out.",
+            )
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Description of what is learnt from, for the student's config and card."""
+        if self.teacher is not None:
+            return {
+                "method": self.teacher.description.get("method"),
+                "backbone": self.teacher.source.get("backbone"),
+                "objects": self.teacher.description.get("to", {}).get("objects"),
+                "sha256": self.teacher.description["arrays_sha256"],
+            }
+        plans = self.files
+        scored = {"validation_sha256": sha256_file(plans["validation"])} if self.validation else {}
+        return {
+            "method": "labelled triplets",
+            "backbone": None,
+            "objects": None,
+            "triplets": read_json(plans["labels"], "labels")["triplets"],
+            "sha256": sha256_file(plans["labels"]),
+            **scored,
+        }
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that describe what is learnt from, by role."""
+        if self.teacher is not None and self.teacher.folder is not None:
+            return {"teacher": self.teacher.folder / "teacher.json"}
+        folders = {"labels": self.labels, "validation": self.validation}
+        return {role: folder / PLAN for role, folder in folders.items() if folder is not None}
+
+
+def _claim_folder(out: Path, resume: bool) -> bool:
+    """Make sure that ``out`` may be written; False if it holds a finished student already.
+
+    Raises
+    ------
+    TwoalikeError
+        If it holds something that would be lost.
+    """
+    if out.exists() and not out.is_dir():
+        raise TwoalikeError(where=out, expected="a folder for the student", found="a file")
+    if (out / WEIGHTS).is_file():
+        if resume:
+            return False
+        raise TwoalikeError(
+            "holds a student already", where=out, remedy="Remove it or choose another output."
+        )
     if resume:
-        trainer.resume()
-    trainer.run()
-    trained, step = trainer.finish()
-    if fabric.is_global_zero:
-        summary = _summary(origin, trainer, step) | {"learnt": n_learnt}
-        summary["data"] |= {"unreadable": list(seen.unreadable)} if seen.unreadable else {}
-        if control is not None:
-            score = control_score(control, lesson, config, fabric.device)
-            summary["held_out"]["control"] = score
-        made = provenance("student", seed=config.seed, inputs=inputs, config=fingerprint["config"])
-        write_student(out, student, trained, made, summary, trainer.log, seen.paths)
-    fabric.barrier()
-    return read_json(out / CONFIG, "student")
+        return True
+    if find_checkpoints(out / "checkpoints"):
+        raise TwoalikeError(
+            "holds checkpoints of a run that did not end",
+            where=out,
+            remedy="Go on with `resume=True`, or remove the folder.",
+        )
+    foreign = [path.name for path in out.glob("*") if path.name != "checkpoints"]
+    if foreign:
+        raise TwoalikeError(
+            where=out, expected="a new folder for the student", found=f"{foreign[0]} in it"
+        )
+    return True
 
 
 @dataclass(frozen=True)
@@ -166,7 +265,19 @@ class _Images:
 
     @classmethod
     def of(cls, folder: Path, only: Path | None, skip_unreadable: bool) -> "_Images":
-        ids, paths = choose_images(folder, only)
+        """Images of a folder in its order, or those that a list names."""
+        ids, paths = find_images(folder)
+        if only is not None:
+            wanted = read_ids(only)
+            unknown = sorted(set(wanted) - set(ids))
+            if unknown:
+                raise TwoalikeError(
+                    f"{len(unknown)} of {len(wanted)} ids have no image in {folder}, first "
+                    f"{', '.join(map(repr, unknown[:10]))}",
+                    where=only,
+                )
+            rows = [row for row, name in enumerate(ids) if name in set(wanted)]
+            ids, paths = tuple(ids[row] for row in rows), tuple(paths[row] for row in rows)
         unreadable: tuple[str, ...] = ()
         if skip_unreadable:
             ids, paths, unreadable = without_unreadable(ids, paths)
@@ -174,9 +285,12 @@ class _Images:
 
 
 def _start(
-    student: str | Path | Backbone, config: DistillConfig, weights: Path | None, untrained: bool
+    student: str | Path | Backbone,
+    config: DistillConfig,
+    weights: str | Path | None,
+    untrained: bool,
 ) -> Backbone:
-    """Load the network that learns, at the size it learns with, and what is kept of it."""
+    """Load the network that learns, at the size it learns with, and its classifier if kept."""
     if not isinstance(student, Backbone):
         student = load_backbone(
             student,
@@ -188,99 +302,155 @@ def _start(
     return with_kept_classifier(student.resized(config.size), config)
 
 
-def _given(
-    student: Backbone, config: DistillConfig, seen: _Images, out: Path, device: str
-) -> Inputs:
-    """How the student is given images: prepared, or for a probe their features."""
-    if config.train != "probe":
-        return student.preprocessing
-    cache = out / "checkpoints" / "student_features.npz"
-    return frozen_features(student, seen.ids, seen.paths, seen.digest, cache, device)
+@dataclass(frozen=True)
+class _Run:
+    """One distillation, when all that it starts from was read."""
 
+    config: DistillConfig
+    guidance: _Guidance
+    seen: _Images
+    backbone: Backbone
+    out: Path
+    device: str
 
-def _taught(
-    guide: Teacher,
-    features: FeatureTable | None,
-    given: Inputs,
-    config: DistillConfig,
-    seen: _Images,
-    share: Share,
-    out: Path,
-    device: str,
-) -> tuple[Lesson, dict[str, Any]]:
-    """Let a teacher label all triplets of each batch."""
-    if features is None and guide.needs_features:
-        features = teacher_features(guide, seen.ids, seen.paths, seen.digest, out, device)
-    average = guide.description.get("labels") if config.average == "teacher" else config.average
-    opinion = Opinion(guide.positions(seen.ids, features), average or "predictive")
-    return image_lesson(config, seen.paths, given, opinion, share), described_teacher(guide)
-
-
-def _labelled(
-    labels: Path | None,
-    validation: Path | None,
-    given: Inputs,
-    config: DistillConfig,
-    seen: _Images,
-    share: Share,
-) -> tuple[Lesson, dict[str, Any], dict[str, Path]]:
-    """Take triplets that were labelled before."""
-    assert labels is not None
-    table = read_labels(labels)
-    tested = read_labels(validation) if validation else None
-    lesson = label_lesson(config, seen.ids, seen.paths, given, table, tested, share)
-    inputs = {"labels": labels / PLAN}
-    if validation:
-        inputs["validation"] = validation / PLAN
-    return lesson, described_labels(labels, validation), inputs
-
-
-def _student_of(
-    module: torch.nn.Module,
-    n_features: int,
-    config: DistillConfig,
-    lesson: Lesson,
-    device: torch.device,
-) -> Student:
-    """Put the network to be trained together, at the temperature that suits it as it is."""
-    network = Student(
-        module,
-        n_features,
-        head="affine" if config.train == "probe" else config.head,
-        width=config.head_width,
-        similarity=config.similarity,
-        temperature=config.temperature or 1.0,
-        seed=seed_of(config.seed, HEAD),
-    )
-    # Before anything is computed: another memory layout gives other last bits.
-    network.to(device)
-    if config.channels_last and config.parallel == "ddp":  # fsdp shares out plain layouts only
-        network.to(memory_format=torch.channels_last)
-    if config.temperature is None:
-        lesson.probe.settle_temperature(network, config.batch)
-    return network
-
-
-def _summary(origin: dict[str, Any], trainer: Trainer, step: int) -> dict[str, Any]:
-    """Describe teacher, data and scores for the student's config."""
-    lesson, held_out = trainer.lesson, None
-    if lesson.agreement is not None:
-        by_step = {row["step"]: row["held_out"] for row in trainer.log if "held_out" in row}
-        held_out = {
-            "images": len(lesson.agreement.images),
-            "triplets": len(lesson.agreement.triplets),
-            "ceiling": lesson.agreement.ceiling,
-            "base": by_step[0],
-            "student": by_step[step],
+    def train(self, resume: bool) -> None:
+        """Train the student, or go on, and write its folder."""
+        config, backbone, seen = self.config, self.backbone, self.seen
+        initial, classifier = backbone.weights_sha256, backbone.classifier
+        fabric = make_fabric(self.device, config.precision, config.parallel)
+        module = prepare_training(backbone, config)
+        with fabric.rank_zero_first():
+            lesson = self._lesson(world=fabric.world_size, rank=fabric.global_rank)
+            origin = self.guidance.origin
+        control = self.guidance.control
+        if control is not None:
+            check_control(control, config, seen.digest, origin["sha256"])
+        fingerprint = {
+            "config": config.model_dump(mode="json"),
+            "teacher": origin["sha256"],
+            "student": initial,
+            "images": seen.digest,
+            "processes": fabric.world_size,
+            "classifier": weights_sha256(classifier) if classifier else None,
         }
-    return {
-        "initial_sha256": trainer.fingerprint["student"],
-        "selected_step": step,
-        "held_out": held_out,
-        "teacher": origin,
-        "data": {
-            "learnt": len(lesson.images),
-            "mixed_triplets_dropped": lesson.dropped,
-            "images_sha256": trainer.fingerprint["images"],
-        },
-    }
+        network = self._network(module, lesson, fabric.device)
+        n_learnt = sum(
+            weights.numel()
+            for name, weights in network.named_parameters()
+            if weights.requires_grad and name != "log_temperature"
+        )
+        trainer = Trainer(fabric, network, lesson, config, self.out, fingerprint, classifier)
+        if resume:
+            trainer.resume()
+        trainer.run()
+        trained, step = trainer.finish()
+        if fabric.is_global_zero:
+            summary = self._summary(origin, trainer, step) | {"learnt": n_learnt}
+            if control is not None:
+                score = control_score(control, lesson, config, fabric.device)
+                summary["held_out"]["control"] = score
+            files, settings = self.guidance.files, fingerprint["config"]
+            made = provenance("student", seed=config.seed, inputs=files, config=settings)
+            write_student(self.out, backbone, trained, made, summary, trainer.log, seen.paths)
+        fabric.barrier()
+
+    def _lesson(self, *, world: int, rank: int) -> Lesson:
+        """Take all triplets of each batch to learn from, or those that were labelled before."""
+        config, seen, inputs = self.config, self.seen, self._inputs()
+        if (teacher := self.guidance.teacher) is not None:
+            features = self.guidance.features
+            if features is None and teacher.needs_features:
+                features = self._teacher_features(teacher)
+            average = (
+                teacher.description.get("labels") if config.average == "teacher" else config.average
+            )
+            opinion = Opinion(teacher.positions(seen.ids, features), average or "predictive")
+            return image_lesson(config, seen.paths, inputs, opinion, world=world, rank=rank)
+        labels, validation = self.guidance.labels, self.guidance.validation
+        assert labels is not None
+        table, tested = read_labels(labels), read_labels(validation) if validation else None
+        return label_lesson(
+            config, seen.ids, seen.paths, inputs, table, tested, world=world, rank=rank
+        )
+
+    def _inputs(self) -> Inputs:
+        """How the student is given images: prepared, or for a probe their features."""
+        if self.config.train != "probe":
+            return self.backbone.preprocessing
+        seen, cache = self.seen, self.out / "checkpoints" / "student_features.npz"
+        return frozen_features(self.backbone, seen.ids, seen.paths, seen.digest, cache, self.device)
+
+    def _teacher_features(self, teacher: Teacher) -> FeatureTable:
+        """Features of the teacher's own network, kept beside the checkpoints."""
+        seen, cache = self.seen, self.out / "checkpoints" / "teacher_features.npz"
+        if cache.is_file():
+            table = read_features(cache)
+            if table.ids == seen.ids and table.meta.get("images_sha256") == seen.digest:
+                teacher.check(table)
+                return table
+        name, remedy = teacher.source.get("backbone"), "give them with `features=...`."
+        if name is None:
+            raise TwoalikeError(
+                "the teacher maps features of a network without a name",
+                remedy=f"Compute them for these images and {remedy}",
+            )
+        size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
+        network = load_backbone(str(name), size=size)
+        meta = feature_source(network, seen.digest)
+        if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
+            raise TwoalikeError(
+                f"the teacher maps features of {name} with other weights than those found here",
+                remedy=f"Compute the features of these images elsewhere and {remedy}",
+            )
+        values = pooled_features(network, seen.paths, device=self.device)
+        table = FeatureTable(seen.ids, values, meta)
+        write_features(cache, table)
+        return table
+
+    def _network(
+        self, module: torch.nn.Module, lesson: Lesson, device: torch.device
+    ) -> StudentNetwork:
+        """Put the network to be trained together, at the temperature that suits it as it is."""
+        config = self.config
+        network = StudentNetwork(
+            module,
+            self.backbone.n_features,
+            head="affine" if config.train == "probe" else config.head,
+            width=config.head_width,
+            similarity=config.similarity,
+            temperature=config.temperature or 1.0,
+            seed=seed_of(config.seed, HEAD),
+        )
+        # Before anything is computed: another memory layout gives other last bits.
+        network.to(device)
+        if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
+            network.to(memory_format=torch.channels_last)
+        if config.temperature is None:
+            lesson.probe.settle_temperature(network, config.batch)
+        return network
+
+    def _summary(self, origin: dict[str, Any], trainer: Trainer, step: int) -> dict[str, Any]:
+        """Describe teacher, data and scores for the student's config."""
+        lesson, held_out = trainer.lesson, None
+        if lesson.agreement is not None:
+            by_step = {row["step"]: row["held_out"] for row in trainer.log if "held_out" in row}
+            held_out = {
+                "images": len(lesson.agreement.images),
+                "triplets": len(lesson.agreement.triplets),
+                "ceiling": lesson.agreement.ceiling,
+                "base": by_step[0],
+                "student": by_step[step],
+            }
+        unreadable = {"unreadable": list(self.seen.unreadable)} if self.seen.unreadable else {}
+        return {
+            "initial_sha256": trainer.fingerprint["student"],
+            "selected_step": step,
+            "held_out": held_out,
+            "teacher": origin,
+            "data": {
+                "learnt": len(lesson.images),
+                "mixed_triplets_dropped": lesson.dropped,
+                "images_sha256": trainer.fingerprint["images"],
+                **unreadable,
+            },
+        }

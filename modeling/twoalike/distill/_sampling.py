@@ -1,7 +1,9 @@
-"""Which triplets of an image collection are labelled, as a function of seed and number alone.
+"""Which images and triplets are seen or labelled, as functions of seed, number and process alone.
 
-Triplet 0, 1, 2, ... of a seed are fixed: any worker finds any part of them without those before,
-and all parts together are the same however they are shared out.
+Nothing has to be remembered, so a run that was stopped goes on exactly as if it had not been, and
+each process of many knows its share without asking. Batches of a training run hold each image once
+an epoch (:class:`BatchStream`). Triplets to be labelled are numbered (:class:`TripletStream`), by
+a rule about clusters of images:
 
 ================  ==============================================  ======================
 rule              triplets                                        of AligNet's data
@@ -15,19 +17,100 @@ between           three images of three clusters                  ``between_clas
 The method is that of doi:10.1038/s41586-025-09631-6.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
+from math import comb
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.distill._stream import SAMPLE
-from twoalike.study import TwoalikeError
+from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.teacher import sample_triplets
 
-Indices = npt.NDArray[np.int64]
+ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW, HEAD = range(8)
+"""Purposes of randomness: each gets numbers of its own."""
+
+
+def seed_of(*entropy: int) -> int:
+    """One number for generators that take no more, from several."""
+    return int(np.random.SeedSequence(list(entropy)).generate_state(1)[0])
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng([seed, ORDER, epoch]).permutation(n)
+
+
+@dataclass(frozen=True)
+class BatchStream:
+    """Batches of image indices; all images once an epoch, none twice in a batch.
+
+    Attributes
+    ----------
+    n
+        Number of images.
+    batch
+        Images a process and batch.
+    seed
+        Fixes all batches.
+    world, rank
+        Number of processes, and which of them this is.
+    of
+        What the indices are of; triplets are three images each, so that one of them is a batch.
+    """
+
+    n: int
+    batch: int
+    seed: int
+    world: int = 1
+    rank: int = 0
+    of: Literal["images", "labelled triplets"] = "images"
+
+    def __post_init__(self) -> None:
+        if self.batch * self.world > self.n:
+            each = f" in each of {self.world} processes" if self.world > 1 else ""
+            enough = max(self.n // self.world, 3 if self.of == "images" else 1)
+            raise TwoalikeError(
+                f"a batch of {self.batch} {self.of}{each} needs more than the {self.n} {self.of} "
+                "to learn from",
+                remedy=f"Ask for `batch={enough}` or give more {self.of}.",
+            )
+
+    def indices(self, number: int) -> npt.NDArray[np.int64]:
+        """Image indices of batch 0, 1, ..., shape (batch,)."""
+        together = self.batch * self.world
+        epoch, place = divmod(number, self.n // together)
+        start = place * together + self.rank * self.batch
+        return _order(self.seed, epoch, self.n)[start : start + self.batch]
+
+    def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
+        """Batches ``start`` to ``stop`` for a DataLoader: (batch number, image index) pairs."""
+        for number in range(start, stop):
+            yield [(number, int(index)) for index in self.indices(number)]
+
+
+def batch_triplets(batch: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """All triplets of a batch in order, or ``most`` of them drawn at random, shape (n, 3).
+
+    Examples
+    --------
+    >>> batch_triplets(4, 100, np.random.default_rng(0)).tolist()
+    [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]
+    """
+    if comb(batch, 3) > most:
+        return sample_triplets(batch, most, rng)
+    first, second, third = np.meshgrid(*[np.arange(batch)] * 3, indexing="ij")
+    ordered = (first < second) & (second < third)
+    return np.stack([first[ordered], second[ordered], third[ordered]], axis=1)
+
+
 Rule = Literal["uniform", "cluster-boundary", "within", "between"]
 RULES: tuple[Rule, ...] = ("uniform", "cluster-boundary", "within", "between")
+LEAST: dict[Rule, int] = {"uniform": 3, "within": 3, "cluster-boundary": 2, "between": 1}
+"""Images of its cluster, its own included, that the first image of a triplet needs."""
 DRAWS = 8
 """Random numbers set aside for a triplet: two counts of Philox, of four numbers each."""
 ORDERS = np.array(list(permutations(range(3))))
@@ -39,14 +122,14 @@ class TripletStream:
     The first image is any image whose cluster has enough members, each with the same chance;
     the others are drawn in the same way from those images that the rule then allows. A cluster
     counts by its size, in other words, and no image of a large one is rarer for that. The three
-    are put into random order: which of them is the odd one cannot be told by its place.
+    are put into random order: the place of an image carries no information.
 
     Parameters
     ----------
     clusters
         Cluster of each image, any integers, shape (n,); for ``uniform`` only their number counts.
     rule
-        See above.
+        As listed in :mod:`twoalike.distill._sampling`.
     seed
         Fixes all triplets; several numbers may be given.
 
@@ -62,9 +145,7 @@ class TripletStream:
     [[5, 1, 3], [5, 0, 4]]
     """
 
-    def __init__(
-        self, clusters: npt.NDArray[np.integer], rule: Rule, seed: int | Sequence[int]
-    ) -> None:
+    def __init__(self, clusters: Integers, rule: Rule, seed: int | Sequence[int]) -> None:
         if rule not in RULES:
             raise ValueError(f"rule {rule!r} is none of {', '.join(RULES)}")
         self.rule: Rule = rule
@@ -79,28 +160,33 @@ class TripletStream:
         self._cluster = own[self._images]
         self._size = sizes
         self._start = np.cumsum(sizes) - sizes
-        least = {"uniform": 3, "within": 3, "cluster-boundary": 2, "between": 1}[rule]
-        self._first = np.flatnonzero(sizes[self._cluster] >= least)
+        self._first = np.flatnonzero(sizes[self._cluster] >= LEAST[rule])
 
-    def _check(self, images: int, sizes: npt.NDArray[np.integer]) -> None:
-        """Refuse what the rule cannot be kept with."""
+    def _check(self, images: int, sizes: Integers) -> None:
+        """Refuse clusters that the rule cannot be followed with."""
+        by_rule, least = f"triplets by the rule {self.rule}", LEAST[self.rule]
         if images < 3:
-            raise TwoalikeError(f"triplets need at least 3 images, found {images}. Give more.")
+            raise TwoalikeError(
+                where="triplets", expected="at least 3 images", found=images, remedy="Give more."
+            )
         if self.rule == "uniform":
             return
         if len(sizes) < 3:
             raise TwoalikeError(
-                f"triplets by the rule {self.rule} need at least 3 clusters that hold images, "
-                f"found {len(sizes)}. Ask for more clusters, or take the rule uniform."
+                where=by_rule,
+                expected="at least 3 clusters that hold images",
+                found=len(sizes),
+                remedy="Ask for more clusters, or take the rule uniform.",
             )
-        least = {"within": 3, "cluster-boundary": 2, "between": 1}[self.rule]
         if sizes.max() < least:
             raise TwoalikeError(
-                f"triplets by the rule {self.rule} need a cluster of at least {least} images, the "
-                f"largest of {len(sizes)} has {sizes.max()}. Ask for fewer clusters."
+                where=by_rule,
+                expected=f"a cluster of at least {least} images",
+                found=f"{sizes.max()} in the largest of {len(sizes)}",
+                remedy="Ask for fewer clusters.",
             )
 
-    def triplets(self, start: int, stop: int) -> Indices:
+    def triplets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """Triplets number ``start`` to ``stop`` (not included): image indices, shape (n, 3)."""
         bits = np.random.Philox(key=self._key).advance(start * (DRAWS // 4))
         draws = np.random.Generator(bits).random((max(stop - start, 0), DRAWS)).T
@@ -118,7 +204,7 @@ class TripletStream:
         order = ORDERS[_below(draws[3], len(ORDERS))]
         return np.asarray(self._images[np.take_along_axis(places, order, axis=1)])
 
-    def batch(self, step: int, batch: int, world: int = 1, rank: int = 0) -> Indices:
+    def batch(self, step: int, batch: int, world: int = 1, rank: int = 0) -> npt.NDArray[np.int64]:
         """Triplets of one of ``world`` processes at step 0, 1, ..., shape (batch, 3).
 
         A step's ``batch * world`` triplets are the same for any number of processes.
@@ -126,7 +212,7 @@ class TripletStream:
         start = (step * world + rank) * batch
         return self.triplets(start, start + batch)
 
-    def _beside(self, draw: npt.NDArray[np.float64], *taken: Indices) -> Indices:
+    def _beside(self, draw: Floats, *taken: Integers) -> npt.NDArray[np.int64]:
         """Draw another image of the cluster that all those taken are of."""
         cluster = self._cluster[taken[0]]
         place = self._start[cluster] + _below(draw, self._size[cluster] - len(taken))
@@ -134,7 +220,7 @@ class TripletStream:
             place += place >= other
         return np.asarray(place)
 
-    def _outside(self, draw: npt.NDArray[np.float64], *taken: Indices) -> Indices:
+    def _outside(self, draw: Floats, *taken: Integers) -> npt.NDArray[np.int64]:
         """Draw an image from outside the clusters of those taken, which are of different ones."""
         # Images stand by cluster, so that the cluster that begins lower is stepped over first.
         clusters = np.sort(np.stack([self._cluster[place] for place in taken]), axis=0)
@@ -144,6 +230,6 @@ class TripletStream:
         return place
 
 
-def _below(draw: npt.NDArray[np.float64], most: int | npt.NDArray[np.integer]) -> Indices:
+def _below(draw: Floats, most: int | Integers) -> npt.NDArray[np.int64]:
     """Turn uniform numbers in [0, 1) into integers from 0 to ``most`` - 1."""
     return np.floor(draw * most).astype(np.int64)

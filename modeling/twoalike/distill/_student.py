@@ -1,17 +1,24 @@
-"""The network that learns: a backbone, maybe a head, and a temperature."""
+"""The network that learns, and the network as it was at the start, which may hold it back."""
 
+import copy
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twoalike.distill._losses import image_similarity
-from twoalike.distill._shards import whole
+from twoalike.backbones import Backbone, no_classifier
+from twoalike.distill._config import DistillConfig
+from twoalike.distill._fabric import whole
+from twoalike.distill._losses import cka_loss, class_divergence, image_similarity
+from twoalike.distill._sources import ImageSet
+from twoalike.study import TwoalikeError
 
 
 class Output(NamedTuple):
-    """What a student makes of images.
+    """A student's output for images.
 
     Attributes
     ----------
@@ -28,7 +35,7 @@ class Output(NamedTuple):
     unmapped: torch.Tensor
 
 
-class Student(nn.Module):
+class StudentNetwork(nn.Module):
     """Images to features, with the temperature at which their similarities become choices.
 
     Parameters
@@ -75,7 +82,7 @@ class Student(nn.Module):
                 nn.init.normal_(self.head.weight, std=n_features**-0.5, generator=rng)
         if self.head is not None and head == "affine":
             nn.init.zeros_(self.head.bias)
-        # One element, and not a number: a number cannot be shared out among processes.
+        # One element, and not a number: a number cannot be sharded among processes.
         self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
 
     @property
@@ -89,7 +96,7 @@ class Student(nn.Module):
         features = unmapped if self.head is None else self.head(unmapped)
         return Output(features, self.log_temperature.exp(), unmapped)
 
-    def train(self, mode: bool = True) -> "Student":
+    def train(self, mode: bool = True) -> "StudentNetwork":
         """Train with batch normalisation as it was: small batches would spoil its statistics."""
         super().train(mode)
         for module in self.modules():
@@ -109,3 +116,80 @@ class Student(nn.Module):
     def similarity_of(self, features: torch.Tensor) -> torch.Tensor:
         """Similarities (n, n) of features, in float32."""
         return image_similarity(features, self.similarity)
+
+
+def with_kept_classifier(backbone: Backbone, config: DistillConfig) -> Backbone:
+    """Check that there is a classifier of these features if it is to be kept, or leave it out."""
+    layer = backbone.classifier
+    if not config.keep_classifier:
+        return replace(backbone, classifier=None)
+    if layer is None:
+        raise no_classifier(backbone.name)
+    if layer.in_features != backbone.n_features:
+        raise TwoalikeError(
+            where=backbone.name,
+            expected=f"a classifier of its {backbone.n_features} features",
+            found=f"one of {layer.in_features}",
+            remedy="Give the layer that takes the pooled features.",
+        )
+    return backbone
+
+
+class Base:
+    """A frozen copy of the network at the start, with its classifier if that is kept.
+
+    ``preserve`` keeps the student's features near its own (:func:`twoalike.distill.cka_loss`),
+    ``keep_classifier`` keeps their classes: the classifier's weights stay, so the features must go
+    on meaning the same classes (:func:`twoalike.distill.class_divergence`).
+    """
+
+    def __init__(
+        self, student: StudentNetwork, classifier: nn.Linear | None, config: DistillConfig
+    ) -> None:
+        self.config, self.device = config, student.log_temperature.device
+        self.network = copy.deepcopy(student.backbone).eval().requires_grad_(False)
+        self.classifier: nn.Linear | None = None
+        if classifier is not None:
+            self.classifier = copy.deepcopy(classifier).to(self.device).requires_grad_(False)
+        self._likeliest: torch.Tensor | None = None
+
+    @classmethod
+    def of(
+        cls, student: StudentNetwork, classifier: nn.Linear | None, config: DistillConfig
+    ) -> "Base | None":
+        """Copy the network, while its weights are whole, if a term of the loss needs it."""
+        wanted = config.preserve or config.keep_classifier
+        return cls(student, classifier, config) if wanted else None
+
+    def terms(self, inputs: torch.Tensor, output: Output) -> torch.Tensor:
+        """Weighted terms added to the loss of a batch of images (B, 3, h, w); 0 at the start."""
+        with torch.no_grad():
+            before = self.network(inputs)
+        total = torch.zeros((), device=self.device)
+        if self.config.preserve:
+            total = total + self.config.preserve * cka_loss(output.features, before)
+        if self.config.keep_classifier:
+            ours, theirs = self._scores(output.unmapped), self._scores(before)
+            total = total + self.config.keep_classifier * class_divergence(ours, theirs)
+        return total
+
+    @torch.no_grad()
+    def same_class(self, features: torch.Tensor, images: ImageSet, batch: int) -> float:
+        """Share of images whose likeliest class is what it was at the start.
+
+        ``features`` (n, p) are the student's, before a head. The images must be the same at each
+        call: the network's own classes of them are computed once.
+        """
+        if self._likeliest is None:
+            rows = torch.split(torch.arange(len(images)), batch)
+            inputs = (images.stacked(r.tolist()).to(self.device) for r in rows)
+            before = [self._scores(self.network(x)).argmax(dim=1) for x in inputs]
+            self._likeliest = torch.cat(before)
+        now = self._scores(features.to(self.device)).argmax(dim=1)
+        return int((now == self._likeliest).sum()) / len(now)
+
+    def _scores(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores (n, c), float32."""
+        assert self.classifier is not None
+        with torch.autocast(features.device.type, enabled=False):
+            return functional.linear(features.float(), self.classifier.weight, self.classifier.bias)

@@ -1,45 +1,142 @@
-"""One step of training: batches to a loss, a loss to new weights."""
+"""One step of training: batches to a loss, a loss to new weights and their moving average."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricOptimizer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from twoalike.distill._base import Base
 from twoalike.distill._config import DistillConfig
+from twoalike.distill._fabric import part_like, whole
 from twoalike.distill._losses import choice_logs, relational_loss, triplet_loss
-from twoalike.distill._metrics import Record
-from twoalike.distill._optimizer import AdamToInit, learning_rate
-from twoalike.distill._shards import whole
+from twoalike.distill._sampling import NOISE, seed_of
 from twoalike.distill._sources import ImageSource, Source
-from twoalike.distill._stream import NOISE, seed_of
-from twoalike.distill._student import Student
+from twoalike.distill._student import Base, StudentNetwork
+
+type Record = dict[str, Any]
+"""One line of training.jsonl: of a step, or of the scores after a step."""
 
 
-class Update:
-    """The student, shared out among processes, with its optimiser.
+class AdamToInit(torch.optim.Adam):
+    """Adam whose weight decay goes to the initial weights and not to zero.
+
+        theta <- theta - rate * (adam(gradient) + decay * (theta - theta_0))
+
+    AdamW's decay of the same size would shrink pretrained weights towards zero and wreck them
+    within a schedule.
 
     Parameters
     ----------
-    fabric
-        Launched.
-    student
-        At its first weights and temperature.
-    source
-        Batches, and what the teacher says of them.
-    config
-        Settings.
-    base
-        The network at the start, if the loss has a term that compares the student with it.
+    params
+        As for any optimiser; a group may set its own ``decay``. The weights at this moment are
+        theta_0, so load pretrained ones before and a checkpoint's after.
+    rate
+        Learning rate.
+    decay
+        Strength of the pull.
+    """
+
+    def __init__(self, params: Iterable[Any], rate: float, decay: float) -> None:
+        # One pass over weight, gradient and moments, on processors and GPUs alike.
+        super().__init__(params, lr=rate, fused=True)
+        self.initial: dict[torch.nn.Parameter, torch.Tensor] = {}
+        for group in self.param_groups:
+            group.setdefault("decay", decay)
+            for parameter in group["params"]:
+                self.initial[parameter] = parameter.detach().clone()
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step: the pull, then Adam, whose update does not depend on the weights."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            pull = group["lr"] * group["decay"]
+            if pull:
+                for parameter in group["params"]:
+                    parameter.lerp_(self.initial[parameter], pull)
+        super().step()
+        return loss
+
+
+def learning_rate(step: int, steps: int, warmup: float) -> float:
+    """Factor of the peak rate in step 0, 1, ...: a line up, then half a cosine down.
+
+    Examples
+    --------
+    >>> [round(learning_rate(step, 10, 0.2), 2) for step in (0, 1, 2, 6, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.04]
+    """
+    rising = math.floor(steps * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / (steps - rising)))
+
+
+class WeightAverage:
+    """Exponential moving average of a module's trained weights, starting from what they are now.
+
+    ``decay`` is the share of the average that stays, a step. Early on it is (1 + steps) /
+    (10 + steps), where that is less: the start would weigh too much otherwise. The weights alone
+    are copied: torch's ``AveragedModel`` and timm's ``ModelEmaV3`` copy the module, which a module
+    that is sharded among processes does not allow.
+    """
+
+    def __init__(self, module: torch.nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.parameters = {
+            name: parameter
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
+        self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
+
+    def update(self, steps: int) -> None:
+        """Take in the weights after this many steps."""
+        keep = min(self.decay, (1 + steps) / (10 + steps))
+        average = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        weights = [parameter.detach() for parameter in self.parameters.values()]
+        average(list(self.values.values()), weights, steps)
+
+    @torch.no_grad()
+    def load(self, values: dict[str, torch.Tensor]) -> None:
+        """Go on from the average of a checkpoint."""
+        for name, value in self.values.items():
+            value.copy_(part_like(values[name], value))
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Put the average into the module while the block runs."""
+        kept = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._put(self.values)
+        try:
+            yield
+        finally:
+            self._put(kept)
+
+    @torch.no_grad()
+    def _put(self, values: dict[str, torch.Tensor]) -> None:
+        for name, parameter in self.parameters.items():
+            parameter.copy_(values[name])
+
+
+class Update:
+    """The student, shared among the processes of a launched Fabric, with its optimiser.
+
+    The student is at its first weights and temperature. ``base`` is the network at the start, if
+    the loss has a term that compares the student with it.
     """
 
     def __init__(
         self,
         fabric: Fabric,
-        student: Student,
+        student: StudentNetwork,
         source: Source,
         config: DistillConfig,
         base: Base | None = None,
@@ -51,12 +148,12 @@ class Update:
         if config.compile:
             student.compile()
         self.network = fabric.setup_module(student)
-        # After the network is shared out: the initial weights are kept in the same parts.
+        # After sharding: the initial weights are kept in the same parts.
         self.optimizer = AdamToInit(_groups(student, config), config.rate, config.decay_to_init)
         self.stepper = cast(_FabricOptimizer, fabric.setup_optimizers(self.optimizer))
 
     def take(self, step: int, data: Iterator[Any]) -> Record:
-        """Take step 0, 1, ... on the next batches, and return what is to be told of it.
+        """Take step 0, 1, ... on the next batches, and return the step's log record.
 
         Raises
         ------
@@ -88,14 +185,15 @@ class Update:
         }
         # The norm is that of all processes: none goes on where another stops.
         if not (math.isfinite(record["gradient"]) and math.isfinite(record["temperature"])):
-            said = f"the loss is {record['loss']:g} and its gradient {record['gradient']:g}"
-            raise FloatingPointError(said)
+            raise FloatingPointError(
+                f"the loss is {record['loss']:g} and its gradient {record['gradient']:g}"
+            )
         self.stepper.step()
         self.stepper.zero_grad()
         return record
 
     def _clip(self) -> float:
-        """Shorten the gradient to the largest norm that is wanted; its norm before that."""
+        """Shorten the gradient to the largest norm allowed, and return its norm before that."""
         learnt = [p for group in self.optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in learnt if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
@@ -113,21 +211,21 @@ class Update:
         inputs = images.to(device)
         if config.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        seen = self.network(inputs)
-        similarity = self.student.similarity_of(seen.features)
+        output = self.network(inputs)
+        similarity = self.student.similarity_of(output.features)
         if config.objective == "relational":
             assert isinstance(source, ImageSource)
             loss = relational_loss(similarity, source.similarity(number, indices, device))
         else:
             triplets, labels = source.labels(number, indices, device)
-            logs = choice_logs(similarity, triplets, seen.temperature)
+            logs = choice_logs(similarity, triplets, output.temperature)
             loss = triplet_loss(config.objective, logs, labels)
         if self.base is not None:
-            loss = loss + self.base.terms(inputs, seen)
-        return loss, seen.temperature
+            loss = loss + self.base.terms(inputs, output)
+        return loss, output.temperature
 
 
-def _groups(student: Student, config: DistillConfig) -> list[dict[str, Any]]:
+def _groups(student: StudentNetwork, config: DistillConfig) -> list[dict[str, Any]]:
     """Group what is learnt by peak rate; the temperature is not pulled to where it began."""
     weights = [
         parameter
