@@ -20,6 +20,7 @@ from twoalike.recovery import (
     Target,
     draw_world,
     find_size,
+    make_target,
     simulate_study,
 )
 from twoalike.study import Study
@@ -84,7 +85,7 @@ def test_a_study_is_sized_and_the_answer_comes_again(
 @pytest.mark.slow
 def test_the_answer_holds_when_the_study_is_simulated_anew(make_study: MakeStudy) -> None:
     analysis = PowerAnalysis(Study.load(make_study()), PowerConfig(trials_per_person=40, worlds=4))
-    target = analysis.target(information=0.7)
+    target = make_target(analysis.oracle, information=0.7)
     people = analysis.run(target).found.participants
     assert people > 1
     regrets = [

@@ -106,8 +106,8 @@ def power(
 
     if task != "odd-one-out":
         raise TwoalikeError(
-            f"--task {task}: power is for odd-one-out so far. How long arrangements take says: "
-            "twoalike design --task multi-arrangement --summary."
+            f"--task {task}: power is for odd-one-out so far. How long arrangements take is shown "
+            "by: twoalike design --task multi-arrangement --summary."
         )
     if figure is not None and figure.suffix not in {".svg", ".png"}:
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")

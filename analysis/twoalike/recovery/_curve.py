@@ -19,7 +19,7 @@ from twoalike.recovery._simulate import Measure, Outcome
 from twoalike.study import Floats
 
 EXPONENT = {"regret": 1.0, "width": 0.5}
-"""What theory says of b for many judgments; a weak prior, for curves of few sizes."""
+"""Value of b by theory for many judgments; a weak prior, for curves of few sizes."""
 _EXPONENT_SD = 0.3
 _SHIFT_SD = 1.0
 """Of log(1 + s / smallest n)."""
@@ -130,7 +130,7 @@ def fit_curve(
 
 
 def counted_studies(outcomes: Sequence[Outcome], measure: Measure) -> Sequence[Outcome]:
-    """Studies of the sizes whose measure says what it should: for widths, see :data:`HOLDS`."""
+    """Studies of the sizes whose measure can be trusted: for widths, see :data:`HOLDS`."""
     if measure == "regret":
         return outcomes
     held: dict[int, list[float]] = {}

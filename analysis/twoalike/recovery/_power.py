@@ -143,7 +143,8 @@ def power(
         fit=FitConfig(engine=engine, steps=vi_steps),
     )
     analysis = PowerAnalysis(study_with(opened, seed=seed, sampler=sampler), config, observer)
-    target = analysis.target(
+    target = make_target(
+        analysis.oracle,
         information=target_information,
         regret=target_regret,
         log_loss=target_log_loss,
@@ -301,19 +302,6 @@ class PowerAnalysis:
                 "the simulated studies that are done are kept, the same command goes on"
             ) from interrupt
         return PowerResult(self, target, found)
-
-    def target(
-        self,
-        *,
-        information: float | None = None,
-        regret: float | None = None,
-        log_loss: float | None = None,
-        width: float | None = None,
-    ) -> Target:
-        """Give the target asked for; see :func:`make_target`."""
-        return make_target(
-            self.oracle, information=information, regret=regret, log_loss=log_loss, width=width
-        )
 
 
 @dataclass(frozen=True, eq=False)

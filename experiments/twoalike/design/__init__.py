@@ -1,4 +1,4 @@
-"""Which triplets or sets a session shows, in which order, and the file that says so."""
+"""Which triplets or sets a session shows, in which order, and the list of them."""
 
 import lazy_loader
 

@@ -313,7 +313,7 @@ def catch_places(odd: Integers, rng: np.random.Generator, sides: Sequence[int] =
     target = rng.permutation(wanted)
     places = rng.permuted(np.tile(np.arange(3), (n, 1)), axis=1)
     rows = np.arange(n)
-    # Whoever stands at the target place changes with the odd one.
+    # The item at the target place changes places with the odd one.
     occupant = np.argmax(places == target[:, None], axis=1)
     places[rows, occupant] = places[rows, odd]
     places[rows, odd] = target

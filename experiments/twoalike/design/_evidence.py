@@ -60,10 +60,8 @@ class RescaledAverage:
     dissimilarities
         Shape (m, m), symmetric, NaN for pairs never shown together, 0 on the diagonal; the
         pairs together have Euclidean norm one.
-    iterations
-        Rounds of rescaling.
-    converged
-        Whether the last round changed less than the tolerance.
+    iterations, converged
+        Rounds of rescaling, and whether the last one changed less than the tolerance.
     """
 
     dissimilarities: Floats
@@ -118,18 +116,14 @@ def rescaled_average(
     """Average the distances of trials, each trial rescaled to fit the average of all.
 
     Trials that share no pair with the others, not even through further trials, keep a scale
-    that nothing determines. A trial whose items all lie on one place says nothing but that.
+    that nothing determines.
 
     Parameters
     ----------
-    trials
-        Submitted trials, in any order.
     floor
         As in :func:`pair_evidence`; weights come from the distances as placed.
-    max_iterations
-        Rounds after which to stop, settled or not.
-    tolerance
-        Sum of squared changes below which the average has settled.
+    max_iterations, tolerance
+        Rounds after which to stop, and sum of squared changes below which the average has settled.
 
     Returns
     -------

@@ -160,11 +160,11 @@ def check_conditions(
     levels = {1: "fine", 2: "boundary", 3: "coarse"}
     for row in table.to_dict("records"):
         kinds = {known[row[name]] for name in STIMULI}
-        says, is_level = row["condition"], levels[len(kinds)]
-        if says in levels.values() and says != is_level and -1 not in kinds:
+        named, level = row["condition"], levels[len(kinds)]
+        if named in levels.values() and named != level and -1 not in kinds:
             raise TwoalikeError(
-                f"{path}: trial {row['trial_index']}, column 'condition': expected {is_level!r}, "
-                f"since its objects are of {len(kinds)} different classes, found {says!r}."
+                f"{path}: trial {row['trial_index']}, column 'condition': expected {level!r}, "
+                f"since its objects are of {len(kinds)} different classes, found {named!r}."
             )
 
 

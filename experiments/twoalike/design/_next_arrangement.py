@@ -50,7 +50,7 @@ class PlannedArrangement(EvidenceState):
         Indices of the items, in the order to seat them.
     scheduler
         How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot
-        hold all), ``lift_weakest``, or what the list says.
+        hold all), ``lift_weakest``, or the list's own word.
     session_progress
         Share of the session's main trials that is over, in [0, 1), by the criterion that will end
         them first: evidence (gained since the session's start), time, or their number.
@@ -219,7 +219,7 @@ def _lifted(
 
 
 SMALLEST_SET = 3
-"""Two items have one distance, which says nothing without a scale."""
+"""Two items have one distance, which is no information without a scale."""
 TIE = 1e-12
 """Relative difference below which two sets are equally efficient."""
 

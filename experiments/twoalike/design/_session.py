@@ -77,7 +77,7 @@ def session_trial_list(
     ------
     TwoalikeError
         If the stimuli do not allow the design of the study, or its sampler needs a list made
-        beforehand; the message says where.
+        beforehand.
     """
     config = study.config.design
     path = study.trial_list(ODD_ONE_OUT, participant, session)

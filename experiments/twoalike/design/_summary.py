@@ -1,4 +1,4 @@
-"""What a trial list, or several together, will show: coverage, exposure, balance."""
+"""What trial lists will show: coverage, exposure, balance, placements."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,26 +18,18 @@ class DesignSummary:
 
     Attributes
     ----------
-    trials
-        Trials in all, with practice.
     triplets
-        Different triplets that are judged.
+        Different triplets that are judged; ``bound`` is the fewest that show every pair once.
     pairs_shown
         Share of the pairs of objects that some trial shows, in [0, 1].
-    pair_min, pair_median
-        Fewest and median number of trials that show a pair.
-    bound
-        Fewest triplets that would show every pair once (Schönheim).
-    exposure_min, exposure_max
-        Fewest and most trials that show an object.
+    pair_min, pair_median, exposure_min, exposure_max
+        Numbers of trials that show a pair, or an object.
     place_spread
         Largest difference, over objects, between an object's counts at two places.
-    kinds
-        Trials of each type: practice, main, catch, repeat.
+    kinds, samplers
+        Trials of each type, and main trials of each sampler.
     conditions
-        Share of each condition among the main trials that have one; empty where none has.
-    samplers
-        Main trials of each sampler.
+        Share of each condition among the main trials that have one.
     catch_sides
         Attention checks with the odd one left, middle, right.
     """
@@ -140,23 +132,17 @@ def _catch_sides(catch: pd.DataFrame) -> tuple[int, int, int]:
 class ArrangementSummary:
     """Figures of a design; practice counts for trials and placements only.
 
-    What evidence a trial gives depends on where the items are put: it is not known before.
-
     Attributes
     ----------
-    trials
-        Trials in all, with practice.
     items_min, items_max
-        Smallest and largest trial.
+        Sizes of the smallest and the largest trial.
     pairs_shown
         Share of the pairs of objects that some trial shows together, in [0, 1].
-    pair_min, pair_median
-        Fewest and median number of trials that show a pair.
-    exposure_min, exposure_max
-        Fewest and most trials that show an object.
+    pair_min, pair_median, exposure_min, exposure_max
+        Numbers of trials that show a pair, or an object.
     scale_groups
         Into how many groups, without a pair in common, the main trials of a list fall, at
-        most over lists. Every trial has its own scale, which only common pairs tie: 1 is well,
+        most over lists. Every trial has its own scale, which only common pairs tie: 1 is ideal,
         0 where there are no main trials.
     placements
         Images to place, in all.

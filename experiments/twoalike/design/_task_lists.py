@@ -46,7 +46,7 @@ class ListDesign:
     table
         Table of study.toml with their settings, such as ``design``.
     chooser
-        Its key that says how trials are chosen; ``list`` means the study brings its lists.
+        Its key for how trials are chosen; ``list`` means the study brings its lists.
     one
         ``(study, stimuli, participant, session)``: the list of a session that stands alone.
     together

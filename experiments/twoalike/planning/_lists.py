@@ -91,7 +91,7 @@ class TrialLists:
 
 def write_lists(
     study: Study | str | Path,
-    participants: Sequence[str],
+    participants: str | Sequence[str],
     *,
     task: str = "odd-one-out",
     sessions: int = 1,
@@ -110,12 +110,8 @@ def write_lists(
 
     Parameters
     ----------
-    study
-        The study, or its folder.
     participants
-        Codes of the participants, such as ``["001", "002"]``.
-    task
-        Name of the task.
+        Code of a participant, or codes such as ``["001", "002"]``.
     sessions
         Sessions of each participant, numbered from 1; with ``block`` the number of the one
         session meant.
@@ -139,7 +135,8 @@ def write_lists(
     kind = find_task(task)
     design = _list_design(kind)
     _check_arguments(design, sessions, sampler, posterior, block)
-    opened = study if isinstance(study, Study) else Study.load(Path(study))
+    participants = [participants] if isinstance(participants, str) else participants
+    opened = study if isinstance(study, Study) else Study.load(study)
     opened = study_with(opened, seed=seed, sampler=sampler)
     model: Any = kind.protocol
     protocol_or_default(opened, model)  # a fault in it should not wait for the participant

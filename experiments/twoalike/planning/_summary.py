@@ -1,7 +1,7 @@
 """What trial lists will show, in a table: coverage, exposure, balance; and how long they take.
 
-Where the sets of arrangements are chosen during the session, the list says little: then a
-simulated participant sits down to them.
+Where the sets of arrangements are chosen during the session, the list holds little of it: then a
+simulated participant does them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
