@@ -76,15 +76,10 @@ def model_entropy(probabilities: npt.ArrayLike, triplet: Integers, m: int) -> Fl
 
 @dataclass(frozen=True)
 class PeopleEntropy:
-    """Entropy of people's answers to each triplet in nats; NaN where votes are too few.
+    """Entropy of people's answers to each of m triplets in nats; NaN where votes are too few.
 
-    Attributes
-    ----------
-    plug_in, posterior
-        Of the shares of the votes, and its posterior mean; at least ``FEWEST_VOTES`` votes,
-        shape (m,).
-    published
-        Plug-in entropy of four votes drawn of at most five, as published for the Levels data.
+    Of the shares of the votes (``plug_in``), its ``posterior`` mean, and ``published``: the plug-in
+    entropy of four votes drawn of at most five, as for the Levels data.
     """
 
     plug_in: Floats
@@ -130,8 +125,6 @@ def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
     ----------
     a, b
         Of m triplets or trials, NaN where not known, shape (m,) each.
-    boot
-        Resamples of the m triplets or trials.
 
     Raises
     ------
@@ -140,7 +133,7 @@ def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
 
     Notes
     -----
-    The interval is that of a mean of influences (first order). Over triplets it says what other
+    The interval is that of a mean of influences (first order). Over triplets it is about other
     triplets of other objects would give; those who voted are taken as they are.
     """
     reason = lacking(a, b)
@@ -150,12 +143,11 @@ def rank_correlation(a: Floats, b: Floats, boot: TwoWayBootstrap) -> Interval:
     x, y = a[known], b[known]
     part = boot if known.all() else boot.within(known)
     value, influence = spearman_with_influence(x, y)
-    found = part.interval(influence, value)
-    return Interval(found.value, max(found.low, -1.0), min(found.high, 1.0))
+    return part.interval(influence, value).within(-1.0, 1.0)
 
 
 SHORTEST_S, LONGEST_S = 0.2, 10.0
-"""Shorter: nobody has seen three images. Longer: the published cut of a person's times."""
+"""Shorter: too fast to have seen three images. Longer: the published cut of a person's times."""
 FEWEST_TIMES = 2
 """Times that make the mean time of a triplet; with one each, trials are looked at instead."""
 PUBLISHED_SPEARMAN = {"coarse": 0.325, "fine": 0.364, "boundary": 0.443}
@@ -164,17 +156,10 @@ PUBLISHED_SPEARMAN = {"coarse": 0.325, "fine": 0.364, "boundary": 0.443}
 
 @dataclass(frozen=True)
 class LogTimes:
-    """Log response times of n choices.
+    """Log response times of n choices, and how many were left out by reason.
 
-    Attributes
-    ----------
-    centred
-        ln of seconds minus the participant's mean, NaN where missing or implausible or the
-        participant's only one, shape (n,).
-    raw
-        ln of seconds, NaN where missing or zero only, shape (n,).
-    left_out
-        Times by reason: ``missing``, ``short``, ``long``, ``only_one``.
+    ``centred``: ln of seconds minus the participant's mean, NaN where missing or implausible or the
+    participant's only one. ``raw``: ln of seconds, NaN where missing or zero only.
     """
 
     centred: Floats

@@ -6,11 +6,11 @@ The expected calibration error over bins b of n predictions p with outcomes y (0
 
 Noise does not cancel in absolute values: a perfectly calibrated model has an error above zero,
 the more so the more bins and the fewer predictions (doi:10.48550/arXiv.1909.10155). Two numbers
-tell how much of an error that is:
+show how much of an error that is:
 
 chance
     The error to expect of a calibrated model with the same predictions: its sums are about
-    normal, with the variance that the predictions say.
+    normal, with the variance that the predictions imply.
 debiased
     sqrt(ECE^2 - chance^2), or 0: noise adds to an error about as the legs of a right triangle do.
 
@@ -90,8 +90,6 @@ def calibration_error(
         Probability of each item, shape (n, 3).
     chosen
         Item chosen, 0..2, shape (n,).
-    boot
-        Resamples of the choices.
     answers
         Of the most probable answer (``top``, as is usual), or of ``all`` three.
     bins, equal_counts

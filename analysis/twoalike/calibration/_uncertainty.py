@@ -216,25 +216,11 @@ class Uncertainty(Measured):
 
 @dataclass(frozen=True)
 class Context:
-    """Judgments as trials and as triplets, with resamples of both.
+    """Judgments as n trials and as m triplets, with resamples of both.
 
-    Attributes
-    ----------
-    judged
-        The choices.
-    groups, trial_groups
-        Group -> subset -> whether each triplet (its first choice) is in it, shape (m,), and
-        whether each choice is, shape (n,).
-    trials
-        Resamples of the n choices.
-    seed, resamples
-        For resamples of the m triplets.
-    people
-        Entropy of the votes; None where too few triplets have enough.
-    times
-        Response times; None where they are missing.
-    missing
-        Why something is None.
+    ``groups`` and ``trial_groups``: group -> subset -> whether each triplet (by its first choice),
+    or each choice, is in it. ``people`` and ``times`` are None where there are too few; ``missing``
+    says why.
     """
 
     judged: Judgments
@@ -260,10 +246,10 @@ class Context:
     @cached_property
     def triplets(self) -> TwoWayBootstrap:
         """Resamples of the triplets: a second's work for a million, where it is needed."""
-        nobody = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
+        no_person = np.zeros(self.m, dtype=np.int64)  # a triplet's votes are of several people
         rng = np.random.default_rng(self.seed)
         unique, _ = self.judged.numbers
-        return TwoWayBootstrap(nobody, unique, rng, resamples=self.resamples)
+        return TwoWayBootstrap(no_person, unique, rng, resamples=self.resamples)
 
     def times_of_triplets(self, values: Floats) -> Floats:
         """Mean log time of each triplet with several times, NaN for others, shape (m,)."""
@@ -479,19 +465,11 @@ def uncertainty(
     ----------
     scored
         The models' answers (:func:`twoalike.evaluation.score_choices`).
-    judged
-        Odd-one-out choices.
-    boot
-        Resamples of them.
-    rng
-        Source of draws of votes, and of resamples of triplets.
     response_times
         Seconds, NaN where missing, shape (n,).
     posterior
         Probabilities of the answers to each choice from a fitted posterior, shape (n, 3). They
         say something about new judgments only where it was not fitted to these.
-    resamples
-        Of the triplets.
 
     Returns
     -------

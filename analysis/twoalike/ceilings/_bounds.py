@@ -43,18 +43,10 @@ _LEAST_LOG = -745.0
 
 @dataclass(frozen=True)
 class MajorityBound:
-    """Expected score of the mode against the majority of n votes, on each triplet.
+    """Expected score of the mode against the majority of n votes, on each of m triplets.
 
-    Attributes
-    ----------
-    accepted
-        Where any of the tied answers counts as right, shape (m,).
-    wrong
-        Where a tie counts as wrong.
-    shared
-        Where the mode counts 1/k if it is among k tied answers.
-    tied
-        Probability of a tie for the most votes.
+    Any of tied answers counts as right (``accepted``), wrong (``wrong``), or 1/k (``shared``);
+    ``tied`` is the probability of a tie for the most votes.
     """
 
     accepted: Floats
@@ -92,20 +84,9 @@ def _chunks(m: int, outcomes: int) -> Iterator[slice]:
 
 
 def expected_value(probabilities: npt.ArrayLike, n: int, values: Floats) -> Floats:
-    """Mean of a function of the counts of n votes, on each of m triplets.
+    """Mean of a function of the counts of n votes, on each of m triplets, shape (m,) or (m, f).
 
-    Parameters
-    ----------
-    probabilities
-        Choice probabilities, shape (m, 3).
-    n
-        Votes.
-    values
-        The function at each row of :func:`all_counts`, shape (k,) or (k, f).
-
-    Returns
-    -------
-    Shape (m,) or (m, f).
+    ``values`` holds it at each row of :func:`all_counts`, shape (k,) or (k, f).
     """
     p = np.asarray(probabilities, dtype=np.float64)
     counts = all_counts(n)
@@ -174,14 +155,7 @@ def mean_leave_one_out(counts: Integers) -> Floats:
 def over_draws(counts: Integers, drawn: int, values: Floats) -> Floats:
     """Mean of a function of the counts over all draws of some of the votes, shape (u,).
 
-    Parameters
-    ----------
-    counts
-        Votes, shape (u, 3), each row at least ``drawn`` of them.
-    drawn
-        Votes drawn without replacement.
-    values
-        The function at each row of :func:`all_counts` of ``drawn``.
+    ``values`` holds it at each row of :func:`all_counts` of ``drawn``.
     """
     outcomes = all_counts(drawn)
     ways = np.prod([binom(counts[:, [k]], outcomes[:, k]) for k in range(3)], axis=0)
@@ -240,20 +214,12 @@ def lattice(steps: int = _LATTICE) -> tuple[Floats, Floats]:
     points = np.stack([first, second, steps - first - second], axis=1)
     points = points[(first >= second) & (points[:, 2] <= second) & (points[:, 2] >= 0)]
     different = 1 + (np.diff(points, axis=1) != 0).sum(axis=1)
-    orders = np.array([1, 3, 6])[different - 1]  # in which the same values can stand
+    orders = np.array([1, 3, 6])[different - 1]  # of the same values
     return points / steps, orders / orders.sum()
 
 
 def type_probabilities(points: Floats, types: Integers) -> Floats:
-    """Probability of votes of each type, whichever object has which count, shape (g, u).
-
-    Parameters
-    ----------
-    points
-        Choice probabilities, shape (g, 3).
-    types
-        Integers in descending order, shape (u, 3); the sum of a row is the number of votes.
-    """
+    """Probability of votes of each type, whichever object has which count, shape (g, u)."""
     total = sum(count_probabilities(points, types[:, order]) for order in _ORDERS)
     different = 1 + (np.diff(types, axis=1) != 0).sum(axis=1)
     return np.asarray(total * np.array([1, 3, 6])[different - 1] / len(_ORDERS))
@@ -309,7 +275,7 @@ class ChoiceDistribution:
     def influence(self, values: Floats) -> Floats:
         """Differentiate means with respect to the shares of the types of votes.
 
-        Exact, by going back through the steps of the fit; it says how the means change when a
+        Exact, by going back through the steps of the fit; how the means change when a
         triplet's votes change or a triplet is left out.
 
         Parameters
@@ -384,7 +350,7 @@ def fit_distribution(
     Parameters
     ----------
     types
-        Integers in descending order, shape (u, 3), as :func:`count_types` gives them.
+        Counts in descending order, shape (u, 3), as :func:`count_types` gives them.
     triplets
         Number of triplets with each, shape (u,); may be 0.
     steps
@@ -439,14 +405,9 @@ _MOST_VOTES = 300
 class VoteEstimate(Interval):
     """A mean over triplets under the distribution of choice probabilities.
 
-    Attributes
-    ----------
-    value, low, high
-        VoteEstimate, and 95 % interval: how much other people and objects could change it, beyond
-        ``identified``.
-    identified
-        Range of the means under distributions that fit the votes equally well: with few votes a
-        triplet it is wide, however many triplets there are.
+    Its interval is how much other people and objects could change it, beyond ``identified``: the
+    range of the means under distributions that fit the votes equally well. With few votes a triplet
+    that is wide, however many triplets there are.
     """
 
     identified: Span | None = None
@@ -456,19 +417,9 @@ class VoteEstimate(Interval):
 class VoteBounds:
     """What the best possible predictor scores, and how uncertain people's answers are.
 
-    Attributes
-    ----------
-    oracle
-        Expected accuracy of the best predictor on single responses.
-    entropy
-        Mean entropy of the choice probabilities, nats.
-    majority
-        Expected score of the best predictor against the majority of as many votes as there are:
-        with ties ``accepted``, ``wrong`` or ``shared`` (1/k), and how often votes are ``tied``.
-    majority_drawn
-        The same against the majority of four votes, as models of the Levels data were scored.
-    distribution
-        Of the choice probabilities.
+    ``majority`` is against the majority of as many votes as there are: with ties ``accepted``,
+    ``wrong`` or ``shared`` (1/k), and how often votes are ``tied``; ``majority_drawn`` against that
+    of four votes, as models of the Levels data were scored.
     """
 
     oracle: VoteEstimate

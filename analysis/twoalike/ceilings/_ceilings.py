@@ -1,6 +1,6 @@
 """How well any model could agree with these judgments: all measures side by side.
 
-Published measures stand beside what they are taken for. A model that scores above the
+Published measures are listed beside what they are taken for. A model that scores above the
 leave-one-out agreement is not beyond people; one above the bound for its way of scoring would be.
 
 How people agree with each other and with themselves needs no model: the share of pairs of answers
@@ -216,8 +216,6 @@ def consistency(
         Whether each answer agrees, shape (k,).
     triplets, participants
         Objects and person of each, shapes (k, 3) and (k,): other ones could have been drawn.
-    rng
-        Source of the resamples.
     """
     boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
     share = boot.interval(agrees).within(0.0, 1.0)
@@ -236,10 +234,8 @@ def repeat_reliability(choices: pd.DataFrame, rng: np.random.Generator) -> Consi
     Parameters
     ----------
     choices
-        Table of choices, of known participants: where one label stands for all of them, their
-        answers cannot be told from repeats.
-    rng
-        Source of the resamples of the interval.
+        Table of choices of known participants: under one label for all of them, answers of others
+        would count as repeats.
 
     Returns
     -------
@@ -268,8 +264,6 @@ def catch_reliability(
     labels
         Object id -> coarsest category (``n/a`` for none), from which the right answer follows;
         checks in which the categories of the three do not single one out do not count.
-    rng
-        Source of the resamples of the interval.
 
     Returns
     -------
@@ -294,7 +288,7 @@ def catch_reliability(
 FEWEST_TRIPLETS = 30
 """Triplets with three votes below which no distribution of choice probabilities is fitted."""
 FEWEST_REPEATS = 10
-"""Repeated answers below which a share of them says nothing."""
+"""Repeated answers below which their share is too uncertain."""
 _FITTED_VOTES = 3
 _BOUNDS = ("oracle", "majority", "majority_drawn", "entropy")
 _OF_COUNTS: dict[str, Callable[[Integers], Floats]] = {
@@ -327,12 +321,10 @@ def ceilings(
     ----------
     judged
         Odd-one-out judgments, main and repeated ones. Where participants are not told apart,
-        every judgment is a vote, and nothing is said of repeats.
-    rng
-        Source of draws, groups and resamples.
+        every judgment is a vote, and repeats are not measured.
     choices, labels
         Table of choices with the attention checks, and the coarsest category of each object, to
-        say how many checks were answered right.
+        score the checks.
 
     Returns
     -------

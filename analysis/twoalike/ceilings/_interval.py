@@ -27,16 +27,7 @@ _Z95 = 1.959963984540054
 
 
 class _LeftOut:
-    """Votes on triplets when one group of votes is left out.
-
-    Attributes
-    ----------
-    counts
-        What is left of the votes on a triplet, shape (p, 3), one row for every triplet in which
-        a group has votes.
-    triplet, group
-        Which triplet and which group, shape (p,).
-    """
+    """What is left of the votes on each triplet in which a group has some, without that group."""
 
     def __init__(self, votes: Votes, group: Integers, n_groups: int) -> None:
         code = votes.triplet * n_groups + group
@@ -54,8 +45,6 @@ class TripletIntervals:
     ----------
     votes
         Votes on m triplets.
-    rng
-        Source of the groups and of the resamples.
     people
         Whether participants are known: if not, people are taken to be alike.
     resamples

@@ -115,7 +115,7 @@ def votes(
 
 
 def votes_of(judged: Judgments) -> Votes:
-    """Gather judgments by triplet (:func:`votes`); every one is a vote if nobody knows by whom."""
+    """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
     people = judged.participants if judged.known_people else None
     return _gathered(judged.numbers, judged.triplets, judged.chosen, people)
 
@@ -142,7 +142,7 @@ def _gathered(
 def count_types(counts: Integers) -> tuple[Integers, Integers]:
     """Sort the counts of each triplet, and find the different ones.
 
-    Objects stand in a row in no meaningful order, so that measures of agreement depend on the
+    The order of objects in a row means nothing, so that measures of agreement depend on the
     sorted counts alone; of those there are few, and each has to be worked out once.
 
     Parameters
@@ -299,8 +299,6 @@ def published_reliability(
     ----------
     votes
         Votes on m triplets.
-    rng
-        Source of the draws.
     fewest
         Triplets with fewer votes are dropped.
     most
@@ -344,8 +342,6 @@ def majority_scores(
         function of them, shape (m, 3).
     votes
         Votes on m triplets.
-    rng
-        Source of the draws.
     fewest
         Triplets with fewer votes are dropped.
     most, drawn
@@ -394,10 +390,6 @@ def majority_agreement(
         NaN where a triplet was dropped, shape (m,).
     votes
         Votes on the m triplets.
-    rng
-        Source of the resamples.
-    resamples
-        Their number.
     """
     kept = ~np.isnan(scores)
     if not kept.any():

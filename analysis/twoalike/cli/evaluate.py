@@ -30,7 +30,7 @@ def evaluate(
     choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
     participants and objects, and its difference to the first network. Beside them how well any
     model could agree with these people, calibration, what changed in the similarity structure
-    and, with --labels, what else the features are good for. The table tells the main figures,
+    and, with --labels, what else the features are good for. The tables show the main figures,
     --out holds all.
 
     Parameters
@@ -61,7 +61,7 @@ def evaluate(
     labels
         Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores
         also by kind of triplet (within, boundary, between) at each level, changes of distances,
-        few-shot classification and shifts to new subclasses. These are told of the objects in
+        few-shot classification and shifts to new subclasses. These are computed for the objects in
         the table only: leave out those that a network learnt from.
     similarity
         cosine: of features minus their mean over the objects scored. raw-cosine: of features as

@@ -45,7 +45,7 @@ def transfer(
         Ids of the images to use, one a line.
     others
         Features of another set of images of the same classes, such as ImageNet-A, as NAME=FILE for
-        each network: how many a classifier tells that learnt from the images of --features.
+        each network: how many are classified right by a classifier that learnt from the images of --features.
     shots
         Images of a class that few-shot classifiers learn from.
     ways
@@ -90,8 +90,8 @@ def transfer(
     console = wide_console()
     if any(of.classes < FEW_CLASSES for of in found.measures):
         console.print(
-            f"* over other images of the same classes, as fewer than {FEW_CLASSES} say little of "
-            "others",
+            f"* over other images of the same classes, as fewer than {FEW_CLASSES} tell little "
+            "about others",
             highlight=False,
         )
     for name, why in found.missing.items():

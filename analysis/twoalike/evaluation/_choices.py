@@ -208,26 +208,7 @@ def _newton(similarities: Floats, chosen: Integers, temperature: float) -> float
 
 
 def halves_by_triplet(triplet: Integers, rng: np.random.Generator) -> Booleans:
-    """Random half of the different triplets; all choices on a triplet fall on one side.
-
-    Halves that share no triplet of objects cannot leak repeated answers to each other.
-
-    Parameters
-    ----------
-    triplet
-        Number of each choice's triplet, 0..m-1, shape (n,).
-    rng
-        Source of the halves.
-
-    Returns
-    -------
-    Whether each choice is in the first half, shape (n,).
-
-    Raises
-    ------
-    ValueError
-        If the choices hold fewer than two different triplets.
-    """
+    """Random half of the choices; all those on one triplet fall on one side, shape (n,)."""
     m = int(triplet.max(initial=-1)) + 1
     if m < 2:
         raise ValueError("fitting and scoring need at least two different triplets")
@@ -241,17 +222,7 @@ def cross_fitted_temperatures(
     chosen: Integers,
     first: Booleans,
 ) -> Floats:
-    """Temperature for each choice, fitted to the other half, shape (n,).
-
-    Parameters
-    ----------
-    similarities
-        Pair similarities in PAIRS order, shape (n, 3).
-    chosen
-        The item called odd, 0..2, shape (n,).
-    first
-        Whether each choice is in the first half (:func:`halves_by_triplet`), shape (n,).
-    """
+    """Temperature for each choice, fitted to the other half, shape (n,)."""
     temperatures = np.empty(len(chosen))
     for scored in (first, ~first):
         temperatures[scored] = fit_temperature(similarities[~scored], chosen[~scored])
@@ -334,10 +305,6 @@ def score_choices(
     ----------
     candidates
         The models; their own temperature is used where it is known.
-    judged
-        Choices, n of them.
-    rng
-        Source of the halves of triplets for the temperatures, the same for every candidate.
 
     Raises
     ------

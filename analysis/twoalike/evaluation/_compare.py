@@ -192,8 +192,6 @@ def by_subset(
         Of each model the accuracy and the log-loss of each choice, shape (n,) each.
     subset_of
         Subset of each choice, "" for none, shape (n,).
-    boot
-        Resamples of the choices: those of participants and objects.
 
     Returns
     -------
@@ -213,7 +211,7 @@ def by_category(
     """Accuracy and log-loss of the choices in which a category occurs.
 
     A choice counts, once, for every category that has at least one of its three objects; most
-    choices count for several. Which object was called odd has no say in it: choices in which a
+    choices count for several. Which object was called odd does not matter: choices in which a
     category's object was odd would be selected by their outcome.
 
     Parameters
@@ -224,8 +222,6 @@ def by_category(
         Objects shown, 0..m-1, shape (n, 3).
     labels
         Category of each object, "" for none, length m.
-    boot
-        Resamples of the choices.
 
     Returns
     -------
@@ -317,15 +313,6 @@ def compare_choices(
 ) -> list[ChoiceScores]:
     """Set the scores of every model on the same choices side by side.
 
-    Parameters
-    ----------
-    scored
-        Scores of the models; the first is the one that the others are compared with.
-    judged
-        The choices.
-    boot
-        Resamples of them.
-
     Returns
     -------
     Scores of each model, in their order.
@@ -379,8 +366,6 @@ def compare_structure(
         The models.
     rdm
         People's dissimilarities, with object ids; NaN where a person did not judge a pair.
-    rng
-        Source of the groups of objects that the jackknife leaves out.
 
     Returns
     -------

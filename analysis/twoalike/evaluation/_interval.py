@@ -37,16 +37,8 @@ class _Groups:
     """Groups of choices, for sums of squares of the groups' errors.
 
     Where most choices are alone in their groups, such as in all that one person did on one pair,
-    only the others are kept: the squares of those alone need no grouping.
-
-    Attributes
-    ----------
-    copies
-        Groups that each choice is in.
-    rows
-        Choices that share their group with others; None for all, ``copies`` times over.
-    numbers
-        Group of each of the rows.
+    only the others are kept (``rows``; None for all, ``copies`` times over, with ``numbers`` their
+    groups): the squares of those alone need no grouping.
     """
 
     copies: int
@@ -104,10 +96,6 @@ class TwoWayBootstrap:
         Participant of each choice, 0..P-1, shape (n,).
     triplets
         Objects of each choice, 0..m-1, shape (n, 3).
-    rng
-        Source of the resamples.
-    resamples
-        Their number.
     level
         Share of the resamples inside an interval.
 

@@ -87,7 +87,7 @@ def usable_people(vectors: Floats) -> Booleans:
     """Tell who can be set against the others: the largest group linked by common pairs.
 
     Two people are linked by :data:`FEWEST_PAIRS` pairs that both judged (or all pairs, where
-    there are fewer). Between groups that are not linked nothing tells how scales compare.
+    there are fewer). Scales of groups that are not linked cannot be compared.
 
     Parameters
     ----------
@@ -156,15 +156,7 @@ def _scales(vectors: Floats) -> Floats:
 
 
 def over_people(scaled: Floats, weights: Floats | None = None) -> Floats:
-    """Mean over the people who judged a pair, shape (pairs,); NaN where nobody did.
-
-    Parameters
-    ----------
-    scaled
-        Dissimilarities in a common unit, shape (participants, pairs).
-    weights
-        How much each of them counts, same shape; all alike if left out.
-    """
+    """(Weighted) mean over the people who judged a pair, shape (pairs,); NaN where nobody did."""
     missing = np.isnan(scaled)
     if weights is None and not missing.any():
         return np.asarray(scaled.mean(axis=0))
@@ -440,8 +432,6 @@ def structure_intervals(
     people
         Dissimilarities of each person, NaN where missing, shape (participants, m, m). Pairs
         that nobody judged are left out.
-    rng
-        Source of the groups of objects.
     parts
         Groups of objects.
     most_ranked

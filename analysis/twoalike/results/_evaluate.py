@@ -138,8 +138,6 @@ def evaluate(
     similarity
         ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
         features as they are. ``dot``: their dot product.
-    seed
-        Seed of halves, resamples, episodes and draws.
     resamples
         Bootstrap resamples for the scores on choices.
     out
@@ -220,8 +218,6 @@ def transfer(
         The same networks, by name, with features of another set of images of the same classes.
     settings
         How much is measured.
-    seed
-        Seed of episodes, folds and halvings.
 
     Raises
     ------
@@ -457,21 +453,7 @@ def agreement_parts(
     *,
     resamples: int = 1000,
 ) -> tuple[AgreementParts, ...]:
-    """Break the agreement of every model down by participant and category, and to majorities.
-
-    Parameters
-    ----------
-    scored, judged
-        Scores of the models on odd-one-out choices.
-    people
-        Names of the participants whose codes the judgments hold.
-    labels
-        Level -> object id -> category.
-    boot
-        Resamples of the choices.
-    rng, resamples
-        Source of the draws of votes, and of so many resamples of majorities.
-    """
+    """Agreement of every model by participant and category, and with majorities."""
     scores = [(of.hits, of.losses) for of in scored]
     categories: list[dict[str, Any]] = [{} for _ in scored]
     for level, names in _of_few(labels, judged):
@@ -486,7 +468,7 @@ def agreement_parts(
         values = of.candidate.features.select(judged.ids, of.candidate.name)
         alike = triplet_similarities(values, cast.triplets, of.candidate.similarity)
         of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
-        # The odd one of a pair is the object outside it: pairs stand in the objects' reverse order.
+        # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
         named = majority_scores(alike[:, ::-1], cast, of_votes)
         by_person = None
         if judged.known_people:

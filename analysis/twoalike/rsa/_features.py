@@ -312,12 +312,8 @@ def distance_changes(
         Features of the same objects before and after, shape (m, p) and (m, q).
     labels
         Level -> label of each of the m objects; empty where it has none.
-    rng
-        Source of the resamples.
     kind
         ``cosine`` or ``raw-cosine``: distance is 1 minus it.
-    resamples
-        Their number.
 
     Raises
     ------

@@ -419,7 +419,7 @@ def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) 
 def choice_similarity(similarity: npt.ArrayLike, temperature: float = 1.0) -> Floats:
     """Share of third objects with which a pair is called alike, shape (m, m).
 
-    Where all triplets of m objects were judged, this share is what the judgments themselves say
+    Where all triplets of m objects were judged, this share is what the judgments themselves give
     of a pair (Hebart et al. 2020, doi:10.1038/s41562-020-00951-3). It is bounded, and depends on
     which objects there are.
 

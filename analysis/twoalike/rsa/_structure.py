@@ -122,8 +122,6 @@ def structure(
     ----------
     candidates
         The networks; the first is the reference, as it was before alignment.
-    rng
-        Source of the groups of objects left out, and of the resamples.
     rdm
         People's dissimilarities with object ids; NaN where a person did not judge a pair.
     evidence
@@ -131,7 +129,7 @@ def structure(
         :func:`~twoalike.rsa.arranged_rdms` gives it: people's mean and the correlation are
         weighted by it.
     agreement
-        What :func:`twoalike.evaluation.compare_structure` said of these candidates and ``rdm``;
+        Result of :func:`twoalike.evaluation.compare_structure` for these candidates and ``rdm``;
         worked out here unless given.
     posterior
         A fitted embedding, all of whose objects have features.

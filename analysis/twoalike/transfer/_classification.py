@@ -71,8 +71,6 @@ def few_shot(
         Number of draws.
     classifier
         ``logistic`` (inverse regularisation 1) or ``nearest-mean``.
-    seed
-        Seed of the episodes.
 
     Returns
     -------
@@ -156,7 +154,7 @@ def linear_probe(
 ) -> ClassScores:
     """Balanced accuracy of logistic regression on images it did not learn from.
 
-    Images are dealt to folds class by class; those of one fold are told by a classifier that
+    Images are dealt to folds class by class; those of one fold are classified by one that
     learnt from the others, which also chose the regularisation (on a quarter of them). Folds
     depend on the labels and the seed alone, so two networks meet the same ones.
 
@@ -168,8 +166,6 @@ def linear_probe(
         Class of each image, n of them; classes with one image are left out.
     folds
         Number of parts.
-    seed
-        Seed of the folds.
 
     Returns
     -------
@@ -212,7 +208,7 @@ def deal_folds(codes: Integers, folds: int, rng: np.random.Generator) -> Integer
 
     The images of a class go to folds in turn, starting where those of the last class ended.
     scikit-learn's stratified folds would refuse classes with fewer images than folds; of two
-    images each can be told by the other.
+    images each can be classified from the other.
     """
     fold = np.empty(len(codes), dtype=np.int64)
     order = np.argsort(codes + rng.random(len(codes)))  # class after class, shuffled within
@@ -239,8 +235,6 @@ def other_set(
         Features of the images to learn from, shape (n, p), and their classes.
     other_values, other_labels
         The same of the other set, shape (k, p).
-    seed
-        Seed of the quarter.
 
     Returns
     -------
@@ -338,8 +332,6 @@ def subclass_shift(
         and superclasses that are left with one subclass.
     halvings
         Number of halvings, all different; all there are, if they are fewer.
-    seed
-        Seed of the halvings.
 
     Returns
     -------
@@ -432,7 +424,7 @@ def _halves(parent: Integers, halvings: int, rng: np.random.Generator) -> list[B
 
 
 def _hits(features: Values, target: Integers, learnt: Booleans, rng: np.random.Generator) -> Floats:
-    """Whether the superclass of each image is told by a classifier that learnt from some."""
+    """Whether a classifier that learnt from some images knows the superclass of each."""
     train = features[learnt], target[learnt]
     fitted = fit_classifier(*train, "logistic", chosen_strength(*train, rng))
     return fitted.hits(features, target)

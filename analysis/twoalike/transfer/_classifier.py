@@ -1,7 +1,7 @@
 """Linear classifiers on a network's features, and the labelled images that they learn from.
 
 Features are centred on the training images and divided by one number, so that the mean squared
-length of those is 1. One number, since a deviation for each feature cannot be told from a few
+length of those is 1. One number, since a deviation for each feature cannot be estimated from a few
 images, and since a rotated feature space should score the same.
 """
 
@@ -32,29 +32,13 @@ _ITERATIONS = 5000
 
 @dataclass(frozen=True)
 class LinearClassifier:
-    """Scores that are linear in the features.
-
-    Attributes
-    ----------
-    weights
-        Shape (p, c).
-    offsets
-        Shape (c,).
-    """
+    """Scores that are linear in the features: weights (p, c) and offsets (c,)."""
 
     weights: Values
     offsets: Values
 
     def hits(self, values: Values, codes: Integers) -> Floats:
-        """Whether each image is told right, shape (n,); a tie of k classes counts 1/k.
-
-        Parameters
-        ----------
-        values
-            Features, shape (n, p).
-        codes
-            Class of each image, 0..c-1, shape (n,).
-        """
+        """Whether each image is classified right, shape (n,); a tie of k classes counts 1/k."""
         scores = values @ self.weights + self.offsets
         top = scores.max(axis=1, keepdims=True)
         best = scores >= top - _TIED * max(1.0, float(np.abs(scores).max(initial=0.0)))
@@ -65,19 +49,9 @@ class LinearClassifier:
 def fit_classifier(
     values: Values, codes: Integers, classifier: Classifier, strength: float
 ) -> LinearClassifier:
-    """Fit a classifier.
+    """Fit logistic regression, each class weighing the same, or nearest means (arXiv:1703.05175).
 
-    Parameters
-    ----------
-    values
-        Features of the training images, shape (n, p).
-    codes
-        Their classes 0..c-1, each of which occurs, shape (n,).
-    classifier
-        ``logistic``: scikit-learn's logistic regression, each class weighing the same.
-        ``nearest-mean``: the class with the nearest mean (arXiv:1703.05175).
-    strength
-        Inverse regularisation of the logistic regression.
+    ``strength`` is the inverse regularisation; every class 0..c-1 occurs.
     """
     centre = values.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = values - centre
@@ -118,13 +92,6 @@ def chosen_strength(values: Values, codes: Integers, rng: np.random.Generator) -
     """Inverse regularisation with the best balanced accuracy on a quarter of these images.
 
     Of equal ones the strongest; ``FEW_SHOT_STRENGTH`` where no class has two images.
-
-    Parameters
-    ----------
-    values, codes
-        As in :func:`fit_classifier`.
-    rng
-        Source of the quarter.
     """
     held = hold_out(codes, rng)
     if not held.any():
@@ -154,7 +121,7 @@ def class_means(scores: Floats, codes: Integers) -> Floats:
 
 
 def folder_levels(ids: Sequence[str]) -> dict[str, list[str]]:
-    """Labels from the folders that stand in image ids.
+    """Labels from the folders in image ids.
 
     ``twoalike features`` names the images of a folder without a manifest by their path, so that
     ``n01498041/0.12_eagle`` is an image of class ``n01498041``

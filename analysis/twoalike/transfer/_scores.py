@@ -1,4 +1,4 @@
-"""Scores by class, and intervals for what they say of other classes.
+"""Scores by class, and intervals over other classes.
 
 Images of one class are alike, so the classes are what was sampled, not the images. The estimate
 is the mean over classes of their scores; its variance has two parts:
@@ -13,9 +13,9 @@ is the mean over classes of their scores; its variance has two parts:
 
 The interval is Student's t with the degrees of freedom of the first part: with a handful of
 classes the percentiles of a bootstrap over them would lie far too close together. Two or three
-classes say next to nothing of others, so there is a second interval, of the same classes with
+classes tell little about others, so there is a second interval, of the same classes with
 other images: the scatter of images within classes takes the place of that between classes. It
-counts twice, since an image is asked and teaches how others are told, and four times for nearest
+counts twice, since an image is tested and is also learnt from, and four times for nearest
 neighbours, where an image has the same weight in both roles (as in a U-statistic of pairs).
 
 Differences of two networks are taken image by image, class by class and episode by episode
@@ -83,11 +83,11 @@ class ClassScores:
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
-        return _limited(class_interval(self.values, self.groups), 0.0, self.most)
+        return class_interval(self.values, self.groups).within(0.0, self.most)
 
     def same_classes(self) -> Interval:
         """Mean over classes, with the 95 % interval over other images of these, and episodes."""
-        return _limited(self._same_classes(), 0.0, self.most)
+        return self._same_classes().within(0.0, self.most)
 
     def minus(self, base: "ClassScores") -> "ScoreDifference":
         """Differences to the scores of another network on the same images and episodes."""
@@ -114,16 +114,12 @@ class ScoreDifference:
     def interval(self) -> Interval:
         """Mean difference, over other classes, images and episodes."""
         most = self.scores.most
-        return _limited(class_interval(self.scores.values, self.scores.groups), -most, most)
+        return class_interval(self.scores.values, self.scores.groups).within(-most, most)
 
     def same_classes(self) -> Interval:
         """Mean difference, over other images of the same classes, and episodes."""
         most = self.scores.most
-        return _limited(self.scores._same_classes(), -most, most)
-
-
-def _limited(found: Interval, low: float, high: float) -> Interval:
-    return Interval(found.value, max(found.low, low), min(found.high, high))
+        return self.scores._same_classes().within(-most, most)
 
 
 def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Interval:
@@ -139,7 +135,7 @@ def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Int
     Raises
     ------
     NotMeasurable
-        If there are not two classes (in each superclass): they could not be told to differ.
+        If there are not two classes (in each superclass): there is no variance to estimate.
 
     Examples
     --------

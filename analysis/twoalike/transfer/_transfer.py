@@ -1,8 +1,7 @@
 """All measures of several networks, side by side on the same images, folds and episodes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -10,7 +9,13 @@ import numpy as np
 
 from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span
 from twoalike.study import MISSING, TwoalikeError, counted
-from twoalike.transfer._classification import few_shot, linear_probe, other_set, subclass_shift
+from twoalike.transfer._classification import (
+    ShiftScores,
+    few_shot,
+    linear_probe,
+    other_set,
+    subclass_shift,
+)
 from twoalike.transfer._classifier import (
     Classifier,
     Values,
@@ -18,11 +23,10 @@ from twoalike.transfer._classifier import (
     checked_values,
     folder_levels,
 )
-from twoalike.transfer._neighbours import neighbour_hierarchy
+from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy
 from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
 
 type Levels = dict[str, list[str]]
-type Compared = tuple[ClassScores | ScoreDifference, ScoreDifference | None]
 
 
 @dataclass(frozen=True)
@@ -142,220 +146,149 @@ class Transfer(Measured):
     """What could not be measured -> why."""
 
 
-@dataclass(frozen=True)
-class Networks:
-    """Candidates with their features of the same images.
+@dataclass
+class _Measures:
+    """All measures of networks on the same images; ``missing`` gets those that were impossible.
 
-    Attributes
-    ----------
-    candidates
-        The networks.
-    values
-        Features of each, shape (n, p).
-    others
-        Features of another set of images, shape (k, p) each; none where there is no such set.
+    ``levels`` holds the label of each image from coarse to fine, ``values`` and ``others`` the
+    features of each network: of these images, and of another set with ``other_levels``.
     """
 
     candidates: Sequence[Candidate]
     values: Sequence[Values]
+    levels: Levels
+    settings: TransferSettings
+    seed: int
+    missing: dict[str, str]
     others: Sequence[Values] = ()
+    other_levels: Levels = field(default_factory=dict)
 
-    def models(self, compared: Sequence[Compared]) -> tuple[TransferScore, ...]:
-        """Estimate and difference to the first network, of each."""
+    def __iter__(self) -> Iterator[TransferMeasure]:
+        """Make one measure after the other."""
+        yield from self._few_shot()
+        yield from self._linear_probe()
+        yield from self._shift()
+        yield from self._other_set()
+        yield from self._neighbours()
+
+    def _of_each[Score](self, name: str, score: Callable[..., Score], *labels: Any) -> list[Score]:
+        """Score of every network; none, with the reason in ``missing``, if it is impossible."""
+        try:
+            return [score(number, *labels) for number in range(len(self.candidates))]
+        except NotMeasurable as reason:
+            self.missing[name] = str(reason)
+            return []
+
+    def _measure(
+        self, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
+    ) -> Iterator[TransferMeasure]:
+        """One measure of all networks; nothing where there are no scores."""
+        if scores:
+            gains = [(own, own.minus(scores[0])) for own in scores]
+            found = {"chance": scores[0].chance, "models": self._models(gains), **more}
+            yield TransferMeasure(
+                measure=measure,
+                level=level,
+                classes=len(scores[0].classes),
+                left_out=scores[0].left_out,
+                **found,
+            )
+
+    def _models(
+        self, scores: Sequence[tuple[ClassScores | ScoreDifference, ScoreDifference]]
+    ) -> tuple[TransferScore, ...]:
+        """Estimate of each network, and its difference to the first one."""
         first = self.candidates[0].name
         return tuple(
             TransferScore(
                 name=candidate.name,
                 **_estimate(own),
-                difference=TransferDifference(to=first, **_estimate(gain)) if gain else None,
+                difference=TransferDifference(to=first, **_estimate(gain)) if number else None,
             )
-            for candidate, (own, gain) in zip(self.candidates, compared, strict=True)
+            for number, (candidate, (own, gain)) in enumerate(
+                zip(self.candidates, scores, strict=True)
+            )
         )
+
+    def _few_shot(self) -> Iterator[TransferMeasure]:
+        of = self.settings
+
+        def score(k: int, labels: list[str], shots: int) -> ClassScores:
+            draws: dict[str, Any] = {"ways": of.ways, "episodes": of.episodes, "seed": self.seed}
+            return few_shot(self.values[k], labels, shots, classifier=of.classifier, **draws)
+
+        for level, labels in self.levels.items():
+            for shots in of.shots:
+                name = f"few_shot of {level}, {counted(shots, 'shot')}"
+                scores = self._of_each(name, score, labels, shots)
+                yield from self._measure("few_shot", level, scores, shots=shots)
+
+    def _linear_probe(self) -> Iterator[TransferMeasure]:
+        def score(k: int, labels: list[str]) -> ClassScores:
+            return linear_probe(self.values[k], labels, folds=self.settings.folds, seed=self.seed)
+
+        for level, labels in self.levels.items():
+            scores = self._of_each(f"linear_probe of {level}", score, labels)
+            yield from self._measure("linear_probe", level, scores)
+
+    def _shift(self) -> Iterator[TransferMeasure]:
+        def score(k: int, above: list[str], below: list[str]) -> ShiftScores:
+            halvings = self.settings.halvings
+            return subclass_shift(self.values[k], above, below, halvings=halvings, seed=self.seed)
+
+        if len(self.levels) < 2:
+            self.missing["subclass_shift"] = f"needs two levels of labels, has {len(self.levels)}"
+        for (coarse, above), (fine, below) in pairwise(self.levels.items()):
+            name = f"subclass_shift of {coarse} by {fine}"
+            scores = self._of_each(name, score, above, below)
+            if not scores:
+                continue
+            seen, new = [each.seen for each in scores], [each.new for each in scores]
+            yield from self._measure("shift_seen", coarse, seen, subclasses=fine)
+            yield from self._measure("shift_new", coarse, new, subclasses=fine)
+            drops = self._models([(own.drop(), own.drop_minus(scores[0])) for own in scores])
+            more: dict[str, Any] = {"subclasses": fine, "chance": 0.0, "models": drops}
+            yield from self._measure("shift_drop", coarse, new, **more)
+
+    def _other_set(self) -> Iterator[TransferMeasure]:
+        def score(k: int, known: list[str], asked: list[str]) -> ClassScores:
+            return other_set(self.values[k], known, self.others[k], asked, seed=self.seed)
+
+        for level, asked in self.other_levels.items():
+            if level in self.levels:
+                scores = self._of_each(f"other_set of {level}", score, self.levels[level], asked)
+                yield from self._measure("other_set", level, scores, images=len(asked))
+
+    def _neighbours(self) -> Iterator[TransferMeasure]:
+        if not self.levels:
+            return
+        n = self.settings.neighbours
+
+        def score(k: int) -> NeighbourScores:
+            near: dict[str, Any] = {"neighbours": n, "similarity": self.candidates[k].similarity}
+            return neighbour_hierarchy(self.values[k], self.levels, **near)
+
+        scores = self._of_each("neighbours", score)
+        if not scores:
+            return
+        first = scores[0]
+        self.missing |= {f"neighbours of {key}": why for key, why in first.missing.items()}
+        for level, best in first.best.items():
+            same = [each.same[level] for each in scores]
+            yield from self._measure("same_label", level, same, best=best, neighbours=n)
+        finest = list(self.levels)[-1]
+        for measure, found in (
+            ("shared_levels", [each.depth for each in scores]),
+            ("hierarchical_precision", [each.precision for each in scores]),
+        ):
+            hierarchy = [each for each in found if each is not None]
+            yield from self._measure(measure, finest, hierarchy, neighbours=n)
 
 
 def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
     """Value and interval, and the interval over other images of the same classes."""
     same = of.same_classes()
-    return {**of.interval().as_dict(), "same_classes": Span(same.low, same.high)}
-
-
-def measures(
-    networks: Networks,
-    levels: Levels,
-    of: TransferSettings,
-    seed: int,
-    missing: dict[str, str],
-    other_levels: Levels | None = None,
-) -> list[TransferMeasure]:
-    """All measures, as :func:`twoalike.transfer.compare_transfer` returns them.
-
-    Parameters
-    ----------
-    networks
-        The networks.
-    levels
-        Level -> label of each image, from coarse to fine.
-    of, seed
-        As in :func:`twoalike.transfer.compare_transfer`.
-    missing
-        Where to say what could not be made, and why.
-    other_levels
-        Level -> label of each image of the other set, where there is one.
-    """
-    return [
-        *_few_shot(networks, levels, of, seed, missing),
-        *_linear_probe(networks, levels, of, seed, missing),
-        *_shift(networks, levels, of, seed, missing),
-        *_other_set(networks, levels, other_levels or {}, seed, missing),
-        *_neighbours(networks, levels, of, missing),
-    ]
-
-
-def _compared(scores: Sequence[ClassScores]) -> list[Compared]:
-    """Scores of each network, and their difference to the first's."""
-    return [(own, own.minus(scores[0]) if number else None) for number, own in enumerate(scores)]
-
-
-def _measure(
-    networks: Networks, measure: str, level: str, scores: Sequence[ClassScores], **more: Any
-) -> TransferMeasure:
-    """One measure of all networks."""
-    about = scores[0]
-    found = {"chance": about.chance, "models": networks.models(_compared(scores)), **more}
-    return TransferMeasure(
-        measure=measure,
-        level=level,
-        classes=len(about.classes),
-        left_out=about.left_out,
-        **found,
-    )
-
-
-def _made[Score](
-    scores: Iterable[Callable[[], Score]], name: str, missing: dict[str, str]
-) -> list[Score]:
-    """Scores of every network; none if the labels do not allow the measure, which is said."""
-    try:
-        return [score() for score in scores]
-    except NotMeasurable as reason:
-        missing[name] = str(reason)
-        return []
-
-
-def _few_shot(
-    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[TransferMeasure]:
-    draws: dict[str, Any] = {
-        "ways": of.ways,
-        "episodes": of.episodes,
-        "classifier": of.classifier,
-        "seed": seed,
-    }
-    for level, labels in levels.items():
-        for shots in of.shots:
-            scores = _made(
-                (partial(few_shot, each, labels, shots, **draws) for each in networks.values),
-                f"few_shot of {level}, {counted(shots, 'shot')}",
-                missing,
-            )
-            if scores:
-                yield _measure(networks, "few_shot", level, scores, shots=shots)
-
-
-def _linear_probe(
-    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[TransferMeasure]:
-    for level, labels in levels.items():
-        scores = _made(
-            (
-                partial(linear_probe, each, labels, folds=of.folds, seed=seed)
-                for each in networks.values
-            ),
-            f"linear_probe of {level}",
-            missing,
-        )
-        if scores:
-            yield _measure(networks, "linear_probe", level, scores)
-
-
-def _shift(
-    networks: Networks, levels: Levels, of: TransferSettings, seed: int, missing: dict[str, str]
-) -> Iterator[TransferMeasure]:
-    if len(levels) < 2:
-        missing["subclass_shift"] = f"needs two levels of labels, has {len(levels)}"
-    for (coarse, above), (fine, below) in pairwise(levels.items()):
-        scores = _made(
-            (
-                partial(subclass_shift, each, above, below, halvings=of.halvings, seed=seed)
-                for each in networks.values
-            ),
-            f"subclass_shift of {coarse} by {fine}",
-            missing,
-        )
-        if not scores:
-            continue
-        seen, new = [s.seen for s in scores], [s.new for s in scores]
-        yield _measure(networks, "shift_seen", coarse, seen, subclasses=fine)
-        yield _measure(networks, "shift_new", coarse, new, subclasses=fine)
-        drops: list[Compared] = [
-            (own.drop(), own.drop_minus(scores[0]) if number else None)
-            for number, own in enumerate(scores)
-        ]
-        models = networks.models(drops)
-        yield _measure(
-            networks, "shift_drop", coarse, new, subclasses=fine, chance=0.0, models=models
-        )
-
-
-def _other_set(
-    networks: Networks, levels: Levels, others: Levels, seed: int, missing: dict[str, str]
-) -> Iterator[TransferMeasure]:
-    for level in (level for level in levels if level in others):
-        scores = _made(
-            (
-                partial(other_set, own, levels[level], other, others[level], seed=seed)
-                for own, other in zip(networks.values, networks.others, strict=True)
-            ),
-            f"other_set of {level}",
-            missing,
-        )
-        if scores:
-            yield _measure(networks, "other_set", level, scores, images=len(others[level]))
-
-
-def _neighbours(
-    networks: Networks, levels: Levels, of: TransferSettings, missing: dict[str, str]
-) -> Iterator[TransferMeasure]:
-    pairs = zip(networks.values, networks.candidates, strict=True)
-    scores = _made(
-        (
-            partial(
-                neighbour_hierarchy,
-                values,
-                levels,
-                neighbours=of.neighbours,
-                similarity=candidate.similarity,
-            )
-            for values, candidate in pairs
-            if levels
-        ),
-        "neighbours",
-        missing,
-    )
-    if not scores:
-        return
-    missing.update({f"neighbours of {key}": why for key, why in scores[0].missing.items()})
-    more: dict[str, Any] = {"neighbours": of.neighbours}
-    for level, best in scores[0].best.items():
-        same = [each.same[level] for each in scores]
-        yield _measure(networks, "same_label", level, same, best=best, **more)
-    for measure, found in (
-        ("shared_levels", [each.depth for each in scores]),
-        ("hierarchical_precision", [each.precision for each in scores]),
-    ):
-        hierarchy = [each for each in found if each is not None]
-        if hierarchy:
-            yield _measure(networks, measure, list(levels)[-1], hierarchy, **more)
+    return {**vars(of.interval()), "same_classes": Span(same.low, same.high)}
 
 
 def compare_transfer(
@@ -382,8 +315,6 @@ def compare_transfer(
         such as ImageNet-A; with ``labels``, these hold their labels too.
     settings
         How much is measured.
-    seed
-        Seed of episodes, folds and halvings.
 
     Returns
     -------
@@ -409,13 +340,16 @@ def compare_transfer(
     other_values, other_levels = _features_of_others(candidates, others, labels)
     # Of many small classifiers, threads cost ten times what they save.
     with threadpool_limits(1):
-        networks = Networks(candidates, values, other_values)
-        made = measures(networks, usable, settings, seed, missing, other_levels)
+        measures = tuple(
+            _Measures(
+                candidates, values, usable, settings, seed, missing, other_values, other_levels
+            )
+        )
     return Transfer(
         images=len(images),
         levels={level: _sizes(of) for level, of in levels.items()},
         settings=settings,
-        measures=tuple(made),
+        measures=measures,
         missing=missing,
     )
 
@@ -481,7 +415,7 @@ def _levels(labels: Mapping[str, Mapping[str, str]], images: Sequence[str]) -> L
 
 
 def _usable(levels: Levels, missing: dict[str, str]) -> Levels:
-    """Levels at which all images have a label and some share it; the others are said missing."""
+    """Levels at which all images have a label and some share it, with reasons for the others."""
     usable: Levels = {}
     for level, labels in levels.items():
         without, classes = labels.count(MISSING), len(set(labels))
