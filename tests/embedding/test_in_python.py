@@ -162,6 +162,9 @@ def test_check_compares_judgments_with_the_record(files: Path, world: Any) -> No
     assert check(files / "p.nc", world.judge(200, 9), fitted=True).remarks == []
     with pytest.raises(TwoalikeError, match="written as .json"):
         check(files / "p.nc", out=files / "check.txt")
+    lines, page = str(others).splitlines(), others._repr_html_()
+    assert lines[0] == others.verdict and f"! {others.remarks[0]}" in lines
+    assert f"<b>{others.verdict}</b>" in page and "agreement" in page and "R-hat" in page
 
 
 def test_tables_come_from_a_file_or_an_object(files: Path, world: Any) -> None:
@@ -179,7 +182,10 @@ def test_tables_come_from_a_file_or_an_object(files: Path, world: Any) -> None:
     curve = dimension_curve(path, files / "choices.parquet", fitted=None)
     assert curve.fitted and curve.remark == ""
     table = save_similarity(path, str(files / "s.csv"), objects=posterior.ids[:4])
-    assert table.ids == posterior.ids[:4] and len(pd.read_csv(files / "s.csv")) == 6
+    assert table.ids == posterior.ids[:4] and "object_03" in table._repr_html_()
+    pd.testing.assert_frame_equal(
+        pd.read_csv(files / "s.csv"), table.to_frame(), check_dtype=False, rtol=1e-5
+    )
     save_embedding(posterior, str(files / "e.csv"))
     save_table(str(files / "t.csv"), pd.read_csv(files / "e.csv"))
     assert len(pd.read_csv(files / "t.csv")) == 30

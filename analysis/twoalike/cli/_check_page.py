@@ -57,15 +57,8 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
 
 
 def _verdict(found: "PosteriorCheck") -> str:
-    if found.converged is None:
-        return "[bold yellow]Cannot tell whether this fit has converged[/]"
-    if not found.converged:
-        return "[bold red]Has not converged[/]"
-    if "choice_rhat_95" not in found.convergence:
-        return "[bold green]Converged, as far as one variational fit can tell[/]"
-    remarks = len(found.advice)
-    doubts = f", {remarks} remark{'s' if remarks > 1 else ''}" if remarks else ""
-    return f"[bold green]Converged[/]{doubts}"
+    colour = {None: "yellow", False: "red", True: "green"}[found.converged]
+    return f"[bold {colour}]{found.verdict}[/]"
 
 
 def _described(posterior: "Posterior") -> str:

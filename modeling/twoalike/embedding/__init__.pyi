@@ -21,9 +21,6 @@ from ._export import participants_table as participants_table
 from ._export import save_embedding as save_embedding
 from ._export import save_similarity as save_similarity
 from ._export import save_table as save_table
-from ._export import write_embedding as write_embedding
-from ._export import write_similarity as write_similarity
-from ._export import write_table as write_table
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
 from ._intervals import SimilarityTable as SimilarityTable

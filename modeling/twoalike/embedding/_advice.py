@@ -52,13 +52,7 @@ def describe_links(data: Data) -> dict[str, Any]:
 
 
 def link_warnings(links: dict[str, Any]) -> list[str]:
-    """Say what :func:`describe_links` found, one sentence each; nothing of judgments that link all.
-
-    Parameters
-    ----------
-    links
-        What it returned; empty of a file that was written before there were any.
-    """
+    """Describe what :func:`describe_links` found, one sentence each; nothing if all is linked."""
     said = []
     if len(links.get("islands", ())) > 1:
         sizes = ", ".join(map(str, links["islands"][:NAMED]))
@@ -181,17 +175,8 @@ def advise(
 ) -> list[str]:
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
-    Parameters
-    ----------
-    engine
-        ``nuts`` or ``vi``.
-    state
-        Figures of convergence, as :func:`~twoalike.embedding._convergence.chain_convergence`
-        and :func:`~twoalike.embedding._convergence.optimiser_convergence` name them.
-    predictive, loo
-        Predictive checks and leave-one-out estimate, where there are any.
-    distances
-        Predictive checks of arrangements and of dissimilarities.
+    ``state`` has the figures of convergence, as the posterior stores them; checks of choices,
+    leave-one-out and checks of distances are added where there are any.
     """
     advice = [_on_chains(engine, state), _on_optimiser(engine, state)]
     if state.get("divergences", 0):

@@ -39,7 +39,7 @@ from twoalike.embedding._judged import (
 )
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._predictive import ChoiceChecks, Predictive
+from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
 from twoalike.embedding._similarity import ROWS
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
@@ -48,6 +48,7 @@ from twoalike.study import (
     Study,
     TwoalikeError,
     check_output,
+    counted,
     progress,
     provenance,
     sha256_file,
@@ -175,6 +176,53 @@ class PosteriorCheck:
     dissimilarities: DistanceChecks | None = None
     sensitivity: list[Sensitivity] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the fit has converged, in a few words."""
+        if self.converged is None:
+            return "Cannot tell whether this fit has converged"
+        if not self.converged:
+            return "Has not converged"
+        if "choice_rhat_95" not in self.convergence:
+            return "Converged, as far as one variational fit can tell"
+        return "Converged" + (f", {counted(len(self.advice), 'remark')}" if self.advice else "")
+
+    def __str__(self) -> str:
+        doubts = [f"! {sentence}" for sentence in (*self.advice, *self.remarks)]
+        figures = [f"{name}: {value}" for name, value in self._figures().items()]
+        missing = [f"not checked: {sentence}" for sentence in self.missing]
+        return "\n".join([self.verdict, *doubts, *figures, *missing])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        doubts = "".join(f"<li>{escape(one)}</li>" for one in (*self.advice, *self.remarks))
+        rows = "".join(
+            f'<tr><th style="text-align: left">{escape(name)}</th><td>{escape(value)}</td></tr>'
+            for name, value in self._figures().items()
+        )
+        return f"<p><b>{escape(self.verdict)}</b></p><ul>{doubts}</ul><table>{rows}</table>"
+
+    def _figures(self) -> dict[str, str]:
+        """Most important figures by their name."""
+        state, facts = self.convergence, {}
+        for name, words in (("choice", "choice probabilities"), ("similarity", "similarities")):
+            if f"{name}_rhat_95" in state:
+                facts[f"R-hat of 95 % of the {words}"] = f"{state[f'{name}_rhat_95']:.3f}"
+        checks = [] if self.predictive is None else self.predictive.checks
+        for kind in (self.arrangements, self.dissimilarities):
+            checks = checks if kind is None else [*checks, kind.follow]
+        for one in checks:
+            interval = f"{one.low:.3f} to {one.high:.3f}"
+            facts[one.name] = f"{one.observed:.3f} (replicated {interval}, p {one.p:.3f})"
+        if self.predictive is not None:
+            gap = calibration_gap(self.predictive.calibration)
+            facts["mean gap of calibration"] = f"{gap:.4f}"
+        if self.loo is not None:
+            loss = f"{self.loo.log_loss:.4f} ± {self.loo.log_loss_se:.4f}"
+            facts["leave-one-out log-loss"] = f"{loss}, Pareto k high in {self.loo.k_high:.1%}"
+        return facts
 
 
 @dataclass(frozen=True)

@@ -147,28 +147,12 @@ def compare_predictions(
     *,
     observers: Observers = "own",
 ) -> dict[str, Any]:
-    """Score both posteriors on the same judgments, at best ones that neither was fitted to.
+    """Score both posteriors on the same judgments.
 
-    Parameters
-    ----------
-    first, second
-        The models.
-    choices
-        Table of judgments. Practice and catch trials, and judgments with an object that one of
-        the two does not know, are left out and counted.
-    observers
-        As in :func:`judgment_scores`.
-
-    Returns
-    -------
-    ``judgments``, ``participants`` and ``left_out`` as numbers; ``log_loss`` (nats) and
-    ``accuracy`` (ties split), each with ``first``, ``second`` and the paired ``difference``
-    second minus first, as ``value`` and ``standard_error``.
-
-    Raises
-    ------
-    TwoalikeError
-        If no judgment is left.
+    Practice and catch trials, and judgments with an object that one of the two does not know, are
+    left out and counted. Returns ``judgments``, ``participants`` and ``left_out`` as numbers;
+    ``log_loss`` (nats) and ``accuracy`` (ties split), each with ``first``, ``second`` and the
+    paired ``difference`` second minus first, as ``value`` and ``standard_error``.
     """
     shared = shared_objects(first, second)
     kept = choices["trial_type"].isin(JUDGED)
@@ -219,28 +203,15 @@ def compare_similarity(
     """Correlate the similarities of the shared objects, and their dimensions.
 
     The correlation of a draw of one with a draw of the other is below that of the mean matrices,
-    since draws scatter. So it stands beside that of two draws of the same posterior: where these
-    intervals lie alike, the posteriors do not differ by more than they are unsure of.
-
-    Parameters
-    ----------
-    first, second
-        The models.
-    level
-        Share of the draws inside the intervals.
+    since draws scatter; it is reported beside that of two draws of the same posterior: where these
+    intervals overlap, the posteriors do not differ by more than their uncertainty.
 
     Returns
     -------
     ``objects``: number shared; ``pearson`` and ``spearman`` of the posterior means, over pairs;
-    ``draws``, ``first_draws`` and ``second_draws``: Pearson's correlation of draws between the
-    two and within each (``value``: median, ``low``, ``high``); ``dimensions``: see
+    ``draws``, ``first_draws`` and ``second_draws``: Pearson's correlation of draws between the two
+    and within each (``value``: median, ``low``, ``high``); ``dimensions``: see
     :func:`match_dimensions`.
-
-    Raises
-    ------
-    TwoalikeError
-        If fewer than three objects are shared, there are fewer than two draws, or similarities
-        do not vary.
     """
     from scipy.stats import rankdata
 

@@ -43,26 +43,19 @@ FEWEST = 3  # common objects that a correlation needs
 def dimension_table(
     posterior: PosteriorSource, others: Sequence[PosteriorSource] = (), *, top: int = 6
 ) -> pd.DataFrame:
-    """Describe every dimension, most important first.
+    """Describe every dimension, most important first, by its ``top`` objects.
 
-    Parameters
-    ----------
-    posterior
-        The fit.
-    others
-        Fits with other seeds or of other judgments (two halves, say) of the same objects, in
-        which its dimensions are looked for. Without any, every chain of ``posterior`` is looked
-        for in its other chains: of ``vi`` these are independent fits.
-    top
-        Objects to name.
+    Its dimensions are looked for in ``others``, fits of the same objects with other seeds or of
+    other judgments (two halves, say). Without any, every chain is looked for in the other chains:
+    of ``vi`` these are independent fits.
 
     Returns
     -------
     Columns ``dimension``, from 1; ``importance``, the share of the variation of similarity (for
     distances: of squared distances) that it carries; ``again``, the highest correlation of its
-    coordinates with those of any one dimension of another fit, averaged over fits (missing if
-    there is no other); ``objects``, those with the highest mean coordinates, and
-    ``coordinates``, these, a semicolon and a blank between two in both.
+    coordinates with those of any one dimension of another fit, averaged over fits (missing if there
+    is no other); ``objects``, those with the highest mean coordinates, and ``coordinates``, these,
+    separated by semicolons.
 
     Raises
     ------
@@ -217,12 +210,11 @@ def dimension_curve(
     posterior
         The fit; offer it more dimensions than are needed.
     choices
-        The judgments that it was fitted on, a file or a frame; practice and catch trials are left
-        out.
+        A file or a frame; practice and catch trials are left out.
     fitted
-        False if ``choices`` are other judgments: their score is that of the plain mean of the
-        draws, and nothing is left out. None: as the posterior's record says; the curve's remark
-        tells where that is uncertain.
+        Whether it was fitted to them. If not, nothing is left out: their score is that of the plain
+        mean of the draws. None: as the posterior's record says; a remark tells where it is
+        uncertain.
     seed
         Of the subset that is scored where there are many judgments.
 

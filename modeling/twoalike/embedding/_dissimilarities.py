@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.embedding._priors import pooled_noise
 from twoalike.embedding._similarity import find_kernel
 from twoalike.judgments import PairSource, pair_sources
 from twoalike.study import Floats, Integers
@@ -148,18 +149,6 @@ def _design(source: PairSource, size: int) -> tuple[npt.NDArray[Any], ...]:
     return items, judged.astype(np.float32), basis.astype(np.float32), roots.astype(np.float32)
 
 
-def _noise(name: str, typical: float, least: float, n_sources: int) -> Any:
-    """Noise of every source, partially pooled, symbolic, shape (S,)."""
-    import pymc as pm
-
-    location = pm.Normal(f"{name}_location", float(np.log(typical)), 1.0)
-    if n_sources == 1:
-        return pm.Deterministic(name, least + pm.math.exp(location)[None], dims="source")
-    spread = pm.HalfNormal(f"{name}_spread", 0.5)
-    offset = pm.Normal(f"{name}_offset", 0.0, 1.0, dims="source")
-    return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims="source")
-
-
 def add_dissimilarities(
     x: Any,
     data: Dissimilarities,
@@ -172,9 +161,13 @@ def add_dissimilarities(
     """
     import pymc as pm
 
-    n_sources = len(data.sources)
-    object_noise = _noise("object_noise", TYPICAL_OBJECT, 0.0, n_sources)
-    pair_noise = _noise("pair_noise", TYPICAL_PAIR, LEAST_PAIR, n_sources)
+    object_noise, pair_noise = (
+        pooled_noise(name, name, typical, len(data.sources), "source", least)
+        for name, typical, least in (
+            ("object_noise", TYPICAL_OBJECT, 0.0),
+            ("pair_noise", TYPICAL_PAIR, LEAST_PAIR),
+        )
+    )
     for number, group in enumerate(data.groups):
         arrays = batch[number] if batch is not None else group.arrays
         logs = dissimilarity_log_likelihood(

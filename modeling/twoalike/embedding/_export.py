@@ -1,7 +1,4 @@
-"""Tables of a posterior for people and other programs: text, numpy and MATLAB files.
-
-The writers write to the path they are given: hand them that of ``twoalike.study.atomic_path``.
-"""
+"""Tables of a posterior for people and other programs: text, numpy and MATLAB files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_choice, random_triplets
@@ -53,60 +49,25 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     inert.to_csv(path, sep=separator, index=False, float_format="%.6g", lineterminator="\n")
 
 
-def similarity_pairs(table: SimilarityTable) -> pd.DataFrame:
-    """One row a pair of different objects: ``item_1``, ``item_2``, ``similarity``, ends."""
-    upper = np.triu_indices(len(table.ids), 1)
-    names = np.array(table.ids, dtype=object)
-    columns = {"item_1": names[upper[0]], "item_2": names[upper[1]]}
-    ends = {"similarity": table.mean, "low": table.low, "high": table.high}
-    return pd.DataFrame(columns | {name: matrix[upper] for name, matrix in ends.items()})
-
-
-def similarity_square(table: SimilarityTable) -> pd.DataFrame:
-    """Posterior means as a square with a column ``object`` and one column an object."""
-    square = pd.DataFrame(table.mean, columns=list(table.ids))
-    square.insert(0, "object", list(table.ids), allow_duplicates=True)
-    return square
-
-
-def similarity_arrays(table: SimilarityTable) -> dict[str, Any]:
-    """Arrays by name, as they stand in .npz and .mat."""
-    return {
-        "similarity": table.mean,
-        "low": table.low,
-        "high": table.high,
-        "level": table.level,
-        "scale": table.scale,
-    }
-
-
-def write_similarity(
-    path: Path, table: SimilarityTable, meta: Mapping[str, Any], *, square: bool = False
+def _write_similarity(
+    path: Path, table: SimilarityTable, meta: Mapping[str, Any], *, square: bool
 ) -> None:
-    """Write similarities.
-
-    Parameters
-    ----------
-    path
-        ``.csv`` or ``.tsv``: one row a pair; ``.npz``: ``ids``, ``similarity``, ``low`` and
-        ``high`` (m x m), ``level``, ``scale`` and ``meta`` (JSON); ``.mat``: the same, ``ids``
-        as a cell array.
-    table
-        What to write.
-    meta
-        Provenance.
-    square
-        For text: the posterior means alone, as a square with names.
-    """
     if path.suffix in SEPARATORS:
-        write_table(path, similarity_square(table) if square else similarity_pairs(table))
-    elif path.suffix == ".npz":
+        frame = table.to_frame()
+        if square:
+            frame = pd.DataFrame(table.mean, columns=list(table.ids))
+            frame.insert(0, "object", list(table.ids), allow_duplicates=True)
+        write_table(path, frame)
+        return
+    names = ("low", "high", "level", "scale")
+    content = {"similarity": table.mean} | {name: getattr(table, name) for name in names}
+    if path.suffix == ".npz":
         ids = np.array(table.ids, dtype=np.str_)
-        np.savez_compressed(path, ids=ids, meta=_json(meta), **similarity_arrays(table))
-    else:
-        cells = np.array(table.ids, dtype=object)[:, None]
-        content = {"ids": cells, "meta": json.dumps(dict(meta))} | similarity_arrays(table)
-        path.write_bytes(mat_bytes(content, compressed=True))
+        np.savez_compressed(path, ids=ids, meta=json.dumps(dict(meta)), **content)
+        return
+    cells = np.array(table.ids, dtype=object)[:, None]
+    content = {"ids": cells, "meta": json.dumps(dict(meta))} | content
+    path.write_bytes(mat_bytes(content, compressed=True))
 
 
 def save_similarity(
@@ -125,7 +86,9 @@ def save_similarity(
     posterior
         The posterior or its file.
     out
-        File to write (.csv, .tsv, .npz or .mat), as :func:`write_similarity` does.
+        File to write. Text (.csv, .tsv) has the rows of :meth:`SimilarityTable.to_frame`; .npz and
+        .mat have ``ids``, ``similarity``, ``low`` and ``high`` (m x m), ``level``, ``scale`` and
+        ``meta`` (JSON).
     scale, interval
         As in :func:`similarity_table`.
     objects
@@ -152,12 +115,16 @@ def save_similarity(
     with atomic_path(out) as temporary:
         temporary.touch()  # a place that cannot be written to is refused before the work
         table = similarity_table(fit, interval, scale=scale, objects=objects)
-        write_similarity(temporary, table, origin, square=square)
+        _write_similarity(temporary, table, origin, square=square)
     return table
 
 
 def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool = False) -> None:
-    """Write coordinates, posterior means or every draw, as :func:`write_embedding` does.
+    """Write coordinates, posterior means or every draw.
+
+    Text (.csv, .tsv) has the rows of :func:`embedding_table`; .npz has ``ids``, ``features`` (the
+    posterior mean, m x D, under the name that every reader of features looks for), ``sd``
+    (posterior standard deviation), ``meta`` (JSON) and, if asked for, ``draws`` (S x m x D).
 
     Raises
     ------
@@ -169,7 +136,14 @@ def save_embedding(posterior: PosteriorSource, out: str | Path, *, draws: bool =
     fit = as_posterior(posterior)
     origin = provenance("embedding", inputs={} if fit.path is None else {"posterior": fit.path})
     with atomic_path(out) as temporary:
-        write_embedding(temporary, fit, origin, draws=draws)
+        if out.suffix in SEPARATORS:
+            write_table(temporary, embedding_table(fit, draws=draws))
+            return
+        x = fit.embedding
+        arrays: dict[str, Any] = {"features": x.mean(axis=0), "sd": x.std(axis=0)}
+        arrays |= {"draws": x} if draws else {}
+        ids = np.array(fit.ids, dtype=np.str_)
+        np.savez_compressed(temporary, ids=ids, meta=json.dumps(origin), **arrays)
 
 
 def save_table(out: str | Path, table: pd.DataFrame) -> None:
@@ -178,19 +152,10 @@ def save_table(out: str | Path, table: pd.DataFrame) -> None:
         write_table(temporary, table)
 
 
-def _json(meta: Mapping[str, Any]) -> npt.NDArray[np.str_]:
-    return np.array(json.dumps(dict(meta)))
-
-
 def embedding_table(posterior: PosteriorSource, *, draws: bool = False) -> pd.DataFrame:
-    """Coordinates as a table: ``object``, ``dimension_1``, ...; with draws also ``draw``.
+    """Coordinates as a table: ``object``, ``dimension_1``, ...; posterior means, one row an object.
 
-    Parameters
-    ----------
-    posterior
-        S draws of m objects in D dimensions.
-    draws
-        Every draw (S x m rows, ``draw`` from 1) instead of the posterior mean (m rows).
+    With ``draws`` every draw, S x m rows, and ``draw`` from 1.
     """
     posterior = as_posterior(posterior)
     x = posterior.embedding if draws else posterior.embedding.mean(axis=0)[None]
@@ -203,37 +168,8 @@ def embedding_table(posterior: PosteriorSource, *, draws: bool = False) -> pd.Da
     return table
 
 
-def write_embedding(
-    path: Path, posterior: Posterior, meta: Mapping[str, Any], *, draws: bool = False
-) -> None:
-    """Write coordinates.
-
-    Parameters
-    ----------
-    path
-        ``.csv`` or ``.tsv``: see :func:`embedding_table`; ``.npz``: ``ids``, ``features`` (the
-        posterior mean, m x D, under the name that every reader of features looks for), ``sd``
-        (posterior standard deviation, m x D), ``meta`` (JSON) and, if asked for, ``draws``
-        (S x m x D).
-    posterior
-        The fit.
-    meta
-        Provenance.
-    draws
-        Whether to write every draw.
-    """
-    if path.suffix in SEPARATORS:
-        write_table(path, embedding_table(posterior, draws=draws))
-        return
-    x = posterior.embedding
-    arrays: dict[str, Any] = {"features": x.mean(axis=0), "sd": x.std(axis=0)}
-    arrays |= {"draws": x} if draws else {}
-    ids = np.array(posterior.ids, dtype=np.str_)
-    np.savez_compressed(path, ids=ids, meta=_json(meta), **arrays)
-
-
 BOUND = 0.5
-"""Lapse rate above which somebody guessed: most of their answers tell nothing."""
+"""Lapse rate above which a participant counts as guessing: most answers carry no information."""
 TRIPLETS = 300  # random ones on which agreement is averaged
 
 
@@ -242,24 +178,16 @@ def participants_table(
 ) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
-    Parameters
-    ----------
-    posterior
-        S draws.
-    level
-        Share of the posterior inside the intervals.
-    bound
-        Lapse rate, between 0 and 1, above which somebody is said to have guessed.
-    seed
-        Of the triplets on which agreement is averaged.
+    ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
+    are relative: their geometric mean over participants is 1. The seed is of the triplets on which
+    agreement is averaged.
 
     Returns
     -------
-    Table with one row a participant: ``participant``; ``judgments`` (missing where the file does
-    not say); ``temperature``, ``lapse`` and ``agreement`` (see :func:`agreement`), posterior
-    medians, with ``_low`` and ``_high`` ends of the central interval; ``guessed``, the posterior
-    probability that the lapse rate is above the bound. Temperatures are relative: their
-    geometric mean over participants is 1. In the order of ``guessed``, then least agreement.
+    One row a participant: ``participant``; ``judgments`` (missing where the file does not say);
+    ``temperature``, ``lapse`` and ``agreement`` (see :func:`agreement`), posterior medians, with
+    ``_low`` and ``_high`` ends of the central interval that holds ``level``; ``guessed``. In the
+    order of ``guessed``, then least agreement.
 
     Raises
     ------
@@ -307,7 +235,7 @@ def agreement(posterior: Posterior, *, seed: int = 0) -> Floats:
     for draw, x in enumerate(posterior.embedding):
         s = posterior.pair_similarity(x, x)
         pairs = np.sort(np.stack([s[i, j], s[i, k], s[j, k]]), axis=0)[::-1, :, None]
-        # The most alike pair stands first, so the answer it leaves over is the third item.
+        # The most alike pair is first, so the item that it leaves over is the third.
         best = np.exp(log_choice((pairs[0], pairs[1], pairs[2]), temperature[draw])[2])
         result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] / 3
     return result

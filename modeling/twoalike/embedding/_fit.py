@@ -235,33 +235,29 @@ def fit_embedding(
     source: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
 ) -> Posterior:
-    """Fit the Bayesian embedding.
+    """Fit the Bayesian embedding to tables that are read already, as :func:`fit` does.
 
     Parameters
     ----------
     choices
-        Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are
-        left out. None: arrangements or dissimilarities only; they say nothing of the scale of
-        the embedding, so how decided choices are is then left to the prior.
-    arrangements
-        Table of multi-arrangement trials; practice and catch trials are left out.
-    dissimilarities
-        Table of dissimilarities: RDMs and rated pairs.
+        Table of judgments (see :mod:`twoalike.judgments`); practice and catch trials are left out.
+        None: arrangements or dissimilarities only; they say nothing of the scale of the embedding,
+        so how decided choices are is then left to the prior.
+    arrangements, dissimilarities
+        Tables of multi-arrangement trials, and of RDMs and rated pairs.
     features
         Features of every object, for a prior mean that is a linear map of them.
-    config
-        Settings; all defaults if left out.
     source
         Provenance to store.
     checkpoint
-        File (.npz) that keeps the fit on its way: called again with the same judgments and
+        File (.npz) that keeps the fit in progress: called again with the same judgments and
         settings, an interrupted fit continues from it; the previous file is kept beside it. Remove
         both with ``remove_checkpoint`` once the posterior is saved.
 
     Returns
     -------
-    The posterior, its draws aligned and its dimensions ordered by importance; ``attrs`` say
-    which engine was used and why, and whether it converged.
+    The posterior, its draws aligned and its dimensions ordered by importance; ``attrs`` say which
+    engine was used and why, and whether it converged.
 
     Raises
     ------

@@ -13,7 +13,7 @@ over all objects k but i and j. All m(m - 1)(m - 2) / 2 triplets are summed, non
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -89,6 +89,9 @@ def _mirror(result: Floats) -> None:
 
 type Scale = Literal["centred", "raw", "chance"]
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 VALUES = 2**26
 """Draws held at once, in numbers: 256 MiB of single precision."""
 
@@ -96,16 +99,9 @@ VALUES = 2**26
 def central_interval(
     draws: Floats, level: float, axis: int = 0, *, overwrite: bool = False
 ) -> tuple[Floats, Floats]:
-    """Find the ends of the central interval that holds the share ``level`` of the draws.
+    """Find the central interval that holds the share ``level`` of the draws along ``axis``.
 
-    Parameters
-    ----------
-    draws
-        Draws along ``axis``.
-    level
-        Share inside, between 0 and 1.
-    overwrite
-        Whether ``draws`` may be sorted in place, which saves their copy.
+    With ``overwrite`` the draws are sorted in place, which saves their copy.
 
     Raises
     ------
@@ -154,22 +150,10 @@ def choice_intervals(
     participants: Integers | None = None,
     kind: ChoiceKind = "odd_one_out",
 ) -> tuple[Floats, Floats]:
-    """Central posterior interval of each choice probability.
+    """Central posterior interval of each choice probability: low and high ends, (n, 3) each.
 
-    Parameters
-    ----------
-    posterior
-        S draws.
-    triplets
-        Object indices, shape (n, 3).
-    level
-        Share of the posterior inside, between 0 and 1.
-    lapse, participants, kind
-        As in :meth:`twoalike.embedding.Posterior.choice_probabilities`.
-
-    Returns
-    -------
-    Low and high ends, shape (n, 3) each.
+    Arguments are those of :meth:`twoalike.embedding.Posterior.choice_probabilities`; ``level`` is
+    the share of the posterior inside.
 
     Raises
     ------
@@ -192,16 +176,9 @@ def choice_intervals(
 class SimilarityTable:
     """Similarities of m objects with their uncertainty.
 
-    Attributes
-    ----------
-    ids
-        Object ids, in the order of rows and columns.
-    mean, low, high
-        Posterior mean and ends of the central interval, shape (m, m), symmetric, float32.
-    level
-        Share of the posterior inside the interval.
-    scale
-        ``centred``, ``raw`` or ``chance``, see :func:`similarity_table`.
+    ``mean``, ``low`` and ``high`` (the ends of the central interval that holds ``level``) have
+    shape (m, m), float32, symmetric, in the order of ``ids``; ``scale`` is that of
+    :func:`similarity_table`.
     """
 
     ids: tuple[str, ...]
@@ -210,6 +187,19 @@ class SimilarityTable:
     high: Floats
     level: float
     scale: Scale
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a pair of objects: ``item_1``, ``item_2``, ``similarity``, ``low``, ``high``."""
+        import pandas as pd
+
+        upper = np.triu_indices(len(self.ids), 1)
+        names = np.array(self.ids, dtype=object)
+        columns = {"item_1": names[upper[0]], "item_2": names[upper[1]]}
+        ends = {"similarity": self.mean, "low": self.low, "high": self.high}
+        return pd.DataFrame(columns | {name: matrix[upper] for name, matrix in ends.items()})
+
+    def _repr_html_(self) -> str:
+        return str(self.to_frame().to_html(max_rows=10, float_format="{:.3g}".format, border=0))
 
 
 def select_objects(ids: Sequence[str], wanted: Sequence[str]) -> Integers:

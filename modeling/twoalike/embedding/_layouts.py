@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.embedding._priors import pooled_noise
 from twoalike.judgments import Arrangement, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -140,25 +141,6 @@ def _padded(trials: Sequence[Arrangement], arrangers: dict[str, int]) -> LayoutG
     return LayoutGroup(items, places, shown, who)
 
 
-def arrangement_noise(n_arrangers: int) -> Any:
-    """Noise of every arranger, symbolic, shape (A,); to be called inside a PyMC model.
-
-    A standard deviation as a share of the embedding's: .3 means that a coordinate of the layout
-    has .09 times the variance that objects have in its view. What of a layout is no view of the
-    embedding counts as noise, so even an exact hand has some.
-    """
-    import pymc as pm
-
-    location = pm.Normal("arrangement_location", float(np.log(TYPICAL_NOISE)), 1.0)
-    if n_arrangers == 1:
-        return pm.Deterministic("arrangement_noise", pm.math.exp(location)[None], dims="arranger")
-    spread = pm.HalfNormal("arrangement_spread", 0.5)
-    offset = pm.Normal("arrangement_offset", 0.0, 1.0, dims="arranger")
-    return pm.Deterministic(
-        "arrangement_noise", pm.math.exp(location + spread * offset), dims="arranger"
-    )
-
-
 def add_layouts(
     x: Any,
     layouts: Layouts,
@@ -171,7 +153,12 @@ def add_layouts(
     """
     import pymc as pm
 
-    noise = arrangement_noise(len(layouts.arrangers))
+    # A standard deviation as a share of the embedding's: .3 means that a coordinate of the layout
+    # has .09 times the variance that objects have in its view. What of a layout is no view of the
+    # embedding counts as noise, so even an exact hand has some.
+    noise = pooled_noise(
+        "arrangement_noise", "arrangement", TYPICAL_NOISE, len(layouts.arrangers), "arranger"
+    )
     for number, group in enumerate(layouts.groups):
         arrays = batch[number] if batch is not None else group.arrays
         size = group.items.shape[1]

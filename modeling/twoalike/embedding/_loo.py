@@ -209,21 +209,11 @@ MOST_JUDGMENTS = 10_000
 
 @dataclass(frozen=True)
 class PredictedChoices:
-    """Judgments and the probabilities that a posterior gives to their answers.
+    """Judgments, all or a random subset, and a posterior's probabilities of their answers.
 
-    Attributes
-    ----------
-    judged
-        The n judgments: all, or a random subset.
-    unknown
-        Number of judgments by people, or of objects, that the posterior does not contain.
-    probabilities
-        Of each item being chosen, shape (n, 3).
-    left_out
-        Whether each judgment was predicted from the others only.
-    k_high
-        Share of judgments whose leave-one-out prediction is unreliable (Pareto's k); 0 without
-        leave-one-out.
+    ``unknown`` judgments are by people, or of objects, that the posterior does not contain;
+    ``probabilities`` (n, 3) of each item being chosen are from the other judgments only if
+    ``left_out``; ``k_high`` is then the share whose prediction is unreliable (Pareto's k), else 0.
     """
 
     judged: Judged
@@ -238,16 +228,9 @@ def predict_choices(
 ) -> PredictedChoices:
     """Predict judgments, each with its participant's own noise and from the other judgments.
 
-    Parameters
-    ----------
-    posterior
-        The fit. With fewer than ``LEAST_DRAWS`` draws, leave-one-out is not possible.
-    choices
-        Judgments; practice and catch trials are left out, as they are in a fit.
-    fitted
-        False if it was fitted to other judgments: then there is nothing to leave out.
-    seed
-        Of the subset that is predicted if there are many judgments.
+    With ``fitted=False`` they are others than those of the fit, and nothing is left out; nor is it
+    with fewer than ``LEAST_DRAWS`` draws. Practice and catch trials are left out; the seed is of
+    the subset that is predicted if there are many judgments.
 
     Raises
     ------

@@ -405,23 +405,10 @@ class Posterior:
         participants: Integers | None = None,
         kind: ChoiceKind = "odd_one_out",
     ) -> Floats:
-        """Probability that item 1, 2, 3 of each triplet is chosen, under each draw.
+        """Probability that item 1, 2, 3 of each triplet is chosen, under each draw, (S, n, 3).
 
-        What :func:`twoalike.design.adaptive_triplets` chooses by: how far draws disagree. What
-        :func:`twoalike.embedding.choice_intervals` takes quantiles of, block by block.
-
-        Parameters
-        ----------
-        triplets
-            Object indices, shape (n, 3).
-        lapse
-            As in :meth:`choice_probabilities`; an observer who guesses tells less.
-        participants, kind
-            As in :meth:`choice_probabilities`.
-
-        Returns
-        -------
-        Shape (S, n, 3).
+        Adaptive designs choose by how far draws disagree; intervals are their quantiles. Arguments
+        are those of :meth:`choice_probabilities`.
         """
         triplets, kernel = self._checked(triplets, participants), self.kernel
         lapses, temperatures = self.lapse, self.temperature

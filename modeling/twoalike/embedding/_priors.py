@@ -85,6 +85,23 @@ def spike_and_slab(m: int, d: int) -> Any:
     return pm.Deterministic("embedding", scale * unit, dims=("object", "dimension"))
 
 
+def pooled_noise(
+    name: str, symbol: str, typical: float, n: int, dims: str, least: float = 0.0
+) -> Any:
+    """Noise of each of n people or sources, partially pooled on the log scale, symbolic, (n,).
+
+    Variables of the pool begin with ``symbol``, the result has the name.
+    """
+    import pymc as pm
+
+    location = pm.Normal(f"{symbol}_location", float(np.log(typical)), 1.0)
+    if n == 1:
+        return pm.Deterministic(name, least + pm.math.exp(location)[None], dims=dims)
+    spread = pm.HalfNormal(f"{symbol}_spread", 0.5)
+    offset = pm.Normal(f"{symbol}_offset", 0.0, 1.0, dims=dims)
+    return pm.Deterministic(name, least + pm.math.exp(location + spread * offset), dims=dims)
+
+
 def add_prior(name: str, m: int, d: int, features: Features) -> Any:
     """Add a prior of :data:`PRIORS` to the open PyMC model; give the ``embedding``, shape (m, d).
 
