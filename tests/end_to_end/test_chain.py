@@ -16,6 +16,7 @@ SMALL = DemoConfig(
     participants=2,
     trials=180,
     test_triplets=300,
+    features=("--size", "64"),
     fit=("--engine", "vi", "--steps", "500"),
     distill=("--steps", "3", "--size", "64", "--batch", "12"),
 )

@@ -30,6 +30,7 @@ class DemoConfig:
     held_out_share: float = 1 / 3  # of each family's species, shown to nobody
     test_triplets: int = 4000  # of held-out creatures, judged by the true observer
     backbone: str = "efficientnet_lite0"
+    features: tuple[str, ...] = ()  # of the backbone, such as ("--size", "128")
     # Four fits of vi, which so many objects would be left to, end in different places.
     fit: tuple[str, ...] = ("--engine", "nuts", "--dimensions", "12", "--draws", "600")
     # Distillation as in modeling/recipes/distill_demo.toml: small images, few steps.
@@ -122,7 +123,7 @@ def _fit(root: Path, config: DemoConfig) -> list[Stage]:
         Stage(
             f"features of {config.backbone}",
             ("features", "--backbone", config.backbone, "--images", str(root / "stimuli"))
-            + ("--out", str(features)),
+            + ("--out", str(features), *config.features),
             features,
         ),
     ]
