@@ -10,7 +10,7 @@ from tests.end_to_end.forks import Forks, start_forks
 from twoalike.cli.app import main
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     """Runs sessions that can be killed at any step."""
     if sys.platform != "linux":
