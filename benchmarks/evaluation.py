@@ -29,15 +29,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.calibration import calibration_error, uncertainty
+from twoalike.calibration import (
+    Answers,
+    calibration_error,
+    predictions,
+    probability_bins,
+    uncertainty,
+)
 from twoalike.choice import log_choice
 from twoalike.evaluation import (
-    Answers,
     Candidate,
     TwoWayBootstrap,
     by_category,
-    predictions,
-    probability_bins,
     read_judgments,
     score_choices,
     triplet_similarities,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from twoalike.calibration import reliability
 from twoalike.evaluation import (
     Candidate,
     Interval,
@@ -12,7 +13,6 @@ from twoalike.evaluation import (
     TwoWayBootstrap,
     compare_choices,
     group_numbers,
-    reliability,
     triplet_numbers,
     wilson_interval,
 )

@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from twoalike.evaluation import (
-    Interval,
-    TwoWayBootstrap,
-    by_category,
-    by_participant,
-    by_subset,
-    predictions,
-    probability_bins,
-    reliability,
-)
+from twoalike.calibration import predictions, probability_bins, reliability
+from twoalike.evaluation import Interval, TwoWayBootstrap, by_category, by_participant, by_subset
 
 
 def trials(rng: np.random.Generator, n: int = 600, m: int = 24) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from twoalike.calibration import reliability
 from twoalike.embedding._dimensions import curve_table
-from twoalike.evaluation import Interval, NoiseCeiling, PeopleScores, PerPerson, reliability
+from twoalike.evaluation import Interval, NoiseCeiling, PeopleScores, PerPerson
 from twoalike.figures import (
     NARROW,
     WIDE,

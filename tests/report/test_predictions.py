@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from twoalike.calibration import Reliability, reliability
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, predict_choices
-from twoalike.evaluation import Reliability, reliability
 from twoalike.judgments import choices_table
 from twoalike.report._agreement import predictions_section
 from twoalike.report._fit import check_fit

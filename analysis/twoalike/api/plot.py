@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike.calibration import reliability
 from twoalike.embedding import (
     Posterior,
     PosteriorSource,
@@ -16,7 +17,7 @@ from twoalike.embedding import (
     dimension_curve,
     predict_choices,
 )
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, reliability
+from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
 from twoalike.figures import (
     POWER_TITLES,
     Line,

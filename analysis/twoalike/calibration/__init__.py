@@ -1,7 +1,7 @@
 """Whether a model is as sure as it should be, and as unsure as people are.
 
 Calibration of choice probabilities (:func:`calibration_error`, :func:`brier_scores`; the curve is
-:func:`twoalike.evaluation.reliability`), entropy of models against that of people
+:func:`twoalike.calibration.reliability`), entropy of models against that of people
 (:func:`people_entropy`) and against response times (:func:`log_times`). :func:`uncertainty` puts
 all of it together for ``results.json``.
 """

@@ -6,9 +6,14 @@ from ._entropy import partial_ranks as partial_ranks
 from ._entropy import people_entropy as people_entropy
 from ._entropy import rank_correlation as rank_correlation
 from ._entropy import within_participants as within_participants
-from ._error import CalibrationError as CalibrationError
-from ._error import brier_scores as brier_scores
-from ._error import calibration_error as calibration_error
+from ._reliability import Answers as Answers
+from ._reliability import CalibrationError as CalibrationError
+from ._reliability import Reliability as Reliability
+from ._reliability import brier_scores as brier_scores
+from ._reliability import calibration_error as calibration_error
+from ._reliability import predictions as predictions
+from ._reliability import probability_bins as probability_bins
+from ._reliability import reliability as reliability
 from ._uncertainty import ModelUncertainty as ModelUncertainty
 from ._uncertainty import Uncertainty as Uncertainty
 from ._uncertainty import uncertainty as uncertainty

@@ -30,12 +30,17 @@ from twoalike.calibration._entropy import (
     people_entropy,
     rank_correlation,
 )
-from twoalike.calibration._error import CalibrationError, brier_scores, error_of
+from twoalike.calibration._reliability import (
+    Answers,
+    Binned,
+    CalibrationError,
+    binned,
+    brier_scores,
+    error_of,
+)
 from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import entropy
 from twoalike.evaluation import (
-    Answers,
-    Binned,
     Count,
     Interval,
     Judgments,
@@ -46,7 +51,6 @@ from twoalike.evaluation import (
     Scored,
     Share,
     TwoWayBootstrap,
-    binned,
     first_of,
 )
 from twoalike.study import Booleans, Floats, Integers, counted

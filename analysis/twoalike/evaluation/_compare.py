@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from twoalike.evaluation._calibration import wilson_interval
 from twoalike.evaluation._choices import Candidate, Scored, similarity_matrix
-from twoalike.evaluation._estimates import (
+from twoalike.evaluation._interval import (
     Correlation,
     CorrelationEstimate,
     Count,
@@ -25,8 +24,9 @@ from twoalike.evaluation._estimates import (
     NatsEstimate,
     Quantity,
     ShareEstimate,
+    TwoWayBootstrap,
+    wilson_interval,
 )
-from twoalike.evaluation._interval import TwoWayBootstrap
 from twoalike.evaluation._judgments import KINDS, Judgments
 from twoalike.evaluation._structure import (
     NoiseCeiling,

@@ -1,8 +1,12 @@
-"""Intervals for means over choices, when other people and other objects could have been drawn.
+"""Estimates: how they are declared for ``results.json``, and their intervals over choices.
 
-Choices are not independent: those of one participant share a person, and those on one object
-share that object. Each bootstrap resample draws participants and objects anew, and a choice
-moves with the number of times that its participant and each of its three objects was drawn.
+Each part of ``results.json`` is a :class:`Measured` model beside the function that measures it. The
+file, its checks, its page in the reference and the tables shown are views of these declarations.
+
+Intervals for means over choices say what other people and other objects would give. Choices are not
+independent: those of one participant share a person, and those on one object share that object.
+Each bootstrap resample draws participants and objects anew, and a choice moves with the number of
+times that its participant and each of its three objects was drawn.
 
 Such a resample would count the noise of single choices four times (once for the person and
 once for each object), and weights multiplied instead of added fifteen times. The deviations are
@@ -20,13 +24,100 @@ narrow.
 
 from copy import copy
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
-from twoalike.evaluation._estimates import Interval
 from twoalike.evaluation._judgments import group_numbers
 from twoalike.study import Booleans, Floats, Integers
+
+_LARGEST = 1e15
+"""Of a figure in a file: larger ones overflow in what is computed from them."""
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval; the ends are equal to it where nothing varies."""
+
+    value: float
+    low: float
+    high: float
+
+    def within(self, least: float, most: float) -> "Interval":
+        """Cut the ends at what the quantity can be, such as 0 and 1 of a share.
+
+        The interval holds the truth as often as before, since no truth lies in what is cut.
+        """
+        return Interval(self.value, max(self.low, least), min(self.high, most))
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the three numbers for JSON."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Smallest and largest value."""
+
+    low: float
+    high: float
+
+
+class Measured(BaseModel):
+    """A part of ``results.json``: frozen and strict; keys of other versions are passed over.
+
+    The docstring below each field is its description in the reference.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Unit and range of a figure or estimate, in the type of a :class:`Measured` field."""
+
+    unit: str = ""
+    least: float = -_LARGEST
+    most: float = _LARGEST
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the range after the type."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def _checked[Figure](self, figure: Figure) -> Figure:
+        numbers = [getattr(figure, name, None) for name in ("value", "low", "high")]
+        numbers = [figure] if isinstance(figure, int | float) else numbers
+        for number in numbers:
+            if number is not None and not abs(number) <= _LARGEST:
+                raise ValueError(f"expected a number, found {number}")
+        first = numbers[0]  # ends may lie beyond what the quantity can be, the estimate may not
+        if first is not None and not self.least - _ROUNDING <= first <= self.most + _ROUNDING:
+            raise ValueError(f"expected {self.range()}, found {first:g}")
+        return figure
+
+    def range(self) -> str:
+        """Range in words; empty where every number is possible."""
+        if abs(self.least) < _LARGEST and abs(self.most) < _LARGEST:
+            return f"{self.least:g} to {self.most:g}"
+        return f"at least {self.least:g}" if abs(self.least) < _LARGEST else ""
+
+
+Count = Annotated[int, Field(ge=0, le=int(_LARGEST))]
+Number = Annotated[float, Quantity()]
+Share = Annotated[float, Quantity("share", 0, 1)]
+Nats = Annotated[float, Quantity("nats", 0)]
+Correlation = Annotated[float, Quantity("correlation", -1, 1)]
+Estimate = Annotated[Interval, Quantity()]
+ShareEstimate = Annotated[Interval, Quantity("share", 0, 1)]
+NatsEstimate = Annotated[Interval, Quantity("nats", 0)]
+CorrelationEstimate = Annotated[Interval, Quantity("correlation", -1, 1)]
+
 
 _LEAST_REMAINDER = 0.1
 """With five objects or fewer any two triplets share one, and nothing would be left to divide by."""
@@ -209,3 +300,19 @@ class TwoWayBootstrap:
         scale = np.sqrt(self._variance(errors) / drawn) / len(scores)
         low, high = np.percentile(centre + scale * deviations, self._tails)
         return Interval(centre, float(low), float(high))
+
+
+def wilson_interval(successes: npt.ArrayLike, trials: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(0, 10)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.0, 0.278)
+    """
+    z2 = 1.959963984540054**2
+    k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    middle = (k + z2 / 2) / (n + z2)
+    half = np.sqrt(z2 * (k * (n - k) / n + z2 / 4)) / (n + z2)
+    return np.asarray(middle - half), np.asarray(middle + half)

@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse.csgraph import connected_components
 
-from twoalike.evaluation._estimates import Interval
+from twoalike.evaluation._interval import Interval
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, counted
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.evaluation import Z95, Reliability
+from twoalike.calibration import Reliability
+from twoalike.evaluation import Z95
 from twoalike.figures._style import (
     BLUE,
     DASHES,
@@ -48,7 +49,7 @@ def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
     Parameters
     ----------
     curve
-        From :func:`twoalike.evaluation.reliability`.
+        From :func:`twoalike.calibration.reliability`.
     width
         Inches.
     """

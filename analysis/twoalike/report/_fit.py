@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.calibration import Reliability, reliability
 from twoalike.choice import expected_accuracy, log_loss
 from twoalike.embedding import (
     LEAST_DRAWS,
@@ -15,7 +16,7 @@ from twoalike.embedding import (
     dimension_curve,
     predict_choices,
 )
-from twoalike.evaluation import Interval, Reliability, TwoWayBootstrap, reliability
+from twoalike.evaluation import Interval, TwoWayBootstrap
 from twoalike.judgments import ITEMS
 from twoalike.report._blocks import number
 from twoalike.report._inputs import Inputs

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from twoalike.calibration import CalibrationError, brier_scores, calibration_error
-from twoalike.evaluation import Answers, TwoWayBootstrap
+from twoalike.calibration import Answers, CalibrationError, brier_scores, calibration_error
+from twoalike.evaluation import TwoWayBootstrap
 
 
 def answer(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
