@@ -156,7 +156,9 @@ def _check_rows(root: Path, run: _RunFiles, cells: list[list[str]]) -> list[RawP
 
 def _rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table by column."""
-    return [{str(name): cell for name, cell in row.items()} for row in table.to_dict("records")]
+    names = [str(name) for name in table.columns]
+    cells = zip(*(table[name].tolist() for name in names), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in cells]
 
 
 def _check_images(

@@ -126,7 +126,7 @@ def parse_cells(
     path: Path, cells: list[list[str]], table: Table
 ) -> tuple[pd.DataFrame, list[RawProblem]]:
     """Parse the cells of a raw table to values (None: missing or not allowed) and problems."""
-    text = pd.DataFrame(cells, columns=list(table.names), dtype=object)
+    text = {name: [row[place] for row in cells] for place, name in enumerate(table.names)}
     values, faults = parse_text(table, text)
     problems = [RawProblem(path, one.message, one.row + 1, one.column) for one in faults]
     return values, problems

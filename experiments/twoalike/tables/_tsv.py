@@ -4,7 +4,7 @@ Read strictly, since a table editor's silent changes (a moved column, an empty c
 would otherwise surface as a wrong analysis.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,9 @@ def write_tsv(path: Path, table: "pd.DataFrame") -> None:
 
 
 def parse_text(
-    table: Table, text: "pd.DataFrame", objects: Collection[str] | None = None
+    table: Table,
+    text: "pd.DataFrame | Mapping[str, Sequence[str]]",
+    objects: Collection[str] | None = None,
 ) -> tuple["pd.DataFrame", list[Fault]]:
     """Parse the cells of a table of strings, each by itself.
 
@@ -115,29 +117,30 @@ def parse_text(
     -------
     Values (of dtype object), None where one is missing or not allowed; the faults, by row.
     """
-    import numpy as np
     import pandas as pd
 
-    shown = None if objects is None else frozenset(objects)
+    known = None if objects is None else frozenset(objects)
     values: dict[str, Any] = {}
     found: list[Fault] = []
     for column in table.columns:
-        codes, labels = pd.factorize(text[column.name].to_numpy(dtype=object))
-        known = shown if column.name in table.items else None
-        parsed = np.empty(len(labels), dtype=object)
-        for number, label in enumerate(labels):
+        cells = list(text[column.name])
+        meant: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        for cell in set(cells):
             try:
-                parsed[number] = column.parse(label)
-                expected = "an object of the stimulus set"
-                allowed = known is None or label in known
+                meant[cell] = column.parse(cell)
             except ValueError:
-                expected, allowed = column.expected(label), False
-            if not allowed:
-                rows = np.flatnonzero(codes == number).tolist()
-                found += [Fault(row, expected, repr(label), column.name) for row in rows]
-        values[column.name] = parsed[codes]
-    order = {name: place for place, name in enumerate(table.names)}
-    found.sort(key=lambda fault: (fault.row, order[fault.column]))
+                meant[cell], wrong[cell] = None, column.expected(cell)
+            if known is not None and column.name in table.items and cell not in known:
+                wrong[cell] = "an object of the stimulus set"
+        values[column.name] = [meant[cell] for cell in cells]
+        if wrong:
+            found += [
+                Fault(row, wrong[cell], repr(cell), column.name)
+                for row, cell in enumerate(cells)
+                if cell in wrong
+            ]
+    found.sort(key=lambda fault: fault.row)  # stable: columns stay in their order
     return pd.DataFrame(values, columns=list(table.names), dtype=object), found
 
 
