@@ -178,7 +178,7 @@ class Trainer:
             try:
                 content = read(path)
             except DamagedCheckpointError as error:
-                faults.append(str(error))
+                faults.append(str(error).rstrip("."))
                 continue
             if faults and self.fabric.is_global_zero:
                 print(f"{'; '.join(faults)}. {then} {path.name}.", file=sys.stderr)  # noqa: T201
