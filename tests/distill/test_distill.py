@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.distill.conftest import Squares
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.cli.app import main
-from twoalike.distill import DistillConfig, distill
+from twoalike.distill import DistillConfig, Student, distill
 from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, sha256_file
 from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
@@ -105,6 +106,36 @@ def test_resumed_run_equals_one_that_never_stopped(
     for name in ("model.safetensors", "training.jsonl", "config.json"):
         whole, stopped = (sha256_file(tmp_path / run / name) for run in ("whole", "stopped"))
         assert whole == stopped, name
+
+
+def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) -> None:
+    """Settings by name, objects in place of files; it shows itself, and computes features."""
+    ids = squares.features.ids[:30]
+    student = distill(
+        load_teacher(squares.teacher),
+        str(squares.images),
+        "test_resnet",
+        str(tmp_path / "<student>"),
+        QUICK,
+        steps=2,
+        features=squares.features,
+        only=ids,
+        untrained=True,
+    )
+    assert isinstance(student, Student)
+    assert student["config"]["steps"] == 2
+    assert student["data"]["learnt"] == 26
+    assert dict(student) == dict(Student.load(tmp_path / "<student>"))
+    assert list(student.scores.index) == ["base", "aligned", "teacher itself"]
+    assert student.scores.loc["aligned", "kl"] == student["held_out"]["student"]["kl"]
+    assert repr(student).startswith("<Student: test_resnet, 26 images, in ")
+    assert "&lt;student&gt;" in student._repr_html_() and "<student>" not in student._repr_html_()
+    assert student.features(squares.images).values.shape == (len(squares.features.ids), 96)
+    with pytest.raises(TwoalikeError, match=r"`stepz=\.\.\.`"):
+        run(squares, tmp_path / "other", stepz=3)
+    with pytest.raises(TwoalikeError, match="kept in a folder"):
+        unsaved = replace(load_teacher(squares.teacher), folder=None)
+        run(squares, tmp_path / "other", teacher=unsaved)
 
 
 PLAIN = """

@@ -12,7 +12,7 @@ from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import choices_table, write_choices
 from twoalike.study import provenance, sha256_file
-from twoalike.teacher import load_teacher, sample_triplets
+from twoalike.teacher import AffineTeacher, load_teacher, sample_triplets, teach
 
 
 def run(verb: str, *arguments: object) -> object:
@@ -215,3 +215,20 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
         assert message in said
         assert said.count("\n") == 1
     assert not (files / "teacher").exists()
+
+
+def test_objects_in_memory_make_the_teacher_of_their_files(files: Path, world: World) -> None:
+    from twoalike.embedding import Posterior
+    from twoalike.judgments import read_choices
+
+    posterior, choices = files / "posterior.nc", files / "new.parquet"
+    saved = teach(str(posterior), str(files / "features.npz"), choices=choices, out=files / "a")
+    made = teach(Posterior.load(posterior), world.features, choices=read_choices(choices))
+    assert isinstance(saved, AffineTeacher) and isinstance(made, AffineTeacher)
+    np.testing.assert_array_equal(made.weight, saved.weight)
+    assert made.temperature == saved.temperature
+    assert made.description["kind_comparison"] == saved.description["kind_comparison"]
+    assert (saved.folder, made.folder) == (files / "a", None)
+    assert repr(made).startswith("<AffineTeacher: 40 features of toy to 4 dimensions, 120 objects")
+    shown = saved._repr_html_()
+    assert shown.startswith("<p>&lt;AffineTeacher") and "teacher, choices</td>" in shown

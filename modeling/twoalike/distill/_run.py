@@ -1,5 +1,6 @@
 """A distillation from files to a student's folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,10 @@ def distill(
     validation: str | Path | None = None,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
-    only: str | Path | None = None,
+    only: str | Path | Sequence[str] | None = None,
     weights: str | Path | None = None,
     untrained: bool = False,
-    control: str | Path | None = None,
+    control: Student | str | Path | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
     resume: bool = False,
@@ -87,12 +88,12 @@ def distill(
     objects
         File of the ids, one a line, of a file of features that holds none.
     only
-        List of ids, one a line: learn from these images and no others.
+        Ids, or a file of them, one a line: learn from these images and no others.
     weights, untrained
         As in :func:`twoalike.backbones.load_backbone`.
     control
-        A student's folder: of the same images, from an untransformed teacher. Its agreement with
-        this teacher is reported beside the student's.
+        A student, or its folder: of the same images, from an untransformed teacher. Its agreement
+        with this teacher is reported beside the student's.
     skip_unreadable
         Leave out images that cannot be read, which are refused otherwise.
     device
@@ -115,22 +116,24 @@ def distill(
         config = load_recipe(config, settings)
     elif settings:
         config = load_recipe(None, {**config.model_dump(), **settings})
-    paths = {"labels": labels, "validation": validation, "control": control, "only": only}
-    given = {name: None if path is None else Path(path) for name, path in paths.items()}
     guidance = _Guidance(
         _loaded(teacher),
         _table(features, objects),
-        labels=given["labels"],
-        validation=given["validation"],
-        control=given["control"],
+        labels=_path(labels),
+        validation=_path(validation),
+        control=control.folder if isinstance(control, Student) else _path(control),
     )
     guidance.check(config)
     with hold_output(Path(out)):
         if _claim_folder(Path(out), resume):
-            seen = _Images.of(Path(images), given["only"], skip_unreadable)
+            seen = _Images.of(Path(images), only, skip_unreadable)
             backbone = _start(student, config, weights, untrained)
             _Run(config, guidance, seen, backbone, Path(out), device).train(resume)
         return Student.load(out)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
@@ -152,7 +155,7 @@ def _table(
 ) -> FeatureTable | None:
     if features is None or isinstance(features, FeatureTable):
         return features
-    return read_features(Path(features), None if objects is None else Path(objects))
+    return read_features(Path(features), _path(objects))
 
 
 @dataclass(frozen=True)
@@ -264,17 +267,19 @@ class _Images:
     digest: str
 
     @classmethod
-    def of(cls, folder: Path, only: Path | None, skip_unreadable: bool) -> "_Images":
-        """Images of a folder in its order, or those that a list names."""
+    def of(
+        cls, folder: Path, only: str | Path | Sequence[str] | None, skip_unreadable: bool
+    ) -> "_Images":
+        """Images of a folder in its order, or those of them that ``only`` names."""
         ids, paths = find_images(folder)
         if only is not None:
-            wanted = read_ids(only)
+            wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
             unknown = sorted(set(wanted) - set(ids))
             if unknown:
                 raise TwoalikeError(
                     f"{len(unknown)} of {len(wanted)} ids have no image in {folder}, first "
                     f"{', '.join(map(repr, unknown[:10]))}",
-                    where=only,
+                    where=only if isinstance(only, str | Path) else "`only=...`",
                 )
             rows = [row for row, name in enumerate(ids) if name in set(wanted)]
             ids, paths = tuple(ids[row] for row in rows), tuple(paths[row] for row in rows)

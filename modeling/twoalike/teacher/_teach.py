@@ -7,31 +7,27 @@ labels are averaged over draws, and images are placed by their features alone.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from twoalike.embedding import Posterior, fitted_on, is_input
+from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import object_index, read_choices
+from twoalike.judgments import JudgmentTable, is_scored, object_index, read_judgments
 from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
-from twoalike.tables import JUDGED
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._labels import Mode, compare_kinds, compare_labels
 from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
 from twoalike.teacher._teacher import load_teacher, save_teacher
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def teach(
-    posterior: Posterior | str | Path,
+    posterior: PosteriorSource,
     features: FeatureTable | str | Path | None = None,
     *,
     objects: str | Path | None = None,
-    choices: "pd.DataFrame | str | Path | None" = None,
+    choices: JudgmentTable | None = None,
     out: str | Path | None = None,
     kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto",
     labels: Literal["auto", "predictive", "plugin"] = "auto",
@@ -57,9 +53,9 @@ def teach(
     objects
         File of object ids, one a line, of a file of features that holds none.
     choices
-        Judgments, at best all there are: they set the penalty and the temperature, and the map is
-        scored on them. Choices the posterior was not fitted to also decide which labels are taught,
-        and by which kind of teacher.
+        Judgments (a file, or a frame of pandas or polars), at best all there are: they set the
+        penalty and the temperature, and the map is scored on them. Choices the posterior was not
+        fitted to also decide which labels are taught, and by which kind of teacher.
     out
         Folder to write the teacher to; None: it is returned only.
     kind
@@ -94,7 +90,7 @@ def teach(
         If settings contradict each other, an input does not fit, or ``out`` cannot be written.
     """
     _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
-    fitted = posterior if isinstance(posterior, Posterior) else Posterior.load(Path(posterior))
+    fitted = as_posterior(posterior)
     people = _People.of(choices, fitted)
     config = TeachConfig(
         untransformed=untransformed,
@@ -114,7 +110,7 @@ def teach(
         table = _table(features, objects)
         teacher, comparison = _mapped(fitted, table, config, people, kind, judged)
     config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
-    inputs = {"posterior": posterior, "features": features, "choices": choices}
+    inputs = {"posterior": fitted.path, "features": features, "choices": choices}
     files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
@@ -201,7 +197,7 @@ class _People:
     label_comparison: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: "pd.DataFrame | str | Path | None", posterior: Posterior) -> "_People":
+    def of(cls, given: JudgmentTable | None, posterior: Posterior) -> "_People":
         """Read choices, and compare labels on those that the posterior was not fitted to."""
         if given is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
@@ -210,7 +206,7 @@ class _People:
         if isinstance(given, str | Path):
             known = is_input(posterior, "choices", sha256_file(Path(given)))
         else:
-            known = fitted_on(posterior, given, "")[0]
+            known = fitted_on(posterior, read_judgments(given), "")[0]
         if known:
             reason = "the posterior was fitted to these choices"
             return cls(choices, reason, {"skipped": reason})
@@ -257,9 +253,7 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
     return judged
 
 
-def odd_choices(
-    choices: "pd.DataFrame | str | Path", ids: Sequence[str], lapse: float = 0.0
-) -> Choices:
+def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
     """Odd-one-out choices of a table or its file, as rows of ``ids``.
 
     Raises
@@ -267,12 +261,10 @@ def odd_choices(
     TwoalikeError
         If there are none, or an object is not among the ids.
     """
-    if isinstance(choices, str | Path):
-        table, where = read_choices(Path(choices)), str(choices)
-    else:
-        table, where = choices, "the choices"
-    kept = (table["kind"] == "odd_one_out") & table["trial_type"].isin(JUDGED)
+    table = read_judgments(choices)
+    kept = is_scored(table)
     if not kept.any():
+        where = choices if isinstance(choices, str | Path) else "the choices"
         raise TwoalikeError(where=where, expected="odd-one-out judgments", found="none")
     triplets, chosen, _ = object_index(table[kept], list(ids))
     return Choices(triplets, chosen, lapse)
