@@ -23,12 +23,12 @@ from twoalike.tasks import (
     Arena,
     Ask,
     Event,
+    ImageRow,
     Page,
     PointerMove,
     PointerPress,
     PointerRelease,
     QuestionActivity,
-    Row,
     Scene,
     Session,
     Shown,
@@ -108,7 +108,7 @@ class Camera:
         activity = self.session.activity if self.session is not None else None
         name = "stop" if activity is None else activity.name
         match scene:
-            case Row(verdict=verdict, prompt=prompt):
+            case ImageRow(verdict=verdict, prompt=prompt):
                 return "verdict" if verdict else ("triplet" if prompt else "choice")
             case Arena(images=images):
                 if scene.magnified is not None:

@@ -22,6 +22,7 @@ from twoalike.tasks import (
     Countdown,
     Fixation,
     Focus,
+    ImageRow,
     KeyPress,
     Layout,
     OddOneOut,
@@ -29,7 +30,6 @@ from twoalike.tasks import (
     PointerMove,
     PointerPress,
     PointerRelease,
-    Row,
     Scene,
     Sitting,
     Stop,
@@ -98,7 +98,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 
 def test_images_stand_in_their_places_upright(opened: Opened) -> None:
-    picture = opened.picture(Row(("red", "green", "blue"), "Which?", ("1", "2", "3")))
+    picture = opened.picture(ImageRow(("red", "green", "blue"), "Which?", ("1", "2", "3")))
     quarter = opened.layout.image / 4
     for place, name in zip(("left", "middle", "right"), COLOURS, strict=True):
         x, y = opened.layout.centre(place)
@@ -110,7 +110,7 @@ def test_images_stand_in_their_places_upright(opened: Opened) -> None:
 def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path: Path) -> None:
     """The network's input is compared with the same files in tests/backbones."""
     for name, (expected, _) in write_odd_images(tmp_path).items():
-        picture = opened.picture(Row((None, name, None))).astype(int)
+        picture = opened.picture(ImageRow((None, name, None))).astype(int)
         drawn = thumbnail(tmp_path / name, 48)
         for right, down in product((0, 1), (0, 1)):
             rows, columns = (1 + 2 * down) * SIZE[1] // 4, (1 + 2 * right) * SIZE[0] // 4
@@ -125,7 +125,7 @@ def test_the_window_shows_what_networks_and_reports_see(opened: Opened, tmp_path
 
 
 def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:
-    picture = opened.picture(Row((None, "red", None)))
+    picture = opened.picture(ImageRow((None, "red", None)))
     coloured = np.flatnonzero((picture[picture.shape[0] // 2 - 20] != GROUND).any(axis=1))
     width = picture.shape[1]
     assert coloured[0] == width / 2 - opened.layout.image / 2
@@ -135,7 +135,7 @@ def test_image_edges_are_where_clicks_begin(opened: Opened) -> None:
 
 
 def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
-    picture = opened.picture(Row((None, None, "blue")))
+    picture = opened.picture(ImageRow((None, None, "blue")))
     quarter = opened.layout.image / 4
     assert opened.at(picture, opened.layout.centre("right")[0], quarter) == COLOURS["blue"]
     left = picture[:, : picture.shape[1] // 2]
@@ -143,8 +143,8 @@ def test_feedback_leaves_the_chosen_image_only(opened: Opened) -> None:
 
 
 def test_the_answer_expected_has_a_frame_around_its_whole_image(opened: Opened) -> None:
-    plain = opened.picture(Row(("red", "green", "blue")))
-    marked = opened.picture(Row(("red", "green", "blue"), marked="green"))
+    plain = opened.picture(ImageRow(("red", "green", "blue")))
+    marked = opened.picture(ImageRow(("red", "green", "blue"), marked="green"))
     changed = (marked != plain).any(axis=2)
     accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
     assert {tuple(map(int, colour)) for colour in marked[changed]} == {accent}
@@ -165,17 +165,17 @@ def test_a_countdown_shows_the_seconds_left(opened: Opened) -> None:
 def test_more_images_than_are_kept_are_loaded_again(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = opened.picture(Row(("red", "green", "blue")))
+    whole = opened.picture(ImageRow(("red", "green", "blue")))
     monkeypatch.setattr("twoalike.display._canvas.MOST_IMAGES", 1)
     for _ in range(2):
-        np.testing.assert_array_equal(opened.picture(Row(("red", "green", "blue"))), whole)
+        np.testing.assert_array_equal(opened.picture(ImageRow(("red", "green", "blue"))), whole)
 
 
 def test_the_timer_runs_out(opened: Opened) -> None:
     shares = []
     accent = tuple(int(PROTOCOL.screen.accent[k : k + 2], 16) for k in (1, 3, 5))
     for now in (0.0, 5.0, 10.0):
-        picture = opened.picture(Row((None, None, None), until=Timer(10.0, 10.0)), now)
+        picture = opened.picture(ImageRow((None, None, None), until=Timer(10.0, 10.0)), now)
         shares.append(int((picture == accent).all(axis=2).any(axis=0).sum()))
     assert shares[0] == pytest.approx(opened.layout.size[0] / 2, abs=2)
     assert shares[1] == pytest.approx(shares[0] / 2, abs=2)
@@ -189,12 +189,12 @@ def test_the_timer_runs_out(opened: Opened) -> None:
         *(Page(text, PROTOCOL.texts.go_on) for text in PROTOCOL.texts.instruction),
         Page(PROTOCOL.texts.pause, PROTOCOL.texts.go_on, (5, 10), "5 of 10 done"),
         Page("Grüße, 你好, здравствуйте"),
-        Row(("red", "blue", "green"), verdict=TEXTS.wrong, marked="green"),
+        ImageRow(("red", "blue", "green"), verdict=TEXTS.wrong, marked="green"),
         Countdown(TEXTS.ready, 3.0),
         Ask("Which hand do you write with?", ("left", "right"), None, TEXTS.choose),
         Ask("How old are you?", (), "31", TEXTS.enter, TEXTS.needs_number),
         Ask(TEXTS.consent, (TEXTS.agree, TEXTS.decline), None, TEXTS.choose),
-        Row(
+        ImageRow(
             ("red", "green", "blue"), PROTOCOL.texts.prompt, PROTOCOL.texts.labels, Timer(9.0, 10.0)
         ),
     ],

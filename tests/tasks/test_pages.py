@@ -14,7 +14,6 @@ from twoalike.tasks import (
     Box,
     Event,
     Frame,
-    Given,
     Item,
     KeyPress,
     Note,
@@ -26,6 +25,7 @@ from twoalike.tasks import (
     PointerPress,
     PointerRelease,
     QuestionActivity,
+    QuestionAnswers,
     Scroll,
     Session,
     Shown,
@@ -370,7 +370,7 @@ def test_a_simulated_participant_reads_every_page(language: str) -> None:
     turned = [
         item.detail for item in kept if isinstance(item, Note) and item.event == "page_turned"
     ]
-    assert [item.values["consent"] for item in kept if isinstance(item, Given)] == [True]
+    assert [item.values["consent"] for item in kept if isinstance(item, QuestionAnswers)] == [True]
     for name in ("consent", "instruction", "end"):
         pages = [(d["page"], d["to"]) for d in turned if d["text"] == name]
         (total,) = {d["pages"] for d in turned if d["text"] == name}

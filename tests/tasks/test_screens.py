@@ -16,7 +16,6 @@ from twoalike.study import Study, TwoalikeError, load_toml
 from twoalike.tasks import (
     Ask,
     Event,
-    Given,
     Item,
     Keeper,
     KeyPress,
@@ -30,6 +29,7 @@ from twoalike.tasks import (
     Prepared,
     Protocol,
     QuestionActivity,
+    QuestionAnswers,
     Scene,
     Session,
     Shown,
@@ -512,4 +512,4 @@ def test_given_answers_go_to_their_tables_in_german_too() -> None:
     values = keeping.stored[0][1]
     assert values["consent_language"] == "de"
     assert values["consent_sha256"] != consent_text_hash(DEFAULT.texts)
-    assert isinstance(Given("consent", values), Given)
+    assert isinstance(QuestionAnswers("consent", values), QuestionAnswers)

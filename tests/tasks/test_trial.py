@@ -10,12 +10,12 @@ from twoalike.record import TRIPLETS
 from twoalike.tasks import (
     Event,
     Fixation,
+    ImageRow,
     KeyPress,
     OddOneOut,
     Page,
     PointerPress,
     PointerRelease,
-    Row,
     Shown,
     Tick,
     Trial,
@@ -123,11 +123,11 @@ def test_scenes_follow_the_phases_and_feedback_keeps_the_chosen_image_only() -> 
     assert isinstance(trial_scene(state, DEFAULT), Fixation)
     state = play(DEFAULT, *OPENING)
     scene = trial_scene(state, DEFAULT)
-    assert isinstance(scene, Row)
+    assert isinstance(scene, ImageRow)
     assert scene.images == ("c", "a", "b")
     state = advance(state, KeyPress(2.0, "right"), DEFAULT, LAYOUT)
     scene = trial_scene(state, DEFAULT)
-    assert isinstance(scene, Row)
+    assert isinstance(scene, ImageRow)
     assert (scene.images, scene.prompt) == ((None, None, "b"), "")
     state = advance(state, Shown(2.01), DEFAULT, LAYOUT)
     assert advance(state, Tick(2.40), DEFAULT, LAYOUT).phase is Phase.FEEDBACK
@@ -276,14 +276,14 @@ def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
     wrong = trial_scene(play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial), rules)
     right = trial_scene(play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial), rules)
     if not feedback:
-        assert (wrong, right) == (Row(("c", None, None)), Row((None, None, "b")))
+        assert (wrong, right) == (ImageRow(("c", None, None)), ImageRow((None, None, "b")))
         return
     # All three stay, so that they can be compared, and the answer expected is marked.
-    assert wrong == Row(("c", "a", "b"), verdict=rules.texts.wrong, marked="b")
-    assert right == Row((None, None, "b"), verdict=rules.texts.right, marked="b")
+    assert wrong == ImageRow(("c", "a", "b"), verdict=rules.texts.wrong, marked="b")
+    assert right == ImageRow((None, None, "b"), verdict=rules.texts.right, marked="b")
 
 
 def test_the_answer_expected_is_shown_in_practice_only() -> None:
     trial = replace(TRIAL, trial_type="catch", expected_odd=2)
     scene = trial_scene(play(DEFAULT, *OPENING, KeyPress(2.0, "left"), trial=trial), DEFAULT)
-    assert scene == Row(("c", None, None))
+    assert scene == ImageRow(("c", None, None))

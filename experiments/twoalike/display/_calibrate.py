@@ -43,7 +43,7 @@ class CardMatch:
     largest_px
         Width that still fits the window.
     fits
-        Whether the person said that it fits.
+        Whether the person has confirmed the size.
     left
         Whether the person left before.
 
@@ -390,7 +390,7 @@ def measure_screen(
     windowed
         A window instead of the whole screen.
     virtual_display
-        Start a screen that nobody sees (Linux).
+        Start an invisible screen (Linux).
 
     Returns
     -------

@@ -49,7 +49,7 @@ class Canvas:
 
     @property
     def faint(self) -> str:
-        """Colour of what is there but says little."""
+        """Colour of secondary things, such as the empty part of a bar."""
         return between(self.screen.background, self.screen.foreground, 0.25)
 
     @property
@@ -168,7 +168,7 @@ class Canvas:
         rect.draw()
 
     def timer(self, timer: Timer | None, now: float, y: float, width: float | None = None) -> None:
-        """Draw the time left as a bar, from the moment on that it is to be shown."""
+        """Draw the time left as a bar, once it is due to be shown."""
         if timer is not None and now >= timer.since:
             self.bar((timer.end - now) / timer.length, y, width)
 

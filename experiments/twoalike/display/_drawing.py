@@ -11,14 +11,14 @@ from twoalike.tasks import (
     Box,
     Countdown,
     Fixation,
+    ImageRow,
+    ImagesProtocol,
     Layout,
     MultiArrangement,
     Page,
     Placed,
     Protocol,
     PushButton,
-    Row,
-    RowProtocol,
     Scene,
     TextLayout,
     View,
@@ -91,7 +91,7 @@ class ArenaPainter:
         fill, ink, line = canvas.faint, screen.foreground, None
         if button.enabled and button.name == "done":
             fill, ink = screen.accent, "#ffffff"
-        elif button.enabled:  # outlined: what is to be pressed in every trial stands out alone
+        elif button.enabled:  # outlined, so that only the button of every trial stands out
             fill, line = box_fill(screen), canvas.rim
         size = (button.width, button.height)
         canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
@@ -114,7 +114,7 @@ class Painter:
         self._canvas = canvas
         self._layout: Layout | None = None
         self._arena: ArenaPainter | None = None
-        if isinstance(protocol, RowProtocol):
+        if isinstance(protocol, ImagesProtocol):
             self._layout = lay_out(protocol, view)
         elif isinstance(protocol, MultiArrangement):
             self._arena = ArenaPainter(canvas, protocol)
@@ -150,7 +150,7 @@ class Painter:
             case Fixation():
                 for line in self._cross:
                     line.draw()
-            case Row():
+            case ImageRow():
                 assert self._layout is not None
                 self._draw_row(scene, self._layout, now)
             case Page():
@@ -163,7 +163,7 @@ class Painter:
                 assert self._arena is not None
                 self._arena.draw(scene, now)
 
-    def _draw_row(self, row: Row, layout: Layout, now: float) -> None:
+    def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
         canvas = self._canvas
         for place, name, label in zip(POSITIONS, row.images, row.labels, strict=True):
             if name is not None:
@@ -252,6 +252,6 @@ class Painter:
     def _draw_entry(self, entry: str, box: Box) -> None:
         canvas = self._canvas
         self._draw_box(box, canvas.screen.accent)
-        # The end of a long answer is where somebody types.
+        # Of a long answer the end is shown, where text is being typed.
         shown = tail(f"{entry}|", canvas.frame.text, box.width - canvas.frame.text)
         canvas.label(shown, box.x, box.y, width=box.width)

@@ -26,7 +26,7 @@ def require_screen() -> None:
     if not _has_screen():
         raise TwoalikeError(
             "no screen: DISPLAY is not set. Run it from the desktop of the lab computer; or add "
-            "`virtual_display=True` for a screen that nobody sees. A simulated session needs none: "
+            "`virtual_display=True` for an invisible screen. A simulated session needs none: "
             "twoalike run with `simulate=True` `window=False`."
         )
 
@@ -57,7 +57,7 @@ def psychopy_environment() -> Iterator[None]:
 
 @contextmanager
 def virtual_display(size: tuple[int, int] = (1280, 1024)) -> Iterator[None]:
-    """Start a screen that nobody sees (Xvfb), and end it with the block.
+    """Start an invisible screen (Xvfb), and end it with the block.
 
     Raises
     ------
@@ -152,5 +152,5 @@ def is_refresh_rate(hz: float) -> bool:
 
 
 def is_software(renderer: str) -> bool:
-    """Whether a renderer draws with the processor, so that its speed says nothing of a screen."""
+    """Whether a renderer draws with the processor, so that its speed is not that of a screen."""
     return any(name in renderer.lower() for name in SOFTWARE)

@@ -1,6 +1,6 @@
 """Trigger output: marks in the recording of an EEG, MEG or eye tracker.
 
-Ports open before the participant starts, and what is wrong with them is said then. Afterwards
+Ports open before the participant starts, and errors are raised then. Afterwards
 a mark that cannot be sent never ends a session: :meth:`TriggerPort.send` gives the reason, and
 the caller logs it and shows it to the operator. The answers are the study; the marks can be
 mended from the times in the raw data.
@@ -63,8 +63,8 @@ class PulsePort:
 
     The code is written by the caller, at once; only the return to 0 waits in a thread, so that
     neither the window nor the length of the pulse depends on the frame rate. A mark that comes
-    while the one before still stands waits for its end and as long again, since codes that
-    touch cannot be told apart in the recording.
+    while the one before is still held waits for its end and as long again, since codes that
+    touch cannot be distinguished in the recording.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class StreamPort:
         sample = json.dumps({"event": event, "code": code, "time": round(time, 6)})
         try:
             self._outlet.push_sample([sample], self._local_clock() - age)
-        except (RuntimeError, TimeoutError) as error:  # as pylsl tells of liblsl's failures
+        except (RuntimeError, TimeoutError) as error:  # how pylsl reports failures of liblsl
             return " ".join(str(error).split())
         return None if self._outlet.have_consumers() else "no program records the LSL stream"
 

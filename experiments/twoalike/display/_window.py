@@ -1,4 +1,4 @@
-"""The window: opens, shows scenes, hears presses, and says what it is."""
+"""The window: opens, shows scenes, receives presses, and describes itself."""
 
 import platform
 import time

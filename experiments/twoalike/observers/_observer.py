@@ -83,7 +83,7 @@ class SimulatedObserver:
                 f"embedding of shape {self.embedding.shape} for {len(self.ids)} objects"
             )
         if len(set(self.ids)) < len(self.ids):
-            raise ValueError("an object id stands twice")
+            raise ValueError("an object id is listed twice")
         if not np.isfinite(self.embedding).all():
             raise ValueError("the embedding has values that are not finite")
         if not (self.temperature > 0 and 0 <= self.lapse < 1):
@@ -271,7 +271,7 @@ def hierarchical_embedding(
     spread, jitter
         Standard deviations of the log-strength over categories and over individuals.
     accuracy
-        The space is scaled so that this is the accuracy, on random triplets, of somebody who
+        The space is scaled so that this is the accuracy, on random triplets, of an observer who
         knows it and predicts choices at temperature 1.
 
     Returns

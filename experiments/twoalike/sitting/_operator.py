@@ -1,6 +1,6 @@
-"""A session as the operator follows it: counts and times, told by its items and by its rows.
+"""A session as the operator follows it: counts and times, from its items and its rows.
 
-It holds nothing that the participant sees or says, and no name but the code.
+It holds no stimuli and no answers, and of the participant only the code.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ _RECENT = 50
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorState:
-    """A session so far, as its items and the clock tell it; times in seconds of one clock.
+    """A session so far; times in seconds of one clock.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class OperatorState:
         Parameters
         ----------
         checks
-            Whether its attention checks were right; None where nobody answered.
+            Whether its attention checks were right; None without an answer.
         """
         trials = {row["trial_index"]: row for row in rows}
         rated = [row for row in trials.values() if row["trial_type"] != "practice"]
@@ -150,7 +150,7 @@ class OperatorState:
         spent = () if self.since is None else (self.now - self.since,)
         counts = result.trial_type != "practice"
         catch = result.trial_type == "catch"
-        # Tasks tell more of a trial than all have in common: shown where it is there.
+        # Some tasks know more of a trial than all have in common: shown where there is any.
         answer, trial = getattr(result, "answer", None), getattr(result, "trial", None)
         return replace(
             self,
@@ -206,7 +206,7 @@ class OperatorState:
     @property
     def _pace(self) -> Duration:
         """Mean time of a trial, within twice its standard error."""
-        # A question to the operator in the middle of a trial says nothing about the pace.
+        # A question to the operator in the middle of a trial is no measure of the pace.
         longest = _INTERRUPTED * median(self.durations)
         times = [min(duration, longest) for duration in self.durations]
         average, n = mean(times), len(times)

@@ -147,7 +147,7 @@ def sit(
     windowed
         A window instead of the whole screen.
     virtual_display
-        Start a screen that nobody sees (Linux).
+        Start an invisible screen (Linux).
     speed
         Simulated sessions: seconds of the session in a second; None skips all waiting.
     seed
@@ -194,7 +194,7 @@ def sit(
             sitting.root, prepared.plan, resume=resume, earlier_elsewhere=elsewhere
         )
         checked = check_dataset(sitting.root, participant=participant, pilot=pilot)
-        if progress.begun:  # whoever resumes a session knows that it is not finished
+        if progress.begun:  # known to the person who resumes it
             checked = replace(checked, remarks=())
         for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
             show(line)
@@ -224,7 +224,7 @@ def simulate(
     study
         The study, or its folder.
     participants
-        Their codes; a number n stands for the codes 1 to n.
+        Their codes; a number n means the codes 1 to n.
     task, session, seed, pilot, resume
         As for :func:`sit`.
     observer
@@ -495,7 +495,7 @@ def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
     home = prepared.plan.name.rows(prepared.sitting.root)
     if record.path != home:
         raise TwoalikeError(
-            f"is not what this session wrote ({reason}). All of it, "
+            f"differs from what this session wrote ({reason}). All of it, "
             f"{counted(record.n_done, 'trial')}, is in {record.path}",
             where=home,
             remedy=f"Compare the two, keep the right one as {home.name}, move the other out of "

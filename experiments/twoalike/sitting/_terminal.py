@@ -164,5 +164,5 @@ class OperatorView:
             return
         try:
             act(self._live)
-        except OSError:  # the terminal was closed: there is nobody left to show anything to
+        except OSError:  # the terminal was closed
             self._gone = True

@@ -156,7 +156,7 @@ class Timer:
 
 
 @dataclass(frozen=True)
-class Row:
+class ImageRow:
     """Images side by side.
 
     Attributes
@@ -311,7 +311,7 @@ class Arena:
     progress: float | None = None
 
 
-type Scene = Fixation | Row | Page | Countdown | Ask | Arena
+type Scene = Fixation | ImageRow | Page | Countdown | Ask | Arena
 
 
 @dataclass(frozen=True)
@@ -336,8 +336,8 @@ class EventRow:
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the participant said outside the trials: consent, the form, the debriefing.
+class QuestionAnswers:
+    """Answers outside the trials: to consent, the form or the debriefing.
 
     Attributes
     ----------
@@ -383,7 +383,7 @@ class Result(Protocol):
 
 
 @dataclass(frozen=True)
-class RowResult:
+class OneRowResult:
     """A trial that is one row of the raw table, in a task that needs no result of its own.
 
     Attributes
@@ -404,7 +404,7 @@ class RowResult:
         return [{**shared, **self.values}]
 
 
-type Item = Note | EventRow | Given | MoreShown | Result
+type Item = Note | EventRow | QuestionAnswers | MoreShown | Result
 """What a session gives to be kept."""
 
 
@@ -429,7 +429,7 @@ class Activity(Protocol):
         """Whether the next activity's turn has come."""
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; give what is to be kept."""
+        """Take one event; return the items to keep."""
 
     def restart(self, time: float) -> Sequence[Item]:
         """Go on after Esc: what was open starts again, what was decided is over."""

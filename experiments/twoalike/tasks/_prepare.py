@@ -27,7 +27,7 @@ from twoalike.tasks._duration import Duration, Times, closing_duration, opening_
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
-from twoalike.tasks.screens import Opening, RowProtocol, View, consent_text_hash, lay_out
+from twoalike.tasks.screens import ImagesProtocol, Opening, View, consent_text_hash, lay_out
 
 _LIST = re.compile(r"sub-(?P<who>[^_]+)_ses-(?P<session>\d+)_task-(?P<task>[a-z]+)_trials\.tsv")
 _TRIAL_S = 3.0
@@ -119,7 +119,7 @@ class Prepared(ABC):
 
     @property
     def instructions(self) -> str:
-        """What the participant is told."""
+        """Instruction pages as one text, for the record."""
         return "\n\n".join(self.protocol.texts.instruction)
 
     @property
@@ -157,7 +157,7 @@ class Prepared(ABC):
         TwoalikeError
             If they do not fit.
         """
-        if not isinstance(self.protocol, RowProtocol):
+        if not isinstance(self.protocol, ImagesProtocol):
             raise NotImplementedError(f"{type(self).__name__} shows no rows: define image_size")
         return lay_out(self.protocol, view).image
 
@@ -263,7 +263,7 @@ def run_plan(
     shown
         Objects that may be shown.
     trials
-        Trial list, any types; stored as the file of it reads.
+        Trial list, of any types; stored as text.
     """
     hashes = dict(zip(stimuli.table["id"], stimuli.table["sha256"], strict=True))
     names = set(shown) | {name for page in protocol.pages.images for name in page}
@@ -282,7 +282,7 @@ def run_plan(
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Table of strings, as the file of it would be read."""
+    """Convert a table to strings, as reading its file gives them."""
     return table.astype(object).where(table.notna(), MISSING).astype(str)
 
 

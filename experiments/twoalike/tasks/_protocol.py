@@ -121,8 +121,8 @@ class Triggers(Strict):
         default=5.0,
         ge=0,
         le=100,
-        description="the code stands this long, then 0 does as long; take at least two samples "
-        "of the recording; 0: the code stands until the next (not for lsl)",
+        description="the code is held this long, then 0 as long; take at least two samples of "
+        "the recording; 0: the code is held until the next one (not for lsl)",
     )
     codes: TriggerCodes = Field(default=TriggerCodes(), description="what is sent when")
 
@@ -180,7 +180,7 @@ def consent_remarks() -> tuple[str, ...]:
 
 
 def _like(pattern: str, what: str) -> AfterValidator:
-    """Check that a text matches, with a complaint that says in words what is expected."""
+    """Check that a text matches a pattern; the error names what is expected in words."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -297,7 +297,7 @@ _RESERVED = ("participant_id", "session_id")
 
 
 class Questions(Strict):
-    """Questions whose answers stand in one table, a column each."""
+    """Questions whose answers are kept in one table, a column each."""
 
     questions: tuple[Question, ...] = ()
 

@@ -74,7 +74,7 @@ def _task(model: type[Protocol]) -> Task:
 
 
 def _at_default(study: Study, task: Task) -> bool:
-    """Whether the protocol is where the study would keep it without being told."""
+    """Whether the study keeps the protocol at its default place."""
     key = task.protocol_key
     return not key or bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)
 
@@ -117,7 +117,7 @@ def _render(model: BaseModel, name: str) -> str:
 
 
 def protocol_template(protocol: Protocol) -> str:
-    """Render a protocol as TOML; each key stands below its meaning and unit.
+    """Render a protocol as TOML, with the meaning and unit of each key above it.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def protocol_template(protocol: Protocol) -> str:
     True
     """
     head = _comment(
-        f"Protocol of the {protocol.task} task. Every key may be left out; what stands here are "
+        f"Protocol of the {protocol.task} task. Every key may be left out; the values below are "
         "the defaults. Times are in seconds, sizes in the unit that ends the key."
     )
     return f"{head}\n\n{_render(protocol, '')}"

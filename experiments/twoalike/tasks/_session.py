@@ -14,15 +14,15 @@ from twoalike.tasks._activity import (
     Event,
     EventRow,
     Focus,
-    Given,
+    ImageRow,
     Item,
     KeyPress,
     MoreShown,
     Note,
     Page,
     PointerPress,
+    QuestionAnswers,
     Result,
-    Row,
     Scene,
     Shown,
     Stop,
@@ -106,7 +106,7 @@ class Session:
         return None if self.activity is None else self.activity.deadline
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event; give what is to be kept. After the end nothing happens."""
+        """Take one event; return the items to keep. After the end nothing happens."""
         if self.finished:
             return self._flush([])
         items: list[Item] = []
@@ -194,12 +194,12 @@ def _is_trial(activity: Activity | None) -> bool:
 
 
 type SendMark = Callable[[str, float], str | None]
-"""Takes the name of an event and its time; says why the mark was not sent, or None."""
+"""Takes the name of an event and its time; returns why the mark was not sent, or None."""
 
 
 def _shows_images(scene: Scene) -> bool:
     """Whether a scene waits for an answer to images."""
-    return isinstance(scene, Arena) or (isinstance(scene, Row) and bool(scene.prompt))
+    return isinstance(scene, Arena) or (isinstance(scene, ImageRow) and bool(scene.prompt))
 
 
 class Marks:
@@ -367,7 +367,7 @@ class Keeper:
     open_record
         Opens the run; called once, at the first item that belongs into it.
     store_answers
-        Stores what the participant said outside the trials, by measure.
+        Stores answers outside the trials, by measure.
     consent_first
         Whether the run must wait for consent.
     """
@@ -382,7 +382,7 @@ class Keeper:
 
     def __call__(self, item: Item) -> None:
         """Keep ``item``, or hold it until consent is given."""
-        if isinstance(item, Given):
+        if isinstance(item, QuestionAnswers):
             self.store_answers(item.measure, item.values)
             if item.measure == "consent" and item.values["consent"]:
                 self._open()
@@ -409,7 +409,7 @@ class Keeper:
                 record.event(item.values)
             case MoreShown():
                 record.extend(item.table)
-            case Given():
+            case QuestionAnswers():
                 raise AssertionError("answers do not belong into the run")
             case _:
                 record.append(item.rows(rt_source=self.rt_source, pilot=self.pilot))

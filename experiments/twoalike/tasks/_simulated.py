@@ -26,7 +26,7 @@ from twoalike.tasks.screens import PageActivity, QuestionActivity, ReadyActivity
 
 
 class VirtualClock:
-    """Time that passes when it is told to.
+    """A clock that moves only when it is moved.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ class SimulatedParticipant:
         if activity.question.options:
             self._screen.press_key("1")
         else:
-            for _ in activity.scene.entry or "":  # what somebody at the real keyboard typed
+            for _ in activity.scene.entry or "":  # typed at the real keyboard
                 self._screen.press_key("backspace")
             self._screen.type_text(_SAID[activity.question.kind])
             self._screen.press_key("return")

@@ -28,7 +28,7 @@ from twoalike.tasks.screens import GO_ON
 
 
 class Phase(StrEnum):
-    """Where a trial stands."""
+    """Phases of a trial."""
 
     ARRANGING = "arranging"
     MESSAGE = "message"
@@ -428,7 +428,7 @@ def _press(
 ) -> ArrangingState:
     """Take an image, push a button, or end what was shown large."""
     if state.look is not None:
-        # It covers the others: nobody can mean one of them.
+        # It covers the others, so the press cannot be meant for one of them.
         return look_away(state, event.time, protocol, layout)
     lost = state.held
     if lost is not None:
@@ -486,7 +486,7 @@ def _release(
 
 
 def _turn_page(state: ArrangingState, event: Event, protocol: MultiArrangement) -> ArrangingState:
-    """End the page after the time limit, once somebody has seen it."""
+    """End the page after the time limit, once it has been shown long enough."""
     turns = (isinstance(event, KeyPress) and event.key in GO_ON) or (
         isinstance(event, PointerPress) and event.button == "left"
     )

@@ -313,7 +313,7 @@ def prepare_arrangements(sitting: Sitting) -> PreparedArrangements:
 
 
 def _check_main_trials(arranging: Arranging, path: Path) -> None:
-    """Check that there is a main trial to show: for practice and checks alone nobody comes."""
+    """Check that there is a main trial to show, not practice and attention checks alone."""
     end = arranging.end()
     if end is None:
         return

@@ -133,9 +133,9 @@ def arrangement_result(state: ArrangingState, layout: ArenaLayout) -> Arrangemen
 class ArrangementActivity:
     """A trial of the multi-arrangement task, from its first frame to its end.
 
-    After Esc it goes on as it was, with whatever was held let go: to arrange fifty images a
-    second time would be cruel. The time limit waits meanwhile; the recorded times do not, they
-    stay raw, and a note says how long the pause was.
+    After Esc it goes on as it was, with any held image released: arranging fifty images a second
+    time would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a
+    note gives the length of the pause.
 
     Examples
     --------

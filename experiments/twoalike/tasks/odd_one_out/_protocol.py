@@ -18,8 +18,8 @@ from twoalike.tasks._activity import Page
 from twoalike.tasks._protocol import KeyNames, PageTexts, preset_texts, shipped_texts
 from twoalike.tasks.screens import (
     Frame,
+    ImagesProtocol,
     Room,
-    RowProtocol,
     View,
     lay_out,
     room_faults,
@@ -116,7 +116,7 @@ class Texts(PageTexts):
     wrong: str = Field(description="after another answer in practice")
 
 
-class OddOneOut(RowProtocol):
+class OddOneOut(ImagesProtocol):
     """Protocol of one odd-one-out session."""
 
     task: Literal["odd-one-out"] = Field(
@@ -162,10 +162,15 @@ def triplet_protocol(preset: str = "default", language: str = "en") -> OddOneOut
 
 def _levels_texts(language: str) -> dict[str, Any]:
     texts = dict(preset_texts("levels", language))
-    said = {name: texts.pop(name) for name in ("strategy", "gender", "genders", "age")}
-    gender = {"id": "gender", "kind": "choice", "text": said["gender"], "options": said["genders"]}
-    age = {"id": "age", "kind": "age", "text": said["age"]}
-    strategy = {"id": "strategy", "kind": "text", "text": said["strategy"], "required": False}
+    asked = {name: texts.pop(name) for name in ("strategy", "gender", "genders", "age")}
+    gender = {
+        "id": "gender",
+        "kind": "choice",
+        "text": asked["gender"],
+        "options": asked["genders"],
+    }
+    age = {"id": "age", "kind": "age", "text": asked["age"]}
+    strategy = {"id": "strategy", "kind": "text", "text": asked["strategy"], "required": False}
     return {
         "form": {"questions": [gender, age]},
         "debrief": {"questions": [strategy]},

@@ -11,11 +11,11 @@ from twoalike.tables import POSITIONS
 from twoalike.tasks._activity import (
     Event,
     Fixation,
+    ImageRow,
     Item,
     KeyPress,
     Page,
     PointerPress,
-    Row,
     Scene,
     Shown,
     Timer,
@@ -188,7 +188,7 @@ class TrialResult:
 
 
 class Phase(StrEnum):
-    """Where a trial stands."""
+    """Phases of a trial."""
 
     FIXATION = "fixation"
     CHOICE = "choice"
@@ -249,7 +249,7 @@ def goes_on(key: str, protocol: OddOneOut) -> bool:
 
 
 def phase_end(state: TrialState, protocol: OddOneOut) -> float | None:
-    """Time at which the phase ends by itself; None if it waits for somebody or for its frame."""
+    """Time at which the phase ends by itself; None while it waits for an answer or its frame."""
     length = {
         Phase.FIXATION: protocol.timing.fixation_s,
         Phase.CHOICE: protocol.timing.response_limit_s or None,
@@ -293,16 +293,17 @@ def _choose(
 
 
 def _verdict(state: TrialState, protocol: OddOneOut) -> bool | None:
-    """Whether the answer was right, where practice says so; else None."""
-    told = state.trial.trial_type == "practice" and protocol.practice.feedback
-    if not told or state.answer is None or state.trial.expected_odd is None:
+    """Whether the answer was right, in practice trials with feedback; else None."""
+    shown = state.trial.trial_type == "practice" and protocol.practice.feedback
+    if not shown or state.answer is None or state.trial.expected_odd is None:
         return None
     return state.trial.positions.index(state.answer.position) + 1 == state.trial.expected_odd
 
 
 def _feedback_s(state: TrialState, protocol: OddOneOut) -> float:
-    told = _verdict(state, protocol) is not None
-    return protocol.practice.feedback_s if told else protocol.timing.feedback_s
+    if _verdict(state, protocol) is None:
+        return protocol.timing.feedback_s
+    return protocol.practice.feedback_s
 
 
 def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout) -> TrialState:
@@ -343,18 +344,18 @@ def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
         return Fixation()
     if state.phase is Phase.CHOICE:
         until = _timer(phase_end(state, protocol), protocol)
-        return Row(trial.row, texts.prompt, texts.labels, until)
+        return ImageRow(trial.row, texts.prompt, texts.labels, until)
     if state.answer is None:
         return Page(texts.time_out, texts.go_on)
     at = POSITIONS.index(state.answer.position)
     left, middle, right = (name if place == at else None for place, name in enumerate(trial.row))
     verdict = _verdict(state, protocol)
     if verdict is None or trial.expected_odd is None:
-        return Row((left, middle, right))
+        return ImageRow((left, middle, right))
     expected = trial.stimuli[trial.expected_odd - 1]
     if verdict:
-        return Row((left, middle, right), verdict=texts.right, marked=expected)
-    return Row(trial.row, verdict=texts.wrong, marked=expected)
+        return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
+    return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
 
 
 def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from twoalike.tasks._activity import Activity, Given, Item, Page
+from twoalike.tasks._activity import Activity, Item, Page, QuestionAnswers
 from twoalike.tasks._protocol import PageTexts, Protocol, Question
 from twoalike.tasks.screens._layout import Frame
 from twoalike.tasks.screens._pages import PageActivity, QuestionActivity
@@ -75,7 +75,7 @@ def _questions(
     for question in questions:
         activity = QuestionActivity(question, protocol.texts, frame, least, least)
         yield activity
-        yield Given(measure, {question.id: activity.answer})
+        yield QuestionAnswers(measure, {question.id: activity.answer})
 
 
 def before_trials(
@@ -118,7 +118,7 @@ def _ask_consent(protocol: Protocol, frame: Frame) -> Generator[Activity | Item,
     )
     yield asked
     accepted = asked.chosen == 0
-    yield Given(
+    yield QuestionAnswers(
         "consent",
         {
             "consent": accepted,

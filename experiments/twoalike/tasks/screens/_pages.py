@@ -289,7 +289,7 @@ class QuestionActivity:
 
     @property
     def scene(self) -> Ask:
-        """The question as it stands."""
+        """The question with the answer typed so far."""
         return self._ask(self._turning.part)
 
     @property
@@ -409,7 +409,7 @@ def getting_ready(protocol: Protocol) -> Callable[[], ReadyActivity] | None:
 
 
 class WaitActivity:
-    """A page that asks ``ready`` at every event and is finished when it says so."""
+    """A page that calls ``ready`` at every event and is finished once it returns true."""
 
     def __init__(self, name: str, page: Page, ready: Callable[[], bool]) -> None:
         self.name, self.scene = name, page

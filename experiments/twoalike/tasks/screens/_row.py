@@ -44,8 +44,8 @@ class Images(Strict):
         return self
 
 
-class RowProtocol(Protocol):
-    """Protocol of a task that shows images as a :class:`~twoalike.tasks.Row`."""
+class ImagesProtocol(Protocol):
+    """Protocol of a task that shows images as a :class:`~twoalike.tasks.ImageRow`."""
 
     images: Images = Field(
         default=Images(), description="The three images; give their size in exactly one way."
@@ -130,7 +130,7 @@ _LINES = 11
 """Height in lines of text that the prompt, the labels and the timer take."""
 
 
-def _largest_side(protocol: RowProtocol, size: tuple[int, int], text: int) -> float:
+def _largest_side(protocol: ImagesProtocol, size: tuple[int, int], text: int) -> float:
     """Side of the largest images that fit a window."""
     (width, height), gap = size, protocol.images.gap_px
     free = height - _LINES * text
@@ -141,14 +141,14 @@ def _largest_side(protocol: RowProtocol, size: tuple[int, int], text: int) -> fl
     return min((root * width - 2 * gap) / (2 + root), (free - gap) / 2)
 
 
-def _image_side(protocol: RowProtocol, view: View, largest: float) -> int:
+def _image_side(protocol: ImagesProtocol, view: View, largest: float) -> int:
     images = protocol.images
     if images.image_deg:
         return round(view.pixels(images.image_deg))
     return images.image_px or round(min(images.image_fraction * view.size[0], largest))
 
 
-def lay_out(protocol: RowProtocol, view: View) -> Layout:
+def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     """Geometry of a window.
 
     Raises
