@@ -4,7 +4,6 @@ import ast
 import re
 import subprocess
 import sys
-from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
@@ -110,8 +109,8 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 380, 67_000, 6_800, 60
-"""These bounds may only fall; what they are meant to be: 300, 56,000, 4,000 and 60."""
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 300, 64_000, 4_000, 60
+"""The number of lines may only fall; it is meant to be 56,000."""
 
 
 def sizes() -> dict[str, int]:
@@ -148,22 +147,12 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 WITH_OPTIONS = {
     "cli": "parses them",
     "demo": "runs the commands themselves",
+    "report": "shows the commands that make what a study still lacks",
     "record/_bids.py": "options of another program",
     "study/_errors.py": "says how the command line shows parameters",
     "study/_words.py": "options of another program",
 }
 """Packages and modules that name options, and why."""
-OPTIONS_LEFT = {
-    "distill": 26,
-    "embedding": 36,
-    "features": 3,
-    "record": 22,
-    "report": 7,
-    "results": 6,
-    "teacher": 3,
-    "transfer": 3,
-}
-"""Options that messages of a package still name; each number may only fall."""
 
 
 def options_below_the_command_line() -> list[str]:
@@ -180,7 +169,4 @@ def options_below_the_command_line() -> list[str]:
 
 
 def test_messages_below_the_command_line_name_parameters_and_no_options() -> None:
-    found = options_below_the_command_line()
-    count = Counter(line.partition("/")[0] for line in found)
-    more = {package: n for package, n in count.items() if n > OPTIONS_LEFT.get(package, 0)}
-    assert not more, "\n".join(line for line in found if line.partition("/")[0] in more)
+    assert options_below_the_command_line() == []

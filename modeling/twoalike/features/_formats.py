@@ -6,7 +6,7 @@
 ``.parquet``        one row an object: a column of ids (called ``id``, ``ids`` or ``object``, or
                     the only one of strings), and numeric columns or one column of lists
 ``.h5``, ``.hdf5``  datasets ``features`` (or ``values``) and ``ids``, at the root
-a folder            shards of ``.npz``: what ``twoalike features --shard`` writes
+a folder            shards of ``.npz``: what ``twoalike features`` writes in parts
 ==================  ==========================================================================
 """
 
