@@ -359,7 +359,7 @@ def open_run(
     root
         Data set the run belongs to; made if missing.
     instructions
-        What the participant was told, for the sidecar.
+        Instructions that the participant read, for the sidecar.
     inputs
         Files the run was made from, by role.
     warn

@@ -43,8 +43,8 @@ class Column:
     identifier
         Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out.
     dtype
-        Type in a data frame and in Parquet; ``category`` for strings. Empty in tables that are
-        text only.
+        Type in a data frame and in Parquet: ``category`` for strings, a numpy type for numbers.
+        Empty in tables that are text only, as those with booleans are.
     remedy
         What to do about a value that is not allowed, for messages.
     default
@@ -132,6 +132,10 @@ class Column:
         if value is None:
             raise ValueError(f"expected {self.expected(text)}, found {text!r}")
         return value
+
+    def allows(self, text: str) -> bool:
+        """Whether the column allows ``text`` as a value that is not missing."""
+        return self._value(text) is not None
 
     def _value(self, text: str) -> str | int | float | bool | None:
         """Value behind a text that is not ``n/a``; None if the column does not allow it."""

@@ -182,8 +182,8 @@ def _categories(values: "pd.Series[Any]", column: Column, where: object) -> "pd.
         values = pd.Series(pd.Categorical.from_codes(places, index), index=values.index)
     codes = values.cat.codes.to_numpy()
     wrong = np.zeros(len(values), bool) if column.missing else codes < 0
-    if column.levels:
-        allowed = np.isin(list(values.cat.categories), list(column.levels))
+    if column.levels or column.pattern:
+        allowed = np.array([column.allows(str(name)) for name in values.cat.categories], bool)
         wrong = wrong | ((codes >= 0) & ~np.append(allowed, True)[codes])
     _refuse(wrong, values, column, where)
     return values
