@@ -83,7 +83,7 @@ def test_on_a_measured_screen_the_smallest_one_is_a_remark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wide = ScreenProfile(width_m=0.6, distance_m=0.6, size_px=(2560, 1080))
-    monkeypatch.setattr("twoalike.tasks._readable.load_profile", lambda: wide)
+    monkeypatch.setattr("twoalike.tasks._protocol_file.load_profile", lambda: wide)
     text = "Which one of these three is not like the other two of them, as you see it yourself? "
     root = make_study(protocol=f'[texts]\nprompt = "{text * 2}"\n')
     code, said = told("validate", root)
@@ -103,7 +103,7 @@ def test_without_fonts_to_measure_validate_says_so(
 ) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        "twoalike.tasks._readable.find_spec",
+        "twoalike.tasks._protocol_file.find_spec",
         lambda name: None if name == "matplotlib" else find(name),
     )
     code, said = told("validate", make_study(protocol=PROMPT))

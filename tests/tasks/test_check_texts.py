@@ -20,7 +20,7 @@ from twoalike.tasks import (
     readable_on,
     triplet_protocol,
 )
-from twoalike.tasks._readable import contrast
+from twoalike.tasks._protocol_file import contrast
 from twoalike.tasks.lettering import label_size
 from twoalike.tasks.multi_arrangement import lay_out_arena
 from twoalike.tasks.odd_one_out import PRESETS

@@ -1,14 +1,28 @@
-"""Protocols as files: where a study keeps them, and the commented template."""
+"""Protocols of a study: their files, the commented template, and whether people can read them."""
 
 import difflib
 import json
 import textwrap
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from twoalike.registry import Task, find_task, task_names
-from twoalike.study import Study, StudyConfig, TwoalikeError, load_toml
-from twoalike.tasks._protocol import Protocol
+from twoalike.study import (
+    Study,
+    StudyConfig,
+    TwoalikeError,
+    how_to_install,
+    load_profile,
+    load_toml,
+)
+from twoalike.tasks._protocol import Protocol, Screen
+from twoalike.tasks.screens import View, frame, page_faults
+
+if TYPE_CHECKING:
+    from twoalike.tasks._prepare import Prepared
 
 
 def protocols() -> dict[str, type[Protocol]]:
@@ -130,3 +144,179 @@ def protocol_template(protocol: Protocol) -> str:
         "the defaults. Times are in seconds, sizes in the unit that ends the key."
     )
     return f"{head}\n\n{_render(protocol, '')}"
+
+
+TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour, from 0 (black) to 1 (white)."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _channels(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast of two colours, from 1 (the same) to 21 (black and white).
+
+    Examples
+    --------
+    >>> round(contrast("#ffffff", "#000000"), 1), round(contrast("#777777", "#ffffff"), 2)
+    (21.0, 4.48)
+    """
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def between(first: str, second: str, share: float) -> str:
+    """Colour ``share`` of the way from the first to the second.
+
+    Examples
+    --------
+    >>> between("#000000", "#ffffff", 0.5)
+    '#808080'
+    """
+    pairs = zip(_channels(first), _channels(second), strict=True)
+    return "#" + "".join(f"{round(255 * ((1 - share) * a + share * b)):02x}" for a, b in pairs)
+
+
+def readable_on(ground: str, wanted: str = "#ffffff") -> str:
+    """Colour for text on ``ground``: the wanted one if it is readable, else black or white.
+
+    One of the two always has a contrast of 4.58 or more.
+
+    Examples
+    --------
+    >>> readable_on("#0072b2"), readable_on("#ffff00")
+    ('#ffffff', '#000000')
+    """
+    if contrast(wanted, ground) >= TEXT_CONTRAST:
+        return wanted
+    return max(("#ffffff", "#000000"), key=lambda colour: contrast(colour, ground))
+
+
+def box_fill(screen: Screen) -> str:
+    """Fill of boxes with text: the background, shifted away from the colour of the text.
+
+    Examples
+    --------
+    >>> box_fill(Screen()), box_fill(Screen(background="#202020", foreground="#f0f0f0"))
+    ('#f5f5f5', '#0d0d0d')
+    """
+    light = luminance(screen.background) > luminance(screen.foreground)
+    return between(screen.background, "#ffffff" if light else "#000000", 0.6)
+
+
+def check_contrast(protocol: Protocol) -> list[str]:
+    """List the colours of the screen with too little contrast, one line each.
+
+    Examples
+    --------
+    >>> from twoalike.tasks import OddOneOut
+    >>> check_contrast(OddOneOut.model_validate({"screen": {"foreground": "#8c8c8c"}}))
+    ['screen.foreground #8c8c8c on screen.background #e6e6e6: expected a contrast of 4.5 to 1 \
+for text (WCAG 1.4.3), found 2.69. Make one of them darker or lighter.']
+    """
+    screen = protocol.screen
+    pairs = (
+        ("foreground", screen.foreground, TEXT_CONTRAST, "text (WCAG 1.4.3)"),
+        ("accent", screen.accent, SHAPE_CONTRAST, "bars and rims (WCAG 1.4.11)"),
+    )
+    return [
+        f"screen.{name} {colour} on screen.background {screen.background}: expected a contrast of "
+        f"{least:g} to 1 for {what}, found {found:.2f}. Make one of them darker or lighter."
+        for name, colour, least, what in pairs
+        if (found := contrast(colour, screen.background)) < least
+    ]
+
+
+_LETTERING = ("matplotlib", "bidi", "arabic_reshaper")
+"""Packages that measuring text needs; all come with the extra for experiments."""
+SMALLEST_SCREEN = (1024, 768)
+"""Width and height in pixels of the smallest screen that texts are checked for."""
+
+
+def _faults(protocol: Protocol, view: View) -> Iterator[tuple[str, str]]:
+    yield from page_faults(protocol, frame(protocol.screen, view.size))
+    if (of_trials := find_task(protocol.task).text_faults) is not None:
+        yield from of_trials(protocol, view)
+
+
+def check_texts(protocol: Protocol, view: View) -> list[str]:
+    """List the texts that do not fit a window, or cannot be drawn, one line each.
+
+    Parameters
+    ----------
+    view
+        The window; its profile is needed where images have their size in degrees.
+    """
+    width, height = view.size
+    return [
+        f"{key}: expected a text that fits a screen of {width} x {height} px, but {why}. Make it "
+        "shorter, or screen.text_fraction smaller."
+        if key
+        else why
+        for key, why in _faults(protocol, view)
+    ]
+
+
+def reading_faults(study: Study) -> tuple[list[str], list[str]]:
+    """List the texts of a study's protocols that cannot be read, one line each.
+
+    Returns
+    -------
+    Problems on this computer's screen if it was measured, otherwise on the smallest one; and
+    remarks about the smallest screen if this computer's is larger.
+    """
+    problems: list[str] = []
+    remarks: list[str] = []
+    measurable = all(find_spec(name) is not None for name in _LETTERING)
+    if not measurable:
+        remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
+    profile = load_profile()
+    for task, model in protocols().items():
+        if check_protocol(study, model):
+            continue  # already reported
+        protocol = protocol_or_default(study, model)
+        where = study.protocol_of(find_task(task).label)
+        problems += [f"{where}: {line}" for line in check_contrast(protocol)]
+        if not measurable:
+            continue
+        small = check_texts(protocol, View(SMALLEST_SCREEN))
+        here = check_texts(protocol, View(profile.size_px, profile)) if profile.measured else small
+        problems += [f"{where}: {line}" for line in here]
+        if profile.measured:
+            keys = {line.partition(":")[0] for line in here}
+            others = (line for line in small if line.partition(":")[0] not in keys)
+            remarks += [f"{where}: {line}" for line in others]
+    return problems, remarks
+
+
+def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str]:
+    """Check that a session's texts fit its window.
+
+    Parameters
+    ----------
+    begun
+        Whether the session was begun before: its protocol can no longer be changed, so a text that
+        does not fit is only a warning.
+
+    Returns
+    -------
+    Warnings, one line each, also of colours that differ too little.
+
+    Raises
+    ------
+    TwoalikeError
+        Naming the first text that does not fit.
+    """
+    faults = check_texts(prepared.protocol, view)
+    where = prepared.sitting.study.protocol_of(prepared.plan.name.task)
+    if faults and not begun:
+        more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
+        raise TwoalikeError(f"{where}: {faults[0]}{more}")
+    return [f"{where}: {line}" for line in (*faults, *check_contrast(prepared.protocol))]

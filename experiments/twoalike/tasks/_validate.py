@@ -19,8 +19,7 @@ from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
 from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
 from twoalike.tasks._prepare import check_lists
-from twoalike.tasks._protocol_file import check_protocol, protocols
-from twoalike.tasks._readable import reading_faults
+from twoalike.tasks._protocol_file import check_protocol, protocols, reading_faults
 
 _MOST = 10
 """Problems of a file that are listed."""
