@@ -17,19 +17,9 @@ Pool = Literal["mean", "first"]
 class Pooled(nn.Module):
     """A network's last features, pooled.
 
-    Parameters
-    ----------
-    network
-        Its ``forward_features`` turns images (n, 3, h, w) into maps (n, p, rows, columns), tokens
-        (n, t, p), or features that are pooled already (n, p).
-    pool
-        ``mean`` over the map's places or over all tokens, or the ``first`` token, which is where
-        transformers keep their class token.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network has no ``forward_features``; when it is called, if this gives anything else.
+    ``forward_features`` must turn images (n, 3, h, w) into maps (n, p, rows, columns), tokens
+    (n, t, p), or features that are pooled already (n, p). What is pooled is the ``mean`` over the
+    map's places or all tokens, or the ``first`` token, which is transformers' class token.
     """
 
     def __init__(self, network: nn.Module, pool: Pool = "mean") -> None:

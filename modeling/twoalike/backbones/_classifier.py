@@ -26,21 +26,8 @@ def classifier_name(network: Any) -> str | None:
 def own_classifier(whole: Any, module: nn.Module, name: str, shape: tuple[int, ...]) -> nn.Linear:
     """Take the classifier, features (n, p) to scores (n, c), of a network used without it.
 
-    Parameters
-    ----------
-    whole
-        Images to class scores (n, c), as timm builds it.
-    module
-        The same network, images to features (n, p).
-    name
-        Of the network.
-    shape
-        Of an image.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is none, or it is not one linear layer on the features.
+    ``whole`` maps images of a shape to class scores (n, c), as timm builds it; ``module`` is the
+    same network without it, images to features. It must be one linear layer on these.
     """
     layer = whole.get_classifier()
     if not isinstance(layer, nn.Linear):
@@ -82,20 +69,10 @@ def linear_layer(state: State) -> nn.Linear:
 
 
 def put_classifier(whole: nn.Module, network: nn.Module, layer: State) -> nn.Module:
-    """Fill a timm network that ends in a classifier.
+    """Fill a timm network, images to scores (n, c), and return it.
 
-    Parameters
-    ----------
-    whole
-        To be filled.
-    network
-        Weights of everything before the classifier.
-    layer
-        Weights of the classifier: ``weight`` (c, p), and ``bias`` (c,) if it has one.
-
-    Returns
-    -------
-    ``whole``: images to the layer's output (n, c).
+    ``network`` has the weights of everything before the classifier, ``layer`` those of the
+    classifier: ``weight`` (c, p), and ``bias`` (c,) if it has one.
     """
     name = classifier_name(whole)
     last = {f"{name}.{key}": value for key, value in layer.items()}

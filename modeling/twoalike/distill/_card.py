@@ -24,15 +24,7 @@ _LEARNT = {
 
 
 def model_card(name: str, config: Mapping[str, Any]) -> str:
-    """README.md of a student.
-
-    Parameters
-    ----------
-    name
-        Of the folder.
-    config
-        Content of config.json.
-    """
+    """README.md of a student in a folder of that name, from the content of its config.json."""
     learnt = _LEARNT[config["config"]["train"]]
     return "\n".join(
         [

@@ -43,15 +43,7 @@ class DamagedCheckpointError(TwoalikeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come.
-
-    Attributes
-    ----------
-    step
-        Steps done.
-    best_step, best_kl
-        Checkpoint with the least held-out KL so far.
-    """
+    """How far a run has come: steps done, and the step with the least held-out KL so far."""
 
     step: int
     best_step: int
@@ -181,13 +173,7 @@ def _verified_state(path: Path) -> dict[str, Any]:
 def read_weights(
     path: Path, student: StudentNetwork, *, average: bool
 ) -> tuple[Weights, Weights | None]:
-    """Weights of a checkpoint and, if asked for, their moving average.
-
-    Raises
-    ------
-    DamagedCheckpointError
-        If they are damaged or of another network.
-    """
+    """Weights of a checkpoint and, if asked for, their moving average."""
     _verified_state(path)
     weights = _weights(path, student, average=False)
     return weights, _weights(path, student, average=True) if average else None
@@ -209,14 +195,12 @@ def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
 def read_checkpoint(
     path: Path, student: StudentNetwork, fingerprint: dict[str, Any], *, average: bool
 ) -> tuple[State, Progress, list[dict[str, Any]]]:
-    """Read a checkpoint's tensors, its progress and its log.
+    """Read a checkpoint's tensors, its progress and its log, if it is of a run like this.
 
     Raises
     ------
     DamagedCheckpointError
         If it is damaged.
-    TwoalikeError
-        If it is of a run with other settings or inputs.
     """
     content = _verified_state(path)
     _compare(path, content.get("fingerprint", {}), fingerprint)

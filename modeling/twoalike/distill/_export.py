@@ -128,22 +128,9 @@ def write_student(
 ) -> None:
     """Write the files of a finished student; the weights come last and show that it is whole.
 
-    Parameters
-    ----------
-    folder
-        Holds the checkpoints already.
-    backbone
-        The network it started from, with its preprocessing, and its classifier if it is kept.
-    student
-        Trained; it is taken apart.
-    origin
-        Provenance of kind ``student``, with the settings under ``config``.
-    summary
-        Scores, data and teacher, for config.json and the card.
-    log
-        Records for training.jsonl.
-    images
-        The written student and the trained one are compared on the first of these.
+    The trained student, which is taken apart, and the written one are compared on the first of
+    the images. ``backbone`` is the network it started from, with its classifier if that is kept;
+    ``origin`` the provenance, with the settings; ``summary`` goes into config.json and the card.
 
     Raises
     ------

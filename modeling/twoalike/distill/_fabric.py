@@ -70,11 +70,6 @@ def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabr
 
     With ``ddp`` each process has the whole network; with ``fsdp`` its share of weights, gradients
     and optimiser, and gathers a block when it is due.
-
-    Raises
-    ------
-    TwoalikeError
-        If ``fsdp`` is asked of one process, or the device is not there.
     """
     world = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
     together = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))

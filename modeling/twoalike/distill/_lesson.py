@@ -45,21 +45,11 @@ LEAST_TRIPLETS = 100
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """A fixed set of images and triplets to score on.
-
-    Attributes
-    ----------
-    images
-        Held-out images.
-    labels
-        The teacher's choice probabilities, shape (n, 3).
-    triplets
-        Indices into the images, shape (n, 3).
-    """
+    """A fixed set of held-out images and triplets to score on."""
 
     images: ImageSet
-    labels: npt.NDArray[np.float64]
-    triplets: Integers
+    labels: npt.NDArray[np.float64]  # the teacher's choice probabilities, (n, 3)
+    triplets: Integers  # indices into the images, (n, 3)
 
     @classmethod
     def of(
@@ -99,12 +89,7 @@ class Agreement:
 
         ``rescale`` takes the temperature that suits best instead of the student's own. With a
         ``base`` that has a classifier also ``same_class``, the share of images whose likeliest
-        class is what it was.
-
-        Raises
-        ------
-        FloatingPointError
-            If the student's similarities are not finite.
+        class is what it was. FloatingPointError if the student's similarities are not finite.
         """
         logits, unmapped = self._logits(student, batch)
         if not np.isfinite(logits).all():
@@ -131,27 +116,13 @@ def _best_temperature(logits: Floats, labels: Floats) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a student learns from, and what it is scored on.
+    """What a student learns from, and what it is scored on."""
 
-    Attributes
-    ----------
-    images
-        To learn from.
-    source
-        Batches of them, with the teacher's labels.
-    probe
-        Some of them, on which the first temperature is found.
-    agreement
-        Held-out images; None without.
-    dropped
-        Labelled triplets that mix images to learn from with held-out ones.
-    """
-
-    images: ImageSet
-    source: Source
-    probe: Agreement
-    agreement: Agreement | None
-    dropped: int = 0
+    images: ImageSet  # to learn from
+    source: Source  # batches of them, with the teacher's labels
+    probe: Agreement  # some of them, on which the first temperature is found
+    agreement: Agreement | None  # held-out images
+    dropped: int = 0  # labelled triplets that mix images to learn from with held-out ones
 
 
 def image_lesson(

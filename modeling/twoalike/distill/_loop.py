@@ -57,13 +57,7 @@ class Metrics:
 
 @contextmanager
 def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Iterator[Metrics]:
-    """Open the files of a run in the student's folder; records after those of ``log`` are dropped.
-
-    Raises
-    ------
-    TwoalikeError
-        If they cannot be written.
-    """
+    """Open the files of a run in its folder; records after those of ``log`` are dropped."""
     path, board = folder / FILE, None
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
@@ -97,22 +91,9 @@ def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
 class Trainer:
     """One run: the network, its optimiser, and how far it has come.
 
-    Parameters
-    ----------
-    fabric
-        Launched.
-    student
-        At its first weights and temperature.
-    lesson
-        For this process.
-    config
-        Settings.
-    folder
-        The student's; checkpoints are a folder in it.
-    fingerprint
-        What a checkpoint must agree with for the run to go on from it.
-    classifier
-        The network's own, if it is kept.
+    The Fabric is launched, the student at its first weights and temperature, the lesson that of
+    this process. Checkpoints are a folder in the student's ``folder``; a run goes on from those
+    with the same ``fingerprint``. ``classifier`` is the network's own, if it is kept.
     """
 
     def __init__(
@@ -149,13 +130,7 @@ class Trainer:
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
     def resume(self) -> None:
-        """Continue from the last intact checkpoint, if there is one.
-
-        Raises
-        ------
-        TwoalikeError
-            If all are damaged, or it is of a run with other settings or inputs.
-        """
+        """Continue from the last intact checkpoint, if there is one."""
         found = find_checkpoints(self.checkpoints)
         if not found:
             return
@@ -195,8 +170,6 @@ class Trainer:
         ------
         KeyboardInterrupt
             When a signal asked to stop, after the checkpoint is written.
-        TwoalikeError
-            If the loss is not finite, memory does not suffice, or a checkpoint cannot be written.
         """
         if self.fabric.is_global_zero:
             with open_metrics(
@@ -333,13 +306,7 @@ class Trainer:
             )
 
     def finish(self) -> tuple[StudentNetwork, int]:
-        """Return the student at the weights that were asked for, and the step of those weights.
-
-        Raises
-        ------
-        TwoalikeError
-            If the checkpoint of that step and all others are damaged.
-        """
+        """Return the student at the weights that were asked for, and the step of those weights."""
         average = self.average is not None
         step, weights, averaged = self._first_whole(
             [checkpoint_path(self.checkpoints, step) for step in self._selected()],

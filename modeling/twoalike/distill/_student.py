@@ -18,44 +18,20 @@ from twoalike.study import TwoalikeError
 
 
 class Output(NamedTuple):
-    """A student's output for images.
+    """A student's output for images."""
 
-    Attributes
-    ----------
-    features
-        Whose similarities are learnt, shape (n, q).
-    temperature
-        At which they become choices, shape (1,).
-    unmapped
-        Features before the head, shape (n, p); the same where there is none.
-    """
-
-    features: torch.Tensor
-    temperature: torch.Tensor
-    unmapped: torch.Tensor
+    features: torch.Tensor  # whose similarities are learnt, (n, q)
+    temperature: torch.Tensor  # at which they become choices, (1,)
+    unmapped: torch.Tensor  # features before the head, (n, p); the same where there is none
 
 
 class StudentNetwork(nn.Module):
     """Images to features, with the temperature at which their similarities become choices.
 
-    Parameters
-    ----------
-    backbone
-        Images (n, 3, h, w) to pooled features (n, p).
-    n_features
-        p.
-    head
-        ``linear`` adds a map from p to p features that starts as the identity, ``affine`` one
-        that also moves them.
-    width
-        Features of the head; None takes p. Any other number starts from a random map that keeps
-        dot products over their number of features the same on average.
-    similarity
-        As in :func:`twoalike.distill.image_similarity`.
-    temperature
-        To start from.
-    seed
-        Of the random map.
+    The backbone maps images (n, 3, h, w) to p pooled features. A ``linear`` head adds a map from p
+    to p features that starts as the identity, an ``affine`` one also moves them. A head of another
+    ``width`` starts from a random map, drawn from ``seed``, that keeps dot products over their
+    number of features the same on average.
     """
 
     def __init__(

@@ -60,11 +60,6 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
 
     The backbone's module, on the processor, is changed in place. Returned are images to features
     (n, p), or for a probe, which learns on features, features (n, p, 1, 1) to themselves.
-
-    Raises
-    ------
-    TwoalikeError
-        If the network has no such blocks, layers or classifier.
     """
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
@@ -131,25 +126,9 @@ def add_adapters(
 ) -> nn.Module:
     """Put adapters of a rank beside a network's layers, which change nothing yet; freeze the rest.
 
-    Parameters
-    ----------
-    module
-        Images (n, 3, size, size) to features (n, p), on the processor; changed in place.
-    rank
-        Rows of A.
-    targets
-        Endings of layers' names; none: all linear layers and ungrouped convolutions but the
-        first layer, which sees pixels.
-    size
-        Of its images, pixels.
-    seed
-        Fixes A.
-
-    Raises
-    ------
-    TwoalikeError
-        If peft is not installed, there is no such layer, or adapters cannot be added to the
-        weights of one.
+    The module, images (n, 3, size, size) to features (n, p), is changed in place. ``targets`` are
+    endings of layers' names; without any, all linear layers and ungrouped convolutions have
+    adapters, but the first, which sees pixels.
     """
     peft = _peft()
     # A pattern and not a list, whose names would also be taken for endings of other names.

@@ -155,10 +155,8 @@ class Update:
     def take(self, step: int, data: Iterator[Any]) -> Record:
         """Take step 0, 1, ... on the next batches, and return the step's log record.
 
-        Raises
-        ------
-        FloatingPointError
-            If the gradient is not finite, in all processes alike; the weights are as before.
+        FloatingPointError if the gradient is not finite, in all processes alike; the weights are
+        as before.
         """
         config = self.config
         factor = learning_rate(step, config.steps, config.warmup)

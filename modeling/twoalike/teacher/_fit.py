@@ -209,30 +209,14 @@ def _describe(
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A way to fit the map, and how well it predicted objects held out from it.
-
-    Attributes
-    ----------
-    method
-        ``ridge``: in closed form, or by ``gradient``.
-    strength
-        L2 penalty.
-    contrastive
-        Share of the local term, of a map fitted by gradient.
-    predicted
-        Positions of every object by the map without its fold, shape (m, D).
-    shares
-        Best multiples of the similarities of these positions and of the network's own.
-    log_loss
-        With these multiples.
-    """
+    """A way to fit the map, and how well it predicted objects held out from it."""
 
     method: Literal["ridge", "gradient"]
-    strength: float
-    contrastive: float
-    predicted: Floats
-    shares: Floats
-    log_loss: float
+    strength: float  # L2 penalty
+    contrastive: float  # share of the local term, of a map fitted by gradient
+    predicted: Floats  # positions of every object by the map without its fold, (m, D)
+    shares: Floats  # best multiples of the similarities of these positions and of the network's own
+    log_loss: float  # with these multiples
 
     def as_dict(self) -> dict[str, Any]:
         """For teacher.json."""

@@ -48,20 +48,11 @@ def object_folds(m: int, n_folds: int, rng: np.random.Generator) -> npt.NDArray[
 
 
 def ridge_maps(z: Floats, y: Floats, strengths: Sequence[float]) -> list[tuple[Floats, Floats]]:
-    """Weight (D, p) and bias (D,) of y ≈ W z + b for each penalty.
+    """Weight (D, p) and bias (D,) of y ≈ W z + b for each penalty; z is (m, p), y (m, D).
 
     Minimises the squared error plus ``strength`` times the mean squared norm of the centred
     features times the squared norm of W: so a strength means the same for any number and scale
     of features. The bias is free.
-
-    Parameters
-    ----------
-    z
-        Features, shape (m, p).
-    y
-        Positions, shape (m, D).
-    strengths
-        Penalties.
     """
     centre, middle = z.mean(axis=0), y.mean(axis=0)
     u, s, vt = np.linalg.svd(z - centre, full_matrices=False)
@@ -99,21 +90,11 @@ def rows_within(triplets: Integers, rows: Integers, m: int) -> tuple[Integers, A
 
 @dataclass(frozen=True, eq=False)
 class SoftLabels:
-    """Choice probabilities for triplets.
+    """Choice probabilities for triplets."""
 
-    Attributes
-    ----------
-    triplets
-        Rows of the features, shape (n, 3).
-    probabilities
-        That item 1, 2, 3 is the odd one, shape (n, 3); of a choice zeros and a one.
-    lapse
-        Share of guesses in them, which the map need not explain.
-    """
-
-    triplets: Integers
-    probabilities: Floats
-    lapse: float = 0.0
+    triplets: Integers  # rows of the features, (n, 3)
+    probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3); of a choice zeros and a one
+    lapse: float = 0.0  # share of guesses in them, which the map need not explain
 
     def among(self, rows: Integers, m: int) -> "SoftLabels":
         """Keep triplets whose objects are all among ``rows`` of m, as positions there."""
@@ -131,24 +112,12 @@ def gradient_map(
     contrastive: float,
     steps: int = 100,
 ) -> tuple[Floats, Floats]:
-    """Weight (D, p) and bias (D,) of the map, starting from a ridge regression.
+    """Weight (D, p) and bias (D,) of the map, from features z (m, p) to positions.
 
-    Parameters
-    ----------
-    z
-        Features, shape (m, p).
-    y
-        Positions, shape (m, D), to which the ridge regression that it starts from leads.
-    labels
-        One kind or several, of triplets of these objects; each kind counts the same.
-    start
-        Penalty of that ridge regression.
-    strength
-        L2 penalty, in the units of :func:`ridge_maps`.
-    contrastive
-        Share of the local term, in [0, 1).
-    steps
-        Of L-BFGS at most; without noise there is no learning rate to choose.
+    The search starts from the ridge regression to y (m, D) with the penalty ``start`` and takes
+    ``steps`` of L-BFGS at most; without noise there is no learning rate to choose. Each kind of
+    labels counts the same. ``strength`` is an L2 penalty in the units of :func:`ridge_maps`,
+    ``contrastive`` the share of the local term, in [0, 1).
     """
     import torch
     from scipy.optimize import minimize

@@ -29,12 +29,7 @@ _REMEDY = "Teach with `features=...`."
 def known_rows(
     known: Sequence[str], wanted: Sequence[str], where: str, remedy: str
 ) -> npt.NDArray[np.int64]:
-    """Rows of the ``wanted`` ids among the ``known`` ones, shape (n,).
-
-    Raises
-    ------
-    TwoalikeError
-        If some are not known; the first ten are named, and two that are known.
+    """Rows of the ``wanted`` ids among the ``known`` ones, which must hold all, shape (n,).
 
     Examples
     --------

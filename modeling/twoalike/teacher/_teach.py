@@ -180,21 +180,11 @@ def _mapped(
 
 @dataclass(frozen=True, eq=False)
 class _People:
-    """People's choices, and what they decide.
-
-    Attributes
-    ----------
-    choices
-        None: none were given.
-    not_new
-        Why they cannot compare teachers; empty if they can.
-    label_comparison
-        How kinds of labels compare on them.
-    """
+    """People's choices, if any were given, and what they decide."""
 
     choices: Choices | None
-    not_new: str
-    label_comparison: dict[str, Any] = field(default_factory=dict)
+    not_new: str  # why they cannot compare teachers; empty if they can
+    label_comparison: dict[str, Any] = field(default_factory=dict)  # on these choices
 
     @classmethod
     def of(cls, given: JudgmentTable | None, posterior: Posterior) -> "_People":
@@ -254,13 +244,7 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
 
 
 def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
-    """Odd-one-out choices of a table or its file, as rows of ``ids``.
-
-    Raises
-    ------
-    TwoalikeError
-        If there are none, or an object is not among the ids.
-    """
+    """Odd-one-out choices of a table or its file, of which there must be some, as rows of ids."""
     table = read_judgments(choices)
     kept = is_scored(table)
     if not kept.any():
