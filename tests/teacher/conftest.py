@@ -8,7 +8,10 @@ import pytest
 
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.features import FeatureTable
+from twoalike.teacher import AffineTeacher, TeachConfig, fit_teacher, sample_triplets
 
+SEED = 20261125
+"""Of the fixture ``rng``, from which the fixture ``world`` is drawn first."""
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -49,8 +52,6 @@ class World:
 
     def unseen(self, n: int, rng: np.random.Generator) -> Array:
         """Triplets of objects nobody judged, as rows of the features."""
-        from twoalike.teacher import sample_triplets
-
         others = np.arange(self.n_judged, len(self.truth))
         return others[sample_triplets(len(others), n, rng)]
 
@@ -78,3 +79,17 @@ def make_world(
 @pytest.fixture
 def world(rng: np.random.Generator) -> World:
     return make_world(rng)
+
+
+@pytest.fixture(scope="session")
+def fitted() -> AffineTeacher:
+    """The teacher of ``world``, fitted once with the default settings."""
+    world = make_world(np.random.default_rng(SEED))
+    return fit_teacher(world.posterior, world.features)
+
+
+@pytest.fixture(scope="session")
+def control() -> AffineTeacher:
+    """The untransformed teacher of ``world``."""
+    world = make_world(np.random.default_rng(SEED))
+    return fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))

@@ -9,18 +9,19 @@ from tests.teacher.conftest import World
 
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError, provenance
-from twoalike.teacher import TeachConfig, fit_teacher, load_teacher, save_teacher
+from twoalike.teacher import AffineTeacher, load_teacher, save_teacher
 
 
 @pytest.fixture
-def folder(world: World, tmp_path: Path) -> Path:
-    path = tmp_path / "teacher"
-    save_teacher(path, fit_teacher(world.posterior, world.features), provenance("teacher", seed=0))
-    return path
+def folder(fitted: AffineTeacher, tmp_path: Path) -> Path:
+    save_teacher(tmp_path / "teacher", fitted, provenance("teacher", seed=0))
+    return tmp_path / "teacher"
 
 
-def test_round_trip(folder: Path, world: World, rng: np.random.Generator) -> None:
-    teacher, again = fit_teacher(world.posterior, world.features), load_teacher(folder)
+def test_round_trip(
+    folder: Path, fitted: AffineTeacher, world: World, rng: np.random.Generator
+) -> None:
+    teacher, again = fitted, load_teacher(folder)
     triplets = world.unseen(300, rng)
     np.testing.assert_array_equal(
         teacher.choice_probabilities(triplets, world.features),
@@ -51,8 +52,7 @@ def test_probabilities_are_the_softmax_of_dot_products(
         np.testing.assert_allclose(turned, expected[:, [2, 0, 1]], atol=1e-6)
 
 
-def test_control_has_the_same_format(world: World, tmp_path: Path) -> None:
-    control = fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))
+def test_control_has_the_same_format(world: World, control: AffineTeacher, tmp_path: Path) -> None:
     save_teacher(tmp_path / "control", control, provenance("teacher", seed=0))
     again = load_teacher(tmp_path / "control")
     assert again.weight.shape == (0, 40)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.teacher.conftest import Draws, World, make_world
+from tests.teacher.conftest import Draws, World
 
 from twoalike.features import FeatureTable
 from twoalike.study import TwoalikeError
@@ -22,69 +22,71 @@ def accuracy(teacher: AffineTeacher, world: World, rng: np.random.Generator) -> 
     return score_soft(np.log(p), world.true_probabilities(triplets))["accuracy"]
 
 
-def test_teacher_predicts_objects_nobody_judged(world: World, rng: np.random.Generator) -> None:
+def test_teacher_predicts_objects_nobody_judged(
+    world: World, fitted: AffineTeacher, control: AffineTeacher, rng: np.random.Generator
+) -> None:
     """The map comes near the true observer, where the network's own geometry is near chance."""
-    aligned = fit_teacher(world.posterior, world.features)
-    control = fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))
     triplets = world.unseen(5000, rng)
     truth = world.true_probabilities(triplets)
     ceiling = score_soft(np.log(truth), truth)["accuracy"]
-    base, ours = (accuracy(t, world, np.random.default_rng(3)) for t in (control, aligned))
+    base, ours = (accuracy(t, world, np.random.default_rng(3)) for t in (control, fitted))
     assert ceiling - base > 0.15
     assert ours > base + 0.75 * (ceiling - base)
 
 
-def test_temperature_makes_predictions_calibrated(world: World, rng: np.random.Generator) -> None:
-    teacher = fit_teacher(world.posterior, world.features)
+def test_temperature_makes_predictions_calibrated(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
     triplets = world.unseen(5000, rng)
     truth = world.true_probabilities(triplets)
-    logits = np.log(teacher.choice_probabilities(triplets, world.features))
+    logits = np.log(fitted.choice_probabilities(triplets, world.features))
     losses = {t: score_soft(logits / t, truth)["log_loss"] for t in (0.6, 0.8, 1.0, 1.25, 1.7)}
     assert min(losses, key=losses.__getitem__) in {0.8, 1.0, 1.25}
 
 
 def test_validation_foretells_the_score_on_new_objects(
-    world: World, rng: np.random.Generator
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
 ) -> None:
-    teacher = fit_teacher(world.posterior, world.features)
-    said = teacher.description["validation"]["soft_labels"]
+    said = fitted.description["validation"]["soft_labels"]
     assert said["untransformed"]["accuracy"] < said["teacher"]["accuracy"]
     assert said["teacher"]["accuracy"] <= said["ceiling"]["accuracy"]
-    assert abs(said["teacher"]["accuracy"] - accuracy(teacher, world, rng)) < 0.05
+    assert abs(said["teacher"]["accuracy"] - accuracy(fitted, world, rng)) < 0.05
 
 
-def test_rotating_each_draw_changes_nothing(world: World, rng: np.random.Generator) -> None:
+def test_rotating_each_draw_changes_nothing(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
     """A posterior's coordinates mean nothing; only similarities do."""
     turned = np.stack(
         [x @ np.linalg.qr(rng.standard_normal((4, 4)))[0] for x in world.posterior.embedding]
     ).astype(np.float32)
-    one = fit_teacher(world.posterior, world.features)
     two = fit_teacher(Draws(world.posterior.ids, turned), world.features)
     triplets = world.unseen(500, rng)
     np.testing.assert_allclose(
-        one.choice_probabilities(triplets, world.features),
+        fitted.choice_probabilities(triplets, world.features),
         two.choice_probabilities(triplets, world.features),
         atol=1e-4,
     )
 
 
-def test_scale_and_shift_of_features_change_nothing(world: World, rng: np.random.Generator) -> None:
+def test_scale_and_shift_of_features_change_nothing(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
     values = (7.0 * world.features.values + 5.0).astype(np.float32)
     other = FeatureTable(world.features.ids, values, world.features.meta)
     triplets = world.unseen(500, rng)
     np.testing.assert_allclose(
-        fit_teacher(world.posterior, world.features).choice_probabilities(triplets, world.features),
+        fitted.choice_probabilities(triplets, world.features),
         fit_teacher(world.posterior, other).choice_probabilities(triplets, other),
         atol=1e-3,
     )
 
 
 def test_strong_penalty_leaves_the_networks_own_geometry(
-    world: World, rng: np.random.Generator
+    world: World, control: AffineTeacher, rng: np.random.Generator
 ) -> None:
     """W goes to zero and what remains is the scaled identity, as in the control."""
     strong = fit_teacher(world.posterior, world.features, TeachConfig(strengths=(1e9,)))
-    control = fit_teacher(world.posterior, world.features, TeachConfig(untransformed=True))
     assert np.abs(strong.weight).max() < 1e-6 if len(strong.weight) else True
     triplets = world.unseen(500, rng)
     np.testing.assert_allclose(
@@ -94,25 +96,27 @@ def test_strong_penalty_leaves_the_networks_own_geometry(
     )
 
 
-def test_unjudged_objects_of_the_posterior_are_left_out(rng: np.random.Generator) -> None:
+def test_unjudged_objects_of_the_posterior_are_left_out(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
     """Objects known from the prior alone teach nothing, if they are named."""
-    world = make_world(rng)
     junk = rng.gamma(1.0, 1.0, size=(10, 80, 4)).astype(np.float32)
     both = Draws(world.features.ids, np.concatenate([world.posterior.embedding, junk], axis=1))
     judged = np.arange(len(both.ids)) < world.n_judged
-    clean = fit_teacher(world.posterior, world.features)
     marked = fit_teacher(both, world.features, judged=judged)
     np.testing.assert_allclose(
-        marked.weight.T @ marked.weight, clean.weight.T @ clean.weight, atol=1e-5
+        marked.weight.T @ marked.weight, fitted.weight.T @ fitted.weight, atol=1e-5
     )
     mixed = fit_teacher(both, world.features)
     new = np.random.default_rng
     assert accuracy(marked, world, new(1)) > accuracy(mixed, world, new(1)) + 0.02
 
 
-def test_judged_objects_may_keep_their_places(world: World, rng: np.random.Generator) -> None:
+def test_judged_objects_may_keep_their_places(
+    world: World, fitted: AffineTeacher, rng: np.random.Generator
+) -> None:
     """Then judged objects are as alike as the posterior says, and others are as before."""
-    plain = fit_teacher(world.posterior, world.features)
+    plain = fitted
     mixed = fit_teacher(world.posterior, world.features, TeachConfig(known=True))
     unseen, judged = world.unseen(500, rng), sample_triplets(world.n_judged, 5000, rng)
     one, two = (t.choice_probabilities(unseen, world.features) for t in (plain, mixed))
