@@ -9,7 +9,7 @@ from tests.hardening.readers import IDS, make_posterior
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
-from twoalike.study import TwoalikeError, check_shape, visible
+from twoalike.study import Content, FiniteNumber, TwoalikeError, WholeNumber, check_content, visible
 
 EVIL = "a\x1b[2J\x07\x0b\u202eb\u2028c\x85\u200fd"
 
@@ -57,28 +57,35 @@ def test_signs_that_are_not_read_are_shown_as_codes(sign: str) -> None:
     assert visible(f"é {sign}日本\n")[-1] == "\n"
 
 
-SHAPE = {"a": [int], "b?": {str: (float, None)}, "c": {"d": str}}
+class Inner(Content):
+    d: str
+
+
+class Outer(Content):
+    a: tuple[WholeNumber, ...]
+    b: dict[str, FiniteNumber | None] = {}
+    c: Inner
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ([], "expected keys and values, found"),
+        ([], "expected a table, found"),
         ({"a": []}, "c is missing"),
-        ({"a": 1, "c": {"d": ""}}, "a: expected a list, found 1"),
-        ({"a": [True], "c": {"d": ""}}, "a.0: expected a whole number, found True"),
-        ({"a": [10**16], "c": {"d": ""}}, "a.0: expected a whole number"),
-        ({"a": [], "c": {"d": None}}, "c.d: expected text, found None"),
-        ({"a": [], "c": {"d": ""}, "b": {"x": "1"}}, "b.x: expected a number, found '1'"),
-        ({"a": [], "c": {"d": ""}, "b": {"x": float("nan")}}, "b.x: expected a number, found nan"),
-        ({"a": [], "c": {"d": ""}, "b": None}, "b: expected keys and values, found None"),
+        ({"a": 1, "c": {"d": ""}}, "a: expected a list, .in brackets., found 1"),
+        ({"a": [True], "c": {"d": ""}}, "a.0: expected a whole number, found true"),
+        ({"a": [10**16], "c": {"d": ""}}, "a.0: expected at most"),
+        ({"a": [], "c": {"d": None}}, 'c.d: expected text in quotes, "like this", found null'),
+        ({"a": [], "c": {"d": ""}, "b": {"x": "1"}}, 'b.x: expected a number, found "1"'),
+        ({"a": [], "c": {"d": ""}, "b": {"x": float("nan")}}, "b.x: expected a finite number"),
+        ({"a": [], "c": {"d": ""}, "b": None}, "b: expected a table, found null"),
     ],
 )
 def test_the_first_place_of_another_shape_is_named(content: object, says: str) -> None:
     with pytest.raises(TwoalikeError, match=f"^x: {says}.*\\. Mend it\\.$"):
-        check_shape(content, SHAPE, "x", "Mend it.")
+        check_content(content, Outer, "x", "Mend it.")
 
 
 def test_content_of_the_shape_is_taken() -> None:
     content = {"a": [1, 2], "b": {"x": None, "y": 1, "z": 0.5}, "c": {"d": "", "e": []}, "f": 1}
-    check_shape(json.loads(json.dumps(content)), SHAPE, "x", "")
+    check_content(json.loads(json.dumps(content)), Outer, "x", "")

@@ -28,11 +28,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from twoalike.evaluation._judgments import group_numbers
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.study import Booleans, Content, Floats, Integers
 
 _LARGEST = 1e15
 """Of a figure in a file: larger ones overflow in what is computed from them."""
@@ -67,13 +67,11 @@ class Span:
     high: float
 
 
-class Measured(BaseModel):
+class Measured(Content):
     """A part of ``results.json``: frozen and strict; keys of other versions are passed over.
 
     The docstring below each field is its description in the reference.
     """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ Each part is declared beside the function that measures it; :class:`Results` put
 key that a file lacks (it may be of an older version) stays absent when the file is written again.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, model_validator
 
 from twoalike.calibration import Uncertainty
 from twoalike.ceilings import Ceilings, MajorityAgreement
@@ -28,7 +27,7 @@ from twoalike.evaluation import (
 )
 from twoalike.results._tables import SummaryTable, as_html, results_tables, transfer_tables
 from twoalike.rsa import Structure
-from twoalike.study import TwoalikeError, plain_words, read_json, shortened, write_json
+from twoalike.study import check_content, read_json, write_json
 from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
 if TYPE_CHECKING:
@@ -74,18 +73,7 @@ class Saved(Measured):
         """
         kind = get_args(cls.model_fields["kind"].annotation)[0]
         content = read_json(Path(path), kind)
-        try:
-            return cls.model_validate_json(json.dumps(content))
-        except ValidationError as error:
-            fault = error.errors()[0]
-            key = shortened(".".join(map(str, fault["loc"])))
-            words = "is missing" if fault["type"] == "missing" else plain_words(fault)
-            between = " " if fault["type"] == "missing" else ": " if key else ""
-            raise TwoalikeError(
-                f"{key}{between}{words}",
-                where=path,
-                remedy=f"Make it again with: twoalike {cls.command}",
-            ) from error
+        return check_content(content, cls, path, f"Make it again with: twoalike {cls.command}")
 
     def save(self, path: str | Path) -> None:
         """Write the file (.json), all or nothing."""

@@ -13,8 +13,10 @@ import pandas as pd
 from twoalike.record._names import RunName
 from twoalike.registry import Task
 from twoalike.study import (
+    Content,
     TwoalikeError,
-    check_shape,
+    WholeNumber,
+    check_content,
     describe_changes,
     provenance,
     read_json,
@@ -25,29 +27,40 @@ from twoalike.tables import Table
 KIND = "run"
 DISPLACED = "displaced"
 """End of a session that was run to its end, but whose table is not at its path."""
-SHAPE: dict[str, Any] = {
-    "seed": object,  # of any size
-    "config": {},
-    "simulated": bool,
-    "observer": ({}, None),
-    "n_trials": (int, None),
-    "design": {},
-    "stimuli": {str: str},
-    "end_reason": (str, None),
-    "witnessed?": bool,
-    "segments": [
-        {
-            "first_trial": int,
-            "end_reason": (str, None),
-            "kept_trials?": int,
-            "rows_sha256?": (str, None),
-            "events_rows?": int,
-            "events_sha256?": (str, None),
-            "apparatus": {"software": str, "software_version": str},
-        }
-    ],
-}
-"""What those who read a manifest count on, as :func:`twoalike.study.check_shape` takes it."""
+
+
+class SegmentApparatus(Content):
+    """What showed the trials of a segment."""
+
+    software: str
+    software_version: str
+
+
+class Segment(Content):
+    """A run from its start, or a resume, to its end; counts and SHA-256 of what it left."""
+
+    first_trial: WholeNumber
+    end_reason: str | None
+    kept_trials: WholeNumber = 0
+    rows_sha256: str | None = None
+    events_rows: WholeNumber = 0
+    events_sha256: str | None = None
+    apparatus: SegmentApparatus
+
+
+class ManifestContent(Content):
+    """What those who read a manifest count on."""
+
+    seed: Any  # of any size
+    config: dict[str, Any]
+    simulated: bool
+    observer: dict[str, Any] | None
+    n_trials: WholeNumber | None
+    design: dict[str, Any]
+    stimuli: dict[str, str]
+    end_reason: str | None
+    witnessed: bool = False
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +218,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         If it is missing, damaged, or of a newer twoalike.
     """
     manifest = read_json(path, KIND)
-    check_shape(manifest, SHAPE, str(path), "The file is damaged: restore it from a copy.")
+    remedy = "The file is damaged: restore it from a copy."
+    check_content(manifest, ManifestContent, path, remedy)
     return manifest
 
 

@@ -48,7 +48,6 @@ from ._provenance import read_json as read_json
 from ._provenance import read_seed as read_seed
 from ._provenance import whole_parts as whole_parts
 from ._provenance import written_seed as written_seed
-from ._reading import check_shape as check_shape
 from ._reading import parse_json as parse_json
 from ._reading import parse_json_table as parse_json_table
 from ._reading import read_delimited as read_delimited
@@ -56,7 +55,11 @@ from ._reading import read_ids as read_ids
 from ._reading import read_text as read_text
 from ._reading import require_file as require_file
 from ._reading import sha256_file as sha256_file
+from ._settings import Content as Content
+from ._settings import FiniteNumber as FiniteNumber
 from ._settings import Strict as Strict
+from ._settings import WholeNumber as WholeNumber
+from ._settings import check_content as check_content
 from ._settings import describe_changes as describe_changes
 from ._settings import flattened as flattened
 from ._settings import load_toml as load_toml

@@ -4,21 +4,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._words import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """Half of a character that JSON writes as two; encoding shows whether the other is there."""
-_TYPES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
-_LARGEST = 1e15
-"""Larger numbers overflow in what is computed from them, and nobody needs them."""
 
 
 def require_file(path: str | Path, what: str) -> Path:
@@ -163,81 +158,3 @@ def parse_json_table(
         problem = f"not valid JSON (expected keys and values, found {type(content).__name__})"
         raise TwoalikeError(problem, where=where, remedy=remedy)
     return content
-
-
-def check_shape(content: Any, shape: Any, where: str, remedy: str) -> None:
-    """Check the content of a JSON file against an example, and name the first difference.
-
-    Parameters
-    ----------
-    content
-        What a file held.
-    shape
-        ``str``, ``bool``, ``int`` or ``float`` (whole numbers included); ``object``, anything;
-        ``[shape]``, a list; ``{str: shape}``, keys of any name; ``{"name": shape, "other?":
-        shape}``, keys that must or may be there beside others; ``(shape, None)``, may be null.
-    where
-        The file, for the message.
-    remedy
-        What to do, for the message.
-
-    Raises
-    ------
-    TwoalikeError
-        If it differs.
-
-    Examples
-    --------
-    >>> check_shape({"n": [1, "2"]}, {"n": [int]}, "x.json", "Fix it.")
-    Traceback (most recent call last):
-    ...
-    twoalike.study._errors.TwoalikeError: x.json: n.1: expected a whole number, found '2'. Fix it.
-    """
-    fault = next(_shape_faults(content, shape, ""), None)
-    if fault is not None:
-        raise TwoalikeError(fault, where=where, remedy=remedy)
-
-
-def _shape_faults(value: Any, shape: Any, place: str) -> Iterator[str]:
-    match shape:
-        case (inner, None):
-            if value is not None:
-                yield from _shape_faults(value, inner, place)
-        case [inner] if isinstance(value, list):
-            for number, item in enumerate(value):
-                yield from _shape_faults(item, inner, _below(place, number))
-        case dict() if isinstance(value, dict):
-            yield from _key_faults(value, shape, place)
-        case list() | dict():
-            yield _fault(place, "a list" if isinstance(shape, list) else "keys and values", value)
-        case _ if not _is_a(value, shape):
-            yield _fault(place, _TYPES[shape], value)
-
-
-def _key_faults(value: dict[str, Any], shape: dict[Any, Any], place: str) -> Iterator[str]:
-    if str in shape:
-        for name, item in value.items():
-            yield from _shape_faults(item, shape[str], _below(place, name))
-        return
-    for key, inner in shape.items():
-        name = key.removesuffix("?")
-        if name in value:
-            yield from _shape_faults(value[name], inner, _below(place, name))
-        elif name == key:
-            yield f"{_below(place, name)} is missing"
-
-
-def _is_a(value: Any, kind: type) -> bool:
-    if kind is object:
-        return True
-    kinds = (int, float) if kind is float else (kind,)
-    return type(value) in kinds and (kind not in (int, float) or abs(value) <= _LARGEST)
-
-
-def _below(place: str, name: object) -> str:
-    return f"{place}.{name}" if place else str(name)
-
-
-def _fault(place: str, expected: str, value: Any) -> str:
-    found = shortened(repr(value), 40)
-    return f"{shortened(place)}{': ' if place else ''}expected {expected}, found {found}"

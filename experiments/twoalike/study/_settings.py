@@ -1,4 +1,4 @@
-"""Settings from TOML files: strict models, faults in the words of the file, and comparisons."""
+"""Settings from TOML and content of JSON: strict models, faults in words, and comparisons."""
 
 import difflib
 import json
@@ -7,13 +7,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAliasType, get_args, get_origin
+from typing import Annotated, Any, TypeAliasType, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._reading import read_text, require_file
+from twoalike.study._words import shortened
 
 _LONGEST = 60
 """Characters of a wrong value that are shown."""
@@ -34,6 +35,7 @@ _TYPES = {
     "list": "a list, [in brackets]",
     "tuple": "a list, [in brackets]",
     "dict": "a table",
+    "dataclass": "a table",
     "model": "a table",
 }
 """First part of pydantic's fault types, such as ``int_type`` or ``int_from_float`` -> words."""
@@ -52,6 +54,49 @@ class Strict(BaseModel):
         return (
             _as_tuple(value) if _is_tuple(cls.model_fields[info.field_name].annotation) else value
         )
+
+
+_LARGEST = 10**15
+"""Larger numbers overflow in what is computed from them, and nobody needs them."""
+WholeNumber = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+FiniteNumber = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
+
+
+class Content(BaseModel):
+    """What a JSON file holds: frozen and strict; keys of other versions are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+def check_content[Model: BaseModel](
+    content: Any, model: type[Model], where: object, remedy: str
+) -> Model:
+    """Return parsed JSON as a model, or name the first place where it differs.
+
+    Raises
+    ------
+    TwoalikeError
+        If it differs.
+
+    Examples
+    --------
+    >>> class Counts(Content):
+    ...     n: tuple[int, ...]
+    >>> check_content({"n": [1, "2"]}, Counts, "x.json", "Fix it.")
+    Traceback (most recent call last):
+    ...
+    twoalike.study._errors.TwoalikeError: x.json: n.1: expected a whole number, found "2". Fix it.
+    """
+    try:
+        return model.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = shortened(".".join(map(str, fault["loc"])))
+        if fault["type"] == "missing":
+            problem = f"{key} is missing"
+        else:
+            problem = f"{key}{': ' if key else ''}{plain_words(fault)}"
+        raise TwoalikeError(problem, where=where, remedy=remedy) from error
 
 
 def _is_tuple(annotation: Any) -> bool:

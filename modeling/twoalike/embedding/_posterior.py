@@ -20,12 +20,15 @@ from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._similarity import ROWS, Kernel, find_kernel
 from twoalike.study import (
     DAMAGED_HDF5,
+    Content,
+    FiniteNumber,
     Floats,
     Integers,
     TwoalikeError,
+    WholeNumber,
     atomic_path,
+    check_content,
     check_hdf5,
-    check_shape,
     counted,
     parse_json,
     require_file,
@@ -39,14 +42,48 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
 """Attributes that hold JSON: netCDF knows no nested ones."""
-_RHAT = {f"{name}_rhat_95?": (float, None) for name in ("choice", "similarity")}
-_OBJECTS = {f"{name}_named": [str] for name in ("never", "once", "islands")}
-SHAPES: dict[str, dict[str, Any]] = {
-    "provenance": {"seed?": object, "inputs?": {str: {"file": str, "sha256": str}}},
-    "convergence": {"converged?": bool, "divergences?": int, "loss_change?": float, **_RHAT},
-    "links": {"never": int, "once": int, "islands": [int], **_OBJECTS},
+
+
+class InputFile(Content):
+    """A file that a posterior was fitted to."""
+
+    file: str
+    sha256: str
+
+
+class Provenance(Content):
+    """What is read again of the attribute ``provenance``, of whatever version."""
+
+    seed: Any = None
+    inputs: dict[str, InputFile] = {}
+
+
+class Convergence(Content):
+    """What is read again of the attribute ``convergence``."""
+
+    converged: bool = False
+    divergences: WholeNumber = 0
+    loss_change: FiniteNumber = 0.0
+    choice_rhat_95: FiniteNumber | None = None
+    similarity_rhat_95: FiniteNumber | None = None
+
+
+class Links(Content):
+    """What is read again of the attribute ``links``."""
+
+    never: WholeNumber
+    once: WholeNumber
+    islands: tuple[WholeNumber, ...]
+    never_named: tuple[str, ...]
+    once_named: tuple[str, ...]
+    islands_named: tuple[str, ...]
+
+
+_ATTRS: dict[str, type[Content]] = {
+    "provenance": Provenance,
+    "convergence": Convergence,
+    "links": Links,
 }
-"""What of the JSON attributes is read again, of whatever version."""
 NEEDED = {
     "embedding": ("chain", "draw", "object", "dimension"),
     "temperature": ("chain", "draw", "participant"),
@@ -160,7 +197,7 @@ def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
             found = parse_json(tree.attrs[name], where, "Fit it again.")
             if name == "convergence" and isinstance(found, dict):
                 found = {key: value for key, value in found.items() if not _is_nan(value)}
-            check_shape(found, SHAPES.get(name, {}), where, "Fit it again.")
+            check_content(found, _ATTRS.get(name, Content), where, "Fit it again.")
     if not isinstance(tree.attrs.get("schema_version", SCHEMA_VERSION), int | np.integer):
         raise TwoalikeError(
             f"{path}: expected schema_version as a whole number, found "
