@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from twoalike.design import ListDesign, shown_objects, stands_alone, study_with, write_list
+from twoalike.design import (
+    ARRANGEMENT_LISTS,
+    ListDesign,
+    shown_objects,
+    stands_alone,
+    study_with,
+    write_list,
+)
 from twoalike.planning._adaptive import AdaptiveDesign
 from twoalike.record import RunName, check_codes, participant_label
 from twoalike.registry import Task, find_task
@@ -280,7 +287,8 @@ def _described(
         seed=study.config.seed,
         inputs={"stimuli": study.stimuli / MANIFEST, **inputs},
         config={
-            "task": kind.name,
+            # Arrangements are named by their label, as version 0.1 named them.
+            "task": kind.label if kind.lists is ARRANGEMENT_LISTS else kind.name,
             "participant": participant,
             "session": session,
             **more,
