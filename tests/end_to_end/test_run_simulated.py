@@ -250,7 +250,7 @@ def test_a_torn_last_line_does_not_stop_the_command_that_mends_it(
     before = rows(root).read_bytes()
     rows(root).write_bytes(before + b"15\t2\tma")
     assert call("validate", root) == 1
-    assert "the last line is torn; mend it with: twoalike run" in capsys.readouterr().out
+    assert "the last line is torn; mend it: twoalike run with --resume" in capsys.readouterr().out
     assert call(*words, "--resume") == 0
     assert rows(root).read_bytes() == before
     assert call("validate", root) == 0
