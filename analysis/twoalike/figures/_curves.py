@@ -44,15 +44,7 @@ def draw_reliability(axes: "Axes", curve: Reliability) -> None:
 
 @styled
 def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
-    """Observed share of choices against predicted probability, with a histogram below.
-
-    Parameters
-    ----------
-    curve
-        From :func:`twoalike.calibration.reliability`.
-    width
-        Inches.
-    """
+    """Observed share of choices against predicted probability, with a histogram below."""
     from matplotlib.ticker import PercentFormatter
 
     size = min(width, 4.6)
@@ -69,7 +61,7 @@ def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
 
 
 def draw_dimensions(axes: "Axes", table: "pd.DataFrame") -> None:
-    """Draw log-loss by number of dimensions into axes; table as of :func:`dimension_chart`."""
+    """Draw log-loss by number of dimensions, of :attr:`DimensionCurve.table`, into axes."""
     from matplotlib.ticker import MaxNLocator
 
     count, loss, error = (
@@ -87,16 +79,7 @@ def draw_dimensions(axes: "Axes", table: "pd.DataFrame") -> None:
 
 @styled
 def dimension_chart(table: "pd.DataFrame", *, width: float = WIDE) -> "Figure":
-    """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best.
-
-    Parameters
-    ----------
-    table
-        ``dimensions``, ``log_loss``, ``difference_se`` and ``needed``, as
-        :func:`twoalike.embedding.dimension_curve` gives them.
-    width
-        Inches.
-    """
+    """Log-loss by number of dimensions; a filled dot is the fewest that are as good as the best."""
     figure = new_figure(min(width, 4.6), 2.6)
     draw_dimensions(figure.add_subplot(), table)
     return figure
@@ -108,14 +91,8 @@ def power_curves(result: PowerResult, *, width: float = WIDE) -> "Figure":
 
     Left the log-loss on new triplets above that of one who knows the truth, right the mean width
     of the intervals of choice probabilities. A dot is a simulated study; in the band are the
-    studies between the assurance and its complement. The dashed line is the target.
-
-    Parameters
-    ----------
-    result
-        From :meth:`twoalike.recovery.PowerAnalysis.run`.
-    width
-        Inches; the panels stand one above the other where it is small.
+    studies between the assurance and its complement. The dashed line is the target. The panels
+    are one above the other where the width (inches) is small.
     """
     stacked = width < 5
     figure = new_figure(width, 6.0 if stacked else 3.3)

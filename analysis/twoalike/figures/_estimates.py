@@ -49,7 +49,7 @@ class Line:
     measure: Interval
     colour: str = PALETTE[0]
     marker: str = "o"
-    series: str = ""
+    series: str = ""  # what the colour means, for the legend; empty where the row says it
 
 
 def estimate_dot(
@@ -62,17 +62,7 @@ def estimate_dot(
     digits: int | None = 3,
     label: str | None = None,
 ) -> None:
-    """Draw an estimate at height ``y``: a mark, a line for its interval, and its value above.
-
-    Parameters
-    ----------
-    measure
-        With its interval.
-    digits
-        Of the value; None where there is no room for it.
-    label
-        For the legend.
-    """
+    """Draw an estimate at height ``y``: a mark, a line for its interval, and its value above."""
     value, ends = measure.value, [measure.low, measure.high]
     axes.plot(ends, [y, y], color=colour, lw=3.0, alpha=0.45, solid_capstyle="round")
     axes.plot(value, y, marker, color=colour, ms=6.5, label=label)
@@ -96,7 +86,7 @@ def draw_estimates(
     reference: float | None = None,
     digits: int = 3,
 ) -> None:
-    """Draw estimates into axes; parameters as of :func:`estimates_chart`."""
+    """Draw estimates into axes, from top to bottom, with a dashed line at the reference."""
     by_name = _rows(lines)
     most = max(map(len, by_name.values()))
     labelled: set[str] = set()
@@ -140,21 +130,7 @@ def estimates_chart(
     digits: int = 3,
     width: float = WIDE,
 ) -> "Figure":
-    """Dots with 95 % intervals; estimates of one name share a row.
-
-    Parameters
-    ----------
-    lines
-        From top to bottom.
-    label
-        Of the axis.
-    reference
-        Place of the dashed line: chance, or no change.
-    digits
-        Of the values beside the dots, where a row has one; rows of several have none.
-    width
-        Inches.
-    """
+    """Dots with 95 % intervals; estimates of one name share a row."""
     by_name = _rows(lines)
     most = max(map(len, by_name.values()))
     figure = new_figure(width, 0.75 + len(by_name) * (0.2 + 0.17 * most))
@@ -215,17 +191,7 @@ def draw_models(
 def alignment_chart(
     models: Sequence["ModelScores"], chance: "Chance", *, width: float = WIDE
 ) -> "Figure":
-    """Accuracy and log-loss of every model, with 95 % intervals and the chance level.
-
-    Parameters
-    ----------
-    models
-        ``models`` of results.json.
-    chance
-        ``accuracy`` and ``log_loss`` of guessing.
-    width
-        Inches; the panels stand one above the other where it is small.
-    """
+    """Accuracy and log-loss of every model, with 95 % intervals and the chance level."""
     stacked = width < 5
     height = 0.95 + 0.42 * len(models)
     figure = new_figure(width, 2 * height if stacked else height)
@@ -251,16 +217,6 @@ def structure_chart(
 
     Two panels, since a mean over people has less noise than a person: against the mean person
     (with intervals), and the mean over persons, where the noise ceiling applies.
-
-    Parameters
-    ----------
-    models
-        ``models`` of results.json, each with ``rdm``.
-    ceiling
-        ``lower`` and ``upper`` noise ceiling; None with a single person, who is the mean person:
-        there is one panel then.
-    width
-        Inches.
     """
     stacked = width < 5
     height = 0.95 + 0.42 * len(models)

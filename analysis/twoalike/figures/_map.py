@@ -25,21 +25,11 @@ _MOST_WORK = 4e8
 
 @dataclass(frozen=True)
 class MapLayout:
-    """Places of m objects on a plane.
+    """Places of m objects on a plane."""
 
-    Attributes
-    ----------
-    positions
-        Shape (m, 2).
-    covariances
-        Of each object's place over the draws, shape (m, 2, 2).
-    fit
-        Correlation between distances on the map and in the embedding.
-    """
-
-    positions: Floats
-    covariances: Floats
-    fit: float
+    positions: Floats  # shape (m, 2)
+    covariances: Floats  # of each object's place over the draws, shape (m, 2, 2)
+    fit: float  # correlation between distances on the map and in the embedding
 
 
 def _distances(points: Floats) -> Floats:
@@ -98,13 +88,7 @@ def map_layout(draws: Floats, most: int = 100) -> MapLayout:
     onto the configuration of the mean similarities, and their mean is flattened by least-squares
     scaling. Then each draw is flattened by itself, starting from that map, and moved, turned
     and scaled onto it: how its objects are scattered around their places is the uncertainty.
-
-    Parameters
-    ----------
-    draws
-        Embedding draws, shape (S, m, D), with at least three objects.
-    most
-        Draws used at most, evenly spaced.
+    Draws have shape (S, m, D), with at least three objects; at most ``most`` of them are used.
 
     Examples
     --------
@@ -134,10 +118,10 @@ def map_layout(draws: Floats, most: int = 100) -> MapLayout:
     return MapLayout(positions, covariances, fit if np.isfinite(fit) else 0.0)
 
 
-def _ellipse(covariance: Floats, mass: float) -> tuple[float, float, float]:
-    """Width, height and angle (degrees) of the ellipse that holds ``mass`` of a normal."""
+def _ellipse(covariance: Floats) -> tuple[float, float, float]:
+    """Width, height and angle (degrees) of the ellipse that holds half of a normal."""
     values, vectors = np.linalg.eigh(covariance)
-    radius = np.sqrt(-2 * np.log1p(-mass))  # chi-square quantile with two degrees of freedom
+    radius = np.sqrt(-2 * np.log1p(-0.5))  # chi-square quantile with two degrees of freedom
     height, width = 2 * radius * np.sqrt(np.maximum(values, 0))
     return float(width), float(height), float(np.degrees(np.arctan2(*vectors[::-1, 1])))
 
@@ -147,16 +131,9 @@ def visible_images(
     size: float | Floats,
     overlap: float = 0.3,
 ) -> Booleans:
-    """Choose images so that none hides more than a share of another.
+    """Choose images so that none hides more than a share, ``overlap``, of another.
 
-    Parameters
-    ----------
-    positions
-        Centres, shape (m, 2).
-    size
-        Width of an image in the same unit, or its width and height, shape (2,).
-    overlap
-        Largest share of the area that two images may have in common.
+    Centres have shape (m, 2); ``size`` is an image's width in their unit, or width and height.
 
     Examples
     --------
@@ -174,14 +151,8 @@ def visible_images(
 def moved_apart(positions: Floats, size: float, rounds: int = 500) -> Floats:
     """Push squares apart, no more than it takes, until none lies on another.
 
-    Parameters
-    ----------
-    positions
-        Centres, shape (m, 2).
-    size
-        Width of a square in the same unit.
-    rounds
-        Passes over all pairs at most; a crowd may need more and stays crowded.
+    Centres have shape (m, 2), ``size`` is in their unit. After so many passes over all pairs a
+    crowd stays crowded.
 
     Examples
     --------
@@ -268,14 +239,13 @@ def _draw_ellipses(
     axes: "Axes",
     layout: MapLayout,
     colours: Sequence[str],
-    mass: float,
     shown: Booleans,
 ) -> None:
     from matplotlib.patches import Ellipse
 
     faint = float(min(0.16, 1.3 / np.sqrt(shown.sum())))  # many ellipses add up
     for row in np.flatnonzero(shown).tolist():
-        width, height, angle = _ellipse(layout.covariances[row], mass)
+        width, height, angle = _ellipse(layout.covariances[row])
         place, colour = tuple(layout.positions[row].tolist()), colours[row]
         fill: dict[str, Any] = {"facecolor": colour, "alpha": faint, "lw": 0, "zorder": 1}
         rim: dict[str, Any] = {"edgecolor": colour, "alpha": 0.4, "lw": 0.6, "fill": False}
@@ -302,11 +272,30 @@ def draw_map(
     categories: Sequence[str] | None = None,
     images: Sequence[npt.NDArray[np.uint8]] | None = None,
     names: Sequence[str] | None = None,
-    mass: float = 0.5,
     width: float = WIDE,
     spread: bool = False,
 ) -> None:
-    """Draw the map of m objects into axes; parameters as of :func:`embedding_map`."""
+    """Draw the map of m objects into axes.
+
+    Parameters
+    ----------
+    layout
+        Places and their covariances, from :func:`map_layout`. An ellipse holds half of the
+        posterior; of more than :data:`MOST_ELLIPSES` objects only those have one whose images
+        would not hide another.
+    categories
+        Category of each object, for colour and marker.
+    images
+        Thumbnail of each object, shape (h, w, 3), uint8; those that would hide another are
+        drawn as marks, and not asked for.
+    names
+        Name of each object, written where there is room and there are no images.
+    width
+        Of the axes, inches.
+    spread
+        Move images apart instead of leaving any out, for a map of few objects; a line leads to
+        the place of one that moved by more than half its width.
+    """
     positions = layout.positions
     groups = list(categories or ["object"] * len(positions))
     looks = category_colours(groups)
@@ -316,7 +305,7 @@ def draw_map(
     places = moved_apart(positions, 1.05 * size) if spread else positions
     apart = visible_images(places, size)
     many = len(positions) > MOST_ELLIPSES
-    _draw_ellipses(axes, layout, colours, mass, apart if many else np.ones_like(apart))
+    _draw_ellipses(axes, layout, colours, apart if many else np.ones_like(apart))
     pictured = np.zeros_like(apart)
     if images is not None:
         pictured = apart
@@ -339,32 +328,10 @@ def embedding_map(
     categories: Sequence[str] | None = None,
     images: Sequence[npt.NDArray[np.uint8]] | None = None,
     names: Sequence[str] | None = None,
-    mass: float = 0.5,
     width: float = WIDE,
     spread: bool = False,
 ) -> "Figure":
-    """Map of m objects.
-
-    Parameters
-    ----------
-    layout
-        Places and their covariances, from :func:`map_layout`.
-    categories
-        Category of each object, for colour and marker.
-    images
-        Thumbnail of each object, shape (h, w, 3), uint8; those that would hide another are
-        drawn as marks, and not asked for.
-    names
-        Name of each object, written where there is room and there are no images.
-    mass
-        Share of the posterior inside an ellipse. Of more than :data:`MOST_ELLIPSES` objects
-        only those have one whose images would not hide another.
-    width
-        Inches.
-    spread
-        Move images apart instead of leaving any out, for a map of few objects; a line leads to
-        the place of one that moved by more than half its width.
-    """
+    """Map of m objects, ``width`` inches wide; parameters as of :func:`draw_map`."""
     across, up = np.ptp(layout.positions, axis=0).tolist()
     height = width * float(np.clip(up / (max(across, up) or 1.0), 0.55, 1.0))
     figure = new_figure(width, height + (0.35 if categories else 0))
@@ -374,7 +341,6 @@ def embedding_map(
         categories=categories,
         images=images,
         names=names,
-        mass=mass,
         width=width,
         spread=spread,
     )

@@ -33,7 +33,10 @@ def _name_rows(axes: "Axes", names: Sequence[str]) -> None:
 
 
 def draw_response_times(axes: "Axes", times: Mapping[str, Floats]) -> None:
-    """Draw response times into axes; ``times`` as of :func:`response_times`."""
+    """Draw the response times (s) of each participant into axes; at least one each, all above 0.
+
+    Dot: median; thick line: middle half; thin line: middle nine tenths.
+    """
     names = sorted(times, key=lambda name: (float(np.median(times[name])), name))
     quantiles = np.array([np.percentile(times[name], [5, 25, 50, 75, 95]) for name in names])
     rows = np.arange(len(names))
@@ -53,17 +56,7 @@ def draw_response_times(axes: "Axes", times: Mapping[str, Floats]) -> None:
 
 @styled
 def response_times(times: Mapping[str, Floats], *, width: float = WIDE) -> "Figure":
-    """Response times of each participant on a log scale, fastest on top.
-
-    Dot: median; thick line: middle half; thin line: middle nine tenths.
-
-    Parameters
-    ----------
-    times
-        Participant -> response times in seconds; at least one each, all above 0.
-    width
-        Inches.
-    """
+    """Response times of each participant on a log scale, fastest on top."""
     figure = new_figure(width, participants_height(len(times)))
     draw_response_times(figure.add_subplot(), times)
     return figure
@@ -100,14 +93,7 @@ def observer_parameters(
 ) -> "Figure":
     """Posterior of each participant's temperature and lapse rate: median and 95 % interval.
 
-    Parameters
-    ----------
-    participants
-        Labels, length P.
-    temperature, lapse
-        Draws, shape (S, P).
-    width
-        Inches; the two panels stand one above the other where it is small.
+    Draws have shape (S, P). The panels are one above the other where the width is small.
     """
     order = np.argsort(np.median(temperature, axis=0), kind="stable")
     names = [participants[row] for row in order]

@@ -92,20 +92,7 @@ def similarity_heatmap(
     label: str = "similarity",
     width: float = WIDE,
 ) -> "Figure":
-    """Similarity of every pair of m objects, grouped by category.
-
-    Parameters
-    ----------
-    matrix
-        Symmetric, shape (m, m); the diagonal is left blank. Of more than 600 objects neighbours
-        are averaged: a screen shows no more.
-    levels
-        Category of each object at each level, coarse to fine; the first two are marked.
-    label
-        Name of the colour scale.
-    width
-        Inches.
-    """
+    """Similarity of every pair of m objects, grouped by category."""
     size = min(width, 5.6)
     figure = new_figure(size, size * 0.88)
     draw_similarity(figure.add_subplot(), matrix, levels=levels, label=label, size=size)
@@ -120,7 +107,18 @@ def draw_similarity(
     label: str = "similarity",
     size: float = _ROOMY,
 ) -> None:
-    """Draw the heat map into axes ``size`` inches wide, as :func:`similarity_heatmap` does."""
+    """Draw similarities into axes ``size`` inches wide, grouped by category.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric, shape (m, m); the diagonal is left blank. Of more than 600 objects neighbours
+        are averaged: a screen shows no more.
+    levels
+        Category of each object at each level, coarse to fine; the first two are marked.
+    label
+        Name of the colour scale.
+    """
     n = len(matrix)
     order = category_order(levels, n)
     values = np.array(matrix, dtype=np.float64)[np.ix_(order, order)]
