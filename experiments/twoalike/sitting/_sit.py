@@ -228,8 +228,8 @@ def simulate(
     task, session, seed, pilot, resume
         As for :func:`sit`.
     observer
-        Who answers: one for all, or one for each participant, as observers or their files (.npz);
-        None makes one from the stimuli's categories.
+        Who answers: one for all, or one for each participant, by their code or in order, as
+        observers or their files (.npz); None makes one from the stimuli's categories.
 
     Returns
     -------
@@ -246,7 +246,8 @@ def simulate(
         else [*participants]
     )
     if isinstance(observer, Mapping):
-        observer = list(observer.values())
+        known = set(codes) <= observer.keys()
+        observer = [observer[code] for code in codes] if known else list(observer.values())
     if observer is None or isinstance(observer, str | Path | SimulatedObserver):
         observers = [observer] * len(codes)
     else:
