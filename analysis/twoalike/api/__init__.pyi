@@ -1,5 +1,8 @@
 from twoalike.api import plot as plot
 from twoalike.backbones import extract_features
+from twoalike.distill import Student as Student
+from twoalike.distill import distill as distill
+from twoalike.distill import export_onnx as export_onnx
 from twoalike.embedding import Posterior as Posterior
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
@@ -34,6 +37,7 @@ from twoalike.teacher import teach as teach
 design = write_lists
 features = extract_features
 load_posterior = Posterior.load
+load_student = Student.load
 load_results = Results.load
 report = write_report
 validate = validate_study

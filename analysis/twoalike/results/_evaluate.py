@@ -35,7 +35,7 @@ from twoalike.evaluation import (
     score_choices,
     triplet_similarities,
 )
-from twoalike.judgments import RdmTable, is_scored, participant_index, read_choices
+from twoalike.judgments import JudgmentTable, RdmTable, is_scored, participant_index, read_judgments
 from twoalike.results._inputs import (
     FeatureSource,
     Labels,
@@ -89,7 +89,7 @@ def evaluate(
     model: str | Path | None = None,
     images: str | Path | None = None,
     ceiling: tuple[str, FeatureSource] | None = None,
-    choices: str | Path | pd.DataFrame | None = None,
+    choices: JudgmentTable | None = None,
     arrangements: str | Path | pd.DataFrame | None = None,
     rdm: str | Path | RdmTable | None = None,
     posterior: "str | Path | Posterior | None" = None,
@@ -295,7 +295,7 @@ def _posterior(
 def _measured(
     candidates: Sequence[Candidate],
     labels: Labels,
-    choices: str | Path | pd.DataFrame | None,
+    choices: JudgmentTable | None,
     people: tuple[Any, Any, Any],
     posterior: "Posterior | None",
     seed: int,
@@ -311,9 +311,9 @@ def _measured(
         name = choices if isinstance(choices, str | Path) else "choices"
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
-            choices = read_choices(Path(choices))
+        table = read_judgments(choices)
         scores, found = _on_choices(
-            candidates, choices, str(name), labels, posterior, on_choices, resamples
+            candidates, table, str(name), labels, posterior, on_choices, resamples
         )
         parts |= found
     rdm, evidence = read_people(*people, files)
