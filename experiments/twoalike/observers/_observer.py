@@ -360,7 +360,7 @@ def simulated_people(
     Parameters
     ----------
     stimuli
-        The stimulus set or its folder, or a study.
+        The stimulus set or a study, or the folder of either.
     n
         Number of people, called 1 to n.
     careless
@@ -375,6 +375,8 @@ def simulated_people(
     TwoalikeError
         As :func:`hierarchical_embedding`.
     """
+    if isinstance(stimuli, str | Path) and Path(stimuli, "study.toml").is_file():
+        stimuli = Study.load(stimuli)
     if isinstance(stimuli, Study):
         stimuli = stimuli.stimuli
     if not isinstance(stimuli, StimulusSet):
