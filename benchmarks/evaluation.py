@@ -41,7 +41,7 @@ from twoalike.evaluation import (
     Candidate,
     TwoWayBootstrap,
     by_category,
-    read_judgments,
+    judgments_of,
     score_choices,
     triplet_similarities,
 )
@@ -99,7 +99,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     """Give what is timed, by name; reading comes first."""
     path = folder / "choices.parquet"
     candidates = [Candidate(name, read_features(folder / f"{name}.npz")) for name in NETWORKS]
-    judged, _ = read_judgments(path)
+    judged, _ = judgments_of(read_choices(path), path)
     seconds = read_choices(path)["response_time"].to_numpy()
     rng = np.random.default_rng(1)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, rng)

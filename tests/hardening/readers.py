@@ -258,11 +258,11 @@ def make_tables(root: Path) -> None:
 
 
 def read_tables(root: Path) -> None:
-    from twoalike.evaluation import read_judgments
+    from twoalike.evaluation import judgments_of
     from twoalike.judgments import read_arrangements, read_choices, read_dissimilarities
 
     read_choices(root / "choices.parquet")
-    read_judgments(root / "choices.parquet")
+    judgments_of(read_choices(root / "choices.parquet"), "choices.parquet")
     read_arrangements(root / "arrangements.parquet")
     read_dissimilarities(root / "d.parquet")
 

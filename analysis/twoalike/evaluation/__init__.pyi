@@ -42,7 +42,6 @@ from ._judgments import Judgments as Judgments
 from ._judgments import first_of as first_of
 from ._judgments import group_numbers as group_numbers
 from ._judgments import judgments_of as judgments_of
-from ._judgments import read_judgments as read_judgments
 from ._judgments import triplet_kinds as triplet_kinds
 from ._judgments import triplet_numbers as triplet_numbers
 from ._structure import Z95 as Z95

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import is_scored, object_index, participant_index, read_choices
+from twoalike.judgments import is_scored, object_index, participant_index
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
 
 _ROOMY = 4
@@ -182,17 +182,6 @@ class Judgments:
             participants=self.participants[rows],
             groups={},
         )
-
-
-def read_judgments(path: str | Path) -> tuple[Judgments, dict[str, int]]:
-    """Read the odd-one-out choices of a table, and count by reason what is left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If the table cannot be read or holds no main or repeat odd-one-out trial.
-    """
-    return judgments_of(read_choices(Path(path)), path)
 
 
 def judgments_of(table: pd.DataFrame, path: str | Path) -> tuple[Judgments, dict[str, int]]:

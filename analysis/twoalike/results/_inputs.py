@@ -9,7 +9,7 @@ import pandas as pd
 
 from twoalike.evaluation import Candidate, Similarity
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import RdmTable, read_arrangements, read_rdms
+from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, read_rdms
 from twoalike.rsa import arranged_rdms
 from twoalike.study import Floats, TwoalikeError, read_ids
 from twoalike.tables import LABELS, check_text, read_tsv
@@ -110,7 +110,7 @@ def read_labels(source: LabelSource | None, files: dict[str, Path]) -> Labels:
 
 def read_people(
     rdm: str | Path | RdmTable | None,
-    arrangements: str | Path | pd.DataFrame | None,
+    arrangements: JudgmentTable | None,
     objects: str | Path | None,
     files: dict[str, Path],
 ) -> tuple[RdmTable | None, Floats | None]:
@@ -124,6 +124,5 @@ def read_people(
         return None, None
     if isinstance(arrangements, str | Path):
         files["arrangements"] = Path(arrangements)
-        arrangements = read_arrangements(Path(arrangements))
-    arranged = arranged_rdms(arrangements)
+    arranged = arranged_rdms(read_judgments(arrangements, "arrangements"))
     return arranged.rdms, arranged.evidence
