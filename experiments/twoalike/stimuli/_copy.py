@@ -9,9 +9,8 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from twoalike.stimuli._familiar import ATTRIBUTION
-from twoalike.stimuli._file_names import escaped
 from twoalike.stimuli._picture import BACKGROUND, check_still, opened, plain_picture
-from twoalike.stimuli._set import MANIFEST, SUFFIXES, StimulusSet, image_table
+from twoalike.stimuli._set import MANIFEST, SUFFIXES, StimulusSet, escaped, image_table
 from twoalike.study import counted, sha256_file
 
 _QUALITY = 95
