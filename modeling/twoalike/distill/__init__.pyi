@@ -7,11 +7,11 @@ from ._config import DistillConfig as DistillConfig
 from ._config import load_recipe as load_recipe
 from ._export import Student as Student
 from ._export import export_onnx as export_onnx
-from ._label_images import LabelledImages as LabelledImages
-from ._label_images import label_images as label_images
 from ._labels import LabelConfig as LabelConfig
+from ._labels import LabelledImages as LabelledImages
 from ._labels import Labeller as Labeller
 from ._labels import LabelTable as LabelTable
+from ._labels import label_images as label_images
 from ._labels import read_labels as read_labels
 from ._labels import teacher_labeller as teacher_labeller
 from ._labels import write_labels as write_labels

@@ -24,15 +24,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from twoalike.distill._clusters import cached_clusters, features_digest
 from twoalike.distill._sampling import BatchStream, Rule, TripletStream
-from twoalike.features import FeatureTable
+from twoalike.features import FeatureTable, read_features
 from twoalike.study import (
     PROVENANCE,
     Integers,
@@ -41,12 +41,18 @@ from twoalike.study import (
     atomic_path,
     claim_parts,
     load_parquet,
+    part_of,
+    plain_words,
     progress,
     provenance,
     whole_parts,
     write_json,
 )
-from twoalike.teacher import AffineTeacher, matrix_probabilities
+from twoalike.teacher import AffineTeacher, load_teacher, matrix_probabilities
+
+if TYPE_CHECKING:
+    from twoalike.embedding import Posterior
+
 
 PLAN = "labels.json"
 ITEMS, CHANCES = ("item_1", "item_2", "item_3"), ("p_1", "p_2", "p_3")
@@ -336,3 +342,99 @@ def _check_pools(clusters: Integers, config: LabelConfig) -> None:
                 where=f"among the {config.pool} images of shard {number}",
                 remedy="Or take a larger pool.",
             ) from error
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A folder of labels, as far as it is made."""
+
+    folder: Path
+    config: LabelConfig
+    images: int  # from which triplets are sampled
+    shards: int  # of the whole folder
+    made: int  # that are there
+
+
+def label_images(
+    source: "str | Path | Posterior | AffineTeacher",
+    features: FeatureTable | str | Path,
+    out: str | Path,
+    *,
+    objects: str | Path | None = None,
+    sample: Literal["cluster-boundary", "within", "between", "uniform"] = "cluster-boundary",
+    number: int | None = None,
+    clusters: int | None = None,
+    pool: int | None = None,
+    part: str | None = None,
+    seed: int = 0,
+) -> LabelledImages:
+    """Sample triplets of images, and write their choice probabilities to a folder of shards.
+
+    A posterior labels the images that people judged, without lapses: a network should learn what
+    people see, not that they guess. A run that was stopped continues when it is started again.
+
+    Parameters
+    ----------
+    source
+        A posterior or a teacher that maps features, or the file or folder of either.
+    features
+        A network's features of the images, or their file.
+    out
+        Folder to make, or to continue.
+    objects
+        File with object ids, one a line, of a file of features that holds none.
+    sample
+        ``cluster-boundary``: two images of one cluster of features and one of another; ``within``:
+        three of one; ``between``: three of three; ``uniform``: any three.
+    number, clusters, pool, seed
+        Triplets in all, clusters to ask for, images among which the triplets of a shard are
+        sampled, and the seed of all three; None: the default of :class:`LabelConfig`.
+    part
+        Make a part of the shards only: ``2/8`` is the second of eight.
+
+    Raises
+    ------
+    TwoalikeError
+        If a setting does not fit, the folder holds something else, or the teacher maps other
+        features.
+    """
+    settings = {"rule": sample, "triplets": number, "clusters": clusters, "pool": pool}
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        config = LabelConfig.model_validate(given | {"seed": seed})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = {"rule": "sample", "triplets": "number"}.get(str(first["loc"][0]), first["loc"][0])
+        raise TwoalikeError(plain_words(first), where=f"`{name}=...`") from error
+    rank, world = part_of(part)
+    inputs = {"features": Path(features)} if isinstance(features, str | Path) else {}
+    if isinstance(features, str | Path):
+        features = read_features(Path(features), None if objects is None else Path(objects))
+    table, label, origin = _labeller(source, features)
+    folder = Path(out)
+    plan = write_labels(
+        folder, table, label, config, inputs=origin | inputs, rank=rank, world=world
+    )
+    made = len(list(folder.glob("shard-*.parquet")))
+    return LabelledImages(folder, config, plan["images"], plan["shards"], made)
+
+
+def _labeller(
+    source: "str | Path | Posterior | AffineTeacher", table: FeatureTable
+) -> tuple[FeatureTable, Labeller, dict[str, Path]]:
+    """Images, what labels them, and the file that it comes from."""
+    from twoalike.embedding import as_posterior
+
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        teacher = load_teacher(source)
+        origin = {"teacher": Path(source) / "teacher.json"}
+        return table, teacher_labeller(teacher, table), origin
+    if isinstance(source, AffineTeacher):
+        return table, teacher_labeller(source, table), {}
+    posterior = as_posterior(source)
+    judged = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
+
+    def label(pool: Any, triplets: Any) -> Any:
+        return posterior.choice_probabilities(pool[triplets]).astype(np.float32)
+
+    return judged, label, {} if posterior.path is None else {"posterior": posterior.path}
