@@ -26,43 +26,26 @@ _LEARNT = {
 def model_card(name: str, config: Mapping[str, Any]) -> str:
     """README.md of a student in a folder of that name, from the content of its config.json."""
     learnt = _LEARNT[config["config"]["train"]]
-    return "\n".join(
-        [
-            *_metadata(config),
-            "",
-            f"# {name}",
-            "",
-            f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
-            "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
-            f"into {learnt}.",
-            "",
-            "## Agreement with the teacher",
-            "",
-            *_score_table(config["held_out"]),
-            *_classes(config),
-            "",
-            "## Use",
-            "",
-            *_usage(config),
-            "",
-            "## Where it comes from",
-            "",
-            *_origin_table(config),
-            "",
-            "## Limits",
-            "",
-            *_limits(config),
-            "",
-        ]
-    )
+    sections = [
+        f"{_metadata(config)}\n\n# {name}",
+        f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
+        "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
+        f"into {learnt}.",
+        f"## Agreement with the teacher\n\n{_scores(config['held_out'])}",
+        _classes(config),
+        f"## Use\n\n{_usage(config)}",
+        f"## Where it comes from\n\n{_origin(config)}",
+        f"## Limits\n\n{_limits(config)}",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _metadata(config: Mapping[str, Any]) -> list[str]:
+def _metadata(config: Mapping[str, Any]) -> str:
     """Hugging Face's fields; a licence that it has no name for is given as ``other``."""
     licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
     known = licence in HUB_LICENCES
     base = config["origin"]
-    return [
+    lines = [
         "---",
         f"license: {licence if known else 'other'}",
         *([] if known else [f"license_name: {licence}"]),
@@ -76,36 +59,30 @@ def _metadata(config: Mapping[str, Any]) -> list[str]:
         "- odd-one-out",
         "---",
     ]
+    return "\n".join(lines)
 
 
-def _score_table(held_out: Mapping[str, Any] | None) -> list[str]:
+def _scores(held_out: Mapping[str, Any] | None) -> str:
     if held_out is None:
-        return ["No images were held out."]
-    names = {
-        "base": "base network",
-        "control": "untransformed",
-        "student": "aligned",
-    }
-    rows = [
-        f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |"
+        return "No images were held out."
+    names = {"base": "base network", "control": "untransformed", "student": "aligned"}
+    rows = "".join(
+        f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |\n"
         for key, name in names.items()
         if key in held_out
-    ]
+    )
     control = (
         " Untransformed: distilled in the same way from a teacher without people's judgments."
         if "control" in held_out
         else ""
     )
-    return [
+    return (
         f"On {held_out['triplets']} triplets of {held_out['images']} images that it did not learn "
         "from. Accuracy: chance to name the odd item that the teacher draws (ties count 1/k). "
-        f"KL: from the teacher's choice probabilities, in nats.{control}",
-        "",
-        "| | accuracy | KL |",
-        "|---|---|---|",
-        *rows,
-        f"| teacher itself | {held_out['ceiling']:.3f} | 0 |",
-    ]
+        f"KL: from the teacher's choice probabilities, in nats.{control}\n\n"
+        f"| | accuracy | KL |\n|---|---|---|\n{rows}"
+        f"| teacher itself | {held_out['ceiling']:.3f} | 0 |"
+    )
 
 
 def _in_file(config: Mapping[str, Any]) -> bool:
@@ -114,12 +91,12 @@ def _in_file(config: Mapping[str, Any]) -> bool:
     return kept is not None and kept["file"] is None
 
 
-def _classes(config: Mapping[str, Any]) -> list[str]:
-    """Describe what became of the classes that were kept."""
+def _classes(config: Mapping[str, Any]) -> str:
+    """Describe what became of the classes, if they were kept."""
     kept, held_out = config.get("classifier"), config["held_out"]
     if kept is None:
-        return []
-    said = (
+        return ""
+    found = (
         "How often the likeliest class is still the base network's was not looked at, since no "
         "images were held out."
         if held_out is None
@@ -127,35 +104,33 @@ def _classes(config: Mapping[str, Any]) -> list[str]:
         f"{held_out['student']['same_class']:.1%} of them "
         f"({held_out['base']['same_class']:.0%} before the first step)."
     )
-    return [
-        "",
-        "## Classes",
-        "",
-        f"The classifier of the base network, {kept['classes']} classes, is part of this model. "
-        "Its weights are unchanged; the features below it were held to the class probabilities "
-        f"that they gave before, with weight {config['config']['keep_classifier']:g} (learning "
-        f"without forgetting, doi:10.1109/TPAMI.2017.2773081). {said}",
-    ]
+    return (
+        f"## Classes\n\nThe classifier of the base network, {kept['classes']} classes, is part of "
+        "this model. Its weights are unchanged; the features below it were held to the class "
+        f"probabilities that they gave before, with weight {config['config']['keep_classifier']:g} "
+        f"(learning without forgetting, doi:10.1109/TPAMI.2017.2773081). {found}"
+    )
 
 
-def _origin_table(config: Mapping[str, Any]) -> list[str]:
-    licence = config["pretrained_cfg"].get("license")
-    data = config["data"]
-    return [
-        "| | |",
-        "|---|---|",
-        f"| weights it started from | `{config['backbone']}`, SHA-256 "
-        f"`{config['initial_sha256'][:16]}` |",
-        f"| licence of those weights | {licence or 'unknown: see their source'} |",
-        f"| teacher | {_teacher(config['teacher'])} |",
-        f"| images learnt from | {data['learnt']}, SHA-256 `{data['images_sha256'][:16]}` |",
-        "| licence of the images | to be filled in by who publishes this model |",
-        "| licence of the judgments | to be filled in by who publishes this model |",
-        f"| learnt | {config['learnt']:,} weights, train = {config['config']['train']!r} |",
-        f"| steps | {config['selected_step']} of {config['config']['steps']}, "
-        f"batches of {config['config']['batch']} |",
-        f"| made with | twoalike {config['twoalike_version']}, seed {config['seed']} |",
-    ]
+def _origin(config: Mapping[str, Any]) -> str:
+    """Tabulate weights, teacher, images, licences and settings."""
+    licence, data = config["pretrained_cfg"].get("license"), config["data"]
+    settings = config["config"]
+    rows = {
+        "weights it started from": f"`{config['backbone']}`, SHA-256 "
+        f"`{config['initial_sha256'][:16]}`",
+        "licence of those weights": licence or "unknown: see their source",
+        "teacher": _teacher(config["teacher"]),
+        "images learnt from": f"{data['learnt']}, SHA-256 `{data['images_sha256'][:16]}`",
+        "licence of the images": "to be filled in by who publishes this model",
+        "licence of the judgments": "to be filled in by who publishes this model",
+        "learnt": f"{config['learnt']:,} weights, train = {settings['train']!r}",
+        "steps": f"{config['selected_step']} of {settings['steps']}, batches of "
+        f"{settings['batch']}",
+        "made with": f"twoalike {config['twoalike_version']}, seed {config['seed']}",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"| | |\n|---|---|\n{table}"
 
 
 def _teacher(teacher: Mapping[str, Any]) -> str:
@@ -167,71 +142,60 @@ def _teacher(teacher: Mapping[str, Any]) -> str:
     )
 
 
-def _usage(config: Mapping[str, Any]) -> list[str]:
+_TIMM = """\
+```python
+import timm
+from timm.data import create_transform, resolve_model_data_config
+
+model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()
+transform = create_transform(**resolve_model_data_config(model), is_training=False)
+{output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB
+```"""
+_HEAD = """
+The aligned features are a map of the module's own:
+
+```python
+from safetensors.torch import load_file
+
+head = load_file("head.safetensors")
+aligned = module(images) @ head["weight"].T + head["bias"]
+```"""
+
+
+def _usage(config: Mapping[str, Any]) -> str:
     if config["architecture"] is None:
-        return _usage_of_a_module(config)
-    output, said = "features", ""
+        usage = "`model.safetensors` is the state dict of the module that was distilled."
+        if config["head"] is not None and config["head"]["applied"]:
+            usage += _HEAD
+        if config.get("classifier") is not None:
+            usage += f"\n`{config['classifier']['file']}` is its classifier, of pooled features."
+        return usage
     if _in_file(config):
-        output = "scores"
-        said = (
-            "Its output is class scores, before the softmax. With `num_classes=0`, and by "
-            "`twoalike features`, it is the aligned features."
-        )
-    elif config["num_classes"]:
-        said = "Its classifier is the affine map that was learnt: the output is aligned features."
-    return [
-        "```python",
-        "import timm",
-        "from timm.data import create_transform, resolve_model_data_config",
-        "",
-        'model = timm.create_model("local-dir:path/to/this/folder", pretrained=True).eval()',
-        "transform = create_transform(**resolve_model_data_config(model), is_training=False)",
-        f"{output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB",
-        "```",
-        *(["", said] if said else []),
-    ]
-
-
-def _usage_of_a_module(config: Mapping[str, Any]) -> list[str]:
-    """How to put a module that is not timm's together again."""
-    lines = ["`model.safetensors` is the state dict of the module that was distilled."]
-    if config["head"] is not None and config["head"]["applied"]:
-        lines += [
-            "The aligned features are a map of the module's own:",
-            "",
-            "```python",
-            "from safetensors.torch import load_file",
-            "",
-            'head = load_file("head.safetensors")',
-            'aligned = module(images) @ head["weight"].T + head["bias"]',
-            "```",
-        ]
-    if config.get("classifier") is not None:
-        lines.append(f"`{config['classifier']['file']}` is its classifier, of pooled features.")
-    return lines
-
-
-def _limits(config: Mapping[str, Any]) -> list[str]:
-    kind = {"dot": "dot product", "cosine": "cosine (of features minus their mean)"}
-    return [
-        "- The teacher extends judgments of some objects to other images; the table shows "
-        "agreement with it, not with people. Score on people's own choices with "
-        "`twoalike evaluate`.",
-        "- Judgments are those of the people who took part, on the images they saw.",
-        f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
-        "others may be less aligned.",
-        _other_uses(config),
-    ]
-
-
-def _other_uses(config: Mapping[str, Any]) -> str:
-    if config.get("classifier") is None:
         return (
-            "- The network was tuned for similarity; other uses, such as classification, were "
-            "not checked. It has no classifier of categories."
+            f"{_TIMM.format(output='scores')}\n\nIts output is class scores, before the softmax. "
+            "With `num_classes=0`, and by `twoalike features`, it is the aligned features."
         )
-    return (
-        "- The network was tuned for similarity. Its classes were compared with the base "
+    if config["num_classes"]:
+        said = "Its classifier is the affine map that was learnt: the output is aligned features."
+        return f"{_TIMM.format(output='features')}\n\n{said}"
+    return _TIMM.format(output="features")
+
+
+def _limits(config: Mapping[str, Any]) -> str:
+    kind = {"dot": "dot product", "cosine": "cosine (of features minus their mean)"}
+    other_uses = (
+        "- The network was tuned for similarity; other uses, such as classification, were not "
+        "checked. It has no classifier of categories."
+        if config.get("classifier") is None
+        else "- The network was tuned for similarity. Its classes were compared with the base "
         "network's on images of the kind it learnt from, not with true labels; other uses were "
         "not checked."
+    )
+    return (
+        "- The teacher extends judgments of some objects to other images; the table shows "
+        "agreement with it, not with people. Score on people's own choices with "
+        "`twoalike evaluate`.\n"
+        "- Judgments are those of the people who took part, on the images they saw.\n"
+        f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
+        f"others may be less aligned.\n{other_uses}"
     )
