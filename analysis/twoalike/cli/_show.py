@@ -1,6 +1,6 @@
 """What commands print: lines of the functions they call, and one kind of table for numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ def plain(text: str) -> str:
     from twoalike.study import visible
 
     return escape(visible(text))
-
-
-def interval_cell(measure: Mapping[str, float] | None) -> str:
-    """Estimate and interval for a table; empty where there is none."""
-    if measure is None:
-        return ""
-    return f"{measure['value']:.3f} [dim]{measure['low']:.3f} to {measure['high']:.3f}[/]"
 
 
 def show_summary(tables: "Iterable[SummaryTable]") -> None:

@@ -127,13 +127,7 @@ class Anonymous:
         return person.move(renamed) if person else renamed
 
     def json(self, text: str, person: Person | None, where: str) -> str:
-        """JSON with new codes, moved dates and no seeds.
-
-        Raises
-        ------
-        TwoalikeError
-            If it is not JSON with keys.
-        """
+        """JSON with new codes, moved dates and no seeds."""
         return dump_json(self._value(load_json(text, where), person))
 
     def _value(self, value: Any, person: Person | None) -> Any:
@@ -186,13 +180,7 @@ class Anonymous:
         return "".join(lines)
 
     def table(self, text: str, columns: Sequence[Column], where: str) -> str:
-        """Table about participants with its published columns, rows in their order.
-
-        Raises
-        ------
-        TwoalikeError
-            If a cell of a column of ages has words and a number above the highest published age.
-        """
+        """Table about participants with its published columns, rows in their order."""
         header, rows = table_cells(text, where)
         who = header.index("participant_id")
         kept = [column for column in columns if column.published]
@@ -211,13 +199,7 @@ class Anonymous:
     def run_table(
         self, text: str, columns: Sequence[Column], person: Person | None, where: str
     ) -> str:
-        """Table of one run with its published columns, without a torn last row.
-
-        Raises
-        ------
-        TwoalikeError
-            As :meth:`table` does.
-        """
+        """Table of one run with its published columns, without a torn last row."""
         whole = text[: text.rfind("\n") + 1]
         if not all(column.is_ours for column in columns):
             _, rows = split_table(whole, where)
@@ -274,13 +256,7 @@ def _published(column: Column, cell: str, place: str) -> str:
 
 
 def _capped(cell: str, place: str) -> str:
-    """Age as it is published: higher ages are given as the highest one.
-
-    Raises
-    ------
-    TwoalikeError
-        If the cell is no number and contains a higher one.
-    """
+    """Age as it is published: higher ages are given as the highest one."""
     try:
         value = float(cell.replace(",", "."))
     except ValueError:
@@ -302,13 +278,7 @@ def sorted_by_code(text: str) -> str:
 
 
 def table_cells(text: str, where: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table of participants, as :func:`split_table` gives them.
-
-    Raises
-    ------
-    TwoalikeError
-        As there, and if it has no column ``participant_id``.
-    """
+    """Header and rows of a table of participants, as :func:`split_table` gives them."""
     header, rows = split_table(text, where)
     if "participant_id" not in header:
         raise TwoalikeError(f"{where}: expected a column participant_id, found {header}.")

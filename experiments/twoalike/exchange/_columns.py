@@ -138,13 +138,7 @@ class Publication:
     def columns_of(
         self, path: str, header: Sequence[str], rows: Sequence[Sequence[str]], sidecar: str | None
     ) -> list[Column]:
-        """Columns of a table in order, each with the decision about it.
-
-        Raises
-        ------
-        TwoalikeError
-            If the sidecar is not JSON, or a column to publish has a name for identifying data.
-        """
+        """Columns of a table in order, each with the decision about it."""
         own, about = own_columns(path), load_json(sidecar or "{}", path)
         columns = []
         for place, text in enumerate(header):
@@ -158,13 +152,7 @@ class Publication:
         return columns
 
     def _remedy(self, name: str, path: str, free: bool) -> str:
-        """How to publish a column that is not ours; empty if it is published.
-
-        Raises
-        ------
-        TwoalikeError
-            If it would be published and has a name for identifying data.
-        """
+        """How to publish a column that is not ours; empty if it is published."""
         if name not in self.columns and _AGAIN.sub("", name) not in self.columns:
             return f'to publish it, add "{name}" to columns below [share] in study.toml'
         if free and not self.with_free_text:

@@ -62,13 +62,7 @@ def read_texts(root: Path, wanted: Callable[[str], bool]) -> Texts:
 
 
 def split_table(text: str, where: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a BIDS table; what stands after the last line end is torn, and left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no header, or a row is shorter or longer than it.
-    """
+    """Header and rows of a BIDS table, without a torn last line."""
     lines = text.removeprefix("\ufeff").split("\n")[:-1]
     cells = [line.removesuffix("\r").split("\t") for line in lines if line]
     if not cells:
@@ -83,13 +77,7 @@ def split_table(text: str, where: str) -> tuple[list[str], list[list[str]]]:
 
 
 def load_json(text: str | bytes, where: str) -> dict[str, Any]:
-    """Content of a JSON file of a data set.
-
-    Raises
-    ------
-    TwoalikeError
-        If it does not hold keys and values.
-    """
+    """Content of a JSON file of a data set."""
     return parse_json_table(text, where, "Restore the file.")
 
 
@@ -99,13 +87,7 @@ def dump_json(content: Any) -> str:
 
 
 def write_texts(root: Path, files: Mapping[str, str], folders: Collection[str] = ()) -> None:
-    """Write texts into a folder that exists, UTF-8 with line ends as they are.
-
-    Raises
-    ------
-    TwoalikeError
-        If the disk is full or gone.
-    """
+    """Write texts into a folder that exists, UTF-8 with line ends as they are."""
     name = ""
     try:
         for name in folders:
@@ -131,13 +113,7 @@ def raw_data(source: Study | str | Path) -> Path:
 
 
 def check_new_folder(out: Path, *sources: Path) -> None:
-    """Check that a folder to write is new or empty, and not part of what is read.
-
-    Raises
-    ------
-    TwoalikeError
-        If it is not.
-    """
+    """Check that a folder to write is new or empty, and not part of what is read."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise TwoalikeError(f"{out}: expected a new or empty folder. Choose another `out=...`.")
     for source in sources:
@@ -161,13 +137,7 @@ def is_answers(path: str) -> bool:
 
 
 def answers_as_tables(files: Mapping[str, str]) -> dict[str, str]:
-    """Replace participants' answers by tables in ``phenotype``, with their sidecars.
-
-    Raises
-    ------
-    TwoalikeError
-        If a table of answers is damaged.
-    """
+    """Replace participants' answers by tables in ``phenotype``, with their sidecars."""
     tables: dict[str, dict[tuple[str, str], dict[_Question, str]]] = defaultdict(dict)
     for path, text in sorted(files.items()):
         if match := _PATH.fullmatch(path):

@@ -45,11 +45,6 @@ def join_files(files: Mapping[str, Holders]) -> dict[str, bytes]:
 
     Tables of participants are joined row by row, their sidecars key by key. Every other file must
     be the same in all studies that have it.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming all sessions and files that two studies hold with different content.
     """
     collisions = [*_run_collisions(files)]
     joined = {}

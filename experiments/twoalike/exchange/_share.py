@@ -325,13 +325,7 @@ def _check(
     rename: Callable[[str], str],
     options: ShareOptions,
 ) -> None:
-    """Check that nothing private is left.
-
-    Raises
-    ------
-    TwoalikeError
-        Naming the first finding, by file, row and column of the data.
-    """
+    """Check that nothing private is left."""
     for path, text in changed.items():
         found = list(search_file(path, text, options.names, objects))
         codes = [Found(code, code.line) for code in find_codes(f"{text}\n{rename(path)}", people)]

@@ -34,13 +34,6 @@ def read_in_child(place: str, path: Path, *arguments: Any) -> None:
 
     ``place`` names the function that reads, as ``module:name``; it is called with the path and the
     arguments, which must be JSON-ready, and its return value is dropped.
-
-    Raises
-    ------
-    TwoalikeError
-        If the function raised it.
-    OSError
-        If the child died, took too long or too much memory, or the function raised anything else.
     """
     if not path.is_file() or _mark(path) in _trusted:
         return  # the reader reports a missing file

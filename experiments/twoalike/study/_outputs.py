@@ -251,13 +251,7 @@ def find_leftovers(root: Path) -> list[Leftover]:
 
 
 def clear_leftovers(output: Path) -> None:
-    """Remove leftovers of this output, or restore it if a killed process had set it aside.
-
-    Raises
-    ------
-    OSError
-        If it cannot be put back.
-    """
+    """Remove leftovers of this output, or restore it if a killed process had set it aside."""
     found = [one for one in _of_output(output) if one.is_stale]
     for one in sorted(found, key=lambda one: _last_change(one.path), reverse=True):
         if one.is_aside and not output.exists():

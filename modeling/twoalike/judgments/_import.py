@@ -12,13 +12,7 @@ def object_ids(objects: Sequence[str] | str | Path) -> Sequence[str]:
 
 
 def check_new_table(out: str | Path | None, overwrite: bool) -> Path | None:
-    """Check, before anything is read, that a table can be written under this name.
-
-    Raises
-    ------
-    TwoalikeError
-        If the name has another ending, or is taken.
-    """
+    """Check, before anything is read, that a table can be written under this name."""
     if out is None:
         return None
     path = Path(out)
