@@ -15,7 +15,7 @@ from twoalike.cli.app import main
 from twoalike.features import read_features
 from twoalike.judgments import read_choices
 from twoalike.study import TwoalikeError
-from twoalike.study._child import _Child, read_in_child
+from twoalike.study._foreign import _Child, read_in_child
 
 
 def read(how: str, path: Path) -> None:
@@ -46,7 +46,7 @@ def test_whatever_a_reader_does_to_its_process_this_one_goes_on(
 ) -> None:
     read("read", path.with_name("absent"))  # the reader names what is missing
     if how == "hang":
-        monkeypatch.setattr("twoalike.study._child.SECONDS", 1.0)
+        monkeypatch.setattr("twoalike.study._foreign.SECONDS", 1.0)
     with pytest.raises(OSError, match=says):
         read(how, path)
     monkeypatch.undo()

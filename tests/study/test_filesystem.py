@@ -11,7 +11,7 @@ import pytest
 from twoalike.record._append import append_line, open_to_append
 from twoalike.study import (
     TwoalikeError,
-    _disk,
+    _outputs,
     atomic_directory,
     atomic_path,
     hold_lock,
@@ -27,7 +27,7 @@ FAILING = ("EIO", "ENOSPC", "EDQUOT")
 
 @pytest.fixture(autouse=True)
 def _nothing_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_disk, "_reported", set())
+    monkeypatch.setattr(_outputs, "_reported", set())
 
 
 def failing(name: str) -> Callable[..., None]:

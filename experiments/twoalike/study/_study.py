@@ -1,14 +1,363 @@
-"""A study: a folder with ``study.toml``, and where each stage finds and puts its files."""
+"""A study: a folder with ``study.toml``, its settings, who may read its data, and where files are.
+
+Only this module decides about permissions. Systems without them (Windows, some network drives) are
+left alone. The umask sets them, so that no writer can forget to, library code included; it can only
+remove permissions, and only from files as they are made.
+"""
 
 import html
+import math
+import os
 import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from twoalike.study._access import check_readable
-from twoalike.study._config import StudyConfig
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
 from twoalike.study._errors import TwoalikeError
-from twoalike.study._settings import load_toml
+from twoalike.study._provenance import Seed
+from twoalike.study._settings import Strict, load_toml
+
+type Access = Literal["owner", "group", "everyone"]
+_DENIED: dict[str, int] = {"owner": 0o077, "group": 0o007}
+"""Permissions removed from new files; ``everyone`` is not listed: the user's umask applies."""
+
+
+@contextmanager
+def readable_by(access: Access) -> Iterator[None]:
+    """Create files and folders with these permissions while the block runs.
+
+    owner: files 0600 and folders 0700; group: 0660 and 0770; everyone: as the user's umask says.
+    """
+    if access not in _DENIED:
+        yield
+        return
+    before = os.umask(_DENIED[access])
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def check_readable(folder: Path) -> None:
+    """Refuse a folder of data that the user cannot read: it would look like one without data."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise TwoalikeError(
+            f"{folder}: you may not read the data of this study. Ask their owner: for all users of "
+            'the lab\'s group, access = "group" below [data] in study.toml, and once '
+            f"chmod -R g+rwX {folder}"
+        )
+
+
+def readable_by_others(folder: Path, access: Access, within: Path) -> list[Path]:
+    """List files below a folder that more people can read than ``access`` allows.
+
+    Nothing is listed if a folder above, up to ``within``, is closed to them, or on systems
+    without such permissions.
+    """
+    denied = _DENIED.get(access, 0)
+    above = [parent for parent in folder.parents if parent.is_relative_to(within)]
+    if os.name != "posix" or any(not _is_open(parent, denied) for parent in above):
+        return []
+    return list(_open_files(folder, denied))
+
+
+def _is_open(folder: Path, denied: int) -> bool:
+    """Whether people without access can reach the content of a folder."""
+    return folder.is_dir() and bool(folder.stat().st_mode & denied & 0o011)
+
+
+def _open_files(folder: Path, denied: int) -> Iterator[Path]:
+    if _is_open(folder, denied):
+        for path in sorted(folder.iterdir()):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                yield from _open_files(path, denied)
+            elif stat.S_ISREG(mode) and mode & denied & 0o044:
+                yield path
+
+
+PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
+"""A step of a plan: trials of one kind, or a break."""
+
+
+class LevelShares(Strict):
+    """Shares of the three levels of similarity among the main trials; they sum to 1."""
+
+    within: float = Field(
+        default=0.4, ge=0, le=1, description="three objects of one class (condition: fine)"
+    )
+    between: float = Field(
+        default=0.4, ge=0, le=1, description="objects of three classes (condition: coarse)"
+    )
+    boundary: float = Field(
+        default=0.2, ge=0, le=1, description="two of one class, one of another (boundary)"
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        total = self.within + self.between + self.boundary
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise ValueError(f"the three shares must sum to 1, they sum to {total:g}")
+        return self
+
+
+class DesignConfig(Strict):
+    """Which triplets one session of the odd-one-out task shows."""
+
+    sampler: Literal["random", "coverage", "levels", "adaptive", "list"] = Field(
+        default="random",
+        description="how triplets are chosen. random; coverage: every pair of objects, in as few "
+        "triplets as possible; levels: within a class, between classes, at a class boundary; "
+        "adaptive: where the posterior expects to learn most; list: your own lists in design/",
+    )
+    trials: int = Field(default=300, ge=1, description="main trials a session")
+    practice: int = Field(default=4, ge=0, description="practice trials before the main ones")
+    practice_checks: int = Field(
+        default=0,
+        ge=0,
+        description="practice trials before those that have a right answer, drawn as attention "
+        "checks are: the participant is told (practice.feedback of the protocol)",
+    )
+    catch: int = Field(default=0, ge=0, description="attention checks spread over the session")
+    catch_sides: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list,
+        description="attention checks with the odd one left, middle, right, summing to catch; "
+        "empty: equally many, over all sessions of a participant",
+    )
+    repeats: int = Field(
+        default=0, ge=0, description="main trials shown a second time, for reliability"
+    )
+    trials_per_block: int = Field(
+        default=60,
+        ge=1,
+        description="trials of a block, about five minutes; a break comes between two blocks",
+    )
+    plan: list[str] = Field(
+        default_factory=list,
+        description="order of the session after practice, such as ['main 50', 'catch 2', "
+        "'break', 'main 50']; empty: blocks of trials_per_block, checks and repeats spread out",
+    )
+    pair_repeats: int = Field(
+        default=1,
+        ge=1,
+        description="coverage: every pair of objects at least so often, over all sessions that "
+        "are designed together; trials left over are random",
+    )
+    level: str = Field(
+        default="",
+        description="levels: column of the manifest that names the class; empty: the finest one "
+        "in which a class has three images",
+    )
+    features: str = Field(
+        default="",
+        description="levels: file of features in the study (.npz with ids and features) whose "
+        "clusters are the classes; empty: classes are those of the manifest",
+    )
+    clusters: int = Field(
+        default=20, ge=2, description="levels: number of clusters made of the features (k-means)"
+    )
+    lists_per_triplet: int = Field(
+        default=0,
+        ge=0,
+        description="levels: participants who judge each triplet, so that agreement can be "
+        "measured; all of them are designed together. 0: each session draws its own triplets",
+    )
+    random_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="adaptive: share of trials kept random, an honest test set for any model",
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+    shares: LevelShares = Field(
+        default=LevelShares(), description="levels: shares of the three levels"
+    )
+
+    @field_validator("catch_sides")
+    @classmethod
+    def _sides_sum_to_catch(cls, sides: list[int], info: ValidationInfo) -> list[int]:
+        catch = info.data.get("catch", 0)
+        if sides and (len(sides) != 3 or sum(sides) != catch):
+            raise ValueError(f"expected three numbers that sum to catch ({catch})")
+        return sides
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_has_all_trials(cls, plan: list[str], info: ValidationInfo) -> list[str]:
+        steps = [PLAN_STEP.fullmatch(step) for step in plan]
+        if None in steps:
+            wrong = plan[steps.index(None)]
+            raise ValueError(f"{wrong!r} is no step such as 'main 50', 'catch 2' or 'break'")
+        for kind, key in (("main", "trials"), ("catch", "catch"), ("repeat", "repeats")):
+            planned = sum(int(step[2]) for step in steps if step and step[1] == kind)
+            if plan and key in info.data and planned != info.data[key]:
+                raise ValueError(f"has {planned} {kind} trials, but {key} is {info.data[key]}")
+        return plan
+
+
+class ExclusionConfig(Strict):
+    """When a session counts as unusable; declared beforehand, and raw data are never touched."""
+
+    catch_accuracy: float = Field(
+        default=0.9, ge=0, le=1, description="lowest share of attention checks answered right"
+    )
+    missed: int = Field(
+        default=10, ge=0, description="most trials without a response, over the whole session"
+    )
+
+
+class ArrangementConfig(Strict):
+    """Which sets of images one session of the multi-arrangement task shows.
+
+    Evidence is in squared arena diameters: a pair placed at distance d (arena diameter = 1)
+    gains max(d, weight_floor)² (doi:10.3389/fpsyg.2012.00245).
+    """
+
+    scheduler: Literal["lift_weakest", "full", "covering", "list"] = Field(
+        default="lift_weakest",
+        description="lift_weakest: sets that raise the weakest evidence, chosen during the "
+        "session; full: all images each trial; covering: fixed sets that show each pair "
+        "together; list: from a file in design/",
+    )
+    first_pair: Literal["zero_reach", "weakest"] = Field(
+        default="zero_reach",
+        description="pair a set grows from; zero_reach: the shown pair whose images lack most "
+        "pairs, else any (larger sets, two thirds of the trials); weakest: the pair with least "
+        "evidence, as published in 2012",
+    )
+    evidence_exponent: float = Field(
+        default=10.0,
+        gt=0,
+        description="utility of evidence W is 1 - exp(-exponent W); published value",
+    )
+    weight_floor: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="distance, in arena diameters, below which a pair gains no less evidence; "
+        "published value: 25 such pairs weigh as one across the arena",
+    )
+    stop_evidence: float = Field(
+        default=0.5,
+        gt=0,
+        description="evidence at which a pair is known well enough, squared arena diameters; "
+        "published value: utility .993",
+    )
+    cost_exponent: float = Field(
+        default=1.5,
+        ge=0,
+        le=3,
+        description="a trial of n images costs n to this power; published value; 1.2 makes larger "
+        "sets and fewer trials",
+    )
+    max_items: int = Field(
+        default=20,
+        ge=0,
+        description="most images a lift_weakest trial; 0: no limit; 20 leave room between images "
+        "of a tenth of the arena on their ring of seats, and are placed in one to three minutes",
+    )
+    session_minutes: float = Field(
+        default=60.0,
+        ge=0,
+        description="no new trial after so many minutes within submitted trials, pauses not "
+        "counted; 0: no limit; people tire, and evidence carries over to the next session",
+    )
+    max_trials: int = Field(
+        default=0, ge=0, description="most main trials a session; 0: no limit but evidence and time"
+    )
+    full_trials: int = Field(default=1, ge=1, description="full: trials, each with all images")
+    covering_size: int = Field(
+        default=12,
+        ge=4,
+        description="covering: images a trial; fewer than 4 cannot link the scales of trials",
+    )
+    practice_items: int = Field(
+        default=5,
+        ge=0,
+        description="images of the one practice trial, or all where there are fewer; 0: none",
+    )
+    catch: int = Field(
+        default=0,
+        ge=0,
+        description="attention checks after the main trials: up to three images of one finest "
+        "category and up to three of another coarsest category",
+    )
+    exclude: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="objects never shown, by manifest column: {species = ['kora'], id = ['x1']}",
+    )
+
+    @model_validator(mode="after")
+    def _sets_of_three_or_more(self) -> Self:
+        for key in ("max_items", "practice_items"):
+            if getattr(self, key) in {1, 2}:
+                raise ValueError(f"{key} must be 0 or at least 3: one distance says nothing")
+        return self
+
+
+class ShareConfig(Strict):
+    """Columns of a copy for publication beside those that twoalike writes."""
+
+    columns: tuple[str, ...] = Field(
+        default=(),
+        description='columns to publish, as "table.column", such as "participants.age", '
+        '"form.hand" or "debrief.strategy"; answers of participants are published only if they are '
+        "named here",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _table_and_column(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        for name in columns:
+            if not all(name.partition(".")):
+                raise ValueError(f'expected "table.column", such as "form.hand", found "{name}"')
+        return columns
+
+
+class DataConfig(Strict):
+    """Who may read participants' data."""
+
+    access: Access = Field(
+        default="owner",
+        description="who may read data/raw and data/pilot on this computer: owner, group (the "
+        "lab's group of users may also write), everyone (as the system has it); new files only",
+    )
+
+
+class StudyConfig(Strict):
+    """The content of ``study.toml``."""
+
+    schema_version: Literal[1] = 1
+    title: str = Field(min_length=1, description="shown in the report and the data set")
+    authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
+    license: str = Field(default="CC0", description="licence of the collected data")
+    seed: Seed = Field(
+        description="everything random in the study derives from it; keep it private: it reveals "
+        "for which code a published trial list was made"
+    )
+    stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
+    protocol: str = Field(
+        default="protocols/odd_one_out.toml",
+        description="protocol of the odd-one-out task, in the study",
+    )
+    arrangement_protocol: str = Field(
+        default="protocols/multi_arrangement.toml",
+        description="protocol of the multi-arrangement task, in the study",
+    )
+    design: DesignConfig = DesignConfig()
+    exclusion: ExclusionConfig = ExclusionConfig()
+    arrangement: ArrangementConfig = ArrangementConfig()
+    data: DataConfig = DataConfig()
+    share: ShareConfig = ShareConfig()
+
 
 _TASK = re.compile(r"_task-([^_]+)_")
 _OBJECTS = "stimuli.tsv"
