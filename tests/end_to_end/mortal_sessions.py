@@ -157,10 +157,13 @@ def serve() -> None:
     import twoalike.cli.app
     import twoalike.cli.run
     import twoalike.cli.share
-    import twoalike.cli.validate
-    import twoalike.exchange
-    import twoalike.judgments  # noqa: F401  # what every command imports, once for all
-    import twoalike.sitting
+    import twoalike.cli.validate  # noqa: F401
+    from twoalike import exchange, judgments, planning, record, sitting, tasks
+
+    # What every command needs, once for all: packages import their names on first use.
+    for package in (exchange, judgments, planning, record, sitting, tasks):
+        for name in package.__all__:
+            getattr(package, name)
 
     for line in sys.stdin:
         request = json.loads(line)
