@@ -101,18 +101,8 @@ def pick_objects(categories: pd.DataFrame, n: int, rng: np.random.Generator) -> 
     ninety pairs; sixty-four objects have 2,016 pairs, twelve have 66.
 
     Down the tree each category takes an even share, and no more sub-categories than have room
-    for two objects each, so that some objects are close, some far and some in between.
-
-    Parameters
-    ----------
-    categories
-        Categories of the m objects, one column a level, coarse to fine.
-    n
-        Objects to pick, at most m.
-
-    Returns
-    -------
-    Rows of the picked objects, ascending, shape (n,).
+    for two objects each, so that some objects are close, some far and some in between. The rows
+    of the picked objects are ascending, shape (n,).
 
     Examples
     --------

@@ -23,24 +23,14 @@ type Numbers = Mapping[str, Sequence[object]]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its alternative text and caption.
-
-    Attributes
-    ----------
-    alt
-        What it shows, with its main numbers, for whoever cannot see it.
-    wide, narrow
-        Data URIs for a page and, where it has a form of its own there, for a phone.
-    numbers
-        What is drawn, for those who draw it otherwise; None for pages that offer no numbers.
-    """
+    """A figure with its alternative text and caption."""
 
     kind: ClassVar[str] = "picture"
-    alt: str
+    alt: str  # what it shows, with its main numbers, for whoever cannot see it
     caption: str
-    wide: str
-    narrow: str | None = None
-    numbers: Numbers | None = None
+    wide: str  # data URI for a page
+    narrow: str | None = None  # data URI for a phone, where it has a form of its own there
+    numbers: Numbers | None = None  # what is drawn; None for pages that offer no numbers
 
     @classmethod
     def draw(
@@ -59,10 +49,7 @@ class Picture:
 class Grid:
     """A table; the first column names the row. A cell's second line is set small.
 
-    Attributes
-    ----------
-    numbers
-        The same with all digits; None where the cells are text.
+    ``numbers`` are the same with all digits; None where the cells are text.
     """
 
     kind: ClassVar[str] = "grid"
@@ -132,15 +119,7 @@ type Block = Picture | Grid | Gallery | Text | Verbatim | Missing
 
 @dataclass(frozen=True)
 class Section:
-    """One section.
-
-    Attributes
-    ----------
-    anchor
-        Its address in the page.
-    lead
-        How to read it, in a sentence or two.
-    """
+    """One section: its address in the page, and how to read it in a sentence or two (lead)."""
 
     anchor: str
     title: str
@@ -244,19 +223,7 @@ def lines_picture(
     reference: float | None = None,
     digits: int = 3,
 ) -> Picture:
-    """Draw estimates with their intervals.
-
-    Parameters
-    ----------
-    lines
-        From top to bottom; those of one name share a row.
-    label
-        Of the axis.
-    alt, caption
-        As of :class:`Picture`.
-    reference, digits
-        As of :func:`twoalike.figures.estimates_chart`.
-    """
+    """Draw estimates with their intervals, from top to bottom; those of one name share a row."""
     return Picture.draw(
         lambda width: estimates_chart(
             lines, label, reference=reference, digits=digits, width=width

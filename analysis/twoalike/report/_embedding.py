@@ -41,37 +41,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension.
+    """One dimension."""
 
-    Attributes
-    ----------
-    index
-        Its column in the embedding.
-    share, low, high
-        Share of all similarity that it carries (sum of squares): mean and 95 % interval.
-    top
-        Objects that are most surely among the highest, best first.
-    sureness
-        For each of ``top``, the share of draws in which it is among the highest.
-    """
-
-    index: int
-    share: float
+    index: int  # its column in the embedding
+    share: float  # of all similarity (sum of squares): mean, and 95 % interval
     low: float
     high: float
-    top: Integers
-    sureness: Floats
+    top: Integers  # objects most surely among the highest, best first
+    sureness: Floats  # share of draws in which each of these is among the highest
 
 
 def describe_dimensions(draws: Floats, highest: int = 8) -> list[Dimension]:
-    """Describe every dimension, the weightiest first.
+    """Describe every dimension of aligned draws, shape (S, m, D), the weightiest first.
 
-    Parameters
-    ----------
-    draws
-        Embedding draws with their dimensions aligned, shape (S, m, D).
-    highest
-        How many objects count as the highest on a dimension.
+    So many objects count as the ``highest`` on a dimension.
 
     Examples
     --------

@@ -25,25 +25,13 @@ from twoalike.tables import JUDGED
 
 @dataclass(frozen=True)
 class FitCheck:
-    """Predicted choices against those made.
+    """Predicted choices against those made."""
 
-    Attributes
-    ----------
-    choices
-        Judgments predicted; ``unknown`` more are by people or on objects not in the fit.
-    fitted
-        Whether the embedding was fitted to them.
-    left_out
-        Whether each was predicted from the others only.
-    k_high
-        Share of judgments whose leave-one-out prediction is unreliable.
-    """
-
-    choices: int
-    unknown: int
-    fitted: bool
-    left_out: bool
-    k_high: float
+    choices: int  # predicted
+    unknown: int  # by people or on objects that are not in the fit
+    fitted: bool  # whether the embedding was fitted to them
+    left_out: bool  # whether each was predicted from the others only
+    k_high: float  # share of judgments whose leave-one-out prediction is unreliable
     accuracy: Interval
     log_loss: Interval
     curve: Reliability
@@ -105,25 +93,15 @@ def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> Dimensi
 
 @dataclass(frozen=True)
 class Convergence:
-    """What a fit says of its own convergence.
+    """What the file of a fit states about its convergence."""
 
-    Attributes
-    ----------
-    converged
-        None where the file does not say.
-    reason
-        The figure it was judged by, in words; empty where the file does not say.
-    divergences
-        Divergent transitions of the sampler.
-    """
-
-    converged: bool | None
-    reason: str
-    divergences: int
+    converged: bool | None  # None where the file does not say
+    reason: str  # the figure it was judged by; empty where the file does not say
+    divergences: int  # divergent transitions of the sampler
 
 
 def convergence(posterior: Posterior) -> Convergence:
-    """Read what the fit says of its own convergence."""
+    """Read what the file of a fit states about its convergence."""
     state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
     reason = ""
     mixed = {name: state.get(f"{name}_rhat_95") for name in ("choice", "similarity")}

@@ -38,45 +38,25 @@ NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit S
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the odd-one-out task.
-
-    Attributes
-    ----------
-    trials, planned
-        Trials shown, and how many the run was to have.
-    times
-        Response times of answered main and repeat trials, s.
-    caught, catches
-        Attention checks answered right, and how many there were.
-    timed_out, fast
-        Trials without an answer in time, and those flagged as too fast.
-    places
-        Share of answers on the left, in the middle, on the right; of ``answered`` trials.
-    same, repeats
-        Repeated trials answered the same way both times, and how many there were.
-    end
-        Why the run ended (``completed``, ``aborted``, ...).
-    excluded
-        Why the study's rule leaves the run out; None where it keeps it.
-    """
+    """One run of the odd-one-out task."""
 
     participant: str
     session: int
     run: int
-    trials: int
+    trials: int  # shown
     planned: int
-    times: Floats
-    caught: int
+    times: Floats  # s, of answered main and repeat trials
+    caught: int  # attention checks answered right
     catches: int
     timed_out: int
-    fast: int
-    places: tuple[float, float, float]
+    fast: int  # flagged as too fast
+    places: tuple[float, float, float]  # shares of answers left, middle, right
     answered: int
-    same: int
+    same: int  # repeated trials answered the same way both times
     repeats: int
-    end: str
+    end: str  # why the run ended: completed, aborted, ...
     simulated: bool
-    excluded: str | None = None
+    excluded: str | None = None  # why the study's rule leaves it out
 
     @property
     def median_time(self) -> float | None:
