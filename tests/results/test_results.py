@@ -28,14 +28,20 @@ LABELS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def rng() -> np.random.Generator:
+    """One generator for all that is shared here."""
+    return np.random.default_rng(42)
+
+
+@pytest.fixture(scope="module")
 def space(rng: np.random.Generator) -> np.ndarray:
     """Objects in two kinds of three sorts, shape (24, 8)."""
     kinds, sorts = (np.eye(n)[np.arange(24) % n] for n in (2, 6))
     return 1.5 * np.concatenate([kinds, sorts], axis=1) + 0.05 * rng.normal(size=(24, 8))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def networks(space: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
     """One that sees people's space through much noise, one through little."""
     noise = {"base": 2.0, "aligned": 0.2}
@@ -48,8 +54,10 @@ def networks(space: np.ndarray, rng: np.random.Generator) -> list[Candidate]:
     ]
 
 
-@pytest.fixture
-def choices(space: np.ndarray, rng: np.random.Generator, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def choices(
+    space: np.ndarray, rng: np.random.Generator, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Sixty triplets, each judged by five people."""
     every = np.array(list(combinations(range(24), 3)))
     triplets = every[rng.choice(len(every), 60, replace=False)]
@@ -61,13 +69,19 @@ def choices(space: np.ndarray, rng: np.random.Generator, tmp_path: Path) -> Path
     columns = {f"item_{k + 1}": names[shown[:, k]] for k in range(3)}
     columns |= {"chosen": chosen + 1, "participant": np.tile([f"p{k}" for k in range(5)], 60)}
     columns["response_time"] = rng.lognormal(size=300)
-    path = tmp_path / "choices.parquet"
+    path = tmp_path_factory.mktemp("judged") / "choices.parquet"
     write_choices(path, choices_table(columns, list(IDS)), {"kind": "choices"})
     return path
 
 
-def test_all_parts(networks: list[Candidate], choices: Path) -> None:
-    found = evaluate(networks, choices=choices, labels=LABELS, resamples=100).as_dict()
+@pytest.fixture(scope="module")
+def everything(networks: list[Candidate], choices: Path) -> Results:
+    """All parts of the results."""
+    return evaluate(networks, choices=choices, labels=LABELS, resamples=100)
+
+
+def test_all_parts(everything: Results, networks: list[Candidate], choices: Path) -> None:
+    found = everything.as_dict()
     assert found["missing"] == {}
     base, aligned = found["agreement"]
     assert aligned["majority"]["triplets"] == 60
@@ -196,8 +210,8 @@ def test_files_and_what_is_in_memory_give_the_same(
     assert moved.measures[0].models[0].value == own_value
 
 
-def test_results_show_themselves(networks: list[Candidate], choices: Path) -> None:
-    found = evaluate(networks, choices=choices, labels=LABELS, resamples=50)
+def test_results_show_themselves(everything: Results) -> None:
+    found = everything
     assert repr(found) == "<Results: base, aligned; judgments, structure, transfer>"
     assert "best possible, against one answer" in found._repr_html_()
     frame = found.to_frame().set_index(["network", "measure"])
@@ -224,10 +238,11 @@ def test_results_show_themselves(networks: list[Candidate], choices: Path) -> No
     ],
 )
 def test_damaged_results_name_the_first_place(
-    networks: list[Candidate], choices: Path, tmp_path: Path, change: dict, message: str
+    everything: Results, tmp_path: Path, change: dict, message: str
 ) -> None:
-    content = evaluate(networks, choices=choices, resamples=20).as_dict()
-    content["judgments"] |= change.pop("judgments", {})
+    content = everything.as_dict()
+    content["judgments"] |= change.get("judgments", {})
+    change = {name: value for name, value in change.items() if name != "judgments"}
     path = tmp_path / "results.json"
     path.write_text(json.dumps(content | change))
     with pytest.raises(TwoalikeError, match=message) as refused:
@@ -235,21 +250,17 @@ def test_damaged_results_name_the_first_place(
     assert str(path) in str(refused.value)
 
 
-def test_figures_out_of_range_are_refused(
-    networks: list[Candidate], choices: Path, tmp_path: Path
-) -> None:
-    content = evaluate(networks, choices=choices, resamples=20).as_dict()
+def test_figures_out_of_range_are_refused(everything: Results, tmp_path: Path) -> None:
+    content = everything.as_dict()
     content["models"][0]["accuracy"]["value"] = 1.2
     (tmp_path / "r.json").write_text(json.dumps(content))
     with pytest.raises(TwoalikeError, match=r"models.0.accuracy: expected 0 to 1, found 1.2"):
         Results.load(tmp_path / "r.json")
 
 
-def test_results_of_older_versions_are_read(
-    networks: list[Candidate], choices: Path, tmp_path: Path
-) -> None:
+def test_results_of_older_versions_are_read(everything: Results, tmp_path: Path) -> None:
     """They lack parts, and what parts hold beside the main figures; what is absent stays so."""
-    content = evaluate(networks, choices=choices, labels=LABELS, resamples=20).as_dict()
+    content = everything.as_dict()
     for part in ("agreement", "uncertainty", "structure", "transfer", "missing"):
         del content[part]
     for part in ("majority_drawn", "votes", "entropy", "groups", "catches"):
