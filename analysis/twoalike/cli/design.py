@@ -110,6 +110,6 @@ def _show(summary: "ListSummary") -> None:
     table.add_column("")
     for name in summary.table.columns:
         table.add_column(name.replace(" ses-", "\nses-"), justify="right")
-    for name, cells in summary.table.iterrows():
-        table.add_row(str(name), *cells)
+    for row, cells in summary.table.iterrows():
+        table.add_row(str(row), *cells)
     Console().print(table)
