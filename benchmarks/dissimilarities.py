@@ -112,14 +112,14 @@ def fit(table: pd.DataFrame, kernel: str, seed: int, *, effects: bool) -> tuple[
     """Draws of the embedding, and how the fit converged."""
     from twoalike.embedding import _dissimilarities as model
 
-    noise = model._noise
+    noise = model.pooled_noise
 
     def without(name: str, *settings: Any) -> Any:
         free = noise(name, *settings)
         return 1e-3 + 0 * free if name == "object_noise" else free
 
     config = FitConfig(engine="nuts", similarity=kernel, seed=seed, tune=300, draws=200)
-    with mock.patch.object(model, "_noise", noise if effects else without):
+    with mock.patch.object(model, "pooled_noise", noise if effects else without):
         posterior = fit_embedding(None, dissimilarities=table, config=config)
     return posterior.embedding.astype(np.float64), posterior.attrs["convergence"]
 
