@@ -3,6 +3,7 @@ from ._answers import answered_questions as answered_questions
 from ._answers import asked_questions as asked_questions
 from ._answers import read_answers as read_answers
 from ._answers import store_answers as store_answers
+from ._append import recover_run as recover_run
 from ._bids import check_bids as check_bids
 from ._check import Checked as Checked
 from ._check import check_dataset as check_dataset
@@ -10,15 +11,16 @@ from ._check import check_folder as check_folder
 from ._check import check_raw as check_raw
 from ._check import check_run_files as check_run_files
 from ._check import require_sound as require_sound
+from ._dataset import RunName as RunName
 from ._dataset import check_codes as check_codes
 from ._dataset import check_codes_apart as check_codes_apart
 from ._dataset import exposed_data as exposed_data
+from ._dataset import find_runs as find_runs
+from ._dataset import participant_label as participant_label
+from ._manifest import TRIAL_SHOWN as TRIAL_SHOWN
 from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
-from ._names import RunName as RunName
-from ._names import find_runs as find_runs
-from ._names import participant_label as participant_label
 from ._people import missing_files as missing_files
 from ._people import unreadable_texts as unreadable_texts
 from ._read import Progress as Progress
@@ -28,7 +30,6 @@ from ._read import read_events as read_events
 from ._read import read_run as read_run
 from ._read import run_progress as run_progress
 from ._read import whole_rows as whole_rows
-from ._recover import recover_run as recover_run
 from ._rules import check_arrangement_rows as check_arrangement_rows
 from ._rules import check_triplet_rows as check_triplet_rows
 from ._run import RunRecord as RunRecord
@@ -41,4 +42,3 @@ from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import OLDEST_AGE as OLDEST_AGE
 from ._tables import PARTICIPANTS as PARTICIPANTS
 from ._tables import TRIPLETS as TRIPLETS
-from ._witness import TRIAL_SHOWN as TRIAL_SHOWN

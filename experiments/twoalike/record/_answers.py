@@ -24,9 +24,8 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.record._dataset import register_participant
+from twoalike.record._dataset import RunName, register_participant
 from twoalike.record._manifest import read_manifest
-from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem, problem_of, read_log
 from twoalike.record._tables import ANSWERS, parse_options
 from twoalike.study import (

@@ -12,9 +12,15 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._answers import damaged_answers, lost_answers
-from twoalike.record._append import n_partial_rows, torn_line
-from twoalike.record._manifest import read_manifest
-from twoalike.record._names import RunName, find_runs
+from twoalike.record._append import rescue_problems, torn_line
+from twoalike.record._dataset import RunName, find_runs
+from twoalike.record._manifest import (
+    KeptTrial,
+    check_left_events,
+    check_witness,
+    logged_trials,
+    read_manifest,
+)
 from twoalike.record._people import (
     absent_sessions,
     check_copies,
@@ -26,6 +32,7 @@ from twoalike.record._people import (
 )
 from twoalike.record._read import (
     RawProblem,
+    n_partial_rows,
     parse_cells,
     problem_of,
     read_events,
@@ -34,9 +41,7 @@ from twoalike.record._read import (
     scan_rows,
     task_of,
 )
-from twoalike.record._recover import rescue_problems
 from twoalike.record._rules import ROUNDING_S, NumberedRows
-from twoalike.record._witness import KeptTrial, check_left_events, check_witness, logged_trials
 from twoalike.registry import Task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Study, TwoalikeError, counted, parse_json_table

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from twoalike.record._answers import read_answers
+from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
-from twoalike.record._names import RunName
 from twoalike.record._read import RawProblem
 from twoalike.study import TwoalikeError, counted
 from twoalike.tables import read_tsv

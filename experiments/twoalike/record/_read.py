@@ -2,15 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.record._append import n_partial_rows
-from twoalike.record._names import RunName
+from twoalike.record._dataset import RunName
 from twoalike.registry import Task, find_task
 from twoalike.study import MISSING, TwoalikeError, require_file
 from twoalike.tables import Table, parse_text
@@ -96,6 +95,20 @@ def _raw_lines(path: Path) -> list[str]:
         raise TwoalikeError(
             f"not UTF-8 text (byte {error.start})", where=path, remedy="Restore the file."
         ) from error
+
+
+def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
+    """Rows at the end that belong to a trial of which a power cut tore away some rows."""
+    if not rows or "n_items" not in table.names:
+        return 0
+    trial, items = table.names.index("trial_index"), table.names.index("n_items")
+    last = rows[-1]
+    count = 0
+    for row in reversed(rows):
+        if row[trial] != last[trial]:
+            break
+        count += 1
+    return 0 if last[items] == str(count) else count
 
 
 def scan_rows(path: Path, table: Table) -> tuple[list[list[str]], str, list[RawProblem]]:

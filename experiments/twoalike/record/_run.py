@@ -19,28 +19,31 @@ from twoalike.record._append import (
     torn_line,
     torn_tail,
 )
-from twoalike.record._dataset import check_participant, lock_folder, register_participant
+from twoalike.record._dataset import (
+    RunName,
+    check_participant,
+    find_runs,
+    lock_folder,
+    register_participant,
+)
 from twoalike.record._manifest import (
     DISPLACED,
+    TRIAL_SHOWN,
     Apparatus,
     RunPlan,
+    Witness,
     check_same,
     end_segment,
+    left_events,
+    logged_trials,
     new_manifest,
     read_manifest,
     sidecar,
     start_segment,
-)
-from twoalike.record._names import RunName, find_runs
-from twoalike.record._people import missing_files
-from twoalike.record._read import Progress, read_log, run_progress
-from twoalike.record._witness import (
-    TRIAL_SHOWN,
-    Witness,
-    left_events,
-    logged_trials,
     witness_table,
 )
+from twoalike.record._people import missing_files
+from twoalike.record._read import Progress, read_log, run_progress
 from twoalike.registry import find_task
 from twoalike.study import (
     Study,

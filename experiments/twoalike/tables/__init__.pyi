@@ -1,4 +1,3 @@
-from ._column import Column as Column
 from ._frame import check_columns as check_columns
 from ._frame import check_frame as check_frame
 from ._frame import item_indices as item_indices
@@ -19,6 +18,7 @@ from ._shared import SESSION_ID as SESSION_ID
 from ._shared import STIMULI as STIMULI
 from ._shared import TRIAL_TYPES as TRIAL_TYPES
 from ._table import Check as Check
+from ._table import Column as Column
 from ._table import Fault as Fault
 from ._table import Table as Table
 from ._table import faults as faults

@@ -24,8 +24,7 @@ from twoalike.study import (
     parse_json_table,
     shortened,
 )
-from twoalike.tables._column import Column
-from twoalike.tables._table import Table
+from twoalike.tables._table import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,6 @@
 """Words, columns and tables that several stages share."""
 
-from twoalike.tables._column import Column
-from twoalike.tables._table import Table
+from twoalike.tables._table import Column, Table
 
 ODD_ONE_OUT = "oddoneout"
 """BIDS label of the odd-one-out task."""

@@ -1,14 +1,193 @@
-"""A table: its columns in order, what identifies a row, and the checks across columns."""
+"""A table: its columns with their values, what identifies a row, and the checks across columns."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.study import Booleans, TwoalikeError
-from twoalike.tables._column import Column
+from twoalike.study import MISSING, Booleans, TwoalikeError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_TRUTH = {"true": "yes", "false": "no"}
+_NOUNS = {"integer": "a whole number", "number": "a number", "string": "text"}
+_RANGES = {
+    "integer": ("from {:g}", "from {:g} to {:g}"),
+    "number": ("from {:g} on", "from {:g} to {:g}"),
+}
+_WRITTEN = {
+    "integer": re.compile(r"-?(0|[1-9][0-9]*)"),
+    "number": re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"),
+}
+"""Python itself would read ``1_000``, and digits of other scripts, as numbers."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it means and which values it takes.
+
+    Attributes
+    ----------
+    kind
+        ``string``, ``integer``, ``number`` or ``boolean`` (written ``true`` and ``false``).
+    levels
+        The only values allowed, with their meaning; empty for free values.
+    minimum, maximum
+        Smallest and largest number allowed.
+    pattern, form
+        Regular expression that all of a free text has to match, and what it asks for, in words.
+    missing
+        Whether a value may be missing (``n/a`` in text), and what that says.
+    decimals
+        Digits after the point of a number in text.
+    added
+        Whether tables of version 0.1 lack the column; such columns are the last ones.
+    identifier
+        Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out.
+    dtype
+        Type in a data frame and in Parquet: ``category`` for strings, a numpy type for numbers.
+        Empty in tables that are text only, as those with booleans are.
+    remedy
+        What to do about a value that is not allowed, for messages.
+    default
+        Value of a data frame's column that is not given, ``row`` for the number of the row; None:
+        missing, if that is allowed.
+    """
+
+    name: str
+    kind: Literal["string", "integer", "number", "boolean"]
+    description: str
+    _: KW_ONLY
+    levels: Mapping[str, str] = field(default_factory=dict)
+    units: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str = ""
+    form: str = ""
+    missing: str = ""
+    decimals: int = 4
+    added: bool = False
+    identifier: bool = False
+    dtype: str = ""
+    remedy: str = ""
+    default: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """What a value has to be, for messages.
+
+        Examples
+        --------
+        >>> Column("n", "integer", "", minimum=1).allowed
+        'a whole number from 1'
+        """
+        if self.levels:
+            return f"one of {', '.join(self.levels)}"
+        if self.kind == "boolean":
+            return "true or false"
+        if self.pattern:
+            return self.form
+        noun, (above, between) = _NOUNS[self.kind], _RANGES.get(self.kind, ("", ""))
+        if self.minimum is None:
+            return noun
+        if self.maximum is None:
+            return f"{noun} {above.format(self.minimum)}"
+        return f"{noun} {between.format(self.minimum, self.maximum)}"
+
+    def expected(self, text: str) -> str:
+        """Say what a cell has to be instead of ``text``, for messages."""
+        if text == MISSING:
+            return f"{self.allowed} in every row"
+        if self.kind == "string" and not self.levels and not self.pattern:
+            return "text without tabs or line breaks"
+        separator = ", " if self.levels else " or "
+        return f"{self.allowed}{separator}{MISSING}" if self.missing else self.allowed
+
+    def format(self, value: object) -> str:
+        """Text of ``value`` in the table.
+
+        Raises
+        ------
+        ValueError
+            If the column does not allow it: a defect of the caller, never of a participant.
+        """
+        text = MISSING if value is None else self._text(value)
+        self.parse(text)
+        return text
+
+    def _text(self, value: object) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        return f"{value:.{self.decimals}f}" if isinstance(value, float) else str(value)
+
+    def parse(self, text: str) -> Any:
+        """Value behind ``text``; None where it is missing.
+
+        Raises
+        ------
+        ValueError
+            If the column does not allow it; the message says what it allows.
+        """
+        if text == MISSING and self.missing:
+            return None
+        value = None if text == MISSING else self._value(text)
+        if value is None:
+            raise ValueError(f"expected {self.expected(text)}, found {text!r}")
+        return value
+
+    def allows(self, text: str) -> bool:
+        """Whether the column allows ``text`` as a value that is not missing."""
+        return self._value(text) is not None
+
+    def _value(self, text: str) -> str | int | float | bool | None:
+        """Value behind a text that is not ``n/a``; None if the column does not allow it."""
+        if self.kind == "boolean":
+            return {"true": True, "false": False}.get(text)
+        if self.levels and text not in self.levels:
+            return None
+        if self.kind == "string":
+            broken = not text or any(mark in text for mark in "\t\n\r")
+            broken = broken or bool(self.pattern and not re.fullmatch(self.pattern, text))
+            return None if broken else text
+        if not _WRITTEN[self.kind].fullmatch(text):
+            return None
+        value = int(text) if self.kind == "integer" else float(text)
+        return value if self._holds(value) else None
+
+    def _holds(self, value: float) -> bool:
+        low = float("-inf") if self.minimum is None else self.minimum
+        high = float("inf") if self.maximum is None else self.maximum
+        return abs(value) < float("inf") and low <= value <= high
+
+    def sidecar(self) -> dict[str, Any]:
+        """Entry of the BIDS sidecar."""
+        entry: dict[str, Any] = {"Description": self.description}
+        if self.missing:
+            entry["Description"] += f" n/a: {self.missing}."
+        levels = self.levels or (_TRUTH if self.kind == "boolean" else {})
+        if levels:
+            entry["Levels"] = dict(levels)
+        elif not self.identifier:
+            entry["Format"] = self.kind
+        if self.units:
+            entry["Units"] = self.units
+        if self.minimum is not None:
+            entry["Minimum"] = self.minimum
+        if self.maximum is not None:
+            entry["Maximum"] = self.maximum
+        return entry
+
+    def values(self) -> str:
+        """Values in Markdown, for the reference: levels, or kind or type; units; missing values."""
+        words = ", ".join(f"`{level}`" for level in self.levels) or self.dtype or self.kind
+        if self.units:
+            words += f", {self.units}"
+        if self.missing:
+            words += f", {'missing' if self.dtype else f'`{MISSING}`'} ({self.missing})"
+        return words
+
 
 type Check = Callable[["pd.DataFrame"], Iterator["Fault"]]
 """A rule across cells: from a typed table to the faults, those of earlier rows first."""

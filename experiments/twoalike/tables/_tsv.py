@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoalike.study import MISSING, TwoalikeError, atomic_path, read_text, require_file, shortened
-from twoalike.tables._column import Column
-from twoalike.tables._table import Fault, Table
+from twoalike.tables._table import Column, Fault, Table
 
 if TYPE_CHECKING:
     import pandas as pd

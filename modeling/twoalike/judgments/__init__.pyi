@@ -2,6 +2,7 @@ from ._delimited import import_triplets as import_triplets
 from ._delimited import read_triplets as read_triplets
 from ._meadows import import_meadows as import_meadows
 from ._raw import RawSession as RawSession
+from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
 from ._raw import read_raw as read_raw
@@ -9,15 +10,13 @@ from ._raw import read_raw_arrangements as read_raw_arrangements
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
-from ._sources import ForeignFrame as ForeignFrame
-from ._sources import JudgmentTable as JudgmentTable
-from ._sources import collect_judgments as collect_judgments
-from ._sources import read_judgments as read_judgments
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES
 from ._tables import ITEMS as ITEMS
+from ._tables import ForeignFrame as ForeignFrame
 from ._tables import JudgmentKind as JudgmentKind
+from ._tables import JudgmentTable as JudgmentTable
 from ._tables import arrangements_table as arrangements_table
 from ._tables import choices_table as choices_table
 from ._tables import dissimilarities_table as dissimilarities_table
@@ -25,6 +24,7 @@ from ._tables import is_scored as is_scored
 from ._tables import read_arrangements as read_arrangements
 from ._tables import read_choices as read_choices
 from ._tables import read_dissimilarities as read_dissimilarities
+from ._tables import read_judgments as read_judgments
 from ._tables import write_arrangements as write_arrangements
 from ._tables import write_choices as write_choices
 from ._tables import write_dissimilarities as write_dissimilarities

@@ -7,7 +7,7 @@ of objects everywhere downstream and may name objects that nobody judged.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -370,6 +370,47 @@ def write_dissimilarities(
 ) -> None:
     """Write a table of dissimilarities, as :func:`write_choices`."""
     write_frame(path, table, DISSIMILARITIES, provenance)
+
+
+class ForeignFrame(Protocol):
+    """A data frame of another library, such as polars."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Convert to pandas."""
+        ...
+
+
+type JudgmentTable = str | Path | pd.DataFrame | ForeignFrame
+"""Where a table of judgments comes from: a Parquet file, or a frame of pandas or polars."""
+
+
+def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.DataFrame:
+    """Read and check a table of judgments.
+
+    Parameters
+    ----------
+    source
+        A Parquet file, or a frame of pandas or polars with the columns of
+        :func:`~twoalike.judgments.choices_table` (or its like for the kind): items are object ids,
+        or numbers of objects from 0. Columns with a default may be left out.
+    kind
+        What the table holds.
+
+    Returns
+    -------
+    The tidy table. Objects are in the order of the file's or frame's own list (its categories),
+    or else in order of first appearance.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or damaged, or a value breaks the schema; the message names row and
+        column.
+    """
+    if isinstance(source, str | Path):
+        return read_frame(source, TABLES[kind])
+    frame = source if isinstance(source, pd.DataFrame) else source.to_pandas()
+    return make_frame(frame, TABLES[kind], kind)
 
 
 def is_scored(choices: pd.DataFrame) -> Booleans:
