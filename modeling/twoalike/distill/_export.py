@@ -155,7 +155,7 @@ def write_student(
                 found = max(found, difference(scores.numpy(), classifier(expected).numpy()))
         if found > TOLERANCE:
             raise TwoalikeError(
-                f"read back, the student's output differs from that trained by {found:.1g}",
+                f"read back, the output differs from the trained network's by {found:.1g}",
                 where=folder,
                 expected=f"{TOLERANCE:.0e} at most",
                 remedy="The checkpoints are whole; please report this network.",
