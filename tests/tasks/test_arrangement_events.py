@@ -32,7 +32,6 @@ from twoalike.tasks.multi_arrangement import (
     Phase,
     Seating,
     lay_out_arena,
-    n_outside,
     replay,
 )
 
@@ -77,7 +76,7 @@ class Arranging(RuleBasedStateMachine):
         self.outside_at_done: int | None = None
 
     def give(self, event: Event) -> None:
-        outside = n_outside(self.activity.state, self.activity.layout)
+        outside = self.activity.n_outside
         items = list(self.activity.handle(event))
         if any(isinstance(item, ArrangementResult) for item in items):
             self.outside_at_done = outside
@@ -86,9 +85,9 @@ class Arranging(RuleBasedStateMachine):
     def point(self, where: tuple[str, float, float]) -> tuple[float, float]:
         """Somewhere: at an image, a button, in the arena, or far away."""
         kind, x, y = where
-        state, layout = self.activity.state, self.activity.layout
+        places, layout = self.activity.places, self.activity.layout
         if kind == "image":
-            place = state.places[round(abs(x) * 1000) % len(state.places)]
+            place = places[round(abs(x) * 1000) % len(places)]
             return place[0] + 20 * y, place[1] + 20 * x
         if kind == "arena":
             return layout.to_pixels(0.45 * x, 0.2 * y)
@@ -119,7 +118,7 @@ class Arranging(RuleBasedStateMachine):
 
     @rule(item=st.integers(0, 5), x=st.floats(-0.4, 0.4), y=st.floats(-0.25, 0.25))
     def drag_inside(self, item: int, x: float, y: float) -> None:
-        start = self.activity.state.places[item % len(self.activity.state.places)]
+        start = self.activity.places[item % len(self.activity.places)]
         self.give(PointerPress(self.time, *start))
         self.time += 0.5
         self.give(PointerRelease(self.time, *self.activity.layout.to_pixels(x, y)))
@@ -160,24 +159,23 @@ class Arranging(RuleBasedStateMachine):
     def press_escape_and_go_on(self, pause: float) -> None:
         self.time += pause
         self.items += self.activity.restart(self.time)
-        assert self.activity.state.held is None and self.activity.state.look is None
+        assert self.activity.held is None and self.activity.look is None
 
     @invariant()
     def images_are_all_there(self) -> None:
-        activity = self.activity
-        state, (width, height) = activity.state, activity.layout.size
+        state = self.activity
+        width, height = state.layout.size
         assert sorted(state.stack) == list(range(len(state.places)))
         for x, y in state.places:
             assert math.isfinite(x) and math.isfinite(y)
             assert abs(x) <= width / 2 and abs(y) <= height / 2
         if state.held is not None:
             assert state.stack[-1] == state.held.item
-        scene = activity.scene
+        scene = state.scene
         if isinstance(scene, Arena):
             assert {placed.stimulus for placed in scene.images} == set(state.trial.items)
             allowed = self.protocol.rules.unplaced_allowed
-            outside = n_outside(state, activity.layout)
-            assert scene.buttons[0].enabled == (state.open and outside <= allowed)
+            assert scene.buttons[0].enabled == (state.open and state.n_outside <= allowed)
         else:
             assert isinstance(scene, Page) and state.phase is Phase.MESSAGE
 
@@ -192,7 +190,7 @@ class Arranging(RuleBasedStateMachine):
         rows = [item.values for item in self.items if isinstance(item, EventRow)]
         for row in rows:
             EVENTS.format_row(row)
-        state = self.activity.state
+        state = self.activity
         if state.onset is not None and state.held is None:
             assert replay(rows)[1] == {
                 name: self.activity.layout.to_arena(*place)
@@ -202,8 +200,8 @@ class Arranging(RuleBasedStateMachine):
     @invariant()
     def one_result_and_it_agrees_with_the_events(self) -> None:
         results = [item for item in self.items if isinstance(item, ArrangementResult)]
-        state = self.activity.state
-        assert len(results) == (state.ending is not None)
+        state = self.activity
+        assert len(results) == (state.result is not None)
         for result in results:
             self.check_result(result)
 
@@ -241,13 +239,13 @@ class Arranging(RuleBasedStateMachine):
         activity, layout = self.activity, self.activity.layout
         self.give(Focus(self.time, False))
         self.give(Shown(self.time))
-        for item in reversed(activity.state.stack):
+        for item in reversed(activity.stack):
             self.time += 0.1
-            self.give(PointerPress(self.time, *activity.state.places[item]))
+            self.give(PointerPress(self.time, *activity.places[item]))
             self.give(PointerRelease(self.time, *layout.to_pixels(0.01 * item, 0.0)))
         for _ in range(20):
             # Whatever covers an image comes off it and goes in.
-            left = [place for place in activity.state.places if not layout.inside(*place)]
+            left = [place for place in activity.places if not layout.inside(*place)]
             if left:
                 self.give(PointerPress(self.time, *left[0]))
                 self.give(PointerRelease(self.time, *layout.to_pixels(0.0, 0.1)))

@@ -115,7 +115,7 @@ def test_the_time_limit_cuts_a_simulated_participant_off() -> None:
 
 def test_a_real_hand_cannot_bring_it_to_a_stop() -> None:
     probe = run(3)[2]
-    seats = probe.state.seats
+    seats = probe.seats
     # All images on one pile, outside.
     meddle: list[Event] = []
     for number, seat in enumerate(seats):

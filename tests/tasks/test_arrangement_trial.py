@@ -373,7 +373,7 @@ def test_a_key_shows_the_image_at_the_pointer_large_and_small() -> None:
     play(activity, PointerPress(3.5, *place), PointerRelease(3.6, 0.0, 0.0))
     assert seen(activity).magnified is None
     assert centre(activity, "c") == place
-    assert activity.state.handling[2].n_inspections == 2
+    assert activity.handling[2].n_inspections == 2
 
 
 def test_keys_alone_arrange_and_finish() -> None:
@@ -430,7 +430,7 @@ def test_pointer_and_keys_do_not_move_what_the_other_holds() -> None:
     play(activity, Shown(0.0), KeyPress(1.0, "tab"), Nudge(1.5, 0, 1))
     place = centre(activity, "b")
     play(activity, PointerMove(2.0, 5.0, 5.0), PointerRelease(2.1, 5.0, 5.0))
-    assert centre(activity, "b") == place and activity.state.held is not None
+    assert centre(activity, "b") == place and activity.held is not None
     # A press takes it from the keys, at once.
     (row,) = rows_of(play(activity, PointerPress(3.0, *place), PointerMove(3.1, 5.0, 5.0)))
     assert (row["pointer"], row["onset"], row["duration"]) == ("keyboard", 1.0, 2.0)
@@ -577,5 +577,5 @@ def test_images_over_a_button_are_taken_not_the_button() -> None:
     done = activity.layout.done
     drag(activity, "a", *activity.layout.to_arena(done.x, done.y), 5.0)
     play(activity, PointerPress(6.0, done.x, done.y))
-    assert activity.state.held is not None
+    assert activity.held is not None
     assert math.isclose(seen(activity).images[-1].x, done.x, abs_tol=0.01)

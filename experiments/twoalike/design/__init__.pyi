@@ -30,7 +30,6 @@ from ._next_arrangement import evidence_state as evidence_state
 from ._next_arrangement import next_arrangement as next_arrangement
 from ._objects import allows_checks as allows_checks
 from ._objects import check_categories as check_categories
-from ._objects import check_separation as check_separation
 from ._objects import excluded as excluded
 from ._objects import shown_objects as shown_objects
 from ._session import participant_number as participant_number

@@ -1,5 +1,5 @@
+from ._arranging import ArrangementActivity as ArrangementActivity
 from ._arranging import Phase as Phase
-from ._arranging import n_outside as n_outside
 from ._hands import ArrangementHands as ArrangementHands
 from ._hands import drag as drag
 from ._hands import next_action as next_action
@@ -14,7 +14,6 @@ from ._prepare import listed_arrangement_times as listed_arrangement_times
 from ._prepare import prepare_arrangements as prepare_arrangements
 from ._protocol import MultiArrangement as MultiArrangement
 from ._protocol import arrangement_protocol as arrangement_protocol
-from ._script import ArrangementActivity as ArrangementActivity
 from ._trial import ArrangementResult as ArrangementResult
 from ._trial import ArrangementTrial as ArrangementTrial
 from ._trial import Seating as Seating

@@ -1,30 +1,45 @@
-"""One arrangement as a state machine: images are taken, moved, let go, looked at, finished.
+"""One arrangement under way: images are taken, moved, let go, looked at, finished.
 
-Pure: a state and an event give the next state, and with it the rows of the table of events that
-the event brought (``news``). Time begins with the first frame that shows the trial
-(:class:`~twoalike.tasks.Shown`); presses before it are not the trial's.
+Time begins with the first frame that shows the trial (:class:`~twoalike.tasks.Shown`); presses
+before it are not the trial's.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from twoalike.tasks._activity import (
+    Arena,
     Event,
     EventRow,
     Focus,
+    Item,
     KeyPress,
+    Note,
     Nudge,
+    Page,
+    Placed,
     PointerMove,
     PointerPress,
     PointerRelease,
+    PushButton,
+    Scene,
     Shown,
+    Timer,
+    trial_shown,
 )
-from twoalike.tasks.multi_arrangement._layout import ArenaLayout, Seat
+from twoalike.tasks.multi_arrangement._layout import ArenaLayout
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Ending, Handling, Point
-from twoalike.tasks.screens import GO_ON
+from twoalike.tasks.multi_arrangement._trial import (
+    ArrangementResult,
+    ArrangementTrial,
+    Ending,
+    Handling,
+    Point,
+)
+from twoalike.tasks.screens import GO_ON, Box
 
 
 class Phase(StrEnum):
@@ -63,9 +78,20 @@ class Look:
     by_key: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class ArrangingState:
-    """An arrangement under way.
+_FINE = 0.2
+"""Step of an arrow key with Shift, times the step without."""
+
+
+def _button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:
+    return PushButton(name, text, box.x, box.y, box.width, box.height, enabled)
+
+
+class ArrangementActivity:
+    """A trial of the multi-arrangement task, from its first frame to its end.
+
+    After Esc it goes on as it was, with any held image released: arranging fifty images a second
+    time would be too much. The time limit is suspended meanwhile; recorded times stay raw, and a
+    note gives the length of the pause.
 
     Attributes
     ----------
@@ -77,486 +103,431 @@ class ArrangingState:
         Items from the lowest to the topmost.
     handling
         What was done with each item.
-    taken
-        Item that was taken last; None before the first.
-    pointer
-        Where the pointer was last; None before it moved.
     onset
         First frame of the trial, s; None until it was shown.
     asked
         What waits for a second press or is remarked on, and since when.
-    paused_s
-        Time spent on the page after Esc: the time limit waits for it.
-    since
-        First frame of the page after the time limit.
-    news
-        Rows that the last event brought.
+    result
+        Of the trial that has ended.
+
+    Examples
+    --------
+    >>> from twoalike.tasks.multi_arrangement import MultiArrangement, Seating, lay_out_arena
+    >>> trial = ArrangementTrial(
+    ...     trial_index=1, trial_type="main", items=("a", "b"), seats=Seating((0, 1), 0.0)
+    ... )
+    >>> protocol = MultiArrangement()
+    >>> activity = ArrangementActivity(trial, protocol, lay_out_arena(protocol, (1280, 1024), 2))
+    >>> activity.scene.counter
+    '2 images left'
     """
 
-    trial: ArrangementTrial
-    seats: tuple[Seat, ...]
-    places: tuple[Point, ...]
-    stack: tuple[int, ...]
-    handling: tuple[Handling, ...]
-    taken: int | None = None
-    pointer: Point | None = None
-    onset: float | None = None
-    held: Hold | None = None
-    look: Look | None = None
-    asked: tuple[Asked, float] | None = None
-    paused_s: float = 0.0
-    phase: Phase = Phase.ARRANGING
-    since: float | None = None
-    ending: Ending | None = None
-    news: tuple[EventRow, ...] = ()
+    name = "trial"
+
+    def __init__(
+        self, trial: ArrangementTrial, protocol: MultiArrangement, layout: ArenaLayout
+    ) -> None:
+        self.trial, self.protocol, self.layout = trial, protocol, layout
+        n = len(trial.items)
+        ring = layout.seats(n, trial.seats.rotation)
+        self.seats = tuple(ring[seat] for seat in trial.seats.order)
+        self.places: list[Point] = self._seat_places()
+        self.stack = list(range(n))
+        self.handling = [Handling()] * n
+        self.phase = Phase.ARRANGING
+        self.onset: float | None = None
+        self.held: Hold | None = None
+        self.look: Look | None = None
+        self.asked: tuple[Asked, float] | None = None
+        self.result: ArrangementResult | None = None
+        self._taken: int | None = None
+        self._pointer: Point | None = None
+        self._paused_s = 0.0
+        self._message_since: float | None = None
+        self._last: float | None = None
+        self._items: list[Item] = []
+
+    def _seat_places(self) -> list[Point]:
+        return [(seat.x, seat.y) for seat in self.seats]
 
     @property
     def open(self) -> bool:
         """Whether images can be moved."""
         return self.phase is Phase.ARRANGING and self.onset is not None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the next activity's turn has come."""
+        return self.phase is Phase.DONE
 
-def begin_arrangement(trial: ArrangementTrial, layout: ArenaLayout) -> ArrangingState:
-    """First state of a trial: all images on their seats."""
-    n = len(trial.items)
-    ring = layout.seats(n, trial.seats.rotation)
-    seats = tuple(ring[seat] for seat in trial.seats.order)
-    return ArrangingState(
-        trial=trial,
-        seats=seats,
-        places=tuple((seat.x, seat.y) for seat in seats),
-        stack=tuple(range(n)),
-        handling=(Handling(),) * n,
-    )
+    @property
+    def n_outside(self) -> int:
+        """Images whose centre is outside the circle."""
+        return sum(not self.layout.inside(*place) for place in self.places)
 
+    @property
+    def may_finish(self) -> bool:
+        """Whether Done is on offer."""
+        return self.open and self.n_outside <= self.protocol.rules.unplaced_allowed
 
-def n_outside(state: ArrangingState, layout: ArenaLayout) -> int:
-    """Images whose centre is outside the circle."""
-    return sum(not layout.inside(*place) for place in state.places)
+    @property
+    def may_start_over(self) -> bool:
+        """Whether there is something to undo: an image away from its seat."""
+        return self.open and self.places != self._seat_places()
 
+    @property
+    def time_limit(self) -> float | None:
+        """Time at which the trial ends by itself, s; None if it does not."""
+        limit_s = self.protocol.timing.trial_limit_s
+        if not self.open or self.onset is None or not limit_s:
+            return None
+        return self.onset + limit_s + self._paused_s
 
-def may_finish(state: ArrangingState, protocol: MultiArrangement, layout: ArenaLayout) -> bool:
-    """Whether Done is on offer."""
-    return state.open and n_outside(state, layout) <= protocol.rules.unplaced_allowed
+    @property
+    def deadline(self) -> float | None:
+        """Time of the next change that comes by itself, s; None if there is none."""
+        times = [self.time_limit]
+        if self.open and self.asked is not None:
+            times.append(self.asked[1] + self.protocol.timing.confirm_s)
+        return min((time for time in times if time is not None), default=None)
 
-
-def may_start_over(state: ArrangingState) -> bool:
-    """Whether there is something to undo: an image away from its seat."""
-    return state.open and any(
-        place != (seat.x, seat.y) for place, seat in zip(state.places, state.seats, strict=True)
-    )
-
-
-def time_limit(state: ArrangingState, protocol: MultiArrangement) -> float | None:
-    """Time at which the trial ends by itself; None if it does not."""
-    if not state.open or state.onset is None or not protocol.timing.trial_limit_s:
+    def topmost(self, x: float, y: float) -> int | None:
+        """Item whose image is seen at a point; None beside them."""
+        for item in reversed(self.stack):
+            place = self.places[item]
+            if max(abs(x - place[0]), abs(y - place[1])) <= self.layout.item / 2:
+                return item
         return None
-    return state.onset + protocol.timing.trial_limit_s + state.paused_s
 
+    def _asks(self, what: Asked) -> bool:
+        return self.asked is not None and self.asked[0] is what
 
-def next_change(state: ArrangingState, protocol: MultiArrangement) -> float | None:
-    """Time of the next change that comes by itself, s."""
-    times = [time_limit(state, protocol)]
-    if state.open and state.asked is not None:
-        times.append(state.asked[1] + protocol.timing.confirm_s)
-    return min((time for time in times if time is not None), default=None)
+    @property
+    def scene(self) -> Scene:
+        """What has to be on the screen now."""
+        texts, timing, layout = self.protocol.texts, self.protocol.timing, self.layout
+        if self.phase is Phase.MESSAGE:
+            return Page(texts.time_out, texts.go_on)
+        limit = self.time_limit if timing.show_timer else None
+        early = self._asks(Asked.TOO_FEW)
+        return Arena(
+            centre=layout.centre,
+            radius=layout.radius,
+            images=tuple(self._placed(item) for item in self.stack),
+            buttons=tuple(self._buttons()),
+            prompt=texts.prompt,
+            counter=texts.too_few if early else texts.count(self.n_outside),
+            until=None if limit is None else Timer(limit, timing.trial_limit_s),
+            magnified=None if self.look is None else self.trial.items[self.look.item],
+            magnified_size=0.0 if self.look is None else float(layout.magnified),
+            progress=self.trial.progress,
+        )
 
+    def _placed(self, item: int) -> Placed:
+        x, y = self.places[item]
+        name, size = self.trial.items[item], self.layout.item
+        if self.held is not None and self.held.item == item:
+            return Placed(name, x, y, size * self.protocol.arena.held_scale, "held")
+        rim = "inside" if self.layout.inside(x, y) else "outside"
+        return Placed(name, x, y, float(size), rim)
 
-def topmost(state: ArrangingState, layout: ArenaLayout, x: float, y: float) -> int | None:
-    """Item whose image is seen at a point; None beside them."""
-    for item in reversed(state.stack):
-        place = state.places[item]
-        if max(abs(x - place[0]), abs(y - place[1])) <= layout.item / 2:
-            return item
-    return None
+    def _buttons(self) -> Iterator[PushButton]:
+        texts, layout = self.protocol.texts, self.layout
+        done = texts.confirm if self._asks(Asked.DONE) else texts.done
+        yield _button("done", done, layout.done, enabled=self.may_finish)
+        if self.protocol.rules.start_over:
+            again = self._asks(Asked.START_OVER)
+            text = texts.confirm_start_over if again else texts.start_over
+            yield _button("start_over", text, layout.start_over, enabled=self.may_start_over)
 
+    def handle(self, event: Event) -> Sequence[Item]:
+        """Take one event; give the rows of what happened, and at the end the result.
 
-_FINE = 0.2
-"""Step of an arrow key with Shift, times the step without."""
+        A press that means nothing now changes nothing.
+        """
+        if self.finished:
+            return []
+        self._last = event.time if self._last is None else max(self._last, event.time)
+        if isinstance(event, Shown):
+            # The frame belongs to the phase that was drawn, so time must not pass first.
+            self._show(event.time)
+            return self._flush()
+        self._pass_time(event.time)
+        if isinstance(event, PointerPress | PointerMove | PointerRelease):
+            self._pointer = (event.x, event.y)
+        if self.phase is Phase.MESSAGE:
+            self._turn_page(event)
+        elif self.open and self.onset is not None and event.time >= self.onset:
+            self._respond(event)
+        return self._flush()
 
+    def restart(self, time: float) -> Sequence[Item]:
+        """Go on after Esc, from the last event before it: images stay, the time limit waited."""
+        since = time if self._last is None else min(self._last, time)
+        self._last = time
+        if self.phase is not Phase.ARRANGING:
+            self.phase = Phase.DONE
+        elif self.open:
+            self._let_go(since)
+            self._paused_s += time - since
+            self.asked = None
+            detail = {"trial_index": self.trial.trial_index, "paused_s": round(time - since, 4)}
+            self._items.append(Note("trial_paused", time, detail))
+        return self._flush()
 
-def event_row(
-    state: ArrangingState,
-    layout: ArenaLayout,
-    what: str,
-    time: float,
-    *,
-    item: int | None = None,
-    until: float | None = None,
-    start: Point | None = None,
-    placed: bool = False,
-    pointer: str | None = None,
-) -> EventRow:
-    """Row of the table of events; ``placed`` gives the item's place."""
-    place = state.places[item] if placed and item is not None else None
-    x, y = (None, None) if place is None else layout.to_arena(*place)
-    x_start, y_start = (None, None) if start is None else layout.to_arena(*start)
-    return EventRow(
-        {
+    def _flush(self) -> list[Item]:
+        items, self._items = self._items, []
+        return items
+
+    def _row(
+        self,
+        what: str,
+        time: float,
+        *,
+        item: int | None = None,
+        until: float | None = None,
+        start: Point | None = None,
+        placed: bool = False,
+        pointer: str | None = None,
+    ) -> None:
+        """Add a row to the table of events; ``placed`` gives the item's place."""
+        place = self.places[item] if placed and item is not None else None
+        x, y = (None, None) if place is None else self.layout.to_arena(*place)
+        x_start, y_start = (None, None) if start is None else self.layout.to_arena(*start)
+        values = {
             "onset": float(time),
             "duration": 0.0 if until is None else max(0.0, float(until - time)),
             "trial_type": what,
-            "trial_index": state.trial.trial_index,
-            "stimulus": None if item is None else state.trial.items[item],
+            "trial_index": self.trial.trial_index,
+            "stimulus": None if item is None else self.trial.items[item],
             "x_start": x_start,
             "y_start": y_start,
             "x": x,
             "y": y,
-            "inside": None if place is None else layout.inside(*place),
+            "inside": None if place is None else self.layout.inside(*place),
             "pointer": pointer,
         }
-    )
+        self._items.append(EventRow(values))
 
+    def _show(self, time: float) -> None:
+        if self.onset is None:
+            self.onset = time
+            self._row("trial_start", time)
+            for item in range(len(self.places)):
+                self._row("seat", time, item=item, placed=True)
+            self._items.append(trial_shown(time, self.trial.trial_index))
+        elif self.phase is Phase.MESSAGE and self._message_since is None:
+            self._message_since = time
 
-def pointing(protocol: MultiArrangement) -> str:
-    """Name what moves the images: mouse or touch."""
-    return "touch" if protocol.screen.touch else "mouse"
+    def _pass_time(self, time: float) -> None:
+        limit = self.time_limit
+        if limit is not None and time >= limit:
+            self._end(Ending(limit, "timeout", "none"), Phase.MESSAGE)
+        elif self.asked is not None and time >= self.asked[1] + self.protocol.timing.confirm_s:
+            self.asked = None
 
+    def _end(self, ending: Ending, phase: Phase) -> None:
+        assert self.onset is not None
+        self._let_go(ending.time)
+        self._row("done", ending.time, pointer=None if ending.method == "none" else ending.method)
+        self.phase, self.asked = phase, None
+        self.result = ArrangementResult(
+            trial=self.trial,
+            onset=self.onset,
+            places=tuple(self.layout.to_arena(*place) for place in self.places),
+            inside=tuple(self.layout.inside(*place) for place in self.places),
+            seat_angles=tuple(seat.angle for seat in self.seats),
+            handling=tuple(self.handling),
+            ending=ending,
+            radius_px=self.layout.radius,
+            item_px=self.layout.item,
+        )
+        self._items.append(self.result)
 
-def _with(values: tuple[Point, ...], item: int, value: Point) -> tuple[Point, ...]:
-    return (*values[:item], value, *values[item + 1 :])
+    def _turn_page(self, event: Event) -> None:
+        """End the page after the time limit, once it has been shown long enough."""
+        turns = (isinstance(event, KeyPress) and event.key in GO_ON) or (
+            isinstance(event, PointerPress) and event.button == "left"
+        )
+        since = self._message_since
+        if turns and since is not None and event.time - since >= self.protocol.pages.page_s:
+            self.phase = Phase.DONE
 
+    def _respond(self, event: Event) -> None:
+        """Take an event while images can be moved."""
+        match event:
+            case PointerPress(time=time, x=x, y=y, button="right"):
+                if self.look is None and self.protocol.answers.magnify_button:
+                    self._look_at(time, (x, y), by_key=False)
+            case PointerPress():
+                self._press(event)
+            case PointerMove(x=x, y=y):
+                self._follow(x, y)
+            case PointerRelease():
+                self._release(event)
+            case KeyPress():
+                self._press_key(event)
+            case Nudge():
+                self._nudge(event)
+            case Focus(time=time, here=False):
+                self._let_go(time)
 
-def take(state: ArrangingState, event: PointerPress, item: int) -> ArrangingState:
-    """Take an image where it was pressed, and raise it above the others."""
-    place = state.places[item]
-    grip = (place[0] - event.x, place[1] - event.y)
-    return _hold(state, Hold(item, event.time, place, grip))
+    @property
+    def _pointing(self) -> str:
+        """What moves the images, besides keys."""
+        return "touch" if self.protocol.screen.touch else "mouse"
 
+    def _press(self, event: PointerPress) -> None:
+        """Take an image, push a button, or end what was shown large."""
+        time, x, y = event.time, event.x, event.y
+        if self.look is not None:
+            # It covers the others, so the press cannot be meant for one of them.
+            self._look_away(time)
+            return
+        lost = self.held
+        self._drop(time)  # keys held it, or the release was lost, for instance to another window
+        item = self.topmost(x, y)
+        if item is not None:
+            if lost is None or lost.by_key or item != lost.item:
+                place = self.places[item]
+                self._hold(Hold(item, time, place, grip=(place[0] - x, place[1] - y)))
+        elif self.layout.done.holds(x, y):
+            self._press_done(time, self._pointing)
+        elif self.layout.start_over.holds(x, y):
+            self._press_start_over(time, self._pointing)
 
-def take_next(
-    state: ArrangingState, event: KeyPress, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Let go of what keys hold and take the next image around the circle.
+    def _release(self, event: PointerRelease) -> None:
+        if event.button == "left":
+            if self.held is not None and not self.held.by_key:
+                self._follow(event.x, event.y)
+                self._drop(event.time)
+        elif self.look is not None and not self.look.by_key:
+            self._look_away(event.time)
 
-    It is one of those outside if there are others than the one let go. What the pointer holds
-    stays in its hand.
-    """
-    held = state.held
-    if held is not None and not held.by_key:
-        return state
-    state = let_go(state, event.time, protocol, layout)
-    items = np.argsort(state.trial.seats.order).tolist()
-    if event.key in protocol.answers.previous_keys:
-        items.reverse()
-    if state.taken is not None:
-        after = items.index(state.taken) + 1
-        items = [*items[after:], *items[:after]]
-    but = None if held is None else held.item
-    outside = (k for k in items if k != but and not layout.inside(*state.places[k]))
-    item = next(outside, items[0])
-    return _hold(state, Hold(item, event.time, state.places[item], by_key=True))
+    def _press_key(self, event: KeyPress) -> None:
+        answers, time = self.protocol.answers, event.time
+        if event.key in answers.done_keys:
+            self._press_done(time, "keyboard")
+        elif event.key in answers.start_over_keys:
+            self._press_start_over(time, "keyboard")
+        elif event.key in answers.magnify_keys:
+            if self.look is not None:
+                self._look_away(time)
+            else:
+                self._look_at(time, self._pointer, by_key=True)
+        elif event.key in (*answers.next_keys, *answers.previous_keys):
+            self._take_next(time, backwards=event.key in answers.previous_keys)
 
+    def _press_done(self, time: float, method: str) -> None:
+        assert self.onset is not None
+        self._drop(time)
+        if not self.may_finish:
+            self.asked = (Asked.TOO_FEW, time)
+        elif time - self.onset < self.protocol.timing.minimum_s:
+            return
+        elif self.protocol.answers.confirm_done and not self._asks(Asked.DONE):
+            self.asked = (Asked.DONE, time)
+        else:
+            self._end(Ending(time, "done", method), Phase.DONE)
 
-def _hold(state: ArrangingState, hold: Hold) -> ArrangingState:
-    stack = (*(other for other in state.stack if other != hold.item), hold.item)
-    return replace(state, held=hold, taken=hold.item, stack=stack, asked=None)
+    def _press_start_over(self, time: float, method: str) -> None:
+        """Send all images back at the second press: one slip must not cost an hour."""
+        if not self.protocol.rules.start_over:
+            return
+        self._drop(time)
+        if not self.may_start_over:
+            return
+        if not self._asks(Asked.START_OVER):
+            self.asked = (Asked.START_OVER, time)
+            return
+        self._row("reset", time, pointer=method)
+        self.places, self.stack = self._seat_places(), list(range(len(self.places)))
+        self.asked = None
 
+    def _take_next(self, time: float, *, backwards: bool) -> None:
+        """Let go of what keys hold and take the next image around the circle.
 
-def follow(state: ArrangingState, layout: ArenaLayout, pointer: Point) -> ArrangingState:
-    """Move the held image with the pointer; its centre stays in the window."""
-    if state.held is None or state.held.by_key:
-        return state
-    grip = state.held.grip
-    return _moved(state, layout, state.held.item, (pointer[0] + grip[0], pointer[1] + grip[1]))
+        It is one of those outside if there are others than the one let go. What the pointer holds
+        stays in its hand.
+        """
+        held = self.held
+        if held is not None and not held.by_key:
+            return
+        self._let_go(time)
+        items = np.argsort(self.trial.seats.order).tolist()
+        if backwards:
+            items.reverse()
+        if self._taken is not None:
+            after = items.index(self._taken) + 1
+            items = [*items[after:], *items[:after]]
+        but = None if held is None else held.item
+        outside = (k for k in items if k != but and not self.layout.inside(*self.places[k]))
+        item = next(outside, items[0])
+        self._hold(Hold(item, time, self.places[item], by_key=True))
 
+    def _hold(self, hold: Hold) -> None:
+        """Hold an item, and raise it above the others."""
+        self.stack.remove(hold.item)
+        self.stack.append(hold.item)
+        self.held, self._taken, self.asked = hold, hold.item, None
 
-def nudge(
-    state: ArrangingState, event: Nudge, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Move the image that a key has taken one step; one that is shown large covers the others."""
-    if state.held is None or not state.held.by_key or state.look is not None:
-        return state
-    step = protocol.answers.step_fraction * 2 * layout.radius * (_FINE if event.fine else 1)
-    x, y = state.places[state.held.item]
-    return _moved(state, layout, state.held.item, (x + step * event.dx, y + step * event.dy))
+    def _follow(self, x: float, y: float) -> None:
+        """Move the held image with the pointer; its centre stays in the window."""
+        if self.held is not None and not self.held.by_key:
+            grip = self.held.grip
+            self.places[self.held.item] = self.layout.clamp(x + grip[0], y + grip[1])
 
+    def _nudge(self, event: Nudge) -> None:
+        """Move the image that a key has taken one step; one shown large covers the others."""
+        if self.held is None or not self.held.by_key or self.look is not None:
+            return
+        fine = _FINE if event.fine else 1
+        step = self.protocol.answers.step_fraction * 2 * self.layout.radius * fine
+        x, y = self.places[self.held.item]
+        self.places[self.held.item] = self.layout.clamp(x + step * event.dx, y + step * event.dy)
 
-def _moved(state: ArrangingState, layout: ArenaLayout, item: int, to: Point) -> ArrangingState:
-    return replace(state, places=_with(state.places, item, layout.clamp(*to)))
+    def _drop(self, time: float) -> None:
+        """Let go of the held image where it is; it counts as a move if it went anywhere."""
+        held, self.held = self.held, None
+        if held is None or self.places[held.item] == held.start:
+            return
+        self._row(
+            "drag",
+            held.since,
+            item=held.item,
+            until=time,
+            start=held.start,
+            placed=True,
+            pointer="keyboard" if held.by_key else self._pointing,
+        )
+        before = self.handling[held.item]
+        self.handling[held.item] = replace(
+            before,
+            n_moves=before.n_moves + 1,
+            first_move=held.since if before.first_move is None else before.first_move,
+            last_move=max(held.since, time),
+        )
 
+    def _look_at(self, time: float, at: Point | None, *, by_key: bool) -> None:
+        """Show the image at a point large; while one is held no other, and that only by a key."""
+        if self.held is not None:
+            item = self.held.item if self.held.by_key and by_key else None
+        else:
+            item = None if at is None else self.topmost(*at)
+        if item is not None:
+            self.look = Look(item, time, by_key)
 
-def drop(
-    state: ArrangingState, time: float, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Let go of the held image where it is; it counts as a move if it went anywhere."""
-    held = state.held
-    if held is None:
-        return state
-    state = replace(state, held=None)
-    if state.places[held.item] == held.start:
-        return state
-    row = event_row(
-        state,
-        layout,
-        "drag",
-        held.since,
-        item=held.item,
-        until=time,
-        start=held.start,
-        placed=True,
-        pointer="keyboard" if held.by_key else pointing(protocol),
-    )
-    before = state.handling[held.item]
-    after = replace(
-        before,
-        n_moves=before.n_moves + 1,
-        first_move=held.since if before.first_move is None else before.first_move,
-        last_move=max(held.since, time),
-    )
-    return _handled(state, held.item, after, row)
+    def _look_away(self, time: float) -> None:
+        """Show no image large any more."""
+        look, self.look = self.look, None
+        if look is None:
+            return
+        pointer = "keyboard" if look.by_key else self._pointing
+        self._row("inspect", look.since, item=look.item, until=time, pointer=pointer)
+        before = self.handling[look.item]
+        self.handling[look.item] = replace(before, n_inspections=before.n_inspections + 1)
 
-
-def _handled(state: ArrangingState, item: int, after: Handling, row: EventRow) -> ArrangingState:
-    handling = (*state.handling[:item], after, *state.handling[item + 1 :])
-    return replace(state, handling=handling, news=(*state.news, row))
-
-
-def look_away(
-    state: ArrangingState, time: float, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Show no image large any more."""
-    look = state.look
-    if look is None:
-        return state
-    pointer = "keyboard" if look.by_key else pointing(protocol)
-    row = event_row(
-        state, layout, "inspect", look.since, item=look.item, until=time, pointer=pointer
-    )
-    before = state.handling[look.item]
-    after = replace(before, n_inspections=before.n_inspections + 1)
-    return _handled(replace(state, look=None), look.item, after, row)
-
-
-def look_at(
-    state: ArrangingState, layout: ArenaLayout, time: float, at: Point | None, *, by_key: bool
-) -> ArrangingState:
-    """Show the image at a point large; while one is held no other, and that only by a key."""
-    held = state.held
-    if held is not None:
-        item = held.item if held.by_key and by_key else None
-    else:
-        item = None if at is None else topmost(state, layout, *at)
-    return state if item is None else replace(state, look=Look(item, time, by_key))
-
-
-def let_go(
-    state: ArrangingState, time: float, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Drop what is held and look away, as when the window is left."""
-    return drop(look_away(state, time, protocol, layout), time, protocol, layout)
-
-
-def _begin(state: ArrangingState, time: float, layout: ArenaLayout) -> ArrangingState:
-    rows = [event_row(state, layout, "trial_start", time)]
-    rows += [
-        event_row(state, layout, "seat", time, item=item, placed=True)
-        for item in range(len(state.places))
-    ]
-    return replace(state, onset=time, news=tuple(rows))
-
-
-def _end(
-    state: ArrangingState,
-    ending: Ending,
-    phase: Phase,
-    protocol: MultiArrangement,
-    layout: ArenaLayout,
-) -> ArrangingState:
-    state = let_go(state, ending.time, protocol, layout)
-    pointer = None if ending.method == "none" else ending.method
-    row = event_row(state, layout, "done", ending.time, pointer=pointer)
-    return replace(state, ending=ending, phase=phase, asked=None, news=(*state.news, row))
-
-
-def _pass_time(
-    state: ArrangingState, time: float, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    limit = time_limit(state, protocol)
-    if limit is not None and time >= limit:
-        return _end(state, Ending(limit, "timeout", "none"), Phase.MESSAGE, protocol, layout)
-    if state.asked is not None and time >= state.asked[1] + protocol.timing.confirm_s:
-        return replace(state, asked=None)
-    return state
-
-
-def _press_done(
-    state: ArrangingState,
-    time: float,
-    method: str,
-    protocol: MultiArrangement,
-    layout: ArenaLayout,
-) -> ArrangingState:
-    state = drop(state, time, protocol, layout)
-    if not may_finish(state, protocol, layout):
-        return replace(state, asked=(Asked.TOO_FEW, time))
-    if state.onset is None or time - state.onset < protocol.timing.minimum_s:
-        return state
-    confirmed = state.asked is not None and state.asked[0] is Asked.DONE
-    if protocol.answers.confirm_done and not confirmed:
-        return replace(state, asked=(Asked.DONE, time))
-    return _end(state, Ending(time, "done", method), Phase.DONE, protocol, layout)
-
-
-def _press_start_over(
-    state: ArrangingState,
-    time: float,
-    method: str,
-    protocol: MultiArrangement,
-    layout: ArenaLayout,
-) -> ArrangingState:
-    """Send all images back to their seats, at the second press: one slip must not cost an hour."""
-    if not protocol.rules.start_over:
-        return state
-    state = drop(state, time, protocol, layout)
-    if not may_start_over(state):
-        return state
-    if state.asked is None or state.asked[0] is not Asked.START_OVER:
-        return replace(state, asked=(Asked.START_OVER, time))
-    row = event_row(state, layout, "reset", time, pointer=method)
-    return replace(
-        state,
-        places=tuple((seat.x, seat.y) for seat in state.seats),
-        stack=tuple(range(len(state.places))),
-        asked=None,
-        news=(*state.news, row),
-    )
-
-
-def _press(
-    state: ArrangingState, event: PointerPress, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """Take an image, push a button, or end what was shown large."""
-    if state.look is not None:
-        # It covers the others, so the press cannot be meant for one of them.
-        return look_away(state, event.time, protocol, layout)
-    lost = state.held
-    if lost is not None:
-        # Keys hold it, or the release was lost, for instance to another window.
-        state = drop(state, event.time, protocol, layout)
-    item = topmost(state, layout, event.x, event.y)
-    if lost is not None and not lost.by_key and item == lost.item:
-        return state
-    if item is not None:
-        return take(state, event, item)
-    method = pointing(protocol)
-    if layout.done.holds(event.x, event.y):
-        return _press_done(state, event.time, method, protocol, layout)
-    if layout.start_over.holds(event.x, event.y):
-        return _press_start_over(state, event.time, method, protocol, layout)
-    return state
-
-
-def _press_right(
-    state: ArrangingState, event: PointerPress, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    if state.look is not None or not protocol.answers.magnify_button:
-        return state
-    return look_at(state, layout, event.time, (event.x, event.y), by_key=False)
-
-
-def _press_key(
-    state: ArrangingState, event: KeyPress, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    answers = protocol.answers
-    if event.key in answers.done_keys:
-        return _press_done(state, event.time, "keyboard", protocol, layout)
-    if event.key in answers.start_over_keys:
-        return _press_start_over(state, event.time, "keyboard", protocol, layout)
-    if event.key in answers.magnify_keys:
-        if state.look is not None:
-            return look_away(state, event.time, protocol, layout)
-        return look_at(state, layout, event.time, state.pointer, by_key=True)
-    if event.key in (*answers.next_keys, *answers.previous_keys):
-        return take_next(state, event, protocol, layout)
-    return state
-
-
-def _release(
-    state: ArrangingState, event: PointerRelease, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    if event.button == "left":
-        if state.held is not None and state.held.by_key:
-            return state
-        state = follow(state, layout, (event.x, event.y))
-        return drop(state, event.time, protocol, layout)
-    if state.look is not None and not state.look.by_key:
-        return look_away(state, event.time, protocol, layout)
-    return state
-
-
-def _turn_page(state: ArrangingState, event: Event, protocol: MultiArrangement) -> ArrangingState:
-    """End the page after the time limit, once it has been shown long enough."""
-    turns = (isinstance(event, KeyPress) and event.key in GO_ON) or (
-        isinstance(event, PointerPress) and event.button == "left"
-    )
-    seen = state.since is not None and event.time - state.since >= protocol.pages.page_s
-    return replace(state, phase=Phase.DONE) if turns and seen else state
-
-
-def _show(state: ArrangingState, event: Shown, layout: ArenaLayout) -> ArrangingState:
-    if state.onset is None:
-        return _begin(state, event.time, layout)
-    if state.phase is Phase.MESSAGE and state.since is None:
-        return replace(state, since=event.time)
-    return state
-
-
-def _respond(
-    state: ArrangingState, event: Event, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """State after an event while images can be moved."""
-    match event:
-        case PointerPress(button="right"):
-            state = _press_right(state, event, protocol, layout)
-        case PointerPress():
-            state = _press(state, event, protocol, layout)
-        case PointerMove(x=x, y=y):
-            state = follow(state, layout, (x, y))
-        case PointerRelease():
-            state = _release(state, event, protocol, layout)
-        case KeyPress():
-            state = _press_key(state, event, protocol, layout)
-        case Nudge():
-            state = nudge(state, event, protocol, layout)
-        case Focus(here=False):
-            state = let_go(state, event.time, protocol, layout)
-        case _:
-            pass
-    return state
-
-
-def advance(
-    state: ArrangingState, event: Event, protocol: MultiArrangement, layout: ArenaLayout
-) -> ArrangingState:
-    """State after ``event``; a press that means nothing now changes nothing."""
-    state = replace(state, news=())
-    if isinstance(event, Shown):
-        # The frame belongs to the phase that was drawn, so time must not pass first.
-        return _show(state, event, layout)
-    state = _pass_time(state, event.time, protocol, layout)
-    if isinstance(event, PointerPress | PointerMove | PointerRelease):
-        state = replace(state, pointer=(event.x, event.y))
-    if state.phase is Phase.MESSAGE:
-        return _turn_page(state, event, protocol)
-    if not state.open or state.onset is None or event.time < state.onset:
-        return state
-    return _respond(state, event, protocol, layout)
-
-
-def interrupt(
-    state: ArrangingState,
-    since: float,
-    time: float,
-    protocol: MultiArrangement,
-    layout: ArenaLayout,
-) -> ArrangingState:
-    """State after the page for Esc was shown: images stay, the time limit has waited."""
-    state = replace(state, news=())
-    if state.phase is not Phase.ARRANGING:
-        return replace(state, phase=Phase.DONE)
-    if state.onset is None:
-        return state
-    state = let_go(state, since, protocol, layout)
-    paused = state.paused_s + max(0.0, time - since)
-    return replace(state, paused_s=paused, asked=None)
+    def _let_go(self, time: float) -> None:
+        """Drop what is held and look away, as when the window is left."""
+        self._look_away(time)
+        self._drop(time)

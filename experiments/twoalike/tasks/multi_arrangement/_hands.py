@@ -8,8 +8,7 @@ import numpy as np
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._simulated import PlayableScreen, VirtualClock, read_on
-from twoalike.tasks.multi_arrangement._arranging import ArrangingState, Asked, Phase, topmost
-from twoalike.tasks.multi_arrangement._script import ArrangementActivity
+from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity, Asked, Phase
 from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Point
 
 _NEAR_PX = 1.5
@@ -97,53 +96,49 @@ def drag(
 
 def _grip(activity: ArrangementActivity, item: int) -> Point | None:
     """Find a point at which the item can be taken; None if others cover it."""
-    state, layout = activity.state, activity.layout
-    centre = state.places[item]
+    layout, centre = activity.layout, activity.places[item]
     for across in _GRIPS:
         for up in _GRIPS:
             x, y = centre[0] + across * layout.item, centre[1] + up * layout.item
-            if layout.clamp(x, y) == (x, y) and topmost(state, layout, x, y) == item:
+            if layout.clamp(x, y) == (x, y) and activity.topmost(x, y) == item:
                 return x, y
     return None
 
 
 def _misplaced(activity: ArrangementActivity, plan: ArrangementPlan) -> list[Placement]:
     """Placements still to be made, those of the least moved items first."""
-    state, layout = activity.state, activity.layout
     left = []
     for placement in plan.placements:
-        item = state.trial.items.index(placement.stimulus)
-        x, y = layout.to_pixels(*placement.place)
-        if max(abs(x - state.places[item][0]), abs(y - state.places[item][1])) > _NEAR_PX:
-            left.append((state.handling[item].n_moves, placement))
+        item = activity.trial.items.index(placement.stimulus)
+        x, y = activity.layout.to_pixels(*placement.place)
+        if max(abs(x - activity.places[item][0]), abs(y - activity.places[item][1])) > _NEAR_PX:
+            left.append((activity.handling[item].n_moves, placement))
     return [placement for _, placement in sorted(left, key=lambda pair: pair[0])]
 
 
 def _place(
     activity: ArrangementActivity, placement: Placement, screen: PlayableScreen, clock: VirtualClock
 ) -> None:
-    state, layout = activity.state, activity.layout
-    item = state.trial.items.index(placement.stimulus)
-    target = layout.to_pixels(*placement.place)
+    item = activity.trial.items.index(placement.stimulus)
+    target = activity.layout.to_pixels(*placement.place)
     start = _grip(activity, item)
     if start is None:
         # Somebody else's hand has hidden it: what covers it moves by its size, and back later.
         item, target = _uncover(activity, item)
-        start = state.places[item]
-    shift = (target[0] - state.places[item][0], target[1] - state.places[item][1])
+        start = activity.places[item]
+    shift = (target[0] - activity.places[item][0], target[1] - activity.places[item][1])
     shares = np.linspace(0, 1, _STEPS + 1)
     points = [(start[0] + share * shift[0], start[1] + share * shift[1]) for share in shares]
     drag(screen, clock, [(float(x), float(y)) for x, y in points], placement.drag_s)
 
 
 def _uncover(activity: ArrangementActivity, item: int) -> tuple[int, Point]:
-    state, layout = activity.state, activity.layout
-    x, y = state.places[item]
-    cover = topmost(state, layout, x, y)
+    x, y = activity.places[item]
+    cover = activity.topmost(x, y)
     assert cover is not None
-    place = state.places[cover]
+    place = activity.places[cover]
     side = -1.0 if place[0] > 0 else 1.0
-    return cover, (place[0] + side * 1.5 * layout.item, place[1])
+    return cover, (place[0] + side * 1.5 * activity.layout.item, place[1])
 
 
 def _press_done(
@@ -156,12 +151,12 @@ def _press_done(
         screen.click(activity.layout.done.x, activity.layout.done.y)
 
 
-def _earliest_done(state: ArrangingState, activity: ArrangementActivity, pause_s: float) -> float:
-    assert state.onset is not None
-    moves = [handled.last_move or 0.0 for handled in state.handling]
-    if state.asked is not None and state.asked[0] is Asked.DONE:
-        return state.asked[1] + _CONFIRM_S
-    return max(max(moves) + pause_s, state.onset + activity.protocol.timing.minimum_s)
+def _earliest_done(activity: ArrangementActivity, pause_s: float) -> float:
+    assert activity.onset is not None
+    moves = [handled.last_move or 0.0 for handled in activity.handling]
+    if activity.asked is not None and activity.asked[0] is Asked.DONE:
+        return activity.asked[1] + _CONFIRM_S
+    return max(max(moves) + pause_s, activity.onset + activity.protocol.timing.minimum_s)
 
 
 def next_action(
@@ -174,17 +169,16 @@ def next_action(
 
     What an action brings must reach the activity before the next one.
     """
-    state = activity.state
-    if state.phase is Phase.MESSAGE:
+    if activity.phase is Phase.MESSAGE:
         read_on(screen, clock, activity.protocol.pages.page_s)
         return
-    if not state.open:
+    if not activity.open:
         return
     left = _misplaced(activity, plan)
     moment = (
         clock.now() + left[0].pause_s
         if left
-        else max(clock.now(), _earliest_done(state, activity, plan.pause_s))
+        else max(clock.now(), _earliest_done(activity, plan.pause_s))
     )
     limit = activity.time_limit
     if limit is not None and moment + (left[0].drag_s if left else 0.0) >= limit:

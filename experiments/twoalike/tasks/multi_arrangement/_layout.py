@@ -123,12 +123,6 @@ class ArenaLayout:
         width, height = self.size
         return min(max(x, -width / 2), width / 2), min(max(y, -height / 2), height / 2)
 
-    def capacity(self) -> int:
-        """Count the seats."""
-        return sum(
-            n for _, _, n in _rings(self.size, self.text, self.centre, self.radius, self.item)
-        )
-
     def seats(self, n: int, rotation: float) -> tuple[Seat, ...]:
         """``n`` seats, evenly along each ring, counter-clockwise from the right.
 
