@@ -346,7 +346,7 @@ def test_what_is_no_control_is_told_before_training(
 def test_the_card_is_one_that_hubs_read(
     squares: Squares, tmp_path: Path, licence: str | None, field: str, name: str | None
 ) -> None:
-    said = run(squares, tmp_path / "student", steps=1)
+    said = dict(run(squares, tmp_path / "student", steps=1))
     said["pretrained_cfg"]["license"] = licence
     said["origin"] = "timm/test_resnet.r160_in1k"
     data = ModelCard(model_card("student", said)).data.to_dict()
