@@ -67,7 +67,7 @@ def opening(*, resumed: bool = False) -> Opening:
 
 def step_name(step: Activity | Item) -> str:
     if isinstance(step, TripletActivity):
-        return str(step.state.trial.trial_index)
+        return str(step.trial.trial_index)
     return step.name if isinstance(step, Activity) else type(step).__name__
 
 
@@ -136,7 +136,7 @@ def begin(rules: OddOneOut, kinds: str) -> Session:
 
 def trial_under_way(session: Session) -> Trial | None:
     activity = session.activity
-    return activity.state.trial if isinstance(activity, TripletActivity) else None
+    return activity.trial if isinstance(activity, TripletActivity) else None
 
 
 def started(rules: OddOneOut, kinds: str) -> tuple[Session, float]:
@@ -410,10 +410,10 @@ class Room:
 
     def take(self, event: Event) -> None:
         activity = self.session.activity
-        was_decided = isinstance(activity, TripletActivity) and activity.state.decided
+        was_decided = isinstance(activity, TripletActivity) and activity.decided
         items = self.session.handle(event)
         results = [item for item in items if isinstance(item, TrialResult)]
-        decides = isinstance(activity, TripletActivity) and activity.state.decided
+        decides = isinstance(activity, TripletActivity) and activity.decided
         assert len(results) == int(decides and not was_decided)
         self.decided += len(results)
         for item in items:

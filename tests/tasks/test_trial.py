@@ -1,5 +1,6 @@
 """One trial: known answers first, then any sequence of events."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -22,8 +23,7 @@ from twoalike.tasks import (
     View,
     lay_out,
 )
-from twoalike.tasks.odd_one_out import Phase, TrialState, advance, begin_trial, trial_scene
-from twoalike.tasks.odd_one_out._trial import restart_trial, trial_result
+from twoalike.tasks.odd_one_out import Phase, TripletActivity
 
 format_row = TRIPLETS.format_row
 TRIAL = Trial(1, 1, "main", "t1", ("a", "b", "c"), ("middle", "right", "left"))
@@ -37,11 +37,16 @@ DEFAULT = protocol()
 LAYOUT = lay_out(DEFAULT, View((1280, 1024)))
 
 
-def play(rules: OddOneOut, *events: Event, trial: Trial = TRIAL) -> TrialState:
-    state = begin_trial(trial, rules)
+def play(rules: OddOneOut, *events: Event, trial: Trial = TRIAL) -> TripletActivity:
+    return after(TripletActivity(trial, rules, LAYOUT), *events)
+
+
+def after(activity: TripletActivity, *events: Event) -> TripletActivity:
+    """A copy of a trial that has taken further events."""
+    activity = copy(activity)
     for event in events:
-        state = advance(state, event, rules, LAYOUT)
-    return state
+        activity.handle(event)
+    return activity
 
 
 OPENING = (Shown(0.0), Tick(0.6), Shown(0.7))
@@ -50,7 +55,7 @@ OPENING = (Shown(0.0), Tick(0.6), Shown(0.7))
 
 def test_a_choice_is_timed_from_the_first_frame_of_the_triplet() -> None:
     state = play(DEFAULT, *OPENING, Shown(0.8, 2), KeyPress(1.9, "down"))
-    (row,) = trial_result(state, DEFAULT).rows(rt_source="pyglet", pilot=False)
+    (row,) = state.result().rows(rt_source="pyglet", pilot=False)
     assert row["response_time"] == pytest.approx(1.2)
     assert (row["onset"], row["dropped_frames"], row["rt_flag"]) == (0.7, 2, None)
     # The middle shows stimulus_1.
@@ -91,8 +96,8 @@ def test_early_presses_are_ignored_and_counted() -> None:
     state = play(DEFAULT, Shown(0.0), *early, Tick(0.6), Shown(0.7), KeyPress(0.75, "2"))
     assert state.phase is Phase.CHOICE
     assert state.early == 3
-    state = advance(state, KeyPress(0.9, "2"), DEFAULT, LAYOUT)
-    assert trial_result(state, DEFAULT).early == 3
+    state = after(state, KeyPress(0.9, "2"))
+    assert state.result().early == 3
 
 
 def test_a_press_before_the_first_frame_of_the_triplet_is_early_even_without_a_minimum() -> None:
@@ -105,47 +110,48 @@ def test_time_runs_out_into_a_message_that_waits() -> None:
     rules = protocol(response_limit_s=2.0)
     state = play(rules, *OPENING, Tick(2.6))
     assert state.phase is Phase.CHOICE
-    state = advance(state, KeyPress(2.8, "1"), rules, LAYOUT)
+    state = after(state, KeyPress(2.8, "1"))
     assert state.phase is Phase.MESSAGE
-    (row,) = trial_result(state, rules).rows(rt_source="pyglet", pilot=True)
+    (row,) = state.result().rows(rt_source="pyglet", pilot=True)
     assert row["timed_out"] is True
     assert row["response"] is None
     format_row(row)
-    assert isinstance(trial_scene(state, rules), Page)
+    assert isinstance(state.scene, Page)
     for early in (KeyPress(2.9, "space"), Shown(3.0), KeyPress(3.5, "space"), KeyPress(9.0, "x")):
-        state = advance(state, early, rules, LAYOUT)
+        state = after(state, early)
         assert state.phase is Phase.MESSAGE
-    assert advance(state, KeyPress(9.1, "space"), rules, LAYOUT).phase is Phase.DONE
+    assert after(state, KeyPress(9.1, "space")).phase is Phase.DONE
 
 
 def test_scenes_follow_the_phases_and_feedback_keeps_the_chosen_image_only() -> None:
     state = play(DEFAULT)
-    assert isinstance(trial_scene(state, DEFAULT), Fixation)
+    assert isinstance(state.scene, Fixation)
     state = play(DEFAULT, *OPENING)
-    scene = trial_scene(state, DEFAULT)
+    scene = state.scene
     assert isinstance(scene, ImageRow)
     assert scene.images == ("c", "a", "b")
-    state = advance(state, KeyPress(2.0, "right"), DEFAULT, LAYOUT)
-    scene = trial_scene(state, DEFAULT)
+    state = after(state, KeyPress(2.0, "right"))
+    scene = state.scene
     assert isinstance(scene, ImageRow)
     assert (scene.images, scene.prompt) == ((None, None, "b"), "")
-    state = advance(state, Shown(2.01), DEFAULT, LAYOUT)
-    assert advance(state, Tick(2.40), DEFAULT, LAYOUT).phase is Phase.FEEDBACK
-    assert advance(state, Tick(2.42), DEFAULT, LAYOUT).phase is Phase.DONE
+    state = after(state, Shown(2.01))
+    assert after(state, Tick(2.40)).phase is Phase.FEEDBACK
+    assert after(state, Tick(2.42)).phase is Phase.DONE
 
 
 @pytest.mark.parametrize(("taken", "flag"), [(0.3, "fast"), (1.0, None), (11.0, "slow")])
 def test_odd_response_times_are_flagged(taken: float, flag: str | None) -> None:
     state = play(DEFAULT, *OPENING, KeyPress(0.7 + taken, "1"))
-    assert trial_result(state, DEFAULT).flag == flag
+    assert state.result().flag == flag
 
 
 def test_an_interrupted_trial_starts_again_and_says_so() -> None:
-    state = restart_trial(play(DEFAULT, Shown(0.0), KeyPress(0.1, "1"), *OPENING[1:]), DEFAULT)
+    state = play(DEFAULT, Shown(0.0), KeyPress(0.1, "1"), *OPENING[1:])
+    state.restart(4.0)
     assert (state.phase, state.onset, state.early) == (Phase.FIXATION, None, 1)
     for event in (Shown(5.0), Tick(6.0), Shown(6.0), KeyPress(7.0, "1")):
-        state = advance(state, event, DEFAULT, LAYOUT)
-    result = trial_result(state, DEFAULT)
+        state = after(state, event)
+    result = state.result()
     assert (result.flag, result.onset, result.early) == ("interrupted", 6.0, 1)
 
 
@@ -153,13 +159,13 @@ def test_right_answers_are_known_where_there_are_any() -> None:
     catch = replace(TRIAL, trial_type="catch", expected_odd=1)
     for key, correct in (("down", True), ("left", False)):
         state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
-        (row,) = trial_result(state, DEFAULT).rows(rt_source="pyglet", pilot=False)
+        (row,) = state.result().rows(rt_source="pyglet", pilot=False)
         assert row["correct"] is correct
 
 
 def test_an_open_trial_has_no_result() -> None:
     with pytest.raises(ValueError, match="still open"):
-        trial_result(play(DEFAULT, *OPENING), DEFAULT)
+        play(DEFAULT, *OPENING).result()
 
 
 KEYS = ["left", "1", "num_2", "down", "3", "right", "space", "x", "lshift"]
@@ -215,9 +221,9 @@ def test_any_history_can_be_finished_and_gives_a_valid_row(
     finish = [Shown(last + 5.0), Tick(last + 10.0), Shown(last + 10.0), KeyPress(last + 12, "1")]
     more = [Shown(last + 12.0), Tick(last + 20.0), KeyPress(last + 20.0, "space")]
     for event in (*finish, *more):
-        state = advance(state, event, rules, LAYOUT)
+        state = after(state, event)
     assert state.phase is Phase.DONE
-    (row,) = trial_result(state, rules).rows(rt_source="pyglet", pilot=False)
+    (row,) = state.result().rows(rt_source="pyglet", pilot=False)
     format_row(row)
 
 
@@ -225,11 +231,11 @@ def test_any_history_can_be_finished_and_gives_a_valid_row(
 @given(rules=RULES, events=histories())
 def test_no_press_is_lost(rules: OddOneOut, events: list[Event]) -> None:
     """Each press that picks an image is early, or the choice, or comes after the decision."""
-    state = begin_trial(TRIAL, rules)
+    state = play(rules)
     early = 0
     for event in events:
         before, place = state, picks(event, rules)
-        state = advance(state, event, rules, LAYOUT)
+        state = after(state, event)
         if before.decided:
             assert (state.answer, state.early) == (before.answer, before.early)
         elif place is None:
@@ -249,7 +255,7 @@ def test_no_press_is_lost(rules: OddOneOut, events: list[Event]) -> None:
         assert state.early == early
 
 
-def state_onset(state: TrialState) -> float:
+def state_onset(state: TripletActivity) -> float:
     assert state.onset is not None
     return state.onset
 
@@ -266,15 +272,15 @@ def test_releases_and_other_keys_change_nothing_but_time(
         else event
         for event in events
     ]
-    assert play(rules, *events) == play(rules, *idle)
+    assert vars(play(rules, *events)) == vars(play(rules, *idle))
 
 
 @pytest.mark.parametrize("feedback", [True, False])
 def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
     rules = OddOneOut.model_validate({"practice": {"feedback": feedback}})
     trial = replace(TRIAL, trial_type="practice", expected_odd=2)  # b, at the right
-    wrong = trial_scene(play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial), rules)
-    right = trial_scene(play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial), rules)
+    wrong = play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial).scene
+    right = play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial).scene
     if not feedback:
         assert (wrong, right) == (ImageRow(("c", None, None)), ImageRow((None, None, "b")))
         return
@@ -285,5 +291,5 @@ def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
 
 def test_the_answer_expected_is_shown_in_practice_only() -> None:
     trial = replace(TRIAL, trial_type="catch", expected_odd=2)
-    scene = trial_scene(play(DEFAULT, *OPENING, KeyPress(2.0, "left"), trial=trial), DEFAULT)
+    scene = play(DEFAULT, *OPENING, KeyPress(2.0, "left"), trial=trial).scene
     assert scene == ImageRow(("c", None, None))

@@ -12,9 +12,5 @@ from ._trial import Answer as Answer
 from ._trial import Phase as Phase
 from ._trial import Trial as Trial
 from ._trial import TrialResult as TrialResult
-from ._trial import TrialState as TrialState
 from ._trial import TripletActivity as TripletActivity
-from ._trial import advance as advance
-from ._trial import begin_trial as begin_trial
-from ._trial import trial_scene as trial_scene
 from ._trial import trials_from_table as trials_from_table

@@ -135,9 +135,8 @@ class TripletHands:
     def act(self, activity: Activity) -> None:
         """Choose, or wait for what comes by itself."""
         assert isinstance(activity, TripletActivity)
-        state = activity.state
-        if activity.choosing and state.onset is not None:
-            self._choose(activity, state.trial, state.onset)
+        if activity.choosing and activity.onset is not None:
+            self._choose(activity, activity.trial, activity.onset)
         elif activity.deadline is not None:
             self._clock.wait_until(activity.deadline)
         else:

@@ -1,7 +1,7 @@
 """One odd-one-out trial: as designed, as a state machine, and as answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import pandas as pd
@@ -56,6 +56,12 @@ class Trial:
         """Stimuli from left to right."""
         left, middle, right = (self.stimuli[self.positions.index(place)] for place in POSITIONS)
         return left, middle, right
+
+    def is_right(self, answer: "Answer | None") -> bool | None:
+        """Whether an answer is right; None where there is no right answer, or no answer."""
+        if answer is None or self.expected_odd is None:
+            return None
+        return self.positions.index(answer.position) + 1 == self.expected_odd
 
 
 def _missing(value: object) -> bool:
@@ -149,9 +155,7 @@ class TrialResult:
     @property
     def correct(self) -> bool | None:
         """Whether the answer was right; None where there is no right answer, or no answer."""
-        if self.answer is None or self.trial.expected_odd is None:
-            return None
-        return self.trial.positions.index(self.answer.position) + 1 == self.trial.expected_odd
+        return self.trial.is_right(self.answer)
 
     def rows(self, *, rt_source: str, pilot: bool) -> tuple[dict[str, object]]:
         """Give the row of the raw table, by :data:`twoalike.record.TRIPLET_COLUMNS`."""
@@ -197,226 +201,186 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrialState:
-    """A trial under way.
+class TripletActivity:
+    """One trial; its result is given as soon as it is decided.
 
     Attributes
     ----------
-    since
-        First frame of the present phase, s; None until it was shown.
     onset
         First frame of the triplet, s; None until it was shown.
-    interrupted
-        Whether the triplet had been shown before, and Esc made the trial start again.
+    early
+        Presses ignored because they came too early.
+    answer
+        The choice; None before it, and if the time limit passed.
     """
 
-    trial: Trial
-    phase: Phase
-    since: float | None = None
-    onset: float | None = None
-    early: int = 0
-    dropped: int | None = 0
-    interrupted: bool = False
-    answer: Answer | None = None
+    name = "trial"
+
+    def __init__(self, trial: Trial, protocol: OddOneOut, layout: Layout) -> None:
+        self.trial, self.protocol, self.layout = trial, protocol, layout
+        self.early = 0
+        self.answer: Answer | None = None
+        self._interrupted = False
+        self._begin()
+
+    def _begin(self) -> None:
+        fixation = self.protocol.timing.fixation_s > 0
+        self._enter(Phase.FIXATION if fixation else Phase.CHOICE)
+        self.onset: float | None = None
+        self._dropped: int | None = 0
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self._since: float | None = None  # first frame of the phase, s
 
     @property
     def decided(self) -> bool:
         """Whether there is a choice, or the time for it is over."""
         return self.phase in (Phase.FEEDBACK, Phase.MESSAGE, Phase.DONE)
 
-
-def begin_trial(trial: Trial, protocol: OddOneOut) -> TrialState:
-    """First state of a trial."""
-    phase = Phase.FIXATION if protocol.timing.fixation_s > 0 else Phase.CHOICE
-    return TrialState(trial=trial, phase=phase)
-
-
-def restart_trial(state: TrialState, protocol: OddOneOut) -> TrialState:
-    """State after an interruption: an open trial starts again, a decided one is over."""
-    if state.decided:
-        return replace(state, phase=Phase.DONE)
-    return replace(
-        begin_trial(state.trial, protocol),
-        early=state.early,
-        interrupted=state.interrupted or state.onset is not None,
-    )
-
-
-def goes_on(key: str, protocol: OddOneOut) -> bool:
-    """Whether ``key`` turns a page: the space bar, return, or a key that answers."""
-    return key in GO_ON or protocol.answers.position(key) is not None
-
-
-def phase_end(state: TrialState, protocol: OddOneOut) -> float | None:
-    """Time at which the phase ends by itself; None while it waits for an answer or its frame."""
-    length = {
-        Phase.FIXATION: protocol.timing.fixation_s,
-        Phase.CHOICE: protocol.timing.response_limit_s or None,
-        Phase.FEEDBACK: _feedback_s(state, protocol),
-    }.get(state.phase)
-    return None if state.since is None or length is None else state.since + length
-
-
-def _pass_time(state: TrialState, time: float, protocol: OddOneOut) -> TrialState:
-    end = phase_end(state, protocol)
-    if end is None or time < end:
-        return state
-    following = {
-        Phase.FIXATION: Phase.CHOICE,
-        Phase.CHOICE: Phase.MESSAGE,
-        Phase.FEEDBACK: Phase.DONE,
-    }[state.phase]
-    return replace(state, phase=following, since=None)
-
-
-def _show(state: TrialState, event: Shown) -> TrialState:
-    if state.since is None:
-        onset = event.time if state.phase is Phase.CHOICE else state.onset
-        dropped = 0 if event.dropped is not None else None
-        return replace(state, since=event.time, onset=onset, dropped=dropped)
-    if state.phase is not Phase.CHOICE or state.dropped is None or event.dropped is None:
-        return state
-    return replace(state, dropped=state.dropped + event.dropped)
-
-
-def _choose(
-    state: TrialState, protocol: OddOneOut, time: float, place: str, key: str | None
-) -> TrialState:
-    taken = -1.0 if state.onset is None else time - state.onset
-    if taken < protocol.timing.minimum_rt_s:
-        return replace(state, early=state.early + 1)
-    pointer = "touch" if protocol.screen.touch else "mouse"
-    answer = Answer(place, pointer if key is None else "keyboard", taken, key)
-    answered = replace(state, phase=Phase.FEEDBACK, since=None, answer=answer)
-    return answered if _feedback_s(answered, protocol) > 0 else replace(answered, phase=Phase.DONE)
-
-
-def _verdict(state: TrialState, protocol: OddOneOut) -> bool | None:
-    """Whether the answer was right, in practice trials with feedback; else None."""
-    shown = state.trial.trial_type == "practice" and protocol.practice.feedback
-    if not shown or state.answer is None or state.trial.expected_odd is None:
-        return None
-    return state.trial.positions.index(state.answer.position) + 1 == state.trial.expected_odd
-
-
-def _feedback_s(state: TrialState, protocol: OddOneOut) -> float:
-    if _verdict(state, protocol) is None:
-        return protocol.timing.feedback_s
-    return protocol.practice.feedback_s
-
-
-def advance(state: TrialState, event: Event, protocol: OddOneOut, layout: Layout) -> TrialState:
-    """State after ``event``; a press that means nothing now changes nothing."""
-    if isinstance(event, Shown):
-        # The frame belongs to the phase that was drawn, so time must not pass first.
-        return _show(state, event)
-    state = _pass_time(state, event.time, protocol)
-    pressed: str | None = None
-    match event:
-        case KeyPress(key=key):
-            pressed = key
-            place, turns = protocol.answers.position(key), goes_on(key, protocol)
-        case PointerPress(x=x, y=y, button="left") if protocol.answers.mouse:
-            place, turns = layout.hit(x, y), True
-        case _:
-            return state
-    if state.phase is Phase.MESSAGE:
-        read = state.since is not None and event.time - state.since >= protocol.pages.page_s
-        return replace(state, phase=Phase.DONE) if turns and read else state
-    if state.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
-        return _choose(state, protocol, event.time, place, pressed)
-    return state
-
-
-def _timer(end: float | None, protocol: OddOneOut) -> Timer | None:
-    timing = protocol.timing
-    if end is None or not timing.show_timer:
-        return None
-    limit = timing.response_limit_s
-    return Timer(end, limit, end - (1 - timing.timer_from) * limit)
-
-
-def trial_scene(state: TrialState, protocol: OddOneOut) -> Scene:
-    """Scene of a trial now."""
-    texts, trial = protocol.texts, state.trial
-    if state.phase is Phase.FIXATION:
-        return Fixation()
-    if state.phase is Phase.CHOICE:
-        until = _timer(phase_end(state, protocol), protocol)
-        return ImageRow(trial.row, texts.prompt, texts.labels, until)
-    if state.answer is None:
-        return Page(texts.time_out, texts.go_on)
-    at = POSITIONS.index(state.answer.position)
-    left, middle, right = (name if place == at else None for place, name in enumerate(trial.row))
-    verdict = _verdict(state, protocol)
-    if verdict is None or trial.expected_odd is None:
-        return ImageRow((left, middle, right))
-    expected = trial.stimuli[trial.expected_odd - 1]
-    if verdict:
-        return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
-    return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
-
-
-def trial_result(state: TrialState, protocol: OddOneOut) -> TrialResult:
-    """Outcome of a decided trial."""
-    if not state.decided or state.onset is None:
-        raise ValueError(f"trial {state.trial.trial_index} is still open ({state.phase})")
-    return TrialResult(
-        state.trial, state.onset, state.answer, state.early, state.dropped, _flag(state, protocol)
-    )
-
-
-def _flag(state: TrialState, protocol: OddOneOut) -> str | None:
-    if state.interrupted:
-        return "interrupted"
-    if state.answer is None:
-        return None
-    if state.answer.response_time < protocol.timing.flag_fast_s:
-        return "fast"
-    return "slow" if state.answer.response_time > protocol.timing.flag_slow_s else None
-
-
-class TripletActivity:
-    """One trial; its result is given as soon as it is decided."""
-
-    name = "trial"
-
-    def __init__(self, trial: Trial, protocol: OddOneOut, layout: Layout) -> None:
-        self.protocol, self.layout = protocol, layout
-        self.state: TrialState = begin_trial(trial, protocol)
-
-    @property
-    def scene(self) -> Scene:
-        """Cross, triplet, or what follows the choice."""
-        return trial_scene(self.state, self.protocol)
-
-    @property
-    def deadline(self) -> float | None:
-        """End of the present phase."""
-        return phase_end(self.state, self.protocol)
-
     @property
     def finished(self) -> bool:
         """Whether the trial is over, feedback included."""
-        return self.state.phase is Phase.DONE
+        return self.phase is Phase.DONE
 
     @property
     def choosing(self) -> bool:
         """Whether the triplet waits for a choice."""
-        return self.state.phase is Phase.CHOICE
+        return self.phase is Phase.CHOICE
+
+    @property
+    def deadline(self) -> float | None:
+        """Time at which the phase ends by itself; None while it waits for an answer or a frame."""
+        length = {
+            Phase.FIXATION: self.protocol.timing.fixation_s,
+            Phase.CHOICE: self.protocol.timing.response_limit_s or None,
+            Phase.FEEDBACK: self._feedback_s,
+        }.get(self.phase)
+        return None if self._since is None or length is None else self._since + length
+
+    @property
+    def scene(self) -> Scene:
+        """Cross, triplet, or what follows the choice."""
+        texts, trial = self.protocol.texts, self.trial
+        if self.phase is Phase.FIXATION:
+            return Fixation()
+        if self.phase is Phase.CHOICE:
+            return ImageRow(trial.row, texts.prompt, texts.labels, self._timer)
+        if self.answer is None:
+            return Page(texts.time_out, texts.go_on)
+        at = POSITIONS.index(self.answer.position)
+        left, middle, right = (name if k == at else None for k, name in enumerate(trial.row))
+        verdict = self._verdict
+        if verdict is None or trial.expected_odd is None:
+            return ImageRow((left, middle, right))
+        expected = trial.stimuli[trial.expected_odd - 1]
+        if verdict:
+            return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
+        return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
+
+    @property
+    def _timer(self) -> Timer | None:
+        timing, end = self.protocol.timing, self.deadline
+        if end is None or not timing.show_timer:
+            return None
+        limit = timing.response_limit_s
+        return Timer(end, limit, end - (1 - timing.timer_from) * limit)
+
+    @property
+    def _verdict(self) -> bool | None:
+        """Whether the answer was right, in practice trials with feedback; else None."""
+        shown = self.trial.trial_type == "practice" and self.protocol.practice.feedback
+        return self.trial.is_right(self.answer) if shown else None
+
+    @property
+    def _feedback_s(self) -> float:
+        plain = self._verdict is None
+        return self.protocol.timing.feedback_s if plain else self.protocol.practice.feedback_s
 
     def handle(self, event: Event) -> Sequence[Item]:
-        """Take one event."""
-        before, self.state = self.state, advance(self.state, event, self.protocol, self.layout)
+        """Take one event; a press that means nothing now changes nothing."""
+        onset, decided = self.onset, self.decided
+        if isinstance(event, Shown):
+            # The frame belongs to the phase that was drawn, so time must not pass first.
+            self._show(event)
+        else:
+            self._pass_time(event.time)
+            self._press(event)
         items: list[Item] = []
-        if self.state.onset is not None and before.onset is None:
-            items.append(trial_shown(self.state.onset, self.state.trial.trial_index))
-        if self.state.decided and not before.decided:
-            items.append(trial_result(self.state, self.protocol))
+        if self.onset is not None and onset is None:
+            items.append(trial_shown(self.onset, self.trial.trial_index))
+        if self.decided and not decided:
+            items.append(self.result())
         return items
 
     def restart(self, time: float) -> Sequence[Item]:
         """Begin an open trial anew; end a decided one."""
-        self.state = restart_trial(self.state, self.protocol)
+        if self.decided:
+            self.phase = Phase.DONE
+        else:
+            self._interrupted = self._interrupted or self.onset is not None
+            self._begin()
         return []
+
+    def result(self) -> TrialResult:
+        """Outcome of a decided trial."""
+        if not self.decided or self.onset is None:
+            raise ValueError(f"trial {self.trial.trial_index} is still open ({self.phase})")
+        return TrialResult(
+            self.trial, self.onset, self.answer, self.early, self._dropped, self._flag
+        )
+
+    @property
+    def _flag(self) -> str | None:
+        if self._interrupted:
+            return "interrupted"
+        if self.answer is None:
+            return None
+        if self.answer.response_time < self.protocol.timing.flag_fast_s:
+            return "fast"
+        return "slow" if self.answer.response_time > self.protocol.timing.flag_slow_s else None
+
+    def _show(self, event: Shown) -> None:
+        if self._since is None:
+            self._since = event.time
+            if self.phase is Phase.CHOICE:
+                self.onset = event.time
+            self._dropped = 0 if event.dropped is not None else None
+        elif self.phase is Phase.CHOICE and self._dropped is not None:
+            self._dropped += event.dropped or 0
+
+    def _pass_time(self, time: float) -> None:
+        end = self.deadline
+        if end is not None and time >= end:
+            following = {
+                Phase.FIXATION: Phase.CHOICE,
+                Phase.CHOICE: Phase.MESSAGE,
+                Phase.FEEDBACK: Phase.DONE,
+            }
+            self._enter(following[self.phase])
+
+    def _press(self, event: Event) -> None:
+        """Take the press of a key or of the pointer, as an answer or to turn the page."""
+        key: str | None = None
+        match event:
+            case KeyPress(key=key):
+                place = self.protocol.answers.position(key)
+                turns = key in GO_ON or place is not None
+            case PointerPress(x=x, y=y, button="left") if self.protocol.answers.mouse:
+                place, turns = self.layout.hit(x, y), True
+            case _:
+                return
+        if self.phase is Phase.MESSAGE:
+            since, least = self._since, self.protocol.pages.page_s
+            if turns and since is not None and event.time - since >= least:
+                self.phase = Phase.DONE
+        elif self.phase in (Phase.FIXATION, Phase.CHOICE) and place is not None:
+            self._choose(event.time, place, key)
+
+    def _choose(self, time: float, place: str, key: str | None) -> None:
+        if self.onset is None or time - self.onset < self.protocol.timing.minimum_rt_s:
+            self.early += 1
+            return
+        pointer = "touch" if self.protocol.screen.touch else "mouse"
+        self.answer = Answer(place, pointer if key is None else "keyboard", time - self.onset, key)
+        self._enter(Phase.FEEDBACK if self._feedback_s > 0 else Phase.DONE)
