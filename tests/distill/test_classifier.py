@@ -161,6 +161,7 @@ def test_classes_stay_with_it_and_go_without(
     assert "same_class" not in free["held_out"]["base"]
 
 
+@pytest.mark.slow
 def test_an_imagenet_classifier_still_classifies(squares: Squares, tmp_path: Path) -> None:
     """EfficientNet-Lite0 with its thousand classes, by few steps."""
     base = load_backbone("efficientnet_lite0", classifier=True).resized(64)

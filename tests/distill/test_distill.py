@@ -138,33 +138,6 @@ def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) 
         run(squares, tmp_path / "other", teacher=unsaved)
 
 
-PLAIN = """
-import sys, json, torch, timm
-from PIL import Image
-from timm.data import create_transform, resolve_model_data_config
-model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()
-transform = create_transform(**resolve_model_data_config(model), is_training=False)
-with torch.inference_mode():
-    values = model(transform(Image.open(sys.argv[2]).convert("RGB")).unsqueeze(0))
-assert not any(name.startswith("twoalike") for name in sys.modules)
-print(json.dumps(values[0].tolist()))
-"""
-
-
-def test_student_loads_into_plain_timm(squares: Squares, tmp_path: Path) -> None:
-    run(squares, tmp_path / "student")
-    image = squares.images / "s03.png"
-    result = subprocess.run(
-        [sys.executable, "-c", PLAIN, str(tmp_path / "student"), str(image)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    table = extract_features(tmp_path / "student", squares.images)
-    assert table.meta["preprocessing"]["input_size"] == [3, 32, 32]
-    np.testing.assert_allclose(json.loads(result.stdout), table.values[3], atol=1e-4)
-
-
 def test_folder_says_what_the_student_is(squares: Squares, tmp_path: Path) -> None:
     out = tmp_path / "student"
     said = run(squares, out)

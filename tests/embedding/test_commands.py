@@ -55,7 +55,7 @@ def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
 
 def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
     out, table = tmp_path / "new" / "p.nc", tmp_path / "p.tsv"
-    options = ("--engine", "vi", "--steps", 100, "--draws", 4)
+    options = ("--engine", "vi", "--steps", 100, "--draws", 4, "--dimensions", 3)
     status, said = run("fit", "--choices", choices, "--out", out, *options)
     assert f"next: twoalike check {out} --choices {choices}" in said
     assert status == 0
@@ -77,6 +77,7 @@ def test_a_fit_that_cannot_be_saved_is_not_lost(
     monkeypatch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
     out = tmp_path / "posterior.nc"
     words = ("fit", "--choices", choices, "--engine", "vi", "--steps", 100, "--draws", 4)
+    words += ("--dimensions", 3)
 
     def full(*_: Any) -> None:
         raise TwoalikeError(f"{out}: cannot write (No space left on device). Free space.")
@@ -129,11 +130,26 @@ def test_predict_refuses(run: Run, posterior: Posterior, tmp_path: Path) -> None
     refused(run, out, "found no such file", "predict", tmp_path / "no.nc", "--triplets", triplets)
 
 
-def test_refusal_in_a_process_of_its_own(tmp_path: Path) -> None:
-    out = tmp_path / "p.nc"
+READS_THEN_REFUSES = """
+import sys
+import numpy as np
+from twoalike.embedding import Posterior
+Posterior.load(sys.argv[1]).choice_probabilities(np.array([[0, 1, 2]]))
+heavy = {"pymc", "pytensor", "jax", "arviz", "torch"} & set(sys.modules)
+assert not heavy, heavy
+from twoalike.cli.app import main
+main(sys.argv[2:])
+"""
+
+
+def test_a_process_reads_a_posterior_without_pymc_and_refuses_in_one_line(
+    posterior: Posterior, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "posterior.nc", tmp_path / "p.nc"
+    posterior.save(path)
     words = ["fit", "--choices", str(tmp_path / "absent.parquet"), "--out", str(out)]
     done = subprocess.run(
-        [sys.executable, "-m", "twoalike.cli.app", *words],
+        [sys.executable, "-c", READS_THEN_REFUSES, str(path), *words],
         capture_output=True,
         text=True,
         check=False,
@@ -144,30 +160,28 @@ def test_refusal_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert not out.exists()
 
 
-def test_reading_a_posterior_needs_no_pymc(posterior: Posterior, tmp_path: Path) -> None:
-    path = tmp_path / "p.nc"
-    posterior.save(path)
-    code = (
-        "import sys; from pathlib import Path; from twoalike.embedding import Posterior; "
-        f"p = Posterior.load(Path({str(path)!r})); "
-        "p.choice_probabilities(__import__('numpy').array([[0, 1, 2]])); "
-        "heavy = {'pymc', 'pytensor', 'jax', 'arviz', 'torch'} & set(sys.modules); "
-        "sys.exit(', '.join(heavy) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+SAVES_OFTEN = """
+import sys
+from twoalike.cli.app import main
+from twoalike.embedding import _checkpoint
+_checkpoint.EVERY_S = 0.5
+main(sys.argv[1:])
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_an_interrupt_leaves_nothing_behind(choices: Path, tmp_path: Path) -> None:
+def test_an_interrupt_leaves_no_posterior_and_no_traceback(choices: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "p.nc"
     words = ["fit", "--choices", str(choices), "--out", str(out), "--engine", "vi"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "twoalike.cli.app", *words, "--steps", "1000000"],
+        [sys.executable, "-c", SAVES_OFTEN, *words, "--steps", "1000000", "--dimensions", "3"],
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(8)  # compiling or optimising by then; either has to give way
+    part, deadline = tmp_path / "out" / "p.part.npz", time.monotonic() + 120
+    while not part.exists():  # optimising by then
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)  # once: none is lost, and at the exit another would kill
     _, said = process.communicate(timeout=90)
     assert process.returncode == 130

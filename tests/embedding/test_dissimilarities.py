@@ -165,7 +165,7 @@ def standardised_pairs(x: np.ndarray) -> np.ndarray:
 
 def test_similarities_are_recovered(world: Any) -> None:
     table = rdms(world, np.random.default_rng(5))
-    config = FitConfig(engine="nuts", tune=150, draws=100, chains=2, dimensions=4)
+    config = FitConfig(engine="nuts", tune=120, draws=80, chains=2, dimensions=3)
     posterior = fit_embedding(None, dissimilarities=table, config=config)
     draws, truth = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
     assert spearmanr(draws.mean(axis=0), truth)[0] > 0.9

@@ -18,11 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from twoalike.embedding import OddOneOutEmbedding
 from twoalike.study import TwoalikeError
 
-QUICK = {"steps": 100, "draws": 5}
+QUICK = {"steps": 100, "draws": 5, "chains": 1}
 
 
 def quick(**more: Any) -> OddOneOutEmbedding:
-    return OddOneOutEmbedding(engine="vi", objects=30, options=QUICK, **more)
+    return OddOneOutEmbedding(engine="vi", objects=30, options=QUICK, **{"n_components": 3} | more)
 
 
 def arrays(world: Any, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,7 +93,7 @@ def test_ids_and_indices_give_the_same_fit(world: Any) -> None:
     by_index = quick().fit(x, y)
     names = np.array(world.ids)
     assert len(np.unique(x)) == 30
-    by_name = OddOneOutEmbedding(engine="vi", options=QUICK).fit(names[x], y)
+    by_name = OddOneOutEmbedding(3, engine="vi", options=QUICK).fit(names[x], y)
     assert by_name.objects_ == tuple(world.ids)
     assert_allclose(by_name.embedding_, by_index.embedding_)
     assert_allclose(by_name.predict_proba(names[x[:9]]), by_index.predict_proba(x[:9]))

@@ -38,7 +38,7 @@ def total(columns: dict[str, Any], ids: list[str], x: np.ndarray, similarity: st
 
 
 @pytest.mark.parametrize("similarity", ["dot", "distance"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS)
 def test_density_knows_no_order_and_no_names(similarity: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -58,7 +58,7 @@ def test_density_knows_no_order_and_no_names(similarity: str, seed: int) -> None
     assert_allclose(total(other, names, x[order], similarity), expected, rtol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS)
 def test_density_knows_no_order_of_items(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ def test_density_knows_no_order_of_items(seed: int) -> None:
     assert_allclose(total(other, ids, x, "dot"), total(columns, ids, x, "dot"), rtol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=SEEDS)
 def test_distances_know_no_turn_and_no_origin(seed: int) -> None:
     rng = np.random.default_rng(seed)

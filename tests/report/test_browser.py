@@ -49,13 +49,20 @@ def opened(page: Path, width: int) -> tuple[dict, str]:
     return json.loads(answer[1]), done.stderr
 
 
-@pytest.mark.parametrize("width", [1280, 500])
-def test_every_figure_is_drawn(finished: Study, tmp_path: Path, width: int) -> None:
-    """Chromium has no window narrower than 500 pixels; there the phone's figures are shown."""
-    page = tmp_path / "report.html"
+@pytest.fixture(scope="module")
+def page(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report, with the probe in it."""
+    page = tmp_path_factory.mktemp("browser") / "report.html"
     write_report(finished, page)
     html = page.read_text(encoding="utf-8")
     page.write_text(html.replace("</head>", f"{PROBE}</head>"), encoding="utf-8")
+    return page
+
+
+@pytest.mark.parametrize("width", [1280, 500])
+def test_every_figure_is_drawn(page: Path, width: int) -> None:
+    """Chromium has no window narrower than 500 pixels; there the phone's figures are shown."""
+    html = page.read_text(encoding="utf-8")
     found, log = opened(page, width)
     assert found["width"] == width
     assert len(found["images"]) == html.count("<img ")

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,7 +88,7 @@ def report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Pag
 def whole(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Report of the whole study."""
     out = tmp_path_factory.mktemp("report") / "r.html"
-    write_report(finished, out)
+    write_report(finished, out, files=out.with_name("files"))
     return out
 
 
@@ -137,11 +138,9 @@ def test_one_file_that_asks_nothing_of_the_network(whole: Path, whole_page: Page
 
 
 def test_every_figure_as_svg_and_every_number_as_csv(
-    finished: Study, whole_page: Page, tmp_path: Path
+    finished: Study, whole: Path, whole_page: Page
 ) -> None:
-    folder = tmp_path / "files"
-    for _ in range(2):  # a report made again replaces its own files
-        write_report(finished, tmp_path / "r.html", files=folder)
+    folder = whole.with_name("files")
     for name in ("map", "similarity", "alignment", "predictions", "response-times"):
         assert (folder / f"{name}.svg").read_bytes().lstrip().startswith(b"<?xml")
     pictures = [image for image in whole_page.all("img") if "svg" in str(image["src"])[:20]]
@@ -158,10 +157,6 @@ def test_every_figure_as_svg_and_every_number_as_csv(
         assert row.to_dict() == pytest.approx(model["accuracy"])
     pairs = pd.read_csv(folder / "similarity.csv")
     assert len(pairs) == 12 * 11 / 2
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
-        write_report(finished, tmp_path / "r.html", files=folder)
-    assert (folder / "notes.txt").is_file()
 
 
 def test_no_number_of_a_report_is_a_formula() -> None:
@@ -370,10 +365,24 @@ def test_dimensions_are_described_by_draws_not_by_means(rng: np.random.Generator
     assert first.low <= first.share <= first.high
 
 
-def test_same_study_same_bytes(study: Study, whole: Path, tmp_path: Path) -> None:
-    """Also in another folder: nothing of this machine is in the report."""
-    write_report(study, tmp_path / "r.html")
+def test_same_study_same_bytes(
+    study: Study,
+    whole: Path,
+    tmp_path: Path,
+    snapshot: Callable[[Path], dict[str, bytes]],
+) -> None:
+    """Also in another folder: nothing of this machine is in the report or in its files."""
+    folder, expected = tmp_path / "files", snapshot(whole.with_name("files"))
+    shutil.copytree(whole.with_name("files"), folder)  # made again, it replaces its own
+    stale = folder / next(iter(expected))
+    stale.write_bytes(b"of the report before")
+    write_report(study, tmp_path / "r.html", files=folder)
     assert (tmp_path / "r.html").read_bytes() == whole.read_bytes()
+    assert snapshot(folder) == expected
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(TwoalikeError, match=r"notes\.txt in it"):
+        write_report(study, tmp_path / "r.html", files=folder)
+    assert (folder / "notes.txt").is_file()
 
 
 @pytest.mark.parametrize(
