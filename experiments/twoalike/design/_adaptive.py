@@ -233,12 +233,7 @@ def _det(a: npt.NDArray[np.floating]) -> Floats:
 
 
 def _pick(
-    pool: Triplets,
-    information: Floats,
-    remaining: _Remaining,
-    n: int,
-    exposure: Integers,
-    cap: int,
+    pool: Triplets, information: Floats, remaining: _Remaining, n: int, exposure: Integers, cap: int
 ) -> list[int]:
     """Rows of the pool, best first, that keep each object's exposure within the cap."""
     exposure = exposure.copy()

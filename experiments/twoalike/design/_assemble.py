@@ -273,12 +273,7 @@ def _lower_excess(triplets: Integers, places: Integers, m: int, a: int, b: int) 
     return True
 
 
-def _chain(
-    tails: Integers,
-    heads: Integers,
-    excess: Integers,
-    start: int,
-) -> list[int]:
+def _chain(tails: Integers, heads: Integers, excess: Integers, start: int) -> list[int]:
     """Trials along the shortest chain from ``start`` to an object with a negative excess.
 
     A trial is an arc from the object at place a to the one at place b; what flows out of an

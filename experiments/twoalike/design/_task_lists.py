@@ -12,16 +12,12 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from twoalike.design._arrangement_list import (
-    read_arrangement_list,
-    session_arrangement_list,
-)
+from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
 from twoalike.design._list import read_trial_list
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
-    ArrangementConfig,
     DesignConfig,
     Study,
     TwoalikeError,
@@ -84,10 +80,6 @@ def _arrangement_lists(
     return [session_arrangement_list(study, stimuli, *session) for session in wanted]
 
 
-def _is_made(config: ArrangementConfig) -> bool:
-    return config.scheduler != "list"
-
-
 TRIPLET_LISTS = ListDesign(
     table="design",
     chooser="sampler",
@@ -102,7 +94,7 @@ ARRANGEMENT_LISTS = ListDesign(
     chooser="scheduler",
     one=session_arrangement_list,
     together=_arrangement_lists,
-    alone=_is_made,
+    alone=lambda config: config.scheduler != "list",
     read=read_arrangement_list,
 )
 """Trial lists of the multi-arrangement task."""

@@ -68,10 +68,7 @@ def _right(seen: dict[tuple[int, ...], int], hand: Integers) -> bool:
 
 
 def _swap(
-    hands: Integers,
-    row: int,
-    seen: dict[tuple[int, ...], int],
-    rng: np.random.Generator,
+    hands: Integers, row: int, seen: dict[tuple[int, ...], int], rng: np.random.Generator
 ) -> None:
     """Swap a card of hand ``row`` with a random one, unless that spoils more than it mends."""
     if _right(seen, hands[row]):
@@ -165,11 +162,7 @@ MOST_TRIES = 400_000
 
 
 def deal(
-    triplets: Triplets,
-    kinds: Sequence[object],
-    lists: int,
-    m: int,
-    rng: np.random.Generator,
+    triplets: Triplets, kinds: Sequence[object], lists: int, m: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """Deal triplets, shape (n, 3), to lists; give each list's places among them.
 

@@ -104,13 +104,7 @@ class Canvas:
         return self._texts[key]
 
     def image(
-        self,
-        name: str,
-        side: int,
-        x: float,
-        y: float,
-        *,
-        shown: float | None = None,
+        self, name: str, side: int, x: float, y: float, *, shown: float | None = None
     ) -> tuple[float, float]:
         """Draw an object's image in a square of ``side`` pixels around a point."""
         stimulus = self.load(name, side)

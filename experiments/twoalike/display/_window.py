@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +29,7 @@ from twoalike.tasks import (
     Focus,
     KeyPress,
     Nudge,
+    PlayableScreen,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -78,10 +80,10 @@ class InputQueue:
             on_key_press=self._on_key,
             on_text=self._on_text,
             on_text_motion=self._on_arrow,
-            on_text_motion_select=self._on_arrow_with_shift,
+            on_text_motion_select=partial(self._on_arrow, fine=True),
             on_mouse_press=self._on_press,
             on_mouse_motion=self._on_motion,
-            on_mouse_drag=self._on_drag,
+            on_mouse_drag=self._on_motion,
             on_mouse_release=self._on_release,
             on_mouse_scroll=self._on_scroll,
             on_activate=self._on_activate,
@@ -104,23 +106,16 @@ class InputQueue:
         if text.isprintable():  # Return comes as a key and as a line end
             self._events.append(Typed(self._now(), text))
 
-    def _on_arrow(self, motion: int) -> None:
+    def _on_arrow(self, motion: int, *, fine: bool = False) -> None:
         if motion in self._arrows:
-            self._events.append(Nudge(self._now(), *self._arrows[motion]))
-
-    def _on_arrow_with_shift(self, motion: int) -> None:
-        if motion in self._arrows:
-            self._events.append(Nudge(self._now(), *self._arrows[motion], fine=True))
+            self._events.append(Nudge(self._now(), *self._arrows[motion], fine))
 
     def _on_press(self, x: int, y: int, button: int, _modifiers: int) -> None:
         if button in self._buttons:
             place = self._centred(x, y)
             self._events.append(PointerPress(self._now(), *place, self._buttons[button]))
 
-    def _on_motion(self, x: int, y: int, _dx: int, _dy: int) -> None:
-        self._events.append(PointerMove(self._now(), *self._centred(x, y)))
-
-    def _on_drag(self, x: int, y: int, _dx: int, _dy: int, _buttons: int, _modifiers: int) -> None:
+    def _on_motion(self, x: int, y: int, *_details: int) -> None:
         self._events.append(PointerMove(self._now(), *self._centred(x, y)))
 
     def _on_release(self, x: int, y: int, button: int, _modifiers: int) -> None:
@@ -152,7 +147,7 @@ _SHORTEST_FRAME_S = 0.004
 RRID = "RRID:SCR_006571"
 
 
-class WindowScreen:
+class WindowScreen(PlayableScreen):
     """A PsychoPy window as a screen for sessions.
 
     Parameters
@@ -250,11 +245,6 @@ class WindowScreen:
     def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
         """Let a button go at a point."""
         self._dispatch("on_mouse_release", x, y, self._code(button), 0)
-
-    def click(self, x: float, y: float) -> None:
-        """Press and release the left button at a point."""
-        self.pointer_press(x, y)
-        self.pointer_release(x, y)
 
     def _dispatch(self, event: str, x: float, y: float, *details: int) -> None:
         width, height = self.size

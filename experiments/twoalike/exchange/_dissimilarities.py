@@ -219,9 +219,6 @@ def as_npz(table: Dissimilarities, meta: Mapping[str, Any]) -> bytes:
     file = io.BytesIO()
     about = json.dumps({**meta, "participants": list(table.participants)})
     np.savez(
-        file,
-        ids=np.array(table.objects, dtype=np.str_),
-        rdmutv=table.vectors,
-        meta=np.array(about),
+        file, ids=np.array(table.objects, dtype=np.str_), rdmutv=table.vectors, meta=np.array(about)
     )
     return file.getvalue()

@@ -19,14 +19,7 @@ from twoalike.planning._adaptive import AdaptiveDesign
 from twoalike.record import RunName, check_codes, participant_label
 from twoalike.registry import Task, find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import (
-    Study,
-    TwoalikeError,
-    progress,
-    provenance,
-    read_json,
-    written_seed,
-)
+from twoalike.study import Study, TwoalikeError, progress, provenance, read_json, written_seed
 from twoalike.tasks import protocol_or_default
 
 if TYPE_CHECKING:

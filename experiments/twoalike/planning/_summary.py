@@ -260,11 +260,7 @@ _ARRANGEMENT_ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
     "groups without a common scale": lambda s: str(s.scale_groups),
     "placements": lambda s: str(s.placements),
 }
-_REASONS = {
-    "evidence": "all pairs have it",
-    "time": "time is up",
-    "max_trials": "max_trials",
-}
+_REASONS = {"evidence": "all pairs have it", "time": "time is up", "max_trials": "max_trials"}
 _ESTIMATE_ROWS: Mapping[str, Callable[[ArrangedSession], str]] = {
     "main trials": lambda s: str(len(s.sizes)),
     "images a trial": lambda s: span(min(s.sizes, default=0), max(s.sizes, default=0)),

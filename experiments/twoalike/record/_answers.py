@@ -312,8 +312,4 @@ def _question_of(entry: Any) -> dict[str, str]:
     levels = entry.get("Levels")
     options = json.dumps(list(levels), ensure_ascii=False) if isinstance(levels, dict) else MISSING
     kind = "choice" if options != MISSING else "age" if entry.get("Units") == "years" else ""
-    return {
-        "text": _one_line(text.removesuffix(_AGE_REMARK)),
-        "kind": kind,
-        "options": options,
-    }
+    return {"text": _one_line(text.removesuffix(_AGE_REMARK)), "kind": kind, "options": options}

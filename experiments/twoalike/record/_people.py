@@ -27,10 +27,7 @@ def missing_files(root: str | Path, participant: str = "*") -> list[RawProblem]:
         Whose tables; everybody's if left out.
     """
     root = Path(root)
-    found = [
-        _lost_list(root),
-        *(_lost_rows(root, name) for name in _described(root, participant)),
-    ]
+    found = [_lost_list(root), *(_lost_rows(root, name) for name in _described(root, participant))]
     return [problem for problem in found if problem is not None]
 
 

@@ -114,9 +114,7 @@ def check_run(
         total = counted(plan.n_trials, "trial") if plan.n_trials else ""
         of = f"{progress.n_done} of {total}" if total else count
         raise TwoalikeError(
-            f"this session has begun ({of})",
-            where=rows,
-            remedy="Continue it with `resume=True`.",
+            f"this session has begun ({of})", where=rows, remedy="Continue it with `resume=True`."
         )
     check_same(manifest, plan, shown_trials(root, plan), rows)
     return progress

@@ -337,9 +337,7 @@ def _check_flat(path: str | Path, schema: Any) -> None:
     for field in schema:
         if pa.types.is_nested(field.type):
             raise TwoalikeError(
-                where=f"{path}: column {field.name!r}",
-                expected="one value a row",
-                found=field.type,
+                where=f"{path}: column {field.name!r}", expected="one value a row", found=field.type
             )
 
 

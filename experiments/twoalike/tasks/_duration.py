@@ -106,11 +106,7 @@ def break_duration(protocol: Protocol) -> Duration:
 
 
 def opening_duration(
-    protocol: Protocol,
-    *,
-    consent: bool,
-    form: Sequence[Question],
-    resumed: bool = False,
+    protocol: Protocol, *, consent: bool, form: Sequence[Question], resumed: bool = False
 ) -> Duration:
     """Time for the pages and questions before the first trial."""
     settings, texts = protocol.pages, protocol.texts

@@ -170,10 +170,7 @@ class Prepared(ABC):
         """Time left of the session."""
         opening, times = self.opening(progress), self.times(progress)
         before = opening_duration(
-            self.protocol,
-            consent=opening.consent,
-            form=opening.form,
-            resumed=opening.resumed,
+            self.protocol, consent=opening.consent, form=opening.form, resumed=opening.resumed
         )
         return before + times.trials + times.pages
 

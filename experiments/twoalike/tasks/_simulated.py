@@ -70,9 +70,11 @@ class PlayableScreen(Screen, Protocol):
 
     def click(self, x: float, y: float) -> None:
         """Press and release the left button at a point."""
+        self.pointer_press(x, y)
+        self.pointer_release(x, y)
 
 
-class NoWindow:
+class NoWindow(PlayableScreen):
     """A screen that shows nothing: for simulated participants and tests.
 
     Parameters
@@ -124,11 +126,6 @@ class NoWindow:
     def pointer_release(self, x: float, y: float, button: Button = "left") -> None:
         """Let a button go at a point."""
         self._events.append(PointerRelease(self._clock.now(), x, y, button))
-
-    def click(self, x: float, y: float) -> None:
-        """Press and release the left button at a point."""
-        self.pointer_press(x, y)
-        self.pointer_release(x, y)
 
 
 _READING_S = 2.0

@@ -70,10 +70,7 @@ def plan_arrangement(
 
 
 def drag(
-    screen: PlayableScreen,
-    clock: VirtualClock,
-    points: Sequence[Point],
-    duration_s: float,
+    screen: PlayableScreen, clock: VirtualClock, points: Sequence[Point], duration_s: float
 ) -> None:
     """Press at the first point, move evenly through the others, release at the last.
 

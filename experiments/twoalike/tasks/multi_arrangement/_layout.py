@@ -68,8 +68,41 @@ def arena_lines(frame: Frame) -> ArenaLines:
     return ArenaLines(top - 1.2 * text, top - 2.5 * text, 2.0 * text - top, 0.8 * text - top)
 
 
-@dataclass(frozen=True)
-class ArenaLayout:
+type _Ring = tuple[float, npt.NDArray[np.float64], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """Window and circle, before the size of the images is known; pixels, y up."""
+
+    size: tuple[int, int]
+    text: int
+    centre: tuple[float, float]
+    radius: float
+
+    def rings(self, item: int) -> list[_Ring]:
+        """Radius of each ring, its length up to each angle, and how many seats it has.
+
+        The length is counted by the coordinate that changes faster, and only where a seat may be:
+        squares whose centres are a side apart in one coordinate do not overlap.
+        """
+        width, height = self.size
+        low = -height / 2 + _BOTTOM_LINES * self.text + item / 2
+        high = height / 2 - _TOP_LINES * self.text - item / 2
+        rings: list[_Ring] = []
+        ring = self.radius + _FIRST_RING * item
+        while ring <= width / 2 - item / 2:
+            x, y = self.centre[0] + ring * np.cos(_ANGLES), self.centre[1] + ring * np.sin(_ANGLES)
+            free = (np.abs(x) <= width / 2 - item / 2) & (y >= low) & (y <= high)
+            speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
+            length = np.cumsum(np.where(free, speed, 0.0)) * (_ANGLES[1] - _ANGLES[0])
+            rings.append((ring, length, int(length[-1] / (_PITCH * item))))
+            ring += _RING_STEP * item
+        return rings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArenaLayout(_Ground):
     """Geometry of a window in pixels, origin in the centre, y up.
 
     Attributes
@@ -88,10 +121,6 @@ class ArenaLayout:
         The buttons.
     """
 
-    size: tuple[int, int]
-    text: int
-    centre: tuple[float, float]
-    radius: float
     item: int
     magnified: int
     done: Box
@@ -142,9 +171,7 @@ class ArenaLayout:
             If there are not so many.
         """
         seats: list[Seat] = []
-        for radius, length, most in _rings(
-            self.size, self.text, self.centre, self.radius, self.item
-        ):
+        for radius, length, most in self.rings(self.item):
             here = min(most, n - len(seats))
             if here > 0 and _round(radius, length) and here * _RING_STEP * self.item <= 6 * radius:
                 seats += [
@@ -171,36 +198,6 @@ def _round(radius: float, length: npt.NDArray[np.float64]) -> bool:
     return bool(length[-1] > 0.999 * radius * 4 * math.sqrt(2))
 
 
-type _Ring = tuple[float, npt.NDArray[np.float64], int]
-
-
-def _bands(text: int) -> tuple[float, float]:
-    return _TOP_LINES * text, _BOTTOM_LINES * text
-
-
-def _rings(
-    size: tuple[int, int], text: int, centre: tuple[float, float], radius: float, item: int
-) -> list[_Ring]:
-    """Radius of each ring, its length up to each angle, and how many seats it has.
-
-    The length is counted by the coordinate that changes faster, and only where a seat may be:
-    squares whose centres are a side apart in one coordinate do not overlap.
-    """
-    width, height = size
-    top, bottom = _bands(text)
-    low, high = -height / 2 + bottom + item / 2, height / 2 - top - item / 2
-    rings: list[_Ring] = []
-    ring = radius + _FIRST_RING * item
-    while ring <= width / 2 - item / 2:
-        x, y = centre[0] + ring * np.cos(_ANGLES), centre[1] + ring * np.sin(_ANGLES)
-        free = (np.abs(x) <= width / 2 - item / 2) & (y >= low) & (y <= high)
-        speed = ring * np.maximum(np.abs(np.cos(_ANGLES)), np.abs(np.sin(_ANGLES)))
-        length = np.cumsum(np.where(free, speed, 0.0)) * (_ANGLES[1] - _ANGLES[0])
-        rings.append((ring, length, int(length[-1] / (_PITCH * item))))
-        ring += _RING_STEP * item
-    return rings
-
-
 def _widest(lines: Iterable[str], text: int) -> float:
     """Width of the widest line in pixels."""
     return max(label_size(line, text, math.inf)[0] for line in lines)
@@ -215,24 +212,20 @@ def _buttons(protocol: MultiArrangement, size: tuple[int, int], text: int) -> tu
     return Box(x, y, wide, 2.2 * text), Box(-x, y, wide, 2.2 * text)
 
 
-def _item_size(
-    protocol: MultiArrangement,
-    layout: tuple[tuple[int, int], int, tuple[float, float], float],
-    n: int,
-) -> int:
+def _item_size(protocol: MultiArrangement, ground: _Ground, n: int) -> int:
     """Largest even side at which ``n`` images have a seat, and room in the circle to be apart."""
-    size, text, centre, radius = layout
     share = max(_USUAL, math.sqrt(_COVER * math.pi / 4 / n))
-    item = max(2, round(min(protocol.arena.item_fraction, share) * 2 * radius) // 2 * 2)
+    wanted = min(protocol.arena.item_fraction, share) * 2 * ground.radius
+    item = max(2, round(wanted) // 2 * 2)
     least = min(item, protocol.arena.minimum_px)
     for side in range(item, least - 1, -2):
-        if sum(most for _, _, most in _rings(size, text, centre, radius, side)) >= n:
+        if sum(most for _, _, most in ground.rings(side)) >= n:
             return side
     raise TwoalikeError(
-        f"{n} images of {least} px do not fit around a circle of {2 * radius:.0f} px in a window "
-        f"of {size[0]} x {size[1]} px. Show fewer in a trial ([arrangement] max_items, or "
-        "covering_size, in study.toml), make arena.arena_fraction or arena.minimum_px smaller in "
-        "the protocol, or the window larger."
+        f"{n} images of {least} px do not fit around a circle of {2 * ground.radius:.0f} px in a "
+        f"window of {ground.size[0]} x {ground.size[1]} px. Show fewer in a trial ([arrangement] "
+        "max_items, or covering_size, in study.toml), make arena.arena_fraction or "
+        "arena.minimum_px smaller in the protocol, or the window larger."
     )
 
 
@@ -258,7 +251,7 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
     """
     width, height = size
     text = frame(protocol.screen, size).text
-    top, bottom = _bands(text)
+    top, bottom = _TOP_LINES * text, _BOTTOM_LINES * text
     radius = protocol.arena.arena_fraction * min(size) / 2
     centre = (0.0, (bottom - top) / 2)
     done, start_over = _buttons(protocol, size, text)
@@ -270,13 +263,10 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
             f"{width} x {height} px. Make arena.arena_fraction or screen.text_fraction smaller in "
             "the protocol, the texts beside and on the buttons shorter, or the window larger."
         )
-    item = _item_size(protocol, (size, text, centre, radius), n)
+    ground = _Ground(size=size, text=text, centre=centre, radius=radius)
     return ArenaLayout(
-        size=size,
-        text=text,
-        centre=centre,
-        radius=radius,
-        item=item,
+        **vars(ground),
+        item=_item_size(protocol, ground, n),
         magnified=round(protocol.arena.magnify_fraction * height / 2) * 2,
         done=done,
         start_over=start_over,

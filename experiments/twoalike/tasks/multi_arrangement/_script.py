@@ -18,11 +18,7 @@ from twoalike.tasks._activity import Activity, Item, Note, Page
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
 from twoalike.tasks.multi_arrangement._layout import lay_out_arena
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
-from twoalike.tasks.multi_arrangement._trial import (
-    ArrangementResult,
-    ArrangementTrial,
-    draw_seats,
-)
+from twoalike.tasks.multi_arrangement._trial import ArrangementResult, ArrangementTrial, draw_seats
 from twoalike.tasks.screens import (
     Frame,
     Opening,

@@ -100,11 +100,7 @@ def triplet_times(
     }
     shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
     pages = [between[page] for page in shown if page is not None]
-    pages += [
-        ready,
-        closing_duration(protocol),
-        (rest + _FIT).times(-(-further // per_block)),
-    ]
+    pages += [ready, closing_duration(protocol), (rest + _FIT).times(-(-further // per_block))]
     times = [trial_duration(trial, protocol) for trial in trials[n_done:]]
     times.append(trial_duration(None, protocol).times(further))
     return Times(sum(times, Duration()), sum(pages, Duration()))
@@ -332,12 +328,11 @@ class PreparedTriplets(Prepared):
 
     def times(self, progress: Progress) -> Times:
         """Time left after the instruction."""
-        judged = sum(trial.trial_type != "practice" for trial in self.trials)
         return triplet_times(
             self.protocol,
             self.trials,
             n_done=progress.n_done,
-            further=0 if self.more is None else self.more.total - judged,
+            further=0 if self.more is None else self.more.total - _count(self.trials),
             per_block=self.sitting.study.config.design.trials_per_block,
         )
 
@@ -423,6 +418,5 @@ def listed_times(
     trials, design = trials_from_table(table), study.config.design
     further = 0
     if design.sampler == "adaptive":
-        judged = sum(trial.trial_type != "practice" for trial in trials)
-        further = max(0, design.trials + design.catch + design.repeats - judged)
+        further = max(0, design.trials + design.catch + design.repeats - _count(trials))
     return triplet_times(protocol, trials, further=further, per_block=design.trials_per_block)

@@ -53,11 +53,7 @@ def text_page(
 
 
 def pause_page(
-    protocol: Protocol,
-    frame: Frame,
-    done: int,
-    total: int,
-    keys: frozenset[str],
+    protocol: Protocol, frame: Frame, done: int, total: int, keys: frozenset[str]
 ) -> PageActivity:
     """Make the page of a break, with how far the session is."""
     texts = protocol.texts

@@ -7,14 +7,7 @@ from functools import lru_cache
 from twoalike.study import ScreenProfile, TwoalikeError
 from twoalike.tasks._activity import Ask, Page
 from twoalike.tasks._protocol import Protocol, Question, Screen
-from twoalike.tasks.lettering import (
-    LINE,
-    Line,
-    label_size,
-    right_to_left,
-    set_text,
-    text_height,
-)
+from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_text, text_height
 
 
 @dataclass(frozen=True)
@@ -125,8 +118,8 @@ class TextLayout:
     rtl: bool
     back: Box
     forward: Box
-    footer_y: float
     fits: bool
+    footer_y: float = 0.0
     caption_y: float = 0.0
     bar_y: float = 0.0
     images_y: float = 0.0
@@ -200,38 +193,42 @@ def _breaks_well(lines: Sequence[Line], k: int) -> bool:
     return not (lines[k - 1].heading or alone_above or alone_below)
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Pages of a text, their upper edges, and whether there is room for it."""
-
+def _set_in(
+    text: str, frame: Frame, single: float, floors: tuple[float, float], turners: tuple[Box, Box]
+) -> TextLayout:
+    """Set a text above its answers; where these and other parts of the page are, is left open."""
+    top = frame.size[1] / 2 - _TOP * frame.text
     parts: tuple[tuple[Line, ...], ...]
     tops: tuple[float, ...]
-    fits: bool
-
-
-def _set_in(
-    text: str, frame: Frame, single: float, floors: tuple[float, float], wide: float
-) -> _Set:
-    """Set a text above its answers."""
-    top = frame.size[1] / 2 - _TOP * frame.text
     for scale in (_LARGE, _PLAIN):
         height = round(scale * frame.text)
-        lines = set_text(text, height, min(wide, _COLUMN * height))
+        lines = set_text(text, height, min(widest(frame), _COLUMN * height))
         taken = text_height(lines)
-        if taken <= top - single:
-            return _Set((lines,), ((top + single + taken) / 2,), fits=True)
-    parts = _fill(lines, top - floors[0], top - floors[1])
-    least = _FEWEST_LINES * LINE * frame.text
-    return _Set(parts, (top,) * len(parts), fits=top - max(floors) >= least)
+        if fits := taken <= top - single:
+            parts, tops = (lines,), ((top + single + taken) / 2,)
+            break
+    else:
+        parts = _fill(lines, top - floors[0], top - floors[1])
+        tops = (top,) * len(parts)
+        fits = top - max(floors) >= _FEWEST_LINES * LINE * frame.text
+    return TextLayout(
+        parts=parts,
+        tops=tops,
+        column=max((line.width for part in parts for line in part), default=0.0),
+        rtl=right_to_left(text),
+        back=turners[0],
+        forward=turners[1],
+        fits=fits,
+    )
 
 
-def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, Box, Box]:
+def _turners(frame: Frame, *, rtl: bool) -> tuple[_Stack, tuple[Box, Box]]:
     """Stack above the buttons that turn pages, and the buttons back and forward."""
     stack, unit = _Stack(frame), frame.text
     y = stack.add(2.2 * unit)
     x = min(widest(frame), _COLUMN * unit) / 2 - 2.5 * unit
     left, right = (Box(side * x, y, 5 * unit, 2.2 * unit) for side in (-1, 1))
-    return stack, *((right, left) if rtl else (left, right))
+    return stack, (right, left) if rtl else (left, right)
 
 
 def lay_out_page(page: Page, frame: Frame) -> TextLayout:
@@ -248,14 +245,14 @@ def lay_out_page(page: Page, frame: Frame) -> TextLayout:
 
 @lru_cache(maxsize=64)
 def _lay_out_page(page: Page, frame: Frame) -> TextLayout:
-    rtl = right_to_left(page.text)
-    above, back, forward = _turners(frame, rtl=rtl)
+    above, turners = _turners(frame, rtl=right_to_left(page.text))
     pile, side = _pile(page, _Stack(frame), frame)
     turned, _ = _pile(page, above, frame)
-    found = _set_in(page.text, frame, pile[-1], (turned[-1], turned[-1]), widest(frame))
-    footer, caption, bar, images, _ = turned if len(found.parts) > 1 else pile
-    layout = _text_layout(found, (back, forward), footer, rtl=rtl)
-    return replace(layout, caption_y=caption, bar_y=bar, images_y=images, image_side=side)
+    layout = _set_in(page.text, frame, pile[-1], (turned[-1], turned[-1]), turners)
+    footer, caption, bar, images, _ = turned if layout.last else pile
+    return replace(
+        layout, footer_y=footer, caption_y=caption, bar_y=bar, images_y=images, image_side=side
+    )
 
 
 def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], int]:
@@ -269,20 +266,6 @@ def _pile(page: Page, stack: _Stack, frame: Frame) -> tuple[tuple[float, ...], i
     bar = stack.add(0.4 * unit if page.progress is not None else 0.0, 1.2)
     images = stack.add(side, 1.2)
     return (footer, caption, bar, images, stack.floor), side
-
-
-def _text_layout(found: _Set, turners: tuple[Box, Box], footer: float, *, rtl: bool) -> TextLayout:
-    """Geometry of a text, without the other parts of the page."""
-    return TextLayout(
-        parts=found.parts,
-        tops=found.tops,
-        column=max((line.width for part in found.parts for line in part), default=0.0),
-        rtl=rtl,
-        back=turners[0],
-        forward=turners[1],
-        footer_y=footer,
-        fits=found.fits,
-    )
 
 
 def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
@@ -300,21 +283,20 @@ def lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
 
 @lru_cache(maxsize=64)
 def _lay_out_question(ask: Ask, frame: Frame) -> TextLayout:
-    rtl = right_to_left(ask.text)
-    above, back, forward = _turners(frame, rtl=rtl)
+    above, turners = _turners(frame, rtl=right_to_left(ask.text))
     line = max(_label_height(text, frame) for text in (ask.footer, ask.turn))
     plain = _Stack(frame)
     single = _answers(ask, plain, line, frame)
     turned = _answers(ask, above, line, frame)
     earlier = turned[0] + line / 2 + _GAP * frame.text
-    found = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), widest(frame))
-    footer, remark, options, entry = turned if len(found.parts) > 1 else single
-    layout = _text_layout(found, (back, forward), footer, rtl=rtl)
+    layout = _set_in(ask.text, frame, plain.floor, (earlier, above.floor), turners)
+    footer, remark, options, entry = turned if layout.last else single
     # A short question has its answers right below, wherever on the page it is.
-    below = found.tops[0] - text_height(found.parts[0]) - plain.floor
-    lift = below if len(found.parts) == 1 else 0.0
+    below = layout.tops[0] - text_height(layout.parts[0]) - plain.floor
+    lift = 0.0 if layout.last else below
     return replace(
         layout,
+        footer_y=footer,
         options=tuple(replace(box, y=box.y + lift) for box in options),
         entry=None if entry is None else replace(entry, y=entry.y + lift),
         remark_y=remark + lift,
@@ -410,12 +392,10 @@ def _questions(protocol: Protocol) -> Iterator[tuple[str, Ask]]:
 def page_faults(protocol: Protocol, frame: Frame) -> Iterator[tuple[str, str]]:
     """Texts of pages and questions that do not fit a window, by key, each with the reason."""
     yield from _faults(
-        lambda page: "" if lay_out_page(page, frame).fits else _NO_ROOM,
-        _long_texts(protocol),
+        lambda page: "" if lay_out_page(page, frame).fits else _NO_ROOM, _long_texts(protocol)
     )
     yield from _faults(
-        lambda ask: "" if lay_out_question(ask, frame).fits else _NO_ROOM,
-        _questions(protocol),
+        lambda ask: "" if lay_out_question(ask, frame).fits else _NO_ROOM, _questions(protocol)
     )
     texts = protocol.texts
     single = [("texts.stop", Page(texts.stop)), ("texts.wait", Page(texts.wait))]

@@ -31,6 +31,31 @@ _SWIPE = 0.06
 """Shortest movement of a finger that turns a page, as a share of the window's width."""
 
 
+class _BesideTrials:
+    """What activities other than trials share: since when one is shown, and whether it is over."""
+
+    finished = False
+    _since: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """Time at which it ends by itself; None where it waits."""
+        return None
+
+    def restart(self, time: float) -> Sequence[Item]:
+        """Go on after Esc: what was shown, typed or done meanwhile is still there."""
+        return []
+
+    def _take_frame(self, event: Event) -> None:
+        if isinstance(event, Shown) and self._since is None:
+            self._since = event.time
+
+    def _end(self, name: str, time: float, **detail: str) -> Sequence[Item]:
+        self.finished = True
+        shown = 0.0 if self._since is None else round(time - self._since, 4)
+        return [Note(name, time, {"shown_s": shown, **detail})]
+
+
 class Turning:
     """Which page of a text is shown.
 
@@ -133,7 +158,7 @@ class Turning:
         return Note("page_turned", time, detail)
 
 
-class PageActivity:
+class PageActivity(_BesideTrials):
     """A page of text; a long text takes several, and ends on the last.
 
     Parameters
@@ -172,8 +197,6 @@ class PageActivity:
         self._turning = Turning(
             name, self._layout, frame.size[0], minimum_s=minimum_s, keys=self._keys
         )
-        self._since: float | None = None
-        self.finished = False
 
     @property
     def scene(self) -> Page:
@@ -188,18 +211,14 @@ class PageActivity:
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
         if isinstance(event, Shown):
-            self._since = event.time if self._since is None else self._since
+            self._take_frame(event)
         elif self.deadline is not None and event.time >= self.deadline:
-            return self._end(event.time, "limit")
+            return self._end(self.name, event.time, ended_by="limit")
         turned = self._turning.handle(event)
         if turned is not None:
             return turned
         if self._leaves(event) and self._turning.at_last and self._turning.may_leave(event.time):
-            return self._end(event.time, "press")
-        return []
-
-    def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc: the page is still there."""
+            return self._end(self.name, event.time, ended_by="press")
         return []
 
     def _leaves(self, event: Event) -> bool:
@@ -211,11 +230,6 @@ class PageActivity:
                 anywhere = self._turning.last == 0
                 return self._pointer and (anywhere or self._layout.forward.holds(x, y))
         return False
-
-    def _end(self, time: float, by: str) -> Sequence[Item]:
-        self.finished = True
-        shown = 0.0 if self._since is None else round(time - self._since, 4)
-        return [Note(self.name, time, {"shown_s": shown, "ended_by": by})]
 
 
 _LONGEST = 500
@@ -245,7 +259,7 @@ def read_answer(question: Question, entry: str) -> Answer:
     return min(value, OLDEST_AGE) if question.kind == "age" else value
 
 
-class QuestionActivity:
+class QuestionActivity(_BesideTrials):
     """A question; ``answer`` is there once it is finished.
 
     A long text takes several pages; the answer can be given on the last one only.
@@ -277,15 +291,8 @@ class QuestionActivity:
         layout = lay_out_question(self._ask(0), frame)
         self._boxes = layout.options
         self._turning = Turning(question.id, layout, frame.size[0], minimum_s=page_s)
-        self._since: float | None = None
-        self.finished = False
         self.answer: Answer = None
         self.chosen: int | None = None
-
-    @property
-    def deadline(self) -> float | None:
-        """A question waits."""
-        return None
 
     @property
     def scene(self) -> Ask:
@@ -311,8 +318,7 @@ class QuestionActivity:
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
-        if isinstance(event, Shown):
-            self._since = event.time if self._since is None else self._since
+        self._take_frame(event)
         turned = self._turning.handle(event)
         if turned is not None:
             return turned
@@ -330,10 +336,6 @@ class QuestionActivity:
                 self._entry = self._entry[:-1]
             case KeyPress(key=key) if key in _ENTER:
                 return self._enter(event.time)
-        return []
-
-    def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc: what was typed stays."""
         return []
 
     def _choose(self, event: Event) -> Sequence[Item]:
@@ -366,15 +368,13 @@ class QuestionActivity:
         return [Note("question", time, {"id": self.question.id})]
 
 
-class ReadyActivity:
+class ReadyActivity(_BesideTrials):
     """Counts ``length_s`` seconds down from its first frame; no key shortens it."""
 
     name = "ready"
 
     def __init__(self, text: str, length_s: float) -> None:
         self._text, self._length_s = text, length_s
-        self._since: float | None = None
-        self.finished = False
 
     @property
     def scene(self) -> Countdown:
@@ -388,13 +388,10 @@ class ReadyActivity:
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
-        if isinstance(event, Shown):
-            self._since = event.time if self._since is None else self._since
+        self._take_frame(event)
+        if isinstance(event, Shown) or self.deadline is None or event.time < self.deadline:
             return []
-        if self._since is None or event.time < self._since + self._length_s:
-            return []
-        self.finished = True
-        return [Note(self.name, event.time, {"shown_s": round(event.time - self._since, 4)})]
+        return self._end(self.name, event.time)
 
     def restart(self, time: float) -> Sequence[Item]:
         """Start the countdown again after Esc."""
@@ -408,29 +405,16 @@ def getting_ready(protocol: Protocol) -> Callable[[], ReadyActivity] | None:
     return (lambda: ReadyActivity(protocol.texts.ready, length_s)) if length_s else None
 
 
-class WaitActivity:
+class WaitActivity(_BesideTrials):
     """A page that calls ``ready`` at every event and is finished once it returns true."""
 
     def __init__(self, name: str, page: Page, ready: Callable[[], bool]) -> None:
         self.name, self.scene = name, page
         self._ready = ready
-        self._since: float | None = None
-        self.finished = False
-
-    @property
-    def deadline(self) -> float | None:
-        """Nobody knows when."""
-        return None
 
     def handle(self, event: Event) -> Sequence[Item]:
         """Take one event."""
-        if isinstance(event, Shown) and self._since is None:
-            self._since = event.time
+        self._take_frame(event)
         if self._since is None or not self._ready():
             return []
-        self.finished = True
-        return [Note(self.name, event.time, {"shown_s": round(event.time - self._since, 4)})]
-
-    def restart(self, time: float) -> Sequence[Item]:
-        """Go on after Esc: the work went on meanwhile."""
-        return []
+        return self._end(self.name, event.time)
