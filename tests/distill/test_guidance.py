@@ -153,7 +153,9 @@ def test_an_archive_with_rows_in_any_order_makes_a_network_more_human(
     assert scores[1] > 0.45
 
 
-@pytest.mark.parametrize("objective", ["jsd", "hard", "relational"])
+@pytest.mark.parametrize(
+    "objective", [pytest.param("jsd", marks=pytest.mark.slow), "hard", "relational"]
+)
 def test_other_objectives_bring_the_student_nearer(
     squares: Squares, tmp_path: Path, objective: str
 ) -> None:

@@ -257,7 +257,7 @@ def test_a_probe_reads_each_image_once(
     assert len(opened) == len(squares.features.ids) + checked
 
 
-@pytest.mark.parametrize("train", ["last", "lora", "probe"])
+@pytest.mark.parametrize("train", [pytest.param("last", marks=pytest.mark.slow), "lora", "probe"])
 def test_a_stopped_run_goes_on_to_the_same_student(
     squares: Squares, tmp_path: Path, train: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,10 @@ ARGUMENTS = {
 """What a call must say, whatever the library takes for granted."""
 
 
+GUARDED = {"experiments/twoalike/study/_foreign.py": "calls loadmat"}
+"""Where a foreign file is read once a child process with limits has read the whole of it."""
+
+
 def faults(code: str) -> Iterator[str]:
     """What is wrong, with its line."""
     for node in ast.walk(ast.parse(code)):
@@ -54,11 +58,12 @@ def faults(code: str) -> Iterator[str]:
 def test_nothing_read_is_run() -> None:
     assert len(FILES) > 200
     found = [
-        f"{path.relative_to(ROOT)}:{fault}"
+        (path.relative_to(ROOT).as_posix(), *fault.split(": "))
         for path in FILES
         for fault in faults(path.read_text(encoding="utf-8"))
     ]
-    assert found == []
+    assert [one for one in found if GUARDED.get(one[0]) != one[2]] == []
+    assert {file for file, *_ in found} == set(GUARDED)
 
 
 @pytest.mark.parametrize(

@@ -116,15 +116,15 @@ def distill(
         config = load_recipe(config, settings)
     elif settings:
         config = load_recipe(None, {**config.model_dump(), **settings})
-    guidance = _Guidance(
-        _loaded(teacher),
-        _table(features, objects),
-        labels=_path(labels),
-        validation=_path(validation),
-        control=control.folder if isinstance(control, Student) else _path(control),
-    )
-    guidance.check(config)
     with hold_output(Path(out)):
+        guidance = _Guidance(
+            _loaded(teacher),
+            _table(features, objects),
+            labels=_path(labels),
+            validation=_path(validation),
+            control=control.folder if isinstance(control, Student) else _path(control),
+        )
+        guidance.check(config)
         if _claim_folder(Path(out), resume):
             seen = _Images.of(Path(images), only, skip_unreadable)
             backbone = _start(student, config, weights, untrained)
