@@ -4,15 +4,11 @@
 default and its purpose, and cannot fall behind the code.
 """
 
-import json
 import re
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import BaseModel
 
 from twoalike.design import allows_checks, levels_study_design
 from twoalike.stimuli import (
@@ -38,11 +34,11 @@ from twoalike.study import (
     counted,
     draw_seed,
     provenance,
+    render_toml,
     write_json,
 )
 from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT
 
-_WIDTH = 98
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
     "default": DesignConfig,
     "levels": lambda: levels_study_design(lists_per_triplet=0),
@@ -250,29 +246,8 @@ def study_template(*, title: str, seed: int, design: DesignConfig | None = None)
     >>> print(study_template(title="Birds", seed=7).splitlines()[6])
     title = "Birds"
     """
-    head = _comment(
+    return render_toml(
+        StudyConfig(title=title, seed=seed, design=design or DesignConfig()),
         "A study: what is shown to whom. Keys may be left out, all but title and seed, and have "
-        "their default then."
+        "their default then.",
     )
-    config = StudyConfig(title=title, seed=seed, design=design or DesignConfig())
-    return f"{head}\n\n{_render(config, '')}"
-
-
-def _comment(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-
-
-def _render(model: BaseModel, name: str) -> str:
-    """Keys of ``model`` first, then its tables, as TOML requires."""
-    lines, tables = [], []
-    written = model.model_dump(mode="json")
-    for key, field in type(model).model_fields.items():
-        if isinstance(table := getattr(model, key), BaseModel):
-            tables.append(f"[{name}{key}]\n{_render(table, f'{name}{key}.')}")
-            continue
-        # JSON writes strings, numbers and lists as TOML does; an empty table stays a comment,
-        # so that a [table] of that name can be added below.
-        value = json.dumps(written[key], ensure_ascii=False)
-        lines.append(_comment(field.description or "version of this file's format"))
-        lines.append(f"# {key} = {{}}" if value == "{}" else f"{key} = {value}")
-    return "\n".join(["\n".join(lines) + "\n", *tables])

@@ -55,6 +55,7 @@ from ._settings import describe_changes as describe_changes
 from ._settings import flattened as flattened
 from ._settings import load_toml as load_toml
 from ._settings import plain_words as plain_words
+from ._settings import render_toml as render_toml
 from ._study import PLAN_STEP as PLAN_STEP
 from ._study import Access as Access
 from ._study import ArrangementConfig as ArrangementConfig

@@ -4,6 +4,7 @@ import difflib
 import json
 import os
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -130,6 +131,49 @@ def load_toml[Model: BaseModel](path: str | Path, model: type[Model]) -> Model:
         return model.model_validate(content)
     except ValidationError as error:
         raise TwoalikeError(_fault_in_words(error, model), where=path) from error
+
+
+_WIDTH = 98
+
+
+def render_toml(model: BaseModel, heading: str) -> str:
+    """Render settings as TOML below a heading, with the meaning and unit of each key above it."""
+    return f"{_comment(heading)}\n\n{_render(model, '')}"
+
+
+def _render(model: BaseModel, name: str) -> str:
+    """Keys of ``model`` first, then its tables, as TOML requires."""
+    lines, tables = [], []
+    written = model.model_dump(mode="json")
+    for key, field in type(model).model_fields.items():
+        about = [_comment(field.description)] if field.description else []
+        if isinstance(table := getattr(model, key), BaseModel):
+            head = "\n".join([*about, f"[{name}{key}]\n"])
+            tables.append(head + _render(table, f"{name}{key}."))
+        else:
+            # These stay a comment, so that tables of that name can be added at the end.
+            none = "# " if written[key] == {} or (key == "questions" and not written[key]) else ""
+            lines += [*about, f"{none}{key} = {_toml(written[key])}"]
+    return "\n".join(["\n".join(lines) + "\n", *tables])
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _toml(value: object) -> str:
+    """TOML of a value; JSON writes strings, numbers, booleans and plain lists the same way."""
+    if isinstance(value, str) and "\n" in value:
+        lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
+        return '"""\n' + "\n".join(lines) + '"""'
+    if isinstance(value, dict) and value:
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        items = [_toml(item) for item in value]
+        if any("\n" in item or item.startswith("{") for item in items):
+            return "[\n" + "".join(f"{item},\n" for item in items) + "]"
+        return f"[{', '.join(items)}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _fault_in_words(error: ValidationError, model: type[BaseModel]) -> str:

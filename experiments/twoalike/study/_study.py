@@ -335,7 +335,7 @@ class DataConfig(Strict):
 class StudyConfig(Strict):
     """The content of ``study.toml``."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = Field(default=1, description="version of this file's format")
     title: str = Field(min_length=1, description="shown in the report and the data set")
     authors: list[str] = Field(default_factory=list, description="for dataset_description.json")
     license: str = Field(default="CC0", description="licence of the collected data")

@@ -1,13 +1,9 @@
 """Protocols of a study: their files, the commented template, and whether people can read them."""
 
 import difflib
-import json
-import textwrap
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
@@ -17,6 +13,7 @@ from twoalike.study import (
     how_to_install,
     load_profile,
     load_toml,
+    render_toml,
 )
 from twoalike.tasks._protocol import Protocol, Screen
 from twoalike.tasks.screens import View, frame, page_faults
@@ -93,43 +90,6 @@ def _at_default(study: Study, task: Task) -> bool:
     return not key or bool(getattr(study.config, key) == StudyConfig.model_fields[key].default)
 
 
-_WIDTH = 98
-
-
-def _value(value: object) -> str:
-    """TOML of a value; JSON writes strings, numbers and booleans the same way."""
-    if isinstance(value, str) and "\n" in value:
-        lines = [json.dumps(line, ensure_ascii=False)[1:-1] for line in value.split("\n")]
-        return '"""\n' + "\n".join(lines) + '"""'
-    if isinstance(value, BaseModel):
-        pairs = ((key, getattr(value, key)) for key in type(value).model_fields)
-        return "{ " + ", ".join(f"{key} = {_value(item)}" for key, item in pairs) + " }"
-    if isinstance(value, tuple):
-        items = [_value(item) for item in value]
-        if any("\n" in item or item.startswith("{") for item in items):
-            return "[\n" + "".join(f"{item},\n" for item in items) + "]"
-        return f"[{', '.join(items)}]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _comment(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
-
-
-def _render(model: BaseModel, name: str) -> str:
-    lines, tables = [], []
-    for key, field in type(model).model_fields.items():
-        value = getattr(model, key)
-        if isinstance(value, BaseModel):
-            heading = f"{_comment(field.description or '')}\n[{name}{key}]\n"
-            tables.append(heading + _render(value, f"{name}{key}."))
-        else:
-            # No questions stay a comment, so that [[form.questions]] can be added at the end.
-            none = "# " if key == "questions" and value == () else ""
-            lines += [_comment(field.description or ""), f"{none}{key} = {_value(value)}"]
-    return "\n".join(["\n".join(lines) + "\n", *tables])
-
-
 def protocol_template(protocol: Protocol) -> str:
     """Render a protocol as TOML, with the meaning and unit of each key above it.
 
@@ -139,11 +99,11 @@ def protocol_template(protocol: Protocol) -> str:
     >>> "fixation_s = 0.5" in protocol_template(OddOneOut()).splitlines()
     True
     """
-    head = _comment(
+    return render_toml(
+        protocol,
         f"Protocol of the {protocol.task} task. Every key may be left out; the values below are "
-        "the defaults. Times are in seconds, sizes in the unit that ends the key."
+        "the defaults. Times are in seconds, sizes in the unit that ends the key.",
     )
-    return f"{head}\n\n{_render(protocol, '')}"
 
 
 TEXT_CONTRAST, SHAPE_CONTRAST = 4.5, 3.0
