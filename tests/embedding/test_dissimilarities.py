@@ -183,7 +183,7 @@ def test_similarities_are_recovered(world: Any) -> None:
 def test_dissimilarities_add_to_choices(world: Any) -> None:
     """Few choices say how decided people are; the RDMs, which objects are alike."""
     choices, table = world.judge(300, 3), rdms(world, np.random.default_rng(6))
-    config = FitConfig(engine="vi", dimensions=4, steps=600, chains=1)
+    config = FitConfig(engine="vi", dimensions=4, steps=450, chains=1)
     posterior = fit_embedding(choices, dissimilarities=table, config=config)
     new = world.triplets(2000, np.random.default_rng(8))
     truth = world.probabilities(new)

@@ -108,7 +108,7 @@ def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
     assert {"loss_change", "choice_rhat_95", "similarity_rhat_95"} <= state.keys()
     assert check(variational).convergence == state
     # Few steps from different starts end apart, however little the bound may move.
-    config = FitConfig(engine="vi", steps=100, draws=20)
+    config = FitConfig(**SHORT | {"draws": 20, "chains": 2})
     choices = world.judge(600, 4)
     hasty = fit_embedding(choices, config=config)
     assert hasty.attrs["convergence"]["choice_rhat_95"] > 1.05
@@ -147,7 +147,7 @@ def test_features_inform_objects_nobody_judged(world: Any) -> None:
     truth = world.probabilities(triplets)
     losses = []
     for features in (None, table):
-        config = FitConfig(**QUICK | {"steps": 600})
+        config = FitConfig(**QUICK | {"steps": 600, "chains": 1, "dimensions": 4})
         posterior = fit_embedding(known, features=features, config=config)
         assert posterior.ids == tuple(world.ids)
         p = posterior.choice_probabilities(triplets)
@@ -160,8 +160,9 @@ def test_more_features_than_objects_help_where_judgments_are_few(world: Any, eng
     rng = np.random.default_rng(4)
     told = world.embedding @ rng.standard_normal((3, 60)) + 0.5 * rng.standard_normal((30, 60))
     table = FeatureTable(tuple(world.ids), told.astype("float32"))
-    short = {"tune": 200, "draws": 100} if engine == "nuts" else {"steps": 600, "draws": 40}
-    config = FitConfig(engine=engine, prior="softplus", chains=2, **short)
+    nuts = {"tune": 200, "draws": 100, "chains": 2}
+    short = nuts if engine == "nuts" else {"steps": 600, "draws": 40, "chains": 1}
+    config = FitConfig(engine=engine, prior="softplus", **short)
     without, with_them = (
         divergence(world, fit_embedding(world.judge(200, 9), features=features, config=config))
         for features in (None, table)
