@@ -90,9 +90,8 @@ def _join_tables(path: str, holders: Holders) -> bytes:
 
     A participant may be in several; values missing from one (``n/a``) are taken from another.
     """
-    rows: dict[str, dict[str, tuple[str, str]]] = defaultdict(
-        dict
-    )  # cell, and the study it is from
+    # Each cell, and the study it is from.
+    rows: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     columns: dict[str, None] = {}
     for study, content in holders.items():
         header, cells = table_cells(_text(path, study, content), f"{study}/{path}")

@@ -52,6 +52,11 @@ class Session:
         Makes the countdown before each trial that does not follow another one, and before one
         that Esc has interrupted; None for no countdown.
 
+    Attributes
+    ----------
+    asking
+        Whether the page after Esc is shown.
+
     Examples
     --------
     >>> from twoalike.tasks import Frame, PageActivity, Shown
@@ -70,7 +75,7 @@ class Session:
         self, script: Script, stop_text: str, ready: Callable[[], Activity] | None = None
     ) -> None:
         self._script, self._stop_text, self._ready = script, stop_text, ready
-        self._asking = False
+        self.asking = False
         self._activity: Activity | None = None
         self._before: Activity | None = None
         self._left = False
@@ -86,18 +91,13 @@ class Session:
     @property
     def activity(self) -> Activity | None:
         """What is under way; None while the page after Esc is shown, and at the end."""
-        return None if self._asking else self._before or self._activity
-
-    @property
-    def asking(self) -> bool:
-        """Whether the page after Esc is shown."""
-        return self._asking
+        return None if self.asking else self._before or self._activity
 
     @property
     def scene(self) -> Scene:
         """What has to be on the screen now."""
         if self.activity is None:
-            return Page(self._stop_text if self._asking else "")
+            return Page(self._stop_text if self.asking else "")
         return self.activity.scene
 
     @property
@@ -117,7 +117,7 @@ class Session:
                 return self._flush(self._escape(time))
             case Focus(time=time, here=here):
                 items.append(Note("focus", time, {"here": here}))
-        if self._asking:
+        if self.asking:
             return self._flush([*items, *self._answer_stop(event)])
         assert self.activity is not None
         items += self.activity.handle(event)
@@ -170,15 +170,15 @@ class Session:
         return None if self._activity is None else _LAST_PAGES.get(self._activity.name)
 
     def _escape(self, time: float) -> list[Item]:
-        if self._asking or self._settled is not None:
+        if self.asking or self._settled is not None:
             return self._finish("stopped", time)
-        self._asking = True
+        self.asking = True
         return [Note("stop_asked", time)]
 
     def _answer_stop(self, event: Event) -> list[Item]:
         if not isinstance(event, KeyPress | PointerPress):
             return []
-        self._asking = False
+        self.asking = False
         items: list[Item] = [Note("went_on", event.time)]
         if self._before is not None:
             return [*items, *self._before.restart(event.time)]

@@ -181,9 +181,7 @@ class PreparedArrangements(Prepared):
 
     def image_size(self, view: View) -> int:
         """Side of the largest square: that of a held image in the smallest trial."""
-        lay_out_arena(
-            self.protocol, view.size, self.max_items
-        )  # checks that the largest trial fits
+        lay_out_arena(self.protocol, view.size, self.max_items)  # the largest trial has to fit
         layout = lay_out_arena(self.protocol, view.size, _FEWEST)
         return round(layout.item * self.protocol.arena.held_scale)
 
