@@ -280,9 +280,15 @@ def check(
         "dissimilarities": dissimilarities,
     }
     tables = {kind: table for kind, table in given.items() if table is not None}
+    if tables and study is not None:
+        raise TwoalikeError(
+            expected=f"`{next(iter(tables))}=...` or `study=...`",
+            found="both",
+            remedy="Give one of them.",
+        )
     fit = as_posterior(posterior)
     if study is not None:
-        tables = _of_study(study if isinstance(study, Study) else Study.load(study), fit, tables)
+        tables = _of_study(study if isinstance(study, Study) else Study.load(study), fit)
     found = _checked(fit, tables, fitted, seed)
     if out is not None:
         inputs = {"posterior": fit.path, **tables}
@@ -292,16 +298,8 @@ def check(
     return found
 
 
-def _of_study(
-    study: Study, posterior: Posterior, tables: Mapping[str, JudgmentTable]
-) -> dict[str, JudgmentTable]:
+def _of_study(study: Study, posterior: Posterior) -> dict[str, JudgmentTable]:
     """Tables of a study's judgments, of the kinds that the posterior was fitted on."""
-    if tables:
-        raise TwoalikeError(
-            expected=f"`{next(iter(tables))}=...` or `study=...`",
-            found="both",
-            remedy="Give one of them.",
-        )
     files = {"choices": study.choices}
     if labels_of(posterior, "arranger"):
         files["arrangements"] = study.arrangements
