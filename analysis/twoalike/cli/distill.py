@@ -1,7 +1,7 @@
 """``twoalike distill``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._show import plain_table
 
@@ -102,7 +102,7 @@ def distill(
     from twoalike.cli.features import left_out
     from twoalike.study import is_first_process
 
-    settings = {"train": train, "steps": steps, "size": size, "batch": batch}
+    settings: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
     settings |= {"rate": rate, "seed": seed}
     made = distillation.distill(
         teacher,
@@ -142,5 +142,6 @@ def _show(student: "Student") -> None:
     table = plain_table(title, "", "accuracy", "KL", *classes)
     for name, score in scores.drop("teacher itself").iterrows():
         table.add_row(str(name), *(f"{value:.3f}" for value in score.dropna()))
-    table.add_row("[dim]teacher itself", f"{scores.loc['teacher itself', 'accuracy']:.3f}", "0")
+    ceiling = float(scores["accuracy"]["teacher itself"])
+    table.add_row("[dim]teacher itself", f"{ceiling:.3f}", "0")
     Console().print(table)
