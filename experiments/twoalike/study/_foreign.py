@@ -1,11 +1,12 @@
 """Files of foreign formats, checked before they are trusted: numpy, HDF5, Parquet, MATLAB.
 
 Their libraries allocate whatever a header declares, follow links to other files, or end the process
-at a wrong byte: one changed bit can crash it, exhaust the memory, or make it run for ever. So a
-child process reads HDF5, Parquet and MATLAB files first; only if it succeeds does this process read
-them. The child is kept for the next file, since it takes a second to start. Memory is limited on
-Linux only, time everywhere. numpy's format is so plain that comparing the header with the bytes
-that follow it is enough, and its files are read often.
+at an invalid byte: one changed bit can crash it, exhaust the memory, or make it run for ever. So a
+child process reads HDF5 and Parquet files first; only if it succeeds does this process read them.
+MATLAB files are read by the child alone, which passes their arrays on in numpy's format. The child
+is kept for the next file, since it takes a second to start. Memory is limited on Linux only, time
+everywhere. numpy's format is so plain that comparing the header with the bytes that follow it is
+enough, and its files are read often.
 """
 
 import atexit
@@ -24,6 +25,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
 
@@ -86,6 +88,12 @@ def read_in_child(place: str, path: Path, *arguments: Any) -> None:
     """
     if not path.is_file() or _mark(path) in _trusted:
         return  # the reader reports a missing file
+    _ask_child(place, path, *arguments)
+    trust(path)
+
+
+def _ask_child(place: str, path: Path, *arguments: Any) -> None:
+    """Have the child read a file, even if it has been read before."""
     size = path.stat().st_size
     request = {
         "place": place,
@@ -98,7 +106,6 @@ def read_in_child(place: str, path: Path, *arguments: Any) -> None:
         raise TwoalikeError(answer["refused"].replace(str(path.resolve()), str(path)))
     if "damaged" in answer:
         raise OSError(answer["damaged"])
-    trust(path)
 
 
 def trust(path: Path) -> None:
@@ -443,11 +450,11 @@ def _read_parquet(path: Path, dictionaries: Collection[str]) -> Any:
     return table
 
 
-def load_mat(path: str | Path, what: str) -> dict[str, Any]:
+def load_mat(path: str | Path, what: str) -> dict[str, list[Array]]:
     """Read the variables of a MATLAB file (versions 4, 6 and 7, all but ``-v7.3``).
 
-    Values are as :func:`scipy.io.loadmat` gives them: arrays, arrays of objects for cells, records
-    for structs.
+    Each variable's numbers and texts are listed in MATLAB's order: its own array, or those in its
+    cells and struct fields.
 
     Raises
     ------
@@ -455,35 +462,20 @@ def load_mat(path: str | Path, what: str) -> dict[str, Any]:
         If the file is missing or damaged, or of version 7.3.
     """
     path = require_file(path, what)
-    try:
-        read_in_child(f"{__name__}:_read_mat", path)
-        return _read_mat(path)
-    except TwoalikeError:
-        raise
-    # scipy has no family of errors for damage: whatever its parser meets comes through.
-    except Exception as error:
-        raise TwoalikeError(
-            f"{path}: cannot be read as a MATLAB file ({shortened(error)})."
-        ) from error
-
-
-def _read_mat(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # functions and other values that only MATLAB has
-        # Scipy warns of these and continues, with one of two values or a text in place of a value.
-        warnings.filterwarnings("error", "(Duplicate|Unreadable) variable")
+    with TemporaryDirectory(prefix="twoalike-") as folder:
+        copy = Path(folder) / "arrays.npz"
         try:
-            found = loadmat(path, spmatrix=False)
-        except NotImplementedError as error:
+            _ask_child("twoalike.study._mat:convert", path, str(copy))
+        except OSError as error:
             raise TwoalikeError(
-                where=path,
-                expected="a MATLAB file as -v7 or -v6 write it",
-                found="one of another version",
-                remedy="Save it again with -v7.",
+                f"{path}: cannot be read as a MATLAB file ({shortened(error)})."
             ) from error
-    return {name: value for name, value in found.items() if not name.startswith("__")}
+        arrays = load_arrays(copy, f"the arrays of {path}")
+    assert isinstance(arrays, dict)
+    content: dict[str, list[Array]] = {str(name): [] for name in arrays["names"]}
+    for number, variable in enumerate(arrays["variables"]):
+        content[str(arrays["names"][variable])].append(arrays[f"array_{number}"])
+    return content
 
 
 def mat_bytes(content: Mapping[str, Any], *, compressed: bool = False) -> bytes:

@@ -7,10 +7,9 @@ A long table is delimited text whose header names ``item_a``, ``item_b`` and ``d
 ``similarity``; ``participant`` is optional, further columns are ignored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,37 +100,21 @@ def _stack(array: np.ndarray) -> Floats | None:
     return _unfold(values) if values.ndim == 2 else None
 
 
-def _arrays(value: Any) -> Iterator[np.ndarray]:
-    """Numbers and texts in a value of MATLAB: itself, or those in its cells and struct fields."""
-    pending = [value]  # no recursion: cells may be nested as deep as a file likes
-    while pending:
-        found = pending.pop()
-        if not isinstance(found, np.ndarray):
-            continue
-        if found.dtype.names:
-            records = found.ravel(order="F")
-            pending += reversed([record[name] for record in records for name in found.dtype.names])
-        elif found.dtype == object:
-            pending += reversed(found.ravel(order="F").tolist())
-        else:
-            yield found
-
-
-def _from_meadows(path: Path, content: dict[str, Any]) -> RdmTable | None:
+def _from_meadows(path: Path, content: dict[str, list[np.ndarray]]) -> RdmTable | None:
     """Read the platform's export: ``stimuli`` and ``rdmutv``, or both once a participant."""
     lists = {name: value for name, value in content.items() if name.startswith("stimuli")}
     aliases = [name.removeprefix("stimuli") for name in lists]
     if not lists or not all(f"rdmutv{alias}" in content for alias in aliases):
         return None
     named = [
-        tuple(str(name).strip() for array in _arrays(value) for name in array.ravel())
-        for value in lists.values()
+        tuple(str(name).strip() for array in arrays for name in array.ravel())
+        for arrays in lists.values()
     ]
     if any(ids != named[0] for ids in named):
         raise TwoalikeError(
             f"{path}: the participants' lists of stimuli differ. Give one file a participant."
         )
-    triangles = [list(_arrays(content[f"rdmutv{alias}"])) for alias in aliases]
+    triangles = [content[f"rdmutv{alias}"] for alias in aliases]
     found = [_stack(one[0].ravel()) if len(one) == 1 else None for one in triangles]
     values = [one for one in found if one is not None]
     if len(values) < len(found) or any(one.shape[1] != len(named[0]) for one in values):
@@ -147,8 +130,8 @@ def _from_mat(path: Path) -> RdmTable:
     if table := _from_meadows(path, content):
         return table
     found = {}
-    for name, value in content.items():
-        stacks = [s for s in map(_stack, _arrays(value)) if s is not None]
+    for name, arrays in content.items():
+        stacks = [s for s in map(_stack, arrays) if s is not None]
         # A colour or a position also is a short vector of numbers: the largest size is the RDMs'.
         size = max((s.shape[1] for s in stacks), default=0)
         stacks = [s for s in stacks if s.shape[1] == size]
