@@ -88,5 +88,5 @@ def test_damaged_teachers_are_refused(folder: Path, tmp_path: Path) -> None:
     description = json.loads((folder / "teacher.json").read_text())
     del description["temperature"]
     (folder / "teacher.json").write_text(json.dumps(description))
-    with pytest.raises(TwoalikeError, match="not a whole teacher"):
+    with pytest.raises(TwoalikeError, match="incomplete teacher"):
         load_teacher(folder)

@@ -189,7 +189,7 @@ def test_what_cannot_be_fitted_says_so(world: World, rng: np.random.Generator) -
     with pytest.raises(TwoalikeError, match="stranger 9 and 2 more") as said:
         fit_teacher(absent, world.features)
     assert "12 of 120 objects not found: stranger 0, stranger 1" in str(said.value)
-    assert "2 more; there are object 0, object 1, ..." in str(said.value)
+    assert "2 more; available: object 0, object 1, ..." in str(said.value)
     holed = world.features.values.copy()
     holed[3, 5] = np.nan
     with pytest.raises(TwoalikeError, match="NaN or infinite ones, first for 'object 3'"):

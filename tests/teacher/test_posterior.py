@@ -155,5 +155,5 @@ def test_objects_nobody_judged_are_refused_by_name(world: World) -> None:
     with pytest.raises(TwoalikeError, match="at least 3 objects, found 2"):
         make_posterior_teacher(world.posterior, judged=np.arange(120) < 2)
     affine = fit_teacher(world.posterior, world.features)
-    with pytest.raises(TwoalikeError, match="to place objects by, found none"):
+    with pytest.raises(TwoalikeError, match="to place objects, found none"):
         affine.positions(teacher.ids)

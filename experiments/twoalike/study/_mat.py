@@ -18,8 +18,7 @@ from twoalike.study._foreign import Array
 def convert(path: Path, out: str) -> None:
     """Write the numbers and texts of all variables as ``.npz``.
 
-    ``names`` are the variables' names, ``variables`` the variable (from 0) of each ``array_0``,
-    ``array_1``, ...
+    ``names`` lists the variables, ``variables`` the variable (from 0) of each ``array_0``, ...
     """
     content = {name: list(_arrays(value)) for name, value in _read(path).items()}
     arrays = [array for found in content.values() for array in found]
@@ -43,10 +42,7 @@ def _read(path: Path) -> dict[str, Any]:
             found = loadmat(path, spmatrix=False)
         except NotImplementedError as error:
             raise TwoalikeError(
-                where=path,
-                expected="a MATLAB file as -v7 or -v6 write it",
-                found="one of another version",
-                remedy="Save it again with -v7.",
+                where=path, expected="MATLAB's -v7 or -v6", remedy="Save it again with -v7."
             ) from error
     return {name: value for name, value in found.items() if not name.startswith("__")}
 

@@ -1,18 +1,18 @@
-"""The affine map from a network's features into the human space.
+"""The affine map from a network's features to the human space.
 
     z = (x - mean) / scale,    x' = [W z + b ; alpha z],    S_ij = <x'_i, x'_j> / temperature
 
-``mean`` is one vector and ``scale`` one number: dividing every feature by its own spread gives
-those that hardly vary the weight of the others, which cost up to .03 in accuracy in our trials.
+``mean`` is a vector and ``scale`` a single number: dividing each feature by its own spread would
+give features that hardly vary as much weight as the others, which cost up to .03 in accuracy.
 
-The lower block is the scaled identity. For a square map, gLocal
-(arXiv:2306.04507) pulls W towards a multiple of the identity, so that directions on which the
-judgments have no bearing keep the network's own geometry. The map here is not square (D human
-dimensions for p features), and the multiple of the identity is a block of its own: W is pulled
-to zero, where x' = alpha z, the same limit. ``alpha`` is fitted, not chosen.
+The lower block is the scaled identity. For a square map, gLocal (arXiv:2306.04507) shrinks W
+towards a multiple of the identity, so that directions on which the judgments have no bearing keep
+the network's own geometry. The map here is not square (D human dimensions for p features), so the
+multiple of the identity is a separate block: W is shrunk towards zero, where x' = alpha z, the same
+limit. ``alpha`` is fitted, not chosen.
 
-Objects that were judged may keep the places that the judgments gave them, W z + b being for the
-others: the two sets of positions are in one space, so similarities across them are meant.
+Judged objects may keep their positions in the posterior, and W z + b then places only the others.
+Both sets of positions are in one space, so similarities between them are meaningful.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from twoalike.teacher._posterior import teacher_html
 
 @dataclass(frozen=True, eq=False)
 class AffineTeacher:
-    """Choice probabilities for any image, from a network's features of it.
+    """Choice probabilities for any image, from a network's features.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class AffineTeacher:
     scale
         One number for all features.
     weight
-        W, shape (D, p); D is 0 for the control without the human space.
+        W, shape (D, p); D is 0 for the control, which has no human space.
     bias
         b, shape (D,).
     identity
@@ -48,12 +48,12 @@ class AffineTeacher:
     temperature
         Fitted on objects held out from the map.
     known_ids, known
-        Objects that keep the posterior's positions instead of W z + b, and these, shape (k, D);
-        none in a teacher that knows only the map.
+        Objects that keep the posterior's positions instead of W z + b, and these positions, shape
+        (k, D); empty for a teacher that uses the map alone.
     description
         Content of teacher.json: the network it maps from, how it was fitted and validated.
     folder
-        Where it is kept; None before it is saved.
+        Folder it was saved in; None before it is saved.
     """
 
     mean: npt.NDArray[np.float32]
@@ -85,12 +85,12 @@ class AffineTeacher:
         return found
 
     def check(self, features: FeatureTable) -> None:
-        """Make sure that features are what the map was fitted on.
+        """Check that features are those of the network that the map was fitted to.
 
         Raises
         ------
         TwoalikeError
-            If their number differs, or they come from other weights or other preprocessing.
+            If their number differs, or they come from other weights or preprocessing.
         """
         p = features.values.shape[1]
         name = self.source.get("backbone") or "an unnamed network"
@@ -115,7 +115,7 @@ class AffineTeacher:
         Raises
         ------
         TwoalikeError
-            If the features are not what the map was fitted on.
+            If the features are not those of the network that the map was fitted to.
         """
         self.check(features)
         z = (features.values - self.mean) / np.float32(self.scale)
@@ -136,18 +136,18 @@ class AffineTeacher:
         Parameters
         ----------
         ids
-            Objects, n of them.
+            Ids of n objects.
         features
-            Of at least these objects.
+            Features of at least these objects.
 
         Raises
         ------
         TwoalikeError
-            If there are no features of an object, or not those that the map was fitted on.
+            If an object has no features, or they are not those of the map's network.
         """
         if features is None:
             raise TwoalikeError(
-                where="this teacher", expected="`features=...` to place objects by", found="none"
+                where="this teacher", expected="`features=...` to place objects", found="none"
             )
         table = FeatureTable(tuple(ids), features.select(ids), features.meta)
         return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
@@ -162,7 +162,7 @@ class AffineTeacher:
         triplets
             Rows of ``features``, shape (n, 3).
         features
-            Of the network the map was fitted on.
+            Features of the network that the map was fitted to.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)
@@ -170,7 +170,7 @@ class AffineTeacher:
             tuple(features.ids[row] for row in rows), features.values[rows], features.meta
         )
         x = self.embed(part).astype(np.float64)
-        pairs = ((1, 2), (0, 2), (0, 1))  # the two that are left when item 1, 2, 3 is odd
+        pairs = ((1, 2), (0, 2), (0, 1))  # the two that remain when item 1, 2, 3 is odd
         place = inverse.reshape(triplets.shape)
         if len(x) ** 2 <= 4 * len(triplets) * x.shape[1]:
             logits = odd_logits(x @ x.T, place)

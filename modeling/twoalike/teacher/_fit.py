@@ -1,13 +1,13 @@
-"""Fitting a teacher: a map to positions, everything else by cross-entropy on held-out objects.
+"""Fitting a teacher: a map to positions; everything else by cross-entropy on held-out objects.
 
-The target positions are those of the posterior's mean similarities. By ridge regression the map
-has a closed form for every penalty; a map fitted by gradient starts from the best of these, and is
-taken if it predicts held-out objects better. Penalty, identity block and temperature minimise the
+The target positions are those of the posterior's mean similarities. Ridge regression gives the map
+in closed form for every penalty; a map fitted by gradient starts from the best of these and is
+chosen if it predicts held-out objects better. Penalty, identity block and temperature minimise the
 cross-entropy of triplets whose objects were all placed by maps fitted without them: of people's
-own choices where they are given, else of the posterior's soft labels. Choices are the better
-judge. A posterior that knows nothing of the features takes for chance whatever they predict beyond
-it, and its labels give the identity block too little weight: held-out objects of THINGS are
-predicted with an accuracy of .539 instead of .552 from CLIP features.
+own choices if there are any, otherwise of the posterior's soft labels. Choices are the better
+criterion. A posterior fitted without features treats whatever they could predict beyond it as
+chance, and its labels give the identity block too little weight: from CLIP features, held-out
+objects of THINGS are predicted with an accuracy of .539 instead of .552.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ from twoalike.teacher._maps import (
 from twoalike.teacher._posterior import known_rows
 
 FEWEST = 6
-"""Objects: with fewer, folds leave maps nothing to be fitted to."""
+"""Objects: with fewer, folds leave too few to fit a map."""
 ENOUGH_CHOICES = 200
 """Fewer choices than this determine three numbers less well than soft labels do."""
 
@@ -80,7 +80,7 @@ class TeachConfig(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """Choices people made.
+    """People's choices.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Choices:
     chosen
         Item called the odd one, 0 to 2, shape (n,).
     lapse
-        Share of them that are guesses.
+        Share of guesses among the choices.
     """
 
     triplets: Integers
@@ -112,14 +112,14 @@ def fit_teacher(
     posterior
         Soft labels and similarities of m objects.
     features
-        Of at least these objects.
+        Features of at least these objects.
     config
         Penalties, folds, seed.
     judged
-        Which objects people judged, shape (m,); the map is fitted on those. None: all.
+        Which objects people judged, shape (m,); the map is fitted to these. None: all.
     choices
-        Choices people made, at best all of them: they set penalty, identity block and
-        temperature if there are enough, and the map is scored on them.
+        People's choices, ideally all of them: they set penalty, identity block and temperature
+        if there are enough, and the map is scored on them.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def fit_teacher(
     Raises
     ------
     TwoalikeError
-        If objects have no features or all the same, or fewer than six were judged.
+        If objects have no features, all have the same, or fewer than six were judged.
     """
     config = config or TeachConfig()
     rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
@@ -176,7 +176,7 @@ def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.floa
         raise TwoalikeError(
             where="the features",
             expected="values that differ between objects",
-            found=f"{x.shape[1]} that are the same for all {len(x)}",
+            found=f"{x.shape[1]} values that are the same for all {len(x)}",
             remedy="Check the network that made them.",
         )
     return x
@@ -209,7 +209,7 @@ def _describe(
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A way to fit the map, and how well it predicted objects held out from it."""
+    """One way to fit the map, and how well it predicts held-out objects."""
 
     method: Literal["ridge", "gradient"]
     strength: float  # L2 penalty
@@ -226,7 +226,7 @@ class _Trial:
 
 
 class _Search:
-    """Penalties, and ways to fit the map, compared on objects that it was fitted without.
+    """Penalties, and ways to fit the map, compared on held-out objects.
 
     ``rows`` are the m judged objects of the posterior, ``z`` their features (m, p), centred and at
     one scale; triplets of ``choices`` are rows of ``z``.
@@ -257,7 +257,7 @@ class _Search:
             self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse))
 
     def settle(self, *similarities: Floats) -> tuple[Floats, float]:
-        """Best multiple of each similarity matrix, and the log-loss with these."""
+        """Best multiple of each similarity matrix, and the log-loss with these multiples."""
         if (people := self.deciding) is not None:
             parts = [odd_logits(matrix, people.triplets) for matrix in similarities]
             shares = fit_mixture(parts, np.eye(3)[people.chosen], people.lapse)
@@ -318,7 +318,7 @@ class _Search:
         )
 
     def untransformed(self) -> dict[str, Any]:
-        """Return the network's own similarities at the temperature that suits the judgments."""
+        """Return the network's own similarities at the temperature that fits the judgments best."""
         p = self.z.shape[1]
         (share,), _ = self.settle(self.own)
         return {
@@ -332,7 +332,7 @@ class _Search:
         }
 
     def best(self) -> dict[str, Any]:
-        """Fit the map in the way that predicts held-out objects best."""
+        """Fit the map with the settings that predict held-out objects best."""
         trials = self.ridge_trials()
         start = min(trials, key=lambda trial: trial.log_loss).strength
         if self.config.regulariser == "contrastive":
@@ -346,7 +346,7 @@ class _Search:
         a, b = best.shares
         held_out = a * (best.predicted @ best.predicted.T) + b * self.own
         (share,), _ = self.settle(self.own)
-        # One of the two shares sets the temperature; the human one, unless it is nothing.
+        # One of the two shares sets the temperature: the human one, unless it is zero.
         unit = _positive(a if a > 0 else b)
         kept = slice(None) if a > 0 else slice(0)
         return {
@@ -357,7 +357,7 @@ class _Search:
             "temperature": 1 / unit,
             "penalty": {
                 "chosen": best.as_dict(),
-                "why": f"lowest log-loss of {self.settled_on} about objects the map had not seen",
+                "why": f"lowest log-loss of {self.settled_on} on objects held out from the map",
                 "tried": [trial.as_dict() for trial in trials],
             },
             "settled_on": self.settled_on,
@@ -390,11 +390,10 @@ class _Search:
 
 
 def _positive(share: float) -> float:
-    """Check that the best multiple of similarities is above 0, that features predict anything."""
+    """Check that the best multiple of similarities is above 0: that features predict anything."""
     if not share > 0:
         raise TwoalikeError(
-            "the features say nothing about the judgments: the best choice probabilities ignore "
-            "them",
+            "the features do not predict the judgments: the best choice probabilities ignore them",
             remedy="Check that ids and features belong together.",
         )
     return float(share)

@@ -1,9 +1,9 @@
-"""Choice probabilities as labels: their logits, their scores, and which kind of them to teach.
+"""Choice probabilities as labels: their logits, their scores, and the choice of which to teach.
 
-``predictive`` probabilities are averaged over posterior draws, ``plugin`` ones are those of the
-mean similarities. Averaging helps where a posterior is rightly unsure and hurts where it is too
-unsure, so the better kind is determined on choices that the posterior was not fitted to. A teacher
-hands its mistakes on: kinds of teachers are compared in the same way before a student learns.
+``predictive`` probabilities are averaged over posterior draws, ``plugin`` probabilities follow from
+the mean similarities. Averaging helps where a posterior's uncertainty is justified and hurts where
+it is excessive, so the better kind is determined on choices that the posterior was not fitted to. A
+teacher passes on its mistakes, so kinds of teachers are compared in the same way.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ MODES: tuple[Mode, ...] = ("predictive", "plugin")
 TeacherKind = Literal["posterior", "surrogate", "mixed"]
 """The posterior, the map, or the map beside the posterior's positions of judged objects."""
 ROWS = 65_536
-"""Triplets at once: their similarities stay in the processor's cache."""
+"""Triplets per block: their similarities stay in the processor's cache."""
 LEAST = 1e-300
-"""Probabilities below this count as this: the logarithm of 0 would be infinite."""
+"""Lower bound of probabilities: the logarithm of 0 would be infinite."""
 
 
 class ChoiceModel(Protocol):
@@ -30,7 +30,7 @@ class ChoiceModel(Protocol):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Object ids, m of them."""
+        """Ids of the m objects."""
         ...
 
     @property
@@ -66,7 +66,7 @@ def sample_triplets(m: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.
     first = rng.integers(m, size=n)
     second = (first + rng.integers(1, m, size=n)) % m
     low, high = np.minimum(first, second), np.maximum(first, second)
-    # A draw from the m - 2 others: step over the two that are taken, lower one first.
+    # A draw from the m - 2 others: skip the two that are taken, the lower one first.
     third = rng.integers(m - 2, size=n)
     third += third >= low
     third += third >= high
@@ -78,13 +78,13 @@ def matrix_probabilities(
 ) -> npt.NDArray[np.float32]:
     """Probability that item 1, 2, 3 is the odd one, from a matrix, shape (n, 3).
 
-    A matrix of m images is made once for all their m(m-1)(m-2)/6 triplets; gathering the rows of
-    each triplet reads three of them a triplet (``benchmarks/results/labels.md``).
+    The matrix of m images is computed once for all their m(m-1)(m-2)/6 triplets, instead of three
+    rows of features being read for each triplet (``benchmarks/results/labels.md``).
 
     Parameters
     ----------
     similarity
-        Of all pairs of m images, shape (m, m).
+        Similarities of all pairs of m images, shape (m, m).
     triplets
         Indices into the images, shape (n, 3).
     temperature
@@ -97,7 +97,7 @@ def matrix_probabilities(
     array([[0.11, 0.11, 0.79]], dtype=float32)
     """
     result = np.empty((len(triplets), 3), np.float32)
-    # One index a pair instead of two: numpy takes a third of the time.
+    # One index per pair instead of two: numpy takes a third of the time.
     flat, m = np.ascontiguousarray(similarity).reshape(-1), len(similarity)
     for start in range(0, len(triplets), ROWS):
         rows = triplets[start : start + ROWS].astype(np.int64)
@@ -108,13 +108,13 @@ def matrix_probabilities(
 
 
 def odd_logits(similarity: Floats, triplets: Integers) -> Floats:
-    """Logits that item 1, 2, 3 is the odd one, shape (n, 3): similarity of the two others."""
+    """Logits that item 1, 2, 3 is the odd one, shape (n, 3): similarities of the other two."""
     first, second, third = pair_similarities(similarity, triplets)
     return np.stack([third, second, first], axis=1).astype(np.float64)
 
 
 def log_probabilities(logits: Floats) -> Floats:
-    """Log-softmax of odd-one logits, shape (n, 3), by the one choice model."""
+    """Log-softmax of odd-one logits, shape (n, 3), by :mod:`twoalike.choice`."""
     first, second, third = logits.T
     return np.stack(log_choice((third, second, first)), axis=1)
 
@@ -122,16 +122,16 @@ def log_probabilities(logits: Floats) -> Floats:
 def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floats:
     """Non-negative weights w for which softmax(Σ w parts) predicts labels best.
 
-    What is minimised is the cross-entropy. Without lapses it is convex: there is one answer.
+    They minimise the cross-entropy, which is convex without lapses: the solution is unique.
 
     Parameters
     ----------
     parts
         Logits, each of shape (n, 3).
     labels
-        Choice probabilities, or choices as rows of zeros and a one, shape (n, 3).
+        Choice probabilities, or choices as one-hot rows, shape (n, 3).
     lapse
-        Share of guesses in the labels; the weights are those of the choices without it.
+        Share of guesses in the labels; the weights are those of attentive choices.
 
     Examples
     --------
@@ -141,14 +141,14 @@ def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floa
     """
     from scipy.optimize import minimize
 
-    # Parts of unit size, or the search crawls where one is a thousand times the other.
+    # Parts of unit size: the search is slow if one is a thousand times larger than the other.
     sizes = [float(part.std()) or 1.0 for part in parts]
     stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         attentive = np.exp(log_probabilities(np.tensordot(weights, stacked, axes=1)))
         predicted = np.maximum((1 - lapse) * attentive + lapse / 3, LEAST)
-        # Share of each label that attention explains: its pull on the logits, 1 without lapses.
+        # Share of each label due to attention, which weights its gradient; 1 without lapses.
         pull = labels * (1 - lapse) * attentive / predicted
         gradient = attentive * pull.sum(axis=1, keepdims=True) - pull
         slopes = (gradient * stacked).sum(axis=2).mean(axis=1)
@@ -180,7 +180,7 @@ def score_soft(logits: Floats, labels: Floats) -> dict[str, float]:
 
 
 def score_choices(logits: Floats, chosen: Integers, lapse: float = 0.0) -> dict[str, float]:
-    """Score logits on choices people made, of which a share are guesses."""
+    """Score logits on people's choices, a share ``lapse`` of which are guesses."""
     p = np.maximum((1 - lapse) * np.exp(log_probabilities(logits)) + lapse / 3, LEAST)
     return {
         "accuracy": float(expected_accuracy(logits, chosen).mean()),
@@ -194,7 +194,7 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
     Parameters
     ----------
     posterior
-        Fitted to other choices than these.
+        A posterior that was not fitted to these choices.
     triplets
         Object indices, shape (n, 3).
     chosen
@@ -205,7 +205,7 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
     ``log_loss`` by kind, their ``difference`` (plugin minus predictive) with its standard
     error, ``n`` and the kind ``chosen``.
     """
-    # People lapse now and then, and without lapses the less confident labels would win.
+    # People lapse occasionally; without lapses the less confident labels would win.
     losses = {
         mode: log_loss(posterior.choice_probabilities(triplets, mode, lapse=True), chosen)
         for mode in MODES
@@ -223,7 +223,7 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
 def compare_kinds(
     predicted: Mapping[TeacherKind, Floats], chosen: Integers, lapse: float
 ) -> dict[str, Any]:
-    """Log-loss of each kind of teacher on choices, and by how much the best is ahead.
+    """Log-loss of each kind of teacher on choices, and the lead of the best.
 
     Parameters
     ----------
@@ -232,12 +232,12 @@ def compare_kinds(
     chosen
         Item called the odd one, 0 to 2, shape (n,); no kind was fitted to these choices.
     lapse
-        Share of guesses: people lapse, and without that the most cautious teacher would win.
+        Share of guesses: people lapse, and without lapses the least confident teacher would win.
 
     Returns
     -------
-    ``n``, ``log_loss`` by kind, ``best``, and ``behind``: how far the others are behind the best,
-    with the standard error of that.
+    ``n``, ``log_loss`` by kind, ``best``, and ``behind``: the differences of the others from the
+    best, with standard errors.
 
     Examples
     --------
@@ -265,6 +265,6 @@ def compare_kinds(
 
 
 def _mean_and_error(values: Floats) -> tuple[float, float | None]:
-    """Mean and its standard error, which one value does not have."""
+    """Mean and its standard error, which is None for a single value."""
     error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return float(values.mean()), error

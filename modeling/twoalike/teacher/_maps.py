@@ -4,11 +4,11 @@ Ridge regression minimises the squared error of positions. The map by gradient m
 
     (1 - c) L_global + c L_local + strength * unit * |W|^2 / m
 
-L_global is the cross-entropy of the posterior's soft labels, and of people's choices where there
-are any, half and half; ridge regression only comes near to it. L_local (arXiv:2306.04507) keeps
-neighbourhoods of the network: cosine similarities of the features before and after the map, both
-divided by a temperature, an object's similarity to itself left out, and the cross-entropy of the
-softmaxes of their rows.
+L_global is the cross-entropy of the posterior's soft labels or, if there are choices of people,
+the mean of the cross-entropies of both; ridge regression only approximates its minimum. L_local
+(arXiv:2306.04507) preserves the network's neighbourhoods: it is the cross-entropy between row-wise
+softmaxes of the cosine similarities of features before and after the map, both divided by a
+temperature and without the diagonal.
 """
 
 from collections.abc import Sequence
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
 
 LOCAL_TEMPERATURE = 0.1
 LOCAL_OBJECTS = 1024
-"""Objects of the local term at most, as in gLocal's batches: its cost grows with their square."""
+"""Most objects in the local term, as in gLocal's batches: its cost is quadratic in them."""
 
 
 def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
     """Positions whose dot products come closest to a similarity matrix, shape (m, D).
 
     A posterior's draws have no common coordinates to average, but their mean similarity (m, m)
-    has an eigendecomposition, and the maps fitted below give the same similarities whatever the
-    rotation of these positions. Of D ``dimensions``, those without a positive eigenvalue are left
-    out.
+    has an eigendecomposition, and the similarities of the maps fitted below do not depend on the
+    rotation of these positions. Dimensions without a positive eigenvalue are omitted.
     """
     values, vectors = np.linalg.eigh((similarity + similarity.T) / 2)
     keep = np.argsort(values)[::-1][:dimensions]
@@ -43,7 +42,7 @@ def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
 
 
 def object_folds(m: int, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Fold of each object, shape (m,), sizes as equal as can be."""
+    """Fold of each object, shape (m,); sizes differ by one at most."""
     return np.asarray(rng.permutation(m) % min(n_folds, m))
 
 
@@ -51,8 +50,8 @@ def ridge_maps(z: Floats, y: Floats, strengths: Sequence[float]) -> list[tuple[F
     """Weight (D, p) and bias (D,) of y ≈ W z + b for each penalty; z is (m, p), y (m, D).
 
     Minimises the squared error plus ``strength`` times the mean squared norm of the centred
-    features times the squared norm of W: so a strength means the same for any number and scale
-    of features. The bias is free.
+    features times the squared norm of W, so a strength means the same for any number and scale
+    of features. The bias is not penalised.
     """
     centre, middle = z.mean(axis=0), y.mean(axis=0)
     u, s, vt = np.linalg.svd(z - centre, full_matrices=False)
@@ -70,7 +69,7 @@ def ridge_maps(z: Floats, y: Floats, strengths: Sequence[float]) -> list[tuple[F
 def predicted_without_own_fold(
     z: Floats, y: Floats, strengths: Sequence[float], fold: Integers
 ) -> Floats:
-    """Positions of each object by maps that were fitted without its fold, shape (L, m, D)."""
+    """Positions of each object by maps fitted without its fold, shape (L, m, D)."""
     predicted = np.empty((len(strengths), *y.shape))
     for k in np.unique(fold):
         out = fold == k
@@ -80,7 +79,7 @@ def predicted_without_own_fold(
 
 
 def rows_within(triplets: Integers, rows: Integers, m: int) -> tuple[Integers, Any]:
-    """Triplets of objects among ``rows`` of m only, as positions there, and which they are."""
+    """Triplets of objects among ``rows`` of m only, as positions in ``rows``, and their mask."""
     place = np.full(m, -1)
     place[rows] = np.arange(len(rows))
     placed = place[triplets]
@@ -93,11 +92,11 @@ class SoftLabels:
     """Choice probabilities for triplets."""
 
     triplets: Integers  # rows of the features, (n, 3)
-    probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3); of a choice zeros and a one
-    lapse: float = 0.0  # share of guesses in them, which the map need not explain
+    probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3); choices are one-hot
+    lapse: float = 0.0  # share of guesses among them, which the map need not explain
 
     def among(self, rows: Integers, m: int) -> "SoftLabels":
-        """Keep triplets whose objects are all among ``rows`` of m, as positions there."""
+        """Keep triplets whose objects are all among ``rows`` of m, as positions in ``rows``."""
         triplets, inside = rows_within(self.triplets, rows, m)
         return SoftLabels(triplets, self.probabilities[inside], self.lapse)
 
@@ -112,17 +111,17 @@ def gradient_map(
     contrastive: float,
     steps: int = 100,
 ) -> tuple[Floats, Floats]:
-    """Weight (D, p) and bias (D,) of the map, from features z (m, p) to positions.
+    """Weight (D, p) and bias (D,) of the map from features z (m, p) to positions.
 
-    The search starts from the ridge regression to y (m, D) with the penalty ``start`` and takes
-    ``steps`` of L-BFGS at most; without noise there is no learning rate to choose. Each kind of
-    labels counts the same. ``strength`` is an L2 penalty in the units of :func:`ridge_maps`,
-    ``contrastive`` the share of the local term, in [0, 1).
+    The search starts from the ridge regression to y (m, D) with the penalty ``start`` and takes at
+    most ``steps`` steps of L-BFGS; the loss has no noise, so there is no learning rate to choose.
+    All kinds of labels have equal weight. ``strength`` is an L2 penalty in the units of
+    :func:`ridge_maps`, ``contrastive`` the share of the local term, in [0, 1).
     """
     import torch
     from scipy.optimize import minimize
 
-    # No gradient leads out of the span of the features, whose dimensions are often far fewer.
+    # Gradients stay in the span of the features, which often has far fewer dimensions.
     centre = z.mean(axis=0)
     _, sizes, directions = np.linalg.svd(z - centre, full_matrices=False)
     basis = directions[sizes > 1e-6 * sizes[0]]  # (r, p)
@@ -146,7 +145,7 @@ def gradient_map(
 
 
 class _Objective:
-    """The two losses of a map, without its penalty."""
+    """The two losses of a map, without the penalty."""
 
     def __init__(
         self,
@@ -167,13 +166,13 @@ class _Objective:
             for part in labels
             if len(part.triplets)
         ]
-        # Evenly spaced: which objects are compared does not depend on chance.
+        # Evenly spaced, so that the choice of objects is not random.
         kept = np.linspace(0, len(z) - 1, min(LOCAL_OBJECTS, len(z))).round().astype(np.int64)
         self.batch = z[torch.from_numpy(kept)]
         self.wanted = local_logs(self.batch).exp()
 
     def __call__(self, free: "torch.Tensor") -> Any:
-        """Loss of the flat weight and bias."""
+        """Loss of the flattened weight and bias."""
         import torch
 
         from twoalike.choice import log_choice, pair_similarities
@@ -194,7 +193,7 @@ class _Objective:
 
 
 def local_logs(x: "torch.Tensor", temperature: float = LOCAL_TEMPERATURE) -> "torch.Tensor":
-    """Log-probability that each other object is an object's neighbour: (b, D) -> (b, b - 1)."""
+    """Log-probability that each other object is the neighbour: (b, D) -> (b, b - 1)."""
     import torch
 
     unit = torch.nn.functional.normalize(x, dim=1)

@@ -1,9 +1,9 @@
-"""The posterior itself as a teacher, for the objects that people judged.
+"""The posterior itself as a teacher of the judged objects.
 
-No network stands in between: each draw of the posterior is one opinion about all judged objects,
-and a student may learn the average of their choice probabilities, one draw a step, or the
-probabilities of the mean similarities. Objects that nobody judged are not known here; for those
-there is the map from features (:class:`twoalike.teacher.AffineTeacher`).
+No network is involved: each draw of the posterior gives the similarities of all judged objects, and
+a student may learn the choice probabilities averaged over draws, those of one draw per step, or
+those of the mean similarities. Other objects need the map from features
+(:class:`twoalike.teacher.AffineTeacher`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from twoalike.teacher._labels import ChoiceModel, Mode, matrix_probabilities
 from twoalike.teacher._maps import spectral_positions
 
 DRAWS = 50
-"""Draws that are kept: more of them change a probability by less than a hundredth."""
+"""Draws that are kept: more would change a probability by less than .01."""
 _SHOWN = 10
 _REMEDY = "Teach with `features=...`."
 
@@ -29,7 +29,7 @@ _REMEDY = "Teach with `features=...`."
 def known_rows(
     known: Sequence[str], wanted: Sequence[str], where: str, remedy: str
 ) -> npt.NDArray[np.int64]:
-    """Rows of the ``wanted`` ids among the ``known`` ones, which must hold all, shape (n,).
+    """Rows of the ``wanted`` ids among the ``known`` ids, which must include them, shape (n,).
 
     Examples
     --------
@@ -42,7 +42,7 @@ def known_rows(
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise TwoalikeError(
             f"{len(missing)} of {len(wanted)} objects not found: {', '.join(missing[:_SHOWN])}"
-            f"{more}; there are {', '.join(known[:2]) or 'none'}, ...",
+            f"{more}; available: {', '.join(known[:2]) or 'none'}, ...",
             where=where,
             remedy=remedy,
         )
@@ -56,16 +56,16 @@ class PosteriorTeacher:
     Attributes
     ----------
     ids
-        The m objects it knows.
+        The m judged objects.
     draws
         Their positions under each draw, shape (S, m, D): similarities are dot products.
     mode
-        ``predictive`` averages probabilities over the draws; ``plugin`` takes those of the mean
-        similarities.
+        ``predictive`` averages probabilities over the draws; ``plugin`` computes them from the
+        mean similarities.
     description
         Content of teacher.json: the posterior it comes from, the labels, how they compare.
     folder
-        Where it is kept; None before it is saved.
+        Folder it was saved in; None before it is saved.
     """
 
     ids: tuple[str, ...]
@@ -75,7 +75,7 @@ class PosteriorTeacher:
     folder: Path | None = None
 
     temperature = 1.0
-    """Of the typical observer: the posterior's similarities already contain it."""
+    """The posterior's similarities already include the typical observer's temperature."""
     needs_features = False
 
     def __repr__(self) -> str:
@@ -90,12 +90,12 @@ class PosteriorTeacher:
         return {}
 
     def check(self, features: FeatureTable) -> None:
-        """Make sure that these objects were judged; their features do not matter.
+        """Check that these objects were judged; their features are not used.
 
         Raises
         ------
         TwoalikeError
-            If one of them was not.
+            If one of them was not judged.
         """
         known_rows(self.ids, features.ids, "the posterior's teacher", _REMEDY)
 
@@ -123,9 +123,9 @@ class PosteriorTeacher:
         Parameters
         ----------
         triplets
-            Indices of ``ids``, or rows of ``features`` if those are given, shape (n, 3).
+            Indices into ``ids``, or into the rows of ``features`` if given, shape (n, 3).
         features
-            A table whose objects the triplets mean.
+            A table of features whose objects the triplets refer to.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)
@@ -150,18 +150,18 @@ def make_posterior_teacher(
     mode: Mode = "predictive",
     draws: int = DRAWS,
 ) -> PosteriorTeacher:
-    """Take a posterior's judged objects and some of its draws for a teacher.
+    """Make a teacher of a posterior's judged objects and some of its draws.
 
     Parameters
     ----------
     posterior
-        Of m objects.
+        Posterior of m objects.
     judged
         Which of them people judged, shape (m,). None: all.
     mode
-        Labels that it gives.
+        Kind of labels.
     draws
-        How many draws to keep at most, evenly spaced over all chains.
+        Most draws to keep, evenly spaced over all chains.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def make_posterior_teacher(
 
 
 def teacher_html(title: str, description: Mapping[str, Any]) -> str:
-    """Show a teacher in a notebook: its name, and its scores on held-out objects if it has any."""
+    """Show a teacher in a notebook: its name and any scores on held-out objects."""
     scores = {
         (name, part): score
         for part, by_name in (description.get("validation") or {}).items()
@@ -215,14 +215,14 @@ def teacher_html(title: str, description: Mapping[str, Any]) -> str:
 def dot_positions(posterior: ChoiceModel, x: npt.NDArray[np.float32]) -> Floats:
     """Positions of one draw whose dot products give its choices, shape (m, D) or (m, m).
 
-    Coordinates whose similarity is the dot product are such positions. Of another similarity,
-    minus the distance, choices know only differences: with the right constant added, its matrix
-    has no negative eigenvalue, and positions have it for their dot products.
+    If the similarity is the dot product, they are the coordinates themselves. If it is minus the
+    distance, choices depend only on differences, so a constant may be added to the similarities:
+    with the right one the matrix has no negative eigenvalue and thus is a matrix of dot products.
     """
     similarity = posterior.pair_similarity(x, x).astype(np.float64)
     if np.allclose(similarity, x @ x.T, rtol=1e-3, atol=1e-4):
         return x.astype(np.float64)
-    # Minus a distance is positive on all contrasts of objects, so one constant lifts the rest:
+    # Minus a distance is positive definite on contrasts of objects, so a constant is sufficient;
     # the smallest is where the determinant of S + c 1 1' vanishes.
     ones = np.ones(len(x))
     constant = -1 / float(ones @ np.linalg.solve(similarity, ones))

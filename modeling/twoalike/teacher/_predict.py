@@ -1,4 +1,4 @@
-"""Choice probabilities for given triplets, of a posterior or of a teacher, as a table."""
+"""Choice probabilities of given triplets by a posterior or a teacher, as a table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,22 +41,22 @@ def predict(
     Parameters
     ----------
     source
-        A posterior, or a teacher, or the file or folder of either. A posterior answers for a
+        A posterior or a teacher, or the file or folder of either. A posterior predicts for a
         typical participant, lapses included, averaged over its draws.
     triplets
-        Object ids or indices from 0, shape (n, 3); or a file of delimited text with three a line.
+        Object ids or indices from 0, shape (n, 3), or a file of delimited text with three per line.
     interval
         Share of the posterior inside each probability's central interval, such as 0.9.
     participant
-        Participant of the posterior, or one a triplet, to answer for with their own lapse and
-        temperature.
+        Participant of the posterior whose lapse rate and temperature are used; or one per
+        triplet.
     participant_column
         Column of the file of triplets, from 1, that names the participant.
     kind
-        ``anchored``: item 1 is the reference, and chosen is the more similar of the others.
+        ``anchored``: item 1 is the reference, and the more similar of the others is chosen.
     features, objects
-        For a teacher that maps them: a network's features or their file, and a file with object
-        ids where that holds none.
+        For a teacher that maps features: a network's features or their file, and a file of object
+        ids if that file has none.
     out
         File to write, tab-separated.
 
@@ -68,8 +68,8 @@ def predict(
     Raises
     ------
     TwoalikeError
-        If a triplet, object or participant is unknown, or a teacher is asked for what only a
-        posterior has.
+        If a triplet, object or participant is unknown, or an option needs a posterior and the
+        source is a teacher.
     """
     names = [f"item_{k}" for k in (1, 2, 3)]
     if isinstance(source, Posterior) or (
@@ -131,7 +131,7 @@ def _judges(
     participant: str | Sequence[str] | None,
     column: int | None,
 ) -> Integers | None:
-    """Index of who judges each triplet, shape (n,); None for typical observers."""
+    """Index of the participant of each triplet, shape (n,); None for a typical participant."""
     if participant is None and column is None:
         return None
     if participant is not None and column is not None:
@@ -139,7 +139,7 @@ def _judges(
     where = "`participant=...`"
     if column is not None:
         where = str(triplets)
-        rows = read_delimited(Path(triplets), "triplets, three objects a line")
+        rows = read_delimited(Path(triplets), "triplets, three objects per line")
         if not 1 <= column <= rows.shape[1]:
             raise TwoalikeError(
                 where=where,

@@ -1,7 +1,7 @@
-"""From a posterior to a teacher on disk: which labels it gives, and which kind of teacher it is.
+"""From a posterior to a saved teacher: the choice of its labels and of its kind.
 
-New choices, which the posterior was not fitted to, decide both by their log-loss. Without any,
-labels are averaged over draws, and images are placed by their features alone.
+Both are chosen by the log-loss of new choices, which the posterior was not fitted to. Without new
+choices, labels are averaged over draws and images are placed by their features alone.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ def teach(
     folds: int = 8,
     seed: int = 0,
 ) -> AffineTeacher | PosteriorTeacher:
-    """Make a teacher: of judged objects the posterior itself, of other images a map of features.
+    """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
-    The map goes from a network's features into the human space, so that images nobody judged have
-    a place in it. It is fitted to the objects that were judged, and its penalty, temperature and
-    scores come from objects held out from it.
+    The map takes a network's features to the human space and so places images without judgments.
+    It is fitted to the judged objects; its penalty, temperature and scores come from held-out
+    objects.
 
     Parameters
     ----------
@@ -49,34 +49,34 @@ def teach(
         A posterior, or its file.
     features
         The network's features of at least the judged objects, or their file. Without them the
-        teacher knows judged objects only.
+        teacher covers judged objects only.
     objects
-        File of object ids, one a line, of a file of features that holds none.
+        File of object ids, one per line, if the file of features has none.
     choices
-        Judgments (a file, or a frame of pandas or polars), at best all there are: they set the
-        penalty and the temperature, and the map is scored on them. Choices the posterior was not
-        fitted to also decide which labels are taught, and by which kind of teacher.
+        Judgments (a file, or a pandas or polars data frame), ideally all of them: they set the
+        penalty and the temperature, and the map is scored on them. Choices that the posterior was
+        not fitted to also decide the labels and the kind of teacher.
     out
-        Folder to write the teacher to; None: it is returned only.
+        Folder to write the teacher to; None: do not save it.
     kind
         ``posterior``: judged objects only, by draws of the posterior; ``surrogate``: all images by
-        their features; ``mixed``: judged objects keep the posterior's places, others are placed by
-        their features; ``auto``: posterior without features, else surrogate or mixed, whichever
-        predicts new choices better (surrogate without new ones).
+        their features; ``mixed``: judged objects keep the posterior's positions, others are placed
+        by their features; ``auto``: posterior without features, otherwise surrogate or mixed,
+        whichever predicts new choices better (surrogate without new choices).
     labels
-        ``predictive``: averaged over the posterior's draws; ``plugin``: of its mean similarities;
-        ``auto``: whichever predicts new choices better, predictive without any.
+        ``predictive``: averaged over the posterior's draws; ``plugin``: from its mean similarities;
+        ``auto``: whichever predicts new choices better (predictive without new choices).
     regulariser
         ``ridge``: the map in closed form; ``contrastive``: also maps fitted by gradient; the map
-        that predicts held-out objects best is taken.
+        that predicts held-out objects best is chosen.
     untransformed
-        Make the control: the network's own similarities at the temperature that suits the labels.
+        Make the control: the network's own similarities at the temperature that fits best.
     draws
-        Draws that a posterior's teacher keeps.
+        Draws that a posterior teacher keeps.
     folds
         Folds of objects.
     seed
-        Of the folds and of the triplets with labels.
+        Seed of the folds and of the labelled triplets.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def teach(
     teacher: AffineTeacher | PosteriorTeacher
     if features is None or kind == "posterior":
         teacher = make_posterior_teacher(fitted, judged=judged, mode=config.mode, draws=draws)
-        why = "asked for" if kind == "posterior" else "no features given: judged objects only"
+        why = "requested" if kind == "posterior" else "no features given: judged objects only"
         comparison: dict[str, Any] = {"chosen": "posterior", "why": why}
     else:
         table = _table(features, objects)
@@ -129,7 +129,7 @@ def _check(
     folds: int,
     seed: int,
 ) -> None:
-    """Refuse settings that cannot go together."""
+    """Refuse settings that contradict each other."""
     for name, value, least in (("draws", draws, 1), ("folds", folds, 2), ("seed", seed, 0)):
         if value < least:
             raise TwoalikeError(where=f"`{name}=...`", expected=f"at least {least}", found=value)
@@ -158,20 +158,20 @@ def _mapped(
     kind: str,
     judged: Booleans | None,
 ) -> tuple[AffineTeacher, dict[str, Any]]:
-    """Fit the map, and choose whether judged objects keep the posterior's places in its space."""
+    """Fit the map, and decide whether judged objects keep the posterior's positions."""
     mapped = fit_teacher(posterior, table, config, judged=judged, choices=people.choices)
     if not config.known:
-        why = "the control" if config.untransformed else "asked for"
+        why = "the control" if config.untransformed else "requested"
         return mapped, {"chosen": "surrogate", "why": why}
     found = people.compare(posterior, mapped, table, config.mode, judged)
     if kind == "mixed":
-        return mapped, {**found, "chosen": "mixed", "why": "asked for"}
+        return mapped, {**found, "chosen": "mixed", "why": "requested"}
     if "skipped" in found:
         chosen, why = "surrogate", f"the map alone, as kinds cannot be compared: {found['skipped']}"
     else:
         losses = found["log_loss"]
         chosen = min(("surrogate", "mixed"), key=losses.__getitem__)
-        why = "lower log-loss on new choices, of the two that place images nobody judged"
+        why = "lower log-loss on new choices, of the two that place images without judgments"
     if chosen == "surrogate":
         description = {**mapped.description, "judged_objects": "map"}
         mapped = replace(mapped, known_ids=(), known=None, description=description)
@@ -180,10 +180,10 @@ def _mapped(
 
 @dataclass(frozen=True, eq=False)
 class _People:
-    """People's choices, if any were given, and what they decide."""
+    """People's choices, if any were given, and comparisons based on them."""
 
     choices: Choices | None
-    not_new: str  # why they cannot compare teachers; empty if they can
+    not_new: str  # why teachers cannot be compared on them; empty if they can
     label_comparison: dict[str, Any] = field(default_factory=dict)  # on these choices
 
     @classmethod
@@ -210,7 +210,7 @@ class _People:
         mode: Mode,
         judged: Booleans | None,
     ) -> dict[str, Any]:
-        """Compare posterior, map, and map with judged objects in place, on new choices."""
+        """Compare the three kinds of teachers on new choices."""
         if self.choices is None or self.not_new:
             return {"skipped": self.not_new}
         triplets, chosen = self.choices.triplets, self.choices.chosen
@@ -218,7 +218,7 @@ class _People:
             known = judged[triplets].all(axis=1)
             triplets, chosen = triplets[known], chosen[known]
         if not len(triplets):
-            return {"skipped": "no choice is among judged objects only"}
+            return {"skipped": "no choice is of judged objects only"}
         named = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
         surrogate = replace(mixed, known_ids=(), known=None)
         return compare_kinds(
@@ -233,7 +233,7 @@ class _People:
 
 
 def judged_objects(posterior: Posterior) -> Booleans | None:
-    """Which objects were shown in judgments of any kind, where the posterior records it."""
+    """Which objects were judged in any way, if the posterior records it."""
     tree = posterior.tree
     if "constant_data" not in tree.children:
         return None
@@ -244,7 +244,7 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
 
 
 def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
-    """Odd-one-out choices of a table or its file, of which there must be some, as rows of ids."""
+    """Odd-one-out choices, at least one, of a table or its file, as indices into ``ids``."""
     table = read_judgments(choices)
     kept = is_scored(table)
     if not kept.any():

@@ -1,7 +1,7 @@
-"""What a student asks of its teacher, and the folder that keeps one.
+"""The interface of teachers, and their folders.
 
 ``teacher.json`` describes the teacher, ``teacher.safetensors`` holds its arrays. Both are read
-without torch: predicting choices needs none.
+without torch, which predicting choices does not need.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,22 +27,22 @@ ARRAYS = ("mean", "weight", "bias")
 
 
 class Teacher(Protocol):
-    """Opinions about the likeness of objects, one or one a posterior draw.
+    """Similarities of objects, one set or one per posterior draw.
 
-    Positions are all that training needs: the dot products of a draw's positions are what the
-    choice model's softmax takes. With one draw a step a student meets the posterior's uncertainty
-    over time; averaged over draws, probabilities are predictive; side by side and divided by the
-    root of their number, the draws' positions have the mean similarities for their dot products.
+    Training needs only positions: the dot products of a draw's positions are the logits of the
+    choice model. With one draw per step a student learns the posterior's uncertainty over time;
+    averaged over draws, probabilities are predictive. The dot products of all draws' positions,
+    concatenated and divided by the root of their number, are the mean similarities.
     """
 
     @property
     def needs_features(self) -> bool:
-        """Whether it places objects by features; else it knows judged objects by their ids."""
+        """Whether objects are placed by features; otherwise judged objects are found by id."""
         ...
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The network whose features it needs: backbone, weights_sha256, preprocessing."""
+        """The network whose features are needed: backbone, weights_sha256, preprocessing."""
         ...
 
     @property
@@ -52,17 +52,17 @@ class Teacher(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Where it is kept; None before it is saved."""
+        """Folder it was saved in; None before it is saved."""
         ...
 
     def check(self, features: FeatureTable) -> None:
-        """Make sure that it can place these objects."""
+        """Check that these objects can be placed."""
         ...
 
     def positions(
         self, ids: Sequence[str], features: FeatureTable | None = None
     ) -> npt.NDArray[np.float32]:
-        """Positions of n objects by draw, shape (S, n, D), divided by the temperature's root."""
+        """Positions of n objects by draw, shape (S, n, D), over the root of the temperature."""
         ...
 
 
@@ -74,11 +74,11 @@ def similarity_draws(
     Parameters
     ----------
     teacher
-        Of either kind.
+        A teacher of any kind.
     ids
-        Objects.
+        Ids of the objects.
     features
-        Of these objects, for a teacher that needs them.
+        Features of these objects, for a teacher that needs them.
     """
     x = teacher.positions(ids, features)
     return np.asarray(x @ x.swapaxes(1, 2))
@@ -92,11 +92,11 @@ def save_teacher(
     Parameters
     ----------
     folder
-        Made or replaced.
+        Folder to make or replace.
     teacher
-        Its description goes into teacher.json.
+        The teacher; its description goes into teacher.json.
     provenance
-        Of :func:`twoalike.study.provenance`, kind ``teacher``.
+        From :func:`twoalike.study.provenance`, kind ``teacher``.
     """
     from safetensors.numpy import save_file
 
@@ -135,7 +135,7 @@ def load_teacher(folder: str | Path, *, any_kind: bool = False) -> AffineTeacher
     folder
         Written by :func:`save_teacher`.
     any_kind
-        Also accept a teacher that knows judged objects only; else it must map features.
+        Also accept a teacher of judged objects only; otherwise it must map features.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def load_teacher(folder: str | Path, *, any_kind: bool = False) -> AffineTeacher
         raise TwoalikeError(
             where=folder,
             expected="a teacher that maps features",
-            found="a posterior, which knows judged objects only",
+            found="a posterior, which covers judged objects only",
             remedy="Teach with `features=...`.",
         )
     arrays = _arrays(folder, content)
@@ -191,7 +191,7 @@ def _arrays(folder: Path, content: Mapping[str, Any]) -> dict[str, npt.NDArray[A
     path = require_file(folder / "teacher.safetensors", "the teacher's arrays")
     if sha256_file(path) != content.get("arrays_sha256"):
         raise TwoalikeError(
-            "not the arrays that teacher.json describes, damaged or exchanged",
+            "the arrays are not those that teacher.json describes (damaged or exchanged)",
             where=path,
             remedy="Teach again.",
         )
@@ -210,4 +210,4 @@ def _ids(content: Mapping[str, Any], n: int) -> tuple[str, ...]:
 
 
 def _damaged(folder: Path, error: Exception) -> TwoalikeError:
-    return TwoalikeError(f"not a whole teacher ({error})", where=folder, remedy="Teach again.")
+    return TwoalikeError(f"incomplete teacher ({error})", where=folder, remedy="Teach again.")

@@ -1,11 +1,11 @@
-"""Transforms that gLocal fitted (``transform.npz``), read as teachers.
+"""Transforms fitted by gLocal (``transform.npz``), read as teachers.
 
     x' = weightsᵀ (x - mean) / std + bias,    S_ij = <x'_i, x'_j>
 
-``mean`` and ``std`` are one number for all features or one a feature, and the choices are the
-softmax of the raw dot products (Muttenthaler et al., NeurIPS 2023, arXiv:2306.04507). The same
-map as an :class:`AffineTeacher` has no identity block and the temperature 1; people's choices,
-where there are any, set the temperature anew.
+``mean`` and ``std`` are one number for all features or one per feature, and choice probabilities
+are the softmax of the raw dot products (Muttenthaler et al., NeurIPS 2023, arXiv:2306.04507). As an
+:class:`AffineTeacher` the map has no identity block and the temperature 1; people's choices, if
+there are any, set another temperature.
 """
 
 from dataclasses import replace
@@ -35,14 +35,14 @@ def import_transform(
     objects: str | Path | None = None,
     overwrite: bool = False,
 ) -> AffineTeacher:
-    """Make a teacher of a transform that gLocal fitted.
+    """Make a teacher of a transform fitted by gLocal.
 
     Parameters
     ----------
     file
-        Its ``transform.npz``, as :func:`read_transform` reads it.
+        The ``transform.npz``, as for :func:`read_transform`.
     out
-        Folder to write the teacher to; None: it is returned only.
+        Folder to write the teacher to; None: do not save it.
     backbone
         The network whose features it maps.
     choices
@@ -51,14 +51,14 @@ def import_transform(
     features
         File of the network's features of at least the judged objects.
     objects
-        File of object ids, one a line, of a file of features that holds none.
+        File of object ids, one per line, if the file of features has none.
     overwrite
         Replace ``out`` if it holds a teacher.
 
     Raises
     ------
     TwoalikeError
-        If a file is missing or does not fit, or ``out`` is taken.
+        If a file is missing or does not fit, or ``out`` exists.
     """
     if out is not None:
         check_replaceable(Path(out), "teacher.json", overwrite=overwrite)
@@ -87,16 +87,16 @@ def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeach
     Parameters
     ----------
     path
-        Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), and perhaps
+        Arrays ``weights`` (p, D), ``mean`` and ``std`` (one number, or shape (p,)), optionally
         ``bias`` (D,). Pickled arrays are refused.
     backbone
-        The network whose p features it maps, by the name that ``twoalike features`` takes; the
-        file does not name it.
+        The network whose p features it maps, by its name in ``twoalike features``; the file does
+        not name it.
 
     Raises
     ------
     TwoalikeError
-        If the file is missing or damaged, or its arrays do not fit together.
+        If the file is missing or damaged, or the shapes of its arrays do not agree.
     """
     path = Path(path)
     arrays = _arrays(path)
@@ -111,7 +111,7 @@ def read_transform(path: str | Path, backbone: str | None = None) -> AffineTeach
         raise TwoalikeError(where=path, expected="std above 0", found=f"{std.min():g}")
     bias = _one_or_each(arrays.get("bias", np.zeros(d)), d, f"{path}: bias")
     one = bool((std == std[0]).all())
-    # A spread of each feature's own is divided out of the weights.
+    # If each feature has its own spread, the weights are divided by it.
     weight = weights.T if one else weights.T / std
     return AffineTeacher(
         mean=mean.astype(np.float32),
@@ -130,16 +130,16 @@ def set_temperature_by_choices(
     """Return the teacher at the temperature that predicts people's choices best.
 
     One number is fitted to all choices, so its score on them is close to that on new choices of
-    the same objects; whether the map itself was fitted to them, only its maker knows.
+    the same objects. Whether the map itself was fitted to them is not recorded.
 
     Parameters
     ----------
     teacher
         Any map.
     features
-        Of the objects that were judged, and perhaps of more.
+        Features of at least the judged objects.
     choices
-        Triplets are rows of ``features``.
+        Choices whose triplets are rows of ``features``.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def set_temperature_by_choices(
     Raises
     ------
     TwoalikeError
-        If the features are not the map's, or say nothing about the choices.
+        If the features are not the map's, or the map does not predict the choices.
     """
     rows, inverse = np.unique(choices.triplets, return_inverse=True)
     part = FeatureTable(
@@ -159,7 +159,7 @@ def set_temperature_by_choices(
     (share,) = fit_mixture([logits], np.eye(3)[choices.chosen], choices.lapse)
     if not share > 0:
         raise TwoalikeError(
-            "the transform says nothing about the choices: the best probabilities ignore it",
+            "the transform does not predict the choices: the best probabilities ignore it",
             remedy="Check that it was made for these features, and that ids and features belong "
             "together.",
         )
@@ -203,7 +203,7 @@ def _arrays(path: Path) -> dict[str, Floats]:
 
 
 def _one_or_each(values: Floats, n: int, where: str) -> Floats:
-    """Values of n features, from one number for all of them or one each."""
+    """Values of n features, from one number for all of them or one per feature."""
     if values.size == 1:
         return np.full(n, values.reshape(-1)[0])
     if values.size != n or values.ndim > 2 or n not in values.shape:
