@@ -49,21 +49,14 @@ NOISE_FLOOR = 1e-3  # variance of an answer that draws are all sure of but split
 
 @dataclass(frozen=True, eq=False)
 class AdaptiveTriplets:
-    """A block of n trials, in the order to show them.
-
-    Attributes
-    ----------
-    triplets
-        Object indices, shape (n, 3), ascending in each row.
-    score
-        Expected information of each trial on its own in nats, shape (n,); NaN where random.
-    is_random
-        Whether the triplet was drawn at random, shape (n,).
-    """
+    """A block of n trials, in the order to show them."""
 
     triplets: Triplets
+    """Object indices, shape (n, 3), ascending in each row."""
     score: Floats
+    """Expected information of each trial on its own in nats, shape (n,); NaN where random."""
     is_random: Booleans
+    """Whether the triplet was drawn at random, shape (n,)."""
 
 
 def expected_information(probabilities: npt.ArrayLike) -> Floats:

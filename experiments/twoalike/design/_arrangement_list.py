@@ -92,21 +92,14 @@ ARRANGEMENT_COLUMNS = ARRANGEMENT_LIST.names
 
 @dataclass(frozen=True)
 class ListedArrangement:
-    """One trial of a list.
-
-    Attributes
-    ----------
-    trial_type
-        practice, main or catch.
-    stimuli
-        Ids of the items, in the order to seat them.
-    scheduler
-        How they were chosen.
-    """
+    """One trial of a list."""
 
     trial_type: str
+    """practice, main or catch."""
     stimuli: tuple[str, ...]
+    """Ids of the items, in the order to seat them."""
     scheduler: str
+    """How they were chosen."""
 
 
 def arrangement_table(trials: Collection[ListedArrangement]) -> pd.DataFrame:

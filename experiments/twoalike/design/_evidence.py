@@ -22,20 +22,13 @@ TOLERANCE = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class ArrangedTrial:
-    """One submitted trial: which items, and where they were put.
-
-    Attributes
-    ----------
-    items
-        Indices of the k items placed inside the arena, all different, shape (k,).
-    positions
-        x and y of each in arena diameters, shape (k, 2). Rounded to the six decimals of the
-        raw table, so that a resumed session, which reads them there, decides as an
-        uninterrupted one.
-    """
+    """One submitted trial: which items, and where they were put."""
 
     items: Integers
+    """Indices of the k items placed inside the arena, all different, shape (k,)."""
     positions: Floats
+    """x and y of each in arena diameters, shape (k, 2). Rounded to the six decimals of the raw
+    table, so that a resumed session, which reads them there, decides as an uninterrupted one."""
 
     def __post_init__(self) -> None:
         """Check shapes and round."""
@@ -53,20 +46,15 @@ class ArrangedTrial:
 
 @dataclass(frozen=True, eq=False)
 class RescaledAverage:
-    """Dissimilarities from several trials.
-
-    Attributes
-    ----------
-    dissimilarities
-        Shape (m, m), symmetric, NaN for pairs never shown together, 0 on the diagonal; the
-        pairs together have Euclidean norm one.
-    iterations, converged
-        Rounds of rescaling, and whether the last one changed less than the tolerance.
-    """
+    """Dissimilarities from several trials."""
 
     dissimilarities: Floats
+    """Shape (m, m), symmetric, NaN for pairs never shown together, 0 on the diagonal; the pairs
+    together have Euclidean norm one."""
     iterations: int
     converged: bool
+    """``iterations``, ``converged``: Rounds of rescaling, and whether the last one changed less
+    than the tolerance."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,55 +24,38 @@ type EndReason = Literal["evidence", "time", "max_trials", "list"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceState:
-    """Evidence before a trial, over all pairs of the design.
-
-    Attributes
-    ----------
-    min_evidence, mean_evidence
-        Smallest and mean evidence of a pair, squared arena diameters.
-    progress
-        Mean over pairs of the share of the evidence asked for, in [0, 1]: it never falls, and
-        is 1 exactly where the session may stop.
-    """
+    """Evidence before a trial, over all pairs of the design."""
 
     min_evidence: float
     mean_evidence: float
+    """``min_evidence``, ``mean_evidence``: Smallest and mean evidence of a pair, squared arena
+    diameters."""
     progress: float
+    """Mean over pairs of the share of the evidence asked for, in [0, 1]: it never falls, and is 1
+    exactly where the session may stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedArrangement(EvidenceState):
-    """The next trial.
-
-    Attributes
-    ----------
-    items
-        Indices of the items, in the order to seat them.
-    scheduler
-        How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot
-        hold all), ``lift_weakest``, or the list's own word.
-    session_progress
-        Share of the session's main trials that is over, in [0, 1), by the criterion that will end
-        them first: evidence (gained since the session's start), time, or their number.
-    """
+    """The next trial."""
 
     items: tuple[int, ...]
+    """Indices of the items, in the order to seat them."""
     scheduler: str
+    """How they were chosen: ``all``, ``random`` (a random set, where the first trial cannot hold
+    all), ``lift_weakest``, or the list's own word."""
     session_progress: float
+    """Share of the session's main trials that is over, in [0, 1), by the criterion that will end
+    them first: evidence (gained since the session's start), time, or their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrangementEnd(EvidenceState):
-    """No further trial.
-
-    Attributes
-    ----------
-    reason
-        ``evidence``: every pair has enough; ``time``: the session's minutes are spent;
-        ``max_trials``: the session has had its trials; ``list``: the list is through.
-    """
+    """No further trial."""
 
     reason: EndReason
+    """``evidence``: every pair has enough; ``time``: the session's minutes are spent;
+    ``max_trials``: the session has had its trials; ``list``: the list is through."""
 
 
 def arrangement_rng(

@@ -130,34 +130,26 @@ def _catch_sides(catch: pd.DataFrame) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class ArrangementSummary:
-    """Figures of a design; practice counts for trials and placements only.
-
-    Attributes
-    ----------
-    items_min, items_max
-        Sizes of the smallest and the largest trial.
-    pairs_shown
-        Share of the pairs of objects that some trial shows together, in [0, 1].
-    pair_min, pair_median, exposure_min, exposure_max
-        Numbers of trials that show a pair, or an object.
-    scale_groups
-        Into how many groups, without a pair in common, the main trials of a list fall, at
-        most over lists. Every trial has its own scale, which only common pairs tie: 1 is ideal,
-        0 where there are no main trials.
-    placements
-        Images to place, in all.
-    """
+    """Figures of a design; practice counts for trials and placements only."""
 
     trials: int
     items_min: int
     items_max: int
+    """``items_min``, ``items_max``: Sizes of the smallest and the largest trial."""
     pairs_shown: float
+    """Share of the pairs of objects that some trial shows together, in [0, 1]."""
     pair_min: int
     pair_median: float
     exposure_min: int
     exposure_max: int
+    """``pair_min``, ``pair_median``, ``exposure_min``, ``exposure_max``: Numbers of trials that
+    show a pair, or an object."""
     scale_groups: int
+    """Into how many groups, without a pair in common, the main trials of a list fall, at most over
+    lists. Every trial has its own scale, which only common pairs tie: 1 is ideal, 0 where there are
+    no main trials."""
     placements: int
+    """Images to place, in all."""
 
 
 def summarize_arrangements(

@@ -35,31 +35,21 @@ _FEW = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ListDesign:
-    """How the trial lists of a task are made; a task of the register names its own as ``lists``.
-
-    Attributes
-    ----------
-    table
-        Table of study.toml with their settings, such as ``design``.
-    chooser
-        Its key for how trials are chosen; ``list`` means the study brings its lists.
-    one
-        ``(study, stimuli, participant, session)``: the list of a session that stands alone.
-    together
-        ``(study, stimuli, participants, sessions)``: lists of all sessions of the first
-        participant, then of the second, and so on.
-    alone
-        Whether a session's list depends on no other's, by the settings.
-    read
-        ``(path, ids)``: a list from its file, checked.
-    """
+    """How the trial lists of a task are made; a task of the register names its own as ``lists``."""
 
     table: str
+    """Table of study.toml with their settings, such as ``design``."""
     chooser: str
+    """Its key for how trials are chosen; ``list`` means the study brings its lists."""
     one: Callable[[Study, StimulusSet, str, int], pd.DataFrame]
+    """``(study, stimuli, participant, session)``: the list of a session that stands alone."""
     together: Callable[[Study, StimulusSet, Sequence[str], int], list[pd.DataFrame]]
+    """``(study, stimuli, participants, sessions)``: lists of all sessions of the first participant,
+    then of the second, and so on."""
     alone: Callable[[Any], bool]
+    """Whether a session's list depends on no other's, by the settings."""
     read: Callable[[Path, Collection[str]], pd.DataFrame]
+    """``(path, ids)``: a list from its file, checked."""
 
     def settings(self, study: Study) -> Any:
         """Return the settings of the lists in a study."""

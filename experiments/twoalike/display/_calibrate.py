@@ -36,17 +36,6 @@ _SMALLEST = 40
 class CardMatch:
     """A card on the screen while a person brings it to the size of the real one.
 
-    Attributes
-    ----------
-    width_px
-        Width of the drawn card.
-    largest_px
-        Width that still fits the window.
-    fits
-        Whether the person has confirmed the size.
-    left
-        Whether the person left before.
-
     Examples
     --------
     >>> match = CardMatch(320, 1000).press("up").press("right").scroll(-1)
@@ -55,9 +44,13 @@ class CardMatch:
     """
 
     width_px: int
+    """Width of the drawn card."""
     largest_px: int
+    """Width that still fits the window."""
     fits: bool = False
+    """Whether the person has confirmed the size."""
     left: bool = False
+    """Whether the person left before."""
 
     @property
     def over(self) -> bool:
@@ -123,21 +116,17 @@ _TOLERABLE = 0.01
 
 @dataclass(frozen=True)
 class FrameTiming:
-    """Frame intervals in figures.
-
-    Attributes
-    ----------
-    median_s, sd_s, p99_s
-        Median, standard deviation and 99th percentile of the intervals, seconds.
-    frames, late
-        Intervals measured, and how many were longer than one and a half medians.
-    """
+    """Frame intervals in figures."""
 
     median_s: float
     sd_s: float
     p99_s: float
+    """``median_s``, ``sd_s``, ``p99_s``: Median, standard deviation and 99th percentile of the
+    intervals, seconds."""
     frames: int
     late: int
+    """``frames``, ``late``: Intervals measured, and how many were longer than one and a half
+    medians."""
 
     @property
     def refresh_hz(self) -> float:

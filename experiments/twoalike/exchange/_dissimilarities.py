@@ -24,25 +24,17 @@ _LONGEST_NAME = 63
 
 @dataclass(frozen=True, eq=False)
 class Dissimilarities:
-    """Dissimilarities of the same m objects by p participants.
-
-    Attributes
-    ----------
-    participants
-        Their codes.
-    objects
-        Object ids.
-    vectors
-        Upper triangles read row by row, shape (p, m(m-1)/2); NaN for pairs that a participant
-        never had together. Each has Euclidean norm one.
-    converged
-        Whether a participant's rescaling settled.
-    """
+    """Dissimilarities of the same m objects by p participants."""
 
     participants: tuple[str, ...]
+    """Their codes."""
     objects: tuple[str, ...]
+    """Object ids."""
     vectors: Floats
+    """Upper triangles read row by row, shape (p, m(m-1)/2); NaN for pairs that a participant never
+    had together. Each has Euclidean norm one."""
     converged: tuple[bool, ...]
+    """Whether a participant's rescaling settled."""
 
     @property
     def n_missing(self) -> int:

@@ -162,20 +162,14 @@ _COLLECTED = ("design", "data/raw", "data/pilot")
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merged study holds.
-
-    Attributes
-    ----------
-    n_participants, n_runs, n_trials
-        In the raw data; pilot data are not counted.
-    left_out
-        Files and folders that were not merged, such as computed ones.
-    """
+    """What a merged study holds."""
 
     n_participants: int
     n_runs: int
     n_trials: int
+    """``n_participants``, ``n_runs``, ``n_trials``: In the raw data; pilot data are not counted."""
     left_out: tuple[Path, ...]
+    """Files and folders that were not merged, such as computed ones."""
 
 
 def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:

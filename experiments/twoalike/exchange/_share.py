@@ -78,57 +78,38 @@ _SHOWN = 4
 
 @dataclass(frozen=True, kw_only=True)
 class ShareOptions:
-    """What to publish.
-
-    Attributes
-    ----------
-    columns
-        Columns beside those that twoalike writes, as ``table.column``.
-    with_free_text
-        Whether named columns with answers in participants' own words are published.
-    times
-        ``shift``: all dates of a participant are moved back by the same whole number of days,
-        to before 1925; ``drop``: dates and times are left out.
-    allow
-        Texts that look private and are not.
-    names
-        Further words that must not occur; None: the names of this computer and of its user.
-    """
+    """What to publish."""
 
     columns: Collection[str] = ()
+    """Columns beside those that twoalike writes, as ``table.column``."""
     with_free_text: bool = False
+    """Whether named columns with answers in participants' own words are published."""
     times: Literal["shift", "drop"] = "shift"
+    """``shift``: all dates of a participant are moved back by the same whole number of days, to
+    before 1925; ``drop``: dates and times are left out."""
     allow: Collection[str] = ()
+    """Texts that look private and are not."""
     names: Collection[str] | None = None
+    """Further words that must not occur; None: the names of this computer and of its user."""
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A data set as it is published.
-
-    Attributes
-    ----------
-    files
-        Text by path.
-    folders
-        Paths of folders, also of those without files.
-    left_out
-        Files and columns that the copy lacks, one line each.
-    warnings
-        What the owner should know before publishing, one line each.
-    n_people, n_runs
-        Participants, and runs of tasks in a copy that was written.
-    notes
-        What the checks of the raw data had to say, one line each.
-    """
+    """A data set as it is published."""
 
     files: Mapping[str, str]
+    """Text by path."""
     folders: Collection[str]
+    """Paths of folders, also of those without files."""
     left_out: Collection[str]
+    """Files and columns that the copy lacks, one line each."""
     warnings: Collection[str]
+    """What the owner should know before publishing, one line each."""
     n_people: int
     n_runs: int = 0
+    """``n_people``, ``n_runs``: Participants, and runs of tasks in a copy that was written."""
     notes: Collection[str] = ()
+    """What the checks of the raw data had to say, one line each."""
 
 
 def share(

@@ -143,18 +143,12 @@ def _turn(points: Floats, rng: np.random.Generator) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class SimulatedArranger:
-    """An observer at the arena.
-
-    Attributes
-    ----------
-    observer
-        Whose similarities are laid out, and whose hand shakes by ``placement_noise``.
-    times
-        How long it takes.
-    """
+    """An observer at the arena."""
 
     observer: SimulatedObserver
+    """Whose similarities are laid out, and whose hand shakes by ``placement_noise``."""
     times: PlacementTimes = field(default_factory=PlacementTimes)
+    """How long it takes."""
 
     def distances(self, items: Sequence[str]) -> Floats:
         """Distances of the observer's space, shape (n, n).
@@ -196,29 +190,20 @@ SECONDS_PER_PLACEMENT, SECONDS_PER_NEW_PLACEMENT = 2.1, 6.0
 
 @dataclass(frozen=True, kw_only=True)
 class ArrangedSession:
-    """Main trials of a simulated session.
-
-    Attributes
-    ----------
-    sizes
-        Images of each trial.
-    n_objects
-        Different images among them.
-    pairs_shown, pairs_known
-        Shares of the pairs that were placed together, and that have the evidence asked for, in
-        this and all earlier sessions.
-    minutes
-        Time within the trials.
-    reason
-        Why there is no further trial: ``evidence``, ``time`` or ``max_trials``.
-    """
+    """Main trials of a simulated session."""
 
     sizes: tuple[int, ...]
+    """Images of each trial."""
     n_objects: int
+    """Different images among them."""
     pairs_shown: float
     pairs_known: float
+    """``pairs_shown``, ``pairs_known``: Shares of the pairs that were placed together, and that
+    have the evidence asked for, in this and all earlier sessions."""
     minutes: float
+    """Time within the trials."""
     reason: str
+    """Why there is no further trial: ``evidence``, ``time`` or ``max_trials``."""
 
 
 def arranged_sessions(

@@ -30,31 +30,22 @@ type ListState = Literal["written", "unchanged", "begun", "removed", "empty", "c
 
 @dataclass(frozen=True)
 class TrialList:
-    """The trial list of one session.
-
-    Attributes
-    ----------
-    path
-        Its file.
-    table
-        One row a trial, or an item of a trial.
-    description
-        What is written beside it: how it was made, of which files.
-    state
-        ``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept,
-        since its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
-        ``removed``: nor has it any more; ``checked``: the study's own list is sound.
-    grows
-        Whether a list there that is the beginning of this one may be replaced.
-    """
+    """The trial list of one session."""
 
     participant: str
     session: int
     path: Path
+    """Its file."""
     table: pd.DataFrame
+    """One row a trial, or an item of a trial."""
     description: dict[str, Any]
+    """What is written beside it: how it was made, of which files."""
     state: ListState = "written"
+    """``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept, since
+    its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
+    ``removed``: nor has it any more; ``checked``: the study's own list is sound."""
     grows: bool = False
+    """Whether a list there that is the beginning of this one may be replaced."""
 
     def extends(self, there: pd.DataFrame) -> bool:
         """Whether this list only adds trials to the one that is there."""
@@ -63,24 +54,16 @@ class TrialList:
 
 @dataclass(frozen=True)
 class TrialLists:
-    """Trial lists that were designed in one call.
-
-    Attributes
-    ----------
-    study
-        The study, with the seed and the sampler of the call.
-    task
-        Name of the task.
-    objects
-        Ids of the objects that the design may show.
-    lists
-        One a participant and session.
-    """
+    """Trial lists that were designed in one call."""
 
     study: Study
+    """The study, with the seed and the sampler of the call."""
     task: str
+    """Name of the task."""
     objects: tuple[str, ...]
+    """Ids of the objects that the design may show."""
     lists: tuple[TrialList, ...]
+    """One a participant and session."""
 
     def summary(self) -> "ListSummary":
         """Coverage, exposure, balance and expected duration of the sessions."""

@@ -50,20 +50,14 @@ takes a whole group designed at once; the first session of a new study is none."
 
 @dataclass(frozen=True)
 class CreatedStudy:
-    """A new study.
-
-    Attributes
-    ----------
-    study
-        The study, opened.
-    remarks
-        One line each on images that were converted or left out, that are the same file, or that
-        have no category.
-    """
+    """A new study."""
 
     study: Study
+    """The study, opened."""
     stimuli: StimulusSet
     remarks: tuple[str, ...]
+    """One line each on images that were converted or left out, that are the same file, or that have
+    no category."""
 
 
 def create_study(

@@ -52,21 +52,14 @@ _DIMENSIONS = 5
 
 @dataclass(frozen=True)
 class ListSummary:
-    """A table for people.
-
-    Attributes
-    ----------
-    title
-        Names the design.
-    table
-        One row a figure, one column a session, and one for all together; text.
-    note
-        What to know of the figures.
-    """
+    """A table for people."""
 
     title: str
+    """Names the design."""
     table: pd.DataFrame
+    """One row a figure, one column a session, and one for all together; text."""
     note: str
+    """What to know of the figures."""
 
     def _repr_html_(self) -> str:
         html = self.table.to_html()

@@ -52,25 +52,17 @@ def _one_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class AskedQuestion:
-    """A question as it was asked.
-
-    Attributes
-    ----------
-    id
-        Its name in tables.
-    text
-        What the participant read; kept on one line.
-    kind
-        ``choice``, ``age``, ``number`` or ``text``; empty if a table of version 0.1 does not
-        record it.
-    options
-        Of a choice.
-    """
+    """A question as it was asked."""
 
     id: str
+    """Its name in tables."""
     text: str
+    """What the participant read; kept on one line."""
     kind: str
+    """``choice``, ``age``, ``number`` or ``text``; empty if a table of version 0.1 does not record
+    it."""
     options: tuple[str, ...] = ()
+    """Of a choice."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _one_line(self.text))

@@ -226,24 +226,16 @@ def _check_events(root: Path, run: _RunFiles) -> tuple[pd.DataFrame | None, list
 
 @dataclass(frozen=True)
 class Checked:
-    """What the checks of a data set found.
-
-    Attributes
-    ----------
-    problems
-        In the order of the files; empty if there is none.
-    remarks
-        What cannot be checked or may be intended, one line each; these are not problems.
-    runs
-        Raw tables that were checked.
-    n_trials
-        Trials of the runs without a problem.
-    """
+    """What the checks of a data set found."""
 
     problems: tuple[RawProblem, ...]
+    """In the order of the files; empty if there is none."""
     remarks: tuple[str, ...] = ()
+    """What cannot be checked or may be intended, one line each; these are not problems."""
     runs: tuple[Path, ...] = ()
+    """Raw tables that were checked."""
     n_trials: int = 0
+    """Trials of the runs without a problem."""
 
     def but_resumable(self) -> "Checked":
         """Leave out the problems that resuming the session repairs."""

@@ -78,33 +78,23 @@ class ManifestContent(Content):
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """What a run shows, to whom and from which seed; a resume must find it unchanged.
-
-    Attributes
-    ----------
-    protocol
-        The resolved protocol, JSON-ready.
-    trials
-        Trial list as shown, strings; None where trials follow from the answers before.
-    n_trials
-        Trials in all; None where the answers decide.
-    stimuli
-        SHA-256 of the image of every object that may be shown.
-    design
-        Settings that the trials are chosen by, JSON-ready, where they are not all listed.
-    observer
-        Describes the simulated observer; None for a person.
-    """
+    """What a run shows, to whom and from which seed; a resume must find it unchanged."""
 
     name: RunName
     seed: int
     protocol: Mapping[str, Any]
+    """The resolved protocol, JSON-ready."""
     trials: pd.DataFrame | None
+    """Trial list as shown, strings; None where trials follow from the answers before."""
     n_trials: int | None
+    """Trials in all; None where the answers decide."""
     stimuli: Mapping[str, str]
+    """SHA-256 of the image of every object that may be shown."""
     pilot: bool
     design: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that the trials are chosen by, JSON-ready, where they are not all listed."""
     observer: Mapping[str, Any] | None = None
+    """Describes the simulated observer; None for a person."""
 
     @property
     def simulated(self) -> bool:
@@ -114,27 +104,20 @@ class RunPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Apparatus:
-    """What showed the trials and took the answers.
-
-    Attributes
-    ----------
-    software, software_version, rrid
-        For the sidecar's StimulusPresentation; ``rrid`` is empty where there is none.
-    versions
-        Further versions worth keeping.
-    clock, input
-        Which clock times come from, and which path presses take.
-    screen
-        ``size_px``, ``refresh_hz``, ``fullscreen``, ``width_m``, ``distance_m``, as far as known.
-    """
+    """What showed the trials and took the answers."""
 
     software: str = "twoalike"
     software_version: str = ""
     rrid: str = ""
+    """``software``, ``software_version``, ``rrid``: For the sidecar's StimulusPresentation;
+    ``rrid`` is empty where there is none."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    """Further versions worth keeping."""
     clock: str = ""
     input: str = ""
+    """``clock``, ``input``: Which clock times come from, and which path presses take."""
     screen: Mapping[str, Any] = field(default_factory=dict)
+    """``size_px``, ``refresh_hz``, ``fullscreen``, ``width_m``, ``distance_m``, as far as known."""
 
 
 def _presentation(apparatus: Apparatus) -> dict[str, Any]:

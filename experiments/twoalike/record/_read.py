@@ -22,23 +22,16 @@ _LONGEST_S = 1e7
 
 @dataclass(frozen=True)
 class RawProblem:
-    """What is wrong with a file: where, and what was expected.
-
-    Attributes
-    ----------
-    row
-        Row, counted from 1; None for the file as a whole.
-    column
-        Name of the column; empty for the row as a whole.
-    resumable
-        Whether resuming the session repairs it.
-    """
+    """What is wrong with a file: where, and what was expected."""
 
     file: Path
     message: str
     row: int | None = None
+    """Row, counted from 1; None for the file as a whole."""
     column: str = ""
+    """Name of the column; empty for the row as a whole."""
     resumable: bool = False
+    """Whether resuming the session repairs it."""
 
     def __str__(self) -> str:
         place = [str(self.file)]
@@ -56,22 +49,15 @@ def problem_of(path: Path, error: TwoalikeError) -> RawProblem:
 
 @dataclass(frozen=True)
 class RawRun:
-    """One raw table.
-
-    Attributes
-    ----------
-    name
-        Participant, session, task and run, from the file name.
-    rows
-        The trials (an image a row where a trial has many): nullable types (string, Int64,
-        Float64, boolean), missing values NA.
-    torn
-        Text after the last line end: part of a trial that a power cut tore; not in rows.
-    """
+    """One raw table."""
 
     name: RunName
+    """Participant, session, task and run, from the file name."""
     rows: pd.DataFrame
+    """The trials (an image a row where a trial has many): nullable types (string, Int64, Float64,
+    boolean), missing values NA."""
     torn: str = ""
+    """Text after the last line end: part of a trial that a power cut tore; not in rows."""
 
 
 def task_of(path: Path, name: RunName) -> Task:
@@ -233,21 +219,14 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
-
-    Attributes
-    ----------
-    begun
-        Whether there is a raw table.
-    n_done
-        Trials on the disk.
-    time_s
-        Last run time in table, events or log; the clock of a resumed run continues from it.
-    """
+    """How far a run is."""
 
     begun: bool = False
+    """Whether there is a raw table."""
     n_done: int = 0
+    """Trials on the disk."""
     time_s: float = 0.0
+    """Last run time in table, events or log; the clock of a resumed run continues from it."""
 
 
 def run_progress(root: str | Path, name: RunName) -> Progress:

@@ -48,67 +48,48 @@ class Task:
 
     All parts but the first four may be given as ``"module:name"``; those that a task does without
     are None.
-
-    Attributes
-    ----------
-    name
-        On the command line and in sidecars, such as ``odd-one-out``: small letters and hyphens.
-    description
-        One sentence, for sidecars: what the participant does.
-    judgments
-        Table that its answers become: ``choices``, ``arrangements`` or ``dissimilarities``.
-    protocol_key
-        Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
-        defaults where there is no such file.
-    trials
-        Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with a column
-        ``n_items``, that many rows. It has ``trial_index``, ``onset``, ``response_time``, ``pilot``
-        and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`.
-    events
-        Raw table of what happens within trials, with ``onset`` and ``duration``.
-    trial_list
-        Table of its trial lists, where one is kept with each session.
-    check_rows
-        ``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
-        rows, as :func:`twoalike.record.check_triplet_rows` does.
-    protocol
-        Model of its protocol, a :class:`twoalike.tasks.Protocol`.
-    prepare
-        From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials,
-        script and simulated hands of one session.
-    text_faults
-        ``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons.
-    times
-        ``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for
-        the pages around them (:class:`twoalike.tasks.Times`).
-    lists
-        How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`.
-    read_raw
-        ``(raw, objects, unusable)``: from the root of a data set, its object ids and the rule of
-        exclusion (or None) to a table of its kind of judgments.
-    unusable
-        ``(rows, rule=...)``: why the study's rule leaves a session out, or None.
-    section
-        From the report's :class:`twoalike.report.Inputs` to the task's
-        :class:`twoalike.report.Section`, or None where there is nothing to show.
     """
 
     name: str
+    """On the command line and in sidecars, such as ``odd-one-out``: small letters and hyphens."""
     description: str
+    """One sentence, for sidecars: what the participant does."""
     judgments: Literal["choices", "arrangements", "dissimilarities"]
+    """Table that its answers become: ``choices``, ``arrangements`` or ``dissimilarities``."""
     protocol_key: str = ""
+    """Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
+    defaults where there is no such file."""
     trials: Part[Any] = Part()
+    """Raw table of its trials (:class:`twoalike.tables.Table`), one row a trial or, with a column
+    ``n_items``, that many rows. It has ``trial_index``, ``onset``, ``response_time``, ``pilot``
+    and, as the last column, :data:`twoalike.tables.SEEN_BEFORE`."""
     events: Part[Any] = Part(required=False)
+    """Raw table of what happens within trials, with ``onset`` and ``duration``."""
     trial_list: Part[Any] = Part(required=False)
+    """Table of its trial lists, where one is kept with each session."""
     check_rows: Part[Callable[..., Any] | None] = Part(required=False)
+    """``(path, rows, manifest, shown, events)``: yields the task's own problems of a session's
+    rows, as :func:`twoalike.record.check_triplet_rows` does."""
     protocol: Part[type[Any]] = Part()
+    """Model of its protocol, a :class:`twoalike.tasks.Protocol`."""
     prepare: Part[Callable[[Any], Any]] = Part()
+    """From a :class:`twoalike.tasks.Sitting` to a :class:`twoalike.tasks.Prepared`: trials, script
+    and simulated hands of one session."""
     text_faults: Part[Callable[[Any, Any], Any] | None] = Part(required=False)
+    """``(protocol, view)``: keys of texts of its trials that do not fit a window, with reasons."""
     times: Part[Callable[..., Any] | None] = Part(required=False)
+    """``(protocol, study, stimuli, table, simulated)``: time for the trials of a list, and for the
+    pages around them (:class:`twoalike.tasks.Times`)."""
     lists: Part[Any] = Part(required=False)
+    """How its trial lists are made, read and written, a :class:`twoalike.design.ListDesign`."""
     read_raw: Part[Callable[..., Any]] = Part()
+    """``(raw, objects, unusable)``: from the root of a data set, its object ids and the rule of
+    exclusion (or None) to a table of its kind of judgments."""
     unusable: Part[Callable[..., str | None] | None] = Part(required=False)
+    """``(rows, rule=...)``: why the study's rule leaves a session out, or None."""
     section: Part[Callable[..., Any] | None] = Part(required=False)
+    """From the report's :class:`twoalike.report.Inputs` to the task's
+    :class:`twoalike.report.Section`, or None where there is nothing to show."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -21,65 +21,48 @@ _RECENT = 50
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorState:
-    """A session so far; times in seconds of one clock.
-
-    Attributes
-    ----------
-    n_trials
-        Trials of the session; None where that is decided on the way.
-    budget_s
-        Time that main trials may take, where the design sets one.
-    spent_s
-        Time within the main trials so far, those of an earlier sitting too.
-    expected
-        Time for the whole rest of the session, as it was at the start.
-    pages
-        The part of it for pages after the instruction: breaks, countdowns, the debriefing.
-    progress
-        Share of the session that was over before the last trial, in tasks whose trials know it.
-    begun_with
-        Trials that were done at the start.
-    evidence_goal
-        Evidence at which a pair is known well enough, in arrangements; None in other tasks.
-    evidence
-        Smallest and mean evidence of a pair before the last main trial.
-    started
-        When this sitting began.
-    since
-        When the present trial began: breaks and pages do not count.
-    done
-        Trials finished, those of an earlier sitting too.
-    durations
-        Of the recent trials.
-    catch_right, catch_seen, missed, fast
-        Counts; practice trials count in none of them.
-    """
+    """A session so far; times in seconds of one clock."""
 
     participant: str
     session: int
     task: str
     n_trials: int | None
+    """Trials of the session; None where that is decided on the way."""
     exclusion: ExclusionConfig = field(default_factory=ExclusionConfig)
     remarks: tuple[str, ...] = ()
     budget_s: float | None = None
+    """Time that main trials may take, where the design sets one."""
     spent_s: float = 0.0
+    """Time within the main trials so far, those of an earlier sitting too."""
     expected: Duration | None = None
+    """Time for the whole rest of the session, as it was at the start."""
     pages: Duration = Duration()
+    """The part of it for pages after the instruction: breaks, countdowns, the debriefing."""
     progress: float | None = None
+    """Share of the session that was over before the last trial, in tasks whose trials know it."""
     begun_with: int = 0
+    """Trials that were done at the start."""
     evidence_goal: float | None = None
+    """Evidence at which a pair is known well enough, in arrangements; None in other tasks."""
     evidence: tuple[float, float] | None = None
+    """Smallest and mean evidence of a pair before the last main trial."""
     started: float = 0.0
+    """When this sitting began."""
     now: float = 0.0
     since: float | None = None
+    """When the present trial began: breaks and pages do not count."""
     done: int = 0
+    """Trials finished, those of an earlier sitting too."""
     block: int | None = None
     doing: str = "starting"
     durations: tuple[float, ...] = ()
+    """Of the recent trials."""
     catch_right: int = 0
     catch_seen: int = 0
     missed: int = 0
     fast: int = 0
+    """``catch_right``, ``catch_seen``, ``missed``, ``fast``: Counts; practice trials count in none
+    of them."""
     last_response_s: float | None = None
     trigger_failures: int = 0
     trigger_reason: str = ""

@@ -67,22 +67,16 @@ _DEFAULT_LAPSE = 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a sitting ended.
-
-    Attributes
-    ----------
-    path
-        The raw table; it need not exist.
-    n_done, n_trials
-        Trials it holds, and trials in all; None where the answers decide.
-    end_reason
-        ``completed``, ``declined`` (no consent), ``stopped``, ``window_closed``, ...
-    """
+    """How a sitting ended."""
 
     path: Path
+    """The raw table; it need not exist."""
     n_done: int
     n_trials: int | None
+    """``n_done``, ``n_trials``: Trials it holds, and trials in all; None where the answers
+    decide."""
     end_reason: str
+    """``completed``, ``declined`` (no consent), ``stopped``, ``window_closed``, ..."""
 
     def __repr__(self) -> str:
         total = "" if self.n_trials is None else f" of {self.n_trials}"

@@ -19,41 +19,28 @@ _QUALITY = 95
 
 @dataclass(frozen=True)
 class Converted:
-    """An image that was converted.
-
-    Attributes
-    ----------
-    file, original
-        Path of the copy and of the file it was made from, each relative to its folder.
-    sha256
-        Of the original file.
-    changes
-        The conversions, in words.
-    """
+    """An image that was converted."""
 
     file: str
     original: str
+    """``file``, ``original``: Path of the copy and of the file it was made from, each relative to
+    its folder."""
     sha256: str
+    """Of the original file."""
     changes: tuple[str, ...]
+    """The conversions, in words."""
 
 
 @dataclass(frozen=True)
 class CopiedImages:
-    """What :func:`copy_images` made.
-
-    Attributes
-    ----------
-    stimuli
-        The set.
-    converted
-        Images that were converted; the others are copies byte for byte.
-    left_out
-        Files of the source that are no stimuli, relative to it.
-    """
+    """What :func:`copy_images` made."""
 
     stimuli: StimulusSet
+    """The set."""
     converted: tuple[Converted, ...]
+    """Images that were converted; the others are copies byte for byte."""
     left_out: tuple[str, ...]
+    """Files of the source that are no stimuli, relative to it."""
 
     def remarks(self) -> list[str]:
         """One line on the conversions and one on the files that were left out."""

@@ -26,53 +26,39 @@ _WRITTEN = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: what it means and which values it takes.
-
-    Attributes
-    ----------
-    kind
-        ``string``, ``integer``, ``number`` or ``boolean`` (written ``true`` and ``false``).
-    levels
-        The only values allowed, with their meaning; empty for free values.
-    minimum, maximum
-        Smallest and largest number allowed.
-    pattern, form
-        Regular expression that all of a free text has to match, and what it asks for, in words.
-    missing
-        Whether a value may be missing (``n/a`` in text), and what that says.
-    decimals
-        Digits after the point of a number in text.
-    added
-        Whether tables of version 0.1 lack the column; such columns are the last ones.
-    identifier
-        Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out.
-    dtype
-        Type in a data frame and in Parquet: ``category`` for strings, a numpy type for numbers.
-        Empty in tables that are text only, as those with booleans are.
-    remedy
-        What to do about a value that is not allowed, for messages.
-    default
-        Value of a data frame's column that is not given, ``row`` for the number of the row; None:
-        missing, if that is allowed.
-    """
+    """One column: what it means and which values it takes."""
 
     name: str
     kind: Literal["string", "integer", "number", "boolean"]
+    """``string``, ``integer``, ``number`` or ``boolean`` (written ``true`` and ``false``)."""
     description: str
     _: KW_ONLY
     levels: Mapping[str, str] = field(default_factory=dict)
+    """The only values allowed, with their meaning; empty for free values."""
     units: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    """``minimum``, ``maximum``: Smallest and largest number allowed."""
     pattern: str = ""
     form: str = ""
+    """``pattern``, ``form``: Regular expression that all of a free text has to match, and what it
+    asks for, in words."""
     missing: str = ""
+    """Whether a value may be missing (``n/a`` in text), and what that says."""
     decimals: int = 4
+    """Digits after the point of a number in text."""
     added: bool = False
+    """Whether tables of version 0.1 lack the column; such columns are the last ones."""
     identifier: bool = False
+    """Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out."""
     dtype: str = ""
+    """Type in a data frame and in Parquet: ``category`` for strings, a numpy type for numbers.
+    Empty in tables that are text only, as those with booleans are."""
     remedy: str = ""
+    """What to do about a value that is not allowed, for messages."""
     default: str | None = None
+    """Value of a data frame's column that is not given, ``row`` for the number of the row; None:
+    missing, if that is allowed."""
 
     @property
     def allowed(self) -> str:
@@ -195,22 +181,16 @@ type Check = Callable[["pd.DataFrame"], Iterator["Fault"]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A cell or row that a table does not allow.
-
-    Attributes
-    ----------
-    row
-        Counted from 0.
-    expected, found
-        For the message; ``found`` is empty where ``expected`` alone says it.
-    column
-        Name; empty for the row as a whole.
-    """
+    """A cell or row that a table does not allow."""
 
     row: int
+    """Counted from 0."""
     expected: str
     found: str = ""
+    """``expected``, ``found``: For the message; ``found`` is empty where ``expected`` alone says
+    it."""
     column: str = ""
+    """Name; empty for the row as a whole."""
 
     @property
     def message(self) -> str:
@@ -241,31 +221,21 @@ def faults(
 
 @dataclass(frozen=True)
 class Table:
-    """A table, declared once.
-
-    Attributes
-    ----------
-    name
-        What the table is one of, such as ``choices``; of raw tables the ending of the file name.
-    columns
-        In the order of the file.
-    rows
-        What a row is one of, such as ``judgments``, for messages.
-    keys
-        Columns that together identify a row: no two rows may agree in all of them.
-    items
-        Columns of object ids. In a data frame they share one list of categories, which is the
-        order of objects and may name objects that no row has.
-    checks
-        Across columns and rows, called once every cell by itself is allowed.
-    """
+    """A table, declared once."""
 
     name: str
+    """What the table is one of, such as ``choices``; of raw tables the ending of the file name."""
     columns: tuple[Column, ...]
+    """In the order of the file."""
     rows: str = "rows"
+    """What a row is one of, such as ``judgments``, for messages."""
     keys: tuple[str, ...] = ()
+    """Columns that together identify a row: no two rows may agree in all of them."""
     items: tuple[str, ...] = ()
+    """Columns of object ids. In a data frame they share one list of categories, which is the order
+    of objects and may name objects that no row has."""
     checks: tuple[Check, ...] = ()
+    """Across columns and rows, called once every cell by itself is allowed."""
 
     @property
     def names(self) -> tuple[str, ...]:

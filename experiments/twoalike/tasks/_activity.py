@@ -18,18 +18,12 @@ type Pointer = Literal["mouse", "touch"]
 
 @dataclass(frozen=True)
 class Shown:
-    """A frame with the present scene became visible.
-
-    Attributes
-    ----------
-    time
-        When, by the screen's own count.
-    dropped
-        Frames that came late since the one before; None where the refresh rate is not known.
-    """
+    """A frame with the present scene became visible."""
 
     time: float
+    """When, by the screen's own count."""
     dropped: int | None = 0
+    """Frames that came late since the one before; None where the refresh rate is not known."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +36,14 @@ class KeyPress:
 
 @dataclass(frozen=True)
 class Nudge:
-    """An arrow key is down: once as it goes down, then as often as the system repeats it.
-
-    Attributes
-    ----------
-    dx, dy
-        Its direction, -1, 0 or 1; y up.
-    fine
-        Whether Shift is down as well.
-    """
+    """An arrow key is down: once as it goes down, then as often as the system repeats it."""
 
     time: float
     dx: int
     dy: int
+    """``dx``, ``dy``: Its direction, -1, 0 or 1; y up."""
     fine: bool = False
+    """Whether Shift is down as well."""
 
 
 @dataclass(frozen=True)
@@ -157,56 +145,37 @@ class Timer:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """Images side by side.
-
-    Attributes
-    ----------
-    images
-        Object ids at left, middle and right; None leaves the place empty.
-    prompt
-        Line above the images, or nothing.
-    labels
-        Lines below the images, or nothing.
-    until
-        When the choice is cut off; None where it is not, or not shown.
-    verdict
-        Line in place of the prompt after an answer in practice: right or not.
-    marked
-        Object shown in a frame, the expected answer; empty for none.
-    """
+    """Images side by side."""
 
     images: tuple[str | None, str | None, str | None]
+    """Object ids at left, middle and right; None leaves the place empty."""
     prompt: str = ""
+    """Line above the images, or nothing."""
     labels: tuple[str, str, str] = ("", "", "")
+    """Lines below the images, or nothing."""
     until: Timer | None = None
+    """When the choice is cut off; None where it is not, or not shown."""
     verdict: str = ""
+    """Line in place of the prompt after an answer in practice: right or not."""
     marked: str = ""
+    """Object shown in a frame, the expected answer; empty for none."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of text; :func:`twoalike.tasks.screens.lay_out_page` says where its lines are.
-
-    Attributes
-    ----------
-    footer
-        Line at the bottom.
-    progress
-        Trials done and in all, for a bar; None shows no bar.
-    caption
-        Line below the bar.
-    images
-        Object ids of an example shown below the text.
-    part
-        Page of a long text, counted from 0.
-    """
+    """A page of text; :func:`twoalike.tasks.screens.lay_out_page` says where its lines are."""
 
     text: str
     footer: str = ""
+    """Line at the bottom."""
     progress: tuple[int, int] | None = None
+    """Trials done and in all, for a bar; None shows no bar."""
     caption: str = ""
+    """Line below the bar."""
     images: tuple[str, ...] = ()
+    """Object ids of an example shown below the text."""
     part: int = 0
+    """Page of a long text, counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -220,48 +189,33 @@ class Countdown:
 
 @dataclass(frozen=True)
 class Ask:
-    """A question with an answer to choose or to type.
-
-    Attributes
-    ----------
-    options
-        Answers to choose from, numbered from 1 on the screen; empty where text is typed.
-    entry
-        Text typed so far; None where there are options.
-    remark
-        Line below: why the answer is not taken yet.
-    turn
-        Line at the bottom of all pages but the last, in place of ``footer``.
-    part
-        Page of a long text, counted from 0; only the last one has the answers.
-    """
+    """A question with an answer to choose or to type."""
 
     text: str
     options: tuple[str, ...] = ()
+    """Answers to choose from, numbered from 1 on the screen; empty where text is typed."""
     entry: str | None = None
+    """Text typed so far; None where there are options."""
     footer: str = ""
     remark: str = ""
+    """Line below: why the answer is not taken yet."""
     turn: str = ""
+    """Line at the bottom of all pages but the last, in place of ``footer``."""
     part: int = 0
+    """Page of a long text, counted from 0; only the last one has the answers."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An image at a point of the arena's window; sizes and points in pixels, y up.
-
-    Attributes
-    ----------
-    size
-        Side of the square the image is fitted into.
-    rim
-        ``inside``, ``held`` (under the pointer's button) or ``outside`` (still to be placed).
-    """
+    """An image at a point of the arena's window; sizes and points in pixels, y up."""
 
     stimulus: str
     x: float
     y: float
     size: float
+    """Side of the square the image is fitted into."""
     rim: str = "inside"
+    """``inside``, ``held`` (under the pointer's button) or ``outside`` (still to be placed)."""
 
 
 @dataclass(frozen=True)
@@ -279,36 +233,26 @@ class PushButton:
 
 @dataclass(frozen=True)
 class Arena:
-    """A circular arena with images on and around it.
-
-    Attributes
-    ----------
-    centre, radius
-        Of the circle, pixels from the centre of the window, y up.
-    images
-        From the lowest to the topmost.
-    prompt, counter
-        Lines above and below the arena: what to do, how many images are left.
-    until
-        When the trial is cut off; None where it is not, or not shown.
-    magnified
-        Object shown large on top of all; None for none.
-    magnified_size
-        Side of its square, pixels.
-    progress
-        Share of the session that is over, in [0, 1]; None shows no bar.
-    """
+    """A circular arena with images on and around it."""
 
     centre: tuple[float, float]
     radius: float
+    """``centre``, ``radius``: Of the circle, pixels from the centre of the window, y up."""
     images: tuple[Placed, ...]
+    """From the lowest to the topmost."""
     buttons: tuple[PushButton, ...] = ()
     prompt: str = ""
     counter: str = ""
+    """``prompt``, ``counter``: Lines above and below the arena: what to do, how many images are
+    left."""
     until: Timer | None = None
+    """When the trial is cut off; None where it is not, or not shown."""
     magnified: str | None = None
+    """Object shown large on top of all; None for none."""
     magnified_size: float = 0.0
+    """Side of its square, pixels."""
     progress: float | None = None
+    """Share of the session that is over, in [0, 1]; None shows no bar."""
 
 
 type Scene = Fixation | ImageRow | Page | Countdown | Ask | Arena
@@ -337,18 +281,12 @@ class EventRow:
 
 @dataclass(frozen=True)
 class QuestionAnswers:
-    """Answers outside the trials: to consent, the form or the debriefing.
-
-    Attributes
-    ----------
-    measure
-        ``consent``, ``form`` or ``debrief``.
-    values
-        Answers by question id; None for a question left open.
-    """
+    """Answers outside the trials: to consent, the form or the debriefing."""
 
     measure: str
+    """``consent``, ``form`` or ``debrief``."""
     values: Mapping[str, object]
+    """Answers by question id; None for a question left open."""
 
 
 @dataclass(frozen=True)
@@ -384,16 +322,11 @@ class Result(Protocol):
 
 @dataclass(frozen=True)
 class OneRowResult:
-    """A trial that is one row of the raw table, in a task that needs no result of its own.
-
-    Attributes
-    ----------
-    values
-        Cells of the row by column, besides ``trial_index``, ``trial_type`` and ``pilot``.
-    """
+    """A trial that is one row of the raw table, in a task that needs no result of its own."""
 
     trial_index: int
     values: Mapping[str, Any]
+    """Cells of the row by column, besides ``trial_index``, ``trial_type`` and ``pilot``."""
     trial_type: str = "main"
     correct: bool | None = None
     timed_out: bool = False

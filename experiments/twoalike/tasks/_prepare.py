@@ -36,21 +36,15 @@ _TRIAL_S = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Sitting:
-    """Who sits down for which session, in which study.
-
-    Attributes
-    ----------
-    pilot
-        Whether the session goes to the study's pilot data set.
-    observer
-        Simulated observer who answers; None for a person.
-    """
+    """Who sits down for which session, in which study."""
 
     study: Study
     participant: str
     session: int
     pilot: bool = False
+    """Whether the session goes to the study's pilot data set."""
     observer: SimulatedObserver | None = None
+    """Simulated observer who answers; None for a person."""
 
     @property
     def root(self) -> Path:
@@ -103,19 +97,14 @@ def check_lists(study: Study) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared(ABC):
-    """A session that can start.
-
-    Attributes
-    ----------
-    inputs
-        Files it was made from, by role.
-    """
+    """A session that can start."""
 
     sitting: Sitting
     protocol: Protocol
     stimuli: StimulusSet
     plan: RunPlan
     inputs: Mapping[str, Path]
+    """Files it was made from, by role."""
 
     @property
     def instructions(self) -> str:

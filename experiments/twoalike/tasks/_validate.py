@@ -27,56 +27,37 @@ _MOST = 10
 
 @dataclass(frozen=True)
 class DataCheck:
-    """What the checks of one data set found.
-
-    Attributes
-    ----------
-    root
-        The data set.
-    problems
-        What is wrong with it.
-    remarks
-        What cannot be checked or may be intended, one line each.
-    private
-        What looks private; no problem of the data, but to be checked before they are shared.
-    n_runs, n_trials
-        Runs, and trials of the runs without a problem.
-    """
+    """What the checks of one data set found."""
 
     root: Path
+    """The data set."""
     problems: tuple[RawProblem, ...]
+    """What is wrong with it."""
     remarks: tuple[str, ...]
+    """What cannot be checked or may be intended, one line each."""
     private: tuple[RawProblem, ...]
+    """What looks private; no problem of the data, but to be checked before they are shared."""
     n_runs: int
     n_trials: int
+    """``n_runs``, ``n_trials``: Runs, and trials of the runs without a problem."""
 
 
 @dataclass(frozen=True)
 class StudyCheck:
-    """What the checks of a study found; printing it lists everything.
-
-    Attributes
-    ----------
-    study
-        The study.
-    unfinished
-        Files that killed processes left, one line each.
-    faults
-        Problems of settings, protocols, texts, images and trial lists, one line each.
-    remarks
-        What may be intended, one line each.
-    refused
-        Tasks without data whose first session cannot be designed, and why.
-    data
-        Checks of the raw data and of the pilot data, where there are any.
-    """
+    """What the checks of a study found; printing it lists everything."""
 
     study: Study
+    """The study."""
     unfinished: tuple[str, ...]
+    """Files that killed processes left, one line each."""
     faults: tuple[str, ...]
+    """Problems of settings, protocols, texts, images and trial lists, one line each."""
     remarks: tuple[str, ...]
+    """What may be intended, one line each."""
     refused: tuple[str, ...]
+    """Tasks without data whose first session cannot be designed, and why."""
     data: tuple[DataCheck, ...]
+    """Checks of the raw data and of the pilot data, where there are any."""
 
     @property
     def n_problems(self) -> int:

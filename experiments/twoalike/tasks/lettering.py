@@ -225,33 +225,22 @@ _MOST_STRETCH = 0.12
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a text, as :func:`set_text` returns it.
-
-    Attributes
-    ----------
-    text
-        Its characters in reading order, letters joined.
-    height
-        Of the font, in pixels.
-    space
-        Above it, in pixels, unless it is the first of a page.
-    width
-        As drawn, in pixels.
-    heading
-        Whether it belongs to a heading: bold, and never the last line of a page.
-    first
-        Whether a paragraph begins with it.
-    stretch
-        Pixels to add between two East Asian signs, so that the line ends at the edge.
-    """
+    """A line of a text, as :func:`set_text` returns it."""
 
     text: str
+    """Its characters in reading order, letters joined."""
     height: int
+    """Of the font, in pixels."""
     space: float
+    """Above it, in pixels, unless it is the first of a page."""
     width: float
+    """As drawn, in pixels."""
     heading: bool = False
+    """Whether it belongs to a heading: bold, and never the last line of a page."""
     first: bool = False
+    """Whether a paragraph begins with it."""
     stretch: float = 0.0
+    """Pixels to add between two East Asian signs, so that the line ends at the edge."""
 
     @property
     def step(self) -> float:

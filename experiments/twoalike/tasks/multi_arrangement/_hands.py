@@ -31,22 +31,15 @@ class Placement:
 
 @dataclass(frozen=True)
 class ArrangementPlan:
-    """What a simulated participant will do in a trial.
-
-    Attributes
-    ----------
-    placements
-        In their order.
-    pause_s
-        Before Done.
-    by_key
-        Whether Done is a key, not the button.
-    """
+    """What a simulated participant will do in a trial."""
 
     trial_index: int
     placements: tuple[Placement, ...]
+    """In their order."""
     pause_s: float
+    """Before Done."""
     by_key: bool
+    """Whether Done is a key, not the button."""
 
 
 def plan_arrangement(

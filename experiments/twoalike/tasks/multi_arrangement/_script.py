@@ -35,51 +35,35 @@ _SEATS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedTrial:
-    """A trial that was submitted: what it showed, where its images lay, how long it took.
-
-    Attributes
-    ----------
-    places
-        Of the images inside the arena, by id; arena units.
-    time_s
-        From its onset to its end.
-    """
+    """A trial that was submitted: what it showed, where its images lay, how long it took."""
 
     trial_type: str
     places: dict[str, tuple[float, float]]
+    """Of the images inside the arena, by id; arena units."""
     time_s: float
+    """From its onset to its end."""
 
 
 @dataclass(kw_only=True)
 class Arranging:
-    """A session's trials: those that are fixed, those done, and how the next one is chosen.
-
-    Attributes
-    ----------
-    ids
-        Objects of the design, m of them.
-    kinds
-        Coarsest category of each object, for attention checks; empty where there is none.
-    listed
-        Fixed trials: practice first, attention checks last.
-    earlier
-        Main trials of earlier sessions, oldest first.
-    done
-        Trials of this session, in order.
-    seed
-        Words of the session's seed.
-    """
+    """A session's trials: those that are fixed, those done, and how the next one is chosen."""
 
     config: ArrangementConfig
     ids: tuple[str, ...]
+    """Objects of the design, m of them."""
     kinds: dict[str, str]
+    """Coarsest category of each object, for attention checks; empty where there is none."""
     listed: Sequence[ListedArrangement]
+    """Fixed trials: practice first, attention checks last."""
     study_seed: int
     participant: str
     session: int
     seed: tuple[int, ...]
+    """Words of the session's seed."""
     earlier: Sequence[SubmittedTrial] = ()
+    """Main trials of earlier sessions, oldest first."""
     done: list[SubmittedTrial] = field(default_factory=list)
+    """Trials of this session, in order."""
 
     def fixed(self, trial_type: str) -> list[ListedArrangement]:
         """List the fixed trials of a type."""

@@ -13,18 +13,12 @@ type Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Seating:
-    """Which item sits where.
-
-    Attributes
-    ----------
-    order
-        Seat of each item, from 0.
-    rotation
-        Of the seats, degrees.
-    """
+    """Which item sits where."""
 
     order: tuple[int, ...]
+    """Seat of each item, from 0."""
     rotation: float
+    """Of the seats, degrees."""
 
 
 def draw_seats(n: int, rng: np.random.Generator) -> Seating:
@@ -41,33 +35,24 @@ def draw_seats(n: int, rng: np.random.Generator) -> Seating:
 
 @dataclass(frozen=True, kw_only=True)
 class ArrangementTrial:
-    """A trial to show.
-
-    Attributes
-    ----------
-    items
-        Object ids in the order of the design, not of the screen.
-    seats
-        Where they are at the start.
-    scheduler
-        How the items were chosen: all, lift_weakest, covering, list.
-    min_evidence_before, mean_evidence_before
-        Evidence of the pairs before the trial; None where it is not counted.
-    groups
-        Kind of each item where there is a right answer: images of one kind belong together.
-    progress
-        Share of the session that is over before the trial, in [0, 1]; None in practice.
-    """
+    """A trial to show."""
 
     trial_index: int
     trial_type: str
     items: tuple[str, ...]
+    """Object ids in the order of the design, not of the screen."""
     seats: Seating
+    """Where they are at the start."""
     scheduler: str = "list"
+    """How the items were chosen: all, lift_weakest, covering, list."""
     min_evidence_before: float | None = None
     mean_evidence_before: float | None = None
+    """``min_evidence_before``, ``mean_evidence_before``: Evidence of the pairs before the trial;
+    None where it is not counted."""
     groups: tuple[str, ...] | None = None
+    """Kind of each item where there is a right answer: images of one kind belong together."""
     progress: float | None = None
+    """Share of the session that is over before the trial, in [0, 1]; None in practice."""
 
     def __post_init__(self) -> None:
         n = len(self.items)
@@ -100,33 +85,23 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class ArrangementResult:
-    """An arrangement that was shown to its end.
-
-    Attributes
-    ----------
-    onset
-        First frame of the trial, s of the run.
-    places
-        Final places of the items, arena units.
-    inside
-        Whether they lie in the circle.
-    seat_angles
-        Direction of their seats, degrees.
-    handling
-        What was done with them.
-    radius_px, item_px
-        Of the circle, and side of the images' squares.
-    """
+    """An arrangement that was shown to its end."""
 
     trial: ArrangementTrial
     onset: float
+    """First frame of the trial, s of the run."""
     places: tuple[Point, ...]
+    """Final places of the items, arena units."""
     inside: tuple[bool, ...]
+    """Whether they lie in the circle."""
     seat_angles: tuple[float, ...]
+    """Direction of their seats, degrees."""
     handling: tuple[Handling, ...]
+    """What was done with them."""
     ending: Ending
     radius_px: float
     item_px: float
+    """``radius_px``, ``item_px``: Of the circle, and side of the images' squares."""
 
     @property
     def trial_index(self) -> int:

@@ -294,19 +294,13 @@ PILOT_TRIALS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedTriplets(Prepared):
-    """An odd-one-out session that can start.
-
-    Attributes
-    ----------
-    trials
-        Trials known before the session.
-    more
-        Where later blocks come from; None where ``trials`` are all.
-    """
+    """An odd-one-out session that can start."""
 
     protocol: OddOneOut
     trials: tuple[Trial, ...]
+    """Trials known before the session."""
     more: MoreTrials | None = None
+    """Where later blocks come from; None where ``trials`` are all."""
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
         """Objects in the order of the trials."""

@@ -27,17 +27,7 @@ from twoalike.tasks.screens import GO_ON, Layout
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of a trial list; ``stimuli`` in the order of the design, not of the screen.
-
-    Attributes
-    ----------
-    positions
-        Where each of ``stimuli`` is shown.
-    expected_odd
-        1, 2, 3 where there is a right answer.
-    repeat_of
-        ``trial_index`` of the first showing.
-    """
+    """One line of a trial list; ``stimuli`` in the order of the design, not of the screen."""
 
     trial_index: int
     block_index: int
@@ -45,8 +35,11 @@ class Trial:
     triplet_id: str
     stimuli: tuple[str, str, str]
     positions: tuple[str, str, str]
+    """Where each of ``stimuli`` is shown."""
     expected_odd: int | None = None
+    """1, 2, 3 where there is a right answer."""
     repeat_of: int | None = None
+    """``trial_index`` of the first showing."""
     sampler: str = "list"
     sampler_score: float | None = None
     condition: str | None = None
@@ -114,28 +107,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """A trial that was shown to its end.
-
-    Attributes
-    ----------
-    onset
-        First frame of the triplet, s of the run.
-    answer
-        The choice; None if the time limit passed.
-    early
-        Presses ignored because they came too early.
-    dropped
-        Late frames while the triplet was shown; None if not known.
-    flag
-        ``fast``, ``slow``, ``interrupted`` or None.
-    """
+    """A trial that was shown to its end."""
 
     trial: Trial
     onset: float
+    """First frame of the triplet, s of the run."""
     answer: Answer | None
+    """The choice; None if the time limit passed."""
     early: int
+    """Presses ignored because they came too early."""
     dropped: int | None
+    """Late frames while the triplet was shown; None if not known."""
     flag: str | None
+    """``fast``, ``slow``, ``interrupted`` or None."""
 
     @property
     def trial_index(self) -> int:

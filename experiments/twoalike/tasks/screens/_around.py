@@ -12,21 +12,14 @@ from twoalike.tasks.screens._pages import PageActivity, QuestionActivity
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """Which pages this participant still has to see before the trials.
-
-    Attributes
-    ----------
-    consent
-        Whether consent is asked.
-    form
-        Questions of the participant form that are still open.
-    resumed
-        Whether the session was begun before: a word of welcome in place of the instruction.
-    """
+    """Which pages this participant still has to see before the trials."""
 
     consent: bool
+    """Whether consent is asked."""
     form: tuple[Question, ...]
+    """Questions of the participant form that are still open."""
     resumed: bool
+    """Whether the session was begun before: a word of welcome in place of the instruction."""
 
 
 def consent_text_hash(texts: PageTexts) -> str:

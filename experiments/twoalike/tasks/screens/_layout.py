@@ -12,21 +12,14 @@ from twoalike.tasks.lettering import LINE, Line, label_size, right_to_left, set_
 
 @dataclass(frozen=True)
 class View:
-    """A window on a screen.
-
-    Attributes
-    ----------
-    size
-        Width and height of the window in pixels.
-    profile
-        The screen as it was measured, or not.
-    full_width_px
-        Width of the whole screen in pixels; 0 takes the window's.
-    """
+    """A window on a screen."""
 
     size: tuple[int, int]
+    """Width and height of the window in pixels."""
     profile: ScreenProfile = ScreenProfile()
+    """The screen as it was measured, or not."""
     full_width_px: int = 0
+    """Width of the whole screen in pixels; 0 takes the window's."""
 
     def pixels(self, degrees: float) -> float:
         """Pixels of a visual angle.
@@ -338,23 +331,16 @@ _NO_ROOM = "the lines and answers below leave it fewer than three lines"
 
 @dataclass(frozen=True)
 class Room:
-    """A place for a text that cannot be continued on another page.
-
-    Attributes
-    ----------
-    key
-        The text's key in the protocol.
-    scale
-        Height of its letters in heights of a line of text.
-    width, height
-        Largest size, in pixels.
-    """
+    """A place for a text that cannot be continued on another page."""
 
     key: str
+    """The text's key in the protocol."""
     text: str
     scale: float
+    """Height of its letters in heights of a line of text."""
     width: float
     height: float
+    """``width``, ``height``: Largest size, in pixels."""
 
     def holds(self, frame: Frame) -> bool:
         """Whether the text fits."""

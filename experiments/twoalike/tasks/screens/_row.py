@@ -54,28 +54,19 @@ class ImagesProtocol(Protocol):
 
 @dataclass(frozen=True)
 class Layout:
-    """Geometry of a window in pixels, origin in the centre, y up.
-
-    Attributes
-    ----------
-    size
-        Width and height of the window.
-    image
-        Side of the square each image is fitted into.
-    pitch
-        From the centre of one image to the next, to the right.
-    text
-        Height of a line of text.
-    drop
-        Depth of the middle image's centre below that of the others; 0 in a row. The triangle
-        stands on its tip, as the arrow keys do.
-    """
+    """Geometry of a window in pixels, origin in the centre, y up."""
 
     size: tuple[int, int]
+    """Width and height of the window."""
     image: int
+    """Side of the square each image is fitted into."""
     pitch: int
+    """From the centre of one image to the next, to the right."""
     text: int
+    """Height of a line of text."""
     drop: int = 0
+    """Depth of the middle image's centre below that of the others; 0 in a row. The triangle stands
+    on its tip, as the arrow keys do."""
 
     def centre(self, place: str) -> tuple[int, int]:
         """Centre of the image at ``place`` (left, middle, right)."""
