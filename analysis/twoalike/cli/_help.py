@@ -8,8 +8,11 @@ import inspect
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 _EXAMPLES = "Examples\n--------\n"
 _RULE = re.compile("-{3,}")
@@ -38,8 +41,18 @@ def _indent(line: str) -> int:
 
 
 def rewrap(command: Callable[..., Any]) -> None:
-    """Let the help of a command wrap at the terminal's width: cyclopts reads its docstring."""
+    """Let the help of a command wrap at the terminal's width: cyclopts reads its docstring.
+
+    Options of a class have theirs below the fields, where cyclopts would keep the breaks too.
+    """
     command.__doc__ = unwrapped(inspect.getdoc(command) or "")
+    from docstring_parser import parse_from_object
+
+    for options in filter(is_dataclass, inspect.get_annotations(command).values()):
+        for field in parse_from_object(options).params:
+            shown = Parameter(help=" ".join((field.description or "").split()))
+            kind = options.__annotations__[field.arg_name]
+            options.__annotations__[field.arg_name] = Annotated[kind, shown]
 
 
 def examples(command: Callable[..., Any]) -> str:

@@ -1,7 +1,10 @@
 """``twoalike distill``."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import Parameter
 
 from twoalike.cli._show import plain_table
 
@@ -9,31 +12,62 @@ if TYPE_CHECKING:
     from twoalike.distill import Student
 
 
-def distill(
-    *,
-    images: Path,
-    student: str,
-    out: Path,
-    teacher: Path | None = None,
-    labels: Path | None = None,
-    validation: Path | None = None,
-    config: Path | None = None,
-    features: Path | None = None,
-    objects: Path | None = None,
-    only: Path | None = None,
-    weights: Path | None = None,
-    untrained: bool = False,
-    control: Path | None = None,
-    skip_unreadable: bool = False,
-    train: Literal["full", "last", "lora", "probe"] | None = None,
-    steps: int | None = None,
-    size: int | None = None,
-    batch: int | None = None,
-    rate: float | None = None,
-    seed: int | None = None,
-    device: str = "auto",
-    resume: bool = False,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is distilled into what, and how."""
+
+    images: Path
+    """Folder of images to learn from; nobody need have judged them."""
+    student: str
+    """efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder."""
+    out: Path
+    """Folder to make."""
+    teacher: Path | None = None
+    """Folder written by twoalike teach: it labels all triplets of every batch."""
+    labels: Path | None = None
+    """Instead of a teacher: folder of labelled triplets, of twoalike predict --sample or twoalike
+    import alignet."""
+    validation: Path | None = None
+    """Folder of labelled triplets to score on; none of their images is learnt from."""
+    config: Path | None = None
+    """Recipe (TOML); the flags below replace what it says."""
+    features: Path | None = None
+    """The teacher's network's features of the images; computed once if left out."""
+    objects: Path | None = None
+    """Ids of features in .npy."""
+    only: Path | None = None
+    """List of image ids, one a line: learn from these and no others."""
+    weights: Path | None = None
+    """Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+    download."""
+    untrained: bool = False
+    """Start from random weights, drawn from --seed."""
+    control: Path | None = None
+    """Folder of a student of the same images, whose teacher was untransformed (twoalike teach
+    --untransformed): its agreement with this teacher is shown beside the student's."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, instead of ending there."""
+    train: Literal["full", "last", "lora", "probe"] | None = None
+    """What learns: full (all weights), last (blocks), lora (low-rank adapters), or probe (an affine
+    map of the features, which are computed once); details are set in the recipe."""
+    steps: int | None = None
+    """Updates of the weights."""
+    size: int | None = None
+    """Width and height of the student's input in pixels."""
+    batch: int | None = None
+    """Images a step and process."""
+    rate: float | None = None
+    """Peak learning rate."""
+    seed: int | None = None
+    """Everything random derives from it."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    resume: bool = False
+    """Go on from the last checkpoint in --out; the result is that of a run that never stopped."""
+
+
+def distill(*, options: Options) -> None:
     """Align a network with a teacher: fine-tune it on the teacher's choice probabilities.
 
     The student's folder holds weights that plain timm loads, a model card and the training log;
@@ -46,86 +80,15 @@ def distill(
         twoalike distill --teacher teacher --images photos --student efficientnet_lite0 --train probe --control untransformed --out probe
         twoalike distill --labels labels --images photos --student vit_base_patch16_siglip_224 --config alignet_vit_b.toml --out vit
         torchrun --nproc-per-node 4 -m twoalike.cli.app distill --teacher teacher --images photos --student vit_base_patch16_224 --out vit
-
-    Parameters
-    ----------
-    images
-        Folder of images to learn from; nobody need have judged them.
-    student
-        efficientnet_lite0 (its weights are installed), any name of timm's, or a student's folder.
-    out
-        Folder to make.
-    teacher
-        Folder written by twoalike teach: it labels all triplets of every batch.
-    labels
-        Instead of a teacher: folder of labelled triplets, of twoalike predict --sample or twoalike
-        import alignet.
-    validation
-        Folder of labelled triplets to score on; none of their images is learnt from.
-    config
-        Recipe (TOML); the flags below replace what it says.
-    features
-        The teacher's network's features of the images; computed once if left out.
-    objects
-        Ids of features in .npy.
-    only
-        List of image ids, one a line: learn from these and no others.
-    weights
-        Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
-        download.
-    untrained
-        Start from random weights, drawn from --seed.
-    control
-        Folder of a student of the same images, whose teacher was untransformed (twoalike teach
-        --untransformed): its agreement with this teacher is shown beside the student's.
-    skip_unreadable
-        Leave out images that cannot be read, instead of ending there.
-    train
-        What learns: full (all weights), last (blocks), lora (low-rank adapters), or probe (an
-        affine map of the features, which are computed once); details are set in the recipe.
-    steps
-        Updates of the weights.
-    size
-        Width and height of the student's input in pixels.
-    batch
-        Images a step and process.
-    rate
-        Peak learning rate.
-    seed
-        Everything random derives from it.
-    device
-        auto, cpu, cuda, cuda:1, ...
-    resume
-        Go on from the last checkpoint in --out; the result is that of a run that never stopped.
     """  # noqa: E501
     from twoalike import distill as distillation
     from twoalike.cli.features import left_out
     from twoalike.study import is_first_process
 
-    settings: dict[str, Any] = {"train": train, "steps": steps, "size": size, "batch": batch}
-    settings |= {"rate": rate, "seed": seed}
-    made = distillation.distill(
-        teacher,
-        images,
-        student,
-        out,
-        config,
-        labels=labels,
-        validation=validation,
-        features=features,
-        objects=objects,
-        only=only,
-        weights=weights,
-        untrained=untrained,
-        control=control,
-        skip_unreadable=skip_unreadable,
-        device=device,
-        resume=resume,
-        **settings,
-    )
+    made = distillation.distill(**vars(options))
     if not is_first_process():
         return  # one of several processes reports
-    print(f"{out}  student of {made['backbone']}, {made['data']['learnt']} images")  # noqa: T201
+    print(f"{options.out}  student of {made['backbone']}, {made['data']['learnt']} images")  # noqa: T201
     if unreadable := made["data"].get("unreadable"):
         print(left_out(unreadable))  # noqa: T201
     if made["held_out"]:

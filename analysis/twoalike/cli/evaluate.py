@@ -1,26 +1,51 @@
 """``twoalike evaluate``: networks, side by side, against human judgments."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cyclopts import Parameter
+
 from twoalike.cli._options import check_seed, named
 from twoalike.cli._show import show_summary
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is compared with what."""
+
+    model: Path | None = None
+    """A student folder; its base network is scored as well, and is the one that the others are
+    compared with. Needs --images."""
+    images: Path | None = None
+    """Folder with the images of the objects."""
+    choices: Path | None = None
+    """Judgments (choices.parquet)."""
+    arrangements: Path | None = None
+    """Multi-arrangement (arrangements.parquet), instead of --rdm."""
+    rdm: Path | None = None
+    """People's dissimilarities (.mat, .npy, .npz, .csv)."""
+    posterior: Path | None = None
+    """Fitted embedding (.nc): its calibration and its similarities beside the networks'."""
+    objects: Path | None = None
+    """Object ids, one a line: the order of --rdm, and of features in .npy."""
+    labels: Path | None = None
+    """Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores also by
+    kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
+    classification and shifts to new subclasses. These are computed for the objects in the table
+    only: leave out those that a network learnt from."""
+    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine"
+    """cosine: of features minus their mean over the objects scored. raw-cosine: of features as they
+    are. dot: their dot product."""
 
 
 def evaluate(
     *,
     features: list[str] | None = None,
     baseline: str | None = None,
-    model: Path | None = None,
-    images: Path | None = None,
+    options: Options = Options(),
     ceiling: str | None = None,
-    choices: Path | None = None,
-    arrangements: Path | None = None,
-    rdm: Path | None = None,
-    posterior: Path | None = None,
-    objects: Path | None = None,
-    labels: Path | None = None,
-    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine",
     seed: int = 0,
     out: Path,
 ) -> None:
@@ -41,31 +66,8 @@ def evaluate(
     baseline
         Features of the network that the others are compared with, as those of --features, if it
         is not the first of these, nor the base network of --model.
-    model
-        A student folder; its base network is scored as well, and is the one that the others are
-        compared with. Needs --images.
-    images
-        Folder with the images of the objects.
     ceiling
         Where answers were simulated: the true observer's embedding, as NAME=FILE.
-    choices
-        Judgments (choices.parquet).
-    arrangements
-        Multi-arrangement (arrangements.parquet), instead of --rdm.
-    rdm
-        People's dissimilarities (.mat, .npy, .npz, .csv).
-    posterior
-        Fitted embedding (.nc): its calibration and its similarities beside the networks'.
-    objects
-        Object ids, one a line: the order of --rdm, and of features in .npy.
-    labels
-        Table of labels (tab-separated, column id, then levels), such as stimuli.tsv: scores
-        also by kind of triplet (within, boundary, between) at each level, changes of distances,
-        few-shot classification and shifts to new subclasses. These are computed for the objects in
-        the table only: leave out those that a network learnt from.
-    similarity
-        cosine: of features minus their mean over the objects scored. raw-cosine: of features as
-        they are. dot: their dot product.
     seed
         Seed of the halves for the temperature and of the resamples.
     out
@@ -83,18 +85,10 @@ def evaluate(
     results = score(
         [named(text) for text in features or []],
         baseline=named(baseline) if baseline else None,
-        model=model,
-        images=images,
         ceiling=named(ceiling) if ceiling else None,
-        choices=choices,
-        arrangements=arrangements,
-        rdm=rdm,
-        posterior=posterior,
-        objects=objects,
-        labels=labels,
-        similarity=similarity,
         seed=seed,
         out=out,
+        **vars(options),
     )
     show_summary(results.tables())
     print(f"Wrote {out}")  # noqa: T201

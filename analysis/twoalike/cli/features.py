@@ -1,8 +1,10 @@
 """``twoalike features``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed
 
@@ -10,18 +12,34 @@ NAMED = 5
 """So many unreadable images are named; the file that was written names all."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the network is applied to the images."""
+
+    size: int | None = None
+    """Width and height of the network's input in pixels, if not its own."""
+    weights: Path | None = None
+    """Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
+    download."""
+    untrained: bool = False
+    """Take random weights, drawn from --seed."""
+    batch: int = 32
+    """Images at once."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    seed: int = 0
+    """Seed of random weights."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read, instead of ending there."""
+
+
 def features(
     *,
     backbone: str,
     images: Path,
     out: Path,
-    size: int | None = None,
-    weights: Path | None = None,
-    untrained: bool = False,
-    batch: int = 32,
-    device: str = "auto",
-    seed: int = 0,
-    skip_unreadable: bool = False,
+    options: Options = Options(),
     shard: int | None = None,
     part: str | None = None,
 ) -> None:
@@ -42,21 +60,6 @@ def features(
         Folder of images; with a stimuli.tsv in it, its ids and order.
     out
         Table of features to write (.npz); with --shard, a folder, which goes wherever features go.
-    size
-        Width and height of the network's input in pixels, if not its own.
-    weights
-        Local weights (.safetensors, .pth, or a folder with one) for a name of timm's, instead of a
-        download.
-    untrained
-        Take random weights, drawn from --seed.
-    batch
-        Images at once.
-    device
-        auto, cpu, cuda, cuda:1, ...
-    seed
-        Seed of random weights.
-    skip_unreadable
-        Leave out images that cannot be read, instead of ending there.
     shard
         Images a file, for collections of a size where a stopped run should go on, or several
         machines share the work.
@@ -67,24 +70,15 @@ def features(
     from twoalike.features import feature_shard
     from twoalike.study import TwoalikeError, counted
 
-    check_seed(seed)
-    settings: dict[str, Any] = {
-        "batch": batch,
-        "size": size,
-        "device": device,
-        "weights": weights,
-        "untrained": untrained,
-        "seed": seed,
-        "skip_unreadable": skip_unreadable,
-    }
+    check_seed(options.seed)
     if shard is not None:
-        plan = extract_shards(out, backbone, images, shard=shard, part=part, **settings)
+        plan = extract_shards(out, backbone, images, shard=shard, part=part, **vars(options))
         done = sum(feature_shard(out, number).is_file() for number in range(plan["shards"]))
         print(f"{out}  {done} of {counted(plan['shards'], 'shard')} by {plan['backbone']}")  # noqa: T201
         return
     if part is not None:
         raise TwoalikeError("--part: parts are of shards; say with --shard how many images each.")
-    table = extract_features(backbone, images, out=out, **settings)
+    table = extract_features(backbone, images, out=out, **vars(options))
     n, p = table.values.shape
     what = f"{counted(p, 'feature')} of {counted(n, 'image')}"
     print(f"{out}  {what} by {table.meta['backbone']}")  # noqa: T201

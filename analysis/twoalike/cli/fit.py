@@ -1,14 +1,46 @@
 """``twoalike fit``."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+
+from cyclopts import Parameter
 
 from twoalike.cli._options import AllowProblems
 from twoalike.cli._show import show_notes
 
 if TYPE_CHECKING:
     from twoalike.embedding import Posterior
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the embedding is fitted."""
+
+    dimensions: str = "auto"
+    """auto (more than needed, empty ones dropped) or a number."""
+    engine: Literal["auto", "nuts", "vi"] = "auto"
+    """nuts samples, vi approximates in minibatches, auto chooses by size and says why."""
+    similarity: Literal["dot", "distance"] = "dot"
+    """dot: dot product of non-negative coordinates; distance: the nearer, the more alike."""
+    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
+    """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
+    spike-and-slab."""
+    draws: int | None = None
+    """Draws to keep, a chain."""
+    chains: int | None = None
+    """Independent chains of nuts (2 if left out), or independent fits of vi (4)."""
+    tune: int | None = None
+    """Warm-up draws a chain, of nuts."""
+    steps: int | None = None
+    """Optimiser steps of vi; if left out, by the number of judgments."""
+    holdout: float | None = None
+    """Share of judgments that are not fitted, on which log-loss is measured; if left out, 0.02 for
+    vi from 20,000 judgments."""
+    seed: int = 0
+    """The same seed gives the same posterior."""
 
 
 def fit(
@@ -21,16 +53,7 @@ def fit(
     features: Path | None = None,
     objects: Path | None = None,
     out: Path | None = None,
-    dimensions: str = "auto",
-    engine: Literal["auto", "nuts", "vi"] = "auto",
-    similarity: Literal["dot", "distance"] = "dot",
-    prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto",
-    draws: int | None = None,
-    chains: int | None = None,
-    tune: int | None = None,
-    steps: int | None = None,
-    holdout: float | None = None,
-    seed: int = 0,
+    options: Options = Options(),
     allow_problems: AllowProblems = False,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
@@ -65,28 +88,6 @@ def fit(
         Object ids, one a line, of a file of features that holds none.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
-    dimensions
-        auto (more than needed, empty ones dropped) or a number.
-    engine
-        nuts samples, vi approximates in minibatches, auto chooses by size and says why.
-    similarity
-        dot: dot product of non-negative coordinates; distance: the nearer, the more alike.
-    prior
-        Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
-        spike-and-slab.
-    draws
-        Draws to keep, a chain.
-    chains
-        Independent chains of nuts (2 if left out), or independent fits of vi (4).
-    tune
-        Warm-up draws a chain, of nuts.
-    steps
-        Optimiser steps of vi; if left out, by the number of judgments.
-    holdout
-        Share of judgments that are not fitted, on which log-loss is measured; if left out, 0.02 for
-        vi from 20,000 judgments.
-    seed
-        The same seed gives the same posterior.
     allow_problems
         Fit a study's data as they are, even if twoalike validate finds problems in them.
     """  # noqa: E501
@@ -106,18 +107,6 @@ def fit(
         )
     if study is None and out is None:
         raise TwoalikeError("expected --out, the posterior to write (.nc).")
-    settings: dict[str, Any] = {
-        "engine": engine,
-        "similarity": similarity,
-        "prior": prior,
-        "dimensions": dimensions,
-        "draws": draws,
-        "chains": chains,
-        "tune": tune,
-        "steps": steps,
-        "holdout": holdout,
-        "seed": seed,
-    }
     posterior = embedding.fit(
         choices if study is None else study,
         arrangements=arrangements,
@@ -127,7 +116,7 @@ def fit(
         out=out,
         allow_problems=allow_problems,
         announce=lambda line: show_notes([line]),
-        **{name: value for name, value in settings.items() if value is not None},
+        **{name: value for name, value in vars(options).items() if value is not None},
     )
     _show(posterior)
     print(posterior.path)  # noqa: T201

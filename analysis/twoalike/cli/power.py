@@ -1,7 +1,10 @@
 """``twoalike power``."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from twoalike.recovery import PowerResult
@@ -13,26 +16,54 @@ _COLUMNS = (
 )
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is looked for, and in which simulated studies."""
+
+    target_information: float | None = None
+    """Share of the oracle's gain over guessing that predictions are to reach, 0.9 by default."""
+    target_regret: float | None = None
+    """Instead: how much the log-loss on new triplets may exceed that of one who knows the truth, in
+    nats."""
+    target_log_loss: float | None = None
+    """Instead: log-loss on new triplets, in nats; guessing has 1.099."""
+    target_width: float | None = None
+    """Instead: mean width of the 95 % intervals of choice probabilities."""
+    trials_per_person: int | None = None
+    """Main trials of each person; those of a session of study.toml if left out."""
+    sampler: Literal["random", "coverage", "levels"] | None = None
+    """Use this sampler instead of the study's."""
+    observer: Path | None = None
+    """Where people's space comes from: an observer (.npz), or the posterior (.nc) of a pilot, each
+    draw of which is tried. If left out it is drawn: from the categories of the stimuli, or, without
+    categories, objects have some of many qualities."""
+    accuracy: float = 0.69
+    """How predictable people are in a drawn space: accuracy of one who knows it."""
+    people_differ: bool = True
+    """Whether people differ in how noisy their choices are and in how often they guess (3 % on
+    average). Those whom attention checks exclude do not count as participants."""
+    worlds: int = 6
+    """Spaces that are tried."""
+    assurance: float = 0.8
+    """Share of studies that should reach the target."""
+    most_participants: int = 200
+    """Where to give up."""
+    engine: Literal["vi", "nuts", "auto"] = "vi"
+    """Engine of the fits. vi, stopped early, comes as near to the truth as nuts, which fit takes
+    for small studies, in a third of the time."""
+    steps: int | None = None
+    """Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants."""
+    seed: int | None = None
+    """Use this seed instead of one that follows from the study's."""
+
+
 def power(
     study: Path,
     /,
     *,
     task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
-    target_information: float | None = None,
-    target_regret: float | None = None,
-    target_log_loss: float | None = None,
-    target_width: float | None = None,
-    trials_per_person: int | None = None,
-    sampler: Literal["random", "coverage", "levels"] | None = None,
-    observer: Path | None = None,
-    accuracy: float = 0.69,
-    people_differ: bool = True,
-    worlds: int = 6,
-    assurance: float = 0.8,
-    most_participants: int = 200,
-    engine: Literal["vi", "nuts", "auto"] = "vi",
-    steps: int | None = None,
-    seed: int | None = None,
+    options: Options = Options(),
     out: Path | None = None,
     figure: Path | None = None,
 ) -> None:
@@ -61,41 +92,6 @@ def power(
         Folder of the study; what its [design] excludes is left out.
     task
         The task; power is for odd-one-out so far.
-    target_information
-        Share of the oracle's gain over guessing that predictions are to reach, 0.9 by default.
-    target_regret
-        Instead: how much the log-loss on new triplets may exceed that of one who knows the truth,
-        in nats.
-    target_log_loss
-        Instead: log-loss on new triplets, in nats; guessing has 1.099.
-    target_width
-        Instead: mean width of the 95 % intervals of choice probabilities.
-    trials_per_person
-        Main trials of each person; those of a session of study.toml if left out.
-    sampler
-        Use this sampler instead of the study's.
-    observer
-        Where people's space comes from: an observer (.npz), or the posterior (.nc) of a pilot,
-        each draw of which is tried. If left out it is drawn: from the categories of the stimuli,
-        or, without categories, objects have some of many qualities.
-    accuracy
-        How predictable people are in a drawn space: accuracy of one who knows it.
-    people_differ
-        Whether people differ in how noisy their choices are and in how often they guess (3 % on
-        average). Those whom attention checks exclude do not count as participants.
-    worlds
-        Spaces that are tried.
-    assurance
-        Share of studies that should reach the target.
-    most_participants
-        Where to give up.
-    engine
-        Engine of the fits. vi, stopped early, comes as near to the truth as nuts, which fit takes
-        for small studies, in a third of the time.
-    steps
-        Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants.
-    seed
-        Use this seed instead of one that follows from the study's.
     out
         Table of everything as JSON; derived/power.json in the study if left out.
     figure
@@ -115,24 +111,7 @@ def power(
     out = out or opened.derived / "power.json"
     for path in (out, figure) if figure else (out,):
         check_output(path)
-    result = find_power(
-        opened,
-        target_information=target_information,
-        target_regret=target_regret,
-        target_log_loss=target_log_loss,
-        target_width=target_width,
-        trials_per_person=trials_per_person,
-        sampler=sampler,
-        observer=observer,
-        accuracy=accuracy,
-        people_differ=people_differ,
-        worlds=worlds,
-        assurance=assurance,
-        most_participants=most_participants,
-        engine=engine,
-        steps=steps,
-        seed=seed,
-    )
+    result = find_power(opened, **vars(options))
     _show(result)
     _write(result, out, figure)
 

@@ -1,5 +1,6 @@
 """``twoalike run``."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,24 +9,41 @@ from cyclopts import Parameter
 from twoalike.cli._options import AllowProblems, TaskName
 
 
-def run(
-    study: Path,
-    /,
-    *,
-    participant: str,
-    task: TaskName = "odd-one-out",
-    session: int = 1,
-    resume: Annotated[bool, Parameter(negative=())] = False,
-    pilot: Annotated[bool, Parameter(negative=())] = False,
-    simulate: Annotated[bool | Path, Parameter(negative=())] = False,
-    window: bool = True,
-    windowed: Annotated[bool, Parameter(negative=())] = False,
-    virtual_display: Annotated[bool, Parameter(negative=())] = False,
-    speed: float | None = None,
-    seed: int | None = None,
-    elsewhere: Annotated[bool, Parameter(negative=())] = False,
-    allow_problems: AllowProblems = False,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the session is run."""
+
+    task: TaskName = "odd-one-out"
+    """odd-one-out, multi-arrangement, or a task of another installed package."""
+    session: int = 1
+    """Number of the session, from 1; none is left out."""
+    resume: Annotated[bool, Parameter(negative=())] = False
+    """Go on with a session that was stopped or broke off; starts it if it has not begun."""
+    pilot: Annotated[bool, Parameter(negative=())] = False
+    """A short try in a window, recorded in data/pilot instead of data/raw."""
+    simulate: Annotated[bool | Path, Parameter(negative=())] = False
+    """A simulated observer answers: the one in the file that follows (.npz), or one made from the
+    stimuli's categories."""
+    window: bool = True
+    """With --no-window, a simulated session runs without a window and without PsychoPy."""
+    windowed: Annotated[bool, Parameter(negative=())] = False
+    """A window instead of the whole screen."""
+    virtual_display: Annotated[bool, Parameter(negative=())] = False
+    """Start a screen that nobody sees (Linux)."""
+    speed: float | None = None
+    """Simulated sessions: seconds of the session in a second; all waiting is skipped if left
+    out."""
+    seed: int | None = None
+    """Use this seed instead of the study's."""
+    elsewhere: Annotated[bool, Parameter(negative=())] = False
+    """The participant's earlier sessions were run on another computer; combine the studies later
+    with twoalike merge. The design of this session ignores what those sessions showed."""
+    allow_problems: AllowProblems = False
+    """Run even if twoalike validate finds problems in the participant's earlier data."""
+
+
+def run(study: Path, /, *, participant: str, options: Options = Options()) -> None:
     """Run one session with a participant, or with a simulated one.
 
     Every trial is on the disk before the next one begins. Esc, then Esc again, stops the
@@ -39,33 +57,6 @@ def run(
         Folder of the study.
     participant
         Code of the participant, such as 001; never a name.
-    task
-        odd-one-out, multi-arrangement, or a task of another installed package.
-    session
-        Number of the session, from 1; none is left out.
-    resume
-        Go on with a session that was stopped or broke off; starts it if it has not begun.
-    pilot
-        A short try in a window, recorded in data/pilot instead of data/raw.
-    simulate
-        A simulated observer answers: the one in the file that follows (.npz), or one made from
-        the stimuli's categories.
-    window
-        With --no-window, a simulated session runs without a window and without PsychoPy.
-    windowed
-        A window instead of the whole screen.
-    virtual_display
-        Start a screen that nobody sees (Linux).
-    speed
-        Simulated sessions: seconds of the session in a second; all waiting is skipped if left
-        out.
-    seed
-        Use this seed instead of the study's.
-    elsewhere
-        The participant's earlier sessions were run on another computer; combine the studies later
-        with twoalike merge. The design of this session ignores what those sessions showed.
-    allow_problems
-        Run even if twoalike validate finds problems in the participant's earlier data.
 
     Examples
     --------
@@ -84,19 +75,8 @@ def run(
     outcome = sit(
         study,
         participant,
-        task=task,
-        session=session,
-        resume=resume,
-        pilot=pilot,
-        simulate=simulate,
-        window=window,
-        windowed=windowed,
-        virtual_display=virtual_display,
-        speed=speed,
-        seed=seed,
-        elsewhere=elsewhere,
-        allow_problems=allow_problems,
         show=lambda line: print(with_options(line), file=sys.stderr),  # noqa: T201
+        **vars(options),
     )
     if outcome.end_reason == "declined":
         print(f"participant {participant} did not consent; nothing else was stored")  # noqa: T201

@@ -1,28 +1,53 @@
 """``twoalike teach``."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from cyclopts import Parameter
 
 from twoalike.cli._show import plain_table
 
 
-def teach(
-    posterior: Path,
-    /,
-    *,
-    out: Path,
-    features: Path | None = None,
-    objects: Path | None = None,
-    choices: Path | None = None,
-    kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto",
-    labels: Literal["auto", "predictive", "plugin"] = "auto",
-    regulariser: Literal["ridge", "contrastive"] = "ridge",
-    untransformed: bool = False,
-    draws: int = 50,
-    folds: int = 8,
-    seed: int = 0,
-) -> None:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the teacher is made of, and how."""
+
+    out: Path
+    """Teacher's folder to make."""
+    features: Path | None = None
+    """The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
+    --objects). Without them the teacher knows judged objects only."""
+    objects: Path | None = None
+    """Object ids, one a line, of a file of features that holds none."""
+    choices: Path | None = None
+    """Judgments (choices.parquet), at best all there are: they set the penalty and the temperature,
+    and the map is scored on them. Choices the posterior was not fitted to also decide which labels
+    are taught, and by which kind of teacher."""
+    kind: Literal["auto", "posterior", "surrogate", "mixed"] = "auto"
+    """posterior: judged objects only, by draws of the posterior; surrogate: all images by their
+    features; mixed: judged objects keep the posterior's places, others are placed by their
+    features; auto: posterior without --features, else surrogate or mixed, whichever predicts new
+    --choices better (surrogate without new ones)."""
+    labels: Literal["auto", "predictive", "plugin"] = "auto"
+    """predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
+    whichever predicts --choices better, predictive without new choices."""
+    regulariser: Literal["ridge", "contrastive"] = "ridge"
+    """ridge: the map in closed form; contrastive: also maps fitted by gradient, with and without a
+    term that keeps the network's neighbourhoods; what predicts held-out objects best is taken."""
+    untransformed: bool = False
+    """Make the control: the network's own similarities at the temperature that suits the labels."""
+    draws: int = 50
+    """Draws that a posterior's teacher keeps."""
+    folds: int = 8
+    """Folds of objects."""
+    seed: int = 0
+    """Seed of the folds and of the triplets with labels."""
+
+
+def teach(posterior: Path, /, *, options: Options) -> None:
     """Make a teacher: of judged objects the posterior itself, of other images a map of features.
 
     The map goes from a network's features into the human space, so that images nobody judged have
@@ -40,56 +65,12 @@ def teach(
     ----------
     posterior
         File written by twoalike fit.
-    out
-        Teacher's folder to make.
-    features
-        The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
-        --objects). Without them the teacher knows judged objects only.
-    objects
-        Object ids, one a line, of a file of features that holds none.
-    choices
-        Judgments (choices.parquet), at best all there are: they set the penalty and the
-        temperature, and the map is scored on them. Choices the posterior was not fitted to
-        also decide which labels are taught, and by which kind of teacher.
-    kind
-        posterior: judged objects only, by draws of the posterior; surrogate: all images by their
-        features; mixed: judged objects keep the posterior's places, others are placed by their
-        features; auto: posterior without --features, else surrogate or mixed, whichever predicts
-        new --choices better (surrogate without new ones).
-    labels
-        predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
-        whichever predicts --choices better, predictive without new choices.
-    regulariser
-        ridge: the map in closed form; contrastive: also maps fitted by gradient, with and without
-        a term that keeps the network's neighbourhoods; what predicts held-out objects best is taken.
-    untransformed
-        Make the control: the network's own similarities at the temperature that suits the
-        labels.
-    draws
-        Draws that a posterior's teacher keeps.
-    folds
-        Folds of objects.
-    seed
-        Seed of the folds and of the triplets with labels.
     """  # noqa: E501
     from twoalike import teacher
 
-    made = teacher.teach(
-        posterior,
-        features,
-        objects=objects,
-        choices=choices,
-        out=out,
-        kind=kind,
-        labels=labels,
-        regulariser=regulariser,
-        untransformed=untransformed,
-        draws=draws,
-        folds=folds,
-        seed=seed,
-    )
+    made = teacher.teach(posterior, **vars(options))
     description = made.description
-    print(f"{out}  {_summary(description)}")  # noqa: T201
+    print(f"{options.out}  {_summary(description)}")  # noqa: T201
     _show_comparisons(description)
     if "validation" in description:
         _show_validation(description)
