@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-type AllowProblems = Annotated[bool, Parameter(negative=())]
-"""The option ``--allow-problems`` of every command that reads raw data."""
+type Flag = Annotated[bool, Parameter(negative=())]
+"""An option that is on if given; there is no ``--no-...``."""
 
 
 def _check_task(_: type, name: str) -> None:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from twoalike.embedding import Posterior
     from twoalike.results import Cell, SummaryTable
 
 
@@ -72,3 +73,14 @@ def show_notes(lines: Iterable[str]) -> None:
 
     for line in lines:
         print(with_options(line))  # noqa: T201
+
+
+def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:
+    """Print that a fit has not converged, or that the intervals in use are approximate."""
+    from rich import print as show
+
+    attrs, name = posterior.attrs, plain(str(posterior.path))
+    if "converged" in attrs and not attrs["converged"]:
+        show(f"[bold red]{name}: the fit has not converged[/]; see twoalike check")
+    if intervals and attrs.get("engine") == "vi":
+        show(f"{name}: fitted by vi, its intervals are approximate")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoalike.cli._show import plain, plain_table
+from twoalike.cli._show import plain, plain_table, show_doubts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,6 @@ def compare(
     from rich.console import Console
 
     from twoalike import embedding
-    from twoalike.cli._posterior_notes import show_doubts
 
     paths = {"first": first, "second": second}
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}

@@ -1,23 +1,21 @@
 """``twoalike demo``."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from twoalike.cli._options import check_seed
+from twoalike.cli._options import Flag, check_seed
 
 
 def demo(
     folder: Path | None = None,
     /,
     *,
-    yourself: Annotated[bool, Parameter(negative=())] = False,
+    yourself: Flag = False,
     trials: int | None = None,
     stimuli: Literal["creatures", "familiar"] | None = None,
-    simulate: Annotated[bool, Parameter(negative=())] = False,
+    simulate: Flag = False,
     window: bool = True,
-    windowed: Annotated[bool, Parameter(negative=())] = False,
+    windowed: Flag = False,
     seed: int = 20261125,
 ) -> None:
     """Run the whole chain on drawn creatures, or map your own sense of likeness (--yourself).

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import TaskName
+from twoalike.cli._options import Flag, TaskName
 
 if TYPE_CHECKING:
     from twoalike.planning import ListSummary, TrialList
@@ -21,8 +21,8 @@ def design(
     sampler: Literal["random", "coverage", "levels", "adaptive", "list"] | None = None,
     posterior: Path | None = None,
     block: int | None = None,
-    summary: Annotated[bool, Parameter(negative=())] = False,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    summary: Flag = False,
+    overwrite: Flag = False,
     seed: int | None = None,
 ) -> None:
     """Write the trial lists of sessions, and say how well they cover the objects.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed
-from twoalike.cli._show import bare_table, plain
+from twoalike.cli._show import bare_table, plain, show_doubts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,6 @@ def dimensions(
     from rich.console import Console
 
     from twoalike import embedding
-    from twoalike.cli._posterior_notes import show_doubts
     from twoalike.study import TwoalikeError, counted
 
     check_seed(seed)

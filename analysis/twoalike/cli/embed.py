@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from twoalike.cli._show import show_doubts
+
 
 def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
     """Write the objects' coordinates: posterior means, or every draw.
@@ -26,7 +28,6 @@ def embed(posterior: Path, /, *, out: Path, draws: bool = False) -> None:
     draws
         Write every draw.
     """
-    from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior, save_embedding
     from twoalike.study import counted
 

@@ -4,16 +4,14 @@ from pathlib import Path
 
 from cyclopts import App
 
-from twoalike.cli._export_student import onnx
-from twoalike.cli._options import AllowProblems
+from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes
 
 app = App(name="export", help="Write data and students in the formats of other tools.")
-app.command(onnx)
 
 
 @app.command
-def psychds(study: Path, /, *, out: Path, allow_problems: AllowProblems = False) -> None:
+def psychds(study: Path, /, *, out: Path, allow_problems: Flag = False) -> None:
     """Export a study's raw data as a Psych-DS data set: CSV files and their description.
 
     One file a session and task, one for the participants, one each for what they said outside
@@ -47,7 +45,7 @@ def meadows(
     out: Path,
     arrangements: Path | None = None,
     session: str | None = None,
-    allow_problems: AllowProblems = False,
+    allow_problems: Flag = False,
 ) -> None:
     """Export dissimilarities from arrangements, as Meadows does and rsatoolbox reads them.
 
@@ -99,3 +97,37 @@ def meadows(
         if not converged:
             lines.append(f"participant {code}: the rescaling did not converge")
     show_notes(lines)
+
+
+@app.command
+def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
+    """Export a student, or any network, as ONNX.
+
+    It is run with onnxruntime and compared with torch before it appears. How images are prepared
+    (size, interpolation, mean, std) stands in the file's metadata and beside it as JSON; input
+    "images" takes a batch of any size, output "features" holds the aligned features; output
+    "classes" the class scores of a student that kept its classifier.
+
+    Parameters
+    ----------
+    student
+        A student's folder, efficientnet_lite0, or any name of timm's.
+    out
+        File to write (.onnx).
+    images
+        Folder of images on which it is compared with torch as well, beside random inputs.
+
+    Examples
+    --------
+        twoalike export onnx student --out student.onnx --images photos
+    """
+    from twoalike.distill import export_onnx
+    from twoalike.study import counted
+
+    made = export_onnx(student, out, images or ())
+    differences = ", ".join(f"{value:.0e} on {kind}" for kind, value in made["check"].items())
+    size = made["preprocessing"]["input_size"][-1]
+    outputs = counted(made["output"]["shape"][1], "feature")
+    if "classes" in made:
+        outputs += f" and scores of {made['classes']['shape'][1]} classes"
+    print(f"{out}: {outputs} of images of {size} pixels; differs from torch by {differences}")  # noqa: T201

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import AllowProblems
+from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def fit(
     objects: Path | None = None,
     out: Path | None = None,
     options: Options = Options(),
-    allow_problems: AllowProblems = False,
+    allow_problems: Flag = False,
 ) -> None:
     """Fit the Bayesian embedding to a study's sessions, or to tables of judgments.
 

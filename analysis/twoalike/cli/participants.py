@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import bare_table, plain
+from twoalike.cli._show import bare_table, plain, show_doubts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,6 @@ def participants(
     """
     from rich.console import Console
 
-    from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior, check_ending, participants_table, save_table
     from twoalike.study import counted
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from twoalike.cli._show import show_doubts
+
 
 def predict(
     source: Path,
@@ -102,7 +104,6 @@ def predict(
             "leave them out."
         )
     from twoalike import teacher
-    from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior
 
     fitted = source if source.is_dir() else Posterior.load(source)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from twoalike.cli._options import AllowProblems, check_seed
+from twoalike.cli._options import Flag, check_seed
 from twoalike.cli._show import show_notes
 
 
@@ -13,7 +13,7 @@ def report(
     out: Path,
     files: Path | None = None,
     seed: int = 0,
-    allow_problems: AllowProblems = False,
+    allow_problems: Flag = False,
 ) -> None:
     """Write a study's report as one HTML file that needs no network.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import AllowProblems, TaskName
+from twoalike.cli._options import Flag, TaskName
 
 
 @Parameter(name="*")
@@ -18,28 +18,28 @@ class Options:
     """odd-one-out, multi-arrangement, or a task of another installed package."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
-    resume: Annotated[bool, Parameter(negative=())] = False
+    resume: Flag = False
     """Go on with a session that was stopped or broke off; starts it if it has not begun."""
-    pilot: Annotated[bool, Parameter(negative=())] = False
+    pilot: Flag = False
     """A short try in a window, recorded in data/pilot instead of data/raw."""
     simulate: Annotated[bool | Path, Parameter(negative=())] = False
     """A simulated observer answers: the one in the file that follows (.npz), or one made from the
     stimuli's categories."""
     window: bool = True
     """With --no-window, a simulated session runs without a window and without PsychoPy."""
-    windowed: Annotated[bool, Parameter(negative=())] = False
+    windowed: Flag = False
     """A window instead of the whole screen."""
-    virtual_display: Annotated[bool, Parameter(negative=())] = False
+    virtual_display: Flag = False
     """Start a screen that nobody sees (Linux)."""
     speed: float | None = None
     """Simulated sessions: seconds of the session in a second; all waiting is skipped if left
     out."""
     seed: int | None = None
     """Use this seed instead of the study's."""
-    elsewhere: Annotated[bool, Parameter(negative=())] = False
+    elsewhere: Flag = False
     """The participant's earlier sessions were run on another computer; combine the studies later
     with twoalike merge. The design of this session ignores what those sessions showed."""
-    allow_problems: AllowProblems = False
+    allow_problems: Flag = False
     """Run even if twoalike validate finds problems in the participant's earlier data."""
 
 

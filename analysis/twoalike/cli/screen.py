@@ -1,9 +1,9 @@
 """``twoalike screen``."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from twoalike.cli._options import Flag
 
 if TYPE_CHECKING:
     from twoalike.study import ScreenProfile
@@ -15,8 +15,8 @@ def screen(
     width_cm: float | None = None,
     distance_cm: float | None = None,
     frames: int = 600,
-    windowed: Annotated[bool, Parameter(negative=())] = False,
-    virtual_display: Annotated[bool, Parameter(negative=())] = False,
+    windowed: Flag = False,
+    virtual_display: Flag = False,
 ) -> None:
     """Measure this computer's screen, once for all studies.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._options import AllowProblems
+from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes
 
 
@@ -14,11 +14,11 @@ def share(
     /,
     *,
     out: Path,
-    with_free_text: Annotated[bool, Parameter(negative=())] = False,
+    with_free_text: Flag = False,
     times: Literal["shift", "drop"] = "shift",
-    pilot: Annotated[bool, Parameter(negative=())] = False,
+    pilot: Flag = False,
     allow: Annotated[list[str] | None, Parameter(negative=())] = None,
-    allow_problems: AllowProblems = False,
+    allow_problems: Flag = False,
 ) -> None:
     """Write a copy of a study's raw data that is fit for publication.
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from twoalike.cli._show import show_doubts
+
 
 def similarity(
     posterior: Path,
@@ -45,7 +47,6 @@ def similarity(
     square
         For text: the means alone, as a square with names.
     """
-    from twoalike.cli._posterior_notes import show_doubts
     from twoalike.embedding import Posterior, save_similarity
 
     fitted = Posterior.load(posterior)
