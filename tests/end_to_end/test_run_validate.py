@@ -1,6 +1,8 @@
 """``twoalike validate`` names file, row and column of every kind of damage."""
 
+import io
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +53,24 @@ def test_protocols_are_checked_with_and_without_data(
     captured = capsys.readouterr()
     assert "multi_arrangement.toml: key 'answers.done_keys'" in captured.out
     assert "1 problem, see above" in captured.err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
+def test_progress_is_shown_in_a_terminal_only(
+    collected: Path, stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", stream())
+    monkeypatch.setenv("TERM", "xterm")
+    validate_study(collected)
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    steps = ("check sessions", "check BIDS, look for private data")
+    assert [step in shown for step in steps] == [stream is Terminal] * 2
+    assert bool(shown) == (stream is Terminal)
 
 
 DAMAGE = [

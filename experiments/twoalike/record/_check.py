@@ -44,7 +44,7 @@ from twoalike.record._read import (
 from twoalike.record._rules import ROUNDING_S, NumberedRows
 from twoalike.registry import Task
 from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import Study, TwoalikeError, counted, parse_json_table
+from twoalike.study import Study, TwoalikeError, counted, parse_json_table, progress
 from twoalike.tables import read_tsv
 
 
@@ -270,7 +270,12 @@ def check_dataset(
     if runs and _is_foreign(root):
         remark = f"{root}: made by another tool (no manifests): only its tables can be checked"
         return Checked((), (remark,), runs)
-    found = {path: check_run_files(root, path, stimuli) for path in runs}
+    found = {}
+    with progress() as bar:
+        task = bar.add_task("check sessions", total=len(runs), status="")
+        for path in runs:
+            found[path] = check_run_files(root, path, stimuli)
+            bar.update(task, advance=1)
     beside = [
         *missing_files(root, participant),
         *rescue_problems(root, participant),

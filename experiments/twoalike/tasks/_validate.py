@@ -17,7 +17,7 @@ from twoalike.record import (
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
-from twoalike.study import Study, TwoalikeError, counted, find_leftovers, sha256_file
+from twoalike.study import Study, TwoalikeError, counted, find_leftovers, progress, sha256_file
 from twoalike.tasks._prepare import check_lists
 from twoalike.tasks._protocol_file import check_protocol, protocols, reading_faults
 
@@ -148,11 +148,15 @@ def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> DataCh
     checked = check_dataset(root, hashes, pilot=pilot)
     # The BIDS validator stops at such a file, and the search for private data cannot read it.
     unreadable = unreadable_texts(root)
+    with progress() as bar:
+        bar.add_task("check BIDS, look for private data", total=None, status="")
+        by_bids = unreadable or check_bids(root)
+        private = () if unreadable else tuple(check_private(root))
     return DataCheck(
         root=root,
-        problems=tuple(dict.fromkeys([*checked.problems, *(unreadable or check_bids(root))])),
+        problems=tuple(dict.fromkeys([*checked.problems, *by_bids])),
         remarks=checked.remarks,
-        private=() if unreadable else tuple(check_private(root)),
+        private=private,
         n_runs=len(checked.runs),
         n_trials=checked.n_trials,
     )
