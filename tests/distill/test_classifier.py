@@ -219,7 +219,7 @@ def test_plain_timm_gives_the_classes_and_twoalike_the_features(
     assert shares[-1] == said["held_out"]["student"]["same_class"]
     assert len(shares) == 3
     card = (out / "README.md").read_text()
-    assert f"for {shares[-1]:.1%} of them (100% before the first step)" in card
+    assert f"for {shares[-1]:.1%} of the held-out images (100% before the first step)" in card
     assert ModelCard(card).data.to_dict()["pipeline_tag"] == "image-classification"
 
 

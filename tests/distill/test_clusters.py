@@ -89,7 +89,7 @@ def test_clusters_of_another_tool_are_read_and_wrong_files_refused(tmp_path: Pat
 def test_numbers_of_clusters_that_cannot_be_are_refused(
     features: FeatureTable, tmp_path: Path
 ) -> None:
-    with pytest.raises(TwoalikeError, match="at most one an image, 80, found 81"):
+    with pytest.raises(TwoalikeError, match="at most one per image, 80, found 81"):
         find_clusters(features, 81)
     with pytest.raises(TwoalikeError, match="at least 3, found 2"):
         cached_clusters(tmp_path / "c.parquet", features, 2)

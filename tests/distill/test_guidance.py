@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
 
     monkeypatch.setattr(Update, "take", step)
     try:
-        with pytest.raises(TwoalikeError, match=r"step-0000002 is whole. Free space"):
+        with pytest.raises(TwoalikeError, match=r"step-0000002 is intact. Free space"):
             run(squares, tmp_path / "student")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -100,7 +100,7 @@ def test_wrong_words_end_in_one_line(
         ((*words, *out, "--part", "3/2"), "--part"),
         ((*words[:-1], 0, *out), "--number"),
         ((*words, *out, "--pool", 2), "--pool"),
-        ((*words, *out, "--clusters", 41), "at most one an image, 40"),
+        ((*words, *out, "--clusters", 41), "at most one per image, 40"),
         ((*words, *out, "--triplets", tmp_path / "t.txt"), "Leave out --triplets"),
         ((words[0], *out, "--sample", "within"), "add --features"),
         ((*words[:3], *out), "expected --triplets FILE, or --sample RULE"),

@@ -123,7 +123,7 @@ def test_what_would_mix_or_cannot_be_is_refused(squares: Squares, tmp_path: Path
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(TwoalikeError, match=r"thesis\.txt"):
         write(squares, tmp_path / "mine")
-    with pytest.raises(TwoalikeError, match="at most one an image, 40, found 41"):
+    with pytest.raises(TwoalikeError, match="at most one per image, 40, found 41"):
         write(squares, tmp_path / "a", CONFIG.model_copy(update={"clusters": 41}))
     crumbs = CONFIG.model_copy(update={"clusters": 12, "rule": "within", "pool": 3})
     with pytest.raises(TwoalikeError, match=r"the 3 images of shard \d: .* larger pool") as error:

@@ -194,7 +194,7 @@ def test_bad_rows_are_named(tmp_path: Path, rng: np.random.Generator) -> None:
     for name in ("filenames", "indices"):
         changed(content, name, (27, 2), content[name][27, 0])
     np.savez(tmp_path / "a.npz", **content)
-    with pytest.raises(TwoalikeError, match="row 28 shows an image twice"):
+    with pytest.raises(TwoalikeError, match="row 28 has an image twice"):
         import_alignet(tmp_path / "a.npz", tmp_path / "labels", shard=20)
     names = np.array([["a.png", "a.jpg", "b.png"]])
     np.savez(tmp_path / "a.npz", filenames=names, similarities=np.ones((1, 3)))

@@ -1,13 +1,13 @@
-"""AligNet's archives of triplets become a folder of labels.
+"""AligNet's archives of triplets, converted to a folder of labels.
 
 ``filenames`` (n, 3), ``similarities`` (n, 3) of the pairs (0,1), (0,2), (1,2) and ``indices``
 (n, 3), which number the same images (Muttenthaler et al., doi:10.1038/s41586-025-09631-6; the
 format is described in the repository google-deepmind/alignet). Labels are the softmax of the
-similarities. Which image is the odd one follows from the largest of them: the rows are said to
-be sorted so that it is the last, and the stated order of the similarities does not ensure that.
+similarities. The odd image follows from the largest similarity: rows are documented to end with the
+odd image, but the documented order of the similarities does not guarantee that.
 
-Memory holds one shard and each image's name, however many rows there are: arrays are read by
-blocks of rows, where ``np.load`` reads each whole.
+Memory use is one shard and the images' names, for any number of rows: arrays are read in blocks of
+rows, whereas ``np.load`` reads each as a whole.
 """
 
 from collections.abc import Generator
@@ -40,7 +40,7 @@ from twoalike.study import (
 
 @dataclass(frozen=True)
 class Member:
-    """One array of an archive, not yet read; ``by_columns`` if it is stored by columns."""
+    """One array of an archive, unread; ``by_columns`` if it is stored in column order."""
 
     path: Path
     name: str
@@ -60,7 +60,7 @@ class Member:
                 ]
                 for place, file in enumerate(files):
                     array_header(file)
-                    if place:  # a file that never jumps is checked against its CRC at the end
+                    if place:  # without a seek, zipfile checks the CRC at the end
                         file.seek(file.tell() + place * n * self.dtype.itemsize)
                 for start in range(0, n, rows):
                     count = min(rows, n - start)
@@ -92,12 +92,12 @@ def open_members(path: Path, what: str) -> dict[str, Member]:
                     needed = file.tell() + array_bytes(shape, dtype)
                 if dtype.hasobject:
                     raise TwoalikeError(
-                        f"array {name!r} is pickled, which could run any program when opened",
+                        f"array {name!r} is pickled, and opening a pickle may run any program",
                         where=path,
                         remedy="Save it as plain strings or numbers.",
                     )
                 if needed > entry.file_size:
-                    raise ValueError(f"{name} has the shape {shape}, and ends before")
+                    raise ValueError(f"{name} has the shape {shape} but ends too soon")
                 if len(shape) == 2:
                     members[name] = Member(path, name, (shape[0], shape[1]), dtype, by_columns)
     except DAMAGED as error:
@@ -114,9 +114,9 @@ def _damaged(path: Path, error: Exception) -> TwoalikeError:
 
 
 SHARD = 200_000
-"""Triplets a file, and a block of reading."""
+"""Triplets per file, and per block of reading."""
 KINDS = {"filenames": "US", "similarities": "f", "indices": "iu"}
-"""Arrays, and the kinds of numpy types that each may have."""
+"""Arrays, and the kinds of numpy types allowed for each."""
 
 
 def import_alignet(
@@ -129,8 +129,8 @@ def import_alignet(
 ) -> dict[str, Any]:
     """Write AligNet's triplets as a folder of labels, all or nothing.
 
-    An image's id is its file's name without the ending, as in a folder of images; the rows and
-    the order of a row's images are the archive's.
+    An image's id is the name of its file without the extension, as in a folder of images. The order
+    of rows, and of the images in a row, is that of the archive.
 
     Parameters
     ----------
@@ -139,23 +139,23 @@ def import_alignet(
     out
         Folder to make.
     temperature
-        By which similarities are divided, above 0; 1 in AligNet.
+        Divisor of the similarities, above 0; 1 in AligNet.
     shard
-        Triplets a file.
+        Triplets per file.
     overwrite
         Replace ``out`` if it holds labels.
 
     Returns
     -------
-    The content of labels.json: ``triplets``, ``images``, and under ``checked`` the rows whose odd
-    image is not the last (``odd_not_last``), those whose largest similarities are equal (``tied``),
-    and whether there were ``indices`` to check.
+    The content of labels.json: ``triplets``, ``images``, and under ``checked`` the number of rows
+    whose odd image is not the last (``odd_not_last``) or whose largest similarities are equal
+    (``tied``), and whether ``indices`` were checked.
 
     Raises
     ------
     TwoalikeError
-        If the archive is missing, damaged or pickled, its arrays do not fit together, indices
-        and names disagree, a similarity is not finite, or a row shows an image twice.
+        If the archive is missing, damaged or pickled, the shapes of its arrays do not agree,
+        indices and names disagree, a similarity is not finite, or a row contains an image twice.
     """
     path, out = Path(path), Path(out)
     check_replaceable(out, PLAN, overwrite=overwrite)
@@ -169,7 +169,7 @@ def import_alignet(
     plan |= {"triplets": n, "shards": -(-n // shard)}
     names = _Names(path)
     odd_not_last = tied = 0
-    # An archive that is refused half-way is closed at once, not when its readers are collected.
+    # Close an archive that is refused half-way at once, not when its readers are collected.
     with ExitStack() as readers, atomic_directory(out) as folder, progress() as bar:
         task = bar.add_task("labels", total=plan["shards"], status="")
         parts = [readers.enter_context(closing(of.blocks(shard))) for of in members.values()]
@@ -190,7 +190,7 @@ def import_alignet(
 
 
 def _members(path: Path) -> dict[str, Member]:
-    """Find the archive's arrays and check that they fit together."""
+    """Find the archive's arrays and check that their shapes agree."""
     found = open_members(path, "AligNet's triplets (.npz)")
     needed = [name for name in KINDS if name in found or name != "indices"]
     missing = [name for name in needed if name not in found]
@@ -214,7 +214,7 @@ def _members(path: Path) -> dict[str, Member]:
 
 
 class _Names:
-    """The images met so far, and the check that index and name always go together."""
+    """The images read so far, and the check that each index always has the same name."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -232,9 +232,9 @@ class _Names:
         twice = np.flatnonzero((first == second) | (first == third) | (second == third))
         if len(twice):
             raise TwoalikeError(
-                f"row {start + twice[0] + 1} shows an image twice ({', '.join(files[twice[0]])})",
+                f"row {start + twice[0] + 1} has an image twice ({', '.join(files[twice[0]])})",
                 where=self.path,
-                remedy="A triplet has three.",
+                remedy="A triplet has three different images.",
             )
         if indices is None:
             self.seen.update(names)
@@ -262,11 +262,11 @@ class _Names:
             before = self.by_index.setdefault(index, name)
             if before != name:
                 raise self._disagreement(
-                    f"row {start + place // 3 + 1}: index {index} is of {before!r} and of {name!r}"
+                    f"row {start + place // 3 + 1}: index {index} is both {before!r} and {name!r}"
                 )
 
     def finish(self) -> int:
-        """Count the images, when all rows were taken."""
+        """Count the images after all rows have been read."""
         index_of: dict[str, int] = {}
         for index, name in self.by_index.items():
             before = index_of.setdefault(name, index)
@@ -286,14 +286,14 @@ class _Names:
 
     def _disagreement(self, what: str) -> TwoalikeError:
         return TwoalikeError(
-            "indices and filenames disagree, so that similarities may be of other images",
+            "indices and filenames disagree, so similarities may belong to other images",
             where=self.path,
             remedy=f"{what[0].upper()}{what[1:]}. Get the file again.",
         )
 
 
 def _id(filename: str) -> str:
-    """Take an image's ending off its name, as the ids of a folder of images are made."""
+    """Remove the extension, as for ids in a folder of images."""
     stem, _, ending = filename.rpartition(".")
     return stem if stem and not stem.endswith("/") and "/" not in ending else filename
 

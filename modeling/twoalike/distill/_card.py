@@ -1,7 +1,6 @@
 """A student's model card: what it is, how much it changed, how to load it, its limits.
 
-The table at the head of the file is that of Hugging Face, so that a folder can be uploaded as it
-is.
+The metadata at the head of the file are those of Hugging Face, so the folder can be uploaded as is.
 """
 
 from collections.abc import Mapping
@@ -13,18 +12,18 @@ HUB_LICENCES = frozenset(
     "cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 "
     "cc0-1.0 gemma gpl-2.0 gpl-3.0 lgpl-3.0 mit mpl-2.0 openrail unknown unlicense".split()
 )
-"""Licences that Hugging Face knows by name, of those that networks come with."""
+"""Licences of networks for which Hugging Face has a name."""
 
 _LEARNT = {
     "full": "all of its weights",
     "last": "the weights of its last blocks",
-    "lora": "low-rank adapters, which were added to its weights",
+    "lora": "low-rank adapters, which were merged into its weights",
     "probe": "an affine map of its features, which is part of this network",
 }
 
 
 def model_card(name: str, config: Mapping[str, Any]) -> str:
-    """README.md of a student in a folder of that name, from the content of its config.json."""
+    """README.md of the student in the folder ``name``, from the content of its config.json."""
     learnt = _LEARNT[config["config"]["train"]]
     sections = [
         f"{_metadata(config)}\n\n# {name}",
@@ -41,7 +40,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _metadata(config: Mapping[str, Any]) -> str:
-    """Hugging Face's fields; a licence that it has no name for is given as ``other``."""
+    """Hugging Face's fields; a licence for which it has no name is given as ``other``."""
     licence = str(config["pretrained_cfg"].get("license") or "unknown").lower()
     known = licence in HUB_LICENCES
     base = config["origin"]
@@ -77,9 +76,10 @@ def _scores(held_out: Mapping[str, Any] | None) -> str:
         else ""
     )
     return (
-        f"On {held_out['triplets']} triplets of {held_out['images']} images that it did not learn "
-        "from. Accuracy: chance to name the odd item that the teacher draws (ties count 1/k). "
-        f"KL: from the teacher's choice probabilities, in nats.{control}\n\n"
+        f"On {held_out['triplets']} triplets of {held_out['images']} images not used in training. "
+        "Accuracy: probability of naming the odd item drawn from the teacher's probabilities "
+        "(ties count 1/k). KL: divergence from the teacher's choice probabilities, in nats."
+        f"{control}\n\n"
         f"| | accuracy | KL |\n|---|---|---|\n{rows}"
         f"| teacher itself | {held_out['ceiling']:.3f} | 0 |"
     )
@@ -92,22 +92,22 @@ def _in_file(config: Mapping[str, Any]) -> bool:
 
 
 def _classes(config: Mapping[str, Any]) -> str:
-    """Describe what became of the classes, if they were kept."""
+    """Describe the effect on the classes, if they were kept."""
     kept, held_out = config.get("classifier"), config["held_out"]
     if kept is None:
         return ""
     found = (
-        "How often the likeliest class is still the base network's was not looked at, since no "
-        "images were held out."
+        "How often the most probable class is still that of the base network was not measured, "
+        "since no images were held out."
         if held_out is None
-        else f"On the held-out images the likeliest class is the base network's for "
-        f"{held_out['student']['same_class']:.1%} of them "
+        else "The most probable class is that of the base network for "
+        f"{held_out['student']['same_class']:.1%} of the held-out images "
         f"({held_out['base']['same_class']:.0%} before the first step)."
     )
     return (
         f"## Classes\n\nThe classifier of the base network, {kept['classes']} classes, is part of "
-        "this model. Its weights are unchanged; the features below it were held to the class "
-        f"probabilities that they gave before, with weight {config['config']['keep_classifier']:g} "
+        "this model. Its weights are unchanged; the features it uses were trained to preserve the "
+        f"previous class probabilities, with weight {config['config']['keep_classifier']:g} "
         f"(learning without forgetting, doi:10.1109/TPAMI.2017.2773081). {found}"
     )
 
@@ -117,14 +117,13 @@ def _origin(config: Mapping[str, Any]) -> str:
     licence, data = config["pretrained_cfg"].get("license"), config["data"]
     settings = config["config"]
     rows = {
-        "weights it started from": f"`{config['backbone']}`, SHA-256 "
-        f"`{config['initial_sha256'][:16]}`",
+        "initial weights": f"`{config['backbone']}`, SHA-256 `{config['initial_sha256'][:16]}`",
         "licence of those weights": licence or "unknown: see their source",
         "teacher": _teacher(config["teacher"]),
-        "images learnt from": f"{data['learnt']}, SHA-256 `{data['images_sha256'][:16]}`",
-        "licence of the images": "to be filled in by who publishes this model",
-        "licence of the judgments": "to be filled in by who publishes this model",
-        "learnt": f"{config['learnt']:,} weights, train = {settings['train']!r}",
+        "training images": f"{data['learnt']}, SHA-256 `{data['images_sha256'][:16]}`",
+        "licence of the images": "to be filled in by the publisher of this model",
+        "licence of the judgments": "to be filled in by the publisher of this model",
+        "trained": f"{config['learnt']:,} weights, train = {settings['train']!r}",
         "steps": f"{config['selected_step']} of {settings['steps']}, batches of "
         f"{settings['batch']}",
         "made with": f"twoalike {config['twoalike_version']}, seed {config['seed']}",
@@ -152,7 +151,7 @@ transform = create_transform(**resolve_model_data_config(model), is_training=Fal
 {output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB
 ```"""
 _HEAD = """
-The aligned features are a map of the module's own:
+The aligned features are an affine map of the module's features:
 
 ```python
 from safetensors.torch import load_file
@@ -168,15 +167,15 @@ def _usage(config: Mapping[str, Any]) -> str:
         if config["head"] is not None and config["head"]["applied"]:
             usage += _HEAD
         if config.get("classifier") is not None:
-            usage += f"\n`{config['classifier']['file']}` is its classifier, of pooled features."
+            usage += f"\n`{config['classifier']['file']}` is its classifier of pooled features."
         return usage
     if _in_file(config):
         return (
-            f"{_TIMM.format(output='scores')}\n\nIts output is class scores, before the softmax. "
-            "With `num_classes=0`, and by `twoalike features`, it is the aligned features."
+            f"{_TIMM.format(output='scores')}\n\nIts outputs are class scores before the softmax; "
+            "with `num_classes=0`, and in `twoalike features`, they are the aligned features."
         )
     if config["num_classes"]:
-        said = "Its classifier is the affine map that was learnt: the output is aligned features."
+        said = "Its classifier is the learnt affine map, so its outputs are the aligned features."
         return f"{_TIMM.format(output='features')}\n\n{said}"
     return _TIMM.format(output="features")
 
@@ -185,17 +184,17 @@ def _limits(config: Mapping[str, Any]) -> str:
     kind = {"dot": "dot product", "cosine": "cosine (of features minus their mean)"}
     other_uses = (
         "- The network was tuned for similarity; other uses, such as classification, were not "
-        "checked. It has no classifier of categories."
+        "tested. It has no classifier of categories."
         if config.get("classifier") is None
         else "- The network was tuned for similarity. Its classes were compared with the base "
-        "network's on images of the kind it learnt from, not with true labels; other uses were "
-        "not checked."
+        "network's on images like those it was trained on, not with true labels; other uses were "
+        "not tested."
     )
     return (
         "- The teacher extends judgments of some objects to other images; the table shows "
-        "agreement with it, not with people. Score on people's own choices with "
+        "agreement with it, not with people. Measure agreement with people's choices with "
         "`twoalike evaluate`.\n"
-        "- Judgments are those of the people who took part, on the images they saw.\n"
+        "- The judgments are those of the participants, on the images they saw.\n"
         f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
         f"others may be less aligned.\n{other_uses}"
     )

@@ -1,8 +1,8 @@
-"""Checkpoints: everything a run needs to go on as if it had not stopped.
+"""Checkpoints: everything a run needs to continue as if it had not stopped.
 
-A checkpoint is a folder ``step-000040`` that appears by rename, with checksums of its files, since
-disks can lose or change data. The last two and the best are kept. Order, triplets and noise of each
-step follow from the seed, so no state of a random generator is stored.
+A checkpoint is a folder ``step-0000040`` that is renamed into place, with checksums of its files,
+since disks can lose or change data. The last two and the best are kept. Order, triplets and noise
+of each step follow from the seed, so no state of a random generator is stored.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class DamagedCheckpointError(TwoalikeError):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come: steps done, and the step with the least held-out KL so far."""
+    """A run's progress: steps done, and the step with the lowest held-out KL so far."""
 
     step: int
     best_step: int
@@ -67,7 +67,7 @@ def find_checkpoints(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class State:
-    """A run's tensors, whole and on the processor, whichever process asks."""
+    """A run's tensors, unsharded and on the CPU in every process."""
 
     weights: Weights
     optimizer: dict[str, Any]
@@ -75,12 +75,12 @@ class State:
 
 
 def plain_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """State dict on the processor in the plain memory layout, as safetensors wants it."""
+    """State dict on the CPU in the plain memory layout, as safetensors requires."""
     return plain_tensors(module.state_dict())
 
 
 def plain_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors on the processor in the plain memory layout, as safetensors wants them."""
+    """Tensors on the CPU in the plain memory layout, as safetensors requires."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
@@ -97,20 +97,20 @@ def save_checkpoint(
     Raises
     ------
     TwoalikeError
-        If it cannot be written; those before it are left.
+        If it cannot be written; earlier checkpoints are kept.
     """
     path = checkpoint_path(folder, progress.step)
     try:
         with atomic_directory(path) as temporary:
             _write(temporary, state, progress, fingerprint, log)
-    # A full disk comes as one of our errors, or from torch as a RuntimeError.
+    # A full disk raises one of our errors, or a RuntimeError of torch.
     except (TwoalikeError, RuntimeError) as error:
         last = find_checkpoints(folder)
-        kept = f"{last[-1].name} is whole" if last else "there is none before it"
+        kept = f"{last[-1].name} is intact" if last else "there is no earlier one"
         raise TwoalikeError(
             f"the checkpoint cannot be written ({shortened(error.__cause__ or error)}); {kept}",
             where=path,
-            remedy="Free space, then go on with `resume=True`.",
+            remedy="Free space, then continue with `resume=True`.",
         ) from error
     kept_steps = {progress.step, progress.best_step, before}
     kept_paths = {checkpoint_path(folder, step) for step in kept_steps if step is not None}
@@ -145,12 +145,12 @@ def _write(
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 of what state.json holds."""
+    """SHA-256 of the content of state.json."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _verified_state(path: Path) -> dict[str, Any]:
-    """Content of state.json, after the checksums of all files were verified."""
+    """Content of state.json, once the checksums of all files are verified."""
     try:
         content = read_json(path / STATE, "checkpoint")
     except TwoalikeError as error:
@@ -184,18 +184,18 @@ def _weights(path: Path, student: StudentNetwork, *, average: bool) -> Weights:
         found = load_file(path / (AVERAGE if average else WEIGHTS))
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
-    # Names and not the state dict: a sharded student holds parts of its weights only.
+    # Names instead of the state dict: a sharded student holds only parts of its weights.
     expected = student.state_dict().keys()
     if not average and found.keys() != expected:
         odd = sorted(found.keys() ^ expected)[0]
-        raise _damaged(path, f"{odd} is on one side only")
+        raise _damaged(path, f"{odd} is missing, or not of this network")
     return found
 
 
 def read_checkpoint(
     path: Path, student: StudentNetwork, fingerprint: dict[str, Any], *, average: bool
 ) -> tuple[State, Progress, list[dict[str, Any]]]:
-    """Read a checkpoint's tensors, its progress and its log, if it is of a run like this.
+    """Read a checkpoint's tensors, progress and log, if its run had the same settings.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def as_lines(log: list[dict[str, Any]]) -> str:
 
 
 def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to go on with other settings: the result would be neither run's."""
+    """Refuse to continue with other settings: the result would belong to neither run."""
     flat_then, flat_now = flattened(then), flattened(now)
     for key in sorted(flat_then.keys() | flat_now.keys()):
         if flat_then.get(key) != flat_now.get(key):
@@ -232,7 +232,7 @@ def _compare(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
                 f"this run began with {key} = {flat_then.get(key)!r}, now it is "
                 f"{flat_now.get(key)!r}",
                 where=path,
-                remedy="Give the same, or choose another output.",
+                remedy="Use the same value, or choose another output.",
             )
 
 

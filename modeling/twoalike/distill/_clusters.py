@@ -1,8 +1,7 @@
-"""K-means clusters of an image collection's features, kept with their provenance.
+"""K-means clusters of an image collection's features, saved with their provenance.
 
-The clusters describe only which images are near one another to a network; people's choices follow
-from the teacher. AligNet takes 500 for 1.28 million images
-(doi:10.1038/s41586-025-09631-6).
+The clusters describe only which images are close to each other for a network; people's choices are
+those of the teacher. AligNet uses 500 for 1.28 million images (doi:10.1038/s41586-025-09631-6).
 """
 
 import hashlib
@@ -27,21 +26,21 @@ from twoalike.study import (
 )
 
 MOST_BY_DEFAULT = 500
-BATCH = 4096  # images a step of k-means
-STARTS = 3  # of which the best is kept
+BATCH = 4096  # images per step of k-means
+STARTS = 3  # random starts, of which the best is kept
 COLUMNS = ("image", "cluster")
 
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Which cluster each image of a collection is in.
+    """Cluster membership of a collection's images.
 
     Attributes
     ----------
     ids
-        Image ids, n of them.
+        Ids of the n images.
     labels
-        Cluster of each, 0, 1, ... with no number left out, shape (n,).
+        Cluster of each image, numbered 0, 1, ... without gaps, shape (n,).
     meta
         Provenance, with a hash of the features and the settings.
     """
@@ -52,12 +51,12 @@ class Clusters:
 
     @property
     def k(self) -> int:
-        """Number of clusters that hold images."""
+        """Number of clusters with images."""
         return int(self.labels.max()) + 1
 
 
 def default_k(images: int) -> int:
-    """Choose how many clusters to ask for: the root of half the images, from 3 to 500.
+    """Default number of clusters: the square root of half the images, from 3 to 500.
 
     Examples
     --------
@@ -68,7 +67,7 @@ def default_k(images: int) -> int:
 
 
 def features_digest(features: FeatureTable) -> str:
-    """One hash of ids and values: shows whether a file was made from these features."""
+    """Hash of ids and values, which shows whether a file was made from these features."""
     digest = hashlib.sha256("\n".join(features.ids).encode())
     digest.update(np.ascontiguousarray(features.values, dtype="<f4"))
     return digest.hexdigest()
@@ -80,10 +79,10 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
     Parameters
     ----------
     features
-        Of n images.
+        Features of n images.
     k
-        Clusters to ask for, from 3 to n; None: :func:`default_k`. Those that end up empty are
-        left out, so that fewer may come back.
+        Number of clusters, from 3 to n; None: :func:`default_k`. Empty clusters are removed, so
+        the result may have fewer.
     seed
         The same seed and features give the same clusters.
 
@@ -97,8 +96,8 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
 
     asked = _checked_k(k, len(features.ids))
     search = MiniBatchKMeans(asked, batch_size=BATCH, n_init=STARTS, random_state=seed)
-    # One thread: machines with more or fewer cores find the same clusters to the last bit, and
-    # threads that wait for one another on a busy machine took seventeen times as long.
+    # One thread: the clusters are then bit-identical for any number of cores, and on a busy
+    # machine threads that wait for one another took seventeen times as long.
     with threadpool_limits(1):
         found = search.fit(features.values)
     kept, labels = np.unique(found.labels_, return_inverse=True)
@@ -107,7 +106,7 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
             where=f"clusters of {len(features.ids)} images",
             expected="at least 3",
             found=f"{len(kept)}; the features hardly differ",
-            remedy="Check that they are of these images.",
+            remedy="Check that the features belong to these images.",
         )
     meta = provenance("clusters", seed=seed, config={"k": asked}) | {
         "features_sha256": features_digest(features),
@@ -121,14 +120,14 @@ def find_clusters(features: FeatureTable, k: int | None = None, *, seed: int = 0
 def cached_clusters(
     path: Path, features: FeatureTable, k: int | None = None, *, seed: int = 0
 ) -> Clusters:
-    """Read clusters from a file if it holds these, otherwise find and write them.
+    """Read clusters from a file if it was made from these features, otherwise find and write them.
 
     Parameters
     ----------
     path
         Parquet file, made or replaced.
     features, k, seed
-        As in :func:`find_clusters`; clusters of others are found again.
+        As in :func:`find_clusters`; if the file was made with others, it is replaced.
 
     Raises
     ------
@@ -159,7 +158,7 @@ def write_clusters(path: Path, clusters: Clusters) -> None:
 
 
 def read_clusters(path: str | Path) -> Clusters:
-    """Read clusters that :func:`write_clusters` wrote, or another tool with the same columns.
+    """Read clusters written by :func:`write_clusters`, or by a tool with the same columns.
 
     Raises
     ------
@@ -167,7 +166,7 @@ def read_clusters(path: str | Path) -> Clusters:
         If the file is missing or damaged, or lacks these columns.
     """
     path = Path(path)
-    what, remedy = "clusters of images (parquet)", "Remove it, and it is made again."
+    what, remedy = "clusters of images (parquet)", "Remove it; it will be made again."
     content = load_parquet(path, what, remedy=remedy)
     if set(COLUMNS) - set(content.column_names):
         raise TwoalikeError(
@@ -177,7 +176,7 @@ def read_clusters(path: str | Path) -> Clusters:
         )
     meta = parse_json_table((content.schema.metadata or {}).get(PROVENANCE, b"{}"), path, remedy)
     numbers = content["cluster"].to_numpy()
-    if not np.issubdtype(numbers.dtype, np.integer):  # a missing value makes floats of them
+    if not np.issubdtype(numbers.dtype, np.integer):  # missing values turn them into floats
         raise TwoalikeError(
             where=path,
             expected="whole numbers without gaps in column cluster",
@@ -189,17 +188,17 @@ def read_clusters(path: str | Path) -> Clusters:
 
 
 def _checked_k(k: int | None, images: int) -> int:
-    """Return the number of clusters to ask for, if there can be so many."""
+    """Return the number of clusters, if that many are possible."""
     asked = default_k(images) if k is None else k
     if asked < 3:
         raise TwoalikeError(
-            where="clusters", expected="at least 3", found=asked, remedy="Ask for more."
+            where="clusters", expected="at least 3", found=asked, remedy="Choose more."
         )
     if asked > images:
         raise TwoalikeError(
             where="clusters",
-            expected=f"at most one an image, {images}",
+            expected=f"at most one per image, {images}",
             found=asked,
-            remedy="Ask for fewer, or give more images.",
+            remedy="Choose fewer, or give more images.",
         )
     return asked
