@@ -70,7 +70,7 @@ def test_the_run_goes_on_from_the_checkpoint_before(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{last}: damaged checkpoint (")
     assert name in line or name == "state.json"
-    assert line.endswith("The run goes on from step-0000004.")
+    assert line.endswith("The run continues from step-0000004.")
     for file in FILES:
         assert (stopped / file).read_bytes() == (once / file).read_bytes()
 
@@ -82,7 +82,7 @@ def test_the_damaged_ones_go_and_the_one_that_was_gone_on_from_stays(
     (folder / "step-0000006").rename(folder / "step-0000005")  # as a signal would leave one
     emptied(folder / "step-0000005" / "log.jsonl")
     run(squares, stopped, resume=True)
-    assert "goes on from step-0000004" in capsys.readouterr().err
+    assert "continues from step-0000004" in capsys.readouterr().err
     kept = {path.name for path in folder.glob("step-*")}
     assert kept >= {"step-0000004", "step-0000006"} and "step-0000005" not in kept
 
@@ -118,7 +118,7 @@ def test_where_all_are_damaged_one_line_says_so(stopped: Path, squares: Squares)
     before = {path.name for path in (stopped / "checkpoints").glob("step-*")}
     for path in (stopped / "checkpoints").glob("step-*"):
         cut(path / "student.safetensors")
-    with pytest.raises(TwoalikeError, match="No other checkpoint is whole: remove .* start") as at:
+    with pytest.raises(TwoalikeError, match="No checkpoint is intact: remove .* start") as at:
         run(squares, stopped, resume=True)
     assert "\n" not in str(at.value)
     assert {path.name for path in (stopped / "checkpoints").glob("step-*")} == before

@@ -133,7 +133,7 @@ def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) 
     assert student.features(squares.images).values.shape == (len(squares.features.ids), 96)
     with pytest.raises(TwoalikeError, match=r"`stepz=\.\.\.`"):
         run(squares, tmp_path / "other", stepz=3)
-    with pytest.raises(TwoalikeError, match="kept in a folder"):
+    with pytest.raises(TwoalikeError, match="saved in a folder"):
         unsaved = replace(load_teacher(squares.teacher), folder=None)
         run(squares, tmp_path / "other", teacher=unsaved)
 
@@ -182,7 +182,7 @@ def test_a_module_of_ones_own(squares: Squares, tmp_path: Path) -> None:
 def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> None:
     out = tmp_path / "student"
     said = run(squares, out)
-    with pytest.raises(TwoalikeError, match="student already"):
+    with pytest.raises(TwoalikeError, match="already holds a student"):
         run(squares, out)
     assert run(squares, out, resume=True) == said
     (out / "model.safetensors").unlink()
@@ -197,7 +197,7 @@ def test_what_is_there_is_not_overwritten(squares: Squares, tmp_path: Path) -> N
 
 
 def test_inputs_that_do_not_fit_are_told_before_training(squares: Squares, tmp_path: Path) -> None:
-    with pytest.raises(TwoalikeError, match="network without a name"):
+    with pytest.raises(TwoalikeError, match="an unnamed network"):
         distill(squares.teacher, squares.images, "test_resnet", tmp_path / "a", untrained=True)
     only = tmp_path / "only.txt"
     only.write_text("s01\nnobody\n")

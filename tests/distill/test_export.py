@@ -233,7 +233,7 @@ def test_what_cannot_be_exported_is_told(
     with pytest.raises(TwoalikeError, match=r"expected a file \.onnx"):
         onnx_of(squares, tmp_path / "r.pb")
     monkeypatch.setattr("twoalike.distill._export.LARGEST", 1000)
-    with pytest.raises(TwoalikeError, match="one ONNX file holds 2"):
+    with pytest.raises(TwoalikeError, match="an ONNX file holds at most 2"):
         onnx_of(squares, tmp_path / "r.onnx")
     monkeypatch.undo()
     monkeypatch.setattr("twoalike.distill._export.TOLERANCE", 0.0)
@@ -332,7 +332,7 @@ def test_what_is_no_control_is_told_before_training(
     control = tmp_path / "control"
     run(replace(squares, teacher=control_teacher), control)
     run(squares, tmp_path / "b", control=control)
-    with pytest.raises(TwoalikeError, match="may have learnt.*its seed is 0, here 1"):
+    with pytest.raises(TwoalikeError, match="may have been trained.*its seed is 0, here 1"):
         run(squares, tmp_path / "c", control=control, seed=1)
     with pytest.raises(TwoalikeError, match="held_out is 0"):
         run(squares, tmp_path / "d", control=control, held_out=0.0)

@@ -89,10 +89,10 @@ def test_labels_that_cannot_be_learnt_from(squares: Squares, labels: Path, tmp_p
     wrong: list[tuple[dict[str, Any], DistillConfig, str]] = [
         (own | {"only": some}, QUICK, "20 of 40 labelled images are not among the images"),
         (own, QUICK.model_copy(update={"held_out": 0.1}), "4 labelled triplets to score on"),
-        (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Ask for `batch="),
+        (own, QUICK.model_copy(update={"batch": 9_999, "held_out": 0.3}), "Set `batch="),
         (own, relational, "Give `teacher="),
         (own, QUICK.model_copy(update={"sampling": "scales"}), "lists the triplets"),
-        (own | {"validation": labels}, QUICK, "none is left to learn from"),
+        (own | {"validation": labels}, QUICK, "none is left for training"),
         (own | {"teacher": squares.teacher}, QUICK, "found both"),
         ({"teacher": None}, QUICK, "found neither"),
         ({"validation": labels}, QUICK, "`validation=...`"),

@@ -9,33 +9,33 @@ from pydantic import Field, ValidationError, model_validator
 from twoalike.study import Strict, TwoalikeError, load_toml, plain_words
 
 Objective = Literal["kl", "jsd", "hard", "relational"]
-"""What is learnt of the teacher; the losses are in :mod:`twoalike.distill._losses`."""
+"""What is learnt from the teacher; the losses are in :mod:`twoalike.distill._losses`."""
 Similarity = Literal["dot", "cosine"]
 
 
 class DistillConfig(Strict):
-    """Every knob of a distillation; the resolved settings are saved with the student."""
+    """All settings of a distillation; the resolved settings are saved with the student."""
 
-    seed: int = Field(default=0, ge=0, description="everything random derives from it")
+    seed: int = Field(default=0, ge=0, description="seed of all randomness")
     steps: int = Field(default=200, ge=1, description="updates of the weights")
     batch: int = Field(
         default=48,
         ge=3,
-        description="images a process and step; n images give n(n-1)(n-2)/6 triplets; of listed "
-        "labels: triplets a process and step",
+        description="images per process and step; n images give n(n-1)(n-2)/6 triplets; of listed "
+        "labels: triplets per process and step",
     )
-    accumulate: int = Field(default=1, ge=1, description="batches a step, each with own triplets")
+    accumulate: int = Field(default=1, ge=1, description="batches per step, with separate triplets")
     size: int | None = Field(
         default=None, description="width and height of the input, pixels; none: the network's own"
     )
     triplets: int = Field(
-        default=8000, ge=1, description="most triplets a batch; beyond that they are sampled"
+        default=8000, ge=1, description="most triplets per batch; beyond that they are sampled"
     )
     sampling: Literal["uniform", "scales"] = Field(
         default="uniform",
-        description="uniform: any three images of a batch, most of which ask about coarse "
-        "distinctions; scales: neighbours by the teacher at all scales, near ones as often as far "
-        "ones, which teaches fine distinctions too",
+        description="uniform: any three images of a batch, which mostly concerns coarse "
+        "distinctions; scales: neighbours (by the teacher) at all scales, near ones as often as "
+        "far ones, which also teaches fine distinctions",
     )
     objective: Objective = Field(
         default="kl",
@@ -46,7 +46,7 @@ class DistillConfig(Strict):
     average: Literal["teacher", "predictive", "plugin", "draw"] = Field(
         default="teacher",
         description="of a posterior teacher's draws: the kind of labels that its file chose; mean "
-        "probabilities; those of the mean similarities; one draw a step",
+        "probabilities; those of the mean similarities; one draw per step",
     )
     similarity: Similarity = Field(
         default="dot",
@@ -55,21 +55,20 @@ class DistillConfig(Strict):
     )
     head: Literal["none", "linear"] = Field(
         default="none",
-        description="linear: a square map that starts as the identity takes up part of what is "
-        "learnt; none: all of it ends up in the features themselves, which is what users read",
+        description="linear: part of what is learnt goes into a square map that starts as the "
+        "identity; none: all of it goes into the features themselves, which users extract",
     )
     head_width: int | None = Field(
         default=None,
         ge=1,
-        description="features of the head; none: as many as the network's; others start at random",
+        description="features of the head; none: as many as the network's; others: random start",
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="full",
-        description="what learns: all weights; those of the last blocks; low-rank adapters, which "
-        "are added to the weights at the end; or an affine map of the features, which are computed "
-        "once",
+        description="what is trained: all weights; those of the last blocks; low-rank adapters, "
+        "merged into the weights at the end; or an affine map of features that are computed once",
     )
-    last_blocks: int = Field(default=1, ge=1, description="blocks that learn with train = 'last'")
+    last_blocks: int = Field(default=1, ge=1, description="blocks trained with train = 'last'")
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
     lora_targets: tuple[str, ...] = Field(
         default=(),
@@ -80,73 +79,73 @@ class DistillConfig(Strict):
     temperature: float | None = Field(
         default=None,
         gt=0,
-        description="of the student at the start; none: the one at which it agrees best as it is",
+        description="initial temperature of the student; none: the one of best agreement",
     )
     temperature_rate: float = Field(
         default=0.02, ge=0, description="peak learning rate of the log-temperature; 0 fixes it"
     )
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps before the peak")
     decay_to_init: float = Field(
-        default=1.0, ge=0, description="pull towards the initial weights, times the rate, a step"
+        default=1.0, ge=0, description="pull towards the initial weights per step, times the rate"
     )
     preserve: float = Field(
         default=0.0,
         ge=0,
-        description="weight of 1 - CKA between the features and those of the network at the start",
+        description="weight of 1 - CKA between the features and those of the initial network",
     )
     keep_classifier: float = Field(
         default=0.0,
         ge=0,
         description="weight of the KL divergence of class probabilities, by the network's own "
-        "classifier, from those at the start; above 0 the student's folder holds the classifier",
+        "classifier, from the initial ones; if above 0, the student keeps the classifier",
     )
     ema: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="share of the moving average of weights that stays a step; the average is "
-        "scored and kept; 0: none",
+        description="decay per step of the moving average of weights, which is then scored and "
+        "saved; 0: no average",
     )
-    clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: any")
+    clip: float = Field(default=1.0, ge=0, description="largest norm of the gradient; 0: no limit")
     precision: Literal["32", "bf16"] = Field(
-        default="32", description="of the network; similarities and loss are float32 always"
+        default="32", description="of the network; similarities and loss are always float32"
     )
     parallel: Literal["ddp", "fsdp"] = Field(
         default="ddp",
-        description="of several processes, each has the whole network (ddp) or its share (fsdp)",
+        description="each of several processes has the whole network (ddp) or a share (fsdp)",
     )
     channels_last: bool = Field(
-        default=True, description="memory layout that convolutions are faster in"
+        default=True, description="memory layout in which convolutions are faster"
     )
     compile: bool = Field(
-        default=False, description="by torch.compile: the first step takes long, the rest less"
+        default=False, description="use torch.compile: a slow first step, then faster ones"
     )
     tensorboard: bool = Field(
         default=False, description="event files beside training.jsonl, in tensorboard/"
     )
     flip: bool = Field(
-        default=False, description="mirror images at random; where sides mean nothing"
+        default=False, description="mirror images at random, if left and right do not matter"
     )
     held_out: float = Field(
         default=0.1,
         ge=0,
         lt=1,
-        description="share of images, 1000 at most, that only score the student",
+        description="share of images, 1000 at most, that are used only to score the student",
     )
     evaluate_every: int = Field(
         default=20, ge=1, description="steps between scores and checkpoints"
     )
     select: Literal["best", "last"] = Field(
-        default="best", description="which weights become the student: least held-out KL, or last"
+        default="best", description="weights of the student: lowest held-out KL, or last"
     )
-    workers: int = Field(default=0, ge=0, description="processes that load images; 0: none extra")
+    workers: int = Field(default=0, ge=0, description="extra processes that load images")
 
     @model_validator(mode="after")
     def _matrices_have_no_triplets(self) -> "DistillConfig":
         if self.objective == "relational" and self.sampling != "uniform":
             raise ValueError(
                 "objective = 'relational' compares whole matrices, and sampling = "
-                f"{self.sampling!r} picks triplets; leave sampling out"
+                f"{self.sampling!r} chooses triplets; leave sampling out"
             )
         return self
 
@@ -158,8 +157,7 @@ class DistillConfig(Strict):
             raise ValueError("head adds a map of features, and a probe is one; leave head out")
         if self.train == "probe" and self.keep_classifier:
             raise ValueError(
-                "keep_classifier has nothing to keep: a probe leaves the network, and with it the "
-                "classes, as they are"
+                "keep_classifier has no effect: a probe changes neither the network nor its classes"
             )
         return self
 
@@ -172,14 +170,14 @@ def load_recipe(
     Parameters
     ----------
     path
-        TOML file; None takes the defaults.
+        TOML file; None: the defaults.
     overrides
-        Settings by name; None values are passed over.
+        Settings by name; None values are ignored.
 
     Raises
     ------
     TwoalikeError
-        If the file or a value is wrong.
+        If the file or a value is invalid.
     """
     config = load_toml(path, DistillConfig) if path else DistillConfig()
     changes = {key: value for key, value in (overrides or {}).items() if value is not None}

@@ -1,10 +1,9 @@
 """The student's folder, with weights that plain timm loads; and networks as ONNX files.
 
-What is written is read back and compared with the trained network, image by image: adapters that
-were added to the weights, a probe's map in the place of the classifier and the file itself give
-the same features, or there is no student. An ONNX file takes a batch of any size, in float32, and
-gives the features and, of a student that kept its classifier, class scores. It is run and compared
-with torch before it appears.
+The written student is read back and compared with the trained network, image by image: merging
+adapters, writing a probe's map as the classifier and the file itself must not change the features.
+An ONNX file takes float32 batches of any size and returns features and, for a student that kept its
+classifier, class scores. It is run and compared with torch before it is renamed into place.
 """
 
 import json
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 
 HEAD, CLASSIFIER = "head.safetensors", "classifier.safetensors"
 ROWS = (("base", "base"), ("control", "untransformed"), ("student", "aligned"))
-"""Networks that are scored on held-out images: keys in config.json, and their names."""
+"""Networks that are scored on held-out images: keys in config.json, and names."""
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
 
@@ -63,7 +62,7 @@ class Student(Mapping[str, Any]):
     Examples
     --------
     ``student["held_out"]["student"]["accuracy"]`` is its agreement with the teacher on held-out
-    images, :attr:`scores` shows it beside the network that it started from.
+    images; :attr:`scores` compares it with the network that it started from.
     """
 
     def __init__(self, folder: str | Path, config: Mapping[str, Any]) -> None:
@@ -71,12 +70,12 @@ class Student(Mapping[str, Any]):
 
     @classmethod
     def load(cls, folder: str | Path) -> "Student":
-        """Read a student's folder; its weights are read when they are used.
+        """Read a student's folder; weights are read when they are used.
 
         Raises
         ------
         TwoalikeError
-            If there is no student.
+            If the folder holds no student.
         """
         return cls(folder, read_json(Path(folder) / CONFIG, "student"))
 
@@ -113,7 +112,7 @@ class Student(Mapping[str, Any]):
         return load_backbone(self.folder)
 
     def features(self, images: str | Path, **options: Any) -> FeatureTable:
-        """Features of a folder of images, as :func:`twoalike.backbones.extract_features`."""
+        """Features of a folder of images, by :func:`twoalike.backbones.extract_features`."""
         return extract_features(self.network, images, **options)
 
 
@@ -126,11 +125,11 @@ def write_student(
     log: list[dict[str, Any]],
     images: Sequence[Path],
 ) -> None:
-    """Write the files of a finished student; the weights come last and show that it is whole.
+    """Write the files of a finished student; the weights come last and mark it as complete.
 
-    The trained student, which is taken apart, and the written one are compared on the first of
-    the images. ``backbone`` is the network it started from, with its classifier if that is kept;
-    ``origin`` the provenance, with the settings; ``summary`` goes into config.json and the card.
+    The trained student, which is modified, and the written one are compared on the first images.
+    ``backbone`` is the network it started from, with its classifier if that is kept; ``origin`` the
+    provenance, with the settings; ``summary`` goes into config.json and the card.
 
     Raises
     ------
@@ -140,12 +139,12 @@ def write_student(
     is_probe = origin["config"]["train"] == "probe"
     inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
     student.cpu().eval()
-    # Before adapters are added to the weights: these are the features that were trained.
+    # Before adapters are merged into the weights: these are the features that were trained.
     expected = _trained_features(backbone, student, inputs, is_probe=is_probe)
     exported = _exported(backbone, student, is_probe=is_probe)
     config = _config(backbone, exported, student, origin, summary)
     with atomic_path(folder / WEIGHTS) as temporary:
-        # One key at most: safetensors writes several in random order, and equal runs would differ.
+        # One key at most: safetensors writes several in random order, so equal runs would differ.
         save_file(plain_state(_written(exported)), temporary, metadata={"format": "pt"})
         with torch.no_grad():
             again = _read_back(config, exported, temporary, student)
@@ -158,7 +157,7 @@ def write_student(
                 f"read back, the output differs from the trained network's by {found:.1g}",
                 where=folder,
                 expected=f"{TOLERANCE:.0e} at most",
-                remedy="The checkpoints are whole; please report this network.",
+                remedy="The checkpoints are intact; please report this network.",
             )
         config["check"] = {"images": len(inputs), "difference": found}
         _write_beside(folder, config, exported, student, log)
@@ -167,7 +166,7 @@ def write_student(
 def _trained_features(
     backbone: Backbone, student: StudentNetwork, inputs: torch.Tensor, *, is_probe: bool
 ) -> torch.Tensor:
-    """Features of the network as it was trained, which its user should get."""
+    """Features of the trained network, which the written one must reproduce."""
     with torch.no_grad():
         if not is_probe:
             return torch.as_tensor(student.backbone(inputs))
@@ -176,7 +175,7 @@ def _trained_features(
 
 
 def _exported(backbone: Backbone, student: StudentNetwork, *, is_probe: bool) -> Backbone:
-    """Put what was learnt into one network, under the names that the network's weights have."""
+    """Combine everything learnt in one network, under the network's own names of weights."""
     if not is_probe:
         return replace(backbone, module=trained_network(student.backbone))
     assert student.head is not None
@@ -186,7 +185,7 @@ def _exported(backbone: Backbone, student: StudentNetwork, *, is_probe: bool) ->
 
 
 def _written(exported: Backbone) -> nn.Module:
-    """Give the network whose state dict is the file: with its classes, where they are kept."""
+    """Return the network whose state dict is the file, including any kept classifier."""
     layer, architecture = exported.classifier, exported.architecture
     if layer is None or architecture is None:
         return exported.network
@@ -209,7 +208,7 @@ def _plain_scores(
 def _read_back(
     config: Mapping[str, Any], exported: Backbone, weights: Path, student: StudentNetwork
 ) -> nn.Module:
-    """Build the student as its users will; a module of one's own is filled again."""
+    """Build the student as its users will; weights are loaded back into a user's own module."""
     if exported.architecture is not None:
         return rebuild(config, weights)[0]
     exported.network.load_state_dict(read_weights(weights))
@@ -224,7 +223,7 @@ def _write_beside(
     student: StudentNetwork,
     log: list[dict[str, Any]],
 ) -> None:
-    """Write everything but the weights."""
+    """Write everything except the weights."""
     write_json(folder / CONFIG, dict(config))
     with atomic_path(folder / "training.jsonl") as temporary:
         temporary.write_text(as_lines(log), encoding="utf-8")
@@ -250,11 +249,11 @@ def _config(
     """Content of config.json: timm's keys for a model, and ours."""
     licence = {"license": backbone.licence} if backbone.licence else {}
     head = _head(exported, student, is_probe=origin["config"]["train"] == "probe")
-    # timm builds the classifier that a probe's map is written into, and gives its output.
+    # timm builds the classifier that a probe's map is written into, and returns its output.
     classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
     settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
     if kept is not None and kept["file"] is None:
-        # timm leaves the classifier of that name out where no classes are asked for.
+        # timm omits the classifier of that name if the number of classes is 0.
         classes, settings["classifier"] = kept["classes"], kept["name"]
     return {
         **origin,
@@ -274,7 +273,7 @@ def _config(
 
 
 def _classifier(exported: Backbone) -> dict[str, Any] | None:
-    """Where the classifier that was kept is: in the network's own file, but for foreign modules."""
+    """Location of the kept classifier: the network's own file, except for foreign modules."""
     layer = exported.classifier
     if layer is None:
         return None
@@ -288,7 +287,7 @@ def _classifier(exported: Backbone) -> dict[str, Any] | None:
 
 
 def _head(exported: Backbone, student: StudentNetwork, *, is_probe: bool) -> dict[str, Any] | None:
-    """Where the student's map of features is, and whether its features went through it."""
+    """Location of the student's map of features, and whether its features include it."""
     if student.head is None:
         return None
     kind = "linear" if student.head.bias is None else "affine"
@@ -297,14 +296,14 @@ def _head(exported: Backbone, student: StudentNetwork, *, is_probe: bool) -> dic
 
 
 INPUT, OUTPUT, CLASSES = "images", "features", "classes"
-"""Names of what goes in, shape (batch, 3, size, size), and what comes out, (batch, p) and, where
-there is a classifier, its scores before the softmax, (batch, c)."""
+"""Names of the input, shape (batch, 3, size, size), and of the outputs: features (batch, p) and,
+if there is a classifier, its scores before the softmax (batch, c)."""
 LARGEST = 2**31 - 2**20
-"""Bytes of weights: a protobuf file holds two GiB."""
+"""Bytes of weights: a protobuf file is limited to two GiB."""
 BATCHES = (1, 2, 5)
-"""Sizes of random batches that are compared; none is that of the export alone."""
+"""Sizes of random batches to compare, not only the size used in the export."""
 COMPARED = 32
-"""Images that are compared, at most."""
+"""Most images to compare."""
 
 
 def export_onnx(
@@ -317,27 +316,26 @@ def export_onnx(
     Parameters
     ----------
     network
-        A student or any other network, or what :func:`twoalike.backbones.load_backbone` takes;
+        A student or any other network, or an argument of :func:`twoalike.backbones.load_backbone`;
         with its classifier, if it has one.
     out
         File (.onnx); the description is written beside it (.json).
     images
-        Files, or a folder of them, on which it is compared with torch, beside random inputs.
+        Files, or a folder of them, on which it is compared with torch, as on random inputs.
 
     Returns
     -------
-    The description: ``preprocessing``, names and shapes of input, output and maybe ``classes``,
-    and under ``check`` the largest differences from torch (``random`` and, if images were given,
-    ``images``).
+    The description: ``preprocessing``, names and shapes of input, output and any ``classes``, and
+    under ``check`` the largest differences from torch (``random`` and, if given, ``images``).
 
     Raises
     ------
     TwoalikeError
-        If a package is missing, the network cannot be exported, or ONNX gives other features.
+        If a package is missing, the network cannot be exported, or ONNX features differ.
     """
     out = Path(out)
     if out.suffix != ".onnx":
-        raise TwoalikeError(where=out, expected="a file .onnx", remedy="Choose that ending.")
+        raise TwoalikeError(where=out, expected="a file .onnx", remedy="Use that extension.")
     for path in (out, out.with_suffix(".json")):
         check_output(path)
     _check_packages()
@@ -348,7 +346,7 @@ def export_onnx(
     weights = sum(t.numel() * t.element_size() for t in module.state_dict().values())
     if weights > LARGEST:
         raise TwoalikeError(
-            f"its weights take {weights / 2**30:.1f} GiB, and one ONNX file holds 2",
+            f"its weights take {weights / 2**30:.1f} GiB; an ONNX file holds at most 2",
             where=backbone.name,
             remedy="Use the safetensors file.",
         )
@@ -376,7 +374,7 @@ def export_onnx(
 
 
 class _Outputs(nn.Module):
-    """All outputs of the file: features, and class scores where there is a classifier."""
+    """All outputs of the file: features, and class scores if there is a classifier."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -389,7 +387,7 @@ class _Outputs(nn.Module):
 
 
 def _check_packages() -> None:
-    """Name the extra where the exporter, or the runtime of its files, is not installed."""
+    """Name the extra to install if the exporter or the runtime of its files is missing."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -401,7 +399,7 @@ def _check_packages() -> None:
 
 
 def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
-    """ONNX's form of the network, as a protobuf."""
+    """Convert the network to ONNX, as a protobuf."""
     example = torch.zeros(2, *backbone.preprocessing.shape)
     try:
         program = torch.onnx.export(
@@ -420,7 +418,7 @@ def _onnx_model(backbone: Backbone, module: _Outputs) -> Any:
             where=backbone.name,
             remedy="Use the safetensors file.",
         ) from error
-    assert program is not None  # it is without dynamo only
+    assert program is not None  # None only without dynamo
     return program.model_proto
 
 
@@ -453,6 +451,6 @@ def _onnx_differences(
                 f"as ONNX, outputs of {kind} inputs differ from torch's by {found[kind]:.1g}",
                 where=backbone.name,
                 expected=f"{TOLERANCE:.0e} at most",
-                remedy="Nothing was written; take the safetensors file.",
+                remedy="Nothing was written; use the safetensors file.",
             )
     return found

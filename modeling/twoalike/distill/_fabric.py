@@ -1,7 +1,7 @@
-"""Processes and devices, over Lightning Fabric: one, or those that torchrun or SLURM started.
+"""Processes and devices by Lightning Fabric: one process, or those started by torchrun or SLURM.
 
-Several processes may hold parts of each tensor. Checkpoints and exports hold whole tensors, so that
-a run may go on with another number of processes, and no other module has to know about parts.
+Tensors may be sharded among processes. Checkpoints and exports hold whole tensors, so that a run
+can continue with another number of processes and no other module depends on sharding.
 """
 
 import os
@@ -19,7 +19,7 @@ from twoalike.study import TwoalikeError
 
 
 def whole(content: Any) -> Any:
-    """Gather every tensor of nested dicts and lists; all processes must ask."""
+    """Gather every tensor of nested dicts and lists; all processes must call this."""
     if isinstance(content, DTensor):
         return content.full_tensor()
     if isinstance(content, dict):
@@ -33,25 +33,25 @@ def part_like(value: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Take this process's part of a whole tensor, sharded as ``like`` is."""
     here = value.to(device=like.device, dtype=like.dtype)
     if isinstance(like, DTensor):
-        # None: every process has read the whole tensor, so that none has to send it.
+        # None: every process has read the whole tensor, so none has to send it.
         return distribute_tensor(here, like.device_mesh, like.placements, src_data_rank=None)
-    # In the memory layout of the other: kernels that walk both at once rely on it.
+    # In the memory layout of the other: kernels that traverse both rely on it.
     return torch.empty_like(like).copy_(here)
 
 
 @torch.no_grad()
 def load_whole(module: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    """Put whole weights into a module that may hold parts of them."""
+    """Load whole weights into a module that may be sharded."""
     for name, tensor in module.state_dict().items():
         tensor.copy_(part_like(weights[name], tensor))
 
 
 def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Put a whole optimiser's state into one whose weights may be parts."""
+    """Load a whole optimiser's state into one whose weights may be sharded."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     sharded = {
         place: {
-            # The count of steps is a number, everything else is of its weight's shape.
+            # The step count is a number; everything else has the shape of its weight.
             name: part_like(value, parameters[place]) if value.ndim else value
             for name, value in of_weight.items()
         }
@@ -62,33 +62,33 @@ def load_whole_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]
 
 Parallel = Literal["ddp", "fsdp"]
 SHARDED_PARAMETERS = 100_000
-"""A block of the network with fewer weights than this costs more to gather than it saves."""
+"""Smallest block worth sharding: gathering a smaller one costs more than it saves."""
 
 
 def make_fabric(device: str, precision: str, parallel: Parallel = "ddp") -> Fabric:
-    """Fabric for this process.
+    """Make the Fabric of this process.
 
-    With ``ddp`` each process has the whole network; with ``fsdp`` its share of weights, gradients
-    and optimiser, and gathers a block when it is due.
+    With ``ddp`` each process has the whole network; with ``fsdp`` it has a share of weights,
+    gradients and optimiser state, and gathers each block when it is needed.
     """
     world = int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1")))
     together = int(os.environ.get("LOCAL_WORLD_SIZE", os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
     if parallel == "fsdp" and world == 1:
         raise TwoalikeError(
             where="parallel = 'fsdp'",
-            expected="several processes to share a network among",
+            expected="several processes that share a network",
             found="one",
-            remedy="Start several with torchrun or srun, or take 'ddp'.",
+            remedy="Start several with torchrun or srun, or use 'ddp'.",
         )
     accelerator, _, number = device.partition(":")
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise TwoalikeError(
-            "torch sees no CUDA GPU here", where="`device=cuda`", remedy="Take `device=cpu`."
+            "torch finds no CUDA GPU", where="`device=cuda`", remedy="Use `device=cpu`."
         )
     with warnings.catch_warnings():
-        if world == 1:  # by hand on a login node, srun is there and not needed
+        if world == 1:  # started by hand on a login node, where srun exists but is not needed
             warnings.filterwarnings("ignore", message="The `srun` command is available")
         fabric = Fabric(
             accelerator=accelerator,
@@ -114,10 +114,10 @@ def _strategy(parallel: Parallel, precision: str, world: int) -> Strategy | str:
 
 
 def _sharded(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.Module:
-    """Shard each large block of the network by itself, and what is left with the whole."""
+    """Shard each large block of the network separately, and the rest with the whole."""
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-    # Views that a sharded network returns are not changed in place here.
+    # Views returned by a sharded network are not modified in place here.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module", category=UserWarning)
     policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if precision == "bf16" else None, reduce_dtype=torch.float32
@@ -129,7 +129,7 @@ def _sharded(module: torch.nn.Module, mesh: Any, precision: str) -> torch.nn.Mod
 
 
 def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
-    """Members of the network's lists of blocks, as transformers and stages of CNNs have them."""
+    """Members of the network's lists of blocks, as in transformers and the stages of CNNs."""
     lists = torch.nn.Sequential | torch.nn.ModuleList
     found = [
         block
@@ -140,4 +140,4 @@ def _blocks(module: torch.nn.Module) -> list[torch.nn.Module]:
         and not isinstance(block, lists)
         and sum(p.numel() for p in block.parameters()) >= SHARDED_PARAMETERS
     ]
-    return found[::-1]  # inner ones first: what is sharded already stays out of the outer one
+    return found[::-1]  # inner blocks first: outer ones then omit what is already sharded

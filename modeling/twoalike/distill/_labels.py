@@ -1,7 +1,7 @@
 """Labelled triplets at scale: a teacher's choice probabilities, in a folder of Parquet shards.
 
-``labels.json`` lists what is to be there (``triplets``, ``shards``) and where it comes from. A
-shard ``shard-00012.parquet`` is whole or absent and has one row a triplet:
+``labels.json`` gives the planned content (``triplets``, ``shards``) and its provenance. A shard
+``shard-00012.parquet`` is complete or absent and has one row per triplet:
 
 =========  ============================  =====================================================
 column     type                          content
@@ -10,14 +10,14 @@ item_1..3  string, dictionary-encoded    image ids, in an order without meaning
 p_1..3     float32                       probability that item 1, 2, 3 is called the odd one
 =========  ============================  =====================================================
 
-The key ``twoalike`` of its metadata holds ``labels.json`` and the shard's own number, so that a
-shard alone still documents itself.
+The key ``twoalike`` of its metadata holds ``labels.json`` and the shard's number, so that a shard
+is self-describing.
 
-A shard's triplets are among a pool of images, so that one similarity matrix of the pool gives
-all their labels: rows gathered a triplet would be read from memory three times each. Pools are
-the batches of a :class:`BatchStream`: all images once before any comes again. What a shard holds
-follows from the settings and its number alone; so a run that was stopped goes on, and several
-processes share one folder.
+A shard's triplets are sampled from a pool of images, so that one similarity matrix of the pool
+gives all their labels; gathering rows for each triplet would read each row three times. Pools are
+the batches of a :class:`BatchStream`: every image is used once before any is used again. A shard
+depends on the settings and its number alone, so a stopped run can be continued and several
+processes can fill one folder.
 """
 
 import json
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 PLAN = "labels.json"
 ITEMS, CHANCES = ("item_1", "item_2", "item_3"), ("p_1", "p_2", "p_3")
 UNEVEN = 1e-3
-"""Largest difference from one of the sum of a row's probabilities."""
+"""Largest allowed difference between 1 and the sum of a row's probabilities."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class LabelTable:
     triplets
         Indices into the ids, shape (n, 3).
     probabilities
-        That item 1, 2, 3 is called the odd one, shape (n, 3); rows sum to one.
+        Probability that item 1, 2, 3 is called the odd one, shape (n, 3); rows sum to one.
     meta
         Content of labels.json.
     """
@@ -137,14 +137,14 @@ def read_labels(folder: str | Path) -> LabelTable:
 def _read_shard(
     path: Path, places: dict[str, int]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Triplets and probabilities of a shard; ids not met before get a place of their own."""
+    """Triplets and probabilities of a shard; new ids are added to the index."""
     import pyarrow as pa
 
     content = load_parquet(
         path,
         "labelled triplets (parquet)",
         dictionaries=ITEMS,
-        remedy="Remove it and give the command that made it again.",
+        remedy="Remove it and repeat the command that made it.",
     )
     absent = [name for name in (*ITEMS, *CHANCES) if name not in content.column_names]
     if absent:
@@ -178,7 +178,7 @@ def _read_shard(
 
 
 def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.float32]) -> None:
-    """Refuse rows that are no labelled triplets, naming the first."""
+    """Refuse rows that are not labelled triplets, naming the first."""
     first, second, third = triplets.T
     same = (first == second) | (first == third) | (second == third)
     fair = (chances >= 0).all(axis=1) & (np.abs(chances.sum(axis=1) - 1) <= UNEVEN)
@@ -199,27 +199,27 @@ def _check(path: Path, triplets: npt.NDArray[np.int32], chances: npt.NDArray[np.
 
 CLUSTERS = "clusters.parquet"
 Labeller = Callable[[Integers, Integers], npt.NDArray[np.float32]]
-"""From the indices of a pool's images, and triplets among the pool, to probabilities."""
+"""Maps the indices of a pool's images, and triplets within the pool, to probabilities."""
 
 
 class LabelConfig(Strict):
-    """Which triplets are labelled; kept with the labels."""
+    """Which triplets are labelled; saved with the labels."""
 
-    seed: int = Field(default=0, ge=0, description="of clusters, pools and triplets")
-    triplets: int = Field(default=1_000_000, ge=1, description="how many in all")
+    seed: int = Field(default=0, ge=0, description="seed of clusters, pools and triplets")
+    triplets: int = Field(default=1_000_000, ge=1, description="total number")
     rule: Rule = Field(
         default="cluster-boundary",
         description="two images of one cluster and one of another; within: three of one; "
         "between: three of three; uniform: any three",
     )
     clusters: int | None = Field(
-        default=None, description="how many to ask for; none: the root of half the images, 3-500"
+        default=None, description="number; none: the root of half the images, from 3 to 500"
     )
-    shard: int = Field(default=100_000, ge=1, description="triplets a file")
+    shard: int = Field(default=100_000, ge=1, description="triplets per file")
     pool: int = Field(
         default=1024,
         ge=3,
-        description="images a file; fewer are faster, and leave less of small clusters together",
+        description="images per file; fewer are faster, but split small clusters more",
     )
 
     @property
@@ -229,7 +229,7 @@ class LabelConfig(Strict):
 
 
 def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller:
-    """Labels of a teacher, from one similarity matrix a pool.
+    """Labels of a teacher, from one similarity matrix per pool.
 
     Raises
     ------
@@ -258,22 +258,22 @@ def write_labels(
 ) -> dict[str, Any]:
     """Label triplets of an image collection and write them to a folder of shards.
 
-    Shards that are there stay, so that the same call goes on with a run that was stopped.
+    Existing shards are kept, so the same call continues a run that was stopped.
 
     Parameters
     ----------
     out
-        Folder to make, or to go on with.
+        Folder to make, or to continue.
     features
-        Of the images; clusters are found among them.
+        Features of the images, which are also clustered.
     label
-        Such as :func:`teacher_labeller`.
+        A function such as :func:`teacher_labeller` returns.
     config
         Settings.
     inputs
-        Files that ``label`` comes from, by role: their hashes are kept with the labels.
+        Source files of ``label`` by role; their hashes are saved with the labels.
     rank, world
-        Which of how many processes this is: each makes every ``world``-th shard.
+        Number of this process, and of all processes: each makes every ``world``-th shard.
 
     Returns
     -------
@@ -314,7 +314,7 @@ def write_labels(
 def shard_triplets(
     clusters: Integers, config: LabelConfig, number: int
 ) -> tuple[Integers, Integers]:
-    """Find a shard's images and triplets: indices into the images, and into those, shape (n, 3)."""
+    """Find a shard's images, as indices, and its triplets (n, 3), as indices into these."""
     pool = _pool(len(clusters), config, number)
     stream = TripletStream(clusters[pool], config.rule, [config.seed, number])
     start = number * config.shard
@@ -322,14 +322,14 @@ def shard_triplets(
 
 
 def _pool(images: int, config: LabelConfig, number: int) -> Integers:
-    """Choose the images that a shard's triplets are of: their indices."""
+    """Choose the images of a shard's triplets, as indices."""
     if config.pool >= images:
         return np.arange(images)
     return np.sort(BatchStream(images, config.pool, config.seed).indices(number))
 
 
 def _check_pools(clusters: Integers, config: LabelConfig) -> None:
-    """Check every shard's pool before the first is labelled."""
+    """Check all shards' pools before the first is labelled."""
     TripletStream(clusters, config.rule, config.seed)
     if config.rule == "uniform" or config.pool >= len(clusters):
         return
@@ -340,19 +340,19 @@ def _check_pools(clusters: Integers, config: LabelConfig) -> None:
             raise TwoalikeError(
                 error,
                 where=f"among the {config.pool} images of shard {number}",
-                remedy="Or take a larger pool.",
+                remedy="Or use a larger pool.",
             ) from error
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A folder of labels, as far as it is made."""
+    """A folder of labels, and how much of it exists."""
 
     folder: Path
     config: LabelConfig
     images: int  # from which triplets are sampled
-    shards: int  # of the whole folder
-    made: int  # that are there
+    shards: int  # of the complete folder
+    made: int  # shards that exist
 
 
 def label_images(
@@ -370,27 +370,27 @@ def label_images(
 ) -> LabelledImages:
     """Sample triplets of images, and write their choice probabilities to a folder of shards.
 
-    A posterior labels the images that people judged, without lapses: a network should learn what
-    people see, not that they guess. A run that was stopped continues when it is started again.
+    A posterior labels the judged images, without lapses: a network should learn people's
+    perception, not their guesses. A stopped run is continued by the same call.
 
     Parameters
     ----------
     source
-        A posterior or a teacher that maps features, or the file or folder of either.
+        A posterior, or a teacher that maps features; or the file or folder of either.
     features
         A network's features of the images, or their file.
     out
         Folder to make, or to continue.
     objects
-        File with object ids, one a line, of a file of features that holds none.
+        File of object ids, one per line, if the file of features has none.
     sample
         ``cluster-boundary``: two images of one cluster of features and one of another; ``within``:
-        three of one; ``between``: three of three; ``uniform``: any three.
+        three of one cluster; ``between``: of three clusters; ``uniform``: any three images.
     number, clusters, pool, seed
-        Triplets in all, clusters to ask for, images among which the triplets of a shard are
+        Number of triplets, number of clusters, images from which the triplets of a shard are
         sampled, and the seed of all three; None: the default of :class:`LabelConfig`.
     part
-        Make a part of the shards only: ``2/8`` is the second of eight.
+        Make only a part of the shards: ``2/8`` is the second of eight.
 
     Raises
     ------
@@ -422,7 +422,7 @@ def label_images(
 def _labeller(
     source: "str | Path | Posterior | AffineTeacher", table: FeatureTable
 ) -> tuple[FeatureTable, Labeller, dict[str, Path]]:
-    """Images, what labels them, and the file that it comes from."""
+    """Images, the function that labels them, and the file of its source."""
     from twoalike.embedding import as_posterior
 
     if isinstance(source, str | Path) and Path(source).is_dir():

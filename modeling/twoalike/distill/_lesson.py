@@ -1,8 +1,7 @@
-"""What a student learns from, and how well its choices agree with the teacher's.
+"""A student's training data, and the agreement of its choices with the teacher's.
 
-The division into a part to learn from and a part to score on is by image: a claim about new images
-needs images that were never learnt from. A labelled triplet that shows images of both parts
-belongs to neither; it is dropped and counted.
+Training and held-out data are divided by image: a claim about new images needs images that were
+never used in training. A labelled triplet with images of both parts is dropped and counted.
 """
 
 from collections.abc import Sequence
@@ -32,15 +31,15 @@ from twoalike.study import Booleans, Floats, Integers, TwoalikeError, read_json
 from twoalike.teacher import fit_mixture, odd_logits, score_soft
 
 MOST_TRIPLETS = 20_000
-"""Triplets of held-out images to score on."""
+"""Most triplets of held-out images to score on."""
 PROBE = 256
-"""Images on which the first temperature is found."""
+"""Images on which the initial temperature is found."""
 MOST_HELD_OUT = 1000
-"""Images: all their triplets come from one matrix."""
+"""Most held-out images: all their triplets come from one matrix."""
 MOST_VALIDATION = 4000
-"""Images of listed triplets to score on."""
+"""Most images of listed triplets to score on."""
 LEAST_TRIPLETS = 100
-"""Fewer listed triplets than this score a student no better than a coin."""
+"""Fewest listed triplets to score on: fewer would say next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class Agreement:
     def of(
         cls, images: ImageSet, opinion: Opinion, seed: int, sampling: Sampling = "uniform"
     ) -> "Agreement":
-        """All triplets of the images, or some of them, with the teacher's opinion of each."""
+        """All triplets of the images, or a sample, with the teacher's probabilities."""
         rng, cpu = np.random.default_rng([seed, TRIPLETS]), torch.device("cpu")
         everyone = torch.arange(len(images))
         triplets = opinion.triplets(everyone, MOST_TRIPLETS, cpu, rng, sampling)
@@ -70,7 +69,7 @@ class Agreement:
         return score_soft(logits, self.labels)["accuracy"]
 
     def _logits(self, student: StudentNetwork, batch: int) -> tuple[Floats, torch.Tensor]:
-        """Logits before the temperature, shape (n, 3), and the images' features before a head."""
+        """Logits before the temperature, shape (n, 3), and features before any head."""
         rows = torch.split(torch.arange(len(self.images)), batch)
         outputs = [student.output_of(self.images.stacked(r.tolist())) for r in rows]
         similarity = student.similarity_of(torch.cat([output.features for output in outputs]))
@@ -87,13 +86,13 @@ class Agreement:
     ) -> dict[str, float]:
         """Accuracy on choices drawn from the teacher (ties 1/k) and KL from the teacher, nats.
 
-        ``rescale`` takes the temperature that suits best instead of the student's own. With a
-        ``base`` that has a classifier also ``same_class``, the share of images whose likeliest
-        class is what it was. FloatingPointError if the student's similarities are not finite.
+        ``rescale`` uses the best temperature instead of the student's own. If ``base`` has a
+        classifier, ``same_class`` is the share of images whose most probable class is unchanged.
+        FloatingPointError if the student's similarities are not finite.
         """
         logits, unmapped = self._logits(student, batch)
         if not np.isfinite(logits).all():
-            raise FloatingPointError("its similarities are no numbers")
+            raise FloatingPointError("its similarities are not finite")
         temperature = _best_temperature(logits, self.labels) if rescale else student.temperature
         score = score_soft(logits / temperature, self.labels)
         found = {"accuracy": score["accuracy"], "kl": score["kl"]}
@@ -102,7 +101,7 @@ class Agreement:
         return found
 
     def settle_temperature(self, student: StudentNetwork, batch: int) -> None:
-        """Give the student the temperature at which it agrees best with the teacher as it is."""
+        """Set the temperature at which the untrained student agrees best with the teacher."""
         best = _best_temperature(self._logits(student, batch)[0], self.labels)
         with torch.no_grad():
             student.log_temperature.fill_(float(np.log(best)))
@@ -110,19 +109,19 @@ class Agreement:
 
 def _best_temperature(logits: Floats, labels: Floats) -> float:
     (share,) = fit_mixture([logits], labels)
-    # Where the features contradict the teacher, none is best: take the similarities' own size.
+    # If the features contradict the teacher, none is best: use the scale of the similarities.
     return float(1 / share) if share > 1e-6 else max(float(logits.std()), 1e-3)
 
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What a student learns from, and what it is scored on."""
+    """Training and held-out data of a student."""
 
-    images: ImageSet  # to learn from
+    images: ImageSet  # training images
     source: Source  # batches of them, with the teacher's labels
-    probe: Agreement  # some of them, on which the first temperature is found
+    probe: Agreement  # some of them, on which the initial temperature is found
     agreement: Agreement | None  # held-out images
-    dropped: int = 0  # labelled triplets that mix images to learn from with held-out ones
+    dropped: int = 0  # labelled triplets that mix training and held-out images
 
 
 def image_lesson(
@@ -134,7 +133,7 @@ def image_lesson(
     world: int = 1,
     rank: int = 0,
 ) -> Lesson:
-    """All triplets of each batch of images, labelled by a teacher that has an opinion of them."""
+    """All triplets of each batch of images, labelled by a teacher."""
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
     n = len(paths)
     n_out = min(round(config.held_out * n), MOST_HELD_OUT)
@@ -168,10 +167,10 @@ def label_lesson(
     world: int = 1,
     rank: int = 0,
 ) -> Lesson:
-    """Triplets that were labelled before; images in none of them are passed over.
+    """Triplets with given labels; images in none of them are ignored.
 
-    Scored are the triplets of ``validation``; None takes those of ``labels`` whose images are all
-    held out.
+    The student is scored on the triplets of ``validation``, or, if that is None, on those of
+    ``labels`` whose images are all held out.
     """
     place = {name: row for row, name in enumerate(ids)}
     triplets = _located(labels, place)
@@ -205,54 +204,54 @@ def label_lesson(
 
 
 def _divided(seed: int, n: int, n_out: int) -> tuple[Integers, Integers]:
-    """Rows to learn from and rows held out, each in order."""
+    """Training rows and held-out rows, each in order."""
     order = np.random.default_rng([seed, HELD_OUT]).permutation(n)
     return np.sort(order[n_out:]), np.sort(order[:n_out])
 
 
 def _located(labels: LabelTable, place: dict[str, int]) -> Integers:
-    """Triplets as rows of the images that there are, shape (n, 3)."""
+    """Triplets as rows of the available images, shape (n, 3)."""
     missing = [name for name in labels.ids if name not in place]
     if missing:
         raise TwoalikeError(
             f"{len(missing)} of {len(labels.ids)} labelled images are not among the images, first "
             f"{', '.join(missing[:10])}",
-            remedy="Give the folder that holds them.",
+            remedy="Give the folder that contains them.",
         )
     rows = np.array([place[name] for name in labels.ids], np.int64)
     return rows[labels.triplets]
 
 
 def _set_aside(config: DistillConfig, triplets: Integers) -> Integers:
-    """Choose which of the images shown are held out."""
+    """Choose which images of the triplets are held out."""
     shown = np.unique(triplets)
     n_out = min(round(config.held_out * len(shown)), MOST_VALIDATION)
     return shown[_divided(config.seed, len(shown), n_out)[1]]
 
 
 def _check_division(config: DistillConfig, n_aside: int, learnt: Booleans, n_tested: int) -> None:
-    """Refuse held-out images that leave too few triplets to score on, or none to learn from."""
+    """Refuse held-out images that leave too few triplets to score on, or none for training."""
     if n_aside and n_tested < LEAST_TRIPLETS:
         raise TwoalikeError(
-            f"{n_aside} held-out images leave {n_tested} labelled triplets to score on, and "
-            f"{LEAST_TRIPLETS} are the least",
+            f"{n_aside} held-out images leave {n_tested} labelled triplets to score on; at least "
+            f"{LEAST_TRIPLETS} are needed",
             remedy=f"Give `validation=...`, raise held_out in the recipe (it is "
             f"{config.held_out:g}), or set it to 0.",
         )
     if not learnt.any():
         raise TwoalikeError(
-            f"each of the {len(learnt)} labelled triplets shows one of the {n_aside} held-out "
-            "images, so that none is left to learn from",
+            f"each of the {len(learnt)} labelled triplets has one of the {n_aside} held-out "
+            "images, so none is left for training",
             remedy="Validate on triplets of fewer images.",
         )
 
 
 def _first_images(triplets: Integers) -> Integers:
-    """Images of the first triplets, as many as are scored on."""
+    """Images of the first triplets, up to the number that is scored on."""
     _, first = np.unique(triplets, return_index=True)
     n_triplets = len(triplets)
     if len(first) > MOST_VALIDATION:
-        # Place in the list of the image that would be one too many: its triplet ends the part.
+        # Position of the first image beyond that number; its triplet is the first to be left out.
         n_triplets = int(np.sort(first)[MOST_VALIDATION] // 3)
     return np.unique(triplets[:n_triplets])
 
@@ -260,12 +259,12 @@ def _first_images(triplets: Integers) -> Integers:
 def check_control(control: Path, config: DistillConfig, digest: str, teacher: str) -> None:
     """Check, before training, that a student's folder is a control of this run.
 
-    It must not have learnt from people's judgments, nor from images that are held out here.
+    It must not have been trained on people's judgments, nor on images that are held out here.
     ``digest`` is the hash of this run's images, ``teacher`` that of its teacher.
     """
     other, where = read_json(control / CONFIG, "student"), f"`control={control}`"
     if config.held_out == 0:
-        raise TwoalikeError("it is compared on held-out images, and held_out is 0", where=where)
+        raise TwoalikeError("it is compared on held-out images, but held_out is 0", where=where)
     method, same = other["teacher"]["method"], other["teacher"]["sha256"] == teacher
     if same or method not in {"untransformed", "labelled triplets"}:
         raise TwoalikeError(
@@ -283,17 +282,17 @@ def check_control(control: Path, config: DistillConfig, digest: str, teacher: st
     for key, value in ours.items():
         if theirs[key] != value:
             raise TwoalikeError(
-                "it may have learnt from images that are held out here: its "
+                "it may have been trained on images that are held out here: its "
                 f"{key} is {theirs[key]!r}, here {value!r}",
                 where=where,
-                remedy="Distil both from the same.",
+                remedy="Distil both with the same value.",
             )
 
 
 def control_score(
     control: Path, lesson: Lesson, config: DistillConfig, device: torch.device
 ) -> dict[str, float]:
-    """Agreement of a control with the teacher, at the temperature that suits it best."""
+    """Agreement of a control with the teacher, at the control's best temperature."""
     backbone = load_backbone(control)
     student = StudentNetwork(backbone.module, backbone.n_features, similarity=config.similarity)
     student.to(device)

@@ -1,4 +1,4 @@
-"""The training loop, on one process or many, and the record of its numbers."""
+"""The training loop, in one process or several, and its log."""
 
 import copy
 import signal
@@ -39,7 +39,7 @@ FILE, FOLDER = "training.jsonl", "tensorboard"
 
 
 class Metrics:
-    """Where the records go; a record is on the disk when it was added."""
+    """The log's files; a record is on the disk once it has been added."""
 
     def __init__(self, path: Path, lines: Any, board: Any) -> None:
         self._path, self._lines, self._board = path, lines, board
@@ -57,7 +57,7 @@ class Metrics:
 
 @contextmanager
 def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Iterator[Metrics]:
-    """Open the files of a run in its folder; records after those of ``log`` are dropped."""
+    """Open the log of a run in its folder; records that are not in ``log`` are dropped."""
     path, board = folder / FILE, None
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def open_metrics(folder: Path, log: list[Record], *, tensorboard: bool) -> Itera
 
 
 def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Numbers of a record by name, those of its parts as ``part/name``."""
+    """Numbers of a record by name; those of nested records as ``part/name``."""
     for name, value in record.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}/")
@@ -89,11 +89,11 @@ def _flat(record: Record, prefix: str = "") -> Iterator[tuple[str, float]]:
 
 
 class Trainer:
-    """One run: the network, its optimiser, and how far it has come.
+    """One run: the network, its optimiser and its progress.
 
-    The Fabric is launched, the student at its first weights and temperature, the lesson that of
-    this process. Checkpoints are a folder in the student's ``folder``; a run goes on from those
-    with the same ``fingerprint``. ``classifier`` is the network's own, if it is kept.
+    The Fabric must be launched, the student have its initial weights and temperature, and the
+    lesson be that of this process. Checkpoints are written to the student's ``folder``; a run
+    resumes from those with the same ``fingerprint``. ``classifier`` is the network's own, if kept.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Trainer:
     ) -> None:
         self.fabric, self.student, self.lesson, self.config = fabric, student, lesson, config
         self.folder, self.fingerprint = folder, fingerprint
-        # Copies are made while the weights are still whole.
+        # Copies are made before the weights are sharded.
         self.unsharded = copy.deepcopy(student).cpu() if config.parallel == "fsdp" else student
         self.base = Base.of(student, classifier, config)
         self.update = Update(fabric, student, lesson.source, config, self.base)
@@ -125,7 +125,7 @@ class Trainer:
 
     @property
     def _is_due(self) -> bool:
-        """Whether to score and save after the present step."""
+        """Whether to score and save after the current step."""
         step = self.progress.step
         return step % self.config.evaluate_every == 0 or step == self.config.steps
 
@@ -138,7 +138,7 @@ class Trainer:
         state, self.progress, self.log = self._first_whole(
             found[::-1],
             lambda path: read_checkpoint(path, self.student, self.fingerprint, average=averaged),
-            "The run goes on from",
+            "The run continues from",
         )
         self.saved_step = self.progress.step
         load_whole(self.student, state.weights)
@@ -160,16 +160,16 @@ class Trainer:
             return content
         raise TwoalikeError(
             "; ".join(faults),
-            remedy=f"No other checkpoint is whole: remove {self.folder} and start again.",
+            remedy=f"No checkpoint is intact: remove {self.folder} and start again.",
         )
 
     def run(self) -> None:
-        """Take all steps that are left; score and save on the way.
+        """Take the remaining steps, scoring and saving at intervals.
 
         Raises
         ------
         KeyboardInterrupt
-            When a signal asked to stop, after the checkpoint is written.
+            If a signal asks to stop, after a checkpoint is written.
         """
         if self.fabric.is_global_zero:
             with open_metrics(
@@ -205,14 +205,14 @@ class Trainer:
             if not _out_of_memory(error):
                 raise
             raise TwoalikeError(
-                f"memory does not suffice for batches of {config.batch}",
+                f"not enough memory for batches of {config.batch}",
                 where=f"step {self.progress.step + 1}",
-                remedy="Lower `batch=...` (and raise accumulate, which keeps images a step), lower "
+                remedy="Lower `batch=...` (and raise accumulate in proportion), lower "
                 "`size=...`, or set precision = 'bf16' in the recipe; then start again.",
             ) from error
 
     def _advance(self, step: int, data: Any, metrics: Metrics | None) -> float:
-        """Take a step, and score and save where it is time."""
+        """Take a step; score and save if due."""
         try:
             record = self.update.take(step, data)
         except FloatingPointError as error:
@@ -272,7 +272,7 @@ class Trainer:
         return f"{name} {loss:.3f}{held_out}, {speed:.0f} images/s"
 
     def _save(self) -> None:
-        """Save a checkpoint, by one of the processes."""
+        """Save a checkpoint; one process writes it."""
         state = State(
             whole(self.student.state_dict()),
             whole(self.update.optimizer.state_dict()),
@@ -291,13 +291,13 @@ class Trainer:
         self.fabric.barrier()
 
     def _stop_if_asked(self, interrupt: Interrupt) -> None:
-        """Stop between two steps, all processes after the same one."""
+        """Stop between two steps; all processes stop after the same one."""
         asked = interrupt.asked
         if self.fabric.world_size > 1:
             flag = torch.tensor(float(asked), device=self.fabric.device)
             asked = bool(self.fabric.all_reduce(flag, reduce_op="sum"))
         if asked:
-            # Derived, not looked up: saving takes all processes, and they must agree on it.
+            # Derived, not looked up: saving involves all processes, which must agree on it.
             if not self._is_due:
                 self._save()
             raise KeyboardInterrupt(
@@ -306,7 +306,7 @@ class Trainer:
             )
 
     def finish(self) -> tuple[StudentNetwork, int]:
-        """Return the student at the weights that were asked for, and the step of those weights."""
+        """Return the student with the selected weights, and the step of these weights."""
         average = self.average is not None
         step, weights, averaged = self._first_whole(
             [checkpoint_path(self.checkpoints, step) for step in self._selected()],
@@ -335,5 +335,5 @@ class Trainer:
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    """CUDA has an error of its own; the processor's allocator has only its message."""
+    """Whether memory ran out: CUDA has its own error, the CPU allocator only a message."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -1,17 +1,17 @@
-"""The objectives: how far a student's choice probabilities are from the teacher's.
+"""The objectives: discrepancies between a student's choice probabilities and the teacher's.
 
-One similarity matrix of B images holds B(B-1)(B-2)/6 triplets for the price of one forward pass.
-All of it runs in float32, outside autocast: dot products in bfloat16 are off by whole logits.
+One similarity matrix of B images yields B(B-1)(B-2)/6 triplets for one forward pass. Losses are
+computed in float32, outside autocast: errors of dot products in bfloat16 reach several logits.
 
 ==============  ===================================================================
 ``kl``          KL divergence of the student's choice probabilities from the teacher's
 ``jsd``         Jensen-Shannon divergence of the two, bounded by ln 2
-``hard``        cross-entropy with the teacher's likeliest odd one, uncertainty ignored
+``hard``        cross-entropy with the teacher's most probable odd one, ignoring uncertainty
 ``relational``  1 minus the correlation of the two similarity matrices
 ==============  ===================================================================
 
-The first three are those of AligNet (doi:10.1038/s41586-025-09631-6), from log-softmax, so that
-wide gaps between similarities leave gradients finite.
+The first three are those of AligNet (doi:10.1038/s41586-025-09631-6), computed from log-softmax so
+that large differences between similarities leave gradients finite.
 """
 
 import math
@@ -24,8 +24,8 @@ from twoalike.choice import log_choice, pair_similarities
 from twoalike.distill._config import Objective, Similarity
 
 CLASS_TEMPERATURE = 2.0
-"""Of class probabilities that are to be kept: the choice of Li and Hoiem, who give the term the
-weight 1 and, unlike Hinton et al., do not multiply it by the square of the temperature."""
+"""Of class probabilities to be preserved: the choice of Li and Hoiem, who use the weight 1 and,
+unlike Hinton et al., do not multiply the term by the square of the temperature."""
 
 
 def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
@@ -36,7 +36,7 @@ def image_similarity(features: torch.Tensor, kind: Similarity) -> torch.Tensor:
     features
         Shape (B, p), of any precision.
     kind
-        ``dot``: dot product divided by p, so that temperatures mean the same for any network.
+        ``dot``: dot product divided by p, so that temperatures are comparable across networks.
         ``cosine``: cosine of the features minus their mean over the batch.
     """
     with torch.autocast(features.device.type, enabled=False):
@@ -55,7 +55,7 @@ def choice_logs(
     Parameters
     ----------
     similarity
-        Of a batch, shape (B, B), float32.
+        Similarities of a batch, shape (B, B), float32.
     triplets
         Indices into the batch, shape (n, 3).
     temperature
@@ -89,15 +89,15 @@ def triplet_loss(
     """
     if objective not in TRIPLET_LOSSES:
         known = ", ".join(TRIPLET_LOSSES)
-        raise ValueError(f"{objective!r} is no objective of triplets: expected one of {known}")
+        raise ValueError(f"{objective!r} is not an objective of triplets: expected one of {known}")
     return TRIPLET_LOSSES[objective](student, teacher).mean()
 
 
 def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """1 minus Pearson's correlation of two similarity matrices off their diagonals.
 
-    Neither the size nor the zero of the student's similarities matters: as in relational
-    distillation (Park et al., CVPR 2019), the teacher's geometry is what is learnt.
+    It does not depend on the scale or the zero of the student's similarities: as in relational
+    distillation (Park et al., CVPR 2019), only the teacher's geometry is learnt.
 
     Parameters
     ----------
@@ -112,9 +112,8 @@ def relational_loss(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tenso
 def cka_loss(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """1 minus the linear centred kernel alignment of two networks' features of the same images.
 
-    0 where they are the same up to rotation, size and shift, 1 where they have nothing in common
-    (Kornblith et al., ICML 2019, equation 4 with linear kernels; :func:`twoalike.rsa.linear_cka`
-    measures it).
+    0 if they are equal up to rotation, scale and shift, 1 if they are unrelated (Kornblith et al.,
+    ICML 2019, equation 4 with linear kernels; :func:`twoalike.rsa.linear_cka` measures it).
 
     Parameters
     ----------
@@ -128,16 +127,16 @@ def cka_loss(features: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
 
 
 def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-    """KL divergence of a network's class probabilities from those it once gave, in nats.
+    """KL divergence of a network's class probabilities from the previous ones, in nats.
 
-    Both at temperature 2, which lets classes count that are not the likeliest: learning without
-    forgetting (Li & Hoiem 2017, doi:10.1109/TPAMI.2017.2773081, whose cross-entropy differs by
-    the entropy of the old probabilities, which no weight changes).
+    Both are taken at temperature 2, which gives improbable classes more weight: learning without
+    forgetting (Li & Hoiem 2017, doi:10.1109/TPAMI.2017.2773081, whose cross-entropy differs by the
+    entropy of the previous probabilities, a constant).
 
     Parameters
     ----------
     scores, before
-        Logits of the same images, now and then, shape (B, c), of any precision.
+        Current and previous logits of the same images, shape (B, c), of any precision.
 
     Examples
     --------
@@ -154,7 +153,7 @@ def class_divergence(scores: torch.Tensor, before: torch.Tensor) -> torch.Tensor
 
 
 def _divergence(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-    """KL divergence of the student from the teacher by triplet, where 0 log 0 is 0."""
+    """KL divergence of the student from the teacher by triplet, with 0 log 0 = 0."""
     return (torch.xlogy(teacher, teacher) - teacher * student).sum(dim=1)
 
 
@@ -170,7 +169,7 @@ def _jsd(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
 
 def _hard(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     likeliest = teacher == teacher.amax(dim=1, keepdim=True)
-    # Where several are likeliest each is the odd one as much as the others.
+    # If several are equally probable, each gets an equal share.
     target = likeliest / likeliest.sum(dim=1, keepdim=True)
     return -(target * student).sum(dim=1)
 
@@ -180,7 +179,7 @@ TRIPLET_LOSSES: Mapping[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor
     "jsd": _jsd,
     "hard": _hard,
 }
-"""Objectives of triplets by name: from the student's log-probabilities and the teacher's
-probabilities, both (n, 3), to a loss by triplet, (n,)."""
+"""Objectives of triplets by name: functions of the student's log-probabilities and the teacher's
+probabilities, both (n, 3), that return a loss by triplet, (n,)."""
 UNCALIBRATED = ("hard", "relational")
-"""Objectives that teach no temperature, or a far too sure one: it is settled afterwards."""
+"""Objectives that teach no temperature, or one far too confident: it is fitted afterwards."""

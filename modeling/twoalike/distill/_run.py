@@ -1,4 +1,4 @@
-"""A distillation from files to a student's folder."""
+"""Distillation, from files to a student's folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -66,40 +66,40 @@ def distill(
     Parameters
     ----------
     teacher
-        Folder written by ``twoalike teach``, or a teacher that was loaded from one; None where
-        ``labels`` are given.
+        Folder written by ``twoalike teach``, or a teacher loaded from one; None if ``labels`` are
+        given.
     images
-        Folder of images to learn from; nobody need have judged them.
+        Folder of training images, which need no judgments.
     student
         A network's name, a student's folder, or a :class:`twoalike.backbones.Backbone` around
         any module.
     out
-        The student's folder; while training goes on it holds checkpoints and the log.
+        The student's folder; during training it holds checkpoints and the log.
     config
         Settings, or a recipe (TOML).
     labels
-        Folder of labelled triplets, of ``twoalike predict`` or ``twoalike import alignet``, to
-        learn from instead of a teacher.
+        Folder of labelled triplets from ``twoalike predict`` or ``twoalike import alignet``, used
+        instead of a teacher.
     validation
-        Folder of labelled triplets to score on; none of their images is learnt from.
+        Folder of labelled triplets to score on; their images are not used in training.
     features
-        The teacher's network's features of these images, or their file; computed (and kept) if
-        left out.
+        Features of these images by the teacher's network, or their file; computed and saved if
+        omitted.
     objects
-        File of the ids, one a line, of a file of features that holds none.
+        File of object ids, one per line, if the file of features has none.
     only
-        Ids, or a file of them, one a line: learn from these images and no others.
+        Ids, or a file of ids, one per line: use only these images.
     weights, untrained
         As in :func:`twoalike.backbones.load_backbone`.
     control
-        A student, or its folder: of the same images, from an untransformed teacher. Its agreement
+        A student of the same images from an untransformed teacher, or its folder. Its agreement
         with this teacher is reported beside the student's.
     skip_unreadable
-        Leave out images that cannot be read, which are refused otherwise.
+        Omit unreadable images instead of refusing them.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
     resume
-        Go on from the last checkpoint in ``out``, to the same result.
+        Continue from the last checkpoint in ``out``; the result is the same.
     settings
         Fields of :class:`DistillConfig` that replace those of ``config``.
 
@@ -110,7 +110,7 @@ def distill(
     Raises
     ------
     TwoalikeError
-        If an input is missing or does not fit, or ``out`` is taken.
+        If an input is missing or does not fit, or ``out`` is in use.
     """
     if not isinstance(config, DistillConfig):
         config = load_recipe(config, settings)
@@ -137,14 +137,14 @@ def _path(path: str | Path | None) -> Path | None:
 
 
 def _loaded(teacher: str | Path | Teacher | None) -> Teacher | None:
-    """Read the teacher, if it is a folder; a teacher without a folder has no hash to refer to."""
+    """Read the teacher from its folder; one without a folder has no hash to refer to."""
     if teacher is None or isinstance(teacher, str | Path):
         return None if teacher is None else load_teacher(teacher, any_kind=True)
     if teacher.folder is None:
         raise TwoalikeError(
             where="`teacher=...`",
-            expected="a teacher that is kept in a folder",
-            found="one that is not",
+            expected="a teacher that was saved in a folder",
+            found="one that was not",
             remedy="Teach with `out=...`.",
         )
     return teacher
@@ -160,7 +160,7 @@ def _table(
 
 @dataclass(frozen=True)
 class _Guidance:
-    """What is learnt from, a teacher with features or labelled triplets, and a control."""
+    """The source of labels (a teacher with features, or labelled triplets) and a control."""
 
     teacher: Teacher | None
     features: FeatureTable | None
@@ -169,7 +169,7 @@ class _Guidance:
     control: Path | None
 
     def check(self, config: DistillConfig) -> None:
-        """Make sure that there is one thing to learn from, and that the objective suits it."""
+        """Check that there is exactly one source of labels, suitable for the objective."""
         if (self.teacher is None) == (self.labels is None):
             raise TwoalikeError(
                 where="distill",
@@ -178,26 +178,26 @@ class _Guidance:
             )
         if self.labels is None and self.validation is not None:
             raise TwoalikeError(
-                "labelled triplets score a student of `labels=...`; a teacher labels the held-out "
-                "images itself",
+                "labelled triplets score a student of `labels=...` only; a teacher labels the "
+                "held-out images itself",
                 where="`validation=...`",
             )
         if self.labels is not None and config.objective == "relational":
             raise TwoalikeError(
                 "objective = 'relational' compares similarity matrices, which labelled triplets do "
-                "not hold",
-                remedy="Give `teacher=...`, or take 'kl', 'jsd' or 'hard'.",
+                "not contain",
+                remedy="Give `teacher=...`, or use 'kl', 'jsd' or 'hard'.",
             )
         if self.labels is not None and config.sampling != "uniform":
             raise TwoalikeError(
-                f"sampling = {config.sampling!r} picks a batch's triplets by a teacher's "
-                "similarities, and `labels=...` lists the triplets",
+                f"sampling = {config.sampling!r} chooses a batch's triplets by a teacher's "
+                "similarities, but `labels=...` lists the triplets",
                 remedy="Give `teacher=...`, or leave sampling out.",
             )
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Description of what is learnt from, for the student's config and card."""
+        """Description of the source of labels, for the student's config and card."""
         if self.teacher is not None:
             return {
                 "method": self.teacher.description.get("method"),
@@ -218,7 +218,7 @@ class _Guidance:
 
     @property
     def files(self) -> dict[str, Path]:
-        """Files that describe what is learnt from, by role."""
+        """Files that describe the source of labels, by role."""
         if self.teacher is not None and self.teacher.folder is not None:
             return {"teacher": self.teacher.folder / "teacher.json"}
         folders = {"labels": self.labels, "validation": self.validation}
@@ -226,7 +226,7 @@ class _Guidance:
 
 
 def _claim_folder(out: Path, resume: bool) -> bool:
-    """Make sure that ``out`` may be written; False if it holds a finished student already.
+    """Check that ``out`` may be written; return False if it already holds a finished student.
 
     Raises
     ------
@@ -239,15 +239,15 @@ def _claim_folder(out: Path, resume: bool) -> bool:
         if resume:
             return False
         raise TwoalikeError(
-            "holds a student already", where=out, remedy="Remove it or choose another output."
+            "already holds a student", where=out, remedy="Remove it or choose another output."
         )
     if resume:
         return True
     if find_checkpoints(out / "checkpoints"):
         raise TwoalikeError(
-            "holds checkpoints of a run that did not end",
+            "holds checkpoints of an unfinished run",
             where=out,
-            remedy="Go on with `resume=True`, or remove the folder.",
+            remedy="Continue with `resume=True`, or remove the folder.",
         )
     foreign = [path.name for path in out.glob("*") if path.name != "checkpoints"]
     if foreign:
@@ -259,7 +259,7 @@ def _claim_folder(out: Path, resume: bool) -> bool:
 
 @dataclass(frozen=True)
 class _Images:
-    """Images to learn from and to score on, and those that could not be read."""
+    """Images for training and scoring, and those that could not be read."""
 
     ids: tuple[str, ...]
     paths: tuple[Path, ...]
@@ -270,7 +270,7 @@ class _Images:
     def of(
         cls, folder: Path, only: str | Path | Sequence[str] | None, skip_unreadable: bool
     ) -> "_Images":
-        """Images of a folder in its order, or those of them that ``only`` names."""
+        """Images of a folder in order, or those named by ``only``."""
         ids, paths = find_images(folder)
         if only is not None:
             wanted = read_ids(Path(only)) if isinstance(only, str | Path) else only
@@ -295,7 +295,7 @@ def _start(
     weights: str | Path | None,
     untrained: bool,
 ) -> Backbone:
-    """Load the network that learns, at the size it learns with, and its classifier if kept."""
+    """Load the network to train, at its training size, and its classifier if kept."""
     if not isinstance(student, Backbone):
         student = load_backbone(
             student,
@@ -309,7 +309,7 @@ def _start(
 
 @dataclass(frozen=True)
 class _Run:
-    """One distillation, when all that it starts from was read."""
+    """One distillation, with all inputs read."""
 
     config: DistillConfig
     guidance: _Guidance
@@ -319,7 +319,7 @@ class _Run:
     device: str
 
     def train(self, resume: bool) -> None:
-        """Train the student, or go on, and write its folder."""
+        """Train the student, or resume its training, and write its folder."""
         config, backbone, seen = self.config, self.backbone, self.seen
         initial, classifier = backbone.weights_sha256, backbone.classifier
         fabric = make_fabric(self.device, config.precision, config.parallel)
@@ -360,7 +360,7 @@ class _Run:
         fabric.barrier()
 
     def _lesson(self, *, world: int, rank: int) -> Lesson:
-        """Take all triplets of each batch to learn from, or those that were labelled before."""
+        """Learn from all triplets of each batch, or from listed ones."""
         config, seen, inputs = self.config, self.seen, self._inputs()
         if (teacher := self.guidance.teacher) is not None:
             features = self.guidance.features
@@ -379,14 +379,14 @@ class _Run:
         )
 
     def _inputs(self) -> Inputs:
-        """How the student is given images: prepared, or for a probe their features."""
+        """How the student reads images: prepared or, for a probe, as features."""
         if self.config.train != "probe":
             return self.backbone.preprocessing
         seen, cache = self.seen, self.out / "checkpoints" / "student_features.npz"
         return frozen_features(self.backbone, seen.ids, seen.paths, seen.digest, cache, self.device)
 
     def _teacher_features(self, teacher: Teacher) -> FeatureTable:
-        """Features of the teacher's own network, kept beside the checkpoints."""
+        """Features of the teacher's own network, saved beside the checkpoints."""
         seen, cache = self.seen, self.out / "checkpoints" / "teacher_features.npz"
         if cache.is_file():
             table = read_features(cache)
@@ -396,7 +396,7 @@ class _Run:
         name, remedy = teacher.source.get("backbone"), "give them with `features=...`."
         if name is None:
             raise TwoalikeError(
-                "the teacher maps features of a network without a name",
+                "the teacher maps features of an unnamed network",
                 remedy=f"Compute them for these images and {remedy}",
             )
         size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
@@ -404,7 +404,7 @@ class _Run:
         meta = feature_source(network, seen.digest)
         if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
             raise TwoalikeError(
-                f"the teacher maps features of {name} with other weights than those found here",
+                f"the teacher maps features of {name} with other weights than those available here",
                 remedy=f"Compute the features of these images elsewhere and {remedy}",
             )
         values = pooled_features(network, seen.paths, device=self.device)
@@ -415,7 +415,7 @@ class _Run:
     def _network(
         self, module: torch.nn.Module, lesson: Lesson, device: torch.device
     ) -> StudentNetwork:
-        """Put the network to be trained together, at the temperature that suits it as it is."""
+        """Assemble the network to train, at the temperature that fits it best at the start."""
         config = self.config
         network = StudentNetwork(
             module,
@@ -426,7 +426,7 @@ class _Run:
             temperature=config.temperature or 1.0,
             seed=seed_of(config.seed, HEAD),
         )
-        # Before anything is computed: another memory layout gives other last bits.
+        # Before anything is computed: another memory layout changes the last bits.
         network.to(device)
         if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
             network.to(memory_format=torch.channels_last)

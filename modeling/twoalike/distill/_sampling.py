@@ -1,9 +1,9 @@
-"""Which images and triplets are seen or labelled, as functions of seed, number and process alone.
+"""Sampling of images and triplets as a function of seed, number and process alone.
 
-Nothing has to be remembered, so a run that was stopped goes on exactly as if it had not been, and
-each process of many knows its share without asking. Batches of a training run hold each image once
-an epoch (:class:`BatchStream`). Triplets to be labelled are numbered (:class:`TripletStream`), by
-a rule about clusters of images:
+No state is stored, so a stopped run resumes exactly, and each of several processes knows its share
+without communication. Batches of a training run contain each image once per epoch
+(:class:`BatchStream`). Triplets to be labelled are numbered (:class:`TripletStream`) and follow a
+rule about clusters of images:
 
 ================  ==============================================  ======================
 rule              triplets                                        of AligNet's data
@@ -31,11 +31,11 @@ from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.teacher import sample_triplets
 
 ORDER, TRIPLETS, NOISE, FLIP, HELD_OUT, SAMPLE, DRAW, HEAD = range(8)
-"""Purposes of randomness: each gets numbers of its own."""
+"""Purposes of randomness, each with its own numbers."""
 
 
 def seed_of(*entropy: int) -> int:
-    """One number for generators that take no more, from several."""
+    """Combine several numbers into one, for generators that accept only one."""
     return int(np.random.SeedSequence(list(entropy)).generate_state(1)[0])
 
 
@@ -46,20 +46,20 @@ def _order(seed: int, epoch: int, n: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class BatchStream:
-    """Batches of image indices; all images once an epoch, none twice in a batch.
+    """Batches of image indices: all images once per epoch, none twice in a batch.
 
     Attributes
     ----------
     n
         Number of images.
     batch
-        Images a process and batch.
+        Images per process and batch.
     seed
-        Fixes all batches.
+        Determines all batches.
     world, rank
-        Number of processes, and which of them this is.
+        Number of processes, and number of this process.
     of
-        What the indices are of; triplets are three images each, so that one of them is a batch.
+        What the indices refer to; a batch of triplets may be a single one, of three images.
     """
 
     n: int
@@ -75,8 +75,8 @@ class BatchStream:
             enough = max(self.n // self.world, 3 if self.of == "images" else 1)
             raise TwoalikeError(
                 f"a batch of {self.batch} {self.of}{each} needs more than the {self.n} {self.of} "
-                "to learn from",
-                remedy=f"Ask for `batch={enough}` or give more {self.of}.",
+                "for training",
+                remedy=f"Set `batch={enough}` or give more {self.of}.",
             )
 
     def indices(self, number: int) -> npt.NDArray[np.int64]:
@@ -110,33 +110,33 @@ def batch_triplets(batch: int, most: int, rng: np.random.Generator) -> npt.NDArr
 Rule = Literal["uniform", "cluster-boundary", "within", "between"]
 RULES: tuple[Rule, ...] = ("uniform", "cluster-boundary", "within", "between")
 LEAST: dict[Rule, int] = {"uniform": 3, "within": 3, "cluster-boundary": 2, "between": 1}
-"""Images of its cluster, its own included, that the first image of a triplet needs."""
+"""Images, the first of a triplet included, that its cluster needs to have."""
 DRAWS = 8
-"""Random numbers set aside for a triplet: two counts of Philox, of four numbers each."""
+"""Random numbers reserved for a triplet: two counter steps of Philox, of four numbers each."""
 ORDERS = np.array(list(permutations(range(3))))
 
 
 class TripletStream:
     """Numbered triplets of images, by a rule about their clusters.
 
-    The first image is any image whose cluster has enough members, each with the same chance;
-    the others are drawn in the same way from those images that the rule then allows. A cluster
-    counts by its size, in other words, and no image of a large one is rarer for that. The three
-    are put into random order: the place of an image carries no information.
+    The first image is drawn uniformly from the images whose cluster has enough members, the others
+    uniformly from the images that the rule then allows. Clusters are thus weighted by size, so that
+    images of large ones are not rarer. The three are put into random order: the position of an
+    image carries no information.
 
     Parameters
     ----------
     clusters
-        Cluster of each image, any integers, shape (n,); for ``uniform`` only their number counts.
+        Cluster of each image, any integers, shape (n,); ``uniform`` uses only their number.
     rule
         As listed in :mod:`twoalike.distill._sampling`.
     seed
-        Fixes all triplets; several numbers may be given.
+        Determines all triplets; several numbers may be given.
 
     Raises
     ------
     TwoalikeError
-        If the clusters are too few or too small for the rule.
+        If there are too few clusters, or they are too small, for the rule.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class TripletStream:
         entropy = [seed] if isinstance(seed, int) else list(seed)
         state = np.random.SeedSequence([*entropy, SAMPLE, RULES.index(rule)])
         self._key = state.generate_state(2, np.uint64)
-        # One cluster of all images makes three of one cluster any three.
+        # With all images in one cluster, three images of one cluster are any three.
         groups = np.zeros(len(clusters), np.int64) if rule == "uniform" else clusters
         _, own, sizes = np.unique(groups, return_inverse=True, return_counts=True)
         self._check(len(clusters), sizes)
@@ -163,7 +163,7 @@ class TripletStream:
         self._first = np.flatnonzero(sizes[self._cluster] >= LEAST[rule])
 
     def _check(self, images: int, sizes: Integers) -> None:
-        """Refuse clusters that the rule cannot be followed with."""
+        """Refuse clusters to which the rule cannot be applied."""
         by_rule, least = f"triplets by the rule {self.rule}", LEAST[self.rule]
         if images < 3:
             raise TwoalikeError(
@@ -174,16 +174,16 @@ class TripletStream:
         if len(sizes) < 3:
             raise TwoalikeError(
                 where=by_rule,
-                expected="at least 3 clusters that hold images",
+                expected="at least 3 clusters with images",
                 found=len(sizes),
-                remedy="Ask for more clusters, or take the rule uniform.",
+                remedy="Choose more clusters, or the rule uniform.",
             )
         if sizes.max() < least:
             raise TwoalikeError(
                 where=by_rule,
                 expected=f"a cluster of at least {least} images",
                 found=f"{sizes.max()} in the largest of {len(sizes)}",
-                remedy="Ask for fewer clusters.",
+                remedy="Choose fewer clusters.",
             )
 
     def triplets(self, start: int, stop: int) -> npt.NDArray[np.int64]:
@@ -213,7 +213,7 @@ class TripletStream:
         return self.triplets(start, start + batch)
 
     def _beside(self, draw: Floats, *taken: Integers) -> npt.NDArray[np.int64]:
-        """Draw another image of the cluster that all those taken are of."""
+        """Draw another image of the cluster to which all those taken belong."""
         cluster = self._cluster[taken[0]]
         place = self._start[cluster] + _below(draw, self._size[cluster] - len(taken))
         for other in np.sort(np.stack(taken), axis=0):
@@ -221,8 +221,8 @@ class TripletStream:
         return np.asarray(place)
 
     def _outside(self, draw: Floats, *taken: Integers) -> npt.NDArray[np.int64]:
-        """Draw an image from outside the clusters of those taken, which are of different ones."""
-        # Images stand by cluster, so that the cluster that begins lower is stepped over first.
+        """Draw an image from outside the clusters of those taken, which all differ."""
+        # Images are sorted by cluster: the cluster that begins first is skipped first.
         clusters = np.sort(np.stack([self._cluster[place] for place in taken]), axis=0)
         place = _below(draw, len(self._images) - self._size[clusters].sum(axis=0))
         for cluster in clusters:

@@ -1,8 +1,7 @@
-"""Where batches come from: prepared images, and triplets of them with the teacher's labels.
+"""Sources of batches: prepared images, and triplets of them with the teacher's labels.
 
-A source labels all triplets of a batch, or lists triplets that were labelled before. It is a
-function of seed, step and process alone: batch 1,000 is the same whether or not those before it
-were asked for.
+A source labels all triplets of a batch, or lists triplets with given labels. It is a function of
+seed, step and process alone: batch 1,000 does not depend on whether earlier ones were drawn.
 """
 
 import math
@@ -21,31 +20,31 @@ from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_
 from twoalike.study import Integers
 
 Average = Literal["predictive", "plugin", "draw"]
-"""Of a posterior's draws: their probabilities' mean, those of the mean similarities, one a step."""
+"""Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
 Sampling = Literal["uniform", "scales"]
 """Of a batch's triplets: any three images, or neighbours at all scales."""
 CACHE_BYTES = 2 * 1024**3
-"""Memory for prepared images; a set that does not fit is read anew each time."""
+"""Memory for prepared images; a larger set is read again each time."""
 LAST_STEP_S = 60
-"""How long a worker goes on after SIGTERM."""
+"""How long a worker continues after SIGTERM."""
 
 
 def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
-    """Draw n triplets at all scales of a batch: near neighbours as well as any three, (n, 3).
+    """Draw n triplets at all scales of a batch, from near neighbours to any three, shape (n, 3).
 
-    Of any three images of a collection few are of one class and fewer of one subclass, so that
-    fine distinctions hardly change a loss over them. Here the first image is any, and the two
-    others are of its k nearest, each factor of k (from 2 to all) as likely as any other: the
-    triplets ask about coarse and fine distinctions alike, without a number of clusters to choose.
+    Three random images are rarely of one class and more rarely of one subclass, so fine
+    distinctions hardly affect a loss over random triplets. Here the first image is random and the
+    others are two of its k nearest, where k (from 2 to all) is log-uniform: triplets concern coarse
+    and fine distinctions equally, and no number of clusters has to be chosen.
 
     Parameters
     ----------
     distance
-        Of each two images, shape (B, B), any increasing function of it.
+        Distances of all pairs, or any increasing function of them, shape (B, B).
     n
-        Triplets.
+        Number of triplets.
     rng
-        Source of randomness; the same draws on any device.
+        Source of randomness; the draws are the same on any device.
 
     Examples
     --------
@@ -59,7 +58,7 @@ def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> 
     second = (rng.random(n) * nearest).astype(np.int64)
     third = (rng.random(n) * (nearest - 1)).astype(np.int64)
     third += third >= second
-    # An image is nearest to itself, also where others are at no distance from it.
+    # An image is nearest to itself, even if others are at distance 0.
     apart = distance.clone().fill_diagonal_(-torch.inf)
     neighbours = apart.argsort(dim=1, stable=True)[:, 1:]
     rows, *ranks = (torch.from_numpy(x).to(distance.device) for x in (first, second, third))
@@ -67,16 +66,16 @@ def scale_triplets(distance: torch.Tensor, n: int, rng: np.random.Generator) -> 
 
 
 class Opinion:
-    """A teacher's similarities of n images, one matrix or one a posterior draw.
+    """A teacher's similarities of n images, one matrix or one per posterior draw.
 
     ``positions``, shape (n, D) or (S, n, D) for S draws, are divided by the root of the
-    temperature: their dot products are what the choice model's softmax takes.
+    temperature, so that their dot products are the logits of the choice model.
     """
 
     def __init__(self, positions: npt.NDArray[np.float32], average: Average = "predictive") -> None:
         draws = positions if positions.ndim == 3 else positions[None]
         if average == "plugin" and len(draws) > 1:
-            # Positions side by side: their dot products add up to the mean over draws.
+            # Dot products of concatenated positions add up to the mean over draws.
             side_by_side = np.concatenate(list(draws), axis=1) / np.sqrt(np.float32(len(draws)))
             draws = side_by_side[None]
         self.draws, self.average = torch.from_numpy(draws), average
@@ -91,7 +90,7 @@ class Opinion:
     def similarity(
         self, images: torch.Tensor, device: torch.device, rng: np.random.Generator | None = None
     ) -> torch.Tensor:
-        """Similarities of B images by draw, shape (S, B, B); a random one if one is taught."""
+        """Similarities of B images by draw, shape (S, B, B); of one random draw for ``draw``."""
         draws = self.draws
         if self.average == "draw" and rng is not None:
             draws = draws[[int(rng.integers(len(draws)))]]
@@ -105,7 +104,7 @@ class Opinion:
         device: torch.device,
         rng: np.random.Generator | None = None,
     ) -> torch.Tensor:
-        """Probability that item 1, 2, 3 is the odd one, shape (n, 3); triplets of the images."""
+        """Probability that item 1, 2, 3 is the odd one in triplets of the images, shape (n, 3)."""
         matrices = self.similarity(images, device, rng)
         total = choice_logs(matrices[0], triplets).exp()
         for matrix in matrices[1:]:
@@ -120,7 +119,7 @@ class Opinion:
         rng: np.random.Generator,
         sampling: Sampling = "uniform",
     ) -> torch.Tensor:
-        """Triplets of B images as places among them, shape (n, 3); at most ``most``."""
+        """At most ``most`` triplets of B images, as indices into these, shape (n, 3)."""
         if sampling == "uniform":
             return torch.from_numpy(batch_triplets(len(images), most, rng)).to(device)
         similarity = self.similarity(images, device).mean(dim=0)
@@ -129,11 +128,11 @@ class Opinion:
 
 
 class Source(Protocol):
-    """What a student sees in each batch, and what it should have answered."""
+    """Images and target choices of each batch."""
 
     @property
     def images_a_batch(self) -> float:
-        """Images that a batch of this process holds, on average."""
+        """Mean number of images in a batch of this process."""
         ...
 
     def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
@@ -148,7 +147,7 @@ class Source(Protocol):
 
 
 class ImageSource:
-    """Batches of images, of each all triplets or ``most`` of them, labelled by a teacher."""
+    """Batches of images with all their triplets, or ``most`` of them, labelled by a teacher."""
 
     def __init__(
         self,
@@ -171,7 +170,7 @@ class ImageSource:
         return triplets, self.opinion.probabilities(images, triplets, device, own)
 
     def similarity(self, number: int, images: torch.Tensor, device: torch.device) -> torch.Tensor:
-        """Give the teacher's similarities of a batch, shape (B, B)."""
+        """Return the teacher's similarities of a batch, shape (B, B)."""
         return self.opinion.similarity(images, device, self._rng(DRAW, number)).mean(dim=0)
 
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
@@ -179,7 +178,7 @@ class ImageSource:
 
 
 class LabelSource:
-    """Batches of ``triplets`` (n, 3) that were labelled before, of which a stream takes rows."""
+    """Batches of ``triplets`` (n, 3) with given labels, whose rows are drawn by a stream."""
 
     def __init__(
         self, triplets: Integers, probabilities: npt.NDArray[np.float32], stream: BatchStream
@@ -188,7 +187,7 @@ class LabelSource:
 
     @property
     def images_a_batch(self) -> float:
-        """Images of the first batch: an image of several triplets is seen once."""
+        """Number of images in the first batch, where images of several triplets count once."""
         return float(len(self._images(0)))
 
     def keys(self, start: int, stop: int) -> Iterator[list[tuple[int, int]]]:
@@ -213,11 +212,11 @@ class LabelSource:
 
 
 class Inputs(Protocol):
-    """How an image file becomes a network's input."""
+    """Conversion of an image file to a network's input."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an input."""
+        """Shape of an input."""
         ...
 
     def read(self, path: Path) -> torch.Tensor:
@@ -226,7 +225,7 @@ class Inputs(Protocol):
 
 
 class ImageSet(Dataset[tuple[int, torch.Tensor]]):
-    """Prepared images by (batch number, image index): the number makes mirroring repeatable."""
+    """Prepared images by (batch number, image index); the number makes mirroring reproducible."""
 
     def __init__(
         self, paths: Sequence[Path], inputs: Inputs, *, seed: int, flip: bool = False
@@ -240,7 +239,7 @@ class ImageSet(Dataset[tuple[int, torch.Tensor]]):
         return len(self.paths)
 
     def prepared(self, index: int) -> torch.Tensor:
-        """One image as the network sees it, shape (3, size, size); a probe sees its features."""
+        """One input: the prepared image, shape (3, size, size), or its features for a probe."""
         if self.cache is None:
             return self.inputs.read(self.paths[index])
         if index not in self.cache:
@@ -267,17 +266,17 @@ def batches(images: ImageSet, source: Source, start: int, stop: int, workers: in
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_leave_signals_to_the_run,
-        # A generator of its own: a loader draws from torch's global one otherwise.
+        # A separate generator: otherwise a loader draws from torch's global one.
         generator=torch.Generator(),
     )
     return iter(loader)
 
 
 def _leave_signals_to_the_run(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the run stops its workers when it is ready.
+    """Ignore Ctrl-C, which reaches every process of a terminal; the run stops its workers itself.
 
-    SIGTERM may reach all of a job's processes as well (systemd, timeout, some set-ups of SLURM). A
-    worker then stays for the step that the run is in, but not for ever.
+    SIGTERM may also reach all of a job's processes (systemd, timeout, some SLURM configurations). A
+    worker then stays long enough for the run's current step, but not for ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "alarm"):  # not on Windows, which has no such signal to send either

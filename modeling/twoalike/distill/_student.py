@@ -1,4 +1,4 @@
-"""The network that learns, and the network as it was at the start, which may hold it back."""
+"""The network that is trained, and a copy of its initial state to which it may be held close."""
 
 import copy
 from dataclasses import replace
@@ -20,18 +20,18 @@ from twoalike.study import TwoalikeError
 class Output(NamedTuple):
     """A student's output for images."""
 
-    features: torch.Tensor  # whose similarities are learnt, (n, q)
-    temperature: torch.Tensor  # at which they become choices, (1,)
-    unmapped: torch.Tensor  # features before the head, (n, p); the same where there is none
+    features: torch.Tensor  # features whose similarities are trained, (n, q)
+    temperature: torch.Tensor  # of the choices, (1,)
+    unmapped: torch.Tensor  # features before the head, (n, p); the same if there is no head
 
 
 class StudentNetwork(nn.Module):
-    """Images to features, with the temperature at which their similarities become choices.
+    """Maps images to features, and holds the temperature of the choices by their similarities.
 
     The backbone maps images (n, 3, h, w) to p pooled features. A ``linear`` head adds a map from p
-    to p features that starts as the identity, an ``affine`` one also moves them. A head of another
-    ``width`` starts from a random map, drawn from ``seed``, that keeps dot products over their
-    number of features the same on average.
+    to p features that starts as the identity; an ``affine`` head also has a bias. A head of another
+    ``width`` starts from a random map, drawn from ``seed``, that preserves the mean of dot products
+    divided by the number of features.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class StudentNetwork(nn.Module):
                 nn.init.normal_(self.head.weight, std=n_features**-0.5, generator=rng)
         if self.head is not None and head == "affine":
             nn.init.zeros_(self.head.bias)
-        # One element, and not a number: a number cannot be sharded among processes.
+        # One element instead of a scalar, which cannot be sharded among processes.
         self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
 
     @property
     def temperature(self) -> float:
-        """At which its similarities become choices; all processes must ask."""
+        """Temperature of the choices; all processes must call this."""
         return float(whole(self.log_temperature.detach()).exp())
 
     def forward(self, images: torch.Tensor) -> Output:
@@ -73,7 +73,7 @@ class StudentNetwork(nn.Module):
         return Output(features, self.log_temperature.exp(), unmapped)
 
     def train(self, mode: bool = True) -> "StudentNetwork":
-        """Train with batch normalisation as it was: small batches would spoil its statistics."""
+        """Train with frozen batch normalisation: small batches would distort its statistics."""
         super().train(mode)
         for module in self.modules():
             if isinstance(module, _BatchNorm):
@@ -82,7 +82,7 @@ class StudentNetwork(nn.Module):
 
     @torch.no_grad()
     def output_of(self, images: torch.Tensor) -> Output:
-        """Output for prepared images, float32, on the processor."""
+        """Output for prepared images, float32, on the CPU."""
         training = self.training
         self.eval()
         output = Output(*(x.float().cpu() for x in self(images.to(self.log_temperature.device))))
@@ -95,7 +95,7 @@ class StudentNetwork(nn.Module):
 
 
 def with_kept_classifier(backbone: Backbone, config: DistillConfig) -> Backbone:
-    """Check that there is a classifier of these features if it is to be kept, or leave it out."""
+    """Check that there is a classifier of these features if it is to be kept; otherwise omit it."""
     layer = backbone.classifier
     if not config.keep_classifier:
         return replace(backbone, classifier=None)
@@ -106,17 +106,17 @@ def with_kept_classifier(backbone: Backbone, config: DistillConfig) -> Backbone:
             where=backbone.name,
             expected=f"a classifier of its {backbone.n_features} features",
             found=f"one of {layer.in_features}",
-            remedy="Give the layer that takes the pooled features.",
+            remedy="Give the layer whose inputs are the pooled features.",
         )
     return backbone
 
 
 class Base:
-    """A frozen copy of the network at the start, with its classifier if that is kept.
+    """A frozen copy of the initial network, with its classifier if that is kept.
 
-    ``preserve`` keeps the student's features near its own (:func:`twoalike.distill.cka_loss`),
-    ``keep_classifier`` keeps their classes: the classifier's weights stay, so the features must go
-    on meaning the same classes (:func:`twoalike.distill.class_divergence`).
+    ``preserve`` keeps the student's features close to the initial ones
+    (:func:`twoalike.distill.cka_loss`), ``keep_classifier`` their classes: the classifier is
+    frozen, so its inputs must preserve them (:func:`twoalike.distill.class_divergence`).
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Base:
     def of(
         cls, student: StudentNetwork, classifier: nn.Linear | None, config: DistillConfig
     ) -> "Base | None":
-        """Copy the network, while its weights are whole, if a term of the loss needs it."""
+        """Copy the network, before it is sharded, if a term of the loss needs it."""
         wanted = config.preserve or config.keep_classifier
         return cls(student, classifier, config) if wanted else None
 
@@ -151,10 +151,10 @@ class Base:
 
     @torch.no_grad()
     def same_class(self, features: torch.Tensor, images: ImageSet, batch: int) -> float:
-        """Share of images whose likeliest class is what it was at the start.
+        """Share of images whose most probable class is the initial one.
 
-        ``features`` (n, p) are the student's, before a head. The images must be the same at each
-        call: the network's own classes of them are computed once.
+        ``features`` (n, p) are the student's, before any head. The images must be the same at each
+        call, since the initial network's classes are computed once.
         """
         if self._likeliest is None:
             rows = torch.split(torch.arange(len(images)), batch)

@@ -1,20 +1,20 @@
-"""What of a network is trained: all, its last blocks, adapters beside its layers, or a map on top.
+"""The trained part of a network: all of it, its last blocks, adapters, or a map on top.
 
 ===== =============================================== ====================================
-train what learns                                     a step costs
+train trained part                                    cost of a step
 ===== =============================================== ====================================
 full  all weights                                     forward and backward pass
 last  the last blocks                                 forward pass, backward through these
-lora  low-rank adapters, added to the weights at last forward and backward pass
+lora  low-rank adapters, merged into the weights      forward and backward pass
 probe an affine map of the features                   one matrix product: no image is read
 ===== =============================================== ====================================
 
 Adapters: a layer's weights W become W + B A, where A has few rows and B as few columns
-(arXiv:2106.09685). A is drawn at random and B is zero at first, so the network begins as it was.
-Decay to the initial weights pulls B to zero and thus the sum to W. The adapters are peft's.
+(arXiv:2106.09685). A is random and B zero at first, so the initial network is unchanged. Decay to
+the initial weights pulls B to zero and thus the sum to W. The adapters are those of peft.
 
-Probe: features are computed once. The map is written into the place of the network's classifier,
-so that the student, loaded with timm alone or with twoalike, outputs the aligned features.
+Probe: features are computed once. The map replaces the network's classifier, so that the student,
+loaded with timm alone or with twoalike, outputs the aligned features.
 """
 
 import re
@@ -35,14 +35,14 @@ from twoalike.study import Floats, TwoalikeError, how_to_install
 TOLERANCE = 1e-5
 """Largest difference of an exported network from the trained one."""
 TRIAL = 0.02
-"""Standard deviation of B while it is tried whether adapters can be added to the weights."""
+"""Standard deviation of B when testing whether adapters can be merged into the weights."""
 
 
 def difference(found: Floats, expected: Floats) -> float:
     """Largest difference of features (n, p), in units of the largest feature where that is above 1.
 
-    float32 keeps seven digits, so that features of ten differ more than features of one. Infinite
-    where the shapes differ or a feature is not finite.
+    float32 has seven digits, so rounding errors grow with the features. Infinite if the shapes
+    differ or a feature is not finite.
 
     Examples
     --------
@@ -56,10 +56,10 @@ def difference(found: Floats, expected: Floats) -> float:
 
 
 def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
-    """Choose what learns: the parameters that require a gradient.
+    """Choose what is trained: the parameters that require a gradient.
 
-    The backbone's module, on the processor, is changed in place. Returned are images to features
-    (n, p), or for a probe, which learns on features, features (n, p, 1, 1) to themselves.
+    The backbone's module, on the CPU, is modified in place. The result maps images to features
+    (n, p) or, for a probe, which is trained on features, features (n, p, 1, 1) to themselves.
     """
     module = backbone.module
     module.requires_grad_(config.train in {"full", "lora"})
@@ -71,7 +71,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         if config.last_blocks > len(blocks):
             raise TwoalikeError(
                 where=backbone.name,
-                expected=f"last_blocks of 1 to {len(blocks)}, the blocks that it has",
+                expected=f"last_blocks of 1 to {len(blocks)}, the number of its blocks",
                 found=config.last_blocks,
             )
         for block in blocks[-config.last_blocks :]:
@@ -79,20 +79,20 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
                 parameter.requires_grad_(True)
     if config.train == "probe":
         if backbone.architecture is not None:
-            _with_classifier(backbone)  # refused now, before the map learns
+            _with_classifier(backbone)  # refuse now, before the map is trained
         return nn.Flatten()
     return module
 
 
 def trained_network(module: nn.Module) -> nn.Module:
-    """Take off what was there for training only: adapters are added to the weights."""
+    """Remove what was needed for training only: adapters are merged into the weights."""
     return merged(module) if hasattr(module, "merge_and_unload") else module.requires_grad_(True)
 
 
 def _blocks(network: nn.Module) -> list[list[nn.Parameter]]:
     """Parameters of a network's blocks, from its input to its output.
 
-    What has no matrix, such as the norm after the last block, belongs to the block before it.
+    Layers without a matrix, such as the norm after the last block, belong to the preceding block.
     """
     groups = _timm_groups(network) or [
         [name for name, _ in child.named_parameters(prefix)]
@@ -124,14 +124,14 @@ def _timm_groups(network: nn.Module) -> list[list[str]]:
 def add_adapters(
     module: nn.Module, rank: int, targets: Sequence[str], size: int, seed: int
 ) -> nn.Module:
-    """Put adapters of a rank beside a network's layers, which change nothing yet; freeze the rest.
+    """Add adapters of a rank, initially without effect, to a network's layers; freeze the rest.
 
-    The module, images (n, 3, size, size) to features (n, p), is changed in place. ``targets`` are
-    endings of layers' names; without any, all linear layers and ungrouped convolutions have
-    adapters, but the first, which sees pixels.
+    The module, which maps images (n, 3, size, size) to features (n, p), is modified in place.
+    ``targets`` are endings of layers' names; if empty, all linear layers and ungrouped convolutions
+    except the first, which sees pixels, get adapters.
     """
     peft = _peft()
-    # A pattern and not a list, whose names would also be taken for endings of other names.
+    # A pattern instead of a list, whose names would also match the endings of other names.
     pattern = "|".join(re.escape(name) for name in _adapted_layers(_layers(module, size), targets))
     settings = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
     with torch.random.fork_rng(devices=[]):
@@ -142,7 +142,7 @@ def add_adapters(
 
 
 def merged(adapted: nn.Module) -> nn.Module:
-    """Add the adapters to the weights; the network that is left has its layers' own names."""
+    """Merge the adapters into the weights; layers get back their original names."""
     whole: nn.Module = adapted.merge_and_unload()  # type: ignore[operator]
     return whole.requires_grad_(True)
 
@@ -158,9 +158,9 @@ def _peft() -> Any:
 
 
 def _layers(module: nn.Module, size: int) -> list[str]:
-    """Layers that can have adapters, in the order in which an image goes through them.
+    """Layers that can have adapters, in the order in which an image passes through them.
 
-    Some networks read a layer's weights without calling it, which would pass an adapter by.
+    Some networks read a layer's weights without calling it, which would bypass an adapter.
     """
     called: dict[str, None] = {}
 
@@ -181,7 +181,7 @@ def _layers(module: nn.Module, size: int) -> list[str]:
 
 
 def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
-    """Layers with one of these endings, or all but the first."""
+    """Layers with one of these endings, or all except the first."""
     with_ending = {
         target: [name for name in names if f".{name}".endswith(f".{target}")] for target in targets
     }
@@ -191,7 +191,7 @@ def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
             raise TwoalikeError(
                 where="lora_targets",
                 expected="endings of layers' names",
-                found=f"{target!r}, which no layer has",
+                found=f"{target!r}, which matches no layer",
                 remedy=f"The network has {', '.join(known) or 'none'}.",
             )
     asked = set().union(*with_ending.values())
@@ -201,13 +201,13 @@ def _adapted_layers(names: Sequence[str], targets: Sequence[str]) -> list[str]:
             where="train = 'lora'",
             expected="linear layers or ungrouped convolutions after the first layer",
             found="none",
-            remedy="Take train = 'full' or 'last'.",
+            remedy="Use train = 'full' or 'last'.",
         )
     return chosen
 
 
 def _try_merging(adapted: Any, size: int) -> None:
-    """Refuse a network whose layers do more with their weights than multiply, before it learns."""
+    """Refuse, before training, a network whose layers do more than multiply by their weights."""
     state = {name: tensor.clone() for name, tensor in adapted.state_dict().items()}
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -222,16 +222,16 @@ def _try_merging(adapted: Any, size: int) -> None:
     adapted.load_state_dict(state)
     if (found := difference(within, beside)) > TOLERANCE:
         raise TwoalikeError(
-            f"added to the weights, adapters change this network's features by {found:.1g}, since "
-            "its layers rescale their weights",
+            f"merged into the weights, adapters change this network's features by {found:.1g}, "
+            "since its layers rescale their weights",
             where="train = 'lora'",
             expected=f"{TOLERANCE:.0e} at most",
-            remedy="Take train = 'full' or 'last', or name other layers as lora_targets.",
+            remedy="Use train = 'full' or 'last', or name other layers as lora_targets.",
         )
 
 
 class FrozenFeatures:
-    """Features (n, p) in place of n images: what a probe reads of an image file."""
+    """Features (n, p) of n images, which a probe reads instead of the image files."""
 
     def __init__(self, paths: Sequence[Path], values: npt.NDArray[np.float32]) -> None:
         self.row: Mapping[Path, int] = {path: row for row, path in enumerate(paths)}
@@ -239,16 +239,16 @@ class FrozenFeatures:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an input: features, and one place."""
+        """Shape of an input: features at one position."""
         return self.values.shape[1], 1, 1
 
     def read(self, path: Path) -> torch.Tensor:
-        """Features of an image, as a map of one place, shape (p, 1, 1)."""
+        """Features of an image, as a map with one position, shape (p, 1, 1)."""
         return self.values[self.row[path]].view(self.shape)
 
 
 def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
-    """Describe the network, and the images by their hash, that cached features are of."""
+    """Describe the source of cached features: the network, and the images by their hash."""
     return {
         "backbone": backbone.name,
         "weights_sha256": backbone.weights_sha256,
@@ -265,7 +265,7 @@ def frozen_features(
     cache: Path,
     device: str,
 ) -> FrozenFeatures:
-    """Features of the network as it is, from ``cache`` if that holds these, or written there."""
+    """Features of the initial network, read from ``cache`` or computed and saved there."""
     meta = feature_source(backbone, digest)
     if cache.is_file():
         table = read_features(cache)
@@ -277,15 +277,15 @@ def frozen_features(
 
 
 def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:
-    """Put an affine map of p features to p into the place of a timm network's classifier.
+    """Replace a timm network's classifier by an affine map of p features to p.
 
-    Returned are images to mapped features (n, p): a network that timm builds with
+    The result maps images to mapped features (n, p): a network that timm builds with
     ``num_classes`` = p.
     """
     old = backbone.network
     weight, bias = head.weight.detach(), head.bias.detach()
     if isinstance(before := old.get_classifier(), nn.Linear):  # type: ignore[operator]
-        # The network is a probe's student itself: one map after the other is one map.
+        # The network is itself a probe's student: two successive maps are one map.
         weight, bias = weight @ before.weight, weight @ before.bias + bias
     return put_classifier(_with_classifier(backbone), old, {"weight": weight, "bias": bias})
 
@@ -296,10 +296,10 @@ def _with_classifier(backbone: Backbone) -> Any:
     shape = (backbone.n_features, backbone.n_features)
     if not isinstance(classifier, nn.Linear) or tuple(classifier.weight.shape) != shape:
         raise TwoalikeError(
-            "train = 'probe' puts its map in the place of the classifier",
+            "train = 'probe' replaces the classifier by its map",
             where=backbone.name,
             expected="one linear layer there",
             found=type(classifier).__name__,
-            remedy="Take train = 'last', 'lora' or 'full'.",
+            remedy="Use train = 'last', 'lora' or 'full'.",
         )
     return network

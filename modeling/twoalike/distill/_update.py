@@ -1,4 +1,4 @@
-"""One step of training: batches to a loss, a loss to new weights and their moving average."""
+"""One step of training: from batches to a loss, new weights and their moving average."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -18,22 +18,22 @@ from twoalike.distill._sources import ImageSource, Source
 from twoalike.distill._student import Base, StudentNetwork
 
 type Record = dict[str, Any]
-"""One line of training.jsonl: of a step, or of the scores after a step."""
+"""One line of training.jsonl: a step, or the scores after a step."""
 
 
 class AdamToInit(torch.optim.Adam):
-    """Adam whose weight decay goes to the initial weights and not to zero.
+    """Adam with weight decay towards the initial weights instead of zero.
 
         theta <- theta - rate * (adam(gradient) + decay * (theta - theta_0))
 
-    AdamW's decay of the same size would shrink pretrained weights towards zero and wreck them
-    within a schedule.
+    AdamW's decay of the same size would shrink pretrained weights towards zero and destroy them
+    within one schedule.
 
     Parameters
     ----------
     params
-        As for any optimiser; a group may set its own ``decay``. The weights at this moment are
-        theta_0, so load pretrained ones before and a checkpoint's after.
+        As for any optimiser; a group may set its own ``decay``. The current weights become
+        theta_0, so load pretrained weights before and those of a checkpoint afterwards.
     rate
         Learning rate.
     decay
@@ -41,7 +41,7 @@ class AdamToInit(torch.optim.Adam):
     """
 
     def __init__(self, params: Iterable[Any], rate: float, decay: float) -> None:
-        # One pass over weight, gradient and moments, on processors and GPUs alike.
+        # One pass over weight, gradient and moments, on CPUs and GPUs alike.
         super().__init__(params, lr=rate, fused=True)
         self.initial: dict[torch.nn.Parameter, torch.Tensor] = {}
         for group in self.param_groups:
@@ -66,7 +66,7 @@ class AdamToInit(torch.optim.Adam):
 
 
 def learning_rate(step: int, steps: int, warmup: float) -> float:
-    """Factor of the peak rate in step 0, 1, ...: a line up, then half a cosine down.
+    """Factor of the peak rate in step 0, 1, ...: linear warm-up, then cosine decay.
 
     Examples
     --------
@@ -80,12 +80,12 @@ def learning_rate(step: int, steps: int, warmup: float) -> float:
 
 
 class WeightAverage:
-    """Exponential moving average of a module's trained weights, starting from what they are now.
+    """Exponential moving average of a module's trained weights, starting from the current ones.
 
-    ``decay`` is the share of the average that stays, a step. Early on it is (1 + steps) /
-    (10 + steps), where that is less: the start would weigh too much otherwise. The weights alone
-    are copied: torch's ``AveragedModel`` and timm's ``ModelEmaV3`` copy the module, which a module
-    that is sharded among processes does not allow.
+    ``decay`` is the share of the average that is kept per step. Early on it is (1 + steps) /
+    (10 + steps) if that is less, since the initial weights would otherwise count too much. Only
+    the weights are copied: torch's ``AveragedModel`` and timm's ``ModelEmaV3`` copy the module,
+    which is impossible for a sharded one.
     """
 
     def __init__(self, module: torch.nn.Module, decay: float) -> None:
@@ -98,7 +98,7 @@ class WeightAverage:
         self.values = {name: p.detach().clone() for name, p in self.parameters.items()}
 
     def update(self, steps: int) -> None:
-        """Take in the weights after this many steps."""
+        """Include the weights after this many steps."""
         keep = min(self.decay, (1 + steps) / (10 + steps))
         average = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
         weights = [parameter.detach() for parameter in self.parameters.values()]
@@ -106,13 +106,13 @@ class WeightAverage:
 
     @torch.no_grad()
     def load(self, values: dict[str, torch.Tensor]) -> None:
-        """Go on from the average of a checkpoint."""
+        """Continue from the average of a checkpoint."""
         for name, value in self.values.items():
             value.copy_(part_like(values[name], value))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Put the average into the module while the block runs."""
+        """Load the average into the module while the block runs."""
         kept = {name: p.detach().clone() for name, p in self.parameters.items()}
         self._put(self.values)
         try:
@@ -127,10 +127,10 @@ class WeightAverage:
 
 
 class Update:
-    """The student, shared among the processes of a launched Fabric, with its optimiser.
+    """The student, set up for the processes of a launched Fabric, with its optimiser.
 
-    The student is at its first weights and temperature. ``base`` is the network at the start, if
-    the loss has a term that compares the student with it.
+    The student has its initial weights and temperature. ``base`` is the initial network, if the
+    loss has a term that compares the student with it.
     """
 
     def __init__(
@@ -155,8 +155,8 @@ class Update:
     def take(self, step: int, data: Iterator[Any]) -> Record:
         """Take step 0, 1, ... on the next batches, and return the step's log record.
 
-        FloatingPointError if the gradient is not finite, in all processes alike; the weights are
-        as before.
+        FloatingPointError, in all processes, if the gradient is not finite; the weights are then
+        unchanged.
         """
         config = self.config
         factor = learning_rate(step, config.steps, config.warmup)
@@ -181,7 +181,7 @@ class Update:
             "gradient": norm,
             "temperature": float(temperature.detach()),
         }
-        # The norm is that of all processes: none goes on where another stops.
+        # The norm is that of all processes, so none continues where another stops.
         if not (math.isfinite(record["gradient"]) and math.isfinite(record["temperature"])):
             raise FloatingPointError(
                 f"the loss is {record['loss']:g} and its gradient {record['gradient']:g}"
@@ -191,12 +191,12 @@ class Update:
         return record
 
     def _clip(self) -> float:
-        """Shorten the gradient to the largest norm allowed, and return its norm before that."""
+        """Clip the gradient to the largest norm allowed, and return its original norm."""
         learnt = [p for group in self.optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in learnt if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         length = float(whole(norm))
-        # Gradients that are short enough are left alone: a pass over them costs what the loss does.
+        # Leave short gradients alone: a pass over them takes as long as the loss does.
         if self.config.clip and math.isfinite(length) and length > self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(learnt, self.config.clip, norm)
         return length
@@ -204,7 +204,7 @@ class Update:
     def _loss(
         self, indices: torch.Tensor, images: torch.Tensor, number: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Loss of one batch, and the temperature it was taken at."""
+        """Loss of one batch, and its temperature."""
         config, source, device = self.config, self.source, self.fabric.device
         inputs = images.to(device)
         if config.channels_last:
@@ -224,7 +224,7 @@ class Update:
 
 
 def _groups(student: StudentNetwork, config: DistillConfig) -> list[dict[str, Any]]:
-    """Group what is learnt by peak rate; the temperature is not pulled to where it began."""
+    """Group parameters by peak rate; the temperature is not pulled to its initial value."""
     weights = [
         parameter
         for name, parameter in student.named_parameters()
