@@ -194,17 +194,18 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
             "",
             f"`python benchmarks/adaptive.py --seeds {seeds}` ({packages}, Python "
             f"{platform.python_version()}, {os.cpu_count()} cores). {OBJECTS} objects, one "
-            f"simulated observer a seed (lapse .02), {seeds} seeds a world, mean ± standard error "
-            f"over seeds. Both arms begin with the same {START} random triplets; then blocks of "
-            f"{BLOCK}, in the adaptive arm {SHARE:.0%} of them random. Fit between blocks: "
-            f"{settings}. Excess log-loss: nats above the observer's own entropy, expected on "
-            f"{TEST:,} triplets that no arm is asked. Answers to the random share are fitted too: "
-            "a study that holds them out for testing pays for them on top, in either arm.",
+            f"simulated observer per seed (lapse .02), {seeds} seeds per world, mean ± standard "
+            f"error over seeds. Both arms begin with the same {START} random triplets, followed by "
+            f"blocks of {BLOCK}, of which {SHARE:.0%} are random in the adaptive arm. Fit between "
+            f"blocks: {settings}. Excess log-loss: nats above the observer's own entropy, in "
+            "expectation "
+            f"on {TEST:,} triplets that neither arm uses. Answers to the random share are fitted "
+            "too: a study that holds them out for testing needs as many more trials in either arm.",
             "",
             "## Trials needed for the same log-loss",
             "",
-            "The first 200 trials, the same in both arms, count; between two fits the curve is "
-            "taken as straight.",
+            "The first 200 trials, which are the same in both arms, are included; the curve is "
+            "interpolated linearly between fits.",
             "",
             *share_lines(runs),
             "",
@@ -212,7 +213,7 @@ def report(runs: list[dict[str, Any]], seeds: int) -> str:
             "",
             *curve_lines(runs),
             "",
-            f"Exposure after {ADAPTIVE_STOP} trials, as a multiple of the average object's: least "
+            f"Exposure after {ADAPTIVE_STOP} trials, relative to the average object: least "
             f"{uses.min():.2f}, most {uses.max():.2f}. One fit took {np.median(fit_s):.1f} s "
             f"(median; longest {fit_s.max():.1f} s), choosing a block {np.median(pick_s):.1f} s, "
             "on cores shared with other work.",

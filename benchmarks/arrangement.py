@@ -212,27 +212,27 @@ def main() -> None:
         "shared with other work).",
         "",
         "Truth: Gaussian points in five dimensions; layout: metric MDS to the plane, largest "
-        "distance 1, noise sd .1 arena diameters. A session ends when every pair has evidence .5. "
-        "Means over seeds; r is with the true distances, in brackets after the first trial. The "
-        "last column is an independent simulation of the same rules: trials (range), placements, "
-        "median set, r.",
+        "distance 1, noise SD .1 arena diameters. A session ends when every pair has an evidence "
+        "of .5. Means over seeds; r is the correlation with the true distances, in brackets after "
+        "the first trial. The last column is an independent simulation of the same rules: trials "
+        "(range), placements, median set, r.",
         "",
         "| items | first pair | cost exponent | most items | seeds | trials (range) | placements "
         "| median set | r (first trial) | same rules, independently |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *session_rows(seeds),
         "",
-        "Time to choose the next set of 100 items, with 0 to 100 trials of the session behind it "
-        "(processor time of one thread, for the machine was shared).",
+        "Time to choose the next set of 100 items after 0 to 100 trials of the session (processor "
+        "time of one thread, since the machine was shared).",
         "",
         "| first pair | cost exponent | most items | choices | largest set | median (ms) "
         "| longest (ms) |",
         "|---|---|---|---|---|---|---|",
         *timing_rows(),
         "",
-        "Coverings: sets in which every pair is together, and which share pairs enough to be "
-        "brought to one scale (three seeds; processor time), beside the Schönheim bound, which "
-        "ignores the latter.",
+        "Coverings: sets that contain every pair and share enough pairs to be brought to one scale "
+        "(three seeds; processor time), compared with the Schönheim bound, which ignores the "
+        "latter.",
         "",
         "| items | set | bound | sets | mean / bound | time (s) |",
         "|---|---|---|---|---|---|",

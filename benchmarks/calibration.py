@@ -173,9 +173,9 @@ def main() -> None:
         f"{platform.python_version()}; processor seconds on two cores, compilation included).",
         "",
         f"World S of the script: {OBJECTS} objects, {JUDGMENTS:,} triplets, {PEOPLE} people. "
-        "Coverage of 90 % intervals, mean ± standard error over replicates; width is that of the "
-        "core intervals; dimensions: fits that keep four, "
-        "each correlated above .8 with a true one of its own.",
+        "Coverage of 90 % intervals, mean ± standard error over replicates; width: of the core "
+        "intervals; dimensions: number of fits that keep four, each correlated above .8 with a "
+        "different true one.",
         "",
         "| engine | choice | core | similarity | raw | width | KL | dimensions | CPU s |",
         "|---|---|---|---|---|---|---|---|---|",

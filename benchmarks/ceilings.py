@@ -275,17 +275,17 @@ def report(worlds: dict[str, Array], replicates: int) -> str:
         f"{version('twoalike')}, numpy {version('numpy')}, Python {platform.python_version()}, "
         f"seed {SEED}, one core of a shared machine).",
         "",
-        "## Published measures are no bounds",
+        "## Published measures are not bounds",
         "",
         "Truth: choice probabilities of 20,000 judged triplets of THINGS (SPoSE at temperature "
-        f"{TEMPERATURE}). Expectations over all outcomes; the mode is the best possible predictor, "
-        f"it gets {oracle_bound(p).mean():.3f} of single responses right. All n votes are used; "
-        "the Levels analysis keeps five for leave-one-out and draws four of them for the rest.",
+        f"{TEMPERATURE}). Expectations over all outcomes; the mode is the best possible predictor "
+        f"and predicts {oracle_bound(p).mean():.3f} of single responses. All n votes are used; the "
+        "Levels analysis uses five for leave-one-out and draws four of them for the rest.",
         "",
         *published(p),
         "## Truth from few votes",
         "",
-        f"Error of estimates from {TRIPLETS:,} triplets, mean ± sd over {replicates} draws. "
+        f"Error of estimates from {TRIPLETS:,} triplets, mean ± SD over {replicates} draws. "
         "Plug-in accuracy is the largest share. THINGS: as above. Sharper, with lapses: "
         "temperature .3, lapse .15. Flatter: temperature 2. Certain or random: half of the "
         "triplets .96, .02, .02, half 1/3 each.",
@@ -295,9 +295,9 @@ def report(worlds: dict[str, Array], replicates: int) -> str:
         "",
         f"95 % intervals over {10 * replicates} studies, each of 400 triplets of 60 other objects "
         "judged by five of 40 other people, whose lapse rates are alike (.18) or differ (logistic "
-        "normal, sd 1.2). The truth of best accuracy, majority, entropy and pairs is that of the "
-        "mean person. The intervals of the first three contain what five votes cannot tell, and "
-        "are wide for that reason.",
+        "normal, SD 1.2). The truth of best accuracy, majority, entropy and pairs is that of the "
+        "mean person. The intervals of the first three include what five votes leave undetermined "
+        "and are wide for that reason.",
         "",
         *coverage(10 * replicates),
         "## A million judgments",

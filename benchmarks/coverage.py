@@ -91,11 +91,11 @@ def main() -> None:
             [
                 "# Coverage designs against the bound",
                 "",
-                "`python benchmarks/coverage.py`: every pair of objects at least so many times, in "
-                "as few triplets as possible. The last column: random triplets drawn until every "
-                "pair was shown.",
+                "`python benchmarks/coverage.py`: every pair of objects is shown at least the "
+                "given number of times, in as few triplets as possible. Last column: random "
+                "triplets drawn until every pair has been shown.",
                 "",
-                "| objects | each pair | bound | triplets | ratio | trials a pair | trials an "
+                "| objects | each pair | bound | triplets | ratio | trials per pair | trials per "
                 "object | CPU seconds | random triplets |",
                 "|---|---|---|---|---|---|---|---|---|",
                 *lines,

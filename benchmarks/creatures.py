@@ -1,4 +1,4 @@
-"""How much of the way to people a distilled network goes, on species that nobody judged.
+"""How much of the way to people a distilled network goes, on species without judgments.
 
     python -P benchmarks/creatures.py [--seeds 3]
 
@@ -325,7 +325,7 @@ def write_table(found: list[dict[str, Any]]) -> None:
         judged.append(f"{level} {ours}, {theirs}")
     counts = {study: f"{PEOPLE * trials:,}" for study, (trials, _) in STUDIES.items()}
     lines = [
-        "# Species that nobody judged",
+        "# Species without judgments",
         "",
         f"`python -P benchmarks/creatures.py --seeds {len(found)}` ({versions}, Python "
         f"{platform.python_version()}, {os.cpu_count()} cores, no GPU). Mean ± standard error "
@@ -335,16 +335,16 @@ def write_table(found: list[dict[str, Any]]) -> None:
         "",
         *tables(found),
         "",
-        "The posterior, which they are taught by, about the creatures that were judged, and the "
-        f"observer: {'; '.join(judged)}.",
+        "Accuracy of the posterior, their teacher, and of the observer for the judged creatures: "
+        f"{'; '.join(judged)}.",
         "",
-        f"Students of {counts['random']} judgments of any three creatures, calibration error of "
-        f"their own probabilities: soft labels {cell(soft, '.3f')}, hard labels "
+        f"Students of {counts['random']} judgments of random triplets, calibration error of their "
+        f"own probabilities: soft labels {cell(soft, '.3f')}, hard labels "
         f"{cell(hard, '.3f')}; ratio {cell(ratio, '.2f')}.",
         "",
-        "Targets: two thirds of the gap closed at the coarse and at the fine level, the control "
-        "less than a third of that; calibration error of soft labels at most half of that of "
-        "hard ones.",
+        "Targets: two thirds of the gap closed at the coarse and the fine level, less than a third "
+        "of that by the control; a calibration error with soft labels of at most half of that with "
+        "hard labels.",
         "",
         READING,
     ]
@@ -352,17 +352,17 @@ def write_table(found: list[dict[str, Any]]) -> None:
     print(RESULTS.read_text(encoding="utf-8"))
 
 
-READING = """Reading. What is alike across families (kingdoms, and families among others) is
-closed by nine tenths, what is alike within a kingdom by seven tenths; the control closes a
-quarter of the first and goes the other way within kingdoms. The target is met where the fine
-level is that of kingdoms as classes. Of the finest, species within a family, aligned students
-close about half, with large differences between worlds, and those of the observer's own
-similarities three quarters: in a world where species hardly count, 4,800 fine judgments do not
-tell them apart well enough, nor do the networks' features. Neighbours at all scales make that
-difference: trained on any three, the same teacher leaves a tenth, and does a little better at the
-coarse level and on random triplets. The map from features teaches less of the fine levels than
-the posterior it is fitted to. Soft labels make students that are better calibrated than those of
-hard ones by a factor of three."""
+READING = """Interpretation. Nine tenths of the gap are closed for similarity across families
+(between kingdoms, and families among others), and seven tenths within kingdoms; the control closes
+a quarter of the first and moves in the opposite direction within kingdoms. The target is met if
+the classes of the fine level are kingdoms. At the finest level, species within a family, aligned
+students close about half of the gap, with large differences between worlds, and students of the
+observer's own similarities close three quarters: in a world where species hardly matter, neither
+4,800 fine judgments nor the networks' features distinguish them well enough. Sampling neighbours
+at all scales makes the difference: trained on any three images, the same teacher closes a tenth,
+and slightly more at the coarse level and on random triplets. The map from features teaches less at
+the fine levels than the posterior to which it is fitted. The calibration error of students trained
+on soft labels is a third of that of students trained on hard labels."""
 
 
 def main() -> None:

@@ -24,16 +24,17 @@ def main(demo: Path) -> None:
     world = json.loads((demo / "world" / "world.json").read_text(encoding="utf-8"))
     said = results["judgments"]
     lines = [
-        "# The demo: species that nobody judged",
+        "# The demo: species without judgments",
         "",
         f"`make demo`, then `python benchmarks/demo.py demo` (seed {world['seed']}; twoalike "
         f"{version('twoalike')}, torch {version('torch')}, Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, no GPU). {world['participants']} simulated participants judged "
         f"{world['trials']} triplets each of 144 creatures; scored on {said['choices']:,} "
         f"judgments of the true observer on {said['objects']} creatures of 18 other species, "
-        "never judged and never trained on. 95 % intervals over objects. Gap closed: share of "
-        "the way from the base network to the true observer. The control is distilled in the "
-        "same way from a teacher without the map into the human space. One world, one seed.",
+        "which were neither judged nor used in training. 95 % intervals over objects. Gap closed: "
+        "share of the difference between the base network and the true observer. The control is "
+        "distilled in the same way from a teacher without the map to the human space. One world, "
+        "one seed.",
         "",
         "| network | accuracy (ties 1/k) | log-loss (nats) | gap closed |",
         "|---|---|---|---|",

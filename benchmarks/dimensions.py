@@ -96,10 +96,10 @@ def main() -> None:
         f"`python -P benchmarks/dimensions.py --seeds {seeds}` (twoalike {version('twoalike')}, "
         f"PyMC {version('pymc')}, nutpie {version('nutpie')}, Python {platform.python_version()}).",
         "",
-        "World S: 50 objects of four dimensions, 5,000 triplets, 10 people. Fits with four "
-        "dimensions by what shrinkage leaves (kept) and by the leave-one-out curve (needed). "
-        "Leave-one-out log-loss in thousandths of a nat a judgment, mean and range over seeds: "
-        "with three dimensions instead of four, and with all that were offered.",
+        "World S: 50 objects of four dimensions, 5,000 triplets, 10 people. Fits that "
+        "keep four dimensions after shrinkage (kept), and that need four by the leave-one-out "
+        "curve (needed). Increase in leave-one-out log-loss in millinats per judgment, mean and "
+        "range over seeds: with three dimensions instead of four, and with all that were offered.",
         "",
         "| engine | offered | seeds | four kept | four needed | three: log-loss | all: log-loss |",
         "|---|---|---|---|---|---|---|",

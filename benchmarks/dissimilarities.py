@@ -1,4 +1,4 @@
-"""Dissimilarities in the model, and whether intervals are honest when errors hang together.
+"""Dissimilarities in the model, and whether intervals are honest when errors are correlated.
 
     python -P benchmarks/dissimilarities.py [--replicates 5]
 
@@ -185,18 +185,18 @@ def main() -> None:
             cells = [
                 cell(columns[name], 3) for name in ("coverage", "ranks", "width", "r", "r_mean")
             ]
-            model = "with object effects" if effects else "noise a pair only"
+            model = "with object effects" if effects else "independent noise only"
             told = [world, model, *cells, cell(columns["seconds"], 0)]
             rows.append("| " + " | ".join(told) + " |")
     lines = [
-        "# Dissimilarities: errors that hang together",
+        "# Dissimilarities: correlated errors",
         "",
         f"`python -P benchmarks/dissimilarities.py --replicates {replicates}` (twoalike "
         f"{version('twoalike')}, PyMC {version('pymc')}, nutpie {version('nutpie')}, Python "
         f"{platform.python_version()}; processor seconds on a shared machine of two cores, "
         "compilation included).",
         "",
-        f"{OBJECTS} objects, {DIMENSIONS} dimensions (not told to the fits), RDMs of all pairs by "
+        f"{OBJECTS} objects, {DIMENSIONS} dimensions (unknown to the fits), RDMs of all pairs by "
         f"{PEOPLE} people; worlds and scores: see the script. Mean ± standard error over "
         f"{replicates} replicates; coverage is of 90 % intervals.",
         "",

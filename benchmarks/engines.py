@@ -5,7 +5,7 @@
 `nuts`, size S: world and judgments of benchmarks/calibration.py, replicate 0. Both samplers get the
 very model of our engine, the same start, warm-up, draws, depth of trajectories and two chains, one
 after the other. Effective draws are the median bulk ESS of the choice probabilities of 300 random
-triplets, from the embedding alone. The claim is effective draws a processor second, compilation
+triplets, from the embedding alone. The claim is effective draws per processor second, compilation
 included; it is also given without: compilation is what trajectories of one step take.
 
 Steps: our compiled loop with all terms of its participants, softplus prior, against a loop after
@@ -329,7 +329,7 @@ def sampler_rows() -> list[str]:
         ]
         target = f"{TARGETS['nuts']:.0f}" if not less else ""
         rows.append(
-            f"| S: effective draws a processor second, nutpie / pm.sample, {what} "
+            f"| S: effective draws per processor second, nutpie / pm.sample, {what} "
             f"| {said[0]} | {said[1]} | {a / b:.1f} | {target} |"
         )
     return rows
@@ -343,7 +343,7 @@ def step_rows() -> list[str]:
         for clock, said in (("wall", "wall time"), ("cpu", "processor time")):
             target = f"{TARGETS[size]:g}" if clock == "wall" else ""
             rows.append(
-                f"| {size}, {SIZES[size][-1]:,} judgments a step: a step of `vi` / torch, {said} "
+                f"| {size}, {SIZES[size][-1]:,} judgments per step: a step of `vi` / torch, {said} "
                 f"| {found[f'{clock}_ours_ms']:.2f} ms | {found[f'{clock}_theirs_ms']:.2f} ms "
                 f"| {found[f'{clock}_ratio']:.1f} | {target} |"
             )

@@ -113,7 +113,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     return {
         "`read_choices`": lambda: read_choices(path),
         "`evaluate`, from reading to results": lambda: evaluate(candidates, choices=path),
-        "`twoalike evaluate`, with its start": lambda: subprocess.run(
+        "`twoalike evaluate`, start-up included": lambda: subprocess.run(
             words, check=True, capture_output=True
         ),
         "`score_choices`": lambda: score_choices(candidates, judged, np.random.default_rng(2)),
@@ -206,8 +206,8 @@ def main() -> None:
         "## Time",
         "",
         f"Judgments by {PEOPLE:,} people on {OBJECTS:,} objects, two networks of {FEATURES} "
-        "features, three levels, 2,000 resamples (of triplets 1,000). Elapsed seconds, processor "
-        "seconds and their ratio to reading the judgments, medians.",
+        "features, three levels, 2,000 resamples (1,000 of triplets). Medians of elapsed seconds, "
+        "of processor seconds, and of their ratio to those of reading the judgments.",
         "",
         "| judgments | what | seconds | processor seconds | times reading |",
         "|---|---|---|---|---|",
@@ -217,10 +217,11 @@ def main() -> None:
         "",
         "Choices from known probabilities (Dirichlet), predicted at a lower temperature; ten bins. "
         f"Means over {options.replicates} studies of 20 people and 60 objects. Plain errors are "
-        "too high by chance; debiased ones are near the truth but where it is 0, which they cannot "
-        "fall below.",
+        "biased upwards by chance; debiased errors are close to the truth except near 0, below "
+        "which they cannot fall.",
         "",
-        "| choices | answers | truth | plain | by chance | debiased | interval holds the truth |",
+        "| choices | answers | truth | plain | by chance | debiased | interval contains the "
+        "truth |",
         "|---|---|---|---|---|---|---|",
         *errors(options.replicates),
         "",

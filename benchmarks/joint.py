@@ -249,7 +249,7 @@ ARMS = {
     ),
     "both tasks, dimensions ignored": lambda w, s: both(w, "ignoring", with_seed(NUTS, s)),
     "both tasks, two people place at random": lambda w, s: both(w, "careless", with_seed(NUTS, s)),
-    "both tasks, independent noise a pair": lambda w, s: naive(w, with_seed(NUTS, s)),
+    "both tasks, independent noise per pair": lambda w, s: naive(w, with_seed(NUTS, s)),
 }
 
 
@@ -337,22 +337,22 @@ def main() -> None:
         f"{platform.python_version()}; "
         "processor seconds on a shared machine of two cores, compilation included).",
         "",
-        f"{OBJECTS} objects, {DIMENSIONS} dimensions (told to all fits), {TRIPLETS:,} triplets, "
+        f"{OBJECTS} objects, {DIMENSIONS} dimensions (known to all fits), {TRIPLETS:,} triplets, "
         f"{TRIALS} layouts of {SIZE} objects; metric scaling to the plane and placement noise, "
         f"see the script. Softplus prior; `nuts` {NUTS.tune} + 300 draws, {NUTS.chains} chains. "
-        f"Mean ± standard error over {replicates} replicates of the first two rows, the first "
+        f"Mean ± standard error over {replicates} replicates in the first two rows, over the first "
         f"{others} of them in the others. Log-loss of the truth "
-        f"{cell(truth, 4)}; gain is the paired difference to triplets only. Coverage is of 90 % "
+        f"{cell(truth, 4)}; gain: paired difference from triplets only. Coverage: of 90 % "
         "intervals of choice probabilities from the embedding alone. R-hat of choice "
-        "probabilities: median over replicates of the 95 % quantile, and the largest seen. r is "
-        "Spearman's, of similarities with the true ones.",
+        "probabilities: median over replicates of the 95 % quantile, and the largest. r: "
+        "Spearman's correlation of similarities with the true ones.",
         "",
         "| judgments | log-loss | gain | KL | coverage | width | R-hat 95 %, largest | r | CPU s |",
         "|---|---|---|---|---|---|---|---|---|",
         *table(results),
         "",
-        "Arrangements alone say nothing of the scale of the embedding, which is how decided "
-        "choices are: their log-loss leaves it to the prior, their r does not need it.",
+        "Arrangements alone do not determine the scale of the embedding, on which the confidence "
+        "of choices depends: for their log-loss it comes from the prior; r does not depend on it.",
         "",
     ]
     RESULTS.parent.mkdir(exist_ok=True)

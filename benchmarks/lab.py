@@ -179,7 +179,7 @@ def main() -> None:
         f"{platform.python_version()}; processor seconds on two cores, compilation included).",
         "",
         f"48 THINGS objects, truth of 49 dimensions, {JUDGMENTS:,} simulated judgments of one "
-        f"observer, all other triplets to predict; see the script. Mean ± standard error over "
+        f"observer; all other triplets are predicted; see the script. Mean ± standard error over "
         f"{draws} draws of judgments. The truth's accuracy is {best}, and equal probabilities "
         f"have KL {guess}.",
         "",

@@ -154,8 +154,8 @@ def report(found: list[dict[str, Any]], rounds: int) -> str:
         f"{platform.python_version()}, one thread, load average {os.getloadavg()[1]:.1f} on "
         f"{os.cpu_count()} cores). Processor time of labelling the same triplets from a similarity "
         "matrix, from rows gathered for all triplets at once, and from rows gathered in blocks of "
-        "the size that is fastest. Medians of turns by turns; in brackets the middle half of the "
-        f"ratios. The sides agree to {max(f['apart'] for f in found):.0e}.",
+        "the fastest size. Medians of alternating rounds; in brackets the interquartile range of "
+        f"the ratios. All results agree to {max(f['apart'] for f in found):.0e}.",
         "",
         "| what | images | D | triplets | draws | matrix | rows | ratio | in blocks | ratio |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -169,9 +169,9 @@ def report(found: list[dict[str, Any]], rounds: int) -> str:
         )
     lines += [
         "",
-        f"Target: {TARGET:.0f}, for what `predict --sample` and `distill` do with a teacher of "
-        "`twoalike teach` (the first two rows). Where a teacher has few dimensions, rows are "
-        "short, and the choice model itself takes most of the time on every side.",
+        f"Target: {TARGET:.0f}, for `predict --sample` and `distill` with a teacher of `twoalike "
+        "teach` (the first two rows). If a teacher has few dimensions, rows are short and the "
+        "choice model itself takes most of the time with every method.",
         "",
     ]
     return "\n".join(lines)

@@ -148,11 +148,11 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 
 TITLES = {
-    "base": "EfficientNet-Lite0 as it is, cosine",
-    "teacher": "teacher: its map into the space of the learning half's people",
+    "base": "EfficientNet-Lite0, unmodified, cosine",
+    "teacher": "teacher: its map to the human space of the training half",
     "student": "student (affine probe of the network), dot product",
     "student, cosine": "the same, cosine",
-    "people": "a person, against the mean of the others (mean of 16)",
+    "people": "a person with the mean of the others (mean of 16)",
 }
 
 
@@ -180,10 +180,10 @@ def main() -> None:
         f"`python -P benchmarks/mur92.py --splits {wanted}` (twoalike {version('twoalike')}, pymc "
         f"{version('pymc')}, torch {version('torch')}, no GPU). Spearman's correlation with the "
         "dissimilarities of the mean of 16 people (Mur et al. 2013), over all 1,035 pairs of the "
-        "46 objects whose judgments entered nothing; random halves; all defaults "
-        "but the student's batch.",
+        "46 objects whose judgments were not used; random halves; defaults except for the "
+        "student's batch size.",
         "",
-        "| similarity | splits | mean (range) | gain over the base | in the worst split |",
+        "| similarity | splits | mean (range) | gain over the base | gain in the worst split |",
         "|---|---|---|---|---|",
         *rows,
         "",

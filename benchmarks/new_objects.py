@@ -137,7 +137,7 @@ def maps_tried() -> list[str]:
         "|---|---|---|---|",
     ]
     for row in penalty["tried"]:
-        chosen = " (taken)" if row == penalty["chosen"] else ""
+        chosen = " (chosen)" if row == penalty["chosen"] else ""
         share = f"{row['contrastive']:g}" if row["method"] == "gradient" else ""
         words = (row["method"] + chosen, f"{row['strength']:g}", share, f"{row['log_loss']:.4f}")
         lines.append("| " + " | ".join(words) + " |")
@@ -203,8 +203,9 @@ def table(title: str, folds: list[dict[str, dict[str, np.ndarray]]], *, all_new:
     return [
         f"## {title}",
         "",
-        "| what | accuracy (ties 1/k) | log-loss (nats) | log-loss, lapse and temperature of the "
-        "person who judged |",
+        "| what | accuracy (ties 1/k) | log-loss (nats) | log-loss with lapse and temperature of "
+        "the "
+        "participant |",
         "|---|---|---|---|",
         *(
             f"| {words} | {cells([f[name] for f in folds], all_new=all_new)} |"
@@ -232,18 +233,18 @@ def main() -> None:
     whole = sum(int(f["mixed"]["all_new"].sum()) for f in folds)
     fits = [float((WORK / f"fit-{fold}.txt").read_text()) for fold in range(wanted)]
     lines = [
-        "# THINGS odd-one-out: objects that the fit never saw",
+        "# THINGS odd-one-out: objects excluded from the fit",
         "",
         f"`python -P benchmarks/new_objects.py --folds {wanted}` (seed {SEED}; twoalike "
         f"{version('twoalike')}, pymc {version('pymc')}, jax {version('jax')}, torch "
         f"{version('torch')}, {os.cpu_count()} cores, no GPU). {len(choices):,} judgments of 264 "
-        "people on 1,854 objects, five folds of objects; every judgment that shows one of a fold's "
-        "objects is taken out of the fit (about half of all are left). A fit takes "
+        "people on 1,854 objects, five folds of objects; every judgment of one of a fold's "
+        "objects is excluded from the fit (about half of all remain). A fit takes "
         f"{np.mean(fits):.0f} s on a shared machine. ± is the standard error over judgments. "
         "Chance: .3333 and 1.0986.",
         "",
-        *table(f"{some:,} choices that show at least one removed object", folds, all_new=False),
-        *table(f"{whole:,} choices whose three objects were all removed", folds, all_new=True),
+        *table(f"{some:,} choices with at least one removed object", folds, all_new=False),
+        *table(f"{whole:,} choices of three removed objects", folds, all_new=True),
         *maps_tried(),
     ]
     print("\n".join(lines))

@@ -149,15 +149,16 @@ def main() -> None:
         "# Does the answer of `twoalike power` hold?",
         "",
         f"`python -P benchmarks/power.py --studies {n}`: {OBJECTS} creatures in families and "
-        "kingdoms, 300 trials a person, people who differ, 6 worlds, assurance 80 %. The default "
+        "kingdoms, 300 trials per person, people who differ, 6 worlds, assurance 80 %. The default "
         f"target is 90 % of the truth's gain over guessing (log-loss {oracle:.3f} against "
-        f"{CHANCE:.3f}). Studies anew have spaces, people, trial lists and choices of their own. "
-        "The time is that of the command, in brackets that of its processor; the second one "
-        "goes on from the simulated studies of the first. Two cores with other work beside, load "
+        f"{CHANCE:.3f}). New studies differ in spaces, people, trial lists and choices. The time "
+        "is "
+        "that of the command, in brackets its processor time; the second command reuses the "
+        "simulated studies of the first. Two cores, shared with other work, load "
         f"{min(loads):.0f} to {max(loads):.0f}.",
         "",
-        "| target | answer | time (processor) | reached there | fits anew | reached anew | "
-        "value anew | 95 % intervals hold |",
+        "| target | answer | time (processor) | reached in its simulations | fits of new "
+        "studies | reached by these | value in these | coverage of 95 % intervals |",
         "|---|---|---|---|---|---|---|---|",
         *lines,
         "",

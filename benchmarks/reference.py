@@ -96,11 +96,11 @@ def main() -> None:
         folder = Path(temporary)
         found = [*photographs(folder), *judgments(folder), *every_triplet()]
     lines = [
-        "# Figures of others, found again",
+        "# Published figures, reproduced",
         "",
         f"`python -P benchmarks/reference.py` (twoalike {version('twoalike')}).",
         "",
-        "| what | here | elsewhere |",
+        "| what | here | published |",
         "|---|---|---|",
         *(f"| {name} | {ours:.3f} | {theirs:g} |" for name, ours, theirs in found),
         "",

@@ -118,7 +118,8 @@ def main() -> None:
         "",
         f"The page has {size:.1f} MB and {pictures} figures. Over the four fits of `vi` R-hat is "
         f"at most {state['choice_rhat_95']:.2f} for 95 % of the choice probabilities and at most "
-        f"{state['similarity_rhat_95']:.2f} for 95 % of the similarities; 1.05 would do.",
+        f"{state['similarity_rhat_95']:.2f} for 95 % of the similarities; converged fits have at "
+        "most 1.05.",
         "",
     ]
     RESULTS.write_text("\n".join(lines), encoding="utf-8")

@@ -185,11 +185,12 @@ def main() -> None:
         "",
         f"`python -P benchmarks/scale.py{' --fit' if options.fit else ''}` (twoalike "
         f"{version('twoalike')}, jax {version('jax')}, Python {platform.python_version()}; two "
-        "cores, shared; one fit of the four that `vi` makes).",
+        "cores, shared; one of the four fits of `vi`).",
         "",
-        f"{OBJECTS:,} objects, {DIMENSIONS} dimensions, 12,000 people, {BATCH:,} judgments a step.",
+        f"{OBJECTS:,} objects, {DIMENSIONS} dimensions, 12,000 people, {BATCH:,} judgments per "
+        "step.",
         "",
-        "| judgments | a step | a pass | peak memory |",
+        "| judgments | step | pass | peak memory |",
         "|---|---|---|---|",
         *(
             f"| {each['judgments']:,} | {each['step_ms']:.1f} ms | {each['pass_s']:.2f} s "
@@ -204,9 +205,10 @@ def main() -> None:
         one = apart(0)
         lines += [
             f"A million judgments by 2,000 people, all defaults (four fits): held-out log-loss "
-            f"{one['log_loss']:.4f} ± {one['log_loss_se']:.4f}, the truth's on the same judgments "
-            f"{one['truth']:.4f}, so {one['log_loss'] - one['truth']:.4f} above it; {one['kept']} "
-            f"dimensions kept, {one['cpu_s']:.0f} s of processor time in {one['wall_s']:.0f} s, "
+            f"{one['log_loss']:.4f} ± {one['log_loss_se']:.4f}, that of the truth on the same "
+            f"judgments {one['truth']:.4f}, a difference of "
+            f"{one['log_loss'] - one['truth']:.4f}; {one['kept']} dimensions kept, "
+            f"{one['cpu_s']:.0f} s of processor time in {one['wall_s']:.0f} s, "
             f"peak memory {one['peak_gib']:.2f} GiB.",
             "",
         ]

@@ -49,14 +49,14 @@ def main() -> None:
         seconds(command)
     turns = [{name: seconds(command) for name, command in COMMANDS.items()} for _ in range(rounds)]
     lines = [
-        "# Starting",
+        "# Start-up time",
         "",
         f"Made by `python -P benchmarks/startup.py --rounds {rounds}`: processor seconds of",
-        "whole processes, median and highest of the rounds, and against the import of numpy.",
+        "whole processes, median and maximum of the rounds, and ratio to the import of numpy.",
         f"Python {platform.python_version()}, cyclopts {version('cyclopts')}, "
         f"{os.cpu_count()} cores.",
         "",
-        "| command | median | highest | of the import |",
+        "| command | median | maximum | ratio |",
         "|---|---|---|---|",
     ]
     peer = statistics.median(turn[IMPORT] for turn in turns)

@@ -150,15 +150,15 @@ def run_kind(seed: int, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
 def write_table(seeds: int) -> None:
     """Write benchmarks/results/students.md."""
     lines = [
-        "# What of a network to train",
+        "# Trained part of a network",
         "",
         f"`python -P benchmarks/students.py --seeds {seeds}` (twoalike {version('twoalike')}, "
         f"torch {version('torch')}, peft {version('peft')}, Python {platform.python_version()}, "
         f"{os.cpu_count()} cores, no GPU). Mean ± standard error over {seeds} "
-        f"world{'s' if seeds > 1 else ''}, see the script; differences: the largest.",
+        f"world{'s' if seeds > 1 else ''}, see the script; differences: maxima.",
         "",
-        "| train | steps, rate | weights learnt | accuracy on new species | gap to the observer "
-        "closed | processor s a step | difference of file | of ONNX |",
+        "| train | steps, rate | trained weights | accuracy on new species | gap to the observer "
+        "closed | processor s per step | difference of file | of ONNX |",
         "|---|---|---|---|---|---|---|---|",
     ]
     found: dict[str, list[dict[str, Any]]] = {

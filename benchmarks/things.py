@@ -144,7 +144,7 @@ def new_objects(choices: pd.DataFrame) -> list[str]:
     fitted += command(*words)
     words = ("predict", teacher, *features(), "--triplets", WORK / "new.txt", "--out", table)
     predicted = command(*words)
-    name = f"teacher, {len(aside):,} triplets of objects nobody judged"
+    name = f"teacher, {len(aside):,} triplets of objects without judgments"
     hits, losses = score(table, chosen)
     return [name, "1", cell(hits), cell(losses), "", "", f"{fitted:.0f}", f"{predicted:.0f}"]
 
@@ -167,14 +167,15 @@ def main() -> None:
     rows.append(new_objects(choices))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     lines = [
-        "# THINGS odd-one-out: real judgments through the real commands",
+        "# THINGS odd-one-out: real judgments and the actual commands",
         "",
         f"`python -P benchmarks/things.py --folds {wanted}` (seed {SEED}; twoalike "
         f"{version('twoalike')}, pymc {version('pymc')}, jax {version('jax')}, Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, no GPU; seconds by the clock, of a "
+        f"{platform.python_version()}, {os.cpu_count()} cores, no GPU; elapsed seconds on a "
         f"shared machine). {len(choices):,} judgments of 264 people on 1,854 objects; nine tenths "
-        f"are fitted, the other tenth is predicted, for as many of the ten folds as the table "
-        f"says; import {imported:.0f} s; peak memory of any command {peak:.1f} GiB. ± is the "
+        "are fitted and the other tenth is predicted, for the number of the ten folds given in "
+        "the "
+        f"table; import {imported:.0f} s; peak memory of any command {peak:.1f} GiB. ± is the "
         "standard error over judgments. Chance: .3333 and 1.0986.",
         "",
         "| what | folds | accuracy (ties 1/k) | log-loss (nats) | own accuracy | own log-loss | "

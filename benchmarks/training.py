@@ -118,7 +118,8 @@ def triplet_modes(rounds: int) -> list[str]:
     share = seconds[:, 3] / seconds[:, 2]
     bound = 0.9 * (B - 1) * (B - 2) / 2
     return [
-        f"| all triplets against disjoint ones: triplets a second | {middle(more)} | {bound:.0f} |",
+        f"| all triplets compared with disjoint ones: triplets per second | {middle(more)} | "
+        f"{bound:.0f} |",
         f"| the same: time of a step | {middle(cost)} | at most 1.05 |",
         f"| similarity and loss of 16,000 triplets: share of a step | {middle(share)} "
         "| at most .05 |",
@@ -161,7 +162,9 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
     bare = bare_loop(backbone, lesson.images.stacked(range(B)), steps)
     seconds = turns(rounds, ours, bare)
     ratio = seconds[:, 1] / seconds[:, 0]
-    return [f"| the loop's images a second against a bare loop's | {middle(ratio)} | .95 |"]
+    return [
+        f"| images per second of the loop compared with a minimal loop | {middle(ratio)} | .95 |"
+    ]
 
 
 def trainer_batches(trainer: Trainer) -> Any:
@@ -265,9 +268,9 @@ def main() -> None:
         f"`python -P benchmarks/training.py --rounds {rounds}` (twoalike {version('twoalike')}, "
         f"torch {version('torch')}, timm {version('timm')}, Python {platform.python_version()}; "
         f"one thread, load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores, no GPU). "
-        f"ResNet-18 at {SIZE} pixels, {B} images a batch: {every:,} triplets, of them {B // 3} "
-        "disjoint. "
-        "Ratios of processor time, sides in turn; medians, in brackets the middle half.",
+        f"ResNet-18 at {SIZE} pixels, {B} images per batch: {every:,} triplets, {B // 3} of them "
+        "disjoint. Ratios of processor time in alternating rounds; medians, in brackets the "
+        "interquartile range.",
         "",
         "| what | measured | target |",
         "|---|---|---|",

@@ -102,7 +102,7 @@ def own_share() -> dict[str, np.ndarray]:
 def rows(name: str, measured: dict[str, np.ndarray]) -> list[str]:
     """Write lines of the table, in milliseconds."""
     what = {
-        "call": "the call takes",
+        "call": "duration of the call",
         "arrival": "call to arrival",
         "pulse": f"length of a pulse of {PULSE_MS:g} ms",
         "stamp": "error of the stamp",
@@ -129,14 +129,15 @@ def main() -> None:
         ]
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     lines = [
-        "# Triggers: how long a mark takes",
+        "# Latency of triggers",
         "",
         f"`python benchmarks/triggers.py` ({N_MARKS - N_WARM_UP} marks each, one every "
-        f"{1000 * GAP_S:g} ms after {N_WARM_UP} to warm up; {platform.system()}, Python "
+        f"{1000 * GAP_S:g} ms after {N_WARM_UP} for warm-up; {platform.system()}, Python "
         f"{platform.python_version()}, pyserial {version('pyserial')}, pylsl {version('pylsl')}, "
-        f"{os.cpu_count()} cores, load average {load}). Loop-backs on one computer: cable, adapter "
-        "and amplifier come on top; no parallel port was at hand, its mark costs the first row "
-        "and one system call. Sender and receiver are threads of one process, so the arrivals "
+        f"{os.cpu_count()} cores, load average {load}). Loop-backs on one computer: the delays of "
+        "cable, adapter and amplifier are not included. No parallel port was available; its mark "
+        "takes the time in the first row plus one system call. Sender and receiver are threads "
+        "of one process, so the arrivals "
         "are upper bounds. Milliseconds.",
         "",
         "| port | what | median | 95 % | 99 % | longest |",
