@@ -1,4 +1,4 @@
-"""Attacks on running and finished sessions, and a table of what they came to.
+"""Attacks on running and finished sessions, and a table of their outcomes.
 
     python -P tests/hardening/attacks.py [--tries N] [--seed N] [--only NAME] [--out FILE]
 
@@ -236,7 +236,7 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
     "damaged files": (100, damage),
 }
 """Tries and function of each attack."""
-HEAD = "| attack | tries | lost | misled | s a try |\n|---|---|---|---|---|"
+HEAD = "| attack | tries | lost | misled | s per try |\n|---|---|---|---|---|"
 
 
 def try_attack(bench: Bench, name: str, tries: int, seed: int) -> tuple[str, list[Finding]]:

@@ -1,7 +1,7 @@
-"""The ``twoalike`` command: its verbs, and how every one of them ends.
+"""The ``twoalike`` command: its verbs, and their exit status.
 
-Exit status 0 done, 1 could not (one line says why), 2 wrong usage, 130 interrupted, 141 the reader
-of the output closed it (``| head``).
+0: success; 1: failure, with the reason in one line; 2: wrong usage; 130: interrupted; 141: the
+reader of the output has closed it (``| head``).
 """
 
 import errno
@@ -20,31 +20,31 @@ from twoalike.cli._help import examples, rewrap
 VERBS = {
     "init": ("init:init", "Make a study folder."),
     "design": ("design:design", "Write the trial lists of sessions."),
-    "power": ("power:power", "Say how many participants and trials a study needs."),
+    "power": ("power:power", "Estimate how many participants and trials a study needs."),
     "screen": ("screen:screen", "Measure this computer's screen, once for all studies."),
     "run": ("run:run", "Run one session with a participant, or a simulated one."),
-    "validate": ("validate:validate", "Check a study's raw data: BIDS and our own rules."),
-    "merge": ("merge:merge", "Bring studies from several computers together."),
-    "share": ("share:share", "Write a copy of the raw data fit for publication."),
-    "import": ("import_:app", "Bring in judgments collected elsewhere."),
-    "export": ("export:app", "Write data and students in the formats of other tools."),
+    "validate": ("validate:validate", "Check a study's settings and raw data."),
+    "merge": ("merge:merge", "Merge studies from several computers."),
+    "share": ("share:share", "Write a copy of the raw data for publication."),
+    "import": ("import_:app", "Import judgments and teachers from other sources."),
+    "export": ("export:app", "Export data and students in formats of other tools."),
     "fit": ("fit:fit", "Fit the Bayesian embedding to judgments."),
-    "check": ("check:check", "Say whether a posterior can be trusted."),
-    "predict": ("predict:predict", "Choice probabilities of a posterior or a teacher."),
-    "similarity": ("similarity:similarity", "How similar every two objects are."),
+    "check": ("check:check", "Check whether a posterior can be trusted."),
+    "predict": ("predict:predict", "Predict choices by a posterior or a teacher."),
+    "similarity": ("similarity:similarity", "Write the similarities of all pairs of objects."),
     "embed": ("embed:embed", "Write the coordinates of a posterior."),
-    "dimensions": ("dimensions:dimensions", "What each dimension is about."),
-    "compare": ("compare:compare", "Set two posteriors side by side."),
-    "participants": ("participants:participants", "Who guessed: each one's lapse rate."),
+    "dimensions": ("dimensions:dimensions", "Describe the dimensions of a posterior."),
+    "compare": ("compare:compare", "Compare two posteriors."),
+    "participants": ("participants:participants", "Estimate participants' lapse rates."),
     "features": ("features:features", "Compute a network's features of images."),
-    "teach": ("teach:teach", "Map a network's features into the human space."),
+    "teach": ("teach:teach", "Make a teacher from a posterior."),
     "distill": ("distill:distill", "Align a network with a teacher."),
     "evaluate": ("evaluate:evaluate", "Score a network against human judgments."),
-    "transfer": ("transfer:transfer", "Measure how features serve other tasks."),
+    "transfer": ("transfer:transfer", "Measure how well features transfer to other tasks."),
     "report": ("report:report", "Write a study's report as one HTML file."),
     "demo": ("demo:demo", "Run the whole chain on drawn creatures."),
 }
-"""Verb -> (place in twoalike.cli, what it does), in the order of the chain.
+"""Verb -> (place in twoalike.cli, summary), in the order of the chain.
 
 The place is a string, so that nothing is imported before it is needed.
 """
@@ -86,7 +86,7 @@ EXTRAS = {
     "torch": "distill",
     "torchvision": "distill",
 }
-"""Module -> the extra that installs it: each machine of a lab needs only its part."""
+"""Module -> the extra that installs it; each machine of a lab needs only its part."""
 
 
 def _version() -> str:
@@ -101,15 +101,15 @@ def build(*, summaries: bool) -> App:
     Parameters
     ----------
     summaries
-        Whether verbs carry their one-line summaries, for the list of all verbs; without them a
-        verb's own help is its docstring.
+        Whether verbs have their one-line summaries, for the list of all verbs; otherwise the help
+        of a verb is its docstring.
     """
     app = App(
         name="twoalike",
         help="From people's similarity judgments to aligned vision networks.",
         help_format="plaintext",  # Markdown would take a third of the time of --help
         version=_version,
-        suppress_keyboard_interrupt=False,  # main says so, and ends with 130
+        suppress_keyboard_interrupt=False,  # main reports it and exits with 130
     )
     for position, (verb, (place, summary)) in enumerate(VERBS.items()):
         extra = {"help": summary} if summaries else {}
@@ -124,7 +124,7 @@ READER_LEFT = 141
 
 
 def _command(words: list[str]) -> Callable[..., Any] | None:
-    """Find the function behind a verb, and the word after it; None for a group of commands."""
+    """Find the function of a verb and its command; None for a group of commands."""
     place, name = VERBS[words[0]][0].split(":")
     found: Any = getattr(import_module(f"twoalike.cli.{place}"), name)
     if not isinstance(found, App):
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     Parameters
     ----------
     arguments
-        The words after ``twoalike``; those of the process when left out.
+        The words after ``twoalike``; None: those of the process.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def _main(arguments: list[str] | None) -> None:
 
 
 def with_options(message: str) -> str:
-    """Replace parameters of functions in a message with the options of the command line.
+    """Replace function parameters in a message by command-line options.
 
     Examples
     --------
@@ -250,9 +250,9 @@ def _option(parameter: re.Match[str]) -> str:
 
 
 def _no_space(error: Exception) -> str:
-    """Say that a disk is full, where it was a library that met it; nothing of another error.
+    """Report a full disk that a library, such as a compiler, met; empty for any other error.
 
-    Compilers, for one, write to the temporary folder, of which no output of ours tells.
+    Libraries write to the temporary folder, which the user did not name.
     """
     if not isinstance(error, OSError):
         return ""
@@ -261,8 +261,8 @@ def _no_space(error: Exception) -> str:
         return ""
     place = error.filename or "a temporary file"
     return (
-        f"{place}: cannot write ({error.strerror}). Free space, or name a folder on another disk "
-        "in the environment variable TMPDIR."
+        f"{place}: cannot write ({error.strerror}). Free space, or set the environment variable "
+        "TMPDIR to a folder on another disk."
     )
 
 

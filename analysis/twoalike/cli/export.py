@@ -7,7 +7,7 @@ from cyclopts import App
 from twoalike.cli._options import Flag
 from twoalike.cli._show import show_notes
 
-app = App(name="export", help="Write data and students in the formats of other tools.")
+app = App(name="export", help="Export data and students in formats of other tools.")
 
 
 @app.command

@@ -1,4 +1,4 @@
-"""``twoalike import``: judgments and teachers made elsewhere become our files."""
+"""``twoalike import``: judgments and teachers from other sources, converted to our files."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from twoalike.cli._options import Flag
 
-app = App(name="import", help="Bring in judgments and teachers made elsewhere.")
+app = App(name="import", help="Import judgments and teachers from other sources.")
 
 
 def _three_columns(text: str) -> tuple[int, ...]:
