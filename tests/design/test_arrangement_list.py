@@ -65,6 +65,20 @@ def test_full_design(objects: Objects, rng: np.random.Generator) -> None:
         assert alike[:2] not in set(far)
 
 
+def test_attention_checks_are_solved_by_sorting(objects: Objects, rng: np.random.Generator) -> None:
+    """Two of a finest kind, and others of another coarsest kind: in every one of many."""
+    stimuli = objects(3, 2, 4)
+    config = ArrangementConfig(practice_items=0, catch=60)
+    kinds_of = stimuli.table.set_index("id")
+    trials = listed_arrangements(arrangement_trial_list(stimuli, config, rng))
+    assert len(trials) == 60
+    for trial in trials:
+        levels = kinds_of.loc[list(trial.stimuli)]
+        near = levels["species"] == levels["species"].value_counts().idxmax()
+        assert near.sum() == 3 and (~near).sum() == 3
+        assert set(levels.loc[near, "kingdom"]).isdisjoint(levels.loc[~near, "kingdom"])
+
+
 def test_covering_design(objects: Objects, rng: np.random.Generator) -> None:
     stimuli = objects(3, 2, 3)
     config = ArrangementConfig(scheduler="covering", covering_size=6, practice_items=0)
