@@ -39,7 +39,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def choices(world: Any, tmp_path: Path) -> Path:
     path = tmp_path / "choices.parquet"
-    write_choices(path, world.judge(200, 2), {})
+    write_choices(path, world.judge(300, 2), {})
     return path
 
 

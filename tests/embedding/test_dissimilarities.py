@@ -20,7 +20,7 @@ from twoalike.embedding._dissimilarities import (
 )
 from twoalike.embedding._model import Data, Form, jax_density
 from twoalike.embedding._similarity import KERNELS
-from twoalike.embedding._vi import _group_fit, rows_a_step
+from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
 from twoalike.judgments import dissimilarities_table, write_dissimilarities
 from twoalike.study import TwoalikeError
 
@@ -136,8 +136,8 @@ def test_minibatches_of_sources_are_right_on_average(
     density = jax_density(data, Form(3, "softplus"), [rng])
     values = [density.starts[0][name] for name in density.names]
     whole = density.groups(*values, *(array for g in data.groups for array in g.arrays))[0]
-    part = jax.jit(_group_fit(density, data))
-    parts = [float(part(values, key)) for key in jax.random.split(jax.random.key(1), 400)]
+    part, columns = jax.jit(_group_fit(density, data)), _group_columns(data)
+    parts = [float(part(values, key, columns)) for key in jax.random.split(jax.random.key(1), 400)]
     error = np.std(parts) / np.sqrt(len(parts))
     assert error > 0 and abs(np.mean(parts) - float(whole)) < 4 * error
 

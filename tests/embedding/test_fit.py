@@ -254,14 +254,14 @@ def test_judgments_held_out_are_scored_and_not_fitted(world: Any, variational: P
     assert "held_out" not in variational.attrs
 
 
-@pytest.mark.parametrize("engine", ["vi", "nuts"])
+@pytest.mark.parametrize(("engine", "prior"), [("vi", "spike-and-slab"), ("nuts", "softplus")])
 def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
-    world: Any, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: Any, engine: str, prior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
     choices, part = world.judge(400, 2), tmp_path / "part.npz"
     short = {"steps": 300, "draws": 20, "tune": 50, "chains": 2, "max_depth": 4}
-    config = FitConfig(engine=engine, prior="softplus", dimensions=3, **short)
+    config = FitConfig(engine=engine, prior=prior, dimensions=3, **short)
     whole = fit_embedding(choices, config=config)
     save, saves = Checkpoint.save, []
 

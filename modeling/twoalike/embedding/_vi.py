@@ -15,6 +15,7 @@ made twenty.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,17 +88,14 @@ def rows_a_step(data: Data) -> list[int]:
 def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
     """Log-likelihood of arrangements and dissimilarities, from some rows of each group."""
     import jax
-    import jax.numpy as jnp
 
-    groups = data.groups
-    if not groups:
-        return lambda values, key: 0.0
+    if not data.groups:
+        return lambda values, key, columns: 0.0
     sizes = rows_a_step(data)
-    columns = [[jnp.asarray(array) for array in group.arrays] for group in groups]
 
-    def fit(values: Any, key: Any) -> Any:
+    def fit(values: Any, key: Any, columns: Any) -> Any:
         arrays, weights = [], []
-        for group, size, number in zip(columns, sizes, range(len(groups)), strict=True):
+        for group, size, number in zip(columns, sizes, range(len(sizes)), strict=True):
             n = len(group[-1])
             draw = jax.random.randint(jax.random.fold_in(key, number), (size,), 0, n)
             # What all rows share has one row.
@@ -119,19 +117,30 @@ def columns_of(data: Data) -> list[Any]:
     return columns
 
 
+def _group_columns(data: Data) -> list[list[Any]]:
+    """Arrangements and dissimilarities as JAX arrays, by group."""
+    import jax.numpy as jnp
+
+    return [[jnp.asarray(array) for array in group.arrays] for group in data.groups]
+
+
 def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
-    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term."""
+    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term.
+
+    The judgments are arguments: as constants they would be part of the program, and JAX's cache
+    would hold it for these judgments alone.
+    """
     import jax
 
     unravel = unravel_to(density)
     n, group_fit = data.size, _group_fit(density, data)
     weight = len(data.items) / max(batch, 1)
-    columns = columns_of(data)
 
-    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any) -> Any:
+    def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any, judged: Any) -> Any:
+        columns, groups = judged
         values = unravel(_at(q, noise))
         fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
-        fit = fit + group_fit(values, jax.random.fold_in(key, 1))
+        fit = fit + group_fit(values, jax.random.fold_in(key, 1), groups)
         return -(fit + kl_weight * (density.prior(*values)[0] + q[1].sum())) / n
 
     return loss
@@ -151,6 +160,7 @@ def many_steps(
 
     n, batch = len(data.items), plan.batch
     loss = _loss(density, data, batch)
+    judged = columns_of(data), _group_columns(data)
     grow = max(config.warmup * plan.steps, 1.0)
     observers = jnp.asarray(_observers(density))
 
@@ -161,26 +171,27 @@ def many_steps(
     def draw(q: Any, key: Any, steps: Any) -> Any:
         return jax.lax.map(lambda step: _noise(q, keys(key, step)[1]), steps)
 
-    def one(carry: Any, drawn: Any) -> Any:
+    def one(carry: Any, drawn: Any, judged: Any) -> Any:
         (q, state, key), (step, noise) = carry, drawn
         k_rows, k_groups = keys(key, step)
         rows = jnp.arange(n) if batch == n else jax.random.randint(k_rows, (batch,), 0, n)
         rows = jax.lax.optimization_barrier(rows)
         weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
-        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight)
+        value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight, judged)
         held = observers & (step < config.hold * plan.steps)
         gradient = jax.lax.optimization_barrier(jnp.where(held, 0.0, gradient))
         updates, state = optimiser.update(gradient, state)
         return (optax.apply_updates(q, updates), state, key), value
 
     @jax.jit
-    def loop(q: Any, state: Any, key: Any, steps: Any, noise: Any) -> Any:
-        (q, state, _), values = jax.lax.scan(one, (q, state, key), (steps, noise))
+    def loop(q: Any, state: Any, key: Any, steps: Any, noise: Any, judged: Any) -> Any:
+        step = partial(one, judged=judged)
+        (q, state, _), values = jax.lax.scan(step, (q, state, key), (steps, noise))
         return q, state, values.mean()
 
     def many(q: Any, state: Any, key: Any, first: Any) -> Any:
         steps = first + jnp.arange(CHUNK)
-        return loop(q, state, key, steps, draw(q, key, steps))
+        return loop(q, state, key, steps, draw(q, key, steps), judged)
 
     return many
 
@@ -247,7 +258,7 @@ def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, A
     unravel = unravel_to(density)
 
     @jax.jit
-    def look(q: Any, key: Any) -> Any:
+    def look(q: Any, key: Any, batch: Any) -> Any:
         def one(k: Any) -> Any:
             found = density.quantities(*unravel(sample(q, k)))
             x, temperature, lapse = (
@@ -266,7 +277,7 @@ def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, A
         logs = jax.lax.map(one, jax.random.split(key, HELD_DRAWS))
         return -(jax.nn.logsumexp(logs, axis=0) - jnp.log(HELD_DRAWS)).mean()
 
-    return lambda q, key: float(look(q, key))
+    return lambda q, key: float(look(q, key, batch))
 
 
 def fit_vi(
