@@ -4,7 +4,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -81,15 +81,6 @@ class Outcome:
     def __repr__(self) -> str:
         total = "" if self.n_trials is None else f" of {self.n_trials}"
         return f"Outcome({self.path.name}: {self.n_done}{total} trials, {self.end_reason})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Screen:
-    """On what the session is shown."""
-
-    window: bool
-    windowed: bool
-    virtual_display: bool
 
 
 def _print_to_operator(line: str) -> None:
@@ -195,9 +186,16 @@ def sit(
         prepared.check_consent(progress)
         if resume and not progress.begun:
             show("nothing to resume, the session starts")
-        screen = _Screen(window=window, windowed=windowed, virtual_display=virtual_display)
-        clock = None if person else VirtualClock(progress.time_s, speed)
-        return _run(prepared, progress, screen, clock, panel, show)
+        return _Start(
+            prepared=prepared,
+            progress=progress,
+            clock=None if person else VirtualClock(progress.time_s, speed),
+            window=window,
+            windowed=windowed,
+            virtual_display=virtual_display,
+            panel=panel,
+            show=show,
+        ).run()
 
 
 def simulate(
@@ -303,196 +301,185 @@ def _recover(prepared: Prepared, show: Callable[[str], None]) -> Outcome | None:
     reason = read_manifest(name.manifest(root))["end_reason"]
     if reason != "completed":
         return None
-    n_done = run_progress(root, name).n_done
-    return Outcome(name.rows(root), n_done, prepared.plan.n_trials, reason)
+    return _outcome(prepared, run_progress(root, name).n_done, reason)
 
 
-def _run(
-    prepared: Prepared,
-    progress: Progress,
-    screen_options: _Screen,
-    clock: VirtualClock | None,
-    panel: bool,
-    show: Callable[[str], None],
-) -> Outcome:
-    """Open screen and triggers, and let the session take its course."""
-    given: list[tuple[str, Mapping[str, object]]] = []
-    with ExitStack() as stack:
-        screen, view, apparatus = stack.enter_context(
-            _open_screen(prepared, progress, clock, screen_options, show)
-        )
-        for line in check_readable(prepared, view, begun=progress.begun):
-            show(line)
-        marks = _open_marks(prepared, screen, stack)
-
-        def store(measure: str, values: Mapping[str, object]) -> None:
-            _store_answers(prepared, measure, values)
-            given.append((measure, values))
-
-        keeper = Keeper(
-            open_record=lambda: _open_record(prepared, apparatus, stack, operator),
-            store_answers=store,
-            consent_first=prepared.opening(progress).consent,
-            rt_source="pyglet" if clock is None else "simulated",
-            pilot=prepared.sitting.pilot,
-        )
-        session = Session(
-            prepared.script(view, progress),
-            prepared.protocol.texts.stop,
-            getting_ready(prepared.protocol),
-        )
-        player = (
-            None
-            if clock is None
-            else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
-        )
-        operator = stack.enter_context(
-            OperatorView(_operator_state(prepared, progress), hidden=not panel)
-        )
-
-        def keep(item: Item) -> None:
-            keeper(item)
-            operator.take(item, time.monotonic())
-
-        def each_frame(state: Session) -> None:
-            operator.tick(time.monotonic())
-            if player is not None:
-                player.act(state)
-
-        reason = run_session(session, screen, keep, each_frame, marks)
-        if keeper.record is not None:
-            _put_answers_back(prepared, given, operator)
-            reason = keeper.record.end(reason)
-            _check_in_place(keeper.record, prepared, reason)
-        n_done = progress.n_done if keeper.record is None else keeper.record.n_done
+def _outcome(prepared: Prepared, n_done: int, reason: str) -> Outcome:
     plan = prepared.plan
     return Outcome(plan.name.rows(prepared.sitting.root), n_done, plan.n_trials, reason)
 
 
-@contextmanager
-def _open_screen(
-    prepared: Prepared,
-    progress: Progress,
-    clock: VirtualClock | None,
-    options: _Screen,
-    show: Callable[[str], None],
-) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
-    if not options.window and clock is not None:
-        screen = NoWindow(clock)
-        view = View(screen.size)
-        prepared.image_size(view)
-        apparatus = Apparatus(
-            software_version=version("twoalike"),
-            versions={"python": platform.python_version()},
-            clock="virtual",
-            input="none",
-        )
-        yield screen, view, apparatus
-        return
-    from twoalike.display import open_window, virtual_display
+@dataclass(frozen=True, kw_only=True)
+class _Start:
+    """Everything is checked: how the session starts, and on what it is shown."""
 
-    pilot, profile = prepared.sitting.pilot, load_profile()
-    with ExitStack() as stack:
-        if options.virtual_display:
-            stack.enter_context(virtual_display())
-        windowed = options.windowed or (pilot and not options.virtual_display)
-        opened = stack.enter_context(
-            open_window(prepared, progress, profile, windowed=windowed, clock=clock)
-        )
-        if clock is None and not pilot and not profile.measured:
-            show(
-                "the screen of this computer was not measured: sizes are in pixels only. Measure "
-                "it with: twoalike screen"
+    prepared: Prepared
+    progress: Progress
+    clock: VirtualClock | None
+    """Of a simulated participant; None for a person."""
+    window: bool
+    windowed: bool
+    virtual_display: bool
+    panel: bool
+    show: Callable[[str], None]
+
+    def run(self) -> Outcome:
+        """Open screen and triggers, and let the session take its course."""
+        prepared, progress, clock = self.prepared, self.progress, self.clock
+        given: list[tuple[str, Mapping[str, object]]] = []
+        with ExitStack() as stack:
+            screen, view, apparatus = stack.enter_context(self._open_screen())
+            for line in check_readable(prepared, view, begun=progress.begun):
+                self.show(line)
+            marks = self._open_marks(screen, stack)
+
+            def store(measure: str, values: Mapping[str, object]) -> None:
+                self._store_answers(measure, values)
+                given.append((measure, values))
+
+            keeper = Keeper(
+                open_record=lambda: stack.enter_context(self._record(apparatus, operator)),
+                store_answers=store,
+                consent_first=prepared.opening(progress).consent,
+                rt_source="pyglet" if clock is None else "simulated",
+                pilot=prepared.sitting.pilot,
             )
-        yield opened
+            session = Session(
+                prepared.script(view, progress),
+                prepared.protocol.texts.stop,
+                getting_ready(prepared.protocol),
+            )
+            player = (
+                None
+                if clock is None
+                else SimulatedParticipant(prepared.hands(screen, clock), screen, clock)
+            )
+            operator = stack.enter_context(
+                OperatorView(self._operator_state(), hidden=not self.panel)
+            )
 
+            def keep(item: Item) -> None:
+                keeper(item)
+                operator.take(item, time.monotonic())
 
-def _open_marks(prepared: Prepared, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
-    """Open the trigger output, if the protocol has one."""
-    triggers = prepared.protocol.triggers
-    if triggers.kind == "none":
-        return None
-    from twoalike.display import open_triggers
+            def each_frame(state: Session) -> None:
+                operator.tick(time.monotonic())
+                if player is not None:
+                    player.act(state)
 
-    port = stack.enter_context(open_triggers(triggers, now=screen.now))
-    return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
+            reason = run_session(session, screen, keep, each_frame, marks)
+            if keeper.record is not None:
+                self._put_answers_back(given, operator)
+                reason = keeper.record.end(reason)
+                self._check_in_place(keeper.record, reason)
+            n_done = progress.n_done if keeper.record is None else keeper.record.n_done
+        return _outcome(prepared, n_done, reason)
 
+    @contextmanager
+    def _open_screen(self) -> Iterator[tuple[PlayableScreen, View, Apparatus]]:
+        prepared, clock = self.prepared, self.clock
+        if not self.window and clock is not None:
+            screen = NoWindow(clock)
+            view = View(screen.size)
+            prepared.image_size(view)
+            apparatus = Apparatus(
+                software_version=version("twoalike"),
+                versions={"python": platform.python_version()},
+                clock="virtual",
+                input="none",
+            )
+            yield screen, view, apparatus
+            return
+        from twoalike.display import open_window, virtual_display
 
-def _operator_state(prepared: Prepared, progress: Progress) -> OperatorState:
-    """State of the operator's view at the start."""
-    sitting, plan = prepared.sitting, prepared.plan
-    now = time.monotonic()
-    state = OperatorState(
-        participant=sitting.participant,
-        session=sitting.session,
-        task=prepared.protocol.task,
-        n_trials=plan.n_trials,
-        exclusion=sitting.study.config.exclusion,
-        budget_s=prepared.budget_s,
-        expected=prepared.duration(progress),
-        pages=prepared.times(progress).pages,
-        evidence_goal=prepared.evidence_goal,
-        started=now,
-        now=now,
-    )
-    if not progress.n_done:
-        return state
-    earlier = whole_rows(plan.name.rows(sitting.root), find_task(plan.name.task).trials)
-    return state.recall(earlier, prepared.checks_done(earlier))
+        pilot, profile = prepared.sitting.pilot, load_profile()
+        with ExitStack() as stack:
+            if self.virtual_display:
+                stack.enter_context(virtual_display())
+            windowed = self.windowed or (pilot and not self.virtual_display)
+            opened = stack.enter_context(
+                open_window(prepared, self.progress, profile, windowed=windowed, clock=clock)
+            )
+            if clock is None and not pilot and not profile.measured:
+                self.show(
+                    "the screen of this computer was not measured: sizes are in pixels only. "
+                    "Measure it with: twoalike screen"
+                )
+            yield opened
 
+    def _open_marks(self, screen: PlayableScreen, stack: ExitStack) -> Marks | None:
+        """Open the trigger output, if the protocol has one."""
+        triggers = self.prepared.protocol.triggers
+        if triggers.kind == "none":
+            return None
+        from twoalike.display import open_triggers
 
-def _open_record(
-    prepared: Prepared, apparatus: Apparatus, stack: ExitStack, operator: OperatorView
-) -> RunRecord:
-    sitting = prepared.sitting
-    return stack.enter_context(
-        open_run(
+        port = stack.enter_context(open_triggers(triggers, now=screen.now))
+        return Marks(lambda event, time: port.send(getattr(triggers.codes, event), event, time))
+
+    def _operator_state(self) -> OperatorState:
+        """State of the operator's view at the start."""
+        prepared, progress = self.prepared, self.progress
+        sitting, plan = prepared.sitting, prepared.plan
+        now = time.monotonic()
+        state = OperatorState(
+            participant=sitting.participant,
+            session=sitting.session,
+            task=prepared.protocol.task,
+            n_trials=plan.n_trials,
+            exclusion=sitting.study.config.exclusion,
+            budget_s=prepared.budget_s,
+            expected=prepared.duration(progress),
+            pages=prepared.times(progress).pages,
+            evidence_goal=prepared.evidence_goal,
+            started=now,
+            now=now,
+        )
+        if not progress.n_done:
+            return state
+        earlier = whole_rows(plan.name.rows(sitting.root), find_task(plan.name.task).trials)
+        return state.recall(earlier, prepared.checks_done(earlier))
+
+    def _record(
+        self, apparatus: Apparatus, operator: OperatorView
+    ) -> AbstractContextManager[RunRecord]:
+        prepared, sitting = self.prepared, self.prepared.sitting
+        where = (sitting.root, sitting.study, prepared.plan)
+        return open_run(*where, apparatus, prepared.instructions, prepared.inputs, operator.warn)
+
+    def _store_answers(self, measure: str, values: Mapping[str, object]) -> None:
+        sitting, asked = self.prepared.sitting, self.prepared.asked(measure)
+        store_answers(
             sitting.root,
             sitting.study,
-            prepared.plan,
-            apparatus,
-            prepared.instructions,
-            prepared.inputs,
-            operator.warn,
+            self.prepared.plan.name,
+            simulated=sitting.observer is not None,
+            measure=measure,
+            answers={asked[name]: answer for name, answer in values.items()},
         )
-    )
 
+    def _put_answers_back(
+        self, given: list[tuple[str, Mapping[str, object]]], operator: OperatorView
+    ) -> None:
+        """Store the answers of this session again if another program removed them meanwhile."""
+        root, name = self.prepared.sitting.root, self.prepared.plan.name
+        stored = answered_questions(root, name)
+        for measure, values in given:
+            if not stored.issuperset(values):
+                self._store_answers(measure, values)
+                operator.warn(
+                    f"{name.answers(root)}: was moved, deleted or replaced by another program. "
+                    f"The answers ({measure}) were stored again."
+                )
 
-def _store_answers(prepared: Prepared, measure: str, values: Mapping[str, object]) -> None:
-    sitting, asked = prepared.sitting, prepared.asked(measure)
-    store_answers(
-        sitting.root,
-        sitting.study,
-        prepared.plan.name,
-        simulated=sitting.observer is not None,
-        measure=measure,
-        answers={asked[name]: answer for name, answer in values.items()},
-    )
-
-
-def _put_answers_back(
-    prepared: Prepared, given: list[tuple[str, Mapping[str, object]]], operator: OperatorView
-) -> None:
-    """Store the answers of this session again if another program removed them meanwhile."""
-    root, name = prepared.sitting.root, prepared.plan.name
-    stored = answered_questions(root, name)
-    for measure, values in given:
-        if not stored.issuperset(values):
-            _store_answers(prepared, measure, values)
-            operator.warn(
-                f"{name.answers(root)}: was moved, deleted or replaced by another program. The "
-                f"answers ({measure}) were stored again."
+    def _check_in_place(self, record: RunRecord, reason: str) -> None:
+        """Refuse to call a session completed if its table is not at its path."""
+        home = self.prepared.plan.name.rows(self.prepared.sitting.root)
+        if record.path != home:
+            raise TwoalikeError(
+                f"differs from what this session wrote ({reason}). All of it, "
+                f"{counted(record.n_done, 'trial')}, is in {record.path}",
+                where=home,
+                remedy=f"Compare the two, keep the right one as {home.name}, move the other out "
+                "of the study, then give `resume=True`.",
             )
-
-
-def _check_in_place(record: RunRecord, prepared: Prepared, reason: str) -> None:
-    """Refuse to call a session completed if its table is not at its path."""
-    home = prepared.plan.name.rows(prepared.sitting.root)
-    if record.path != home:
-        raise TwoalikeError(
-            f"differs from what this session wrote ({reason}). All of it, "
-            f"{counted(record.n_done, 'trial')}, is in {record.path}",
-            where=home,
-            remedy=f"Compare the two, keep the right one as {home.name}, move the other out of "
-            "the study, then give `resume=True`.",
-        )
