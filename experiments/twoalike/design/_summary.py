@@ -14,39 +14,30 @@ from twoalike.tables import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
 
 @dataclass(frozen=True)
 class DesignSummary:
-    """Figures of a design; practice trials count in ``trials`` and ``kinds`` only.
-
-    Attributes
-    ----------
-    triplets
-        Different triplets that are judged; ``bound`` is the fewest that show every pair once.
-    pairs_shown
-        Share of the pairs of objects that some trial shows, in [0, 1].
-    pair_min, pair_median, exposure_min, exposure_max
-        Numbers of trials that show a pair, or an object.
-    place_spread
-        Largest difference, over objects, between an object's counts at two places.
-    kinds, samplers
-        Trials of each type, and main trials of each sampler.
-    conditions
-        Share of each condition among the main trials that have one.
-    catch_sides
-        Attention checks with the odd one left, middle, right.
-    """
+    """Figures of a design; practice trials count in ``trials`` and ``kinds`` only."""
 
     trials: int
     triplets: int
+    """Different triplets that are judged."""
+    bound: int
+    """The fewest triplets that show every pair once."""
     pairs_shown: float
+    """Share of the pairs of objects that some trial shows, in [0, 1]."""
     pair_min: int
     pair_median: float
-    bound: int
     exposure_min: int
     exposure_max: int
+    """Numbers of trials that show a pair, or an object."""
     place_spread: int
+    """Largest difference, over objects, between an object's counts at two places."""
     kinds: dict[str, int]
+    """Trials of each type."""
     conditions: dict[str, float]
+    """Share of each condition among the main trials that have one."""
     samplers: dict[str, int]
+    """Main trials of each sampler."""
     catch_sides: tuple[int, int, int]
+    """Attention checks with the odd one left, middle, right."""
 
 
 def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:

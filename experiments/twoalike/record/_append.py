@@ -22,8 +22,7 @@ from pathlib import Path
 
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import DISPLACED, read_manifest, table_hash, with_reason
-from twoalike.record._read import RawProblem, n_partial_rows, run_progress, task_of
-from twoalike.registry import task_names
+from twoalike.record._read import n_partial_rows, run_progress, task_of, torn_line
 from twoalike.study import TwoalikeError, atomic_path, counted, sync_file, sync_folder, write_json
 from twoalike.tables import Table
 
@@ -183,12 +182,6 @@ def bytes_of(path: Path) -> bytes | None:
         return None
 
 
-def torn_line(path: Path) -> str:
-    """Text after the last line end; empty in a whole file."""
-    content = path.read_bytes()
-    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")
-
-
 def torn_tail(path: Path, table: Table) -> str:
     """Text at the end of a raw table that is no whole trial; empty in a whole file."""
     header, *lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
@@ -215,24 +208,6 @@ def _files(root: Path, name: RunName) -> list[Path]:
     task = task_of(name.rows(root), name)
     events = [name.events(root)] if task.events is not None else []
     return [*events, name.rows(root), name.log(root)]
-
-
-def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
-    """List the rescue files of a data set, and how to restore them."""
-    problems = []
-    for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
-        stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
-        name = RunName.parse(Path(f"{stem}_beh.tsv"))
-        who = f"`participant={name.participant}` `session={name.session}`"
-        how = f"twoalike run with `task={_task_name(name)}` {who} `resume=True`"
-        message = "the session continued here after another program had moved or replaced its file"
-        problems.append(RawProblem(path, f"{message}; put it back: {how}"))
-    return problems
-
-
-def _task_name(name: RunName) -> str:
-    """Name of the task of a run; its label if the task is not installed here."""
-    return next((one for one in task_names() if one.replace("-", "") == name.task), name.task)
 
 
 def recover_run(root: Path, name: RunName) -> str | None:

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._answers import damaged_answers, lost_answers
-from twoalike.record._append import rescue_problems, torn_line
 from twoalike.record._dataset import RunName, find_runs
 from twoalike.record._manifest import (
     KeptTrial,
@@ -28,6 +27,7 @@ from twoalike.record._people import (
     check_pilot,
     check_simulated,
     missing_files,
+    rescue_problems,
     without_sessions,
 )
 from twoalike.record._read import (
@@ -40,6 +40,7 @@ from twoalike.record._read import (
     run_progress,
     scan_rows,
     task_of,
+    torn_line,
 )
 from twoalike.record._rules import ROUNDING_S, NumberedRows
 from twoalike.registry import Task

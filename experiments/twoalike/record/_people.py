@@ -14,6 +14,7 @@ from twoalike.record._answers import read_answers
 from twoalike.record._dataset import RunName
 from twoalike.record._manifest import read_manifest
 from twoalike.record._read import RawProblem
+from twoalike.registry import task_names
 from twoalike.study import TwoalikeError, counted
 from twoalike.tables import read_tsv
 
@@ -188,3 +189,21 @@ def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
     for code in table["participant_id"]:
         if code not in have and (root / code).is_dir() and not _declined(root, code):
             yield f"{code} is listed but has no session: it was deleted, or never began"
+
+
+def rescue_problems(root: Path, participant: str = "*") -> list[RawProblem]:
+    """List the rescue files of a data set, and how to restore them."""
+    problems = []
+    for path in sorted(root.glob(f"sourcedata/sub-{participant}/ses-*/*_rescue-*.*")):
+        stem = path.name.rpartition("_rescue-")[0].rpartition("_")[0]
+        name = RunName.parse(Path(f"{stem}_beh.tsv"))
+        who = f"`participant={name.participant}` `session={name.session}`"
+        how = f"twoalike run with `task={_task_name(name)}` {who} `resume=True`"
+        message = "the session continued here after another program had moved or replaced its file"
+        problems.append(RawProblem(path, f"{message}; put it back: {how}"))
+    return problems
+
+
+def _task_name(name: RunName) -> str:
+    """Name of the task of a run; its label if the task is not installed here."""
+    return next((one for one in task_names() if one.replace("-", "") == name.task), name.task)

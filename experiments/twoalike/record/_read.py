@@ -83,6 +83,12 @@ def _raw_lines(path: Path) -> list[str]:
         ) from error
 
 
+def torn_line(path: Path) -> str:
+    """Text after the last line end; empty in a whole file."""
+    content = path.read_bytes()
+    return content[content.rfind(b"\n") + 1 :].decode("utf-8", "surrogateescape")
+
+
 def n_partial_rows(rows: Sequence[Sequence[str]], table: Table) -> int:
     """Rows at the end that belong to a trial of which a power cut tore away some rows."""
     if not rows or "n_items" not in table.names:

@@ -16,7 +16,6 @@ from twoalike.record._append import (
     append_line,
     cut_tail,
     open_to_append,
-    torn_line,
     torn_tail,
 )
 from twoalike.record._dataset import (
@@ -43,7 +42,7 @@ from twoalike.record._manifest import (
     witness_table,
 )
 from twoalike.record._people import missing_files
-from twoalike.record._read import Progress, read_log, run_progress
+from twoalike.record._read import Progress, read_log, run_progress, torn_line
 from twoalike.registry import find_task
 from twoalike.study import (
     Study,

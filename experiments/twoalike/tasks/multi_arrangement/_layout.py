@@ -76,9 +76,12 @@ class _Ground:
     """Window and circle, before the size of the images is known; pixels, y up."""
 
     size: tuple[int, int]
+    """Width and height of the window."""
     text: int
+    """Height of a line of text."""
     centre: tuple[float, float]
     radius: float
+    """Of the circle, as its centre."""
 
     def rings(self, item: int) -> list[_Ring]:
         """Radius of each ring, its length up to each angle, and how many seats it has.
@@ -103,26 +106,12 @@ class _Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class ArenaLayout(_Ground):
-    """Geometry of a window in pixels, origin in the centre, y up.
-
-    Attributes
-    ----------
-    size
-        Width and height of the window.
-    text
-        Height of a line of text.
-    centre, radius
-        Of the circle.
-    item
-        Side of the square each image is fitted into.
-    magnified
-        Side of the square of an image looked at large.
-    done, start_over
-        The buttons.
-    """
+    """Geometry of a window in pixels, origin in the centre, y up."""
 
     item: int
+    """Side of the square each image is fitted into."""
     magnified: int
+    """Side of the square of an image looked at large."""
     done: Box
     start_over: Box
 

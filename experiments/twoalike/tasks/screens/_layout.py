@@ -81,45 +81,32 @@ _WIDEST = 0.84
 
 @dataclass(frozen=True)
 class TextLayout:
-    """Geometry of a page; pixels from the centre of the window, y up.
-
-    Attributes
-    ----------
-    parts
-        Lines of the text on each page.
-    tops
-        Upper edge of the text on each.
-    column
-        Width of the text's widest line.
-    rtl
-        Whether it is read from right to left.
-    back, forward
-        Buttons that turn pages; drawn if there are several pages.
-    footer_y, caption_y, bar_y, images_y, remark_y
-        Middle of the line at the bottom, of the one below the bar, and so on.
-    image_side
-        Side of the squares of example images.
-    options, entry
-        Boxes of the answers to choose from, and of the one to type; on the last page.
-    fits
-        Whether every page has room for a few lines of text.
-    """
+    """Geometry of a page; pixels from the centre of the window, y up."""
 
     parts: tuple[tuple[Line, ...], ...]
+    """Lines of the text on each page."""
     tops: tuple[float, ...]
+    """Upper edge of the text on each."""
     column: float
+    """Width of the text's widest line."""
     rtl: bool
+    """Whether it is read from right to left."""
     back: Box
     forward: Box
+    """Buttons that turn pages; drawn if there are several pages."""
     fits: bool
+    """Whether every page has room for a few lines of text."""
     footer_y: float = 0.0
     caption_y: float = 0.0
     bar_y: float = 0.0
     images_y: float = 0.0
+    remark_y: float = 0.0
+    """Middle of the line at the bottom, of the one below the bar, and so on."""
     image_side: int = 0
+    """Side of the squares of example images."""
     options: tuple[Box, ...] = ()
     entry: Box | None = None
-    remark_y: float = 0.0
+    """Boxes of the answers to choose from, and of the one to type; on the last page."""
 
     @property
     def last(self) -> int:
