@@ -54,7 +54,7 @@ from twoalike.distill import image_similarity
 from twoalike.embedding import Posterior
 from twoalike.evaluation import similarity_matrix
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
 from twoalike.stimuli import StimulusSet, draw_creatures
 from twoalike.study import provenance
@@ -192,7 +192,7 @@ def run_seed(seed: int) -> dict[str, Any]:
         (folder / study).mkdir(exist_ok=True)
         choices = judge(stimuli, np.flatnonzero(~is_out), space, study, seed)
         about = provenance("choices", seed=seed)
-        write_choices(folder / study / "choices.parquet", choices, about)
+        write_judgments(folder / study / "choices.parquet", choices, about)
         make_teachers(folder, study, seed)
     taught = PosteriorTeacher(tuple(stimuli.ids), space[None].astype(np.float32))
     save_teacher(folder / "levels" / "truth", taught, provenance("teacher", seed=seed))

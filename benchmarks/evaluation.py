@@ -5,7 +5,7 @@
 1. Seconds and ratios. A million odd-one-out judgments by 2,500 simulated people on 1,854 objects
    with 64 features, three levels, response times; two networks, which see the observer's space
    through noise. Processor time, sides in turn, medians of rounds, as ratios to reading
-   choices.parquet by `read_choices`; the command line in a process of its own, with its start.
+   choices.parquet by `read_judgments`; the command line in a process of its own, with its start.
 2. Expected calibration error of simulated choices whose true error is known, by 20 people on
    triplets of 60 objects: plain, by chance, debiased, and how often the 95 % interval holds the
    truth (`twoalike.calibration.calibration_error`).
@@ -46,7 +46,7 @@ from twoalike.evaluation import (
     triplet_similarities,
 )
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.judgments import choices_table, read_choices, write_choices
+from twoalike.judgments import choices_table, read_judgments, write_judgments
 from twoalike.results import evaluate
 from twoalike.study import provenance
 
@@ -77,7 +77,7 @@ def make_study(folder: Path, n: int) -> None:
         "response_time": rng.lognormal(1.0, 0.5, n),
         "level": pd.Categorical.from_codes(rng.integers(3, size=n), ["coarse", "fine", "boundary"]),
     }
-    write_choices(folder / "choices.parquet", choices_table(columns, ids), provenance("choices"))
+    write_judgments(folder / "choices.parquet", choices_table(columns, ids), provenance("choices"))
     for name, noise in NETWORKS.items():
         seen = truth + noise * rng.normal(size=truth.shape) / np.sqrt(8)
         write_features(folder / f"{name}.npz", FeatureTable(ids, seen.astype(np.float32)))
@@ -99,8 +99,8 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
     """Give what is timed, by name; reading comes first."""
     path = folder / "choices.parquet"
     candidates = [Candidate(name, read_features(folder / f"{name}.npz")) for name in NETWORKS]
-    judged, _ = judgments_of(read_choices(path), path)
-    seconds = read_choices(path)["response_time"].to_numpy()
+    judged, _ = judgments_of(read_judgments(path), path)
+    seconds = read_judgments(path)["response_time"].to_numpy()
     rng = np.random.default_rng(1)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, rng)
     scored = score_choices(candidates, judged, rng)
@@ -111,7 +111,7 @@ def sides(folder: Path) -> dict[str, Callable[[], Any]]:
         words += ["--features", f"{name}={folder / name}.npz"]
     words += ["--out", str(folder / "results.json")]
     return {
-        "`read_choices`": lambda: read_choices(path),
+        "`read_judgments`": lambda: read_judgments(path),
         "`evaluate`, from reading to results": lambda: evaluate(candidates, choices=path),
         "`twoalike evaluate`, start-up included": lambda: subprocess.run(
             words, check=True, capture_output=True

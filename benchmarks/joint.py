@@ -180,7 +180,7 @@ def naive(world: World, config: FitConfig) -> Posterior:
     """
     import nutpie
 
-    from twoalike.embedding._convergence import chain_convergence
+    from twoalike.embedding._advice import chain_convergence
     from twoalike.embedding._draws import pack_tree
     from twoalike.embedding._model import Data, Form
 

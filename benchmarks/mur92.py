@@ -29,7 +29,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import dissimilarities_table, read_dissimilarities, write_dissimilarities
+from twoalike.judgments import dissimilarities_table, read_judgments, write_judgments
 from twoalike.study import provenance
 from twoalike.teacher import load_teacher, similarity_draws
 
@@ -60,7 +60,7 @@ def prepare() -> tuple[pd.DataFrame, FeatureTable]:
         (WORK / "ids.txt").write_text("\n".join(table.ids) + "\n", encoding="utf-8")
         words = ("import", "rdm", MUR / "behavior_rdms.mat", "--objects", WORK / "ids.txt")
         command(*words, "--out", judged)
-    return read_dissimilarities(judged), table
+    return read_judgments(judged, "dissimilarities"), table
 
 
 def halves(split: int, ids: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -81,7 +81,7 @@ def align(folder: Path, judged: pd.DataFrame, learnt: list[str]) -> None:
     train, posterior = folder / "train.parquet", folder / "posterior.nc"
     if not posterior.exists():
         table = dissimilarities_table(columns, learnt)
-        write_dissimilarities(train, table, provenance("dissimilarities", seed=0))
+        write_judgments(train, table, provenance("dissimilarities", seed=0), "dissimilarities")
         command("fit", "--dissimilarities", train, "--out", posterior)
     if not (folder / "teacher").exists():
         words = ("teach", posterior, "--features", WORK / "features.npz")

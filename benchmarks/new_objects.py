@@ -36,9 +36,9 @@ from twoalike.embedding import Posterior
 from twoalike.judgments import (
     object_index,
     participant_index,
-    read_choices,
+    read_judgments,
     read_triplets,
-    write_choices,
+    write_judgments,
 )
 from twoalike.study import provenance
 
@@ -75,7 +75,7 @@ def fit(fold: int, choices: pd.DataFrame, removed: np.ndarray) -> None:
     train, posterior = WORK / f"train-{fold}.parquet", WORK / f"posterior-{fold}.nc"
     if posterior.exists():
         return
-    write_choices(train, choices[~removed], provenance("choices", seed=SEED))
+    write_judgments(train, choices[~removed], provenance("choices", seed=SEED))
     words = ("fit", "--choices", train, "--engine", "vi", *FEATURES, "--seed", SEED)
     taken = command(*words, "--out", posterior)
     (WORK / f"fit-{fold}.txt").write_text(f"{taken:.0f}\n", encoding="utf-8")
@@ -227,7 +227,7 @@ def main() -> None:
         words: tuple[Any, ...] = ("import", "triplets", THINGS / "triplets_by_participant.txt")
         words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
         command(*words, "--out", WORK / "choices.parquet")
-    choices = read_choices(WORK / "choices.parquet")
+    choices = read_judgments(WORK / "choices.parquet")
     folds = [run(fold, choices) for fold in range(wanted)]
     some = sum(len(f["mixed"]["hits"]) for f in folds)
     whole = sum(int(f["mixed"]["all_new"].sum()) for f in folds)

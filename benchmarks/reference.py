@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
+from twoalike.embedding._intervals import kept_together, pair_odds
 from twoalike.evaluation import upper
 from twoalike.judgments import read_rdms
-from twoalike.rsa import choice_similarity
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -85,7 +85,7 @@ def every_triplet() -> list[tuple[str, float, float]]:
     ids = (THINGS / "object_ids.txt").read_text(encoding="utf-8").split()
     people = read_rdms(THINGS / "rdm48_triplet.mat", [ids[row] for row in rows])
     x = np.load(THINGS / "spose49_embedding.npy")[rows].astype(np.float64)
-    predicted = choice_similarity(x @ x.T)
+    predicted = kept_together(pair_odds(x @ x.T), slice(0, len(x)))
     correlation = np.corrcoef(upper(predicted), upper(1 - people.values[0]))[0, 1]
     return [("48 objects, every triplet judged: SPoSE-49, Pearson", float(correlation), 0.90)]
 

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import expected_accuracy, log_loss
-from twoalike.judgments import object_index, read_choices, split_by_object, write_choices
+from twoalike.judgments import object_index, read_judgments, split_by_object, write_judgments
 from twoalike.study import provenance
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,7 +106,7 @@ def run(name: str, fold: int, choices: pd.DataFrame) -> dict[str, np.ndarray]:
     kept = WORK / f"{list(ARMS).index(name)}-{fold}.npz"
     if not kept.exists():
         aside = fold_of(choices, FOLDS) == fold
-        write_choices(WORK / "train.parquet", choices[~aside], provenance("choices", seed=SEED))
+        write_judgments(WORK / "train.parquet", choices[~aside], provenance("choices", seed=SEED))
         chosen = write_triplets(WORK / "test.txt", choices[aside])
         posterior, table = WORK / "posterior.nc", WORK / "probabilities.tsv"
         words = ("fit", "--choices", WORK / "train.parquet", "--engine", "vi", *ARMS[name][0])
@@ -135,7 +135,7 @@ def new_objects(choices: pd.DataFrame) -> list[str]:
     """Hold a quarter of the objects out of fit and teacher, and predict triplets of them alone."""
     kept, aside, _ = split_by_object(choices, 0.25, np.random.default_rng(SEED))
     train, posterior = WORK / "train_objects.parquet", WORK / "posterior_objects.nc"
-    write_choices(train, kept, provenance("choices", seed=SEED))
+    write_judgments(train, kept, provenance("choices", seed=SEED))
     chosen = write_triplets(WORK / "new.txt", aside)
     words: tuple[Any, ...] = ("fit", "--choices", train, "--engine", "vi", *features())
     fitted = command(*words, "--out", posterior)
@@ -160,7 +160,7 @@ def main() -> None:
     words = ("import", "triplets", THINGS / "triplets_by_participant.txt")
     words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
     imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
-    choices = read_choices(WORK / "choices.parquet")
+    choices = read_judgments(WORK / "choices.parquet")
     rows = []
     for name, (_, most) in ARMS.items():
         rows.append(row(name, [run(name, fold, choices) for fold in range(min(most, wanted))]))

@@ -16,10 +16,9 @@ from twoalike.ceilings import (
     consistency,
     majority_bound,
     pair_agreement,
-    repeat_reliability,
     repeated_answers,
 )
-from twoalike.evaluation import Judgments
+from twoalike.evaluation import Judgments, judgments_of
 from twoalike.judgments import choices_table
 
 IDS = tuple(f"object-{number:03d}" for number in range(200))
@@ -134,12 +133,15 @@ def test_repeats_are_a_persons_own() -> None:
         ("p2", "cat", "dog", "oak", 3, "practice"),
         ("p2", "cat", "dog", "oak", 3, "main"),
     ]
-    found = repeat_reliability(table(rows), np.random.default_rng(0))
-    assert found is not None
+    judged, _ = judgments_of(table(rows), "choices")
+    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
+    participants = judged.participants[later]
+    found = consistency(same, judged.triplets[later], participants, np.random.default_rng(0))
     assert found.answers == 2
     assert_allclose(found.agreement.value, 0.5)
     assert_allclose(found.corrected.value, 0.25)
-    assert repeat_reliability(table(rows[4:]), np.random.default_rng(0)) is None
+    others, _ = judgments_of(table(rows[4:]), "choices")
+    assert not len(repeated_answers(others.triplets, others.chosen, others.participants)[0])
 
 
 def test_each_repeat_is_compared_with_the_answer_before() -> None:

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior, choice_intervals, similarity_table
 from twoalike.features import read_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import sha256_file
 
 Run = Callable[..., tuple[int, str]]
@@ -328,7 +328,7 @@ def judged(tmp_path: Path, rng: np.random.Generator) -> Path:
     columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
     columns |= {"chosen": rng.integers(1, 4, 90), "participant": list("abcx" * 22 + "ab")}
     path = tmp_path / "heldout.parquet"
-    write_choices(path, choices_table(columns, IDS), {})
+    write_judgments(path, choices_table(columns, IDS), {})
     return path
 
 

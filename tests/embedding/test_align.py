@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.spatial.distance import pdist
 
-from twoalike.embedding._convergence import chain_convergence, optimiser_convergence
+from twoalike.embedding._advice import chain_convergence, optimiser_convergence
 from twoalike.embedding._draws import align_draws, importance, match_columns, rotate_draws, spread
 
 

@@ -24,7 +24,7 @@ from twoalike.embedding._judged import (
     thinned,
 )
 from twoalike.embedding._posterior import flat_attrs
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import TwoalikeError, provenance, sha256_file
 
 Run = Callable[..., tuple[int, str, str]]
@@ -87,7 +87,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def files(world: Any, choices: pd.DataFrame, tmp_path: Path) -> tuple[Path, Path]:
     """A posterior and the judgments it names as its own."""
     table, out = tmp_path / "choices.parquet", tmp_path / "p.nc"
-    write_choices(table, choices, {})
+    write_judgments(table, choices, {})
     source = provenance("posterior", inputs={"choices": table})
     near_truth(world, choices, provenance=source).save(out)
     return out, table
@@ -285,7 +285,7 @@ def test_other_judgments_are_predicted_and_not_left_out(
     run: Run, world: Any, files: tuple[Path, Path], tmp_path: Path
 ) -> None:
     other = tmp_path / "other.parquet"
-    write_choices(other, world.judge(400, 77), {})
+    write_judgments(other, world.judge(400, 77), {})
     status, said, _ = run("check", files[0], "--choices", other)
     said = " ".join(said.split())
     assert status == 0 and "not the judgments of the fit" in said

@@ -29,8 +29,7 @@ from twoalike.embedding._predictive import ReplicateTally
 from twoalike.judgments import (
     arrangements_table,
     dissimilarities_table,
-    write_arrangements,
-    write_dissimilarities,
+    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -324,7 +323,7 @@ def test_a_study_gives_its_arrangements_to_a_fit_that_had_some(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     study, out = make_study(), tmp_path / "p.nc"
-    write_arrangements(study / "derived" / "arrangements.parquet", arranged(x), {})
+    write_judgments(study / "derived" / "arrangements.parquet", arranged(x), {}, "arrangements")
 
     def run() -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:
@@ -344,8 +343,8 @@ def test_commands_fit_and_check_arrangements_and_dissimilarities(
     x: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     placed, given, out = tmp_path / "a.parquet", tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_arrangements(placed, arranged(x), {})
-    write_dissimilarities(given, rated(x, 0.3, 0.5), {})
+    write_judgments(placed, arranged(x), {}, "arrangements")
+    write_judgments(given, rated(x, 0.3, 0.5), {}, "dissimilarities")
 
     def run(*words: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -364,7 +363,7 @@ def test_commands_fit_and_check_arrangements_and_dissimilarities(
     assert status == 0 and "Would the model give such layouts again? 48 arrangements" in said
     assert "tenths of the embedding" in said and "--arrangements" not in said
     assert "fitted on arrangements of another content" not in said
-    write_arrangements(tmp_path / "other.parquet", arranged(x, 2 * NOISE), {})
+    write_judgments(tmp_path / "other.parquet", arranged(x, 2 * NOISE), {}, "arrangements")
     assert (
         "of another content ('a.parquet')"
         in run("check", out, "--arrangements", tmp_path / "other.parquet")[1]

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import write_choices
+from twoalike.judgments import write_judgments
 from twoalike.study import TwoalikeError
 
 Run = Callable[..., tuple[int, str]]
@@ -39,7 +39,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def choices(world: Any, tmp_path: Path) -> Path:
     path = tmp_path / "choices.parquet"
-    write_choices(path, world.judge(300, 2), {})
+    write_judgments(path, world.judge(300, 2), {})
     return path
 
 
@@ -74,7 +74,7 @@ def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -
 def test_a_fit_that_cannot_be_saved_is_not_lost(
     run: Run, choices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
+    monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
     out = tmp_path / "posterior.nc"
     words = ("fit", "--choices", choices, "--engine", "vi", "--steps", 100, "--draws", 4)
     words += ("--dimensions", 3)
@@ -163,8 +163,8 @@ def test_a_process_reads_a_posterior_without_pymc_and_refuses_in_one_line(
 SAVES_OFTEN = """
 import sys
 from twoalike.cli.app import main
-from twoalike.embedding import _checkpoint
-_checkpoint.EVERY_S = 0.5
+from twoalike.embedding import _config
+_config.EVERY_S = 0.5
 main(sys.argv[1:])
 """
 

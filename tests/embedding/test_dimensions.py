@@ -20,7 +20,7 @@ from twoalike.embedding import (
     fit_embedding,
 )
 from twoalike.embedding._dimensions import curve_table
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import TwoalikeError
 
 
@@ -209,7 +209,7 @@ def test_the_command_says_how_many_are_needed(
     strong = np.column_stack([x * [5.0, 1.0, 1.5], np.full(20, 0.1)])
     source, table, out = tmp_path / "p.nc", tmp_path / "c.parquet", tmp_path / "curve.tsv"
     fit(around(strong), IDS).save(source)
-    write_choices(table, judged(strong, 2000, 7), {})
+    write_judgments(table, judged(strong, 2000, 7), {})
 
     def run(*words: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:

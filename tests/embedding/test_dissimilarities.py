@@ -19,9 +19,9 @@ from twoalike.embedding._dissimilarities import (
     dissimilarity_log_likelihood,
 )
 from twoalike.embedding._model import Data, Form, jax_density
-from twoalike.embedding._similarity import KERNELS
+from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._vi import _group_columns, _group_fit, rows_a_step
-from twoalike.judgments import dissimilarities_table, write_dissimilarities
+from twoalike.judgments import dissimilarities_table, write_judgments
 from twoalike.study import TwoalikeError
 
 UPPER = np.triu_indices(7, 1)
@@ -197,7 +197,7 @@ def test_the_command_fits_and_remembers_the_file(
     world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pairs, out = tmp_path / "d.parquet", tmp_path / "p.nc"
-    write_dissimilarities(pairs, rdms(world, np.random.default_rng(7), people=1), {})
+    write_judgments(pairs, rdms(world, np.random.default_rng(7), people=1), {}, "dissimilarities")
 
     def status(*words: object) -> int:
         with pytest.raises(SystemExit) as ended:

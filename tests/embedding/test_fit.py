@@ -10,7 +10,7 @@ from scipy.special import softmax
 from scipy.stats import spearmanr
 
 from twoalike.embedding import FitConfig, Posterior, advise, check, fit_embedding
-from twoalike.embedding._checkpoint import Checkpoint
+from twoalike.embedding._config import Checkpoint
 from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
@@ -258,7 +258,7 @@ def test_judgments_held_out_are_scored_and_not_fitted(world: Any, variational: P
 def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     world: Any, engine: str, prior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
+    monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
     choices, part = world.judge(400, 2), tmp_path / "part.npz"
     short = {"steps": 300, "draws": 20, "tune": 50, "chains": 2, "max_depth": 4}
     config = FitConfig(engine=engine, prior=prior, dimensions=3, **short)

@@ -33,7 +33,7 @@ from twoalike.embedding import (
     similarity_table,
 )
 from twoalike.features import FeatureTable
-from twoalike.judgments import read_choices, read_judgments, write_choices
+from twoalike.judgments import read_judgments, write_judgments
 from twoalike.study import Study, TwoalikeError
 from twoalike.teacher import predict
 
@@ -44,7 +44,7 @@ QUICK = {"engine": "vi", "steps": 100, "draws": 20, "chains": 2, "dimensions": 3
 def files(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Choices and the posterior fitted to them, saved through a str."""
     folder = tmp_path_factory.mktemp("files")
-    write_choices(folder / "choices.parquet", world.judge(300, 5), {})
+    write_judgments(folder / "choices.parquet", world.judge(300, 5), {})
     made = fit(str(folder / "choices.parquet"), out=str(folder / "p.nc"), **QUICK)
     assert made.path == folder / "p.nc"
     assert [path.name for path in folder.glob("*part*")] == []
@@ -61,7 +61,7 @@ def test_a_str_is_a_path(files: Path) -> None:
 
 @pytest.mark.parametrize("library", ["pandas", "plain", "polars"])
 def test_a_frame_gives_the_fit_of_its_file(files: Path, library: str) -> None:
-    table: Any = read_choices(files / "choices.parquet")
+    table: Any = read_judgments(files / "choices.parquet")
     if library != "pandas":  # without categories: objects in order of first appearance
         table = table.astype({name: object for name in table if table[name].dtype == "category"})
         table = table.drop(columns=["session", "level", "kind", "trial_type"])
@@ -85,7 +85,7 @@ def test_numbers_of_objects_become_ids() -> None:
 
 
 def test_what_is_no_table_of_choices_is_refused(files: Path) -> None:
-    table = read_choices(files / "choices.parquet")
+    table = read_judgments(files / "choices.parquet")
     for frame, words in (
         (table.drop(columns="item_2"), "no column 'item_2'"),
         (table.iloc[:0], "no row"),
@@ -155,7 +155,7 @@ def test_a_posterior_shows_itself(files: Path, posterior: Posterior) -> None:
 def test_check_compares_judgments_with_the_record(files: Path, world: Any) -> None:
     path = files / "choices.parquet"
     by_path = check(files / "p.nc", str(path), out=str(files / "check.json"))
-    by_frame = check(Posterior.load(files / "p.nc"), read_choices(path))
+    by_frame = check(Posterior.load(files / "p.nc"), read_judgments(path))
     assert by_path.loo == by_frame.loo and by_path.remarks == by_frame.remarks == []
     assert json.loads((files / "check.json").read_text())["judgments"] == 300
     others = check(files / "p.nc", world.judge(200, 9))
@@ -198,7 +198,7 @@ def test_two_posteriors_are_compared(files: Path, world: Any) -> None:
     assert found == json.loads((files / "c.json").read_text())
     assert found["predictions"]["fitted_to_them"] == ["first", "second"]
     assert found["predictions"]["log_loss"]["difference"]["value"] == 0
-    by_frame = compare(path, path, read_choices(choices))
+    by_frame = compare(path, path, read_judgments(choices))
     assert by_frame["predictions"]["log_loss"] == found["predictions"]["log_loss"]
     assert "predictions" not in compare(path, path)
 

@@ -16,8 +16,8 @@ from scipy.stats import t as student
 
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._fit import choose_engine, default_dimensions, reduce_features
-from twoalike.embedding._model import Data, Form, build_model, jax_density, log_likelihood
-from twoalike.embedding._priors import PRIORS
+from twoalike.embedding._model import Data, Form, jax_density, log_likelihood
+from twoalike.embedding._parts import PRIORS
 from twoalike.embedding._vi import Plan, plan_steps
 from twoalike.judgments import choices_table
 
@@ -100,7 +100,7 @@ def test_order_of_items_leaves_the_likelihood_unchanged(
 def small_model(world: Any, prior: str, features: np.ndarray | None = None) -> pm.Model:
     similarity = "distance" if prior == "gaussian" else "dot"
     data = Data.from_choices(world.judge(80, 3))
-    return build_model(data, 2, prior=prior, similarity=similarity, features=features)
+    return Form(2, prior, similarity, features).model(data)
 
 
 def log_density(model: pm.Model) -> object:
@@ -197,7 +197,7 @@ def test_prior_draws_are_possible_people_and_objects(world: Any, prior: str) -> 
 def test_one_person_has_temperature_one(world: Any) -> None:
     choices = world.judge(50, 1)
     alone = choices[choices["participant"] == "person_0"]
-    model = build_model(Data.from_choices(alone), 2, prior="softplus")
+    model = Form(2, "softplus").model(Data.from_choices(alone))
     assert "log_temperature" not in [v.name for v in model.free_RVs]
 
 

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from twoalike.choice import log_choice
 from twoalike.embedding import Posterior
 from twoalike.embedding import _posterior as module
-from twoalike.embedding._similarity import Kernel
+from twoalike.embedding._parts import Kernel
 from twoalike.study import TwoalikeError
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import write_choices
+from twoalike.judgments import write_judgments
 from twoalike.study import provenance
 
 IDS = tuple("abcdef")
@@ -47,7 +47,7 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
             "level": None,
         }
     )
-    write_choices(tmp_path / "choices.parquet", table, provenance("choices"))
+    write_judgments(tmp_path / "choices.parquet", table, provenance("choices"))
     whole = pq.read_table(tmp_path / "choices.parquet")  # our writer refuses an empty table
     pq.write_table(whole.slice(0, 0), tmp_path / "none.parquet")
     (tmp_path / "folder").mkdir()

@@ -16,7 +16,7 @@ from twoalike.choice import log_choice
 from twoalike.cli.app import main
 from twoalike.evaluation import Candidate, triplet_similarities
 from twoalike.features import FeatureTable, read_features, write_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.results import evaluate
 from twoalike.study import TwoalikeError, provenance, write_json
 
@@ -41,7 +41,7 @@ def world(tmp_path: Path, rng: np.random.Generator) -> Path:
         },
         IDS,
     )
-    write_choices(tmp_path / "choices.parquet", table, provenance("choices"))
+    write_judgments(tmp_path / "choices.parquet", table, provenance("choices"))
     for name, noise in (("truth", 0.0), ("good", 0.5), ("poor", 3.0)):
         values = truth + noise * rng.normal(size=truth.shape)
         write_features(tmp_path / f"{name}.npz", FeatureTable(IDS, values.astype(np.float32)))
@@ -250,7 +250,7 @@ def test_what_cannot_be_scored_is_one_line(
     row = {"item_1": [0], "item_2": [1], "item_3": [2], "chosen": [1]}
     for name, kind in (("catch", "catch"), ("one", "main")):
         table = choices_table({**row, "trial_type": [kind]}, IDS)
-        write_choices(world / f"{name}.parquet", table, provenance("choices"))
+        write_judgments(world / f"{name}.parquet", table, provenance("choices"))
     before = snapshot(world)
     with pytest.raises(SystemExit) as caught:
         main(["evaluate", *words.split(), "--out", "out.json"])

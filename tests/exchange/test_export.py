@@ -20,7 +20,7 @@ from twoalike.exchange import (
     as_npz,
     psychds_files,
 )
-from twoalike.judgments import arrangements_table, import_meadows, write_arrangements
+from twoalike.judgments import arrangements_table, import_meadows, write_judgments
 from twoalike.study import TwoalikeError, inert_cell
 
 
@@ -205,7 +205,9 @@ def test_command_line_from_a_study_and_from_a_table(
         np.testing.assert_allclose(content["rdmutv"][0], expected, atol=0.02)
     columns = {"trial": [1, 1, 1, 2, 2], "item": [0, 1, 2, 2, 3], "session": list("aaabb")}
     columns |= {"x": [0.0, 0.1, 0.2, 0.0, 0.3], "y": [0.0] * 5}
-    write_arrangements(tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {})
+    write_judgments(
+        tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {}, "arrangements"
+    )
     words = ("export", "meadows", "--arrangements", tmp_path / "a.parquet")
     assert call(*words, "--out", tmp_path / "m.mat") == 0
     assert "2 pairs never placed together" in capsys.readouterr().out
@@ -232,7 +234,9 @@ def test_a_session_is_found_by_its_number_and_needs_main_trials(
     columns["session"][6:] = ["02"] * 3
     columns |= {"x": [0.0, 0.1, 0.2] * 3, "y": [0.0] * 9}
     columns |= {"trial_type": ["main"] * 6 + ["practice"] * 3}
-    write_arrangements(tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {})
+    write_judgments(
+        tmp_path / "a.parquet", arrangements_table(columns, OBJECTS), {}, "arrangements"
+    )
     words = ("export", "meadows", "--arrangements", tmp_path / "a.parquet", "--out")
     assert call(*words, tmp_path / "all.npz") == 0
     assert "sessions 01, 10 together" in capsys.readouterr().out
@@ -263,7 +267,7 @@ def test_a_real_session_comes_back(shared_data: Path, tmp_path: Path) -> None:
 
     stem = "Meadows_myExp_v_v1_cuddly-bunny_3"
     table = import_meadows([shared_data / "meadows" / f"{stem}_tree.json"])
-    write_arrangements(tmp_path / "a.parquet", table, {})
+    write_judgments(tmp_path / "a.parquet", table, {}, "arrangements")
     out = tmp_path / f"{stem}_1D.mat"
     assert call("export", "meadows", "--arrangements", tmp_path / "a.parquet", "--out", out) == 0
     ours, theirs = (load_rdms(str(path)) for path in (out, shared_data / "meadows" / out.name))

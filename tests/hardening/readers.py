@@ -241,30 +241,30 @@ def make_tables(root: Path) -> None:
         arrangements_table,
         choices_table,
         dissimilarities_table,
-        write_arrangements,
-        write_choices,
-        write_dissimilarities,
+        write_judgments,
     )
 
     items = {f"item_{k + 1}": TRIPLETS[:, k] for k in range(3)}
     choices = choices_table({"chosen": [1, 2, 3, 1], **items}, IDS)
     made = provenance("choices")
-    write_choices(root / "choices.parquet", choices, made)
+    write_judgments(root / "choices.parquet", choices, made)
     places = np.linspace(-0.4, 0.4, 6)
     placed = {"trial": [1] * 6, "item": np.arange(6), "x": places, "y": places**2}
-    write_arrangements(root / "arrangements.parquet", arrangements_table(placed, IDS), made)
+    write_judgments(
+        root / "arrangements.parquet", arrangements_table(placed, IDS), made, "arrangements"
+    )
     pairs = {"item_a": [0, 0, 1], "item_b": [1, 2, 2], "dissimilarity": [0.5, 1.0, 2.0]}
-    write_dissimilarities(root / "d.parquet", dissimilarities_table(pairs, IDS), made)
+    write_judgments(root / "d.parquet", dissimilarities_table(pairs, IDS), made, "dissimilarities")
 
 
 def read_tables(root: Path) -> None:
     from twoalike.evaluation import judgments_of
-    from twoalike.judgments import read_arrangements, read_choices, read_dissimilarities
+    from twoalike.judgments import read_judgments
 
-    read_choices(root / "choices.parquet")
-    judgments_of(read_choices(root / "choices.parquet"), "choices.parquet")
-    read_arrangements(root / "arrangements.parquet")
-    read_dissimilarities(root / "d.parquet")
+    read_judgments(root / "choices.parquet")
+    judgments_of(read_judgments(root / "choices.parquet"), "choices.parquet")
+    read_judgments(root / "arrangements.parquet", "arrangements")
+    read_judgments(root / "d.parquet", "dissimilarities")
 
 
 def make_texts(root: Path) -> None:
@@ -587,7 +587,7 @@ def make_results_file(root: Path) -> None:
     """Results with everything in them that a report shows, of networks made up."""
     from twoalike.evaluation import Candidate
     from twoalike.features import FeatureTable
-    from twoalike.judgments import choices_table, write_choices
+    from twoalike.judgments import choices_table, write_judgments
     from twoalike.results import evaluate
 
     rng = np.random.default_rng(6)
@@ -600,7 +600,7 @@ def make_results_file(root: Path) -> None:
     given = {"chosen": rng.integers(1, 4, 240), "participant": people, "response_time": seconds}
     (root / "derived").mkdir()
     made = provenance("choices")
-    write_choices(root / "derived" / "choices.parquet", choices_table(given | items, ids), made)
+    write_judgments(root / "derived" / "choices.parquet", choices_table(given | items, ids), made)
     (root / "study.toml").write_text('title = "T"\nseed = 7\n')
     networks = [
         Candidate(name, FeatureTable(tuple(ids), rng.normal(size=(8, 4)).astype(np.float32)), *how)

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from twoalike.embedding import FitConfig, fit_embedding, remove_checkpoint
-from twoalike.embedding._checkpoint import Checkpoint
+from twoalike.embedding._config import Checkpoint
 from twoalike.judgments import choices_table
 
 
@@ -62,7 +62,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise StopError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twoalike.embedding._checkpoint.EVERY_S", 0.0)
+        patch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
         patch.setattr(Checkpoint, "save", counted)
         with pytest.raises(StopError):
             quick_fit(folder / "p.part.npz")

@@ -13,7 +13,7 @@ from tests.hardening.readers import IDS, VALUES, make_posterior, make_tables
 
 from twoalike.cli.app import main
 from twoalike.features import read_features
-from twoalike.judgments import read_choices
+from twoalike.judgments import read_judgments
 from twoalike.study import TwoalikeError
 from twoalike.study._foreign import _Child, read_in_child
 
@@ -98,7 +98,7 @@ def test_five_hundred_changed_bits_are_read_or_refused_in_time(tmp_path: Path, k
     path, refused = tmp_path / kind, 0
     from twoalike.embedding import Posterior
 
-    readers = {".parquet": read_choices, ".h5": read_features, ".nc": Posterior.load}
+    readers = {".parquet": read_judgments, ".h5": read_features, ".nc": Posterior.load}
     whole, damage = path.read_bytes(), Damage(np.random.default_rng(1), tmp_path / "sprung")
     for _ in range(500):
         path.write_bytes(flipped(whole, damage))

@@ -13,7 +13,7 @@ from tests.hardening.readers import make_label_folder, make_tables
 
 from twoalike.distill import read_labels
 from twoalike.features import read_features
-from twoalike.judgments import read_arrangements, read_choices
+from twoalike.judgments import read_judgments
 from twoalike.study import TwoalikeError
 
 
@@ -43,7 +43,7 @@ def test_cells_that_are_no_values_of_a_column(
 ) -> None:
     put(choices, column, values)
     with pytest.raises(TwoalikeError, match=says):
-        read_choices(choices)
+        read_judgments(choices)
 
 
 @pytest.mark.parametrize("value", ['["a", "a"]', "[1, 2]", '{"a": 1}', "[null]", "[" * 10**5, "{"])
@@ -52,14 +52,14 @@ def test_lists_of_objects_that_are_none(choices: Path, value: str) -> None:
     meta = table.schema.metadata | {b"twoalike_objects": value.encode()}
     pq.write_table(table.replace_schema_metadata(meta), choices)
     with pytest.raises(TwoalikeError, match="object"):
-        read_choices(choices)
+        read_judgments(choices)
 
 
 def test_texts_that_are_not_utf8_are_refused(choices: Path) -> None:
     path = choices.with_name("arrangements.parquet")
     put(path, "session", pa.array([b"\xff"] * 6).view(pa.string()))
     with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
-        read_arrangements(path)
+        read_judgments(path, "arrangements")
 
 
 def test_rows_by_the_thousand_million_are_refused_unread(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_damaged_metadata_of_pandas_does_no_harm(choices: Path) -> None:
     content = pa.Table.from_pandas(table)
     meta = {b"pandas": json.dumps({"index_columns": [7], "columns": {}}).encode()}
     pq.write_table(content.replace_schema_metadata(meta), choices)
-    assert len(read_choices(choices)) == 4
+    assert len(read_judgments(choices)) == 4

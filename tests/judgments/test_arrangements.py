@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from twoalike.judgments import (
     arrangements_table,
-    read_arrangements,
+    read_judgments,
     read_raw,
     read_raw_arrangements,
     trials_of,
-    write_arrangements,
+    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -40,12 +40,12 @@ def arrangements() -> pd.DataFrame:
 
 
 def test_file_returns_what_was_written(arrangements: pd.DataFrame, tmp_path: Path) -> None:
-    write_arrangements(tmp_path / "a.parquet", arrangements, {"seed": 3})
-    again = read_arrangements(tmp_path / "a.parquet")
+    write_judgments(tmp_path / "a.parquet", arrangements, {"seed": 3}, "arrangements")
+    again = read_judgments(tmp_path / "a.parquet", "arrangements")
     assert again.attrs["provenance"] == {"seed": 3}
     pd.testing.assert_frame_equal(again, arrangements, check_categorical=False)
     assert again["item"].cat.categories.tolist() == OBJECTS
-    write_arrangements(tmp_path / "b.parquet", arrangements, {"seed": 3})
+    write_judgments(tmp_path / "b.parquet", arrangements, {"seed": 3}, "arrangements")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
@@ -53,7 +53,7 @@ def test_file_of_another_tool_is_read(arrangements: pd.DataFrame, tmp_path: Path
     plain = arrangements.astype(object).where(arrangements.notna(), None)
     plain["trial"] = plain["trial"].astype("float64")
     plain.to_parquet(tmp_path / "plain.parquet")
-    again = read_arrangements(tmp_path / "plain.parquet")
+    again = read_judgments(tmp_path / "plain.parquet", "arrangements")
     assert again["item"].tolist() == arrangements["item"].tolist()
     assert again["y"].tolist() == arrangements["y"].tolist()
 
@@ -94,8 +94,8 @@ def test_any_trials_survive_the_file(
     rows = [(number, *place) for number, trial in enumerate(trials, 1) for place in trial]
     columns = dict(zip(("trial", "item", "x", "y"), zip(*rows, strict=True), strict=True))
     path = tmp_path_factory.mktemp("file") / "a.parquet"
-    write_arrangements(path, arrangements_table(columns, OBJECTS), {})
-    found, _ = trials_of(read_arrangements(path))
+    write_judgments(path, arrangements_table(columns, OBJECTS), {}, "arrangements")
+    found, _ = trials_of(read_judgments(path, "arrangements"))
     assert [
         [(int(i), *map(float, p)) for i, p in zip(t.items, t.positions, strict=True)] for t in found
     ] == trials
@@ -123,7 +123,7 @@ def test_a_bad_cell_is_named(
     plain.loc[2, column] = value
     plain.to_parquet(tmp_path / "bad.parquet")
     with pytest.raises(TwoalikeError, match=complaint) as raised:
-        read_arrangements(tmp_path / "bad.parquet")
+        read_judgments(tmp_path / "bad.parquet", "arrangements")
     assert "\n" not in str(raised.value)
 
 
@@ -133,14 +133,14 @@ def test_missing_column_empty_table_and_damage_are_refused(
     path = tmp_path / "a.parquet"
     arrangements.drop(columns="y").to_parquet(path)
     with pytest.raises(TwoalikeError, match="column 'y' is missing; a table of arrangements"):
-        read_arrangements(path)
+        read_judgments(path, "arrangements")
     arrangements.iloc[:0].to_parquet(path)
     with pytest.raises(TwoalikeError, match="empty table"):
-        read_arrangements(path)
-    write_arrangements(path, arrangements, {})
+        read_judgments(path, "arrangements")
+    write_judgments(path, arrangements, {}, "arrangements")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
-        read_arrangements(path)
+        read_judgments(path, "arrangements")
     with pytest.raises(TwoalikeError, match="'fox' is not one of the 5 objects"):
         arrangements_table({"trial": [1], "item": ["fox"], "x": [0], "y": [0]}, OBJECTS)
 

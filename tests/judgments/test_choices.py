@@ -10,11 +10,11 @@ from twoalike.judgments import (
     choices_table,
     object_index,
     participant_index,
-    read_choices,
+    read_judgments,
     split_by_object,
     split_by_participant,
     split_by_triplet,
-    write_choices,
+    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -40,8 +40,8 @@ def choices(rng: np.random.Generator) -> pd.DataFrame:
 
 def test_file_returns_what_was_written(choices: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "choices.parquet"
-    write_choices(path, choices, {"seed": 3})
-    again = read_choices(path)
+    write_judgments(path, choices, {"seed": 3})
+    again = read_judgments(path)
     assert again.attrs["provenance"] == {"seed": 3}
     for column in choices:
         assert again[column].astype(object).where(again[column].notna(), None).tolist() == (
@@ -53,8 +53,8 @@ def test_order_of_objects_survives_with_objects_nobody_judged(
     choices: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "choices.parquet"
-    write_choices(path, choices, {})
-    triplets, chosen, ids = object_index(read_choices(path))
+    write_judgments(path, choices, {})
+    triplets, chosen, ids = object_index(read_judgments(path))
     assert ids == tuple(OBJECTS)
     assert np.array([OBJECTS[k] for k in triplets[:, 1]]).tolist() == choices["item_2"].tolist()
     assert (chosen + 1).tolist() == choices["chosen"].tolist()
@@ -62,7 +62,7 @@ def test_order_of_objects_survives_with_objects_nobody_judged(
 
 def test_same_choices_same_bytes(choices: pd.DataFrame, tmp_path: Path) -> None:
     for name in ("a.parquet", "b.parquet"):
-        write_choices(tmp_path / name, choices, {"seed": 1})
+        write_judgments(tmp_path / name, choices, {"seed": 1})
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
@@ -71,15 +71,15 @@ def test_file_of_another_tool_is_read(choices: pd.DataFrame, tmp_path: Path) -> 
     plain["session"], plain["level"] = "01", None
     plain["trial"], plain["chosen"] = plain["trial"].astype("int64"), plain["chosen"].astype(float)
     plain.to_parquet(tmp_path / "plain.parquet")
-    again = read_choices(tmp_path / "plain.parquet")
+    again = read_judgments(tmp_path / "plain.parquet")
     assert again["item_3"].tolist() == choices["item_3"].tolist()
     assert again["chosen"].dtype == np.int8
 
 
 def test_plain_strings_can_be_written(choices: pd.DataFrame, tmp_path: Path) -> None:
     plain = choices.astype(object).where(choices.notna(), None)
-    write_choices(tmp_path / "c.parquet", plain, {})
-    again = read_choices(tmp_path / "c.parquet")
+    write_judgments(tmp_path / "c.parquet", plain, {})
+    again = read_judgments(tmp_path / "c.parquet")
     assert again["item_3"].tolist() == choices["item_3"].tolist()
     assert again["chosen"].tolist() == choices["chosen"].tolist()
 
@@ -112,7 +112,7 @@ def test_a_bad_cell_is_named(
         plain[column] = plain[column].astype(str)
     plain.to_parquet(tmp_path / "bad.parquet")
     with pytest.raises(TwoalikeError, match=complaint) as raised:
-        read_choices(tmp_path / "bad.parquet")
+        read_judgments(tmp_path / "bad.parquet")
     assert "\n" not in str(raised.value)
     assert "bad.parquet" in str(raised.value)
 
@@ -123,14 +123,14 @@ def test_missing_column_empty_table_and_damage_are_refused(
     path = tmp_path / "c.parquet"
     choices.drop(columns="chosen").to_parquet(path)
     with pytest.raises(TwoalikeError, match="column 'chosen' is missing"):
-        read_choices(path)
+        read_judgments(path)
     choices.iloc[:0].to_parquet(path)
     with pytest.raises(TwoalikeError, match="empty table"):
-        read_choices(path)
-    write_choices(path, choices, {})
+        read_judgments(path)
+    write_judgments(path, choices, {})
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(TwoalikeError, match="cannot be read as parquet"):
-        read_choices(path)
+        read_judgments(path)
 
 
 def test_reference_cannot_be_chosen() -> None:

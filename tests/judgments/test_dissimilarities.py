@@ -15,8 +15,8 @@ from twoalike.judgments import (
     dissimilarities_table,
     import_dissimilarities,
     pair_sources,
-    read_dissimilarities,
-    write_dissimilarities,
+    read_judgments,
+    write_judgments,
 )
 from twoalike.study import TwoalikeError
 
@@ -58,8 +58,8 @@ def table() -> pd.DataFrame:
 
 
 def test_file_returns_what_was_written(table: pd.DataFrame, tmp_path: Path) -> None:
-    write_dissimilarities(tmp_path / "d.parquet", table, {"seed": 3})
-    again = read_dissimilarities(tmp_path / "d.parquet")
+    write_judgments(tmp_path / "d.parquet", table, {"seed": 3}, "dissimilarities")
+    again = read_judgments(tmp_path / "d.parquet", "dissimilarities")
     assert again.attrs["provenance"] == {"seed": 3}
     pd.testing.assert_frame_equal(again, table, check_categorical=False)
     assert again["item_b"].cat.categories.tolist() == OBJECTS
@@ -69,7 +69,7 @@ def test_file_of_another_tool_is_read(table: pd.DataFrame, tmp_path: Path) -> No
     table.astype({"participant": str, "item_a": str, "item_b": str, "kind": str}).to_parquet(
         tmp_path / "plain.parquet"
     )
-    again = read_dissimilarities(tmp_path / "plain.parquet")
+    again = read_judgments(tmp_path / "plain.parquet", "dissimilarities")
     assert again["item_a"].tolist() == table["item_a"].tolist()
     assert again["dissimilarity"].tolist() == table["dissimilarity"].tolist()
 
@@ -286,7 +286,7 @@ def test_the_command_writes_the_table_and_keeps_what_is_there(
     command = ["import", "rdm", source, "--out"]
     assert status(*command, out) == 0
     assert "3 pairs of 3 objects by 2 participants" in capsys.readouterr().out
-    table = read_dissimilarities(out)
+    table = read_judgments(out, "dissimilarities")
     assert table.attrs["provenance"]["inputs"]["file_1"]["file"] == "r.csv"
     before = out.read_bytes()
     assert status(*command, out) == 1
@@ -294,14 +294,14 @@ def test_the_command_writes_the_table_and_keeps_what_is_there(
     assert status(*command, tmp_path / "d.csv") == 1
     assert out.read_bytes() == before and not (tmp_path / "d.csv").exists()
     assert status(*command, out, "--overwrite", "--kind", "rdm") == 0
-    assert set(read_dissimilarities(out)["kind"]) == {"rdm"}
+    assert set(read_judgments(out, "dissimilarities")["kind"]) == {"rdm"}
 
 
 def test_real_exports_are_read(shared_data: Path, tmp_path: Path) -> None:
     meadows = shared_data / "meadows" / "Meadows_myExp_v_v1_cuddly-bunny_3_1D.mat"
     out = tmp_path / "d.parquet"
     assert status("import", "rdm", meadows, "--out", out) == 0
-    table = read_dissimilarities(out)
+    table = read_judgments(out, "dissimilarities")
     assert table["item_a"].cat.categories[:2].tolist() == ["stim118", "stim117"]
     assert_allclose(table["dissimilarity"], scipy.io.loadmat(meadows)["rdmutv"].ravel())
     ids = [f"{index:02d}" for index in range(92)]

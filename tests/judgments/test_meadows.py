@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from twoalike.design import ArrangedTrial, pair_evidence, rescaled_average
-from twoalike.judgments import import_meadows, read_arrangements, trials_of
+from twoalike.judgments import import_meadows, read_judgments, trials_of
 from twoalike.study import TwoalikeError
 
 NAMES = ["beach.png", "rain.png", "river.jpg", "oak"]
@@ -179,7 +179,7 @@ def test_command_line(tmp_path: Path) -> None:
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "12 items placed in 4 trials by 2 participants" in done.stdout
-    table = read_arrangements(out)
+    table = read_judgments(out, "arrangements")
     assert placed(table) == EXPECTED * 2
     again = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
     assert again.returncode == 1

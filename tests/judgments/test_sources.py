@@ -13,7 +13,7 @@ from twoalike.design import excluded
 from twoalike.judgments import (
     import_triplets,
     object_index,
-    read_choices,
+    read_judgments,
     read_raw,
     read_triplets,
 )
@@ -197,7 +197,7 @@ def test_command_line_imports_and_refuses(text: Path, tmp_path: Path) -> None:
     done = command(*base, "--participant-column", 4)
     assert done.returncode == 0, done.stderr
     assert "3 judgments by 2 participants" in done.stdout
-    assert len(read_choices(out)) == 3
+    assert len(read_judgments(out)) == 3
     before = out.read_bytes()
     taken = command(*base)
     assert taken.returncode == 1

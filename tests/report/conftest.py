@@ -19,7 +19,7 @@ from twoalike.design import random_trial_list
 from twoalike.embedding import Posterior
 from twoalike.evaluation import Candidate
 from twoalike.features import FeatureTable
-from twoalike.judgments import read_raw, write_choices
+from twoalike.judgments import read_raw, write_judgments
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Apparatus, RunName, RunPlan, open_run
 from twoalike.results import evaluate
@@ -178,7 +178,7 @@ def build(study: Study, world: World) -> None:
     for participant, manner in zip(world.participants, manners, strict=True):
         run_session(study, world, participant, manner)
     table = read_raw(study.raw, world.stimuli.ids)
-    write_choices(study.choices, table, provenance("choices"))
+    write_judgments(study.choices, table, provenance("choices"))
     posterior = make_posterior(world, manners, choices=study.choices)
     posterior.save(study.posterior)
     noise = {"base": 3.0, "control": 2.8, "aligned": 0.8}

@@ -14,9 +14,8 @@ from twoalike.features import FeatureTable, write_features
 from twoalike.judgments import (
     arrangements_table,
     choices_table,
-    read_choices,
-    write_arrangements,
-    write_choices,
+    read_judgments,
+    write_judgments,
 )
 from twoalike.results import Results, evaluate, transfer
 from twoalike.study import TwoalikeError
@@ -70,7 +69,7 @@ def choices(
     columns |= {"chosen": chosen + 1, "participant": np.tile([f"p{k}" for k in range(5)], 60)}
     columns["response_time"] = rng.lognormal(size=300)
     path = tmp_path_factory.mktemp("judged") / "choices.parquet"
-    write_choices(path, choices_table(columns, list(IDS)), {"kind": "choices"})
+    write_judgments(path, choices_table(columns, list(IDS)), {"kind": "choices"})
     return path
 
 
@@ -137,7 +136,7 @@ def test_arrangements_by_the_command(
         for name, (x, y) in zip(IDS, 0.1 * (space - space.mean(axis=0)) @ turn, strict=True)
     ]
     table = arrangements_table(pd.DataFrame(rows).to_dict("list"), list(IDS))
-    write_arrangements(tmp_path / "a.parquet", table, {"kind": "arrangements"})
+    write_judgments(tmp_path / "a.parquet", table, {"kind": "arrangements"}, "arrangements")
     words = ["evaluate", "--arrangements", str(tmp_path / "a.parquet")]
     for candidate in networks:
         write_features(tmp_path / f"{candidate.name}.npz", candidate.features)
@@ -196,7 +195,7 @@ def test_files_and_what_is_in_memory_give_the_same(
         "base": networks[0].features,
         "aligned": pd.DataFrame(table.values, index=list(table.ids)),
     }
-    own = evaluate(in_memory, choices=read_choices(choices), labels=labels, resamples=50)
+    own = evaluate(in_memory, choices=read_judgments(choices), labels=labels, resamples=50)
     assert own.inputs == {}
     assert set(from_files.inputs) == {"features base", "features aligned", "choices", "labels"}
     made = {"inputs", "models"}  # where features come from is told of files only

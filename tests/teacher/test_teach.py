@@ -10,7 +10,7 @@ from tests.teacher.conftest import World
 
 from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import provenance, sha256_file
 from twoalike.teacher import AffineTeacher, load_teacher, sample_triplets, teach
 
@@ -36,8 +36,8 @@ def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
 
     from twoalike.embedding import Posterior
 
-    write_choices(tmp_path / "old.parquet", judgments(world, 900, rng), provenance("choices"))
-    write_choices(tmp_path / "new.parquet", judgments(world, 600, rng), provenance("choices"))
+    write_judgments(tmp_path / "old.parquet", judgments(world, 900, rng), provenance("choices"))
+    write_judgments(tmp_path / "new.parquet", judgments(world, 600, rng), provenance("choices"))
     write_features(tmp_path / "features.npz", world.features)
     x = world.posterior.embedding
     unknown = rng.gamma(1.0, 1.0, size=(len(x), 10, x.shape[2]))
@@ -219,11 +219,11 @@ def test_wrong_inputs_leave_nothing_behind(files: Path, capsys: pytest.CaptureFi
 
 def test_objects_in_memory_make_the_teacher_of_their_files(files: Path, world: World) -> None:
     from twoalike.embedding import Posterior
-    from twoalike.judgments import read_choices
+    from twoalike.judgments import read_judgments
 
     posterior, choices = files / "posterior.nc", files / "new.parquet"
     saved = teach(str(posterior), str(files / "features.npz"), choices=choices, out=files / "a")
-    made = teach(Posterior.load(posterior), world.features, choices=read_choices(choices))
+    made = teach(Posterior.load(posterior), world.features, choices=read_judgments(choices))
     assert isinstance(saved, AffineTeacher) and isinstance(made, AffineTeacher)
     np.testing.assert_array_equal(made.weight, saved.weight)
     assert made.temperature == saved.temperature

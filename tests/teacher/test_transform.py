@@ -12,7 +12,7 @@ from tests.teacher.conftest import World
 from twoalike.choice import log_choice, pair_similarities
 from twoalike.cli.app import main
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import choices_table, write_choices
+from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import load_teacher, read_transform, sample_triplets
 
@@ -97,7 +97,7 @@ def test_choices_set_the_temperature(
     chosen = (p.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1) + 1
     columns = {f"item_{k + 1}": triplets[:, k] for k in range(3)} | {"chosen": chosen}
     table = choices_table(columns, list(world.posterior.ids))
-    write_choices(tmp_path / "c.parquet", table, provenance("choices"))
+    write_judgments(tmp_path / "c.parquet", table, provenance("choices"))
     base = ("import", "transform", tmp_path / "transform.npz", "--out", tmp_path / "t")
     given = ("--choices", tmp_path / "c.parquet", "--features", tmp_path / "f.npz")
     assert run(*base, *given) == 0

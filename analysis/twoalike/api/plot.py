@@ -4,6 +4,7 @@ Every function draws into ``ax``, or into a new figure of pyplot where that is N
 axes. Objects may be given as the path of their file.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -297,23 +298,24 @@ def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes
 def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
     posterior = as_posterior(posterior)
-    ax = _axes(ax, participants_height(len(posterior.participants)))
-    draw_temperature(ax, *_by_median(posterior.participants, posterior.temperature))
-    return ax
+    return _by_median(draw_temperature, posterior.participants, posterior.temperature, ax)
 
 
 @styled
 def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
     """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
     posterior = as_posterior(posterior)
-    ax = _axes(ax, participants_height(len(posterior.participants)))
-    draw_lapse(ax, *_by_median(posterior.participants, posterior.lapse))
-    return ax
+    return _by_median(draw_lapse, posterior.participants, posterior.lapse, ax)
 
 
-def _by_median(names: tuple[str, ...], draws: Floats) -> tuple[list[str], Floats]:
+def _by_median(
+    draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
+) -> "Axes":
+    """Draw participants in the order of their medians."""
+    ax = _axes(ax, participants_height(len(names)))
     order = np.argsort(np.median(draws, axis=0), kind="stable")
-    return [names[row] for row in order], draws[:, order]
+    draw(ax, [names[row] for row in order], draws[:, order])
+    return ax
 
 
 @styled
@@ -348,6 +350,18 @@ def _model_rows(results: Results, ax: "Axes | None") -> "Axes":
     return _axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
 
 
+def _draw_scores(
+    results: SomeResults, measure: str, label: str, ax: "Axes | None", chance: float
+) -> "Axes":
+    """Draw a measure of agreement with the choices, a row a network."""
+    results = _measured(results, "judgments")
+    ax, found = _model_rows(results, ax), [getattr(of, measure) for of in results.models]
+    scores = [score for score in found if score]
+    draw_models(ax, results.models, scores, chance, low_is_chance=measure == "accuracy")
+    ax.set_xlabel(label)
+    return ax
+
+
 def _draw_lines(
     lines: list[Line],
     label: str,
@@ -369,27 +383,13 @@ def _draw_lines(
 @styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Odd-one-out accuracy of every network with its 95 % interval, and chance."""
-    results = _measured(results, "judgments")
-    ax, scores = (
-        _model_rows(results, ax),
-        [model.accuracy for model in results.models if model.accuracy],
-    )
-    draw_models(ax, results.models, scores, CHANCE_ACCURACY)
-    ax.set_xlabel("odd-one-out accuracy")
-    return ax
+    return _draw_scores(results, "accuracy", "odd-one-out accuracy", ax, CHANCE_ACCURACY)
 
 
 @styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    results = _measured(results, "judgments")
-    ax, scores = (
-        _model_rows(results, ax),
-        [model.log_loss for model in results.models if model.log_loss],
-    )
-    draw_models(ax, results.models, scores, CHANCE_LOG_LOSS, low_is_chance=False)
-    ax.set_xlabel("log-loss (nats)")
-    return ax
+    return _draw_scores(results, "log_loss", "log-loss (nats)", ax, CHANCE_LOG_LOSS)
 
 
 @styled

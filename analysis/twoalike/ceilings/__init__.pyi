@@ -11,7 +11,6 @@ from ._ceilings import catch_reliability as catch_reliability
 from ._ceilings import ceilings as ceilings
 from ._ceilings import consistency as consistency
 from ._ceilings import pair_agreement as pair_agreement
-from ._ceilings import repeat_reliability as repeat_reliability
 from ._ceilings import repeated_answers as repeated_answers
 from ._interval import TripletIntervals as TripletIntervals
 from ._votes import MajorityAgreement as MajorityAgreement

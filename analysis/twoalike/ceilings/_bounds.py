@@ -436,7 +436,7 @@ def _majority_scores(points: Floats, n: int) -> Floats:
 
 
 def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
-    """VoteEstimate the bounds and the entropy from the votes of all triplets with two or more.
+    """Estimate the bounds and the entropy from the votes of all triplets with two or more.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ from twoalike.evaluation import (
     TwoWayBootstrap,
     triplet_numbers,
 )
-from twoalike.judgments import is_scored, object_index, participant_index
+from twoalike.judgments import object_index, participant_index
 from twoalike.study import MISSING, Booleans, Floats, Integers, counted
 
 RESAMPLES = 1000
@@ -223,31 +223,6 @@ def consistency(
     chance = CHANCE_ACCURACY
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
     return Consistency(answers=len(agrees), agreement=share, corrected=corrected)
-
-
-def repeat_reliability(choices: pd.DataFrame, rng: np.random.Generator) -> Consistency | None:
-    """Agreement of people with their own earlier answer to the same triplet.
-
-    Main and repeat trials count, whatever the order in which the objects were shown; practice,
-    attention checks and anchored judgments do not.
-
-    Parameters
-    ----------
-    choices
-        Table of choices of known participants: under one label for all of them, answers of others
-        would count as repeats.
-
-    Returns
-    -------
-    The agreement; None where nobody judged a triplet twice.
-    """
-    rows = choices[is_scored(choices)]
-    triplets, chosen, _ = object_index(rows)
-    participants, _ = participant_index(rows)
-    later, same = repeated_answers(triplets, chosen, participants)
-    if not len(later):
-        return None
-    return consistency(same, triplets[later], participants[later], rng)
 
 
 def catch_reliability(

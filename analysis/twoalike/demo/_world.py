@@ -10,7 +10,7 @@ import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.features import FeatureTable, write_features
-from twoalike.judgments import write_choices
+from twoalike.judgments import write_judgments
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, atomic_path, provenance
@@ -88,4 +88,4 @@ def write_truth(
             "level": None,
         }
     )
-    write_choices(folder / "held_out_choices.parquet", choices, provenance("choices", seed=seed))
+    write_judgments(folder / "held_out_choices.parquet", choices, provenance("choices", seed=seed))

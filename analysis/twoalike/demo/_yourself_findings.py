@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twoalike.ceilings import repeated_answers
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
 from twoalike.embedding import Posterior
 from twoalike.figures import MapLayout, map_layout
-from twoalike.judgments import object_index, read_choices
+from twoalike.judgments import object_index, read_judgments
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import Booleans, Floats, Integers, Study, provenance
 from twoalike.tables import JUDGED
@@ -88,14 +89,8 @@ def tree_shares(categories: pd.DataFrame, triplets: Integers, chosen: Integers) 
 
 def repeat_share(triplets: Integers, chosen: Integers) -> Share:
     """How often a triplet shown again got the same odd one; trials in the order shown."""
-    first: dict[frozenset[int], int] = {}
-    same = []
-    for items, place in zip(triplets.tolist(), chosen.tolist(), strict=True):
-        key = frozenset(items)
-        if key in first:
-            same.append(first[key] == items[place])
-        first.setdefault(key, items[place])
-    return Share(float(sum(same)), len(same))
+    _, same = repeated_answers(triplets, chosen, np.zeros(len(chosen), dtype=np.int64))
+    return Share(float(same.sum()), len(same))
 
 
 def held_out_probabilities(probabilities: Floats, triplets: Integers, chosen: Integers) -> Floats:
@@ -265,7 +260,7 @@ def read_result(study: Study, *, seed: int, simulated: bool) -> Result:
     """
     posterior = Posterior.load(study.posterior)
     stimuli = StimulusSet.load(study.stimuli)
-    choices = read_choices(study.choices)
+    choices = read_judgments(study.choices)
     choices = choices[choices["trial_type"].isin(JUDGED)]
     triplets, chosen, ids = object_index(choices, posterior.ids)
     first = (choices["trial_type"] == "main").to_numpy()

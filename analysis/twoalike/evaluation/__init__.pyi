@@ -5,6 +5,7 @@ from ._choices import Scored as Scored
 from ._choices import Similarity as Similarity
 from ._choices import accuracy_scores as accuracy_scores
 from ._choices import candidate_similarities as candidate_similarities
+from ._choices import check_names as check_names
 from ._choices import choice_losses as choice_losses
 from ._choices import fit_temperature as fit_temperature
 from ._choices import prepare as prepare

@@ -20,7 +20,7 @@ from scipy.optimize import minimize_scalar
 from twoalike.choice import PAIRS, expected_accuracy, log_choice, pair_similarities
 from twoalike.evaluation._judgments import Judgments
 from twoalike.features import FeatureTable
-from twoalike.study import Booleans, Floats, Integers
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 
 type Similarity = Literal["cosine", "raw-cosine", "dot"]
 
@@ -252,6 +252,16 @@ class Candidate:
     similarity: Similarity = "cosine"
     role: Literal["model", "ceiling"] = "model"
     temperature: float | None = None
+
+
+def check_names(candidates: Sequence[Candidate]) -> None:
+    """Refuse two networks of one name."""
+    names = [candidate.name for candidate in candidates]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TwoalikeError(
+            f"two networks are called {twice!r}", remedy="Give each a name of its own."
+        )
 
 
 @dataclass(frozen=True)

@@ -90,12 +90,7 @@ class LearningCurve:
 
     def to_json(self) -> dict[str, float]:
         """Give its parameters: y = exp(log_scale) (n + shift)^-exponent."""
-        return {
-            "log_scale": self.log_scale,
-            "exponent": self.exponent,
-            "shift": self.shift,
-            "sd": self.sd,
-        }
+        return {name: getattr(self, name) for name in ("log_scale", "exponent", "shift", "sd")}
 
 
 def fit_curve(

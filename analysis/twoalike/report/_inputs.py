@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.embedding import Posterior
-from twoalike.judgments import is_scored, read_choices
+from twoalike.judgments import is_scored, read_judgments
 from twoalike.report._people import Session, read_sessions
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -69,7 +69,7 @@ def _read_card(path: Path) -> str | None:
 def _read_choices(path: Path) -> pd.DataFrame | None:
     if not path.exists():
         return None
-    table = read_choices(path)
+    table = read_judgments(path)
     kept = table[is_scored(table)].reset_index(drop=True)
     kept.attrs.clear()
     return kept if len(kept) else None

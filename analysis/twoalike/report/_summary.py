@@ -1,5 +1,7 @@
 """The first screen: what was collected, what it says, what to distrust."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -140,108 +142,80 @@ def cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
     return sorted(listed, key=lambda caution: not caution.grave)
 
 
-def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
+def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> Iterator[Caution]:
     posterior = inputs.posterior
     if posterior is None:
-        return []
-    listed = []
+        return
     state = convergence(posterior)
     reason = f" ({state.reason})" if state.reason else ""
     if state.converged is False:
-        listed.append(
-            Caution(
-                f"The fit has not converged{reason}. Draw no conclusion from the embedding; "
-                "twoalike check says what may mend it.",
-                grave=True,
-            )
+        yield Caution(
+            f"The fit has not converged{reason}. Draw no conclusion from the embedding; "
+            "twoalike check says what may mend it.",
+            grave=True,
         )
     if state.converged is None:
-        listed.append(Caution("The posterior's file does not say whether the fit converged."))
+        yield Caution("The posterior's file does not say whether the fit converged.")
     if state.divergences:
-        listed.append(
-            Caution(
-                f"{counted(state.divergences, 'divergent transition')}: the sampler may have "
-                "missed a part of the posterior."
-            )
+        yield Caution(
+            f"{counted(state.divergences, 'divergent transition')}: the sampler may have "
+            "missed a part of the posterior."
         )
     if posterior.attrs.get("engine") == "vi":
-        listed.append(
-            Caution(
-                "The posterior is a variational approximation: its intervals tend to be too narrow."
-            )
+        yield Caution(
+            "The posterior is a variational approximation: its intervals tend to be too narrow."
         )
     if inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is False:
-        listed.append(
-            Caution("The embedding was fitted to other judgments than those of choices.parquet.")
-        )
+        yield Caution("The embedding was fitted to other judgments than those of choices.parquet.")
     if fit is not None and fit.unknown:
-        listed.append(
-            Caution(
-                f"{counted(fit.unknown, 'judgment')} by people or on objects that the fit does "
-                "not know were left out."
-            )
+        yield Caution(
+            f"{counted(fit.unknown, 'judgment')} by people or on objects that the fit does "
+            "not know were left out."
         )
-    return listed
 
 
-def _data_cautions(inputs: Inputs) -> list[Caution]:
-    listed = []
+def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
     simulated = {session.participant for session in inputs.sessions if session.simulated}
     if simulated:
         everyone = len(simulated) == len({session.participant for session in inputs.sessions})
         who = "All participants are" if everyone else f"{counted(len(simulated), 'participant')}"
         verb = "" if everyone else (" is" if len(simulated) == 1 else " are")
-        listed.append(Caution(f"{who}{verb} simulated: nothing here tells of people."))
+        yield Caution(f"{who}{verb} simulated: nothing here tells of people.")
     choices = inputs.choices
     if choices is not None:
         people = choices["participant"].nunique()
         if people < _FEW_PEOPLE:
-            listed.append(
-                Caution(f"With {counted(people, 'participant')}, little is known about others.")
-            )
+            yield Caution(f"With {counted(people, 'participant')}, little is known about others.")
         m, least, _ = _coverage(choices)
         if least < _FEW_JUDGMENTS:
-            listed.append(
-                Caution(
-                    f"The least judged of {m} objects was seen in {counted(least, 'judgment')}: "
-                    "its place is mostly a guess."
-                )
+            yield Caution(
+                f"The least judged of {m} objects was seen in {counted(least, 'judgment')}: "
+                "its place is mostly a guess."
             )
     seldom = _seldom_within(inputs)
     if seldom:
-        listed.append(
-            Caution(
-                f"Fewer than {_FEW_WITHIN} triplets were of three objects of one category "
-                f"({', '.join(seldom)}): nothing was asked that tells likeness within it, of the "
-                "embedding or of a network that learns from it."
-            )
+        yield Caution(
+            f"Fewer than {_FEW_WITHIN} triplets were of three objects of one category "
+            f"({', '.join(seldom)}): nothing was asked that tells likeness within it, of the "
+            "embedding or of a network that learns from it."
         )
     said = people_cautions(inputs.sessions)
-    listed += [Caution(text) for text in said[:_MOST_NAMED]]
+    yield from map(Caution, said[:_MOST_NAMED])
     if len(said) > _MOST_NAMED:
-        listed.append(
-            Caution(f"{len(said) - _MOST_NAMED} further remarks on sessions: see the table.")
-        )
-    return listed
+        yield Caution(f"{len(said) - _MOST_NAMED} further remarks on sessions: see the table.")
 
 
-def _result_cautions(inputs: Inputs) -> list[Caution]:
+def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     results = inputs.results
     if results is None or not results.judgments:
-        return []
-    listed = []
+        return
     if inputs.made_from(results.provenance(), "choices"):
-        listed.append(
-            Caution(
-                "The networks were scored on the judgments of this study. If an aligned network "
-                "learnt from them, its score is no test on new ones.",
-            )
+        yield Caution(
+            "The networks were scored on the judgments of this study. If an aligned network "
+            "learnt from them, its score is no test on new ones.",
         )
     if results.judgments.participants == 1:
-        listed.append(
-            Caution(
-                "The networks were scored on one participant: their intervals cover other "
-                "objects, not other people."
-            )
+        yield Caution(
+            "The networks were scored on one participant: their intervals cover other "
+            "objects, not other people."
         )
-    return listed

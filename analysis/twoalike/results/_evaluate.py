@@ -29,6 +29,7 @@ from twoalike.evaluation import (
     TwoWayBootstrap,
     by_category,
     by_participant,
+    check_names,
     compare_choices,
     compare_structure,
     judgments_of,
@@ -272,12 +273,7 @@ def _check(
         raise TwoalikeError(
             "no judgments to score on", remedy="Give `choices=...`, `rdm=...` or both."
         )
-    names = [candidate.name for candidate in candidates]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise TwoalikeError(
-            f"two models are called {twice!r}", remedy="Give each a name of its own."
-        )
+    check_names(candidates)
 
 
 def _posterior(
@@ -286,10 +282,10 @@ def _posterior(
     """Read a fitted embedding, if one is given as a file."""
     if not isinstance(source, str | Path):
         return source
-    from twoalike.embedding import Posterior
+    from twoalike.embedding import as_posterior
 
     files["posterior"] = Path(source)
-    return Posterior.load(Path(source))
+    return as_posterior(source)
 
 
 def _measured(

@@ -8,7 +8,6 @@ from ._features import pair_kinds as pair_kinds
 from ._people import ArrangedRdms as ArrangedRdms
 from ._people import PosteriorAgreement as PosteriorAgreement
 from ._people import arranged_rdms as arranged_rdms
-from ._people import choice_similarity as choice_similarity
 from ._people import dissimilarity_draws as dissimilarity_draws
 from ._people import posterior_agreement as posterior_agreement
 from ._people import posterior_rdm as posterior_rdm

@@ -10,7 +10,6 @@ from ._neighbours import neighbour_hierarchy as neighbour_hierarchy
 from ._neighbours import neighbour_shares as neighbour_shares
 from ._scores import ClassScores as ClassScores
 from ._scores import NotMeasurable as NotMeasurable
-from ._scores import ScoreDifference as ScoreDifference
 from ._scores import class_interval as class_interval
 from ._scores import image_interval as image_interval
 from ._transfer import Transfer as Transfer

@@ -14,7 +14,7 @@ New subclasses
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import comb, prod
 
 import numpy as np
@@ -34,10 +34,9 @@ from twoalike.transfer._classifier import (
     coded,
     fit_classifier,
     hold_out,
-    of_rows,
     with_enough,
 )
-from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
+from twoalike.transfer._scores import ClassScores, NotMeasurable
 
 
 def few_shot(
@@ -94,7 +93,7 @@ def few_shot(
     _check_settings(shots, ways, episodes, classifier)
     features = checked_values(values)
     rows, left_out = with_enough(checked_labels(labels, len(features)), shots + 1)
-    names, codes = coded(of_rows(labels, rows))
+    names, codes = coded(np.asarray(labels)[rows])
     if ways is not None and ways > len(names):
         raise NotMeasurable(f"needs {ways} classes with {shots + 1} images, has {len(names)}")
     features = features[rows]
@@ -189,7 +188,7 @@ def linear_probe(
         raise TwoalikeError(f"folds: expected at least 2, found {folds}.")
     features = checked_values(values)
     rows, left_out = with_enough(checked_labels(labels, len(features)), 2)
-    names, codes = coded(of_rows(labels, rows))
+    names, codes = coded(np.asarray(labels)[rows])
     features = features[rows]
     rng = np.random.default_rng(seed)
     fold = deal_folds(codes, folds, rng)
@@ -297,14 +296,9 @@ class ShiftScores:
     seen: ClassScores
     new: ClassScores
 
-    def drop(self) -> ScoreDifference:
+    def drop(self) -> ClassScores:
         """Accuracy on a subclass when it is seen minus when it is new."""
         return self.seen.minus(self.new)
-
-    def drop_minus(self, base: "ShiftScores") -> ScoreDifference:
-        """Drop minus that of another network, on the same subclasses and halvings."""
-        # A drop lies between -1 and 1, so drops may differ by 2.
-        return replace(self.drop().scores, most=2.0).minus(base.drop().scores)
 
 
 def subclass_shift(

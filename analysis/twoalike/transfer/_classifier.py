@@ -6,7 +6,7 @@ images, and since a rotated feature space should score the same.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, get_args
@@ -246,13 +246,3 @@ def with_enough(labels: Sequence[str], fewest: int) -> tuple[Integers, list[str]
     return np.flatnonzero(enough[codes]), [
         name for name, kept in zip(names, enough, strict=True) if not kept
     ]
-
-
-def of_rows(labels: Sequence[str], rows: Integers) -> list[str]:
-    """Labels of some images."""
-    return [labels[row] for row in rows]
-
-
-def same_length(levels: Mapping[str, Sequence[str]], n_images: int) -> dict[str, list[str]]:
-    """Labels at each level, checked as by :func:`checked_labels`."""
-    return {level: checked_labels(labels, n_images, level) for level, labels in levels.items()}

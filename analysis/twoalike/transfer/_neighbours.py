@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.evaluation import Similarity, prepare
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.study import Booleans, Floats, Integers, TwoalikeError
 from twoalike.transfer._classifier import (
     check_nested,
+    checked_labels,
     checked_values,
     class_means,
     coded,
-    same_length,
 )
 from twoalike.transfer._scores import ClassScores, NotMeasurable
 
@@ -99,7 +99,7 @@ def neighbour_hierarchy(
     (1.0, 0.4)
     """
     features = checked_values(values)
-    labels = same_length(levels, len(features))
+    labels = {level: checked_labels(of, len(features), level) for level, of in levels.items()}
     if neighbours < 1:
         raise TwoalikeError(f"neighbours: expected at least 1, found {neighbours}.")
     if len(features) <= neighbours:
@@ -163,21 +163,12 @@ def _of_level(
     names, code = coded(labels)
     if len(names) < 2:
         raise NotMeasurable("needs two classes, has one")
-    alone = others == 0
-    kept = np.unique(code[~alone])
-    if len(kept) < 2:
-        raise NotMeasurable(f"needs two classes with two images, has {len(kept)}")
-    scores = class_means(shares[~alone], code[~alone])
-    others = others[~alone]
-    chance = class_means(others / (len(labels) - 1), code[~alone]).mean()
-    largest = class_means(np.minimum(others, neighbours) / neighbours, code[~alone]).mean()
-    left_out = tuple(names[c] for c in np.unique(code[alone]))
-    classes = tuple(names[c] for c in kept)
-    members = np.searchsorted(kept, code[~alone])
-    own = shares[~alone]
-    found = ClassScores(
-        scores[None], own, members, classes, float(chance), left_out=left_out, roles=_ROLES
-    )
+    some = others > 0
+    kept = len(np.unique(code[some]))
+    if kept < 2:
+        raise NotMeasurable(f"needs two classes with two images, has {kept}")
+    largest = class_means(np.minimum(others, neighbours)[some] / neighbours, code[some]).mean()
+    found = _by_class(shares, others / (len(labels) - 1), some, names, code)
     return found, float(largest)
 
 
@@ -195,22 +186,32 @@ def _of_hierarchy(
     best = np.minimum(others, neighbours).sum(axis=1) / neighbours
     expected = others.sum(axis=1) / (len(code) - 1)
     some = best > 0  # without a single image alike at any level there is nothing to find
-    kept = np.unique(code[some])
-    if len(kept) < 2:
+    if len(np.unique(code[some])) < 2:
         raise NotMeasurable("needs two classes with two images, has fewer")
-    classes = tuple(names[c] for c in kept)
-    left_out = tuple(names[c] for c in np.unique(code[~some]))
-
-    def scores(of: Floats, by_chance: Floats, most: float) -> ClassScores:
-        values = class_means(of[some], code[some])[None]
-        chance = float(class_means(by_chance[some], code[some]).mean())
-        members = np.searchsorted(kept, code[some])
-        return ClassScores(
-            values, of[some], members, classes, chance, left_out=left_out, most=most, roles=_ROLES
-        )
-
-    ideal = np.where(some, best, 1.0)
+    ideal, most = np.where(some, best, 1.0), float(len(levels))
     return (
-        scores(depth, expected, float(len(levels))),
-        scores(depth / ideal, expected / ideal, 1.0),
+        _by_class(depth, expected, some, names, code, most),
+        _by_class(depth / ideal, expected / ideal, some, names, code),
+    )
+
+
+def _by_class(
+    of: Floats,
+    by_chance: Floats,
+    some: Booleans,
+    names: Sequence[str],
+    code: Integers,
+    most: float = 1.0,
+) -> ClassScores:
+    """Scores of some of the images by class, and the names of the classes of the others."""
+    kept = np.unique(code[some])
+    return ClassScores(
+        class_means(of[some], code[some])[None],
+        of[some],
+        np.searchsorted(kept, code[some]),
+        tuple(names[c] for c in kept),
+        float(class_means(by_chance[some], code[some]).mean()),
+        left_out=tuple(names[c] for c in np.unique(code[~some])),
+        most=most,
+        roles=_ROLES,
     )

@@ -44,7 +44,7 @@ class NotMeasurable(TwoalikeError):
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of one network.
+    """Scores of one network, or their differences to those of another.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class ClassScores:
         classes of these, not other superclasses, are what the interval is about.
     left_out
         Names of classes with too few images.
-    most
-        The highest score.
+    least, most
+        The lowest score, and the highest.
     roles
         Variance over other images, in units of that of images which do not act on each other.
     """
@@ -78,48 +78,31 @@ class ClassScores:
     chance: float
     groups: tuple[str, ...] | None = None
     left_out: tuple[str, ...] = ()
+    least: float = 0.0
     most: float = 1.0
     roles: float = 2.0
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""
-        return class_interval(self.values, self.groups).within(0.0, self.most)
+        return class_interval(self.values, self.groups).within(self.least, self.most)
 
     def same_classes(self) -> Interval:
         """Mean over classes, with the 95 % interval over other images of these, and episodes."""
-        return self._same_classes().within(0.0, self.most)
-
-    def minus(self, base: "ClassScores") -> "ScoreDifference":
-        """Differences to the scores of another network on the same images and episodes."""
-        return ScoreDifference(
-            replace(self, values=self.values - base.values, images=self.images - base.images)
+        found = image_interval(
+            self.values, self.images, self.members, self.groups, roles=self.roles
         )
+        return found.within(self.least, self.most)
 
-    def _same_classes(self) -> Interval:
-        return image_interval(self.values, self.images, self.members, self.groups, roles=self.roles)
-
-
-@dataclass(frozen=True)
-class ScoreDifference:
-    """Scores of one network minus those of another.
-
-    Attributes
-    ----------
-    scores
-        The differences.
-    """
-
-    scores: ClassScores
-
-    def interval(self) -> Interval:
-        """Mean difference, over other classes, images and episodes."""
-        most = self.scores.most
-        return class_interval(self.scores.values, self.scores.groups).within(-most, most)
-
-    def same_classes(self) -> Interval:
-        """Mean difference, over other images of the same classes, and episodes."""
-        most = self.scores.most
-        return self.scores._same_classes().within(-most, most)
+    def minus(self, base: "ClassScores") -> "ClassScores":
+        """Differences to the scores of another network on the same images and episodes."""
+        most = self.most - base.least
+        return replace(
+            self,
+            values=self.values - base.values,
+            images=self.images - base.images,
+            least=-most,
+            most=most,
+        )
 
 
 def class_interval(values: Floats, groups: tuple[str, ...] | None = None) -> Interval:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span
+from twoalike.evaluation import Candidate, Count, Measured, Number, Quantity, Span, check_names
 from twoalike.study import MISSING, TwoalikeError, counted
 from twoalike.transfer._classification import (
     ShiftScores,
@@ -24,7 +24,7 @@ from twoalike.transfer._classifier import (
     folder_levels,
 )
 from twoalike.transfer._neighbours import NeighbourScores, neighbour_hierarchy
-from twoalike.transfer._scores import ClassScores, NotMeasurable, ScoreDifference
+from twoalike.transfer._scores import ClassScores, NotMeasurable
 
 type Levels = dict[str, list[str]]
 
@@ -184,8 +184,7 @@ class _Measures:
     ) -> Iterator[TransferMeasure]:
         """One measure of all networks; nothing where there are no scores."""
         if scores:
-            gains = [(own, own.minus(scores[0])) for own in scores]
-            found = {"chance": scores[0].chance, "models": self._models(gains), **more}
+            found = {"chance": scores[0].chance, "models": self._models(scores), **more}
             yield TransferMeasure(
                 measure=measure,
                 level=level,
@@ -194,19 +193,14 @@ class _Measures:
                 **found,
             )
 
-    def _models(
-        self, scores: Sequence[tuple[ClassScores | ScoreDifference, ScoreDifference]]
-    ) -> tuple[TransferScore, ...]:
+    def _models(self, scores: Sequence[ClassScores]) -> tuple[TransferScore, ...]:
         """Estimate of each network, and its difference to the first one."""
         first = self.candidates[0].name
+        gains = [TransferDifference(to=first, **_estimate(of.minus(scores[0]))) for of in scores]
         return tuple(
-            TransferScore(
-                name=candidate.name,
-                **_estimate(own),
-                difference=TransferDifference(to=first, **_estimate(gain)) if number else None,
-            )
-            for number, (candidate, (own, gain)) in enumerate(
-                zip(self.candidates, scores, strict=True)
+            TransferScore(name=of.name, **_estimate(own), difference=gain if number else None)
+            for number, (of, own, gain) in enumerate(
+                zip(self.candidates, scores, gains, strict=True)
             )
         )
 
@@ -246,9 +240,8 @@ class _Measures:
             seen, new = [each.seen for each in scores], [each.new for each in scores]
             yield from self._measure("shift_seen", coarse, seen, subclasses=fine)
             yield from self._measure("shift_new", coarse, new, subclasses=fine)
-            drops = self._models([(own.drop(), own.drop_minus(scores[0])) for own in scores])
-            more: dict[str, Any] = {"subclasses": fine, "chance": 0.0, "models": drops}
-            yield from self._measure("shift_drop", coarse, new, **more)
+            drops = [each.drop() for each in scores]
+            yield from self._measure("shift_drop", coarse, drops, subclasses=fine, chance=0.0)
 
     def _other_set(self) -> Iterator[TransferMeasure]:
         def score(k: int, known: list[str], asked: list[str]) -> ClassScores:
@@ -285,7 +278,7 @@ class _Measures:
             yield from self._measure(measure, finest, hierarchy, neighbours=n)
 
 
-def _estimate(of: ClassScores | ScoreDifference) -> dict[str, Any]:
+def _estimate(of: ClassScores) -> dict[str, Any]:
     """Value and interval, and the interval over other images of the same classes."""
     same = of.same_classes()
     return {**vars(of.interval()), "same_classes": Span(same.low, same.high)}
@@ -357,12 +350,7 @@ def compare_transfer(
 def _images(candidates: Sequence[Candidate], ids: Sequence[str] | None) -> list[str]:
     if not candidates:
         raise TwoalikeError("no network to measure", remedy="Give `features=...`.")
-    names = [candidate.name for candidate in candidates]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise TwoalikeError(
-            f"two networks are called {twice!r}", remedy="Give each a name of its own."
-        )
+    check_names(candidates)
     images = list(candidates[0].features.ids if ids is None else ids)
     if len(set(images)) < len(images) or not images:
         raise TwoalikeError(

@@ -122,11 +122,11 @@ def _arrangements(
     source: Study | str | Path | None, arrangements: str | Path | None, allow_problems: bool
 ) -> "tuple[pd.DataFrame, dict[str, Path], list[str]]":
     """Table of arrangements, the files it was made from, and notes of the checks."""
-    from twoalike.judgments import read_arrangements, read_raw_arrangements
+    from twoalike.judgments import read_judgments, read_raw_arrangements
 
     if arrangements is not None and source is None:
         path = Path(arrangements)
-        return read_arrangements(path), {"arrangements": path}, []
+        return read_judgments(path, "arrangements"), {"arrangements": path}, []
     if source is None or arrangements is not None:
         raise TwoalikeError(
             expected="either the folder of a study or `arrangements=...`",

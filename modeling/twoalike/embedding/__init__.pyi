@@ -3,11 +3,11 @@ from ._advice import link_warnings as link_warnings
 from ._check import PosteriorCheck as PosteriorCheck
 from ._check import Sensitivity as Sensitivity
 from ._check import check as check
-from ._checkpoint import remove_checkpoint as remove_checkpoint
 from ._compare import compare as compare
 from ._compare import compare_predictions as compare_predictions
 from ._compare import compare_similarity as compare_similarity
 from ._config import FitConfig as FitConfig
+from ._config import remove_checkpoint as remove_checkpoint
 from ._dimensions import AGAIN as AGAIN
 from ._dimensions import DimensionCurve as DimensionCurve
 from ._dimensions import dimension_curve as dimension_curve

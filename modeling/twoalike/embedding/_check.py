@@ -19,8 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.embedding._advice import advise, link_warnings
-from twoalike.embedding._convergence import judged_triplets, predictions, with_chains
+from twoalike.embedding._advice import (
+    advise,
+    judged_triplets,
+    link_warnings,
+    predictions,
+    with_chains,
+)
 from twoalike.embedding._distance_checks import MOST_DRAWS as MOST_REPLICATED
 from twoalike.embedding._distance_checks import DistanceChecks, check_layouts, check_pairs
 from twoalike.embedding._export import check_ending
@@ -38,9 +43,9 @@ from twoalike.embedding._judged import (
     used_choices,
 )
 from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
+from twoalike.embedding._parts import ROWS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
-from twoalike.embedding._similarity import ROWS
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import expected_accuracy, log_loss
+from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
 from twoalike.embedding._judged import as_table, is_input
@@ -299,23 +300,15 @@ def match_dimensions(first: Floats, second: Floats, *, level: float = 0.9) -> li
     """
     from scipy.optimize import linear_sum_assignment
 
-    one, two = (_standard(draws.mean(axis=0, dtype=np.float64)) for draws in (first, second))
+    one, two = (unit_columns(draws.mean(axis=0, dtype=np.float64)) for draws in (first, second))
     correlations = one.T @ two
     n = min(len(first), len(second))
     later = (np.arange(n) + max(len(second) // 2, 1)) % len(second)
     result = []
     for i, j in zip(*linear_sum_assignment(correlations, maximize=True), strict=True):
-        own, other = _standard(first[:n, :, i].T), _standard(second[later, :, j].T)
+        own, other = unit_columns(first[:n, :, i].T), unit_columns(second[later, :, j].T)
         low, high = central_interval((own * other).sum(axis=0), level)
         match = {"first": int(i) + 1, "second": int(j) + 1}
         ends = {"low": float(low), "high": float(high)}
         result.append(match | {"correlation": float(correlations[i, j])} | ends)
     return result
-
-
-def _standard(columns: npt.NDArray[Any]) -> Floats:
-    """Centre columns and bring them to length 1; constant ones to 0. Shape (m, any)."""
-    centred = columns.astype(np.float64) - columns.mean(axis=0, dtype=np.float64)
-    length = np.linalg.norm(centred, axis=0)
-    floor = 1e-9 * np.abs(columns).max(initial=1e-300)
-    return np.asarray(np.where(length > floor, centred / np.maximum(length, floor), 0.0))

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._draws import importance, spread
+from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import (
     Draw,
     Judged,
@@ -31,7 +31,6 @@ from twoalike.embedding._judged import (
 )
 from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._similarity import ROWS
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError, progress
 
@@ -118,14 +117,7 @@ def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Float
 
 def _nearest(x: Floats, y: Floats) -> Floats:
     """Highest correlation of each column of x with a column of y; 0 for one that is constant."""
-    left, right = (_standardised(values) for values in (x, y))
-    return np.asarray((left.T @ right / len(x)).max(axis=1))
-
-
-def _standardised(values: Floats) -> Floats:
-    centred = values - values.mean(axis=0)
-    spread_of = centred.std(axis=0)
-    return np.divide(centred, spread_of, out=np.zeros_like(centred), where=spread_of > 0)
+    return np.asarray((unit_columns(x).T @ unit_columns(y)).max(axis=1))
 
 
 MOST_DRAWS = 500
@@ -289,9 +281,4 @@ def _with_columns(draw: Draw, columns: npt.NDArray[Any]) -> Draw:
 
 def _answered(draw: Draw, judged: Judged) -> Floats:
     """Probability of the answer that was given to each judgment, shape (n,)."""
-    p = np.empty(len(judged))
-    for start in range(0, len(judged), ROWS):
-        rows = slice(start, start + ROWS)
-        part = judged.take(rows)
-        p[rows] = answer_probabilities(draw, part)[np.arange(len(part)), part.chosen]
-    return p
+    return answer_probabilities(draw, judged)[np.arange(len(judged)), judged.chosen]

@@ -31,13 +31,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._priors import pooled_noise
-from twoalike.embedding._similarity import find_kernel
+from twoalike.embedding._parts import PaddedGroup, find_kernel, in_size_groups, pooled_noise
 from twoalike.judgments import PairSource, pair_sources
 from twoalike.study import Floats, Integers
 
 POTENTIAL = "dissimilarities_"
-GROUP_GROWTH = 1.5  # most objects of a source in a group over the fewest: bounds what padding costs
 TYPICAL_OBJECT, TYPICAL_PAIR = 0.5, 1.0  # noises, in standard deviations of the similarities
 LEAST_PAIR = 0.1
 """Least noise of a pair. Distances in a plane fit an embedding in the plane without any: the
@@ -46,7 +44,7 @@ _ZERO = 1e-9  # eigenvalues below this share of the largest are rounding
 
 
 @dataclass(frozen=True, eq=False)
-class PairGroup:
+class PairGroup(PaddedGroup):
     """S sources of about one number of objects, padded to k objects, zero where padded.
 
     ``items`` (B, k) are object indices; ``judged`` (B, k, k) is 1 for pairs that were judged;
@@ -62,11 +60,6 @@ class PairGroup:
     roots: Floats
     values: Floats
     source: Integers
-
-    @property
-    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """The six arrays, in the order of :func:`dissimilarity_log_likelihood`."""
-        return self.items, self.judged, self.basis, self.roots, self.values, self.source
 
     @property
     def size(self) -> int:
@@ -98,13 +91,7 @@ class Dissimilarities:
             value.
         """
         sources, ids = pair_sources(table, ids)
-        order = sorted(range(len(sources)), key=lambda place: _n_objects(sources[place]))
-        groups: list[list[int]] = []
-        for place in order:
-            fewest = _n_objects(sources[groups[-1][0]]) if groups else 0
-            if _n_objects(sources[place]) > GROUP_GROWTH * fewest:
-                groups.append([])
-            groups[-1].append(place)
+        groups = in_size_groups(range(len(sources)), lambda place: _n_objects(sources[place]))
         return cls(
             tuple(_padded([sources[place] for place in group], group) for group in groups),
             tuple(source.label for source in sources),

@@ -7,6 +7,7 @@ signs to settle. Distances know no axes at all.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
 from twoalike.embedding._posterior import flat_attrs
@@ -32,6 +33,14 @@ def match_columns(reference: Floats, other: Floats) -> Integers:
 
     _, order = linear_sum_assignment(unit(reference).T @ unit(other), maximize=True)
     return np.asarray(order, dtype=np.int64)
+
+
+def unit_columns(columns: npt.NDArray[Any]) -> Floats:
+    """Centre columns and bring them to length 1; constant ones to 0. Shape (m, any)."""
+    centred = columns.astype(np.float64) - columns.mean(axis=0, dtype=np.float64)
+    length = np.linalg.norm(centred, axis=0)
+    floor = 1e-9 * np.abs(columns).max(initial=1e-300)
+    return np.asarray(np.where(length > floor, centred / np.maximum(length, floor), 0.0))
 
 
 def align_draws(x: Floats) -> Integers:

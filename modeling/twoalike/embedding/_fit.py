@@ -12,10 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.choice import log_loss
-from twoalike.embedding._advice import describe_links
-from twoalike.embedding._checkpoint import Checkpoint, remove_checkpoint
-from twoalike.embedding._config import FitConfig, fit_settings
-from twoalike.embedding._convergence import optimiser_convergence, with_chains
+from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
+from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form

@@ -1,9 +1,8 @@
 """Judgments as a posterior sees them, and the probability of every answer under one draw.
 
 Judgments by people, or of objects, that a posterior does not know are left out and counted; a
-table with no others is refused. Probabilities are computed draw by draw and for a slice of the
-judgments at a time, so that no array of the size draws x judgments is needed. Trials of
-arrangements follow one another, without padding.
+table with no others is refused. Probabilities are computed draw by draw, so that no array of the
+size draws x judgments is needed. Trials of arrangements follow one another, without padding.
 """
 
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pandas as pd
 
 from twoalike.choice import anchored_log_choice, log_choice
 from twoalike.embedding._layouts import Layouts
+from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
     JudgmentTable,
@@ -30,8 +30,8 @@ from twoalike.tables import JUDGED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twoalike.embedding._parts import Kernel
     from twoalike.embedding._posterior import Posterior
-    from twoalike.embedding._similarity import Kernel
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,14 @@ def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
     -------
     Shape (n, 3), rows sum to one; the reference of an anchored judgment has probability 0.
     """
+    p = np.empty((len(judged), 3))
+    for start in range(0, len(judged), ROWS):
+        rows = slice(start, start + ROWS)
+        p[rows] = _probabilities(draw, judged.take(rows))
+    return p
+
+
+def _probabilities(draw: Draw, judged: Judged) -> Floats:
     similarities = draw.pairs(judged.items)
     noise, guess = draw.temperature[judged.judge], draw.lapse[judged.judge]
     p = np.exp(np.stack(log_choice(similarities, noise, guess), axis=1))

@@ -26,22 +26,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._priors import pooled_noise
+from twoalike.embedding._parts import PaddedGroup, in_size_groups, pooled_noise
 from twoalike.judgments import Arrangement, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
 
 POTENTIAL = "arrangements_"
 FEWEST = 3  # two objects have no shape
-GROUP_GROWTH = 1.5  # largest trial of a group over its smallest: bounds what padding costs
 TYPICAL_NOISE = 0.3  # sd of the noise, as a share of the embedding's
 
 
 @dataclass(frozen=True, eq=False)
-class LayoutGroup:
+class LayoutGroup(PaddedGroup):
     """T trials of about one size, padded to k objects.
 
     ``items`` (T, k) are object indices, ``places`` (T, k, 2) centred and of norm 1 a trial,
@@ -52,11 +50,6 @@ class LayoutGroup:
     places: Floats
     shown: Floats
     arranger: Integers
-
-    @property
-    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        """The four arrays, in the order of :func:`layout_log_likelihood`."""
-        return self.items, self.places, self.shown, self.arranger
 
     @property
     def size(self) -> int:
@@ -88,25 +81,17 @@ class Layouts:
         """
         trials, ids = trials_of(table, ids)
         used = [trial for trial in trials if trial.trial_type in JUDGED]
-        telling = sorted((t for t in used if _has_shape(t)), key=lambda t: len(t.items))
+        telling = [trial for trial in used if _has_shape(trial)]
         if not telling:
             raise TwoalikeError(
                 f"expected arrangements of {FEWEST} objects or more in different places (main or "
                 f"repeated trials), found none among {len(trials)} trials."
             )
-        arrangers = tuple(dict.fromkeys(t.participant for t in used if _has_shape(t)))
+        arrangers = tuple(dict.fromkeys(trial.participant for trial in telling))
         index = {name: place for place, name in enumerate(arrangers)}
-        groups: list[list[Arrangement]] = []
-        for trial in telling:
-            if not groups or len(trial.items) > GROUP_GROWTH * len(groups[-1][0].items):
-                groups.append([])
-            groups[-1].append(trial)
-        return cls(
-            tuple(_padded(group, index) for group in groups),
-            arrangers,
-            ids,
-            len(used) - len(telling),
-        )
+        groups = in_size_groups(telling, lambda trial: len(trial.items))
+        padded = tuple(_padded(group, index) for group in groups)
+        return cls(padded, arrangers, ids, len(used) - len(telling))
 
     @property
     def n_trials(self) -> int:

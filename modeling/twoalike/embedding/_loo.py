@@ -29,7 +29,6 @@ from twoalike.embedding._judged import (
     used_choices,
 )
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
-from twoalike.embedding._similarity import ROWS
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers
 
@@ -253,10 +252,7 @@ def predict_choices(
 
 def _answers(posterior: Posterior, judged: Judged, which: Integers) -> Floats:
     """Probability of each answer under each draw, shape (S, n, 3)."""
-    n = len(judged)
-    answers = np.empty((len(which), n, 3), dtype=np.float32)
-    for place, draw in enumerate(draws_of(posterior, which, n)):
-        for start in range(0, n, ROWS):
-            rows = slice(start, start + ROWS)
-            answers[place, rows] = answer_probabilities(draw, judged.take(rows))
+    answers = np.empty((len(which), len(judged), 3), dtype=np.float32)
+    for place, draw in enumerate(draws_of(posterior, which, len(judged))):
+        answers[place] = answer_probabilities(draw, judged)
     return answers

@@ -21,8 +21,7 @@ from twoalike.embedding._dissimilarities import (
     add_dissimilarities,
 )
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
-from twoalike.embedding._priors import start_values
-from twoalike.embedding._similarity import Kernel, find_kernel
+from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import Booleans, Floats, Integers
 
@@ -202,61 +201,6 @@ def log_likelihood(
     return xp.where(anchored, near, odd)
 
 
-def build_model(
-    data: Data,
-    dimensions: int,
-    *,
-    prior: str,
-    similarity: str = "dot",
-    features: Floats | None = None,
-    batch: tuple[Any, Any, Any] | None = None,
-    group_batch: Sequence[tuple[Any, ...]] | None = None,
-) -> Any:
-    """Build the PyMC model of judgments.
-
-    It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where there
-    are arrangements or dissimilarities, ``arrangements_0`` and on, then ``dissimilarities_0`` and
-    on, one a group. ``batch`` and ``group_batch`` are symbolic stand-ins for the judgments, and for
-    the arrays of each of ``data.groups``, of an engine that feeds minibatches.
-    """
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    from twoalike.embedding._priors import add_prior
-
-    coords = {
-        "object": list(data.ids),
-        "participant": list(data.participants),
-        "dimension": list(range(dimensions)),
-    }
-    if data.layouts is not None:
-        coords["arranger"] = list(data.layouts.arrangers)
-    if data.dissimilarities is not None:
-        coords["source"] = list(data.dissimilarities.sources)
-    m = len(data.ids)
-    whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
-    with pm.Model(coords=coords) as model:
-        x = add_prior(prior, m, dimensions, features)
-        temperature, lapse = _observers(len(data.participants))
-        matrix = batch is None and m**2 < 30 * len(data.items)
-        logs = log_likelihood(
-            x,
-            temperature,
-            lapse,
-            batch or whole,
-            similarity=similarity,
-            matrix=matrix,
-            xp=pt,
-        )
-        pm.Potential("choices", logs.sum())
-        if data.layouts is not None:
-            add_layouts(x, data.layouts, dimensions, group_batch)
-        if data.dissimilarities is not None:
-            rest = None if group_batch is None else group_batch[-len(data.dissimilarities.groups) :]
-            add_dissimilarities(x, data.dissimilarities, similarity, rest)
-    return model
-
-
 PER_DIMENSION = (
     "embedding",
     "slab_weight",
@@ -297,21 +241,63 @@ class Form:
     similarity: str = "dot"
     features: Floats | None = None
 
-    def model(self, data: Data, **batches: Any) -> Any:
-        """Build the PyMC model."""
-        return build_model(
-            data,
-            self.dimensions,
-            prior=self.prior,
-            similarity=self.similarity,
-            features=self.features,
-            **batches,
-        )
+    def model(
+        self,
+        data: Data,
+        batch: tuple[Any, Any, Any] | None = None,
+        group_batch: Sequence[tuple[Any, ...]] | None = None,
+    ) -> Any:
+        """Build the PyMC model of judgments.
+
+        It has ``embedding``, ``temperature``, ``lapse`` and the potentials ``choices`` and, where
+        there are arrangements or dissimilarities, ``arrangements_0`` and on, then
+        ``dissimilarities_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
+        stand-ins for the judgments, and for the arrays of each of ``data.groups``, of an engine
+        that feeds minibatches.
+        """
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        coords = {
+            "object": list(data.ids),
+            "participant": list(data.participants),
+            "dimension": list(range(self.dimensions)),
+        }
+        if data.layouts is not None:
+            coords["arranger"] = list(data.layouts.arrangers)
+        if data.dissimilarities is not None:
+            coords["source"] = list(data.dissimilarities.sources)
+        m = len(data.ids)
+        whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
+        with pm.Model(coords=coords) as model:
+            x = PRIORS[self.prior].add(m, self.dimensions, self.features)
+            temperature, lapse = _observers(len(data.participants))
+            matrix = batch is None and m**2 < 30 * len(data.items)
+            logs = log_likelihood(
+                x,
+                temperature,
+                lapse,
+                batch or whole,
+                similarity=self.similarity,
+                matrix=matrix,
+                xp=pt,
+            )
+            pm.Potential("choices", logs.sum())
+            if data.layouts is not None:
+                add_layouts(x, data.layouts, self.dimensions, group_batch)
+            if data.dissimilarities is not None:
+                rest = (
+                    None
+                    if group_batch is None
+                    else group_batch[-len(data.dissimilarities.groups) :]
+                )
+                add_dissimilarities(x, data.dissimilarities, self.similarity, rest)
+        return model
 
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Where a fit to m objects starts, by name of the model's variables."""
         p = 0 if self.features is None else self.features.shape[1]
-        return start_values(self.prior, m, self.dimensions, p, rng)
+        return PRIORS[self.prior].start(m, self.dimensions, p, rng)
 
 
 @dataclass(frozen=True)

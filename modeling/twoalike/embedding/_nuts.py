@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._checkpoint import Checkpoint
-from twoalike.embedding._config import FitConfig
+from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._model import STORED, Data, Form, prior_terms
 from twoalike.study import Floats, progress
 

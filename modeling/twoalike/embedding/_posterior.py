@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import anchored_log_choice, log_choice
-from twoalike.embedding._similarity import ROWS, Kernel, find_kernel
+from twoalike.embedding._parts import ROWS, Kernel, find_kernel
 from twoalike.study import (
     DAMAGED_HDF5,
     Content,

@@ -28,7 +28,6 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._judged import Draw, Judged, answer_probabilities
-from twoalike.embedding._similarity import ROWS
 from twoalike.study import Booleans, Floats, Integers
 
 Z90 = 1.6448536269514722
@@ -314,12 +313,11 @@ class ChoiceChecks:
     def end_draw(self, draw: Draw) -> None:
         """Add the pairs of judgments and close the draw."""
         for pairs, tally in self._twice:
-            for start in range(0, len(pairs.first), ROWS):
-                rows = slice(start, start + ROWS)
-                first, second = pairs.first.take(rows), pairs.second.take(rows)
-                p = answer_probabilities(draw, first) * answer_probabilities(draw, second)
-                none = np.zeros(len(first), dtype=np.int64)
-                tally.add(none, pairs.same[rows], bernoulli_moments(p.sum(axis=1)))
+            first, second = (
+                answer_probabilities(draw, side) for side in (pairs.first, pairs.second)
+            )
+            one = np.zeros(len(first), dtype=np.int64)
+            tally.add(one, pairs.same, bernoulli_moments((first * second).sum(axis=1)))
             tally.end_draw()
         for tally in (self._agreement, self._people, self._calibration):
             tally.end_draw()

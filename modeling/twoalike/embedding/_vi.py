@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.embedding._checkpoint import Checkpoint
-from twoalike.embedding._config import FitConfig
+from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._layouts import LayoutGroup
 from twoalike.embedding._model import Data, Density, Form, jax_density, log_likelihood
 from twoalike.study import Booleans, Floats, TwoalikeError, progress

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.features._table import PLAN, FeatureTable, feature_shard
 from twoalike.study import (
@@ -272,15 +273,13 @@ def _checked(path: Path, ids: Sequence[str], values: npt.NDArray[Any]) -> npt.ND
             where=path,
             remedy="Give the ids the features were computed with.",
         )
-    seen: set[str] = set()
-    for row, name in enumerate(ids, start=1):
-        if name in seen:
-            raise TwoalikeError(
-                f"object id {name!r} is listed twice (second at row {row})",
-                where=path,
-                remedy="Keep one of them.",
-            )
-        seen.add(name)
+    twice = np.flatnonzero(pd.Index(ids).duplicated())
+    if len(twice):
+        raise TwoalikeError(
+            f"object id {ids[twice[0]]!r} is listed twice (second at row {twice[0] + 1})",
+            where=path,
+            remedy="Keep one of them.",
+        )
     with np.errstate(over="ignore"):  # what is too large for float32 is refused as infinite
         result = values.astype(np.float32, copy=False)
     odd = np.flatnonzero(~np.isfinite(result).all(axis=1))

@@ -21,13 +21,8 @@ from ._tables import arrangements_table as arrangements_table
 from ._tables import choices_table as choices_table
 from ._tables import dissimilarities_table as dissimilarities_table
 from ._tables import is_scored as is_scored
-from ._tables import read_arrangements as read_arrangements
-from ._tables import read_choices as read_choices
-from ._tables import read_dissimilarities as read_dissimilarities
 from ._tables import read_judgments as read_judgments
-from ._tables import write_arrangements as write_arrangements
-from ._tables import write_choices as write_choices
-from ._tables import write_dissimilarities as write_dissimilarities
+from ._tables import write_judgments as write_judgments
 from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource
 from ._views import object_index as object_index

@@ -7,8 +7,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._import import check_new_table, object_ids
-from twoalike.judgments._tables import ITEMS, choices_table, write_choices
+from twoalike.judgments._tables import (
+    ITEMS,
+    check_new_table,
+    choices_table,
+    object_ids,
+    write_judgments,
+)
 from twoalike.study import Integers, TwoalikeError, provenance, read_delimited
 
 
@@ -114,7 +119,7 @@ def import_triplets(
             "chosen_column": chosen_column,
             "participant_column": participant_column,
         }
-        write_choices(target, table, provenance("choices", inputs=inputs, config=config))
+        write_judgments(target, table, provenance("choices", inputs=inputs, config=config))
     return table
 
 

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._import import check_new_table
-from twoalike.judgments._tables import arrangements_table, write_arrangements
+from twoalike.judgments._tables import arrangements_table, check_new_table, write_judgments
 from twoalike.study import Booleans, Floats, TwoalikeError, parse_json, provenance, require_file
 
 MEDIA = re.compile(
@@ -215,7 +214,7 @@ def import_meadows(
     table.attrs |= {name: int(count) for name, count in counts.items()}
     if target is not None:
         inputs = {f"tree_{number}": path for number, path in enumerate(paths, start=1)}
-        write_arrangements(target, table, provenance("arrangements", inputs=inputs))
+        write_judgments(target, table, provenance("arrangements", inputs=inputs), "arrangements")
     return table
 
 

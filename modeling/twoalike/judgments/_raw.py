@@ -309,13 +309,8 @@ def read_raw_arrangements(
 
     Parameters
     ----------
-    raw
-        Root of the data set (``data/raw`` of a study).
-    objects
-        All object ids in the order to keep, for instance the stimulus manifest's; only those
-        placed are listed in the table. None: order of first appearance.
-    unusable
-        Rule by which a session is left out, as in :func:`read_raw`.
+    raw, objects, unusable
+        As in :func:`read_raw`.
 
     Raises
     ------

@@ -14,9 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._import import check_new_table, object_ids
 from twoalike.judgments._meadows import MEDIA
-from twoalike.judgments._tables import PAIR, dissimilarities_table, write_dissimilarities
+from twoalike.judgments._tables import (
+    PAIR,
+    check_new_table,
+    dissimilarities_table,
+    object_ids,
+    write_judgments,
+)
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -323,7 +328,7 @@ def import_dissimilarities(
             inputs["objects"] = Path(objects)
         config = {"kind": kind, "similarity": similarity}
         made = provenance("dissimilarities", inputs=inputs, config=config)
-        write_dissimilarities(target, table, made)
+        write_judgments(target, table, made, "dissimilarities")
     return table
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
-from twoalike.study import Booleans, Integers
+from twoalike.study import Booleans, Integers, TwoalikeError, read_ids
 from twoalike.tables import (
     JUDGED,
     LEVELS,
@@ -323,53 +323,20 @@ def dissimilarities_table(
     return make_frame(columns, DISSIMILARITIES, where, objects)
 
 
-def read_choices(path: str | Path) -> pd.DataFrame:
-    """Read a table of choices; ``table.attrs["provenance"]`` says how it was made.
-
-    Any Parquet file with the right columns will do: strings become categories, and the order
-    of objects is the file's list or, in a file of another tool, that of first appearance.
-
-    Raises
-    ------
-    TwoalikeError
-        If the file is missing or damaged, or a value is not allowed.
-    """
-    return read_frame(path, CHOICES)
-
-
-def write_choices(path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]) -> None:
-    """Write a table of choices as Parquet, all or nothing; strings become categories.
+def write_judgments(
+    path: str | Path,
+    table: pd.DataFrame,
+    provenance: Mapping[str, Any],
+    kind: JudgmentKind = "choices",
+) -> None:
+    """Write a table of judgments as Parquet, all or nothing; strings become categories.
 
     Raises
     ------
     TwoalikeError
         If a value is not allowed, or the file cannot be written.
     """
-    write_frame(path, table, CHOICES, provenance)
-
-
-def read_arrangements(path: str | Path) -> pd.DataFrame:
-    """Read a table of arrangements, as :func:`read_choices`."""
-    return read_frame(path, ARRANGEMENTS)
-
-
-def write_arrangements(
-    path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]
-) -> None:
-    """Write a table of arrangements, as :func:`write_choices`."""
-    write_frame(path, table, ARRANGEMENTS, provenance)
-
-
-def read_dissimilarities(path: str | Path) -> pd.DataFrame:
-    """Read a table of dissimilarities, as :func:`read_choices`."""
-    return read_frame(path, DISSIMILARITIES)
-
-
-def write_dissimilarities(
-    path: str | Path, table: pd.DataFrame, provenance: Mapping[str, Any]
-) -> None:
-    """Write a table of dissimilarities, as :func:`write_choices`."""
-    write_frame(path, table, DISSIMILARITIES, provenance)
+    write_frame(path, table, TABLES[kind], provenance)
 
 
 class ForeignFrame(Protocol):
@@ -399,7 +366,7 @@ def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.
     Returns
     -------
     The tidy table. Objects are in the order of the file's or frame's own list (its categories),
-    or else in order of first appearance.
+    or else in order of first appearance. ``attrs["provenance"]`` says how a file of ours was made.
 
     Raises
     ------
@@ -417,3 +384,27 @@ def is_scored(choices: pd.DataFrame) -> Booleans:
     """Tell which rows are odd-one-out judgments, main or repeated, shape (n,)."""
     odd_one_out = (choices["kind"] == "odd_one_out").to_numpy()
     return np.asarray(odd_one_out & choices["trial_type"].isin(JUDGED).to_numpy())
+
+
+def object_ids(objects: Sequence[str] | str | Path) -> Sequence[str]:
+    """Ids of objects, from a file with one a line where a path is given."""
+    return read_ids(objects) if isinstance(objects, str | Path) else objects
+
+
+def check_new_table(out: str | Path | None, overwrite: bool) -> Path | None:
+    """Check, before anything is read, that a table can be written under this name."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.suffix != ".parquet":
+        raise TwoalikeError(
+            where=f"`out=...` {path}",
+            expected="a name that ends in .parquet, the format of our tables",
+        )
+    if path.exists() and not overwrite:
+        raise TwoalikeError(
+            "there is such a file already",
+            where=f"`out=...` {path}",
+            remedy="Nothing was changed; choose another name, or replace it with `overwrite=True`.",
+        )
+    return path
