@@ -1,8 +1,8 @@
 """Odd-one-out choices as arrays, and the groups of them that are scored apart.
 
 Things that occur repeatedly (the same triplet, the same person on the same pair) get numbers:
-sorting rows of integers takes seconds for a million judgments; as single integers it takes a
-fraction of that.
+sorting rows of integers takes seconds for a million judgments; as single integers, or without
+sorting where they are few, it takes a fraction of that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,9 @@ import pandas as pd
 
 from twoalike.judgments import is_scored, object_index, participant_index
 from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
+
+_ROOMY = 4
+"""A table of all possible codes is quicker than sorting while it is at most so many times n."""
 
 
 def group_numbers(*columns: Integers) -> Integers:
@@ -45,7 +48,20 @@ def group_numbers(*columns: Integers) -> Integers:
 
 
 def _without_gaps(code: Integers) -> Integers:
-    return pd.factorize(code, sort=True)[0].astype(np.int64, copy=False)  # quicker than np.unique
+    size = int(code.max(initial=0)) + 1
+    if size <= _ROOMY * len(code):
+        seen = np.zeros(size, dtype=bool)
+        seen[code] = True
+        return np.asarray((np.cumsum(seen) - 1)[code])
+    bits = len(code).bit_length()
+    if size >= 2 ** (63 - bits):
+        return np.unique(code, return_inverse=True)[1].astype(np.int64)
+    # Code and place in one integer: sorting is three times as quick as sorting places by code.
+    ordered = np.sort((code << bits) | np.arange(len(code)))
+    code_of = ordered >> bits
+    numbers = np.empty(len(code), dtype=np.int64)
+    numbers[ordered & ((1 << bits) - 1)] = np.cumsum(np.diff(code_of, prepend=code_of[:1]) != 0)
+    return numbers
 
 
 def first_of(numbers: Integers) -> Integers:
