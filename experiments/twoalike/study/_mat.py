@@ -22,13 +22,22 @@ def convert(path: Path, out: str) -> None:
     """
     content = {name: list(_arrays(value)) for name, value in _read(path).items()}
     arrays = [array for found in content.values() for array in found]
-    np.savez(
-        out,
-        allow_pickle=False,
-        names=np.array(list(content), dtype=np.str_),
-        variables=np.repeat(np.arange(len(content)), [len(found) for found in content.values()]),
-        **{f"array_{number}": array for number, array in enumerate(arrays)},
-    )
+    try:
+        np.savez(
+            out,
+            allow_pickle=False,
+            names=np.array(list(content), dtype=np.str_),
+            variables=np.repeat(
+                np.arange(len(content)), [len(found) for found in content.values()]
+            ),
+            **{f"array_{number}": array for number, array in enumerate(arrays)},
+        )
+    except OSError as error:
+        raise TwoalikeError(
+            f"cannot write its arrays to {out} ({error.strerror or error})",
+            where=path,
+            remedy="Free space, or set TMPDIR to a folder on another disk.",
+        ) from error
 
 
 def _read(path: Path) -> dict[str, Any]:
