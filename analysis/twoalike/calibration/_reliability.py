@@ -44,25 +44,18 @@ type Answers = Literal["all", "top"]
 
 @dataclass(frozen=True)
 class Reliability:
-    """Predicted probabilities in bins, against how often they came true.
-
-    Attributes
-    ----------
-    edges
-        Edges of the k bins, shape (k + 1,).
-    counts
-        Predictions in each bin, shape (k,).
-    predicted, observed, low, high
-        Of the bins with enough predictions: mean prediction, share that came true and its
-        95 % (Wilson) interval.
-    """
+    """Predicted probabilities in bins, against how often they came true."""
 
     edges: Floats
+    """Edges of the k bins, shape (k + 1,)."""
     counts: Integers
+    """Predictions in each bin, shape (k,)."""
     predicted: Floats
     observed: Floats
     low: Floats
     high: Floats
+    """``predicted``, ``observed``, ``low``, ``high``: Of the bins with enough predictions: mean
+    prediction, share that came true and its 95 % (Wilson) interval."""
 
 
 def predictions(
@@ -123,26 +116,18 @@ def probability_bins(
 
 @dataclass(frozen=True)
 class Binned:
-    """Predictions, whether they came true, and their bins; k is 3 for all answers, 1 for the top.
-
-    Attributes
-    ----------
-    probabilities
-        Of each item, shape (n, 3).
-    answers
-        Which of them are predictions.
-    values, hits, which
-        Predictions, outcomes, and bin of each, shape (n, k).
-    edges
-        Of the bins, shape (bins + 1,).
-    """
+    """Predictions, whether they came true, and their bins; k: 3 for all answers, 1 for the top."""
 
     probabilities: Floats
+    """Of each item, shape (n, 3)."""
     answers: Answers
+    """Which of them are predictions."""
     values: Floats
     hits: Floats
     which: Integers
+    """``values``, ``hits``, ``which``: Predictions, outcomes, and bin of each, shape (n, k)."""
     edges: Floats
+    """Of the bins, shape (bins + 1,)."""
 
     def reliability(self, fewest: int = 10) -> Reliability:
         """Compare predictions with outcomes in bins that have enough of them."""

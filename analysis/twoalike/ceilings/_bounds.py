@@ -227,28 +227,20 @@ def type_probabilities(points: Floats, types: Integers) -> Floats:
 
 @dataclass(frozen=True)
 class ChoiceDistribution:
-    """Distribution of the choice probabilities of triplets, fitted to their votes.
-
-    Attributes
-    ----------
-    points
-        Choice probabilities in descending order, shape (g, 3).
-    weights
-        Share of the triplets at each point, shape (g,).
-    likelihood
-        Probability of each type of votes at each point, shape (g, u).
-    types, shares
-        Votes it was fitted to: counts, shape (u, 3), and the share of triplets with each.
-    path
-        Weights at each step of the fit, shape (steps + 1, g).
-    """
+    """Distribution of the choice probabilities of triplets, fitted to their votes."""
 
     points: Floats
+    """Choice probabilities in descending order, shape (g, 3)."""
     weights: Floats
+    """Share of the triplets at each point, shape (g,)."""
     likelihood: Floats
+    """Probability of each type of votes at each point, shape (g, u)."""
     types: Integers
     shares: Floats
+    """``types``, ``shares``: Votes it was fitted to: counts, shape (u, 3), and the share of
+    triplets with each."""
     path: Floats
+    """Weights at each step of the fit, shape (steps + 1, g)."""
 
     def mean(self, values: Floats) -> Floats:
         """Mean over triplets of a function of the probabilities, shape (g,) or (g, f)."""

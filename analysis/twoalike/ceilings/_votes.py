@@ -43,27 +43,18 @@ from twoalike.study import Booleans, Floats, Integers
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes on m different triplets, from n judgments.
-
-    Attributes
-    ----------
-    triplets
-        Objects of each triplet in ascending order, rows sorted and unique, shape (m, 3).
-    counts
-        Votes for each object of the triplet, shape (m, 3).
-    triplet
-        Triplet of each vote, 0..m-1, in the order of the judgments, shape (n,).
-    item
-        Object voted for, its place 0..2 in the row of ``triplets``, shape (n,).
-    participants
-        Who voted, shape (n,).
-    """
+    """Votes on m different triplets, from n judgments."""
 
     triplets: Integers
+    """Objects of each triplet in ascending order, rows sorted and unique, shape (m, 3)."""
     counts: Integers
+    """Votes for each object of the triplet, shape (m, 3)."""
     triplet: Integers
+    """Triplet of each vote, 0..m-1, in the order of the judgments, shape (n,)."""
     item: Integers
+    """Object voted for, its place 0..2 in the row of ``triplets``, shape (n,)."""
     participants: Integers
+    """Who voted, shape (n,)."""
 
     def __len__(self) -> int:
         """Return the number of triplets."""
@@ -174,17 +165,12 @@ _SCORING = f"as published: majority of {DRAWN} votes, of tied ones any counts as
 
 @dataclass(frozen=True)
 class Published:
-    """Agreement on each triplet by the published definitions; NaN where it was dropped.
-
-    Attributes
-    ----------
-    leave_one_out, vanilla, entropy
-        Shape (m,) each.
-    """
+    """Agreement on each triplet by the published definitions; NaN where it was dropped."""
 
     leave_one_out: Floats
     vanilla: Floats
     entropy: Floats
+    """``leave_one_out``, ``vanilla``, ``entropy``: Shape (m,) each."""
 
 
 def draw_votes(votes: Votes, most: int, rng: np.random.Generator) -> Votes:

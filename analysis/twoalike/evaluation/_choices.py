@@ -231,27 +231,18 @@ def cross_fitted_temperatures(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to score.
-
-    Attributes
-    ----------
-    name
-        How the results call it.
-    features
-        One row an object.
-    similarity
-        How similarities come from the features.
-    role
-        ``ceiling`` for the true observer's embedding, where answers were simulated.
-    temperature
-        The choice temperature, where it is known; None to fit it.
-    """
+    """A model to score."""
 
     name: str
+    """How the results call it."""
     features: FeatureTable
+    """One row an object."""
     similarity: Similarity = "cosine"
+    """How similarities come from the features."""
     role: Literal["model", "ceiling"] = "model"
+    """``ceiling`` for the true observer's embedding, where answers were simulated."""
     temperature: float | None = None
+    """The choice temperature, where it is known; None to fit it."""
 
 
 def check_names(candidates: Sequence[Candidate]) -> None:
@@ -266,27 +257,18 @@ def check_names(candidates: Sequence[Candidate]) -> None:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's answers to n choices, each at the temperature fitted to other triplets.
-
-    Attributes
-    ----------
-    candidate
-        The model.
-    hits
-        Accuracy of each choice (ties 1/k), shape (n,).
-    probabilities
-        Of the three items of each choice, shape (n, 3).
-    losses
-        Log-loss of each choice in nats, shape (n,).
-    temperature
-        The one fitted to all choices, or that of the model where it is known.
-    """
+    """A model's answers to n choices, each at the temperature fitted to other triplets."""
 
     candidate: Candidate
+    """The model."""
     hits: Floats
+    """Accuracy of each choice (ties 1/k), shape (n,)."""
     probabilities: Floats
+    """Of the three items of each choice, shape (n, 3)."""
     losses: Floats
+    """Log-loss of each choice in nats, shape (n,)."""
     temperature: float
+    """The one fitted to all choices, or that of the model where it is known."""
 
 
 def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:

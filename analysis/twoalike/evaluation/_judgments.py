@@ -137,31 +137,21 @@ def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.s
 
 @dataclass(frozen=True)
 class Judgments:
-    """Odd-one-out choices.
-
-    Attributes
-    ----------
-    triplets
-        Objects shown, indices into ``ids``, shape (n, 3).
-    chosen
-        Place of the odd one in 0..2, shape (n,).
-    participants
-        Participant of each choice, 0..P-1, shape (n,).
-    ids
-        Object ids.
-    groups
-        Names of subsets of the choices -> for each choice the subset it is in ("" for none),
-        shape (n,); such as ``level`` -> coarse, fine, boundary.
-    known_people
-        Whether participants are told apart; if not, all are 0.
-    """
+    """Odd-one-out choices."""
 
     triplets: Integers
+    """Objects shown, indices into ``ids``, shape (n, 3)."""
     chosen: Integers
+    """Place of the odd one in 0..2, shape (n,)."""
     participants: Integers
+    """Participant of each choice, 0..P-1, shape (n,)."""
     ids: tuple[str, ...]
+    """Object ids."""
     groups: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    """Names of subsets of the choices -> for each choice the subset it is in ("" for none), shape
+    (n,); such as ``level`` -> coarse, fine, boundary."""
     known_people: bool = True
+    """Whether participants are told apart; if not, all are 0."""
 
     @cached_property
     def numbers(self) -> tuple[Integers, Integers]:

@@ -202,18 +202,12 @@ def spearman_known(a: Floats, b: Floats) -> float:
 
 @dataclass(frozen=True)
 class NoiseCeiling:
-    """What the best model could reach, given how much people differ.
-
-    Attributes
-    ----------
-    lower
-        Mean Spearman correlation of a person with the mean of the others.
-    upper
-        The same with the mean of all, which includes that person.
-    """
+    """What the best model could reach, given how much people differ."""
 
     lower: float
+    """Mean Spearman correlation of a person with the mean of the others."""
     upper: float
+    """The same with the mean of all, which includes that person."""
 
 
 def noise_ceiling(vectors: Floats) -> NoiseCeiling:

@@ -31,25 +31,17 @@ _KNOWN = {"base": "#7a8590", "control": PALETTE[1], "aligned": PALETTE[0]}
 
 @dataclass(frozen=True)
 class Line:
-    """One estimate of a chart.
-
-    Attributes
-    ----------
-    name
-        Of its row.
-    measure
-        With its interval.
-    colour, marker
-        Of dot and line.
-    series
-        What the colour means, for the legend; empty where the row's name says it.
-    """
+    """One estimate of a chart."""
 
     name: str
+    """Of its row."""
     measure: Interval
+    """With its interval."""
     colour: str = PALETTE[0]
     marker: str = "o"
+    """``colour``, ``marker``: Of dot and line."""
     series: str = ""  # what the colour means, for the legend; empty where the row says it
+    """What the colour means, for the legend; empty where the row's name says it."""
 
 
 def estimate_dot(

@@ -36,24 +36,17 @@ and wrong."""
 
 @dataclass(frozen=True, eq=False)
 class LearningCurve:
-    """A fitted curve, and curves that could have been found as well.
-
-    Attributes
-    ----------
-    log_scale, exponent, shift
-        log a, b and s of the module's equation.
-    sd
-        Standard deviation of a study's logarithm around the curve, between worlds and within.
-    samples
-        Bootstrapped curves of single studies to come: log a (with the study's own deviation), b,
-        s and the deviation; shape (B, 4).
-    """
+    """A fitted curve, and curves that could have been found as well."""
 
     log_scale: float
     exponent: float
     shift: float
+    """``log_scale``, ``exponent``, ``shift``: log a, b and s of the module's equation."""
     sd: float
+    """Standard deviation of a study's logarithm around the curve, between worlds and within."""
     samples: Floats
+    """Bootstrapped curves of single studies to come: log a (with the study's own deviation), b, s
+    and the deviation; shape (B, 4)."""
 
     def value(self, judgments: npt.ArrayLike) -> Floats:
         """Height of the curve."""

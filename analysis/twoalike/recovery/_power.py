@@ -185,21 +185,14 @@ class PowerConfig:
 
 @dataclass(eq=False)
 class PowerAnalysis:
-    """A study to be sized.
-
-    Attributes
-    ----------
-    study
-        The study; its seed seeds everything.
-    config
-        Assumptions.
-    observer
-        Observer (.npz) or posterior (.nc) that worlds come from, if any.
-    """
+    """A study to be sized."""
 
     study: Study
+    """The study; its seed seeds everything."""
     config: PowerConfig = field(default_factory=PowerConfig)
+    """Assumptions."""
     observer: str | Path | None = None
+    """Observer (.npz) or posterior (.nc) that worlds come from, if any."""
 
     def __post_init__(self) -> None:
         trials = self.config.trials_per_person or self.study.config.design.trials
@@ -306,21 +299,14 @@ class PowerAnalysis:
 
 @dataclass(frozen=True, eq=False)
 class PowerResult:
-    """How many participants, and why.
-
-    Attributes
-    ----------
-    analysis
-        What was simulated.
-    target
-        What was to be reached.
-    found
-        The size.
-    """
+    """How many participants, and why."""
 
     analysis: PowerAnalysis
+    """What was simulated."""
     target: Target
+    """What was to be reached."""
     found: FoundSize
+    """The size."""
 
     @property
     def trials(self) -> int:

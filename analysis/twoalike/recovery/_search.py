@@ -34,21 +34,14 @@ type Simulate = Callable[[int, int], Outcome]
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A measure and the value at which a study is good enough; less is better.
-
-    Attributes
-    ----------
-    measure
-        ``regret`` (nats) or ``width`` (of a probability).
-    value
-        Reached at this value or below.
-    asked
-        The argument that asked for it, in the form of a remedy's parameter.
-    """
+    """A measure and the value at which a study is good enough; less is better."""
 
     measure: Measure
+    """``regret`` (nats) or ``width`` (of a probability)."""
     value: float
+    """Reached at this value or below."""
     asked: str
+    """The argument that asked for it, in the form of a remedy's parameter."""
 
     @property
     def words(self) -> str:
@@ -122,28 +115,19 @@ def make_target(
 
 @dataclass(frozen=True, kw_only=True)
 class SearchPlan:
-    """Bounds of the search, in participants.
-
-    Attributes
-    ----------
-    start
-        Size to begin with.
-    fewest, most
-        Smallest and largest size allowed.
-    unit
-        Sizes are multiples of it.
-    worlds
-        Worlds simulated at the sizes that matter, 2 or more.
-    assurance
-        Share of studies to come that should reach the target.
-    """
+    """Bounds of the search, in participants."""
 
     start: int
+    """Size to begin with."""
     fewest: int
     most: int
+    """``fewest``, ``most``: Smallest and largest size allowed."""
     unit: int
+    """Sizes are multiples of it."""
     worlds: int
+    """Worlds simulated at the sizes that matter, 2 or more."""
     assurance: float
+    """Share of studies to come that should reach the target."""
 
     def size(self, people: float) -> int:
         """Round up to a size that is allowed below, if not above."""
@@ -158,24 +142,16 @@ class SearchPlan:
 
 @dataclass(frozen=True, eq=False)
 class FoundSize:
-    """The answer and what it rests on.
-
-    Attributes
-    ----------
-    participants
-        Recommended number.
-    judgments
-        Judgments with which the share asked for of studies to come reaches the target.
-    curve
-        Learning curve of the target's measure.
-    outcomes
-        All simulated studies, small ones first.
-    """
+    """The answer and what it rests on."""
 
     participants: int
+    """Recommended number."""
     judgments: float
+    """Judgments with which the share asked for of studies to come reaches the target."""
     curve: LearningCurve
+    """Learning curve of the target's measure."""
     outcomes: list[Outcome]
+    """All simulated studies, small ones first."""
 
 
 class _Studies:

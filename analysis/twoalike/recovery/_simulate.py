@@ -143,35 +143,24 @@ def _choose(
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Size and score of a simulated study.
-
-    Attributes
-    ----------
-    world
-        Number of the world.
-    participants, judgments
-        Size of the study.
-    regret
-        Mean Kullback-Leibler divergence from the true to the predicted probabilities, in nats:
-        how much the expected log-loss on new triplets exceeds the oracle's.
-    width
-        Mean width of the 95 % intervals of the choice probabilities.
-    coverage
-        Share of the true probabilities inside them.
-    oracle
-        Log-loss, in nats, of one who knows the truth.
-    converged
-        Whether the fit has converged.
-    """
+    """Size and score of a simulated study."""
 
     world: int
+    """Number of the world."""
     participants: int
     judgments: int
+    """``participants``, ``judgments``: Size of the study."""
     regret: float
+    """Mean Kullback-Leibler divergence from the true to the predicted probabilities, in nats: how
+    much the expected log-loss on new triplets exceeds the oracle's."""
     width: float
+    """Mean width of the 95 % intervals of the choice probabilities."""
     coverage: float
+    """Share of the true probabilities inside them."""
     oracle: float
+    """Log-loss, in nats, of one who knows the truth."""
     converged: bool
+    """Whether the fit has converged."""
 
     def value(self, measure: Measure) -> float:
         """Give the measure that a target is about."""

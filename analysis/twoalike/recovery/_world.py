@@ -31,18 +31,12 @@ type DrawObserver = Callable[[np.random.Generator], SimulatedObserver]
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A true space and its test triplets.
-
-    Attributes
-    ----------
-    observer
-        The typical participant: the space, the temperature, the share of guesses.
-    triplets
-        Indices into the observer's ids, shape (n, 3).
-    """
+    """A true space and its test triplets."""
 
     observer: SimulatedObserver
+    """The typical participant: the space, the temperature, the share of guesses."""
     triplets: Integers
+    """Indices into the observer's ids, shape (n, 3)."""
 
     @cached_property
     def probabilities(self) -> Floats:
@@ -60,21 +54,14 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class WorldSource:
-    """Where worlds come from.
-
-    Attributes
-    ----------
-    kind
-        ``categories``, ``sparse``, ``observer`` or ``posterior``.
-    draw
-        Gives a typical participant.
-    path
-        The file it was read from, if any.
-    """
+    """Where worlds come from."""
 
     kind: str
+    """``categories``, ``sparse``, ``observer`` or ``posterior``."""
     draw: DrawObserver
+    """Gives a typical participant."""
     path: Path | None = None
+    """The file it was read from, if any."""
 
 
 def draw_world(source: WorldSource, seed: int, number: int) -> World:

@@ -17,26 +17,19 @@ from twoalike.study import Study, read_text, sha256_file
 
 @dataclass(frozen=True)
 class Inputs:
-    """A study's data.
-
-    Attributes
-    ----------
-    choices
-        Main and repeat odd-one-out judgments of ``choices.parquet``.
-    hashes
-        SHA-256 of the files read, by role, to tell results that are older than their inputs.
-    card
-        The student's model card.
-    """
+    """A study's data."""
 
     study: Study
     stimuli: StimulusSet | None
     sessions: list[Session]
     choices: pd.DataFrame | None
+    """Main and repeat odd-one-out judgments of ``choices.parquet``."""
     posterior: Posterior | None
     results: Results | None
     card: str | None
+    """The student's model card."""
     hashes: Mapping[str, str]
+    """SHA-256 of the files read, by role, to tell results that are older than their inputs."""
 
     @property
     def results_path(self) -> Path:

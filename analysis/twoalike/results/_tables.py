@@ -52,19 +52,13 @@ class Cell:
 
 @dataclass
 class SummaryTable:
-    """A table to show.
-
-    Attributes
-    ----------
-    title, columns
-        Its heads.
-    rows
-        Cells, from the left; a row may be shorter than the columns.
-    """
+    """A table to show."""
 
     title: str
     columns: tuple[str, ...]
+    """``title``, ``columns``: Its heads."""
     rows: list[tuple[Cell, ...]] = field(default_factory=list)
+    """Cells, from the left; a row may be shorter than the columns."""
 
     def add(self, *cells: "Cell | str") -> None:
         """Add a row."""

@@ -359,19 +359,13 @@ def _intervals(values: Floats, of_objects: Floats) -> list[Interval]:
 
 @dataclass(frozen=True, eq=False)
 class ArrangedRdms:
-    """Dissimilarities of several people, and what is known of each pair.
-
-    Attributes
-    ----------
-    rdms
-        NaN where a person never saw a pair together.
-    evidence
-        Sum of squared distances on the screen, in arena diameters; 0 where never seen, shape
-        (participants, m, m).
-    """
+    """Dissimilarities of several people, and what is known of each pair."""
 
     rdms: RdmTable
+    """NaN where a person never saw a pair together."""
     evidence: Floats
+    """Sum of squared distances on the screen, in arena diameters; 0 where never seen, shape
+    (participants, m, m)."""
 
 
 def arranged_rdms(arrangements: pd.DataFrame, ids: Sequence[str] | None = None) -> ArrangedRdms:

@@ -283,18 +283,12 @@ def other_set(
 
 @dataclass(frozen=True)
 class ShiftScores:
-    """Accuracy at telling superclasses, by subclass.
-
-    Attributes
-    ----------
-    seen
-        On images that were held out, of subclasses that were learnt from, shape (halvings, m).
-    new
-        On images of the same subclasses when they were not, shape (halvings, m).
-    """
+    """Accuracy at telling superclasses, by subclass."""
 
     seen: ClassScores
+    """On images that were held out, of subclasses that were learnt from, shape (halvings, m)."""
     new: ClassScores
+    """On images of the same subclasses when they were not, shape (halvings, m)."""
 
     def drop(self) -> ClassScores:
         """Accuracy on a subclass when it is seen minus when it is new."""

@@ -34,28 +34,19 @@ _TIED = 1e-9
 
 @dataclass(frozen=True)
 class NeighbourScores:
-    """What the nearest neighbours of images are.
-
-    Attributes
-    ----------
-    same
-        Level -> share of the neighbours that have the label of the image, by class of that level.
-    best
-        Level -> the largest share that there could be, as small classes have few others.
-    depth
-        Number of levels shared with a neighbour (the depth of the lowest common ancestor), by
-        class of the finest level.
-    precision
-        Hierarchical precision, by class of the finest level.
-    missing
-        What could not be made (a level, or ``hierarchy``) -> why.
-    """
+    """What the nearest neighbours of images are."""
 
     same: Mapping[str, ClassScores]
+    """Level -> share of the neighbours that have the label of the image, by class of that level."""
     best: Mapping[str, float]
+    """Level -> the largest share that there could be, as small classes have few others."""
     depth: ClassScores | None
+    """Number of levels shared with a neighbour (the depth of the lowest common ancestor), by class
+    of the finest level."""
     precision: ClassScores | None
+    """Hierarchical precision, by class of the finest level."""
     missing: Mapping[str, str] = field(default_factory=dict)
+    """What could not be made (a level, or ``hierarchy``) -> why."""
 
 
 def neighbour_hierarchy(

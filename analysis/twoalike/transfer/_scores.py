@@ -44,43 +44,30 @@ class NotMeasurable(TwoalikeError):
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of one network, or their differences to those of another.
-
-    Attributes
-    ----------
-    values
-        Mean score of the images of each class in each episode, shape (e, c); NaN where a class
-        was not in an episode, never in all of them.
-    images
-        Mean score of each image over the episodes in which it was asked, shape (n,); NaN for an
-        image that never was.
-    members
-        Class of each image, 0..c-1, shape (n,).
-    classes
-        Names, c of them.
-    chance
-        What guessing scores.
-    groups
-        Superclass of each class, where the classes lie in superclasses that are fixed: other
-        classes of these, not other superclasses, are what the interval is about.
-    left_out
-        Names of classes with too few images.
-    least, most
-        The lowest score, and the highest.
-    roles
-        Variance over other images, in units of that of images which do not act on each other.
-    """
+    """Scores of one network, or their differences to those of another."""
 
     values: Floats
+    """Mean score of the images of each class in each episode, shape (e, c); NaN where a class was
+    not in an episode, never in all of them."""
     images: Floats
+    """Mean score of each image over the episodes in which it was asked, shape (n,); NaN for an
+    image that never was."""
     members: Integers
+    """Class of each image, 0..c-1, shape (n,)."""
     classes: tuple[str, ...]
+    """Names, c of them."""
     chance: float
+    """What guessing scores."""
     groups: tuple[str, ...] | None = None
+    """Superclass of each class, where the classes lie in superclasses that are fixed: other classes
+    of these, not other superclasses, are what the interval is about."""
     left_out: tuple[str, ...] = ()
+    """Names of classes with too few images."""
     least: float = 0.0
     most: float = 1.0
+    """``least``, ``most``: The lowest score, and the highest."""
     roles: float = 2.0
+    """Variance over other images, in units of that of images which do not act on each other."""
 
     def interval(self) -> Interval:
         """Mean over classes, with the 95 % interval over other classes, images and episodes."""

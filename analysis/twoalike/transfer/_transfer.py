@@ -31,29 +31,20 @@ type Levels = dict[str, list[str]]
 
 @dataclass(frozen=True)
 class TransferSettings:
-    """How much is measured.
-
-    Attributes
-    ----------
-    shots
-        Images of a class to learn from, in few-shot classification.
-    ways, episodes, classifier
-        As in :func:`few_shot`.
-    folds
-        As in :func:`linear_probe`.
-    halvings
-        As in :func:`subclass_shift`.
-    neighbours
-        As in :func:`neighbour_hierarchy`.
-    """
+    """How much is measured."""
 
     shots: tuple[int, ...] = (1, 5, 10)
+    """Images of a class to learn from, in few-shot classification."""
     ways: int | None = None
     episodes: int = 30
     classifier: Classifier = "logistic"
+    """``ways``, ``episodes``, ``classifier``: As in :func:`few_shot`."""
     folds: int = 5
+    """As in :func:`linear_probe`."""
     halvings: int = 4
+    """As in :func:`subclass_shift`."""
     neighbours: int = 10
+    """As in :func:`neighbour_hierarchy`."""
 
 
 class TransferDifference(Measured):
