@@ -109,7 +109,7 @@ def _modules() -> dict[Path, str]:
     }
 
 
-MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 300, 61_940, 4_000, 60
+MOST_MODULES, MOST_LINES, MOST_CLI_LINES, MOST_FUNCTION_LINES = 300, 61_760, 4_000, 60
 """The number of lines may only fall; it is meant to be 56,000."""
 
 
