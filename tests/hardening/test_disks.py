@@ -76,6 +76,25 @@ RESUMED = (*ONCE, "fit nuts", "fit vi", "power", "predict sample")
 """They keep what they have done so far, to go on with it."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_caches() -> Iterator[None]:
+    """Keep Python's and JAX's caches as they are: on a full disk both leave entries cut short.
+
+    These outlast the test, and whoever reads them later fails.
+    """
+    jax = pytest.importorskip("jax")
+    least = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, least)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # for children
+        jax.config.update(least, float("inf"))
+        try:
+            yield
+        finally:
+            jax.config.update(least, before)
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small inputs of all verbs, made once."""
