@@ -149,7 +149,7 @@ def loop_speed(rounds: int, folder: Path) -> list[str]:
     fabric = make_fabric("cpu", "32")
     opinion = Opinion((3 * colours[:, :1]).astype(np.float32))
     lesson = image_lesson(config, paths, backbone.preprocessing, opinion)
-    student = StudentNetwork(backbone.module, backbone.n_features)
+    student = StudentNetwork(backbone.module)
     student.to(memory_format=torch.channels_last)
     trainer = Trainer(fabric, student, lesson, config, folder / "out", {})
     data = trainer_batches(trainer)

@@ -23,7 +23,7 @@ from torch import nn
 
 from twoalike.backbones import Backbone, Preprocessing, extract_features, load_backbone
 from twoalike.distill import DistillConfig, class_divergence, distill, export_onnx, load_recipe
-from twoalike.distill._student import Base, StudentNetwork
+from twoalike.distill._student import Base, StudentNetwork, identity_head
 from twoalike.distill._trainable import TOLERANCE, difference, prepare_training
 from twoalike.distill._update import Update
 from twoalike.features import write_features
@@ -109,7 +109,8 @@ def test_the_term_is_zero_at_the_start_and_leads_back_to_it(
     config = DistillConfig.model_validate({"keep_classifier": 2.0, "train": train, "head": head})
     backbone = load_backbone("test_resnet", weights=weights, classifier=True).resized(32)
     module = prepare_training(backbone, config)
-    student = StudentNetwork(module, backbone.n_features, head=config.head)
+    layer = identity_head(backbone.n_features, bias=False) if head == "linear" else None
+    student = StudentNetwork(module, layer)
     base = Base(student, backbone.classifier, config)
     images = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     student.train()

@@ -25,7 +25,7 @@ from twoalike.distill import (
 )
 from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._labels import PLAN, write_shard
-from twoalike.distill._student import StudentNetwork
+from twoalike.distill._student import StudentNetwork, identity_head
 from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, provenance, write_json
 from twoalike.teacher import PosteriorTeacher, load_teacher, odd_logits, save_teacher
@@ -294,7 +294,7 @@ def test_a_wide_head_keeps_the_similarities_at_first() -> None:
     """Random, of any width: dot products over their number stay what they were, about."""
     features = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
     students = [
-        StudentNetwork(torch.nn.Identity(), 64, head="linear", width=1024, seed=seed)
+        StudentNetwork(torch.nn.Identity(), identity_head(64, bias=False, width=1024, seed=seed))
         for seed in (0, 0, 1)
     ]
     same, again, other = (image_similarity(s(features)[0], "dot").detach() for s in students)

@@ -177,7 +177,7 @@ def test_same_seed_same_teacher(world: World) -> None:
     )
     assert one.description == two.description
     np.testing.assert_array_equal(one.weight, two.weight)
-    assert other.temperature != one.temperature
+    assert other.identity != one.identity
 
 
 def test_what_cannot_be_fitted_says_so(world: World, rng: np.random.Generator) -> None:

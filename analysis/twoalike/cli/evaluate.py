@@ -35,7 +35,7 @@ class Options:
     kind of triplet (within, boundary, between) at each level, changes of distances, few-shot
     classification and shifts to new subclasses. These are computed for the objects in the table
     only: leave out those that a network learnt from."""
-    similarity: Literal["cosine", "raw-cosine", "dot"] = "cosine"
+    similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """cosine: of features minus their mean over the objects scored. raw-cosine: of features as they
     are. dot: their dot product."""
 

@@ -236,13 +236,37 @@ class Candidate:
     name: str
     """How the results call it."""
     features: FeatureTable
-    """One row an object."""
+    """One row an object: of a student with a map into the human space, its positions there."""
     similarity: Similarity = "cosine"
     """How similarities come from the features."""
     role: Literal["model", "ceiling"] = "model"
     """``ceiling`` for the true observer's embedding, where answers were simulated."""
     temperature: float | None = None
     """The choice temperature, where it is known; None to fit it."""
+    general: FeatureTable | None = None
+    """Features for other tasks than similarity; None: the same."""
+
+    @classmethod
+    def of(
+        cls, name: str, table: FeatureTable, similarity: Similarity | None = None
+    ) -> "Candidate":
+        """Take a network's table of features; without ``similarity`` by its own.
+
+        That of a student is the similarity that it was trained with, of its positions in the human
+        space if it has any; that of any other network is ``cosine``.
+        """
+        if similarity is not None:
+            return cls(name, table, similarity)
+        own: Similarity = "dot" if table.meta.get("similarity") == "dot" else "cosine"
+        if table.positions is None:
+            return cls(name, table, own, general=table)
+        positions = FeatureTable(table.ids, table.positions, table.meta)
+        return cls(name, positions, own, general=table)
+
+    @property
+    def other_uses(self) -> FeatureTable:
+        """Features for other tasks than similarity."""
+        return self.features if self.general is None else self.general
 
 
 def check_names(candidates: Sequence[Candidate]) -> None:

@@ -96,7 +96,7 @@ def evaluate(
     posterior: "str | Path | Posterior | None" = None,
     objects: str | Path | None = None,
     labels: LabelSource | None = None,
-    similarity: Similarity = "cosine",
+    similarity: Similarity | None = None,
     seed: int = 0,
     resamples: int = 2000,
     out: str | Path | None = None,
@@ -138,7 +138,8 @@ def evaluate(
         computed for labelled objects only: leave out those that a network learnt from.
     similarity
         ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
-        features as they are. ``dot``: their dot product.
+        features as they are. ``dot``: their dot product. None: that of a student is its own, which
+        it was trained with, of any other network ``cosine``.
     resamples
         Bootstrap resamples for the scores on choices.
     out

@@ -21,7 +21,7 @@ type Networks = Mapping[str, FeatureSource] | Iterable[Candidate | tuple[str, Fe
 
 
 def read_networks(
-    networks: Networks, objects: Path | None, similarity: Similarity, files: dict[str, Path]
+    networks: Networks, objects: Path | None, similarity: Similarity | None, files: dict[str, Path]
 ) -> list[Candidate]:
     """Candidates from tables of features, wherever these are; ``files`` gets those read."""
     pairs = networks.items() if isinstance(networks, Mapping) else networks
@@ -31,7 +31,7 @@ def read_networks(
             name, source = each
             if isinstance(source, str | Path):
                 files[f"features {name}"] = Path(source)
-            each = Candidate(name, as_features(source, objects, name), similarity)  # noqa: PLW2901
+            each = Candidate.of(name, as_features(source, objects, name), similarity)  # noqa: PLW2901
         candidates.append(each)
     return candidates
 
@@ -56,7 +56,7 @@ def as_features(source: FeatureSource, objects: Path | None, name: str) -> Featu
 
 
 def student_candidates(
-    student: str | Path, images: str | Path | None, similarity: Similarity
+    student: str | Path, images: str | Path | None, similarity: Similarity | None
 ) -> tuple[Candidate, Candidate]:
     """Features of the network that a student started from, and of the student."""
     from twoalike.backbones import CONFIG, extract_features  # torch: not before it is needed
@@ -75,7 +75,7 @@ def student_candidates(
             remedy="Compute the features of both networks and give them with `features=...`.",
         )
     aligned = extract_features(Path(student), Path(images))
-    return Candidate("base", base, similarity), Candidate("aligned", aligned, similarity)
+    return Candidate.of("base", base, similarity), Candidate.of("aligned", aligned, similarity)
 
 
 def read_labels(source: LabelSource | None, files: dict[str, Path]) -> Labels:

@@ -6,7 +6,7 @@ no torch.
 
 import lazy_loader
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, HEAD = "config.json", "model.safetensors", "head.safetensors"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
-__all__ += ["CONFIG", "WEIGHTS"]
+__all__ += ["CONFIG", "HEAD", "WEIGHTS"]

@@ -16,5 +16,6 @@ from ._weights import read_weights as read_weights
 from ._weights import weights_sha256 as weights_sha256
 
 CONFIG: str
+HEAD: str
 WEIGHTS: str
 """Files of a student's folder, under the names that timm reads."""

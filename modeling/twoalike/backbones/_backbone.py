@@ -77,6 +77,11 @@ class Backbone:
     classifier
         Features (n, p) to class scores (n, c): the network's own last layer, where it was asked
         for.
+    head
+        Features (n, p) to positions in the human space (n, q), of a student that has such a map.
+    similarity
+        Of two images by a student, ``dot`` or ``cosine``: of their positions, or of their features
+        where there is no map. None for any other network.
     """
 
     name: str
@@ -86,6 +91,8 @@ class Backbone:
     licence: str | None = None
     origin: str | None = None
     classifier: nn.Linear | None = None
+    head: nn.Linear | None = None
+    similarity: str | None = None
 
     @classmethod
     def of(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ def images_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
     for name, path in zip(ids, paths, strict=True):
         digest.update(f"{name} {sha256_file(path)};".encode())
     return digest.hexdigest()
+
+
+def positions_of(backbone: Backbone, features: npt.NDArray[np.float32]) -> Any:
+    """Positions in the human space by a student's features (n, p), (n, q); None without a map."""
+    if backbone.head is None:
+        return None
+    with torch.inference_mode():
+        return backbone.head.cpu()(torch.from_numpy(features)).numpy()
 
 
 def pooled_features(
@@ -144,7 +153,7 @@ def extract_features(
     table = _features(network, ids, paths, source, batch, device, skip_unreadable)
     path_of = dict(zip(ids, paths, strict=True))
     digest = images_digest(table.ids, [path_of[name] for name in table.ids])
-    table = FeatureTable(table.ids, table.values, {**table.meta, "images_sha256": digest})
+    table = replace(table, meta={**table.meta, "images_sha256": digest})
     if out is not None:
         write_features(Path(out), table)
     return table
@@ -225,12 +234,17 @@ def _check_at_least_one(name: str, images: int) -> None:
 
 def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
     """Describe the network that features come from; ``seed`` is that of random weights."""
-    return provenance("features", seed=seed) | {
-        "backbone": network.name,
-        "architecture": network.architecture,
-        "weights_sha256": network.weights_sha256,
-        "preprocessing": network.preprocessing.as_timm(),
-    }
+    own = {"similarity": network.similarity} if network.similarity else {}
+    return (
+        provenance("features", seed=seed)
+        | own
+        | {
+            "backbone": network.name,
+            "architecture": network.architecture,
+            "weights_sha256": network.weights_sha256,
+            "preprocessing": network.preprocessing.as_timm(),
+        }
+    )
 
 
 def _network(
@@ -260,7 +274,7 @@ def _features(
         ids, paths, unreadable = without_unreadable(ids, paths)
     values = pooled_features(network, paths, batch=batch, device=device)
     left_out = {"unreadable": list(unreadable)} if unreadable else {}
-    return FeatureTable(ids, values, source | left_out)
+    return FeatureTable(ids, values, source | left_out, positions_of(network, values))
 
 
 def _listing_digest(ids: Sequence[str], paths: Sequence[Path]) -> str:

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import torch
 from torch import nn
 
-from twoalike.backbones import CONFIG, WEIGHTS
+from twoalike.backbones import CONFIG, HEAD, WEIGHTS
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._classifier import (
     classifier_name,
@@ -242,7 +242,35 @@ def _load_student(folder: Path) -> Backbone:
         settings.get("license"),
         config.get("origin"),
         layer,
+        _human_head(folder, config),
+        config.get("similarity"),
     )
+
+
+def _human_head(folder: Path, config: Mapping[str, Any]) -> nn.Linear | None:
+    """Read a student's map of its features into the human space, if it has one."""
+    head = config.get("head")
+    if not isinstance(head, Mapping) or head.get("kind") != "human":
+        return None
+    path = folder / HEAD
+    state = read_weights(path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    p, q = config.get("num_features"), head.get("width")
+    if shapes != {"weight": (q, p), "bias": (q,)}:
+        raise TwoalikeError(
+            where=path,
+            expected=f"weight of shape ({q}, {p}) and bias of shape ({q},)",
+            found=shapes,
+            remedy=_COPY_AGAIN,
+        )
+    layer = linear_layer(state)
+    if weights_sha256(layer) != head.get("sha256"):
+        raise TwoalikeError(
+            f"{HEAD} holds other weights than those that {CONFIG} describes",
+            where=folder,
+            remedy=_COPY_AGAIN,
+        )
+    return layer
 
 
 def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Linear | None]:

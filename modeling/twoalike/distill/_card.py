@@ -25,12 +25,13 @@ _LEARNT = {
 def model_card(name: str, config: Mapping[str, Any]) -> str:
     """README.md of the student in the folder ``name``, from the content of its config.json."""
     learnt = _LEARNT[config["config"]["train"]]
+    is_control = config["teacher"]["method"] == "untransformed"
     sections = [
         f"{_metadata(config)}\n\n# {name}",
         f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
         "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
         f"into {learnt}.",
-        f"## Agreement with the teacher\n\n{_scores(config['held_out'])}",
+        f"## Agreement with the teacher\n\n{_scores(config['held_out'], is_control=is_control)}",
         _classes(config),
         f"## Use\n\n{_usage(config)}",
         f"## Where it comes from\n\n{_origin(config)}",
@@ -61,17 +62,22 @@ def _metadata(config: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _scores(held_out: Mapping[str, Any] | None) -> str:
+def _scores(held_out: Mapping[str, Any] | None, *, is_control: bool) -> str:
     if held_out is None:
         return "No images were held out."
-    names = {"base": "base network", "control": "untransformed", "student": "aligned"}
+    names = {
+        "base": "base network",
+        "control": "control",
+        "start": "before training",
+        "student": "control" if is_control else "aligned",
+    }
     rows = "".join(
         f"| {name} | {held_out[key]['accuracy']:.3f} | {held_out[key]['kl']:.3f} |\n"
         for key, name in names.items()
         if key in held_out
     )
     control = (
-        " Untransformed: distilled in the same way from a teacher without people's judgments."
+        " Control: distilled in the same way from a teacher without people's judgments."
         if "control" in held_out
         else ""
     )
@@ -102,7 +108,7 @@ def _classes(config: Mapping[str, Any]) -> str:
         if held_out is None
         else "The most probable class is that of the base network for "
         f"{held_out['student']['same_class']:.1%} of the held-out images "
-        f"({held_out['base']['same_class']:.0%} before the first step)."
+        f"({held_out['start']['same_class']:.0%} before the first step)."
     )
     return (
         f"## Classes\n\nThe classifier of the base network, {kept['classes']} classes, is part of "
@@ -151,37 +157,52 @@ transform = create_transform(**resolve_model_data_config(model), is_training=Fal
 {output} = model(transform(image).unsqueeze(0))  # image: a PIL image, RGB
 ```"""
 _HEAD = """
-The aligned features are an affine map of the module's features:
+{name} are an affine map of the {whose} features:
 
 ```python
 from safetensors.torch import load_file
 
 head = load_file("head.safetensors")
-aligned = module(images) @ head["weight"].T + head["bias"]
+{output} = features @ head["weight"].T + head["bias"]
 ```"""
 
 
 def _usage(config: Mapping[str, Any]) -> str:
+    head = config["head"]
     if config["architecture"] is None:
         usage = "`model.safetensors` is the state dict of the module that was distilled."
-        if config["head"] is not None and config["head"]["applied"]:
-            usage += _HEAD
+        if head is not None and head["applied"]:
+            usage += _HEAD.format(name="The aligned features", whose="module's", output="aligned")
         if config.get("classifier") is not None:
             usage += f"\n`{config['classifier']['file']}` is its classifier of pooled features."
-        return usage
-    if _in_file(config):
-        return (
+    elif _in_file(config):
+        usage = (
             f"{_TIMM.format(output='scores')}\n\nIts outputs are class scores before the softmax; "
-            "with `num_classes=0`, and in `twoalike features`, they are the aligned features."
+            "with `num_classes=0`, and in `twoalike features`, they are the features."
         )
-    if config["num_classes"]:
+    elif config["num_classes"]:
         said = "Its classifier is the learnt affine map, so its outputs are the aligned features."
-        return f"{_TIMM.format(output='features')}\n\n{said}"
-    return _TIMM.format(output="features")
+        usage = f"{_TIMM.format(output='features')}\n\n{said}"
+    else:
+        usage = _TIMM.format(output="features")
+    if head is not None and head["kind"] == "human":
+        usage += (
+            "\n\nThe features are for classification, detection and the like. Similarities as "
+            "people see them are those of positions in the human space:"
+            + _HEAD.format(name="These positions", whose="network's", output="positions")
+            + f"\n\nThe {_KINDS[config['similarity']]} of two images' positions, divided by "
+            + (f"{head['width']} x " if config["similarity"] == "dot" else "")
+            + f"{config['temperature']:.4g}, is the log-odds of a choice."
+        )
+    return usage
+
+
+_KINDS = {"dot": "dot product", "cosine": "cosine (of positions minus their mean)"}
 
 
 def _limits(config: Mapping[str, Any]) -> str:
-    kind = {"dot": "dot product", "cosine": "cosine (of features minus their mean)"}
+    kind = {"dot": "dot product", "cosine": "cosine (of values minus their mean)"}
+    of = "positions" if config["head"] and config["head"]["kind"] == "human" else "features"
     other_uses = (
         "- The network was tuned for similarity; other uses, such as classification, were not "
         "tested. It has no classifier of categories."
@@ -195,6 +216,6 @@ def _limits(config: Mapping[str, Any]) -> str:
         "agreement with it, not with people. Measure agreement with people's choices with "
         "`twoalike evaluate`.\n"
         "- The judgments are those of the participants, on the images they saw.\n"
-        f"- The similarity that was trained is the {kind[config['similarity']]} of features; "
+        f"- The similarity that was trained is the {kind[config['similarity']]} of {of}; "
         f"others may be less aligned.\n{other_uses}"
     )

@@ -53,20 +53,24 @@ class DistillConfig(Strict):
         description="of two images: dot product of features over their number, or cosine of "
         "features minus their mean over the batch",
     )
-    head: Literal["none", "linear"] = Field(
-        default="none",
-        description="linear: part of what is learnt goes into a square map that starts as the "
-        "identity; none: all of it goes into the features themselves, which users extract",
+    head: Literal["human", "linear", "none"] = Field(
+        default="human",
+        description="human: an affine map of the features into the human space, which starts as "
+        "the teacher's, or as the one fitted to the teacher's similarities; the features stay "
+        "useful for other tasks; linear: a map without bias that starts as the identity; none: "
+        "the features themselves become human-like",
     )
     head_width: int | None = Field(
         default=None,
         ge=1,
-        description="features of the head; none: as many as the network's; others: random start",
+        description="features of a linear head; none: as many as the network's; others: random "
+        "start",
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
         default="full",
         description="what is trained: all weights; those of the last blocks; low-rank adapters, "
-        "merged into the weights at the end; or an affine map of features that are computed once",
+        "merged into the weights at the end; or the head alone (with head = 'none', an affine map "
+        "of the features that is part of the network), on features that are computed once",
     )
     last_blocks: int = Field(default=1, ge=1, description="blocks trained with train = 'last'")
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
@@ -87,6 +91,13 @@ class DistillConfig(Strict):
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of steps before the peak")
     decay_to_init: float = Field(
         default=1.0, ge=0, description="pull towards the initial weights per step, times the rate"
+    )
+    mix: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of the way from the initial weights to the trained ones at which the "
+        "student is taken (Wortsman et al. 2022, arXiv:2109.01903); 1: the trained weights",
     )
     preserve: float = Field(
         default=0.0,
@@ -150,11 +161,17 @@ class DistillConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _width_is_of_a_linear_head(self) -> "DistillConfig":
+        if self.head_width is not None and self.head != "linear":
+            raise ValueError(f"head_width is that of head = 'linear', and head is {self.head!r}")
+        return self
+
+    @model_validator(mode="after")
     def _probe_sees_no_images(self) -> "DistillConfig":
         if self.train == "probe" and self.flip:
             raise ValueError("flip = true mirrors images, and a probe learns on features")
-        if self.train == "probe" and (self.head != "none" or self.head_width is not None):
-            raise ValueError("head adds a map of features, and a probe is one; leave head out")
+        if self.train == "probe" and self.head == "linear":
+            raise ValueError("head = 'linear' lacks the bias of a probe; take 'human' or 'none'")
         if self.train == "probe" and self.keep_classifier:
             raise ValueError(
                 "keep_classifier has no effect: a probe changes neither the network nor its classes"

@@ -19,6 +19,7 @@ from torch import nn
 
 from twoalike.backbones import (
     CONFIG,
+    HEAD,
     WEIGHTS,
     Backbone,
     classifier_name,
@@ -49,8 +50,13 @@ from twoalike.study import (
 if TYPE_CHECKING:
     import pandas as pd
 
-HEAD, CLASSIFIER = "head.safetensors", "classifier.safetensors"
-ROWS = (("base", "base"), ("control", "untransformed"), ("student", "aligned"))
+CLASSIFIER = "classifier.safetensors"
+ROWS = (
+    ("base", "base"),
+    ("control", "control"),
+    ("start", "before training"),
+    ("student", "aligned"),
+)
 """Networks that are scored on held-out images: keys in config.json, and names."""
 CHECKED = 8
 """Images on which the written student is compared with the trained one."""
@@ -136,12 +142,12 @@ def write_student(
     TwoalikeError
         If the written student's features, or its class scores, differ by more than 1e-5.
     """
-    is_probe = origin["config"]["train"] == "probe"
+    settings = origin["config"]
     inputs = torch.stack([backbone.preprocessing.read(path) for path in images[:CHECKED]])
     student.cpu().eval()
     # Before adapters are merged into the weights: these are the features that were trained.
-    expected = _trained_features(backbone, student, inputs, is_probe=is_probe)
-    exported = _exported(backbone, student, is_probe=is_probe)
+    expected = _trained_features(backbone, student, inputs, settings)
+    exported = _exported(backbone, student, settings)
     config = _config(backbone, exported, student, origin, summary)
     with atomic_path(folder / WEIGHTS) as temporary:
         # One key at most: safetensors writes several in random order, so equal runs would differ.
@@ -164,24 +170,35 @@ def write_student(
 
 
 def _trained_features(
-    backbone: Backbone, student: StudentNetwork, inputs: torch.Tensor, *, is_probe: bool
+    backbone: Backbone,
+    student: StudentNetwork,
+    inputs: torch.Tensor,
+    settings: Mapping[str, Any],
 ) -> torch.Tensor:
-    """Features of the trained network, which the written one must reproduce."""
+    """Features of the network as it was trained, which its user should get."""
     with torch.no_grad():
-        if not is_probe:
+        if settings["train"] != "probe":
             return torch.as_tensor(student.backbone(inputs))
+        features = backbone.module.cpu().eval()(inputs)
+        if not _is_applied(settings):
+            return torch.as_tensor(features)
         assert student.head is not None
-        return torch.as_tensor(student.head(backbone.module.cpu().eval()(inputs)))
+        return torch.as_tensor(student.head(features))
 
 
-def _exported(backbone: Backbone, student: StudentNetwork, *, is_probe: bool) -> Backbone:
-    """Combine everything learnt in one network, under the network's own names of weights."""
-    if not is_probe:
+def _exported(backbone: Backbone, student: StudentNetwork, settings: Mapping[str, Any]) -> Backbone:
+    """Put what was learnt into one network, under the names of its own weights."""
+    if settings["train"] != "probe":
         return replace(backbone, module=trained_network(student.backbone))
-    assert student.head is not None
-    if backbone.architecture is None:
+    if backbone.architecture is None or not _is_applied(settings):
         return backbone
+    assert student.head is not None
     return replace(backbone, module=with_map(backbone, student.head))
+
+
+def _is_applied(settings: Mapping[str, Any]) -> bool:
+    """Whether the map that was trained is part of the network: that of a probe without a head."""
+    return bool(settings["train"] == "probe" and settings["head"] == "none")
 
 
 def _written(exported: Backbone) -> nn.Module:
@@ -248,7 +265,7 @@ def _config(
 ) -> dict[str, Any]:
     """Content of config.json: timm's keys for a model, and ours."""
     licence = {"license": backbone.licence} if backbone.licence else {}
-    head = _head(exported, student, is_probe=origin["config"]["train"] == "probe")
+    head = _head(exported, student, origin["config"], summary)
     # timm builds the classifier that a probe's map is written into, and returns its output.
     classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
     settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
@@ -286,16 +303,28 @@ def _classifier(exported: Backbone) -> dict[str, Any] | None:
     }
 
 
-def _head(exported: Backbone, student: StudentNetwork, *, is_probe: bool) -> dict[str, Any] | None:
-    """Location of the student's map of features, and whether its features include it."""
+def _head(
+    exported: Backbone,
+    student: StudentNetwork,
+    settings: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """Describe where the student's head is, and whether its features passed through it."""
     if student.head is None:
         return None
-    kind = "linear" if student.head.bias is None else "affine"
-    within = is_probe and exported.architecture is not None
-    return {"kind": kind, "applied": is_probe, "file": None if within else HEAD}
+    applied = _is_applied(settings)
+    within = applied and exported.architecture is not None
+    found = {
+        "kind": "affine" if applied else settings["head"],
+        "applied": applied,
+        "file": None if within else HEAD,
+        "width": student.head.out_features,
+        "sha256": weights_sha256(student.head),
+    }
+    return found | ({"start": summary["head_start"]} if summary.get("head_start") else {})
 
 
-INPUT, OUTPUT, CLASSES = "images", "features", "classes"
+INPUT, OUTPUT, POSITIONS, CLASSES = "images", "features", "positions", "classes"
 """Names of the input, shape (batch, 3, size, size), and of the outputs: features (batch, p) and,
 if there is a classifier, its scores before the softmax (batch, c)."""
 LARGEST = 2**31 - 2**20
@@ -360,9 +389,8 @@ def export_onnx(
         "output": {"name": OUTPUT, "shape": ["batch", backbone.n_features]},
         "licence": backbone.licence,
     }
-    if backbone.classifier is not None:
-        n_classes = backbone.classifier.out_features
-        description["classes"] = {"name": CLASSES, "shape": ["batch", n_classes]}
+    for name, layer in _layers(backbone).items():
+        description[name] = {"name": name, "shape": ["batch", layer.out_features]}
     for key, value in description.items():
         text = value if isinstance(value, str) else json.dumps(value)
         model.metadata_props.add(key=key, value=text)
@@ -373,17 +401,24 @@ def export_onnx(
     return description
 
 
+def _layers(backbone: Backbone) -> dict[str, nn.Linear]:
+    """Layers that take the features, by the name of their output."""
+    found = {POSITIONS: backbone.head, CLASSES: backbone.classifier}
+    return {name: layer for name, layer in found.items() if layer is not None}
+
+
 class _Outputs(nn.Module):
-    """All outputs of the file: features, and class scores if there is a classifier."""
+    """All outputs of the file: features, and those of the layers that take them."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
-        self.module, self.classifier = backbone.module, backbone.classifier
-        self.names = [OUTPUT] if self.classifier is None else [OUTPUT, CLASSES]
+        layers = _layers(backbone)
+        self.module, self.layers = backbone.module, nn.ModuleList(layers.values())
+        self.names = [OUTPUT, *layers]
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         features = self.module(images)
-        return (features,) if self.classifier is None else (features, self.classifier(features))
+        return (features, *(layer(features) for layer in self.layers))
 
 
 def _check_packages() -> None:

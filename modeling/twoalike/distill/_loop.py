@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from twoalike.distill._lesson import Agreement, Lesson
 from twoalike.distill._losses import UNCALIBRATED
 from twoalike.distill._sources import batches
 from twoalike.distill._student import Base, StudentNetwork
-from twoalike.distill._update import Record, Update, WeightAverage
+from twoalike.distill._update import Record, Update, WeightAverage, mixed
 from twoalike.study import Interrupt, TwoalikeError, held_interrupt, writing
 from twoalike.study import progress as progress_bar
 
@@ -242,22 +242,28 @@ class Trainer:
         if agreement is None:
             self.progress = Progress(step, step, None)
             return
-        if self.average is None:
+        with ExitStack() as weights:
+            if self.average is not None:
+                weights.enter_context(self.average.in_place())
+            if self.config.mix < 1:
+                weights.enter_context(mixed(self.update.optimizer, self.config.mix))
             held_out = self._held_out(agreement)
-        else:
-            with self.average.in_place():
-                held_out = self._held_out(agreement)
         self._note({"step": step, "held_out": held_out}, metrics)
         self.last_score = held_out
         if best.best_kl is None or held_out["kl"] < best.best_kl:
             self.progress = Progress(step, step, held_out["kl"])
 
     def _held_out(self, agreement: Agreement) -> dict[str, float]:
-        rescale = self.config.objective in UNCALIBRATED
+        rescale = self._is_uncalibrated
         try:
             return agreement.score(self.student, self.config.batch, rescale=rescale, base=self.base)
         except FloatingPointError as error:
             raise self._diverged(self.progress.step, str(error)) from error
+
+    @property
+    def _is_uncalibrated(self) -> bool:
+        """Whether the student's weights have another temperature than the one that was trained."""
+        return self.config.objective in UNCALIBRATED or self.config.mix < 1
 
     def _note(self, record: Record, metrics: Metrics | None) -> None:
         self.log.append(record)
@@ -319,10 +325,23 @@ class Trainer:
         load_whole(self.unsharded, weights)
         if averaged is not None:
             load_whole(self.unsharded, {**self.unsharded.state_dict(), **averaged})
-        if self.config.objective in UNCALIBRATED:
+        if self.config.mix < 1:
+            self._mix()
+        if self._is_uncalibrated:
             judge = self.lesson.agreement or self.lesson.probe
             judge.settle_temperature(self.unsharded, self.config.batch)
         return self.unsharded, step
+
+    @torch.no_grad()
+    def _mix(self) -> None:
+        """Take the student's trained weights part of the way back to the initial ones."""
+        known = self.update.optimizer.initial
+        named = self.student.named_parameters()
+        initial = whole({name: known[weights] for name, weights in named if weights in known})
+        for name, weights in self.unsharded.named_parameters():
+            if name in initial:
+                start = initial[name].to(weights.device)
+                weights.copy_(torch.lerp(start, weights, self.config.mix))
 
     def _selected(self) -> list[int]:
         """Step to take the student from, followed by fallbacks, best first."""

@@ -20,6 +20,7 @@ from twoalike.distill._checkpoint import find_checkpoints
 from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import make_fabric
+from twoalike.distill._head import Start, human_head
 from twoalike.distill._labels import PLAN, read_labels
 from twoalike.distill._lesson import (
     Lesson,
@@ -31,7 +32,7 @@ from twoalike.distill._lesson import (
 from twoalike.distill._loop import Trainer
 from twoalike.distill._sampling import HEAD, seed_of
 from twoalike.distill._sources import Inputs, Opinion
-from twoalike.distill._student import StudentNetwork, with_kept_classifier
+from twoalike.distill._student import StudentNetwork, identity_head, with_kept_classifier
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images
@@ -338,7 +339,7 @@ class _Run:
             "processes": fabric.world_size,
             "classifier": weights_sha256(classifier) if classifier else None,
         }
-        network = self._network(module, lesson, fabric.device)
+        network, base, start = self._network(module, lesson, fabric.device)
         n_learnt = sum(
             weights.numel()
             for name, weights in network.named_parameters()
@@ -350,7 +351,8 @@ class _Run:
         trainer.run()
         trained, step = trainer.finish()
         if fabric.is_global_zero:
-            summary = self._summary(origin, trainer, step) | {"learnt": n_learnt}
+            summary = self._summary(origin, trainer, step, base)
+            summary |= {"learnt": n_learnt, "head_start": start}
             if control is not None:
                 score = control_score(control, lesson, config, fabric.device)
                 summary["held_out"]["control"] = score
@@ -414,27 +416,43 @@ class _Run:
 
     def _network(
         self, module: torch.nn.Module, lesson: Lesson, device: torch.device
-    ) -> StudentNetwork:
-        """Assemble the network to train, at the temperature that fits it best at the start."""
+    ) -> tuple[StudentNetwork, dict[str, float] | None, Start | None]:
+        """Assemble the network to train, at the temperature that fits it best at the start.
+
+        Beside it: the score of its own features, and how a head into the human space starts.
+        """
         config = self.config
-        network = StudentNetwork(
-            module,
-            self.backbone.n_features,
-            head="affine" if config.train == "probe" else config.head,
-            width=config.head_width,
-            similarity=config.similarity,
-            temperature=config.temperature or 1.0,
-            seed=seed_of(config.seed, HEAD),
-        )
+        plain = StudentNetwork(module, similarity=config.similarity)
         # Before anything is computed: another memory layout changes the last bits.
-        network.to(device)
+        plain.to(device)
         if config.channels_last and config.parallel == "ddp":  # fsdp shards plain layouts only
-            network.to(memory_format=torch.channels_last)
+            plain.to(memory_format=torch.channels_last)
+        base, start = None, None
+        if lesson.agreement is not None:
+            base = lesson.agreement.score(plain, config.batch, rescale=True)
+        head, p = None, self.backbone.n_features
+        if config.head == "human":
+            teacher = self.guidance.teacher
+            head, start = human_head(teacher, self.backbone, plain, lesson, config.batch)
+        elif config.head == "linear":
+            seed = seed_of(config.seed, HEAD)
+            head = identity_head(p, bias=False, width=config.head_width, seed=seed)
+        elif config.train == "probe":
+            head = identity_head(p, bias=True)
+        network = StudentNetwork(
+            module, head, similarity=config.similarity, temperature=config.temperature or 1.0
+        ).to(device)
         if config.temperature is None:
             lesson.probe.settle_temperature(network, config.batch)
-        return network
+        return network, base, start
 
-    def _summary(self, origin: dict[str, Any], trainer: Trainer, step: int) -> dict[str, Any]:
+    def _summary(
+        self,
+        origin: dict[str, Any],
+        trainer: Trainer,
+        step: int,
+        base: dict[str, float] | None,
+    ) -> dict[str, Any]:
         """Describe teacher, data and scores for the student's config."""
         lesson, held_out = trainer.lesson, None
         if lesson.agreement is not None:
@@ -443,7 +461,8 @@ class _Run:
                 "images": len(lesson.agreement.images),
                 "triplets": len(lesson.agreement.triplets),
                 "ceiling": lesson.agreement.ceiling,
-                "base": by_step[0],
+                "base": base,
+                "start": by_step[0],
                 "student": by_step[step],
             }
         unreadable = {"unreadable": list(self.seen.unreadable)} if self.seen.unreadable else {}

@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from twoalike.backbones import Backbone, no_classifier
-from twoalike.distill._config import DistillConfig
+from twoalike.distill._config import DistillConfig, Similarity
 from twoalike.distill._fabric import whole
 from twoalike.distill._losses import cka_loss, class_divergence, image_similarity
 from twoalike.distill._sources import ImageSet
@@ -25,39 +25,42 @@ class Output(NamedTuple):
     unmapped: torch.Tensor  # features before the head, (n, p); the same if there is no head
 
 
+def identity_head(p: int, *, bias: bool, width: int | None = None, seed: int = 0) -> nn.Linear:
+    """Map of p features that starts as the identity.
+
+    With another ``width`` it starts at random, drawn from ``seed``, such that on average dot
+    products divided by the number of features do not change.
+    """
+    head = nn.Linear(p, width or p, bias=bias)
+    if width in {None, p}:
+        nn.init.eye_(head.weight)
+    else:
+        rng = torch.Generator().manual_seed(seed)
+        nn.init.normal_(head.weight, std=p**-0.5, generator=rng)
+    if bias:
+        nn.init.zeros_(head.bias)
+    return head
+
+
 class StudentNetwork(nn.Module):
     """Maps images to features, and holds the temperature of the choices by their similarities.
 
-    The backbone maps images (n, 3, h, w) to p pooled features. A ``linear`` head adds a map from p
-    to p features that starts as the identity; an ``affine`` head also has a bias. A head of another
-    ``width`` starts from a random map, drawn from ``seed``, that preserves the mean of dot products
-    divided by the number of features.
+    The backbone maps images (n, 3, h, w) to p pooled features, and the head, if there is one, maps
+    these to the features whose similarities are trained.
     """
 
     def __init__(
         self,
         backbone: nn.Module,
-        n_features: int,
+        head: nn.Linear | None = None,
         *,
-        head: Literal["none", "linear", "affine"] = "none",
-        width: int | None = None,
-        similarity: Literal["dot", "cosine"] = "dot",
+        similarity: Similarity = "dot",
         temperature: float = 1.0,
-        seed: int = 0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.similarity = similarity
-        self.head: nn.Linear | None = None
-        if head != "none":
-            self.head = nn.Linear(n_features, width or n_features, bias=head == "affine")
-            if width in {None, n_features}:
-                nn.init.eye_(self.head.weight)
-            else:
-                rng = torch.Generator().manual_seed(seed)
-                nn.init.normal_(self.head.weight, std=n_features**-0.5, generator=rng)
-        if self.head is not None and head == "affine":
-            nn.init.zeros_(self.head.bias)
+        self.similarity: Similarity = similarity
+        self.head = head
         # One element instead of a scalar, which cannot be sharded among processes.
         self.log_temperature = nn.Parameter(torch.tensor([float(temperature)]).log())
 
@@ -143,7 +146,7 @@ class Base:
             before = self.network(inputs)
         total = torch.zeros((), device=self.device)
         if self.config.preserve:
-            total = total + self.config.preserve * cka_loss(output.features, before)
+            total = total + self.config.preserve * cka_loss(output.unmapped, before)
         if self.config.keep_classifier:
             ours, theirs = self._scores(output.unmapped), self._scores(before)
             total = total + self.config.keep_classifier * class_divergence(ours, theirs)

@@ -126,6 +126,20 @@ class WeightAverage:
             parameter.copy_(values[name])
 
 
+@contextmanager
+@torch.no_grad()
+def mixed(optimizer: AdamToInit, share: float) -> Iterator[None]:
+    """Put weights that share of the way from the initial ones to the present in place."""
+    present = {parameter: parameter.detach().clone() for parameter in optimizer.initial}
+    for parameter, initial in optimizer.initial.items():
+        parameter.copy_(torch.lerp(initial, present[parameter], share))
+    try:
+        yield
+    finally:
+        for parameter, value in present.items():
+            parameter.data.copy_(value)
+
+
 class Update:
     """The student, set up for the processes of a launched Fabric, with its optimiser.
 

@@ -1,7 +1,8 @@
 """Reading features from the formats that others keep them in.
 
 ==================  ==========================================================================
-``.npz``            arrays ``ids`` and ``features``: what ``twoalike features`` writes
+``.npz``            arrays ``ids`` and ``features``, of a student also ``positions``: what
+                    ``twoalike features`` writes
 ``.npy``            one array; the ids are in a list of their own
 ``.parquet``        one row an object: a column of ids (called ``id``, ``ids`` or ``object``, or
                     the only one of strings), and numeric columns or one column of lists
@@ -71,19 +72,22 @@ def read_features(
     require_file(path, "features (.npz, .npy, .parquet or .h5)")
     kind = path.suffix.lower()
     meta: dict[str, Any] = {}
+    positions = None
     if kind == ".parquet":
         ids, values = _from_parquet(path, named=objects is None)
     elif kind in {".h5", ".hdf5"}:
         ids, values = _from_hdf5(path)
     else:
-        ids, values, meta = _from_numpy(path)
+        ids, values, meta, positions = _from_numpy(path)
     if ids is None:
         if objects is None:
             raise TwoalikeError(
                 "this file has no object ids", where=path, remedy="Give them as `objects=...`."
             )
         ids = read_ids(objects) if isinstance(objects, str | Path) else list(objects)
-    return FeatureTable(tuple(ids), _checked(path, ids, values), meta)
+    if positions is not None:
+        positions = _checked(path, ids, positions)
+    return FeatureTable(tuple(ids), _checked(path, ids, values), meta, positions)
 
 
 def _from_shards(folder: Path) -> FeatureTable:
@@ -101,13 +105,16 @@ def _from_shards(folder: Path) -> FeatureTable:
     values = np.concatenate([table.values for table in tables])
     unreadable = [name for table in tables for name in table.meta.get("unreadable", ())]
     meta = plan | ({"unreadable": unreadable} if unreadable else {})
-    return FeatureTable(tuple(ids), _checked(folder, ids, values), meta)
+    parts = [table.positions for table in tables if table.positions is not None]
+    positions = np.concatenate(parts) if len(parts) == len(tables) else None
+    return FeatureTable(tuple(ids), _checked(folder, ids, values), meta, positions)
 
 
-def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any]]:
+def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[str, Any], Any]:
+    """Ids, features, meta and, from a student's file, positions."""
     loaded = load_arrays(path, "features")
     if not isinstance(loaded, dict):
-        return None, loaded, {}
+        return None, loaded, {}, None
     if {"ids", "features"} - loaded.keys():
         raise TwoalikeError(
             where=path,
@@ -118,7 +125,8 @@ def _from_numpy(path: Path) -> tuple[list[str] | None, npt.NDArray[Any], dict[st
     if loaded["ids"].ndim != 1:
         found = f"ids of shape {loaded['ids'].shape}"
         raise TwoalikeError(where=path, expected="one id an object", found=found)
-    return [str(name) for name in loaded["ids"]], loaded["features"], meta
+    ids = [str(name) for name in loaded["ids"]]
+    return ids, loaded["features"], meta, loaded.get("positions")
 
 
 def _from_hdf5(path: Path) -> Content:

@@ -33,11 +33,16 @@ class FeatureTable:
         Features, shape (m, p), float32, finite.
     meta
         Provenance; for a backbone's features its name and a hash of its weights.
+    positions
+        In the human space, by a student that maps its features there, shape (m, q): its
+        similarities are those of positions, and features are for other tasks. None: there is no
+        such map.
     """
 
     ids: tuple[str, ...]
     values: npt.NDArray[np.float32]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    positions: npt.NDArray[np.float32] | None = None
 
     def __repr__(self) -> str:
         of = f" by {self.meta['backbone']}" if self.meta.get("backbone") else ""
@@ -79,10 +84,12 @@ def check_features_path(path: Path) -> None:
 def write_features(path: Path, table: FeatureTable) -> None:
     """Write a feature table as ``.npz``, all or nothing."""
     check_features_path(path)
+    arrays: dict[str, Any] = {
+        "ids": np.array(table.ids, dtype=np.str_),
+        "features": table.values,
+        "meta": np.array(json.dumps(dict(table.meta))),
+    }
+    if table.positions is not None:
+        arrays["positions"] = table.positions
     with atomic_path(path) as temporary:
-        np.savez(
-            temporary,
-            ids=np.array(table.ids, dtype=np.str_),
-            features=table.values,
-            meta=np.array(json.dumps(dict(table.meta))),
-        )
+        np.savez(temporary, **arrays)

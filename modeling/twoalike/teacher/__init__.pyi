@@ -1,8 +1,10 @@
 from ._affine import AffineTeacher as AffineTeacher
 from ._fit import Choices as Choices
 from ._fit import TeachConfig as TeachConfig
+from ._fit import UninformativeError as UninformativeError
 from ._fit import fit_teacher as fit_teacher
 from ._labels import ChoiceModel as ChoiceModel
+from ._labels import Mode as Mode
 from ._labels import TeacherKind as TeacherKind
 from ._labels import compare_kinds as compare_kinds
 from ._labels import compare_labels as compare_labels

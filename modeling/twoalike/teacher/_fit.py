@@ -2,10 +2,10 @@
 
 The target positions are those of the posterior's mean similarities. Ridge regression gives the map
 in closed form for every penalty; a map fitted by gradient starts from the best of these and is
-chosen if it predicts held-out objects better. Penalty, identity block and temperature minimise the
-cross-entropy of triplets whose objects were all placed by maps fitted without them: of people's
-own choices if there are any, otherwise of the posterior's soft labels. Choices are the better
-criterion. A posterior fitted without features treats whatever they could predict beyond it as
+chosen if it predicts held-out objects better. The penalty, the weight of each human axis and the
+identity block minimise the cross-entropy of triplets whose objects were all placed by maps fitted
+without them: of people's own choices if there are any, otherwise of the posterior's soft labels.
+Choices are the better criterion. A posterior fitted without features treats whatever they could predict beyond it as
 chance, and its labels give the identity block too little weight: from CLIP features, held-out
 objects of THINGS are predicted with an accuracy of .539 instead of .552.
 """
@@ -32,15 +32,17 @@ from twoalike.teacher._labels import (
 )
 from twoalike.teacher._maps import (
     SoftLabels,
+    axis_logits,
     gradient_map,
     object_folds,
     predicted_without_own_fold,
+    principal_positions,
     ridge_maps,
     rows_within,
-    spectral_positions,
 )
-from twoalike.teacher._posterior import known_rows
 
+LEAST_WEIGHT = 1e-3
+"""Of a human axis, relative to the largest; it bounds how far a main effect shifts positions."""
 FEWEST = 6
 """Objects: with fewer, folds leave too few to fit a map."""
 ENOUGH_CHOICES = 200
@@ -112,7 +114,7 @@ def fit_teacher(
     posterior
         Soft labels and similarities of m objects.
     features
-        Features of at least these objects.
+        Features of some of these objects at least, six or more; the map is fitted to these.
     config
         Penalties, folds, seed.
     judged
@@ -128,16 +130,17 @@ def fit_teacher(
     Raises
     ------
     TwoalikeError
-        If objects have no features, all have the same, or fewer than six were judged.
+        If fewer than six judged objects have features, or all have the same.
     """
     config = config or TeachConfig()
-    rows = np.arange(len(posterior.ids)) if judged is None else np.flatnonzero(judged)
+    was_judged = np.ones(len(posterior.ids), bool) if judged is None else judged
+    rows = np.flatnonzero(was_judged & np.isin(posterior.ids, features.ids))
     if len(rows) < FEWEST:
         raise TwoalikeError(
             where="a teacher",
-            expected=f"judgments of at least {FEWEST} objects",
-            found=len(rows),
-            remedy="Collect more.",
+            expected=f"features of at least {FEWEST} judged objects",
+            found=f"features of {len(rows)} of the {was_judged.sum()} judged objects",
+            remedy="Compute features for the judged objects, under the ids of the judgments.",
         )
     ids = tuple(posterior.ids[row] for row in rows)
     x = _values(features, ids)
@@ -154,7 +157,7 @@ def fit_teacher(
         bias=fitted["bias"].astype(np.float32),
         identity=fitted["identity"],
         temperature=fitted["temperature"],
-        description=_describe(features.meta, x.shape, config, fitted),
+        description=_describe(features.meta, x.shape, int(was_judged.sum()), config, fitted),
         known_ids=ids if kept else (),
         known=fitted["known"].astype(np.float32) if kept else None,
     )
@@ -162,8 +165,7 @@ def fit_teacher(
 
 def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.float64]:
     """Features of the judged objects, which must differ, shape (m, p)."""
-    advice = "Compute features for all judged objects, under the ids of the judgments."
-    x = features.values[known_rows(features.ids, ids, "the features", advice)].astype(np.float64)
+    x = features.select(ids).astype(np.float64)
     if not np.isfinite(x).all():
         odd = ids[int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])]
         raise TwoalikeError(
@@ -189,19 +191,24 @@ def _choices_among(choices: Choices, rows: Integers, m: int) -> Choices | None:
 
 
 def _describe(
-    meta: Mapping[str, Any], shape: tuple[int, ...], config: TeachConfig, fitted: dict[str, Any]
+    meta: Mapping[str, Any],
+    shape: tuple[int, ...],
+    judged: int,
+    config: TeachConfig,
+    fitted: dict[str, Any],
 ) -> dict[str, Any]:
     """Describe the map for teacher.json, without provenance."""
     keys = ("backbone", "architecture", "weights_sha256", "preprocessing")
     return {
         "method": "untransformed" if config.untransformed else "affine",
         "from": {"features": shape[1]} | {key: meta[key] for key in keys if key in meta},
-        "to": {"objects": shape[0], "dimensions": len(fitted["bias"])},
+        "to": {"objects": shape[0], "judged": judged, "dimensions": len(fitted["bias"])},
         "judged_objects": "posterior" if config.known else "map",
         "labels": config.mode,
         "settled_on": fitted["settled_on"],
         "penalty": fitted["penalty"],
         "identity": fitted["identity"],
+        "axes": fitted.get("axes"),
         "temperature": fitted["temperature"],
         "validation": fitted["validation"],
     }
@@ -248,7 +255,7 @@ class _Search:
         self.fold = object_folds(len(rows), config.folds, rng)
         self.own = z @ z.T / z.shape[1]
         similarity = posterior.similarity()[np.ix_(rows, rows)]
-        self.y = spectral_positions(similarity, posterior.embedding.shape[-1])
+        self.y, self.main = principal_positions(similarity, posterior.embedding.shape[-1])
         self.deciding = choices if choices and len(choices.chosen) >= ENOUGH_CHOICES else None
         self.settled_on = "choices" if self.deciding else "soft labels"
         self.learnt = [self.labels]
@@ -256,14 +263,22 @@ class _Search:
             made = np.eye(3)[choices.chosen]
             self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse))
 
-    def settle(self, *similarities: Floats) -> tuple[Floats, float]:
-        """Best multiple of each similarity matrix, and the log-loss with these multiples."""
-        if (people := self.deciding) is not None:
-            parts = [odd_logits(matrix, people.triplets) for matrix in similarities]
+    def settle(self, x: Floats | None = None) -> tuple[Floats, float]:
+        """Best multiples of what makes objects similar, and the log-loss with these multiples.
+
+        The multiples are of each axis of held-out positions ``x`` (m, D), of the main effect and,
+        last, of the network's own similarities; without ``x`` of the latter alone. They shrink
+        what features do not predict: of THINGS, hardly anything but the first axes.
+        """
+        people = self.deciding
+        triplets = self.labels.triplets if people is None else people.triplets
+        parts = [odd_logits(self.own, triplets)]
+        if x is not None:
+            parts = [*axis_logits(x, triplets), -(x @ self.main)[triplets], *parts]
+        if people is not None:
             shares = fit_mixture(parts, np.eye(3)[people.chosen], people.lapse)
             logits = np.tensordot(shares, parts, axes=1)
             return shares, score_choices(logits, people.chosen, people.lapse)["log_loss"]
-        parts = [odd_logits(matrix, self.labels.triplets) for matrix in similarities]
         shares = fit_mixture(parts, self.labels.probabilities)
         logits = np.tensordot(shares, parts, axes=1)
         return shares, score_soft(logits, self.labels.probabilities)["log_loss"]
@@ -275,7 +290,7 @@ class _Search:
         contrastive: float,
         predicted: Floats,
     ) -> _Trial:
-        shares, log_loss = self.settle(predicted @ predicted.T, self.own)
+        shares, log_loss = self.settle(predicted)
         return _Trial(method, strength, contrastive, predicted, shares, log_loss)
 
     def ridge_trials(self) -> list[_Trial]:
@@ -302,7 +317,7 @@ class _Search:
         for k in np.unique(self.fold):
             out = self.fold == k
             weight, bias = self._gradient_map(np.flatnonzero(~out), strength, contrastive, start)
-            predicted[out] = self.z[out] @ weight.T + bias
+            predicted[out] = self.z[out] @ weight.T + bias - self.main
         return self._trial("gradient", strength, contrastive, predicted)
 
     def _gradient_map(
@@ -310,7 +325,7 @@ class _Search:
     ) -> tuple[Floats, Floats]:
         return gradient_map(
             self.z[rows],
-            self.y[rows],
+            self.y[rows] + self.main,
             [labels.among(rows, len(self.z)) for labels in self.learnt],
             start=start,
             strength=strength,
@@ -320,7 +335,7 @@ class _Search:
     def untransformed(self) -> dict[str, Any]:
         """Return the network's own similarities at the temperature that fits the judgments best."""
         p = self.z.shape[1]
-        (share,), _ = self.settle(self.own)
+        (share,), _ = self.settle()
         return {
             "weight": np.zeros((0, p)),
             "bias": np.zeros(0),
@@ -343,18 +358,22 @@ class _Search:
         else:
             everything = np.arange(len(self.z))
             weight, bias = self._gradient_map(everything, best.strength, best.contrastive, start)
-        a, b = best.shares
-        held_out = a * (best.predicted @ best.predicted.T) + b * self.own
-        (share,), _ = self.settle(self.own)
-        # One of the two shares sets the temperature: the human one, unless it is zero.
-        unit = _positive(a if a > 0 else b)
-        kept = slice(None) if a > 0 else slice(0)
+            bias = bias - self.main
+        (share,), _ = self.settle()
+        axes, main, own = best.shares[:-2], best.shares[-2], best.shares[-1]
+        _positive(float(best.shares.max()))
+        x, effect = best.predicted, best.predicted @ self.main
+        held_out = (x * axes) @ x.T + main * (effect[:, None] + effect) + own * self.own
+        # The main effect is a shift along axes that count for something.
+        lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * axes.max()))
+        kept = slice(None) if axes.max() > 0 else slice(0)
         return {
-            "weight": weight[kept],
-            "bias": bias[kept],
-            "known": self.y[:, kept],
-            "identity": float(np.sqrt(b / unit / self.z.shape[1])),
-            "temperature": 1 / unit,
+            "weight": (lengths[:, None] * weight)[kept],
+            "bias": (lengths * bias)[kept] + main * self.main[kept] / lengths[kept],
+            "known": self.y[:, kept] + self.main[kept],
+            "identity": float(np.sqrt(own / self.z.shape[1])),
+            "temperature": 1.0,
+            "axes": [float(share) for share in axes],
             "penalty": {
                 "chosen": best.as_dict(),
                 "why": f"lowest log-loss of {self.settled_on} on objects held out from the map",
@@ -389,10 +408,14 @@ class _Search:
         return result
 
 
+class UninformativeError(TwoalikeError):
+    """Features do not predict the judgments."""
+
+
 def _positive(share: float) -> float:
     """Check that the best multiple of similarities is above 0: that features predict anything."""
     if not share > 0:
-        raise TwoalikeError(
+        raise UninformativeError(
             "the features do not predict the judgments: the best choice probabilities ignore them",
             remedy="Check that ids and features belong together.",
         )

@@ -23,6 +23,7 @@ from twoalike.study import Floats, Integers
 if TYPE_CHECKING:
     import torch
 
+LEAST_VARIANCE = 1e-3
 LOCAL_TEMPERATURE = 0.1
 LOCAL_OBJECTS = 1024
 """Most objects in the local term, as in gLocal's batches: its cost is quadratic in them."""
@@ -39,6 +40,32 @@ def spectral_positions(similarity: Floats, dimensions: int) -> Floats:
     keep = np.argsort(values)[::-1][:dimensions]
     keep = keep[values[keep] > 1e-9 * values.max()]
     return np.asarray(vectors[:, keep] * np.sqrt(values[keep]))
+
+
+def principal_positions(similarity: Floats, dimensions: int) -> tuple[Floats, Floats]:
+    """Spectral positions about their mean along their principal axes, (m, D), and the mean, (D,).
+
+    The dot product of two objects is that of these positions, plus what each of the objects has in
+    common with the mean, the main effect, plus a constant, which no choice depends on. Axes with
+    less than a thousandth of the variance are omitted.
+    """
+    positions = spectral_positions(similarity, dimensions)
+    mean = positions.mean(axis=0)
+    _, sizes, axes = np.linalg.svd(positions - mean, full_matrices=False)
+    axes = axes[sizes**2 > LEAST_VARIANCE * (sizes**2).sum()]
+    return (positions - mean) @ axes.T, axes @ mean
+
+
+def axis_logits(x: Floats, triplets: Integers) -> Floats:
+    """Logits that item 1, 2, 3 is the odd one by each axis of positions alone, (D, n, 3).
+
+    Examples
+    --------
+    >>> axis_logits(np.array([[1.0], [2.0], [3.0]]), np.array([[0, 1, 2]]))
+    array([[[6., 3., 2.]]])
+    """
+    first, second, third = (x[triplets[:, item]].T for item in range(3))
+    return np.stack([second * third, first * third, first * second], axis=2)
 
 
 def object_folds(m: int, n_folds: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

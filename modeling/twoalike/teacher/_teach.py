@@ -1,7 +1,7 @@
 """From a posterior to a saved teacher: the choice of its labels and of its kind.
 
 Both are chosen by the log-loss of new choices, which the posterior was not fitted to. Without new
-choices, labels are averaged over draws and images are placed by their features alone.
+choices, labels are averaged over draws, and judged objects keep the posterior's positions.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._labels import Mode, compare_kinds, compare_labels
+from twoalike.teacher._maps import rows_within
 from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
 from twoalike.teacher._teacher import load_teacher, save_teacher
 
@@ -48,8 +49,8 @@ def teach(
     posterior
         A posterior, or its file.
     features
-        The network's features of at least the judged objects, or their file. Without them the
-        teacher covers judged objects only.
+        The network's features, or their file; the map is fitted to the judged objects among them.
+        Without features the teacher covers judged objects only.
     objects
         File of object ids, one per line, if the file of features has none.
     choices
@@ -62,7 +63,7 @@ def teach(
         ``posterior``: judged objects only, by draws of the posterior; ``surrogate``: all images by
         their features; ``mixed``: judged objects keep the posterior's positions, others are placed
         by their features; ``auto``: posterior without features, otherwise surrogate or mixed,
-        whichever predicts new choices better (surrogate without new choices).
+        whichever predicts new choices better (mixed without new choices).
     labels
         ``predictive``: averaged over the posterior's draws; ``plugin``: from its mean similarities;
         ``auto``: whichever predicts new choices better (predictive without new choices).
@@ -167,7 +168,8 @@ def _mapped(
     if kind == "mixed":
         return mapped, {**found, "chosen": "mixed", "why": "requested"}
     if "skipped" in found:
-        chosen, why = "surrogate", f"the map alone, as kinds cannot be compared: {found['skipped']}"
+        chosen = "mixed"
+        why = f"people's own space where they judged; not compared: {found['skipped']}"
     else:
         losses = found["log_loss"]
         chosen = min(("surrogate", "mixed"), key=losses.__getitem__)
@@ -214,16 +216,19 @@ class _People:
         if self.choices is None or self.not_new:
             return {"skipped": self.not_new}
         triplets, chosen = self.choices.triplets, self.choices.chosen
+        usable = np.isin(posterior.ids, table.ids)
         if judged is not None:
-            known = judged[triplets].all(axis=1)
-            triplets, chosen = triplets[known], chosen[known]
+            usable &= judged
+        triplets, inside = rows_within(triplets, np.flatnonzero(usable), len(usable))
+        chosen = chosen[inside]
         if not len(triplets):
-            return {"skipped": "no choice is of judged objects only"}
-        named = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
+            return {"skipped": "no choice is of judged objects with features only"}
+        ids = tuple(np.array(posterior.ids)[usable])
+        named = FeatureTable(ids, table.select(ids), table.meta)
         surrogate = replace(mixed, known_ids=(), known=None)
         return compare_kinds(
             {
-                "posterior": posterior.choice_probabilities(triplets, mode),
+                "posterior": posterior.choice_probabilities(np.flatnonzero(usable)[triplets], mode),
                 "surrogate": surrogate.choice_probabilities(triplets, named),
                 "mixed": mixed.choice_probabilities(triplets, named),
             },
