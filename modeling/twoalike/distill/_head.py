@@ -41,17 +41,24 @@ def human_head(
 ) -> tuple[nn.Linear, Start]:
     """Make the head that maps a network's features into the human space, and tell how it starts.
 
-    It starts as the teacher's own map if that is of this very network; otherwise as a map fitted
-    to the teacher's similarities of the images to learn from; and as the identity if there are no
-    similarities (listed labels), hardly any images, or features that do not predict them.
+    It starts as a map fitted to the similarities of the judged images to learn from: the teacher's
+    map knows the held-out ones too. With few judged images it starts as the teacher's own map, if
+    that is of this very network, otherwise as one fitted to the teacher's similarities of all
+    images; and as the identity if there are no similarities (listed labels), hardly any images, or
+    features that do not predict them.
     """
-    if isinstance(teacher, AffineTeacher) and _is_of(teacher, backbone):
-        return as_layer(teacher), "teacher"
-    if isinstance(lesson.source, ImageSource) and len(lesson.images) >= FEWEST:
-        try:
-            return as_layer(_fitted(plain, lesson, lesson.source, batch)), "fitted"
-        except UninformativeError:
-            pass  # nothing to start from but the network itself, which the student's files tell
+    source = lesson.source
+    if isinstance(source, ImageSource):
+        rows = np.flatnonzero(source.opinion.judged)
+        if len(rows) < FEWEST:
+            if isinstance(teacher, AffineTeacher) and _is_of(teacher, backbone):
+                return as_layer(teacher), "teacher"
+            rows = np.arange(len(lesson.images))
+        if len(rows) >= FEWEST:
+            try:
+                return as_layer(_fitted(plain, lesson, source, rows, batch)), "fitted"
+            except UninformativeError:
+                pass  # nothing to start from but the network itself, which config.json records
     return identity_head(backbone.n_features, bias=True), "identity"
 
 
@@ -83,11 +90,11 @@ def _is_of(teacher: AffineTeacher, backbone: Backbone) -> bool:
 
 
 def _fitted(
-    plain: StudentNetwork, lesson: Lesson, source: ImageSource, batch: int
+    plain: StudentNetwork, lesson: Lesson, source: ImageSource, rows: Integers, batch: int
 ) -> AffineTeacher:
     """Fit the map from a network's features to the teacher's similarities of some images."""
-    n = len(lesson.images)
-    rows = np.unique(np.linspace(0, n - 1, min(n, MOST_FITTED)).round().astype(np.int64))
+    every = np.linspace(0, len(rows) - 1, min(len(rows), MOST_FITTED))
+    rows = rows[np.unique(every.round().astype(np.int64))]
     parts = torch.split(torch.from_numpy(rows), batch)
     features = torch.cat(
         [plain.output_of(lesson.images.stacked(r.tolist())).unmapped for r in parts]

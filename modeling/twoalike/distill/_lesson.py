@@ -38,6 +38,8 @@ MOST_HELD_OUT = 1000
 """Most held-out images: all their triplets come from one matrix."""
 MOST_VALIDATION = 4000
 """Most images of listed triplets to score on."""
+ENOUGH_JUDGED = 100
+"""Judged images: the images to score on are among them."""
 LEAST_TRIPLETS = 100
 """Fewest listed triplets to score on: fewer would say next to nothing."""
 
@@ -135,15 +137,19 @@ def image_lesson(
 ) -> Lesson:
     """All triplets of each batch of images, labelled by a teacher."""
     prepared = partial(ImageSet, inputs=inputs, seed=config.seed)
-    n = len(paths)
-    n_out = min(round(config.held_out * n), MOST_HELD_OUT)
+    n, rows = len(paths), np.flatnonzero(opinion.judged)
+    # What people said of an image tests a student; what a map says of it repeats the map.
+    among = rows if len(rows) >= ENOUGH_JUDGED else np.arange(n)
+    n_out = min(round(config.held_out * len(among)), MOST_HELD_OUT)
     if 0 < n_out < 3:
         raise TwoalikeError(
-            f"{n} images, of which {config.held_out:.0%} are held out, leave {n_out} to score on; "
+            f"{len(among)} images, of which {config.held_out:.0%} are held out, leave {n_out} to "
+            "score on; "
             "a triplet needs 3",
             remedy="Give more images, or set held_out to 0.",
         )
-    kept, aside = _divided(config.seed, n, n_out)
+    aside = among[_divided(config.seed, len(among), n_out)[1]]
+    kept: Integers = np.setdiff1d(np.arange(n), aside)
     stream = BatchStream(len(kept), config.batch, config.seed, world, rank)
     learnt = opinion.only(kept)
     few = np.arange(min(PROBE, len(kept)))

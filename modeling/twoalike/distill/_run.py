@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from twoalike.backbones import (
@@ -371,7 +372,9 @@ class _Run:
             average = (
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
-            opinion = Opinion(teacher.positions(seen.ids, features), average or "predictive")
+            judged = np.isin(seen.ids, teacher.known_ids)
+            positions = teacher.positions(seen.ids, features)
+            opinion = Opinion(positions, average or "predictive", judged)
             return image_lesson(config, seen.paths, inputs, opinion, world=world, rank=rank)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None

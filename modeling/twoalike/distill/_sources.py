@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from twoalike.distill._losses import choice_logs
 from twoalike.distill._sampling import DRAW, FLIP, TRIPLETS, BatchStream, batch_triplets
-from twoalike.study import Integers
+from twoalike.study import Booleans, Integers
 
 Average = Literal["predictive", "plugin", "draw"]
 """Labels by a posterior's draws: mean probabilities, by mean similarities, or one draw a step."""
@@ -78,20 +78,27 @@ class Opinion:
     temperature, so that their dot products are the logits of the choice model.
     """
 
-    def __init__(self, positions: npt.NDArray[np.float32], average: Average = "predictive") -> None:
+    def __init__(
+        self,
+        positions: npt.NDArray[np.float32],
+        average: Average = "predictive",
+        judged: Booleans | None = None,
+    ) -> None:
         draws = positions if positions.ndim == 3 else positions[None]
         if average == "plugin" and len(draws) > 1:
             # Dot products of concatenated positions add up to the mean over draws.
             side_by_side = np.concatenate(list(draws), axis=1) / np.sqrt(np.float32(len(draws)))
             draws = side_by_side[None]
         self.draws, self.average = torch.from_numpy(draws), average
+        self.judged = np.zeros(len(self), bool) if judged is None else judged
 
     def __len__(self) -> int:
         return self.draws.shape[1]
 
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""
-        return Opinion(self.draws[:, torch.from_numpy(rows)].numpy(), self.average)
+        kept = self.draws[:, torch.from_numpy(rows)].numpy()
+        return Opinion(kept, self.average, self.judged[rows])
 
     def similarity(
         self, images: torch.Tensor, device: torch.device, rng: np.random.Generator | None = None

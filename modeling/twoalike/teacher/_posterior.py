@@ -78,6 +78,11 @@ class PosteriorTeacher:
     """The posterior's similarities already include the typical observer's temperature."""
     needs_features = False
 
+    @property
+    def known_ids(self) -> tuple[str, ...]:
+        """Objects in the posterior's own positions: all."""
+        return self.ids
+
     def __repr__(self) -> str:
         return f"<PosteriorTeacher: {len(self.draws)} draws of {len(self.ids)} judged objects>"
 

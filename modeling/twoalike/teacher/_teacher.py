@@ -51,6 +51,11 @@ class Teacher(Protocol):
         ...
 
     @property
+    def known_ids(self) -> tuple[str, ...]:
+        """Objects in the posterior's own positions."""
+        ...
+
+    @property
     def folder(self) -> Path | None:
         """Folder it was saved in; None before it is saved."""
         ...
