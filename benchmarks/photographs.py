@@ -1,4 +1,4 @@
-"""Photographs: is a network aligned with people more human-like, and no less able?
+"""Photographs: a network aligned with people is more human-like without being less able.
 
     python -P benchmarks/photographs.py [--folds 5] [--arms aligned control ...]
 
@@ -42,10 +42,10 @@ from sklearn.linear_model import LogisticRegression
 from twoalike.choice import expected_accuracy
 from twoalike.distill import distill
 from twoalike.embedding import fit
+from twoalike.embedding._intervals import kept_together, pair_odds
 from twoalike.evaluation import Candidate, choice_losses, fit_temperature, similarity_matrix
 from twoalike.features import FeatureTable
-from twoalike.judgments import import_triplets, object_index, read_choices, write_choices
-from twoalike.rsa import choice_similarity
+from twoalike.judgments import import_triplets, object_index, read_judgments, write_judgments
 from twoalike.study import provenance
 from twoalike.teacher import load_teacher, sample_triplets, teach
 
@@ -94,6 +94,7 @@ class World:
 
     @property
     def folder(self) -> Path:
+        """Where its finished parts are."""
         return WORK / f"fold-{self.fold}"
 
     def learning_images(self) -> list[str]:
@@ -156,7 +157,7 @@ def posterior(of: World) -> Path:
         of.folder.mkdir(parents=True, exist_ok=True)
         kept = ~_shows(of).any(axis=1)
         train = of.folder / "choices.parquet"
-        write_choices(train, of.choices[kept], provenance("choices", seed=SEED))
+        write_judgments(train, of.choices[kept], provenance("choices", seed=SEED))
         fit(choices=train, engine="vi", seed=SEED, out=out)
     return out
 
@@ -192,7 +193,7 @@ def student(of: World, arm: str, base: FeatureTable) -> FeatureTable:
 
 
 def likeness(of: World, similarity: np.ndarray) -> dict[str, float]:
-    """Scores of similarities (m, m) of the scored concepts on choices of the published embedding."""
+    """Score similarities (m, m) of the scored concepts by the published embedding."""
     rng = np.random.default_rng(SEED)
     x = of.embedding[[of.ids.index(name) for name in of.scored]]
     truth = x @ x.T
@@ -216,7 +217,8 @@ def _people(of: World) -> np.ndarray:
     """Choice similarity of the published embedding among all concepts, kept in a file."""
     kept = WORK / "people.npy"
     if not kept.is_file():
-        np.save(kept, choice_similarity(of.embedding @ of.embedding.T))
+        odds = pair_odds(of.embedding @ of.embedding.T)
+        np.save(kept, kept_together(odds, slice(0, len(odds))))
     return np.asarray(np.load(kept))
 
 
@@ -340,8 +342,8 @@ def table(
 ) -> list[str]:
     """One row an arm."""
     lines = [
-        "| network | folds | Spearman | accuracy | log-loss | people: accuracy | log-loss | 1-shot | "
-        "3-shot | linear probe | neighbours |",
+        "| network | folds | Spearman | accuracy | log-loss | people: accuracy | log-loss | "
+        "1-shot | 3-shot | linear probe | neighbours |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for arm, of in found.items():
@@ -403,7 +405,7 @@ def main() -> None:
             participant_column=4,
             out=WORK / "choices.parquet",
         )
-    choices = read_choices(WORK / "choices.parquet")
+    choices = read_judgments(WORK / "choices.parquet")
     worlds = [world(fold, choices) for fold in range(asked.folds)]
     base = features(BACKBONE, WORK / "base.npz")
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in TITLES}
@@ -427,10 +429,10 @@ def main() -> None:
         f"{asked.others}` (seed {SEED}; twoalike {version('twoalike')}, torch {version('torch')}, "
         f"{os.cpu_count()} cores, no GPU). Spearman, accuracy and log-loss: of "
         f"{len(worlds[0].scored)} concepts a fold that entered nothing, against choices of the "
-        f"published embedding; people: of about {n:.0f} real choices a fold that show one of these. "
-        f"Abilities: of {len(worlds[0].unseen)} classes a fold that no student saw, in brackets the "
-        "difference from the base network with a 95 % interval over classes. An aligned student "
-        f"took {np.mean(seconds):.0f} s.",
+        f"published embedding; people: of about {n:.0f} real choices a fold that show one of "
+        f"these. Abilities: of {len(worlds[0].unseen)} classes a fold that no student saw, in "
+        "brackets the difference from the base network with a 95 % interval over classes. An "
+        f"aligned student took {np.mean(seconds):.0f} s.",
         "",
         *table(found, [ceiling(of) for of in worlds]),
         "",

@@ -30,7 +30,10 @@ from twoalike.features import write_features
 from twoalike.study import TwoalikeError, sha256_file
 
 COLOURS = 3
-QUICK = {"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3}
+QUICK = {
+    **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
+    **{"head": "none", "mix": 1},
+}
 
 
 @pytest.fixture
@@ -159,7 +162,7 @@ def test_classes_stay_with_it_and_go_without(
     # It learns beside: the choices come nearer to the teacher's all the same.
     assert held["held_out"]["student"]["kl"] < held["held_out"]["base"]["kl"]
     assert free["classifier"] is None
-    assert "same_class" not in free["held_out"]["base"]
+    assert "same_class" not in free["held_out"]["start"]
 
 
 @pytest.mark.slow
@@ -216,7 +219,7 @@ def test_plain_timm_gives_the_classes_and_twoalike_the_features(
         assert torch.equal(student.classifier.bias, old["fc.bias"])
     log = [json.loads(line) for line in (out / "training.jsonl").read_text().splitlines()]
     shares = [row["held_out"]["same_class"] for row in log if "held_out" in row]
-    assert shares[0] == 1.0 == said["held_out"]["base"]["same_class"]
+    assert shares[0] == 1.0 == said["held_out"]["start"]["same_class"]
     assert shares[-1] == said["held_out"]["student"]["same_class"]
     assert len(shares) == 3
     card = (out / "README.md").read_text()
@@ -394,6 +397,6 @@ def test_two_processes_keep_the_classes_and_resume_exactly(
                 assert sha256_file(whole) == sha256_file(stopped)
         said = json.loads((tmp_path / f"{way}-whole" / "config.json").read_text())
         assert said["num_classes"] == 5
-        assert said["held_out"]["base"]["same_class"] == 1
+        assert said["held_out"]["start"]["same_class"] == 1
         scores.append(said["held_out"]["student"]["kl"])
     assert scores[0] == pytest.approx(scores[1], rel=0.02)

@@ -19,7 +19,9 @@ from twoalike.distill._update import Update
 from twoalike.study import TwoalikeError, sha256_file
 from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
 
-QUICK = DistillConfig(steps=6, batch=8, size=32, held_out=0.15, evaluate_every=2, rate=1e-3)
+QUICK = DistillConfig(
+    steps=6, batch=8, size=32, held_out=0.15, evaluate_every=2, rate=1e-3, head="none", mix=1
+)
 
 
 def run(squares: Squares, out: Path, config: DistillConfig = QUICK, **options: Any) -> Any:
@@ -69,7 +71,12 @@ def test_loss_falls_with_every_kind_of_similarity_head_and_precision(
 
 
 @pytest.mark.parametrize(
-    ("stop", "also"), [(1, {}), (4, {"ema": 0.5}), (5, {"accumulate": 2, "preserve": 1.0})]
+    ("stop", "also"),
+    [
+        (1, {}),
+        (4, {"ema": 0.5, "head": "human", "mix": 0.5}),
+        (5, {"accumulate": 2, "preserve": 1.0}),
+    ],
 )
 def test_resumed_run_equals_one_that_never_stopped(
     squares: Squares,
@@ -126,7 +133,7 @@ def test_a_student_is_an_object_of_its_folder(squares: Squares, tmp_path: Path) 
     assert student["config"]["steps"] == 2
     assert student["data"]["learnt"] == 26
     assert dict(student) == dict(Student.load(tmp_path / "<student>"))
-    assert list(student.scores.index) == ["base", "aligned", "teacher itself"]
+    assert list(student.scores.index) == ["base", "before training", "aligned", "teacher itself"]
     assert student.scores.loc["aligned", "kl"] == student["held_out"]["student"]["kl"]
     assert repr(student).startswith("<Student: test_resnet, 26 images, in ")
     assert "&lt;student&gt;" in student._repr_html_() and "<student>" not in student._repr_html_()

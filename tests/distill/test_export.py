@@ -55,7 +55,9 @@ def run(squares: Squares, out: Path, student: Any = "test_resnet", **options: An
     names = DistillConfig.model_fields
     settings = {name: value for name, value in options.items() if name in names}
     given = {name: value for name, value in options.items() if name not in names}
-    config = DistillConfig.model_validate(QUICK | {"select": "last"} | settings)
+    config = DistillConfig.model_validate(
+        QUICK | {"select": "last", "head": "none", "mix": 1} | settings
+    )
     return distill(
         squares.teacher,
         squares.images,
@@ -169,7 +171,13 @@ def test_a_module_of_ones_own(squares: Squares, tmp_path: Path, train: str) -> N
     again = Backbone.of(fresh, Preprocessing(size=24))
     if train == "probe":
         head = load_file(tmp_path / "s" / "head.safetensors")
-        assert said["head"] == {"kind": "affine", "applied": True, "file": "head.safetensors"}
+        assert said["head"] | {"sha256": ""} == {
+            "kind": "affine",
+            "applied": True,
+            "file": "head.safetensors",
+            "width": 8,
+            "sha256": "",
+        }
         assert not torch.equal(head["weight"], torch.eye(8))
         assert "head.safetensors" in card
     if train == "full":
@@ -285,7 +293,9 @@ def test_the_verbs_from_control_to_onnx(
     """A card's table tells base, control and student apart, and unreadable images are left out."""
     (squares.images / "torn.png").write_bytes(b"no image")
     write_features(tmp_path / "colours.npz", squares.features)
-    (tmp_path / "recipe.toml").write_text("size = 32\nsteps = 30\nbatch = 16\nrate = 1e-2\n")
+    (tmp_path / "recipe.toml").write_text(
+        "size = 32\nsteps = 30\nbatch = 16\nrate = 1e-2\nhead = 'none'\nmix = 1\n"
+    )
     common = ["distill", "--images", squares.images, "--student", "test_resnet", "--untrained"]
     common += ["--features", tmp_path / "colours.npz", "--config", tmp_path / "recipe.toml"]
     control, aligned = tmp_path / "control", tmp_path / "aligned"
@@ -297,14 +307,14 @@ def test_the_verbs_from_control_to_onnx(
     assert verb(*mine, "--control", control) == 0
     said = capsys.readouterr().out
     assert "1 image cannot be read and was left out: torn" in said
-    assert "untransformed" in said
+    assert "control" in said
     scores = json.loads((aligned / "config.json").read_text())["held_out"]
     assert scores["student"]["kl"] < scores["control"]["kl"]
     card = (aligned / "README.md").read_text()
-    rows = [line for line in card.splitlines() if line.startswith(("| base", "| unt", "| alig"))]
+    rows = [line for line in card.splitlines() if line.startswith(("| base", "| con", "| alig"))]
     assert [row.split(" | ")[0] for row in rows] == [
         "| base network",
-        "| untransformed",
+        "| control",
         "| aligned",
     ]
     assert f"{scores['control']['accuracy']:.3f}" in rows[1]

@@ -212,7 +212,7 @@ def test_numbers_go_to_tensorboard_too(squares: Squares, tmp_path: Path) -> None
 
 def test_a_loss_that_is_no_number_stops_the_run(squares: Squares, tmp_path: Path) -> None:
     """The last good checkpoint stays, and the step is named."""
-    for every, said in ((1, "step 1: its similarities are no numbers"), (5, "step 2: the loss is")):
+    for every, said in ((1, "step 1: its similarities are not finite"), (5, "step 2: the loss is")):
         out = tmp_path / f"student{every}"
         config = QUICK.model_copy(update={"rate": 1e30, "warmup": 0.0, "evaluate_every": every})
         with pytest.raises(
@@ -238,9 +238,7 @@ class Greedy(torch.nn.Module):
 def test_out_of_memory_names_the_settings_to_lower(squares: Squares, tmp_path: Path) -> None:
     backbone = load_backbone("test_resnet", untrained=True, size=32)
     greedy = Backbone("greedy", Greedy(backbone.module), backbone.preprocessing)
-    with pytest.raises(
-        TwoalikeError, match=r"step 1: memory does not suffice .* Lower `batch=...`"
-    ):
+    with pytest.raises(TwoalikeError, match=r"step 1: not enough memory .* Lower `batch=...`"):
         run(squares, tmp_path / "student", student=greedy, untrained=False)
 
 

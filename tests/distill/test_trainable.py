@@ -185,7 +185,10 @@ def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> No
     assert "\n" not in str(caught.value)
 
 
-QUICK = {"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3}
+QUICK = {
+    **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
+    **{"head": "none", "mix": 1},
+}
 
 
 def run(squares: Squares, out: Path, student: Any = "test_resnet", **changes: Any) -> Any:

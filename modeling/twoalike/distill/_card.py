@@ -192,11 +192,19 @@ def _usage(config: Mapping[str, Any]) -> str:
             + _HEAD.format(name="These positions", whose="network's", output="positions")
             + f"\n\nThe {_KINDS[config['similarity']]} of two images' positions, divided by "
             + (f"{head['width']} x " if config["similarity"] == "dot" else "")
-            + f"{config['temperature']:.4g}, is the log-odds of a choice."
+            + f"{config['temperature']:.4g}, is the log-odds of a choice. The map started as "
+            + _STARTS[head["start"]]
+            + "."
         )
     return usage
 
 
+_STARTS = {
+    "teacher": "the teacher's",
+    "fitted": "the one that predicts the teacher's similarities best from the network's features",
+    "identity": "the identity: the network's features did not predict the teacher's similarities, "
+    "or there were too few images",
+}
 _KINDS = {"dot": "dot product", "cosine": "cosine (of positions minus their mean)"}
 
 

@@ -50,20 +50,23 @@ def human_head(
     source = lesson.source
     if isinstance(source, ImageSource):
         rows = np.flatnonzero(source.opinion.judged)
-        if len(rows) < FEWEST:
+        known = len(rows) >= FEWEST
+        if not known:
             if isinstance(teacher, AffineTeacher) and _is_of(teacher, backbone):
                 return as_layer(teacher), "teacher"
             rows = np.arange(len(lesson.images))
         if len(rows) >= FEWEST:
             try:
-                return as_layer(_fitted(plain, lesson, source, rows, batch)), "fitted"
+                # What people said of judged images, without what the network says itself.
+                human = len(teacher.bias) if known and isinstance(teacher, AffineTeacher) else None
+                return as_layer(_fitted(plain, lesson, source, rows, human, batch)), "fitted"
             except UninformativeError:
                 pass  # nothing to start from but the network itself, which config.json records
     return identity_head(backbone.n_features, bias=True), "identity"
 
 
 def as_layer(teacher: AffineTeacher) -> nn.Linear:
-    """Turn a map into a layer: features (n, p) to positions [W z + b ; alpha z], (n, D or D + p)."""
+    """Make a layer of a map: features (n, p) to positions [W z + b ; alpha z], (n, D or D + p)."""
     weight, bias = [teacher.weight], [teacher.bias]
     if teacher.identity:
         p = len(teacher.mean)
@@ -81,7 +84,7 @@ def as_layer(teacher: AffineTeacher) -> nn.Linear:
 
 
 def _is_of(teacher: AffineTeacher, backbone: Backbone) -> bool:
-    """Whether a teacher maps features of this network, with these weights and this preprocessing."""
+    """Whether a teacher maps features of this network, by its weights and its preprocessing."""
     source = teacher.source
     return (
         source.get("weights_sha256") == backbone.weights_sha256
@@ -90,16 +93,21 @@ def _is_of(teacher: AffineTeacher, backbone: Backbone) -> bool:
 
 
 def _fitted(
-    plain: StudentNetwork, lesson: Lesson, source: ImageSource, rows: Integers, batch: int
+    plain: StudentNetwork,
+    lesson: Lesson,
+    source: ImageSource,
+    rows: Integers,
+    dimensions: int | None,
+    batch: int,
 ) -> AffineTeacher:
-    """Fit the map from a network's features to the teacher's similarities of some images."""
+    """Fit the map from a network's features to the teacher's first dimensions of some images."""
     every = np.linspace(0, len(rows) - 1, min(len(rows), MOST_FITTED))
     rows = rows[np.unique(every.round().astype(np.int64))]
     parts = torch.split(torch.from_numpy(rows), batch)
     features = torch.cat(
         [plain.output_of(lesson.images.stacked(r.tolist())).unmapped for r in parts]
     )
-    judge = _Judge(source.opinion.only(rows).draws.numpy())
+    judge = _Judge(source.opinion.only(rows).draws.numpy()[..., :dimensions])
     return fit_teacher(judge, FeatureTable(judge.ids, features.numpy()))
 
 

@@ -5,9 +5,9 @@ in closed form for every penalty; a map fitted by gradient starts from the best 
 chosen if it predicts held-out objects better. The penalty, the weight of each human axis and the
 identity block minimise the cross-entropy of triplets whose objects were all placed by maps fitted
 without them: of people's own choices if there are any, otherwise of the posterior's soft labels.
-Choices are the better criterion. A posterior fitted without features treats whatever they could predict beyond it as
-chance, and its labels give the identity block too little weight: from CLIP features, held-out
-objects of THINGS are predicted with an accuracy of .539 instead of .552.
+Choices are the better criterion. A posterior fitted without features treats whatever they could
+predict beyond it as chance, and its labels give the identity block too little weight: from CLIP
+features, held-out objects of THINGS are predicted with an accuracy of .539 instead of .552.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ from twoalike.teacher._maps import (
 )
 
 LEAST_WEIGHT = 1e-3
-"""Of a human axis, relative to the largest; it bounds how far a main effect shifts positions."""
+"""Of a human axis times its variance, relative to the largest: it bounds shifts by main effects."""
 FEWEST = 6
 """Objects: with fewer, folds leave too few to fit a map."""
 ENOUGH_CHOICES = 200
@@ -365,7 +365,8 @@ class _Search:
         x, effect = best.predicted, best.predicted @ self.main
         held_out = (x * axes) @ x.T + main * (effect[:, None] + effect) + own * self.own
         # The main effect is a shift along axes that count for something.
-        lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * axes.max()))
+        spread = np.maximum(x.var(axis=0), np.finfo(np.float64).tiny)
+        lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * (axes * spread).max() / spread))
         kept = slice(None) if axes.max() > 0 else slice(0)
         return {
             "weight": (lengths[:, None] * weight)[kept],
