@@ -206,7 +206,7 @@ CASES = {
     "--features good.npz --choices missing.parquet": "missing.parquet",
     "--features good.npz": "--choices",
     "--choices choices.parquet": "--features",
-    "--features good.npz --features good.npz --choices choices.parquet": "two models",
+    "--features good.npz --features good.npz --choices choices.parquet": "two networks",
     "--features few.npz --choices choices.parquet": "no features for",
     "--features few.npz --rdm rdm.npz": "no features for",
     "--features good.npz --choices catch.parquet": "main or repeat",

@@ -30,7 +30,7 @@ def test_round_trip(
     said = json.loads((folder / "teacher.json").read_text())
     assert said["kind"] == "teacher"
     assert said["from"]["backbone"] == "toy"
-    assert said["to"] == {"objects": 120, "dimensions": 4}
+    assert said["to"] == {"objects": 120, "judged": 120, "dimensions": 4}
     assert said["validation"]["split"] == "objects"
 
 

@@ -18,8 +18,8 @@ class Options:
     out: Path
     """Teacher's folder to make."""
     features: Path | None = None
-    """The network's features of at least the judged objects (.npz, .parquet, .h5, or .npy with
-    --objects). Without them the teacher knows judged objects only."""
+    """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to the
+    judged objects among them. Without features the teacher knows judged objects only."""
     objects: Path | None = None
     """Object ids, one a line, of a file of features that holds none."""
     choices: Path | None = None
@@ -30,7 +30,7 @@ class Options:
     """posterior: judged objects only, by draws of the posterior; surrogate: all images by their
     features; mixed: judged objects keep the posterior's places, others are placed by their
     features; auto: posterior without --features, else surrogate or mixed, whichever predicts new
-    --choices better (surrogate without new ones)."""
+    --choices better (mixed without new ones)."""
     labels: Literal["auto", "predictive", "plugin"] = "auto"
     """predictive: averaged over the posterior's draws; plugin: of its mean similarities; auto:
     whichever predicts --choices better, predictive without new choices."""

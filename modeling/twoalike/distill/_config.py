@@ -17,7 +17,7 @@ class DistillConfig(Strict):
     """All settings of a distillation; the resolved settings are saved with the student."""
 
     seed: int = Field(default=0, ge=0, description="seed of all randomness")
-    steps: int = Field(default=200, ge=1, description="updates of the weights")
+    steps: int = Field(default=50, ge=1, description="updates of the weights")
     batch: int = Field(
         default=48,
         ge=3,
@@ -144,7 +144,7 @@ class DistillConfig(Strict):
         description="share of images, 1000 at most, that are used only to score the student",
     )
     evaluate_every: int = Field(
-        default=20, ge=1, description="steps between scores and checkpoints"
+        default=10, ge=1, description="steps between scores and checkpoints"
     )
     select: Literal["best", "last"] = Field(
         default="best", description="weights of the student: lowest held-out KL, or last"

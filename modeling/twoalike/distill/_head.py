@@ -15,7 +15,7 @@ from torch import nn
 
 from twoalike.backbones import Backbone
 from twoalike.distill._lesson import Lesson
-from twoalike.distill._sources import ImageSource
+from twoalike.distill._sources import ImageSource, Opinion
 from twoalike.distill._student import StudentNetwork, identity_head
 from twoalike.features import FeatureTable
 from twoalike.study import Floats, Integers
@@ -50,16 +50,13 @@ def human_head(
     source = lesson.source
     if isinstance(source, ImageSource):
         rows = np.flatnonzero(source.opinion.judged)
-        known = len(rows) >= FEWEST
-        if not known:
+        if len(rows) < FEWEST:
             if isinstance(teacher, AffineTeacher) and _is_of(teacher, backbone):
                 return as_layer(teacher), "teacher"
             rows = np.arange(len(lesson.images))
         if len(rows) >= FEWEST:
             try:
-                # What people said of judged images, without what the network says itself.
-                human = len(teacher.bias) if known and isinstance(teacher, AffineTeacher) else None
-                return as_layer(_fitted(plain, lesson, source, rows, human, batch)), "fitted"
+                return as_layer(_fitted(plain, lesson, source.opinion, rows, batch)), "fitted"
             except UninformativeError:
                 pass  # nothing to start from but the network itself, which config.json records
     return identity_head(backbone.n_features, bias=True), "identity"
@@ -95,19 +92,20 @@ def _is_of(teacher: AffineTeacher, backbone: Backbone) -> bool:
 def _fitted(
     plain: StudentNetwork,
     lesson: Lesson,
-    source: ImageSource,
+    opinion: Opinion,
     rows: Integers,
-    dimensions: int | None,
     batch: int,
 ) -> AffineTeacher:
-    """Fit the map from a network's features to the teacher's first dimensions of some images."""
+    """Fit the map from a network's features to what a teacher says of some images."""
     every = np.linspace(0, len(rows) - 1, min(len(rows), MOST_FITTED))
     rows = rows[np.unique(every.round().astype(np.int64))]
     parts = torch.split(torch.from_numpy(rows), batch)
     features = torch.cat(
         [plain.output_of(lesson.images.stacked(r.tolist())).unmapped for r in parts]
     )
-    judge = _Judge(source.opinion.only(rows).draws.numpy()[..., :dimensions])
+    here = opinion.only(rows)
+    only_judged = here.judgments is not None and here.judged.all()
+    judge = _Judge(here.judgments.numpy()[None] if only_judged else here.draws.numpy())
     return fit_teacher(judge, FeatureTable(judge.ids, features.numpy()))
 
 

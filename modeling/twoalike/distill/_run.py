@@ -1,7 +1,7 @@
 """Distillation, from files to a student's folder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,13 @@ from twoalike.distill._lesson import (
 )
 from twoalike.distill._loop import Trainer
 from twoalike.distill._sampling import HEAD, seed_of
-from twoalike.distill._sources import Inputs, Opinion
+from twoalike.distill._sources import Average, Inputs, Opinion
 from twoalike.distill._student import StudentNetwork, identity_head, with_kept_classifier
 from twoalike.distill._trainable import feature_source, frozen_features, prepare_training
 from twoalike.features import FeatureTable, read_features, write_features
 from twoalike.stimuli import find_images
 from twoalike.study import TwoalikeError, hold_output, provenance, read_ids, read_json, sha256_file
-from twoalike.teacher import Teacher, load_teacher
+from twoalike.teacher import AffineTeacher, Teacher, load_teacher
 
 
 def distill(
@@ -227,6 +227,21 @@ class _Guidance:
         return {role: folder / PLAN for role, folder in folders.items() if folder is not None}
 
 
+def _opinion(
+    teacher: Teacher, ids: Sequence[str], features: FeatureTable | None, average: Average
+) -> Opinion:
+    """Similarities of images by a teacher, and by people's judgments where these are known."""
+    judged = np.isin(ids, teacher.known_ids)
+    if not isinstance(teacher, AffineTeacher) or teacher.known is None:
+        return Opinion(teacher.positions(ids, features), average, judged)
+    row_of = {name: row for row, name in enumerate(teacher.known_ids)}
+    judgments = np.zeros((len(ids), teacher.known.shape[1]), np.float32)
+    known = teacher.known / np.sqrt(np.float32(teacher.temperature))
+    judgments[judged] = known[[row_of[name] for name in ids if name in row_of]]
+    everywhere = replace(teacher, known_ids=(), known=None)
+    return Opinion(everywhere.positions(ids, features), average, judged, judgments)
+
+
 def _claim_folder(out: Path, resume: bool) -> bool:
     """Check that ``out`` may be written; return False if it already holds a finished student.
 
@@ -372,9 +387,7 @@ class _Run:
             average = (
                 teacher.description.get("labels") if config.average == "teacher" else config.average
             )
-            judged = np.isin(seen.ids, teacher.known_ids)
-            positions = teacher.positions(seen.ids, features)
-            opinion = Opinion(positions, average or "predictive", judged)
+            opinion = _opinion(teacher, seen.ids, features, average or "predictive")
             return image_lesson(config, seen.paths, inputs, opinion, world=world, rank=rank)
         labels, validation = self.guidance.labels, self.guidance.validation
         assert labels is not None

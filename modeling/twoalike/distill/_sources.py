@@ -75,7 +75,11 @@ class Opinion:
     """A teacher's similarities of n images, one matrix or one per posterior draw.
 
     ``positions``, shape (n, D) or (S, n, D) for S draws, are divided by the root of the
-    temperature, so that their dot products are the logits of the choice model.
+    temperature, so that their dot products are the logits of the choice model. ``judged`` tells of
+    which images people's judgments themselves are known. Where ``positions`` are those of a map for
+    all images alike, ``judgments`` (n, d) are the positions of judged images that label triplets of
+    these alone: what a map says of a triplet shrinks with what it cannot know, so the two kinds of
+    positions do not mix within one.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Opinion:
         positions: npt.NDArray[np.float32],
         average: Average = "predictive",
         judged: Booleans | None = None,
+        judgments: npt.NDArray[np.float32] | None = None,
     ) -> None:
         draws = positions if positions.ndim == 3 else positions[None]
         if average == "plugin" and len(draws) > 1:
@@ -91,6 +96,7 @@ class Opinion:
             draws = side_by_side[None]
         self.draws, self.average = torch.from_numpy(draws), average
         self.judged = np.zeros(len(self), bool) if judged is None else judged
+        self.judgments = None if judgments is None else torch.from_numpy(judgments)
 
     def __len__(self) -> int:
         return self.draws.shape[1]
@@ -98,7 +104,8 @@ class Opinion:
     def only(self, rows: Integers) -> "Opinion":
         """Keep some of the images."""
         kept = self.draws[:, torch.from_numpy(rows)].numpy()
-        return Opinion(kept, self.average, self.judged[rows])
+        judgments = None if self.judgments is None else self.judgments.numpy()[rows]
+        return Opinion(kept, self.average, self.judged[rows], judgments)
 
     def similarity(
         self, images: torch.Tensor, device: torch.device, rng: np.random.Generator | None = None
@@ -122,7 +129,14 @@ class Opinion:
         total = choice_logs(matrices[0], triplets).exp()
         for matrix in matrices[1:]:
             total += choice_logs(matrix, triplets).exp()
-        return total / len(matrices)
+        total /= len(matrices)
+        if self.judgments is not None:
+            places = images.cpu()
+            judged = torch.from_numpy(self.judged)[places].to(device)
+            inside = judged[triplets].all(dim=1)
+            human = self.judgments[places].to(device)
+            total[inside] = choice_logs(human @ human.T, triplets[inside]).exp()
+        return total
 
     def triplets(
         self,

@@ -134,12 +134,14 @@ def fit_teacher(
     """
     config = config or TeachConfig()
     was_judged = np.ones(len(posterior.ids), bool) if judged is None else judged
+    judged_ids = [posterior.ids[row] for row in np.flatnonzero(was_judged)]
     rows = np.flatnonzero(was_judged & np.isin(posterior.ids, features.ids))
     if len(rows) < FEWEST:
         raise TwoalikeError(
             where="a teacher",
             expected=f"features of at least {FEWEST} judged objects",
-            found=f"features of {len(rows)} of the {was_judged.sum()} judged objects",
+            found=f"features of {len(rows)} of {was_judged.sum()} (judged: "
+            f"{', '.join(judged_ids[:2])}, ...; with features: {', '.join(features.ids[:2])}, ...)",
             remedy="Compute features for the judged objects, under the ids of the judgments.",
         )
     ids = tuple(posterior.ids[row] for row in rows)
@@ -368,10 +370,12 @@ class _Search:
         spread = np.maximum(x.var(axis=0), np.finfo(np.float64).tiny)
         lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * (axes * spread).max() / spread))
         kept = slice(None) if axes.max() > 0 else slice(0)
+        # The same for judged objects: constants of similarities with and without them would differ.
+        shift = main * self.main[kept] / lengths[kept]
         return {
             "weight": (lengths[:, None] * weight)[kept],
-            "bias": (lengths * bias)[kept] + main * self.main[kept] / lengths[kept],
-            "known": self.y[:, kept] + self.main[kept],
+            "bias": (lengths * bias)[kept] + shift,
+            "known": self.y[:, kept] + shift,
             "identity": float(np.sqrt(own / self.z.shape[1])),
             "temperature": 1.0,
             "axes": [float(share) for share in axes],
