@@ -158,7 +158,7 @@ def posterior(of: World) -> Path:
         kept = ~_shows(of).any(axis=1)
         train = of.folder / "choices.parquet"
         write_judgments(train, of.choices[kept], provenance("choices", seed=SEED))
-        fit(choices=train, engine="vi", seed=SEED, out=out)
+        fit(train, engine="vi", seed=SEED, out=out)
     return out
 
 

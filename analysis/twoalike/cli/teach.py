@@ -18,8 +18,8 @@ class Options:
     out: Path
     """Teacher's folder to make."""
     features: Path | None = None
-    """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to the
-    judged objects among them. Without features the teacher knows judged objects only."""
+    """The network's features (.npz, .parquet, .h5, or .npy with --objects); the map is fitted to
+    the judged objects among them. Without features the teacher knows judged objects only."""
     objects: Path | None = None
     """Object ids, one a line, of a file of features that holds none."""
     choices: Path | None = None

@@ -104,8 +104,8 @@ def _fitted(
         [plain.output_of(lesson.images.stacked(r.tolist())).unmapped for r in parts]
     )
     here = opinion.only(rows)
-    only_judged = here.judgments is not None and here.judged.all()
-    judge = _Judge(here.judgments.numpy()[None] if only_judged else here.draws.numpy())
+    human = here.judgments if here.judged.all() else None
+    judge = _Judge(here.draws.numpy() if human is None else human.numpy()[None])
     return fit_teacher(judge, FeatureTable(judge.ids, features.numpy()))
 
 
