@@ -85,9 +85,10 @@ def _summary(description: Mapping[str, Any]) -> str:
         return f"control: {source} as it is, temperature {description['temperature']:.3g}"
     mixed = description["judged_objects"] == "posterior"
     kept = ", which keep the posterior's places" if mixed else ""
+    total = f" of {to['judged']} judged" if to["judged"] > to["objects"] else ""
     return (
         f"{description['from']['features']} features of {source} to {to['dimensions']} "
-        f"dimensions, fitted to {to['objects']} objects{kept}"
+        f"dimensions, fitted to {to['objects']}{total} objects{kept}"
     )
 
 

@@ -67,12 +67,14 @@ class DistillConfig(Strict):
         "start",
     )
     train: Literal["full", "last", "lora", "probe"] = Field(
-        default="full",
+        default="last",
         description="what is trained: all weights; those of the last blocks; low-rank adapters, "
         "merged into the weights at the end; or the head alone (with head = 'none', an affine map "
         "of the features that is part of the network), on features that are computed once",
     )
-    last_blocks: int = Field(default=1, ge=1, description="blocks trained with train = 'last'")
+    last_blocks: int | None = Field(
+        default=None, ge=1, description="blocks trained with train = 'last'; none: half of them"
+    )
     lora_rank: int = Field(default=8, ge=1, description="rank of the adapters")
     lora_targets: tuple[str, ...] = Field(
         default=(),
@@ -147,7 +149,7 @@ class DistillConfig(Strict):
         default=10, ge=1, description="steps between scores and checkpoints"
     )
     select: Literal["best", "last"] = Field(
-        default="best", description="weights of the student: lowest held-out KL, or last"
+        default="last", description="weights of the student: lowest held-out KL, or last"
     )
     workers: int = Field(default=0, ge=0, description="extra processes that load images")
 

@@ -107,7 +107,10 @@ class Student(Mapping[str, Any]):
         import pandas as pd
 
         held_out = self["held_out"] or {}
-        rows = {name: held_out[key] for key, name in ROWS if key in held_out}
+        names = dict(ROWS)
+        if self["teacher"]["method"] == "untransformed":
+            names["student"] = names["control"]
+        rows = {name: held_out[key] for key, name in names.items() if key in held_out}
         if held_out:
             rows["teacher itself"] = {"accuracy": held_out["ceiling"], "kl": 0.0}
         return pd.DataFrame.from_dict(rows, orient="index")

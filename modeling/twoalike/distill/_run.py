@@ -445,7 +445,8 @@ class _Run:
             plain.to(memory_format=torch.channels_last)
         base, start = None, None
         if lesson.agreement is not None:
-            base = lesson.agreement.score(plain, config.batch, rescale=True)
+            lesson.probe.settle_temperature(plain, config.batch)
+            base = lesson.agreement.score(plain, config.batch)
         head, p = None, self.backbone.n_features
         if config.head == "human":
             teacher = self.guidance.teacher

@@ -68,13 +68,14 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
         return add_adapters(module, config.lora_rank, config.lora_targets, size, config.seed)
     if config.train == "last":
         blocks = _blocks(backbone.network)
-        if config.last_blocks > len(blocks):
+        last = config.last_blocks or -(-len(blocks) // 2)
+        if last > len(blocks):
             raise TwoalikeError(
                 where=backbone.name,
                 expected=f"last_blocks of 1 to {len(blocks)}, the number of its blocks",
-                found=config.last_blocks,
+                found=last,
             )
-        for block in blocks[-config.last_blocks :]:
+        for block in blocks[-last:]:
             for parameter in block:
                 parameter.requires_grad_(True)
     if config.train == "probe":

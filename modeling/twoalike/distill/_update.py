@@ -21,6 +21,10 @@ type Record = dict[str, Any]
 """One line of training.jsonl: a step, or the scores after a step."""
 
 
+HEAD_RATE = 0.1
+"""Peak rate of a head into the human space, relative to that of the network."""
+
+
 class AdamToInit(torch.optim.Adam):
     """Adam with weight decay towards the initial weights instead of zero.
 
@@ -239,12 +243,17 @@ class Update:
 
 def _groups(student: StudentNetwork, config: DistillConfig) -> list[dict[str, Any]]:
     """Group parameters by peak rate; the temperature is not pulled to its initial value."""
-    weights = [
-        parameter
-        for name, parameter in student.named_parameters()
-        if parameter.requires_grad and name != "log_temperature"
-    ]
-    groups: list[dict[str, Any]] = [{"params": weights, "peak": config.rate}]
+    learnt = {name: p for name, p in student.named_parameters() if p.requires_grad}
+    learnt.pop("log_temperature", None)
+    # A head into the human space starts near to where it ends.
+    slow = (
+        {name for name in learnt if name.startswith("head.")} if config.head == "human" else set()
+    )
+    weights = [parameter for name, parameter in learnt.items() if name not in slow]
+    groups: list[dict[str, Any]] = [{"params": weights, "peak": config.rate}] if weights else []
+    if slow:
+        of_head = [learnt[name] for name in sorted(slow)]
+        groups.append({"params": of_head, "peak": HEAD_RATE * config.rate})
     if student.log_temperature.requires_grad:
         own = {"params": [student.log_temperature], "peak": config.temperature_rate, "decay": 0.0}
         groups.append(own)
