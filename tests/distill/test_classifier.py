@@ -32,7 +32,7 @@ from twoalike.study import TwoalikeError, sha256_file
 COLOURS = 3
 QUICK = {
     **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
-    **{"head": "none", "mix": 1},
+    **{"head": "none", "mix": 1, "train": "full", "select": "best"},
 }
 
 

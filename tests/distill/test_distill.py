@@ -20,7 +20,16 @@ from twoalike.study import TwoalikeError, sha256_file
 from twoalike.teacher import load_teacher, odd_logits, sample_triplets, score_soft
 
 QUICK = DistillConfig(
-    steps=6, batch=8, size=32, held_out=0.15, evaluate_every=2, rate=1e-3, head="none", mix=1
+    steps=6,
+    batch=8,
+    size=32,
+    held_out=0.15,
+    evaluate_every=2,
+    rate=1e-3,
+    head="none",
+    mix=1,
+    train="full",
+    select="best",
 )
 
 

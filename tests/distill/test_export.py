@@ -56,7 +56,7 @@ def run(squares: Squares, out: Path, student: Any = "test_resnet", **options: An
     settings = {name: value for name, value in options.items() if name in names}
     given = {name: value for name, value in options.items() if name not in names}
     config = DistillConfig.model_validate(
-        QUICK | {"select": "last", "head": "none", "mix": 1} | settings
+        QUICK | {"head": "none", "mix": 1, "train": "full"} | settings
     )
     return distill(
         squares.teacher,

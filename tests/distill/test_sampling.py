@@ -113,8 +113,8 @@ def test_place_in_a_triplet_tells_nothing() -> None:
 @pytest.mark.parametrize(
     ("clusters", "rule", "message"),
     [
-        ([0, 0, 1, 1], "between", "at least 3 clusters that hold images, found 2"),
-        ([0, 0, 1, 1], "cluster-boundary", "at least 3 clusters that hold images, found 2"),
+        ([0, 0, 1, 1], "between", "at least 3 clusters with images, found 2"),
+        ([0, 0, 1, 1], "cluster-boundary", "at least 3 clusters with images, found 2"),
         (
             [0, 0, 1, 1, 2, 2],
             "within",

@@ -105,7 +105,7 @@ def test_networks_that_adapters_do_not_suit_are_told_before_training() -> None:
     with pytest.raises(TwoalikeError, match="after the first layer, found none"):
         add_adapters(Bare(), 4, (), 32, 0)
     with pytest.raises(
-        TwoalikeError, match=r"found 'key', which no layer has.*fc1, fc2, proj, qkv"
+        TwoalikeError, match=r"found 'key', which matches no layer.*fc1, fc2, proj, qkv"
     ):
         add_adapters(network("test_vit").module, 4, ("qkv", "key"), 160, 0)
     with pytest.raises(TwoalikeError, match="found 'uncalled'"):
@@ -146,7 +146,7 @@ def test_last_blocks(name: str, blocks: int, learns: set[str], stays: str) -> No
     found = learning(module)
     assert learns <= found
     assert stays not in found
-    assert learning(prepare_training(backbone, DistillConfig())) == set(
+    assert learning(prepare_training(backbone, DistillConfig(train="full"))) == set(
         dict(module.named_parameters())
     )
 
@@ -173,10 +173,10 @@ def test_last_blocks_of_a_module_of_ones_own() -> None:
 def test_a_probe_needs_a_linear_classifier_to_live_in() -> None:
     distilled = load_backbone("deit_tiny_distilled_patch16_224", untrained=True)
     with pytest.raises(TwoalikeError, match="one linear layer there, found tuple"):
-        prepare_training(distilled, DistillConfig(train="probe"))
+        prepare_training(distilled, DistillConfig(train="probe", head="none"))
 
 
-@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}, {"head_width": 8}])
+@pytest.mark.parametrize("change", [{"flip": True}, {"head": "linear"}])
 def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> None:
     from twoalike.distill import load_recipe
 
@@ -185,14 +185,31 @@ def test_settings_that_contradict_a_probe_are_told(change: dict[str, Any]) -> No
     assert "\n" not in str(caught.value)
 
 
+def test_a_width_belongs_to_a_linear_head() -> None:
+    from twoalike.distill import load_recipe
+
+    with pytest.raises(TwoalikeError, match="head_width is that of head = 'linear'"):
+        load_recipe(None, {"head_width": 8})
+
+
+def test_half_of_the_blocks_learn_unless_a_number_is_given() -> None:
+    """Of six groups of test_resnet's weights, the later three."""
+    backbone = load_backbone("test_resnet", untrained=True)
+    module = prepare_training(backbone, DistillConfig())
+    learnt = {name for name, p in module.named_parameters() if p.requires_grad}
+    assert learnt
+    assert not any(name.startswith(("conv1", "layer1")) for name in learnt)
+    assert any(name.startswith("layer3") for name in learnt)
+
+
 QUICK = {
     **{"steps": 8, "batch": 8, "size": 32, "held_out": 0.15, "evaluate_every": 4, "rate": 3e-3},
-    **{"head": "none", "mix": 1},
+    **{"head": "none", "mix": 1, "train": "full", "last_blocks": 1},
 }
 
 
 def run(squares: Squares, out: Path, student: Any = "test_resnet", **changes: Any) -> Any:
-    config = DistillConfig.model_validate(QUICK | {"select": "last"} | changes)
+    config = DistillConfig.model_validate(QUICK | changes)
     untrained = isinstance(student, str)
     return distill(
         squares.teacher,

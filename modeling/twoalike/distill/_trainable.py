@@ -79,7 +79,7 @@ def prepare_training(backbone: Backbone, config: DistillConfig) -> nn.Module:
             for parameter in block:
                 parameter.requires_grad_(True)
     if config.train == "probe":
-        if backbone.architecture is not None:
+        if config.head == "none" and backbone.architecture is not None:
             _with_classifier(backbone)  # refuse now, before the map is trained
         return nn.Flatten()
     return module
