@@ -19,7 +19,7 @@ of 10 nearest neighbours are of the same class. Similarities are the network's o
 those of its positions in the human space), abilities those of its features.
 
 Finished parts are kept in derived/photographs/ and not run again; the table goes to
-benchmarks/results/photographs.md, the picture to benchmarks/results/photographs.svg.
+benchmarks/results/photographs.md, the picture to docs/images/photographs.svg.
 """
 
 import argparse
@@ -436,13 +436,13 @@ def main() -> None:
         "",
         *table(found, [ceiling(of) for of in worlds]),
         "",
-        "![Likeness gained against ability kept](photographs.svg)",
+        "![Likeness gained against ability kept](../../docs/images/photographs.svg)",
         "",
     ]
     print("\n".join(lines))
     results = ROOT / "benchmarks" / "results"
     (results / "photographs.md").write_text("\n".join(lines), encoding="utf-8")
-    draw(found, results / "photographs.svg")
+    draw(found, ROOT / "docs" / "images" / "photographs.svg")
 
 
 if __name__ == "__main__":
