@@ -102,7 +102,7 @@ def people_entropy(votes: Votes, rng: np.random.Generator) -> PeopleEntropy:
     posterior = np.full(len(votes), np.nan)
     if enough.any():
         types, of = count_types(votes.counts[enough])
-        fitted = fit_distribution(types, np.bincount(of))
+        fitted = fit_distribution(types, np.bincount(of), options=votes.options)
         posterior[enough] = posterior_entropy(fitted, votes.counts[enough])
     return PeopleEntropy(plug_in, posterior, published_reliability(votes, rng).entropy)
 

@@ -22,12 +22,13 @@ of 300 studies (benchmarks/results/evaluation.md).
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import PAIRS, expected_accuracy
+from twoalike.choice import expected_accuracy
 from twoalike.evaluation import (
     Count,
     Interval,
@@ -66,20 +67,20 @@ def predictions(
     Parameters
     ----------
     probabilities
-        Probability of each item, shape (n, 3).
+        Probability of each of k answers, shape (n, k).
     chosen
-        Item chosen, 0..2, shape (n,).
+        Answer given, 0..k-1, shape (n,).
     answers
-        ``all`` three of a triplet, or the most probable one (``top``); of k tied ones each is
+        ``all`` k answers, or the most probable one (``top``); of k tied ones each is
         1/k of it, so that the order of items does not matter.
 
     Returns
     -------
-    Probabilities and hits, shape (n, 3) for all and (n, 1) for the top.
+    Probabilities and hits, shape (n, k) for all and (n, 1) for the top.
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if answers == "all":
-        return values, np.eye(3)[chosen]
+        return values, np.eye(values.shape[1])[chosen]
     return values.max(axis=1, keepdims=True), expected_accuracy(values, chosen)[:, None]
 
 
@@ -116,10 +117,10 @@ def probability_bins(
 
 @dataclass(frozen=True)
 class Binned:
-    """Predictions, whether they came true, and their bins; k: 3 for all answers, 1 for the top."""
+    """Predictions, whether they came true, and their bins; k of all answers or 1 of the top."""
 
     probabilities: Floats
-    """Of each item, shape (n, 3)."""
+    """Of each answer, shape (n, 3), or (n, 2) for anchored choices."""
     answers: Answers
     """Which of them are predictions."""
     values: Floats
@@ -167,26 +168,26 @@ def reliability(
     answers: Answers = "all",
     equal_counts: bool = False,
 ) -> Reliability:
-    """Bin the predictions, by default those for all three items of every triplet.
+    """Bin the predictions, by default those for all answers to every triplet.
 
     Parameters
     ----------
     probabilities
-        Probability of each item, shape (n, 3).
+        Probability of each of k answers, shape (n, k).
     chosen
-        Item chosen, 0..2, shape (n,).
+        Answer given, 0..k-1, shape (n,).
     bins
         Number of bins, of equal width unless ``equal_counts``.
     fewest
         Predictions a bin needs to be reported.
     answers
-        ``all`` three of a triplet, or the ``top``: the most probable one.
+        ``all`` answers, or the ``top``: the most probable one.
     equal_counts
         Bins with about as many predictions each (:func:`probability_bins`).
 
     Notes
     -----
-    The three items of a triplet are not independent, nor are the choices of one person: the
+    The answers to a triplet are not independent, nor are the choices of one person: the
     intervals are a little narrow.
 
     Examples
@@ -225,7 +226,7 @@ def _by_chance(of: Binned) -> float:
         variance = _sums(which, values / tied - values**2)
     else:
         variance = _sums(which, values * (1 - values))
-        for i, j in PAIRS:  # two answers to one triplet exclude each other
+        for i, j in combinations(range(values.shape[1]), 2):  # answers exclude each other
             same = which[:, i] == which[:, j]
             both = values[same, i] * values[same, j]
             variance -= 2 * _sums(which[same, i], both, len(variance))
@@ -246,11 +247,11 @@ def calibration_error(
     Parameters
     ----------
     probabilities
-        Probability of each item, shape (n, 3).
+        Probability of each of k answers, shape (n, k).
     chosen
-        Item chosen, 0..2, shape (n,).
+        Answer given, 0..k-1, shape (n,).
     answers
-        Of the most probable answer (``top``, as is usual), or of ``all`` three.
+        Of the most probable answer (``top``, as is usual), or of ``all`` answers.
     bins, equal_counts
         Number of bins, of equal width or with about as many predictions each.
 
@@ -290,9 +291,9 @@ def error_of(of: Binned, boot: TwoWayBootstrap) -> CalibrationError:
 
 
 def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
-    """Squared distance of the probabilities from the answer, over all three items, shape (n,).
+    """Squared distance of the probabilities from the answer, over all k answers, shape (n,).
 
-    From 0 to 2; equal probabilities give 2/3 (Brier 1950,
+    From 0 to 2; equal probabilities give 1 - 1/k, 2/3 for odd-one-out choices (Brier 1950,
     doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2).
 
     Examples
@@ -301,4 +302,4 @@ def brier_scores(probabilities: npt.ArrayLike, chosen: Integers) -> Floats:
     array([0.   , 0.667])
     """
     values = np.asarray(probabilities, dtype=np.float64)
-    return np.asarray(((values - np.eye(3)[chosen]) ** 2).sum(axis=1))
+    return np.asarray(((values - np.eye(values.shape[1])[chosen]) ** 2).sum(axis=1))

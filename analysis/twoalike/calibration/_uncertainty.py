@@ -6,7 +6,7 @@ reason under ``missing``.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -99,7 +99,7 @@ class Curves(Measured):
     """Reliability curves of two kinds of predictions."""
 
     all: ReliabilityCurve
-    """Of all three answers."""
+    """Of all answers."""
     top: ReliabilityCurve
     """Of the likeliest answer."""
 
@@ -112,7 +112,7 @@ class CalibrationErrors(Measured):
     top_equal_counts: CalibrationError | None = None
     """Of the likeliest answer, bins with as many predictions each."""
     all: CalibrationError | None = None
-    """Of all three answers."""
+    """Of all answers."""
 
 
 class Calibration(Measured):
@@ -123,7 +123,7 @@ class Calibration(Measured):
     error: CalibrationErrors
     """Expected calibration errors."""
     brier: Annotated[Interval, Quantity("squared probability", 0, 2)]
-    """Brier score over all three answers; 2/3 for equal probabilities."""
+    """Brier score over all answers; 2/3 for equal probabilities of three, 1/2 of two."""
 
 
 class WithPeople(Measured):
@@ -162,6 +162,8 @@ class ModelUncertainty(Measured):
     """Entropy of its choice probabilities."""
     response_time: WithTimes | None = None
     """Entropy and response times."""
+    choices: Count | None = None
+    """Choices that it was measured on, if not all."""
     missing: dict[str, str]
     """What could not be measured -> why."""
 
@@ -356,7 +358,8 @@ def _correlations(
 
 
 def _calibration(p: Floats, context: Context) -> Calibration:
-    chosen = context.judged.chosen
+    first = 3 - context.judged.options  # the reference of an anchored choice is no answer
+    p, chosen = p[:, first:], context.judged.chosen - first
     parts = {
         name: binned(p, chosen, bins=BINS, answers=answers, equal_counts=equal)
         for name, (answers, equal) in _BINNED.items()
@@ -472,8 +475,9 @@ def uncertainty(
     response_times
         Seconds, NaN where missing, shape (n,).
     posterior
-        Probabilities of the answers to each choice from a fitted posterior, shape (n, 3). They
-        say something about new judgments only where it was not fitted to these.
+        Probability from a fitted posterior that each item is the odd one, shape (n, 3); NaN for
+        triplets with objects that it does not know. They say something about new judgments only
+        where it was not fitted to these.
 
     Returns
     -------
@@ -494,13 +498,45 @@ def uncertainty(
     """
     times = None if response_times is None else np.asarray(response_times, dtype=np.float64)
     context = in_context(judged, boot, times, rng, resamples)
-    own = None if posterior is None else np.asarray(posterior, dtype=np.float64)
+    missing: dict[str, str] = {}
+    of_posterior = None
+    if posterior is None:
+        missing["posterior"] = "no probabilities from a posterior"
+    else:
+        of_posterior = _of_known(
+            np.asarray(posterior, dtype=np.float64), context, times, rng, missing
+        )
     with ThreadPoolExecutor() as pool:  # seconds of sorting each, for a million choices
         models = pool.map(lambda of: _of_model(of.probabilities, context), scored)
         people = _of_people(context)
     return Uncertainty(
         people=people,
         models=tuple(models),
-        posterior=None if own is None else _of_model(own, context),
-        missing={"posterior": "no probabilities from a posterior"} if own is None else {},
+        posterior=of_posterior,
+        missing=missing,
     )
+
+
+def _of_known(
+    p: Floats, context: Context, times: Times, rng: np.random.Generator, missing: dict[str, str]
+) -> ModelUncertainty | None:
+    """Uncertainty of a posterior on the choices among objects that it knows."""
+    known = ~np.isnan(p).any(axis=1)
+    if known.all():
+        return _of_model(p, context)
+    judged, n = context.judged, int(known.sum())
+    if len(np.unique(judged.numbers[1][known])) < FEWEST:
+        missing["posterior"] = (
+            f"needs {counted(FEWEST, 'triplet')} of objects that the posterior knows; it knows "
+            f"those of {n} of {counted(len(p), 'choice')}"
+        )
+        return None
+    groups = {name: of[known] for name, of in judged.groups.items()}
+    part = in_context(
+        replace(judged.within(known), groups=groups),
+        context.trials.within(known),
+        None if times is None else times[known],
+        rng,
+        context.resamples,
+    )
+    return _of_model(p[known], part).model_copy(update={"choices": n})

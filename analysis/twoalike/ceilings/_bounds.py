@@ -200,8 +200,10 @@ _REACHED = 0.1
 """Share of the triplets that must have so many votes for their moments to count as known."""
 
 
-def lattice(steps: int = _LATTICE) -> tuple[Floats, Floats]:
+def lattice(steps: int = _LATTICE, options: int = 3) -> tuple[Floats, Floats]:
     """Probabilities in descending order, shape (g, 3), and their weights when all are alike.
+
+    With two options the third probability is 0.
 
     Examples
     --------
@@ -213,8 +215,10 @@ def lattice(steps: int = _LATTICE) -> tuple[Floats, Floats]:
     first, second = np.divmod(np.arange((steps + 1) ** 2), steps + 1)
     points = np.stack([first, second, steps - first - second], axis=1)
     points = points[(first >= second) & (points[:, 2] <= second) & (points[:, 2] >= 0)]
-    different = 1 + (np.diff(points, axis=1) != 0).sum(axis=1)
-    orders = np.array([1, 3, 6])[different - 1]  # of the same values
+    if options == 2:
+        points = points[points[:, 2] == 0]
+    different = 1 + (np.diff(points[:, :options], axis=1) != 0).sum(axis=1)
+    orders = np.array([1, 2] if options == 2 else [1, 3, 6])[different - 1]  # of the same values
     return points / steps, orders / orders.sum()
 
 
@@ -335,7 +339,7 @@ def sorted_counts(n: int) -> Integers:
 
 
 def fit_distribution(
-    types: Integers, triplets: Integers, *, steps: int = _STEPS
+    types: Integers, triplets: Integers, *, options: int = 3, steps: int = _STEPS
 ) -> ChoiceDistribution:
     """Fit the distribution of choice probabilities to votes.
 
@@ -345,6 +349,8 @@ def fit_distribution(
         Counts in descending order, shape (u, 3), as :func:`count_types` gives them.
     triplets
         Number of triplets with each, shape (u,); may be 0.
+    options
+        Number of answers to choose from, 2 or 3.
     steps
         Steps of EM.
 
@@ -363,7 +369,7 @@ def fit_distribution(
     if np.sum(triplets) == 0:
         raise ValueError("the distribution of choice probabilities needs votes on some triplets")
     shares = np.asarray(triplets / np.sum(triplets), dtype=np.float64)
-    points, weights = lattice()
+    points, weights = lattice(options=options)
     likelihood = type_probabilities(points, types)
     path = [weights]
     for _ in range(steps):
@@ -443,7 +449,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
     votes = intervals.types.sum(axis=1)
     used = votes > 1
     types, triplets = intervals.types[used], intervals.triplets[used]
-    fitted = fit_distribution(types, triplets)
+    fitted = fit_distribution(types, triplets, options=intervals.options)
     points = fitted.points
     numbers, of = np.unique(types.sum(axis=1), return_inverse=True)
     shares = np.bincount(of, weights=fitted.shares)
@@ -467,7 +473,7 @@ def bounds_from_votes(intervals: TripletIntervals) -> VoteBounds:
 
     return VoteBounds(
         oracle=estimate(0),
-        entropy=estimate(1, float(np.log(3))),
+        entropy=estimate(1, float(np.log(intervals.options))),
         majority={name: estimate(2 + k) for k, name in enumerate(SCORES)},
         majority_drawn={name: estimate(6 + k) for k, name in enumerate(SCORES)},
         distribution=fitted,

@@ -36,8 +36,8 @@ from twoalike.ceilings._votes import (
     published_reliability,
     votes_of,
 )
+from twoalike.choice import OPTIONS, ChoiceKind, odd_item
 from twoalike.evaluation import (
-    CHANCE_ACCURACY,
     Count,
     Estimate,
     Interval,
@@ -65,7 +65,7 @@ class Consistency(Measured):
     agreement: ShareEstimate
     """Share that agree."""
     corrected: Estimate | None = None
-    """(agreement - 1/3) / (2/3): 0 for people who guess, 1 for full agreement."""
+    """(agreement - chance) / (1 - chance): 0 for people who guess, 1 for full agreement."""
 
 
 class VoteCounts(Measured):
@@ -168,6 +168,7 @@ def repeated_answers(
     triplets: Integers,
     chosen: Integers,
     participants: Integers,
+    kind: ChoiceKind = "odd_one_out",
 ) -> tuple[Integers, Booleans]:
     """Answers that a person had given to the same triplet before, and whether they are the same.
 
@@ -179,6 +180,8 @@ def repeated_answers(
         Place of the odd one in 0..2, shape (n,).
     participants
         Who judged, 0..P-1, shape (n,).
+    kind
+        What was asked: anchored choices are the same with the same reference only.
 
     Returns
     -------
@@ -193,7 +196,7 @@ def repeated_answers(
     """
     shown = np.asarray(triplets, dtype=np.int64)
     odd = shown[np.arange(len(shown)), chosen]
-    _, number = triplet_numbers(shown)
+    _, number = triplet_numbers(shown, kind)
     code = number * (int(np.max(participants, initial=0)) + 1) + participants
     order = np.argsort(code, kind="stable")
     again = np.flatnonzero(np.diff(code[order]) == 0) + 1
@@ -207,6 +210,8 @@ def consistency(
     triplets: Integers,
     participants: Integers,
     rng: np.random.Generator,
+    *,
+    chance: float = 1 / 3,
 ) -> Consistency:
     """Share of agreement of k answers, and the same corrected for chance, with 95 % intervals.
 
@@ -216,17 +221,21 @@ def consistency(
         Whether each answer agrees, shape (k,).
     triplets, participants
         Objects and person of each, shapes (k, 3) and (k,): other ones could have been drawn.
+    chance
+        Agreement of people who guess.
     """
     boot = TwoWayBootstrap(participants, triplets, rng, resamples=RESAMPLES)
     share = boot.interval(agrees).within(0.0, 1.0)
     ends = (share.value, share.low, share.high)
-    chance = CHANCE_ACCURACY
     corrected = Interval(*((end - chance) / (1 - chance) for end in ends))
     return Consistency(answers=len(agrees), agreement=share, corrected=corrected)
 
 
 def catch_reliability(
-    choices: pd.DataFrame, labels: Mapping[str, str], rng: np.random.Generator
+    choices: pd.DataFrame,
+    labels: Mapping[str, str],
+    rng: np.random.Generator,
+    kind: ChoiceKind = "odd_one_out",
 ) -> Consistency | None:
     """Share of attention checks answered right.
 
@@ -239,25 +248,31 @@ def catch_reliability(
     labels
         Object id -> coarsest category (``n/a`` for none), from which the right answer follows;
         checks in which the categories of the three do not single one out do not count.
+    kind
+        Kind of the checks that count; of anchored ones, one of two items is of the reference's
+        category.
 
     Returns
     -------
     The share; None without such checks.
     """
     checks = choices["trial_type"] == "catch"
-    rows = choices[checks & (choices["kind"] == "odd_one_out")]
+    rows = choices[checks & (choices["kind"] == kind)]
     triplets, chosen, ids = object_index(rows)
+    odd = odd_item(chosen, kind == "anchored")
     codes = {label: code for code, label in enumerate(sorted(set(labels.values()) - {MISSING}))}
-    kind = np.array([codes.get(labels.get(name, MISSING), -1) for name in ids], dtype=np.int64)
-    shown = kind[triplets]
+    category = np.array([codes.get(labels.get(name, MISSING), -1) for name in ids], dtype=np.int64)
+    shown = category[triplets]
     alike = np.stack([shown[:, 1] == shown[:, 2], shown[:, 0] == shown[:, 2]], axis=1)
     alike = np.column_stack([alike, shown[:, 0] == shown[:, 1]])  # the other two, by odd item
+    alike[:, : 3 - OPTIONS[kind]] = False  # an item that cannot be the odd one
     clear = (alike.sum(axis=1) == 1) & (shown >= 0).all(axis=1)
     if not clear.any():
         return None
     participants, _ = participant_index(rows)
-    right = alike[np.arange(len(rows)), chosen]
-    return consistency(right[clear], triplets[clear], participants[clear], rng)
+    right = alike[np.arange(len(rows)), odd]
+    chance = 1 / OPTIONS[kind]
+    return consistency(right[clear], triplets[clear], participants[clear], rng, chance=chance)
 
 
 FEWEST_TRIPLETS = 30
@@ -272,16 +287,6 @@ _OF_COUNTS: dict[str, Callable[[Integers], Floats]] = {
     "pair_agreement": pair_agreement,
 }
 
-_LARGEST = {
-    "leave_one_out": 1.0,
-    "vanilla": 1.0,
-    "entropy": float(np.log(3)),
-    "plug_in_entropy": float(np.log(3)),
-    "miller_madow_entropy": float("inf"),  # its correction may go beyond log 3
-    "pair_agreement": 1.0,
-}
-"""What each measure can be at most; none of them is below 0."""
-
 
 def ceilings(
     judged: Judgments,
@@ -295,7 +300,7 @@ def ceilings(
     Parameters
     ----------
     judged
-        Odd-one-out judgments, main and repeated ones. Where participants are not told apart,
+        Judgments of one kind, main and repeated ones. Where participants are not told apart,
         every judgment is a vote, and repeats are not measured.
     choices, labels
         Table of choices with the attention checks, and the coarsest category of each object, to
@@ -315,7 +320,7 @@ def ceilings(
     (0.5, None, 'needs 30 triplets with at least 3 votes, has 0')
     """
     measured = _measured(judged, rng)
-    catches, reason = _catches(choices, labels, rng)
+    catches, reason = _catches(judged.kind, choices, labels, rng)
     if reason:
         measured["missing"]["catches"] = reason
     groups = {}
@@ -407,7 +412,7 @@ def _published(
     for name, function in expected.items():
         value = float(np.nanmean(getattr(drawn, name)))
         interval = intervals.interval(by_type(intervals.types, function, FEWEST), value)
-        found[name] = _cut(interval, name)
+        found[name] = _cut(interval, name, cast.options)
     return PublishedAgreement(triplets=int((cast.n_votes >= FEWEST).sum()), **found)
 
 
@@ -418,13 +423,18 @@ def _of_counts(intervals: TripletIntervals, n: Integers, missing: dict[str, str]
     result = {}
     for name, function in _OF_COUNTS.items():
         interval = intervals.interval(by_type(intervals.types, function, 2))
-        result[name] = _cut(interval, name)
+        result[name] = _cut(interval, name, intervals.options)
     return result
 
 
-def _cut(interval: Interval | None, name: str) -> Interval | None:
+def _cut(interval: Interval | None, name: str, options: int) -> Interval | None:
     """Cut an interval at what the measure can be."""
-    return interval.within(0.0, _LARGEST[name]) if interval else None
+    largest = 1.0
+    if name == "miller_madow_entropy":
+        largest = float("inf")  # its correction may go beyond the log of the options
+    elif name.endswith("entropy"):
+        largest = float(np.log(options))
+    return interval.within(0.0, largest) if interval else None
 
 
 def _repeats(
@@ -434,22 +444,26 @@ def _repeats(
     if not judged.known_people:
         missing["repeats"] = "participants are not told apart"
         return None
-    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
+    later, same = repeated_answers(
+        judged.triplets, judged.chosen, judged.participants, judged.kind
+    )
     if len(later) < FEWEST_REPEATS:
         missing["repeats"] = (
             f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
         )
         return None
-    return consistency(same, judged.triplets[later], judged.participants[later], rng)
+    people = judged.participants[later]
+    return consistency(same, judged.triplets[later], people, rng, chance=judged.chance)
 
 
 def _catches(
+    kind: ChoiceKind,
     choices: pd.DataFrame | None, labels: Mapping[str, str] | None, rng: np.random.Generator
 ) -> tuple[Consistency | None, str | None]:
     """Share of attention checks answered right, or why it is not known."""
     if choices is None or labels is None:
         return None, "needs the table of choices and the objects' categories"
-    found = catch_reliability(choices, labels, rng)
+    found = catch_reliability(choices, labels, rng, kind)
     if found is None:
         return None, "no attention check whose categories single one object out"
     return found, None

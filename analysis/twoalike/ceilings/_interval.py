@@ -57,12 +57,15 @@ class TripletIntervals:
         function are to be given for these.
     triplets
         Number of triplets with votes of each type, shape (u,).
+    options
+        Number of answers to choose from.
     """
 
     def __init__(
         self, votes: Votes, rng: np.random.Generator, *, people: bool = True, resamples: int = 300
     ) -> None:
         self._votes, self._rng, self._resamples = votes, rng, resamples
+        self.options = votes.options
         _, person = np.unique(votes.participants, return_inverse=True)
         n_people = int(person.max()) + 1
         self._left_out: list[_LeftOut] = []

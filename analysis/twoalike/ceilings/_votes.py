@@ -22,7 +22,7 @@ majority
 Triplets with fewer than four responses are dropped, of more than five five are drawn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ class Votes:
     """Votes on m different triplets, from n judgments."""
 
     triplets: Integers
-    """Objects of each triplet in ascending order, rows sorted and unique, shape (m, 3)."""
+    """Objects of each triplet as :func:`~twoalike.evaluation.triplet_numbers` orders them, shape
+    (m, 3)."""
     counts: Integers
     """Votes for each object of the triplet, shape (m, 3)."""
     triplet: Integers
@@ -55,6 +56,8 @@ class Votes:
     """Object voted for, its place 0..2 in the row of ``triplets``, shape (n,)."""
     participants: Integers
     """Who voted, shape (n,)."""
+    options: int = 3
+    """Number of answers to choose from; with 2 the first object is a reference without votes."""
 
     def __len__(self) -> int:
         """Return the number of triplets."""
@@ -69,7 +72,13 @@ class Votes:
         """Only some of the votes, shape (n,); all triplets stay, some perhaps without a vote."""
         triplet, item = self.triplet[kept], self.item[kept]
         counts = count_votes(triplet, item, len(self))
-        return Votes(self.triplets, counts, triplet, item, self.participants[kept])
+        return replace(
+            self,
+            counts=counts,
+            triplet=triplet,
+            item=item,
+            participants=self.participants[kept],
+        )
 
 
 def count_votes(triplet: Integers, item: Integers, m: int) -> Integers:
@@ -102,13 +111,13 @@ def votes(
     (array([[2, 5, 9]]), array([[1, 2, 0]]))
     """
     shown = np.asarray(triplets, dtype=np.int64)
-    return _gathered(triplet_numbers(shown), shown, chosen, participants)
+    return _gathered(triplet_numbers(shown), shown, chosen, participants, 3)
 
 
 def votes_of(judged: Judgments) -> Votes:
     """Gather judgments by triplet (:func:`votes`); all are votes if participants are unknown."""
     people = judged.participants if judged.known_people else None
-    return _gathered(judged.numbers, judged.triplets, judged.chosen, people)
+    return _gathered(judged.numbers, judged.triplets, judged.chosen, people, judged.options)
 
 
 def _gathered(
@@ -116,18 +125,19 @@ def _gathered(
     shown: Integers,
     chosen: Integers,
     participants: Integers | None,
+    options: int,
 ) -> Votes:
     unique, triplet = numbers
     odd = shown[np.arange(len(shown)), chosen]
-    item = (unique[triplet] < odd[:, None]).sum(axis=1)
-    if participants is None:
-        return Votes(
-            unique, count_votes(triplet, item, len(unique)), triplet, item, np.arange(len(shown))
-        )
-    once = np.sort(first_of(group_numbers(triplet, participants)))
-    triplet, item = triplet[once], item[once]
-    person = np.asarray(participants, dtype=np.int64)[once]
-    return Votes(unique, count_votes(triplet, item, len(unique)), triplet, item, person)
+    person = np.arange(len(shown))
+    if participants is not None:
+        once = np.sort(first_of(group_numbers(triplet, participants)))
+        triplet, odd = triplet[once], odd[once]
+        person = np.asarray(participants, dtype=np.int64)[once]
+    first = 3 - options  # of the objects in ascending order
+    item = first + (unique[triplet, first:] < odd[:, None]).sum(axis=1)
+    counts = count_votes(triplet, item, len(unique))
+    return Votes(unique, counts, triplet, item, person, options)
 
 
 def count_types(counts: Integers) -> tuple[Integers, Integers]:

@@ -1,5 +1,3 @@
-from ._choices import CHANCE_ACCURACY as CHANCE_ACCURACY
-from ._choices import CHANCE_LOG_LOSS as CHANCE_LOG_LOSS
 from ._choices import Candidate as Candidate
 from ._choices import Scored as Scored
 from ._choices import Similarity as Similarity
@@ -43,6 +41,7 @@ from ._judgments import Judgments as Judgments
 from ._judgments import first_of as first_of
 from ._judgments import group_numbers as group_numbers
 from ._judgments import judgments_of as judgments_of
+from ._judgments import kinds_of as kinds_of
 from ._judgments import triplet_kinds as triplet_kinds
 from ._judgments import triplet_numbers as triplet_numbers
 from ._structure import Z95 as Z95

@@ -4,7 +4,8 @@ Similarities come from features in one of three ways: the cosine after centring,
 features have an arbitrary origin and length; the cosine without, as in many published comparisons;
 and the plain dot product, for embeddings made to be read so. Accuracy needs only the order of the
 three similarities of a triplet. Log-loss needs their scale as well, which features do not have: one
-temperature is fitted, on choices other than those it scores. Every candidate is scored once, for
+temperature is fitted, on choices other than those it scores. An answer that is not offered (that the
+reference of an anchored choice is the odd one) has a similarity of -inf. Every candidate is scored once, for
 all measures that need its answers.
 """
 
@@ -99,9 +100,6 @@ def triplet_similarities(
     return out
 
 
-CHANCE_ACCURACY = 1 / 3
-CHANCE_LOG_LOSS = float(np.log(3))
-
 _WIDEST = 10.0
 """Fitted temperatures lie within exp(-10) to exp(10) times the spread of the similarities."""
 _ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10
@@ -109,6 +107,11 @@ _ENOUGH, _NEAR, _MOST_STEPS = 20_000, 1.5, 10
 
 
 type Temperatures = float | Floats
+
+
+def _offered(similarities: Floats) -> Floats:
+    """Similarities of the pairs that answers keep: the first columns, shape (n, 2) or (n, 3)."""
+    return similarities[:, : int(np.isfinite(similarities[:1]).all(axis=0).sum())]
 
 
 def choice_losses(
@@ -149,7 +152,7 @@ def accuracy_scores(similarities: Floats, chosen: Integers) -> Floats:
     array([1. , 0.5])
     """
     # Scaled to the largest, so that what counts as tied does not depend on the features' unit.
-    scale = np.abs(similarities).max(initial=0.0) or 1.0
+    scale = np.abs(_offered(similarities)).max(initial=0.0) or 1.0
     kept = similarities[:, ::-1] / scale  # item k is odd when pair ODD[k] is the most alike
     return expected_accuracy(kept, chosen)
 
@@ -161,8 +164,9 @@ def fit_temperature(similarities: Floats, chosen: Integers) -> float:
     border of a wide range where choices are perfectly predicted (smallest temperature) or
     contrary to the similarities (largest).
     """
-    spread = float(similarities.std(axis=1).mean())
-    if spread <= 1e-12 * np.abs(similarities).max(initial=1e-300):
+    offered = _offered(similarities)
+    spread = float(offered.std(axis=1).mean())
+    if spread <= 1e-12 * np.abs(offered).max(initial=1e-300):
         return 1.0  # every triplet is tied: the temperature changes nothing
 
     every = max(len(chosen) // _ENOUGH, 1)
@@ -193,10 +197,11 @@ def _newton(similarities: Floats, chosen: Integers, temperature: float) -> float
     inverse = start = 1 / temperature
     sides = tuple(similarities.T)
     kept = np.choose(chosen, sides[::-1]).mean()  # item k is odd when pair ODD[k] is alike
+    offered = tuple(_offered(similarities).T)
     for _ in range(_MOST_STEPS):
         p = [np.exp(log) for log in log_choice(sides, 1 / inverse)][::-1]
-        mean = sum(weight * side for weight, side in zip(p, sides, strict=True))
-        square = sum(weight * side * side for weight, side in zip(p, sides, strict=True))
+        mean = sum(weight * side for weight, side in zip(p, offered, strict=False))
+        square = sum(weight * side * side for weight, side in zip(p, offered, strict=False))
         curvature = float((square - mean * mean).mean())
         step = float(mean.mean() - kept) / curvature if curvature > 0 else np.inf
         inverse -= step
@@ -296,7 +301,7 @@ class Scored:
 
 
 def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
-    """Pair similarities of the triplets judged, in PAIRS order, shape (n, 3).
+    """Pair similarities of the triplets judged, in PAIRS order, shape (n, 3); -inf: not offered.
 
     Raises
     ------
@@ -309,7 +314,7 @@ def candidate_similarities(candidate: Candidate, judged: Judgments) -> Floats:
         [judged.ids[row] for row in np.flatnonzero(used)], candidate.name
     )
     triplets = (np.cumsum(used) - 1)[judged.triplets]
-    return triplet_similarities(values, triplets, candidate.similarity)
+    return judged.only_options(triplet_similarities(values, triplets, candidate.similarity))
 
 
 def score_choices(

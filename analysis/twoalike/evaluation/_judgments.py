@@ -1,11 +1,11 @@
-"""Odd-one-out choices as arrays, and the groups of them that are scored apart.
+"""Choices of one kind as arrays, and the groups of them that are scored apart.
 
 Things that occur repeatedly (the same triplet, the same person on the same pair) get numbers:
 sorting rows of integers takes seconds for a million judgments; as single integers, or without
 sorting where they are few, it takes a fraction of that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.judgments import is_scored, object_index, participant_index
-from twoalike.study import MISSING, Booleans, Integers, TwoalikeError
+from twoalike.choice import OPTIONS, ChoiceKind, odd_item
+from twoalike.judgments import ITEMS, is_scored, object_index, participant_index
+from twoalike.study import MISSING, Booleans, Floats, Integers, TwoalikeError, counted
 
 _ROOMY = 4
 """A table of all possible codes is quicker than sorting while it is at most so many times n."""
@@ -82,18 +83,23 @@ def first_of(numbers: Integers) -> Integers:
     return first
 
 
-def triplet_numbers(triplets: Integers) -> tuple[Integers, Integers]:
+def triplet_numbers(
+    triplets: Integers, kind: ChoiceKind = "odd_one_out"
+) -> tuple[Integers, Integers]:
     """Different triplets, whatever the order in which their objects were shown.
 
     Parameters
     ----------
     triplets
         Objects shown, from 0, shape (n, 3).
+    kind
+        With the same three objects, anchored choices are different ones if their references, the
+        first objects, differ.
 
     Returns
     -------
-    Triplets in ascending order, rows sorted and unique, shape (m, 3); the row of each judgment's
-    triplet, shape (n,).
+    Triplets in ascending order, rows sorted (references stay first) and unique, shape (m, 3); the
+    row of each judgment's triplet, shape (n,).
 
     Examples
     --------
@@ -101,7 +107,8 @@ def triplet_numbers(triplets: Integers) -> tuple[Integers, Integers]:
     (array([[0, 1, 2],
            [2, 4, 9]]), array([1, 1, 0]))
     """
-    rows = np.sort(np.asarray(triplets, dtype=np.int64), axis=1)
+    rows = np.array(triplets, dtype=np.int64)
+    rows[:, 3 - OPTIONS[kind] :].sort(axis=1)
     number = group_numbers(*rows.T)
     unique = np.empty((int(number.max(initial=-1)) + 1, 3), dtype=np.int64)
     unique[number] = rows
@@ -137,12 +144,12 @@ def triplet_kinds(labels: Sequence[str], triplets: Integers) -> npt.NDArray[np.s
 
 @dataclass(frozen=True)
 class Judgments:
-    """Odd-one-out choices."""
+    """Choices of one kind."""
 
     triplets: Integers
-    """Objects shown, indices into ``ids``, shape (n, 3)."""
+    """Objects shown, indices into ``ids``, shape (n, 3); the reference of anchored ones is first."""
     chosen: Integers
-    """Place of the odd one in 0..2, shape (n,)."""
+    """Place of the odd one in 0..2, shape (n,): the item outside the pair that was kept."""
     participants: Integers
     """Participant of each choice, 0..P-1, shape (n,)."""
     ids: tuple[str, ...]
@@ -152,11 +159,28 @@ class Judgments:
     (n,); such as ``level`` -> coarse, fine, boundary."""
     known_people: bool = True
     """Whether participants are told apart; if not, all are 0."""
+    kind: ChoiceKind = "odd_one_out"
+    """What was asked."""
+
+    @property
+    def options(self) -> int:
+        """Number of answers to choose from."""
+        return OPTIONS[self.kind]
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guesses."""
+        return 1 / self.options
+
+    def only_options(self, similarities: Floats) -> Floats:
+        """Set the similarity of a pair that no answer keeps to -inf; pairs in PAIRS order."""
+        similarities[:, self.options :] = -np.inf
+        return similarities
 
     @cached_property
     def numbers(self) -> tuple[Integers, Integers]:
         """Different triplets, shape (m, 3), and that of each choice, shape (n,); sorted once."""
-        return triplet_numbers(self.triplets)
+        return triplet_numbers(self.triplets, self.kind)
 
     def with_labels(self, labels: Mapping[str, Sequence[str]]) -> "Judgments":
         """Add a group a level of labels (m of them): within, boundary and between its classes."""
@@ -174,37 +198,83 @@ class Judgments:
         )
 
 
-def judgments_of(table: pd.DataFrame, path: str | Path) -> tuple[Judgments, dict[str, int]]:
-    """Take the odd-one-out choices from a table that was read before.
+def kinds_of(table: pd.DataFrame) -> list[ChoiceKind]:
+    """Kinds of the main and repeated judgments of a table; odd-one-out comes first."""
+    return [kind for kind in OPTIONS if is_scored(table, kind).any()]
+
+
+def judgments_of(
+    table: pd.DataFrame,
+    path: str | Path,
+    kind: ChoiceKind = "odd_one_out",
+    ids: Collection[str] | None = None,
+) -> tuple[Judgments, dict[str, int], pd.DataFrame]:
+    """Take the choices of one kind from a table that was read before.
+
+    Parameters
+    ----------
+    table
+        Choices of any kind.
+    path
+        What error messages call the table.
+    kind
+        Choices to take.
+    ids
+        Objects that every network has features of; choices of others are left out. None: all.
+
+    Returns
+    -------
+    The main and repeated choices; the number of those left out by reason; the rows taken.
 
     Raises
     ------
     TwoalikeError
-        If it holds no main or repeat odd-one-out trial, or only one triplet.
+        If too few are left: no choice, or a single triplet.
     """
-    anchored = (table["kind"] != "odd_one_out").to_numpy()
-    scored = is_scored(table)
+    of_kind = (table["kind"] == kind).to_numpy(dtype=bool)
+    taken = is_scored(table, kind)
+    other: ChoiceKind = "anchored" if kind == "odd_one_out" else "odd_one_out"
     left_out = {
-        "anchored": int(anchored.sum()),
-        "practice_or_catch": int((~scored & ~anchored).sum()),
+        other: int((~of_kind).sum()),
+        "practice_or_catch": int((of_kind & ~taken).sum()),
     }
-    table = table[scored].reset_index(drop=True)
-    if not len(table):
+    name = kind.replace("_", "-")
+    if not taken.any():
         raise TwoalikeError(
-            f"{path}: expected odd-one-out judgments of type main or repeat, found none among "
-            f"{sum(left_out.values())} rows."
+            f"{path}: expected {name} judgments of type main or repeat, found none among "
+            f"{len(table)} rows."
         )
-    triplets, chosen, ids = object_index(table)
-    participants, names = participant_index(table)
+    n = int(taken.sum())
+    if ids is not None:
+        for item in ITEMS:
+            taken &= table[item].isin(ids).to_numpy(dtype=bool)
+        if (lacking := n - int(taken.sum())) > 0:
+            left_out["without_features"] = lacking
+    rows = table[taken].reset_index(drop=True)
+    triplets, chosen, objects = object_index(rows)
+    participants, names = participant_index(rows)
     judged = Judgments(
-        triplets, chosen, participants, ids, _levels(table), tuple(names) != ("unknown",)
+        triplets,
+        odd_item(chosen, kind == "anchored"),
+        participants,
+        objects,
+        _levels(rows),
+        tuple(names) != ("unknown",),
+        kind,
     )
     if len(judged.numbers[0]) < 2:
+        remedy = "The temperature is fitted on one half of the triplets and scored on the other."
+        if len(rows) < n:
+            remedy = f"Compute features of the judged objects under their ids. {remedy}"
         raise TwoalikeError(
-            f"{path}: expected at least two different triplets, found one; the temperature is "
-            "fitted on one half of them and scored on the other."
+            where=path,
+            expected=f"{name} judgments of at least two different triplets of objects that all "
+            "networks have features of",
+            found=f"{counted(len(judged.numbers[0]), 'triplet')}, in {len(rows)} of "
+            f"{counted(n, 'judgment')}",
+            remedy=remedy,
         )
-    return judged, left_out
+    return judged, left_out, rows
 
 
 def _levels(table: pd.DataFrame) -> dict[str, npt.NDArray[np.str_]]:

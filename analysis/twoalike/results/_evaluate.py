@@ -18,8 +18,6 @@ import pandas as pd
 from twoalike.calibration import uncertainty
 from twoalike.ceilings import ceilings, majority_agreement, majority_scores, votes_of
 from twoalike.evaluation import (
-    CHANCE_ACCURACY,
-    CHANCE_LOG_LOSS,
     Candidate,
     ChoiceScores,
     Judgments,
@@ -33,10 +31,12 @@ from twoalike.evaluation import (
     compare_choices,
     compare_structure,
     judgments_of,
+    kinds_of,
     score_choices,
     triplet_similarities,
 )
-from twoalike.judgments import JudgmentTable, RdmTable, is_scored, participant_index, read_judgments
+from twoalike.choice import ChoiceKind
+from twoalike.judgments import JudgmentTable, RdmTable, participant_index, read_judgments
 from twoalike.results._inputs import (
     FeatureSource,
     Labels,
@@ -52,6 +52,7 @@ from twoalike.results._model import (
     AgreementParts,
     Chance,
     JudgmentCounts,
+    KindResults,
     ModelScores,
     Results,
     TransferResults,
@@ -79,6 +80,8 @@ NEEDS = {
     "transfer": "needs labels of the objects",
 }
 """Parts that may be missing, and what they need."""
+FEWEST_OBJECTS = 4
+"""With fewer, dissimilarities have no structure to compare."""
 MOST_CATEGORIES = 60
 """At levels with more, each is in few choices and is not scored by itself."""
 
@@ -109,6 +112,9 @@ def evaluate(
     model could agree with these people, calibration, what changed in the similarity structure and,
     with ``labels``, what else the features are good for.
 
+    Judgments may name objects without features: those of objects that every network has features
+    of are scored, and the results say how many were left out.
+
     Parameters
     ----------
     features
@@ -123,7 +129,8 @@ def evaluate(
     ceiling
         Where answers were simulated: name and embedding of the true observer.
     choices, arrangements
-        Tables of judgments, or their files (.parquet).
+        Tables of judgments, or their files (.parquet). Where choices are odd-one-out and anchored
+        ones, these are scored apart: ``anchored`` holds what is measured of the latter.
     rdm
         People's dissimilarities, instead of arrangements: a file (.mat, .npy, .npz, .csv), or a
         table that was read before.
@@ -148,8 +155,8 @@ def evaluate(
     Raises
     ------
     TwoalikeError
-        If there is nothing to score, or to score on; an input cannot be read; an object has no
-        features or no label.
+        If there is nothing to score, or too little to score on; an input cannot be read; none of
+        the judged objects has a label.
 
     Examples
     --------
@@ -300,7 +307,8 @@ def _measured(
     files: dict[str, Path],
 ) -> dict[str, Any]:
     """Fields of :class:`Results` beside its provenance."""
-    on_choices, on_people, on_structure = np.random.default_rng(seed).spawn(3)
+    on_choices, on_people, on_structure, on_anchored = np.random.default_rng(seed).spawn(4)
+    shared = _common_objects(candidates)
     nets = [candidate for candidate in candidates if candidate.role == "model"]
     scores: Sequence[ChoiceScores] = [_NO_SCORES for _ in candidates]
     parts: dict[str, Any] = {"judgments": None, **dict.fromkeys(NEEDS)}
@@ -309,11 +317,14 @@ def _measured(
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
         table = read_judgments(choices)
-        scores, found = _on_choices(
-            candidates, table, str(name), labels, posterior, on_choices, resamples
-        )
+        first, *others = kinds_of(table) or ("odd_one_out",)
+        inputs = (candidates, table, str(name), labels, posterior, shared, resamples)
+        scores, found = _on_choices(first, *inputs, on_choices)
         parts |= found
-    rdm, evidence = read_people(*people, files)
+        for kind in others:
+            of_kind, found = _on_choices(kind, *inputs, on_anchored)
+            parts[kind] = KindResults(models=tuple(of_kind), **found)
+    rdm, evidence, lacking = _with_features(*read_people(*people, files), shared)
     summary, agreement = None, None
     with_people: Sequence[PeopleScores | None] = [None for _ in candidates]
     if rdm is not None:
@@ -321,7 +332,8 @@ def _measured(
         kept = [of for of, c in zip(agreed[1], candidates, strict=True) if c.role == "model"]
         agreement = (summary, kept)
         source = "rdm" if evidence is None else "arrangements"
-        summary = summary.model_copy(update={"source": source})
+        left_out = summary.left_out | ({"objects": lacking} if lacking else {})
+        summary = summary.model_copy(update={"source": source, "left_out": left_out})
     parts["rdm"] = summary
     labelled = _labelled(nets, labels) if labels else None
     if len(nets) > 1 or rdm is not None or posterior is not None:
@@ -358,25 +370,54 @@ def _described(candidate: Candidate, scores: ChoiceScores, rdm: PeopleScores | N
     )
 
 
+def _common_objects(candidates: Sequence[Candidate]) -> set[str]:
+    """Objects that every network has features of."""
+    return set.intersection(*(set(candidate.features.ids) for candidate in candidates))
+
+
+def _with_features(
+    rdm: RdmTable | None, evidence: Floats | None, shared: set[str]
+) -> tuple[RdmTable | None, Floats | None, int]:
+    """Dissimilarities, and the evidence, of the objects with features; how many have none."""
+    if rdm is None or rdm.ids is None:
+        return rdm, evidence, 0
+    rows = [row for row, name in enumerate(rdm.ids) if name in shared]
+    lacking = len(rdm.ids) - len(rows)
+    if not lacking:
+        return rdm, evidence, 0
+    if len(rows) < FEWEST_OBJECTS:
+        raise TwoalikeError(
+            where="dissimilarities",
+            expected=f"at least {FEWEST_OBJECTS} objects that all networks have features of",
+            found=f"{len(rows)} of {len(rdm.ids)}",
+            remedy="Compute features of the objects under the ids of the dissimilarities.",
+        )
+    square = np.ix_(np.arange(len(rdm.values)), rows, rows)
+    ids = tuple(rdm.ids[row] for row in rows)
+    kept = RdmTable(rdm.values[square], ids, rdm.participants)
+    return kept, None if evidence is None else evidence[square], lacking
+
+
 def _on_choices(
+    kind: ChoiceKind,
     candidates: Sequence[Candidate],
     table: pd.DataFrame,
     name: str,
     labels: Labels,
     posterior: "Posterior | None",
-    rng: np.random.Generator,
+    shared: set[str],
     resamples: int,
+    rng: np.random.Generator,
 ) -> tuple[list[ChoiceScores], dict[str, Any]]:
-    """Scores of every model, and the parts of the results that need choices."""
+    """Scores of every model on one kind of choices, and the parts of the results that need them."""
     on_halves, on_resamples, on_parts, on_ceilings, on_uncertainty = rng.spawn(5)
-    judged, left_out = judgments_of(table, name)
+    judged, left_out, rows = judgments_of(table, name, kind, shared)
     _check_labels(judged, labels)
     judged = judged.with_labels(
-        {level: [by_id[name] for name in judged.ids] for level, by_id in labels.items()}
+        {level: _labels_of(judged, by_id) for level, by_id in labels.items()}
     )
     scored = score_choices(candidates, judged, on_halves)
     boot = TwoWayBootstrap(judged.participants, judged.triplets, on_resamples, resamples=resamples)
-    rows = table[is_scored(table)]
     seconds = rows["response_time"].to_numpy(np.float64, na_value=np.nan)
     coarsest = next(iter(labels.values()), None)
     # Independent of each other, each seconds of sorting and counting for a million choices.
@@ -393,7 +434,7 @@ def _on_choices(
                 boot,
                 on_uncertainty,
                 response_times=None if np.isnan(seconds).all() else seconds,
-                posterior=_probabilities(posterior, judged, rows["participant"]),
+                posterior=_odd_probabilities(posterior, judged, rows["participant"]),
             ),
         }
         scores = compare_choices(scored, judged, boot)
@@ -401,42 +442,55 @@ def _on_choices(
     return scores, {"judgments": _summary(judged, left_out), **found}
 
 
+def _labels_of(judged: Judgments, by_id: Mapping[str, str]) -> list[str]:
+    """Label of each judged object."""
+    return [by_id.get(name, MISSING) for name in judged.ids]
+
+
 def _check_labels(judged: Judgments, labels: Labels) -> None:
-    """Refuse labels that lack a judged object at some level."""
+    """Refuse labels of other objects than those judged."""
+    names = [judged.ids[row] for row in np.unique(judged.triplets)]
     for level, by_id in labels.items():
-        unknown = [name for name in judged.ids if name not in by_id]
-        if unknown:
+        if not any(name in by_id for name in names):
             raise TwoalikeError(
-                f"object {unknown[0]!r} has no label at level {level!r}",
-                remedy="The table of labels must cover all judged objects.",
+                where=f"labels, level {level!r}",
+                expected=f"labels of the {counted(len(names), 'judged object')}",
+                found=f"none of {names[0]!r} or the others",
+                remedy="Name the objects by the ids of the judgments.",
             )
 
 
-def _probabilities(
+def _odd_probabilities(
     posterior: "Posterior | None", judged: Judgments, people: "pd.Series[str]"
 ) -> Floats | None:
-    """Answers to every choice by the posterior, with participants' own noise where it knows it.
+    """Probability of each odd item by the posterior, with participants' noise where it knows it.
 
-    None where there is no posterior, or it does not know all objects judged.
+    NaN where it does not know all three objects; None where there is no posterior.
     """
-    if posterior is None or not set(judged.ids) <= set(posterior.ids):
+    if posterior is None:
         return None
     place = {name: row for row, name in enumerate(posterior.ids)}
-    rows = np.array([place[name] for name in judged.ids])
+    triplets = np.array([place.get(name, -1) for name in judged.ids])[judged.triplets]
+    known = (triplets >= 0).all(axis=1)
     person = {name: row for row, name in enumerate(posterior.participants)}
-    known = np.array([person.get(name, -1) for name in people.astype(str)])
-    triplets = rows[judged.triplets]
-    return posterior.choice_probabilities(triplets, lapse=True, participants=known)
+    judges = np.array([person.get(name, -1) for name in people.astype(str)])
+    found = np.full((len(triplets), 3), np.nan)
+    found[known] = posterior.choice_probabilities(
+        triplets[known], lapse=True, participants=judges[known], kind=judged.kind
+    )
+    return found[:, [0, 2, 1]] if judged.kind == "anchored" else found
 
 
 def _summary(judged: Judgments, left_out: dict[str, int]) -> JudgmentCounts:
+    kind: dict[str, Any] = {} if judged.kind == "odd_one_out" else {"kind": judged.kind}
     return JudgmentCounts(
         choices=len(judged.chosen),
         participants=int(judged.participants.max()) + 1,
         objects=len(np.unique(judged.triplets)),
         triplets=len(judged.numbers[0]),
         left_out=left_out,
-        chance=Chance(accuracy=CHANCE_ACCURACY, log_loss=CHANCE_LOG_LOSS),
+        chance=Chance(accuracy=judged.chance, log_loss=float(np.log(judged.options))),
+        **kind,
     )
 
 
@@ -463,7 +517,9 @@ def agreement_parts(
     parts = []
     for of, by_level in zip(scored, categories, strict=True):
         values = of.candidate.features.select(judged.ids, of.candidate.name)
-        alike = triplet_similarities(values, cast.triplets, of.candidate.similarity)
+        alike = judged.only_options(
+            triplet_similarities(values, cast.triplets, of.candidate.similarity)
+        )
         of_votes, of_resamples = np.random.default_rng(draws).spawn(2)
         # The odd one of a pair is the object outside it: pairs are in the reverse order of objects.
         named = majority_scores(alike[:, ::-1], cast, of_votes)
@@ -483,14 +539,15 @@ def agreement_parts(
 def _of_few(labels: Labels, judged: Judgments) -> Iterator[tuple[str, list[str]]]:
     """Levels of two to :data:`MOST_CATEGORIES` categories, with that of each object or ""."""
     for level, category_of in labels.items():
-        names = ["" if category_of[name] == MISSING else category_of[name] for name in judged.ids]
+        names = ["" if name == MISSING else name for name in _labels_of(judged, category_of)]
         if 1 < len(set(names) - {""}) <= MOST_CATEGORIES:
             yield level, names
 
 
 def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Images of the first network that have a label at every level."""
-    ids = nets[0].features.ids
+    """Images of the first network that the others have, too, with a label at every level."""
+    shared = _common_objects(nets)
+    ids = [name for name in nets[0].features.ids if name in shared]
     found = [
         name
         for name in ids
@@ -498,7 +555,7 @@ def _labelled(nets: Sequence[Candidate], labels: Mapping[str, Mapping[str, str]]
     ]
     if not found:
         raise TwoalikeError(
-            f"none of {counted(len(ids), 'object')} of {nets[0].name}, first {ids[0]!r}, has a "
+            f"none of {counted(len(ids), 'object')} that all networks have features of has a "
             f"label at every level ({', '.join(labels)})",
             remedy="Give labels of these objects.",
         )

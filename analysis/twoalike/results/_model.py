@@ -13,6 +13,7 @@ from pydantic import BaseModel, model_validator
 
 from twoalike.calibration import Uncertainty
 from twoalike.ceilings import Ceilings, MajorityAgreement
+from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     ChoiceScores,
     Count,
@@ -143,14 +144,16 @@ class Chance(Measured):
     """What guessing scores."""
 
     accuracy: Share
-    """1/3."""
+    """1/3, of anchored choices 1/2."""
     log_loss: Nats
-    """Log 3."""
+    """Log 3, of anchored choices log 2."""
 
 
 class JudgmentCounts(Measured):
     """The choices that networks were scored on."""
 
+    kind: ChoiceKind = "odd_one_out"
+    """What was asked: the odd one of three, or which of two is more like a reference."""
     choices: Count
     """Choices scored."""
     participants: Count
@@ -160,9 +163,24 @@ class JudgmentCounts(Measured):
     triplets: Count | None = None
     """Different triplets."""
     left_out: dict[str, Count] = {}
-    """Choices not scored, by reason."""
+    """Choices not scored here, by reason; those of the other kind are scored apart."""
     chance: Chance
     """What guessing scores."""
+
+    @property
+    def name(self) -> str:
+        """Kind of the choices in words."""
+        return self.kind.replace("_", "-")
+
+    def sentence(self) -> str:
+        """How many choices of how many were scored; empty where all were."""
+        lacking = self.left_out.get("without_features", 0)
+        if not lacking:
+            return ""
+        return (
+            f"{self.choices:,} of {self.choices + lacking:,} choices were scored: those of objects "
+            "that all networks have features of."
+        )
 
 
 class AgreementParts(Measured):
@@ -174,6 +192,21 @@ class AgreementParts(Measured):
     """Level of labels -> category -> scores of the choices in which it occurs."""
     majority: MajorityAgreement
     """Against majorities, as published."""
+
+
+class KindResults(Measured):
+    """What was measured on the choices of one kind."""
+
+    judgments: JudgmentCounts
+    """Choices that networks were scored on."""
+    models: tuple[ChoiceScores, ...]
+    """Agreement of each network, in the order of `models`."""
+    agreement: tuple[AgreementParts, ...]
+    """Agreement in parts, of each network in the order of `models`."""
+    ceilings: Ceilings
+    """How well any model could agree."""
+    uncertainty: Uncertainty
+    """Calibration, and uncertainty of models and people."""
 
 
 class ScoringConfig(Measured):
@@ -219,6 +252,8 @@ class Results(Saved):
     """Similarity structure."""
     transfer: Transfer | None = None
     """What else the features are good for."""
+    anchored: KindResults | None = None
+    """Anchored choices, where networks were scored on odd-one-out choices as well."""
     missing: dict[str, str] = {}
     """Part -> why it is null."""
 
@@ -234,6 +269,8 @@ class Results(Saved):
         if not names or len(names) < len(self.models):
             yield "the list of names"
             return
+        if self.anchored and len(self.anchored.models) != len(self.models):
+            yield "anchored"
         if self.judgments:
             yield from self._misfitting_scores()
         if self.rdm and any(model.rdm is None for model in self.models):
@@ -264,6 +301,18 @@ class Results(Saved):
             for part in parts
             for level, labels in parts[0].categories.items()
         )
+
+    def by_kind(self) -> "tuple[Results, ...]":
+        """Results of each kind of choices, with one kind in each; the first keeps all the rest."""
+        if self.anchored is None:
+            return (self,)
+        first = self.model_copy(update={"anchored": None})
+        scores = zip(self.models, self.anchored.models, strict=True)
+        parts = dict(self.anchored) | {
+            "models": tuple(model.model_copy(update=dict(of)) for model, of in scores),
+            **dict.fromkeys(("rdm", "structure", "transfer")),
+        }
+        return first, first.model_copy(update=parts)
 
     def tables(self) -> list[SummaryTable]:
         """Tables of the main figures, as ``twoalike evaluate`` shows them."""

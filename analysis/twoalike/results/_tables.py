@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from twoalike.choice import OPTIONS
 from twoalike.study import counted
 
 if TYPE_CHECKING:
@@ -100,14 +101,17 @@ def as_html(table: SummaryTable) -> str:
 def results_tables(results: "Results") -> list[SummaryTable]:
     """Choices, dissimilarities, ceilings, calibration and structure, as far as there are any."""
     tables = []
-    if results.judgments:
-        tables.append(_choices(results, results.judgments))
+    kinds = results.by_kind()
+    tables += [_choices(of, of.judgments, len(kinds) > 1) for of in kinds if of.judgments]
     if results.rdm:
         tables.append(_dissimilarities(results))
-    if results.ceilings:
-        tables += _ceilings(results.ceilings)
-    if results.uncertainty:
-        tables.append(_calibration(results.uncertainty, [model.name for model in results.models]))
+    names = [model.name for model in results.models]
+    for of in kinds:
+        kind = f", {of.judgments.name}" if of.judgments and len(kinds) > 1 else ""
+        if of.ceilings:
+            tables += _ceilings(of.ceilings, kind)
+        if of.uncertainty:
+            tables.append(_calibration(of.uncertainty, names, kind))
     if results.structure and len(results.structure.models) > 1:
         tables.append(_structure(results.structure))
     return tables
@@ -126,13 +130,19 @@ def _figure(found: float | None, form: str = ".3f") -> str:
     return "" if found is None else format(found, form)
 
 
-def _choices(results: "Results", judgments: "JudgmentCounts") -> SummaryTable:
+def _choices(results: "Results", judgments: "JudgmentCounts", apart: bool) -> SummaryTable:
+    """Scores on choices of one kind; ``apart``: there is a table of those of the other."""
+    named = apart or judgments.kind == "anchored"
     title = (
-        f"{counted(judgments.choices, 'choice')} by "
+        f"{counted(judgments.choices, f'{judgments.name} choice' if named else 'choice')} by "
         f"{counted(judgments.participants, 'participant')} on "
         f"{counted(judgments.objects, 'object')}"
     )
-    out = [f"{n:,} {kind.replace('_', ' ')}" for kind, n in judgments.left_out.items() if n]
+    out = [
+        f"{n:,} {reason.replace('_', ' ')}"
+        for reason, n in judgments.left_out.items()
+        if n and not (apart and reason in OPTIONS)
+    ]
     title += f" (left out: {', '.join(out)})" if out else ""
     table = SummaryTable(title, ("model", "accuracy", "log-loss", "temperature", "gap closed"))
     for model in results.models:
@@ -170,8 +180,8 @@ def _dissimilarities(results: "Results") -> SummaryTable:
     return table
 
 
-def _ceilings(found: "Ceilings") -> Iterator[SummaryTable]:
-    table = SummaryTable("How well people agree, and a model could", ("", "accuracy"))
+def _ceilings(found: "Ceilings", kind: str) -> Iterator[SummaryTable]:
+    table = SummaryTable(f"How well people agree, and a model could{kind}", ("", "accuracy"))
     for keys, name in CEILINGS:
         measure = estimate_at(found, keys)
         if measure is not None:
@@ -180,12 +190,14 @@ def _ceilings(found: "Ceilings") -> Iterator[SummaryTable]:
         yield table
 
 
-def _calibration(found: "Uncertainty", names: Sequence[str]) -> SummaryTable:
+def _calibration(found: "Uncertainty", names: Sequence[str], kind: str) -> SummaryTable:
     columns = ("model", "error, likeliest answer", "Brier score", "mean entropy (nats)")
-    table = SummaryTable("Calibration", columns)
+    table = SummaryTable(f"Calibration{kind}", columns)
     rows = list(zip(names, found.models, strict=True))
     if found.posterior:
-        rows.append(("posterior", found.posterior))
+        known = found.posterior.choices
+        on = "" if known is None else f", on {counted(known, 'choice')} that it knows"
+        rows.append((f"posterior{on}", found.posterior))
     for name, of in rows:
         calibration = of.calibration
         table.add(

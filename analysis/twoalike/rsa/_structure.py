@@ -132,7 +132,7 @@ def structure(
         Result of :func:`twoalike.evaluation.compare_structure` for these candidates and ``rdm``;
         worked out here unless given.
     posterior
-        A fitted embedding, all of whose objects have features.
+        A fitted embedding; compared over those of its objects that every candidate has.
     labels
         Level -> object id -> label, for the change of distances.
     ids
@@ -237,8 +237,17 @@ def _posterior(
         for reasons in missing:
             reasons["posterior"] = "there is no posterior"
         return [None for _ in candidates]
-    models = [_dissimilarities(candidate, posterior.ids) for candidate in candidates]
-    return posterior_agreement(models, dissimilarity_draws(posterior))
+    common = set(_objects(candidates, None))
+    ids = [name for name in posterior.ids if name in common]
+    if len(ids) < _FEWEST_OBJECTS:
+        for reasons in missing:
+            reasons["posterior"] = (
+                f"needs features of {_FEWEST_OBJECTS} objects of the posterior, has those of "
+                f"{len(ids)} of {len(posterior.ids)}"
+            )
+        return [None for _ in candidates]
+    models = [_dissimilarities(candidate, ids) for candidate in candidates]
+    return posterior_agreement(models, dissimilarity_draws(posterior, ids))
 
 
 def _against(

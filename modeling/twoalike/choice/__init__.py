@@ -5,10 +5,13 @@ Numpy, PyTensor, JAX and torch all call the same functions; see :mod:`twoalike.c
 
 from twoalike.choice._model import (
     ODD,
+    OPTIONS,
     PAIRS,
+    ChoiceKind,
     anchored_log_choice,
     log_choice,
     odd_from_pair,
+    odd_item,
     pair_similarities,
     random_triplets,
 )
@@ -16,13 +19,16 @@ from twoalike.choice._score import entropy, expected_accuracy, log_loss
 
 __all__ = [
     "ODD",
+    "OPTIONS",
     "PAIRS",
+    "ChoiceKind",
     "anchored_log_choice",
     "entropy",
     "expected_accuracy",
     "log_choice",
     "log_loss",
     "odd_from_pair",
+    "odd_item",
     "pair_similarities",
     "random_triplets",
 ]

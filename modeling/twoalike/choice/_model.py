@@ -6,6 +6,12 @@ observer's temperature and mixed with a guess at the observer's lapse rate:
 
     p = (1 - lapse) * softmax(similarity / temperature) + lapse / 3
 
+An anchored choice (which of two items is more like the reference, item 1) keeps one of the two
+pairs that hold the reference: it is the same softmax without the third pair, and a guess is right
+half of the time. Whatever takes odd-one-out choices takes anchored ones as well if the item outside
+the pair that was kept counts as the odd one (:func:`odd_item`) and the similarity of the third pair
+is -inf.
+
 The functions use only arithmetic and the ``logaddexp``, ``log`` and ``log1p`` that numpy,
 PyTensor, JAX and torch share, and take the module as ``xp``: so there is one definition for
 fitting, teaching and scoring. Working in logs keeps gradients finite at any gap of
@@ -13,16 +19,20 @@ similarities, where the log of a softmax gives -inf.
 """
 
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from twoalike.study import Integers, TwoalikeError
+from twoalike.study import Booleans, Integers, TwoalikeError
 
 PAIRS = ((0, 1), (0, 2), (1, 2))
 """Pair order used everywhere; the odd item of pair k is ODD[k]."""
 ODD = (2, 1, 0)
 """Item left out by each pair of PAIRS."""
+type ChoiceKind = Literal["odd_one_out", "anchored"]
+"""Whether a choice names the odd one of three, or the more similar of two to a reference."""
+OPTIONS: dict[ChoiceKind, int] = {"odd_one_out": 3, "anchored": 2}
+"""Number of answers, each of which keeps one of the first so many PAIRS; chance is its inverse."""
 
 
 def odd_from_pair(pair: Integers) -> Integers:
@@ -34,6 +44,20 @@ def odd_from_pair(pair: Integers) -> Integers:
     array([2, 1, 0])
     """
     return 2 - pair
+
+
+def odd_item(chosen: Integers, anchored: Booleans | bool) -> Integers:
+    """Item (0, 1, 2) outside the pair that each choice keeps, shape (n,); its own inverse.
+
+    That is the chosen item of an odd-one-out choice, and of an anchored one the item that is not
+    called the more similar to the reference.
+
+    Examples
+    --------
+    >>> odd_item(np.array([0, 1, 1]), np.array([False, False, True]))
+    array([0, 1, 2])
+    """
+    return np.where(anchored, 3 - chosen, chosen)
 
 
 def random_triplets(items: int | Integers, n: int, rng: np.random.Generator) -> Integers:

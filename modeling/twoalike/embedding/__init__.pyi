@@ -34,7 +34,6 @@ from ._loo import LEAST_DRAWS as LEAST_DRAWS
 from ._loo import LeaveOneOut as LeaveOneOut
 from ._loo import PredictedChoices as PredictedChoices
 from ._loo import predict_choices as predict_choices
-from ._posterior import ChoiceKind as ChoiceKind
 from ._posterior import Posterior as Posterior
 from ._posterior import PosteriorSource as PosteriorSource
 from ._posterior import as_posterior as as_posterior

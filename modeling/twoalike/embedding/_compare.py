@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import expected_accuracy, log_loss
+from twoalike.choice import ChoiceKind, expected_accuracy, log_loss
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
@@ -23,7 +23,7 @@ from twoalike.tables import JUDGED
 if TYPE_CHECKING:
     import pandas as pd
 
-    from twoalike.embedding._posterior import ChoiceKind, Posterior
+    from twoalike.embedding._posterior import Posterior
 
 type Observers = Literal["own", "typical"]
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from twoalike.embedding._posterior import ChoiceKind, Posterior, PosteriorSource, as_posterior
+from twoalike.choice import ChoiceKind
+from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.study import Floats, Integers, TwoalikeError, progress
 
 SINGLE_SPAN, DOUBLE_SPAN = 60.0, 600.0

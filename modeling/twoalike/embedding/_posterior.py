@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import anchored_log_choice, log_choice
+from twoalike.choice import ChoiceKind, anchored_log_choice, log_choice
 from twoalike.embedding._parts import ROWS, Kernel, find_kernel
 from twoalike.study import (
     DAMAGED_HDF5,
@@ -207,10 +207,6 @@ def _check_attributes(path: Path, tree: "xr.DataTree") -> None:
 
 TIED = 1e-6
 """Predicted probabilities closer than this are tied: they are averages of single precision."""
-
-type ChoiceKind = Literal["odd_one_out", "anchored"]
-"""Whether a choice names the odd one of three, or the more similar of two to a reference."""
-
 
 type PosteriorSource = Posterior | str | Path
 """A posterior, or its file."""

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import ChoiceKind
 from twoalike.study import Booleans, Integers, TwoalikeError, read_ids
 from twoalike.tables import (
     JUDGED,
@@ -380,10 +381,10 @@ def read_judgments(source: JudgmentTable, kind: JudgmentKind = "choices") -> pd.
     return make_frame(frame, TABLES[kind], kind)
 
 
-def is_scored(choices: pd.DataFrame) -> Booleans:
-    """Tell which rows are odd-one-out judgments, main or repeated, shape (n,)."""
-    odd_one_out = (choices["kind"] == "odd_one_out").to_numpy()
-    return np.asarray(odd_one_out & choices["trial_type"].isin(JUDGED).to_numpy())
+def is_scored(choices: pd.DataFrame, kind: ChoiceKind | None = None) -> Booleans:
+    """Tell which rows are main or repeated judgments, of one kind if it is given, shape (n,)."""
+    scored = choices["trial_type"].isin(JUDGED).to_numpy(dtype=bool)
+    return scored if kind is None else scored & (choices["kind"] == kind).to_numpy(dtype=bool)
 
 
 def object_ids(objects: Sequence[str] | str | Path) -> Sequence[str]:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.choice import ChoiceKind
 from twoalike.embedding import (
-    ChoiceKind,
     Posterior,
     as_posterior,
     choice_intervals,
