@@ -133,14 +133,14 @@ def test_repeats_are_a_persons_own() -> None:
         ("p2", "cat", "dog", "oak", 3, "practice"),
         ("p2", "cat", "dog", "oak", 3, "main"),
     ]
-    judged, _ = judgments_of(table(rows), "choices")
+    judged, *_ = judgments_of(table(rows), "choices")
     later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants)
     participants = judged.participants[later]
     found = consistency(same, judged.triplets[later], participants, np.random.default_rng(0))
     assert found.answers == 2
     assert_allclose(found.agreement.value, 0.5)
     assert_allclose(found.corrected.value, 0.25)
-    others, _ = judgments_of(table(rows[4:]), "choices")
+    others, *_ = judgments_of(table(rows[4:]), "choices")
     assert not len(repeated_answers(others.triplets, others.chosen, others.participants)[0])
 
 

@@ -12,7 +12,7 @@ from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, predict_choices
 from twoalike.judgments import choices_table
 from twoalike.report._agreement import predictions_section
-from twoalike.report._fit import check_fit
+from twoalike.report._fit import check_fit, check_fits
 
 GROUPS, EACH, DRAWS = 400, 4, 400
 SCALE = 1.0
@@ -90,11 +90,11 @@ def test_the_report_leaves_each_judgment_out(few_judgments: Any) -> None:
     fit = check_fit(inputs, seed=1)
     assert fit is not None and fit.left_out
     assert off(fit.curve) <= 1
-    picture = predictions_section(inputs, fit).blocks[0]
+    picture = predictions_section(inputs, [fit] if fit else []).blocks[0]
     assert "Each judgment is left out of what predicts it" in picture.caption  # type: ignore[union-attr]
     inputs.made_from = lambda provenance, role: False
     fit = check_fit(inputs, seed=1)
-    picture = predictions_section(inputs, fit).blocks[0]
+    picture = predictions_section(inputs, [fit] if fit else []).blocks[0]
     assert "fitted to other judgments" in picture.caption  # type: ignore[union-attr]
 
 
@@ -105,7 +105,7 @@ def test_too_few_draws_to_leave_one_out_are_named(few_judgments: Any) -> None:
     inputs: Any = SimpleNamespace(
         posterior=Posterior(tree), choices=choices, made_from=lambda provenance, role: None
     )
-    picture = predictions_section(inputs, check_fit(inputs, seed=1)).blocks[0]
+    picture = predictions_section(inputs, check_fits(inputs, seed=1)).blocks[0]
     assert "too few draws" in picture.caption  # type: ignore[union-attr]
 
 

@@ -18,7 +18,6 @@ from twoalike.embedding import (
     dimension_curve,
     predict_choices,
 )
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
 from twoalike.figures import (
     POWER_TITLES,
     Line,
@@ -49,7 +48,7 @@ from twoalike.report import (
     group_lines,
     transfer_lines,
 )
-from twoalike.results import Results
+from twoalike.results import JudgmentCounts, Results
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Floats, Study, TwoalikeError, require_file
 
@@ -350,11 +349,18 @@ def _model_rows(results: Results, ax: "Axes | None") -> "Axes":
     return _axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
 
 
+def _on_choices(results: SomeResults, part: str = "judgments") -> tuple[Results, JudgmentCounts]:
+    """Results that have a part, and the choices it is about."""
+    results = _measured(results, part)
+    judgments = _measured(results, "judgments").judgments
+    assert judgments is not None  # or it would have been refused
+    return results, judgments
+
+
 def _draw_scores(
-    results: SomeResults, measure: str, label: str, ax: "Axes | None", chance: float
+    results: Results, measure: str, label: str, ax: "Axes | None", chance: float
 ) -> "Axes":
     """Draw a measure of agreement with the choices, a row a network."""
-    results = _measured(results, "judgments")
     ax, found = _model_rows(results, ax), [getattr(of, measure) for of in results.models]
     scores = [score for score in found if score]
     draw_models(ax, results.models, scores, chance, low_is_chance=measure == "accuracy")
@@ -382,14 +388,17 @@ def _draw_lines(
 
 @styled
 def accuracy(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
-    """Odd-one-out accuracy of every network with its 95 % interval, and chance."""
-    return _draw_scores(results, "accuracy", "odd-one-out accuracy", ax, CHANCE_ACCURACY)
+    """Accuracy of every network on the choices with its 95 % interval, and chance."""
+    results, judgments = _on_choices(results)
+    label = f"{judgments.name} accuracy"
+    return _draw_scores(results, "accuracy", label, ax, judgments.chance.accuracy)
 
 
 @styled
 def log_loss(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Log-loss of every network with its 95 % interval, and chance; less is better."""
-    return _draw_scores(results, "log_loss", "log-loss (nats)", ax, CHANCE_LOG_LOSS)
+    results, judgments = _on_choices(results)
+    return _draw_scores(results, "log_loss", "log-loss (nats)", ax, judgments.chance.log_loss)
 
 
 @styled
@@ -432,21 +441,20 @@ def groups(results: SomeResults, group: str, *, ax: "Axes | None" = None) -> "Ax
     ax
         Axes to draw into.
     """
-    results = _measured(results, "judgments")
+    results, judgments = _on_choices(results)
     known = results.models[0].groups
     if group not in known:
         raise TwoalikeError(
             where=f"`group={group!r}`", expected=f"one of {', '.join(known)}", found="no such group"
         )
-    return _draw_lines(group_lines(results, group), "accuracy", ax, CHANCE_ACCURACY)
+    return _draw_lines(group_lines(results, group), "accuracy", ax, judgments.chance.accuracy)
 
 
 @styled
 def ceilings(results: SomeResults, *, ax: "Axes | None" = None) -> "Axes":
     """Accuracy of networks (dots), how people agree (squares), and bounds (diamonds)."""
-    return _draw_lines(
-        ceiling_lines(_measured(results, "ceilings")), "share right", ax, CHANCE_ACCURACY
-    )
+    results, judgments = _on_choices(results, "ceilings")
+    return _draw_lines(ceiling_lines(results), "share right", ax, judgments.chance.accuracy)
 
 
 @styled

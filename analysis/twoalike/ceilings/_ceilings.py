@@ -444,9 +444,7 @@ def _repeats(
     if not judged.known_people:
         missing["repeats"] = "participants are not told apart"
         return None
-    later, same = repeated_answers(
-        judged.triplets, judged.chosen, judged.participants, judged.kind
-    )
+    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants, judged.kind)
     if len(later) < FEWEST_REPEATS:
         missing["repeats"] = (
             f"needs {FEWEST_REPEATS} triplets judged again by the same person, has {len(later)}"
@@ -458,7 +456,9 @@ def _repeats(
 
 def _catches(
     kind: ChoiceKind,
-    choices: pd.DataFrame | None, labels: Mapping[str, str] | None, rng: np.random.Generator
+    choices: pd.DataFrame | None,
+    labels: Mapping[str, str] | None,
+    rng: np.random.Generator,
 ) -> tuple[Consistency | None, str | None]:
     """Share of attention checks answered right, or why it is not known."""
     if choices is None or labels is None:

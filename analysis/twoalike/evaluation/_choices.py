@@ -4,9 +4,9 @@ Similarities come from features in one of three ways: the cosine after centring,
 features have an arbitrary origin and length; the cosine without, as in many published comparisons;
 and the plain dot product, for embeddings made to be read so. Accuracy needs only the order of the
 three similarities of a triplet. Log-loss needs their scale as well, which features do not have: one
-temperature is fitted, on choices other than those it scores. An answer that is not offered (that the
-reference of an anchored choice is the odd one) has a similarity of -inf. Every candidate is scored once, for
-all measures that need its answers.
+temperature is fitted, on choices other than those it scores. An answer that is not offered (that
+the reference of an anchored choice is the odd one) has a similarity of -inf. Every candidate is
+scored once, for all measures that need its answers.
 """
 
 from collections.abc import Sequence

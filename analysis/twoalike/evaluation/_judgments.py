@@ -147,7 +147,7 @@ class Judgments:
     """Choices of one kind."""
 
     triplets: Integers
-    """Objects shown, indices into ``ids``, shape (n, 3); the reference of anchored ones is first."""
+    """Objects shown, indices into ``ids``, shape (n, 3); of anchored ones the reference first."""
     chosen: Integers
     """Place of the odd one in 0..2, shape (n,): the item outside the pair that was kept."""
     participants: Integers

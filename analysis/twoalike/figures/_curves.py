@@ -43,7 +43,9 @@ def draw_reliability(axes: "Axes", curve: Reliability) -> None:
 
 
 @styled
-def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
+def reliability_curve(
+    curve: Reliability, *, answer: str = "the odd one", width: float = WIDE
+) -> "Figure":
     """Observed share of choices against predicted probability, with a histogram below."""
     from matplotlib.ticker import PercentFormatter
 
@@ -54,7 +56,7 @@ def reliability_curve(curve: Reliability, *, width: float = WIDE) -> "Figure":
     edges = np.asarray(curve.edges)
     share = curve.counts / curve.counts.sum()
     lower.bar(edges[:-1], share, np.diff(edges), align="edge", color=BLUE, alpha=0.35, lw=0)
-    lower.set(xlabel="predicted probability of being the odd one", ylabel="share")
+    lower.set(xlabel=f"predicted probability of being {answer}", ylabel="share")
     lower.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     light_grid(lower, "y")
     return figure

@@ -181,7 +181,11 @@ def draw_models(
 
 @styled
 def alignment_chart(
-    models: Sequence["ModelScores"], chance: "Chance", *, width: float = WIDE
+    models: Sequence["ModelScores"],
+    chance: "Chance",
+    *,
+    kind: str = "odd-one-out",
+    width: float = WIDE,
 ) -> "Figure":
     """Accuracy and log-loss of every model, with 95 % intervals and the chance level."""
     stacked = width < 5
@@ -190,7 +194,7 @@ def alignment_chart(
     left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
     accuracies = [model.accuracy for model in models if model.accuracy]
     draw_models(left, models, accuracies, chance.accuracy)
-    left.set_title("Odd-one-out accuracy")
+    left.set_title(f"{kind.capitalize()} accuracy")
     left.set_xlabel("more is better")
     losses = [model.log_loss for model in models if model.log_loss]
     draw_models(right, models, losses, chance.log_loss, low_is_chance=False)

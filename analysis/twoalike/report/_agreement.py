@@ -1,9 +1,10 @@
 """Sections on agreement: the embedding's predictions, and networks before and after alignment."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import log
 
 from twoalike.ceilings import SubsetCeilings
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS
+from twoalike.choice import OPTIONS
 from twoalike.figures import (
     BOUND,
     PEOPLE,
@@ -30,13 +31,15 @@ from twoalike.report._blocks import (
     signed,
     span,
 )
-from twoalike.report._fit import FitCheck
+from twoalike.report._fit import FitCheck, named_kind
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import NO_POSTERIOR
-from twoalike.results import AgreementParts, ModelScores, Results
+from twoalike.results import AgreementParts, JudgmentCounts, ModelScores, Results
 from twoalike.study import counted
 
-ACCURACY = "odd-one-out accuracy (dashed: chance)"
+ANSWERS = {"odd_one_out": "the odd one", "anchored": "more like the reference"}
+"""What the chosen object is called, by kind of choice."""
+_ASKED = {"odd_one_out": "the odd one", "anchored": "the one more like the reference"}
 _FEWEST_CHOICES = 20
 """Of a subset, below which its accuracy says nothing; results.json has them all."""
 
@@ -59,22 +62,30 @@ def _what_predicts(fit: FitCheck) -> str:
     )
 
 
-def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
-    """Reliability curve of the embedding's predictions."""
+def predictions_section(inputs: Inputs, fits: Sequence[FitCheck]) -> Section:
+    """Reliability curves of the embedding's predictions, one a kind of choices."""
     title, anchor = "Predicted and observed choices", "predictions"
+    answers = " or ".join(ANSWERS[fit.kind] for fit in fits) or ANSWERS["odd_one_out"]
     lead = (
-        "If the model is right, of all images it gives a 60 % chance of being the odd one, "
+        f"If the model is right, of all images it gives a 60 % chance of being {answers}, "
         "people choose 60 %: the dots lie on the dashed line."
     )
     if inputs.posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
-    if fit is None:
+    if not fits:
         missing = Missing("There are no judgments that the embedding knows.", "twoalike fit STUDY")
         return Section(anchor, title, lead, [missing])
+    blocks = [block for fit in fits for block in _prediction_blocks(fit, len(fits) > 1)]
+    return Section(anchor, title, lead, blocks)
+
+
+def _prediction_blocks(fit: FitCheck, apart: bool) -> list[Block]:
+    """Curve and table of one kind of choices; ``apart``: beside those of the other."""
+    noun = named_kind(fit.kind, "judgment", apart)
     worst = max(abs(fit.curve.predicted - fit.curve.observed), default=0.0)
     alt = (
         f"Observed share of choices against predicted probability for "
-        f"{counted(fit.choices, 'judgment')}; the largest distance from the line is "
+        f"{counted(fit.choices, noun)}; the largest distance from the line is "
         f"{number(worst, 2)}."
     )
     caption = (
@@ -83,7 +94,7 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
         + _what_predicts(fit)
     )
     picture = Picture.draw(
-        lambda width: reliability_curve(fit.curve, width=width),
+        lambda width: reliability_curve(fit.curve, answer=ANSWERS[fit.kind], width=width),
         alt=alt,
         caption=caption,
         numbers={
@@ -91,17 +102,18 @@ def predictions_section(inputs: Inputs, fit: FitCheck | None) -> Section:
             for name in ("predicted", "observed", "low", "high")
         },
     )
+    options = OPTIONS[fit.kind]
     rows = [
-        ["accuracy", span(fit.accuracy, between="\n"), number(CHANCE_ACCURACY)],
-        ["log-loss (nats)", span(fit.log_loss, between="\n"), number(CHANCE_LOG_LOSS)],
+        ["accuracy", span(fit.accuracy, between="\n"), number(1 / options)],
+        ["log-loss (nats)", span(fit.log_loss, between="\n"), number(log(options))],
     ]
     table = Grid(
         f"Mean and 95 % interval over participants and objects. {_what_predicts(fit)}",
-        ("measure", f"{counted(fit.choices, 'judgment')}", "chance"),
+        ("measure", counted(fit.choices, noun), "chance"),
         rows,
         estimates({"accuracy": fit.accuracy, "log_loss": fit.log_loss}),
     )
-    return Section(anchor, title, lead, [picture, table])
+    return [picture, table]
 
 
 def _model_row(model: ModelScores) -> list[str]:
@@ -122,22 +134,27 @@ def _model_row(model: ModelScores) -> list[str]:
     ]
 
 
-def _choice_blocks(results: Results) -> list[Block]:
+def _choice_blocks(results: Results, apart: bool) -> list[Block]:
+    """Scores on one kind of choices; ``apart``: beside those on the other."""
     models, judgments = results.models, results.judgments
     assert judgments is not None
     first = models[0].name
-    alt = "Odd-one-out accuracy: " + "; ".join(
+    alt = f"{judgments.name.capitalize()} accuracy: " + "; ".join(
         f"{model.name} {span(model.accuracy)}" for model in models if model.accuracy
     )
     caption = (
-        f"{counted(judgments.choices, 'judgment')} by "
+        f"{counted(judgments.choices, named_kind(judgments.kind, 'judgment', apart))} by "
         f"{counted(judgments.participants, 'participant')} on "
         f"{counted(judgments.objects, 'object')}. "
         "Dot: mean. Line: 95 % interval over participants and objects. Dashed: chance."
     )
+    if scored := judgments.sentence():
+        caption += f" {scored}"
     blocks: list[Block] = [
         Picture.draw(
-            lambda width: alignment_chart(models, judgments.chance, width=width),
+            lambda width: alignment_chart(
+                models, judgments.chance, kind=judgments.name, width=width
+            ),
             alt=alt + ".",
             caption=caption,
             numbers=estimates(
@@ -159,11 +176,17 @@ def _choice_blocks(results: Results) -> list[Block]:
     pictures = [_group_picture(results, group) for group in models[0].groups]
     blocks += [picture for picture in pictures if picture is not None]
     if results.agreement:
-        blocks += _part_blocks(models, results.agreement)
+        blocks += _part_blocks(models, results.agreement, judgments)
     return blocks
 
 
-def _part_blocks(models: Sequence[ModelScores], parts: Sequence[AgreementParts]) -> list[Block]:
+def _accuracy_label(judgments: JudgmentCounts) -> str:
+    return f"{judgments.name} accuracy (dashed: chance)"
+
+
+def _part_blocks(
+    models: Sequence[ModelScores], parts: Sequence[AgreementParts], judgments: JudgmentCounts
+) -> list[Block]:
     """Accuracy by category of the coarsest level, and against majorities."""
     blocks: list[Block] = []
     colours = model_colours(models)
@@ -181,8 +204,8 @@ def _part_blocks(models: Sequence[ModelScores], parts: Sequence[AgreementParts])
         blocks.append(
             lines_picture(
                 lines,
-                ACCURACY,
-                reference=CHANCE_ACCURACY,
+                _accuracy_label(judgments),
+                reference=judgments.chance.accuracy,
                 alt=f"Accuracy of the trials in which a category of {level} occurs. {alt}.",
                 caption=(
                     f"Accuracy by {level}: of all trials that show one of its objects. Lines: 95 % "
@@ -204,8 +227,8 @@ def _part_blocks(models: Sequence[ModelScores], parts: Sequence[AgreementParts])
 
 def _group_picture(results: Results, group: str) -> Picture | None:
     """Draw the accuracy in subsets of enough choices; None where there are none."""
-    lines = group_lines(results, group)
-    if not lines:
+    lines, judgments = group_lines(results, group), results.judgments
+    if not lines or judgments is None:
         return None
     people = {line.series for line in lines} - {model.name for model in results.models}
     parts = [
@@ -216,8 +239,8 @@ def _group_picture(results: Results, group: str) -> Picture | None:
     what = "level of the trial" if group == "level" else f"kind of triplet by {group}"
     return lines_picture(
         lines,
-        ACCURACY,
-        reference=CHANCE_ACCURACY,
+        _accuracy_label(judgments),
+        reference=judgments.chance.accuracy,
         alt=f"Accuracy by {what}. " + "; ".join(parts) + ".",
         caption=(
             f"Accuracy by {what}, where there are {_FEWEST_CHOICES} choices or more"
@@ -264,6 +287,11 @@ def _structure_blocks(results: Results) -> list[Block]:
         f"Rank correlation with dissimilarities by {counted(people.participants, 'person')} "
         f"of {counted(people.objects, 'object')}."
     ).replace("persons", "people")
+    if lacking := people.left_out.get("objects", 0):
+        caption += (
+            f" {people.objects} of {counted(people.objects + lacking, 'object')} were compared: "
+            "those that all networks have features of."
+        )
     picture = Picture.draw(
         lambda width: structure_chart(models, people.ceiling, width=width),
         alt=alt + ".",
@@ -277,17 +305,21 @@ def _structure_blocks(results: Results) -> list[Block]:
 def alignment_section(inputs: Inputs) -> Section:
     """Networks side by side."""
     title, anchor = "Before and after alignment", "alignment"
+    results = inputs.results
+    kinds = [of.judgments.kind for of in results.by_kind() if of.judgments] if results else []
+    asked = " or ".join(_ASKED[kind] for kind in kinds or ["odd_one_out"])
     lead = (
-        "How often a network, shown the same three images, names the odd one that people chose. "
+        f"How often a network, shown the same three images, names {asked} that people chose. "
         "The ceiling, where there is one, is the simulated people's own space."
     )
     blocks: list[Block] = []
-    results = inputs.results
     if results is None:
         blocks.append(Missing("No network has been scored yet.", inputs.scoring_command))
     else:
-        if results.judgments:
-            blocks += _choice_blocks(results)
+        kinds = results.by_kind()
+        for of in kinds:
+            if of.judgments:
+                blocks += _choice_blocks(of, len(kinds) > 1)
         if results.rdm:
             blocks += _structure_blocks(results)
     if inputs.card is not None:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from twoalike.calibration import Reliability, reliability
-from twoalike.choice import expected_accuracy, log_loss
+from twoalike.choice import OPTIONS, ChoiceKind, expected_accuracy, log_loss
 from twoalike.embedding import (
     LEAST_DRAWS,
     DimensionCurve,
@@ -27,6 +27,7 @@ from twoalike.tables import JUDGED
 class FitCheck:
     """Predicted choices against those made."""
 
+    kind: ChoiceKind  # of these choices
     choices: int  # predicted
     unknown: int  # by people or on objects that are not in the fit
     fitted: bool  # whether the embedding was fitted to them
@@ -37,6 +38,12 @@ class FitCheck:
     curve: Reliability
 
 
+def named_kind(kind: ChoiceKind, noun: str, apart: bool) -> str:
+    """Noun for judgments, with their kind where there are both or it is not the usual one."""
+    named = apart or kind == "anchored"
+    return f"{kind.replace('_', '-')} {noun}" if named else noun
+
+
 def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]:
     """Which main and repeated trials are by people, and of objects, that the posterior contains."""
     known = choices["trial_type"].isin(JUDGED) & choices["participant"].isin(posterior.participants)
@@ -45,21 +52,31 @@ def _known(choices: pd.DataFrame, posterior: Posterior) -> npt.NDArray[np.bool_]
     return known.to_numpy(dtype=bool)
 
 
-def check_fit(inputs: Inputs, seed: int) -> FitCheck | None:
-    """Predict the study's judgments with the embedding, each with its participant's noise.
+def check_fits(inputs: Inputs, seed: int) -> list[FitCheck]:
+    """Predict the study's judgments of each kind (:func:`check_fit`)."""
+    return [found for kind in OPTIONS if (found := check_fit(inputs, seed, kind))]
+
+
+def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> FitCheck | None:
+    """Predict the study's judgments of a kind by the embedding, each with its participant's noise.
 
     If the embedding was fitted to these judgments, each is predicted from the others only. None if
     there is no posterior, no judgment, or none that the posterior knows.
     """
     posterior, choices = inputs.posterior, inputs.choices
-    if posterior is None or choices is None or not _known(choices, posterior).any():
+    if posterior is None or choices is None:
+        return None
+    choices = choices[choices["kind"] == kind]
+    if not _known(choices, posterior).any():
         return None
     fitted = _fitted(inputs, posterior)
     made = predict_choices(posterior, choices, fitted=fitted, seed=seed)
     probabilities, chosen = made.probabilities, made.judged.chosen
     rng = np.random.default_rng(seed)
     boot = TwoWayBootstrap(made.judged.judge, made.judged.items, rng, resamples=1000)
+    first = 3 - OPTIONS[kind]  # the reference of an anchored choice is no answer
     return FitCheck(
+        kind=kind,
         choices=len(chosen),
         unknown=made.unknown,
         fitted=fitted,
@@ -67,7 +84,7 @@ def check_fit(inputs: Inputs, seed: int) -> FitCheck | None:
         k_high=made.k_high,
         accuracy=boot.interval(expected_accuracy(probabilities, chosen)).within(0.0, 1.0),
         log_loss=boot.interval(log_loss(probabilities, chosen)),
-        curve=reliability(probabilities, chosen),
+        curve=reliability(probabilities[:, first:], chosen - first),
     )
 
 
@@ -76,12 +93,11 @@ def _fitted(inputs: Inputs, posterior: Posterior) -> bool:
     return inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is not False
 
 
-def check_dimensions(inputs: Inputs, fit: FitCheck | None, seed: int) -> DimensionCurve | None:
-    """Score the study's judgments by the first dimensions; None where there is nothing to tell.
-
-    The posterior knows some of the judgments where there is a :class:`FitCheck`.
-    """
-    if inputs.posterior is None or inputs.choices is None or fit is None:
+def check_dimensions(inputs: Inputs, seed: int) -> DimensionCurve | None:
+    """Score the study's judgments by the first dimensions; None where there is nothing to tell."""
+    if inputs.posterior is None or inputs.choices is None:
+        return None
+    if not _known(inputs.choices, inputs.posterior).any():
         return None
     posterior = inputs.posterior.thinned()
     chains, draws, _, dimensions = posterior.tree["posterior"].dataset["embedding"].shape

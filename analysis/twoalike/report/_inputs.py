@@ -23,7 +23,7 @@ class Inputs:
     stimuli: StimulusSet | None
     sessions: list[Session]
     choices: pd.DataFrame | None
-    """Main and repeat odd-one-out judgments of ``choices.parquet``."""
+    """Main and repeat judgments of ``choices.parquet``."""
     posterior: Posterior | None
     results: Results | None
     card: str | None

@@ -1,10 +1,11 @@
 """Sections on what was measured beside agreement: ceilings, calibration, structure, transfer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from twoalike.calibration import ModelUncertainty
-from twoalike.evaluation import CHANCE_ACCURACY, Interval
+from twoalike.evaluation import Interval
 from twoalike.figures import BOUND, PEOPLE, Line, dot, model_colours
 from twoalike.report._blocks import (
     DASH,
@@ -41,8 +42,22 @@ def measured_sections(inputs: Inputs) -> list[Section]:
     """All of these, once networks were scored; the section on alignment says how."""
     if inputs.results is None:
         return []
-    made = (ceilings_section, uncertainty_section, structure_section, transfer_section)
-    return [section(inputs) for section in made]
+    views = [(of, replace(inputs, results=of)) for of in inputs.results.by_kind()]
+    of_choices = [
+        _of_kind(section(view), of)
+        for section in (ceilings_section, uncertainty_section)
+        for of, view in views
+    ]
+    return [*of_choices, structure_section(inputs), transfer_section(inputs)]
+
+
+def _of_kind(section: Section, results: Results) -> Section:
+    """Name the kind of choices that a section is about, unless they are odd-one-out choices."""
+    judgments = results.judgments
+    if judgments is None or judgments.kind == "odd_one_out":
+        return section
+    title = f"{section.title}, {judgments.name} judgments"
+    return replace(section, title=title, anchor=f"{section.anchor}-{judgments.name}")
 
 
 def _part(inputs: Inputs, name: str) -> tuple[Any, list[Block]]:
@@ -78,7 +93,8 @@ def ceilings_section(inputs: Inputs) -> Section:
     found, blocks = _part(inputs, "ceilings")
     if found is None or inputs.results is None:
         return Section(anchor, title, lead, blocks)
-    lines = ceiling_lines(inputs.results)
+    lines, judgments = ceiling_lines(inputs.results), inputs.results.judgments
+    assert judgments is not None  # which ceilings are about
     alt = "; ".join(f"{line.name} {span(line.measure)}" for line in lines)
     caption = (
         "Dots: networks, scored on single answers. Squares: people "
@@ -94,7 +110,7 @@ def ceilings_section(inputs: Inputs) -> Section:
         lines_picture(
             lines,
             "share right",
-            reference=CHANCE_ACCURACY,
+            reference=judgments.chance.accuracy,
             alt=f"Accuracy of networks, people and bounds: {alt}.",
             caption=caption,
         ),
@@ -130,7 +146,9 @@ def uncertainty_section(inputs: Inputs) -> Section:
     names = [model.name for model in inputs.results.models]
     rows = list(zip(names, found.models, strict=True))
     if found.posterior:
-        rows.append(("embedding", found.posterior))
+        known = found.posterior.choices
+        on = "" if known is None else f" ({counted(known, 'judgment')} that it knows)"
+        rows.append((f"embedding{on}", found.posterior))
     cells = [_uncertainty_row(name, of) for name, of in rows]
     columns = (
         "",

@@ -12,7 +12,7 @@ from twoalike.registry import find_task, task_names
 from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Block, Grid, Page, Section, Text
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
-from twoalike.report._fit import check_dimensions, check_fit, convergence
+from twoalike.report._fit import check_dimensions, check_fits, convergence
 from twoalike.report._inputs import Inputs, read_inputs
 from twoalike.report._measures import measured_sections
 from twoalike.report._people import observers_section, times_section
@@ -76,7 +76,8 @@ def write_report(
 
 
 def _subtitle(inputs: Inputs) -> str:
-    parts = ["Odd-one-out study"]
+    kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
+    parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
     if inputs.sessions:
         parts.append(counted(len(inputs.sessions), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
@@ -84,16 +85,16 @@ def _subtitle(inputs: Inputs) -> str:
 
 def build_page(inputs: Inputs, seed: int) -> Page:
     """Make every section; what an input is missing for says so in its place."""
-    fit = check_fit(inputs, seed)
+    fits = check_fits(inputs, seed)
     tasks = [task for task in map(find_task, task_names()) if task.section]
     of_tasks = [task.section(inputs) for task in tasks if task.section]
     sections = [
         *[section for section in of_tasks if section is not None],
         times_section(inputs.sessions, inputs.choices),
         map_section(inputs),
-        dimensions_section(inputs, check_dimensions(inputs, fit, seed)),
+        dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
-        predictions_section(inputs, fit),
+        predictions_section(inputs, fits),
         observers_section(inputs.posterior),
         alignment_section(inputs),
         *measured_sections(inputs),
@@ -102,9 +103,9 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     return Page(
         title=inputs.study.config.title,
         subtitle=_subtitle(inputs),
-        facts=facts(inputs, fit),
-        findings=findings(inputs, fit),
-        cautions=cautions(inputs, fit),
+        facts=facts(inputs, fits),
+        findings=findings(inputs, fits),
+        cautions=cautions(inputs, fits),
         sections=sections,
     )
 
@@ -146,13 +147,15 @@ def _model(inputs: Inputs) -> str:
     reason = convergence(posterior).reason
     judged = f"; {reason}" if reason else ""
     prior = f", prior {attrs['prior']}" if "prior" in attrs else ""
+    anchored = inputs.choices is not None and (inputs.choices["kind"] == "anchored").any()
+    two = " Of an anchored judgment only the pairs with the reference remain." if anchored else ""
     return (
         f"A non-negative embedding of {objects} objects in {dimensions} dimensions, with a lapse "
         f"rate and a temperature for each of {people}, "
         f"was fitted by {engine} ({counted(chains, 'chain')} of {counted(draws, 'draw')}{prior}"
         f"{judged}). "
         "The probability that an item is called the odd one is a softmax over the dot products of "
-        "the pairs that remain, mixed with guessing. Probabilities and similarities are averaged "
+        f"the pairs that remain, mixed with guessing.{two} Probabilities and similarities are averaged "
         "over draws, coordinates never are."
     )
 

@@ -1,14 +1,16 @@
 """The first screen: what was collected, what it says, what to distrust."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import log
 
 import numpy as np
 import pandas as pd
 
-from twoalike.evaluation import CHANCE_ACCURACY, CHANCE_LOG_LOSS, triplet_kinds
+from twoalike.choice import OPTIONS
+from twoalike.evaluation import triplet_kinds
 from twoalike.judgments import ITEMS, object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
-from twoalike.report._fit import FitCheck, convergence
+from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
 from twoalike.results import ModelScores, Results
@@ -49,7 +51,7 @@ def _seldom_within(inputs: Inputs) -> list[str]:
     ]
 
 
-def facts(inputs: Inputs, fit: FitCheck | None) -> list[Fact]:
+def facts(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Fact]:
     """Headline numbers."""
     listed = []
     if inputs.choices is not None:
@@ -64,8 +66,10 @@ def facts(inputs: Inputs, fit: FitCheck | None) -> list[Fact]:
         names = {session.participant for session in inputs.sessions}
         trials = sum(session.trials for session in inputs.sessions)
         listed += [Fact(f"{len(names)}", "participants"), Fact(f"{trials:,}", "trials")]
-    if fit is not None:
-        label = f"choices predicted by the embedding (chance {percent(CHANCE_ACCURACY)})"
+    for fit in fits:
+        which = named_kind(fit.kind, "choices", len(fits) > 1)
+        chance = percent(1 / OPTIONS[fit.kind])
+        label = f"{which} predicted by the embedding (chance {chance})"
         listed.append(Fact(percent(fit.accuracy.value), label))
     best = _best_model(inputs.results)
     if best is not None and best.gap_closed:
@@ -82,20 +86,28 @@ def _best_model(results: Results | None) -> ModelScores | None:
     return max(others, key=_accuracy, default=None)
 
 
-def findings(inputs: Inputs, fit: FitCheck | None) -> list[str]:
+_NAMES = {"odd_one_out": "names the odd one", "anchored": "names what is more like the reference"}
+
+
+def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
     """Say in sentences what the numbers say."""
     said = []
-    if fit is not None:
+    for fit in fits:
+        options = OPTIONS[fit.kind]
         said.append(
-            f"The embedding names the odd one in {span(fit.accuracy, percent)} of "
+            f"The embedding {_NAMES[fit.kind]} in {span(fit.accuracy, percent)} of "
             f"{'judgments that are left out of it' if fit.left_out else 'the judgments'}, with a "
             f"log-loss of {number(fit.log_loss.value)} "
-            f"(guessing: {percent(CHANCE_ACCURACY)}, {number(CHANCE_LOG_LOSS)})."
+            f"(guessing: {percent(1 / options)}, {number(log(options))})."
         )
-    best = _best_model(inputs.results)
-    if best is not None and inputs.results is not None:
-        base = inputs.results.models[0]
-        said.append(_change(best, base))
+    kinds = inputs.results.by_kind() if inputs.results else ()
+    for results in kinds:
+        best, base, judgments = _best_model(results), results.models[0], results.judgments
+        if best is None or judgments is None:
+            continue
+        said.append(_change(best, base, named_kind(judgments.kind, "judgments", len(kinds) > 1)))
+        if scored := judgments.sentence():
+            said.append(scored)
         if best.gap_closed:
             said.append(
                 f"That is {span(best.gap_closed, percent)} of the gap between {base.name} "
@@ -110,14 +122,14 @@ def _accuracy(model: ModelScores) -> float:
     return model.accuracy.value if model.accuracy else 0.0
 
 
-def _change(best: ModelScores, base: ModelScores) -> str:
+def _change(best: ModelScores, base: ModelScores, judgments: str) -> str:
     difference = best.difference.accuracy if best.difference else None
     assert difference is not None  # every network but the first has one
     clear = difference.low > 0 or difference.high < 0
     doubt = "" if clear else " The interval includes no difference."
     return (
         f"Network {best.name} agrees with people in {percent(_accuracy(best))} of "
-        f"the judgments scored, {base.name} in {percent(_accuracy(base))}: a "
+        f"the {judgments} scored, {base.name} in {percent(_accuracy(base))}: a "
         f"difference of {span(difference, signed)}.{doubt}"
     )
 
@@ -136,13 +148,13 @@ def _two(value: float) -> str:
     return number(value, 2)
 
 
-def cautions(inputs: Inputs, fit: FitCheck | None) -> list[Caution]:
+def cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> list[Caution]:
     """List what to distrust, the gravest first."""
-    listed = [*_fit_cautions(inputs, fit), *_data_cautions(inputs), *_result_cautions(inputs)]
+    listed = [*_fit_cautions(inputs, fits), *_data_cautions(inputs), *_result_cautions(inputs)]
     return sorted(listed, key=lambda caution: not caution.grave)
 
 
-def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> Iterator[Caution]:
+def _fit_cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Caution]:
     posterior = inputs.posterior
     if posterior is None:
         return
@@ -167,9 +179,9 @@ def _fit_cautions(inputs: Inputs, fit: FitCheck | None) -> Iterator[Caution]:
         )
     if inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is False:
         yield Caution("The embedding was fitted to other judgments than those of choices.parquet.")
-    if fit is not None and fit.unknown:
+    if unknown := sum(fit.unknown for fit in fits):
         yield Caution(
-            f"{counted(fit.unknown, 'judgment')} by people or on objects that the fit does "
+            f"{counted(unknown, 'judgment')} by people or on objects that the fit does "
             "not know were left out."
         )
 

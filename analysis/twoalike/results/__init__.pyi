@@ -2,6 +2,7 @@ from ._evaluate import evaluate as evaluate
 from ._evaluate import transfer as transfer
 from ._model import AgreementParts as AgreementParts
 from ._model import Chance as Chance
+from ._model import JudgmentCounts as JudgmentCounts
 from ._model import ModelScores as ModelScores
 from ._model import Results as Results
 from ._model import TransferResults as TransferResults

@@ -17,6 +17,7 @@ import pandas as pd
 
 from twoalike.calibration import uncertainty
 from twoalike.ceilings import ceilings, majority_agreement, majority_scores, votes_of
+from twoalike.choice import ChoiceKind
 from twoalike.evaluation import (
     Candidate,
     ChoiceScores,
@@ -35,7 +36,6 @@ from twoalike.evaluation import (
     score_choices,
     triplet_similarities,
 )
-from twoalike.choice import ChoiceKind
 from twoalike.judgments import JudgmentTable, RdmTable, participant_index, read_judgments
 from twoalike.results._inputs import (
     FeatureSource,
