@@ -231,11 +231,12 @@ def transform(
         f"{out}  {made['from']['features']} features of {backbone or 'unnamed network'} to "
         f"{made['to']['dimensions']} dimensions, temperature {teacher.temperature:.3g}"
     )
-    if made["validation"]:
-        scores = made["validation"]["choices"]
+    for part in ("choices", "anchored_choices"):
+        if (scores := (made["validation"] or {}).get(part)) is None:
+            continue
         before, after = scores["before"], scores["teacher"]
         print(  # noqa: T201
-            f"{scores['n']} choices: accuracy {after['accuracy']:.3f}, log-loss "
+            f"{scores['n']} {part.replace('_', ' ')}: accuracy {after['accuracy']:.3f}, log-loss "
             f"{after['log_loss']:.3f} (at temperature 1: {before['log_loss']:.3f})"
         )
 

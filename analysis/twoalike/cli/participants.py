@@ -21,7 +21,9 @@ def participants(
     probability that it lies above --bound; the most doubtful come first. Temperature is how
     noisy the other answers are, relative to the other participants (their geometric mean is 1).
     A participant who answers at random may show as one or the other; agreement combines both: how
-    often they give the answer that the embedding makes most probable, 0.33 by chance.
+    often they give the answer that the embedding makes most probable, 0.33 by chance; of anchored
+    choices 0.5. Where both kinds were fitted, agreement is about odd-one-out choices, and a column
+    agreement_anchored about the others.
 
     Examples
     --------
@@ -65,10 +67,11 @@ def participants(
 def _table(table: "pd.DataFrame", bound: float) -> Any:
     more = f" (first {SHOWN} of {len(table)})" if len(table) > SHOWN else ""
     shown = bare_table(f"Participants, most doubtful first{more}")
+    agreements = [name for name in table if name in ("agreement", "agreement_anchored")]
     columns = (
         "participant",
         "judgments",
-        "agreement",
+        *(name.replace("_", ", ") for name in agreements),
         "lapse",
         "temperature",
         f"P(lapse > {bound:g})",
@@ -80,7 +83,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
         shown.add_row(
             plain(str(row["participant"])),
             str(judged) if isinstance(judged, int) else "",  # missing: the file does not say
-            _cell(row, "agreement"),
+            *(_cell(row, name) for name in agreements),
             _cell(row, "lapse"),
             _cell(row, "temperature"),
             f"{row['guessed']:.2f}",

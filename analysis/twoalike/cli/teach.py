@@ -71,6 +71,8 @@ def teach(posterior: Path, /, *, options: Options) -> None:
     made = teacher.teach(posterior, **vars(options))
     description = made.description
     print(f"{options.out}  {_summary(description)}")  # noqa: T201
+    if (judged := description["to"].get("judged")) is not None:
+        print(f"{description['to']['objects']} of the {judged} judged objects have features")  # noqa: T201
     _show_comparisons(description)
     if "validation" in description:
         _show_validation(description)
@@ -126,9 +128,13 @@ def _show_validation(description: Mapping[str, Any]) -> None:
     print(f"penalty and temperature: by {description['settled_on']} about held-out objects")  # noqa: T201
     title = f"Objects held out from the map, {validation['folds']} folds"
     table = plain_table(title, "", "accuracy", "log-loss")
-    for part, source in (("soft_labels", "posterior"), ("choices", "people")):
+    for part, source in (
+        ("soft_labels", "choices of the posterior"),
+        ("choices", "choices of the people"),
+        ("anchored_choices", "anchored choices of the people"),
+    ):
         for name in ("untransformed", "teacher", "ceiling"):
             if score := validation.get(part, {}).get(name):
-                row = (f"{name}, choices of the {source}", f"{score['accuracy']:.3f}")
+                row = (f"{name}, {source}", f"{score['accuracy']:.3f}")
                 table.add_row(*row, f"{score['log_loss']:.3f}")
     Console().print(table)

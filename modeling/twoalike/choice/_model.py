@@ -125,7 +125,7 @@ def _separate(similarities: Any, pairs: tuple[str, ...]) -> Any:
     )
 
 
-def _with_lapse(log_p: Any, lapse: Any, guess: int, xp: ModuleType) -> Any:
+def _with_lapse(log_p: Any, lapse: Any, guess: Any, xp: ModuleType) -> Any:
     if lapse is None:
         return log_p
     return xp.logaddexp(xp.log1p(-lapse) + log_p, xp.log(lapse / guess))
@@ -136,6 +136,7 @@ def log_choice(
     temperature: Any = 1.0,
     lapse: Any = None,
     *,
+    anchored: Any = None,
     xp: ModuleType = np,
 ) -> tuple[Any, Any, Any]:
     """Log-probability that item 1, 2, 3 is called the odd one.
@@ -148,6 +149,8 @@ def log_choice(
         Observer noise, > 0. Small values make the most alike pair win always.
     lapse
         Share of guesses, in (0, 1); None for an observer who never guesses.
+    anchored
+        Where item 1 is a reference, which is never the odd one; None: nowhere.
     xp
         Module of the arrays: numpy, ``pytensor.tensor``, ``jax.numpy`` or torch.
 
@@ -164,13 +167,21 @@ def log_choice(
     --------
     >>> np.exp(log_choice((2.0, 0.0, 0.0))).round(2)
     array([0.11, 0.11, 0.79])
+    >>> np.exp(log_choice((2.0, 0.0, 0.0), anchored=True)).round(2)
+    array([0.  , 0.12, 0.88])
     """
     sides = _separate(similarities, ("1, 2", "1, 3", "2, 3"))
     scaled = [side / temperature for side in sides]
+    options = OPTIONS["odd_one_out"]
+    if anchored is not None:
+        scaled[2] = xp.where(anchored, -np.inf, scaled[2])
+        options = xp.where(anchored, OPTIONS["anchored"], options)
     total = xp.logaddexp(xp.logaddexp(scaled[0], scaled[1]), scaled[2])
     first, second, third = (
-        _with_lapse(scaled[ODD[item]] - total, lapse, 3, xp) for item in range(3)
+        _with_lapse(scaled[ODD[item]] - total, lapse, options, xp) for item in range(3)
     )
+    if anchored is not None:
+        first = xp.where(anchored, -np.inf, first)  # nor by a guess
     return first, second, third
 
 

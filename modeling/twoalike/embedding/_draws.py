@@ -216,6 +216,9 @@ def _counts(data: Data) -> dict[str, tuple[str, Integers]]:
         "judgments": ("participant", judged),
         "shown": ("object", shown),
     }
+    if data.anchored.any():
+        anchored = np.bincount(data.judge[data.anchored], minlength=len(data.participants))
+        counts["anchored"] = ("participant", anchored)
     if data.layouts is not None:
         trials, placed = data.layouts.counts()
         counts |= {"arrangements": ("arranger", trials), "placed": ("object", placed)}

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import expected_accuracy
+from twoalike.choice import ChoiceKind, expected_accuracy, odd_item
 from twoalike.embedding._config import FitConfig
 from twoalike.embedding._fit import fit_embedding
 from twoalike.embedding._posterior import TIED, Posterior
@@ -95,15 +95,22 @@ def triplet_indices(triplets: str | Path | npt.ArrayLike, ids: Sequence[str]) ->
     return as_indices(as_triplets(triplets), ids)
 
 
-def as_answers(y: npt.ArrayLike | None, n: int) -> Integers:
-    """Column of the odd one, shape (n,)."""
+ANSWERS: dict[ChoiceKind, tuple[int, ...]] = {"odd_one_out": (0, 1, 2), "anchored": (1, 2)}
+"""Columns that may be chosen."""
+
+
+def as_answers(y: npt.ArrayLike | None, n: int, kind: ChoiceKind = "odd_one_out") -> Integers:
+    """Column of the chosen object, shape (n,); without ``y`` the third is the odd one."""
     if y is None:
-        return np.full(n, 2, dtype=np.int64)
+        return odd_item(np.full(n, 2, dtype=np.int64), kind == "anchored")
     values = np.asarray(y)
     if values.shape != (n,):
         raise InputError(f"y: expected one answer a triplet, {n}, found shape {values.shape}.")
-    if values.dtype.kind not in "iuf" or not np.isin(values, (0, 1, 2)).all():
-        raise InputError("y: expected the column of the odd one, 0, 1 or 2, found other values.")
+    if values.dtype.kind not in "iuf" or not np.isin(values, ANSWERS[kind]).all():
+        which = "the odd one, 0, 1 or 2"
+        if kind == "anchored":
+            which = "the object that is more like the reference, 1 or 2"
+        raise InputError(f"y: expected the column of {which}, found other values.")
     return values.astype(np.int64)
 
 
@@ -126,7 +133,7 @@ def as_features(values: npt.ArrayLike, ids: tuple[str, ...]) -> FeatureTable:
 
 
 class OddOneOutEmbedding:
-    """Bayesian embedding of objects from odd-one-out choices.
+    """Bayesian embedding of objects from odd-one-out or anchored choices.
 
     Parameters
     ----------
@@ -144,6 +151,9 @@ class OddOneOutEmbedding:
         Features of the objects, shape (m, p), for a prior mean that is a learnt map of them.
     random_state
         Seed, a whole number from 0: the same seed gives the same posterior.
+    kind
+        ``odd_one_out``: the chosen object is the odd one. ``anchored``: the first column holds the
+        reference, and chosen is the more similar to it of the others.
     options
         Further fields of :class:`twoalike.embedding.FitConfig`, such as ``{"steps": 5000}``.
 
@@ -183,6 +193,7 @@ class OddOneOutEmbedding:
         prior: Literal["auto", "spike-and-slab", "softplus"] = "auto",
         features: npt.ArrayLike | None = None,
         random_state: int = 0,
+        kind: ChoiceKind = "odd_one_out",
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.n_components = n_components
@@ -191,6 +202,7 @@ class OddOneOutEmbedding:
         self.prior = prior
         self.features = features
         self.random_state = random_state
+        self.kind = kind
         self.options = options
 
     @classmethod
@@ -257,8 +269,9 @@ class OddOneOutEmbedding:
         X
             Triplets, shape (n, 3): object indices from 0, or object ids (strings).
         y
-            Column of the odd one, 0, 1 or 2, shape (n,); None: the third column, as in the
-            files of THINGS.
+            Column of the chosen object, shape (n,): of the odd one, 0, 1 or 2, or of the one more
+            like the reference, 1 or 2. None: the third column is the odd one, as in the files of
+            THINGS, or the second is more like the reference than the third.
         participants
             Who judged, shape (n,); None: all by one.
 
@@ -270,9 +283,10 @@ class OddOneOutEmbedding:
         """
         labels, ids = self._objects(X)
         triplets = as_indices(labels, ids)
-        odd = as_answers(y, len(triplets))
+        kind = self._kind()
+        chosen = as_answers(y, len(triplets), kind)
         columns: dict[str, Any] = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
-        columns["chosen"] = odd + 1
+        columns |= {"chosen": chosen + 1, "kind": [kind] * len(triplets)}
         if participants is not None:
             columns["participant"] = as_participants(participants, len(triplets))
         config = self._config()
@@ -290,7 +304,7 @@ class OddOneOutEmbedding:
         X: npt.ArrayLike,  # noqa: N803
         participants: Sequence[str] | npt.NDArray[Any] | None = None,
     ) -> Floats:
-        """Probability that column 0, 1, 2 holds the odd one, averaged over draws, shape (n, 3).
+        """Probability that column 0, 1, 2 is chosen, averaged over draws, shape (n, 3).
 
         Parameters
         ----------
@@ -307,14 +321,16 @@ class OddOneOutEmbedding:
             place = {name: row for row, name in enumerate(self.posterior_.participants)}
             names = as_participants(participants, len(triplets))
             who = np.array([place.get(name, -1) for name in names], dtype=np.int64)
-        return self.posterior_.choice_probabilities(triplets, lapse=True, participants=who)
+        return self.posterior_.choice_probabilities(
+            triplets, lapse=True, participants=who, kind=self._kind()
+        )
 
     def predict(
         self,
         X: npt.ArrayLike,  # noqa: N803
         participants: Sequence[str] | npt.NDArray[Any] | None = None,
     ) -> Integers:
-        """Column of the most probable odd one, shape (n,); of tied ones the first."""
+        """Column most probably chosen, shape (n,); of tied ones the first."""
         probabilities = self.predict_proba(X, participants)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
@@ -331,8 +347,15 @@ class OddOneOutEmbedding:
         """
         probabilities = self.predict_proba(X, participants)
         return float(
-            expected_accuracy(probabilities, as_answers(y, len(probabilities)), TIED).mean()
+            expected_accuracy(
+                probabilities, as_answers(y, len(probabilities), self._kind()), TIED
+            ).mean()
         )
+
+    def _kind(self) -> ChoiceKind:
+        if self.kind not in ANSWERS:
+            raise InputError(f"kind: expected one of {', '.join(ANSWERS)}, found {self.kind!r}.")
+        return self.kind
 
     def _check_fitted(self) -> None:
         if hasattr(self, "posterior_"):

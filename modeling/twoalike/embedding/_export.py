@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import log_choice, random_triplets
+from twoalike.choice import OPTIONS, ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.study import (
@@ -187,7 +187,9 @@ def participants_table(
     One row a participant: ``participant``; ``judgments`` (missing where the file does not say);
     ``temperature``, ``lapse`` and ``agreement`` (see :func:`agreement`), posterior medians, with
     ``_low`` and ``_high`` ends of the central interval that holds ``level``; ``guessed``. In the
-    order of ``guessed``, then least agreement.
+    order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
+    posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
+    ``agreement_anchored`` about the others.
 
     Raises
     ------
@@ -199,10 +201,12 @@ def participants_table(
             where="`bound=...`", expected="a share between 0 and 1", found=f"{bound:g}"
         )
     posterior = as_posterior(posterior)
+    first, *others = fitted_kinds(posterior)
     draws = {
         "temperature": posterior.temperature,
         "lapse": posterior.lapse,
-        "agreement": agreement(posterior, seed=seed),
+        "agreement": agreement(posterior, seed=seed, kind=first),
+        **{f"agreement_{kind}": agreement(posterior, seed=seed, kind=kind) for kind in others},
     }
     columns: dict[str, Floats] = {}
     for name, values in draws.items():
@@ -221,11 +225,21 @@ def participants_table(
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
 
 
-def agreement(posterior: Posterior, *, seed: int = 0) -> Floats:
+def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
+    """Kinds of the choices that a posterior was fitted to, odd-one-out ones where not recorded."""
+    tree = posterior.tree
+    counts = tree["constant_data"].dataset if "constant_data" in tree.children else {}
+    if "anchored" not in counts:
+        return ["odd_one_out"]
+    both = int(counts["judgments"].sum()) > int(counts["anchored"].sum())
+    return ["odd_one_out", "anchored"] if both else ["anchored"]
+
+
+def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_one_out") -> Floats:
     """How often each participant gives the answer that the embedding makes most probable, (S, P).
 
-    It is 1/3 for a participant who only guesses, whether by lapses or at a high temperature, and
-    averaged over random triplets of the posterior's objects.
+    It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
+    a high temperature, and averaged over random triplets of the posterior's objects.
     """
     rng = np.random.default_rng(seed)
     m = len(posterior.ids)
@@ -234,10 +248,12 @@ def agreement(posterior: Posterior, *, seed: int = 0) -> Floats:
     result = np.empty_like(lapse)
     for draw, x in enumerate(posterior.embedding):
         s = posterior.pair_similarity(x, x)
-        pairs = np.sort(np.stack([s[i, j], s[i, k], s[j, k]]), axis=0)[::-1, :, None]
+        sides = np.stack([s[i, j], s[i, k], s[j, k]])
+        sides[OPTIONS[kind] :] = -np.inf  # no answer
+        pairs = np.sort(sides, axis=0)[::-1, :, None]
         # The most alike pair is first, so the item that it leaves over is the third.
         best = np.exp(log_choice((pairs[0], pairs[1], pairs[2]), temperature[draw])[2])
-        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] / 3
+        result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] / OPTIONS[kind]
     return result
 
 

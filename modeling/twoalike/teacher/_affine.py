@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.features import FeatureTable
-from twoalike.study import Integers, TwoalikeError
+from twoalike.study import Booleans, Integers, TwoalikeError
 from twoalike.teacher._labels import log_probabilities, odd_logits
 from twoalike.teacher._posterior import teacher_html
 
@@ -153,7 +153,7 @@ class AffineTeacher:
         return np.asarray(self.embed(table)[None] / np.sqrt(np.float32(self.temperature)))
 
     def choice_probabilities(
-        self, triplets: Integers, features: FeatureTable
+        self, triplets: Integers, features: FeatureTable, anchored: Booleans | None = None
     ) -> npt.NDArray[np.float64]:
         """Probability that item 1, 2, 3 is the odd one, shape (n, 3).
 
@@ -163,6 +163,8 @@ class AffineTeacher:
             Rows of ``features``, shape (n, 3).
         features
             Features of the network that the map was fitted to.
+        anchored
+            Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
         """
         triplets = np.asarray(triplets)
         rows, inverse = np.unique(triplets, return_inverse=True)
@@ -178,7 +180,7 @@ class AffineTeacher:
             logits = np.stack(
                 [np.einsum("nd,nd->n", x[place[:, i]], x[place[:, j]]) for i, j in pairs], axis=1
             )
-        return np.exp(log_probabilities(logits / self.temperature))
+        return np.exp(log_probabilities(logits / self.temperature, anchored))
 
 
 def _short(value: object) -> str:

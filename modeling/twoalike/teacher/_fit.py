@@ -92,11 +92,36 @@ class Choices:
         Item called the odd one, 0 to 2, shape (n,).
     lapse
         Share of guesses among the choices.
+    anchored
+        Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
+        that is not called the more similar to it. None: none.
     """
 
     triplets: Integers
     chosen: Integers
     lapse: float = 0.0
+    anchored: Booleans | None = None
+
+    def within(self, rows: Integers, m: int) -> "Choices":
+        """Choices whose objects are all among ``rows`` of m, as positions there."""
+        triplets, inside = rows_within(self.triplets, rows, m)
+        anchored = None if self.anchored is None else self.anchored[inside]
+        return Choices(triplets, self.chosen[inside], self.lapse, anchored)
+
+    def by_kind(self) -> dict[str, Integers]:
+        """Rows of the odd-one-out and of the anchored choices, by name in teacher.json."""
+        anchored = np.zeros(len(self.chosen), bool) if self.anchored is None else self.anchored
+        parts = {"choices": ~anchored, "anchored_choices": anchored}
+        return {name: np.flatnonzero(rows) for name, rows in parts.items() if rows.any()}
+
+    def score(self, logits: Floats, rows: Integers | slice = slice(None)) -> dict[str, float]:
+        """Score logits, shape (n, 3), on some of the choices."""
+        anchored = None if self.anchored is None else self.anchored[rows]
+        return score_choices(logits[rows], self.chosen[rows], self.lapse, anchored)
+
+    def fit_mixture(self, parts: list[Floats]) -> Floats:
+        """Non-negative weights of logits that predict the choices best."""
+        return fit_mixture(parts, np.eye(3)[self.chosen], self.lapse, self.anchored)
 
 
 def fit_teacher(
@@ -148,7 +173,8 @@ def fit_teacher(
     x = _values(features, ids)
     mean = x.mean(axis=0)
     scale = float((x - mean).std())
-    known = None if choices is None else _choices_among(choices, rows, len(posterior.ids))
+    known = None if choices is None else choices.within(rows, len(posterior.ids))
+    known = known if known and len(known.chosen) else None
     search = _Search(posterior, rows, (x - mean) / scale, config, known)
     fitted = search.untransformed() if config.untransformed else search.best()
     kept = config.known and not config.untransformed
@@ -184,12 +210,6 @@ def _values(features: FeatureTable, ids: tuple[str, ...]) -> npt.NDArray[np.floa
             remedy="Check the network that made them.",
         )
     return x
-
-
-def _choices_among(choices: Choices, rows: Integers, m: int) -> Choices | None:
-    """Choices whose three objects are all among ``rows``, as positions there."""
-    triplets, inside = rows_within(choices.triplets, rows, m)
-    return Choices(triplets, choices.chosen[inside], choices.lapse) if len(triplets) else None
 
 
 def _describe(
@@ -263,7 +283,7 @@ class _Search:
         self.learnt = [self.labels]
         if choices is not None:
             made = np.eye(3)[choices.chosen]
-            self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse))
+            self.learnt.append(SoftLabels(choices.triplets, made, choices.lapse, choices.anchored))
 
     def settle(self, x: Floats | None = None) -> tuple[Floats, float]:
         """Best multiples of what makes objects similar, and the log-loss with these multiples.
@@ -278,9 +298,9 @@ class _Search:
         if x is not None:
             parts = [*axis_logits(x, triplets), -(x @ self.main)[triplets], *parts]
         if people is not None:
-            shares = fit_mixture(parts, np.eye(3)[people.chosen], people.lapse)
+            shares = people.fit_mixture(parts)
             logits = np.tensordot(shares, parts, axes=1)
-            return shares, score_choices(logits, people.chosen, people.lapse)["log_loss"]
+            return shares, people.score(logits)["log_loss"]
         shares = fit_mixture(parts, self.labels.probabilities)
         logits = np.tensordot(shares, parts, axes=1)
         return shares, score_soft(logits, self.labels.probabilities)["log_loss"]
@@ -404,12 +424,12 @@ class _Search:
             "soft_labels": {"n": len(labels), **soft, "ceiling": score_soft(sure, labels)},
         }
         if (people := self.choices) is not None:
-            result["choices"] = {"n": len(people.chosen), "lapse": people.lapse} | {
-                name: score_choices(
-                    odd_logits(matrix, people.triplets), people.chosen, people.lapse
-                )
-                for name, matrix in similarities.items()
+            logits = {
+                name: odd_logits(matrix, people.triplets) for name, matrix in similarities.items()
             }
+            for part, rows in people.by_kind().items():
+                scores = {name: people.score(each, rows) for name, each in logits.items()}
+                result[part] = {"n": len(rows), "lapse": people.lapse, **scores}
         return result
 
 

@@ -12,8 +12,16 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import PAIRS, expected_accuracy, log_choice, log_loss, pair_similarities
-from twoalike.study import Floats, Integers
+from twoalike.choice import (
+    OPTIONS,
+    PAIRS,
+    ChoiceKind,
+    expected_accuracy,
+    log_choice,
+    log_loss,
+    pair_similarities,
+)
+from twoalike.study import Booleans, Floats, Integers
 
 Mode = Literal["predictive", "plugin"]
 MODES: tuple[Mode, ...] = ("predictive", "plugin")
@@ -47,9 +55,14 @@ class ChoiceModel(Protocol):
         ...
 
     def choice_probabilities(
-        self, triplets: Integers, mode: Mode = "predictive", *, lapse: bool = False
+        self,
+        triplets: Integers,
+        mode: Mode = "predictive",
+        *,
+        lapse: bool = False,
+        kind: ChoiceKind = "odd_one_out",
     ) -> Floats:
-        """Probability that item 1, 2, 3 is the odd one, shape (n, 3)."""
+        """Probability that item 1, 2, 3 is chosen: is the odd one, or more like the reference."""
         ...
 
 
@@ -113,13 +126,22 @@ def odd_logits(similarity: Floats, triplets: Integers) -> Floats:
     return np.stack([third, second, first], axis=1).astype(np.float64)
 
 
-def log_probabilities(logits: Floats) -> Floats:
+def log_probabilities(logits: Floats, anchored: Booleans | None = None) -> Floats:
     """Log-softmax of odd-one logits, shape (n, 3), by :mod:`twoalike.choice`."""
     first, second, third = logits.T
-    return np.stack(log_choice((third, second, first)), axis=1)
+    return np.stack(log_choice((third, second, first), anchored=anchored), axis=1)
 
 
-def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floats:
+def guess_rate(lapse: float, anchored: Booleans | None = None) -> Any:
+    """Probability that a possible answer is a guess, one for all choices or shape (n, 1)."""
+    if anchored is None:
+        return lapse / OPTIONS["odd_one_out"]
+    return lapse / np.where(anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])[:, None]
+
+
+def fit_mixture(
+    parts: list[Floats], labels: Floats, lapse: float = 0.0, anchored: Booleans | None = None
+) -> Floats:
     """Non-negative weights w for which softmax(Σ w parts) predicts labels best.
 
     They minimise the cross-entropy, which is convex without lapses: the solution is unique.
@@ -132,6 +154,8 @@ def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floa
         Choice probabilities, or choices as one-hot rows, shape (n, 3).
     lapse
         Share of guesses in the labels; the weights are those of attentive choices.
+    anchored
+        Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
 
     Examples
     --------
@@ -144,10 +168,11 @@ def fit_mixture(parts: list[Floats], labels: Floats, lapse: float = 0.0) -> Floa
     # Parts of unit size: the search is slow if one is a thousand times larger than the other.
     sizes = [float(part.std()) or 1.0 for part in parts]
     stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
+    guess = guess_rate(lapse, anchored)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        attentive = np.exp(log_probabilities(np.tensordot(weights, stacked, axes=1)))
-        predicted = np.maximum((1 - lapse) * attentive + lapse / 3, LEAST)
+        attentive = np.exp(log_probabilities(np.tensordot(weights, stacked, axes=1), anchored))
+        predicted = np.maximum((1 - lapse) * attentive + guess, LEAST)
         # Share of each label due to attention, which weights its gradient; 1 without lapses.
         pull = labels * (1 - lapse) * attentive / predicted
         gradient = attentive * pull.sum(axis=1, keepdims=True) - pull
@@ -179,16 +204,43 @@ def score_soft(logits: Floats, labels: Floats) -> dict[str, float]:
     }
 
 
-def score_choices(logits: Floats, chosen: Integers, lapse: float = 0.0) -> dict[str, float]:
+def score_choices(
+    logits: Floats, chosen: Integers, lapse: float = 0.0, anchored: Booleans | None = None
+) -> dict[str, float]:
     """Score logits on people's choices, a share ``lapse`` of which are guesses."""
-    p = np.maximum((1 - lapse) * np.exp(log_probabilities(logits)) + lapse / 3, LEAST)
+    attentive = np.exp(log_probabilities(logits, anchored))
+    p = np.maximum((1 - lapse) * attentive + guess_rate(lapse, anchored), LEAST)
+    offered = logits
+    if anchored is not None:
+        offered = logits.copy()
+        offered[anchored, 0] = -np.inf
     return {
-        "accuracy": float(expected_accuracy(logits, chosen).mean()),
+        "accuracy": float(expected_accuracy(offered, chosen).mean()),
         "log_loss": float(log_loss(p, chosen).mean()),
     }
 
 
-def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers) -> dict[str, Any]:
+def odd_probabilities(
+    posterior: ChoiceModel,
+    triplets: Integers,
+    mode: Mode,
+    anchored: Booleans | None = None,
+    *,
+    lapse: bool = False,
+) -> Floats:
+    """Probability that item 1, 2, 3 is the odd one: of an anchored choice, the item not chosen."""
+    if anchored is None or not anchored.any():
+        return posterior.choice_probabilities(triplets, mode, lapse=lapse)
+    p = np.empty((len(triplets), 3))
+    p[~anchored] = posterior.choice_probabilities(triplets[~anchored], mode, lapse=lapse)
+    near = posterior.choice_probabilities(triplets[anchored], mode, lapse=lapse, kind="anchored")
+    p[anchored] = near[:, [0, 2, 1]]
+    return p
+
+
+def compare_labels(
+    posterior: ChoiceModel, triplets: Integers, chosen: Integers, anchored: Booleans | None = None
+) -> dict[str, Any]:
     """Log-loss of both kinds of labels on choices, and the better kind.
 
     Parameters
@@ -199,6 +251,8 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
         Object indices, shape (n, 3).
     chosen
         Item called the odd one, 0 to 2, shape (n,).
+    anchored
+        Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
 
     Returns
     -------
@@ -207,7 +261,7 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
     """
     # People lapse occasionally; without lapses the less confident labels would win.
     losses = {
-        mode: log_loss(posterior.choice_probabilities(triplets, mode, lapse=True), chosen)
+        mode: log_loss(odd_probabilities(posterior, triplets, mode, anchored, lapse=True), chosen)
         for mode in MODES
     }
     difference, error = _mean_and_error(losses["plugin"] - losses["predictive"])
@@ -221,7 +275,10 @@ def compare_labels(posterior: ChoiceModel, triplets: Integers, chosen: Integers)
 
 
 def compare_kinds(
-    predicted: Mapping[TeacherKind, Floats], chosen: Integers, lapse: float
+    predicted: Mapping[TeacherKind, Floats],
+    chosen: Integers,
+    lapse: float,
+    anchored: Booleans | None = None,
 ) -> dict[str, Any]:
     """Log-loss of each kind of teacher on choices, and the lead of the best.
 
@@ -233,6 +290,8 @@ def compare_kinds(
         Item called the odd one, 0 to 2, shape (n,); no kind was fitted to these choices.
     lapse
         Share of guesses: people lapse, and without lapses the least confident teacher would win.
+    anchored
+        Where item 1 is a reference and never the odd one, shape (n,); None: nowhere.
 
     Returns
     -------
@@ -247,7 +306,7 @@ def compare_kinds(
     ('posterior', 0.88)
     """
     losses = {
-        kind: log_loss((1 - lapse) * probabilities + lapse / 3, chosen)
+        kind: log_loss((1 - lapse) * probabilities + guess_rate(lapse, anchored), chosen)
         for kind, probabilities in predicted.items()
     }
     best = min(losses, key=lambda kind: float(losses[kind].mean()))

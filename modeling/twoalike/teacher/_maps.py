@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import Floats, Integers
+from twoalike.study import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
     import torch
@@ -121,11 +121,13 @@ class SoftLabels:
     triplets: Integers  # rows of the features, (n, 3)
     probabilities: Floats  # that item 1, 2, 3 is the odd one, (n, 3); choices are one-hot
     lapse: float = 0.0  # share of guesses among them, which the map need not explain
+    anchored: Booleans | None = None  # where item 1 is never the odd one, (n,); None: nowhere
 
     def among(self, rows: Integers, m: int) -> "SoftLabels":
         """Keep triplets whose objects are all among ``rows`` of m, as positions in ``rows``."""
         triplets, inside = rows_within(self.triplets, rows, m)
-        return SoftLabels(triplets, self.probabilities[inside], self.lapse)
+        anchored = None if self.anchored is None else self.anchored[inside]
+        return SoftLabels(triplets, self.probabilities[inside], self.lapse, anchored)
 
 
 def gradient_map(
@@ -189,6 +191,7 @@ class _Objective:
                 torch.from_numpy(np.asarray(part.triplets, dtype=np.int64)),
                 torch.from_numpy(part.probabilities).float(),
                 torch.tensor(part.lapse) if part.lapse > 0 else None,
+                None if part.anchored is None else torch.from_numpy(part.anchored),
             )
             for part in labels
             if len(part.triplets)
@@ -208,8 +211,11 @@ class _Objective:
         weight, bias = free[:size].view(self.shape), free[size:]
         x = self.z @ weight.T + bias
         similarity, total = x @ x.T, torch.zeros(())
-        for triplets, probabilities, lapse in self.parts:
-            logs = log_choice(pair_similarities(similarity, triplets), 1.0, lapse, xp=torch)
+        for triplets, probabilities, lapse, anchored in self.parts:
+            pairs = pair_similarities(similarity, triplets)
+            logs = log_choice(pairs, 1.0, lapse, anchored=anchored, xp=torch)
+            if anchored is not None:  # 0 times the log of an impossible answer would be NaN
+                logs = (logs[0].masked_fill(anchored, 0.0), *logs[1:])
             loss = -(probabilities * torch.stack(logs, dim=1)).sum(dim=1).mean()
             total = total + loss / len(self.parts)
         if not self.contrastive:

@@ -204,7 +204,7 @@ def teacher_html(title: str, description: Mapping[str, Any]) -> str:
     scores = {
         (name, part): score
         for part, by_name in (description.get("validation") or {}).items()
-        if part in {"soft_labels", "choices"}
+        if part in {"soft_labels", "choices", "anchored_choices"}
         for name, score in by_name.items()
         if isinstance(score, Mapping) and "accuracy" in score
     }

@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentTable, is_scored, object_index, read_judgments
 from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
-from twoalike.teacher._labels import Mode, compare_kinds, compare_labels
-from twoalike.teacher._maps import rows_within
+from twoalike.teacher._labels import Mode, compare_kinds, compare_labels, odd_probabilities
 from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
 from twoalike.teacher._teacher import load_teacher, save_teacher
 
@@ -202,7 +202,8 @@ class _People:
         if known:
             reason = "the posterior was fitted to these choices"
             return cls(choices, reason, {"skipped": reason})
-        return cls(choices, "", compare_labels(posterior, choices.triplets, choices.chosen))
+        of_choices = choices.triplets, choices.chosen, choices.anchored
+        return cls(choices, "", compare_labels(posterior, *of_choices))
 
     def compare(
         self,
@@ -215,26 +216,23 @@ class _People:
         """Compare the three kinds of teachers on new choices."""
         if self.choices is None or self.not_new:
             return {"skipped": self.not_new}
-        triplets, chosen = self.choices.triplets, self.choices.chosen
         usable = np.isin(posterior.ids, table.ids)
         if judged is not None:
             usable &= judged
-        triplets, inside = rows_within(triplets, np.flatnonzero(usable), len(usable))
-        chosen = chosen[inside]
-        if not len(triplets):
+        rows = np.flatnonzero(usable)
+        choices = self.choices.within(rows, len(usable))
+        if not len(choices.chosen):
             return {"skipped": "no choice is of judged objects with features only"}
         ids = tuple(np.array(posterior.ids)[usable])
         named = FeatureTable(ids, table.select(ids), table.meta)
         surrogate = replace(mixed, known_ids=(), known=None)
-        return compare_kinds(
-            {
-                "posterior": posterior.choice_probabilities(np.flatnonzero(usable)[triplets], mode),
-                "surrogate": surrogate.choice_probabilities(triplets, named),
-                "mixed": mixed.choice_probabilities(triplets, named),
-            },
-            chosen,
-            self.choices.lapse,
-        )
+        triplets, anchored = choices.triplets, choices.anchored
+        predicted = {
+            "posterior": odd_probabilities(posterior, rows[triplets], mode, anchored),
+            "surrogate": surrogate.choice_probabilities(triplets, named, anchored),
+            "mixed": mixed.choice_probabilities(triplets, named, anchored),
+        }
+        return compare_kinds(predicted, choices.chosen, choices.lapse, anchored)
 
 
 def judged_objects(posterior: Posterior) -> Booleans | None:
@@ -249,11 +247,14 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
 
 
 def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
-    """Odd-one-out choices, at least one, of a table or its file, as indices into ``ids``."""
+    """Take main and repeated choices, at least one, of a table or file; indices are of ``ids``."""
     table = read_judgments(choices)
     kept = is_scored(table)
     if not kept.any():
         where = choices if isinstance(choices, str | Path) else "the choices"
-        raise TwoalikeError(where=where, expected="odd-one-out judgments", found="none")
-    triplets, chosen, _ = object_index(table[kept], list(ids))
-    return Choices(triplets, chosen, lapse)
+        raise TwoalikeError(where=where, expected="main or repeated judgments", found="none")
+    table = table[kept]
+    triplets, chosen, _ = object_index(table, list(ids))
+    anchored = (table["kind"] == "anchored").to_numpy(dtype=bool)
+    odd = odd_item(chosen, anchored)
+    return Choices(triplets, odd, lapse, anchored if anchored.any() else None)

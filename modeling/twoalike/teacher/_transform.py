@@ -18,7 +18,7 @@ from twoalike.features import FeatureTable, read_features
 from twoalike.study import Floats, TwoalikeError, check_replaceable, load_arrays, provenance
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices
-from twoalike.teacher._labels import fit_mixture, odd_logits, score_choices
+from twoalike.teacher._labels import odd_logits
 from twoalike.teacher._teach import odd_choices
 from twoalike.teacher._teacher import load_teacher, save_teacher
 
@@ -156,27 +156,26 @@ def set_temperature_by_choices(
     )
     x = teacher.embed(part).astype(np.float64)
     logits = odd_logits(x @ x.T, inverse.reshape(choices.triplets.shape))
-    (share,) = fit_mixture([logits], np.eye(3)[choices.chosen], choices.lapse)
+    (share,) = choices.fit_mixture([logits])
     if not share > 0:
         raise TwoalikeError(
             "the transform does not predict the choices: the best probabilities ignore it",
             remedy="Check that it was made for these features, and that ids and features belong "
             "together.",
         )
-    before, after = (
-        score_choices(logits * s, choices.chosen, choices.lapse)
-        for s in (1 / teacher.temperature, share)
-    )
-    scores: dict[str, Any] = {
-        "n": len(choices.chosen),
-        "lapse": choices.lapse,
-        "teacher": after,
-        "before": before | {"temperature": teacher.temperature},
-    }
+    scores: dict[str, Any] = {}
+    for part, of_kind in choices.by_kind().items():
+        before = choices.score(logits * (1 / teacher.temperature), of_kind)
+        scores[part] = {
+            "n": len(of_kind),
+            "lapse": choices.lapse,
+            "teacher": choices.score(logits * share, of_kind),
+            "before": before | {"temperature": teacher.temperature},
+        }
     description = {
         **teacher.description,
         "settled_on": "choices",
-        "validation": {"split": "none: the temperature is fitted to these", "choices": scores},
+        "validation": {"split": "none: the temperature is fitted to these", **scores},
     }
     return replace(teacher, temperature=float(1 / share), description=description)
 
