@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -141,7 +142,7 @@ def _show(posterior: "Posterior") -> None:
     if held := attrs.get("held_out"):
         show(
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
-            f"of {held['judgments']:,} judgments (guessing: 1.0986)"
+            f"of {held['judgments']:,} judgments (guessing: {held.get('guessing', log(3)):.4f})"
         )
     advice = with_options(" ".join(advise(attrs["engine"], attrs["convergence"])))
     if not attrs["converged"]:

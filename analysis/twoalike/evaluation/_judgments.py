@@ -251,7 +251,9 @@ def judgments_of(
         if (lacking := n - int(taken.sum())) > 0:
             left_out["without_features"] = lacking
     rows = table[taken].reset_index(drop=True)
-    triplets, chosen, objects = object_index(rows)
+    listed = [str(name) for name in rows[ITEMS[0]].cat.categories]
+    featured = listed if ids is None else [name for name in listed if name in ids]
+    triplets, chosen, objects = object_index(rows, featured)
     participants, names = participant_index(rows)
     judged = Judgments(
         triplets,

@@ -155,8 +155,8 @@ def _model(inputs: Inputs) -> str:
         f"was fitted by {engine} ({counted(chains, 'chain')} of {counted(draws, 'draw')}{prior}"
         f"{judged}). "
         "The probability that an item is called the odd one is a softmax over the dot products of "
-        f"the pairs that remain, mixed with guessing.{two} Probabilities and similarities are averaged "
-        "over draws, coordinates never are."
+        f"the pairs that remain, mixed with guessing.{two} "
+        "Probabilities and similarities are averaged over draws, coordinates never are."
     )
 
 

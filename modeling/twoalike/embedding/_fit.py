@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import log_loss
+from twoalike.choice import OPTIONS, log_loss
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
@@ -353,7 +353,11 @@ def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
     for draw in draws_of(posterior, np.arange(n_draws), len(judged)):
         p += answer_probabilities(draw, judged) / n_draws
     loss = log_loss(p, judged.chosen)
-    return {
+    guessing = {}
+    if judged.anchored.any():
+        options = np.where(judged.anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])
+        guessing = {"guessing": round(float(np.log(options).mean()), 5)}
+    return guessing | {
         "judgments": len(judged),
         "log_loss": round(float(loss.mean()), 5),
         "log_loss_se": round(float(loss.std() / np.sqrt(len(loss))), 5),

@@ -1,0 +1,271 @@
+"""Anchored choices (which of two is more like a reference) are scored as odd-one-out choices are.
+
+Known answers, guesses, bounds, and a table of both kinds; and judgments of objects that some
+network has no features of, which are left out and counted.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from twoalike.ceilings import (
+    catch_reliability,
+    ceilings,
+    fit_distribution,
+    repeated_answers,
+    votes_of,
+)
+from twoalike.choice import anchored_log_choice, log_choice, pair_similarities
+from twoalike.evaluation import (
+    Candidate,
+    Judgments,
+    judgments_of,
+    kinds_of,
+    score_choices,
+    triplet_numbers,
+)
+from twoalike.features import FeatureTable
+from twoalike.judgments import RdmTable, choices_table
+from twoalike.results import Results, evaluate
+from twoalike.study import TwoalikeError
+
+M = 24
+IDS = tuple(f"o{number:02d}" for number in range(M))
+
+
+def people_choose(x: np.ndarray, n: int, kind: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Choices of four people at temperature 1; every triplet is shown four times or so."""
+    pool = np.stack([rng.permutation(len(x))[:3] for _ in range(n // 4)])
+    shown = pool[rng.integers(len(pool), size=n)]
+    pairs = pair_similarities(x @ x.T, shown)
+    if kind == "anchored":
+        logs, first = np.stack(anchored_log_choice(pairs[:2]), axis=1), 2
+    else:
+        logs, first = np.stack(log_choice(pairs), axis=1), 1
+    chosen = first + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns |= {"chosen": chosen, "kind": [kind] * n}
+    columns["participant"] = [f"p{who}" for who in rng.integers(4, size=n)]
+    return choices_table(columns, IDS)
+
+
+@pytest.fixture
+def truth(rng: np.random.Generator) -> np.ndarray:
+    return 1.5 * rng.normal(size=(M, 4))
+
+
+def both(one: pd.DataFrame, two: pd.DataFrame) -> pd.DataFrame:
+    """Rows of two tables of the same objects."""
+    columns = [name for name in one if name not in ("session", "level", "response_time")]
+    parts = [table[columns].astype({f"item_{k}": str for k in (1, 2, 3)}) for table in (one, two)]
+    return choices_table(pd.concat(parts, ignore_index=True).astype({"participant": str}), IDS)
+
+
+def test_a_reference_tells_triplets_apart() -> None:
+    shown = np.array([[2, 0, 1], [2, 1, 0], [0, 1, 2]])
+    unique, number = triplet_numbers(shown, "anchored")
+    assert_array_equal(unique, [[0, 1, 2], [2, 0, 1]])
+    assert_array_equal(number, [1, 1, 0])
+    assert len(triplet_numbers(shown)[0]) == 1
+
+
+def test_known_answers() -> None:
+    """One dimension: the similarities of (1, 2), (1, 3) and (2, 3) are 2, 4 and 8."""
+    columns = {"item_1": [0, 0], "item_2": [1, 2], "item_3": [2, 1], "chosen": [3, 3]}
+    more = {"item_1": [1], "item_2": [0], "item_3": [2], "chosen": [3]}
+    rows = {name: [*columns[name], *more[name]] for name in columns} | {"kind": ["anchored"] * 3}
+    judged, left_out, _ = judgments_of(choices_table(rows, ["a", "b", "c"]), "-", "anchored")
+    assert left_out == {"odd_one_out": 0, "practice_or_catch": 0}
+    assert (judged.options, judged.chance) == (2, 0.5)
+    x = FeatureTable(("a", "b", "c"), np.array([[1.0], [2.0], [4.0]], np.float32))
+    candidate = Candidate("x", x, "dot", temperature=2.0)
+    (scored,) = score_choices([candidate], judged, np.random.default_rng(0))
+    # "c" is more like "a" than "b" is, with probability 1 / (1 + exp(-(4 - 2) / 2)).
+    near = 1 / (1 + np.exp(-1.0))
+    assert_allclose(scored.hits, [1, 0, 1])
+    assert_allclose(scored.probabilities[0], [0, near, 1 - near])  # that each is the odd one
+    assert_allclose(scored.losses[:2], [-np.log(near), -np.log(1 - near)])
+    assert_allclose(scored.losses[2], np.log1p(np.exp(-3.0)))
+
+
+def test_guesses_are_right_half_of_the_time(rng: np.random.Generator) -> None:
+    shown = np.stack([rng.permutation(M)[:3] for _ in range(6000)])
+    columns: dict[str, Any] = {f"item_{k + 1}": shown[:, k] for k in range(3)}
+    columns |= {"chosen": rng.integers(2, 4, 6000), "kind": ["anchored"] * 6000}
+    columns["participant"] = [f"p{number % 5}" for number in range(6000)]
+    table = choices_table(columns, IDS)
+    found = evaluate({"net": (IDS, rng.normal(size=(M, 3)))}, choices=table)
+    assert found.judgments is not None and found.judgments.kind == "anchored"
+    assert found.judgments.chance.accuracy == 0.5
+    assert found.judgments.chance.log_loss == pytest.approx(np.log(2))
+    scores = found.models[0]
+    assert scores.accuracy is not None and scores.log_loss is not None
+    assert scores.accuracy.low < 0.5 < scores.accuracy.high
+    assert scores.log_loss.value == pytest.approx(np.log(2), abs=0.005)
+    assert found.uncertainty is not None
+    assert found.uncertainty.models[0].calibration.brier.value == pytest.approx(0.5, abs=0.01)
+
+
+def test_bounds_of_two_answers(rng: np.random.Generator) -> None:
+    """Bounds come out as they are for p and 1 - p; a third answer is not made up."""
+    m, n = 1500, 5
+    p = rng.beta(2.0, 1.0, m)
+    base = 3 * np.arange(m)[:, None] + np.arange(3)
+    shown = base.repeat(n, axis=0)
+    odd = 1 + (rng.random(m * n) < p.repeat(n))
+    people = np.argsort(rng.random((m, 30)), axis=1)[:, :n].ravel()
+    ids = tuple(map(str, range(3 * m)))
+    judged = Judgments(shown, odd, people, ids, kind="anchored")
+    found = ceilings(judged, rng)
+    truths = {
+        "oracle": np.maximum(p, 1 - p).mean(),
+        "pair_agreement": (p**2 + (1 - p) ** 2).mean(),
+        "entropy": -(p * np.log(p) + (1 - p) * np.log1p(-p)).mean(),
+    }
+    for name, truth in truths.items():
+        estimate = getattr(found, name)
+        assert estimate.value == pytest.approx(truth, abs=0.02), name
+    cast = votes_of(judged)
+    assert not cast.counts[:, 0].any()
+    fitted = fit_distribution(np.array([[5, 0, 0], [3, 2, 0]]), np.array([1, 1]), options=2)
+    assert not fitted.points[:, 2].any()
+
+
+def test_repeats_and_checks_of_two_answers() -> None:
+    names = ("participant", "item_1", "item_2", "item_3", "chosen", "trial_type")
+    rows = [
+        ("p1", "cat", "dog", "oak", 2, "main"),
+        ("p1", "cat", "oak", "dog", 3, "repeat"),  # the same answer
+        ("p1", "dog", "cat", "oak", 2, "main"),  # another reference: no repeat
+        ("p1", "cat", "dog", "cup", 2, "main"),
+        ("p1", "cat", "dog", "cup", 3, "repeat"),  # another answer
+        ("p1", "oak", "elm", "cat", 2, "catch"),  # right
+        ("p1", "oak", "cat", "elm", 2, "catch"),  # wrong
+        ("p1", "cup", "oak", "elm", 2, "catch"),  # neither is of the reference's kind
+    ]
+    columns: dict[str, Any] = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+    columns["kind"] = ["anchored"] * 8
+    table = choices_table(columns, ["cat", "dog", "oak", "elm", "cup"])
+    judged, *_ = judgments_of(table, "-", "anchored")
+    later, same = repeated_answers(judged.triplets, judged.chosen, judged.participants, "anchored")
+    assert_array_equal(later, [1, 4])
+    assert_array_equal(same, [True, False])
+    kinds = {"cat": "animal", "dog": "animal", "oak": "tree", "elm": "tree", "cup": "thing"}
+    found = catch_reliability(table, kinds, np.random.default_rng(0), "anchored")
+    assert found is not None and found.answers == 2 and found.corrected is not None
+    assert (found.agreement.value, found.corrected.value) == (0.5, 0.0)
+
+
+def test_kinds_are_reported_apart(
+    truth: np.ndarray, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    odd = people_choose(truth, 900, "odd_one_out", rng)
+    near = people_choose(truth, 1200, "anchored", rng)
+    noisy = truth + rng.normal(size=truth.shape)
+    networks = {"base": (IDS, noisy), "aligned": (IDS, truth)}
+    labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS)}}
+    mixed = both(odd, near)
+    assert kinds_of(mixed) == ["odd_one_out", "anchored"]
+    found = evaluate(networks, choices=mixed, labels=labels, out=tmp_path / "results.json")
+    alone = evaluate(networks, choices=both(odd, odd[:0]), labels=labels)
+    assert found.judgments is not None and alone.judgments is not None
+    assert found.judgments.left_out == {"anchored": 1200, "practice_or_catch": 0}
+    assert [dict(model) for model in found.models] == [dict(model) for model in alone.models]
+    assert found.agreement == alone.agreement and found.ceilings == alone.ceilings
+    assert alone.anchored is None and "anchored" not in alone.as_dict()
+    first, second = found.by_kind()
+    assert second.judgments is not None and second.judgments.choices == 1200
+    assert second.judgments.left_out == {"odd_one_out": 900, "practice_or_catch": 0}
+    base, aligned = second.models
+    assert base.accuracy and aligned.accuracy and aligned.difference
+    assert 0.5 < base.accuracy.value < aligned.accuracy.value
+    assert set(aligned.groups["half"]) == {"within", "boundary"}
+    assert second.agreement is not None and second.agreement[0].participants is not None
+    assert sum(of.choices for of in second.agreement[0].participants.values()) == 1200
+    titles = [table.title for table in found.tables()]
+    assert titles[0].startswith("900 odd-one-out choices by 4 participants")
+    assert titles[1].startswith("1,200 anchored choices by 4 participants")
+    assert "Calibration, anchored" in titles
+    assert Results.load(tmp_path / "results.json") == found
+
+
+def test_judgments_of_objects_with_features_are_taken(
+    truth: np.ndarray, rng: np.random.Generator
+) -> None:
+    choices = people_choose(truth, 1200, "odd_one_out", rng)
+    short = Candidate("short", FeatureTable(IDS[:-4], truth[:-4].astype(np.float32)), "dot")
+    other = Candidate("other", FeatureTable(IDS[1:], truth[1:].astype(np.float32)), "dot")
+    square = np.linalg.norm(truth[:, None] - truth, axis=-1)[None].repeat(3, axis=0)
+    people = RdmTable(square, IDS)
+    labels = {"half": {name: "ab"[number % 2] for number, name in enumerate(IDS[:-2])}}
+    found = evaluate([short, other], choices=choices, rdm=people, labels=labels)
+    kept = set(IDS[1:-4])
+    inside = choices[["item_1", "item_2", "item_3"]].isin(kept).all(axis=1)
+    assert found.judgments is not None and found.rdm is not None
+    assert found.judgments.choices == inside.sum()
+    assert found.judgments.left_out["without_features"] == (~inside).sum()
+    assert f"{inside.sum()} of 1,200 choices" in found.judgments.sentence()
+    assert f"{(~inside).sum()} without features" in found.tables()[0].title
+    assert (found.rdm.objects, found.rdm.left_out["objects"]) == (M - 5, 5)
+    assert "5 objects" in found.tables()[1].title
+    cut = evaluate(
+        [
+            Candidate(name, FeatureTable(IDS[1:-4], truth[1:-4].astype(np.float32)), "dot")
+            for name in ("short", "other")
+        ],
+        choices=choices[inside].reset_index(drop=True),
+        rdm=RdmTable(square[:, 1:-4, 1:-4], IDS[1:-4]),
+        labels=labels,
+    )
+    assert [model.accuracy for model in found.models] == [model.accuracy for model in cut.models]
+    assert [model.rdm for model in found.models] == [model.rdm for model in cut.models]
+
+
+def test_too_few_with_features_are_counted(truth: np.ndarray, rng: np.random.Generator) -> None:
+    choices = people_choose(truth, 400, "anchored", rng)
+    two = Candidate("two", FeatureTable(IDS[:2], truth[:2].astype(np.float32)))
+    with pytest.raises(TwoalikeError, match="found 0 triplets, in 0 of 400 judgments"):
+        evaluate([two], choices=choices)
+    square = np.linalg.norm(truth[:, None] - truth, axis=-1)[None]
+    with pytest.raises(TwoalikeError, match=f"found 2 of {M}"):
+        evaluate([two], rdm=RdmTable(square, IDS))
+
+
+def test_a_posterior_is_scored_on_what_it_knows(
+    truth: np.ndarray, rng: np.random.Generator
+) -> None:
+    import xarray as xr
+
+    from twoalike.embedding import Posterior
+
+    draws = np.abs(truth[None, None, 2:] + 0.1 * rng.normal(size=(1, 6, M - 2, 4)))
+    each = ("chain", "draw", "participant")
+    group = xr.Dataset(
+        {
+            "embedding": (("chain", "draw", "object", "dimension"), draws),
+            "temperature": (each, np.ones((1, 6, 1))),
+            "lapse": (each, np.full((1, 6, 1), 0.02)),
+        },
+        coords={"object": [*IDS[2:]], "participant": ["p0"]},
+    ).astype("float32")
+    tree = xr.DataTree.from_dict({"posterior": group})
+    tree.attrs = {"schema_version": 1, "engine": "nuts", "convergence": '{"converged": true}'}
+    posterior = Posterior(tree)
+    for kind in ("odd_one_out", "anchored"):
+        choices = people_choose(np.abs(truth), 1600, kind, rng)
+        found = evaluate({"net": (IDS, truth)}, choices=choices, posterior=posterior)
+        known = choices[["item_1", "item_2", "item_3"]].isin(IDS[2:]).all(axis=1).sum()
+        assert found.uncertainty is not None and found.uncertainty.posterior is not None
+        assert found.uncertainty.posterior.choices == known < 1600
+        # It has nearly the truth, so that it is nearly calibrated.
+        assert found.uncertainty.posterior.calibration.error.top.debiased.value < 0.06
+        assert any(
+            f"{known:,} choices that it knows" in row[0].text
+            for table in found.tables()
+            for row in table.rows
+        )
+        assert found.structure is not None and found.structure.models[0].posterior is not None
