@@ -201,3 +201,24 @@ def test_wrong_settings_are_one_clear_line(settings: dict[str, Any], complaint: 
 def test_unknown_parameters_are_refused() -> None:
     with pytest.raises(ValueError, match="Invalid parameter 'colour'"):
         OddOneOutEmbedding().set_params(colour="red")
+
+
+def test_anchored_choices(world: Any) -> None:
+    table = world.judge(1500, 5, kind="anchored")
+    x = np.stack([table[f"item_{k}"].cat.codes for k in (1, 2, 3)], axis=1)
+    y = table["chosen"].to_numpy() - 1
+    model = quick(kind="anchored").fit(x[:1200], y[:1200])
+    p = model.predict_proba(x[1200:])
+    assert not p[:, 0].any()
+    assert_allclose(p.sum(axis=1), 1.0, atol=1e-6)
+    assert set(model.predict(x[1200:])) == {1, 2}
+    assert model.score(x[1200:], y[1200:]) > 0.6  # by chance 0.5
+    near_first = np.where(y[:, None] == 1, x, x[:, [0, 2, 1]])
+    default = quick(kind="anchored").fit(near_first[:1200])
+    assert_allclose(
+        default.embedding_, quick(kind="anchored").fit(near_first[:1200], np.ones(1200)).embedding_
+    )
+    with pytest.raises(ValueError, match="more like the reference, 1 or 2"):
+        quick(kind="anchored").fit(x, np.zeros(len(x)))
+    with pytest.raises(ValueError, match="kind: expected one of odd_one_out, anchored"):
+        quick(kind="near").fit(x, y)

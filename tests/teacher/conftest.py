@@ -30,7 +30,12 @@ class Draws:
         return np.asarray(np.einsum("smd,snd->mn", x, x) / len(x))
 
     def choice_probabilities(
-        self, triplets: Array, mode: str = "predictive", *, lapse: bool = False
+        self,
+        triplets: Array,
+        mode: str = "predictive",
+        *,
+        lapse: bool = False,
+        kind: str = "odd_one_out",
     ) -> Array:
         matrices = [self.similarity()] if mode == "plugin" else [x @ x.T for x in self.embedding]
         rate = 0.02 if lapse else None

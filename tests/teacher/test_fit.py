@@ -154,6 +154,44 @@ def test_choices_are_scored_on_objects_held_out(world: World, rng: np.random.Gen
     assert few.description["settled_on"] == "soft labels"
 
 
+def anchored_judgments(world: World, n: int, rng: np.random.Generator) -> Choices:
+    """Which of two objects is more like the first; the other one counts as the odd one."""
+    triplets = sample_triplets(world.n_judged, n, rng)
+    p = world.true_probabilities(triplets)[:, 1:]
+    odd = 1 + (rng.random(n) > p[:, 0] / p.sum(axis=1))
+    return Choices(triplets, odd, anchored=np.ones(n, dtype=bool))
+
+
+def test_anchored_choices_settle_a_teacher(world: World, rng: np.random.Generator) -> None:
+    near, odd = anchored_judgments(world, 3000, rng), judgments(world, 500, rng)
+    config = TeachConfig(
+        regulariser="contrastive",
+        folds=3,
+        gradient_strengths=(0.01,),
+        contrastive=(),
+        triplets=2000,
+    )
+    said = fit_teacher(world.posterior, world.features, config, choices=near).description
+    assert said["settled_on"] == "choices"
+    assert all(np.isfinite(row["log_loss"]) for row in said["penalty"]["tried"])
+    assert "choices" not in said["validation"]
+    scores = said["validation"]["anchored_choices"]
+    assert scores["n"] == 3000
+    assert scores["teacher"]["accuracy"] > scores["untransformed"]["accuracy"] + 0.05
+    assert scores["teacher"]["log_loss"] < scores["untransformed"]["log_loss"] < np.log(2) + 0.01
+    both = Choices(
+        np.concatenate([odd.triplets, near.triplets]),
+        np.concatenate([odd.chosen, near.chosen]),
+        anchored=np.arange(3500) >= 500,
+    )
+    said = fit_teacher(world.posterior, world.features, choices=both).description
+    parts = said["validation"]
+    assert (parts["choices"]["n"], parts["anchored_choices"]["n"]) == (500, 3000)
+    assert (
+        parts["choices"]["teacher"]["accuracy"] < parts["anchored_choices"]["teacher"]["accuracy"]
+    )
+
+
 def test_choices_correct_a_posterior_that_is_too_sure(
     world: World, rng: np.random.Generator
 ) -> None:

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twoalike.teacher import compare_labels, sample_triplets
-from twoalike.teacher._labels import fit_mixture, log_probabilities, odd_logits, score_soft
+from twoalike.teacher._labels import (
+    fit_mixture,
+    log_probabilities,
+    odd_logits,
+    score_choices,
+    score_soft,
+)
 from twoalike.teacher._maps import (
     object_folds,
     predicted_without_own_fold,
@@ -93,7 +99,12 @@ class Opinions:
         return np.eye(3)
 
     def choice_probabilities(
-        self, triplets: np.ndarray, mode: str = "predictive", *, lapse: bool = False
+        self,
+        triplets: np.ndarray,
+        mode: str = "predictive",
+        *,
+        lapse: bool = False,
+        kind: str = "odd_one_out",
     ) -> np.ndarray:
         return np.tile(self.table[mode], (len(triplets), 1))
 
@@ -105,3 +116,23 @@ def test_the_better_kind_of_labels_wins() -> None:
     assert gate["chosen"] == "predictive"
     assert gate["log_loss"]["plugin"] == pytest.approx(-(3 * np.log(0.9) + np.log(0.05)) / 4)
     assert compare_labels(Opinions(sure, unsure), triplets, chosen)["chosen"] == "plugin"
+
+
+def test_anchored_answers_are_weighed_as_such(rng: np.random.Generator) -> None:
+    """The weights that made the choices are found again, from both kinds together."""
+    n, lapse = 40_000, 0.1
+    parts = [rng.normal(size=(n, 3)), rng.normal(size=(n, 3))]
+    anchored = rng.random(n) < 0.5
+    p = (1 - lapse) * np.exp(log_probabilities(1.5 * parts[0] + 0.5 * parts[1], anchored))
+    p += lapse / np.where(anchored, 2, 3)[:, None]
+    p[anchored, 0] = 0.0
+    np.testing.assert_allclose(p.sum(axis=1), 1.0)
+    chosen = (p.cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    assert (chosen[anchored] > 0).all()
+    found = fit_mixture(parts, np.eye(3)[chosen], lapse, anchored)
+    np.testing.assert_allclose(found, [1.5, 0.5], atol=0.06)
+    ignored = fit_mixture(parts, np.eye(3)[chosen], lapse)
+    assert ignored[0] < 1.4  # as if the references had been passed over by chance
+    zero = score_choices(0.0 * parts[0], chosen, lapse, anchored)
+    assert zero["log_loss"] == pytest.approx(np.log(np.where(anchored, 2, 3)).mean())
+    assert zero["accuracy"] == pytest.approx(1 / np.where(anchored, 2, 3).mean(), abs=0.02)
