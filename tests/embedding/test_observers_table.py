@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 
 from twoalike.choice import log_choice
@@ -52,3 +53,23 @@ def test_who_guessed_stands_first_then_who_agrees_least(posterior: Posterior) ->
 def test_a_rate_that_is_no_share_is_refused(posterior: Posterior) -> None:
     with pytest.raises(TwoalikeError, match="`bound=...`: expected a share"):
         participants_table(posterior, bound=1.0)
+
+
+def test_agreement_of_anchored_choices(posterior: Posterior) -> None:
+    """By chance one half; which kinds are listed follows from those that were fitted."""
+    observers = set_observers(posterior, [1.0, 0.0, 0.0, 0.5], [1.0, 1e6, 1e-4, 1e-4])
+    got = agreement(observers, kind="anchored")
+    assert_allclose(got, np.broadcast_to([0.5, 0.5, 1.0, 0.75], (10, 4)), atol=5e-3)
+    people = {"participant": list("abcd")}
+    for anchored, chance, more in ((10, 0.5, None), (4, 1 / 3, 0.5)):
+        counts = {
+            name: ("participant", [n] * 4)
+            for name, n in (("judgments", 10), ("anchored", anchored))
+        }
+        tree = observers.tree.copy()
+        tree["constant_data"] = xr.DataTree(xr.Dataset(counts, coords=people))
+        table = participants_table(Posterior(tree)).set_index("participant")
+        assert table.loc["a", "agreement"] == pytest.approx(chance)
+        assert ("agreement_anchored" in table) == (more is not None)
+        if more is not None:
+            assert table.loc["a", "agreement_anchored"] == pytest.approx(more)

@@ -21,7 +21,7 @@ class Options:
     images: Path | None = None
     """Folder with the images of the objects."""
     choices: Path | None = None
-    """Judgments (choices.parquet)."""
+    """Judgments (choices.parquet); odd-one-out and anchored ones are scored apart."""
     arrangements: Path | None = None
     """Multi-arrangement (arrangements.parquet), instead of --rdm."""
     rdm: Path | None = None
@@ -51,6 +51,8 @@ def evaluate(
     out: Path,
 ) -> None:
     """Score networks against people's choices, dissimilarities or both.
+
+    Judgments of objects that some network has no features of are left out and counted.
 
     Accuracy of the odd one out (ties count 1/k), log-loss after one temperature fitted on other
     choices, Spearman's correlation with dissimilarities; each with a 95 % interval over
