@@ -269,5 +269,3 @@ def test_the_real_command_ends_with_status_one(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("twoalike: no.npz")
     assert not list(tmp_path.iterdir())
-
-
