@@ -306,20 +306,20 @@ def alignment_section(inputs: Inputs) -> Section:
     """Networks side by side."""
     title, anchor = "Before and after alignment", "alignment"
     results = inputs.results
-    kinds = [of.judgments.kind for of in results.by_kind() if of.judgments] if results else []
-    asked = " or ".join(_ASKED[kind] for kind in kinds or ["odd_one_out"])
+    views = results.by_kind() if results else ()
+    asked = " or ".join(_ASKED[of.judgments.kind] for of in views if of.judgments)
     lead = (
-        f"How often a network, shown the same three images, names {asked} that people chose. "
+        f"How often a network, shown the same three images, names {asked or _ASKED['odd_one_out']} "
+        "that people chose. "
         "The ceiling, where there is one, is the simulated people's own space."
     )
     blocks: list[Block] = []
     if results is None:
         blocks.append(Missing("No network has been scored yet.", inputs.scoring_command))
     else:
-        kinds = results.by_kind()
-        for of in kinds:
+        for of in views:
             if of.judgments:
-                blocks += _choice_blocks(of, len(kinds) > 1)
+                blocks += _choice_blocks(of, len(views) > 1)
         if results.rdm:
             blocks += _structure_blocks(results)
     if inputs.card is not None:

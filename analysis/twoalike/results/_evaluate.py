@@ -317,11 +317,12 @@ def _measured(
         if isinstance(choices, str | Path):
             files["choices"] = Path(choices)
         table = read_judgments(choices)
-        first, *others = kinds_of(table) or ("odd_one_out",)
+        kinds = kinds_of(table)
+        first: ChoiceKind = kinds[0] if kinds else "odd_one_out"
         inputs = (candidates, table, str(name), labels, posterior, shared, resamples)
         scores, found = _on_choices(first, *inputs, on_choices)
         parts |= found
-        for kind in others:
+        for kind in kinds[1:]:
             of_kind, found = _on_choices(kind, *inputs, on_anchored)
             parts[kind] = KindResults(models=tuple(of_kind), **found)
     rdm, evidence, lacking = _with_features(*read_people(*people, files), shared)
