@@ -43,6 +43,12 @@ class Options:
     download."""
     untrained: bool = False
     """Start from random weights, drawn from --seed."""
+    pool: Literal["cls", "mean"] | None = None
+    """Features of a vision transformer of timm's: its class token or the mean of its patch tokens,
+    instead of what timm pools."""
+    block: int | None = None
+    """Block of a vision transformer whose tokens are pooled, from 0, or from the end if negative,
+    instead of the last; the student ends with it."""
     control: Path | None = None
     """Folder of a student of the same images, whose teacher was untransformed (twoalike teach
     --untransformed): its agreement with this teacher is shown beside the student's."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import Parameter
 
@@ -32,6 +33,12 @@ class Options:
     """Seed of random weights."""
     skip_unreadable: bool = False
     """Leave out images that cannot be read, instead of ending there."""
+    pool: Literal["cls", "mean"] | None = None
+    """Features of a vision transformer of timm's: its class token or the mean of its patch tokens,
+    instead of what timm pools."""
+    block: int | None = None
+    """Block of a vision transformer whose tokens are pooled, from 0, or from the end if negative,
+    instead of the last; later blocks are left out."""
 
 
 def features(
@@ -50,6 +57,7 @@ def features(
         twoalike features --backbone efficientnet_lite0 --images study/stimuli --out base.npz
         twoalike features --backbone study/derived/student --images new-photos --out aligned.npz
         twoalike features --backbone vit_base_patch16_224 --images imagenet --out imagenet-features --shard 20000 --part 1/4
+        twoalike features --backbone vit_small_patch14_dinov2 --images photos --out block-8.npz --pool mean --block 8
         twoalike features --backbone resnet18 --weights resnet18.safetensors --images photos --out r18.npz
 
     Parameters

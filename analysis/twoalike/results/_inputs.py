@@ -67,7 +67,8 @@ def student_candidates(
             "a student is scored on images", where=student, remedy="Name them with `images=...`."
         )
     config = read_json(Path(student) / CONFIG, "student")
-    base = extract_features(str(config["backbone"]), Path(images))
+    tokens = {"pool": config.get("pool"), "block": config.get("block")}
+    base = extract_features(str(config["backbone"]), Path(images), **tokens)
     if base.meta["weights_sha256"] != config["initial_sha256"]:
         raise TwoalikeError(
             f"the student started from other weights than {config['backbone']!r} has here",

@@ -1,6 +1,7 @@
 """A network that turns images into pooled features, with what belongs to it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -82,6 +83,9 @@ class Backbone:
     similarity
         Of two images by a student, ``dot`` or ``cosine``: of their positions, or of their features
         where there is no map. None for any other network.
+    options
+        timm's arguments beside the architecture, such as ``depth``, with which it builds the same
+        network.
     """
 
     name: str
@@ -93,6 +97,7 @@ class Backbone:
     classifier: nn.Linear | None = None
     head: nn.Linear | None = None
     similarity: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -150,6 +155,19 @@ class Backbone:
         return self.module.network if isinstance(self.module, Pooled) else self.module
 
     @property
+    def tokens(self) -> dict[str, Any]:
+        """Pooling and block of the tokens that are its features, where they were chosen.
+
+        Weights alone do not determine the features: files name these too.
+        """
+        if isinstance(self.module, Pooled):
+            return {} if self.module.pool == "mean" else {"pool": self.module.pool}
+        if "depth" not in self.options:
+            return {}
+        pool = "cls" if self.options["global_pool"] == "token" else "mean"
+        return {"pool": pool, "block": self.options["depth"] - 1}
+
+    @property
     def weights_sha256(self) -> str:
         """Hash of the present weights."""
         return weights_sha256(self.network)
@@ -189,7 +207,8 @@ class Backbone:
         """
         if size is None or size == self.preprocessing.size:
             return self
-        if getattr(self.module, "pretrained_cfg", {}).get("fixed_input_size", False):
+        fixed = getattr(self.module, "pretrained_cfg", {}).get("fixed_input_size", False)
+        if fixed and not self.options.get("dynamic_img_size"):
             raise TwoalikeError(
                 f"takes images of {self.preprocessing.size} pixels only, not {size}",
                 where=self.name,

@@ -13,6 +13,7 @@ import torch
 from twoalike.backbones._backbone import Backbone
 from twoalike.backbones._load import load_backbone
 from twoalike.backbones._preprocessing import without_unreadable
+from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.features import (
     PLAN,
     FeatureTable,
@@ -110,6 +111,8 @@ def extract_features(
     untrained: bool = False,
     seed: int = 0,
     skip_unreadable: bool = False,
+    pool: TokenPool | None = None,
+    block: int | None = None,
 ) -> FeatureTable:
     """Pooled features of all images in a folder.
 
@@ -128,15 +131,15 @@ def extract_features(
         Images at once.
     device
         ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ...
-    weights, untrained, seed
+    weights, untrained, seed, pool, block
         As in :func:`load_backbone`.
     skip_unreadable
         Leave out images that cannot be read, which are refused otherwise.
 
     Returns
     -------
-    Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``images_sha256``
-    in its ``meta``; and ``unreadable``, the ids of images that were left out, if there were any.
+    Features, with ``backbone``, ``weights_sha256``, ``preprocessing``, any chosen ``pool`` and
+    ``block``, and ``images_sha256`` in its ``meta``; and ``unreadable``, the ids of images that were left out, if there were any.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def extract_features(
         check_features_path(Path(out))
         check_output(Path(out))
     ids, paths = find_images(Path(images))
-    network = _network(backbone, weights, untrained, size, seed)
+    network = _network(backbone, weights, untrained, size, seed, pool, block)
     source = _describe_source(network, seed if untrained else None)
     table = _features(network, ids, paths, source, batch, device, skip_unreadable)
     path_of = dict(zip(ids, paths, strict=True))
@@ -173,6 +176,8 @@ def extract_shards(
     untrained: bool = False,
     seed: int = 0,
     skip_unreadable: bool = False,
+    pool: TokenPool | None = None,
+    block: int | None = None,
 ) -> dict[str, Any]:
     """Pooled features of a large folder of images, a file for every ``shard`` of them.
 
@@ -184,7 +189,7 @@ def extract_shards(
     ----------
     out
         Folder to make, or to go on with; :func:`twoalike.features.read_features` reads it.
-    backbone, images, size, batch, device, weights, untrained, seed, skip_unreadable
+    backbone, images, size, batch, device, weights, untrained, seed, skip_unreadable, pool, block
         As in :func:`extract_features`.
     shard
         Images a file.
@@ -205,7 +210,7 @@ def extract_shards(
     _check_at_least_one("shard", shard)
     out, (rank, world) = Path(out), part_of(part)
     ids, paths = find_images(Path(images))
-    network = _network(backbone, weights, untrained, size, seed)
+    network = _network(backbone, weights, untrained, size, seed, pool, block)
     plan = _describe_source(network, seed if untrained else None) | {
         "images": len(ids),
         "listing_sha256": _listing_digest(ids, paths),
@@ -244,6 +249,7 @@ def _describe_source(network: Backbone, seed: int | None) -> dict[str, Any]:
             "weights_sha256": network.weights_sha256,
             "preprocessing": network.preprocessing.as_timm(),
         }
+        | network.tokens
     )
 
 
@@ -253,10 +259,20 @@ def _network(
     untrained: bool,
     size: int | None,
     seed: int,
+    pool: TokenPool | None,
+    block: int | None,
 ) -> Backbone:
     if isinstance(backbone, Backbone):
-        return backbone.resized(size)
-    return load_backbone(backbone, weights=weights, untrained=untrained, size=size, seed=seed)
+        return choose_tokens(backbone.resized(size), pool, block)
+    return load_backbone(
+        backbone,
+        weights=weights,
+        untrained=untrained,
+        size=size,
+        seed=seed,
+        pool=pool,
+        block=block,
+    )
 
 
 def _features(

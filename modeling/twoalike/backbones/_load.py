@@ -23,7 +23,9 @@ from twoalike.backbones._classifier import (
     own_classifier,
     split_state,
 )
+from twoalike.backbones._create import create_network, options_of
 from twoalike.backbones._preprocessing import Preprocessing
+from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.backbones._weights import (
     LITE0,
     LITE0_ARCHITECTURE,
@@ -47,6 +49,8 @@ def load_backbone(
     size: int | None = None,
     seed: int = 0,
     classifier: bool = False,
+    pool: TokenPool | None = None,
+    block: int | None = None,
 ) -> Backbone:
     """Load a network for features.
 
@@ -64,6 +68,12 @@ def load_backbone(
         Width and height of the input in pixels, if not the network's own.
     classifier
         Bring the network's own classifier along; a student that kept it always does.
+    pool
+        Of one of timm's vision transformers: features are the class token (``cls``) or the mean of
+        the patch tokens (``mean``). None: as timm pools.
+    block
+        Block whose tokens are pooled, from 0, or from the end if negative. The network ends with
+        it, and its final norm follows. None: the last.
 
     Raises
     ------
@@ -73,11 +83,11 @@ def load_backbone(
     """
     text, weights = str(name), None if weights is None else Path(weights)
     if isinstance(name, Path) or Path(text).is_dir():
-        if weights is not None or untrained:
+        if weights is not None or untrained or pool is not None or block is not None:
             raise TwoalikeError(
                 where=text,
-                found="a student, which brings its own weights",
-                remedy="Leave `weights=...` and `untrained=True` out.",
+                found="a student, which brings its own weights, pooling and blocks",
+                remedy="Leave `weights=...`, `untrained=True`, `pool=...` and `block=...` out.",
             )
         backbone = _load_student(Path(text))
     elif weights is not None and untrained:
@@ -94,17 +104,7 @@ def load_backbone(
     if classifier and backbone.classifier is None:
         raise no_classifier(text)
     backbone.module.eval()
-    return backbone.resized(size)
-
-
-def create_network(architecture: str, **options: Any) -> Any:
-    """Build one of timm's networks; without a classifier unless ``num_classes`` asks for one.
-
-    ``num_classes`` None takes the classes that pretrained weights come with.
-    """
-    import timm
-
-    return timm.create_model(architecture, **{"num_classes": 0, **options})
+    return choose_tokens(backbone.resized(size), pool, block)
 
 
 def _load_lite0(classifier: bool) -> Backbone:
@@ -244,6 +244,7 @@ def _load_student(folder: Path) -> Backbone:
         layer,
         _human_head(folder, config),
         config.get("similarity"),
+        config.get("model_args", {}),
     )
 
 
@@ -338,7 +339,9 @@ def rebuild(config: Mapping[str, Any], weights: Path) -> tuple[nn.Module, nn.Lin
                 remedy=_COPY_AGAIN,
             )
         layer, classes = linear_layer(own), 0
-    module: nn.Module = create_network(str(architecture), num_classes=int(classes))
+    module: nn.Module = create_network(
+        str(architecture), num_classes=int(classes), **options_of(config, state, folder / CONFIG)
+    )
     fill(module, state, str(weights), str(architecture))
     return module.eval(), layer
 

@@ -209,7 +209,7 @@ def _written(exported: Backbone) -> nn.Module:
     layer, architecture = exported.classifier, exported.architecture
     if layer is None or architecture is None:
         return exported.network
-    whole = create_network(architecture, num_classes=layer.out_features)
+    whole = create_network(architecture, num_classes=layer.out_features, **exported.options)
     return put_classifier(whole, exported.network, layer.state_dict())
 
 
@@ -220,7 +220,9 @@ def _plain_scores(
     if exported.architecture is None:
         assert exported.classifier is not None
         return torch.as_tensor(exported.classifier(exported.module(inputs)))
-    plain = create_network(exported.architecture, num_classes=config["num_classes"])
+    plain = create_network(
+        exported.architecture, num_classes=config["num_classes"], **exported.options
+    )
     plain.load_state_dict(read_weights(weights))
     return torch.as_tensor(plain.eval()(inputs))
 
@@ -280,6 +282,9 @@ def _config(
         "architecture": backbone.architecture,
         "num_classes": classes,
         "num_features": backbone.n_features,
+        # timm builds the network with these.
+        **({"model_args": dict(backbone.options)} if backbone.options else {}),
+        **backbone.tokens,
         "pretrained_cfg": {**settings, "num_classes": classes, **licence},
         "backbone": backbone.name,
         "origin": backbone.origin,
@@ -387,6 +392,7 @@ def export_onnx(
         "backbone": backbone.name,
         "weights_sha256": backbone.weights_sha256,
         "preprocessing": backbone.preprocessing.as_timm(),
+        **backbone.tokens,
         "colour": "RGB, values from 0 to 1, less the mean, divided by std",
         "input": {"name": INPUT, "shape": ["batch", *backbone.preprocessing.shape]},
         "output": {"name": OUTPUT, "shape": ["batch", backbone.n_features]},

@@ -81,11 +81,12 @@ def as_layer(teacher: AffineTeacher) -> nn.Linear:
 
 
 def _is_of(teacher: AffineTeacher, backbone: Backbone) -> bool:
-    """Whether a teacher maps features of this network, by its weights and its preprocessing."""
-    source = teacher.source
+    """Whether a teacher maps the features of this very network, prepared and pooled like this."""
+    source, tokens = teacher.source, backbone.tokens
     return (
         source.get("weights_sha256") == backbone.weights_sha256
         and source.get("preprocessing") == backbone.preprocessing.as_timm()
+        and all(source.get(key) == tokens.get(key) for key in ("pool", "block"))
     )
 
 

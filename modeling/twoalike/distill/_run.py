@@ -11,6 +11,8 @@ import torch
 from twoalike.backbones import (
     WEIGHTS,
     Backbone,
+    TokenPool,
+    choose_tokens,
     images_digest,
     load_backbone,
     pooled_features,
@@ -55,6 +57,8 @@ def distill(
     only: str | Path | Sequence[str] | None = None,
     weights: str | Path | None = None,
     untrained: bool = False,
+    pool: TokenPool | None = None,
+    block: int | None = None,
     control: Student | str | Path | None = None,
     skip_unreadable: bool = False,
     device: str = "auto",
@@ -91,7 +95,7 @@ def distill(
         File of object ids, one per line, if the file of features has none.
     only
         Ids, or a file of ids, one per line: use only these images.
-    weights, untrained
+    weights, untrained, pool, block
         As in :func:`twoalike.backbones.load_backbone`.
     control
         A student of the same images from an untransformed teacher, or its folder. Its agreement
@@ -129,7 +133,7 @@ def distill(
         guidance.check(config)
         if _claim_folder(Path(out), resume):
             seen = _Images.of(Path(images), only, skip_unreadable)
-            backbone = _start(student, config, weights, untrained)
+            backbone = _start(student, config, weights, untrained, pool, block)
             _Run(config, guidance, seen, backbone, Path(out), device).train(resume)
         return Student.load(out)
 
@@ -311,6 +315,8 @@ def _start(
     config: DistillConfig,
     weights: str | Path | None,
     untrained: bool,
+    pool: TokenPool | None,
+    block: int | None,
 ) -> Backbone:
     """Load the network to train, at its training size, and its classifier if kept."""
     if not isinstance(student, Backbone):
@@ -321,7 +327,8 @@ def _start(
             seed=config.seed,
             classifier=config.keep_classifier > 0,
         )
-    return with_kept_classifier(student.resized(config.size), config)
+    sized = with_kept_classifier(student.resized(config.size), config)
+    return choose_tokens(sized, pool, block)
 
 
 @dataclass(frozen=True)
@@ -354,6 +361,7 @@ class _Run:
             "images": seen.digest,
             "processes": fabric.world_size,
             "classifier": weights_sha256(classifier) if classifier else None,
+            **backbone.tokens,
         }
         network, base, start = self._network(module, lesson, fabric.device)
         n_learnt = sum(
@@ -418,7 +426,12 @@ class _Run:
                 remedy=f"Compute them for these images and {remedy}",
             )
         size = teacher.source.get("preprocessing", {}).get("input_size", [None])[-1]
-        network = load_backbone(str(name), size=size)
+        network = load_backbone(
+            str(name),
+            size=size,
+            pool=teacher.source.get("pool"),
+            block=teacher.source.get("block"),
+        )
         meta = feature_source(network, seen.digest)
         if teacher.source.get("weights_sha256") not in (None, meta["weights_sha256"]):
             raise TwoalikeError(

@@ -254,6 +254,7 @@ def feature_source(backbone: Backbone, digest: str) -> dict[str, Any]:
         "backbone": backbone.name,
         "weights_sha256": backbone.weights_sha256,
         "preprocessing": backbone.preprocessing.as_timm(),
+        **backbone.tokens,
         "images_sha256": digest,
     }
 
@@ -292,7 +293,9 @@ def with_map(backbone: Backbone, head: nn.Linear) -> nn.Module:
 
 
 def _with_classifier(backbone: Backbone) -> Any:
-    network = create_network(str(backbone.architecture), num_classes=backbone.n_features)
+    network = create_network(
+        str(backbone.architecture), num_classes=backbone.n_features, **backbone.options
+    )
     classifier = network.get_classifier()
     shape = (backbone.n_features, backbone.n_features)
     if not isinstance(classifier, nn.Linear) or tuple(classifier.weight.shape) != shape:

@@ -80,7 +80,7 @@ class AffineTeacher:
 
     @property
     def source(self) -> Mapping[str, Any]:
-        """The network it maps from: backbone, weights_sha256, preprocessing (may be empty)."""
+        """The network it maps from: backbone, weights_sha256, preprocessing, ... (may be empty)."""
         found: Mapping[str, Any] = self.description.get("from", {})
         return found
 
@@ -90,7 +90,7 @@ class AffineTeacher:
         Raises
         ------
         TwoalikeError
-            If their number differs, or they come from other weights or preprocessing.
+            If their number differs, or they come from other weights, preprocessing or tokens.
         """
         p = features.values.shape[1]
         name = self.source.get("backbone") or "an unnamed network"
@@ -108,6 +108,16 @@ class AffineTeacher:
                     found=_short(theirs),
                     remedy="Compute features with the teacher's network and size.",
                 )
+        if not all(described.get("weights_sha256") for described in (self.source, features.meta)):
+            return
+        # No pool and block: the network's own, so a missing one differs from a given one.
+        ours, theirs = (_tokens(described) for described in (self.source, features.meta))
+        if ours != theirs:
+            raise TwoalikeError(
+                expected=f"{ours} of {name}, which the teacher maps",
+                found=theirs,
+                remedy="Compute features with the teacher's pool and block.",
+            )
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
         """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0.
@@ -181,6 +191,13 @@ class AffineTeacher:
                 [np.einsum("nd,nd->n", x[place[:, i]], x[place[:, j]]) for i, j in pairs], axis=1
             )
         return np.exp(log_probabilities(logits / self.temperature, anchored))
+
+
+def _tokens(described: Mapping[str, Any]) -> str:
+    """Name the tokens that features are made of."""
+    keys = ("pool", "block")
+    found = [f"{key} {described[key]}" for key in keys if described.get(key) is not None]
+    return ", ".join(found) or "the usual features"
 
 
 def _short(value: object) -> str:

@@ -220,7 +220,7 @@ def _describe(
     fitted: dict[str, Any],
 ) -> dict[str, Any]:
     """Describe the map for teacher.json, without provenance."""
-    keys = ("backbone", "architecture", "weights_sha256", "preprocessing")
+    keys = ("backbone", "architecture", "weights_sha256", "preprocessing", "pool", "block")
     return {
         "method": "untransformed" if config.untransformed else "affine",
         "from": {"features": shape[1]} | {key: meta[key] for key in keys if key in meta},
