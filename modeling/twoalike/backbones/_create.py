@@ -14,6 +14,7 @@ _KNOWN: Mapping[str, type] = {
     "fc_norm": bool,
     "use_fc_norm": bool,
     "dynamic_img_size": bool,
+    "img_size": int,
 }
 """Arguments that a student's description may have: others could make timm fetch or read files."""
 
@@ -42,10 +43,12 @@ def options_of(
     known = isinstance(options, dict) and all(
         type(value) is _KNOWN.get(name) for name, value in options.items()
     )
-    # Memory for blocks without weights is not allocated.
-    if not known or (
-        "depth" in options
-        and not any(name.startswith(f"blocks.{options['depth'] - 1}.") for name in state)
+    last = f"blocks.{options['depth'] - 1}." if known and "depth" in options else ""
+    # Memory for blocks without weights or positions is not allocated.
+    if (
+        not known
+        or not any(name.startswith(last) for name in state)
+        or not 16 <= options.get("img_size", 16) <= 4096
     ):
         raise TwoalikeError(
             where=path,

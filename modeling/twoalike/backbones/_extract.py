@@ -139,8 +139,8 @@ def extract_features(
     Returns
     -------
     Features, with ``backbone``, ``weights_sha256``, ``preprocessing`` and ``images_sha256`` in its
-    ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images that
-    were left out, if there were any.
+    ``meta``; ``pool`` and ``block``, if they were chosen; and ``unreadable``, the ids of images
+    that were left out, if there were any.
 
     Raises
     ------

@@ -44,14 +44,15 @@ def choose_tokens(backbone: Backbone, pool: TokenPool | None, block: int | None)
     """
     if pool is None and block is None:
         return backbone
-    if backbone.classifier is not None or backbone.head is not None:
+    network: Any = backbone.network
+    n = _n_blocks(backbone)
+    layers = (backbone.classifier, backbone.head, network.get_classifier())
+    if any(isinstance(layer, nn.Linear) for layer in layers):
         raise TwoalikeError(
             "its classifier or head takes the features that it has",
             where=backbone.name,
             remedy="Leave `pool=...` and `block=...` out, or the classifier.",
         )
-    network: Any = backbone.network
-    n = _n_blocks(backbone)
     if block is not None and not -n <= block < n:
         raise TwoalikeError(
             where=f"{backbone.name}: `block=...`",

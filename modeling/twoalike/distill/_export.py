@@ -274,6 +274,9 @@ def _config(
     # timm builds the classifier that a probe's map is written into, and returns its output.
     classes = backbone.n_features if head and head["applied"] and not head["file"] else 0
     settings, kept = backbone.preprocessing.as_timm(), _classifier(exported)
+    if backbone.is_fixed and backbone.architecture is not None:
+        # timm builds the network for another size otherwise, and interpolates its positions.
+        settings["fixed_input_size"] = True
     if kept is not None and kept["file"] is None:
         # timm omits the classifier of that name if the number of classes is 0.
         classes, settings["classifier"] = kept["classes"], kept["name"]

@@ -100,6 +100,15 @@ class AffineTeacher:
                 found=f"{p} features of {features.meta.get('backbone') or 'an unnamed network'}",
                 remedy="Use the same network.",
             )
+        both = (self.source, features.meta)
+        ours, theirs = map(_tokens, both)
+        # A network that is known and names neither pool nor block has those of timm.
+        if ours != theirs and all(described.get("weights_sha256") for described in both):
+            raise TwoalikeError(
+                expected=f"{ours} of {name}, which the teacher maps",
+                found=theirs,
+                remedy="Compute features with the teacher's pool and block.",
+            )
         for key in ("weights_sha256", "preprocessing"):
             ours, theirs = self.source.get(key), features.meta.get(key)
             if ours is not None and theirs is not None and ours != theirs:
@@ -108,16 +117,6 @@ class AffineTeacher:
                     found=_short(theirs),
                     remedy="Compute features with the teacher's network and size.",
                 )
-        if not all(described.get("weights_sha256") for described in (self.source, features.meta)):
-            return
-        # No pool and block: the network's own, so a missing one differs from a given one.
-        ours, theirs = (_tokens(described) for described in (self.source, features.meta))
-        if ours != theirs:
-            raise TwoalikeError(
-                expected=f"{ours} of {name}, which the teacher maps",
-                found=theirs,
-                remedy="Compute features with the teacher's pool and block.",
-            )
 
     def embed(self, features: FeatureTable) -> npt.NDArray[np.float32]:
         """Positions in the human space, shape (m, D + p), or (m, D) if ``identity`` is 0.
@@ -197,7 +196,7 @@ def _tokens(described: Mapping[str, Any]) -> str:
     """Name the tokens that features are made of."""
     keys = ("pool", "block")
     found = [f"{key} {described[key]}" for key in keys if described.get(key) is not None]
-    return ", ".join(found) or "the usual features"
+    return ", ".join(found) or "the usual tokens"
 
 
 def _short(value: object) -> str:
