@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 from tests.distill.conftest import Squares
-from tests.distill.test_export import PLAIN, images_of, run
+from tests.distill.test_export import PLAIN, images_of, run, verb
 
 from twoalike.backbones import (
     Backbone,
@@ -19,10 +19,9 @@ from twoalike.backbones import (
     extract_features,
     load_backbone,
 )
-from twoalike.cli.app import main
 from twoalike.distill import distill, export_onnx
 from twoalike.distill._head import _is_of
-from twoalike.features import FeatureTable
+from twoalike.features import FeatureTable, read_features
 from twoalike.study import TwoalikeError, provenance
 from twoalike.teacher import AffineTeacher, load_teacher, save_teacher
 
@@ -168,14 +167,12 @@ def test_the_head_of_a_teacher_of_the_same_tokens(squares: Squares, tmp_path: Pa
     common = ["--images", str(squares.images), "--weights", str(tmp_path / "w.safetensors")]
     tokens = ["--pool", "mean", "--block", "-2"]
     out = tmp_path / "f.npz"
-    main(["features", "--backbone", "test_vit", *common, *tokens, "--out", str(out)])
-    from twoalike.features import read_features
-
+    assert verb("features", "--backbone", "test_vit", *common, *tokens, "--out", out) == 0
     teacher = teacher_of(squares, tmp_path / "teacher", read_features(out))
     words = ["distill", "--teacher", str(teacher), "--student", "test_vit", "--features", str(out)]
     settings = ["--steps", "2", "--batch", "8"]
-    main([*words, *common, *settings, *tokens, "--out", str(tmp_path / "same")])
-    main([*words, *common, *settings, "--out", str(tmp_path / "other")])
+    assert verb(*words, *common, *settings, *tokens, "--out", tmp_path / "same") == 0
+    assert verb(*words, *common, *settings, "--out", tmp_path / "other") == 0
     starts = [
         json.loads((tmp_path / name / "config.json").read_text())["head"]["start"]
         for name in ("same", "other")
