@@ -67,8 +67,8 @@ def student_candidates(
             "a student is scored on images", where=student, remedy="Name them with `images=...`."
         )
     config = read_json(Path(student) / CONFIG, "student")
-    tokens = {"pool": config.get("pool"), "block": config.get("block")}
-    base = extract_features(str(config["backbone"]), Path(images), **tokens)
+    pool, block = config.get("pool"), config.get("block")
+    base = extract_features(str(config["backbone"]), Path(images), pool=pool, block=block)
     if base.meta["weights_sha256"] != config["initial_sha256"]:
         raise TwoalikeError(
             f"the student started from other weights than {config['backbone']!r} has here",

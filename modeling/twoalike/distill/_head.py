@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from twoalike.backbones import Backbone
+from twoalike.choice import ChoiceKind
 from twoalike.distill._lesson import Lesson
 from twoalike.distill._sources import ImageSource, Opinion
 from twoalike.distill._student import StudentNetwork, identity_head
@@ -130,7 +131,12 @@ class _Judge:
         return np.asarray(total / len(self.embedding))
 
     def choice_probabilities(
-        self, triplets: Integers, mode: Mode = "predictive", *, lapse: bool = False
+        self,
+        triplets: Integers,
+        mode: Mode = "predictive",
+        *,
+        lapse: bool = False,
+        kind: ChoiceKind = "odd_one_out",
     ) -> Floats:
-        del lapse  # a teacher has none
+        del lapse, kind  # a teacher has no lapses, and a map is fitted to odd-one-out choices
         return PosteriorTeacher(self.ids, self.embedding, mode).choice_probabilities(triplets)

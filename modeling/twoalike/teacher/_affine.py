@@ -101,12 +101,14 @@ class AffineTeacher:
                 remedy="Use the same network.",
             )
         both = (self.source, features.meta)
-        ours, theirs = map(_tokens, both)
+        our_tokens, their_tokens = map(_tokens, both)
         # A network that is known and names neither pool nor block has those of timm.
-        if ours != theirs and all(described.get("weights_sha256") for described in both):
+        if our_tokens != their_tokens and all(
+            described.get("weights_sha256") for described in both
+        ):
             raise TwoalikeError(
-                expected=f"{ours} of {name}, which the teacher maps",
-                found=theirs,
+                expected=f"{our_tokens} of {name}, which the teacher maps",
+                found=their_tokens,
                 remedy="Compute features with the teacher's pool and block.",
             )
         for key in ("weights_sha256", "preprocessing"):

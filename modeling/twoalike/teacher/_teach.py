@@ -15,10 +15,16 @@ from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentTable, is_scored, object_index, read_judgments
-from twoalike.study import Booleans, TwoalikeError, provenance, sha256_file
+from twoalike.study import Booleans, Floats, TwoalikeError, provenance, sha256_file
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
-from twoalike.teacher._labels import Mode, compare_kinds, compare_labels, odd_probabilities
+from twoalike.teacher._labels import (
+    Mode,
+    TeacherKind,
+    compare_kinds,
+    compare_labels,
+    odd_probabilities,
+)
 from twoalike.teacher._posterior import DRAWS, PosteriorTeacher, make_posterior_teacher
 from twoalike.teacher._teacher import load_teacher, save_teacher
 
@@ -227,7 +233,7 @@ class _People:
         named = FeatureTable(ids, table.select(ids), table.meta)
         surrogate = replace(mixed, known_ids=(), known=None)
         triplets, anchored = choices.triplets, choices.anchored
-        predicted = {
+        predicted: dict[TeacherKind, Floats] = {
             "posterior": odd_probabilities(posterior, rows[triplets], mode, anchored),
             "surrogate": surrogate.choice_probabilities(triplets, named, anchored),
             "mixed": mixed.choice_probabilities(triplets, named, anchored),

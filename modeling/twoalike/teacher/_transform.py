@@ -164,9 +164,9 @@ def set_temperature_by_choices(
             "together.",
         )
     scores: dict[str, Any] = {}
-    for part, of_kind in choices.by_kind().items():
+    for kind, of_kind in choices.by_kind().items():
         before = choices.score(logits * (1 / teacher.temperature), of_kind)
-        scores[part] = {
+        scores[kind] = {
             "n": len(of_kind),
             "lapse": choices.lapse,
             "teacher": choices.score(logits * share, of_kind),
