@@ -73,7 +73,7 @@ def test_similarities_are_of_positions_and_features_are_for_other_uses(
     np.testing.assert_array_equal(again.positions, table.positions)
     own, asked = Candidate.of("s", again), Candidate.of("s", again, "cosine")
     np.testing.assert_array_equal(own.features.values, table.positions)
-    assert own.similarity == student["similarity"] == "dot"
+    assert own.similarity == "cosine"
     np.testing.assert_array_equal(own.other_uses.values, table.values)
     np.testing.assert_array_equal(asked.features.values, table.values)
     assert similarity_matrix(own.features.values, "dot").shape == (len(table.ids),) * 2

@@ -37,8 +37,8 @@ class Options:
     only: leave out those that a network learnt from."""
     similarity: Literal["cosine", "raw-cosine", "dot"] | None = None
     """cosine: of features minus their mean over the objects scored. raw-cosine: of features as they
-    are. dot: their dot product. By default a student's own, of its positions if it has any, and
-    cosine for any other network."""
+    are. dot: their dot product. By default cosine, of a student's positions if it has any, and
+    otherwise the similarity that a student was trained with."""
 
 
 def evaluate(

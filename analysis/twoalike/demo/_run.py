@@ -33,8 +33,8 @@ class DemoConfig:
     features: tuple[str, ...] = ()  # of the backbone, such as ("--size", "128")
     # Four fits of vi, which so many objects would be left to, end in different places.
     fit: tuple[str, ...] = ("--engine", "nuts", "--dimensions", "12", "--draws", "600")
-    # Distillation as in modeling/recipes/distill_demo.toml: small images, few steps.
-    distill: tuple[str, ...] = ("--steps", "40", "--size", "128", "--batch", "36", "--rate", "5e-4")
+    # Distillation as in modeling/recipes/distill_demo.toml: few steps, of the network's own size.
+    distill: tuple[str, ...] = ("--steps", "40", "--batch", "36", "--rate", "2e-4")
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -257,16 +257,18 @@ class Candidate:
     ) -> "Candidate":
         """Take a network's table of features; without ``similarity`` by its own.
 
-        That of a student is the similarity that it was trained with, of its positions in the human
-        space if it has any; that of any other network is ``cosine``.
+        A student's positions in the human space are compared by ``cosine``, which predicted people
+        better than their dot products wherever both were measured: lengths of positions generalise
+        less than directions. Without positions it is the similarity that a student was trained
+        with, and of any other network ``cosine``.
         """
         if similarity is not None:
             return cls(name, table, similarity)
+        if table.positions is not None:
+            positions = FeatureTable(table.ids, table.positions, table.meta)
+            return cls(name, positions, "cosine", general=table)
         own: Similarity = "dot" if table.meta.get("similarity") == "dot" else "cosine"
-        if table.positions is None:
-            return cls(name, table, own, general=table)
-        positions = FeatureTable(table.ids, table.positions, table.meta)
-        return cls(name, positions, own, general=table)
+        return cls(name, table, own, general=table)
 
     @property
     def other_uses(self) -> FeatureTable:

@@ -145,8 +145,9 @@ def evaluate(
         computed for labelled objects only: leave out those that a network learnt from.
     similarity
         ``cosine``: of features minus their mean over the objects scored. ``raw-cosine``: of
-        features as they are. ``dot``: their dot product. None: that of a student is its own, which
-        it was trained with, of any other network ``cosine``.
+        features as they are. ``dot``: their dot product. None: ``cosine`` of a student's
+        positions in the human space; of a student without positions the similarity that it was
+        trained with; of any other network ``cosine``.
     resamples
         Bootstrap resamples for the scores on choices.
     out

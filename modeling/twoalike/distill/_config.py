@@ -81,7 +81,7 @@ class DistillConfig(Strict):
         description="endings of the names of layers with adapters; none: all linear layers and "
         "ungrouped convolutions but the first",
     )
-    rate: float = Field(default=3e-4, gt=0, description="peak learning rate")
+    rate: float = Field(default=2e-4, gt=0, description="peak learning rate")
     temperature: float | None = Field(
         default=None,
         gt=0,
