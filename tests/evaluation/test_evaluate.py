@@ -148,7 +148,8 @@ def stand_in_for_backbones(monkeypatch: pytest.MonkeyPatch, world: Path) -> list
     """The networks' features are the backbones' business; here they come from tables."""
     seen = []
 
-    def extract(backbone: str | Path, images: Path) -> FeatureTable:
+    def extract(backbone: str | Path, images: Path, **tokens: str | int | None) -> FeatureTable:
+        assert set(tokens.values()) <= {None}
         seen.append(str(backbone))
         table = read_features(world / ("poor.npz" if backbone == "tiny" else "good.npz"))
         return FeatureTable(table.ids, table.values, {"weights_sha256": "abc"})
