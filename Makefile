@@ -48,7 +48,7 @@ format: setup
 
 docs: setup  ## The documentation site, into docs/_build/html
 	@$$(command -v uv || echo .tools/uv/bin/uv) pip install --quiet --python .venv --group docs
-	$(run)python -m sphinx -b html -j 2 -W --keep-going -q docs docs/_build/html
+	$(run)python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 machines: setup  ## The wheel on machines that hold only their part of the packages
 	@./scripts/check_machines.sh

@@ -1,7 +1,6 @@
 """Sphinx settings: ``make docs`` builds the site into docs/_build/html, without a network."""
 
 import os
-import platform
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -34,10 +33,6 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]).rstrip(
     os.pathsep
 )
-# Where two tabs make the same fit, the second need not compile it.
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(HERE / "_build" / f"jax-{platform.node()}"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "0")
 
 # Quotes and dots, not dashes: options begin with two hyphens.
 smartquotes_action = "qe"
@@ -68,13 +63,7 @@ html_theme_options = {
 html_sidebars = {"index": []}
 
 
-def deal_out(app, env, docnames):  # noqa: ANN001, ANN201, ARG001
-    """Put neighbours far apart: processes read runs of the list, and the tutorials take longest."""
-    docnames[:] = [name for start in range(5) for name in docnames[start::5]]
-
-
 def setup(app):  # noqa: ANN001, ANN201, D103
     write(HERE / "reference")
-    app.connect("env-before-read-docs", deal_out)
     app.connect("autodoc-process-signature", shorten_types)
     app.connect("autodoc-process-docstring", returns_as_field, priority=900)
