@@ -383,13 +383,14 @@ class _Search:
             bias = bias - self.main
         (share,), _ = self.settle()
         axes, main, own = best.shares[:-2], best.shares[-2], best.shares[-1]
-        _positive(float(best.shares.max()))
+        _positive(max(float(axes.max(initial=0.0)), float(own)))
         x, effect = best.predicted, best.predicted @ self.main
         held_out = (x * axes) @ x.T + main * (effect[:, None] + effect) + own * self.own
         # The main effect is a shift along axes that count for something.
         spread = np.maximum(x.var(axis=0), np.finfo(np.float64).tiny)
-        lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * (axes * spread).max() / spread))
-        kept = slice(None) if axes.max() > 0 else slice(0)
+        largest = (axes * spread).max(initial=0.0)
+        lengths = np.sqrt(np.maximum(axes, LEAST_WEIGHT * largest / spread))
+        kept = slice(None) if axes.max(initial=0.0) > 0 else slice(0)
         # The same for judged objects: constants of similarities with and without them would differ.
         shift = main * self.main[kept] / lengths[kept]
         return {
