@@ -10,6 +10,7 @@ from twoalike.teacher import (
     AffineTeacher,
     Choices,
     TeachConfig,
+    UninformativeError,
     fit_teacher,
     sample_triplets,
 )
@@ -234,3 +235,19 @@ def test_what_cannot_be_fitted_says_so(world: World, rng: np.random.Generator) -
     flat = FeatureTable(world.features.ids, np.ones_like(world.features.values))
     with pytest.raises(TwoalikeError, match="the same for all 120"):
         fit_teacher(world.posterior, flat)
+
+
+def test_a_map_that_predicts_nothing_is_refused_and_never_empty(rng: np.random.Generator) -> None:
+    """One positive dimension, features of noise: the main effect alone is no map."""
+    refused = 0
+    for _ in range(8):
+        x = 5 * rng.uniform(size=(1, 54, 1)).astype(np.float32)
+        ids = tuple(f"o{number}" for number in range(54))
+        noise = FeatureTable(ids, rng.normal(size=(54, 30)).astype(np.float32))
+        try:
+            teacher = fit_teacher(Draws(ids, x), noise)
+        except UninformativeError:
+            refused += 1
+        else:
+            assert teacher.embed(noise).shape[1] > 0
+    assert refused > 0

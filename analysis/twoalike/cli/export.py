@@ -104,9 +104,9 @@ def onnx(student: str, /, *, out: Path, images: Path | None = None) -> None:
     """Export a student, or any network, as ONNX.
 
     It is run with onnxruntime and compared with torch before it appears. How images are prepared
-    (size, interpolation, mean, std) stands in the file's metadata and beside it as JSON; input
-    "images" takes a batch of any size, output "features" holds the aligned features; output
-    "classes" the class scores of a student that kept its classifier.
+    (size, interpolation, mean, std) is in the file's metadata and in a JSON file beside it; input
+    "images" takes a batch of any size, output "features" holds the features; of a
+    student that has them, "positions" holds those in the human space and "classes" class scores.
 
     Parameters
     ----------

@@ -158,7 +158,7 @@ class Judgments:
     """Names of subsets of the choices -> for each choice the subset it is in ("" for none), shape
     (n,); such as ``level`` -> coarse, fine, boundary."""
     known_people: bool = True
-    """Whether participants are told apart; if not, all are 0."""
+    """Whether the judgments name their participants; otherwise all numbers are 0."""
     kind: ChoiceKind = "odd_one_out"
     """What was asked."""
 
