@@ -11,15 +11,16 @@ seed draws creatures, species, people and judgments anew.
 Two studies are made of every world. In the first each person judges 1,500 triplets, 20 % coarse,
 30 % middle, 40 % fine and 10 % boundary; in the second 500 triplets of any three creatures.
 
-EfficientNet-Lite0 (ImageNet weights) is distilled from the first study (recipe distill_levels) with
+EfficientNet-Lite0 (ImageNet weights) is distilled from the first study (recipe distill_demo) with
 five teachers: `aligned`, the posterior's own draws; `map`, the map from features that is fitted to
 it; `control`, the same without the human transform; `uniform`, the first again, but all triplets of
 a batch alike instead of neighbours at all scales; `truth`, the observer's own similarities, which
-no study can do better than. From the second study (recipe distill_demo): `soft`, from the
+no study can do better than. From the second study, all triplets alike: `soft`, from the
 posterior's own draws, and `hard`, from their likeliest odd one instead of their probabilities.
 
 Scores are on held-out species, over 20,000 triplets a level, against the observer's own
-probabilities (no noise of answers): accuracy, ties split, by centred cosine for all networks, and
+probabilities (no noise of answers): accuracy, ties split, by centred cosine for all networks (of
+students that of their positions in the human space), and
 `gap closed`, the share of the way from the untouched network to the observer. Levels: coarse,
 three families, which ask for kingdoms; middle, three creatures of one kingdom but not of one
 family, which ask for families; fine, three of one family, which ask for species; boundary,
@@ -52,7 +53,7 @@ from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.demo._world import held_out_species, write_ids
 from twoalike.distill import image_similarity
 from twoalike.embedding import Posterior
-from twoalike.evaluation import similarity_matrix
+from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.observers import SimulatedObserver, draw_population, hierarchical_embedding
@@ -63,7 +64,7 @@ from twoalike.teacher import PosteriorTeacher, odd_logits, save_teacher, score_s
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "creatures"
 RESULTS = ROOT / "benchmarks" / "results" / "creatures.md"
-RECIPES = ROOT / "modeling" / "recipes"
+RECIPE = ROOT / "modeling" / "recipes" / "distill_demo.toml"
 PEOPLE, TEST = 8, 20_000
 JUDGED = ("coarse", "middle", "fine", "boundary")
 LEVELS = (*JUDGED, "within", "random")
@@ -72,16 +73,16 @@ STUDIES: dict[str, tuple[int, dict[str, float]]] = {
     "random": (500, {"random": 1.0}),
 }
 """Judgments of each person, and their mix."""
-ARMS = {
-    "aligned": ("levels", "posterior", "distill_levels", ""),
-    "map": ("levels", "map", "distill_levels", ""),
-    "control": ("levels", "control", "distill_levels", ""),
-    "uniform": ("levels", "posterior", "distill_levels", 'sampling = "uniform"'),
-    "truth": ("levels", "truth", "distill_levels", ""),
-    "soft": ("random", "posterior", "distill_demo", ""),
-    "hard": ("random", "posterior", "distill_demo", 'objective = "hard"'),
+ARMS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "aligned": ("levels", "posterior", {}),
+    "map": ("levels", "map", {}),
+    "control": ("levels", "control", {}),
+    "uniform": ("levels", "posterior", {"sampling": "uniform"}),
+    "truth": ("levels", "truth", {}),
+    "soft": ("random", "posterior", {"sampling": "uniform"}),
+    "hard": ("random", "posterior", {"sampling": "uniform", "objective": "hard"}),
 }
-"""Study, teacher, recipe and what is otherwise in it."""
+"""Study, teacher, and settings that differ from the recipe's."""
 SHOWN = ("aligned", "map", "control", "uniform", "truth")
 
 
@@ -217,12 +218,11 @@ def make_teachers(folder: Path, study: str, seed: int) -> None:
 
 def make_student(folder: Path, images: Path, arm: str, seed: int) -> Path:
     """Distil one network; its features of all creatures."""
-    study, teacher, recipe, more = ARMS[arm]
+    study, teacher, more = ARMS[arm]
     features = folder / f"{arm}.npz"
     if features.exists():
         return features
-    settings = tomllib.loads((RECIPES / f"{recipe}.toml").read_text()) | tomllib.loads(more)
-    settings["seed"] = seed
+    settings = tomllib.loads(RECIPE.read_text()) | more | {"seed": seed}
     own = folder / f"{arm}.toml"
     own.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
     student = folder / f"student_{arm}"
@@ -245,7 +245,9 @@ def score(
     """Accuracy of every network and of the observer at every level, and calibration."""
     rng = np.random.default_rng([seed, 4])
     kinds, own = kinds_of(stimuli), space @ space.T
-    tables = {name: read_features(path) for name, path in networks.items()}
+    tables = {
+        name: Candidate.of(name, read_features(path)).features for name, path in networks.items()
+    }
     result: dict[str, Any] = {"accuracy": {}, "calibration": {}}
     similarity = {
         name: similarity_matrix(table.select(stimuli.ids)[rows]) for name, table in tables.items()

@@ -6,6 +6,10 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from twoalike.results import ability_rows
+from twoalike.transfer import Transfer
 
 RESULTS = Path(__file__).parent / "results" / "demo.md"
 
@@ -16,6 +20,29 @@ def cell(measure: dict[str, float] | None, form: str) -> str:
         return ""
     value, low, high = (form.format(measure[name]) for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
+
+
+def abilities(results: dict[str, Any]) -> list[str]:
+    """Table of what else the features are good for on the same creatures."""
+    first, *others = [of["name"] for of in results["transfer"]["measures"][0]["models"]]
+    lines = [
+        "What else the features are good for on these creatures, and the difference from the base "
+        "network with a 95 % interval over images of the same classes:",
+        "",
+        f"| | {first} | {' | '.join(others)} |",
+        "|---" * (len(others) + 2) + "|",
+    ]
+    for measure, row in ability_rows(Transfer.model_validate(results["transfer"])):
+        cells = [f"{measure.models[0].value:.3f}"]
+        for of in measure.models[1:]:
+            change = of.difference
+            assert change is not None
+            ends = change.same_classes or change
+            cells.append(
+                f"{of.value:.3f} ({change.value:+.3f} [{ends.low:+.3f}, {ends.high:+.3f}])"
+            )
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return lines
 
 
 def main(demo: Path) -> None:
@@ -47,6 +74,7 @@ def main(demo: Path) -> None:
             cell(model.get("gap_closed"), "{:.0%}"),
         )
         lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", *abilities(results)]
     text = "\n".join([*lines, ""])
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text, encoding="utf-8")

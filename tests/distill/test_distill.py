@@ -256,9 +256,7 @@ def test_the_verb_with_a_recipe(
     assert not (tmp_path / "t").exists()
 
 
-@pytest.mark.parametrize(
-    "recipe", ["distill_default.toml", "distill_demo.toml", "distill_levels.toml"]
-)
+@pytest.mark.parametrize("recipe", ["distill_default.toml", "distill_demo.toml"])
 def test_recipes_load(recipe: str) -> None:
     from twoalike.distill import load_recipe
 

@@ -17,7 +17,7 @@ from twoalike.judgments import (
     read_judgments,
     write_judgments,
 )
-from twoalike.results import Results, evaluate, transfer
+from twoalike.results import Results, evaluate, lost_abilities, transfer
 from twoalike.study import TwoalikeError
 
 IDS = tuple(f"o{k:02d}" for k in range(24))
@@ -223,6 +223,21 @@ def test_results_show_themselves(everything: Results) -> None:
     assert frame.loc[("aligned", "agreement.majority.accuracy"), "value"] > 0.5
     assert frame.loc[("base", "transfer.measures.few_shot.sort.1.models"), "value"] > 0
     assert not frame["value"].isna().any()
+
+
+def test_a_network_that_lost_ability_is_named(networks: list[Candidate]) -> None:
+    noisy, good = networks
+    assert lost_abilities(transfer([noisy, good], labels=LABELS)) == []
+    found = evaluate([good, noisy], labels=LABELS)
+    assert found.transfer is not None
+    (said,) = lost_abilities(found.transfer)
+    assert said.startswith("base has lost ability: it scores more than a percentage point below")
+    (table,) = [of for of in found.tables() if of.title.startswith("What else")]
+    assert table.columns == ("", "aligned", "base (minus aligned)")
+    few = {row[0].text: row for row in table.rows}["sort, 1 a class"]
+    assert float(few[1].text) > float(few[2].text)
+    low, high = few[2].faint.split(" to ")
+    assert float(low) < float(few[2].text) - float(few[1].text) < float(high)
 
 
 @pytest.mark.parametrize(

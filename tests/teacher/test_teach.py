@@ -235,3 +235,28 @@ def test_objects_in_memory_make_the_teacher_of_their_files(files: Path, world: W
     assert repr(made).startswith("<AffineTeacher: 40 features of toy to 4 dimensions, 120 objects")
     shown = saved._repr_html_()
     assert shown.startswith("<p>&lt;AffineTeacher") and "teacher, choices</td>" in shown
+
+
+def test_choices_of_unknown_objects_are_left_out(
+    files: Path, world: World, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = judgments(world, 300, rng)
+    columns = [f"item_{k + 1}" for k in range(3)]
+    stranger = known.iloc[:40].copy()
+    ids = [*known["item_1"].cat.categories, "stranger"]
+    for name in columns:
+        known[name], stranger[name] = (of[name].cat.set_categories(ids) for of in (known, stranger))
+    stranger["item_2"] = pd.Categorical(["stranger"] * 40, ids)
+    write_judgments(files / "more.parquet", pd.concat([known, stranger]), provenance("choices"))
+    write_judgments(files / "other.parquet", stranger, provenance("choices"))
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    assert not run("teach", *common, "--choices", files / "more.parquet", "--out", files / "all")
+    out = capsys.readouterr().out
+    assert "40 choices of objects that the posterior does not know are left out" in out
+    said = json.loads((files / "all" / "teacher.json").read_text())
+    assert (said["choices_left_out"], said["label_comparison"]["n"]) == (40, 300)
+    assert run("teach", *common, "--choices", files / "other.parquet", "--out", files / "no") == 1
+    said_no = capsys.readouterr().err
+    assert "other.parquet: expected main or repeated judgments of the 130 objects" in said_no
+    assert "found 40 of other objects" in said_no
+    assert not (files / "no").exists()

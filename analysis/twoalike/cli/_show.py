@@ -70,9 +70,10 @@ def wide_console() -> "Console":
 def show_notes(lines: Iterable[str]) -> None:
     """Print what a function of the domain has to say, parameters as options."""
     from twoalike.cli.app import with_options
+    from twoalike.study import visible
 
     for line in lines:
-        print(with_options(line))  # noqa: T201
+        print(visible(with_options(line)))  # noqa: T201
 
 
 def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:

@@ -57,6 +57,9 @@ class Options:
     train: Literal["full", "last", "lora", "probe"] | None = None
     """What learns: full (all weights), last (blocks), lora (low-rank adapters), or probe (an affine
     map of the features, which are computed once); details are set in the recipe."""
+    sampling: Literal["uniform", "scales"] | None = None
+    """Triplets of a batch. uniform: any three images. scales: neighbours (by the teacher) at all
+    scales, which teaches fine distinctions as well."""
     steps: int | None = None
     """Updates of the weights."""
     size: int | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed, named
-from twoalike.cli._show import show_summary
+from twoalike.cli._show import show_notes, show_summary
 
 
 @Parameter(name="*")
@@ -83,6 +83,7 @@ def evaluate(
         twoalike evaluate --model student --images stimuli --rdm rdms.mat --objects ids.txt --out results.json
     """  # noqa: E501
     from twoalike.results import evaluate as score
+    from twoalike.results import lost_abilities
 
     check_seed(seed)
     results = score(
@@ -94,4 +95,5 @@ def evaluate(
         **vars(options),
     )
     show_summary(results.tables())
+    show_notes(lost_abilities(results.transfer) if results.transfer else ())
     print(f"Wrote {out}")  # noqa: T201

@@ -73,6 +73,8 @@ def teach(posterior: Path, /, *, options: Options) -> None:
     print(f"{options.out}  {_summary(description)}")  # noqa: T201
     if (judged := description["to"].get("judged")) is not None:
         print(f"{description['to']['objects']} of the {judged} judged objects have features")  # noqa: T201
+    if left_out := description.get("choices_left_out"):
+        print(f"{left_out:,} choices of objects that the posterior does not know are left out")  # noqa: T201
     _show_comparisons(description)
     if "validation" in description:
         _show_validation(description)

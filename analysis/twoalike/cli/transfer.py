@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from twoalike.cli._options import check_seed, named
-from twoalike.cli._show import show_summary, wide_console
+from twoalike.cli._show import show_notes, show_summary, wide_console
 
 
 def transfer(
@@ -68,7 +68,7 @@ def transfer(
         twoalike transfer --features base=base.npz --features aligned=aligned.npz --shots 1,3 --only held_out.txt --out transfer.json
         twoalike transfer --features base=net.npz --features aligned=net2.npz --others base=net_a.npz --others aligned=net2_a.npz --out transfer.json
     """  # noqa: E501
-    from twoalike.results import FEW_CLASSES
+    from twoalike.results import FEW_CLASSES, lost_abilities
     from twoalike.results import transfer as measure
     from twoalike.transfer import TransferSettings
 
@@ -96,6 +96,7 @@ def transfer(
         )
     for name, why in found.missing.items():
         console.print(f"not measured: {name}: {why}", markup=False, highlight=False)
+    show_notes(lost_abilities(found))
     print(f"Wrote {out}")  # noqa: T201
 
 

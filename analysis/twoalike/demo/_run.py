@@ -34,7 +34,7 @@ class DemoConfig:
     # Four fits of vi, which so many objects would be left to, end in different places.
     fit: tuple[str, ...] = ("--engine", "nuts", "--dimensions", "12", "--draws", "600")
     # Distillation as in modeling/recipes/distill_demo.toml: few steps, of the network's own size.
-    distill: tuple[str, ...] = ("--steps", "40", "--batch", "36", "--rate", "2e-4")
+    distill: tuple[str, ...] = ("--steps", "40", "--batch", "36", "--sampling", "scales")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -53,7 +53,8 @@ def _prepare(root: Path, config: DemoConfig) -> None:
         stimuli, config.held_out_share, np.random.default_rng([config.seed, 0])
     )
     if "[design.exclude]" not in (root / "study.toml").read_text(encoding="utf-8"):
-        settings = {"trials": config.trials, "practice": 0, "practice_checks": 0}
+        levels: dict[str, int | str] = {"sampler": "levels", "level": "family"}
+        settings = levels | {"trials": config.trials, "practice": 0, "practice_checks": 0}
         set_design(root, settings, {"species": held_out})
     is_out = stimuli.table["species"].isin(held_out)
     write_ids(world / "judged.txt", stimuli.table.loc[~is_out, "id"].tolist())

@@ -20,7 +20,7 @@ from twoalike.report._blocks import (
     span,
 )
 from twoalike.report._inputs import Inputs
-from twoalike.results import Results, estimate_at
+from twoalike.results import Results, ability_rows, estimate_at
 from twoalike.rsa import Structure
 from twoalike.study import counted
 
@@ -250,15 +250,6 @@ def _tenth(value: float) -> str:
     return number(value, 1)
 
 
-TRANSFER = {
-    "few_shot": "{level}, {shots} a class",
-    "linear_probe": "{level}, linear probe",
-    "shift_new": "{level} of new {subclasses}",
-    "hierarchical_precision": "hierarchical precision at {neighbours}",
-}
-"""Measures that the chart shows, and what its row is called; the file has all."""
-
-
 def transfer_section(inputs: Inputs) -> Section:
     """Show what else the features are good for."""
     title, anchor = "Transfer", "transfer"
@@ -291,13 +282,10 @@ def transfer_lines(results: Results) -> list[Line]:
     """Measures of transfer that have a row in the chart, network by network."""
     colours = model_colours(results.models)
     lines = []
-    for of in results.transfer.measures if results.transfer else ():
-        if of.measure not in TRANSFER:
-            continue
-        row = TRANSFER[of.measure].format(**dict(of))
-        for model in of.models:
+    for measure, row in ability_rows(results.transfer) if results.transfer else ():
+        for model in measure.models:
             ends = model.same_classes or model
             low, high = (model.value if end is None else end for end in (ends.low, ends.high))
-            measure = Interval(model.value, low, high)
-            lines.append(Line(row, measure, colours[model.name], series=model.name))
+            estimate = Interval(model.value, low, high)
+            lines.append(Line(row, estimate, colours[model.name], series=model.name))
     return lines

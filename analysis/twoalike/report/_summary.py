@@ -13,7 +13,7 @@ from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
-from twoalike.results import ModelScores, Results
+from twoalike.results import ModelScores, Results, lost_abilities
 from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
@@ -219,6 +219,8 @@ def _data_cautions(inputs: Inputs) -> Iterator[Caution]:
 
 def _result_cautions(inputs: Inputs) -> Iterator[Caution]:
     results = inputs.results
+    if results is not None and results.transfer:
+        yield from (Caution(f"{lost}.") for lost in lost_abilities(results.transfer))
     if results is None or not results.judgments:
         return
     if inputs.made_from(results.provenance(), "choices"):

@@ -10,4 +10,6 @@ from ._model import quantity_of as quantity_of
 from ._tables import FEW_CLASSES as FEW_CLASSES
 from ._tables import Cell as Cell
 from ._tables import SummaryTable as SummaryTable
+from ._tables import ability_rows as ability_rows
 from ._tables import estimate_at as estimate_at
+from ._tables import lost_abilities as lost_abilities

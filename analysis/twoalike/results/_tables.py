@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twoalike.evaluation import Interval
     from twoalike.results._model import JudgmentCounts, Results
     from twoalike.rsa import Structure
-    from twoalike.transfer import Transfer, TransferDifference, TransferScore
+    from twoalike.transfer import Transfer, TransferDifference, TransferMeasure, TransferScore
 
 FEW_CLASSES = 6
 """Below these tables show the interval over images: so few classes say little of others."""
@@ -40,6 +40,15 @@ TRANSFER = {
     "hierarchical_precision": ("The {neighbours} nearest neighbours", "hierarchical precision"),
 }
 """Measure -> title of its table, and what its row is called."""
+ABILITIES = {
+    "few_shot": "{level}, {shots} a class",
+    "linear_probe": "{level}, linear probe",
+    "shift_new": "{level} of new {subclasses}",
+    "hierarchical_precision": "hierarchical precision at {neighbours}",
+}
+"""Measures of transfer that a summary shows, and what their rows are called."""
+LOSS = 0.01
+"""A network that scores lower than the first by more than this has lost ability."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,8 @@ def results_tables(results: "Results") -> list[SummaryTable]:
             tables.append(_calibration(of.uncertainty, names, kind))
     if results.structure and len(results.structure.models) > 1:
         tables.append(_structure(results.structure))
+    if results.transfer and len(names) > 1:
+        tables.append(_abilities(results.transfer))
     return tables
 
 
@@ -216,6 +227,49 @@ def _structure(found: "Structure") -> SummaryTable:
         neighbours = _figure(of.neighbours.value, ".0%") if of.neighbours else ""
         table.add(of.name, _figure(of.cka), _figure(of.debiased_cka), neighbours)
     return table
+
+
+def _abilities(found: "Transfer") -> SummaryTable:
+    """Compare networks in a row a measure; differences to the first one have intervals."""
+    title = f"What else the features are good for ({counted(found.images, 'image')})"
+    first, *others = [of.name for of in found.measures[0].models] if found.measures else [""]
+    table = SummaryTable(title, ("", first, *(f"{name} (minus {first})" for name in others)))
+    for measure, row in ability_rows(found):
+        base, *rest = measure.models
+        cells = []
+        for of in rest:
+            change = _transferred(of.difference, measure.classes)
+            cells.append(Cell(f"{of.value:.3f}", change.faint, change.mark))
+        table.add(row, f"{base.value:.3f}", *cells)
+    return table
+
+
+def ability_rows(found: "Transfer") -> "Iterator[tuple[TransferMeasure, str]]":
+    """Measures of :data:`ABILITIES`, and what their rows are called."""
+    for measure in found.measures:
+        if measure.measure in ABILITIES:
+            yield measure, ABILITIES[measure.measure].format(**vars(measure))
+
+
+def lost_abilities(found: "Transfer") -> list[str]:
+    """Say of every network in how many abilities it scores lower than the first one.
+
+    Lower means by more than :data:`LOSS`, in the measures of :data:`ABILITIES`.
+    """
+    rows = list(ability_rows(found))
+    losses: dict[str, list[tuple[float, str, str]]] = {}
+    for measure, row in rows:
+        for of in measure.models:
+            if of.difference and of.difference.value < -LOSS:
+                interval = _transferred(of.difference, measure.classes).faint
+                losses.setdefault(of.name, []).append((of.difference.value, row, interval))
+    return [
+        f"{name} has lost ability: it scores more than a percentage point below "
+        f"{found.measures[0].models[0].name} in {len(changes)} of {len(rows)} measures, most in "
+        f"{row} ({change:+.3f}; 95 % interval {interval or 'not known'})"
+        for name, changes in losses.items()
+        for change, row, interval in [min(changes)]
+    ]
 
 
 def transfer_tables(found: "Transfer") -> list[SummaryTable]:

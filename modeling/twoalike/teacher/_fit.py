@@ -95,12 +95,15 @@ class Choices:
     anchored
         Which are anchored choices, shape (n,): item 1 is the reference, and the odd one is the item
         that is not called the more similar to it. None: none.
+    left_out
+        Number of choices that name other objects.
     """
 
     triplets: Integers
     chosen: Integers
     lapse: float = 0.0
     anchored: Booleans | None = None
+    left_out: int = 0
 
     def within(self, rows: Integers, m: int) -> "Choices":
         """Choices whose objects are all among ``rows`` of m, as positions there."""

@@ -14,7 +14,7 @@ import numpy as np
 from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentTable, is_scored, object_index, read_judgments
+from twoalike.judgments import ITEMS, JudgmentTable, is_scored, object_index, read_judgments
 from twoalike.study import Booleans, Floats, TwoalikeError, provenance, sha256_file
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
@@ -62,7 +62,8 @@ def teach(
     choices
         Judgments (a file, or a pandas or polars data frame), ideally all of them: they set the
         penalty and the temperature, and the map is scored on them. Choices that the posterior was
-        not fitted to also decide the labels and the kind of teacher.
+        not fitted to also decide the labels and the kind of teacher. Those of objects that the
+        posterior does not know are left out and counted.
     out
         Folder to write the teacher to; None: do not save it.
     kind
@@ -121,6 +122,8 @@ def teach(
     files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
+    if people.choices is not None and people.choices.left_out:
+        origin["choices_left_out"] = people.choices.left_out
     if out is None:
         return replace(teacher, description={**origin, **teacher.description})
     save_teacher(out, teacher, origin)
@@ -253,14 +256,25 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
 
 
 def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
-    """Take main and repeated choices, at least one, of a table or file; indices are of ``ids``."""
+    """Take main and repeated choices of the objects ``ids``; indices are of these.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is none.
+    """
     table = read_judgments(choices)
     kept = is_scored(table)
-    if not kept.any():
-        where = choices if isinstance(choices, str | Path) else "the choices"
-        raise TwoalikeError(where=where, expected="main or repeated judgments", found="none")
-    table = table[kept]
+    known = np.logical_and.reduce([table[item].isin(ids) for item in ITEMS])
+    if not (kept & known).any():
+        raise TwoalikeError(
+            where=choices if isinstance(choices, str | Path) else "the choices",
+            expected=f"main or repeated judgments of the {len(ids)} objects that are known",
+            found=f"{kept.sum():,} of other objects" if kept.any() else "none",
+        )
+    table = table[kept & known]
     triplets, chosen, _ = object_index(table, list(ids))
     anchored = (table["kind"] == "anchored").to_numpy(dtype=bool)
     odd = odd_item(chosen, anchored)
-    return Choices(triplets, odd, lapse, anchored if anchored.any() else None)
+    left_out = int((kept & ~known).sum())
+    return Choices(triplets, odd, lapse, anchored if anchored.any() else None, left_out)
