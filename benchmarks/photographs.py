@@ -412,7 +412,8 @@ def draw(found: Mapping[str, Sequence[Mapping[str, Any]]], out: Path) -> None:
         error = [1.96 * v.std(ddof=1) / np.sqrt(len(v)) if len(v) > 1 else 0 for v in (x, y)]
         kind = {"aligned": "C3", "base": "0.3", "control": "0.6"}.get(arm, "C0")
         axes.errorbar(x.mean(), y.mean(), error[1], error[0], "o", color=kind, capsize=2, lw=1)
-        axes.annotate(arm, (x.mean(), y.mean()), (6, 5), textcoords="offset points", color=kind)
+        off = {"base": (-30, -3), "control": (6, -12)}.get(arm, (6, 5))
+        axes.annotate(arm, (x.mean(), y.mean()), off, textcoords="offset points", color=kind)
     axes.axvline(0, color="0.7", lw=0.8, zorder=0)
     axes.set_xlabel("3-shot accuracy on classes never trained on, minus that of the base network")
     axes.set_ylabel("Spearman with people's similarity,\nconcepts never judged")
