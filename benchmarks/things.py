@@ -8,7 +8,7 @@ triplets, so that no triplet is fitted and predicted; each fold is predicted fro
 
 Scores: accuracy of the odd one out with ties counted 1/k, log-loss in nats, over all judgments of
 the folds that were run, standard errors over judgments; chance is .333 and 1.0986. `predict`
-answers for a typical participant, and for the person who judged ("own"), with their temperature
+answers for a new person, and for the person who judged ("own"), with their temperature
 and lapses as fitted to their other judgments.
 
 Finished parts are kept in derived/things/ and not run again; the table goes to

@@ -122,6 +122,15 @@ def test_predict_answers_for_named_participants(
         expected = posterior.choice_probabilities(INDICES, lapse=True, participants=judges)
         ends = choice_intervals(posterior, INDICES, 0.9, participants=judges)
         assert_allclose(got, np.concatenate([expected, *ends], axis=1), atol=1e-6)
+    triplets.write_text("0 1 2 z\n3 5 4 b\n6 0 1 z\n")
+    status, said = run(*words, "--participant-column", 4)
+    assert status == 0
+    assert f"{source}: does not know 1 participant (2 triplets), for whom a new person" in said
+    expected = posterior.choice_probabilities(
+        INDICES, lapse=True, participants=np.array([-1, 1, -1])
+    )
+    got = pd.read_csv(out, sep="\t").to_numpy()
+    assert_allclose(got[:, :3], expected, atol=1e-6)
     # Somebody who guesses nine times in ten answers nearly at random.
     run(*words, "--participant", "b")
     assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
@@ -146,6 +155,7 @@ def test_predict_refuses(run: Run, source: Path, triplets: Path, tmp_path: Path)
     refused(run, out, "'z' is not one of the 4 participants", *words, "--participant", "z")
     refused(run, out, "found 4 columns", *words, "--participant-column", 5)
     refused(run, out, "row 1, column 1: '0'", *words, "--participant-column", 1)
+    refused(run, out, "nor is any other", *words, "--participant-column", 1)
     both = ("--participant", "a", "--participant-column", 4)
     refused(run, out, "found both", *words, *both)
 

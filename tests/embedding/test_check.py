@@ -107,6 +107,19 @@ def test_a_model_that_is_true_passes(world: Any, choices: pd.DataFrame) -> None:
     assert found.advice == []
 
 
+def test_what_the_fit_held_out_is_told(
+    world: Any, choices: pd.DataFrame, run: Any, tmp_path: Path
+) -> None:
+    held = {"judgments": 600, "log_loss": 0.8866, "log_loss_se": 0.02}
+    posterior = near_truth(world, choices, held_out=held, engine="vi")
+    found = check(posterior)
+    assert found.held_out == held
+    assert "held-out log-loss: 0.8866 ± 0.0200" in str(found)
+    posterior.save(tmp_path / "p.nc")
+    said = " ".join(run("check", tmp_path / "p.nc")[1].split())
+    assert "log-loss 0.8866 ± 0.0200, of 600 judgments; to be preferred" in said
+
+
 def test_who_answers_the_other_way_stands_out(world: Any, choices: pd.DataFrame) -> None:
     turned = choices.copy()
     rows = turned["participant"] == "person_2"

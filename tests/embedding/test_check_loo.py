@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from twoalike.embedding import Posterior
 from twoalike.embedding import _loo as module
-from twoalike.embedding._check import sensitivities
-from twoalike.embedding._loo import leave_one_out, smoothed_weights, subset_rows
+from twoalike.embedding._loo import (
+    leave_one_out,
+    predict_left_out,
+    separate_fits,
+    smoothed_weights,
+    subset_rows,
+)
+from twoalike.embedding._sensitivity import sensitivities
 
 COUNTS = np.array([30, 50, 20])
 
@@ -50,6 +57,27 @@ def test_a_subset_estimates_the_whole(dirichlet: Any, rng: np.random.Generator) 
     assert_allclose(found.elpd, exact(), atol=max(4 * found.subset_se, 0.15))
     assert 0 < found.subset_se < 0.2 * found.se
     assert (found.judgments, found.subset) == (100, 40)
+
+
+def test_fits_that_differ_are_left_one_out_apart(dirichlet: Any, rng: np.random.Generator) -> None:
+    """Of two fits that are sure of different answers, each keeps its half of the weight."""
+    chosen = np.array([0, 1])
+    p = np.concatenate([rng.dirichlet((80, 10, 10), 200), rng.dirichlet((10, 80, 10), 200)])
+    answers = np.repeat(p[:, None], 2, axis=1)
+    apart, k = predict_left_out(answers, chosen, 2, fits=2)
+    each = [predict_left_out(answers[rows], chosen, 1)[0] for rows in (slice(200), slice(200, 400))]
+    assert_allclose(apart, np.mean(each, axis=0))
+    assert_allclose(apart[:, :2], 0.45, atol=0.01)  # as without weights: each is sure
+    together, _ = predict_left_out(answers, chosen, 2)
+    assert (together[[0, 1], chosen] < 0.25).all()  # the fit that knew the answer hardly counts
+    assert (k < 0.7).all()
+
+
+def test_only_fits_of_vi_with_draws_enough_are_apart(posterior: Posterior) -> None:
+    assert separate_fits(posterior, 1000) == 1  # nuts: two chains of one posterior
+    posterior.tree.attrs["engine"] = "vi"
+    assert separate_fits(posterior, 1000) == 2
+    assert separate_fits(posterior, 10) == 1
 
 
 def test_blocks_change_nothing(dirichlet: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,11 +73,11 @@ def test_scores_are_those_of_who_judged(x: np.ndarray, rng: np.random.Generator)
         assert hits[row] == (p.argmax() == said["chosen"] - 1)
 
 
-def test_typical_observers_are_all_alike(x: np.ndarray, rng: np.random.Generator) -> None:
+def test_new_people_are_all_alike(x: np.ndarray, rng: np.random.Generator) -> None:
     posterior = make(around(x, 0.2, rng), IDS, lapse=np.array([0.01, 0.2, 0.5]))
     same = judge(IDS, 30, rng)
     other = same.assign(participant=pd.Categorical(["p0"] * 30))
-    one, two = (judgment_scores(posterior, c, "typical")[0] for c in (same, other))
+    one, two = (judgment_scores(posterior, c, "new")[0] for c in (same, other))
     assert_allclose(one, two)
     assert np.abs(judgment_scores(posterior, other)[0] - one).max() > 0.01
 

@@ -99,15 +99,15 @@ def test_intervals_of_a_participant_are_theirs(posterior: Posterior) -> None:
     assert_allclose(high, expected[1], rtol=1e-4)
 
 
-def test_somebody_unknown_is_a_typical_observer(posterior: Posterior) -> None:
+def test_somebody_unknown_is_a_new_person(posterior: Posterior) -> None:
     triplets = all_triplets(4)
     nobody = np.full(len(triplets), -1)
-    typical = posterior.choice_draws(triplets)
-    assert_allclose(posterior.choice_draws(triplets, participants=nobody), typical, atol=1e-7)
+    new = posterior.choice_draws(triplets)
+    assert_allclose(posterior.choice_draws(triplets, participants=nobody), new, atol=1e-7)
     half = np.where(np.arange(len(triplets)) % 2, -1, 1)
     mixed = posterior.choice_draws(triplets, participants=half)
-    assert_allclose(mixed[:, 1::2], typical[:, 1::2], atol=1e-7)
-    assert np.abs(mixed[:, ::2] - typical[:, ::2]).max() > 0.01
+    assert_allclose(mixed[:, 1::2], new[:, 1::2], atol=1e-7)
+    assert np.abs(mixed[:, ::2] - new[:, ::2]).max() > 0.01
 
 
 def test_anchored_answers_are_a_softmax_of_two(posterior: Posterior) -> None:

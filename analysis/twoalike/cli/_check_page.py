@@ -44,6 +44,8 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
     yield from _convergence(found.convergence)
     if found.predictive is not None:
         yield from _predictive(found.predictive, found.judgments)
+    if found.held_out:
+        yield _held_out(found.held_out, vi=posterior.attrs.get("engine") == "vi")
     if found.loo is not None:
         yield from _loo(found.loo)
     if found.arrangements is not None:
@@ -170,6 +172,15 @@ def _distances(found: "DistanceChecks", one: str, such: str) -> Iterator[Any]:
 def _calibrated(found: "Comparison") -> str:
     text = f"{found.observed:.2f}"
     return f"[yellow]{text}[/]" if found.two_sided < 0.01 else text
+
+
+def _held_out(held: dict[str, Any], *, vi: bool) -> str:
+    better = "; to be preferred to leave-one-out, which is too pessimistic for vi" if vi else ""
+    return (
+        "\n[bold]Held out by the fit[/]\n"
+        f"  log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f}, of "
+        f"{counted(held['judgments'], 'judgment')}{better}"
+    )
 
 
 def _loo(loo: "LeaveOneOut") -> Iterator[str]:

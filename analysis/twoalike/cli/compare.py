@@ -15,7 +15,7 @@ def compare(
     /,
     *,
     choices: Path | None = None,
-    observers: Literal["own", "typical"] = "own",
+    observers: Literal["own", "new"] = "own",
     interval: float = 0.9,
     out: Path | None = None,
 ) -> None:
@@ -40,7 +40,7 @@ def compare(
         Judgments (.parquet) that neither was fitted to.
     observers
         own: participants whom a posterior knows answer with their own lapse and temperature,
-        others as typical ones. typical: all as typical ones.
+        others as new people. new: all as new people.
     interval
         Share of the draws inside the intervals.
     out

@@ -1,9 +1,14 @@
 """``twoalike predict``."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from twoalike.cli._show import show_doubts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twoalike.embedding import Posterior
 
 
 def predict(
@@ -28,7 +33,8 @@ def predict(
     """Write the choice probabilities of a posterior or a teacher, for given triplets or sampled ones.
 
     Three tab-separated columns a triplet: the probability that item 1, 2, 3 is the odd one. A
-    posterior answers for a typical participant, lapses included, averaged over its draws. With
+    posterior answers for a new person, averaged over its draws and over the lapses and
+    temperatures of its population; a teacher for a typical observer, who never guesses. With
     --interval there are six more columns, the low and high end of each probability.
 
     --sample draws triplets of the images of --features itself and writes a folder of labels:
@@ -70,7 +76,8 @@ def predict(
     participant
         Answer for this participant of the posterior, with their own lapse and temperature.
     participant_column
-        Answer for the participants that this column of the triplets names, numbered from 1.
+        Answer for the participants that this column of the triplets names, numbered from 1; for
+        those that the posterior does not know as for new people.
     kind
         anchored: item 1 is the reference, and the probabilities are those that item 2 or 3 is
         the more similar to it; that of item 1 is 0.
@@ -120,7 +127,20 @@ def predict(
     )
     if isinstance(fitted, Posterior):
         show_doubts(fitted, intervals=interval is not None)
+        _show_new(table, fitted)
     print(f"{out}  {len(table)} triplets")  # noqa: T201
+
+
+def _show_new(table: "pd.DataFrame", posterior: "Posterior") -> None:
+    """Say in one line how many of the people named are answered as new ones, if any."""
+    from twoalike.study import counted
+
+    new: dict[str, int] = table.attrs["new_people"]
+    if new:
+        print(  # noqa: T201
+            f"{posterior.path}: does not know {counted(len(new), 'participant')} "
+            f"({counted(sum(new.values()), 'triplet')}), for whom a new person answers"
+        )
 
 
 def _label(source: Path, features: Path, out: Path, rule: Any, **settings: Any) -> None:

@@ -465,7 +465,7 @@ def _check_labels(judged: Judgments, labels: Labels) -> None:
 def _odd_probabilities(
     posterior: "Posterior | None", judged: Judgments, people: "pd.Series[str]"
 ) -> Floats | None:
-    """Probability of each odd item by the posterior, with participants' noise where it knows it.
+    """Probability of each odd item by the posterior, for the participants or else for new people.
 
     NaN where it does not know all three objects; None where there is no posterior.
     """

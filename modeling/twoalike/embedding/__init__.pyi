@@ -1,7 +1,6 @@
 from ._advice import advise as advise
 from ._advice import link_warnings as link_warnings
 from ._check import PosteriorCheck as PosteriorCheck
-from ._check import Sensitivity as Sensitivity
 from ._check import check as check
 from ._compare import compare as compare
 from ._compare import compare_predictions as compare_predictions
@@ -40,3 +39,4 @@ from ._posterior import as_posterior as as_posterior
 from ._predictive import Comparison as Comparison
 from ._predictive import Predictive as Predictive
 from ._predictive import calibration_gap as calibration_gap
+from ._sensitivity import Sensitivity as Sensitivity

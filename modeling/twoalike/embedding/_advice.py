@@ -334,9 +334,10 @@ def advise(
         advice += [_on_check(found.follow), _on_people(found), _on_noise(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
         other = "" if engine == "nuts" else ", or fit with `engine=nuts`"
+        wrong = "too good" if engine == "nuts" else "rough, for `vi` mostly too pessimistic"
         advice.append(
             f"Pareto k is above {loo.k_limit:.2f} for {loo.k_high:.1%} of the judgments: "
-            f"leave-one-out figures are too good. Score on held-out judgments instead{other}."
+            f"leave-one-out figures are {wrong}. Score on held-out judgments instead{other}."
         )
     return [sentence for sentence in advice if sentence]
 

@@ -2,13 +2,6 @@
 
 The file alone shows convergence and, where it holds the log prior of its draws, sensitivity to
 the prior. The rest needs the judgments.
-
-Power-scaling (doi:10.1007/s11222-023-10366-5) asks how much choice probabilities and similarities
-would change with another prior: the draws are weighted as if one part of the prior, or the
-likelihood, were raised to a power a little below and above one; sensitivity is the rate at which
-a quantity's distribution moves. A part with many coordinates varies by many nats over draws, and
-few draws then give sensitivities that are noise. So the same is computed with the draws of the
-quantity shuffled, which breaks any link; only what exceeds nearly all of these counts.
 """
 
 from collections.abc import Mapping
@@ -42,10 +35,17 @@ from twoalike.embedding._judged import (
     thinned,
     used_choices,
 )
-from twoalike.embedding._loo import LEAST_DRAWS, LeaveOneOut, leave_one_out, subset_rows
+from twoalike.embedding._loo import (
+    LEAST_DRAWS,
+    LeaveOneOut,
+    leave_one_out,
+    separate_fits,
+    subset_rows,
+)
 from twoalike.embedding._parts import ROWS
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.embedding._predictive import ChoiceChecks, Predictive, calibration_gap
+from twoalike.embedding._sensitivity import Sensitivity, sensitivities
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
@@ -59,85 +59,6 @@ from twoalike.study import (
     sha256_file,
     write_json,
 )
-
-ALPHAS = (0.99, 1.01)
-THRESHOLD = 0.05
-"""Sensitivity that counts, as in the paper."""
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """Sensitivity to one part of the model.
-
-    Attributes
-    ----------
-    part
-        Name of the part of the prior, or ``likelihood``.
-    choice, similarity
-        Share of the choice probabilities, of the similarities, that are sensitive to it.
-    noise
-        Sensitivity that shuffled draws reach in 5 % of cases: far above 0.05, and more draws
-        are needed to see anything smaller.
-    k
-        Pareto's k of the weights; above 0.7 they cannot be trusted.
-    """
-
-    part: str
-    choice: float
-    similarity: float
-    noise: float
-    k: float
-
-
-def power_weights(log_density: Floats, alpha: float) -> tuple[Floats, float]:
-    """Weights of the draws, (S,), with a part of the density raised to a power; Pareto's k."""
-    from arviz_stats.base import array_stats
-
-    log_weights, k = array_stats.psislw(-(alpha - 1) * log_density, axis=-1)
-    return np.exp(log_weights), float(k)
-
-
-def power_sensitivity(values: Floats, weights: tuple[Floats, Floats]) -> Floats:
-    """Sensitivity of each quantity, (n,), by its draws, (S, n), and weights at both powers."""
-    from arviz_stats.base import array_stats
-
-    moving = np.ptp(values, axis=0) > 1e-12
-    result = np.zeros(values.shape[1])
-    lower, upper = (
-        np.broadcast_to(w[None, :, None], (1, *values[:, moving].shape)) for w in weights
-    )
-    result[moving] = array_stats.power_scale_sense(
-        values[None][..., moving], lower, upper, *ALPHAS, chain_axis=0, draw_axis=1
-    )
-    return result
-
-
-def sensitivities(
-    choice: Floats, similarity: Floats, parts: Mapping[str, Floats], seed: int
-) -> list[Sensitivity]:
-    """Sensitivity of choice probabilities and similarities, draws (S, n), to parts of the model.
-
-    ``parts`` has the log-density of each part, shape (S,); one that is the same in all draws can
-    move nothing and is left out.
-    """
-    rng = np.random.default_rng([seed, 3])
-    found = []
-    for part, log_density in parts.items():
-        if np.ptp(log_density) < 1e-9:
-            continue
-        both = [power_weights(log_density, alpha) for alpha in ALPHAS]
-        weights = (both[0][0], both[1][0])
-        shuffled = rng.permuted(np.hstack([choice, similarity]), axis=0)
-        noise = float(np.quantile(power_sensitivity(shuffled, weights), 0.95))
-        limit = max(THRESHOLD, noise)
-        shares = [
-            float((power_sensitivity(values, weights) > limit).mean())
-            for values in (choice, similarity)
-        ]
-        k = max(both[0][1], both[1][1])
-        found.append(Sensitivity(part, shares[0], shares[1], noise, k))
-    return found
-
 
 MOST_DRAWS = 1000
 
@@ -161,6 +82,8 @@ class PosteriorCheck:
         Judgments checked, and those of people or objects that the posterior does not know.
     predictive, loo
         None without judgments.
+    held_out
+        ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
     arrangements, dissimilarities
         Predictive checks of these; None where none were given.
     sensitivity
@@ -179,6 +102,7 @@ class PosteriorCheck:
     loo: LeaveOneOut | None = None
     arrangements: DistanceChecks | None = None
     dissimilarities: DistanceChecks | None = None
+    held_out: dict[str, Any] = field(default_factory=dict)
     sensitivity: list[Sensitivity] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -224,9 +148,13 @@ class PosteriorCheck:
         if self.predictive is not None:
             gap = calibration_gap(self.predictive.calibration)
             facts["mean gap of calibration"] = f"{gap:.4f}"
-        if self.loo is not None:
-            loss = f"{self.loo.log_loss:.4f} ± {self.loo.log_loss_se:.4f}"
-            facts["leave-one-out log-loss"] = f"{loss}, Pareto k high in {self.loo.k_high:.1%}"
+        if self.held_out:
+            facts["held-out log-loss"] = "{log_loss:.4f} ± {log_loss_se:.4f}".format(
+                **self.held_out
+            )
+        if (loo := self.loo) is not None:
+            loss = f"{loo.log_loss:.4f} ± {loo.log_loss_se:.4f}"
+            facts["leave-one-out log-loss"] = f"{loss}, Pareto k high in {loo.k_high:.1%}"
         return facts
 
 
@@ -368,6 +296,7 @@ def _checked(
         left_out=0 if judged is None else judged.left_out,
         predictive=predictive,
         loo=loo,
+        held_out=posterior.attrs.get("held_out", {}),
         **distances,
         sensitivity=_sensitivity(posterior, which, parts, seed) if parts else [],
         remarks=[remark for remark in remarks if remark],
@@ -439,12 +368,7 @@ def _convergence(posterior: Posterior, seed: int) -> dict[str, Any]:
 
 
 def _gather(
-    posterior: Posterior,
-    judged: Judged,
-    which: Integers,
-    *,
-    loo: bool,
-    seed: int,
+    posterior: Posterior, judged: Judged, which: Integers, *, loo: bool, seed: int
 ) -> _Gathered:
     """Predict every judgment under every draw, once, keeping sums and a subset."""
     loo = loo and len(which) >= LEAST_DRAWS
@@ -471,8 +395,11 @@ def _gather(
     estimate = None
     if loo:
         lpd = np.log(np.maximum(mean, 1e-30))
-        chains = posterior.tree["posterior"].sizes["chain"]
-        estimate = leave_one_out(answers, judged.chosen[kept], kept, lpd, chains)
+        chains, fits = (
+            posterior.tree["posterior"].sizes["chain"],
+            separate_fits(posterior, len(which)),
+        )
+        estimate = leave_one_out(answers, judged.chosen[kept], kept, lpd, chains, fits)
     return _Gathered(checks.result(), estimate, total)
 
 

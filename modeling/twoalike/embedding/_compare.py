@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from twoalike.embedding._posterior import Posterior
 
-type Observers = Literal["own", "typical"]
+type Observers = Literal["own", "new"]
 
 
 def judgment_scores(
@@ -100,7 +100,7 @@ def compare(
         Judgments (file or frame) that neither was fitted to.
     observers
         ``own``: participants whom a posterior knows answer with their own lapse and temperature,
-        others as typical ones. ``typical``: all as typical ones.
+        others as new people. ``new``: all as new people.
     interval
         Share of the draws inside the intervals.
     out

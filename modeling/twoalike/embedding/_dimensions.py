@@ -29,7 +29,7 @@ from twoalike.embedding._judged import (
     thinned,
     used_choices,
 )
-from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, subset_rows
+from twoalike.embedding._loo import LEAST_DRAWS, left_out_weights, separate_fits, subset_rows
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers, TwoalikeError, progress
@@ -248,7 +248,8 @@ def _left_out_weights(posterior: Posterior, judged: Judged, which: Integers, cha
     for place, draw in enumerate(draws_of(posterior, which, n)):
         likelihood[place] = _answered(draw, judged)
     weights = np.empty((n, len(which)))
-    for rows, found, _ in left_out_weights(likelihood, chains):
+    fits = separate_fits(posterior, len(which))
+    for rows, found, _ in left_out_weights(likelihood, chains, fits):
         weights[rows] = found
     return weights
 

@@ -311,8 +311,8 @@ class OddOneOutEmbedding:
         X
             Triplets, as in :meth:`fit`.
         participants
-            Who judges, shape (n,): their own lapse and temperature, those of a typical observer
-            for somebody unknown. None: typical observers. Guesses are included.
+            Who judges, shape (n,): their own lapse and temperature; somebody unknown, as are all
+            if None, is a new person, integrated over the population. Guesses are included.
         """
         self._check_fitted()
         triplets = as_indices(as_triplets(X), self.objects_)

@@ -9,8 +9,22 @@ draws as if one judgment had not been there. Of many judgments a random subset i
 the sum over all is estimated by the difference to the plain predictive density, which is known
 for every one (doi:10.48550/arXiv.1904.10679); the standard error of that estimate is given.
 
-Draws of a variational fit are not draws of the posterior: their leave-one-out estimate is that
-of the approximation.
+Draws of several variational fits are weighed within each fit, and the fits equally: a judgment
+left out would change each fit, not how much each counts. Weighed together, what one fit happened
+to learn of a judgment is held against it. Even so, their estimate is too pessimistic: coordinates
+that are independent in the approximation spread what the judgments settle together, and what one
+judgment contributes is overrated. Where a fit held judgments out, as ``vi`` does of 20,000 or
+more, their log-loss is the figure to read. On 30,000 judgments of THINGS (12 dimensions, four
+fits of 50 draws; log-loss in nats, standard errors below .004):
+
+==========================================  =====  ======================
+estimate                                    all    each fit
+==========================================  =====  ======================
+judgments that were held out                .974   .969 .967 .989 .999
+leave-one-out, all draws together           1.001
+leave-one-out, within fits                  .984   .984 .979 .996 1.007
+the judgments of the fit, none left out     .895   .886 .883 .924 .914
+==========================================  =====  ======================
 """
 
 from collections.abc import Iterator
@@ -124,21 +138,32 @@ def smoothed_weights(log_likelihood: Floats, efficiency: float) -> tuple[Floats,
     return weights, k
 
 
-def left_out_weights(likelihood: Floats, chains: int) -> Iterator[tuple[slice, Floats, Floats]]:
+def separate_fits(posterior: Posterior, n_draws: int) -> int:
+    """Fits whose draws are weighed apart: those of ``vi`` that have enough draws each; else 1."""
+    chains = posterior.tree["posterior"].sizes["chain"]
+    apart = posterior.attrs.get("engine") == "vi" and n_draws // chains >= LEAST_DRAWS
+    return chains if apart else 1
+
+
+def left_out_weights(
+    likelihood: Floats, chains: int, fits: int = 1
+) -> Iterator[tuple[slice, Floats, Floats]]:
     """Weights of the draws with each judgment left out, a block of judgments at a time.
 
-    ``likelihood`` (S, k) is that of each answer under each draw, grouped by chain. Yields which
-    judgments, their weights, (block, S), and Pareto's k, (block,).
+    ``likelihood`` (S, k) is that of each answer under each draw, grouped by chain; with several
+    ``fits``, which are then the chains, weights within each sum to 1 / fits. Yields which
+    judgments, their weights, (block, S), and Pareto's k, the largest of the fits, (block,).
     """
     n_draws, k = likelihood.shape
     some = likelihood[:, :: max(k // 300, 1)]
-    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1]))
+    efficiency = relative_efficiency(some.reshape(chains, -1, some.shape[1])) if fits == 1 else 1.0
     block = max(VALUES // (10 * n_draws), 1)
     for start in range(0, k, block):
         part = slice(start, start + block)
         logs = np.log(np.maximum(likelihood[:, part].T, 1e-30))
-        weights, shape = smoothed_weights(logs, efficiency)
-        yield part, np.exp(weights), shape
+        found = [smoothed_weights(own, efficiency) for own in np.split(logs, fits, axis=1)]
+        weights = np.concatenate([np.exp(own) / fits for own, _ in found], axis=1)
+        yield part, weights, np.stack([shape for _, shape in found]).max(axis=0)
 
 
 def trusted_k(n_draws: int) -> float:
@@ -146,16 +171,18 @@ def trusted_k(n_draws: int) -> float:
     return float(min(1 - 1 / np.log10(n_draws), 0.7))
 
 
-def predict_left_out(answers: Floats, chosen: Integers, chains: int) -> tuple[Floats, Floats]:
+def predict_left_out(
+    answers: Floats, chosen: Integers, chains: int, fits: int = 1
+) -> tuple[Floats, Floats]:
     """Probabilities of the answers to each judgment under the posterior of all others, (k, 3).
 
-    ``answers`` (S, k, 3) are those under every draw, grouped by chain with equally many draws each.
-    Also Pareto's k, shape (k,).
+    ``answers`` (S, k, 3) are those under every draw, grouped by chain with equally many draws each,
+    ``fits`` as in :func:`left_out_weights`. Also Pareto's k, shape (k,).
     """
     n = answers.shape[1]
     likelihood = answers[:, np.arange(n), chosen].astype(np.float64)
     predicted, shape = np.empty((n, 3)), np.empty(n)
-    for part, weights, found in left_out_weights(likelihood, chains):
+    for part, weights, found in left_out_weights(likelihood, chains, fits):
         shape[part] = found
         predicted[part] = np.einsum("ks,ska->ka", weights, answers[:, part])
     return predicted, shape
@@ -167,20 +194,22 @@ def leave_one_out(
     rows: Integers,
     lpd: Floats,
     chains: int,
+    fits: int = 1,
 ) -> LeaveOneOut:
     """Estimate from the probabilities of every answer under every draw.
 
     ``answers`` (S, k, 3) and ``chosen`` (k,) are of the subset ``rows``; ``lpd`` (n,) is the log of
-    the mean probability of the answer given, of all judgments.
+    the mean probability of the answer given, of all judgments; ``fits`` as in
+    :func:`left_out_weights`.
     """
     from arviz_stats.base import array_stats
 
     n_draws, k = answers.shape[:2]
-    predicted, shape = predict_left_out(answers, chosen, chains)
+    predicted, shape = predict_left_out(answers, chosen, chains, fits)
     elpd_i = np.log(np.maximum(predicted[np.arange(k), chosen], 1e-30))
     total, subset_se, se = array_stats.diff_srs_estimator(elpd_i, lpd[rows], lpd, len(lpd))
     hits = expected_accuracy(predicted, chosen, tolerance=1e-7)
-    limit = trusted_k(n_draws)
+    limit = trusted_k(n_draws // fits)
     n = len(lpd)
     return LeaveOneOut(
         judgments=n,
@@ -245,8 +274,9 @@ def predict_choices(
     if not fitted or len(which) < LEAST_DRAWS:
         mean = answers.mean(axis=0, dtype=np.float64)
         return PredictedChoices(some, judged.left_out, mean, left_out=False, k_high=0.0)
-    predicted, k = predict_left_out(answers, some.chosen, sizes["chain"])
-    high = float((k > trusted_k(len(which))).mean())
+    fits = separate_fits(posterior, len(which))
+    predicted, k = predict_left_out(answers, some.chosen, sizes["chain"], fits)
+    high = float((k > trusted_k(len(which) // fits)).mean())
     return PredictedChoices(some, judged.left_out, predicted, left_out=True, k_high=high)
 
 

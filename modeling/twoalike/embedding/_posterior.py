@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ChoiceKind, anchored_log_choice, log_choice
+from twoalike.choice import ChoiceKind
+from twoalike.embedding._observers import Observers
 from twoalike.embedding._parts import ROWS, Kernel, find_kernel
 from twoalike.study import (
     DAMAGED_HDF5,
@@ -324,6 +325,11 @@ class Posterior:
         """Lapse rate of each participant, shape (S, P)."""
         return self._draws("lapse").astype(np.float64)
 
+    @cached_property
+    def observers(self) -> Observers:
+        """Participants and the population that new people are drawn from."""
+        return Observers.of(self.tree["posterior"].dataset)
+
     @property
     def typical_lapse(self) -> Floats:
         """Mean lapse rate of the participants, shape (S,).
@@ -369,11 +375,13 @@ class Posterior:
             ``predictive`` averages choice probabilities over the draws; ``plugin`` takes those
             of the mean similarities, as an embedding without uncertainty would.
         lapse
-            Whether the observer guesses now and then (at :attr:`typical_lapse`); without it
-            the probabilities are those of the embedding alone, which is what a teacher wants.
+            Whether these are people's answers, guesses included; without it the probabilities
+            are those of the embedding alone, which is what a teacher wants.
         participants
             Index of the participant who judges each triplet, shape (n,): their own lapse and
-            temperature are used; -1: a typical observer, at temperature 1. None: all typical.
+            temperature are used. -1: somebody unknown, as are all if None. With ``lapse`` that is
+            a new person, integrated over the population of lapses and temperatures; without it
+            a typical observer, at temperature 1 and never guessing.
         kind
             ``anchored``: item 1 is the reference, and chosen is the more similar of the others.
 
@@ -389,10 +397,9 @@ class Posterior:
         triplets = self._checked(triplets, participants)
         if mode == "plugin":
             matrices: Any = [self.similarity()]
-            lapses = self.lapse.mean(axis=0, keepdims=True)
-            temperatures = np.exp(np.log(self.temperature).mean(axis=0, keepdims=True))
+            observers = self.observers.mean()
         else:
-            matrices, lapses, temperatures = self.embedding, self.lapse, self.temperature
+            matrices, observers = self.embedding, self.observers
         kernel = self.kernel
         total = np.zeros((len(triplets), 3))
         for draw, values in enumerate(matrices):
@@ -400,9 +407,8 @@ class Posterior:
             for start in range(0, len(triplets), ROWS):
                 rows = slice(start, start + ROWS)
                 judges = None if participants is None else participants[rows]
-                rate, temperature = _observer(lapses[draw], temperatures[draw], judges, lapse)
                 pairs = kernel.triplets(values, triplets[rows], whole)
-                total[rows] += _answers(pairs, temperature, rate, kind)
+                total[rows] += observers.answers(draw, pairs, judges, kind, lapse=lapse)
         return total / total.sum(axis=1, keepdims=True)
 
     def _checked(self, triplets: Integers, participants: Integers | None) -> Integers:
@@ -444,39 +450,14 @@ class Posterior:
         are those of :meth:`choice_probabilities`.
         """
         triplets, kernel = self._checked(triplets, participants), self.kernel
-        lapses, temperatures = self.lapse, self.temperature
+        observers = self.observers
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
-            rate, temperature = _observer(lapses[draw], temperatures[draw], participants, lapse)
             pairs = kernel.triplets(x, triplets, kernel.whole(x, len(triplets)))
-            out[draw] = _answers(pairs, temperature, rate, kind)
+            out[draw] = observers.answers(draw, pairs, participants, kind, lapse=lapse)
         return out
 
 
 def as_posterior(source: PosteriorSource) -> Posterior:
     """Read a posterior, where its file is given."""
     return source if isinstance(source, Posterior) else Posterior.load(source)
-
-
-def _answers(pairs: Any, temperature: Any, rate: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
-    """Probability of each of the three answers, shape (n, 3)."""
-    if kind == "odd_one_out":
-        return np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
-    near = np.exp(np.stack(anchored_log_choice(pairs[:2], temperature, rate), axis=1))
-    return np.concatenate([np.zeros_like(near[:, :1]), near], axis=1)
-
-
-def _observer(
-    lapse: Floats,
-    temperature: Floats,
-    judges: Integers | None,
-    guessing: bool,
-) -> tuple[Any, Any]:
-    """Lapse (None without guessing) and temperature of whoever judges."""
-    rate: Any = np.float32(lapse.mean())
-    noise: Any = np.float32(1.0)
-    if judges is not None:
-        known = judges >= 0
-        rate = np.where(known, lapse[judges], rate).astype(np.float32)
-        noise = np.where(known, temperature[judges], noise).astype(np.float32)
-    return (rate if guessing else None), noise

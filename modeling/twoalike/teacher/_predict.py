@@ -1,5 +1,6 @@
 """Choice probabilities of given triplets by a posterior or a teacher, as a table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,18 @@ def predict(
     Parameters
     ----------
     source
-        A posterior or a teacher, or the file or folder of either. A posterior predicts for a
-        typical participant, lapses included, averaged over its draws.
+        A posterior or a teacher, or the file or folder of either. A posterior predicts what a
+        new person will answer, averaged over its draws and over the lapses and temperatures of the
+        population; a teacher what a typical observer would, who never guesses.
     triplets
         Object ids or indices from 0, shape (n, 3), or a file of delimited text with three per line.
     interval
         Share of the posterior inside each probability's central interval, such as 0.9.
     participant
         Participant of the posterior whose lapse rate and temperature are used; or one per
-        triplet.
+        triplet, among whom people unknown to the posterior answer as new ones.
     participant_column
-        Column of the file of triplets, from 1, that names the participant.
+        Column of the file of triplets, from 1, that names the participant, known or new.
     kind
         ``anchored``: item 1 is the reference, and the more similar of the others is chosen.
     features, objects
@@ -64,20 +66,24 @@ def predict(
     -------
     Columns ``item_1``, ``item_2``, ``item_3``: the probability that each is chosen (called the
     odd one); with ``interval`` also ``item_1_low`` and so on, then ``item_1_high`` and so on.
+    ``attrs["new_people"]`` of the table maps each person named that the posterior does not know to
+    the number of their triplets, which a new person answers.
 
     Raises
     ------
     TwoalikeError
-        If a triplet, object or participant is unknown, or an option needs a posterior and the
-        source is a teacher.
+        If a triplet or object is unknown, or all participants named, or an option needs a
+        posterior and the source is a teacher.
     """
     names = [f"item_{k}" for k in (1, 2, 3)]
+    new_people: dict[str, int] = {}
     if isinstance(source, Posterior) or (
         isinstance(source, str | Path) and not Path(source).is_dir()
     ):
         posterior = as_posterior(source)
         indices = triplet_indices(triplets, posterior.ids)
-        judges = _judges(posterior, triplets, len(indices), participant, participant_column)
+        named = _named(triplets, len(indices), participant, participant_column)
+        judges, new_people = _judges(posterior, named, triplets, participant_column)
         columns: list[Floats] = [
             posterior.choice_probabilities(indices, lapse=True, participants=judges, kind=kind)
         ]
@@ -101,7 +107,9 @@ def predict(
         with atomic_path(Path(out)) as temporary:
             header = "\t".join(names)
             np.savetxt(temporary, content, fmt="%.6f", delimiter="\t", header=header, comments="")
-    return pd.DataFrame(content, columns=names)
+    table = pd.DataFrame(content, columns=names)
+    table.attrs["new_people"] = new_people
+    return table
 
 
 def _of_teacher(
@@ -124,38 +132,43 @@ def _of_teacher(
     return teacher.choice_probabilities(triplet_indices(triplets, features.ids), features)
 
 
-def _judges(
-    posterior: Posterior,
-    triplets: Any,
-    n: int,
-    participant: str | Sequence[str] | None,
-    column: int | None,
-) -> Integers | None:
-    """Index of the participant of each triplet, shape (n,); None for a typical participant."""
-    if participant is None and column is None:
-        return None
+def _named(
+    triplets: Any, n: int, participant: str | Sequence[str] | None, column: int | None
+) -> list[str] | None:
+    """Name the participant of each triplet; None where none is named."""
     if participant is not None and column is not None:
         raise TwoalikeError(expected="`participant=...` or `participant_column=...`", found="both")
-    where = "`participant=...`"
-    if column is not None:
-        where = str(triplets)
-        rows = read_delimited(Path(triplets), "triplets, three objects per line")
-        if not 1 <= column <= rows.shape[1]:
-            raise TwoalikeError(
-                where=where,
-                expected=f"column {column}",
-                found=f"{rows.shape[1]} columns (numbered from 1)",
-            )
-        named = rows[column - 1].str.strip().tolist()
-    else:
-        named = [participant] * n if isinstance(participant, str) else list(participant or ())
+    if column is None:
+        one = [participant] * n if isinstance(participant, str) else participant
+        return None if one is None else list(one)
+    rows = read_delimited(Path(triplets), "triplets, three objects per line")
+    if not 1 <= column <= rows.shape[1]:
+        raise TwoalikeError(
+            where=str(triplets),
+            expected=f"column {column}",
+            found=f"{rows.shape[1]} columns (numbered from 1)",
+        )
+    return list(rows[column - 1].str.strip())
+
+
+def _judges(
+    posterior: Posterior, named: list[str] | None, triplets: Any, column: int | None
+) -> tuple[Integers | None, dict[str, int]]:
+    """Index of each triplet's participant, (n,), -1 for a new person; new ones and their triplets.
+
+    None where nobody is named. One of those named has to be known: another column would be the
+    likelier reason, and people who are all new need no names.
+    """
+    if named is None:
+        return None, {}
     place = {name: row for row, name in enumerate(posterior.participants)}
-    for number, name in enumerate(named, start=1):
-        if name not in place:
-            raise TwoalikeError(
-                f"{name!r} is not one of the {len(place)} participants of "
-                f"{posterior.path or 'the posterior'}",
-                where=where if column is None else f"{where}: row {number}, column {column}",
-                remedy="List them with: twoalike participants",
-            )
-    return np.array([place[name] for name in named], dtype=np.int64)
+    new = Counter(name for name in named if name not in place)
+    if named and new.total() == len(named):
+        where = "`participant=...`" if column is None else f"{triplets}: row 1, column {column}"
+        raise TwoalikeError(
+            f"{named[0]!r} is not one of the {len(place)} participants of "
+            f"{posterior.path or 'the posterior'}" + (", nor is any other" if len(new) > 1 else ""),
+            where=where,
+            remedy="List them with: twoalike participants; for new people only, name nobody",
+        )
+    return np.array([place.get(name, -1) for name in named], dtype=np.int64), dict(new)

@@ -1,0 +1,129 @@
+"""Whose answers are predicted: those of a participant of the fit, or of somebody new.
+
+Of a new person only the population is known: in each draw, log-temperatures are normal and lapses
+normal on the scale of log-odds (:mod:`._model`). Their answers are therefore integrated over it.
+A lapse enters the probability of an answer linearly, so its mean suffices; over temperatures five
+nodes of Gauss-Hermite quadrature give probabilities to .001 for a spread up to .7.
+
+A typical observer is somebody else: at temperature 1 and without guesses, the embedding itself,
+which is what labels of a teacher are made of.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.choice import ChoiceKind, anchored_log_choice, log_choice
+from twoalike.study import Booleans, Floats, Integers
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NODES = 5  # of the temperatures
+LAPSE_NODES = 20
+
+
+def _normal_nodes(n: int) -> tuple[Floats, Floats]:
+    """Nodes and weights for the mean of a function of a standard normal variable, (n,) each."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n)
+    return nodes, weights / weights.sum()
+
+
+@dataclass(frozen=True)
+class Observers:
+    """Lapse and temperature of P participants under S draws, and of new people.
+
+    ``lapse`` and ``temperature`` have shape (S, P); ``new_lapse`` (S,) is the mean lapse of the
+    population and ``new_spread`` (S,) the standard deviation of a new person's log-temperature.
+    """
+
+    lapse: Floats
+    temperature: Floats
+    new_lapse: Floats
+    new_spread: Floats
+
+    @classmethod
+    def of(cls, group: "xr.Dataset") -> "Observers":
+        """Take them from a posterior's draws.
+
+        The population is that of each draw. Draws without one, such as those of a single
+        participant or made elsewhere, have the mean lapse and the spread of their participants.
+        """
+
+        def draws(name: str) -> Floats:
+            values = group[name].values  # chain x draw x ...
+            return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
+
+        lapse, temperature = draws("lapse"), draws("temperature")
+        people = lapse.shape[1]
+        if "lapse_spread" in group:
+            z, weight = _normal_nodes(LAPSE_NODES)
+            logit = draws("lapse_location")[:, None] + draws("lapse_spread")[:, None] * z
+            new_lapse: Floats = (1 / (1 + np.exp(-logit))) @ weight
+        else:
+            new_lapse = lapse.mean(axis=1)
+        if "temperature_spread" in group:
+            spread: Floats = draws("temperature_spread")
+        else:
+            spread = np.log(temperature).std(axis=1, ddof=1 if people > 1 else 0)
+        # Temperatures are relative to the participants' geometric mean, which has an error itself.
+        return cls(lapse, temperature, new_lapse, spread * np.sqrt(1 + 1 / people))
+
+    def mean(self) -> "Observers":
+        """Means over the draws, as one draw; of temperatures and their spread on the log scale."""
+        return Observers(
+            self.lapse.mean(axis=0, keepdims=True),
+            np.exp(np.log(self.temperature).mean(axis=0, keepdims=True)),
+            self.new_lapse.mean(keepdims=True),
+            self.new_spread.mean(keepdims=True),
+        )
+
+    def answers(
+        self, draw: int, pairs: Any, judges: Integers | None, kind: ChoiceKind, *, lapse: bool
+    ) -> npt.NDArray[Any]:
+        """Probability of each of the three answers under one draw, shape (n, 3).
+
+        ``pairs`` are similarities in PAIRS order, (n,) each; ``judges`` (n,) are participants, -1
+        for somebody new, None for new people only. Without ``lapse`` nobody guesses, and who is
+        unknown is a typical observer.
+        """
+        known = np.zeros(len(pairs[0]), dtype=bool) if judges is None else judges >= 0
+        p = np.empty((len(known), 3), dtype=np.result_type(*pairs))
+        if judges is not None and known.any():
+            who = judges[known]
+            noise = self.temperature[draw, who].astype(np.float32)
+            rate = self.lapse[draw, who].astype(np.float32) if lapse else None
+            p[known] = _answers(_rows(pairs, known), noise, rate, kind)
+        if not known.all():
+            new = _rows(pairs, ~known)
+            if lapse:
+                p[~known] = self._new_answers(draw, new, kind)
+            else:
+                p[~known] = _answers(new, np.float32(1.0), None, kind)
+        return p
+
+    def _new_answers(self, draw: int, pairs: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
+        """Probability of each answer of somebody new, shape (n, 3)."""
+        rate, spread = np.float32(self.new_lapse[draw]), self.new_spread[draw]
+        z, weights = _normal_nodes(NODES if spread > 0 else 1)
+        return np.asarray(
+            sum(
+                np.float32(weight) * _answers(pairs, np.float32(np.exp(spread * at)), rate, kind)
+                for at, weight in zip(z, weights, strict=True)
+            )
+        )
+
+
+def _rows(pairs: Any, kept: Booleans) -> Any:
+    """Take some of the triplets; all without a copy."""
+    return pairs if kept.all() else tuple(side[kept] for side in pairs)
+
+
+def _answers(pairs: Any, temperature: Any, rate: Any, kind: ChoiceKind) -> npt.NDArray[Any]:
+    """Probability of each of the three answers, shape (n, 3)."""
+    if kind == "odd_one_out":
+        return np.exp(np.stack(log_choice(pairs, temperature, rate), axis=1))
+    near = np.exp(np.stack(anchored_log_choice(pairs[:2], temperature, rate), axis=1))
+    return np.concatenate([np.zeros_like(near[:, :1]), near], axis=1)
