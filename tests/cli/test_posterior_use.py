@@ -16,6 +16,7 @@ from twoalike.embedding import Posterior, choice_intervals, similarity_table
 from twoalike.features import read_features
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import sha256_file
+from twoalike.teacher import predict
 
 Run = Callable[..., tuple[int, str]]
 IDS = ["cat", "dog, wet", "öak", "o3", "o4", "o5", "o6"]
@@ -131,6 +132,9 @@ def test_predict_answers_for_named_participants(
     )
     got = pd.read_csv(out, sep="\t").to_numpy()
     assert_allclose(got[:, :3], expected, atol=1e-6)
+    table = predict(posterior, triplets, participant=["z", "b", "y"])
+    assert table.attrs["new_people"] == {"z": 1, "y": 1}
+    assert_allclose(table, expected, atol=1e-6)
     # Somebody who guesses nine times in ten answers nearly at random.
     run(*words, "--participant", "b")
     assert np.abs(pd.read_csv(out, sep="\t").to_numpy()[:, :3] - 1 / 3).max() < 0.1
