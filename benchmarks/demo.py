@@ -6,10 +6,8 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from twoalike.results import ability_rows
-from twoalike.transfer import Transfer
+from twoalike.results import Results, ability_rows
 
 RESULTS = Path(__file__).parent / "results" / "demo.md"
 
@@ -22,9 +20,11 @@ def cell(measure: dict[str, float] | None, form: str) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def abilities(results: dict[str, Any]) -> list[str]:
+def abilities(path: Path) -> list[str]:
     """Table of what else the features are good for on the same creatures."""
-    first, *others = [of["name"] for of in results["transfer"]["measures"][0]["models"]]
+    found = Results.load(path).transfer
+    assert found is not None
+    first, *others = [of.name for of in found.measures[0].models]
     lines = [
         "What else the features are good for on these creatures, and the difference from the base "
         "network with a 95 % interval over images of the same classes:",
@@ -32,7 +32,7 @@ def abilities(results: dict[str, Any]) -> list[str]:
         f"| | {first} | {' | '.join(others)} |",
         "|---" * (len(others) + 2) + "|",
     ]
-    for measure, row in ability_rows(Transfer.model_validate(results["transfer"])):
+    for measure, row in ability_rows(found):
         cells = [f"{measure.models[0].value:.3f}"]
         for of in measure.models[1:]:
             change = of.difference
@@ -47,7 +47,8 @@ def abilities(results: dict[str, Any]) -> list[str]:
 
 def main(demo: Path) -> None:
     """Write benchmarks/results/demo.md."""
-    results = json.loads((demo / "derived" / "results.json").read_text(encoding="utf-8"))
+    path = demo / "derived" / "results.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
     world = json.loads((demo / "world" / "world.json").read_text(encoding="utf-8"))
     said = results["judgments"]
     lines = [
@@ -74,7 +75,7 @@ def main(demo: Path) -> None:
             cell(model.get("gap_closed"), "{:.0%}"),
         )
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *abilities(results)]
+    lines += ["", *abilities(path)]
     text = "\n".join([*lines, ""])
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(text, encoding="utf-8")
