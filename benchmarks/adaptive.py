@@ -41,7 +41,7 @@ WORLDS = ("sparse", "categories")
 OBJECTS, START, BLOCK, TEST = 50, 200, 100, 8_000
 ADAPTIVE_STOP, RANDOM_AT = 1_000, (200, 400, 600, 800, 1_000, 1_200, 1_400)
 SHARE = 0.2
-FIT = FitConfig(engine="nuts", tune=200, draws=100, chains=2)
+FIT = FitConfig(quick=True, engine="nuts", tune=200, draws=100, chains=2)
 
 
 def observer(world: str, rng: np.random.Generator) -> SimulatedObserver:

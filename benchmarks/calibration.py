@@ -43,8 +43,8 @@ WORK = ROOT / "derived" / "calibration"
 RESULTS = ROOT / "benchmarks" / "results" / "calibration.md"
 OBJECTS, DIMENSIONS, PEOPLE, JUDGMENTS, TEST = 50, 4, 10, 5_000, 5_000
 ARMS = {
-    "`nuts`": FitConfig(engine="nuts"),
-    "`vi`": FitConfig(engine="vi"),
+    "`nuts`": FitConfig(quick=True, engine="nuts"),
+    "`vi`": FitConfig(quick=True, engine="vi"),
 }
 MEASURES = {
     "choice": 3,

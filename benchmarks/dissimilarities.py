@@ -118,7 +118,7 @@ def fit(table: pd.DataFrame, kernel: str, seed: int, *, effects: bool) -> tuple[
         free = noise(name, *settings)
         return 1e-3 + 0 * free if name == "object_noise" else free
 
-    config = FitConfig(engine="nuts", similarity=kernel, seed=seed, tune=300, draws=200)
+    config = FitConfig(quick=True, engine="nuts", similarity=kernel, seed=seed, tune=300, draws=200)
     with mock.patch.object(model, "pooled_noise", noise if effects else without):
         posterior = fit_embedding(None, dissimilarities=table, config=config)
     return posterior.embedding.astype(np.float64), posterior.attrs["convergence"]

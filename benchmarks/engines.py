@@ -85,7 +85,7 @@ def sampled(sampler: str) -> dict[str, float]:
     data = Data.from_tables(sibling("calibration.py").World(0).choices(), None)
     objects = len(data.ids)
     form = Form(default_dimensions(objects), "spike-and-slab")
-    config = FitConfig(engine="nuts", chains=2, draws=300, tune=400)
+    config = FitConfig(quick=True, engine="nuts", chains=2, draws=300, tune=400)
     start = form.start(objects, np.random.default_rng([config.seed, 0]))
 
     def ours(config: FitConfig) -> Any:
@@ -194,16 +194,20 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     from twoalike.embedding._vi import begin
 
     data = Data.from_tables(world.choices(), None)
-    config = FitConfig(engine="vi", batch=SIZES[size][-1])
-    plan = vi.plan_steps(config, len(data.items))
-    density = jax_density(data, Form(SIZES[size][1], "softplus"), [np.random.default_rng(0)])
+    config = FitConfig(quick=True, engine="vi", batch=SIZES[size][-1])
+    plan = vi.plan_steps(config, len(data.items), len(data.ids))
+    rngs = [np.random.default_rng(0)]
+    jax.config.update("jax_enable_x64", False)  # as fit_vi has it
+    density = jax_density(data, Form(SIZES[size][1], "softplus"), rngs, matrix=plan.matrix)
+    family = vi.Family.of(density)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
-    many = vi.many_steps(density, data, config, plan, optimiser)
-    fit, key = begin(density.starts[0], optimiser), jax.random.key(0)
+    many = vi.many_steps(family, data, config, plan, optimiser)
+    fit, key = begin(family, density.starts[0], optimiser), jax.random.key(0)
+    judged = vi.columns_of(data), []
 
     def block(chunks: int) -> None:
         for _ in range(chunks):
-            fit.q, fit.state, value = many(fit.q, fit.state, key, fit.done)
+            fit.q, fit.state, value = many(fit.q, fit.state, key, fit.done, judged)
             fit.done += vi.CHUNK
         jax.block_until_ready(value)
 

@@ -95,22 +95,26 @@ def cost(judgments: int) -> dict[str, float]:
     from twoalike.embedding._vi import begin
 
     data = Data.from_tables(World(judgments, 12_000).choices(), None)
-    config = FitConfig(engine="vi", batch=BATCH)
-    density = jax_density(data, Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)])
+    config = FitConfig(engine="vi")
+    plan = vi.plan_steps(config, judgments, OBJECTS)
+    jax.config.update("jax_enable_x64", False)  # as fit_vi has it
+    form, rngs = Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)]
+    family = vi.Family.of(jax_density(data, form, rngs, matrix=plan.matrix))
     optimiser = optax.adam(1e-3)
-    many = vi.many_steps(density, data, config, vi.plan_steps(config, judgments), optimiser)
-    fit, key = begin(density.starts[0], optimiser), jax.random.key(0)
-    q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0))  # compiles
+    many = vi.many_steps(family, data, config, plan, optimiser)
+    fit, key = begin(family, family.density.starts[0], optimiser), jax.random.key(0)
+    judged = vi.columns_of(data), []
+    q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0, judged))  # compiles
     seconds = []
     for chunk in range(1, 1 + CHUNKS):
         start = time.monotonic()
-        q, state, _ = jax.block_until_ready(many(q, state, key, chunk * vi.CHUNK))
+        q, state, _ = jax.block_until_ready(many(q, state, key, chunk * vi.CHUNK, judged))
         seconds.append((time.monotonic() - start) / vi.CHUNK)
     step = float(np.median(seconds))
     return {
         "judgments": judgments,
         "step_ms": 1000 * step,
-        "pass_s": step * judgments / BATCH,
+        "pass_s": step * judgments / plan.batch,
         "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
@@ -122,7 +126,7 @@ def million() -> dict[str, float]:
     world = World(1_000_000, 2_000)
     choices = world.choices()
     start, wall = time.process_time(), time.monotonic()
-    posterior = fit_embedding(choices, config=FitConfig(engine="vi"))
+    posterior = fit_embedding(choices, config=FitConfig(engine="vi", quick=True))
     held = posterior.attrs["held_out"]
     # The split is the fit's own: the same generator gives its rows.
     rng = np.random.default_rng([0, 2])

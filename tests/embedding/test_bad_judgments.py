@@ -16,7 +16,9 @@ from twoalike.judgments import arrangements_table, choices_table, dissimilaritie
 from twoalike.study import TwoalikeError
 
 IDS = [f"o{k}" for k in range(8)]
-QUICK = FitConfig(engine="vi", prior="softplus", chains=1, steps=400, draws=40, dimensions=2)
+QUICK = FitConfig(
+    quick=True, engine="vi", prior="softplus", chains=1, steps=400, draws=40, dimensions=2
+)
 
 
 def table(triplets: list[tuple[int, int, int]], chosen: Any = 3, **more: Any) -> pd.DataFrame:

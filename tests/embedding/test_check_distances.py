@@ -352,7 +352,19 @@ def test_commands_fit_and_check_arrangements_and_dissimilarities(
         said = capsys.readouterr()
         return int(ended.value.code or 0), " ".join(said.out.split()), said.err
 
-    quick = ("--engine", "vi", "--steps", 300, "--chains", 1, "--draws", 30, "--dimensions", 3)
+    quick = (
+        "--quick",
+        "--engine",
+        "vi",
+        "--steps",
+        300,
+        "--chains",
+        1,
+        "--draws",
+        30,
+        "--dimensions",
+        3,
+    )
     assert run("fit", "--arrangements", placed, "--out", out, *quick)[0] == 0
     assert Posterior.load(out).attrs["provenance"]["inputs"]["arrangements"]["file"] == placed.name
     status, said, _ = run("check", out)

@@ -55,7 +55,7 @@ def refused(run: Run, out: Path, complaint: str, *arguments: object) -> None:
 
 def test_fit_then_predict(run: Run, choices: Path, world: Any, tmp_path: Path) -> None:
     out, table = tmp_path / "new" / "p.nc", tmp_path / "p.tsv"
-    options = ("--engine", "vi", "--steps", 100, "--draws", 4, "--dimensions", 3)
+    options = ("--quick", "--engine", "vi", "--steps", 100, "--draws", 4, "--dimensions", 3)
     status, said = run("fit", "--choices", choices, "--out", out, *options)
     assert f"next: twoalike check {out} --choices {choices}" in said
     assert status == 0
@@ -76,7 +76,7 @@ def test_a_fit_that_cannot_be_saved_is_not_lost(
 ) -> None:
     monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
     out = tmp_path / "posterior.nc"
-    words = ("fit", "--choices", choices, "--engine", "vi", "--steps", 100, "--draws", 4)
+    words = ("fit", "--choices", choices, "--quick", "--engine", "vi", "--steps", 100, "--draws", 4)
     words += ("--dimensions", 3)
 
     def full(*_: Any) -> None:
@@ -172,7 +172,7 @@ main(sys.argv[1:])
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_an_interrupt_leaves_no_posterior_and_no_traceback(choices: Path, tmp_path: Path) -> None:
     out = tmp_path / "out" / "p.nc"
-    words = ["fit", "--choices", str(choices), "--out", str(out), "--engine", "vi"]
+    words = ["fit", "--choices", str(choices), "--out", str(out), "--quick", "--engine", "vi"]
     process = subprocess.Popen(
         [sys.executable, "-c", SAVES_OFTEN, *words, "--steps", "1000000", "--dimensions", "3"],
         stderr=subprocess.PIPE,

@@ -188,7 +188,7 @@ def test_four_dimensions_of_eight_are_found() -> None:
     there = rng.random((30, 4)) < 0.35
     x = 1.5 * np.where(there, rng.gamma(2.0, 0.6, (30, 4)), rng.exponential(0.03, (30, 4)))
     choices = judged(x, 4000, 9)
-    config = FitConfig(engine="vi", dimensions=8, chains=1, steps=500, draws=100)
+    config = FitConfig(quick=True, engine="vi", dimensions=8, chains=1, steps=500, draws=100)
     found = dimension_curve(fit_embedding(choices, config=config), choices)
     assert found.needed in (4, 5)
     assert found.table["difference"][2] > 0.01

@@ -165,7 +165,7 @@ def standardised_pairs(x: np.ndarray) -> np.ndarray:
 
 def test_similarities_are_recovered(world: Any) -> None:
     table = rdms(world, np.random.default_rng(5))
-    config = FitConfig(engine="nuts", tune=120, draws=80, chains=2, dimensions=3)
+    config = FitConfig(quick=True, engine="nuts", tune=120, draws=80, chains=2, dimensions=3)
     posterior = fit_embedding(None, dissimilarities=table, config=config)
     draws, truth = standardised_pairs(posterior.embedding), standardised_pairs(world.embedding)
     assert spearmanr(draws.mean(axis=0), truth)[0] > 0.9
@@ -183,7 +183,7 @@ def test_similarities_are_recovered(world: Any) -> None:
 def test_dissimilarities_add_to_choices(world: Any) -> None:
     """Few choices say how decided people are; the RDMs, which objects are alike."""
     choices, table = world.judge(300, 3), rdms(world, np.random.default_rng(6))
-    config = FitConfig(engine="vi", dimensions=4, steps=450, chains=1)
+    config = FitConfig(quick=True, engine="vi", dimensions=4, steps=450, chains=1)
     posterior = fit_embedding(choices, dissimilarities=table, config=config)
     new = world.triplets(2000, np.random.default_rng(8))
     truth = world.probabilities(new)
@@ -204,7 +204,7 @@ def test_the_command_fits_and_remembers_the_file(
             main(["fit", *map(str, words), "--out", str(out)])
         return int(ended.value.code or 0)
 
-    quick = ("--engine", "vi", "--steps", 100, "--chains", 1, "--dimensions", 3)
+    quick = ("--quick", "--engine", "vi", "--steps", 100, "--chains", 1, "--dimensions", 3)
     assert status("--dissimilarities", pairs, *quick) == 0
     posterior = Posterior.load(out)
     assert posterior.ids == tuple(world.ids)

@@ -15,8 +15,15 @@ from twoalike.features import FeatureTable
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
-QUICK = {"engine": "vi", "steps": 1000, "draws": 40, "chains": 2}
-SHORT = {"engine": "vi", "steps": 100, "prior": "softplus", "chains": 1, "dimensions": 3}
+QUICK = {"quick": True, "engine": "vi", "steps": 1000, "draws": 40, "chains": 2}
+SHORT = {
+    "quick": True,
+    "engine": "vi",
+    "steps": 100,
+    "prior": "softplus",
+    "chains": 1,
+    "dimensions": 3,
+}
 """For claims that do not depend on how well the fit went."""
 
 
@@ -42,7 +49,7 @@ def variational(world: Any) -> Posterior:
 
 @pytest.fixture(scope="module")
 def sampled(world: Any) -> Posterior:
-    config = FitConfig(engine="nuts", dimensions=3, tune=300, draws=200)
+    config = FitConfig(quick=True, engine="nuts", dimensions=3, tune=300, draws=200)
     return fit_embedding(world.judge(1500, 1), config=config)
 
 
@@ -119,7 +126,7 @@ def test_fits_of_vi_are_compared_as_chains_are_and_check_says_the_same(
 
 
 def test_a_fit_that_has_not_converged_says_so(world: Any, tmp_path: Path) -> None:
-    config = FitConfig(engine="nuts", tune=50, draws=10, max_depth=3)
+    config = FitConfig(quick=True, engine="nuts", tune=50, draws=10, max_depth=3)
     posterior = fit_embedding(world.judge(600, 4), config=config)
     posterior.save(tmp_path / "p.nc")
     attrs = Posterior.load(tmp_path / "p.nc").attrs
@@ -162,7 +169,7 @@ def test_more_features_than_objects_help_where_judgments_are_few(world: Any, eng
     table = FeatureTable(tuple(world.ids), told.astype("float32"))
     nuts = {"tune": 200, "draws": 100, "chains": 2}
     short = nuts if engine == "nuts" else {"steps": 600, "draws": 40, "chains": 1}
-    config = FitConfig(engine=engine, prior="softplus", **short)
+    config = FitConfig(quick=True, engine=engine, prior="softplus", **short)
     without, with_them = (
         divergence(world, fit_embedding(world.judge(200, 9), features=features, config=config))
         for features in (None, table)
@@ -207,7 +214,7 @@ def test_features_that_miss_an_object_are_refused(world: Any) -> None:
 
 
 def test_a_diverged_optimiser_is_refused(world: Any) -> None:
-    config = FitConfig(engine="vi", prior="softplus", rate=3.0, steps=600, draws=2)
+    config = FitConfig(quick=True, engine="vi", prior="softplus", rate=3.0, steps=600, draws=2)
     with pytest.raises(TwoalikeError, match="diverged"):
         fit_embedding(world.judge(600, 1), config=config)
 
@@ -235,7 +242,7 @@ def distances(points: np.ndarray, shown: np.ndarray) -> np.ndarray:
 def test_a_world_of_distances_is_recovered(world: Any, engine: str) -> None:
     choices, points = euclidean(world, 2000)
     short = {"steps": 1000, "draws": 60} if engine == "vi" else {"tune": 120, "draws": 60}
-    config = FitConfig(engine=engine, similarity="distance", dimensions=3, **short)
+    config = FitConfig(quick=True, engine=engine, similarity="distance", dimensions=3, **short)
     posterior = fit_embedding(choices, config=config)
     assert posterior.attrs["prior"] == "gaussian"
     new = world.triplets(1500, np.random.default_rng(99))
@@ -261,7 +268,7 @@ def test_an_interrupted_fit_goes_on_and_ends_as_if_it_had_not_been(
     monkeypatch.setattr("twoalike.embedding._config.EVERY_S", 0.0)
     choices, part = world.judge(400, 2), tmp_path / "part.npz"
     short = {"steps": 300, "draws": 20, "tune": 50, "chains": 2, "max_depth": 4}
-    config = FitConfig(engine=engine, prior=prior, dimensions=3, **short)
+    config = FitConfig(quick=True, engine=engine, prior=prior, dimensions=3, **short)
     whole = fit_embedding(choices, config=config)
     save, saves = Checkpoint.save, []
 

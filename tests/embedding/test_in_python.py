@@ -37,7 +37,7 @@ from twoalike.judgments import read_judgments, write_judgments
 from twoalike.study import Study, TwoalikeError
 from twoalike.teacher import predict
 
-QUICK = {"engine": "vi", "steps": 100, "draws": 20, "chains": 2, "dimensions": 3}
+QUICK = {"quick": True, "engine": "vi", "steps": 100, "draws": 20, "chains": 2, "dimensions": 3}
 
 
 @pytest.fixture(scope="module")

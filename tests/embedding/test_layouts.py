@@ -134,7 +134,7 @@ def test_arrangements_alone_recover_the_order_of_similarities(rng: np.random.Gen
         items = rng.permutation(M)[:8]
         trials.append((items, x[items] + 0.05 * rng.normal(size=(8, 2))))
     table = arrangements_table(columns(trials, ["p", "q", "r"] * 10), IDS)
-    config = FitConfig(engine="vi", dimensions=2, chains=1, steps=600, draws=40)
+    config = FitConfig(quick=True, engine="vi", dimensions=2, chains=1, steps=600, draws=40)
     fitted = fit_embedding(None, arrangements=table, config=config)
     upper = np.triu_indices(M, 1)
 

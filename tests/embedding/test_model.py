@@ -211,12 +211,20 @@ def test_engine_is_chosen_by_size_and_says_why() -> None:
 
 def test_steps_of_vi_follow_the_number_of_judgments() -> None:
     config = FitConfig(engine="vi")
-    few, many = plan_steps(config, 5_000), plan_steps(config, 1_000_000)
-    assert (few.steps, few.batch) == (3000, 4000)
+    few, many = plan_steps(config, 5_000, 1_000), plan_steps(config, 1_000_000, 20_000)
+    assert (few.steps, few.batch, few.matrix) == (3000, 4000, False)
     assert many.steps * many.batch >= 40 * 1_000_000  # passes over the judgments
-    assert few.rate == many.rate < plan_steps(config, 100_000).rate
+    assert few.rate == many.rate < plan_steps(config, 100_000, 1_000).rate
     asked = config.model_copy(update={"rate": 0.01, "steps": 120, "batch": 7})
-    assert plan_steps(asked, 5_000) == Plan(steps=150, batch=7, rate=0.01)  # whole chunks
+    assert plan_steps(asked, 5_000, 100) == Plan(steps=150, batch=7, rate=0.01)  # whole chunks
+
+
+def test_a_step_sees_all_judgments_where_their_similarities_are_cheap() -> None:
+    config = FitConfig(engine="vi")
+    things = plan_steps(config, 127_304, 1_854)
+    assert (things.batch, things.matrix) == (127_304, True)
+    million = plan_steps(config, 1_000_000, 1_854)
+    assert (million.batch, million.matrix) == (150_000, True)
 
 
 def test_number_of_dimensions_grows_with_objects_and_is_bounded() -> None:

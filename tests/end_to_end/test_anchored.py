@@ -146,7 +146,19 @@ def test_an_anchored_observer_is_recovered(
             "--out",
             f"{name}.parquet",
         )
-    quick = ("--engine", "vi", "--steps", 600, "--draws", 10, "--dimensions", 4, "--chains", 2)
+    quick = (
+        "--quick",
+        "--engine",
+        "vi",
+        "--steps",
+        600,
+        "--draws",
+        10,
+        "--dimensions",
+        4,
+        "--chains",
+        2,
+    )
     run("fit", "--choices", "old.parquet", "--out", "posterior.nc", *quick)
     posterior = Posterior.load("posterior.nc")
     upper = np.triu_indices(M, 1)

@@ -17,7 +17,7 @@ SMALL = DemoConfig(
     trials=180,
     test_triplets=300,
     features=("--size", "64"),
-    fit=("--engine", "vi", "--steps", "500"),
+    fit=("--quick", "--engine", "vi", "--steps", "500"),
     distill=("--steps", "3", "--size", "64", "--batch", "12"),
 )
 

@@ -42,7 +42,7 @@ def quick_fit(checkpoint: Path | None = None) -> Any:
     rows = np.array([rng.permutation(8)[:3] for _ in range(120)])
     items = {f"item_{k + 1}": rows[:, k] for k in range(3)}
     table = choices_table({"chosen": rng.integers(1, 4, 120), **items}, [f"o{k}" for k in range(8)])
-    config = FitConfig(engine="vi", steps=400, draws=4, chains=2, dimensions=2)
+    config = FitConfig(quick=True, engine="vi", steps=400, draws=4, chains=2, dimensions=2)
     return fit_embedding(table, config=config, checkpoint=checkpoint)
 
 

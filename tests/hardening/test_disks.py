@@ -36,7 +36,16 @@ VERBS: dict[str, tuple[str, ...]] = {
     "export psychds": ("export", "psychds", "study", "--out", "OUT"),
     "export onnx": ("export", "onnx", "student", "--out", "OUT.onnx"),
     **{
-        f"fit {engine}": ("fit", "--choices", "choices.parquet", "--engine", engine, "--draws", "5")
+        f"fit {engine}": (
+            "fit",
+            "--choices",
+            "choices.parquet",
+            "--quick",
+            "--engine",
+            engine,
+            "--draws",
+            "5",
+        )
         + ("--dimensions", "2", "--chains", "2", *more, "--out", "OUT.nc")
         for engine, more in (("vi", ("--steps", "100")), ("nuts", ("--tune", "50")))
     },

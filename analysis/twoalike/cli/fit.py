@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,11 +21,12 @@ class Options:
     """How the embedding is fitted."""
 
     dimensions: str = "auto"
-    """auto (more than needed, empty ones dropped) or a number."""
+    """auto (a quarter more than carry weight in a pilot, empty ones dropped) or a number."""
     engine: Literal["auto", "nuts", "vi"] = "auto"
     """nuts samples, vi approximates in minibatches, auto chooses by size and says why."""
-    similarity: Literal["dot", "distance"] = "dot"
-    """dot: dot product of non-negative coordinates; distance: the nearer, the more alike."""
+    similarity: Literal["auto", "dot", "distance"] = "auto"
+    """dot: dot product of non-negative coordinates; distance: the nearer, the more alike; auto:
+    whichever predicts held-out judgments better in a pilot."""
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
     """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
     spike-and-slab."""
@@ -40,6 +41,8 @@ class Options:
     holdout: float | None = None
     """Share of judgments that are not fitted, on which log-loss is measured; if left out, 0.02 for
     vi from 20,000 judgments."""
+    quick: Flag = False
+    """No pilot: the dot product, and as many dimensions as there could be."""
     seed: int = 0
     """The same seed gives the same posterior."""
 
@@ -134,6 +137,8 @@ def _show(posterior: "Posterior") -> None:
     from twoalike.embedding import advise, link_warnings
 
     attrs = posterior.attrs
+    if pilot := attrs.get("pilot"):
+        show(_pilot_line(pilot))
     show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
@@ -149,3 +154,18 @@ def _show(posterior: "Posterior") -> None:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:
         show(f"[bold]note[/]: {escape(advice)}")
+
+
+def _pilot_line(pilot: "dict[str, Any]") -> str:
+    """Say what was tried before the fit, and what came out of it."""
+    named = {"dot": "dot product", "distance": "distance"}
+    best = min(pilot["tried"], key=lambda trial: float(trial["log_loss"]))
+    said = f"pilot: {named[best['similarity']]}, {best['dimensions']} of {pilot['offered']} "
+    said += "dimensions carry weight"
+    others = [trial for trial in pilot["tried"] if trial is not best]
+    for other in others:
+        said += (
+            f"; {named[other['similarity']]} is {other['minus_best']:.4f} ± "
+            f"{other['minus_best_se']:.4f} nats worse on {pilot['judgments']:,} held-out judgments"
+        )
+    return said

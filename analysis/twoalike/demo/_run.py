@@ -32,7 +32,10 @@ class DemoConfig:
     backbone: str = "efficientnet_lite0"
     features: tuple[str, ...] = ()  # of the backbone, such as ("--size", "128")
     # Four fits of vi, which so many objects would be left to, end in different places.
-    fit: tuple[str, ...] = ("--engine", "nuts", "--dimensions", "12", "--draws", "600")
+    fit: tuple[str, ...] = (
+        *("--quick", "--engine", "nuts"),
+        *("--dimensions", "12", "--draws", "600"),
+    )
     # Distillation as in modeling/recipes/distill_demo.toml: few steps, of the network's own size.
     distill: tuple[str, ...] = ("--steps", "40", "--batch", "36", "--sampling", "scales")
 

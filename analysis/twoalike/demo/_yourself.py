@@ -198,7 +198,7 @@ def _stages(root: Path, config: YourselfConfig) -> Sequence[Stage]:
 def _fit(root: Path, seed: int, *options: str) -> Stage:
     return Stage(
         "fit the Bayesian embedding to the answers",
-        ("fit", str(root), "--seed", str(seed), *options),
+        ("fit", str(root), "--quick", "--seed", str(seed), *options),
         Study.load(root).posterior,
     )
 

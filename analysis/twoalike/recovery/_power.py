@@ -45,7 +45,7 @@ VI_STEPS = 1_500
 """With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
 ``nuts`` keeps: six studies of 30 objects and 1,200 judgments had .051 nats above the truth with
 3,000, .042 with 1,500 and .042 with ``nuts``, which takes three times as long."""
-FIT = FitConfig(engine="vi", steps=VI_STEPS)
+FIT = FitConfig(quick=True, engine="vi", steps=VI_STEPS)
 _SESSIONS = (100, 200, 300, 500)
 """Main trials a person of other ways to collect the same."""
 _WORLDS = {
@@ -140,7 +140,7 @@ def power(
         worlds=worlds,
         assurance=assurance,
         most_participants=most_participants,
-        fit=FitConfig(engine=engine, steps=vi_steps),
+        fit=FitConfig(quick=True, engine=engine, steps=vi_steps),
     )
     analysis = PowerAnalysis(study_with(opened, seed=seed, sampler=sampler), config, observer)
     target = make_target(

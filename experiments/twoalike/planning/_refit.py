@@ -33,7 +33,7 @@ from twoalike.tasks import (
 )
 from twoalike.tasks import prepare_triplets as prepare_listed
 
-_FIT: Any = {"engine": "nuts", "draws": 100, "chains": 2}
+_FIT: Any = {"quick": True, "engine": "nuts", "draws": 100, "chains": 2}
 """The engine whose posterior is trusted at this size: choosing where to look needs its spread."""
 _CHILD = "import json, sys; from twoalike.planning import refit; refit(**json.loads(sys.argv[1]))"
 

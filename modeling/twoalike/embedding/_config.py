@@ -35,8 +35,10 @@ class FitConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["auto", "nuts", "vi"] = Field(default="auto", description="auto: by size")
-    similarity: Literal["dot", "distance"] = Field(
-        default="dot", description="dot product of non-negative coordinates, or minus the distance"
+    similarity: Literal["auto", "dot", "distance"] = Field(
+        default="auto",
+        description="dot product of non-negative coordinates, or minus the distance; auto: "
+        "whichever predicts held-out judgments better in a pilot",
     )
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = Field(
         default="auto",
@@ -44,7 +46,13 @@ class FitConfig(BaseModel):
         "spike-and-slab",
     )
     dimensions: Whole = Field(
-        default=None, ge=1, description="none: more than needed, empty ones dropped"
+        default=None,
+        ge=1,
+        description="none: a quarter more than carry weight in a pilot, empty ones dropped",
+    )
+    quick: bool = Field(
+        default=False,
+        description="no pilot: the dot product, and as many dimensions as there could be",
     )
     seed: int = Field(default=0, ge=0, description="everything random derives from it")
     draws: int | None = Field(default=None, ge=2, description="a chain; none: 300 (nuts), 100 (vi)")

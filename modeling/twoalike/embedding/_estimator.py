@@ -384,7 +384,8 @@ class OddOneOutEmbedding:
     def _config(self) -> FitConfig:
         from pydantic import ValidationError
 
-        values: dict[str, Any] = dict(self.options or {})
+        # Searches over settings are scikit-learn's own: no pilot unless asked for.
+        values: dict[str, Any] = {"quick": True} | dict(self.options or {})
         values |= {"engine": self.engine, "prior": self.prior, "dimensions": self.n_components}
         try:
             return FitConfig(seed=self.random_state, **values)

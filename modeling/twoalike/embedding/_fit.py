@@ -17,6 +17,8 @@ from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remo
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form
+from twoalike.embedding._observer_draws import draw_observers
+from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
@@ -269,20 +271,23 @@ def fit_embedding(
         )
     used = None if choices is None else used_choices(choices)
     data = Data.from_tables(used, arrangements, dissimilarities)
-    d = config.dimensions or default_dimensions(len(data.ids))
-    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
-    prior = choose_prior(
-        config.prior, engine, config.similarity, with_features=features is not None
-    )
     table = None if features is None else reduce_features(features.select(data.ids))
-    form = Form(d, prior, config.similarity, table)
+    tried = _tried(data, table, config)
+    similarity = _similarities(config)[0]
+    d = config.dimensions or default_dimensions(len(data.ids))
+    if tried is not None:
+        similarity, d = tried.best.similarity, config.dimensions or tried.dimensions
+    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
+    prior = choose_prior(config.prior, engine, similarity, with_features=features is not None)
+    form = Form(d, prior, similarity, table)
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
-    draws = order_draws(draws, config.similarity, drop=config.dimensions is None)
+    draws = order_draws(draws, similarity, drop=config.dimensions is None)
     attrs = {
         **_described(engine, why, form, config, draws["embedding"], stats),
         "links": describe_links(data),
+        **({} if tried is None else {"pilot": tried.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
@@ -290,6 +295,30 @@ def fit_embedding(
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
     return posterior
+
+
+def _similarities(config: FitConfig) -> tuple[str, ...]:
+    """Similarities that the settings allow, the usual one first."""
+    if config.similarity != "auto":
+        return (config.similarity,)
+    if config.prior == "auto":
+        return ("dot", "distance")
+    return ("distance",) if config.prior == "gaussian" else ("dot",)
+
+
+def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
+    """Run a pilot where something is left open and the judgments can tell."""
+    similarities = _similarities(config)
+    is_open = len(similarities) > 1 or config.dimensions is None
+    if config.quick or not is_open or len(data.items) < FEWEST:
+        return None
+    d = config.dimensions or default_dimensions(len(data.ids))
+
+    def form_of(similarity: str) -> Form:
+        prior = choose_prior("auto", "vi", similarity, with_features=table is not None)
+        return Form(d, prior, similarity, table)
+
+    return run_pilot(data, form_of, similarities, config)
 
 
 def _described(
@@ -342,12 +371,7 @@ def _hold_out(data: Data, engine: str, config: FitConfig) -> tuple[Data, Data | 
 
 def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
     """Log-loss of judgments held out, under the predictions for the people who made them."""
-    judged = Judged(
-        held.items,
-        np.where(held.anchored, 1, 2).astype(np.int8),  # as Data orders them
-        held.judge,
-        held.anchored,
-    )
+    judged = Judged.of(held)
     n_draws = len(posterior.embedding)
     p = np.zeros((len(judged), 3))
     for draw in draws_of(posterior, np.arange(n_draws), len(judged)):
@@ -391,4 +415,8 @@ def _run(
     from twoalike.embedding._vi import fit_vi
 
     with held_interrupt() as give_way:
-        return fit_vi(data, form, config=config, held=held, checkpoint=checkpoint, between=give_way)
+        draws, stats = fit_vi(
+            data, form, config=config, held=held, checkpoint=checkpoint, between=give_way
+        )
+    rng = np.random.default_rng([config.seed, 3])
+    return draw_observers(data, draws, form.similarity, rng), stats

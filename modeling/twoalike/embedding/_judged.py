@@ -30,6 +30,7 @@ from twoalike.tables import JUDGED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twoalike.embedding._model import Data
     from twoalike.embedding._parts import Kernel
     from twoalike.embedding._posterior import Posterior
 
@@ -49,6 +50,12 @@ class Judged:
     judge: Integers
     anchored: Booleans
     left_out: int = 0
+
+    @classmethod
+    def of(cls, data: "Data") -> "Judged":
+        """Take choices in the order of a fit's data: the odd one last, the chosen one second."""
+        chosen = np.where(data.anchored, 1, 2).astype(np.int8)
+        return cls(data.items, chosen, data.judge, data.anchored)
 
     def __len__(self) -> int:
         """Count the judgments."""

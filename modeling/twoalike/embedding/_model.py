@@ -246,6 +246,8 @@ class Form:
         data: Data,
         batch: tuple[Any, Any, Any] | None = None,
         group_batch: Sequence[tuple[Any, ...]] | None = None,
+        *,
+        matrix: bool = False,
     ) -> Any:
         """Build the PyMC model of judgments.
 
@@ -253,7 +255,8 @@ class Form:
         there are arrangements or dissimilarities, ``arrangements_0`` and on, then
         ``dissimilarities_0`` and on, one a group. ``batch`` and ``group_batch`` are symbolic
         stand-ins for the judgments, and for the arrays of each of ``data.groups``, of an engine
-        that feeds minibatches.
+        that feeds minibatches; with ``matrix`` each of these is large enough for similarities to be
+        taken from the whole matrix.
         """
         import pymc as pm
         import pytensor.tensor as pt
@@ -272,7 +275,7 @@ class Form:
         with pm.Model(coords=coords) as model:
             x = PRIORS[self.prior].add(m, self.dimensions, self.features)
             temperature, lapse = _observers(len(data.participants))
-            matrix = batch is None and m**2 < 30 * len(data.items)
+            matrix = matrix or (batch is None and m**2 < 30 * len(data.items))
             logs = log_likelihood(
                 x,
                 temperature,
@@ -327,7 +330,9 @@ def _stand_in(array: npt.NDArray[Any]) -> Any:
     return pt.tensor(dtype=array.dtype, shape=tuple(1 if n == 1 else None for n in array.shape))
 
 
-def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> Density:
+def jax_density(
+    data: Data, form: Form, rngs: Sequence[np.random.Generator], *, matrix: bool = False
+) -> Density:
     """Turn the model into single-precision JAX functions; a generator gives each fit's start."""
     import pytensor
     import pytensor.tensor as pt
@@ -337,7 +342,8 @@ def jax_density(data: Data, form: Form, rngs: Sequence[np.random.Generator]) -> 
         items, judge = pt.imatrix("items"), pt.ivector("judge")
         anchored = pt.bvector("anchored") if data.anchored.any() else None
         groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
-        model = form.model(data, batch=(items, judge, anchored), group_batch=groups)
+        batch_of = (items, judge, anchored)
+        model = form.model(data, batch=batch_of, group_batch=groups, matrix=matrix)
         values = model.value_vars
         potentials = {potential.name: potential for potential in model.potentials}
         choices = model.logp(vars=[potentials.pop("choices")])

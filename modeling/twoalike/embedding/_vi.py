@@ -1,4 +1,4 @@
-"""Variational engine: several mean-field Gaussian fits on the unconstrained space, in minibatches.
+"""Variational engine: several Gaussian fits on the unconstrained space.
 
 A fit from one start finds one of many modes that predict alike and differ in detail; the fits
 together are a mixture, which predicts better than any of them and whose intervals cover what a
@@ -8,15 +8,17 @@ The KL term is warmed up: with its full weight from the start, dimensions die be
 can claim them. Observers are held at their start for the first part, or lapses explain what the
 embedding cannot yet.
 
-The approximation q is one array: means and log standard deviations of all N unconstrained
-variables in a row, shape (2, N). One leaf makes one update of the optimiser; one leaf a variable
-made twenty.
+The coordinates of one object are correlated, all else is independent: what an object's judgments
+tell is mostly about combinations of its coordinates, and an approximation that keeps these apart
+is too narrow and drops dimensions. A step sees all judgments wherever the similarities of all
+pairs of objects cost less than those of the judged triplets do; then only the draw is random.
 """
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,36 +38,82 @@ judgment better than .03, at a million .007 worse, since dimensions get lost; wi
 judgments of more objects than that, some fits diverge at .03."""
 
 
-def unravel_to(density: Density) -> Callable[[Any], list[Any]]:
-    """Give the variables of a row of N numbers, in the order of their names."""
-    from jax.flatten_util import ravel_pytree
-
-    start = density.starts[0]
-    unravel: Callable[[Any], list[Any]] = ravel_pytree([start[name] for name in density.names])[1]
-    return unravel
+COORDINATES = ("residual", "unit")
+"""Begin the name of the variable that holds the coordinates of all objects, shape (m, d)."""
+MOST_ENTRIES = 20_000_000
+"""Most entries of the matrices that correlate coordinates, m d²; beyond, they are independent."""
 
 
-def _at(q: Any, noise: Any) -> Any:
-    """Turn noise into a draw from the approximation, shape (N,) both."""
-    import jax
-    import jax.numpy as jnp
+@dataclass(frozen=True)
+class Family:
+    """The approximation of N unconstrained variables: independent Gaussians, correlated by object.
 
-    # Without the barrier XLA computes a variable anew in every kernel that reads it, for every
-    # row that is gathered.
-    return jax.lax.optimization_barrier(q[0] + jnp.exp(q[1]) * noise)
+    It is described by two arrays: ``rows`` (2, N), means and log standard deviations in the order
+    of the density's names, and ``mixing`` (m, d, d), whose strict lower triangles mix the noise of
+    one object's coordinates before it is scaled; (0, 0, 0) where all variables are independent. Two
+    leaves make two updates of the optimiser a step; one leaf a variable made twenty.
+    """
+
+    density: Density
+    first: int  # of the coordinates among the N
+    m: int
+    d: int  # 0: independent
+
+    @classmethod
+    def of(cls, density: Density) -> "Family":
+        """Find the coordinates among the variables."""
+        first, m, d = 0, 0, 0
+        for name in density.names:
+            value = density.starts[0][name]
+            if name.startswith(COORDINATES) and value.ndim == 2:
+                m, d = value.shape
+                break
+            first += value.size
+        return cls(density, first, m, d) if m * d**2 <= MOST_ENTRIES else cls(density, 0, 0, 0)
+
+    def begin(self, start: dict[str, Floats]) -> "Approximation":
+        """Give the approximation around a start, by name of the variable."""
+        import jax.numpy as jnp
+
+        mean = np.concatenate([value.ravel() for value in start.values()])
+        rows = jnp.stack([mean, np.full_like(mean, START_LOG_SD)])
+        return Approximation(rows, jnp.zeros((self.m if self.d else 0, self.d, self.d)))
+
+    def noise(self, q: "Approximation", key: Any) -> Any:
+        """Draw standard normal numbers for one draw of the variables, shape (N,)."""
+        import jax
+        import jax.numpy as jnp
+
+        return jax.random.normal(key, (q.rows.shape[1],), jnp.float32)
+
+    def at(self, q: "Approximation", noise: Any) -> Any:
+        """Turn noise into a draw from the approximation, shape (N,) both."""
+        import jax
+        import jax.numpy as jnp
+
+        if self.d:
+            here = slice(self.first, self.first + self.m * self.d)
+            own = noise[here].reshape(self.m, self.d)
+            mixed = own + jnp.einsum("mij,mj->mi", jnp.tril(q.mixing, -1), own)
+            noise = noise.at[here].set(mixed.ravel())
+        # Without the barrier XLA computes a variable anew in every kernel that reads it, for every
+        # row that is gathered.
+        return jax.lax.optimization_barrier(q.rows[0] + jnp.exp(q.rows[1]) * noise)
+
+    def values(self, q: "Approximation", noise: Any) -> list[Any]:
+        """Variables of a draw, in the order of their names."""
+        from jax.flatten_util import ravel_pytree
+
+        start = self.density.starts[0]
+        unravel = ravel_pytree([start[name] for name in self.density.names])[1]
+        return list(unravel(self.at(q, noise)))
 
 
-def _noise(q: Any, key: Any) -> Any:
-    """Draw standard normal numbers for one draw of the variables, shape (N,)."""
-    import jax
-    import jax.numpy as jnp
+class Approximation(NamedTuple):
+    """State of a :class:`Family`: see there."""
 
-    return jax.random.normal(key, (q.shape[1],), jnp.float32)
-
-
-def sample(q: Any, key: Any) -> Any:
-    """Draw the variables once from the approximation, shape (N,)."""
-    return _at(q, _noise(q, key))
+    rows: Any
+    mixing: Any
 
 
 def _observers(density: Density) -> Booleans:
@@ -123,30 +171,32 @@ def _group_columns(data: Data) -> list[list[Any]]:
     return [[jnp.asarray(array) for array in group.arrays] for group in data.groups]
 
 
-def _loss(density: Density, data: Data, batch: int) -> Callable[..., Any]:
-    """Negative evidence bound a judgment, for a minibatch and a weight of the KL term.
+def _loss(family: Family, data: Data, batch: int) -> Callable[..., Any]:
+    """Negative evidence bound a judgment, for some judgments and a weight of the KL term.
 
     The judgments are arguments: as constants they would be part of the program, and JAX's cache
     would hold it for these judgments alone.
     """
     import jax
 
-    unravel = unravel_to(density)
+    density = family.density
     n, group_fit = data.size, _group_fit(density, data)
     weight = len(data.items) / max(batch, 1)
 
     def loss(q: Any, noise: Any, key: Any, rows: Any, kl_weight: Any, judged: Any) -> Any:
         columns, groups = judged
-        values = unravel(_at(q, noise))
-        fit = density.likelihood(*values, *(column[rows] for column in columns))[0] * weight
+        values = family.values(q, noise)
+        if rows is not None:
+            columns = [column[rows] for column in columns]
+        fit = density.likelihood(*values, *columns)[0] * weight
         fit = fit + group_fit(values, jax.random.fold_in(key, 1), groups)
-        return -(fit + kl_weight * (density.prior(*values)[0] + q[1].sum())) / n
+        return -(fit + kl_weight * (density.prior(*values)[0] + q.rows[1].sum())) / n
 
     return loss
 
 
 def many_steps(
-    density: Density, data: Data, config: FitConfig, plan: "Plan", optimiser: Any
+    family: Family, data: Data, config: FitConfig, plan: "Plan", optimiser: Any
 ) -> Callable[..., Any]:
     """Compiled loop over CHUNK steps.
 
@@ -158,27 +208,29 @@ def many_steps(
     import optax
 
     n, batch = len(data.items), plan.batch
-    loss = _loss(density, data, batch)
-    judged = columns_of(data), _group_columns(data)
+    loss = _loss(family, data, batch)
     grow = max(config.warmup * plan.steps, 1.0)
-    observers = jnp.asarray(_observers(density))
+    observers = jnp.asarray(_observers(family.density))
 
     def keys(key: Any, step: Any) -> Any:
         return jax.random.split(jax.random.fold_in(key, step))
 
     @jax.jit
     def draw(q: Any, key: Any, steps: Any) -> Any:
-        return jax.lax.map(lambda step: _noise(q, keys(key, step)[1]), steps)
+        return jax.lax.map(lambda step: family.noise(q, keys(key, step)[1]), steps)
 
     def one(carry: Any, drawn: Any, judged: Any) -> Any:
         (q, state, key), (step, noise) = carry, drawn
         k_rows, k_groups = keys(key, step)
-        rows = jnp.arange(n) if batch == n else jax.random.randint(k_rows, (batch,), 0, n)
-        rows = jax.lax.optimization_barrier(rows)
+        rows = None
+        if batch < n:
+            drawn_rows = jax.random.randint(k_rows, (batch,), 0, n)
+            rows = jax.lax.optimization_barrier(drawn_rows)
         weight = jnp.minimum(1.0, (step + 1) / grow).astype(jnp.float32)
         value, gradient = jax.value_and_grad(loss)(q, noise, k_groups, rows, weight, judged)
         held = observers & (step < config.hold * plan.steps)
-        gradient = jax.lax.optimization_barrier(jnp.where(held, 0.0, gradient))
+        gradient = gradient._replace(rows=jnp.where(held, 0.0, gradient.rows))
+        gradient = jax.lax.optimization_barrier(gradient)
         updates, state = optimiser.update(gradient, state)
         return (optax.apply_updates(q, updates), state, key), value
 
@@ -188,34 +240,47 @@ def many_steps(
         (q, state, _), values = jax.lax.scan(step, (q, state, key), (steps, noise))
         return q, state, values.mean()
 
-    def many(q: Any, state: Any, key: Any, first: Any) -> Any:
+    def many(q: Any, state: Any, key: Any, first: Any, judged: Any) -> Any:
         steps = first + jnp.arange(CHUNK)
         return loop(q, state, key, steps, draw(q, key, steps), judged)
 
     return many
 
 
+GATHERED = 30
+"""The similarities of all pairs of m objects cost as much as those of m² / 30 gathered triplets."""
+MOST_AT_ONCE = 150_000
+"""Judgments of a step that has all similarities: more tell hardly more than they take time."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """Steps in all, judgments a step, and the learning rate at its peak."""
+    """Steps in all, judgments a step, the learning rate at its peak.
+
+    ``matrix``: the similarities of all pairs of objects are computed, and looked up.
+    """
 
     steps: int
     batch: int
     rate: float
+    matrix: bool = False
 
 
-def plan_steps(config: FitConfig, n_judgments: int) -> Plan:
+def plan_steps(config: FitConfig, n_judgments: int, n_objects: int) -> Plan:
     """Choose steps, judgments a step and learning rate by the size of the data.
 
-    At least 3,000 steps, and at least 40 passes over the judgments: with fewer, held-out
-    predictions of real data lose points. The rate follows :data:`RATES`.
+    A step sees all judgments, or 150,000, where they are many for the number of objects. At least
+    3,000 steps, and at least 40 passes over the judgments: with fewer, held-out predictions of real
+    data lose points. The rate follows :data:`RATES`.
     """
-    batch = config.batch or int(np.clip(n_judgments // 25, 4000, 10_000))
-    batch = min(batch, n_judgments)
+    few = int(np.clip(n_judgments // 25, 4000, 10_000))
+    many = n_objects**2 < GATHERED * n_judgments
+    batch = min(config.batch or (MOST_AT_ONCE if many else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
     steps = config.steps or max(3000, passes)
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
-    return Plan(-(-steps // CHUNK) * CHUNK, batch, rate)
+    whole_chunks = -(-steps // CHUNK) * CHUNK
+    return Plan(whole_chunks, batch, rate, n_objects**2 < GATHERED * batch)
 
 
 START_LOG_SD = -2.0
@@ -233,9 +298,9 @@ class _Progress:
     done: int = 0
     losses: list[float] = field(default_factory=list)
 
-    def go_on(self, many: Callable[..., Any], key: Any) -> None:
+    def go_on(self, many: Callable[..., Any], key: Any, judged: Any) -> None:
         """Take some steps; refuse to continue once the evidence bound is no number."""
-        self.q, self.state, value = many(self.q, self.state, key, self.done)
+        self.q, self.state, value = many(self.q, self.state, key, self.done, judged)
         self.done += CHUNK
         self.losses.append(float(value))
         if not np.isfinite(self.losses[-1]):
@@ -246,20 +311,20 @@ class _Progress:
             )
 
 
-def _held_out_loss(density: Density, form: Form, held: Data) -> Callable[[Any, Any], float]:
+def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any], float]:
     """Log-loss on judgments held out, for a compiled look at a fit on its way."""
     import jax
     import jax.numpy as jnp
 
     items, judge, *rest = columns_of(held)
     batch = (items, judge, rest[0] if rest else None)
+    density = family.density
     place = {name: number for number, name in enumerate(density.outputs)}
-    unravel = unravel_to(density)
 
     @jax.jit
     def look(q: Any, key: Any, batch: Any) -> Any:
         def one(k: Any) -> Any:
-            found = density.quantities(*unravel(sample(q, k)))
+            found = density.quantities(*family.values(q, family.noise(q, k)))
             x, temperature, lapse = (
                 found[place[name]] for name in ("embedding", "temperature", "lapse")
             )
@@ -285,13 +350,16 @@ def fit_vi(
     *,
     config: FitConfig,
     held: Data | None = None,
+    parts: Sequence[Data] = (),
+    title: str = "variational fit",
     checkpoint: Checkpoint | None = None,
     between: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Fit by variational inference.
 
-    The progress bar shows the log-loss of ``held`` judgments; ``between`` is called whenever some
-    steps are done, and what it raises ends the fit.
+    Each fit sees all of ``data``, or its own of ``parts``, which are of one size. The progress bar
+    has the title and the log-loss of ``held`` judgments; ``between`` is called whenever some steps
+    are done, and what it raises ends the fit.
 
     Returns
     -------
@@ -304,27 +372,49 @@ def fit_vi(
         If a fit diverges.
     """
     import jax
+
+    # PyMC turns double precision on, and one division by a whole number then makes the likelihood
+    # of all judgments double.
+    with jax.enable_x64(False), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Explicitly requested dtype", UserWarning)
+        return _fit_in_single(data, form, config, held, list(parts), title, checkpoint, between)
+
+
+def _fit_in_single(
+    data: Data,
+    form: Form,
+    config: FitConfig,
+    held: Data | None,
+    parts: list[Data],
+    title: str,
+    checkpoint: Checkpoint | None,
+    between: Callable[[], None],
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    import jax
     import optax
 
-    n_fits, plan = config.chains or 4, plan_steps(config, len(data.items))
-    seeds = range(n_fits)
-    density = jax_density(data, form, [np.random.default_rng([config.seed, k]) for k in seeds])
+    parts = parts or [data] * (config.chains or 4)
+    n_fits, plan = len(parts), plan_steps(config, len(parts[0].items), len(data.ids))
+    starts = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
+    density = jax_density(data, form, starts, matrix=plan.matrix)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
-    many = many_steps(density, data, config, plan, optimiser)
-    look = None if held is None else _held_out_loss(density, form, held)
-    fits = [begin(start, optimiser) for start in density.starts]
+    family = Family.of(density)
+    many = many_steps(family, parts[0], config, plan, optimiser)
+    look = None if held is None else _held_out_loss(family, form, held)
+    fits = [begin(family, start, optimiser) for start in density.starts]
     if checkpoint is not None:
         stored = checkpoint.load()
         fits = [_resumed(fit, number, stored) for number, fit in enumerate(fits)]
-    draw, draws = _drawer(density), []
+    draw, draws = _drawer(family), []
     with progress() as bar:
         total = plan.steps * n_fits
-        task = bar.add_task("variational fit", total=total, status="compiling")
+        task = bar.add_task(title, total=total, status="compiling")
         bar.update(task, completed=sum(fit.done for fit in fits))
         for number, fit in enumerate(fits):
             key = jax.random.fold_in(jax.random.key(config.seed), number)
+            judged = columns_of(parts[number]), _group_columns(parts[number])
             while fit.done < plan.steps:
-                fit.go_on(many, key)
+                fit.go_on(many, key, judged)
                 between()
                 said = f"fit {number + 1} of {n_fits}, loss {fit.losses[-1]:.4f} nats a judgment"
                 if look is not None and fit.done % (10 * CHUNK) == 0:
@@ -338,12 +428,9 @@ def fit_vi(
     return together, {"loss": np.array([fit.losses for fit in fits])}
 
 
-def begin(start: dict[str, Floats], optimiser: Any) -> _Progress:
+def begin(family: Family, start: dict[str, Floats], optimiser: Any) -> _Progress:
     """Give a fit at its start, from values by name."""
-    import jax.numpy as jnp
-
-    mean = np.concatenate([value.ravel() for value in start.values()])
-    q = jnp.stack([mean, np.full_like(mean, START_LOG_SD)])
+    q = family.begin(start)
     return _Progress(q, optimiser.init(q))
 
 
@@ -373,26 +460,19 @@ def _resumed(fit: _Progress, number: int, arrays: dict[str, npt.NDArray[Any]]) -
     return _Progress(q, state, done=CHUNK * len(losses), losses=losses)
 
 
-def _drawer(density: Density) -> Callable[[Any, Any, int], dict[str, Floats]]:
+def _drawer(family: Family) -> Callable[[Any, Any, int], dict[str, Floats]]:
     """Compile once for all fits: n draws of an approximation by name, each of shape (n, ...)."""
     import jax
-    import jax.numpy as jnp
-
-    unravel = unravel_to(density)
 
     @jax.jit
-    def draw(mean: Any, scale: Any, key: Any) -> Any:
-        noise = jax.random.normal(key, mean.shape, jnp.float32)
-        return density.quantities(*unravel(jax.lax.optimization_barrier(mean + scale * noise)))
+    def draw(q: Any, key: Any) -> Any:
+        return family.density.quantities(*family.values(q, family.noise(q, key)))
 
     def draws(q: Any, key: Any, n: int) -> dict[str, Floats]:
-        # Folded by the compiler, which rounds it otherwise than the processor does: posteriors of
-        # earlier versions keep every bit.
-        scale = jax.jit(lambda: jnp.exp(q[1]))()
-        each = [draw(q[0], scale, k) for k in jax.random.split(key, n)]
+        each = [draw(q, k) for k in jax.random.split(key, n)]
         return {
             name: np.stack([np.asarray(values[place]) for values in each]).astype(np.float32)
-            for place, name in enumerate(density.outputs)
+            for place, name in enumerate(family.density.outputs)
         }
 
     return draws

@@ -1,0 +1,176 @@
+"""Temperature and lapse of every participant, given the embedding: drawn from their posterior.
+
+A Gaussian of independent variables cannot say that somebody answers at random or finds the task
+hard, and settles on the average person with confidence. Given the similarities, however, people
+depend on each other through three numbers only (location and spread of lapses, spread of
+temperatures), so that the posterior of all of them can be computed on a grid. A judgment enters
+by its probability without lapses; these are counted in bins, since all that a lapse does to the
+likelihood depends on them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logsumexp
+
+from twoalike.choice import OPTIONS
+from twoalike.embedding._model import Data
+from twoalike.embedding._parts import find_kernel
+from twoalike.study import Floats, Integers
+
+LOGITS = np.linspace(-7.0, 3.0, 41)
+"""Logits of the lapse: from one answer in a thousand to 95 %."""
+STEPS = np.linspace(-1.0, 1.0, 41)
+"""Log-temperatures, in units of each person's half-width, around the fitted one."""
+WIDEST, WIDTH, NARROWEST = 1.6, 24.0, 0.3
+"""Half-width of the log-temperatures of somebody with n judgments: WIDTH / sqrt(n), bounded."""
+BINS = np.linspace(-16.0, 0.0, 129)
+"""Log-probabilities of an answer; lower ones count as the lowest."""
+LOCATIONS = np.linspace(-6.0, 0.5, 27)
+SPREADS = np.geomspace(0.05, 3.0, 14)
+SCALES = np.geomspace(0.03, 1.5, 14)
+TABLES = 10
+"""Draws of a fit whose likelihood is computed; the draws between take the nearest."""
+
+
+def draw_observers(
+    data: Data, draws: dict[str, Floats], similarity: str, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Replace temperatures, lapses and what they are pooled by, in draws of several fits.
+
+    ``draws`` holds the model's quantities by name, each (fits, S, ...). The priors are those of the
+    model (:mod:`twoalike.embedding._model`).
+    """
+    x = draws["embedding"]
+    if not len(data.items):
+        return draws  # nobody chose
+    found = {name: draws[name].copy() for name in ("temperature", "lapse", *_pools(draws))}
+    for fit in range(len(x)):
+        for part in np.array_split(np.arange(x.shape[1]), min(TABLES, x.shape[1])):
+            near = part[len(part) // 2]
+            centre = np.log(draws["temperature"][fit].mean(axis=0))
+            table = _Table.of(data, x[fit, near], centre, similarity)
+            for name, values in table.draw(len(part), rng).items():
+                found[name][fit, part] = values
+    return draws | found
+
+
+def _pools(draws: dict[str, Floats]) -> tuple[str, ...]:
+    names = ("lapse_location", "lapse_spread", "temperature_spread")
+    return tuple(name for name in names if name in draws)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Log-likelihood of each person's judgments, (P, logits of the lapse, temperatures)."""
+
+    log_likelihood: Floats
+    log_temperatures: Floats  # (P, 41)
+
+    @classmethod
+    def of(cls, data: Data, x: Floats, centre: Floats, similarity: str) -> "_Table":
+        """Of the judgments, given coordinates (m, d) and log-temperatures to look around, (P,)."""
+        n_people = len(centre)
+        counts = np.bincount(data.judge, minlength=n_people)
+        width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
+        grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
+        kernel = find_kernel(similarity)
+        first, *others = kernel.triplets(x, data.items, kernel.whole(x, len(data.items)))
+        gaps = np.stack(others, axis=1) - first[:, None]
+        gaps[data.anchored, 1] = -np.inf  # of two alternatives one is compared
+        options = np.where(data.anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])
+        lapse = expit(LOGITS)
+        tables = []
+        for column in grid.T:
+            logs = -logsumexp(
+                np.pad(gaps, ((0, 0), (1, 0))) / np.exp(column)[data.judge, None], axis=1
+            )
+            tables.append(
+                sum(
+                    _by_bin(data.judge[kind], logs[kind], n_people)
+                    @ np.log(lapse / k + (1 - lapse) * np.exp(BINS)[:, None])
+                    for k in np.unique(options)
+                    for kind in [options == k]
+                )
+            )
+        empty = np.zeros((n_people, len(LOGITS)))
+        return cls(np.stack([empty + one for one in tables], axis=2), grid)
+
+    def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """Draw n times what the people are pooled by, then the people, by name."""
+        if len(self.log_temperatures) == 1:
+            weight = self.log_likelihood[0, :, 0] - 0.5 * ((LOGITS + 3.0) / 0.5) ** 2
+            location = _jittered(LOGITS, _pick(weight[None], n, rng)[:, 0], rng)
+            return {"lapse_location": location, "lapse": expit(location)[:, None]}
+        by_scale = np.stack([self._over_temperatures(scale) for scale in SCALES])
+        highest = by_scale.max(axis=2, keepdims=True)
+        marginal = np.log(np.exp(by_scale - highest) @ np.exp(_log_pool())) + highest
+        pools = marginal.sum(axis=1).reshape(len(SCALES), len(LOCATIONS), -1) + _log_prior()
+        picked = np.unravel_index(_pick(pools.reshape(1, -1), n, rng)[:, 0], pools.shape)
+        scales, places, spreads = (
+            grid[index] for grid, index in zip((SCALES, LOCATIONS, SPREADS), picked, strict=True)
+        )
+        lapse, log_t = np.empty((2, n, len(self.log_temperatures)))
+        for row, (scale, place, spread) in enumerate(zip(scales, places, spreads, strict=True)):
+            prior_l = -0.5 * ((LOGITS - place) / spread) ** 2
+            prior_t = -0.5 * (self.log_temperatures / scale) ** 2
+            weight = self.log_likelihood + prior_l[None, :, None] + prior_t[:, None]
+            chosen = _pick(weight.reshape(len(weight), -1), 1, rng)[0]
+            of_lapse, of_t = np.unravel_index(chosen, weight.shape[1:])
+            lapse[row] = expit(_jittered(LOGITS, of_lapse, rng))
+            step = self.log_temperatures[:, 1] - self.log_temperatures[:, 0]
+            at = self.log_temperatures[np.arange(len(of_t)), of_t]
+            log_t[row] = at + step * rng.uniform(-0.5, 0.5, len(at))
+        # The model's temperatures average to one: their mean is the scale of the embedding.
+        temperature = np.exp(log_t - log_t.mean(axis=1, keepdims=True))
+        return {
+            "lapse": lapse,
+            "temperature": temperature,
+            "lapse_location": places,
+            "lapse_spread": spreads,
+            "temperature_spread": scales,
+        }
+
+    def _over_temperatures(self, scale: float) -> Floats:
+        """Likelihood of each person's lapse, over temperatures of this spread: (P, logits)."""
+        # Shares of the grid: of a scale below its step a density would count for too much.
+        prior = -0.5 * (self.log_temperatures / scale) ** 2
+        prior -= logsumexp(prior, axis=1, keepdims=True)
+        return np.asarray(logsumexp(self.log_likelihood + prior[:, None], axis=2))
+
+
+def _by_bin(people: Integers, logs: Floats, n_people: int) -> Floats:
+    """Share every judgment between the two nearest of the bins: (P, bins)."""
+    place = (np.maximum(logs, BINS[0]) - BINS[0]) / (BINS[1] - BINS[0])
+    below = np.minimum(place.astype(np.int64), len(BINS) - 2)
+    part = place - below
+    size, cell = n_people * len(BINS), people * len(BINS) + below
+    counts = np.bincount(cell, 1 - part, size) + np.bincount(cell + 1, part, size)
+    return counts.reshape(n_people, len(BINS))
+
+
+def _log_prior() -> Floats:
+    """Log prior mass of the pools' grids, (scales, locations, spreads)."""
+    scale = -0.5 * (SCALES / 0.5) ** 2 + np.log(SCALES)  # grids in equal ratios
+    place = -0.5 * (LOCATIONS + 2.5) ** 2
+    spread = -0.5 * SPREADS**2 + np.log(SPREADS)
+    return np.asarray(scale[:, None, None] + place[:, None] + spread)
+
+
+def _log_pool() -> Floats:
+    """Log share of each logit under the pools, (logits, locations x spreads)."""
+    z = (LOGITS - LOCATIONS[:, None, None]) / SPREADS[:, None]
+    log = -0.5 * z**2 - np.log(SPREADS)[:, None]
+    return np.asarray((log - logsumexp(log, axis=-1, keepdims=True)).reshape(-1, len(LOGITS)).T)
+
+
+def _pick(weight: Floats, n: int, rng: np.random.Generator) -> Integers:
+    """Draw n places by log weights (rows, places): shape (n, rows)."""
+    chances = np.exp(weight - logsumexp(weight, axis=1, keepdims=True)).cumsum(axis=1)
+    drawn = rng.random((n, len(weight), 1)) * chances[:, -1:]
+    return np.asarray((drawn > chances).sum(axis=2), dtype=np.int64)
+
+
+def _jittered(grid: Floats, places: Integers, rng: np.random.Generator) -> Floats:
+    step = grid[1] - grid[0]
+    return np.asarray(grid[places] + step * rng.uniform(-0.5, 0.5, len(places)))

@@ -1,0 +1,123 @@
+"""What a fit tries first: both similarities on held-out judgments, and how many dimensions matter.
+
+Fits of the pilot are short and variational, whatever engine follows. Few judgments are held out in
+turn, a fifth at a time, so that all of them tell the two similarities apart; of many, a tenth is
+enough.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twoalike.choice import log_loss
+from twoalike.embedding._config import FitConfig
+from twoalike.embedding._draws import EMPTY, importance, spread
+from twoalike.embedding._judged import Draw, Judged, answer_probabilities
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._parts import find_kernel
+from twoalike.study import Floats, Integers
+
+STEPS = 1000
+DRAWS = 20
+FEWEST = 100
+"""Judgments below which nothing is tried: held-out ones would say nothing."""
+FOLDS = 5
+MANY = 20_000
+"""Judgments from which a tenth is held out once, instead of each fifth in turn."""
+OF_A_DRAW = ("embedding", "temperature", "lapse")
+SPARE = 1.25
+"""Dimensions that are fitted for each that carried weight: a short fit may miss some."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One similarity: log-loss of each judgment held out, (n,), and dimensions with weight."""
+
+    similarity: str
+    losses: Floats
+    dimensions: int
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What was tried, and what follows from it."""
+
+    trials: tuple[Trial, ...]
+    offered: int  # dimensions
+
+    @property
+    def best(self) -> Trial:
+        """The similarity with the lowest held-out log-loss."""
+        return min(self.trials, key=lambda trial: float(trial.losses.mean()))
+
+    @property
+    def dimensions(self) -> int:
+        """Dimensions to fit."""
+        needed = int(np.ceil(SPARE * self.best.dimensions)) + 1
+        return min(max(needed, 4), self.offered)
+
+    def described(self) -> dict[str, Any]:
+        """Give what the posterior's file says of it."""
+        best = self.best
+        rows = []
+        for trial in self.trials:
+            gap = trial.losses - best.losses
+            rows.append(
+                {
+                    "similarity": trial.similarity,
+                    "log_loss": round(float(trial.losses.mean()), 5),
+                    "minus_best": round(float(gap.mean()), 5),
+                    "minus_best_se": round(float(gap.std() / np.sqrt(len(gap))), 5),
+                    "dimensions": trial.dimensions,
+                }
+            )
+        return {"judgments": len(best.losses), "offered": self.offered, "tried": rows}
+
+
+def run_pilot(
+    data: Data, form_of: Callable[[str], Form], similarities: tuple[str, ...], config: FitConfig
+) -> Pilot:
+    """Fit each similarity without some judgments, and score it on these.
+
+    ``form_of`` gives what is fitted with a similarity.
+    """
+    folds = _folds(len(data.items), config.seed)
+    trials = []
+    for similarity in similarities:
+        form = form_of(similarity)
+        trials.append(_try(data, form, folds, config))
+    return Pilot(tuple(trials), form.dimensions)
+
+
+def _folds(n: int, seed: int) -> list[Integers]:
+    """Rows to hold out, by fold; all folds are of one size, so that one program fits all."""
+    order = np.random.default_rng([seed, 4]).permutation(n)
+    size, count = (n // FOLDS, FOLDS) if n < MANY else (n // 10, 1)
+    return [order[k * size : (k + 1) * size] for k in range(count)]
+
+
+def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Trial:
+    from twoalike.embedding._vi import fit_vi
+
+    n = len(data.items)
+    short = config.model_copy(
+        update={"steps": config.steps or STEPS, "draws": DRAWS, "chains": len(folds)}
+    )
+    parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds]
+    draws, _ = fit_vi(data, form, config=short, parts=parts, title=f"pilot, {form.similarity}")
+    kernel, losses = find_kernel(form.similarity), []
+    for fold, rows in enumerate(folds):
+        held = Judged.of(data.take(rows, others=False))
+        p = np.zeros((len(held), 3))
+        for place in range(DRAWS):
+            x, temperature, lapse = (draws[name][fold, place] for name in OF_A_DRAW)
+            draw = Draw(x, temperature, lapse, kernel, kernel.whole(x, len(held)))
+            p += answer_probabilities(draw, held) / DRAWS
+        losses.append(log_loss(p, held.chosen))
+    share = spread if form.similarity == "distance" else importance
+    weight = share(draws["embedding"])
+    return Trial(
+        form.similarity, np.concatenate(losses), int((weight >= EMPTY / len(weight)).sum())
+    )

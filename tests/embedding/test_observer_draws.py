@@ -1,0 +1,97 @@
+"""Temperatures and lapses given the embedding: against known people, and against nuts' prior."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import expit
+
+from twoalike.choice import anchored_log_choice, log_choice, pair_similarities, random_triplets
+from twoalike.embedding._model import Data
+from twoalike.embedding._observer_draws import BINS, _by_bin, draw_observers
+
+S = 60
+
+
+def world(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int = 0) -> Any:
+    """Embedding, judgments in a fit's order, and the people's lapses and temperatures."""
+    rng = np.random.default_rng(seed)
+    x = rng.gamma(1.0, 1.2, (40, 4)) * (rng.random((40, 4)) < 0.5)
+    lapse = expit(-2.8 + 0.8 * rng.normal(size=n_people))  # the model's population, but for one
+    lapse[0] = 0.6
+    log_t = 0.3 * rng.normal(size=n_people)
+    temperature = np.exp(log_t - log_t.mean())
+    judge = np.repeat(np.arange(n_people), n_each)
+    shown = random_triplets(40, len(judge), rng)
+    pairs = pair_similarities(x @ x.T, shown)
+    if kind == "anchored":
+        logs = np.stack(anchored_log_choice(pairs[:2], temperature[judge], lapse[judge]), axis=1)
+        swap = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1) == 1
+        items = np.where(swap[:, None], shown[:, [0, 2, 1]], shown)
+    else:
+        logs = np.stack(log_choice(pairs, temperature[judge], lapse[judge]), axis=1)
+        odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+        order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
+        items = np.take_along_axis(shown, order, axis=1)
+    names = tuple(f"p{k}" for k in range(n_people))
+    objects = tuple(f"o{k}" for k in range(40))
+    anchored = np.full(len(judge), kind == "anchored")
+    return x, Data(items, judge, anchored, objects, names), lapse, temperature
+
+
+def drawn(x: Any, data: Data) -> dict[str, Any]:
+    """Draws around what a fit without an opinion about people says."""
+    people = len(data.participants)
+    draws = {
+        "embedding": np.broadcast_to(x, (1, S, *x.shape)),
+        "temperature": np.ones((1, S, people)),
+        "lapse": np.full((1, S, people), 0.02),
+        "lapse_location": np.zeros((1, S)),
+    }
+    if people > 1:
+        draws |= {name: np.ones((1, S)) for name in ("lapse_spread", "temperature_spread")}
+    return draw_observers(data, draws, "dot", np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("kind", ["odd_one_out", "anchored"])
+def test_intervals_cover_the_people(kind: str) -> None:
+    covered: dict[str, list[float]] = {"lapse": [], "temperature": []}
+    for seed in range(3):
+        x, data, lapse, temperature = world(40, 250, kind=kind, seed=seed)
+        found = drawn(x, data)
+        for name, truth in (("lapse", lapse), ("temperature", temperature)):
+            low, high = np.quantile(found[name][0], (0.05, 0.95), axis=0)
+            covered[name].append(((low <= truth) & (truth <= high)).mean())
+        assert abs(found["lapse"][0, :, 0].mean() - 0.6) < 0.2  # who guesses
+        assert found["lapse"][0].mean(axis=0).argmax() == 0
+        assert_allclose(np.log(found["temperature"]).mean(axis=2), 0, atol=1e-9)
+        assert found["temperature_spread"].mean() == pytest.approx(0.3, abs=0.12)
+    assert min(map(np.mean, covered.values())) > 0.78  # 120 people, nine tenths expected
+
+
+def test_without_judgments_the_population_is_the_prior_of_lapses() -> None:
+    """Nobody's answers say anything: locations keep their prior, normal around -2.5."""
+    x, data, _, _ = world(3, 1)
+    flat = np.zeros_like(x)  # all objects alike: every answer has probability 1/3
+    found = drawn(flat, data)
+    assert found["lapse_location"].mean() == pytest.approx(-2.5, abs=0.5)
+    assert found["lapse_location"].std() == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_single_person_has_a_lapse_and_no_temperature() -> None:
+    x, data, lapse, _ = world(1, 3000)
+    found = drawn(x, data)
+    low, high = np.quantile(found["lapse"][0, :, 0], (0.01, 0.99))
+    assert low < lapse[0] < high + 0.1  # the prior of a single person's lapse is narrow
+    assert (found["temperature"] == 1).all()
+
+
+def test_bins_keep_the_sum_of_any_smooth_function() -> None:
+    rng = np.random.default_rng(0)
+    logs, people = -rng.gamma(1.0, 1.0, 500), rng.integers(0, 3, 500)
+    counts = _by_bin(people, logs, 3)
+    assert_allclose(counts.sum(axis=1), np.bincount(people, minlength=3))
+    mixed = np.log(0.1 / 3 + 0.9 * np.exp(logs))
+    expected = np.bincount(people, mixed, 3)
+    assert_allclose(counts @ np.log(0.1 / 3 + 0.9 * np.exp(BINS)), expected, rtol=2e-3)

@@ -1,0 +1,74 @@
+"""What is tried before a fit, and what follows from it."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.embedding import FitConfig, fit_embedding
+from twoalike.embedding._judged import used_choices
+from twoalike.embedding._model import Data, Form
+from twoalike.embedding._pilot import Pilot, Trial, _folds, run_pilot
+from twoalike.judgments import choices_table
+
+
+def judged_by_distance(n: int, seed: int) -> Any:
+    """Judgments of 30 points in the plane by a single attentive person."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(30, 2))
+    distance = np.sqrt(((x[:, None] - x) ** 2).sum(axis=2))
+    shown = random_triplets(30, n, rng)
+    logs = np.stack(log_choice(pair_similarities(-3 * distance, shown)), axis=1)
+    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen}
+    return choices_table(columns, [f"object_{k:02d}" for k in range(30)])
+
+
+def test_a_world_of_distances_is_found(world: Any) -> None:
+    table = judged_by_distance(1500, 3)
+    config = FitConfig(engine="vi", steps=300, draws=20, chains=1, dimensions=4)
+    posterior = fit_embedding(table, config=config)
+    assert posterior.attrs["similarity"] == "distance"
+    pilot = posterior.attrs["pilot"]
+    dot, distance = pilot["tried"]
+    assert (dot["similarity"], distance["similarity"]) == ("dot", "distance")
+    assert dot["minus_best"] > 2 * dot["minus_best_se"] > 0 == distance["minus_best"]
+    assert (pilot["judgments"], pilot["offered"]) == (1500, 4)
+
+
+@pytest.mark.slow
+def test_a_world_of_dot_products_is_found(world: Any) -> None:
+    data = Data.from_tables(used_choices(world.judge(3000, 5)), None)
+    forms = {"dot": Form(8, "softplus"), "distance": Form(8, "gaussian", "distance")}
+    found = run_pilot(data, forms.__getitem__, ("dot", "distance"), FitConfig())
+    assert found.best.similarity == "dot"
+    assert 3 <= found.best.dimensions <= 6  # the world has three
+
+
+def test_nothing_is_tried_where_nothing_is_open(world: Any) -> None:
+    few = world.judge(90, 1)  # too few to tell
+    short = {"engine": "vi", "steps": 100, "draws": 2, "chains": 1}
+    assert "pilot" not in fit_embedding(few, config=FitConfig(**short)).attrs
+    named = FitConfig(**short, similarity="dot", dimensions=3)
+    assert "pilot" not in fit_embedding(world.judge(300, 1), config=named).attrs
+
+
+def test_the_better_trial_decides() -> None:
+    rng = np.random.default_rng(0)
+    losses = rng.gamma(2.0, 0.5, 400)
+    pilot = Pilot((Trial("dot", losses + 0.02, 9), Trial("distance", losses, 5)), offered=20)
+    assert (pilot.best.similarity, pilot.dimensions) == ("distance", 8)
+    row = pilot.described()["tried"][0]
+    assert row["minus_best"] == pytest.approx(0.02)
+    assert row["minus_best_se"] == pytest.approx(0, abs=1e-6)
+    few = Pilot((Trial("dot", losses, 1),), offered=20)
+    assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (4, 3)
+
+
+def test_every_judgment_is_held_out_once_where_they_are_few() -> None:
+    folds = _folds(1003, 0)
+    rows = np.concatenate(folds)
+    assert [len(fold) for fold in folds] == [200] * 5  # of one size: one program fits all
+    assert len(np.unique(rows)) == 1000
+    assert [len(fold) for fold in _folds(50_000, 0)] == [5_000]
