@@ -9,6 +9,7 @@ from twoalike.choice import log_choice
 from twoalike.embedding import Posterior, participants_table
 from twoalike.embedding import _export as module
 from twoalike.embedding._export import agreement
+from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
 
@@ -73,3 +74,17 @@ def test_agreement_of_anchored_choices(posterior: Posterior) -> None:
         assert ("agreement_anchored" in table) == (more is not None)
         if more is not None:
             assert table.loc["a", "agreement_anchored"] == pytest.approx(more)
+
+
+def test_attention_checks_are_counted(posterior: Posterior) -> None:
+    """Only checks with a known right answer, of people whom the posterior knows."""
+    rows = [("a", "catch", "true"), ("a", "catch", "false"), ("a", "main", None)]
+    rows += [("b", "catch", "true"), ("b", "catch", None), ("new", "catch", "true")]
+    people, types, correct = map(list, zip(*rows, strict=True))
+    items = {f"item_{place + 1}": [place] * 6 for place in range(3)}
+    made = {"participant": people, "trial_type": types, "correct": correct, "chosen": [3] * 6}
+    choices = choices_table(items | made, posterior.ids)
+    table = participants_table(posterior, choices=choices).set_index("participant")
+    assert table["checks"].to_dict() == {"a": 2, "b": 1, "c": 0, "d": 0}
+    assert table["passed"].to_dict() == {"a": 1, "b": 1, "c": 0, "d": 0}
+    assert "checks" not in participants_table(posterior)

@@ -19,6 +19,9 @@ from twoalike.study import Study, provenance, sha256_file, write_json
 
 IDS = tuple(f"o{number}" for number in range(6))
 TRIPLETS = np.array([[0, 1, 2], [3, 4, 5], [5, 0, 2], [1, 3, 4]])
+NAMED = list(enumerate(np.array(IDS)[TRIPLETS].tolist()))
+NEXT = "Participant ID,Center,Left,Right,Answer,Response Time (s),Alg Label"
+SALMON = "puid,head_filename,left_filename,right_filename,winner_filename,response_time,sampler"
 VALUES = np.random.default_rng(5).normal(size=(6, 4)).astype(np.float32)
 
 
@@ -282,6 +285,38 @@ def read_texts_of_triplets(root: Path) -> None:
     read_triplets(root / "n.txt", ids)
     import_triplets(root / "t.csv", ids, participant_column=4)
     import_triplets(root / "t.csv", ids, chosen_column=2)
+
+
+def make_responses(root: Path) -> None:
+    rows = [f"p{k},{a}.png,{b}.png,{c}.png,{c}.png,{k + 1}.5,Random" for k, (a, b, c) in NAMED]
+    (root / "next.csv").write_text("\n".join([NEXT, *rows]) + "\n")
+    (root / "salmon.csv").write_text("\n".join([SALMON, *rows]) + "\n")
+    votes = [f"{a},{b},{c},1,0,{k},{k}.5,0" for k, (a, b, c) in NAMED]
+    (root / "labs.csv").write_text("\n".join(["a,b,c,x,y,z,rt,check", *votes]) + "\n")
+    (root / "pairs.txt").write_text(f"{IDS[0]} {IDS[1]}\n")
+
+
+def read_responses(root: Path) -> None:
+    from twoalike.judgments import import_next, import_salmon
+
+    import_next(root / "next.csv", catch_label="Random")
+    import_salmon(root / "salmon.csv", IDS)
+
+
+def read_tables_of_labs(root: Path) -> None:
+    from twoalike.judgments import import_triplets
+
+    path, items = root / "labs.csv", ("a", "b", "c")
+    import_triplets(path, IDS, item_columns=items, votes_columns=("x", "y", "z"))
+    import_triplets(
+        path,
+        IDS,
+        item_columns=items,
+        response_time_column="rt",
+        response_time_unit="s",
+        catch_column="check",
+        catch_objects=root / "pairs.txt",
+    )
 
 
 def make_trees(root: Path) -> None:
@@ -664,6 +699,12 @@ READERS: dict[str, Reader] = {
     ),
     "triplets": Reader(
         make_texts, dict.fromkeys(("t.csv", "n.txt", "ids.txt"), "table"), read_texts_of_triplets
+    ),
+    "responses": Reader(
+        make_responses, dict.fromkeys(("next.csv", "salmon.csv"), "table"), read_responses
+    ),
+    "tables of labs": Reader(
+        make_responses, dict.fromkeys(("labs.csv", "pairs.txt"), "table"), read_tables_of_labs
     ),
     "meadows": Reader(make_trees, {"tree.json": "json"}, read_trees),
     **{

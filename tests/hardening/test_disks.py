@@ -29,6 +29,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     + ("OUT.parquet",),
     "import rdm": ("import", "rdm", "r.mat", "--objects", "ids.txt", "--out", "OUT.parquet"),
     "import meadows": ("import", "meadows", "tree.json", "--out", "OUT.parquet"),
+    "import salmon": ("import", "salmon", "salmon.csv", "--out", "OUT.parquet"),
+    "import next": ("import", "next", "next.csv", "--out", "OUT.parquet"),
     "import alignet": ("import", "alignet", "a.npz", "--out", "OUT"),
     "import transform": ("import", "transform", "t.npz", "--out", "OUT"),
     "export meadows mat": ("export", "meadows", "study", "--out", "OUT.mat"),
@@ -111,6 +113,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("inputs")
     for make in (
         *(readers.make_texts, readers.make_tables, readers.make_trees, readers.make_rdms),
+        readers.make_responses,
         *(readers.make_alignet, readers.make_transform, readers.make_features),
         *(readers.make_posterior, readers.make_teachers, readers.make_student),
     ):

@@ -129,6 +129,13 @@ def test_raw_rows_become_choices_in_the_order_shown(tmp_path: Path) -> None:
     assert object_index(table)[2] == ("dog", "cat", "bee", "ant")  # the manifest's order
 
 
+def test_verdicts_on_attention_checks_are_kept(tmp_path: Path) -> None:
+    types = ["practice", "catch", "main", "catch"]
+    raw_session(tmp_path, trial_type=types, correct=["true", "false", "n/a", "true"])
+    verdicts = read_raw(tmp_path)["correct"]
+    assert verdicts.astype(object).where(verdicts.notna(), None).tolist() == [None, "false", "true"]
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [

@@ -1,29 +1,44 @@
 """``twoalike import``: judgments and teachers from other sources, converted to our files."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from twoalike.cli._options import Flag
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 app = App(name="import", help="Import judgments and teachers from other sources.")
 
 
-def _three_columns(text: str) -> tuple[int, ...]:
-    """Read ``1,2,3``."""
-    from twoalike.study import TwoalikeError
+def _column(text: str | None) -> int | str | None:
+    """Read a column's number, or its name in the header."""
+    return int(text) if text is not None and text.isdecimal() else text
 
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise TwoalikeError(
-            f"--item-columns: expected three column numbers such as 1,2,3, found {text!r}."
-        ) from None
+
+def _columns(text: str) -> tuple[int | str, ...]:
+    """Read ``1,2,3`` or ``left,middle,right``."""
+    return tuple(_column(part.strip()) or "" for part in text.split(","))
+
+
+def _show_choices(out: Path, table: "pd.DataFrame") -> None:
+    """Print what was imported."""
+    from twoalike.judgments import is_scored
+    from twoalike.study import counted
+
+    judged = counted(int(is_scored(table).sum()), "judgment")
+    people = counted(table["participant"].nunique(), "participant")
+    print(f"{out}: {judged} by {people}")  # noqa: T201
+    if (checks := table[table["trial_type"] == "catch"])["trial_type"].size:
+        known = int(checks["correct"].notna().sum())
+        many = counted(len(checks), "attention check")
+        print(f"{many}, {known} of them with a known right answer")  # noqa: T201
 
 
 @app.command
-def triplets(
+def triplets(  # noqa: PLR0913
     file: Path,
     /,
     *,
@@ -31,11 +46,19 @@ def triplets(
     out: Path,
     kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
     item_columns: str = "1,2,3",
-    chosen_column: int = 3,
-    participant_column: int | None = None,
+    chosen_column: str | None = None,
+    votes_columns: str | None = None,
+    participant_column: str | None = None,
+    response_time_column: str | None = None,
+    response_time_unit: Literal["s", "ms"] | None = None,
+    catch_column: str | None = None,
+    catch_objects: Path | None = None,
     overwrite: Flag = False,
 ) -> None:
-    """Import judgments from delimited text without a header, one a line.
+    """Import judgments, one a line, or numbers of votes, from delimited text.
+
+    Columns are given by number, from 1, or by their names in the header. The first line is a
+    header if a column is named, or if none of its items is an object or a number.
 
     Parameters
     ----------
@@ -50,33 +73,155 @@ def triplets(
         odd-one-out: the chosen item is the odd one. anchored: the first item column is the
         reference, the chosen item the more similar of the other two.
     item_columns
-        The three columns of items, numbered from 1.
+        The three columns of items.
     chosen_column
-        Column of the chosen item: one of the item columns, or a further one that repeats it.
+        Column of the chosen item: one of the item columns (the last of them if left out), or a
+        further one that repeats it.
+    votes_columns
+        Instead of a chosen item, three columns with the number of people who chose item 1, 2 and 3
+        (anchored: two columns, items 2 and 3). Each vote becomes a judgment by an unknown person.
     participant_column
         Column of participant labels; without it all judgments are by one unknown person.
+    response_time_column
+        Column of response times; needs --response-time-unit.
+    response_time_unit
+        Unit of the response times; times that no people have in this unit are refused.
+    catch_column
+        Column that marks attention checks (1, true, yes or catch).
+    catch_objects
+        Objects by which attention checks are known: one id a line, the object that is obviously the
+        odd one; or two, a pair that obviously belongs together.
     overwrite
         Replace the table if there is one.
 
     Examples
     --------
         twoalike import triplets judgments.txt --objects ids.txt --participant-column 4 --out choices.parquet
+        twoalike import triplets judgments.csv --objects ids.txt --item-columns a,b,c --chosen-column odd --response-time-column rt --response-time-unit ms --catch-column check --out choices.parquet
+        twoalike import triplets votes.csv --objects ids.txt --votes-columns n_a,n_b,n_c --out choices.parquet
     """  # noqa: E501
     from twoalike.judgments import import_triplets
-    from twoalike.study import counted
 
     table = import_triplets(
         file,
         objects,
         kind=kind,
-        item_columns=_three_columns(item_columns),
-        chosen_column=chosen_column,
-        participant_column=participant_column,
+        item_columns=_columns(item_columns),
+        chosen_column=_column(chosen_column),
+        votes_columns=None if votes_columns is None else _columns(votes_columns),
+        participant_column=_column(participant_column),
+        response_time_column=_column(response_time_column),
+        response_time_unit=response_time_unit,
+        catch_column=_column(catch_column),
+        catch_objects=catch_objects,
         out=out,
         overwrite=overwrite,
     )
-    people = counted(table["participant"].nunique(), "participant")
-    print(f"{out}: {counted(len(table), 'judgment')} by {people}")  # noqa: T201
+    if table.attrs["header"] is not None:
+        print(f"{file}: columns {', '.join(table.attrs['header'])}")  # noqa: T201
+    _show_choices(out, table)
+
+
+@app.command
+def salmon(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    catch_label: str | None = None,
+    catch_objects: Path | None = None,
+    overwrite: Flag = False,
+) -> None:
+    """Import anchored judgments from Salmon's responses.csv.
+
+    The head is the reference, the winner the more similar of the two others. Objects are named by
+    what was shown: texts, or files without folder and ending.
+
+    Parameters
+    ----------
+    file
+        Responses, as downloaded from Salmon's dashboard.
+    out
+        Table of choices to write (.parquet).
+    objects
+        All object ids, one a line; needed, in the order of the targets, if the file has indices
+        only.
+    catch_label
+        Sampler whose questions are attention checks, such as Validation.
+    catch_objects
+        Objects by which attention checks are known, as in twoalike import triplets.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import salmon responses.csv --out choices.parquet
+        twoalike import salmon responses.csv --catch-label Validation --out choices.parquet
+    """
+    from twoalike.judgments import import_salmon
+
+    table = import_salmon(
+        file,
+        objects,
+        catch_label=catch_label,
+        catch_objects=catch_objects,
+        out=out,
+        overwrite=overwrite,
+    )
+    _show_choices(out, table)
+
+
+@app.command(name="next")
+def next_(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    objects: Path | None = None,
+    response_time_unit: Literal["s", "ms"] = "s",
+    catch_label: str | None = None,
+    catch_objects: Path | None = None,
+    overwrite: Flag = False,
+) -> None:
+    """Import anchored judgments from the responses to NEXT's triplets (.csv).
+
+    The centre is the reference, the answer the more similar of left and right. Objects are named
+    by what was shown: texts, or files without folder and ending.
+
+    Parameters
+    ----------
+    file
+        Participants' responses, as downloaded from NEXT's dashboard.
+    out
+        Table of choices to write (.parquet).
+    objects
+        All object ids, one a line.
+    response_time_unit
+        Unit of the response times, if the file is no longer as NEXT wrote it.
+    catch_label
+        Alg Label of attention checks.
+    catch_objects
+        Objects by which attention checks are known, as in twoalike import triplets.
+    overwrite
+        Replace the table if there is one.
+
+    Examples
+    --------
+        twoalike import next participant-responses.csv --out choices.parquet
+    """
+    from twoalike.judgments import import_next
+
+    table = import_next(
+        file,
+        objects,
+        response_time_unit=response_time_unit,
+        catch_label=catch_label,
+        catch_objects=catch_objects,
+        out=out,
+        overwrite=overwrite,
+    )
+    _show_choices(out, table)
 
 
 @app.command

@@ -13,7 +13,13 @@ SHOWN = 20
 
 
 def participants(
-    posterior: Path, /, *, out: Path | None = None, interval: float = 0.9, bound: float = 0.5
+    posterior: Path,
+    /,
+    *,
+    choices: Path | None = None,
+    out: Path | None = None,
+    interval: float = 0.9,
+    bound: float = 0.5,
 ) -> None:
     """Show every participant's temperature and lapse rate, and who probably guessed.
 
@@ -28,15 +34,19 @@ def participants(
     Examples
     --------
         twoalike participants posterior.nc
+        twoalike participants posterior.nc --choices choices.parquet
         twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
 
     Parameters
     ----------
     posterior
         File written by twoalike fit.
+    choices
+        Table of choices (.parquet) whose attention checks are to be scored.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
-        temperature_high, and alike for lapse and agreement (medians and intervals); guessed.
+        temperature_high, and alike for lapse and agreement (medians and intervals); guessed; with
+        --choices checks (with a known right answer) and passed.
     interval
         Share of the posterior between low and high.
     bound
@@ -50,7 +60,7 @@ def participants(
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = Posterior.load(posterior)
-    table = participants_table(fitted, interval, bound=bound)
+    table = participants_table(fitted, interval, bound=bound, choices=choices)
     if out is not None:
         save_table(out, table)
     show_doubts(fitted, intervals=True)
@@ -75,6 +85,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
         "lapse",
         "temperature",
         f"P(lapse > {bound:g})",
+        *(["checks passed"] if "checks" in table else []),
     )
     for place, column in enumerate(columns):
         shown.add_column(column, justify="right" if place else "left")
@@ -87,6 +98,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
             _cell(row, "lapse"),
             _cell(row, "temperature"),
             f"{row['guessed']:.2f}",
+            *([f"{row['passed']} of {row['checks']}"] if "checks" in table else []),
         )
     return shown
 

@@ -35,14 +35,15 @@ the values of no row, and the order of objects must survive."""
 
 
 def check_columns(names: Sequence[object], table: Table, where: object) -> None:
-    """Check that all columns are there.
+    """Check that all columns are there, but for those that version 0.1 lacks.
 
     Raises
     ------
     TwoalikeError
         Naming the first that is missing.
     """
-    missing = [name for name in table.names if name not in names]
+    needed = [column.name for column in table.columns if not column.added]
+    missing = [name for name in needed if name not in names]
     if missing:
         raise TwoalikeError(
             f"column {missing[0]!r} is missing; a table of {table.name} has "
@@ -161,8 +162,10 @@ def check_frame(
     check_columns(list(frame.columns), table, where)
     if not len(frame):
         raise TwoalikeError(where=where, expected=table.rows, found="an empty table")
-    frame = frame[list(table.names)].reset_index(drop=True)
+    frame = frame[[name for name in table.names if name in frame]].reset_index(drop=True)
     for column in table.columns:
+        if column.name not in frame:
+            frame[column.name] = _left_out(column, len(frame))
         typed = _categories if column.dtype == "category" else _numbers
         frame[column.name] = typed(frame[column.name], column, where)
     _share_objects(frame, table, objects, where)
@@ -320,7 +323,7 @@ def read_frame(path: str | Path, table: Table) -> "pd.DataFrame":
     strings = [column.name for column in table.columns if column.dtype == "category"]
     content = load_parquet(path, f"a table of {table.name} (parquet)", dictionaries=strings)
     check_columns(content.column_names, table, path)
-    content = content.select(list(table.names))
+    content = content.select([name for name in table.names if name in content.column_names])
     _check_flat(path, content.schema)
     metadata = content.schema.metadata or {}
     objects = _object_list(path, metadata.get(OBJECTS, b"null"))

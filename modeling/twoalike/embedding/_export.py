@@ -11,6 +11,7 @@ import pandas as pd
 from twoalike.choice import OPTIONS, ChoiceKind, log_choice, random_triplets
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
+from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import (
     Floats,
     TwoalikeError,
@@ -174,13 +175,18 @@ TRIPLETS = 300  # random ones on which agreement is averaged
 
 
 def participants_table(
-    posterior: PosteriorSource, level: float = 0.9, *, bound: float = BOUND, seed: int = 0
+    posterior: PosteriorSource,
+    level: float = 0.9,
+    *,
+    bound: float = BOUND,
+    seed: int = 0,
+    choices: JudgmentTable | None = None,
 ) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
     ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
     are relative: their geometric mean over participants is 1. The seed is of the triplets on which
-    agreement is averaged.
+    agreement is averaged. ``choices`` is a table with attention checks, a file or a frame.
 
     Returns
     -------
@@ -189,7 +195,8 @@ def participants_table(
     ``_low`` and ``_high`` ends of the central interval that holds ``level``; ``guessed``. In the
     order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
     posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
-    ``agreement_anchored`` about the others.
+    ``agreement_anchored`` about the others. With ``choices`` also ``checks``, how many attention
+    checks with a known right answer each participant answered, and ``passed``, how many rightly.
 
     Raises
     ------
@@ -221,6 +228,12 @@ def participants_table(
             "guessed": (draws["lapse"] > bound).mean(axis=0),
         }
     )
+    if choices is not None:
+        judged = read_judgments(choices)
+        scored = judged[(judged["trial_type"] == "catch") & judged["correct"].notna()]
+        right = (scored["correct"] == "true").groupby(scored["participant"].astype(str))
+        for column, count in (("checks", right.size()), ("passed", right.sum())):
+            table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
     by, ascending = ["guessed", "agreement"], [False, True]
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
 

@@ -1,6 +1,8 @@
 from ._delimited import import_triplets as import_triplets
 from ._delimited import read_triplets as read_triplets
 from ._meadows import import_meadows as import_meadows
+from ._platforms import import_next as import_next
+from ._platforms import import_salmon as import_salmon
 from ._raw import RawSession as RawSession
 from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions

@@ -1,12 +1,23 @@
 """Judgments and triplets in delimited text, as platforms and other projects export them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import ODD, PAIRS
+from twoalike.judgments._sheet import (
+    ColumnName,
+    Sheet,
+    TimeUnit,
+    check_distinct,
+    object_cells,
+    places_of,
+    seconds,
+)
 from twoalike.judgments._tables import (
     ITEMS,
     check_new_table,
@@ -14,7 +25,44 @@ from twoalike.judgments._tables import (
     object_ids,
     write_judgments,
 )
-from twoalike.study import Integers, TwoalikeError, provenance, read_delimited
+from twoalike.study import (
+    Integers,
+    TwoalikeError,
+    provenance,
+    read_delimited,
+)
+from twoalike.tables import TRIAL_TYPES
+
+type CatchObjects = str | Path | Sequence[str | Sequence[str]]
+"""Objects by which attention checks are known: a file, or ids and pairs of ids."""
+
+_TRIAL_TYPES = {
+    **dict.fromkeys(("1", "true", "yes"), "catch"),
+    **dict.fromkeys(("0", "false", "no", ""), "main"),
+    **{name: name for name in TRIAL_TYPES},
+}
+MOST_VOTES = 20_000_000
+"""Judgments that a table of votes may expand to: four times as many as any fit was tried on."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Judgments as they were read.
+
+    Attributes
+    ----------
+    triplets
+        Object indices, in the order of the columns of items, shape (n, 3).
+    chosen
+        Place of the chosen item in 0..2, shape (n,).
+    optional
+        Further columns of the table of choices, each of shape (n,).
+    """
+
+    kind: Literal["odd_one_out", "anchored"]
+    triplets: Integers
+    chosen: Integers
+    optional: Mapping[str, Any]
 
 
 def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
@@ -38,9 +86,9 @@ def read_triplets(path: str | Path, ids: Sequence[str]) -> Integers:
         or one object twice in a row; the message names row and column.
     """
     path = Path(path)
-    rows = read_delimited(path, "triplets, three objects a line")
-    triplets = _objects(rows, (1, 2, 3), ids, path)
-    _check_distinct(triplets, path)
+    sheet = Sheet(path, read_delimited(path, "triplets, three objects a line"))
+    triplets = object_cells(sheet, (1, 2, 3), ids)
+    check_distinct(triplets, sheet)
     return triplets
 
 
@@ -49,146 +97,298 @@ def import_triplets(
     objects: Sequence[str] | str | Path,
     *,
     kind: Literal["odd-one-out", "anchored"] = "odd-one-out",
-    item_columns: Sequence[int] = (1, 2, 3),
-    chosen_column: int = 3,
-    participant_column: int | None = None,
+    item_columns: Sequence[ColumnName] = (1, 2, 3),
+    chosen_column: ColumnName | None = None,
+    votes_columns: Sequence[ColumnName] | None = None,
+    participant_column: ColumnName | None = None,
+    response_time_column: ColumnName | None = None,
+    response_time_unit: TimeUnit | None = None,
+    catch_column: ColumnName | None = None,
+    catch_objects: CatchObjects | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
 ) -> pd.DataFrame:
-    """Read one judgment a line from delimited text.
+    """Read judgments, or numbers of votes, from delimited text.
 
     Parameters
     ----------
     path
-        Text split at tabs, commas, semicolons or spaces, without a header.
+        Text split at tabs, commas, semicolons or spaces, one judgment a line. The first line is a
+        header if a column is named below, or if none of its items is an object or a number.
     objects
         All object ids, or a file with one a line; items are ids or 0-based indices into them.
     kind
         ``odd-one-out``: the chosen item is the odd one. ``anchored``: the first item column
         is the reference, the chosen item the more similar of the others.
     item_columns
-        The three columns of items, numbered from 1.
+        The three columns of items. Columns are given by number, from 1, or by name.
     chosen_column
         The column that holds the chosen item: one of the item columns, where the file puts the
         chosen item at a fixed place, or a further column that repeats one of the row's items.
+        None: the last of the item columns.
+    votes_columns
+        Instead of a chosen item, how many people chose item 1, 2 and 3 (of anchored judgments
+        item 2 and 3). Each vote becomes a judgment by ``unknown``.
     participant_column
         Column of participant labels; None: all rows are by ``unknown``.
+    response_time_column, response_time_unit
+        Column of response times and its unit, ``s`` or ``ms``; an empty cell or ``n/a`` is missing.
+    catch_column
+        Column that marks attention checks: 1, true, yes or ``catch``. 0, false, no, ``main`` or
+        nothing mark a judgment; ``repeat`` and ``practice`` are taken as they are.
+    catch_objects
+        Objects by which attention checks are known, or a file with them. One id a line: the object
+        that is obviously the odd one; two: a pair that obviously belongs together. Rows that show
+        them are attention checks, and ``correct`` says whether they were answered right where
+        exactly one answer is.
     out, overwrite
         Table of choices to write (``.parquet``), and whether it may replace one.
 
     Returns
     -------
     Table of choices. The order shown is taken to be the order of the item columns.
+    ``attrs["header"]`` has the names of the columns, None where there is no header.
 
     Raises
     ------
     TwoalikeError
         If the file is missing or empty, a column does not exist, an item is unknown or listed
-        twice in a row; the message names row and column.
+        twice in a row, a cell does not fit, or response times are implausible in their unit; the
+        message names row and column. Rows are numbered from 1, the header counted.
     """
     path, target, ids = Path(path), check_new_table(out, overwrite), object_ids(objects)
-    if len(item_columns) != 3 or len(set(item_columns)) != 3:
-        raise TwoalikeError(
-            f"`item_columns=...`: expected three different columns, found {list(item_columns)}."
-        )
-    rows = read_delimited(path, "judgments, one a line")
-    triplets = _objects(rows, item_columns, ids, path)
-    _check_distinct(triplets, path)
-    columns: dict[str, object] = {
-        "kind": pd.Categorical([kind.replace("-", "_")]).repeat(len(rows)),
-        "chosen": _chosen_places(rows, triplets, item_columns, chosen_column, ids, path) + 1,
+    _check_columns(item_columns, chosen_column, votes_columns, kind)
+    options = {
+        "chosen_column": chosen_column,
+        "participant_column": participant_column,
+        "response_time_column": response_time_column,
+        "catch_column": catch_column,
     }
-    if kind == "anchored" and np.any(columns["chosen"] == np.int64(1)):
+    if votes_columns is not None and (given := [one for one, of in options.items() if of]):
         raise TwoalikeError(
-            f"{path}: the chosen item is the reference (column {item_columns[0]}); name the column "
-            "of the more similar item with `chosen_column=...`."
+            f"`{given[0]}=...`: votes of several people share a row, so that it can only hold its "
+            "items and `votes_columns=...`."
         )
-    columns |= {item: triplets[:, place] for place, item in enumerate(ITEMS)}
-    if participant_column is not None:
-        labels = _column(rows, participant_column, path)
-        columns["participant"] = labels
+    named = [*item_columns, *(votes_columns or ()), *options.values()]
+    sheet = _read_sheet(path, named, item_columns, ids)
+    triplets = object_cells(sheet, item_columns, ids)
+    check_distinct(triplets, sheet)
+    of_kind: Literal["odd_one_out", "anchored"] = (
+        "anchored" if kind == "anchored" else "odd_one_out"
+    )
+    if votes_columns is not None:
+        rows, chosen = _votes(sheet, votes_columns)
+        answers = Answers(of_kind, triplets[rows], chosen, {})
+    else:
+        last = item_columns[-1] if chosen_column is None else chosen_column
+        chosen = _chosen_places(sheet, triplets, item_columns, last, ids)
+        optional: dict[str, Any] = {}
+        if participant_column is not None:
+            optional["participant"] = sheet.filled(participant_column)
+        if response_time_column is not None:
+            unit = response_time_unit
+            optional["response_time"] = seconds(sheet, response_time_column, unit)
+        if catch_column is not None:
+            optional["trial_type"] = _trial_types(sheet, catch_column)
+        answers = Answers(of_kind, triplets, chosen, optional)
+    options |= {"item_columns": list(item_columns), "votes_columns": votes_columns}
+    config = {"kind": kind, **options, "response_time_unit": response_time_unit}
+    table = finish(answers, ids, sheet, catch_objects, target, objects=objects, config=config)
+    table.attrs["header"] = sheet.header
+    return table
+
+
+def finish(
+    answers: Answers,
+    ids: Sequence[str],
+    sheet: Sheet,
+    catch_objects: CatchObjects | None,
+    target: Path | None,
+    *,
+    objects: object,
+    config: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Make the table of choices, and write it where ``target`` is a path.
+
+    ``objects`` and ``config`` are what the caller was given, for the record.
+    """
+    wrong = np.flatnonzero((answers.chosen == 0) & (answers.kind == "anchored"))
+    if len(wrong):
+        raise TwoalikeError(
+            "the chosen item is the reference, the first item column",
+            where=sheet.where(int(wrong[0])),
+            remedy="Name the column of the more similar item with `chosen_column=...`.",
+        )
+    columns: dict[str, Any] = {
+        "kind": pd.Categorical([answers.kind]).repeat(len(answers.chosen)),
+        "chosen": answers.chosen + 1,
+        **{item: answers.triplets[:, place] for place, item in enumerate(ITEMS)},
+        **answers.optional,
+    }
+    if "participant" in columns:
+        labels = columns["participant"]
         columns["trial"] = labels.groupby(labels, sort=False).cumcount().to_numpy() + 1
-    table = choices_table(columns, ids, str(path))
+    inputs = {"judgments": sheet.path}
+    if catch_objects is not None:
+        columns |= _checks(answers, ids, catch_objects)
+        if isinstance(catch_objects, str | Path):
+            inputs["catch_objects"] = Path(catch_objects)
+    table = choices_table(columns, ids, str(sheet.path))
     if target is not None:
-        inputs = {"judgments": path}
         if isinstance(objects, str | Path):
             inputs["objects"] = Path(objects)
-        config = {
-            "kind": kind,
-            "item_columns": list(item_columns),
-            "chosen_column": chosen_column,
-            "participant_column": participant_column,
-        }
         write_judgments(target, table, provenance("choices", inputs=inputs, config=config))
     return table
 
 
-def _column(rows: pd.DataFrame, number: int, path: Path) -> "pd.Series[str]":
-    """Column by its number from 1, with no cell empty."""
-    if not 1 <= number <= rows.shape[1]:
+def _check_columns(
+    items: Sequence[ColumnName],
+    chosen: ColumnName | None,
+    votes: Sequence[ColumnName] | None,
+    kind: str,
+) -> None:
+    if len(items) != 3 or len(set(items)) != 3:
         raise TwoalikeError(
-            f"{path}: expected column {number}, found {rows.shape[1]} columns (numbered from 1)."
+            f"`item_columns=...`: expected three different columns, found {list(items)}."
         )
-    values = rows[number - 1].str.strip()
-    empty = np.flatnonzero(values.isna() | (values == ""))
-    if len(empty):
-        raise TwoalikeError(f"{path}: row {empty[0] + 1}, column {number}: the cell is empty.")
-    return values
-
-
-def _objects(
-    rows: pd.DataFrame, columns: Sequence[int], ids: Sequence[str], path: Path
-) -> Integers:
-    """Cells of the given columns as indices into ``ids``, shape (n, len(columns)).
-
-    Cells are ids; where not all of them are, and all are whole numbers, they are indices.
-    """
-    cells = [_column(rows, number, path) for number in columns]
-    known = pd.Index(list(ids))
-    found = np.stack([known.get_indexer(pd.Index(values)) for values in cells], axis=1)
-    as_index = not (found >= 0).all() and all(
-        values.str.fullmatch(r"\d+").all() for values in cells
-    )
-    if as_index:
-        found = np.stack([values.to_numpy().astype(np.int64) for values in cells], axis=1)
-    bad = np.argwhere((found < 0) | (found >= len(ids)))
-    if len(bad):
-        row, place = bad[0]
-        expected = f"an index from 0 to {len(ids) - 1}" if as_index else "an object id"
+    answers = 2 if kind == "anchored" else 3
+    if votes is not None and not len(votes) == len(set(votes)) == answers:
         raise TwoalikeError(
-            f"{path}: row {row + 1}, column {columns[place]}: {cells[place].iloc[row]!r} is not "
-            f"one of the {len(ids)} objects (expected {expected})."
+            where="`votes_columns=...`",
+            expected=f"{answers} different columns, one for each possible answer",
+            found=str(list(votes)),
         )
-    return found.astype(np.int64)
 
 
-def _check_distinct(triplets: Integers, path: Path) -> None:
-    first, second, third = triplets.T
-    twice = np.flatnonzero((first == second) | (first == third) | (second == third))
-    if len(twice):
+def _read_sheet(
+    path: Path,
+    named: Sequence[ColumnName | None],
+    items: Sequence[ColumnName],
+    ids: Sequence[str],
+) -> Sheet:
+    """Read the cells, and find out whether the first line is a header."""
+    cells = read_delimited(path, "judgments, one a line")
+    first = cells.iloc[0].fillna("").str.strip()
+    has_header = any(isinstance(column, str) for column in named)
+    if not has_header and len(cells) > 1 and all(1 <= int(c) <= len(first) for c in items):
+        known = set(ids)
+        shown = [first.iloc[int(column) - 1] for column in items]
+        has_header = not any(cell in known or cell[:1].isdigit() for cell in shown)
+    if not has_header:
+        return Sheet(path, cells)
+    if len(cells) == 1:
         raise TwoalikeError(
-            f"{path}: row {twice[0] + 1}: an object is listed twice; a triplet has three different "
-            "ones."
+            where=path, expected="a header and judgments, one a line", found="one line"
         )
+    return Sheet(path, cells.iloc[1:].reset_index(drop=True), tuple(first))
 
 
 def _chosen_places(
-    rows: pd.DataFrame,
+    sheet: Sheet,
     triplets: Integers,
-    item_columns: Sequence[int],
-    chosen_column: int,
-    objects: Sequence[str],
-    path: Path,
+    item_columns: Sequence[ColumnName],
+    chosen_column: ColumnName,
+    ids: Sequence[str],
 ) -> Integers:
     """Place of the chosen item in 0..2, shape (n,)."""
     if chosen_column in item_columns:
-        return np.full(len(rows), list(item_columns).index(chosen_column), dtype=np.int64)
-    chosen = _objects(rows, (chosen_column,), objects, path)
-    hits = triplets == chosen
-    bad = np.flatnonzero(~hits.any(axis=1))
+        place = list(item_columns).index(chosen_column)
+        return np.full(len(triplets), place, dtype=np.int64)
+    return places_of(
+        object_cells(sheet, (chosen_column,), ids)[:, 0], triplets, sheet, chosen_column
+    )
+
+
+def _votes(sheet: Sheet, columns: Sequence[ColumnName]) -> tuple[Integers, Integers]:
+    """Row and place of the chosen item of each vote; votes of two answers are of items 2 and 3."""
+    counts = []
+    for column in columns:
+        values = sheet.filled(column)
+        bad = np.flatnonzero(~values.str.fullmatch(r"[0-9]{1,9}"))
+        if len(bad):
+            raise TwoalikeError(
+                where=sheet.where(int(bad[0]), column),
+                expected="a number of votes, from 0 on",
+                found=repr(values.iloc[bad[0]]),
+            )
+        counts.append(values.to_numpy().astype(np.int64))
+    votes = np.stack(counts, axis=1)
+    if not 0 < votes.sum() <= MOST_VOTES:
+        raise TwoalikeError(
+            where=sheet.path,
+            expected=f"from 1 to {MOST_VOTES:,} votes in all",
+            found=f"{votes.sum():,}",
+        )
+    n, answers = votes.shape
+    rows, places = np.repeat(np.indices((n, answers)).reshape(2, -1), votes.ravel(), axis=1)
+    return rows, places + 3 - answers
+
+
+def _trial_types(sheet: Sheet, column: ColumnName) -> Any:
+    """Type of each trial, shape (n,)."""
+    values = sheet.text(column)
+    found = values.str.lower().map(_TRIAL_TYPES)
+    bad = np.flatnonzero(found.isna())
     if len(bad):
         raise TwoalikeError(
-            f"{path}: row {bad[0] + 1}, column {chosen_column}: the chosen item "
-            f"{rows[chosen_column - 1].iloc[bad[0]]!r} is not one of the row's items."
+            where=sheet.where(int(bad[0]), column),
+            expected="1, true, yes or catch for an attention check; 0, false, no, main or nothing "
+            "for a judgment; repeat or practice",
+            found=repr(values.iloc[bad[0]]),
         )
-    return np.asarray(hits.argmax(axis=1), dtype=np.int64)
+    return found.to_numpy()
+
+
+def _checks(answers: Answers, ids: Sequence[str], objects: CatchObjects) -> dict[str, Any]:
+    """Types of trials, and whether checks were answered right, by the objects shown."""
+    alone, together = _catch_objects(objects, ids)
+    listed = np.zeros(len(ids), dtype=bool)
+    listed[alone] = True
+    strange = listed[answers.triplets]
+    pairs = np.sort(answers.triplets[:, list(PAIRS)], axis=2) @ [len(ids), 1]
+    kept = np.isin(pairs, np.sort(together, axis=1) @ [len(ids), 1])
+    # Each of the two says which item is the odd one; an anchored choice keeps the other.
+    marks = np.stack([strange, kept[:, list(ODD)]], axis=1)
+    check = marks.any(axis=(1, 2))
+    known = marks.sum(axis=2) == 1
+    odd = np.where(known[:, 0], marks[:, 0].argmax(axis=1), marks[:, 1].argmax(axis=1))
+    right, certain = odd, known.any(axis=1)
+    if answers.kind == "anchored":
+        right, certain = 3 - odd, certain & (odd > 0)
+    told = np.where(answers.chosen == right, "true", "false").astype(object)
+    before = answers.optional.get("trial_type", np.full(len(check), "main"))
+    return {
+        "trial_type": np.where(check, "catch", before),
+        "correct": np.where(check & certain, told, None),
+    }
+
+
+def _catch_objects(objects: CatchObjects, ids: Sequence[str]) -> tuple[Integers, Integers]:
+    """Read the objects listed alone as indices, shape (a,), and the pairs, shape (p, 2)."""
+    if isinstance(objects, str | Path):
+        path = Path(objects)
+        sheet = Sheet(path, read_delimited(path, "objects or pairs of objects, one a line"))
+        width = sheet.cells.shape[1]
+        if width > 2:
+            raise TwoalikeError(
+                where=path, expected="one or two objects a line", found=f"{width} columns"
+            )
+        found = object_cells(sheet, range(1, width + 1), ids)
+        if width == 2 and (same := np.flatnonzero(found[:, 0] == found[:, 1])).size:
+            raise TwoalikeError(
+                where=sheet.where(int(same[0])), expected="two objects", found="one object twice"
+            )
+        none = np.zeros((0, 2), dtype=np.int64)
+        return (found[:, 0], none) if width == 1 else (none[:, 0], found)
+    place = {name: number for number, name in enumerate(ids)}
+    listed = [(one,) if isinstance(one, str) else tuple(one) for one in objects]
+    for group in listed:
+        if len(group) not in (1, 2) or not set(group) <= set(place) or len(set(group)) < len(group):
+            raise TwoalikeError(
+                where="`catch_objects=...`",
+                expected=f"ids, or pairs of ids, of the {len(ids)} objects",
+                found=repr(group),
+            )
+    alone = [place[group[0]] for group in listed if len(group) == 1]
+    together = [[place[name] for name in group] for group in listed if len(group) == 2]
+    return np.array(alone, dtype=np.int64), np.array(together, dtype=np.int64).reshape(-1, 2)

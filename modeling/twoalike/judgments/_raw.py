@@ -12,7 +12,7 @@ Data sets of other tools are read as well, if their tables have the columns that
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -261,7 +261,8 @@ def _choices_of(session: RawSession) -> pd.DataFrame:
             "chosen": place[answered] + 1,
             "response_time": rows["response_time"],
             "trial_type": rows["trial_type"],
-            "level": _level(session.text[answered]),
+            "level": _one_of(LEVELS, "condition", session.text[answered]),
+            "correct": _correct(session.text[answered]),
         }
     )
 
@@ -290,11 +291,17 @@ def _as_shown(session: RawSession, answered: Booleans) -> tuple[npt.NDArray[np.o
     return shown, position[rows, response].astype(np.int64)
 
 
-def _level(text: pd.DataFrame) -> "pd.Series[str]":
-    """Level of a trial, where its condition names one."""
-    if "condition" not in text.columns:
+def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Series[str]":
+    """Cells of a column that other tools may lack; missing where they are none of ``levels``."""
+    if column not in text.columns:
         return pd.Series(None, index=text.index, dtype=object)
-    return text["condition"].astype(object).where(text["condition"].isin(list(LEVELS)), None)
+    return text[column].astype(object).where(text[column].isin(list(levels)), None)
+
+
+def _correct(text: pd.DataFrame) -> "pd.Series[str]":
+    """Verdicts on attention checks; practice trials have some too."""
+    verdicts = _one_of(("true", "false"), "correct", text)
+    return verdicts.where(text["trial_type"] == "catch", None)
 
 
 def read_raw_arrangements(

@@ -135,6 +135,15 @@ CHOICES = Table(
             missing="none",
             dtype="category",
         ),
+        Column(
+            "correct",
+            "string",
+            "Whether an attention check was answered right.",
+            levels={"true": "answered right", "false": "answered wrong"},
+            missing="no attention check, or its right answer is not known",
+            added=True,
+            dtype="category",
+        ),
     ),
     rows="judgments",
     items=ITEMS,
@@ -253,9 +262,9 @@ def choices_table(
     ----------
     columns
         Values by column name. ``trial`` (default 1, 2, ...), ``session``, ``response_time``,
-        ``level`` (default missing), ``participant`` (default ``unknown``), ``kind`` (default
-        ``odd_one_out``) and ``trial_type`` (default ``main``) may be left out. Items are ids,
-        or integers that index ``objects``.
+        ``level``, ``correct`` (default missing), ``participant`` (default ``unknown``), ``kind``
+        (default ``odd_one_out``) and ``trial_type`` (default ``main``) may be left out. Items are
+        ids, or integers that index ``objects``.
     objects
         All object ids, in the order to keep; may name objects nobody judged.
     where

@@ -1,0 +1,270 @@
+"""Anchored judgments from two platforms: Salmon (stsievert/salmon) and NEXT (nextml/NEXT).
+
+Both ask which of two objects is more like a third and export one row an answer, under names that
+changed over the years and that R and spreadsheets change again (``Response.Time..s.``), so that
+names are compared by their letters and digits. Objects are named by what was shown: texts, or
+files without folder and ending.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.judgments._delimited import Answers, CatchObjects, finish
+from twoalike.judgments._meadows import MEDIA
+from twoalike.judgments._sheet import (
+    Sheet,
+    TimeUnit,
+    check_distinct,
+    object_cells,
+    places_of,
+    seconds,
+)
+from twoalike.judgments._tables import check_new_table, object_ids
+from twoalike.study import TwoalikeError, read_text, require_file
+
+_ITEMS = ("head", "left", "right")
+"""Reference, and the other two from left to right."""
+
+
+@dataclass(frozen=True)
+class _Platform:
+    """Possible names of the columns by what they hold, the first one preferred."""
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+    missing_time: float | None = None
+
+
+SALMON = _Platform(
+    "Salmon",
+    {
+        "head": ("head_filename", "head_object", "head"),
+        "left": ("left_filename", "left_object", "left"),
+        "right": ("right_filename", "right_object", "right"),
+        "winner": ("winner_filename", "winner_object", "winner"),
+        "loser": ("loser_filename", "loser_object", "loser"),
+        "participant": ("puid",),
+        "time": ("response_time",),
+        "label": ("sampler", "alg_ident", "name"),
+    },
+    missing_time=-1,
+)
+NEXT = _Platform(
+    "NEXT",
+    {
+        "head": ("Center", "target_center"),
+        "left": ("Left", "target_left"),
+        "right": ("Right", "target_right"),
+        "winner": ("Answer", "target_winner"),
+        "participant": ("Participant ID", "participant_uid"),
+        "time": ("Response Time (s)", "response_time"),
+        "label": ("Alg Label", "alg_label"),
+    },
+)
+
+
+def import_salmon(
+    path: str | Path,
+    objects: Sequence[str] | str | Path | None = None,
+    *,
+    catch_label: str | None = None,
+    catch_objects: CatchObjects | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Read the responses of Salmon, ``responses.csv`` from its dashboard.
+
+    Parameters
+    ----------
+    path
+        CSV with a header: head, winner and left and right, or loser; puid; response_time (s).
+    objects
+        All object ids, or a file with one a line. None: those shown, in order of appearance.
+        Needed, in the order of the experiment's targets, if the file has nothing but indices.
+    catch_label
+        Sampler whose questions are attention checks, such as ``Validation``.
+    catch_objects, out, overwrite
+        As in :func:`import_triplets`.
+
+    Returns
+    -------
+    Table of choices, all anchored: item 1 is the head. Where the file does not say what was left
+    and right, item 2 is the winner.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is no such table, an object is unknown or shown twice in a row, a response time
+        is implausible, or no row has the label; the message names row and column.
+    """
+    return _import(
+        SALMON, path, objects, "s", catch_label, catch_objects, out=out, overwrite=overwrite
+    )
+
+
+def import_next(
+    path: str | Path,
+    objects: Sequence[str] | str | Path | None = None,
+    *,
+    response_time_unit: TimeUnit = "s",
+    catch_label: str | None = None,
+    catch_objects: CatchObjects | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Read the participants' responses to triplets of NEXT (PoolBasedTripletMDS).
+
+    Parameters
+    ----------
+    path
+        CSV with the columns Participant ID, Center, Left, Right, Answer, and perhaps Response Time
+        (s) and Alg Label; or participant_uid, target_center, target_left, target_right,
+        target_winner, response_time and alg_label.
+    objects
+        All object ids, or a file with one a line. None: those shown, in order of appearance.
+    response_time_unit
+        ``s``, as NEXT has it; ``ms`` for files that were converted.
+    catch_label
+        Value of Alg Label that marks attention checks.
+    catch_objects, out, overwrite
+        As in :func:`import_triplets`.
+
+    Returns
+    -------
+    Table of choices, all anchored: item 1 is the centre.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`import_salmon`.
+    """
+    unit = response_time_unit
+    return _import(
+        NEXT, path, objects, unit, catch_label, catch_objects, out=out, overwrite=overwrite
+    )
+
+
+def _import(
+    platform: _Platform,
+    path: str | Path,
+    objects: Sequence[str] | str | Path | None,
+    unit: TimeUnit,
+    catch_label: str | None,
+    catch_objects: CatchObjects | None,
+    *,
+    out: str | Path | None,
+    overwrite: bool,
+) -> pd.DataFrame:
+    target = check_new_table(out, overwrite)
+    given = None if objects is None else object_ids(objects)
+    sheet = _read(Path(path), platform)
+    columns = _roles(sheet, platform)
+    items = _ITEMS if "left" in columns and "right" in columns else ("head", "winner", "loser")
+    shown = [columns[one] for one in items]
+    cells, ids = _named(sheet, [*shown, columns["winner"]], given)
+    triplets = object_cells(cells, shown, ids)
+    check_distinct(triplets, sheet)
+    winner = object_cells(cells, [columns["winner"]], ids)[:, 0]
+    chosen = places_of(winner, triplets, sheet, columns["winner"])
+    optional: dict[str, Any] = {}
+    if "participant" in columns:
+        people = sheet.text(columns["participant"])
+        optional["participant"] = people.mask(people == "", "unknown")
+    if "time" in columns:
+        optional["response_time"] = seconds(sheet, columns["time"], unit, platform.missing_time)
+    if catch_label is not None:
+        optional["trial_type"] = np.where(_labelled(sheet, columns, catch_label), "catch", "main")
+    answers = Answers("anchored", triplets, chosen, optional)
+    config = {"platform": platform.name, "response_time_unit": unit, "catch_label": catch_label}
+    return finish(answers, ids, sheet, catch_objects, target, objects=objects, config=config)
+
+
+def _read(path: Path, platform: _Platform) -> Sheet:
+    """Read comma-separated text with a header; cells may hold HTML, with quotes and #."""
+    from io import StringIO
+
+    what = f"responses exported by {platform.name} (.csv)"
+    text = read_text(require_file(path, what))
+    try:
+        cells = pd.read_csv(StringIO(text), header=None, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise TwoalikeError(f"rows do not fit ({reason})", where=path, expected=what) from error
+    header = tuple(cells.iloc[0].fillna("").str.strip())
+    if len(cells) == 1:
+        raise TwoalikeError(where=path, expected=what, found="a header without rows")
+    return Sheet(path, cells.iloc[1:].reset_index(drop=True), header)
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def _roles(sheet: Sheet, platform: _Platform) -> dict[str, str]:
+    """Name of the column that holds each thing, of those that the file has."""
+    names: dict[str, str] = {}
+    for name in sheet.header or ():
+        names.setdefault(_plain(name), name)
+    found = {
+        role: next(names[name] for name in map(_plain, possible) if name in names)
+        for role, possible in platform.columns.items()
+        if any(_plain(name) in names for name in possible)
+    }
+    needed = [*_ITEMS, "winner"]
+    if "loser" in found and not {"left", "right"} <= set(found):
+        needed = ["head", "winner"]
+    missing = [role for role in needed if role not in found]
+    if missing:
+        raise TwoalikeError(
+            where=sheet.path,
+            expected=f"{platform.name}'s column "
+            + " or ".join(map(repr, platform.columns[missing[0]])),
+            found=", ".join(sheet.header or ()),
+        )
+    return found
+
+
+def _named(
+    sheet: Sheet, columns: Sequence[str], given: Sequence[str] | None
+) -> tuple[Sheet, Sequence[str]]:
+    """Cells of the columns of objects as ids, and all ids."""
+    cells = pd.DataFrame({name: sheet.filled(name) for name in dict.fromkeys(columns)})
+    values = pd.unique(cells.to_numpy().ravel())
+    short = {
+        value: MEDIA.sub("", re.split(r"[/\\]", value)[-1]) if MEDIA.search(value) else value
+        for value in values
+    }
+    if len(set(short.values())) < len(short):  # cat.jpg and cat.png, a/1.png and b/1.png
+        short = {value: value for value in values}
+    numbers = all(re.fullmatch("[0-9]+", value) for value in values)
+    if given is None and numbers:
+        raise TwoalikeError(
+            where=f"{sheet.path}: column {columns[0]}",
+            expected="names of objects",
+            found="indices only",
+            remedy="Name the list of the experiment's targets, in order, with `objects=...`.",
+        )
+    named = Sheet(sheet.path, cells.apply(lambda column: column.map(short)), tuple(cells))
+    return named, list(short.values()) if given is None else given
+
+
+def _labelled(sheet: Sheet, columns: Mapping[str, str], label: str) -> Any:
+    """Which rows have this label, shape (n,)."""
+    if "label" not in columns:
+        raise TwoalikeError(
+            where=sheet.path, expected="a column of samplers", found=", ".join(sheet.header or ())
+        )
+    labels = sheet.text(columns["label"])
+    if not (labels == label).any():
+        raise TwoalikeError(
+            where=f"{sheet.path}: column {columns['label']}",
+            expected=f"{label!r} in some rows (`catch_label=...`)",
+            found=", ".join(sorted(set(labels))[:10]),
+        )
+    return (labels == label).to_numpy()

@@ -1,0 +1,307 @@
+"""Tables of judgments as laboratories have them: headers, votes, times and attention checks."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from twoalike.cli.app import main
+from twoalike.judgments import (
+    import_next,
+    import_salmon,
+    import_triplets,
+    is_scored,
+    read_judgments,
+)
+from twoalike.study import TwoalikeError
+
+OBJECTS = ["ant", "bee", "cat", "dog", "axe"]
+TABLE = """worker,left,middle,right,odd,rt,check
+w1,ant,bee,cat,cat,1500,0
+w1,dog,cat,bee,bee,900,0
+w2,ant,axe,bee,axe,700,1
+w2,cat,dog,axe,cat,,1
+"""
+COLUMNS: dict[str, Any] = {"item_columns": ("left", "middle", "right"), "chosen_column": "odd"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def plain(values: "pd.Series[Any]") -> list[Any]:
+    return values.astype(object).where(values.notna(), None).tolist()
+
+
+def test_columns_by_name_and_by_number_are_the_same(table: Path) -> None:
+    named = import_triplets(table, OBJECTS, participant_column="worker", **COLUMNS)
+    numbered = import_triplets(
+        table, OBJECTS, item_columns=(2, 3, 4), chosen_column=5, participant_column=1
+    )
+    pd.testing.assert_frame_equal(named, numbered)
+    assert named.attrs["header"] == tuple(TABLE.split("\n", maxsplit=1)[0].split(","))
+    assert named["chosen"].tolist() == [3, 3, 2, 1]
+    assert named["participant"].tolist() == ["w1", "w1", "w2", "w2"]
+    assert named["trial"].tolist() == [1, 2, 1, 2]
+
+
+def test_no_header_is_seen_where_the_first_line_is_a_judgment(tmp_path: Path) -> None:
+    path = tmp_path / "plain.txt"
+    path.write_text("ant bee cat\ndog bee ant\n")
+    table = import_triplets(path, OBJECTS)
+    assert (len(table), table.attrs["header"]) == (2, None)
+    path.write_text("ant bee emu\ndog bee ant\n")  # one item of three is known
+    with pytest.raises(TwoalikeError, match=r"row 1, column 3: 'emu' is not one of the 5 objects"):
+        import_triplets(path, OBJECTS)
+    path.write_text("0 1 9\n3 1 0\n")
+    with pytest.raises(TwoalikeError, match=r"row 1, column 3: '9' is not one"):
+        import_triplets(path, OBJECTS)
+
+
+def test_the_last_item_column_holds_the_chosen_item_by_default(tmp_path: Path) -> None:
+    path = tmp_path / "plain.txt"
+    path.write_text("p1 ant bee cat\n")
+    assert import_triplets(path, OBJECTS, item_columns=(2, 3, 4))["chosen"].tolist() == [3]
+    table = import_triplets(path, OBJECTS, item_columns=(4, 2, 3))
+    assert (table["item_1"].tolist(), table["chosen"].tolist()) == (["cat"], [3])
+
+
+def test_times_are_seconds(table: Path) -> None:
+    of_ms: dict[str, Any] = COLUMNS | {"response_time_column": "rt", "response_time_unit": "ms"}
+    found = import_triplets(table, OBJECTS, **of_ms)["response_time"].to_numpy()
+    np.testing.assert_allclose(found, [1.5, 0.9, 0.7, np.nan], rtol=1e-6)
+    with pytest.raises(TwoalikeError, match=r"column rt: .*median from 0.1 to 100 s, found 900 s"):
+        import_triplets(table, OBJECTS, **of_ms | {"response_time_unit": "s"})
+    with pytest.raises(TwoalikeError, match=r"expected s or ms, .*found none"):
+        import_triplets(table, OBJECTS, **of_ms | {"response_time_unit": None})
+    table.write_text(TABLE.replace("1500", "1.5").replace("900", "0.9").replace("700", "0.7"))
+    with pytest.raises(TwoalikeError, match=r"found 0\.0009 s.*response_time_unit='s'"):
+        import_triplets(table, OBJECTS, **of_ms)
+
+
+def test_checks_in_a_column(table: Path) -> None:
+    found = import_triplets(table, OBJECTS, catch_column="check", **COLUMNS)
+    assert found["trial_type"].tolist() == ["main", "main", "catch", "catch"]
+    assert plain(found["correct"]) == [None] * 4  # what is right is not known
+    assert is_scored(found).tolist() == [True, True, False, False]
+
+
+def test_checks_by_the_odd_object_and_by_pairs(table: Path, tmp_path: Path) -> None:
+    by_object = import_triplets(table, OBJECTS, catch_objects=["axe"], **COLUMNS)
+    assert by_object["trial_type"].tolist() == ["main", "main", "catch", "catch"]
+    assert plain(by_object["correct"]) == [None, None, "true", "false"]
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("bee ant\n")
+    by_pair = import_triplets(table, OBJECTS, catch_objects=pairs, **COLUMNS)
+    assert by_pair["trial_type"].tolist() == ["catch", "main", "catch", "main"]
+    assert plain(by_pair["correct"]) == ["true", None, "true", None]
+    two = import_triplets(table, OBJECTS, catch_objects=[("ant", "bee"), ("ant", "axe")], **COLUMNS)
+    assert plain(two["correct"]) == ["true", None, None, None]  # two pairs leave no one answer
+
+
+def test_checks_of_anchored_judgments(tmp_path: Path) -> None:
+    path = tmp_path / "anchored.txt"
+    path.write_text("ant bee axe\nant axe bee\naxe ant bee\ncat ant bee\n")
+    chosen: dict[str, Any] = {"kind": "anchored", "chosen_column": 2}
+    by_object = import_triplets(path, OBJECTS, catch_objects=["axe"], **chosen)
+    assert plain(by_object["correct"]) == ["true", "false", None, None]
+    assert by_object["trial_type"].tolist() == ["catch"] * 3 + ["main"]
+    by_pair = import_triplets(path, OBJECTS, catch_objects=[("ant", "bee")], **chosen)
+    assert plain(by_pair["correct"]) == ["true", "false", None, None]
+    assert by_pair["trial_type"].tolist() == ["catch"] * 4
+
+
+def test_votes_become_judgments(tmp_path: Path) -> None:
+    path = tmp_path / "votes.tsv"
+    path.write_text("a\tb\tc\tn_a\tn_b\tn_c\nant\tbee\tcat\t0\t1\t3\ndog\tbee\tant\t2\t0\t0\n")
+    items = {"item_columns": ("a", "b", "c")}
+    found = import_triplets(path, OBJECTS, votes_columns=("n_a", "n_b", "n_c"), **items)
+    assert found["chosen"].tolist() == [2, 3, 3, 3, 1, 1]
+    assert found["item_1"].tolist() == ["ant"] * 4 + ["dog"] * 2
+    assert set(found["participant"]) == {"unknown"}
+    near = import_triplets(path, OBJECTS, kind="anchored", votes_columns=("n_b", "n_c"), **items)
+    assert near["chosen"].tolist() == [2, 3, 3, 3]
+    with pytest.raises(TwoalikeError, match="expected 2 different columns, one for each possible"):
+        import_triplets(path, OBJECTS, kind="anchored", votes_columns=(4, 5, 6))
+    with pytest.raises(TwoalikeError, match="`participant_column=...`: votes of several people"):
+        import_triplets(path, OBJECTS, votes_columns=(4, 5, 6), participant_column="a")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "options", "complaint"),
+    [
+        ("", "", {"participant_column": "who"}, "expected one column 'who', found worker, left"),
+        ("rt,", "odd,", {}, "expected one column 'odd', found worker"),
+        ("w2,ant", "w2,emu", {}, "row 4, column left: 'emu' is not one of the 5 objects"),
+        ("w2,ant", ",ant", {"participant_column": "worker"}, "row 4, column worker: the cell is"),
+        ("bee,bee", "bee,ant", {}, "row 3, column odd: the chosen item 'ant' is not one of"),
+        ("cat,dog,axe", "cat,dog,cat", {}, "row 5: an object is listed twice"),
+        (
+            "900",
+            "fast",
+            {"response_time_column": "rt", "response_time_unit": "ms"},
+            "row 3, column rt: expected a response time from 0 on, or nothing, found 'fast'",
+        ),
+        ("900", "-5", {"response_time_column": 6, "response_time_unit": "ms"}, "found '-5'"),
+        (
+            ",1\nw2",
+            ",maybe\nw2",
+            {"catch_column": "check"},
+            "row 4, column check: expected 1, true",
+        ),
+        ("", "", {"catch_objects": [("ant", "emu")]}, "ids, or pairs of ids, of the 5 objects"),
+        (
+            "",
+            "",
+            {"votes_columns": (1, 6, 7), "chosen_column": None},
+            "row 2, column 1: expected a",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(
+    table: Path, old: str, new: str, options: dict[str, Any], complaint: str
+) -> None:
+    table.write_text(TABLE.replace(old, new, 1) if old else TABLE)
+    with pytest.raises(TwoalikeError, match=complaint) as raised:
+        import_triplets(table, OBJECTS, **COLUMNS | options)
+    assert "\n" not in str(raised.value)
+
+
+def test_too_many_votes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "votes.txt"
+    for votes, found in (("999999999 9 9", "1,000,000,017"), ("0 0 0", "0")):
+        path.write_text(f"ant bee cat {votes}\n")
+        with pytest.raises(TwoalikeError, match=f"expected from 1 to 20,000,000 .*found {found}"):
+            import_triplets(path, OBJECTS, votes_columns=(4, 5, 6))
+
+
+def test_the_command_takes_names(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ids.txt").write_text("\n".join(OBJECTS))
+    Path("pairs.txt").write_text("bee ant\n")
+    with pytest.raises(SystemExit, match="0"):
+        main(
+            "import triplets table.csv --objects ids.txt --item-columns left,middle,right "
+            "--chosen-column odd --participant-column 1 --response-time-column rt "
+            "--response-time-unit ms --catch-column check --catch-objects pairs.txt "
+            "--out choices.parquet".split()
+        )
+    shown = capsys.readouterr().out
+    assert "columns worker, left, middle, right, odd, rt, check" in shown
+    assert "choices.parquet: 1 judgment by 2 participants" in shown
+    assert "3 attention checks, 2 of them with a known right answer" in shown
+    found = read_judgments("choices.parquet")
+    assert found.attrs["provenance"]["config"]["response_time_unit"] == "ms"
+    assert set(found.attrs["provenance"]["inputs"]) == {"judgments", "objects", "catch_objects"}
+
+
+def test_tables_of_before_have_no_verdicts(table: Path, tmp_path: Path) -> None:
+    import_triplets(table, OBJECTS, out=tmp_path / "new.parquet", **COLUMNS)
+    old = pd.read_parquet(tmp_path / "new.parquet").drop(columns="correct")
+    old.to_parquet(tmp_path / "old.parquet")
+    assert read_judgments(tmp_path / "old.parquet")["correct"].isna().all()
+    assert read_judgments(old)["correct"].isna().all()
+
+
+SALMON = """head,left,right,winner,sampler,score,puid,response_time,loser,head_html,head_filename,\
+left_filename,right_filename,winner_filename,loser_filename
+0,1,2,2,Random,0,ab12,1.25,1,"<img src='/static/targets/s/ant.png' />",s/ant.png,s/bee.png,\
+s/cat.png,s/cat.png,s/bee.png
+2,0,1,0,Validation,-9,ab12,-1.0,1,"<p style=""color:#fff"">a, b</p>",s/cat.png,s/ant.png,s/bee.png,\
+s/ant.png,s/bee.png
+1,0,2,2,Random,0,,3.5,0,x # y,s/bee.png,s/ant.png,s/cat.png,s/cat.png,s/ant.png
+"""
+
+
+def test_salmon(tmp_path: Path) -> None:
+    path = tmp_path / "responses.csv"
+    path.write_text(SALMON)
+    table = import_salmon(path, catch_label="Validation", catch_objects=[("cat", "ant")])
+    assert set(table["kind"]) == {"anchored"}
+    items = ["item_1", "item_2", "item_3"]
+    assert table[items].to_numpy().tolist() == [
+        ["ant", "bee", "cat"],
+        ["cat", "ant", "bee"],
+        ["bee", "ant", "cat"],
+    ]
+    assert table["chosen"].tolist() == [3, 2, 3]
+    assert table["participant"].tolist() == ["ab12", "ab12", "unknown"]
+    assert plain(table["response_time"].astype("float64")) == [1.25, None, 3.5]
+    assert table["trial_type"].tolist() == ["catch"] * 3  # all three show the pair
+    assert plain(table["correct"]) == ["true", "true", None]
+    assert import_salmon(path, catch_label="Validation")["trial_type"].tolist() == [
+        "main",
+        "catch",
+        "main",
+    ]
+    with pytest.raises(TwoalikeError, match="column sampler: expected 'Check' in some rows"):
+        import_salmon(path, catch_label="Check")
+
+
+def test_salmon_with_indices_only(tmp_path: Path) -> None:
+    path = tmp_path / "responses.csv"
+    path.write_text("head,winner,loser\n0,2,1\n3,0,1\n")
+    table = import_salmon(path, OBJECTS)
+    assert table["item_1"].tolist() == ["ant", "dog"]
+    assert (table["item_2"].tolist(), table["chosen"].tolist()) == (["cat", "ant"], [2, 2])
+    with pytest.raises(TwoalikeError, match="column head: expected names of objects, found ind"):
+        import_salmon(path)
+    path.write_text("head,winner,loser\n0,2,1\n3,0,9\n")
+    with pytest.raises(TwoalikeError, match=r"row 3, column loser: '9' is not one of the 5 objec"):
+        import_salmon(path, OBJECTS)
+
+
+NEXT = """Participant ID,Timestamp,Center,Left,Right,Answer,Response Time (s),Alg Label
+oeJq,2015-03-01 10:00:00,ant.jpg,bee.jpg,cat.png,cat.png,2.5,Random
+oeJq,2015-03-01 10:00:09,cat.png,bee.jpg,ant.jpg,bee.jpg,1.5,Test
+"""
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        NEXT.partition("\n")[0],
+        "Participant.ID,Timestamp,Center,Left,Right,Answer,Response.Time..s.,Alg.Label",
+        "participant_uid,timestamp_query_generated,target_center,target_left,target_right,"
+        "target_winner,response_time,alg_label",
+    ],
+)
+def test_next_under_all_its_names(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "participant-responses.csv"
+    path.write_text("\n".join([header, *NEXT.split("\n")[1:]]))
+    table = import_next(path, catch_label="Test")
+    assert table[["item_1", "item_2", "item_3"]].to_numpy().tolist() == [
+        ["ant", "bee", "cat"],
+        ["cat", "bee", "ant"],
+    ]
+    assert (set(table["kind"]), table["chosen"].tolist()) == ({"anchored"}, [3, 2])
+    assert table["response_time"].tolist() == [2.5, 1.5]
+    assert (table["trial_type"].tolist(), table["trial"].tolist()) == (["main", "catch"], [1, 2])
+
+
+def test_next_with_times_in_milliseconds_under_a_name_that_says_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "participant-responses.csv"
+    path.write_text(NEXT.replace("2.5", "7955").replace("1.5", "2233"))
+    with pytest.raises(TwoalikeError, match=r"median from 0\.1 to 100 s, found 5094 s.*'ms'"):
+        import_next(path)
+    assert import_next(path, response_time_unit="ms")["response_time"].tolist() == pytest.approx(
+        [7.955, 2.233]
+    )
+
+
+def test_other_tables_are_no_exports(tmp_path: Path, table: Path) -> None:
+    with pytest.raises(TwoalikeError, match="expected Salmon's column 'head_filename' or "):
+        import_salmon(table)
+    with pytest.raises(TwoalikeError, match="expected NEXT's column 'Center' or 'target_cen"):
+        import_next(table)
+    path = tmp_path / "odd.csv"
+    path.write_text(NEXT.replace("bee.jpg,cat.png,cat.png", "bee.jpg,cat.png,ant.jpg"))
+    with pytest.raises(TwoalikeError, match="row 2: the chosen item is the reference"):
+        import_next(path)
