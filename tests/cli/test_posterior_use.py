@@ -1,6 +1,7 @@
 """What is asked of a posterior on the command line: right numbers, refusals in one line."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -392,3 +393,66 @@ def test_intervals_of_vi_are_called_approximate(
     make(rng, engine="vi").save(path)
     assert "approximate" in run("similarity", path, "--out", tmp_path / "s.csv")[1]
     assert "approximate" not in run("embed", path, "--out", tmp_path / "e.csv")[1]
+
+
+@pytest.mark.parametrize(
+    ("anchored", "loss", "accuracy", "agreement"),
+    [(60, "0.6931", "0.5000", "0.50"), (30, "0.8959", "0.4167", "0.33, of anchored choices 0.50")],
+)
+def test_chance_is_that_of_the_judgments(
+    posterior: Posterior,
+    run: Run,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    anchored: int,
+    loss: str,
+    accuracy: str,
+    agreement: str,
+) -> None:
+    """log 2 and one half for anchored judgments; of both kinds, the mean over judgments."""
+    counts = {"judgments": [15] * 4, "anchored": [anchored // 4] * 4}
+    tree = posterior.tree.copy()
+    people = {"participant": list("abcd")}
+    constant = {name: ("participant", values) for name, values in counts.items()}
+    tree["constant_data"] = xr.DataTree(xr.Dataset(constant, coords=people))
+    draws = tree["posterior"].dataset
+    tree["posterior"] = xr.DataTree(xr.concat([draws, draws], "draw"))  # leave-one-out needs 25
+    source, choices = tmp_path / "anchored.nc", tmp_path / "choices.parquet"
+    items = np.array([rng.permutation(7)[:3] for _ in range(60)])
+    columns: dict[str, Any] = {f"item_{place + 1}": items[:, place] for place in range(3)}
+    columns["kind"] = ["anchored"] * anchored + ["odd_one_out"] * (60 - anchored)
+    columns |= {"participant": list("abcd") * 15, "chosen": [2] * 60}
+    write_judgments(choices, choices_table(columns, IDS), {})
+    inputs = {"choices": {"file": choices.name, "sha256": sha256_file(choices)}}
+    tree.attrs["provenance"] = json.dumps({"inputs": inputs})
+    Posterior(tree).save(source)
+    said = {
+        verb: run(verb, *[source] * (1 + (verb == "compare")), "--choices", choices)[1]
+        for verb in ("check", "dimensions", "compare", "participants")
+    }
+    assert f"guessing: {loss}, accuracy {accuracy}" in said["check"]
+    assert f"guessing: {loss}" in said["dimensions"]
+    assert re.search(rf"guessing +{loss} +{accuracy}", said["compare"])
+    assert f"agreement by chance: {agreement}\n" in said["participants"]
+    assert "0 of 0" in said["participants"]  # there are no attention checks
+    everything = " ".join(said.values())
+    assert "1.0986" not in everything and "0.3333" not in everything
+
+
+def test_what_fit_says_of_judgments_held_out(
+    posterior: Posterior, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from twoalike.cli.fit import _show
+
+    held = {"judgments": 40, "log_loss": 0.5, "log_loss_se": 0.1}
+    attrs = {"engine_reason": "few", "device": "cpu"}
+    dimensions = json.dumps({"kept": 3, "fitted": 3})
+    for more, guess in (({"guessing": float(np.log(2))}, "0.6931"), ({}, "1.0986")):
+        posterior.tree.attrs |= attrs | {
+            "links": json.dumps({}),
+            "convergence": json.dumps({}),
+            "dimensions": dimensions,
+            "held_out": json.dumps(held | more),
+        }
+        _show(Posterior(posterior.tree))
+        assert f"(guessing: {guess})" in capsys.readouterr().out

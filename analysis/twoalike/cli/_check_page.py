@@ -47,7 +47,7 @@ def check_page(posterior: "Posterior", found: "PosteriorCheck") -> Iterator[Any]
     if found.held_out:
         yield _held_out(found.held_out, vi=posterior.attrs.get("engine") == "vi")
     if found.loo is not None:
-        yield from _loo(found.loo)
+        yield from _loo(found.loo, found.guessing)
     if found.arrangements is not None:
         yield from _distances(found.arrangements, "arrangement", "layouts")
     if found.dissimilarities is not None:
@@ -183,7 +183,7 @@ def _held_out(held: dict[str, Any], *, vi: bool) -> str:
     )
 
 
-def _loo(loo: "LeaveOneOut") -> Iterator[str]:
+def _loo(loo: "LeaveOneOut", guessing: dict[str, float] | None) -> Iterator[str]:
     yield "\n[bold]Leave-one-out[/]"
     subset = ""
     if loo.subset < loo.judgments:
@@ -194,6 +194,8 @@ def _loo(loo: "LeaveOneOut") -> Iterator[str]:
         f"  log-loss {loo.log_loss:.4f} ± {loo.log_loss_se:.4f}, accuracy {loo.accuracy:.4f} "
         f"± {loo.accuracy_se:.4f}"
     )
+    if guessing is not None:
+        yield f"  guessing: {guessing['log_loss']:.4f}, accuracy {guessing['accuracy']:.4f}"
     yield (
         f"  elpd {loo.elpd:,.1f} ± {loo.se:,.1f} over {loo.judgments:,} judgments{subset}, "
         f"{loo.p_loo:,.1f} effective parameters"

@@ -89,6 +89,8 @@ def _show_predictions(console: "Console", result: dict[str, Any], paths: dict[st
             for score in ("log_loss", "accuracy")
         ]
         table.add_row(plain(label), *cells)
+    guess = result["guessing"]
+    table.add_row("guessing", f"{guess['log_loss']:.4f}", f"{guess['accuracy']:.4f}")
     console.print(table)
 
 

@@ -111,6 +111,7 @@ def _show_curve(found: "DimensionCurve") -> None:
         )
         shown.add_row(*cells, style="bold" if row["needed"] else None)
     console.print(shown)
+    print(f"guessing: {found.guessing:.4f}")  # noqa: T201
     if found.remark:
         console.print(f"[yellow]![/] {plain(found.remark)}")
     if found.left_out:

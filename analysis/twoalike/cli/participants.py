@@ -54,7 +54,14 @@ def participants(
     """
     from rich.console import Console
 
-    from twoalike.embedding import Posterior, check_ending, participants_table, save_table
+    from twoalike.choice import OPTIONS
+    from twoalike.embedding import (
+        Posterior,
+        check_ending,
+        fitted_kinds,
+        participants_table,
+        save_table,
+    )
     from twoalike.study import counted
 
     if out is not None:
@@ -65,6 +72,8 @@ def participants(
         save_table(out, table)
     show_doubts(fitted, intervals=True)
     Console().print(_table(table, bound))
+    chances = [f"{1 / OPTIONS[kind]:.2f}" for kind in fitted_kinds(fitted)]
+    print(f"agreement by chance: {', of anchored choices '.join(chances)}")  # noqa: T201
     suspects = int((table["guessed"] > 0.5).sum())
     print(  # noqa: T201
         f"{suspects} of {counted(len(table), 'participant')}: a lapse rate that is, more probably "

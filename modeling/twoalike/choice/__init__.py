@@ -15,7 +15,7 @@ from twoalike.choice._model import (
     pair_similarities,
     random_triplets,
 )
-from twoalike.choice._score import entropy, expected_accuracy, log_loss
+from twoalike.choice._score import entropy, expected_accuracy, guessing, log_loss
 
 __all__ = [
     "ODD",
@@ -25,6 +25,7 @@ __all__ = [
     "anchored_log_choice",
     "entropy",
     "expected_accuracy",
+    "guessing",
     "log_choice",
     "log_loss",
     "odd_from_pair",

@@ -16,6 +16,7 @@ from ._estimator import OddOneOutEmbedding as OddOneOutEmbedding
 from ._estimator import triplet_indices as triplet_indices
 from ._export import check_ending as check_ending
 from ._export import embedding_table as embedding_table
+from ._export import fitted_kinds as fitted_kinds
 from ._export import participants_table as participants_table
 from ._export import save_embedding as save_embedding
 from ._export import save_similarity as save_similarity

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twoalike.choice import guessing
 from twoalike.embedding._advice import (
     advise,
     judged_triplets,
@@ -84,6 +85,8 @@ class PosteriorCheck:
         None without judgments.
     held_out
         ``log_loss`` and ``log_loss_se`` of the ``judgments`` that the fit held out, if any.
+    guessing
+        ``log_loss`` in nats and ``accuracy`` of guesses at the judgments; None without judgments.
     arrangements, dissimilarities
         Predictive checks of these; None where none were given.
     sensitivity
@@ -100,6 +103,7 @@ class PosteriorCheck:
     left_out: int = 0
     predictive: Predictive | None = None
     loo: LeaveOneOut | None = None
+    guessing: dict[str, float] | None = None
     arrangements: DistanceChecks | None = None
     dissimilarities: DistanceChecks | None = None
     held_out: dict[str, Any] = field(default_factory=dict)
@@ -155,6 +159,8 @@ class PosteriorCheck:
         if (loo := self.loo) is not None:
             loss = f"{loo.log_loss:.4f} ± {loo.log_loss_se:.4f}"
             facts["leave-one-out log-loss"] = f"{loss}, Pareto k high in {loo.k_high:.1%}"
+            if self.guessing is not None:
+                facts["log-loss of guesses"] = f"{self.guessing['log_loss']:.4f}"
         return facts
 
 
@@ -297,6 +303,7 @@ def _checked(
         predictive=predictive,
         loo=loo,
         held_out=posterior.attrs.get("held_out", {}),
+        guessing=None if judged is None else guessing(judged.anchored),
         **distances,
         sensitivity=_sensitivity(posterior, which, parts, seed) if parts else [],
         remarks=[remark for remark in remarks if remark],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.choice import ChoiceKind, expected_accuracy, log_loss
+from twoalike.choice import ChoiceKind, expected_accuracy, guessing, log_loss
 from twoalike.embedding._draws import unit_columns
 from twoalike.embedding._export import check_ending
 from twoalike.embedding._intervals import central_interval, select_objects
@@ -153,7 +153,8 @@ def compare_predictions(
     Practice and catch trials, and judgments with an object that one of the two does not know, are
     left out and counted. Returns ``judgments``, ``participants`` and ``left_out`` as numbers;
     ``log_loss`` (nats) and ``accuracy`` (ties split), each with ``first``, ``second`` and the
-    paired ``difference`` second minus first, as ``value`` and ``standard_error``.
+    paired ``difference`` second minus first, as ``value`` and ``standard_error``; and in
+    ``guessing`` both scores of guesses at these judgments.
     """
     shared = shared_objects(first, second)
     kept = choices["trial_type"].isin(JUDGED)
@@ -172,6 +173,7 @@ def compare_predictions(
         "participants": len(names),
         "left_out": len(choices) - len(table),
         "observers": observers,
+        "guessing": guessing((table["kind"] == "anchored").to_numpy(dtype=bool)),
     }
     for name, a, b in zip(("log_loss", "accuracy"), one, two, strict=True):
         result[name] = {

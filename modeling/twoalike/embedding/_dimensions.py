@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from twoalike.choice import guessing
 from twoalike.embedding._draws import importance, spread, unit_columns
 from twoalike.embedding._judged import (
     Draw,
@@ -140,6 +141,8 @@ class DimensionCurve:
         Whether each judgment was left out of what predicts it; else it was not in the fit.
     remark
         Where it is uncertain whether these are the judgments of the fit.
+    guessing
+        Log-loss of guesses at the judgments scored, in nats.
     """
 
     table: pd.DataFrame
@@ -148,6 +151,7 @@ class DimensionCurve:
     left_out: int
     fitted: bool
     remark: str = ""
+    guessing: float = float("nan")
 
     @property
     def needed(self) -> int:
@@ -238,6 +242,7 @@ def dimension_curve(
         left_out=judged.left_out,
         fitted=fitted,
         remark=remark,
+        guessing=guessing(some.anchored)["log_loss"],
     )
 
 

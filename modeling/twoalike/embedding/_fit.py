@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.choice import OPTIONS, log_loss
+from twoalike.choice import guessing, log_loss
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
@@ -377,11 +377,8 @@ def _score(posterior: Posterior, held: Data) -> dict[str, Any]:
     for draw in draws_of(posterior, np.arange(n_draws), len(judged)):
         p += answer_probabilities(draw, judged) / n_draws
     loss = log_loss(p, judged.chosen)
-    guessing = {}
-    if judged.anchored.any():
-        options = np.where(judged.anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])
-        guessing = {"guessing": round(float(np.log(options).mean()), 5)}
-    return guessing | {
+    guess = guessing(judged.anchored)["log_loss"]  # unrounded: it is rounded again when shown
+    return ({"guessing": guess} if judged.anchored.any() else {}) | {
         "judgments": len(judged),
         "log_loss": round(float(loss.mean()), 5),
         "log_loss_se": round(float(loss.std() / np.sqrt(len(loss))), 5),
