@@ -191,8 +191,13 @@ def import_triplets(
         if catch_column is not None:
             optional["trial_type"] = _trial_types(sheet, catch_column)
         answers = Answers(of_kind, triplets, chosen, optional)
-    options |= {"item_columns": list(item_columns), "votes_columns": votes_columns}
-    config = {"kind": kind, **options, "response_time_unit": response_time_unit}
+    config = {
+        "kind": kind,
+        "item_columns": list(item_columns),
+        "votes_columns": votes_columns,
+        **options,
+        "response_time_unit": response_time_unit,
+    }
     table = finish(answers, ids, sheet, catch_objects, target, objects=objects, config=config)
     table.attrs["header"] = sheet.header
     return table
@@ -355,11 +360,11 @@ def _checks(answers: Answers, ids: Sequence[str], objects: CatchObjects) -> dict
     right, certain = odd, known.any(axis=1)
     if answers.kind == "anchored":
         right, certain = 3 - odd, certain & (odd > 0)
-    told = np.where(answers.chosen == right, "true", "false").astype(object)
+    told = pd.Series(np.where(answers.chosen == right, "true", "false"), dtype=object)
     before = answers.optional.get("trial_type", np.full(len(check), "main"))
     return {
         "trial_type": np.where(check, "catch", before),
-        "correct": np.where(check & certain, told, None),
+        "correct": told.where(check & certain, None),
     }
 
 

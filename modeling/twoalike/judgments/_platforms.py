@@ -250,7 +250,7 @@ def _named(
             found="indices only",
             remedy="Name the list of the experiment's targets, in order, with `objects=...`.",
         )
-    named = Sheet(sheet.path, cells.apply(lambda column: column.map(short)), tuple(cells))
+    named = Sheet(sheet.path, cells.apply(lambda column: column.map(short)), tuple(map(str, cells)))
     return named, list(short.values()) if given is None else given
 
 
