@@ -4,11 +4,13 @@ from twoalike.distill import Student as Student
 from twoalike.distill import distill as distill
 from twoalike.distill import export_onnx as export_onnx
 from twoalike.embedding import Posterior as Posterior
+from twoalike.embedding import build_model as build_model
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit
+from twoalike.embedding import inference_data as inference_data
 from twoalike.embedding import participants_table as participants_table
 from twoalike.embedding import similarity_table as similarity_table
 from twoalike.features import FeatureTable as FeatureTable

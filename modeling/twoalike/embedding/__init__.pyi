@@ -1,5 +1,6 @@
 from ._advice import advise as advise
 from ._advice import link_warnings as link_warnings
+from ._arviz import inference_data as inference_data
 from ._check import PosteriorCheck as PosteriorCheck
 from ._check import check as check
 from ._compare import compare as compare
@@ -34,6 +35,7 @@ from ._loo import LEAST_DRAWS as LEAST_DRAWS
 from ._loo import LeaveOneOut as LeaveOneOut
 from ._loo import PredictedChoices as PredictedChoices
 from ._loo import predict_choices as predict_choices
+from ._observed import build_model as build_model
 from ._posterior import Posterior as Posterior
 from ._posterior import PosteriorSource as PosteriorSource
 from ._posterior import as_posterior as as_posterior

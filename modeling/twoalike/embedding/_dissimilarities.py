@@ -31,7 +31,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.embedding._parts import PaddedGroup, find_kernel, in_size_groups, pooled_noise
+from twoalike.embedding._parts import (
+    PaddedGroup,
+    find_kernel,
+    in_size_groups,
+    name_axes,
+    pooled_noise,
+)
 from twoalike.judgments import PairSource, pair_sources
 from twoalike.study import Floats, Integers
 
@@ -141,10 +147,13 @@ def add_dissimilarities(
     data: Dissimilarities,
     similarity: str,
     batch: Sequence[Sequence[Any]] | None = None,
+    *,
+    observed: bool = False,
 ) -> None:
     """Add the sources to the open PyMC model: two noises a source, and one potential a group.
 
-    ``batch`` has symbolic stand-ins for the six arrays of each group; None: all sources.
+    ``batch`` has symbolic stand-ins for the six arrays of each group; None: all sources. With
+    ``observed`` a group is an observed variable, (S, k, k), instead of a potential.
     """
     import pymc as pm
 
@@ -156,11 +165,48 @@ def add_dissimilarities(
         )
     )
     for number, group in enumerate(data.groups):
+        if observed:
+            _observe(f"{POTENTIAL}{number}", x, object_noise, pair_noise, group, similarity)
+            continue
         arrays = batch[number] if batch is not None else group.arrays
         logs = dissimilarity_log_likelihood(
             x, object_noise, pair_noise, *arrays, similarity=similarity
         )
         pm.Potential(f"{POTENTIAL}{number}", logs.sum())
+
+
+def _observe(
+    name: str, x: Any, object_noise: Any, pair_noise: Any, group: PairGroup, similarity: str
+) -> None:
+    """Add a group of sources as an observed variable, which can be simulated."""
+    import pymc as pm
+
+    items, judged, basis, roots, values, source = group.arrays
+
+    def logp(value: Any, x: Any, object_noise: Any, pair_noise: Any) -> Any:
+        arrays = (items, judged, basis, roots, value, source)
+        return dissimilarity_log_likelihood(
+            x, object_noise, pair_noise, *arrays, similarity=similarity
+        )
+
+    def simulate(x: Any, object_noise: Any, pair_noise: Any, _: Any) -> Any:
+        v, w = (noise[source][:, None, None] for noise in (object_noise, pair_noise))
+        effect = pm.Normal.dist(shape=values.shape[:2])
+        error = pm.Normal.dist(shape=values.shape) * np.triu(np.ones(values.shape[1:]), 1)
+        errors = v * (effect[:, :, None] + effect[:, None, :]) + w * (error + error.swapaxes(1, 2))
+        return _of_unit_variance(errors - _standardised(x, items, judged, similarity), judged)
+
+    pm.CustomDist(
+        name,
+        x,
+        object_noise,
+        pair_noise,
+        dist=simulate,
+        logp=logp,
+        signature="(m,d),(s),(s)->(t,k,k)",
+        observed=values,
+        dims=name_axes(name, ("source", "item_a", "item_b"), values.shape),
+    )
 
 
 def dissimilarity_log_likelihood(
@@ -215,6 +261,13 @@ def _standardised(x: Any, items: Any, judged: Any, similarity: str) -> Any:
     z = x[items]
     dots = pt.matmul(z, z.swapaxes(1, 2))
     s = find_kernel(similarity).gram((z**2).sum(axis=2)[:, :, None], dots, pt)
+    return _of_unit_variance(s, pt.as_tensor(judged))
+
+
+def _of_unit_variance(s: Any, judged: Any) -> Any:
+    """Values brought to mean 0 and variance 1 over the judged pairs, 0 elsewhere, (B, k, k)."""
+    import pytensor.tensor as pt
+
     count = judged.sum(axis=(1, 2))[:, None, None]
     apart = s - (judged * s).sum(axis=(1, 2))[:, None, None] / count
     variance = (judged * apart**2).sum(axis=(1, 2))[:, None, None] / count

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
-from twoalike.embedding._posterior import flat_attrs
+from twoalike.embedding._posterior import flat_attrs, labelled_statistics
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
@@ -178,13 +178,16 @@ def pack_tree(
         },
     )
     axes = ("chain", "draw") if "logp" in stats else ("chain", "step")
-    sample_stats = xr.Dataset({name: (axes, value) for name, value in stats.items()})
+    sample_stats = labelled_statistics(
+        xr.Dataset({name: (axes, value) for name, value in stats.items()})
+    )
     log_prior = xr.Dataset(
         {
             name.removeprefix(LOG_PRIOR): (("chain", "draw"), value)
             for name, value in draws.items()
             if name.startswith(LOG_PRIOR)
-        }
+        },
+        coords={"chain": np.arange(chains), "draw": np.arange(n_draws)},
     )
     tree = xr.DataTree.from_dict(
         {

@@ -87,11 +87,16 @@ def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
     TwoalikeError
         If the posterior knows none of them.
     """
+    return known_rows(posterior, choices)[0]
+
+
+def known_rows(posterior: "Posterior", choices: pd.DataFrame) -> tuple[Judged, Booleans]:
+    """Index judgments, as :func:`known_judgments` does; also whether each of the table is known."""
     own_items, chosen, objects = object_index(choices)
     own_judge, people = participant_index(choices)
     items = pd.Index(posterior.ids).get_indexer(pd.Index(objects))[own_items]
     judge = pd.Index(posterior.participants).get_indexer(pd.Index(people))[own_judge]
-    known = (items >= 0).all(axis=1) & (judge >= 0)
+    known = np.asarray((items >= 0).all(axis=1) & (judge >= 0))
     if not known.any():
         raise TwoalikeError(
             f"none of the {len(choices)} judgments is by a participant and of objects of this "
@@ -99,13 +104,14 @@ def known_judgments(posterior: "Posterior", choices: pd.DataFrame) -> Judged:
             "objects). Give the judgments that it was fitted on."
         )
     anchored = (choices["kind"] == "anchored").to_numpy()
-    return Judged(
+    judged = Judged(
         items[known].astype(np.int32),
         chosen[known].astype(np.int8),
         judge[known].astype(np.int32),
         np.asarray(anchored[known], dtype=bool),
         left_out=int((~known).sum()),
     )
+    return judged, known
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.embedding._parts import PaddedGroup, in_size_groups, pooled_noise
+from twoalike.embedding._parts import PaddedGroup, in_size_groups, name_axes, pooled_noise
 from twoalike.judgments import Arrangement, trials_of
 from twoalike.study import Floats, Integers, TwoalikeError
 from twoalike.tables import JUDGED
@@ -131,10 +131,13 @@ def add_layouts(
     layouts: Layouts,
     dimensions: int,
     batch: Sequence[Sequence[Any]] | None = None,
+    *,
+    observed: bool = False,
 ) -> None:
     """Add the trials to the open PyMC model: noise a person, and one potential a group.
 
-    ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials.
+    ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials. With
+    ``observed`` a group is an observed variable, (T, k, 2), instead of a potential.
     """
     import pymc as pm
 
@@ -145,10 +148,53 @@ def add_layouts(
         "arrangement_noise", "arrangement", TYPICAL_NOISE, len(layouts.arrangers), "arranger"
     )
     for number, group in enumerate(layouts.groups):
+        if observed:
+            _observe(f"{POTENTIAL}{number}", x, noise, group, dimensions)
+            continue
         arrays = batch[number] if batch is not None else group.arrays
         size = group.items.shape[1]
         logs = layout_log_likelihood(x, noise, *arrays, size=size, d=dimensions)
         pm.Potential(f"{POTENTIAL}{number}", logs.sum())
+
+
+def _observe(name: str, x: Any, noise: Any, group: LayoutGroup, d: int) -> None:
+    """Add a group of trials as an observed variable, which can be simulated."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    items, places, shown, arranger = group.arrays
+    there = shown[:, :, None]
+
+    def logp(value: Any, x: Any, noise: Any) -> Any:
+        return layout_log_likelihood(
+            x, noise, items, value, shown, arranger, size=items.shape[1], d=d
+        )
+
+    def simulate(x: Any, noise: Any, _: Any) -> Any:
+        view = pm.Normal.dist(shape=(len(items), d, 2))
+        error = pm.Normal.dist(shape=places.shape)
+        sd = pt.sqrt(_noise_variance(x, noise[arranger]))[:, None, None]
+        layout = (pt.matmul(x[items], view) + sd * error) * there
+        centre = layout.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
+        layout = (layout - centre) * there
+        return layout / pt.sqrt((layout**2).sum(axis=(1, 2), keepdims=True))
+
+    pm.CustomDist(
+        name,
+        x,
+        noise,
+        dist=simulate,
+        logp=logp,
+        signature="(m,d),(a)->(t,k,c)",
+        observed=places,
+        dims=name_axes(name, ("trial", "place", "axis"), places.shape),
+    )
+
+
+def _noise_variance(x: Any, noise: Any) -> Any:
+    """Variance of noises that are shares of the embedding's standard deviation."""
+    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
+    return noise**2 * spread + 1e-6  # an embedding of one point has no views
 
 
 def layout_log_likelihood(
@@ -166,8 +212,7 @@ def layout_log_likelihood(
 
     shown, places = pt.as_tensor(shown), pt.as_tensor(places)
     count = shown.sum(axis=1)
-    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
-    variance = noise[arranger] ** 2 * spread + 1e-6  # an embedding of one point has no views
+    variance = _noise_variance(x, noise[arranger])
     z = x[items]
     z = (z - (z * shown[:, :, None]).sum(axis=1, keepdims=True) / count[:, None, None]) * shown[
         :, :, None

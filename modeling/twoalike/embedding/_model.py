@@ -136,12 +136,16 @@ def merged_order(*lists: Iterable[str]) -> tuple[str, ...]:
     return tuple(merged)
 
 
-def _observers(n_participants: int) -> tuple[Any, Any]:
-    """Temperature and lapse of every participant, shape (P,) each."""
+type Observers = Callable[[tuple[str, ...]], tuple[Any, Any]]
+"""Adds observers to the open PyMC model: participants' labels -> temperature, lapse, (P,) each."""
+
+
+def pooled_observers(participants: tuple[str, ...]) -> tuple[Any, Any]:
+    """Add temperature and lapse of every participant, symbolic, shape (P,) each."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    if n_participants == 1:
+    if len(participants) == 1:
         # One person's temperature is the scale of the embedding. Guesses and that scale are hard
         # to tell apart: a wide prior of lapses would let both grow.
         location = pm.Normal("lapse_location", -3.0, 0.5)
@@ -158,9 +162,10 @@ def _observers(n_participants: int) -> tuple[Any, Any]:
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
 
 
-def _similarities(
+def similarities(
     x: Any, items: Any, kernel: Kernel, xp: ModuleType, *, matrix: bool
 ) -> tuple[Any, Any, Any]:
+    """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each."""
     i, j, k = (items[:, column] for column in range(3))
     if matrix:
         m, squares = x.shape[0], (x**2).sum(axis=1)[:, None]
@@ -192,13 +197,18 @@ def log_likelihood(
     all judgments are used and objects are few.
     """
     items, judge, anchored = batch
-    pairs = _similarities(x, items, find_kernel(similarity), xp, matrix=matrix)
+    pairs = similarities(x, items, find_kernel(similarity), xp, matrix=matrix)
     noise, guess = temperature[judge], lapse[judge]
     odd = log_choice(pairs, noise, guess, xp=xp)[2]
     if anchored is None:
         return odd
     near = anchored_log_choice(pairs[:2], noise, guess, xp=xp)[0]
     return xp.where(anchored, near, odd)
+
+
+def cheaper_whole(data: Data) -> bool:
+    """Whether all choices are cheaper with the similarities of all objects, (m, m)."""
+    return len(data.ids) ** 2 < 30 * len(data.items)
 
 
 PER_DIMENSION = (
@@ -261,21 +271,10 @@ class Form:
         import pymc as pm
         import pytensor.tensor as pt
 
-        coords = {
-            "object": list(data.ids),
-            "participant": list(data.participants),
-            "dimension": list(range(self.dimensions)),
-        }
-        if data.layouts is not None:
-            coords["arranger"] = list(data.layouts.arrangers)
-        if data.dissimilarities is not None:
-            coords["source"] = list(data.dissimilarities.sources)
-        m = len(data.ids)
         whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
-        with pm.Model(coords=coords) as model:
-            x = PRIORS[self.prior].add(m, self.dimensions, self.features)
-            temperature, lapse = _observers(len(data.participants))
-            matrix = matrix or (batch is None and m**2 < 30 * len(data.items))
+        model, x, temperature, lapse = self.unobserved(data)
+        with model:
+            matrix = matrix or (batch is None and cheaper_whole(data))
             logs = log_likelihood(
                 x,
                 temperature,
@@ -296,6 +295,25 @@ class Form:
                 )
                 add_dissimilarities(x, data.dissimilarities, self.similarity, rest)
         return model
+
+    def unobserved(
+        self, data: Data, observers: Observers = pooled_observers
+    ) -> tuple[Any, Any, Any, Any]:
+        """Build the PyMC model without judgments: it, and embedding, temperature and lapse."""
+        import pymc as pm
+
+        coords = {
+            "object": list(data.ids),
+            "participant": list(data.participants),
+            "dimension": list(range(self.dimensions)),
+        }
+        if data.layouts is not None:
+            coords["arranger"] = list(data.layouts.arrangers)
+        if data.dissimilarities is not None:
+            coords["source"] = list(data.dissimilarities.sources)
+        with pm.Model(coords=coords) as model:
+            x = PRIORS[self.prior].add(len(data.ids), self.dimensions, self.features)
+            return model, x, *observers(data.participants)
 
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Where a fit to m objects starts, by name of the model's variables."""

@@ -108,6 +108,15 @@ class PaddedGroup:
         return tuple(vars(self).values())
 
 
+def name_axes(name: str, axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Add numbered axes of an observed group to the open PyMC model; their names."""
+    import pymc as pm
+
+    dims = tuple(f"{name}_{axis}" for axis in axes)
+    pm.modelcontext(None).add_coords(dict(zip(dims, map(range, shape), strict=True)))
+    return dims
+
+
 def in_size_groups[T](things: Iterable[T], size: Callable[[T], int]) -> list[list[T]]:
     """Group things of about one size, smallest first, since all of a group are padded to one."""
     groups: list[list[T]] = []
@@ -199,6 +208,7 @@ def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
         weight,
         logp=logp,
         random=random,
+        support_point=lambda *_: pt.full((m, d), 0.3),  # at 0 the density is not finite
         shape=(m, d),
         signature="()->()",
         transform=pm.distributions.transforms.log_exp_m1,

@@ -147,7 +147,18 @@ def read_tree(path: Path) -> "xr.DataTree":
             f"({shortened(error)}). Fit it again."
         ) from error
     _check(path, tree)
+    if "sample_stats" in tree.children:  # of older files, without labels
+        tree["sample_stats"] = labelled_statistics(tree["sample_stats"].to_dataset())
     return tree
+
+
+def labelled_statistics(stats: "xr.Dataset") -> "xr.Dataset":
+    """Statistics of a sampler as ArviZ expects them: axes with labels, divergences as bool."""
+    bare = {str(axis): np.arange(n) for axis, n in stats.sizes.items() if axis not in stats.coords}
+    labelled = stats.assign_coords(bare)
+    if "diverging" in labelled:
+        labelled["diverging"] = labelled["diverging"].astype(bool)
+    return labelled
 
 
 def _check(path: Path, tree: "xr.DataTree") -> None:

@@ -1,0 +1,146 @@
+"""The model with judgments as observed variables, to extend and to sample with PyMC itself.
+
+The engines take the same prior and the same likelihood, attached as potentials: each judgment then
+needs the probability of the answer given only, where an observed variable has those of all three.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from twoalike.choice import log_choice
+from twoalike.embedding._config import FitConfig, fit_settings
+from twoalike.embedding._dissimilarities import add_dissimilarities
+from twoalike.embedding._fit import (
+    choose_engine,
+    choose_prior,
+    default_dimensions,
+    reduce_features,
+)
+from twoalike.embedding._judged import used_choices
+from twoalike.embedding._layouts import add_layouts
+from twoalike.embedding._model import (
+    Data,
+    Form,
+    Observers,
+    cheaper_whole,
+    pooled_observers,
+    similarities,
+)
+from twoalike.embedding._parts import find_kernel
+from twoalike.features import FeatureTable, read_features
+from twoalike.judgments import JudgmentTable, object_index, read_judgments
+from twoalike.study import TwoalikeError
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+
+def build_model(
+    choices: JudgmentTable | None = None,
+    /,
+    *,
+    arrangements: JudgmentTable | None = None,
+    dissimilarities: JudgmentTable | None = None,
+    features: FeatureTable | str | Path | None = None,
+    observers: Observers | None = None,
+    config: FitConfig | None = None,
+    **settings: Any,
+) -> "pm.Model":
+    """Build the PyMC model that :func:`fit` samples, with the judgments as observed variables.
+
+    Its log density is that of ``fit``. ``embedding`` (object, dimension), ``temperature`` and
+    ``lapse`` (participant) are its deterministic variables. Observed are ``choices`` (judgment),
+    the position of the chosen item, 0 to 2, of the triplets in the data ``items``; and
+    ``arrangements_0`` (trial, place, axis) and ``dissimilarities_0`` (source, object, object) and
+    on, one a group of trials or sources of about one size, whose densities lack a constant.
+    The functions of PyMC work on it: ``pymc.sample``, ``sample_prior_predictive``,
+    ``sample_posterior_predictive``, ``compute_log_likelihood``, ``do``. The coordinate ``judgment``
+    is the row in the table of choices, from 0.
+
+    Parameters
+    ----------
+    choices
+        A Parquet file, or a frame of pandas or polars; practice and catch trials are left out.
+    arrangements, dissimilarities
+        Files or frames, with choices or alone.
+    features
+        Features of every object, or their file, for a prior mean that is a map of them.
+    observers
+        Called in the open model with the participants' labels in the order of its coordinate;
+        adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.
+        None: partially pooled ones, as in ``fit``.
+    config, settings
+        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``dimensions`` and
+        ``engine`` (on which a prior of ``auto`` depends) count.
+
+    Returns
+    -------
+    The model; its initial point is finite.
+
+    Raises
+    ------
+    TwoalikeError
+        If there are no judgments, or a table or a setting has a problem.
+    """
+    config = fit_settings(config, settings)
+    tables = (choices, arrangements, dissimilarities)
+    if all(one is None for one in tables):
+        raise TwoalikeError(
+            "expected choices, arrangements or dissimilarities to model, found none of them."
+        )
+    table, layouts, pairs = (
+        None if one is None else read_judgments(one, kind)
+        for one, kind in zip(tables, ("choices", "arrangements", "dissimilarities"), strict=True)
+    )
+    used = None if table is None else used_choices(table.reset_index(drop=True))
+    data = Data.from_tables(used, layouts, pairs)
+    form = _form(data, features, config)
+    model, x, temperature, lapse = form.unobserved(data, observers or pooled_observers)
+    with model:
+        if used is not None:
+            _observe_choices(form, data, used, x, temperature, lapse)
+        if data.layouts is not None:
+            add_layouts(x, data.layouts, form.dimensions, observed=True)
+        if data.dissimilarities is not None:
+            add_dissimilarities(x, data.dissimilarities, form.similarity, observed=True)
+    return model
+
+
+def _form(data: Data, features: FeatureTable | str | Path | None, config: FitConfig) -> Form:
+    """Resolve the settings as a fit does."""
+    if isinstance(features, str | Path):
+        features = read_features(Path(features))
+    d = config.dimensions or default_dimensions(len(data.ids))
+    engine, _ = choose_engine(config.engine, data.size, d * len(data.ids))
+    prior = choose_prior(
+        config.prior, engine, config.similarity, with_features=features is not None
+    )
+    table = None if features is None else reduce_features(features.select(data.ids))
+    return Form(d, prior, config.similarity, table)
+
+
+def _observe_choices(
+    form: Form, data: Data, used: pd.DataFrame, x: Any, temperature: Any, lapse: Any
+) -> None:
+    """Add the choices to the open model, with the triplets and their judges as its data."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    triplets, chosen, _ = object_index(used, data.ids)
+    model = pm.modelcontext(None)
+    model.add_coords({"judgment": used.index.to_numpy(), "item": [1, 2, 3]})
+    items = pm.Data("items", triplets, dims=("judgment", "item"))
+    judge = pm.Data("judge", data.judge, dims="judgment")
+    anchored = None
+    if data.anchored.any():
+        anchored = pm.Data("anchored", data.anchored, dims="judgment")
+    kernel = find_kernel(form.similarity)
+    pairs = similarities(x, items, kernel, pt, matrix=cheaper_whole(data))
+    noise, guess = temperature[judge], lapse[judge]
+    first, second, third = log_choice(pairs, noise, guess, anchored=anchored, xp=pt)
+    if anchored is not None:  # chosen is then the item that is not the odd one
+        second, third = pt.where(anchored, third, second), pt.where(anchored, second, third)
+    p = pt.exp(pt.stack([first, second, third], axis=1))
+    pm.Categorical("choices", p=p, observed=chosen, dims="judgment")

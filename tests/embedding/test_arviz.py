@@ -1,0 +1,135 @@
+"""What ArviZ and its plots make of a posterior and its judgments."""
+
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice
+from twoalike.embedding import Posterior, inference_data
+from twoalike.embedding._draws import pack_tree
+from twoalike.embedding._model import Data
+from twoalike.study import TwoalikeError
+
+N = 80
+
+
+@pytest.fixture
+def choices(world: Any) -> pd.DataFrame:
+    table = pd.concat([world.judge(60, 1), world.judge(20, 2, kind="anchored")], ignore_index=True)
+    table["trial_type"] = ["practice"] * 5 + ["main"] * (N - 5)
+    return table
+
+
+@pytest.fixture
+def fitted(world: Any, choices: pd.DataFrame, rng: np.random.Generator) -> Posterior:
+    """Two chains of 30 draws around the truth, with the statistics of nuts as it gives them."""
+
+    def around(values: np.ndarray) -> np.ndarray:
+        return values * np.exp(0.05 * rng.standard_normal((2, 30, *values.shape)))
+
+    draws = {name: around(getattr(world, name)) for name in ("embedding", "temperature", "lapse")}
+    stats = {"logp": rng.standard_normal((2, 30)), "diverging": np.zeros((2, 30))}
+    stats["energy"] = rng.standard_normal((2, 30))
+    stats["diverging"][1, 3] = 1.0
+    return Posterior(pack_tree(Data.from_choices(choices), draws, stats, {"engine": "nuts"}))
+
+
+def test_statistics_have_labels_and_divergences_are_bool(fitted: Posterior, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "p.nc")
+    for tree in (fitted.tree, Posterior.load(tmp_path / "p.nc").tree):
+        stats = tree["sample_stats"].dataset
+        assert stats["diverging"].dtype == bool
+        assert stats["diverging"].values.sum() == 1
+        for group in ("posterior", "log_prior"):
+            for axis in ("chain", "draw"):
+                assert stats.indexes[axis].equals(tree[group].dataset.indexes[axis])
+    opened = az.from_netcdf(tmp_path / "p.nc")
+    assert opened["sample_stats"]["diverging"].dtype == bool
+    opened.close()
+
+
+def test_files_without_labels_get_them(fitted: Posterior, tmp_path: Path) -> None:
+    tree = fitted.tree.copy()
+    stats = tree["sample_stats"].to_dataset().drop_vars(["chain", "draw"])
+    tree["sample_stats"] = stats.assign(diverging=stats["diverging"].astype(float))
+    Posterior(tree).save(tmp_path / "old.nc")
+    read = Posterior.load(tmp_path / "old.nc").tree["sample_stats"].dataset
+    assert read.identical(fitted.tree["sample_stats"].to_dataset().astype(read.dtypes))
+
+
+def test_likelihood_is_the_definition(fitted: Posterior, choices: pd.DataFrame) -> None:
+    tree = inference_data(fitted, choices, draws=10)
+    found = tree["log_likelihood"]["choices"]
+    assert found.sizes == {"chain": 2, "draw": 5, "judgment": N - 5}
+    assert found["judgment"].values.tolist() == list(range(5, N))
+    ids, people = list(fitted.ids), list(fitted.participants)
+    drawn = tree["posterior"].dataset
+    assert_allclose(drawn["draw"], found["draw"])
+    for row in (5, 30, 79):
+        judgment, one = choices.loc[row], {"chain": 1, "draw": 2}
+        x = drawn["embedding"].isel(one).values
+        i, j, k = (x[ids.index(judgment[f"item_{n}"])] for n in (1, 2, 3))
+        person = people.index(judgment["participant"])
+        noise, guess = (drawn[name].isel(one).values[person] for name in ("temperature", "lapse"))
+        logs = log_choice(
+            (i @ j, i @ k, j @ k), noise, guess, anchored=judgment["kind"] == "anchored"
+        )
+        if judgment["kind"] == "anchored":  # chosen is the one that is not the odd one
+            logs = (logs[0], logs[2], logs[1])
+        expected = logs[judgment["chosen"] - 1]
+        assert_allclose(found.isel(one).sel(judgment=row), expected, rtol=1e-4)
+
+
+def test_simulated_choices_have_the_predicted_frequencies(
+    fitted: Posterior, choices: pd.DataFrame
+) -> None:
+    tree = inference_data(fitted, choices)
+    simulated = tree["posterior_predictive"]["choices"].values.reshape(60, -1)
+    anchored = choices.loc[5:, "kind"].to_numpy() == "anchored"
+    assert set(simulated[:, anchored].ravel()) == {1, 2}
+    given = tree["observed_data"]["choices"].values
+    assert_allclose(given, choices.loc[5:, "chosen"] - 1)
+    p = np.exp(tree["log_likelihood"]["choices"].values.reshape(60, -1))
+    sd = np.sqrt((p * (1 - p)).mean(axis=0) / 60)
+    z = ((simulated == given).mean(axis=0) - p.mean(axis=0)) / sd
+    assert abs(z.mean()) < 0.4 and 0.8 < z.std() < 1.2
+    again = inference_data(fitted, choices)["posterior_predictive"]
+    assert again.identical(tree["posterior_predictive"])
+    other = inference_data(fitted, choices, seed=1)["posterior_predictive"]
+    assert not other.identical(again)
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # few draws
+def test_arviz_takes_it(fitted: Posterior, choices: pd.DataFrame) -> None:
+    tree = inference_data(fitted, choices)
+    loo = az.loo(tree, pointwise=True)
+    assert loo.n_data_points == N - 5
+    mean = np.log(np.exp(tree["log_likelihood"]["choices"]).mean(("chain", "draw"))).sum()
+    assert mean - 5 < loo.elpd < mean
+    az.plot_ppc_dist(tree, backend="matplotlib")
+    az.plot_trace(tree, var_names=["temperature"], backend="matplotlib")
+    az.plot_trace(fitted.tree, var_names=["lapse"], backend="matplotlib")
+    az.plot_energy(fitted.tree, backend="matplotlib")
+    plt.close("all")
+
+
+def test_statistics_by_step_of_vi_do_not_disturb(fitted: Posterior, choices: pd.DataFrame) -> None:
+    loss = xr.Dataset({"loss": (("chain", "step"), np.zeros((2, 40)))})
+    fitted.tree["sample_stats"] = loss
+    tree = inference_data(fitted, choices, draws=8)
+    assert tree["sample_stats"].sizes == {"chain": 2, "step": 40}
+    az.plot_trace(tree, var_names=["temperature"], backend="matplotlib")
+    plt.close("all")
+
+
+def test_choices_of_strangers_are_refused(fitted: Posterior, choices: pd.DataFrame) -> None:
+    strange = choices.assign(participant=pd.Categorical(["nobody"] * N))
+    with pytest.raises(TwoalikeError, match="none of the"):
+        inference_data(fitted, strange)
