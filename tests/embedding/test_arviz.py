@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import arviz as az
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from twoalike.embedding._draws import pack_tree
 from twoalike.embedding._model import Data
 from twoalike.study import TwoalikeError
 
+mpl.use("Agg")
 N = 80
 
 
@@ -113,7 +115,7 @@ def test_arviz_takes_it(fitted: Posterior, choices: pd.DataFrame) -> None:
     assert loo.n_data_points == N - 5
     mean = np.log(np.exp(tree["log_likelihood"]["choices"]).mean(("chain", "draw"))).sum()
     assert mean - 5 < loo.elpd < mean
-    az.plot_ppc_dist(tree, backend="matplotlib")
+    az.plot_ppc_dist(tree, kind="ecdf", backend="matplotlib")
     az.plot_trace(tree, var_names=["temperature"], backend="matplotlib")
     az.plot_trace(fitted.tree, var_names=["lapse"], backend="matplotlib")
     az.plot_energy(fitted.tree, backend="matplotlib")

@@ -273,7 +273,7 @@ def fit_embedding(
     data = Data.from_tables(used, arrangements, dissimilarities)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
-    similarity = _similarities(config)[0]
+    similarity = allowed_similarities(config)[0]
     d = config.dimensions or default_dimensions(len(data.ids))
     if tried is not None:
         similarity, d = tried.best.similarity, config.dimensions or tried.dimensions
@@ -297,7 +297,7 @@ def fit_embedding(
     return posterior
 
 
-def _similarities(config: FitConfig) -> tuple[str, ...]:
+def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
     """Similarities that the settings allow, the usual one first."""
     if config.similarity != "auto":
         return (config.similarity,)
@@ -308,7 +308,7 @@ def _similarities(config: FitConfig) -> tuple[str, ...]:
 
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
-    similarities = _similarities(config)
+    similarities = allowed_similarities(config)
     is_open = len(similarities) > 1 or config.dimensions is None
     if config.quick or not is_open or len(data.items) < FEWEST:
         return None

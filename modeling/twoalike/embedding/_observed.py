@@ -13,6 +13,7 @@ from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
 from twoalike.embedding._dissimilarities import add_dissimilarities
 from twoalike.embedding._fit import (
+    allowed_similarities,
     choose_engine,
     choose_prior,
     default_dimensions,
@@ -30,7 +31,7 @@ from twoalike.embedding._model import (
 )
 from twoalike.embedding._parts import find_kernel
 from twoalike.features import FeatureTable, read_features
-from twoalike.judgments import JudgmentTable, object_index, read_judgments
+from twoalike.judgments import JudgmentKind, JudgmentTable, object_index, read_judgments
 from twoalike.study import TwoalikeError
 
 if TYPE_CHECKING:
@@ -90,9 +91,10 @@ def build_model(
         raise TwoalikeError(
             "expected choices, arrangements or dissimilarities to model, found none of them."
         )
+    kinds: tuple[JudgmentKind, ...] = ("choices", "arrangements", "dissimilarities")
     table, layouts, pairs = (
         None if one is None else read_judgments(one, kind)
-        for one, kind in zip(tables, ("choices", "arrangements", "dissimilarities"), strict=True)
+        for one, kind in zip(tables, kinds, strict=True)
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
     data = Data.from_tables(used, layouts, pairs)
@@ -109,16 +111,15 @@ def build_model(
 
 
 def _form(data: Data, features: FeatureTable | str | Path | None, config: FitConfig) -> Form:
-    """Resolve the settings as a fit does."""
+    """Resolve the settings as a fit without a pilot does."""
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     d = config.dimensions or default_dimensions(len(data.ids))
     engine, _ = choose_engine(config.engine, data.size, d * len(data.ids))
-    prior = choose_prior(
-        config.prior, engine, config.similarity, with_features=features is not None
-    )
+    similarity = allowed_similarities(config)[0]
+    prior = choose_prior(config.prior, engine, similarity, with_features=features is not None)
     table = None if features is None else reduce_features(features.select(data.ids))
-    return Form(d, prior, config.similarity, table)
+    return Form(d, prior, similarity, table)
 
 
 def _observe_choices(
