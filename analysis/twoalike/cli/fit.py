@@ -23,7 +23,7 @@ class Options:
     dimensions: str = "auto"
     """auto (a quarter more than carry weight in a pilot, empty ones dropped) or a number."""
     engine: Literal["auto", "nuts", "vi"] = "auto"
-    """nuts samples, vi approximates in minibatches, auto chooses by size and says why."""
+    """nuts samples, vi approximates, auto chooses by size and says why."""
     similarity: Literal["auto", "dot", "distance"] = "auto"
     """dot: dot product of non-negative coordinates; distance: the nearer, the more alike; auto:
     whichever predicts held-out judgments better in a pilot."""

@@ -144,7 +144,7 @@ class OddOneOutEmbedding:
         indices. None: those of the triplets given to ``fit``; set it for cross-validation,
         where a part may not show every object.
     engine
-        ``nuts`` samples, ``vi`` approximates in minibatches, ``auto`` chooses by size.
+        ``nuts`` samples, ``vi`` approximates, ``auto`` chooses by size.
     prior
         ``spike-and-slab``, ``softplus`` or ``auto``.
     features
