@@ -204,5 +204,5 @@ def test_rows_of_the_table_name_the_judgments(world: Any) -> None:
 def test_nothing_to_model_and_unknown_settings_are_refused(world: Any) -> None:
     with pytest.raises(TwoalikeError, match="found none of them"):
         build_model()
-    with pytest.raises(TwoalikeError, match="dimensons"):
-        build_model(world.judge(N, 1), dimensons=2)
+    with pytest.raises(TwoalikeError, match="dimensionen"):
+        build_model(world.judge(N, 1), dimensionen=2)

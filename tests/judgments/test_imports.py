@@ -254,7 +254,7 @@ def test_salmon_with_indices_only(tmp_path: Path) -> None:
     with pytest.raises(TwoalikeError, match="column head: expected names of objects, found ind"):
         import_salmon(path)
     path.write_text("head,winner,loser\n0,2,1\n3,0,9\n")
-    with pytest.raises(TwoalikeError, match=r"row 3, column loser: '9' is not one of the 5 objec"):
+    with pytest.raises(TwoalikeError, match=r"row 3, column loser: '9' is not one of the 5 "):
         import_salmon(path, OBJECTS)
 
 

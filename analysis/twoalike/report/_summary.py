@@ -13,7 +13,7 @@ from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence, named_kind
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
-from twoalike.results import ModelScores, Results, lost_abilities
+from twoalike.results import ModelScores, Results, ability_rows, lost_abilities
 from twoalike.study import MISSING, counted
 
 _FEW_PEOPLE = 5
@@ -115,6 +115,13 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
             )
     if inputs.results is not None and inputs.results.rdm:
         said.append(_structure(inputs.results))
+    transfer = inputs.results.transfer if inputs.results else None
+    measures = list(ability_rows(transfer)) if transfer else []
+    if transfer and measures and len(kinds[0].models) > 1 and not lost_abilities(transfer):
+        said.append(
+            f"In none of {len(measures)} measures of what else features are good for does a "
+            f"network score more than a percentage point lower than {kinds[0].models[0].name}."
+        )
     return said
 
 
