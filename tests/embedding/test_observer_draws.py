@@ -9,12 +9,12 @@ from scipy.special import expit
 
 from twoalike.choice import anchored_log_choice, log_choice, pair_similarities, random_triplets
 from twoalike.embedding._model import Data
-from twoalike.embedding._observer_draws import BINS, _by_bin, draw_observers
+from twoalike.embedding._observer_draws import BINS, _by_bin, _log_prior_terms, draw_observers
 
 S = 60
 
 
-def world(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int = 0) -> Any:
+def people(n_people: int, n_each: int, *, kind: str = "odd_one_out", seed: int = 0) -> Any:
     """Embedding, judgments in a fit's order, and the people's lapses and temperatures."""
     rng = np.random.default_rng(seed)
     x = rng.gamma(1.0, 1.2, (40, 4)) * (rng.random((40, 4)) < 0.5)
@@ -58,7 +58,7 @@ def drawn(x: Any, data: Data) -> dict[str, Any]:
 def test_intervals_cover_the_people(kind: str) -> None:
     covered: dict[str, list[float]] = {"lapse": [], "temperature": []}
     for seed in range(3):
-        x, data, lapse, temperature = world(40, 250, kind=kind, seed=seed)
+        x, data, lapse, temperature = people(40, 250, kind=kind, seed=seed)
         found = drawn(x, data)
         for name, truth in (("lapse", lapse), ("temperature", temperature)):
             low, high = np.quantile(found[name][0], (0.05, 0.95), axis=0)
@@ -72,7 +72,7 @@ def test_intervals_cover_the_people(kind: str) -> None:
 
 def test_without_judgments_the_population_is_the_prior_of_lapses() -> None:
     """Nobody's answers say anything: locations keep their prior, normal around -2.5."""
-    x, data, _, _ = world(3, 1)
+    x, data, _, _ = people(3, 1)
     flat = np.zeros_like(x)  # all objects alike: every answer has probability 1/3
     found = drawn(flat, data)
     assert found["lapse_location"].mean() == pytest.approx(-2.5, abs=0.5)
@@ -80,7 +80,7 @@ def test_without_judgments_the_population_is_the_prior_of_lapses() -> None:
 
 
 def test_a_single_person_has_a_lapse_and_no_temperature() -> None:
-    x, data, lapse, _ = world(1, 3000)
+    x, data, lapse, _ = people(1, 3000)
     found = drawn(x, data)
     low, high = np.quantile(found["lapse"][0, :, 0], (0.01, 0.99))
     assert low < lapse[0] < high + 0.1  # the prior of a single person's lapse is narrow
@@ -95,3 +95,21 @@ def test_bins_keep_the_sum_of_any_smooth_function() -> None:
     mixed = np.log(0.1 / 3 + 0.9 * np.exp(logs))
     expected = np.bincount(people, mixed, 3)
     assert_allclose(counts @ np.log(0.1 / 3 + 0.9 * np.exp(BINS)), expected, rtol=2e-3)
+
+
+def test_log_priors_are_those_of_the_model(world: Any) -> None:
+    from twoalike.embedding._judged import used_choices
+    from twoalike.embedding._model import LOG_PRIOR, Form, jax_density
+
+    data = Data.from_tables(used_choices(world.judge(200, 1)), None)
+    density = jax_density(data, Form(2, "softplus"), [np.random.default_rng(0)])
+    start = density.starts[0]
+    z = np.random.default_rng(1).normal(size=6)
+    start["lapse_offset"], start["lapse_location"] = z.astype(np.float32), np.float32(-2.0)
+    said = dict(
+        zip(density.outputs, density.quantities(*(start[n] for n in density.names)), strict=True)
+    )
+    found = {n: np.asarray(v, float)[None, None] for n, v in said.items()}
+    for name, value in _log_prior_terms(found).items():
+        assert name.startswith(LOG_PRIOR)
+        assert_allclose(value[0, 0], said[name], rtol=1e-4)

@@ -1,12 +1,13 @@
 """What is tried before a fit, and what follows from it."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
-from twoalike.embedding import FitConfig, fit_embedding
+from twoalike.embedding import FitConfig, Posterior, fit_embedding
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._pilot import Pilot, Trial, _folds, run_pilot
@@ -25,12 +26,13 @@ def judged_by_distance(n: int, seed: int) -> Any:
     return choices_table(columns, [f"object_{k:02d}" for k in range(30)])
 
 
-def test_a_world_of_distances_is_found(world: Any) -> None:
+def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     table = judged_by_distance(1500, 3)
     config = FitConfig(engine="vi", steps=300, draws=20, chains=1, dimensions=4)
     posterior = fit_embedding(table, config=config)
     assert posterior.attrs["similarity"] == "distance"
-    pilot = posterior.attrs["pilot"]
+    posterior.save(tmp_path / "p.nc")
+    pilot = Posterior.load(tmp_path / "p.nc").attrs["pilot"]
     dot, distance = pilot["tried"]
     assert (dot["similarity"], distance["similarity"]) == ("dot", "distance")
     assert dot["minus_best"] > 2 * dot["minus_best_se"] > 0 == distance["minus_best"]

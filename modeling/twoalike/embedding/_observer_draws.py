@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit, logsumexp
 
 from twoalike.choice import OPTIONS
-from twoalike.embedding._model import Data
+from twoalike.embedding._model import LOG_PRIOR, Data
 from twoalike.embedding._parts import find_kernel
 from twoalike.study import Floats, Integers
 
@@ -52,7 +52,31 @@ def draw_observers(
             table = _Table.of(data, x[fit, near], centre, similarity)
             for name, values in table.draw(len(part), rng).items():
                 found[name][fit, part] = values
-    return draws | found
+    terms = {name: v for name, v in _log_prior_terms(found).items() if name in draws}
+    return draws | found | terms
+
+
+def _log_prior_terms(found: dict[str, Floats]) -> dict[str, Floats]:
+    """Log prior densities of what was drawn, by the name they have among a fit's draws."""
+    from scipy.stats import halfnorm, norm
+
+    logit, people = np.log(found["lapse"] / (1 - found["lapse"])), found["lapse"].shape[2]
+    location = found["lapse_location"]
+    if people == 1:
+        return {f"{LOG_PRIOR}lapse_location": norm.logpdf(location, -3.0, 0.5)}
+    spread, scale = found["lapse_spread"], found["temperature_spread"]
+    log_t = np.log(found["temperature"])
+    offset = (logit - location[..., None]) / spread[..., None]
+    zero_sum = -0.5 * ((log_t / scale[..., None]) ** 2).sum(axis=2)
+    zero_sum -= (people - 1) * np.log(np.sqrt(2 * np.pi) * scale)
+    terms = {
+        "lapse_location": norm.logpdf(location, -2.5, 1.0),
+        "lapse_spread": halfnorm.logpdf(spread, scale=1.0),
+        "lapse_offset": norm.logpdf(offset).sum(axis=2),
+        "temperature_spread": halfnorm.logpdf(scale, scale=0.5),
+        "log_temperature": zero_sum,
+    }
+    return {f"{LOG_PRIOR}{name}": value for name, value in terms.items()}
 
 
 def _pools(draws: dict[str, Floats]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SCHEMA_VERSION = 1
-JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links")
+JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links", "pilot")
 """Attributes that hold JSON: netCDF knows no nested ones."""
 
 
