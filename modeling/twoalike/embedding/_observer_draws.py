@@ -131,9 +131,9 @@ class _Table:
         marginal = np.log(np.exp(by_scale - highest) @ np.exp(_log_pool())) + highest
         pools = marginal.sum(axis=1).reshape(len(SCALES), len(LOCATIONS), -1) + _log_prior()
         picked = np.unravel_index(_pick(pools.reshape(1, -1), n, rng)[:, 0], pools.shape)
-        scales, places, spreads = (
-            grid[index] for grid, index in zip((SCALES, LOCATIONS, SPREADS), picked, strict=True)
-        )
+        scales = np.exp(_jittered(np.log(SCALES), picked[0], rng))
+        places = _jittered(LOCATIONS, picked[1], rng)
+        spreads = np.exp(_jittered(np.log(SPREADS), picked[2], rng))
         lapse, log_t = np.empty((2, n, len(self.log_temperatures)))
         for row, (scale, place, spread) in enumerate(zip(scales, places, spreads, strict=True)):
             prior_l = -0.5 * ((LOGITS - place) / spread) ** 2
