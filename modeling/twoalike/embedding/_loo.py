@@ -11,20 +11,9 @@ for every one (doi:10.48550/arXiv.1904.10679); the standard error of that estima
 
 Draws of several variational fits are weighed within each fit, and the fits equally: a judgment
 left out would change each fit, not how much each counts. Weighed together, what one fit happened
-to learn of a judgment is held against it. Even so, their estimate is too pessimistic: coordinates
-that are independent in the approximation spread what the judgments settle together, and what one
-judgment contributes is overrated. Where a fit held judgments out, as ``vi`` does of 20,000 or
-more, their log-loss is the figure to read. On 30,000 judgments of THINGS (12 dimensions, four
-fits of 50 draws; log-loss in nats, standard errors below .004):
-
-==========================================  =====  ======================
-estimate                                    all    each fit
-==========================================  =====  ======================
-judgments that were held out                .974   .969 .967 .989 .999
-leave-one-out, all draws together           1.001
-leave-one-out, within fits                  .984   .984 .979 .996 1.007
-the judgments of the fit, none left out     .895   .886 .883 .924 .914
-==========================================  =====  ======================
+to learn of a judgment is held against it. Even so, their estimate is too pessimistic, probably
+because independent variables of the approximation spread what the judgments settle together. Where
+a fit held judgments out, as ``vi`` does of 20,000 or more, their log-loss is the figure to read.
 """
 
 from collections.abc import Iterator
