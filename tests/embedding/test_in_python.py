@@ -250,5 +250,5 @@ def test_the_estimator_agrees_with_the_function(world: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(items, choices["chosen"].to_numpy() - 1, list(choices["participant"].astype(str)))
-    own = fit(choices, engine="vi", dimensions=3, **options)
+    own = fit(choices, quick=True, engine="vi", dimensions=3, **options)
     assert_array_equal(model.posterior_.embedding, own.embedding)

@@ -273,17 +273,11 @@ def fit_embedding(
     data = Data.from_tables(used, arrangements, dissimilarities)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
-    similarity = allowed_similarities(config)[0]
-    d = config.dimensions or default_dimensions(len(data.ids))
-    if tried is not None:
-        similarity, d = tried.best.similarity, config.dimensions or tried.dimensions
-    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
-    prior = choose_prior(config.prior, engine, similarity, with_features=features is not None)
-    form = Form(d, prior, similarity, table)
+    form, engine, why = resolve_form(data, table, config, tried)
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
     draws, stats = _run(engine, fitted, held, form, config, part)
-    draws = order_draws(draws, similarity, drop=config.dimensions is None)
+    draws = order_draws(draws, form.similarity, drop=config.dimensions is None)
     attrs = {
         **_described(engine, why, form, config, draws["embedding"], stats),
         "links": describe_links(data),
@@ -295,6 +289,18 @@ def fit_embedding(
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
     return posterior
+
+
+def resolve_form(
+    data: Data, table: Floats | None, config: FitConfig, tried: Pilot | None = None
+) -> tuple[Form, str, str]:
+    """Decide what settings leave open, by a pilot if there was one: also the engine, and why."""
+    similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
+    offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
+    d = config.dimensions or offered
+    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
+    prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
+    return Form(d, prior, similarity, table), engine, why
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:

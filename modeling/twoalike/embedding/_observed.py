@@ -12,13 +12,7 @@ import pandas as pd
 from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
 from twoalike.embedding._dissimilarities import add_dissimilarities
-from twoalike.embedding._fit import (
-    allowed_similarities,
-    choose_engine,
-    choose_prior,
-    default_dimensions,
-    reduce_features,
-)
+from twoalike.embedding._fit import reduce_features, resolve_form
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._layouts import add_layouts
 from twoalike.embedding._model import (
@@ -98,7 +92,10 @@ def build_model(
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
     data = Data.from_tables(used, layouts, pairs)
-    form = _form(data, features, config)
+    if isinstance(features, str | Path):
+        features = read_features(Path(features))
+    reduced = None if features is None else reduce_features(features.select(data.ids))
+    form, *_ = resolve_form(data, reduced, config)
     model, x, temperature, lapse = form.unobserved(data, observers or pooled_observers)
     with model:
         if used is not None:
@@ -108,18 +105,6 @@ def build_model(
         if data.dissimilarities is not None:
             add_dissimilarities(x, data.dissimilarities, form.similarity, observed=True)
     return model
-
-
-def _form(data: Data, features: FeatureTable | str | Path | None, config: FitConfig) -> Form:
-    """Resolve the settings as a fit without a pilot does."""
-    if isinstance(features, str | Path):
-        features = read_features(Path(features))
-    d = config.dimensions or default_dimensions(len(data.ids))
-    engine, _ = choose_engine(config.engine, data.size, d * len(data.ids))
-    similarity = allowed_similarities(config)[0]
-    prior = choose_prior(config.prior, engine, similarity, with_features=features is not None)
-    table = None if features is None else reduce_features(features.select(data.ids))
-    return Form(d, prior, similarity, table)
 
 
 def _observe_choices(
