@@ -6,8 +6,9 @@ Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../sha
 the checkout): dissimilarities of 16 people, from multi-arrangement (doi:10.3389/fpsyg.2013.00128),
 and the images. For each split the objects are halved at random; only the dissimilarities among the
 learning half are fitted. A teacher is made of that posterior and features of EfficientNet-Lite0,
-and a student, an affine probe of the same network, is distilled from the teacher on
-the learning half's images. Every step is the command that a user types.
+and two students of the same network are distilled from the teacher on the learning half's images:
+by default (a head for likeness, half of the blocks trained), and a head on the untouched network.
+Every step is the command that a user types.
 
 Scores: Spearman's correlation with the dissimilarities of the mean person, over the 1,035 pairs
 of the other half.
@@ -28,6 +29,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from twoalike.evaluation import Candidate, similarity_matrix
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import dissimilarities_table, read_judgments, write_judgments
 from twoalike.study import provenance
@@ -40,6 +42,8 @@ WORK = ROOT / "derived" / "mur92"
 BACKBONE = "efficientnet_lite0"
 SPLITS = 10
 BATCH = 32  # images a step; a tenth of the 46 are held out by default, to choose the step by
+ARMS: dict[str, tuple[str, ...]] = {"student": (), "head": ("--train", "probe")}
+"""Students, and what they set beside the batch size."""
 ITEMS = ["item_a", "item_b"]
 
 
@@ -88,16 +92,17 @@ def align(folder: Path, judged: pd.DataFrame, learnt: list[str]) -> None:
         command(*words, "--out", folder / "teacher")
 
 
-def distil(folder: Path, learnt: list[str]) -> None:
-    """Distil a student from the learning half's images, unless it was done."""
+def distil(folder: Path, learnt: list[str], arm: str) -> FeatureTable:
+    """Distil a student from the learning half's images, unless it was done; its features."""
     features, images = ("--features", WORK / "features.npz"), ("--images", MUR / "images")
-    if not (folder / "student.npz").exists():
+    student, table = folder / arm, folder / f"{arm}.npz"
+    if not table.exists():
         (folder / "learnt.txt").write_text("\n".join(learnt) + "\n", encoding="utf-8")
         words: tuple[Any, ...] = ("distill", "--teacher", folder / "teacher", *images, *features)
-        words += ("--student", BACKBONE, "--train", "probe", "--batch", BATCH)
-        command(*words, "--only", folder / "learnt.txt", "--out", folder / "student")
-        words = ("features", "--backbone", folder / "student", *images)
-        command(*words, "--out", folder / "student.npz")
+        words += ("--student", BACKBONE, "--batch", BATCH, *ARMS[arm])
+        command(*words, "--only", folder / "learnt.txt", "--out", student)
+        command("features", "--backbone", student, *images, "--out", table)
+    return read_features(table)
 
 
 def cosine(x: np.ndarray) -> np.ndarray:
@@ -131,9 +136,9 @@ def run(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, float
         "base": cosine(base.select(others)),
         "teacher": similarity_draws(teacher, others, base)[0],
     }
-    distil(folder, learnt)
-    student = read_features(folder / "student.npz").select(others)
-    similarities |= {"student": student @ student.T, "student, cosine": cosine(student)}
+    for arm in ARMS:
+        own = Candidate.of(arm, distil(folder, learnt, arm))
+        similarities[arm] = similarity_matrix(own.features.select(others), own.similarity)
     scores = {name: _spearman(-s[pairs], mean) for name, s in similarities.items()}
     rest = (mean * len(each) - each) / (len(each) - 1)
     scores["people"] = float(
@@ -150,8 +155,8 @@ def _spearman(first: np.ndarray, second: np.ndarray) -> float:
 TITLES = {
     "base": "EfficientNet-Lite0, unmodified, cosine",
     "teacher": "teacher: its map to the human space of the training half",
-    "student": "student (affine probe of the network), dot product",
-    "student, cosine": "the same, cosine",
+    "student": "student by default, its own similarity",
+    "head": "a head alone on the network (`--train probe`), its own similarity",
     "people": "a person with the mean of the others (mean of 16)",
 }
 

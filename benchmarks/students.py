@@ -45,7 +45,10 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "students"
 RESULTS = ROOT / "benchmarks" / "results" / "students.md"
 TEST = 20_000
-COMMON = {"size": 128, "batch": 36, "held_out": 0.15, "evaluate_every": 20}
+COMMON = {
+    **{"size": 128, "batch": 36, "held_out": 0.15, "evaluate_every": 20},
+    **{"head": "none", "mix": 1.0},  # the features themselves are to become human-like
+}
 KINDS: dict[str, dict[str, Any]] = {
     "full": {"train": "full", "steps": 40, "rate": 5e-4},
     "last 4": {"train": "last", "last_blocks": 4, "steps": 40, "rate": 1e-3},
