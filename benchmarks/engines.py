@@ -111,7 +111,7 @@ def sampled(sampler: str) -> dict[str, float]:
     short = config.model_copy(update={"draws": 4, "tune": 50, "max_depth": 1})
     compiling, _ = processor(lambda: fit(short))
     seconds, x = processor(lambda: fit(config))
-    chances, _ = predictions(x, judged_triplets(objects, config.seed))
+    chances = predictions(x, judged_triplets(objects, config.seed))[0][..., 0]
     rhat, ess = mixing(chances)
     return {
         "ess": float(np.median(ess)),

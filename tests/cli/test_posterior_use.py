@@ -291,9 +291,9 @@ def test_dimensions_are_named_and_written(
     out = tmp_path / "d.csv"
     status, said = run("dimensions", source, "--other", source, "--top", 2, "--out", out)
     assert status == 0
-    assert "3 of 3 dimensions found again" in said and "öak" in said
+    assert "3 of 3 dimensions stable" in said and "öak" in said
     table = pd.read_csv(out)
-    assert list(table) == ["dimension", "importance", "again", "objects", "coordinates"]
+    assert list(table) == ["dimension", "importance", "again", "stable", "objects", "coordinates"]
     assert_allclose(table["again"], 1.0, atol=1e-4)
     refused(run, tmp_path / "d.txt", "written as .csv or .tsv", "dimensions", source)
     refused(run, tmp_path / "e.csv", "--top", "dimensions", source, "--top", 0)

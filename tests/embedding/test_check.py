@@ -24,6 +24,7 @@ from twoalike.embedding._judged import (
     thinned,
 )
 from twoalike.embedding._posterior import flat_attrs
+from twoalike.embedding._predictive import Comparison, Predictive
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import TwoalikeError, provenance, sha256_file
 
@@ -197,12 +198,12 @@ def test_thinning_takes_as_many_of_each_chain() -> None:
 def test_chains_apart_have_not_converged_and_say_what_to_do(
     world: Any, choices: pd.DataFrame
 ) -> None:
-    for engine, cure in (("nuts", "`draws=...`"), ("vi", "`steps=...`")):
+    for engine, cures in (("nuts", ("`draws=...`", "`seed=...`")), ("vi", ("`chains=...`",))):
         posterior = near_truth(world, choices, engine=engine)
         posterior.tree["posterior"]["embedding"].values[1] *= 1.5
         found = check(posterior)
         assert found.converged is False
-        assert cure in found.advice[0] and "`dimensions=...`" in found.advice[0]
+        assert all(cure in found.advice[0] for cure in cures)
 
 
 def test_a_single_variational_fit_is_judged_by_its_optimiser(
@@ -247,6 +248,32 @@ def test_log_prior_in_the_file_gives_the_sensitivity(world: Any, choices: pd.Dat
     full = check(posterior, choices, fitted=True)
     assert [one.part for one in full.sensitivity][-1] == "likelihood"
     assert not any("log_prior" in words for words in full.missing)
+
+
+def test_fewer_and_more_dimensions_are_never_advised_together() -> None:
+    misses = Comparison("consensus", 300, 0.8, 0.6, 0.55, 0.65, 0.0)
+    predictive = Predictive([misses], participants=[], outstanding=[], calibration=[])
+    apart = {"converged": False, "choice_rhat_95": 1.4, "similarity_rhat_95": 1.2}
+    for spare, wanted in ((False, "more `dimensions"), (True, "fewer `dimensions")):
+        said = " ".join(advise("nuts", apart, predictive, spare=spare))
+        advised = [words for words in ("more `dimensions", "fewer `dimensions") if words in said]
+        assert advised == [wanted]
+
+
+def test_fits_in_one_space_with_other_axes_are_told_from_other_arrangements(world: Any) -> None:
+    posterior = near_truth(world, world.judge(900, 6), engine="vi")
+    x = posterior.tree["posterior"]["embedding"].values
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(x.shape[-1], x.shape[-1])))[0]
+    before = check(posterior).convergence
+    assert before["converged"] and before["fits_apart"] < 1 and before["fits_cost"] < 1e-3
+    x[1] = x[1] @ turn
+    turned = check(posterior).convergence
+    assert turned["fits_apart"] == pytest.approx(before["fits_apart"], abs=1e-3)
+    assert turned["fits_residual_rotated"] < 0.1
+    assert turned["fits_residual"] > 0.5
+    x[1] = x[1][:, np.random.default_rng(1).permutation(x.shape[2])]
+    other = check(posterior)
+    assert not other.converged and "beyond rotation" in other.advice[0]
 
 
 def test_a_stuck_chain_is_told_from_slow_ones() -> None:

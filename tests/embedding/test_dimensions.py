@@ -59,7 +59,7 @@ def test_dimensions_stand_by_importance_with_their_highest_objects(x: np.ndarray
         best = np.argsort(-x[:, column])[:2]
         assert row["objects"] == "; ".join(IDS[k] for k in best)
         assert row["coordinates"] == "; ".join(f"{x[k, column]:.2f}" for k in best)
-    assert table["again"].isna().all()  # one chain, no other fit
+    assert table["again"].isna().all() and table["stable"].isna().all()  # one chain, no other fit
 
 
 def test_what_only_one_chain_has_does_not_come_again(
@@ -70,6 +70,8 @@ def test_what_only_one_chain_has_does_not_come_again(
     table = dimension_table(fit(np.stack([x, second])[:, None], IDS))
     assert_allclose(table["again"][:2], 1.0, atol=1e-6)
     assert table["again"][2] < 0.8
+    assert table["stable"].tolist() == [True, True, False]
+    assert table["objects"][2] == "" != table["objects"][0]  # its axis is an accident of the fit
 
 
 def test_another_fit_may_order_dimensions_and_objects_its_own_way(

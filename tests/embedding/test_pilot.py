@@ -60,7 +60,7 @@ def test_the_better_trial_decides() -> None:
     rng = np.random.default_rng(0)
     losses = rng.gamma(2.0, 0.5, 400)
     pilot = Pilot((Trial("dot", losses + 0.02, 9), Trial("distance", losses, 5)), offered=20)
-    assert (pilot.best.similarity, pilot.dimensions) == ("distance", 8)
+    assert (pilot.best.similarity, pilot.dimensions) == ("distance", 10)
     row = pilot.described()["tried"][0]
     assert row["minus_best"] == pytest.approx(0.02)
     assert row["minus_best_se"] == pytest.approx(0, abs=1e-6)

@@ -94,6 +94,11 @@ def _convergence(state: dict[str, Any]) -> Iterator[Any]:
             sizes = [f"{state[f'{name}_ess_{which}']:,.0f}" for which in ("median", "05")]
             table.add_row(words, *rhats, *sizes)
         yield table
+    if "fits_apart" in state:
+        yield (
+            f"  choice probabilities of the chains differ by {state['fits_apart']:.1f} percentage "
+            f"points; one alone predicts {state['fits_cost']:.4f} nats a judgment worse than all"
+        )
     if "chain_log_density" in state:
         values = ", ".join(f"{value:,.1f}" for value in state["chain_log_density"])
         yield f"  log density of the chains {values}; {state.get('divergences', 0)} divergences"

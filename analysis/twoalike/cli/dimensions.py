@@ -29,8 +29,9 @@ def dimensions(
     """Show what each dimension is about, and whether it comes again in another fit.
 
     The column again is the correlation of a dimension with the one nearest to it in other fits:
-    those of --other, or else the chains of this one (for vi, four independent fits). A name for a
-    dimension is worth something where again is high, from about 0.8 on.
+    those of --other, or else the chains of this one (for vi, four independent fits). A dimension
+    with at least 0.8 in every one of them is stable; the objects of others are not shown, since
+    their axes are an accident of the fit.
 
     With the judgments (--choices) it also says how many dimensions are needed: the fewest of the
     most important ones with which each judgment is predicted from the others as well as with the
@@ -59,7 +60,7 @@ def dimensions(
     seed
         Of the subset that is scored where there are many judgments.
     out
-        Table to write (.csv or .tsv): dimension, importance, again, objects, coordinates.
+        Table to write (.csv or .tsv): dimension, importance, again, stable, objects, coordinates.
     """
     from rich.console import Console
 
@@ -83,9 +84,12 @@ def dimensions(
         embedding.save_table(curve, found.table)
     show_doubts(fitted)
     Console().print(_table(table))
-    if table["again"].notna().all():
-        kept, least = int((table["again"] >= embedding.AGAIN).sum()), embedding.AGAIN
-        print(f"{kept} of {counted(len(table), 'dimension')} found again (from {least:g} on)")  # noqa: T201
+    if table["stable"].notna().all():
+        kept, share = table["stable"].to_numpy(bool), table["importance"].to_numpy()
+        print(  # noqa: T201
+            f"{kept.sum()} of {counted(len(table), 'dimension')} stable (found again in every "
+            f"fit, from {embedding.AGAIN:g} on), {share[kept].sum():.0%} of the importance"
+        )
     if found is not None:
         _show_curve(found)
     for path in (out, curve):
@@ -148,6 +152,6 @@ def _table(table: "pd.DataFrame") -> Any:
             str(row["dimension"]),
             f"{row['importance']:.1%}",
             "" if isnan(again) else f"{again:.2f}",  # missing: there is no other fit
-            plain(str(row["objects"]).replace("; ", ", ")),
+            plain(str(row["objects"]).replace("; ", ", ")) or "[dim]not stable[/]",
         )
     return shown

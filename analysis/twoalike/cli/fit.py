@@ -21,7 +21,8 @@ class Options:
     """How the embedding is fitted."""
 
     dimensions: str = "auto"
-    """auto (a quarter more than carry weight in a pilot, empty ones dropped) or a number."""
+    """auto (one and a half times those that carry weight in a pilot, and two; empty ones dropped)
+    or a number."""
     engine: Literal["auto", "nuts", "vi"] = "auto"
     """nuts samples, vi approximates, auto chooses by size and says why."""
     similarity: Literal["auto", "dot", "distance"] = "auto"
@@ -149,7 +150,8 @@ def _show(posterior: "Posterior") -> None:
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
             f"of {held['judgments']:,} judgments (guessing: {held.get('guessing', log(3)):.4f})"
         )
-    advice = with_options(" ".join(advise(attrs["engine"], attrs["convergence"])))
+    spare = kept["kept"] < kept["fitted"]
+    advice = with_options(" ".join(advise(attrs["engine"], attrs["convergence"], spare=spare)))
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:

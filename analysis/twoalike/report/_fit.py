@@ -121,7 +121,12 @@ def convergence(posterior: Posterior) -> Convergence:
     state: dict[str, Any] = dict(posterior.attrs.get("convergence", {}))
     reason = ""
     mixed = {name: state.get(f"{name}_rhat_95") for name in ("choice", "similarity")}
-    if any(mixed.values()):
+    if posterior.attrs.get("engine") != "nuts" and "fits_apart" in state:
+        reason = (
+            f"choice probabilities of the fits differ by {number(state['fits_apart'], 1)} "
+            "percentage points"
+        )
+    elif any(mixed.values()):
         rhats = {"choice": "choice probabilities", "similarity": "similarities"}
         reason = "R-hat " + ", ".join(
             f"{number(value)} of {rhats[name]}" for name, value in mixed.items() if value

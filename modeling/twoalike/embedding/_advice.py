@@ -1,8 +1,10 @@
 """Whether a fit has converged, and what weakens it, in sentences that say what to do about it.
 
-Convergence is judged on what is used, choice probabilities and similarities. Coordinates cannot
-tell: columns may be exchanged, and near-empty ones change places within a chain. A chain is a
-Markov chain of ``nuts`` or one of several independent fits of ``vi``.
+Convergence is judged on what is used and what judgments identify: choice probabilities, and
+similarities less their mean, which choices leave open. Coordinates cannot tell: columns may be
+exchanged, and near-empty ones change places within a chain. A chain is a Markov chain of ``nuts``,
+judged by R-hat, or one of several independent fits of ``vi``. These end in different modes by
+design and are used together, so they are judged by how far apart their predictions are.
 
 Part of what weakens a fit is known from the judgments alone: objects judged never or once, and
 islands of objects that were never compared with one another.
@@ -26,6 +28,8 @@ from twoalike.study import Floats, Integers
 
 RHAT_LIMIT = 1.05
 """Largest R-hat of 95 % of the choice probabilities, and of the similarities, that will do."""
+APART_LIMIT = 2.0
+"""Largest mean difference of two variational fits' choice probabilities, in percentage points."""
 N_TRIPLETS = 300
 
 
@@ -35,22 +39,22 @@ def judged_triplets(m: int, seed: int, n: int = N_TRIPLETS) -> Integers:
 
 
 def predictions(x: Floats, triplets: Integers, similarity: str = "dot") -> tuple[Floats, Floats]:
-    """Probability that item 1 is odd and similarity of items 1 and 2, (chains, draws, n) each.
+    """Choice probabilities, (chains, draws, n, 3), and similarities of items 1 and 2.
 
-    Draws ``x`` have shape (chains, draws, m, d), triplets (n, 3).
+    Draws ``x`` have shape (chains, draws, m, d), triplets (n, 3). Similarities, (chains, draws, n),
+    are less their mean over the triplets.
     """
     kernel = find_kernel(similarity)
     # Only of objects that are asked about: all pairs of 20,000 objects take gigabytes.
     objects, places = np.unique(triplets, return_inverse=True)
     x, triplets = x[:, :, objects], places.reshape(triplets.shape)
-    chains, draws = x.shape[:2]
-    shape = (chains, draws, len(triplets))
-    p, s = np.empty(shape), np.empty(shape)
-    for chain in range(chains):
-        for draw in range(draws):
-            matrix = kernel.matrix(x[chain, draw], x[chain, draw])
-            pairs = pair_similarities(matrix, triplets)
-            p[chain, draw], s[chain, draw] = np.exp(log_choice(pairs)[0]), pairs[0]
+    shape = (*x.shape[:2], len(triplets))
+    p, s = np.empty((*shape, 3)), np.empty(shape)
+    for chain, draw in np.ndindex(*x.shape[:2]):
+        matrix = kernel.matrix(x[chain, draw], x[chain, draw])
+        pairs = pair_similarities(matrix, triplets)
+        p[chain, draw] = np.exp(np.stack(log_choice(pairs), axis=1))
+        s[chain, draw] = pairs[0] - np.mean(pairs)
     return p, s
 
 
@@ -91,13 +95,14 @@ def chain_convergence(
 
     Returns
     -------
-    ``converged``; ``choice_rhat_95``, ``_rhat_max``, ``_ess_median``, ``_ess_05`` (5 % of the
-    quantities have fewer effective draws) and the same of ``similarity``; of each chain
-    ``chain_log_density`` and ``chain_step_size``; ``divergences``.
+    ``converged``, by R-hat; ``choice_rhat_95``, ``_rhat_max``, ``_ess_median``, ``_ess_05`` (5 % of
+    the quantities have fewer effective draws) and the same of ``similarity``; what
+    :func:`differences` finds; of each chain ``chain_log_density`` and
+    ``chain_step_size``; ``divergences``.
     """
     result: dict[str, Any] = {}
-    both = predictions(x, judged_triplets(x.shape[2], seed), similarity)
-    for name, values in zip(("choice", "similarity"), both, strict=True):
+    p, s = predictions(x, judged_triplets(x.shape[2], seed), similarity)
+    for name, values in (("choice", p[..., 0]), ("similarity", s)):
         rhat, ess = mixing(values)
         result |= {
             f"{name}_rhat_95": round(float(np.quantile(rhat, 0.95)), 4),
@@ -105,6 +110,7 @@ def chain_convergence(
             f"{name}_ess_median": round(float(np.median(ess)), 1),
             f"{name}_ess_05": round(float(np.quantile(ess, 0.05)), 1),
         }
+    result |= differences(p, x)
     if "logp" in stats:
         result["chain_log_density"] = [round(float(v), 1) for v in stats["logp"].mean(axis=1)]
     if "step_size" in stats:
@@ -114,6 +120,38 @@ def chain_convergence(
     # A comparison with NaN is false: too few draws to tell is not convergence.
     converged = max(result["choice_rhat_95"], result["similarity_rhat_95"]) <= RHAT_LIMIT
     return {"converged": bool(converged), **result}
+
+
+def differences(p: Floats, x: Floats) -> dict[str, float]:
+    """How far chains are apart: choice probabilities (chains, S, n, 3), draws (chains, S, m, d).
+
+    Returns
+    -------
+    ``fits_apart``, the mean difference between the probabilities of two chains in percentage
+    points; ``fits_cost``, by how many nats a judgment one chain predicts worse than all together,
+    if these are right; ``fits_residual``, the distance of the mean embeddings of two chains as a
+    share of their size, and ``fits_residual_rotated``, the same after orthogonal Procrustes: what
+    is left then is another arrangement, not other axes. Nothing of a single chain.
+    """
+    each = p.mean(axis=1)
+    if len(each) == 1:
+        return {}
+    first, second = np.triu_indices(len(each), 1)
+    together = each.mean(axis=0)
+    cost = (together * np.log(together / np.maximum(each, 1e-30))).sum(axis=-1)
+    means = x.mean(axis=1, dtype=np.float64)
+    size = np.linalg.norm(means, axis=(1, 2))
+    shares = 1 / np.maximum(size[first] * size[second], 1e-30)
+    overlap = np.swapaxes(means[first], 1, 2) @ means[second]
+    squares = size[first] ** 2 + size[second] ** 2
+    residual = squares - 2 * np.trace(overlap, axis1=1, axis2=2)
+    rotated = squares - 2 * np.linalg.svd(overlap, compute_uv=False).sum(axis=1)
+    return {
+        "fits_apart": round(100 * float(np.abs(each[first] - each[second]).mean()), 3),
+        "fits_cost": round(float(cost.mean()), 5),
+        "fits_residual": round(float(np.sqrt(np.maximum(residual * shares, 0)).mean()), 4),
+        "fits_residual_rotated": round(float(np.sqrt(np.maximum(rotated * shares, 0)).mean()), 4),
+    }
 
 
 def with_chains(
@@ -128,11 +166,14 @@ def with_chains(
     """Add to what is known of a fit how its chains compare.
 
     A fit that the known figures call unsettled has not converged, whatever its chains say. A single
-    chain of another engine than ``nuts`` mixes by construction and shows nothing.
+    chain of another engine than ``nuts`` mixes by construction and shows nothing; several are
+    judged by the difference of their predictions.
     """
     if x.shape[0] == 1 and engine != "nuts":
         return known
     chains = chain_convergence(x, stats, seed, similarity)
+    if engine != "nuts":
+        chains["converged"] = chains["fits_apart"] <= APART_LIMIT
     settled = bool(known.get("converged", True) and chains["converged"])
     return {**known, **chains, "converged": settled}
 
@@ -260,7 +301,7 @@ MEANING = {
     ),
     ("agreement", False): (
         "Judgments follow the draws less closely than the model would have them again",
-        "it misses something of the task. Try more `dimensions=...`.",
+        "it misses something of the task.",
     ),
     ("consistency", True): (
         "People repeat their own answers more often than the model expects",
@@ -272,7 +313,7 @@ MEANING = {
     ),
     ("consensus", True): (
         "Two people give the same answer more often than the model expects",
-        "the embedding misses structure that people share. Try more `dimensions=...`.",
+        "the embedding misses structure that people share.",
     ),
     ("consensus", False): (
         "Two people give the same answer less often than the model expects",
@@ -285,8 +326,8 @@ MEANING = {
     ),
     ("arrangements", False): (
         "Layouts keep the embedding's distances less well than the model would have them again",
-        "people place by something that the embedding misses, or at random. Try more "
-        "`dimensions=...`, and look at who stands out.",
+        "people place by something that the embedding misses, or at random. Look at who stands "
+        "out.",
     ),
     ("dissimilarities", True): (
         "Dissimilarities follow the embedding more closely than the model would have them again",
@@ -294,10 +335,13 @@ MEANING = {
     ),
     ("dissimilarities", False): (
         "Dissimilarities follow the embedding less closely than the model would have them again",
-        "the embedding misses structure that they have. Try more `dimensions=...`.",
+        "the embedding misses structure that they have.",
     ),
 }
 """What an unlikely check says: its name, whether more was observed -> finding, meaning."""
+MISFITS = {name: False for name in ("agreement", "arrangements", "dissimilarities")}
+MISFITS |= {"consensus": True}
+"""Checks that more dimensions may mend, by whether more was observed."""
 CORRELATIONS = ("arrangements", "dissimilarities")  # checks that are no share of cases
 APART = {
     "arrangements": "place objects less by likeness than the model would have them again",
@@ -311,13 +355,16 @@ def advise(
     predictive: Predictive | None = None,
     loo: LeaveOneOut | None = None,
     distances: Sequence[DistanceChecks] = (),
+    *,
+    spare: bool = False,
 ) -> list[str]:
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
     ``state`` has the figures of convergence, as the posterior stores them; checks of choices,
-    leave-one-out and checks of distances are added where there are any.
+    leave-one-out and checks of distances are added where there are any. ``spare``: dimensions were
+    empty, so that fewer may be fitted and more would change nothing.
     """
-    advice = [_on_chains(engine, state), _on_optimiser(engine, state)]
+    advice = [_on_chains(engine, state, spare=spare), _on_optimiser(engine, state)]
     if state.get("divergences", 0):
         advice.append(
             f"{state['divergences']} transitions diverged: the sampler may have left out a "
@@ -329,9 +376,10 @@ def advise(
             f"A twentieth of the quantities have fewer than {ess:.0f} effective draws, so that "
             "intervals are rough. Keep more `draws=...`."
         )
-    advice += [_on_check(check) for check in ([] if predictive is None else predictive.checks)]
+    checks = [] if predictive is None else predictive.checks
+    advice += [_on_check(check, spare=spare) for check in checks]
     for found in distances:
-        advice += [_on_check(found.follow), _on_people(found), _on_noise(found)]
+        advice += [_on_check(found.follow, spare=spare), _on_people(found), _on_noise(found)]
     if loo is not None and loo.k_high > MANY_HIGH_K:
         other = "" if engine == "nuts" else ", or fit with `engine=nuts`"
         wrong = "too good" if engine == "nuts" else "rough, for `vi` mostly too pessimistic"
@@ -342,33 +390,49 @@ def advise(
     return [sentence for sentence in advice if sentence]
 
 
-def _on_chains(engine: str, state: Mapping[str, Any]) -> str:
+def _on_chains(engine: str, state: Mapping[str, Any], *, spare: bool) -> str:
     rhats = [state[name] for name in ("choice_rhat_95", "similarity_rhat_95") if name in state]
-    if not rhats or max(rhats) <= RHAT_LIMIT:
+    if not rhats:
         return ""
     if not np.isfinite(rhats).all():
         return "There are too few draws to tell whether the chains agree. Keep more `draws=...`."
+    if engine != "nuts":
+        return _on_fits(state)
+    if max(rhats) <= RHAT_LIMIT:
+        return ""
     stuck = stuck_chain(state.get("chain_log_density", []), state.get("chain_step_size", []))
     if stuck is not None:
         return (
             f"Chain {stuck + 1} sits apart, at a lower log density and with tiny steps: a wrong "
             "mode. Fit again with another `seed=...`."
         )
-    if engine == "nuts":
-        return (
-            "The chains do not agree. Give them more `draws=...` and warm-up (`tune=...`); if "
-            "that does not help, fewer `dimensions=...` or another `seed=...`."
-        )
+    fewer = "fewer `dimensions=...` (some are empty) or " if spare else ""
     return (
-        "The variational fits disagree: their average is as good as its score on held-out "
-        "judgments, but no coordinate means the same in all. Give them more `steps=...`; if that "
-        "does not help, fewer `dimensions=...`, or `engine=nuts`."
+        "The chains do not agree. Give them more `draws=...` and warm-up (`tune=...`); if "
+        f"that does not help, {fewer}another `seed=...`."
     )
 
 
-def _on_check(check: Comparison) -> str:
+def _on_fits(state: Mapping[str, Any]) -> str:
+    """Say how far variational fits are apart, what that costs, and whether only axes differ."""
+    apart = state.get("fits_apart", 0.0)
+    if apart <= APART_LIMIT:
+        return ""
+    residual, rotated = state["fits_residual"], state["fits_residual_rotated"]
+    same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
+    return (
+        f"The choice probabilities of the variational fits differ by {apart:.1f} percentage "
+        f"points: one of them predicts {state['fits_cost']:.4f} nats a judgment worse than all "
+        "together, which is how they are used. More fits (`chains=...`) average more of this out. "
+        f"Their coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after it): "
+        "read only dimensions that are stable."
+    )
+
+
+def _on_check(check: Comparison, *, spare: bool) -> str:
     """Say what an unlikely check means; nothing of a check that is not in MEANING."""
-    words = MEANING.get((check.name, check.observed > check.expected))
+    more = check.observed > check.expected
+    words = MEANING.get((check.name, more))
     if words is None or check.two_sided >= UNLIKELY:
         return ""
     finding, meaning = words
@@ -376,7 +440,8 @@ def _on_check(check: Comparison) -> str:
         figures = f"r {check.observed:.2f} against {check.expected:.2f}"
     else:
         figures = f"{check.observed:.1%} against {check.expected:.1%}"
-    return f"{finding} ({figures}): {meaning}"
+    cure = "" if spare or MISFITS.get(check.name) is not more else " Try more `dimensions=...`."
+    return f"{finding} ({figures}): {meaning}{cure}"
 
 
 def _on_people(found: DistanceChecks) -> str:

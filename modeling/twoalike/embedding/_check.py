@@ -143,6 +143,11 @@ class PosteriorCheck:
         for name, words in (("choice", "choice probabilities"), ("similarity", "similarities")):
             if f"{name}_rhat_95" in state:
                 facts[f"R-hat of 95 % of the {words}"] = f"{state[f'{name}_rhat_95']:.3f}"
+        if "fits_apart" in state:
+            facts["difference between chains"] = (
+                f"{state['fits_apart']:.1f} percentage points of choice probability, "
+                f"{state['fits_cost']:.4f} nats a judgment"
+            )
         checks = [] if self.predictive is None else self.predictive.checks
         for kind in (self.arrangements, self.dissimilarities):
             checks = checks if kind is None else [*checks, kind.follow]
@@ -292,7 +297,9 @@ def _checked(
         parts["likelihood"] = gathered.log_likelihood
     predictive, loo = (gathered.predictive, gathered.loo) if gathered else (None, None)
     engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
-    advice = advise(engine, convergence, predictive, loo, list(distances.values()))
+    sizes = posterior.attrs.get("dimensions", {})
+    spare = sizes.get("kept", 0) < sizes.get("fitted", 0)
+    advice = advise(engine, convergence, predictive, loo, list(distances.values()), spare=spare)
     return PosteriorCheck(
         converged=convergence.get("converged"),
         convergence=convergence,
@@ -431,4 +438,4 @@ def _sensitivity(
     similarity, x = str(posterior.attrs.get("similarity", "dot")), posterior.embedding
     some = x[which][None]
     choice, pair = predictions(some, judged_triplets(x.shape[1], seed), similarity)
-    return sensitivities(choice[0], pair[0], parts, seed)
+    return sensitivities(choice[0, ..., 0], pair[0], parts, seed)

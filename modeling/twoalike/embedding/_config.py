@@ -48,7 +48,8 @@ class FitConfig(BaseModel):
     dimensions: Whole = Field(
         default=None,
         ge=1,
-        description="none: a quarter more than carry weight in a pilot, empty ones dropped",
+        description="none: one and a half times those that carry weight in a pilot, and two; empty "
+        "ones dropped",
     )
     quick: bool = Field(
         default=False,

@@ -54,8 +54,10 @@ def dimension_table(
     Columns ``dimension``, from 1; ``importance``, the share of the variation of similarity (for
     distances: of squared distances) that it carries; ``again``, the highest correlation of its
     coordinates with those of any one dimension of another fit, averaged over fits (missing if there
-    is no other); ``objects``, those with the highest mean coordinates, and ``coordinates``, these,
-    separated by semicolons.
+    is no other); ``stable``, whether that is at least 0.8 in every other fit (missing as well);
+    ``objects``, those with the highest mean coordinates, and ``coordinates``, these, separated by
+    semicolons: both are empty of a dimension that is not stable, since its axis is an accident of
+    the fit.
 
     Raises
     ------
@@ -68,21 +70,25 @@ def dimension_table(
     share = dimension_shares(posterior)
     mean = posterior.embedding.mean(axis=0, dtype=np.float64)
     order = np.argsort(-share)
-    again = found_again(posterior, fits)
+    found = found_again(posterior, fits)
+    again, stable = found.mean(axis=0), (found >= AGAIN).all(axis=0)
     rows = []
     for place, dimension in enumerate(order, start=1):
         column = mean[:, dimension]
-        best = np.argsort(-column, kind="stable")[:top]
+        is_known = bool(np.isfinite(again[dimension]))
+        is_read = not is_known or stable[dimension]
+        best = np.argsort(-column, kind="stable")[: top if is_read else 0]
         rows.append(
             {
                 "dimension": place,
                 "importance": share[dimension],
                 "again": again[dimension],
+                "stable": bool(stable[dimension]) if is_known else None,
                 "objects": "; ".join(posterior.ids[row] for row in best),
                 "coordinates": "; ".join(f"{column[row]:.2f}" for row in best),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"stable": "boolean"})
 
 
 def dimension_shares(posterior: Posterior) -> Floats:
@@ -92,15 +98,15 @@ def dimension_shares(posterior: Posterior) -> Floats:
 
 
 def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Floats:
-    """Correlation of each dimension with the one nearest to it in other fits, shape (D,).
+    """Correlation of each dimension with the one nearest to it in each other fit, (fits, D).
 
-    Averaged over the other fits or, without any, over all ordered pairs of chains.
+    Without others there is a row for each ordered pair of chains, or one of NaN if there is none.
     """
     chains = posterior.tree["posterior"].dataset["embedding"].values.mean(axis=1, dtype=np.float64)
     if not others:
         pairs = [(a, b) for a in range(len(chains)) for b in range(len(chains)) if a != b]
         found = [_nearest(chains[a], chains[b]) for a, b in pairs]
-        return np.mean(found, axis=0) if found else np.full(chains.shape[2], np.nan)
+        return np.stack(found or [np.full(chains.shape[2], np.nan)])
     found = []
     for other in others:
         place = {name: row for row, name in enumerate(other.ids)}
@@ -113,7 +119,7 @@ def found_again(posterior: Posterior, others: Sequence[Posterior] = ()) -> Float
         there = [place[posterior.ids[row]] for row in rows]
         theirs = other.embedding.mean(axis=0, dtype=np.float64)
         found.append(_nearest(chains.mean(axis=0)[rows], theirs[there]))
-    return np.mean(found, axis=0)
+    return np.stack(found)
 
 
 def _nearest(x: Floats, y: Floats) -> Floats:

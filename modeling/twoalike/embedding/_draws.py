@@ -95,7 +95,8 @@ def importance(x: Floats) -> Floats:
     return np.asarray(weight / weight.sum())
 
 
-EMPTY = 0.1  # a dimension that varies less than this share of its fair share is dropped
+EMPTY = 0.002
+"""Importance below which a dimension is dropped; one of a hundredth still makes a difference."""
 type Draws = dict[str, Floats]
 
 
@@ -113,7 +114,7 @@ def order_draws(draws: Draws, similarity: str, *, drop: bool) -> Draws:
         aligned = _align(draws)
         share = importance(aligned["embedding"])
     order = np.argsort(-share)
-    keep = order[share[order] >= EMPTY / len(share)] if drop else order
+    keep = order[share[order] >= EMPTY] if drop else order
     return {
         name: value[..., keep] if name in PER_DIMENSION else value
         for name, value in aligned.items()

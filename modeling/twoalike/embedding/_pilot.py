@@ -13,7 +13,7 @@ import numpy as np
 
 from twoalike.choice import log_loss
 from twoalike.embedding._config import FitConfig
-from twoalike.embedding._draws import EMPTY, importance, spread
+from twoalike.embedding._draws import importance
 from twoalike.embedding._judged import Draw, Judged, answer_probabilities
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import find_kernel
@@ -27,8 +27,10 @@ FOLDS = 5
 MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
 OF_A_DRAW = ("embedding", "temperature", "lapse")
-SPARE = 1.25
-"""Dimensions that are fitted for each that carried weight: a short fit may miss some."""
+WEIGHT = 0.01
+"""Importance from which on a dimension of a short fit counts: it leaves little in many others."""
+SPARE = 1.5
+"""Dimensions that are fitted for each that counts, and two more: a short fit may miss some."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,7 @@ class Pilot:
     @property
     def dimensions(self) -> int:
         """Dimensions to fit."""
-        needed = int(np.ceil(SPARE * self.best.dimensions)) + 1
-        return min(max(needed, 4), self.offered)
+        return min(int(np.ceil(SPARE * self.best.dimensions)) + 2, self.offered)
 
     def described(self) -> dict[str, Any]:
         """Give what the posterior's file says of it."""
@@ -116,8 +117,16 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
             draw = Draw(x, temperature, lapse, kernel, kernel.whole(x, len(held)))
             p += answer_probabilities(draw, held) / DRAWS
         losses.append(log_loss(p, held.chosen))
-    share = spread if form.similarity == "distance" else importance
-    weight = share(draws["embedding"])
-    return Trial(
-        form.similarity, np.concatenate(losses), int((weight >= EMPTY / len(weight)).sum())
-    )
+    counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
+    return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))
+
+
+def _with_weight(x: Floats, similarity: str) -> int:
+    """Count the dimensions of one fit that carry weight, by its mean embedding, (m, d).
+
+    Distances know no axes: there it is the principal ones that count.
+    """
+    if similarity == "distance":
+        size = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+        return int((size >= WEIGHT * size.sum()).sum())
+    return int((importance(x[None, None]) >= WEIGHT).sum())

@@ -67,6 +67,7 @@ class Convergence(Content):
     loss_change: FiniteNumber = 0.0
     choice_rhat_95: FiniteNumber | None = None
     similarity_rhat_95: FiniteNumber | None = None
+    fits_apart: FiniteNumber | None = None
 
 
 class Links(Content):
@@ -282,7 +283,10 @@ class Posterior:
         attrs, sizes = self.attrs, self.tree["posterior"].sizes
         kept, people = attrs.get("dimensions", {}), len(self.participants)
         state, figures = attrs.get("converged"), attrs.get("convergence", {})
-        rhat = figures.get("choice_rhat_95")
+        rhat, apart = (figures.get(name) for name in ("choice_rhat_95", "fits_apart"))
+        found = "" if rhat is None else f" (R-hat {rhat:.2f} in 95 % of the choice probabilities)"
+        if attrs.get("engine") != "nuts" and apart is not None:
+            found = f" (choice probabilities of fits differ by {apart:.1f} percentage points)"
         seen = {None: "convergence unknown", 0: "not converged", 1: "converged"}
         shares = ", ".join(f"{share:.0%}" for share in kept.get("importance", ())[:6])
         inputs = attrs.get("provenance", {}).get("inputs", {})
@@ -292,8 +296,7 @@ class Posterior:
             "people": counted(people, "participant"),
             "engine": str(attrs.get("engine", "unknown engine"))
             + (f" (prior {attrs['prior']})" if "prior" in attrs else ""),
-            "convergence": seen[state if state is None else int(bool(state))]
-            + ("" if rhat is None else f" (R-hat {rhat:.2f} in 95 % of the choice probabilities)"),
+            "convergence": seen[state if state is None else int(bool(state))] + found,
             "similarity": str(attrs.get("similarity", "dot")),
             "dimensions": f"{kept['kept']} kept of {kept['fitted']}" if kept else "",
             "importance": f"{shares}{' ...' if len(kept.get('importance', ())) > 6 else ''}",
