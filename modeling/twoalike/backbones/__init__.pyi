@@ -2,7 +2,6 @@ from ._backbone import Backbone as Backbone
 from ._classifier import classifier_name as classifier_name
 from ._classifier import no_classifier as no_classifier
 from ._classifier import put_classifier as put_classifier
-from ._create import create_network as create_network
 from ._extract import extract_features as extract_features
 from ._extract import extract_shards as extract_shards
 from ._extract import images_digest as images_digest
@@ -14,6 +13,7 @@ from ._preprocessing import open_image as open_image
 from ._preprocessing import without_unreadable as without_unreadable
 from ._tokens import TokenPool as TokenPool
 from ._tokens import choose_tokens as choose_tokens
+from ._weights import create_network as create_network
 from ._weights import read_weights as read_weights
 from ._weights import weights_sha256 as weights_sha256
 

@@ -23,14 +23,15 @@ from twoalike.backbones._classifier import (
     own_classifier,
     split_state,
 )
-from twoalike.backbones._create import create_network, options_of
 from twoalike.backbones._preprocessing import Preprocessing
 from twoalike.backbones._tokens import TokenPool, choose_tokens
 from twoalike.backbones._weights import (
     LITE0,
     LITE0_ARCHITECTURE,
+    create_network,
     fill,
     lite0_weights,
+    options_of,
     read_weights,
     weights_sha256,
 )

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from twoalike.backbones._backbone import Backbone
-from twoalike.backbones._create import create_network
+from twoalike.backbones._weights import create_network
 from twoalike.study import TwoalikeError
 
 TokenPool = Literal["cls", "mean"]
