@@ -456,3 +456,20 @@ def test_what_fit_says_of_judgments_held_out(
         }
         _show(Posterior(posterior.tree))
         assert f"(guessing: {guess})" in capsys.readouterr().out
+
+
+def test_rdms_computed_from_arrangements_have_no_intervals(
+    run: Run, triplets: Path, tmp_path: Path
+) -> None:
+    links = {"never": 0, "once": 0, "islands": [7]} | dict.fromkeys(
+        ("never_named", "once_named", "islands_named"), []
+    )
+    path, out = tmp_path / "p.nc", tmp_path / "s.csv"
+    make(np.random.default_rng(0), links=json.dumps(links | {"arranged": 21})).save(path)
+    status, said = run("similarity", path, "--out", out)
+    assert status == 0 and "it has no intervals" in said
+    table = pd.read_csv(out)
+    assert table["similarity"].notna().all() and table[["low", "high"]].isna().all(axis=None)
+    words = ("predict", path, "--triplets", triplets, "--interval", 0.9)
+    refused(run, tmp_path / "t.tsv", "computed from arrangements", *words)
+    assert "were computed from arrangements" in run("check", path)[1]

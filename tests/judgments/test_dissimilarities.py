@@ -97,7 +97,7 @@ def test_file_of_another_tool_is_read(table: pd.DataFrame, tmp_path: Path) -> No
         (
             "kind",
             ["rdm", "guess"],
-            "row 2, column 'kind': expected one of rdm, rating, found 'guess'",
+            "row 2, column 'kind': expected one of rdm, arrangement, rating, found 'guess'",
         ),
     ],
 )
@@ -173,7 +173,8 @@ def test_matrices_become_rows(
 ) -> None:
     save(tmp_path / name, vectors)
     table = import_dissimilarities([tmp_path / name], OBJECTS)
-    assert set(table["kind"]) == {"rdm"}
+    is_meadows = name == "r.mat" and "stimuli_c" in dict(scipy.io.loadmat(tmp_path / name))
+    assert set(table["kind"]) == {"arrangement" if is_meadows else "rdm"}
     assert table["item_a"].cat.categories.tolist() == OBJECTS
     sources, _ = pair_sources(table)
     assert len(sources) == people

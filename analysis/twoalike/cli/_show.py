@@ -83,5 +83,7 @@ def show_doubts(posterior: "Posterior", *, intervals: bool = False) -> None:
     attrs, name = posterior.attrs, plain(str(posterior.path))
     if "converged" in attrs and not attrs["converged"]:
         show(f"[bold red]{name}: the fit has not converged[/]; see twoalike check")
-    if intervals and attrs.get("engine") == "vi":
+    if intervals and attrs.get("links", {}).get("arranged", 0):
+        show(f"{name}: fitted to RDMs that were computed from arrangements: it has no intervals")
+    elif intervals and attrs.get("engine") == "vi":
         show(f"{name}: fitted by vi, its intervals are approximate")

@@ -275,7 +275,7 @@ def rdm(
     *,
     out: Path,
     objects: Path | None = None,
-    kind: Literal["rdm", "rating"] | None = None,
+    kind: Literal["rdm", "arrangement", "rating"] | None = None,
     similarity: Flag = False,
     overwrite: Flag = False,
 ) -> None:
@@ -296,7 +296,9 @@ def rdm(
         All object ids, one a line, in the order of the matrix; needed where the file does not
         name them.
     kind
-        What the numbers are; if left out, rdm for a matrix and rating for a long table.
+        What the numbers are: arrangement for RDMs that were computed from arrangements in a plane,
+        whose intervals cannot be given. If left out, rdm for a matrix, arrangement for one of
+        Meadows and rating for a long table.
     similarity
         The values are similarities: large means alike. Each is taken from the largest of its
         participant.

@@ -241,6 +241,12 @@ def link_warnings(links: dict[str, Any]) -> list[str]:
             f"{_named(links, 'islands', len(links['islands']))}) were never compared with one "
             "another: similarities between them are the prior's. Judge triplets that mix them."
         )
+    if number := links.get("arranged", 0):
+        said.append(
+            f"{number:,} of the dissimilarities were computed from arrangements, which lost what "
+            "did not fit into a plane: there are no intervals. Fit the arrangements themselves, if "
+            "they exist."
+        )
     for name, words in (("never", "in no judgment"), ("once", "in one judgment only")):
         if number := links.get(name, 0):
             said.append(

@@ -280,7 +280,7 @@ def fit_embedding(
     draws = order_draws(draws, form.similarity, drop=config.dimensions is None)
     attrs = {
         **_described(engine, why, form, config, draws["embedding"], stats),
-        "links": describe_links(data),
+        "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
         **({} if tried is None else {"pilot": tried.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
@@ -289,6 +289,11 @@ def fit_embedding(
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
     return posterior
+
+
+def _arranged(dissimilarities: pd.DataFrame | None) -> int:
+    """Count the dissimilarities that were computed from arrangements."""
+    return 0 if dissimilarities is None else int((dissimilarities["kind"] == "arrangement").sum())
 
 
 def resolve_form(

@@ -159,9 +159,18 @@ def choice_intervals(
     Raises
     ------
     TwoalikeError
-        If the level is no share or the posterior has one draw only.
+        If the level is no share, the posterior has one draw only, or it was fitted to RDMs that
+        were computed from arrangements, where intervals would be far too narrow.
     """
     posterior = as_posterior(posterior)
+    if has_no_intervals(posterior):
+        raise TwoalikeError(
+            where="`interval=...`",
+            expected="judgments whose errors the model knows",
+            found="a posterior of RDMs that were computed from arrangements, where intervals would "
+            "be far too narrow",
+            remedy="Fit the arrangements themselves, or ask for no intervals.",
+        )
     low, high = (np.empty((len(triplets), 3), dtype=np.float32) for _ in range(2))
     # Half of the numbers, since the sorted copy of the draws is as large again.
     block = max(VALUES // (6 * len(posterior.embedding)), 1)
@@ -171,6 +180,15 @@ def choice_intervals(
         draws = posterior.choice_draws(triplets[rows], lapse=lapse, participants=judges, kind=kind)
         low[rows], high[rows] = central_interval(draws, level)
     return low, high
+
+
+def has_no_intervals(posterior: Posterior) -> bool:
+    """Whether it was fitted to RDMs computed from arrangements.
+
+    What did not fit into a plane is lost in them, and nothing in them shows it
+    (benchmarks/results/dissimilarities.md).
+    """
+    return bool(posterior.attrs.get("links", {}).get("arranged", 0))
 
 
 @dataclass(frozen=True)
@@ -247,7 +265,8 @@ def similarity_table(
 
     Returns
     -------
-    The table. Memory: three matrices and :data:`VALUES` numbers.
+    The table; ``low`` and ``high`` are NaN where the posterior was fitted to RDMs that were
+    computed from arrangements. Memory: three matrices and :data:`VALUES` numbers.
 
     Raises
     ------
@@ -280,6 +299,8 @@ def similarity_table(
             for whole, part in zip((mean, low, high), (values.mean(axis=-1), *ends), strict=True):
                 whole[band, start:] = part
                 whole[start:, band] = whole[band, start:].T
+    if has_no_intervals(posterior):
+        low[:], high[:] = np.nan, np.nan
     return SimilarityTable(ids, mean, low, high, level, scale)
 
 

@@ -18,6 +18,7 @@ from twoalike.embedding._layouts import Layouts
 from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
+    PAIR_KINDS,
     JudgmentTable,
     object_index,
     pair_sources,
@@ -260,7 +261,7 @@ def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownP
     names = labels_of(posterior, "source")
     n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
     # The label of a source is the participant, with the kind where somebody gave both.
-    people = {name.removesuffix(f", {kind}") for name in names for kind in ("rdm", "rating")}
+    people = {name.removesuffix(f", {kind}") for name in names for kind in PAIR_KINDS}
     known = dissimilarities["participant"].isin({*names, *people})
     for item in ("item_a", "item_b"):
         known &= dissimilarities[item].isin(posterior.ids)

@@ -79,6 +79,7 @@ class Links(Content):
     never_named: tuple[str, ...]
     once_named: tuple[str, ...]
     islands_named: tuple[str, ...]
+    arranged: WholeNumber = 0
 
 
 _ATTRS: dict[str, type[Content]] = {

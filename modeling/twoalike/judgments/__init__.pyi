@@ -16,6 +16,7 @@ from ._tables import ARRANGEMENTS as ARRANGEMENTS
 from ._tables import CHOICES as CHOICES
 from ._tables import DISSIMILARITIES as DISSIMILARITIES
 from ._tables import ITEMS as ITEMS
+from ._tables import PAIR_KINDS as PAIR_KINDS
 from ._tables import ForeignFrame as ForeignFrame
 from ._tables import JudgmentKind as JudgmentKind
 from ._tables import JudgmentTable as JudgmentTable

@@ -8,7 +8,7 @@ A long table is delimited text whose header names ``item_a``, ``item_b`` and ``d
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +49,14 @@ class RdmTable:
         Object ids in the order of the rows; None where the file holds none.
     participants
         Who judged; None where the file does not say.
+    kind
+        What the numbers are: ``rdm``, or ``arrangement`` where the file shows where they are from.
     """
 
     values: Floats
     ids: tuple[str, ...] | None = None
     participants: tuple[str, ...] | None = None
+    kind: str = _MATRIX
 
     def select(self, ids: Sequence[str], where: str) -> "RdmTable":
         """Name the objects, or check that the file and the list agree on them.
@@ -69,13 +72,13 @@ class RdmTable:
                 f"has {len(ids)}. Give the list the matrix was made with."
             )
         if self.ids is None:
-            return RdmTable(self.values, tuple(ids), self.participants)
+            return replace(self, ids=tuple(ids))
         place = {name: row for row, name in enumerate(self.ids)}
         unknown = [name for name in ids if name not in place]
         if unknown:
             raise TwoalikeError(f"{where}: object {unknown[0]!r} of the list is not in the matrix.")
         rows = [place[name] for name in ids]
-        return RdmTable(self.values[:, rows][:, :, rows], tuple(ids), self.participants)
+        return replace(self, values=self.values[:, rows][:, :, rows], ids=tuple(ids))
 
 
 def _unfold(vectors: Floats) -> Floats | None:
@@ -127,7 +130,8 @@ def _from_meadows(path: Path, content: dict[str, list[np.ndarray]]) -> RdmTable 
     short = tuple(MEDIA.sub("", name) for name in named[0])
     ids = short if len(set(short)) == len(short) else named[0]
     people = tuple(alias.strip("_").replace("_", "-") for alias in aliases)
-    return RdmTable(np.concatenate(values), ids, people if all(people) else None)
+    who = people if all(people) else None
+    return RdmTable(np.concatenate(values), ids, who, "arrangement")
 
 
 def _from_mat(path: Path) -> RdmTable:
@@ -285,7 +289,9 @@ def import_dissimilarities(
         All object ids, or a file with one a line, in the order of rows without names; None: those
         that the files name.
     kind
-        ``rdm`` or ``rating``; None: matrices are RDMs, long tables ratings.
+        ``rdm``, ``arrangement`` (RDMs that were computed from arrangements, whose intervals are
+        refused later) or ``rating``; None: matrices are RDMs, those of Meadows of arrangements,
+        long tables ratings.
     similarity
         Whether large values mean alike: each is taken from its participant's largest.
     out, overwrite
@@ -430,7 +436,7 @@ def _read_matrices(path: Path, objects: Sequence[str] | None, similarity: bool) 
         who = found.participants[number - 1] if found.participants else number * several
         part = {"item_a": first[there], "item_b": second[there], "participant": who}
         turned = values[there].max() - values[there] if similarity else values[there]
-        parts.append(pd.DataFrame(part | {"dissimilarity": turned, "kind": _MATRIX}))
+        parts.append(pd.DataFrame(part | {"dissimilarity": turned, "kind": found.kind}))
     table = pd.concat(parts, ignore_index=True)
     for name in PAIR:
         table[name] = np.array(found.ids, dtype=object)[table[name]]

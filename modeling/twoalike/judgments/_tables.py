@@ -214,6 +214,13 @@ def _two_objects(table: pd.DataFrame) -> Iterator[Fault]:
     yield from faults(one == other, "two objects")
 
 
+PAIR_KINDS = {
+    "rdm": "computed from trials that are gone, a pair in relation to all others",
+    "arrangement": "the same, where the trials were arrangements in a plane",
+    "rating": "each pair judged by itself",
+}
+"""How dissimilarities were judged."""
+
 DISSIMILARITIES = Table(
     "dissimilarities",
     (
@@ -232,10 +239,7 @@ DISSIMILARITIES = Table(
             "kind",
             "string",
             "How it was judged.",
-            levels={
-                "rdm": "computed from trials that are gone, a pair in relation to all others",
-                "rating": "each pair judged by itself",
-            },
+            levels=PAIR_KINDS,
             dtype="category",
             default="rdm",
         ),
