@@ -206,9 +206,12 @@ def log_likelihood(
     return xp.where(anchored, near, odd)
 
 
-def cheaper_whole(data: Data) -> bool:
-    """Whether all choices are cheaper with the similarities of all objects, (m, m)."""
-    return len(data.ids) ** 2 < 30 * len(data.items)
+def cheaper_whole(m: int, n: int) -> bool:
+    """Whether n choices are cheaper with the similarities of all m objects than with their own.
+
+    Those of all pairs cost as much as those of m² / 30 gathered triplets.
+    """
+    return m**2 < 30 * n
 
 
 PER_DIMENSION = (
@@ -274,7 +277,7 @@ class Form:
         whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
         model, x, temperature, lapse = self.unobserved(data)
         with model:
-            matrix = matrix or (batch is None and cheaper_whole(data))
+            matrix = matrix or (batch is None and cheaper_whole(len(data.ids), len(data.items)))
             logs = log_likelihood(
                 x,
                 temperature,

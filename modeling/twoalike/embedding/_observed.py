@@ -123,7 +123,7 @@ def _observe_choices(
     if data.anchored.any():
         anchored = pm.Data("anchored", data.anchored, dims="judgment")
     kernel = find_kernel(form.similarity)
-    pairs = similarities(x, items, kernel, pt, matrix=cheaper_whole(data))
+    pairs = similarities(x, items, kernel, pt, matrix=cheaper_whole(len(data.ids), len(triplets)))
     noise, guess = temperature[judge], lapse[judge]
     first, second, third = log_choice(pairs, noise, guess, anchored=anchored, xp=pt)
     if anchored is not None:  # chosen is then the item that is not the odd one

@@ -25,7 +25,14 @@ import numpy.typing as npt
 
 from twoalike.embedding._config import Checkpoint, FitConfig
 from twoalike.embedding._layouts import LayoutGroup
-from twoalike.embedding._model import Data, Density, Form, jax_density, log_likelihood
+from twoalike.embedding._model import (
+    Data,
+    Density,
+    Form,
+    cheaper_whole,
+    jax_density,
+    log_likelihood,
+)
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
@@ -247,8 +254,6 @@ def many_steps(
     return many
 
 
-GATHERED = 30
-"""The similarities of all pairs of m objects cost as much as those of m² / 30 gathered triplets."""
 MOST_AT_ONCE = 150_000
 """Judgments of a step that has all similarities: more tell hardly more than they take time."""
 
@@ -274,13 +279,13 @@ def plan_steps(config: FitConfig, n_judgments: int, n_objects: int) -> Plan:
     data lose points. The rate follows :data:`RATES`.
     """
     few = int(np.clip(n_judgments // 25, 4000, 10_000))
-    many = n_objects**2 < GATHERED * n_judgments
+    many = cheaper_whole(n_objects, n_judgments)
     batch = min(config.batch or (MOST_AT_ONCE if many else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
     steps = config.steps or max(3000, passes)
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
-    return Plan(whole_chunks, batch, rate, n_objects**2 < GATHERED * batch)
+    return Plan(whole_chunks, batch, rate, cheaper_whole(n_objects, batch))
 
 
 START_LOG_SD = -2.0
