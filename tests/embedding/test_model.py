@@ -202,11 +202,16 @@ def test_one_person_has_temperature_one(world: Any) -> None:
 
 
 def test_engine_is_chosen_by_size_and_says_why() -> None:
-    assert choose_engine("auto", 2_000, 300)[0] == "nuts"
-    for engine, reason in (choose_engine("auto", 60_000, 300), choose_engine("auto", 2_000, 9_000)):
+    config = FitConfig()
+    assert choose_engine(2_000, 60, 5, config)[0] == "nuts"
+    assert choose_engine(20_000, 300, 10, config)[0] == "nuts"
+    things, wide = (127_304, 1_854, 20), (2_000, 900, 10)
+    for engine, reason in (choose_engine(*size, config) for size in (things, wide)):
         assert engine == "vi"
         assert "more than" in reason
-    assert choose_engine("nuts", 10**6, 10**5)[0] == "nuts"
+    assert choose_engine(10**6, 10**4, 50, FitConfig(engine="nuts"))[0] == "nuts"
+    quick = FitConfig(quick=True)  # what takes minutes is not quick
+    assert [choose_engine(60_000, 100, 9, one)[0] for one in (config, quick)] == ["nuts", "vi"]
 
 
 def test_steps_of_vi_follow_the_number_of_judgments() -> None:

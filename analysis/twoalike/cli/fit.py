@@ -24,7 +24,8 @@ class Options:
     """auto (one and a half times those that carry weight in a pilot, and two; empty ones dropped)
     or a number."""
     engine: Literal["auto", "nuts", "vi"] = "auto"
-    """nuts samples, vi approximates, auto chooses by size and says why."""
+    """nuts samples, vi approximates; auto: nuts where a chain ends within ten minutes, by
+    estimate."""
     similarity: Literal["auto", "dot", "distance"] = "auto"
     """dot: dot product of non-negative coordinates; distance: the nearer, the more alike; auto:
     whichever predicts held-out judgments better in a pilot."""

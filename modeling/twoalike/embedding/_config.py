@@ -34,7 +34,9 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: Literal["auto", "nuts", "vi"] = Field(default="auto", description="auto: by size")
+    engine: Literal["auto", "nuts", "vi"] = Field(
+        default="auto", description="auto: nuts where a chain ends within ten minutes by estimate"
+    )
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
         description="dot product of non-negative coordinates, or minus the distance; auto: "

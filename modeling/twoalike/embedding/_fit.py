@@ -31,26 +31,41 @@ from twoalike.study import (
     provenance,
 )
 
-NUTS_JUDGMENTS = 50_000
-NUTS_COORDINATES = 1_500
+MOST_MINUTES, QUICK_MINUTES = 10, 2
+"""Most that a chain of nuts may take by estimate, and without a pilot."""
+NUTS_COORDINATES = 5_000
+STEPS_A_DRAW = 60
+"""Gradients a draw of nuts, warm-up included: 30 to 80 in benchmarks/results/worlds.md."""
 HOLDOUT = 0.02
 HOLDOUT_JUDGMENTS = 20_000  # from so many on, holding some out has no measurable cost
 COMPONENTS = 50  # of the features that inform the prior mean
 
 
-def choose_engine(engine: str, n_judgments: int, n_coordinates: int) -> tuple[str, str]:
-    """Resolve ``auto`` and say why.
+def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
+    """Resolve the engine of n judgments of m objects in d dimensions, and say why.
 
-    NUTS is exact and slow: beyond about a thousand coordinates it takes longer than a coffee
-    break, and short chains of it predict worse than the approximation does.
+    ``auto`` samples where a chain ends in reasonable time and has few enough coordinates to mix:
+    where judgments are few for the objects, its intervals hold what those of ``vi`` do not
+    (benchmarks/results/lab.md, worlds.md).
     """
-    if engine != "auto":
-        return engine, "asked for"
-    if n_judgments > NUTS_JUDGMENTS:
-        return "vi", f"{n_judgments:,} judgments are more than {NUTS_JUDGMENTS:,}"
-    if n_coordinates > NUTS_COORDINATES:
-        return "vi", f"{n_coordinates:,} coordinates are more than {NUTS_COORDINATES:,}"
-    return "nuts", f"{n_judgments:,} judgments and {n_coordinates:,} coordinates are few enough"
+    if config.engine != "auto":
+        return config.engine, "asked for"
+    minutes, most = nuts_minutes(n, m, d, config), QUICK_MINUTES if config.quick else MOST_MINUTES
+    size = f"{n:,} judgments and {m * d:,} coordinates"
+    if minutes > most:
+        return "vi", f"{size}: nuts would take about {minutes:.0f} minutes, more than {most}"
+    if m * d > NUTS_COORDINATES:
+        return "vi", f"{size}: more than the {NUTS_COORDINATES:,} with which nuts mixes well"
+    return "nuts", f"{size}: a chain takes about {max(minutes, 1):.0f} minutes"
+
+
+def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
+    """Estimate the minutes that one chain of ``nuts`` takes on a core, of the same arguments.
+
+    The same on every machine, so that the same data are fitted by the same engine everywhere.
+    """
+    gradient = 1e-4 + 70e-9 * n + 0.4e-9 * m**2 * d
+    return (config.tune + (config.draws or 300)) * STEPS_A_DRAW * gradient / 60
 
 
 def choose_prior(prior: str, engine: str, similarity: str, *, with_features: bool) -> str:
@@ -303,7 +318,7 @@ def resolve_form(
     similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
     offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
     d = config.dimensions or offered
-    engine, why = choose_engine(config.engine, data.size, d * len(data.ids))
+    engine, why = choose_engine(data.size, len(data.ids), d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
     return Form(d, prior, similarity, table), engine, why
 
