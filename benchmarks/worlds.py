@@ -9,7 +9,8 @@ with 20,000, and 100 objects with 10,000 anchored judgments. Ten people with tem
 own (log-normal, .25) and lapses (logistic normal, -2.5, .8), but the last of them guesses in 60 %.
 
 `fit` runs with `vi` on every seed, and on the first `--nuts` seeds again with `nuts`, the
-similarity and number of dimensions being those that the pilot chose. KL: from the true choice
+similarity and number of dimensions being those that the pilot chose, unless `fit` by itself would
+not sample (at that size it takes too long). KL: from the true choice
 probabilities of 5,000 other triplets to the predicted ones, of the embedding alone. Lapses: how
 many of the ten are inside their 90 % interval. What `fit` says of convergence is taken from its
 file.
@@ -32,6 +33,7 @@ import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
+from twoalike.embedding._fit import choose_engine
 from twoalike.judgments import choices_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,6 +134,12 @@ def run(world: tuple[str, int, bool], seed: int, engine: Literal["nuts", "vi"]) 
     return result
 
 
+def samples(world: tuple[str, int, bool], first: dict[str, Any]) -> bool:
+    """Whether `fit` would take `nuts` by itself, after a pilot that chose as this fit's did."""
+    _, objects, _ = world
+    return choose_engine(SIZES[objects], objects, first["fitted"], FitConfig())[0] == "nuts"
+
+
 def row(world: tuple[str, int, bool], vi: list[dict[str, Any]], nuts: list[dict[str, Any]]) -> str:
     """Line of the table."""
     kind, objects, anchored = world
@@ -161,7 +169,10 @@ def main() -> None:
     parser.add_argument("--nuts", type=int, default=1, help="of the seeds, those with nuts too")
     asked = parser.parse_args()
     vi = {w: [run(w, seed, "vi") for seed in range(asked.seeds)] for w in WORLDS}
-    nuts = {w: [run(w, seed, "nuts") for seed in range(asked.nuts)] for w in WORLDS}
+    nuts = {
+        w: [run(w, seed, "nuts") for seed in range(asked.nuts) if samples(w, vi[w][seed])]
+        for w in WORLDS
+    }
     every = [one for each in vi.values() for one in each]
     near = [
         (first["name"], first["settled"])
