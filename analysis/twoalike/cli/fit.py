@@ -136,7 +136,7 @@ def _show(posterior: "Posterior") -> None:
     from rich.markup import escape
 
     from twoalike.cli.app import with_options
-    from twoalike.embedding import advise, link_warnings
+    from twoalike.embedding import advise, has_spare, link_warnings
 
     attrs = posterior.attrs
     if pilot := attrs.get("pilot"):
@@ -151,8 +151,8 @@ def _show(posterior: "Posterior") -> None:
             f"held-out log-loss {held['log_loss']:.4f} ± {held['log_loss_se']:.4f} nats, "
             f"of {held['judgments']:,} judgments (guessing: {held.get('guessing', log(3)):.4f})"
         )
-    spare = kept["kept"] < kept["fitted"]
-    advice = with_options(" ".join(advise(attrs["engine"], attrs["convergence"], spare=spare)))
+    said = advise(attrs["engine"], attrs["convergence"], spare=has_spare(kept))
+    advice = with_options(" ".join(said))
     if not attrs["converged"]:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:

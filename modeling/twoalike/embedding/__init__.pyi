@@ -1,4 +1,5 @@
 from ._advice import advise as advise
+from ._advice import has_spare as has_spare
 from ._advice import link_warnings as link_warnings
 from ._arviz import inference_data as inference_data
 from ._check import PosteriorCheck as PosteriorCheck

@@ -355,6 +355,17 @@ APART = {
 }
 
 
+SPARE_SHARE = 0.01
+"""Importance below which a dimension shows that there are enough."""
+
+
+def has_spare(dimensions: Mapping[str, Any]) -> bool:
+    """Whether some of a posterior's dimensions, its attribute, are empty or nearly so."""
+    shares = dimensions.get("importance", ())
+    dropped = dimensions.get("kept", 0) < dimensions.get("fitted", 0)
+    return dropped or min(shares, default=1.0) < SPARE_SHARE
+
+
 def advise(
     engine: str,
     state: Mapping[str, Any],
@@ -367,8 +378,8 @@ def advise(
     """Say what is wrong with a fit and what would mend it; nothing of a fit that is sound.
 
     ``state`` has the figures of convergence, as the posterior stores them; checks of choices,
-    leave-one-out and checks of distances are added where there are any. ``spare``: dimensions were
-    empty, so that fewer may be fitted and more would change nothing.
+    leave-one-out and checks of distances are added where there are any. ``spare``: some dimensions
+    are empty (:func:`has_spare`), so that fewer may be fitted and more would change nothing.
     """
     advice = [_on_chains(engine, state, spare=spare), _on_optimiser(engine, state)]
     if state.get("divergences", 0):
@@ -428,7 +439,7 @@ def _on_fits(state: Mapping[str, Any]) -> str:
     same = "mostly by rotation" if rotated <= residual / 2 else "beyond rotation"
     return (
         f"The choice probabilities of the variational fits differ by {apart:.1f} percentage "
-        f"points: one of them predicts {state['fits_cost']:.4f} nats a judgment worse than all "
+        f"points; one of them predicts {state['fits_cost']:.4f} nats a judgment worse than all "
         "together, which is how they are used. More fits (`chains=...`) average more of this out. "
         f"Their coordinates differ {same} (residual {residual:.2f}, {rotated:.2f} after it): "
         "read only dimensions that are stable."

@@ -15,6 +15,7 @@ import numpy as np
 from twoalike.choice import guessing
 from twoalike.embedding._advice import (
     advise,
+    has_spare,
     judged_triplets,
     link_warnings,
     predictions,
@@ -297,8 +298,7 @@ def _checked(
         parts["likelihood"] = gathered.log_likelihood
     predictive, loo = (gathered.predictive, gathered.loo) if gathered else (None, None)
     engine, links = str(posterior.attrs.get("engine")), posterior.attrs.get("links", {})
-    sizes = posterior.attrs.get("dimensions", {})
-    spare = sizes.get("kept", 0) < sizes.get("fitted", 0)
+    spare = has_spare(posterior.attrs.get("dimensions", {}))
     advice = advise(engine, convergence, predictive, loo, list(distances.values()), spare=spare)
     return PosteriorCheck(
         converged=convergence.get("converged"),

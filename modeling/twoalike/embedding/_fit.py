@@ -53,7 +53,7 @@ def choose_engine(n: int, m: int, d: int, config: FitConfig) -> tuple[str, str]:
     minutes, most = nuts_minutes(n, m, d, config), QUICK_MINUTES if config.quick else MOST_MINUTES
     size = f"{n:,} judgments and {m * d:,} coordinates"
     if minutes > most:
-        return "vi", f"{size}: nuts would take about {minutes:.0f} minutes, more than {most}"
+        return "vi", f"{size}: a chain of nuts would take {minutes:.1f} minutes, more than {most}"
     if m * d > NUTS_COORDINATES:
         return "vi", f"{size}: more than the {NUTS_COORDINATES:,} with which nuts mixes well"
     return "nuts", f"{size}: a chain takes about {max(minutes, 1):.0f} minutes"
