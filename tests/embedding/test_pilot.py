@@ -65,7 +65,7 @@ def test_the_better_trial_decides() -> None:
     assert row["minus_best"] == pytest.approx(0.02)
     assert row["minus_best_se"] == pytest.approx(0, abs=1e-6)
     few = Pilot((Trial("dot", losses, 1),), offered=20)
-    assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (4, 3)
+    assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (8, 3)
 
 
 def test_every_judgment_is_held_out_once_where_they_are_few() -> None:

@@ -19,7 +19,9 @@ from twoalike.embedding._model import Data, Form
 from twoalike.embedding._parts import find_kernel
 from twoalike.study import Floats, Integers
 
-STEPS = 1000
+STEPS, STEPS_OF_MANY = 1000, 2000
+"""Steps of a short fit, and from :data:`MANY` judgments on: at a thousand, dot products of THINGS
+have hardly begun to use their dimensions, and distances look better than they are."""
 DRAWS = 20
 FEWEST = 100
 """Judgments below which nothing is tried: held-out ones would say nothing."""
@@ -31,6 +33,9 @@ WEIGHT = 0.01
 """Importance from which on a dimension of a short fit counts: it leaves little in many others."""
 SPARE = 1.5
 """Dimensions that are fitted for each that counts, and two more: a short fit may miss some."""
+LEAST = 0.4
+"""Smallest share of the dimensions offered that is fitted, since many objects have many small ones,
+which a short fit has not found yet."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Pilot:
     @property
     def dimensions(self) -> int:
         """Dimensions to fit."""
-        return min(int(np.ceil(SPARE * self.best.dimensions)) + 2, self.offered)
+        needed = int(np.ceil(SPARE * self.best.dimensions)) + 2
+        return min(max(needed, int(np.ceil(LEAST * self.offered))), self.offered)
 
     def described(self) -> dict[str, Any]:
         """Give what the posterior's file says of it."""
@@ -103,8 +109,9 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     from twoalike.embedding._vi import fit_vi
 
     n = len(data.items)
+    steps = STEPS if n < MANY else STEPS_OF_MANY
     short = config.model_copy(
-        update={"steps": config.steps or STEPS, "draws": DRAWS, "chains": len(folds)}
+        update={"steps": config.steps or steps, "draws": DRAWS, "chains": len(folds)}
     )
     parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds]
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=f"pilot, {form.similarity}")
