@@ -6,9 +6,8 @@ Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../sha
 the checkout): dissimilarities of 16 people, from multi-arrangement (doi:10.3389/fpsyg.2013.00128),
 and the images. For each split the objects are halved at random; only the dissimilarities among the
 learning half are fitted. A teacher is made of that posterior and features of EfficientNet-Lite0,
-and three students of the same network are distilled from the teacher on the learning half's images:
-by default (a head for likeness, half of the blocks trained), a head on the untouched network, and
-an affine map of the network's features that takes their place.
+and two students of the same network are distilled from the teacher on the learning half's images:
+by default (a head for likeness, half of the blocks trained), and a head on the untouched network.
 Every step is the command that a user types.
 
 Scores: Spearman's correlation with the dissimilarities of the mean person, over the 1,035 pairs
@@ -43,12 +42,8 @@ WORK = ROOT / "derived" / "mur92"
 BACKBONE = "efficientnet_lite0"
 SPLITS = 10
 BATCH = 32  # images a step; a tenth of the 46 are held out by default, to choose the step by
-ARMS: dict[str, tuple[str, ...]] = {
-    "student": (),
-    "head": ("--train", "probe"),
-    "features": ("--train", "probe", "--config", str(WORK / "features.toml")),
-}
-"""Students, and what they set beside the batch size; the last has an affine map as its features."""
+ARMS: dict[str, tuple[str, ...]] = {"student": (), "head": ("--train", "probe")}
+"""Students, and what they set beside the batch size."""
 ITEMS = ["item_a", "item_b"]
 
 
@@ -61,7 +56,6 @@ def command(*words: object) -> None:
 def prepare() -> tuple[pd.DataFrame, FeatureTable]:
     """Import the dissimilarities and compute the network's features, unless it was done."""
     WORK.mkdir(parents=True, exist_ok=True)
-    (WORK / "features.toml").write_text('head = "none"\nmix = 1.0\n', encoding="utf-8")
     features, judged = WORK / "features.npz", WORK / "dissimilarities.parquet"
     if not features.exists():
         command("features", "--backbone", BACKBONE, "--images", MUR / "images", "--out", features)
@@ -143,8 +137,7 @@ def run(split: int, judged: pd.DataFrame, base: FeatureTable) -> dict[str, float
         "teacher": similarity_draws(teacher, others, base)[0],
     }
     for arm in ARMS:
-        cosine_of = "cosine" if arm == "features" else None
-        own = Candidate.of(arm, distil(folder, learnt, arm), cosine_of)
+        own = Candidate.of(arm, distil(folder, learnt, arm))
         similarities[arm] = similarity_matrix(own.features.select(others), own.similarity)
     scores = {name: _spearman(-s[pairs], mean) for name, s in similarities.items()}
     rest = (mean * len(each) - each) / (len(each) - 1)
@@ -164,7 +157,6 @@ TITLES = {
     "teacher": "teacher: its map to the human space of the training half",
     "student": "student by default, its own similarity",
     "head": "a head alone on the network (`--train probe`), its own similarity",
-    "features": 'an affine map of the features (`--train probe`, `head = "none"`), cosine',
     "people": "a person with the mean of the others (mean of 16)",
 }
 
