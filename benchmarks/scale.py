@@ -97,19 +97,19 @@ def cost(judgments: int) -> dict[str, float]:
     data = Data.from_tables(World(judgments, 12_000).choices(), None)
     config = FitConfig(engine="vi")
     plan = vi.plan_steps(config, judgments, OBJECTS)
-    jax.config.update("jax_enable_x64", False)  # as fit_vi has it
-    form, rngs = Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)]
-    family = vi.Family.of(jax_density(data, form, rngs, matrix=plan.matrix))
-    optimiser = optax.adam(1e-3)
-    many = vi.many_steps(family, data, config, plan, optimiser)
-    fit, key = begin(family, family.density.starts[0], optimiser), jax.random.key(0)
-    judged = vi.columns_of(data), []
-    q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0, judged))  # compiles
-    seconds = []
-    for chunk in range(1, 1 + CHUNKS):
-        start = time.monotonic()
-        q, state, _ = jax.block_until_ready(many(q, state, key, chunk * vi.CHUNK, judged))
-        seconds.append((time.monotonic() - start) / vi.CHUNK)
+    with jax.enable_x64(False):  # as fit_vi has it; PyMC turns it on
+        form, rngs = Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)]
+        family = vi.Family.of(jax_density(data, form, rngs, matrix=plan.matrix))
+        optimiser = optax.adam(1e-3)
+        many = vi.many_steps(family, data, config, plan, optimiser)
+        fit, key = begin(family, family.density.starts[0], optimiser), jax.random.key(0)
+        judged = vi.columns_of(data), []
+        q, state, _ = jax.block_until_ready(many(fit.q, fit.state, key, 0, judged))  # compiles
+        seconds = []
+        for chunk in range(1, 1 + CHUNKS):
+            start = time.monotonic()
+            q, state, _ = jax.block_until_ready(many(q, state, key, chunk * vi.CHUNK, judged))
+            seconds.append((time.monotonic() - start) / vi.CHUNK)
     step = float(np.median(seconds))
     return {
         "judgments": judgments,

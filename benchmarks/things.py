@@ -97,7 +97,6 @@ def fold_of(choices: pd.DataFrame, folds: int) -> np.ndarray:
 ARMS: dict[str, tuple[tuple[Any, ...], int]] = {
     "default": ((), FOLDS),
     "CLIP features in the prior mean": (features(), FOLDS),
-    "spike-and-slab prior": (("--prior", "spike-and-slab"), 1),
 }
 """Options of `fit`, and how many of the ten folds are run at most."""
 

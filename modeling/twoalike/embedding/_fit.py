@@ -72,9 +72,8 @@ def choose_prior(prior: str, engine: str, similarity: str, *, with_features: boo
     """Resolve ``auto``, and check that prior, similarity and features go together.
 
     For distances the Gaussian; else the softplus Gaussian with features or for ``vi``, and
-    spike-and-slab for ``nuts``. A mean-field approximation of a mixture stays with the component it
-    fell into; on real judgments its held-out log-loss is worse by 0.024 nats
-    (benchmarks/results/things.md).
+    spike-and-slab for ``nuts``: a Gaussian approximation of a mixture stays with the component it
+    fell into.
     """
     if prior == "auto":
         if similarity == "distance":
