@@ -6,12 +6,11 @@ World L: 1,854 objects, 50 sparse dimensions (shares of objects that have one va
 mean .12; coordinates gamma of shape 2 and scale .6, else exponential of mean .03, times 1.15),
 people with lapses (logistic normal, -2.5, .8) and temperatures (log-normal, .25).
 
-Cost: 100,000 to 5,000,000 judgments by 12,000 people, a process each. Time of a step of 10,000
-judgments is the median over chunks of the engine's own compiled loop, after a first one that
-compiles; a pass is as many steps as take every judgment once. Memory is the process's peak, the
-table of judgments and all.
+Cost: 100,000 to 5,000,000 judgments by 12,000 people, a process each. Time of a step is the median
+over chunks of the engine's own compiled loop, after a first one that compiles; a pass is as many
+steps as take every judgment once. Memory is the process's peak, the table of judgments and all.
 
-With --fit: 1,000,000 judgments by 2,000 people, all defaults of the command. Held-out log-loss is
+With --fit: 1,000,000 judgments by 2,000 people, as `fit --quick` takes them. Held-out log-loss is
 of the 2 % that `vi` keeps out, for the people who judged; the truth's is of the same judgments.
 
 Finished parts are kept in derived/scale/ and not run again. Tables and the figure go to
@@ -37,7 +36,7 @@ from twoalike.choice import log_choice
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "scale"
 RESULTS = ROOT / "benchmarks" / "results"
-OBJECTS, DIMENSIONS, BATCH = 1854, 50, 10_000
+OBJECTS, DIMENSIONS = 1854, 50
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 5_000_000)
 CHUNKS = 12
 ROWS = 200_000  # judgments simulated at a time
@@ -191,8 +190,8 @@ def main() -> None:
         f"{version('twoalike')}, jax {version('jax')}, Python {platform.python_version()}; two "
         "cores, shared; one of the four fits of `vi`).",
         "",
-        f"{OBJECTS:,} objects, {DIMENSIONS} dimensions, 12,000 people, {BATCH:,} judgments per "
-        "step.",
+        f"{OBJECTS:,} objects, {DIMENSIONS} dimensions, 12,000 people; 150,000 judgments a step, "
+        "or fewer where there are fewer for the number of objects.",
         "",
         "| judgments | step | pass | peak memory |",
         "|---|---|---|---|",
@@ -208,7 +207,7 @@ def main() -> None:
     if options.fit:
         one = apart(0)
         lines += [
-            f"A million judgments by 2,000 people, all defaults (four fits): held-out log-loss "
+            f"A million judgments by 2,000 people, without a pilot (four fits): held-out log-loss "
             f"{one['log_loss']:.4f} ± {one['log_loss_se']:.4f}, that of the truth on the same "
             f"judgments {one['truth']:.4f}, a difference of "
             f"{one['log_loss'] - one['truth']:.4f}; {one['kept']} dimensions kept, "
