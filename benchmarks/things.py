@@ -102,7 +102,7 @@ ARMS: dict[str, tuple[tuple[Any, ...], int]] = {
 
 
 FIT_FIGURES = {"choice_rhat_95": ".2f", "fits_apart": ".1f", "fits_cost": ".4f"}
-"""What is told of the convergence of a fit, and how it is written."""
+"""Figures of convergence in the table, by their name in the posterior, and their number formats."""
 
 
 def run(name: str, fold: int, choices: pd.DataFrame) -> dict[str, np.ndarray]:
