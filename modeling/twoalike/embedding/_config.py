@@ -47,6 +47,11 @@ class FitConfig(BaseModel):
         description="auto: gaussian for distances, softplus with features or for vi, else "
         "spike-and-slab",
     )
+    people: Literal["noise", "weights"] = Field(
+        default="noise",
+        description="how people differ: in temperature and lapse rate, or also in how they weigh "
+        "the dimensions",
+    )
     dimensions: Whole = Field(
         default=None,
         ge=1,
@@ -106,7 +111,7 @@ def fit_settings(config: FitConfig | None, settings: Mapping[str, Any]) -> FitCo
     """
     if config is not None and not settings:
         return config
-    values = {} if config is None else config.model_dump()
+    values = {} if config is None else config.model_dump(exclude_unset=True)
     try:
         return FitConfig.model_validate(values | dict(settings))
     except ValidationError as error:

@@ -286,9 +286,9 @@ def first_dimensions_scores(
 
 def _with_columns(draw: Draw, columns: npt.NDArray[Any]) -> Draw:
     x = draw.embedding[:, columns]
-    return replace(
-        draw, embedding=x, matrix=None if draw.matrix is None else draw.kernel.matrix(x, x)
-    )
+    matrix = None if draw.matrix is None else draw.kernel.matrix(x, x)
+    roots = None if draw.roots is None else draw.roots[:, columns]
+    return replace(draw, embedding=x, matrix=matrix, roots=roots)
 
 
 def _answered(draw: Draw, judged: Judged) -> Floats:

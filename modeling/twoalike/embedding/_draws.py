@@ -1,7 +1,8 @@
 """Draws of a fit, brought to one space, ordered by importance, and packed into the file's groups.
 
 Columns of a dot-product embedding may be exchanged; coordinates are non-negative, so there are no
-signs to settle. Distances know no axes at all.
+signs to settle. Distances know no axes at all, unless people weigh the dimensions: then columns may
+be exchanged and mirrored.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
 from twoalike.embedding._posterior import flat_attrs, labelled_statistics
+from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import Floats, Integers
 
 if TYPE_CHECKING:
@@ -106,7 +108,10 @@ def order_draws(draws: Draws, similarity: str, *, drop: bool) -> Draws:
     Distances know no axes: there every draw is turned onto the others and onto the principal
     axes of their mean, and what else is counted by dimension loses its meaning and is left out.
     """
-    if similarity == "distance":
+    if similarity == "distance" and "log_weight" in draws:
+        aligned = _align(mirror_draws(draws))
+        share = spread(aligned["embedding"])
+    elif similarity == "distance":
         kept = {name: value for name, value in draws.items() if name not in PER_DIMENSION}
         aligned = kept | {"embedding": rotate_draws(draws["embedding"])}
         share = spread(aligned["embedding"])
@@ -115,10 +120,43 @@ def order_draws(draws: Draws, similarity: str, *, drop: bool) -> Draws:
         share = importance(aligned["embedding"])
     order = np.argsort(-share)
     keep = order[share[order] >= EMPTY] if drop else order
-    return {
+    left = {
         name: value[..., keep] if name in PER_DIMENSION else value
         for name, value in aligned.items()
     }
+    return _gauged(left, similarity, len(order)) if "log_weight" in draws else left
+
+
+def mirror_draws(draws: Draws) -> Draws:
+    """Centre every draw of an embedding whose axes are known, and settle the signs of its columns.
+
+    The sum of the cubes of a column is made positive: most objects are then a little below zero,
+    and few far above it.
+    """
+    x = draws["embedding"] - draws["embedding"].mean(axis=2, keepdims=True)
+    sign = np.where((x.astype(np.float64) ** 3).sum(axis=2, keepdims=True) < 0, -1, 1)
+    kept = {name: value for name, value in draws.items() if name != "feature_weights"}
+    return kept | {"embedding": (x * sign).astype(np.float32)}
+
+
+def _gauged(draws: Draws, similarity: str, fitted: int) -> Draws:
+    """Make log weights sum to zero over the dimensions that are left; the factor is temperature.
+
+    It changes no answer. Temperatures of new people vary by what it varies between people.
+    """
+    factor = draws["log_weight"].mean(axis=-1, keepdims=True)
+    power = 0.5 if similarity == "distance" else 1.0
+    changed = {
+        "log_weight": draws["log_weight"] - factor,
+        "temperature": draws["temperature"] * np.exp(-power * factor[..., 0]),
+    }
+    if "group_log_weight" in draws:
+        of_group = draws["group_log_weight"]
+        changed["group_log_weight"] = of_group - of_group.mean(axis=-1, keepdims=True)
+    between = power * draws["weight_spread"]
+    lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
+    scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
+    return draws | changed | {"temperature_spread": scale.astype(np.float32)}
 
 
 def _align(draws: Draws) -> Draws:
@@ -140,6 +178,8 @@ AXES = {
     "embedding": ("object", "dimension"),
     "temperature": ("participant",),
     "lapse": ("participant",),
+    "log_weight": ("participant", "dimension"),
+    "group_log_weight": ("group", "dimension"),
     "feature_weights": ("component", "dimension"),
     "arrangement_noise": ("arranger",),
     "object_noise": ("source",),
@@ -166,7 +206,10 @@ def pack_tree(
             axes = AXES.get(name, ("dimension",) if name in PER_DIMENSION else ())
             variables[name] = (("chain", "draw", *axes), draws[name])
     chains, n_draws = draws["embedding"].shape[:2]
-    everybody = {"object": list(data.ids), "participant": list(data.participants)}
+    everybody: dict[str, Any] = {"object": list(data.ids), "participant": list(data.participants)}
+    if data.people is not None:
+        labels = [data.people.names[place] for place in data.people.of]
+        everybody |= {"group": list(data.people.names), GROUP_OF: ("participant", labels)}
     others = _other_labels(data)
     posterior = xr.Dataset(
         variables,

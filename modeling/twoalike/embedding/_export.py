@@ -251,19 +251,26 @@ def fitted_kinds(posterior: Posterior) -> list[ChoiceKind]:
 def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_one_out") -> Floats:
     """How often each participant gives the answer that the embedding makes most probable, (S, P).
 
+    The embedding is their own, where people weigh the dimensions.
     It is 1/3 for a participant who only guesses (1/2 in anchored choices), whether by lapses or at
     a high temperature, and averaged over random triplets of the posterior's objects.
     """
     rng = np.random.default_rng(seed)
     m = len(posterior.ids)
-    i, j, k = random_triplets(m, TRIPLETS, rng).T
-    temperature, lapse = posterior.temperature, posterior.lapse
+    triplets = random_triplets(m, TRIPLETS, rng)
+    i, j, k = triplets.T
+    temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
     result = np.empty_like(lapse)
     for draw, x in enumerate(posterior.embedding):
-        s = posterior.pair_similarity(x, x)
-        sides = np.stack([s[i, j], s[i, k], s[j, k]])
+        if weights is None:
+            s = posterior.pair_similarity(x, x)
+            sides = np.stack([s[i, j], s[i, k], s[j, k]])[:, :, None]
+        else:
+            views = (x * root for root in weights.roots(draw))
+            own = [posterior.kernel.triplets(view, triplets) for view in views]
+            sides = np.stack(own, axis=2)
         sides[OPTIONS[kind] :] = -np.inf  # no answer
-        pairs = np.sort(sides, axis=0)[::-1, :, None]
+        pairs = np.sort(sides, axis=0)[::-1]
         # The most alike pair is first, so the item that it leaves over is the third.
         best = np.exp(log_choice((pairs[0], pairs[1], pairs[2]), temperature[draw])[2])
         result[draw] = (1 - lapse[draw]) * best.mean(axis=0) + lapse[draw] / OPTIONS[kind]

@@ -1,7 +1,7 @@
 """From judgments to a posterior: read them, choose engine and size, fit, align, judge, save."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
+from twoalike.embedding._people import Groups, check_weights, read_groups
 from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
 from twoalike.features import FeatureTable, read_features
@@ -134,6 +135,7 @@ def fit(
     dissimilarities: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
+    groups: Mapping[str, str] | str | Path | None = None,
     out: str | Path | None = None,
     allow_problems: bool = False,
     config: FitConfig | None = None,
@@ -155,6 +157,10 @@ def fit(
         map of them.
     objects
         File with object ids, one a line, of a file of features that holds none.
+    groups
+        Group of each participant: a tab-separated file with the columns ``participant`` and
+        ``group``, a column of a study's ``participants.tsv``, or a mapping. They are stored with
+        the posterior; with ``people="weights"`` people are shrunk to their group.
     out
         File to write (.nc); of a study ``derived/posterior.nc`` by default. A fit that was
         interrupted continues when it is started again with the same judgments, settings and file.
@@ -192,11 +198,16 @@ def fit(
     }
     if isinstance(features, str | Path):
         inputs["features"] = Path(features)
+    if isinstance(groups, str | Path):
+        if Path(groups).is_file():
+            inputs["groups"] = Path(groups)
+        groups = read_groups(groups, study)
     posterior = fit_embedding(
         **{
             kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
         },
         features=_read_features(features, objects),
+        groups=groups,
         config=config,
         source=provenance("posterior", seed=config.seed, inputs=inputs, config=config.model_dump()),
         checkpoint=part,
@@ -245,6 +256,7 @@ def fit_embedding(
     arrangements: pd.DataFrame | None = None,
     dissimilarities: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
+    groups: Mapping[str, str] | None = None,
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
@@ -261,6 +273,8 @@ def fit_embedding(
         Tables of multi-arrangement trials, and of RDMs and rated pairs.
     features
         Features of every object, for a prior mean that is a linear map of them.
+    groups
+        Group of each participant; other people may be in it.
     source
         Provenance to store.
     checkpoint
@@ -276,7 +290,7 @@ def fit_embedding(
     Raises
     ------
     TwoalikeError
-        If there is nothing to fit, or an object has no features.
+        If there is nothing to fit, an object has no features, or a participant no group.
     """
     config = config or FitConfig()
     if choices is None and arrangements is None and dissimilarities is None:
@@ -284,7 +298,7 @@ def fit_embedding(
             "expected choices, arrangements or dissimilarities to fit, found none of them."
         )
     used = None if choices is None else used_choices(choices)
-    data = Data.from_tables(used, arrangements, dissimilarities)
+    data = with_groups(Data.from_tables(used, arrangements, dissimilarities), groups)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
     form, engine, why = resolve_form(data, table, config, tried)
@@ -305,6 +319,15 @@ def fit_embedding(
     return posterior
 
 
+def with_groups(data: Data, groups: Mapping[str, str] | str | Path | None) -> Data:
+    """Add the groups of the participants, read from their file if that is given."""
+    if groups is None:
+        return data
+    where = groups if isinstance(groups, str | Path) else "`groups=...`"
+    table = read_groups(groups) if isinstance(groups, str | Path) else groups
+    return replace(data, people=Groups.assign(table, data.participants, where))
+
+
 def _arranged(dissimilarities: pd.DataFrame | None) -> int:
     """Count the dissimilarities that were computed from arrangements."""
     return 0 if dissimilarities is None else int((dissimilarities["kind"] == "arrangement").sum())
@@ -317,9 +340,12 @@ def resolve_form(
     similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
     offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
     d = config.dimensions or offered
+    weights = config.people == "weights"
+    if weights:
+        check_weights(len(data.participants), d)
     engine, why = choose_engine(data.size, len(data.ids), d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
-    return Form(d, prior, similarity, table), engine, why
+    return Form(d, prior, similarity, table, weights), engine, why
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
@@ -362,8 +388,10 @@ def _described(
     share = spread if form.similarity == "distance" else importance
     return {
         "schema_version": SCHEMA_VERSION,
-        "model": f"{form.similarity} choice model with lapse and temperature",
+        "model": f"{form.similarity} choice model with lapse and temperature"
+        + (", and weights of the dimensions by person" if form.weights else ""),
         "similarity": form.similarity,
+        "people": "weights" if form.weights else "noise",
         "engine": engine,
         "engine_reason": why,
         "device": device(),
@@ -417,6 +445,8 @@ def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     arrays += [array for group in data.groups for array in group.arrays]
     if form.features is not None:
         arrays.append(form.features)
+    if data.people is not None:
+        arrays.append(data.people.of)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

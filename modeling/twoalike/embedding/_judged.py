@@ -119,6 +119,7 @@ def known_rows(posterior: "Posterior", choices: pd.DataFrame) -> tuple[Judged, B
 class Draw:
     """One draw: embedding (m, D), and temperature and lapse of every participant, (P,) each.
 
+    ``roots`` (P, D) is what each participant multiplies coordinates by, if they weigh dimensions;
     ``matrix`` holds the similarities of all objects, where that is cheaper than those of the pairs.
     """
 
@@ -127,10 +128,12 @@ class Draw:
     lapse: Floats
     kernel: "Kernel"
     matrix: npt.NDArray[Any] | None = None
+    roots: Floats | None = None
 
-    def pairs(self, items: Integers) -> tuple[Any, Any, Any]:
-        """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each."""
-        return self.kernel.triplets(self.embedding, items, self.matrix)
+    def pairs(self, judged: Judged) -> tuple[Any, Any, Any]:
+        """Similarities of each judgment's pairs, in PAIRS order, shape (n,) each."""
+        roots = None if self.roots is None else self.roots[judged.judge]
+        return self.kernel.triplets(self.embedding, judged.items, self.matrix, roots)
 
 
 def thinned(chains: int, draws: int, most: int) -> Integers:
@@ -143,10 +146,11 @@ def thinned(chains: int, draws: int, most: int) -> Integers:
 def draws_of(posterior: "Posterior", which: Integers, n_judgments: int) -> "Iterator[Draw]":
     """Draws at some positions among all, one after the other, for a number of judgments a draw."""
     kernel, x = posterior.kernel, posterior.embedding
-    temperature, lapse = posterior.temperature, posterior.lapse
+    temperature, lapse, weights = posterior.temperature, posterior.lapse, posterior.weights
     for place in which:
-        matrix = kernel.whole(x[place], n_judgments)
-        yield Draw(x[place], temperature[place], lapse[place], kernel, matrix)
+        matrix = kernel.whole(x[place], n_judgments) if weights is None else None
+        roots = None if weights is None else weights.roots(place)
+        yield Draw(x[place], temperature[place], lapse[place], kernel, matrix, roots)
 
 
 def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
@@ -164,7 +168,7 @@ def answer_probabilities(draw: Draw, judged: Judged) -> Floats:
 
 
 def _probabilities(draw: Draw, judged: Judged) -> Floats:
-    similarities = draw.pairs(judged.items)
+    similarities = draw.pairs(judged)
     noise, guess = draw.temperature[judged.judge], draw.lapse[judged.judge]
     p = np.exp(np.stack(log_choice(similarities, noise, guess), axis=1))
     rows = np.flatnonzero(judged.anchored)

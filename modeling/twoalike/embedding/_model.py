@@ -22,6 +22,7 @@ from twoalike.embedding._dissimilarities import (
 )
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
+from twoalike.embedding._people import Groups, add_weights
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import Booleans, Floats, Integers
 
@@ -31,7 +32,8 @@ class Data:
     """Judgments as indices.
 
     The columns of ``items`` (n, 3) are so ordered that the answer's place is fixed: the odd item
-    last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant.
+    last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
+    ``people`` are the groups of the participants, if there are any.
     """
 
     items: Integers
@@ -41,6 +43,7 @@ class Data:
     participants: tuple[str, ...]
     layouts: Layouts | None = None
     dissimilarities: Dissimilarities | None = None
+    people: Groups | None = None
 
     @property
     def size(self) -> int:
@@ -163,15 +166,21 @@ def pooled_observers(participants: tuple[str, ...]) -> tuple[Any, Any]:
 
 
 def similarities(
-    x: Any, items: Any, kernel: Kernel, xp: ModuleType, *, matrix: bool
+    x: Any, items: Any, kernel: Kernel, xp: ModuleType, *, matrix: bool, roots: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each."""
+    """Similarities of each triplet's pairs, in PAIRS order, shape (n,) each.
+
+    ``roots`` (n, d): by what the judge of each triplet multiplies the coordinates; not with
+    ``matrix``, which is of all judges.
+    """
     i, j, k = (items[:, column] for column in range(3))
     if matrix:
         m, squares = x.shape[0], (x**2).sum(axis=1)[:, None]
         flat = kernel.gram(squares, xp.dot(x, x.T), xp).ravel()
         return flat[i * m + j], flat[i * m + k], flat[j * m + k]
     first, second, third = x[i], x[j], x[k]
+    if roots is not None:
+        first, second, third = first * roots, second * roots, third * roots
     return (
         kernel.symbolic(first, second, xp),
         kernel.symbolic(first, third, xp),
@@ -188,16 +197,19 @@ def log_likelihood(
     similarity: str,
     matrix: bool,
     xp: ModuleType,
+    log_weight: Any = None,
 ) -> Any:
     """Log-probability of each judgment, shape (n,).
 
     ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
     is ``items``, ``judge`` and ``anchored`` of :class:`Data`, the last None where no judgment has a
     reference. With ``matrix`` similarities are taken from the whole matrix, which is cheaper when
-    all judgments are used and objects are few.
+    all judgments are used and objects are few. ``log_weight`` (P, d), if participants weigh the
+    dimensions, excludes it.
     """
     items, judge, anchored = batch
-    pairs = similarities(x, items, find_kernel(similarity), xp, matrix=matrix)
+    roots = None if log_weight is None else xp.exp(log_weight / 2)[judge]
+    pairs = similarities(x, items, find_kernel(similarity), xp, matrix=matrix, roots=roots)
     noise, guess = temperature[judge], lapse[judge]
     odd = log_choice(pairs, noise, guess, xp=xp)[2]
     if anchored is None:
@@ -222,6 +234,8 @@ PER_DIMENSION = (
     "residual_scale",
     "feature_strength",
     "feature_weights",
+    "log_weight",
+    "group_log_weight",
 )
 """Quantities whose last axis is the dimension."""
 STORED = (
@@ -229,6 +243,8 @@ STORED = (
     "feature_decay",
     "temperature",
     "temperature_spread",
+    "weight_spread",
+    "weight_group_spread",
     "lapse",
     "lapse_location",
     "lapse_spread",
@@ -247,12 +263,16 @@ STORED = (
 
 @dataclass(frozen=True)
 class Form:
-    """What is fitted: dimensions, prior, similarity, and standardised features, (m, p), or None."""
+    """What is fitted: dimensions, prior, similarity, and standardised features, (m, p), or None.
+
+    ``weights``: whether people weigh the dimensions.
+    """
 
     dimensions: int
     prior: str
     similarity: str = "dot"
     features: Floats | None = None
+    weights: bool = False
 
     def model(
         self,
@@ -278,14 +298,16 @@ class Form:
         model, x, temperature, lapse = self.unobserved(data)
         with model:
             matrix = matrix or (batch is None and cheaper_whole(len(data.ids), len(data.items)))
+            log_weight = model["log_weight"] if self.weights else None
             logs = log_likelihood(
                 x,
                 temperature,
                 lapse,
                 batch or whole,
                 similarity=self.similarity,
-                matrix=matrix,
+                matrix=matrix and not self.weights,
                 xp=pt,
+                log_weight=log_weight,
             )
             pm.Potential("choices", logs.sum())
             if data.layouts is not None:
@@ -302,7 +324,10 @@ class Form:
     def unobserved(
         self, data: Data, observers: Observers = pooled_observers
     ) -> tuple[Any, Any, Any, Any]:
-        """Build the PyMC model without judgments: it, and embedding, temperature and lapse."""
+        """Build the PyMC model without judgments: it, and embedding, temperature and lapse.
+
+        With ``weights`` it has a variable ``log_weight`` as well, (P, d).
+        """
         import pymc as pm
 
         coords = {
@@ -314,8 +339,12 @@ class Form:
             coords["arranger"] = list(data.layouts.arrangers)
         if data.dissimilarities is not None:
             coords["source"] = list(data.dissimilarities.sources)
+        if self.weights and data.people is not None:
+            coords["group"] = list(data.people.names)
         with pm.Model(coords=coords) as model:
             x = PRIORS[self.prior].add(len(data.ids), self.dimensions, self.features)
+            if self.weights:
+                add_weights(data.people)
             return model, x, *observers(data.participants)
 
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:

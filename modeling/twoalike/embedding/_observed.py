@@ -4,6 +4,7 @@ The engines take the same prior and the same likelihood, attached as potentials:
 needs the probability of the answer given only, where an observed variable has those of all three.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
 from twoalike.embedding._dissimilarities import add_dissimilarities
-from twoalike.embedding._fit import reduce_features, resolve_form
+from twoalike.embedding._fit import reduce_features, resolve_form, with_groups
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._layouts import add_layouts
 from twoalike.embedding._model import (
@@ -39,6 +40,7 @@ def build_model(
     arrangements: JudgmentTable | None = None,
     dissimilarities: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
+    groups: Mapping[str, str] | str | Path | None = None,
     observers: Observers | None = None,
     config: FitConfig | None = None,
     **settings: Any,
@@ -62,13 +64,15 @@ def build_model(
         Files or frames, with choices or alone.
     features
         Features of every object, or their file, for a prior mean that is a map of them.
+    groups
+        Group of each participant, or a file, for weights of the dimensions (``people="weights"``).
     observers
         Called in the open model with the participants' labels in the order of its coordinate;
         adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.
         None: partially pooled ones, as in ``fit``.
     config, settings
-        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``dimensions`` and
-        ``engine`` (on which a prior of ``auto`` depends) count.
+        A :class:`FitConfig`, or its fields by name; ``similarity``, ``prior``, ``dimensions``,
+        ``people`` and ``engine`` (on which a prior of ``auto`` depends) count.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def build_model(
         for one, kind in zip(tables, kinds, strict=True)
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
-    data = Data.from_tables(used, layouts, pairs)
+    data = with_groups(Data.from_tables(used, layouts, pairs), groups)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
@@ -123,7 +127,12 @@ def _observe_choices(
     if data.anchored.any():
         anchored = pm.Data("anchored", data.anchored, dims="judgment")
     kernel = find_kernel(form.similarity)
-    pairs = similarities(x, items, kernel, pt, matrix=cheaper_whole(len(data.ids), len(triplets)))
+    if form.weights:
+        roots = pt.exp(model["log_weight"] / 2)[judge]
+        pairs = similarities(x, items, kernel, pt, matrix=False, roots=roots)
+    else:
+        whole = cheaper_whole(len(data.ids), len(triplets))
+        pairs = similarities(x, items, kernel, pt, matrix=whole)
     noise, guess = temperature[judge], lapse[judge]
     first, second, third = log_choice(pairs, noise, guess, anchored=anchored, xp=pt)
     if anchored is not None:  # chosen is then the item that is not the odd one

@@ -49,7 +49,8 @@ def draw_observers(
         for part in np.array_split(np.arange(x.shape[1]), min(TABLES, x.shape[1])):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
-            table = _Table.of(data, x[fit, near], centre, similarity)
+            weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
+            table = _Table.of(data, x[fit, near], centre, similarity, weights)
             for name, values in table.draw(len(part), rng).items():
                 found[name][fit, part] = values
     terms = {name: v for name, v in _log_prior_terms(found).items() if name in draws}
@@ -92,14 +93,29 @@ class _Table:
     log_temperatures: Floats  # (P, 41)
 
     @classmethod
-    def of(cls, data: Data, x: Floats, centre: Floats, similarity: str) -> "_Table":
-        """Of the judgments, given coordinates (m, d) and log-temperatures to look around, (P,)."""
+    def of(
+        cls,
+        data: Data,
+        x: Floats,
+        centre: Floats,
+        similarity: str,
+        log_weight: Floats | None = None,
+    ) -> "_Table":
+        """Of the judgments, given coordinates (m, d) and log-temperatures to look around, (P,).
+
+        ``log_weight`` (P, d), where people weigh the dimensions.
+        """
         n_people = len(centre)
         counts = np.bincount(data.judge, minlength=n_people)
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
-        first, *others = kernel.triplets(x, data.items, kernel.whole(x, len(data.items)))
+        if log_weight is None:
+            pairs = kernel.triplets(x, data.items, kernel.whole(x, len(data.items)))
+        else:
+            roots = np.exp(log_weight / 2)[data.judge]
+            pairs = kernel.triplets(x, data.items, roots=roots)
+        first, *others = pairs
         gaps = np.stack(others, axis=1) - first[:, None]
         gaps[data.anchored, 1] = -np.inf  # of two alternatives one is compared
         options = np.where(data.anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])

@@ -52,12 +52,21 @@ class Kernel:
         return self.matrix(x, x) if len(x) ** 2 < 90 * n else None
 
     def triplets(
-        self, x: Floats, items: Integers, whole: Floats | None = None
+        self,
+        x: Floats,
+        items: Integers,
+        whole: Floats | None = None,
+        roots: Floats | None = None,
     ) -> tuple[Floats, Floats, Floats]:
-        """Similarities of the pairs of triplets, (n, 3), in PAIRS order, shape (n,) each."""
+        """Similarities of the pairs of triplets, (n, 3), in PAIRS order, shape (n,) each.
+
+        ``roots`` (n, D): by what the judge of each triplet multiplies the coordinates.
+        """
         if whole is not None:
             return pair_similarities(whole, items)
         first, second, third = (x[items[:, place]] for place in range(3))
+        if roots is not None:
+            first, second, third = (rows * roots for rows in (first, second, third))
         return self.rows(first, second), self.rows(first, third), self.rows(second, third)
 
 

@@ -19,6 +19,13 @@ import numpy.typing as npt
 from twoalike.choice import ChoiceKind
 from twoalike.embedding._observers import Observers
 from twoalike.embedding._parts import ROWS, Kernel, find_kernel
+from twoalike.embedding._weights import (
+    GROUP_OF,
+    Weights,
+    view_of_group,
+    view_of_person,
+    weighted_answers,
+)
 from twoalike.study import (
     DAMAGED_HDF5,
     Content,
@@ -345,6 +352,44 @@ class Posterior:
         """Participants and the population that new people are drawn from."""
         return Observers.of(self.tree["posterior"].dataset)
 
+    @cached_property
+    def weights(self) -> Weights | None:
+        """Weights of the dimensions by participant; None where people differ in noise only."""
+        return Weights.of(self.tree["posterior"].dataset)
+
+    @property
+    def group_of(self) -> dict[str, str]:
+        """Group of each participant; empty where there are no groups."""
+        coords = self.tree["posterior"].dataset.coords
+        if GROUP_OF not in coords:
+            return {}
+        return dict(zip(self.participants, map(str, coords[GROUP_OF].values), strict=True))
+
+    def for_person(self, name: str) -> "Posterior":
+        """Give the posterior of one participant: the embedding as they weigh its dimensions.
+
+        Its embedding is x sqrt(w). The participant keeps their temperature, relative to that of the
+        others, and lapse rate.
+
+        Raises
+        ------
+        TwoalikeError
+            If people have no weights of their own, or there is no such participant.
+        """
+        return Posterior(view_of_person(self.tree, name))
+
+    def for_group(self, name: str) -> "Posterior":
+        """Give the posterior of a group: the embedding at the mean log weights of its population.
+
+        Its participants are those of the group, and a new person is one of the group.
+
+        Raises
+        ------
+        TwoalikeError
+            If people have no weights of their own, or there is no such group.
+        """
+        return Posterior(view_of_group(self.tree, name))
+
     @property
     def typical_lapse(self) -> Floats:
         """Mean lapse rate of the participants, shape (S,).
@@ -394,9 +439,10 @@ class Posterior:
             are those of the embedding alone, which is what a teacher wants.
         participants
             Index of the participant who judges each triplet, shape (n,): their own lapse and
-            temperature are used. -1: somebody unknown, as are all if None. With ``lapse`` that is
-            a new person, integrated over the population of lapses and temperatures; without it
-            a typical observer, at temperature 1 and never guessing.
+            temperature, and weights of the dimensions if people have any, are used. -1: somebody
+            unknown, as are all if None. With ``lapse`` that is a new person, integrated over the
+            population (weights only with ``predictive``); without it a typical observer, at
+            temperature 1 and never guessing.
         kind
             ``anchored``: item 1 is the reference, and chosen is the more similar of the others.
 
@@ -422,9 +468,23 @@ class Posterior:
             for start in range(0, len(triplets), ROWS):
                 rows = slice(start, start + ROWS)
                 judges = None if participants is None else participants[rows]
-                pairs = kernel.triplets(values, triplets[rows], whole)
+                if self.weights is not None and mode == "predictive":
+                    total[rows] += self._weighted(draw, triplets[rows], judges, kind, lapse)
+                    continue
+                if self.weights is not None and judges is not None:
+                    pairs = self.weights.mean_pairs(kernel, self.embedding, triplets[rows], judges)
+                else:
+                    pairs = kernel.triplets(values, triplets[rows], whole)
                 total[rows] += observers.answers(draw, pairs, judges, kind, lapse=lapse)
         return total / total.sum(axis=1, keepdims=True)
+
+    def _weighted(
+        self, draw: int, triplets: Integers, judges: Integers | None, kind: ChoiceKind, lapse: bool
+    ) -> npt.NDArray[Any]:
+        """Probability of each answer under one draw where people weigh dimensions, (n, 3)."""
+        assert self.weights is not None
+        x, known = self.embedding[draw], (self.observers, self.weights, self.kernel)
+        return weighted_answers(*known, draw, x, triplets, judges, kind, lapse=lapse)
 
     def _checked(self, triplets: Integers, participants: Integers | None) -> Integers:
         """Triplets as an array; numpy would take negative indices, and broadcast shapes."""
@@ -468,6 +528,9 @@ class Posterior:
         observers = self.observers
         out = np.empty((len(self.embedding), len(triplets), 3), dtype=np.float32)
         for draw, x in enumerate(self.embedding):
+            if self.weights is not None:
+                out[draw] = self._weighted(draw, triplets, participants, kind, lapse)
+                continue
             pairs = kernel.triplets(x, triplets, kernel.whole(x, len(triplets)))
             out[draw] = observers.answers(draw, pairs, participants, kind, lapse=lapse)
         return out

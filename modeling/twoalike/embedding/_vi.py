@@ -36,7 +36,7 @@ from twoalike.embedding._model import (
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
-OBSERVERS = ("lapse", "log_temperature", "temperature")
+OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
 TRIALS = 200  # arrangements a step
 PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
 RATES = ((1_000, 0.01), (20_000, 0.03), (200_000, 0.06), (np.inf, 0.03))
@@ -271,21 +271,24 @@ class Plan:
     matrix: bool = False
 
 
-def plan_steps(config: FitConfig, n_judgments: int, n_objects: int) -> Plan:
+def plan_steps(
+    config: FitConfig, n_judgments: int, n_objects: int, *, weights: bool = False
+) -> Plan:
     """Choose steps, judgments a step and learning rate by the size of the data.
 
     A step sees all judgments, or 150,000, where they are many for the number of objects. At least
     3,000 steps, and at least 40 passes over the judgments: with fewer, held-out predictions of real
-    data lose points. The rate follows :data:`RATES`.
+    data lose points. The rate follows :data:`RATES`. With ``weights`` each person has similarities
+    of their own, and a step sees a few judgments.
     """
     few = int(np.clip(n_judgments // 25, 4000, 10_000))
-    many = cheaper_whole(n_objects, n_judgments)
+    many = not weights and cheaper_whole(n_objects, n_judgments)
     batch = min(config.batch or (MOST_AT_ONCE if many else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
     steps = config.steps or max(3000, passes)
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
-    return Plan(whole_chunks, batch, rate, cheaper_whole(n_objects, batch))
+    return Plan(whole_chunks, batch, rate, not weights and cheaper_whole(n_objects, batch))
 
 
 START_LOG_SD = -2.0
@@ -341,6 +344,7 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
                 similarity=form.similarity,
                 matrix=False,
                 xp=jnp,
+                log_weight=found[place["log_weight"]] if form.weights else None,
             )
 
         logs = jax.lax.map(one, jax.random.split(key, HELD_DRAWS))
@@ -399,7 +403,8 @@ def _fit_in_single(
     import optax
 
     parts = parts or [data] * (config.chains or 4)
-    n_fits, plan = len(parts), plan_steps(config, len(parts[0].items), len(data.ids))
+    n_fits = len(parts)
+    plan = plan_steps(config, len(parts[0].items), len(data.ids), weights=form.weights)
     starts = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
     density = jax_density(data, form, starts, matrix=plan.matrix)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))

@@ -1,0 +1,194 @@
+"""What weights of the dimensions change in a posterior: predictions, and views of one person.
+
+A participant is predicted with their own weights. Of somebody new the weights are integrated over
+the population, or over their group: in each draw over a few people drawn from it, in pairs of
+opposite weights, which cancels the linear part of the error; different ones in each draw, so that
+the mean over draws has next to none.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from twoalike.choice import ChoiceKind
+from twoalike.embedding._observers import Observers
+from twoalike.embedding._parts import Kernel
+from twoalike.study import Floats, Integers, TwoalikeError, shortened
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NEW_PAIRS = 4
+"""Pairs of new people that answers are averaged over, in each draw."""
+GROUP_OF = "participant_group"
+"""Coordinate of a posterior: the group of each participant."""
+OF_WEIGHTS = ("log_weight", "group_log_weight", "weight_spread", "weight_group_spread")
+OF_POPULATION = ("lapse_location", "lapse_spread", "temperature_spread")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Log weights of P participants under S draws, and of the groups that new people are from.
+
+    ``log`` has shape (S, P, D); ``centre`` (S, G, D) is the centre of each group, of one group
+    where there are none; ``share`` (G,) their shares of the participants; ``spread`` (S,) the
+    standard deviation of a person's log weights around the centre.
+    """
+
+    log: Floats
+    centre: Floats
+    share: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, group: "xr.Dataset") -> "Weights | None":
+        """Take them from a posterior's draws; None if people have no weights of their own."""
+        if "log_weight" not in group:
+            return None
+
+        def draws(name: str) -> Floats:
+            values = group[name].values  # chain x draw x ...
+            return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float32)
+
+        log = draws("log_weight")
+        centre, share = np.zeros((len(log), 1, log.shape[2]), dtype=np.float32), np.ones(1)
+        if "group_log_weight" in group:
+            centre = draws("group_log_weight")
+            labels = group[GROUP_OF].values
+            share = np.array([(labels == name).mean() for name in group["group"].values])
+        return cls(log, centre, share, draws("weight_spread"))
+
+    def roots(self, draw: int) -> Floats:
+        """By what each participant multiplies coordinates, (P, D)."""
+        return np.asarray(np.exp(self.log[draw] / 2))
+
+    def mean_pairs(
+        self, kernel: Kernel, x: Floats, triplets: Integers, judges: Integers
+    ) -> tuple[Floats, Floats, Floats]:
+        """Mean over draws of the similarities of triplets (n, 3) to their judges, (n,) each.
+
+        Of unknown judges, -1, they are those of the embedding itself, (S, m, D).
+        """
+        total = np.zeros((3, len(triplets)))
+        for draw, values in enumerate(x):
+            roots = np.append(self.roots(draw), np.ones((1, values.shape[1])), axis=0)[judges]
+            total += kernel.triplets(values, triplets, roots=roots)
+        first, second, third = total / len(x)
+        return first, second, third
+
+    def new(self, draw: int) -> Floats:
+        """By what each of a few new people multiplies coordinates, (N, D)."""
+        rng = np.random.default_rng(draw)
+        level = (rng.permutation(NEW_PAIRS) + rng.random()) / NEW_PAIRS
+        which = np.searchsorted(self.share.cumsum(), level).clip(max=len(self.share) - 1)
+        z = rng.standard_normal((NEW_PAIRS, self.log.shape[2]), dtype=np.float32)
+        z -= z.mean(axis=1, keepdims=True)
+        away = self.spread[draw] * np.concatenate([z, -z])
+        return np.asarray(np.exp((np.tile(self.centre[draw][which], (2, 1)) + away) / 2))
+
+
+def weighted_answers(
+    observers: Observers,
+    weights: Weights,
+    kernel: Kernel,
+    draw: int,
+    x: Floats,
+    triplets: Integers,
+    judges: Integers | None,
+    kind: ChoiceKind,
+    *,
+    lapse: bool,
+) -> npt.NDArray[Any]:
+    """Probability of each of the three answers under one draw, shape (n, 3).
+
+    As :meth:`Observers.answers`, but from the embedding ``x`` (m, D) and triplets (n, 3). Without
+    ``lapse`` an unknown person has the embedding itself, that of the average participant.
+    """
+    judges = np.full(len(triplets), -1) if judges is None else np.asarray(judges)
+    known, p = judges >= 0, np.empty((len(triplets), 3), dtype=np.float32)
+    who, shown = judges[known], triplets[known]
+    if known.any():
+        own = kernel.triplets(x, shown, roots=weights.roots(draw)[who])
+        p[known] = observers.answers(draw, own, who, kind, lapse=lapse)
+    if not known.all():
+        shown = triplets[~known]
+        views = [x * root for root in weights.new(draw)] if lapse else [x]
+        pairs = [kernel.triplets(view, shown, kernel.whole(view, len(shown))) for view in views]
+        answers = [observers.answers(draw, one, None, kind, lapse=lapse) for one in pairs]
+        p[~known] = np.mean(answers, axis=0)
+    return p
+
+
+def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":
+    """Groups of a posterior whose embedding is that of one participant, who is the only one left.
+
+    Raises
+    ------
+    TwoalikeError
+        If people have no weights of their own, or there is no such participant.
+    """
+    group = _weighted(tree)
+    _check_label(name, group["participant"].values, "participant")
+    log_weight = group["log_weight"].sel(participant=name, drop=True)
+    left = group.drop_vars([n for n in (*OF_WEIGHTS, *OF_POPULATION, "group") if n in group])
+    return _view(tree, left, log_weight, np.array([name]))
+
+
+def view_of_group(tree: "xr.DataTree", name: str) -> "xr.DataTree":
+    """Groups of a posterior whose embedding is that of a group's average person.
+
+    Its participants are those of the group, their weights relative to the group's.
+
+    Raises
+    ------
+    TwoalikeError
+        If people have no weights of their own, or there is no such group.
+    """
+    group = _weighted(tree)
+    labels = group["group"].values if "group_log_weight" in group else np.empty(0, dtype=str)
+    _check_label(name, labels, "group")
+    log_weight = group["group_log_weight"].sel(group=name, drop=True)
+    left = group.drop_vars(["group_log_weight", "weight_group_spread", "group"])
+    left = left.assign(log_weight=left["log_weight"] - log_weight)
+    members = group["participant"].values[group[GROUP_OF].values == name]
+    return _view(tree, left, log_weight, members)
+
+
+def _weighted(tree: "xr.DataTree") -> "xr.Dataset":
+    group = tree["posterior"].to_dataset()
+    if "log_weight" not in group:
+        raise TwoalikeError(
+            "in this posterior people differ in noise only, not in weights of the dimensions",
+            remedy="Fit it with `people=weights`.",
+        )
+    return group
+
+
+def _check_label(name: str, labels: npt.NDArray[Any], what: str) -> None:
+    if name not in labels:
+        raise TwoalikeError(
+            expected=f"one of the {len(labels)} {what}s of the posterior",
+            found=repr(name),
+            remedy=f"It has {shortened(', '.join(map(str, labels)), 100)}."
+            if len(labels)
+            else f"Fit it with `{what}s=...`.",
+        )
+
+
+def _view(
+    tree: "xr.DataTree",
+    group: "xr.Dataset",
+    log_weight: "xr.DataArray",
+    people: npt.NDArray[Any],
+) -> "xr.DataTree":
+    """Weigh the embedding of ``group`` and keep some of the participants."""
+    order = group["embedding"].dims
+    weighed = (group["embedding"] * np.exp(log_weight / 2)).transpose(*order)
+    view = tree.copy()
+    view["posterior"] = group.assign(embedding=weighed.astype("float32")).sel(participant=people)
+    if "constant_data" in view.children:
+        counts = view["constant_data"].to_dataset()
+        view["constant_data"] = counts.sel(participant=people)
+    return view
