@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class Options:
     """How the embedding is fitted."""
 
+    people: Literal["noise", "weights"] | None = None
+    """noise: people differ in temperature and lapse rate; weights: also in how they weigh the
+    dimensions. If left out, noise, and a pilot tries the other."""
     dimensions: str = "auto"
     """auto (one and a half times those that carry weight in a pilot, and two; empty ones dropped)
     or a number."""
@@ -58,6 +61,7 @@ def fit(
     dissimilarities: Path | None = None,
     features: Path | None = None,
     objects: Path | None = None,
+    groups: str | None = None,
     out: Path | None = None,
     options: Options = Options(),
     allow_problems: Flag = False,
@@ -74,6 +78,7 @@ def fit(
         twoalike fit --dissimilarities dissimilarities.parquet --out posterior.nc
         twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
         twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
+        twoalike fit mystudy --people weights --groups handedness
 
     Parameters
     ----------
@@ -92,6 +97,10 @@ def fit(
         becomes a learnt map of them.
     objects
         Object ids, one a line, of a file of features that holds none.
+    groups
+        Group of each participant: a tab-separated file with columns participant and group, or, of
+        a study, a column of its participants.tsv. Kept in the posterior; with --people weights
+        people are shrunk to their group.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
     allow_problems
@@ -119,6 +128,7 @@ def fit(
         dissimilarities=dissimilarities,
         features=features,
         objects=objects,
+        groups=groups,
         out=out,
         allow_problems=allow_problems,
         announce=lambda line: show_notes([line]),
@@ -141,6 +151,8 @@ def _show(posterior: "Posterior") -> None:
     attrs = posterior.attrs
     if pilot := attrs.get("pilot"):
         show(_pilot_line(pilot))
+        if advice := _weights_line(pilot):
+            show(f"[bold]note[/]: {advice}")
     show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
@@ -157,6 +169,17 @@ def _show(posterior: "Posterior") -> None:
         show(f"[bold red]The fit has not converged.[/] {escape(advice)}")
     elif advice:
         show(f"[bold]note[/]: {escape(advice)}")
+
+
+def _weights_line(pilot: "dict[str, Any]") -> str:
+    """Advise weights of the dimensions by person, where the pilot found them clearly better."""
+    tried = pilot.get("weights")
+    if tried is None or tried["gain"] <= 2 * tried["gain_se"]:
+        return ""
+    return (
+        "weights of the dimensions by person predict held-out judgments better by "
+        f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit --people weights"
+    )
 
 
 def _pilot_line(pilot: "dict[str, Any]") -> str:

@@ -298,7 +298,8 @@ def fit_embedding(
             "expected choices, arrangements or dissimilarities to fit, found none of them."
         )
     used = None if choices is None else used_choices(choices)
-    data = with_groups(Data.from_tables(used, arrangements, dissimilarities), groups)
+    data = Data.from_tables(used, arrangements, dissimilarities)
+    data = with_groups(data, groups, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
     form, engine, why = resolve_form(data, table, config, tried)
@@ -319,8 +320,15 @@ def fit_embedding(
     return posterior
 
 
-def with_groups(data: Data, groups: Mapping[str, str] | str | Path | None) -> Data:
-    """Add the groups of the participants, read from their file if that is given."""
+def with_groups(
+    data: Data, groups: Mapping[str, str] | str | Path | None, config: FitConfig
+) -> Data:
+    """Add the groups of the participants, read from their file if that is given.
+
+    Also checks that there could be weights, where the settings ask for them.
+    """
+    if config.people == "weights":
+        check_weights(len(data.participants), config.dimensions)
     if groups is None:
         return data
     where = groups if isinstance(groups, str | Path) else "`groups=...`"
@@ -340,12 +348,9 @@ def resolve_form(
     similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
     offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
     d = config.dimensions or offered
-    weights = config.people == "weights"
-    if weights:
-        check_weights(len(data.participants), d)
     engine, why = choose_engine(data.size, len(data.ids), d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
-    return Form(d, prior, similarity, table, weights), engine, why
+    return Form(d, prior, similarity, table, config.people == "weights"), engine, why
 
 
 def allowed_similarities(config: FitConfig) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ def build_model(
         for one, kind in zip(tables, kinds, strict=True)
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
-    data = with_groups(Data.from_tables(used, layouts, pairs), groups)
+    data = with_groups(Data.from_tables(used, layouts, pairs), groups, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))

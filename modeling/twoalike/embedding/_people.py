@@ -92,21 +92,19 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
     return dict(zip(people[known], table[group][known], strict=True))
 
 
-def check_weights(n_people: int, dimensions: int) -> None:
-    """Refuse weights where nothing could have any.
+def check_weights(n_people: int, dimensions: int | None) -> None:
+    """Refuse weights where none can differ.
 
     Raises
     ------
     TwoalikeError
         With fewer than two people who chose, or than two dimensions.
     """
-    for found, what in ((n_people, "participants"), (dimensions, "dimensions")):
+    for found, what in ((n_people, "participants"), (dimensions or 2, "dimensions")):
         if found < 2:
             raise TwoalikeError(
                 where="`people=weights`",
-                expected=f"choices in two {what} or more"
-                if what == "dimensions"
-                else "choices by two participants or more",
+                expected=f"choices with two {what} or more",
                 found=str(found),
                 remedy="Leave `people=...` out.",
             )

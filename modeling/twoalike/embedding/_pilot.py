@@ -2,11 +2,11 @@
 
 Fits of the pilot are short and variational, whatever engine follows. Few judgments are held out in
 turn, a fifth at a time, so that all of them tell the two similarities apart; of many, a tenth is
-enough.
+enough. Where people judged much, one more fit shows whether they weigh the dimensions differently.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ FOLDS = 5
 MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
 OF_A_DRAW = ("embedding", "temperature", "lapse")
+FEWEST_PEOPLE, MUCH = 5, 100
+"""People, and judgments a person (median), from which on weights of the dimensions are tried."""
 WEIGHT = 0.01
 """Importance from which on a dimension of a short fit counts: it leaves little in many others."""
 SPARE = 1.5
@@ -49,10 +51,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Pilot:
-    """What was tried, and what follows from it."""
+    """What was tried, and what follows from it.
+
+    ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
+    of the judgments held out, if it was.
+    """
 
     trials: tuple[Trial, ...]
     offered: int  # dimensions
+    weighted: Trial | None = None
 
     @property
     def best(self) -> Trial:
@@ -80,7 +87,17 @@ class Pilot:
                     "dimensions": trial.dimensions,
                 }
             )
-        return {"judgments": len(best.losses), "offered": self.offered, "tried": rows}
+        found = {"judgments": len(best.losses), "offered": self.offered, "tried": rows}
+        return found | ({} if self.weighted is None else {"weights": self._gain(self.weighted)})
+
+    def _gain(self, weighted: Trial) -> dict[str, Any]:
+        """By how many nats a judgment weights predict better."""
+        gain = self.best.losses[: len(weighted.losses)] - weighted.losses
+        return {
+            "judgments": len(gain),
+            "gain": round(float(gain.mean()), 5),
+            "gain_se": round(float(gain.std() / np.sqrt(len(gain))), 5),
+        }
 
 
 def run_pilot(
@@ -88,14 +105,24 @@ def run_pilot(
 ) -> Pilot:
     """Fit each similarity without some judgments, and score it on these.
 
-    ``form_of`` gives what is fitted with a similarity.
+    ``form_of`` gives what is fitted with a similarity. Whether people weigh the dimensions is tried
+    unless the settings name it.
     """
     folds = _folds(len(data.items), config.seed)
     trials = []
     for similarity in similarities:
         form = form_of(similarity)
         trials.append(_try(data, form, folds, config))
-    return Pilot(tuple(trials), form.dimensions)
+    pilot = Pilot(tuple(trials), form.dimensions)
+    if "people" in config.model_fields_set or not _judged_much(data):
+        return pilot
+    form = replace(form_of(pilot.best.similarity), weights=True)
+    return replace(pilot, weighted=_try(data, form, folds[:1], config))
+
+
+def _judged_much(data: Data) -> bool:
+    counts = np.bincount(data.judge, minlength=len(data.participants))
+    return len(counts) >= FEWEST_PEOPLE and float(np.median(counts)) >= MUCH
 
 
 def _folds(n: int, seed: int) -> list[Integers]:
@@ -114,14 +141,17 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
         update={"steps": config.steps or steps, "draws": DRAWS, "chains": len(folds)}
     )
     parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds]
-    draws, _ = fit_vi(data, form, config=short, parts=parts, title=f"pilot, {form.similarity}")
+    title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
+    draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
     for fold, rows in enumerate(folds):
         held = Judged.of(data.take(rows, others=False))
         p = np.zeros((len(held), 3))
         for place in range(DRAWS):
             x, temperature, lapse = (draws[name][fold, place] for name in OF_A_DRAW)
-            draw = Draw(x, temperature, lapse, kernel, kernel.whole(x, len(held)))
+            whole = None if form.weights else kernel.whole(x, len(held))
+            roots = np.exp(draws["log_weight"][fold, place] / 2) if form.weights else None
+            draw = Draw(x, temperature, lapse, kernel, whole, roots)
             p += answer_probabilities(draw, held) / DRAWS
         losses.append(log_loss(p, held.chosen))
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]

@@ -122,7 +122,7 @@ def weighted_answers(
 
 
 def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":
-    """Groups of a posterior whose embedding is that of one participant, who is the only one left.
+    """Take the embedding of one participant, who is the only one left in the groups of draws.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":
 
 
 def view_of_group(tree: "xr.DataTree", name: str) -> "xr.DataTree":
-    """Groups of a posterior whose embedding is that of a group's average person.
+    """Take the embedding of a group's average person into the groups of draws.
 
     Its participants are those of the group, their weights relative to the group's.
 

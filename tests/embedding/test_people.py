@@ -1,0 +1,389 @@
+"""Weights of the dimensions by person and by group, against definitions written in numpy."""
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from pymc.sampling.jax import get_jaxified_graph
+
+from twoalike.choice import log_choice, random_triplets
+from twoalike.embedding import (
+    FitConfig,
+    Posterior,
+    build_model,
+    check,
+    fit,
+    fit_embedding,
+    participants_table,
+)
+from twoalike.embedding._draws import order_draws
+from twoalike.embedding._export import agreement
+from twoalike.embedding._model import Data, Form, log_likelihood
+from twoalike.embedding._people import Groups, read_groups
+from twoalike.embedding._pilot import Pilot, Trial, _judged_much, run_pilot
+from twoalike.embedding._vi import plan_steps
+from twoalike.judgments import choices_table
+from twoalike.study import Study, TwoalikeError
+
+PEOPLE, OBJECTS, EACH = 12, 10, 40
+NAMES = [f"p{k:02d}" for k in range(PEOPLE)]
+GROUPS = {name: "left" if k < 5 else "right" for k, name in enumerate(NAMES)}
+
+
+def simulated(
+    objects: int, people: int, each: int, spread: float, seed: int
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
+    """Coordinates of a sparse world, log weights of its people, and their odd-one-out judgments."""
+    rng = np.random.default_rng(seed)
+    there = rng.random((objects, 3)) < 0.5
+    x = np.where(there, rng.gamma(4.0, 0.45, (objects, 3)), 0.03)
+    log_weight = spread * rng.standard_normal((people, 3))
+    log_weight -= log_weight.mean(axis=0)
+    log_weight -= log_weight.mean(axis=1, keepdims=True)
+    shown, who = random_triplets(objects, people * each, rng), np.repeat(np.arange(people), each)
+    a, b, c = (x[shown[:, k]] * np.exp(log_weight / 2)[who] for k in range(3))
+    pairs = ((a * b).sum(axis=1), (a * c).sum(axis=1), (b * c).sum(axis=1))
+    logs = np.stack(log_choice(pairs), axis=1)
+    chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    columns = {f"item_{k + 1}": shown[:, k] for k in range(3)} | {"chosen": chosen}
+    table = choices_table(
+        columns | {"participant": [f"p{k:02d}" for k in who]},
+        [f"object_{k:02d}" for k in range(objects)],
+    )
+    return x, log_weight, table
+
+
+@pytest.fixture(scope="module")
+def choices() -> pd.DataFrame:
+    return simulated(OBJECTS, PEOPLE, EACH, 0.8, 1)[2]
+
+
+@pytest.fixture(scope="module")
+def fitted(choices: pd.DataFrame) -> Posterior:
+    """A short fit, with weights by person and by group."""
+    config = FitConfig(
+        engine="vi", quick=True, people="weights", dimensions=3, steps=300, draws=40, chains=1
+    )
+    return fit_embedding(choices, groups=GROUPS, config=config)
+
+
+@pytest.mark.parametrize("with_groups", [False, True])
+def test_log_weights_sum_to_zero_over_people_and_over_dimensions(
+    choices: pd.DataFrame, with_groups: bool
+) -> None:
+    settings: dict[str, Any] = {"people": "weights", "dimensions": 4, "prior": "softplus"}
+    model = build_model(choices, groups=GROUPS if with_groups else None, **settings)
+    drawn = pm.draw(model["log_weight"], draws=20, random_seed=1, mode="FAST_COMPILE")
+    assert drawn.shape == (20, PEOPLE, 4)
+    assert drawn.std() > 0.1
+    assert_allclose(drawn.sum(axis=1), 0, atol=1e-5)
+    assert_allclose(drawn.sum(axis=2), 0, atol=1e-5)
+
+
+def by_hand(
+    x: np.ndarray, weight: np.ndarray, items: np.ndarray, similarity: str, anchored: bool
+) -> float:
+    """Log-probability of one judgment at temperature 1 without lapses, spelt out."""
+
+    def alike(a: int, b: int) -> float:
+        if similarity == "dot":
+            return float((weight * x[a] * x[b]).sum())
+        return float(-np.sqrt((weight * (x[a] - x[b]) ** 2).sum() + 1e-6))
+
+    i, j, k = items
+    pairs = [alike(i, j), alike(i, k)] if anchored else [alike(i, j), alike(i, k), alike(j, k)]
+    return float(pairs[0] - np.log(np.exp(pairs).sum()))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_likelihood_is_that_of_the_weighted_model(
+    similarity: str, rng: np.random.Generator
+) -> None:
+    x, log_weight = rng.gamma(1.0, 1.0, (7, 3)), rng.standard_normal((4, 3))
+    items, judge = random_triplets(7, 40, rng), rng.integers(0, 4, 40)
+    anchored = rng.random(40) < 0.5
+    expected = [
+        by_hand(x, np.exp(log_weight[judge[n]]), items[n], similarity, bool(anchored[n]))
+        for n in range(40)
+    ]
+    ones, form = np.ones(4), {"similarity": similarity, "matrix": False}
+    batch, rest = (items, judge, anchored), (ones, 0 * ones)
+    for xp, constant in ((jnp, jnp.asarray), (pt, pt.constant)):
+        weights = {"log_weight": constant(log_weight)}
+        people = [constant(values) for values in rest]
+        logs = log_likelihood(constant(x), *people, batch, xp=xp, **form, **weights)
+        got = logs if xp is jnp else get_jaxified_graph([], [logs])()[0]
+        assert_allclose(got, expected, rtol=2e-4)
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_equal_weights_are_the_model_without(similarity: str, choices: pd.DataFrame) -> None:
+    data, x = Data.from_choices(choices), np.random.default_rng(1).gamma(1.0, 1.0, (OBJECTS, 3))
+    rest = (np.ones(PEOPLE), np.full(PEOPLE, 0.1), (data.items, data.judge, None))
+    form: dict[str, Any] = {"similarity": similarity, "matrix": False, "xp": np}
+    without = log_likelihood(x, *rest, **form)
+    equal = log_likelihood(x, *rest, **form, log_weight=np.zeros((PEOPLE, 3)))
+    assert_allclose(equal, without, rtol=1e-12)
+
+
+def test_without_weights_the_model_is_as_before(choices: pd.DataFrame) -> None:
+    data = Data.from_choices(choices)
+    names = [v.name for v in Form(3, "softplus").model(data).free_RVs]
+    assert not [name for name in names if "weight" in name]
+    config = FitConfig()
+    assert plan_steps(config, 5_000, 30).matrix
+    assert not plan_steps(config, 5_000, 30, weights=True).matrix
+
+
+def test_groups_are_looked_up_and_kept(fitted: Posterior, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "p.nc")
+    again = Posterior.load(tmp_path / "p.nc")
+    assert again.group_of == GROUPS
+    weights = again.weights
+    assert weights is not None
+    assert_allclose(weights.share, [5 / 12, 7 / 12])
+    assert_allclose(weights.log.sum(axis=1), 0, atol=1e-4)
+    assert_allclose(weights.log.sum(axis=2), 0, atol=1e-4)
+    assert_allclose(np.einsum("g,sgd->sd", weights.share, weights.centre), 0, atol=1e-4)
+    assert again.attrs["people"] == "weights"
+
+
+def test_groups_are_kept_where_people_differ_in_noise_only(fitted: Posterior) -> None:
+    group, tree = fitted.tree["posterior"].to_dataset(), fitted.tree.copy()
+    tree["posterior"] = group.drop_vars(["log_weight", "group_log_weight"])
+    posterior = Posterior(tree)
+    assert posterior.group_of == GROUPS
+    assert posterior.weights is None
+    with pytest.raises(TwoalikeError, match="Fit it with `people=weights`"):
+        posterior.for_person("p00")
+
+
+def test_a_person_is_predicted_with_their_own_weights(fitted: Posterior) -> None:
+    triplets, weights = random_triplets(OBJECTS, 30, np.random.default_rng(2)), fitted.weights
+    assert weights is not None
+    p = fitted.choice_probabilities(triplets, participants=np.full(30, 4))
+    expected, sides = np.zeros((30, 3)), np.zeros((3, 30))
+    for x, log_weight, noise in zip(
+        fitted.embedding, weights.log[:, 4], fitted.temperature[:, 4], strict=True
+    ):
+        s = (x * np.exp(log_weight)) @ x.T
+        i, j, k = triplets.T
+        own = (s[i, j], s[i, k], s[j, k])
+        expected += np.exp(np.stack(log_choice(own, noise), axis=1)) / len(fitted.embedding)
+        sides += np.array(own) / len(fitted.embedding)
+    assert_allclose(p, expected, atol=1e-5)
+    plugin = fitted.choice_probabilities(triplets, "plugin", participants=np.full(30, 4))
+    noise = np.exp(np.log(fitted.temperature[:, 4]).mean())
+    of_mean = log_choice((sides[0], sides[1], sides[2]), noise)
+    assert_allclose(plugin, np.exp(np.stack(of_mean, axis=1)), atol=1e-4)
+
+
+def test_a_new_person_is_integrated_over_weights(fitted: Posterior) -> None:
+    """Against many people drawn from the groups, at temperature 1 and without lapses."""
+    triplets, weights = random_triplets(OBJECTS, 20, np.random.default_rng(3)), fitted.weights
+    assert weights is not None
+    tree, certain = fitted.tree.copy(), {"lapse_spread": 1e-6, "temperature_spread": 1e-6}
+    group = tree["posterior"].to_dataset()
+    calm = {name: xr.full_like(group[name], value) for name, value in certain.items()}
+    calm |= {"lapse_location": xr.full_like(group["lapse_location"], -30.0)}
+    tree["posterior"] = group.assign(calm)
+    got = Posterior(tree).choice_probabilities(triplets, lapse=True)
+    rng, total, n = np.random.default_rng(4), np.zeros((20, 3)), 400
+    i, j, k = triplets.T
+    for draw, x in enumerate(fitted.embedding):
+        z = rng.standard_normal((n, 3))
+        z -= z.mean(axis=1, keepdims=True)
+        centre = weights.centre[draw][rng.choice(2, n, p=weights.share)]
+        for log_weight in centre + weights.spread[draw] * z:
+            s = (x * np.exp(log_weight)) @ x.T
+            total += np.exp(np.stack(log_choice((s[i, j], s[i, k], s[j, k])), axis=1))
+    assert_allclose(got, total / (n * len(fitted.embedding)), atol=0.01)
+    draws = fitted.choice_draws(triplets)
+    assert_allclose(
+        draws.mean(axis=0), fitted.choice_probabilities(triplets, lapse=True), atol=1e-5
+    )
+
+
+def test_the_posterior_of_a_person_answers_as_they_do(fitted: Posterior) -> None:
+    triplets, own = random_triplets(OBJECTS, 30, np.random.default_rng(5)), fitted.for_person("p07")
+    assert own.participants == ("p07",)
+    for lapse in (False, True):
+        assert_allclose(
+            own.choice_probabilities(triplets, lapse=lapse, participants=np.zeros(30, dtype=int)),
+            fitted.choice_probabilities(triplets, lapse=lapse, participants=np.full(30, 7)),
+            atol=1e-5,
+        )
+    weights = fitted.weights
+    assert weights is not None
+    weighed = fitted.embedding * np.exp(weights.log[:, 7, None] / 2)
+    assert_allclose(own.similarity(), np.mean([x @ x.T for x in weighed], axis=0), rtol=1e-4)
+    with pytest.raises(TwoalikeError, match="one of the 12 participants"):
+        fitted.for_person("nobody")
+
+
+def test_the_posterior_of_a_group_keeps_its_people(fitted: Posterior, tmp_path: Path) -> None:
+    left, weights = fitted.for_group("left"), fitted.weights
+    assert weights is not None
+    assert left.participants == tuple(NAMES[:5])
+    assert_allclose(
+        left.embedding, fitted.embedding * np.exp(weights.centre[:, 0, None] / 2), rtol=1e-4
+    )
+    triplets, third = random_triplets(OBJECTS, 30, np.random.default_rng(5)), np.full(30, 3)
+    assert_allclose(
+        left.choice_probabilities(triplets, participants=third),
+        fitted.choice_probabilities(triplets, participants=third),
+        atol=1e-5,
+    )
+    left.save(tmp_path / "left.nc")
+    assert Posterior.load(tmp_path / "left.nc").weights is not None
+    with pytest.raises(TwoalikeError, match="found 'up'. It has left, right"):
+        fitted.for_group("up")
+
+
+def test_checks_use_the_weights(fitted: Posterior, choices: pd.DataFrame) -> None:
+    found = check(fitted, choices)
+    assert found.loo is not None
+    ignored = fitted.tree.copy()
+    group = ignored["posterior"].to_dataset()
+    ignored["posterior"] = group.drop_vars(["log_weight", "group_log_weight"])
+    without = check(Posterior(ignored), choices).loo
+    assert without is not None
+    assert found.loo.log_loss < without.log_loss
+    agreed = agreement(fitted)
+    assert_allclose(agreed[:, 7], agreement(fitted.for_person("p07"))[:, 0], rtol=1e-4)
+    assert len(participants_table(fitted)) == PEOPLE
+
+
+def test_dropped_dimensions_leave_the_gauge_and_the_answers(rng: np.random.Generator) -> None:
+    shape = (1, 4)
+    x, log_weight = rng.gamma(1.0, 1.0, (*shape, 8, 5)), rng.standard_normal((*shape, 6, 5))
+    x[..., 3:] *= 1e-3
+    log_weight -= log_weight.mean(axis=2, keepdims=True)
+    log_weight -= log_weight.mean(axis=3, keepdims=True)
+    draws = {"embedding": x, "log_weight": log_weight, "temperature": np.ones((*shape, 6))}
+    draws |= {name: np.ones(shape) for name in ("weight_spread", "temperature_spread")}
+    for similarity in ("dot", "distance"):
+        kept = order_draws(draws, similarity, drop=True)
+        assert kept["embedding"].shape == (*shape, 8, 3)
+        for axis in (2, 3):
+            assert_allclose(kept["log_weight"].sum(axis=axis), 0, atol=1e-5)
+        assert_allclose(np.log(kept["temperature"]).sum(axis=2), 0, atol=1e-5)
+        sides = []
+        for one in (draws, kept):
+            views = one["embedding"][:, :, None] * np.exp(one["log_weight"] / 2)[..., None, :]
+            if similarity == "dot":
+                s = views @ np.swapaxes(views, -1, -2)
+            else:
+                s = -np.linalg.norm(views[..., :, None, :] - views[..., None, :, :], axis=-1)
+            sides.append(s / one["temperature"][..., None, None])
+        assert_allclose(sides[1], sides[0], atol=1e-2)
+
+
+def test_weights_by_distance_have_axes(choices: pd.DataFrame) -> None:
+    config = FitConfig(
+        engine="vi",
+        quick=True,
+        people="weights",
+        similarity="distance",
+        dimensions=2,
+        steps=100,
+        draws=5,
+        chains=2,
+    )
+    posterior = fit_embedding(choices, config=config)
+    assert posterior.weights is not None
+    assert "residual_scale" in posterior.tree["posterior"]
+    assert_allclose(posterior.embedding.mean(axis=1), 0, atol=1e-5)
+
+
+def test_weights_are_sampled_by_nuts(choices: pd.DataFrame) -> None:
+    settings = {"dimensions": 2, "tune": 50, "draws": 10, "chains": 1, "max_depth": 3}
+    config = FitConfig(engine="nuts", quick=True, people="weights", **settings)  # type: ignore[arg-type]
+    posterior = fit_embedding(choices, groups=GROUPS, config=config)
+    assert posterior.weights is not None
+    assert posterior.weights.log.shape == (10, PEOPLE, 2)
+
+
+def test_the_pilot_says_by_how_much_weights_are_better(choices: pd.DataFrame) -> None:
+    assert not _judged_much(Data.from_choices(choices))  # 40 judgments a person
+    losses = np.random.default_rng(0).gamma(2.0, 0.5, 400)
+    better = Trial("dot", losses[:80] - 0.1, 3)
+    found = Pilot((Trial("dot", losses, 3),), offered=5, weighted=better).described()["weights"]
+    assert found == {"judgments": 80, "gain": 0.1, "gain_se": 0.0}
+
+
+def test_weights_are_tried_where_the_settings_leave_people_open(choices: pd.DataFrame) -> None:
+    data = Data.from_choices(pd.concat([choices] * 3, ignore_index=True))
+    found = []
+    for named in ({}, {"people": "noise"}):
+        config = FitConfig.model_validate({"steps": 100} | named)
+        pilot = run_pilot(data, lambda similarity: Form(2, "softplus"), ("dot",), config)
+        found.append(pilot.weighted is not None)
+    assert found == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("participant\tkind\np00\tleft\n", "groups of participants with the column 'group'"),
+        ("participant\tgroup\np00\tleft\n", "expected a group of each of the 12 participants"),
+        ("participant\tgroup\np00\tleft\np00\tright\n", "expected each participant once"),
+        (
+            "participant\tgroup\n" + "".join(f"{name}\tleft\n" for name in NAMES),
+            "expected two groups of participants or more, found all 12 in 'left'",
+        ),
+    ],
+)
+def test_a_bad_file_of_groups_is_refused_in_one_line(
+    lines: str, says: str, choices: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / "groups.tsv"
+    path.write_text(lines, encoding="utf-8")
+    with pytest.raises(TwoalikeError, match=says) as refused:
+        fit(choices, groups=path, people="weights", quick=True)
+    assert "groups" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_groups_of_a_study_are_a_column_of_its_participants(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text('title = "Hands"\nseed = 1\n', encoding="utf-8")
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    rows = "participant_id\thand\nsub-001\tleft\nsub-002\tright\nsub-003\tn/a\n"
+    (raw / "participants.tsv").write_text(rows, encoding="utf-8")
+    found = read_groups("hand", Study.load(tmp_path))
+    assert found == {"001": "left", "002": "right"}
+    with pytest.raises(TwoalikeError, match="with the column 'age'"):
+        read_groups("age", Study.load(tmp_path))
+    groups = Groups.assign(found, ("002", "001"))
+    assert (groups.names, groups.of.tolist()) == (("right", "left"), [0, 1])
+
+
+def test_weights_need_two_people_and_two_dimensions(choices: pd.DataFrame) -> None:
+    alone = choices[choices["participant"] == "p00"]
+    with pytest.raises(TwoalikeError, match="with two participants or more, found 1"):
+        fit(alone, people="weights", quick=True)
+    with pytest.raises(TwoalikeError, match="with two dimensions or more, found 1"):
+        fit(choices, people="weights", dimensions=1)
+
+
+@pytest.mark.slow
+def test_weights_of_simulated_people_are_recovered() -> None:
+    x, log_weight, table = simulated(30, 20, 300, 0.6, 3)
+    posterior = fit(table, engine="vi", people="weights", similarity="dot", quick=True)
+    mean, weights = posterior.embedding.mean(axis=0), posterior.weights
+    assert weights is not None
+    order = np.corrcoef(x.T, mean.T)[:3, 3:].argmax(axis=1)
+    assert len(set(order)) == 3
+    found = weights.log[:, :, order]
+    found = (found - found.mean(axis=2, keepdims=True)).mean(axis=0)
+    people = [posterior.participants.index(f"p{k:02d}") for k in range(20)]
+    for dimension in range(3):
+        assert np.corrcoef(found[people, dimension], log_weight[:, dimension])[0, 1] >= 0.9
