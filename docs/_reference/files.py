@@ -2,7 +2,7 @@
 
 from _reference.markdown import code, table
 from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
-from twoalike.embedding import _posterior
+from twoalike.embedding import _posterior_file
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
 from twoalike.record import ANSWERS, PARTICIPANTS
 from twoalike.registry import find_task, task_names
@@ -117,7 +117,7 @@ def files_page() -> str:
     ]
     draws = table(
         ["variable", "dimensions"],
-        ([code(name), ", ".join(map(code, dims))] for name, dims in _posterior.NEEDED.items()),
+        ([code(name), ", ".join(map(code, dims))] for name, dims in _posterior_file.NEEDED.items()),
     )
     raw += [_section(*one) for one in _BESIDE]
     lists = [_section(*one) for one in _LISTS]

@@ -23,7 +23,7 @@ from twoalike.embedding._judged import (
     known_judgments,
     thinned,
 )
-from twoalike.embedding._posterior import flat_attrs
+from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.embedding._predictive import Comparison, Predictive
 from twoalike.judgments import choices_table, write_judgments
 from twoalike.study import TwoalikeError, provenance, sha256_file

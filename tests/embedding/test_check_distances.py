@@ -24,7 +24,7 @@ from twoalike.embedding._distance_checks import (
 )
 from twoalike.embedding._judged import known_layouts, known_pairs
 from twoalike.embedding._layouts import layout_log_likelihood
-from twoalike.embedding._posterior import flat_attrs
+from twoalike.embedding._posterior_file import flat_attrs
 from twoalike.embedding._predictive import ReplicateTally
 from twoalike.judgments import (
     arrangements_table,

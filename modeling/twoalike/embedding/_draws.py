@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
-from twoalike.embedding._posterior import flat_attrs, labelled_statistics
+from twoalike.embedding._posterior_file import flat_attrs, labelled_statistics
 from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import Floats, Integers
 

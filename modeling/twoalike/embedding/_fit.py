@@ -20,7 +20,8 @@ from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
 from twoalike.embedding._people import Groups, check_weights, read_groups
 from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
-from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
+from twoalike.embedding._posterior import Posterior
+from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
 from twoalike.study import (
@@ -65,7 +66,10 @@ def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
 
     The same on every machine, so that the same data are fitted by the same engine everywhere.
     """
-    gradient = 1e-4 + 70e-9 * n + 0.4e-9 * m**2 * d
+    times = (
+        3 if config.people == "weights" else 1
+    )  # similarities of each judgment, not of all pairs
+    gradient = 1e-4 + times * 70e-9 * n + 0.4e-9 * m**2 * d
     return (config.tune + (config.draws or 300)) * STEPS_A_DRAW * gradient / 60
 
 
@@ -348,7 +352,9 @@ def resolve_form(
     similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
     offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
     d = config.dimensions or offered
-    engine, why = choose_engine(data.size, len(data.ids), d, config)
+    # People who weigh dimensions have as many unknowns as objects have.
+    rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
+    engine, why = choose_engine(data.size, rows, d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
     return Form(d, prior, similarity, table, config.people == "weights"), engine, why
 
