@@ -86,6 +86,10 @@ netCDF with the groups of ArviZ: `arviz.from_netcdf` opens it. Coordinates are n
 and participant ids. Draws are aligned across chains. What every such file has in its group
 `posterior`:
 """
+_POSTERIOR_WEIGHTS = """
+Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The
+coordinate `participant_group` holds the group of each participant, if groups were given.
+"""
 _TIDY_TABLES = {
     "choices.parquet": CHOICES,
     "arrangements.parquet": ARRANGEMENTS,
@@ -115,9 +119,15 @@ def files_page() -> str:
         for part in (each.trials, each.events)
         if part is not None
     ]
-    draws = table(
-        ["variable", "dimensions"],
-        ([code(name), ", ".join(map(code, dims))] for name, dims in _posterior_file.NEEDED.items()),
+    draws, weights = (
+        table(
+            ["variable", "dimensions"],
+            ([code(name), ", ".join(map(code, dims))] for name, dims in variables.items()),
+        )
+        for variables in (
+            _posterior_file.NEEDED,
+            _posterior_file.OF_WEIGHTS | _posterior_file.OF_GROUPS,
+        )
     )
     raw += [_section(*one) for one in _BESIDE]
     lists = [_section(*one) for one in _LISTS]
@@ -134,6 +144,8 @@ def files_page() -> str:
             *tidy,
             _POSTERIOR,
             draws,
+            _POSTERIOR_WEIGHTS,
+            weights,
         ]
     )
 
