@@ -15,7 +15,7 @@ mean over the four dimensions. Inside: share of the log weights inside their 90 
 expected log-loss, in nats, on 20,000 other triplets of the people of the fit, less the truth's.
 
 Finished fits are kept in derived/people/ and not run again; the table goes to
-benchmarks/results/people.md and has all cells that are finished.
+benchmarks/results/people.md.
 """
 
 import argparse
