@@ -266,8 +266,8 @@ def agreement(posterior: Posterior, *, seed: int = 0, kind: ChoiceKind = "odd_on
             s = posterior.pair_similarity(x, x)
             sides = np.stack([s[i, j], s[i, k], s[j, k]])[:, :, None]
         else:
-            views = (x * root for root in weights.roots(draw))
-            own = [posterior.kernel.triplets(view, triplets) for view in views]
+            roots = weights.roots(draw)
+            own = [posterior.kernel.triplets(x, triplets, roots=root) for root in roots]
             sides = np.stack(own, axis=2)
         sides[OPTIONS[kind] :] = -np.inf  # no answer
         pairs = np.sort(sides, axis=0)[::-1]

@@ -60,7 +60,7 @@ class Kernel:
     ) -> tuple[Floats, Floats, Floats]:
         """Similarities of the pairs of triplets, (n, 3), in PAIRS order, shape (n,) each.
 
-        ``roots`` (n, D): by what the judge of each triplet multiplies the coordinates.
+        ``roots``, (n, D) or (D,): by what the judge of each triplet multiplies the coordinates.
         """
         if whole is not None:
             return pair_similarities(whole, items)
