@@ -20,6 +20,7 @@ from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
 from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import SCHEMA_VERSION, Posterior, flat_attrs
+from twoalike.embedding._spectrum import Spectrum
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
 from twoalike.study import (
@@ -100,9 +101,15 @@ def device() -> str:
     return str(jax.default_backend())
 
 
-def default_dimensions(n_objects: int) -> int:
-    """Give a number of dimensions to start from: more than are needed, bounded for memory."""
-    return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
+def default_dimensions(data: Data) -> int:
+    """Give a number of dimensions to start from: more than are needed, bounded for memory.
+
+    Not many more, where the spectrum of the choices tells: those that only noise fills make the
+    whole fit worse.
+    """
+    most = int(np.clip(np.ceil(2 * np.sqrt(len(data.ids))), 4, 50))
+    spectrum = Spectrum.of(data, "dot")
+    return most if spectrum is None else min(most, spectrum.dimensions)
 
 
 def reduce_features(values: Floats) -> Floats:
@@ -314,8 +321,8 @@ def resolve_form(
     data: Data, table: Floats | None, config: FitConfig, tried: Pilot | None = None
 ) -> tuple[Form, str, str]:
     """Decide what settings leave open, by a pilot if there was one: also the engine, and why."""
-    similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
-    offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
+    similarity = allowed_similarities(config)[0] if tried is None else tried.taken.similarity
+    offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
     engine, why = choose_engine(data.size, len(data.ids), d, config)
     prior = choose_prior(config.prior, engine, similarity, with_features=table is not None)
@@ -337,7 +344,7 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     is_open = len(similarities) > 1 or config.dimensions is None
     if config.quick or not is_open or len(data.items) < FEWEST:
         return None
-    d = config.dimensions or default_dimensions(len(data.ids))
+    d = config.dimensions or default_dimensions(data)
 
     def form_of(similarity: str) -> Form:
         prior = choose_prior("auto", "vi", similarity, with_features=table is not None)
