@@ -84,7 +84,7 @@ def sampled(sampler: str) -> dict[str, float]:
 
     data = Data.from_tables(sibling("calibration.py").World(0).choices(), None)
     objects = len(data.ids)
-    form = Form(default_dimensions(objects), "spike-and-slab")
+    form = Form(default_dimensions(data), "spike-and-slab")
     config = FitConfig(quick=True, engine="nuts", chains=2, draws=300, tune=400)
     start = form.start(objects, np.random.default_rng([config.seed, 0]))
 
@@ -191,14 +191,16 @@ def our_block(world: Any, size: str) -> Callable[[int], None]:
     from twoalike.embedding import FitConfig
     from twoalike.embedding import _vi as vi
     from twoalike.embedding._model import Data, Form, jax_density
+    from twoalike.embedding._spectrum import starts_near
     from twoalike.embedding._vi import begin
 
     data = Data.from_tables(world.choices(), None)
     config = FitConfig(quick=True, engine="vi", batch=SIZES[size][-1])
     plan = vi.plan_steps(config, len(data.items), len(data.ids))
-    rngs = [np.random.default_rng(0)]
+    form = Form(SIZES[size][1], "softplus")
+    starts = starts_near([data], form, [np.random.default_rng(0)])
     jax.config.update("jax_enable_x64", False)  # as fit_vi has it
-    density = jax_density(data, Form(SIZES[size][1], "softplus"), rngs, matrix=plan.matrix)
+    density = jax_density(data, form, starts, matrix=plan.matrix)
     family = vi.Family.of(density)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     many = vi.many_steps(family, data, config, plan, optimiser)

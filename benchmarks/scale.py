@@ -97,8 +97,9 @@ def cost(judgments: int) -> dict[str, float]:
     config = FitConfig(engine="vi")
     plan = vi.plan_steps(config, judgments, OBJECTS)
     with jax.enable_x64(False):  # as fit_vi has it; PyMC turns it on
-        form, rngs = Form(DIMENSIONS, "softplus"), [np.random.default_rng(0)]
-        family = vi.Family.of(jax_density(data, form, rngs, matrix=plan.matrix))
+        form = Form(DIMENSIONS, "softplus")
+        start = form.start(OBJECTS, np.random.default_rng(0))
+        family = vi.Family.of(jax_density(data, form, [start], matrix=plan.matrix))
         optimiser = optax.adam(1e-3)
         many = vi.many_steps(family, data, config, plan, optimiser)
         fit, key = begin(family, family.density.starts[0], optimiser), jax.random.key(0)

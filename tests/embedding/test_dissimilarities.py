@@ -133,7 +133,8 @@ def test_minibatches_of_sources_are_right_on_average(
     monkeypatch.setattr("twoalike.embedding._vi.PAIRS", 2 * 49)
     data = Data.from_tables(None, None, table_of(DESIGNS, rng))
     assert rows_a_step(data) == [2]
-    density = jax_density(data, Form(3, "softplus"), [rng])
+    form = Form(3, "softplus")
+    density = jax_density(data, form, [form.start(len(data.ids), rng)])
     values = [density.starts[0][name] for name in density.names]
     whole = density.groups(*values, *(array for g in data.groups for array in g.arrays))[0]
     part, columns = jax.jit(_group_fit(density, data)), _group_columns(data)

@@ -187,7 +187,7 @@ def test_dimensions_nobody_needs_are_dropped_and_a_number_is_kept(
     world: Any, variational: Posterior
 ) -> None:
     said = variational.attrs["dimensions"]
-    assert said["fitted"] == 11  # twice the root of 30 objects
+    assert said["fitted"] == 8  # twice the three of the world, and two
     assert said["kept"] == variational.embedding.shape[2] <= 8
     assert said["importance"] == sorted(said["importance"], reverse=True)
     config = FitConfig(**SHORT | {"draws": 2, "dimensions": 5})

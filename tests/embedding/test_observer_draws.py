@@ -102,7 +102,9 @@ def test_log_priors_are_those_of_the_model(world: Any) -> None:
     from twoalike.embedding._model import LOG_PRIOR, Form, jax_density
 
     data = Data.from_tables(used_choices(world.judge(200, 1)), None)
-    density = jax_density(data, Form(2, "softplus"), [np.random.default_rng(0)])
+    form = Form(2, "softplus")
+    start = form.start(len(data.ids), np.random.default_rng(0))
+    density = jax_density(data, form, [start])
     start = density.starts[0]
     z = np.random.default_rng(1).normal(size=6)
     start["lapse_offset"], start["lapse_location"] = z.astype(np.float32), np.float32(-2.0)

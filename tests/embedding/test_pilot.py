@@ -35,7 +35,7 @@ def test_a_world_of_distances_is_found(tmp_path: Path) -> None:
     pilot = Posterior.load(tmp_path / "p.nc").attrs["pilot"]
     dot, distance = pilot["tried"]
     assert (dot["similarity"], distance["similarity"]) == ("dot", "distance")
-    assert dot["minus_best"] > 2 * dot["minus_best_se"] > 0 == distance["minus_best"]
+    assert dot["minus_taken"] > 2 * dot["minus_taken_se"] > 0 == distance["minus_taken"]
     assert (pilot["judgments"], pilot["offered"]) == (1500, 4)
 
 
@@ -44,8 +44,8 @@ def test_a_world_of_dot_products_is_found(world: Any) -> None:
     data = Data.from_tables(used_choices(world.judge(3000, 5)), None)
     forms = {"dot": Form(8, "softplus"), "distance": Form(8, "gaussian", "distance")}
     found = run_pilot(data, forms.__getitem__, ("dot", "distance"), FitConfig())
-    assert found.best.similarity == "dot"
-    assert 3 <= found.best.dimensions <= 6  # the world has three
+    assert found.taken.similarity == "dot"
+    assert 3 <= found.taken.dimensions <= 6  # the world has three
 
 
 def test_nothing_is_tried_where_nothing_is_open(world: Any) -> None:
@@ -60,10 +60,13 @@ def test_the_better_trial_decides() -> None:
     rng = np.random.default_rng(0)
     losses = rng.gamma(2.0, 0.5, 400)
     pilot = Pilot((Trial("dot", losses + 0.02, 9), Trial("distance", losses, 5)), offered=20)
-    assert (pilot.best.similarity, pilot.dimensions) == ("distance", 10)
+    assert (pilot.taken.similarity, pilot.dimensions) == ("distance", 10)
     row = pilot.described()["tried"][0]
-    assert row["minus_best"] == pytest.approx(0.02)
-    assert row["minus_best_se"] == pytest.approx(0, abs=1e-6)
+    assert row["minus_taken"] == pytest.approx(0.02)
+    assert row["minus_taken_se"] == pytest.approx(0, abs=1e-6)
+    apart = losses + rng.normal(0.02, 0.3, 400)  # a difference of 1.3 standard errors
+    unsure = Pilot((Trial("dot", apart, 9), Trial("distance", losses, 5)), offered=20)
+    assert unsure.taken.similarity == "dot" == unsure.described()["taken"]
     few = Pilot((Trial("dot", losses, 1),), offered=20)
     assert (few.dimensions, Pilot(few.trials, offered=3).dimensions) == (8, 3)
 

@@ -31,7 +31,7 @@ class Options:
     estimate."""
     similarity: Literal["auto", "dot", "distance"] = "auto"
     """dot: dot product of non-negative coordinates; distance: the nearer, the more alike; auto:
-    whichever predicts held-out judgments better in a pilot."""
+    dot, unless distances surely predict held-out judgments better in a pilot."""
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = "auto"
     """Of the coordinates; auto: gaussian for distances, softplus with features or for vi, else
     spike-and-slab."""
@@ -185,13 +185,15 @@ def _weights_line(pilot: "dict[str, Any]") -> str:
 def _pilot_line(pilot: "dict[str, Any]") -> str:
     """Say what was tried before the fit, and what came out of it."""
     named = {"dot": "dot product", "distance": "distance"}
-    best = min(pilot["tried"], key=lambda trial: float(trial["log_loss"]))
-    said = f"pilot: {named[best['similarity']]}, {best['dimensions']} of {pilot['offered']} "
+    (taken,) = [trial for trial in pilot["tried"] if trial["similarity"] == pilot["taken"]]
+    said = f"pilot: {named[taken['similarity']]}, {taken['dimensions']} of {pilot['offered']} "
     said += "dimensions carry weight"
-    others = [trial for trial in pilot["tried"] if trial is not best]
-    for other in others:
-        said += (
-            f"; {named[other['similarity']]} is {other['minus_best']:.4f} ± "
-            f"{other['minus_best_se']:.4f} nats worse on {pilot['judgments']:,} held-out judgments"
-        )
+    for other in pilot["tried"]:
+        gap = other["minus_taken"]
+        if other is not taken:
+            said += (
+                f"; {named[other['similarity']]} is {abs(gap):.4f} ± {other['minus_taken_se']:.4f} "
+                f"nats {'worse' if gap >= 0 else 'better, too little to be sure,'} "
+                f"on {pilot['judgments']:,} held-out judgments"
+            )
     return said

@@ -40,7 +40,7 @@ class FitConfig(BaseModel):
     similarity: Literal["auto", "dot", "distance"] = Field(
         default="auto",
         description="dot product of non-negative coordinates, or minus the distance; auto: "
-        "whichever predicts held-out judgments better in a pilot",
+        "dot, unless distances surely predict held-out judgments better in a pilot",
     )
     prior: Literal["auto", "spike-and-slab", "softplus", "gaussian"] = Field(
         default="auto",
@@ -72,10 +72,12 @@ class FitConfig(BaseModel):
     steps: int | None = Field(
         default=None,
         ge=100,
-        description="optimiser steps, of vi; none: 3,000, or 40 passes over the judgments",
+        description="optimiser steps, of vi; none: 2,000, or 3,000 and more for few judgments",
     )
     batch: int | None = Field(
-        default=None, ge=1, description="judgments a step, of vi; none: 4,000 to 10,000 by size"
+        default=None,
+        ge=1,
+        description="judgments a step, of vi; none: all, or 4,000 to 10,000 by size",
     )
     holdout: float | None = Field(
         default=None,
@@ -87,8 +89,8 @@ class FitConfig(BaseModel):
     rate: float | None = Field(
         default=None,
         gt=0,
-        description="peak learning rate, cosine to zero, of vi; none: 0.03, 0.06 from 20,000 to "
-        "200,000 judgments, 0.01 below 1,000",
+        description="peak learning rate, cosine to zero, of vi; none: 0.03, 0.06 from 20,000 "
+        "judgments, 0.01 below 1,000",
     )
     warmup: float = Field(
         default=0.3, ge=0, le=1, description="share of steps over which the KL grows"

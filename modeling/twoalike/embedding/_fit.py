@@ -22,6 +22,7 @@ from twoalike.embedding._people import Groups, check_weights, read_groups
 from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
+from twoalike.embedding._spectrum import Spectrum
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
 from twoalike.study import (
@@ -66,9 +67,8 @@ def nuts_minutes(n: int, m: int, d: int, config: FitConfig) -> float:
 
     The same on every machine, so that the same data are fitted by the same engine everywhere.
     """
-    times = (
-        3 if config.people == "weights" else 1
-    )  # similarities of each judgment, not of all pairs
+    # With weights similarities are of each judgment, not of all pairs.
+    times = 3 if config.people == "weights" else 1
     gradient = 1e-4 + times * 70e-9 * n + 0.4e-9 * m**2 * d
     return (config.tune + (config.draws or 300)) * STEPS_A_DRAW * gradient / 60
 
@@ -105,9 +105,15 @@ def device() -> str:
     return str(jax.default_backend())
 
 
-def default_dimensions(n_objects: int) -> int:
-    """Give a number of dimensions to start from: more than are needed, bounded for memory."""
-    return int(np.clip(np.ceil(2 * np.sqrt(n_objects)), 4, 50))
+def default_dimensions(data: Data) -> int:
+    """Give a number of dimensions to start from: more than are needed, bounded for memory.
+
+    Not many more, where the spectrum of the choices tells: those that only noise fills make the
+    whole fit worse.
+    """
+    most = int(np.clip(np.ceil(2 * np.sqrt(len(data.ids))), 4, 50))
+    spectrum = Spectrum.of(data, "dot")
+    return most if spectrum is None else min(most, spectrum.dimensions)
 
 
 def reduce_features(values: Floats) -> Floats:
@@ -349,8 +355,8 @@ def resolve_form(
     data: Data, table: Floats | None, config: FitConfig, tried: Pilot | None = None
 ) -> tuple[Form, str, str]:
     """Decide what settings leave open, by a pilot if there was one: also the engine, and why."""
-    similarity = allowed_similarities(config)[0] if tried is None else tried.best.similarity
-    offered = default_dimensions(len(data.ids)) if tried is None else tried.dimensions
+    similarity = allowed_similarities(config)[0] if tried is None else tried.taken.similarity
+    offered = default_dimensions(data) if tried is None else tried.dimensions
     d = config.dimensions or offered
     # People who weigh dimensions have as many unknowns as objects have.
     rows = len(data.ids) + (len(data.participants) if config.people == "weights" else 0)
@@ -374,7 +380,7 @@ def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     is_open = len(similarities) > 1 or config.dimensions is None
     if config.quick or not is_open or len(data.items) < FEWEST:
         return None
-    d = config.dimensions or default_dimensions(len(data.ids))
+    d = config.dimensions or default_dimensions(data)
 
     def form_of(similarity: str) -> Form:
         prior = choose_prior("auto", "vi", similarity, with_features=table is not None)

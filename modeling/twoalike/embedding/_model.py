@@ -177,7 +177,9 @@ def similarities(
     if matrix:
         m, squares = x.shape[0], (x**2).sum(axis=1)[:, None]
         flat = kernel.gram(squares, xp.dot(x, x.T), xp).ravel()
-        return flat[i * m + j], flat[i * m + k], flat[j * m + k]
+        # One gather: the gradient of three would fill and add up three matrices.
+        found = flat[xp.stack([i * m + j, i * m + k, j * m + k])]
+        return found[0], found[1], found[2]
     first, second, third = x[i], x[j], x[k]
     if roots is not None:
         first, second, third = first * roots, second * roots, third * roots
@@ -352,6 +354,10 @@ class Form:
         p = 0 if self.features is None else self.features.shape[1]
         return PRIORS[self.prior].start(m, self.dimensions, p, rng)
 
+    def start_at(self, x: Floats) -> dict[str, Floats]:
+        """Where a fit starts whose embedding is x, (m, d), at first."""
+        return PRIORS[self.prior].start_at(x, self.features)
+
 
 @dataclass(frozen=True)
 class Density:
@@ -381,9 +387,9 @@ def _stand_in(array: npt.NDArray[Any]) -> Any:
 
 
 def jax_density(
-    data: Data, form: Form, rngs: Sequence[np.random.Generator], *, matrix: bool = False
+    data: Data, form: Form, starts: Sequence[dict[str, Floats]], *, matrix: bool = False
 ) -> Density:
-    """Turn the model into single-precision JAX functions; a generator gives each fit's start."""
+    """Turn the model into single-precision JAX functions, with each fit's start by variable."""
     import pytensor
     import pytensor.tensor as pt
     from pymc.sampling.jax import get_jaxified_graph
@@ -403,7 +409,7 @@ def jax_density(
         prior_names, priors = prior_terms(model)
         return Density(
             names=tuple(v.name for v in values),
-            starts=tuple(_start(model, form, len(data.ids), rng) for rng in rngs),
+            starts=tuple(_unconstrained(model, start) for start in starts),
             prior=get_jaxified_graph(inputs=values, outputs=[model.logp(vars=model.free_RVs)]),
             likelihood=get_jaxified_graph(inputs=[*values, *batch], outputs=[choices]),
             groups=get_jaxified_graph(
@@ -429,10 +435,10 @@ def prior_terms(model: Any) -> tuple[tuple[str, ...], list[Any]]:
     return names, [term.sum() for term in terms]
 
 
-def _start(model: Any, form: Form, m: int, rng: np.random.Generator) -> dict[str, Floats]:
-    small = form.start(m, rng)
-    start = model.initial_point(random_seed=int(rng.integers(2**31)))
-    for name, value in small.items():
+def _unconstrained(model: Any, near: dict[str, Floats]) -> dict[str, Floats]:
+    """Complete a start by PyMC's own, and give it by name of the unconstrained variable."""
+    start = model.initial_point()
+    for name, value in near.items():
         variable = model[name]
         transform = model.rvs_to_transforms[variable]
         symbol = model.rvs_to_values[variable].name

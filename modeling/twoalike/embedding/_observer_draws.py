@@ -29,8 +29,11 @@ BINS = np.linspace(-16.0, 0.0, 129)
 LOCATIONS = np.linspace(-6.0, 0.5, 27)
 SPREADS = np.geomspace(0.05, 3.0, 14)
 SCALES = np.geomspace(0.03, 1.5, 14)
-TABLES = 10
-"""Draws of a fit whose likelihood is computed; the draws between take the nearest."""
+MOST_TABLES, FEWEST_TABLES, TABULATED = 10, 2, 2_000_000
+"""Draws of a fit whose likelihood is computed; the draws between take the nearest. Of many
+judgments fewer are, so that together they have so many: draws then differ little."""
+HIGHEST = np.float32(80.0)
+"""Largest gap of similarities that matters, in units of the temperature; exp of more overflows."""
 
 
 def draw_observers(
@@ -45,8 +48,9 @@ def draw_observers(
     if not len(data.items):
         return draws  # nobody chose
     found = {name: draws[name].copy() for name in ("temperature", "lapse", *_pools(draws))}
+    tables = int(np.clip(TABULATED // len(data.items), FEWEST_TABLES, MOST_TABLES))
     for fit in range(len(x)):
-        for part in np.array_split(np.arange(x.shape[1]), min(TABLES, x.shape[1])):
+        for part in np.array_split(np.arange(x.shape[1]), min(tables, x.shape[1])):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
             weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
@@ -110,31 +114,20 @@ class _Table:
         width = np.clip(WIDTH / np.sqrt(np.maximum(counts, 1)), NARROWEST, WIDEST)
         grid = centre[:, None] + (width[:, None] * STEPS if n_people > 1 else np.zeros((1, 1)))
         kernel = find_kernel(similarity)
-        if log_weight is None:
-            pairs = kernel.triplets(x, data.items, kernel.whole(x, len(data.items)))
-        else:
-            roots = np.exp(log_weight / 2)[data.judge]
-            pairs = kernel.triplets(x, data.items, roots=roots)
-        first, *others = pairs
-        gaps = np.stack(others, axis=1) - first[:, None]
-        gaps[data.anchored, 1] = -np.inf  # of two alternatives one is compared
-        options = np.where(data.anchored, OPTIONS["anchored"], OPTIONS["odd_one_out"])
-        lapse = expit(LOGITS)
-        tables = []
-        for column in grid.T:
-            logs = -logsumexp(
-                np.pad(gaps, ((0, 0), (1, 0))) / np.exp(column)[data.judge, None], axis=1
-            )
-            tables.append(
-                sum(
-                    _by_bin(data.judge[kind], logs[kind], n_people)
-                    @ np.log(lapse / k + (1 - lapse) * np.exp(BINS)[:, None])
-                    for k in np.unique(options)
-                    for kind in [options == k]
-                )
-            )
-        empty = np.zeros((n_people, len(LOGITS)))
-        return cls(np.stack([empty + one for one in tables], axis=2), grid)
+        whole = kernel.whole(x, len(data.items)) if log_weight is None else None
+        roots = None if log_weight is None else np.exp(log_weight / 2)[data.judge]
+        chosen, *others = kernel.triplets(x, data.items, whole, roots)
+        lapse, tables = expit(LOGITS), np.zeros((n_people, len(LOGITS), grid.shape[1]))
+        for kind, k in OPTIONS.items():
+            rows = data.anchored if kind == "anchored" else ~data.anchored
+            judge = data.judge[rows]
+            gaps = [(other - chosen)[rows].astype(np.float32) for other in others[: k - 1]]
+            by_lapse = np.log(lapse / k + (1 - lapse) * np.exp(BINS)[:, None])
+            for place, column in enumerate(np.exp(-grid.T).astype(np.float32)):
+                rate = column[judge]
+                odds = sum(np.exp(np.minimum(gap * rate, HIGHEST)) for gap in gaps)
+                tables[:, :, place] += _by_bin(judge, -np.log1p(odds), n_people) @ by_lapse
+        return cls(tables, grid)
 
     def draw(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         """Draw n times what the people are pooled by, then the people, by name."""

@@ -11,6 +11,7 @@ is there and how large it is. The Gaussian one is for distances, which know no o
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -151,6 +152,10 @@ SPIKE = 0.1
 TAIL = 3.0
 """Degrees of freedom of the slab: with a half-normal one, large coordinates are shrunk and the
 intervals of similarities miss them (benchmarks/results/calibration.md)."""
+START_DECAY = 0.05
+"""At a start all components count about alike."""
+RIDGE = 0.1
+"""Of the map from features to coordinates at a start, in units of a feature's sum of squares."""
 TOTAL = 3.0
 """Scale of the root of the sum of all squared slab scales: how large similarities are does not
 depend on how many dimensions are on offer."""
@@ -176,10 +181,14 @@ class Prior:
         chain that starts from large ones may stay in a wrong mode. With features the map starts
         strong and what is left to each object weak, or every object learns for itself before the
         map has been found.
+    start_at
+        The start whose embedding is x, (m, d), with features or None; variables that are left out
+        start where PyMC has them.
     """
 
     add: Callable[[int, int, Features], Any]
     start: Callable[[int, int, int, np.random.Generator], Start]
+    start_at: Callable[[Floats, Features], Start]
 
 
 def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
@@ -197,6 +206,7 @@ def spike_and_slab(m: int, d: int, features: Features = None) -> Any:
     weight = pm.Beta("slab_weight", 2.0, 2.0, dims="dimension")
     total = pm.HalfNormal("slab_total", TOTAL)
     share = pm.Dirichlet("slab_share", np.ones(d), dims="dimension") if d > 1 else pt.ones(1)
+    share = pt.maximum(share, 1e-12)  # the root of 0 has no gradient
     scale = pm.Deterministic("slab_scale", total * pt.sqrt(share), dims="dimension")
     height = float(np.log(2.0) + t.logpdf(0.0, TAIL))
 
@@ -270,13 +280,17 @@ def _latent(m: int, d: int, features: Features) -> Any:
     latent = scale * pm.Normal("residual", 0.0, 1.0, shape=(m, d))
     if features is None:
         return latent
-    spread = features.std(axis=0)
     decay = pm.HalfNormal("feature_decay", 1.5)
-    share = pt.as_tensor(spread / spread.max()) ** decay
-    share = share / pt.sqrt((share**2).sum())
     strength = pm.HalfNormal("feature_strength", 1.0, dims="dimension")
     weights = pm.Normal("feature_weights", 0.0, 1.0, shape=(features.shape[1], d))
-    return latent + pt.dot((features / spread) * share, weights * strength)
+    return latent + pt.dot(_components(features, decay, pt), weights * strength)
+
+
+def _components(features: Floats, decay: Any, xp: ModuleType) -> Any:
+    """Components of features as the map takes them, (m, p), for numpy or PyTensor."""
+    spread = features.std(axis=0)
+    share = xp.exp(decay * np.log(spread / spread.max()))
+    return features / spread * share / xp.sqrt((share**2).sum())
 
 
 def _start_slab(m: int, d: int, p: int, rng: np.random.Generator) -> Start:
@@ -294,15 +308,53 @@ def _start_around(centre: float) -> Callable[[int, int, int, np.random.Generator
             "residual_scale": np.full(d, 0.3),
             "feature_strength": np.full(d, 7.0),
             "feature_weights": 0.3 * rng.normal(size=(p, d)),
-            "feature_decay": np.array(0.05),
+            "feature_decay": np.array(START_DECAY),
         }
 
     return start
 
 
+LEAST = 0.02
+"""Smallest non-negative coordinate of a start: no density is finite at zero."""
+
+
+def _slab_at(x: Floats, features: Features) -> Start:
+    scale = np.sqrt((x**2).mean(axis=0)) + LEAST
+    total = float(np.sqrt((scale**2).sum()))
+    unit = np.maximum(x, LEAST * scale) / scale
+    share = {"slab_share": (scale / total) ** 2} if len(scale) > 1 else {}
+    return {"unit": unit, "slab_total": np.array(total), **share}
+
+
+def _softplus_at(x: Floats, features: Features) -> Start:
+    latent = np.log(np.expm1(np.maximum(x, LEAST)))
+    location = latent.mean(axis=0)
+    return {"location": location, **_latent_at(latent - location, features)}
+
+
+def _latent_at(latent: Floats, features: Features) -> Start:
+    """Start at latent coordinates: the map is their ridge regression on the features."""
+    found: Start = {}
+    if features is not None:
+        z = _components(features, START_DECAY, np)
+        gram = z.T @ z
+        weights = np.linalg.solve(
+            gram + RIDGE * gram.diagonal().mean() * np.eye(len(gram)), z.T @ latent
+        )
+        strength = np.sqrt((weights**2).mean(axis=0)) + LEAST
+        found = {
+            "feature_weights": weights / strength,
+            "feature_strength": strength,
+            "feature_decay": np.array(START_DECAY),
+        }
+        latent = latent - z @ weights
+    scale = latent.std(axis=0) + LEAST
+    return {"residual": latent / scale, "residual_scale": scale, **found}
+
+
 PRIORS: Mapping[str, Prior] = {
-    "spike-and-slab": Prior(spike_and_slab, _start_slab),
-    "softplus": Prior(_softplus, _start_around(-0.5)),
-    "gaussian": Prior(_gaussian, _start_around(0.0)),
+    "spike-and-slab": Prior(spike_and_slab, _start_slab, _slab_at),
+    "softplus": Prior(_softplus, _start_around(-0.5), _softplus_at),
+    "gaussian": Prior(_gaussian, _start_around(0.0), _latent_at),
 }
 """By the name that settings and posteriors have."""

@@ -7,6 +7,7 @@ enough. Where people judged much, one more fit shows whether they weigh the dime
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,18 @@ from twoalike.study import Floats, Integers
 
 STEPS, STEPS_OF_MANY = 1000, 2000
 """Steps of a short fit, and from :data:`MANY` judgments on: at a thousand, dot products of THINGS
-have hardly begun to use their dimensions, and distances look better than they are."""
+are further from their best than distances."""
 DRAWS = 20
 FEWEST = 100
 """Judgments below which nothing is tried: held-out ones would say nothing."""
 FOLDS = 5
 MANY = 20_000
 """Judgments from which a tenth is held out once, instead of each fifth in turn."""
+FITS = 2
+"""At least, of a similarity: dot products gain more by a mixture of fits than distances do."""
+SURE = 2.0
+"""Standard errors by which another similarity than the usual one has to be better. Dot products
+have dimensions that can be read, and gain more from the final fit."""
 OF_A_DRAW = ("embedding", "temperature", "lapse")
 FEWEST_PEOPLE, MUCH = 5, 100
 """People, and judgments a person (median), from which on weights of the dimensions are tried."""
@@ -62,37 +68,44 @@ class Pilot:
     weighted: Trial | None = None
 
     @property
-    def best(self) -> Trial:
-        """The similarity with the lowest held-out log-loss."""
-        return min(self.trials, key=lambda trial: float(trial.losses.mean()))
+    def taken(self) -> Trial:
+        """The similarity with the lowest held-out log-loss; the usual one, unless this is sure."""
+        usual, best = self.trials[0], min(self.trials, key=lambda one: float(one.losses.mean()))
+        gap = usual.losses - best.losses
+        return best if gap.mean() > SURE * gap.std() / np.sqrt(len(gap)) else usual
 
     @property
     def dimensions(self) -> int:
         """Dimensions to fit."""
-        needed = int(np.ceil(SPARE * self.best.dimensions)) + 2
+        needed = int(np.ceil(SPARE * self.taken.dimensions)) + 2
         return min(max(needed, int(np.ceil(LEAST * self.offered))), self.offered)
 
     def described(self) -> dict[str, Any]:
         """Give what the posterior's file says of it."""
-        best = self.best
+        taken = self.taken
         rows = []
         for trial in self.trials:
-            gap = trial.losses - best.losses
+            gap = trial.losses - taken.losses
             rows.append(
                 {
                     "similarity": trial.similarity,
                     "log_loss": round(float(trial.losses.mean()), 5),
-                    "minus_best": round(float(gap.mean()), 5),
-                    "minus_best_se": round(float(gap.std() / np.sqrt(len(gap))), 5),
+                    "minus_taken": round(float(gap.mean()), 5),
+                    "minus_taken_se": round(float(gap.std() / np.sqrt(len(gap))), 5),
                     "dimensions": trial.dimensions,
                 }
             )
-        found = {"judgments": len(best.losses), "offered": self.offered, "tried": rows}
+        found = {
+            "judgments": len(taken.losses),
+            "offered": self.offered,
+            "taken": taken.similarity,
+            "tried": rows,
+        }
         return found | ({} if self.weighted is None else {"weights": self._gain(self.weighted)})
 
     def _gain(self, weighted: Trial) -> dict[str, Any]:
         """By how many nats a judgment weights predict better."""
-        gain = self.best.losses[: len(weighted.losses)] - weighted.losses
+        gain = self.taken.losses[: len(weighted.losses)] - weighted.losses
         return {
             "judgments": len(gain),
             "gain": round(float(gain.mean()), 5),
@@ -116,7 +129,7 @@ def run_pilot(
     pilot = Pilot(tuple(trials), form.dimensions)
     if "people" in config.model_fields_set or not _judged_much(data):
         return pilot
-    form = replace(form_of(pilot.best.similarity), weights=True)
+    form = replace(form_of(pilot.taken.similarity), weights=True)
     return replace(pilot, weighted=_try(data, form, folds[:1], config))
 
 
@@ -136,23 +149,22 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     from twoalike.embedding._vi import fit_vi
 
     n = len(data.items)
+    copies = FITS if n >= MANY else 1
     steps = STEPS if n < MANY else STEPS_OF_MANY
-    short = config.model_copy(
-        update={"steps": config.steps or steps, "draws": DRAWS, "chains": len(folds)}
-    )
-    parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds]
+    short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
+    parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
     for fold, rows in enumerate(folds):
         held = Judged.of(data.take(rows, others=False))
         p = np.zeros((len(held), 3))
-        for place in range(DRAWS):
-            x, temperature, lapse = (draws[name][fold, place] for name in OF_A_DRAW)
+        for fit, place in product(range(copies * fold, copies * (fold + 1)), range(DRAWS)):
+            x, temperature, lapse = (draws[name][fit, place] for name in OF_A_DRAW)
             whole = None if form.weights else kernel.whole(x, len(held))
-            roots = np.exp(draws["log_weight"][fold, place] / 2) if form.weights else None
+            roots = np.exp(draws["log_weight"][fit, place] / 2) if form.weights else None
             draw = Draw(x, temperature, lapse, kernel, whole, roots)
-            p += answer_probabilities(draw, held) / DRAWS
+            p += answer_probabilities(draw, held) / (copies * DRAWS)
         losses.append(log_loss(p, held.chosen))
     counts = [_with_weight(fold.mean(axis=0), form.similarity) for fold in draws["embedding"]]
     return Trial(form.similarity, np.concatenate(losses), int(np.median(counts)))

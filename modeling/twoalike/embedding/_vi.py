@@ -33,21 +33,22 @@ from twoalike.embedding._model import (
     jax_density,
     log_likelihood,
 )
+from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
 OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
 TRIALS = 200  # arrangements a step
 PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
-RATES = ((1_000, 0.01), (20_000, 0.03), (200_000, 0.06), (np.inf, 0.03))
-"""Fewer judgments than -> peak learning rate. At a hundred thousand judgments .06 is .003 nats a
-judgment better than .03, at a million .007 worse, since dimensions get lost; with a hundred
-judgments of more objects than that, some fits diverge at .03."""
+RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
+"""Fewer judgments than -> peak learning rate. At a hundred thousand judgments .06 is .001 nats a
+judgment better than .03, at a million .002; with a hundred judgments of more objects than that,
+some fits diverge at .03."""
 
 
 COORDINATES = ("residual", "unit")
 """Begin the name of the variable that holds the coordinates of all objects, shape (m, d)."""
-MOST_ENTRIES = 20_000_000
+MOST_ENTRIES = 2_000_000
 """Most entries of the matrices that correlate coordinates, m d²; beyond, they are independent."""
 
 
@@ -255,7 +256,7 @@ def many_steps(
 
 
 MOST_AT_ONCE = 150_000
-"""Judgments of a step that has all similarities: more tell hardly more than they take time."""
+"""Judgments that a step sees all of; of more, a small random part tells as much in less time."""
 
 
 @dataclass(frozen=True)
@@ -276,16 +277,18 @@ def plan_steps(
 ) -> Plan:
     """Choose steps, judgments a step and learning rate by the size of the data.
 
-    A step sees all judgments, or 150,000, where they are many for the number of objects. At least
-    3,000 steps, and at least 40 passes over the judgments: with fewer, held-out predictions of real
-    data lose points. The rate follows :data:`RATES`. With ``weights`` each person has similarities
-    of their own, and a step sees a few judgments.
+    A step sees all judgments where they are many for the number of objects, but no more than
+    :data:`MOST_AT_ONCE`; else a part. 2,000 steps from the spectrum of the judgments, or from a
+    random start at least 3,000 and 40 passes over the judgments: with fewer, held-out predictions
+    of real data lose points. The rate follows :data:`RATES`. With ``weights`` each person has
+    similarities of their own, and a step sees a few judgments.
     """
     few = int(np.clip(n_judgments // 25, 4000, 10_000))
-    many = not weights and cheaper_whole(n_objects, n_judgments)
-    batch = min(config.batch or (MOST_AT_ONCE if many else few), n_judgments)
+    cheap = not weights and cheaper_whole(n_objects, n_judgments)
+    at_once = cheap and n_judgments <= MOST_AT_ONCE
+    batch = min(config.batch or (n_judgments if at_once else few), n_judgments)
     passes = -(-40 * n_judgments // max(batch, 1))
-    steps = config.steps or max(3000, passes)
+    steps = config.steps or (2000 if tells(n_judgments, n_objects) else max(3000, passes))
     rate = config.rate or next(rate for fewer, rate in RATES if n_judgments < fewer)
     whole_chunks = -(-steps // CHUNK) * CHUNK
     return Plan(whole_chunks, batch, rate, not weights and cheaper_whole(n_objects, batch))
@@ -405,7 +408,8 @@ def _fit_in_single(
     parts = parts or [data] * (config.chains or 4)
     n_fits = len(parts)
     plan = plan_steps(config, len(parts[0].items), len(data.ids), weights=form.weights)
-    starts = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
+    rngs = [np.random.default_rng([config.seed, k]) for k in range(n_fits)]
+    starts = starts_near(parts, form, rngs)
     density = jax_density(data, form, starts, matrix=plan.matrix)
     optimiser = optax.adam(optax.cosine_decay_schedule(plan.rate, plan.steps))
     family = Family.of(density)

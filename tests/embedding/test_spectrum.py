@@ -1,0 +1,86 @@
+"""Starts of variational fits: near the spectrum of the judgments, whatever the prior."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice, pair_similarities, random_triplets
+from twoalike.embedding._model import Data, Form, jax_density
+from twoalike.embedding._parts import PRIORS, find_kernel
+from twoalike.embedding._spectrum import Spectrum, score_matrix, starts_near
+
+
+def embedding_at(data: Data, form: Form, start: dict[str, Any]) -> Any:
+    """Give the embedding of a start, (m, d)."""
+    density = jax_density(data, form, [start])
+    found = density.quantities(*(density.starts[0][name] for name in density.names))
+    return np.asarray(dict(zip(density.outputs, found, strict=True))["embedding"])
+
+
+def test_scores_of_two_judgments_by_hand() -> None:
+    # The pair chosen is the first two; of an anchored choice the last two are never compared.
+    items, anchored = np.array([[0, 1, 2], [3, 1, 0]], np.int32), np.array([False, True])
+    data = Data(items, np.zeros(2, np.int32), anchored, tuple("abcd"), ("p",))
+    information = (3 * 2 / 9 + 2 * 1 / 4) / 6
+    expected = np.zeros((4, 4))
+    expected[0, 1], expected[0, 2], expected[1, 2] = 2 / 3, -1 / 3, -1 / 3
+    expected[1, 3], expected[0, 3] = 1 / 2, -1 / 2
+    assert_allclose(score_matrix(data).toarray() * information, expected + expected.T)
+
+
+@pytest.mark.parametrize(
+    ("prior", "with_features"),
+    [(name, False) for name in PRIORS] + [("softplus", True), ("gaussian", True)],
+)
+def test_a_start_has_the_embedding_asked_for(world: Any, prior: str, with_features: bool) -> None:
+    data, rng = Data.from_choices(world.judge(80, 3)), np.random.default_rng(0)
+    features = rng.normal(size=(len(data.ids), 5)).astype(np.float32) if with_features else None
+    form = Form(3, prior, "distance" if prior == "gaussian" else "dot", features)
+    x = rng.gamma(2.0, 0.5, (len(data.ids), 3)) + 0.05
+    assert_allclose(embedding_at(data, form, form.start_at(x)), x, rtol=2e-3)
+
+
+def judged(true: Any, n: int, rng: np.random.Generator) -> tuple[Data, Any, Any]:
+    """Judgments of one observer who never lapses; triplets, and log-probabilities of answers."""
+    m = len(true)
+    triplets = random_triplets(m, n, rng)
+    logs = np.stack(log_choice(pair_similarities(true, triplets)), axis=1)
+    odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
+    items = np.take_along_axis(triplets, order, axis=1).astype(np.int32)
+    nobody = np.zeros(n, np.int32)
+    data = Data(items, nobody, nobody.astype(bool), tuple(map(str, range(m))), ("p",))
+    return data, triplets, logs
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_a_start_is_near_the_truth_of_many_judgments(similarity: str) -> None:
+    rng, kernel = np.random.default_rng(0), find_kernel(similarity)
+    x = rng.gamma(1.0, 0.8, (30, 3)) if similarity == "dot" else 1.5 * rng.normal(size=(30, 2))
+    data, triplets, logs = judged(kernel.matrix(x, x), 6_000, rng)
+    form = Form(6, "softplus" if similarity == "dot" else "gaussian", similarity)
+    found = embedding_at(data, form, starts_near([data], form, [rng])[0])
+    pairs = pair_similarities(kernel.matrix(found, found), triplets)
+    excess = (np.exp(logs) * (logs - np.stack(log_choice(pairs), axis=1))).sum(axis=1).mean()
+    of_guessing = (np.exp(logs) * (logs + np.log(3))).sum(axis=1).mean()
+    assert excess < of_guessing / 3
+
+
+def test_judgments_that_agree_on_nothing_have_no_spectrum() -> None:
+    rng = np.random.default_rng(2)
+    x = 1.5 * (rng.random((40, 4)) < 0.3)
+    alike, _, _ = judged(x @ x.T, 8_000, rng)
+    found = Spectrum.of(alike, "dot")
+    assert found is not None and 3 <= len(found.values) <= 6
+    random, _, _ = judged(np.zeros((40, 40)), 8_000, rng)
+    nothing = Spectrum.of(random, "dot")
+    assert nothing is None or len(nothing.values) <= 1
+
+
+def test_few_judgments_start_at_random(world: Any) -> None:
+    data, form = Data.from_choices(world.judge(60, 3)), Form(4, "softplus")
+    (found,) = starts_near([data], form, [np.random.default_rng(7)])
+    for name, value in form.start(len(data.ids), np.random.default_rng(7)).items():
+        assert_allclose(found[name], value)
