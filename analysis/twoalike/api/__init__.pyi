@@ -7,6 +7,7 @@ from twoalike.embedding import Posterior as Posterior
 from twoalike.embedding import build_model as build_model
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
+from twoalike.embedding import compare_groups as compare_groups
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit

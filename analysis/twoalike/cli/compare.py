@@ -11,45 +11,67 @@ if TYPE_CHECKING:
 
 def compare(
     first: Path,
-    second: Path,
+    second: Path | None = None,
     /,
     *,
+    groups: Path | None = None,
     choices: Path | None = None,
     observers: Literal["own", "new"] = "own",
     interval: float = 0.9,
     out: Path | None = None,
 ) -> None:
-    """Compare two posteriors: what they predict, and how alike their similarities are.
+    """Compare two posteriors, or the groups of people in one.
 
-    On --choices, log-loss and accuracy of both and their paired difference with its standard
-    error. Over the objects that both know, the correlation of their similarities, and their
-    dimensions matched one to one.
+    Of two posteriors: what they predict, and how alike their similarities are. On --choices,
+    log-loss and accuracy of both and their paired difference with its standard error. Over the
+    objects that both know, the correlation of their similarities, and their dimensions matched one
+    to one.
+
+    Of groups: how they differ in the weights of the dimensions, and in which pairs of objects, with
+    intervals that resample the people and p-values by permuted labels. The posterior is fitted with
+    --people weights and without --groups, since those would shrink people to their group.
 
     Examples
     --------
         twoalike compare first.nc second.nc
         twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
+        twoalike compare weights.nc --groups groups.tsv
 
     Parameters
     ----------
     first
         A posterior (.nc).
     second
-        Another one; differences are second minus first.
+        Another one; differences are second minus first. None with --groups.
+    groups
+        Group of each participant: a tab-separated file with columns participant and group.
     choices
         Judgments (.parquet) that neither was fitted to.
     observers
         own: participants whom a posterior knows answer with their own lapse and temperature,
         others as new people. new: all as new people.
     interval
-        Share of the draws inside the intervals.
+        Share of the draws, or of the resamples of people, inside the intervals.
     out
         All numbers, as .json.
     """
     from rich.console import Console
 
     from twoalike import embedding
+    from twoalike.study import TwoalikeError
 
+    if (groups is None) == (second is None) or (groups is not None and choices is not None):
+        raise TwoalikeError(
+            expected="a second posterior, or --groups without --choices",
+            found="none of them" if groups is None else "more than that",
+            remedy="See `twoalike compare --help`.",
+        )
+    if groups is not None:
+        _show_groups(embedding.compare_groups(first, groups, interval=interval, out=out))
+        if out is not None:
+            print(f"Wrote {out}")  # noqa: T201
+        return
+    assert second is not None
     paths = {"first": first, "second": second}
     models = {name: embedding.Posterior.load(path) for name, path in paths.items()}
     result = embedding.compare(
@@ -116,3 +138,33 @@ def _show_similarity(console: "Console", result: dict[str, Any], paths: dict[str
         row = (str(match["first"]), str(match["second"]), f"{match['correlation']:.3f}")
         matches.add_row(*row, _span(match))
     console.print(matches)
+
+
+MOST_PAIRS = 10
+"""Pairs of objects that are listed for two groups."""
+
+
+def _show_groups(result: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for found in result["differences"]:
+        names = [plain(found[side]) for side in ("first", "second")]
+        counts = [result["people"][found[side]] for side in ("first", "second")]
+        console.print(
+            f"{names[1]} ({counts[1]} people) minus {names[0]} ({counts[0]}): p {found['p']:.3f} "
+            "that they weigh all dimensions alike; their similarities correlate "
+            f"{found['correlation']:.3f}"
+        )
+        title = "Log weights of the dimensions (p corrected for their number)"
+        table = plain_table(title, "dimension", "difference", "", "in SD of people", "p")
+        for row in found["dimensions"]:
+            cells = (str(row["dimension"]), f"{row['difference']:+.2f}", _span(row))
+            table.add_row(*cells, f"{row['effect']:+.1f}", f"{row['p']:.3f}")
+        console.print(table)
+        title = "Pairs of objects whose likeness differs most (p corrected for all pairs)"
+        table = plain_table(title, "pair", "difference", "", "p")
+        for row in found["pairs"][:MOST_PAIRS]:
+            pair = plain(", ".join(row["items"]))
+            table.add_row(pair, f"{row['difference']:+.2f}", _span(row), f"{row['p']:.3f}")
+        console.print(table)

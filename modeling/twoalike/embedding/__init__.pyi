@@ -25,6 +25,7 @@ from ._export import save_similarity as save_similarity
 from ._export import save_table as save_table
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
+from ._group_differences import compare_groups as compare_groups
 from ._intervals import SimilarityTable as SimilarityTable
 from ._intervals import central_interval as central_interval
 from ._intervals import choice_intervals as choice_intervals
