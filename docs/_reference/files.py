@@ -88,7 +88,8 @@ and participant ids. Draws are aligned across chains. What every such file has i
 """
 _POSTERIOR_WEIGHTS = """
 Where people weigh the dimensions (`fit --people weights`) also these, the last with groups. The
-coordinate `participant_group` holds the group of each participant, if groups were given.
+coordinate `participant_group` holds the group of each participant, if groups were given. What
+`Posterior.for_group` and `for_person` save has the name in the attribute `group` or `participant`.
 """
 _TIDY_TABLES = {
     "choices.parquet": CHOICES,

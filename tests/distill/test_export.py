@@ -27,7 +27,7 @@ from twoalike.backbones import (
     weights_sha256,
 )
 from twoalike.cli.app import main
-from twoalike.distill import DistillConfig, distill, export_onnx
+from twoalike.distill import DistillConfig, distill, export_onnx, label_images
 from twoalike.distill._card import model_card
 from twoalike.distill._trainable import with_map
 from twoalike.features import FeatureTable, write_features
@@ -374,6 +374,35 @@ def test_the_card_is_one_that_hubs_read(squares: Squares, tmp_path: Path) -> Non
         assert data["pipeline_tag"] == "image-feature-extraction"
         assert (data["base_model"], data["base_model_relation"]) == (said["origin"], "finetune")
         assert set(data["tags"]) >= {"timm", "human-alignment"}
+
+
+@pytest.mark.parametrize(
+    ("named", "whose"),
+    [
+        ({}, "predict people's odd-one-out choices"),
+        ({"group": "experts"}, "predict odd-one-out choices of the group 'experts'"),
+        ({"participant": "zz-007"}, "predict odd-one-out choices of one participant"),
+    ],
+)
+@pytest.mark.parametrize("by", ["teacher", "labels"])
+def test_the_card_says_whose_choices_and_names_no_participant(
+    squares: Squares, tmp_path: Path, by: str, named: dict[str, str], whose: str
+) -> None:
+    teacher = load_teacher(squares.teacher)
+    save_teacher(squares.teacher, teacher, provenance("teacher", seed=0) | named)
+    given: dict[str, Any] = {}
+    if by == "labels":
+        label_images(squares.teacher, squares.features, tmp_path / "labels", number=2000)
+        squares = replace(squares, teacher=None, features=None)  # type: ignore[arg-type]
+        given = {"labels": tmp_path / "labels"}
+    run(squares, tmp_path / "student", steps=1, held_out=0, **given)
+    written = {
+        path.name: path.read_bytes().decode(errors="replace")
+        for path in (tmp_path / "student").iterdir()
+        if path.is_file()
+    }
+    assert whose in written["README.md"]
+    assert not [name for name, text in written.items() if "zz-007" in text]
 
 
 def test_features_of_unreadable_images_are_not_asked_for(squares: Squares, tmp_path: Path) -> None:

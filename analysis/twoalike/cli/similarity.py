@@ -15,6 +15,8 @@ def similarity(
     interval: float = 0.9,
     objects: Path | None = None,
     square: bool = False,
+    group: str | None = None,
+    participant: str | None = None,
 ) -> None:
     """Write how similar every two objects are, with intervals.
 
@@ -26,6 +28,7 @@ def similarity(
         twoalike similarity posterior.nc --out similarity.csv
         twoalike similarity posterior.nc --scale chance --out similarity.npz
         twoalike similarity posterior.nc --objects ids.txt --square --out similarity.csv
+        twoalike similarity posterior.nc --group experts --out experts.csv
 
     Parameters
     ----------
@@ -46,12 +49,24 @@ def similarity(
         draws the third object from these.
     square
         For text: the means alone, as a square with names.
+    group
+        Similarities of the average person of this group; the posterior needs weights by person
+        (twoalike fit --people weights --groups).
+    participant
+        Similarities of this participant, likewise.
     """
     from twoalike.embedding import Posterior, save_similarity
 
     fitted = Posterior.load(posterior)
     table = save_similarity(
-        fitted, out, scale=scale, interval=interval, objects=objects, square=square
+        fitted,
+        out,
+        scale=scale,
+        interval=interval,
+        objects=objects,
+        square=square,
+        group=group,
+        participant=participant,
     )
     show_doubts(fitted, intervals=not square)
     print(f"{out}  {len(table.ids)} objects, scale {scale}")  # noqa: T201

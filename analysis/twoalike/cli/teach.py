@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from cyclopts import Parameter
 
-from twoalike.cli._show import plain_table
+from twoalike.cli._show import plain_table, show_notes
 
 
 @Parameter(name="*")
@@ -45,6 +45,11 @@ class Options:
     """Folds of objects."""
     seed: int = 0
     """Seed of the folds and of the triplets with labels."""
+    group: str | None = None
+    """Teach the likeness of this group's average person; the posterior needs weights by person
+    (twoalike fit --people weights --groups). --choices of other people are left out."""
+    participant: str | None = None
+    """Teach the likeness of this participant, likewise."""
 
 
 def teach(posterior: Path, /, *, options: Options) -> None:
@@ -60,6 +65,7 @@ def teach(posterior: Path, /, *, options: Options) -> None:
         twoalike teach posterior.nc --features clip.npy --objects ids.txt --choices new.parquet --out teacher
         twoalike teach posterior.nc --features base.npz --untransformed --out control
         twoalike teach posterior.nc --out teacher
+        twoalike teach posterior.nc --features base.npz --group experts --out experts
 
     Parameters
     ----------
@@ -71,10 +77,14 @@ def teach(posterior: Path, /, *, options: Options) -> None:
     made = teacher.teach(posterior, **vars(options))
     description = made.description
     print(f"{options.out}  {_summary(description)}")  # noqa: T201
+    of = (what for what in ("group", "participant") if what in description)
+    show_notes(f"likeness: {what} {description[what]}" for what in of)
     if (judged := description["to"].get("judged")) is not None:
         print(f"{description['to']['objects']} of the {judged} judged objects have features")  # noqa: T201
     if left_out := description.get("choices_left_out"):
         print(f"{left_out:,} choices of objects that the posterior does not know are left out")  # noqa: T201
+    if of_others := description.get("choices_of_others"):
+        print(f"{of_others:,} choices of other people are left out")  # noqa: T201
     _show_comparisons(description)
     if "validation" in description:
         _show_validation(description)

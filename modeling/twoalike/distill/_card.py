@@ -29,7 +29,7 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
     sections = [
         f"{_metadata(config)}\n\n# {name}",
         f"`{config['backbone']}`, fine-tuned so that the similarities of its features predict "
-        "people's odd-one-out choices: the choice probabilities of a teacher were distilled "
+        f"{_whose(config['teacher'])}: the choice probabilities of a teacher were distilled "
         f"into {learnt}.",
         f"## Agreement with the teacher\n\n{_scores(config['held_out'], is_control=is_control)}",
         _classes(config),
@@ -38,6 +38,12 @@ def model_card(name: str, config: Mapping[str, Any]) -> str:
         f"## Limits\n\n{_limits(config)}",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _whose(teacher: Mapping[str, Any]) -> str:
+    """Say whose choices the student predicts; a participant is not named."""
+    likeness = teacher.get("likeness")
+    return f"odd-one-out choices of {likeness}" if likeness else "people's odd-one-out choices"
 
 
 def _metadata(config: Mapping[str, Any]) -> str:

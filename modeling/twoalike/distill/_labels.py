@@ -228,6 +228,18 @@ class LabelConfig(Strict):
         return -(-self.triplets // self.shard)
 
 
+def likeness_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """Say whose likeness a teacher or a posterior is, for the public; empty if of all people.
+
+    A group is named; a participant is not.
+    """
+    if "participant" in description:
+        return {"likeness": "one participant"}
+    if "group" in description:
+        return {"likeness": f"the group {str(description['group'])!r}"}
+    return {}
+
+
 def teacher_labeller(teacher: AffineTeacher, features: FeatureTable) -> Labeller:
     """Labels of a teacher, from one similarity matrix per pool.
 
@@ -253,6 +265,7 @@ def write_labels(
     config: LabelConfig | None = None,
     *,
     inputs: Mapping[str, Path] | None = None,
+    likeness: Mapping[str, str] | None = None,
     rank: int = 0,
     world: int = 1,
 ) -> dict[str, Any]:
@@ -272,6 +285,8 @@ def write_labels(
         Settings.
     inputs
         Source files of ``label`` by role; their hashes are saved with the labels.
+    likeness
+        Whose likeness the labels are, from :func:`likeness_of`; saved with the labels.
     rank, world
         Number of this process, and of all processes: each makes every ``world``-th shard.
 
@@ -291,6 +306,7 @@ def write_labels(
         "features_sha256": features_digest(features),
         "triplets": config.triplets,
         "shards": config.shards,
+        **(likeness or {}),
     }
     claim_parts(out, plan, PLAN, beside=(CLUSTERS,))
     clusters = np.zeros(len(features.ids), np.int32)
@@ -410,10 +426,17 @@ def label_images(
     inputs = {"features": Path(features)} if isinstance(features, str | Path) else {}
     if isinstance(features, str | Path):
         features = read_features(Path(features), None if objects is None else Path(objects))
-    table, label, origin = _labeller(source, features)
+    table, label, origin, likeness = _labeller(source, features)
     folder = Path(out)
     plan = write_labels(
-        folder, table, label, config, inputs=origin | inputs, rank=rank, world=world
+        folder,
+        table,
+        label,
+        config,
+        inputs=origin | inputs,
+        likeness=likeness,
+        rank=rank,
+        world=world,
     )
     made = len(list(folder.glob("shard-*.parquet")))
     return LabelledImages(folder, config, plan["images"], plan["shards"], made)
@@ -421,20 +444,21 @@ def label_images(
 
 def _labeller(
     source: "str | Path | Posterior | AffineTeacher", table: FeatureTable
-) -> tuple[FeatureTable, Labeller, dict[str, Path]]:
-    """Images, the function that labels them, and the file of its source."""
+) -> tuple[FeatureTable, Labeller, dict[str, Path], dict[str, str]]:
+    """Images, the function that labels them, the file of its source, and whose likeness it is."""
     from twoalike.embedding import as_posterior
 
     if isinstance(source, str | Path) and Path(source).is_dir():
         teacher = load_teacher(source)
         origin = {"teacher": Path(source) / "teacher.json"}
-        return table, teacher_labeller(teacher, table), origin
+        return table, teacher_labeller(teacher, table), origin, likeness_of(teacher.description)
     if isinstance(source, AffineTeacher):
-        return table, teacher_labeller(source, table), {}
+        return table, teacher_labeller(source, table), {}, likeness_of(source.description)
     posterior = as_posterior(source)
     judged = FeatureTable(posterior.ids, table.select(posterior.ids), table.meta)
 
     def label(pool: Any, triplets: Any) -> Any:
         return posterior.choice_probabilities(pool[triplets]).astype(np.float32)
 
-    return judged, label, {} if posterior.path is None else {"posterior": posterior.path}
+    origin = {} if posterior.path is None else {"posterior": posterior.path}
+    return judged, label, origin, likeness_of(posterior.likeness)

@@ -24,7 +24,7 @@ from twoalike.distill._config import DistillConfig, load_recipe
 from twoalike.distill._export import Student, write_student
 from twoalike.distill._fabric import make_fabric
 from twoalike.distill._head import Start, human_head
-from twoalike.distill._labels import PLAN, read_labels
+from twoalike.distill._labels import PLAN, likeness_of, read_labels
 from twoalike.distill._lesson import (
     Lesson,
     check_control,
@@ -210,14 +210,16 @@ class _Guidance:
                 "backbone": self.teacher.source.get("backbone"),
                 "objects": self.teacher.description.get("to", {}).get("objects"),
                 "sha256": self.teacher.description["arrays_sha256"],
+                **likeness_of(self.teacher.description),
             }
         plans = self.files
         scored = {"validation_sha256": sha256_file(plans["validation"])} if self.validation else {}
+        plan = read_json(plans["labels"], "labels")
         return {
             "method": "labelled triplets",
             "backbone": None,
             "objects": None,
-            "triplets": read_json(plans["labels"], "labels")["triplets"],
+            **{key: plan[key] for key in ("triplets", "likeness") if key in plan},
             "sha256": sha256_file(plans["labels"]),
             **scored,
         }

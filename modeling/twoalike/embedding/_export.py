@@ -79,6 +79,8 @@ def save_similarity(
     interval: float = 0.9,
     objects: str | Path | Sequence[str] | None = None,
     square: bool = False,
+    group: str | None = None,
+    participant: str | None = None,
 ) -> SimilarityTable:
     """Write how similar every two objects are, and return the same.
 
@@ -96,11 +98,15 @@ def save_similarity(
         Ids of the objects to write, in that order, or a file with one a line; None: all.
     square
         For text: the means alone, as a square with names.
+    group, participant
+        Similarities of the average person of this group, or of this participant, in a posterior
+        with weights of the dimensions by person.
 
     Raises
     ------
     TwoalikeError
-        As :func:`similarity_table`, or if the file cannot be written.
+        As :func:`similarity_table`, or if there is no such group or participant, or the file cannot
+        be written.
     """
     out = Path(out)
     check_ending(out, [".csv", ".tsv", ".npz", ".mat"], "similarity")
@@ -112,7 +118,9 @@ def save_similarity(
     inputs = {} if fit.path is None else {"posterior": fit.path}
     if isinstance(objects, str | Path):
         inputs["objects"], objects = Path(objects), read_ids(Path(objects))
-    origin = provenance("similarity", inputs=inputs, config={"scale": scale, "interval": interval})
+    fit = as_posterior(fit, group, participant)
+    settings = {"scale": scale, "interval": interval, **fit.likeness}
+    origin = provenance("similarity", inputs=inputs, config=settings)
     with atomic_path(out) as temporary:
         temporary.touch()  # a place that cannot be written to is refused before the work
         table = similarity_table(fit, interval, scale=scale, objects=objects)

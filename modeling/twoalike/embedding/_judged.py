@@ -377,8 +377,10 @@ def _same_counts(posterior: "Posterior", choices: pd.DataFrame) -> bool:
     )
     for axis, variable, labels, found in counts:
         own = dict(zip(map(str, stored[axis].values), stored[variable].values, strict=True))
+        # The posterior of a group knows its own people only.
+        whole = axis == "object" or not posterior.likeness
         if {k: int(v) for k, v in own.items() if v} != {
-            k: int(v) for k, v in zip(labels, found, strict=True) if v
+            k: int(v) for k, v in zip(labels, found, strict=True) if v and (whole or k in own)
         }:
             return False
     return True

@@ -20,6 +20,7 @@ from twoalike.embedding._parts import ROWS, Kernel, find_kernel
 from twoalike.embedding._posterior_file import read_tree, tree_attrs, write_tree
 from twoalike.embedding._weights import (
     GROUP_OF,
+    LIKENESS,
     Weights,
     view_of_group,
     view_of_person,
@@ -106,6 +107,7 @@ class Posterior:
             "draws": f"{sizes['chain'] * sizes['draw']:,} draws of {sizes['object']:,} objects in "
             f"{counted(sizes['dimension'], 'dimension')}",
             "people": counted(people, "participant"),
+            "likeness": ", ".join(f"{what} {name}" for what, name in self.likeness.items()),
             "engine": str(attrs.get("engine", "unknown engine"))
             + (f" (prior {attrs['prior']})" if "prior" in attrs else ""),
             "convergence": seen[state if state is None else int(bool(state))] + found,
@@ -168,6 +170,12 @@ class Posterior:
         if GROUP_OF not in coords:
             return {}
         return dict(zip(self.participants, map(str, coords[GROUP_OF].values), strict=True))
+
+    @property
+    def likeness(self) -> dict[str, str]:
+        """Whose embedding it is: of a ``group`` or ``participant``, its name; empty if of all."""
+        attrs = self.tree.attrs
+        return {what: str(attrs[what]) for what in LIKENESS if what in attrs}
 
     def for_person(self, name: str) -> "Posterior":
         """Give the posterior of one participant: the embedding as they weigh its dimensions.
@@ -340,6 +348,19 @@ class Posterior:
         return out
 
 
-def as_posterior(source: PosteriorSource) -> Posterior:
-    """Read a posterior, where its file is given."""
-    return source if isinstance(source, Posterior) else Posterior.load(source)
+def as_posterior(
+    source: PosteriorSource, group: str | None = None, participant: str | None = None
+) -> Posterior:
+    """Read a posterior, where its file is given; of a group or a participant, where one is named.
+
+    Raises
+    ------
+    TwoalikeError
+        If both are named, people have no weights of their own, or there is no such name.
+    """
+    if group is not None and participant is not None:
+        raise TwoalikeError(expected="`group=...` or `participant=...`", found="both")
+    posterior = source if isinstance(source, Posterior) else Posterior.load(source)
+    if group is not None:
+        return posterior.for_group(group)
+    return posterior if participant is None else posterior.for_person(participant)

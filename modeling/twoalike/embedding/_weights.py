@@ -24,6 +24,8 @@ NEW_PAIRS = 4
 """Pairs of new people that answers are averaged over, in each draw."""
 GROUP_OF = "participant_group"
 """Coordinate of a posterior: the group of each participant."""
+LIKENESS = ("group", "participant")
+"""Attributes of the posterior of a group or of a participant: its name."""
 OF_WEIGHTS = ("log_weight", "group_log_weight", "weight_spread", "weight_group_spread")
 OF_POPULATION = ("lapse_location", "lapse_spread", "temperature_spread")
 
@@ -133,7 +135,7 @@ def view_of_person(tree: "xr.DataTree", name: str) -> "xr.DataTree":
     _check_label(name, group["participant"].values, "participant")
     log_weight = group["log_weight"].sel(participant=name, drop=True)
     left = group.drop_vars([n for n in (*OF_WEIGHTS, *OF_POPULATION, "group") if n in group])
-    return _view(tree, left, log_weight, np.array([name]))
+    return _view(tree, left, log_weight, np.array([name]), {"participant": name})
 
 
 def view_of_group(tree: "xr.DataTree", name: str) -> "xr.DataTree":
@@ -153,7 +155,7 @@ def view_of_group(tree: "xr.DataTree", name: str) -> "xr.DataTree":
     left = group.drop_vars(["group_log_weight", "weight_group_spread", "group"])
     left = left.assign(log_weight=left["log_weight"] - log_weight)
     members = group["participant"].values[group[GROUP_OF].values == name]
-    return _view(tree, left, log_weight, members)
+    return _view(tree, left, log_weight, members, {"group": name})
 
 
 def _weighted(tree: "xr.DataTree") -> "xr.Dataset":
@@ -182,11 +184,14 @@ def _view(
     group: "xr.Dataset",
     log_weight: "xr.DataArray",
     people: npt.NDArray[Any],
+    likeness: dict[str, str],
 ) -> "xr.DataTree":
-    """Weigh the embedding of ``group`` and keep some of the participants."""
+    """Weigh the embedding of ``group``, keep some of the participants, and record whose it is."""
     order = group["embedding"].dims
     weighed = (group["embedding"] * np.exp(log_weight / 2)).transpose(*order)
     view = tree.copy()
+    kept = {key: value for key, value in tree.attrs.items() if key not in LIKENESS}
+    view.attrs = kept | likeness
     view["posterior"] = group.assign(embedding=weighed.astype("float32")).sel(participant=people)
     if "constant_data" in view.children:
         counts = view["constant_data"].to_dataset()

@@ -97,6 +97,8 @@ class Choices:
         that is not called the more similar to it. None: none.
     left_out
         Number of choices that name other objects.
+    of_others
+        Number of choices of people whose likeness the teacher is not.
     """
 
     triplets: Integers
@@ -104,6 +106,7 @@ class Choices:
     lapse: float = 0.0
     anchored: Booleans | None = None
     left_out: int = 0
+    of_others: int = 0
 
     def within(self, rows: Integers, m: int) -> "Choices":
         """Choices whose objects are all among ``rows`` of m, as positions there."""

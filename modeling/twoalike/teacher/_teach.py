@@ -15,7 +15,14 @@ from twoalike.choice import odd_item
 from twoalike.embedding import Posterior, PosteriorSource, as_posterior, fitted_on, is_input
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import ITEMS, JudgmentTable, is_scored, object_index, read_judgments
-from twoalike.study import Booleans, Floats, TwoalikeError, provenance, sha256_file
+from twoalike.study import (
+    Booleans,
+    Floats,
+    TwoalikeError,
+    counted,
+    provenance,
+    sha256_file,
+)
 from twoalike.teacher._affine import AffineTeacher
 from twoalike.teacher._fit import Choices, TeachConfig, fit_teacher
 from twoalike.teacher._labels import (
@@ -43,6 +50,8 @@ def teach(
     draws: int = DRAWS,
     folds: int = 8,
     seed: int = 0,
+    group: str | None = None,
+    participant: str | None = None,
 ) -> AffineTeacher | PosteriorTeacher:
     """Make a teacher: the posterior itself for judged objects, a map of features for other images.
 
@@ -85,6 +94,10 @@ def teach(
         Folds of objects.
     seed
         Seed of the folds and of the labelled triplets.
+    group, participant
+        Make the teacher of this group's average person, or of this participant, with the noise of a
+        typical observer; the posterior needs weights of the dimensions by person. Choices of other
+        people are left out and counted. teacher.json records the name.
 
     Returns
     -------
@@ -95,10 +108,12 @@ def teach(
     Raises
     ------
     TwoalikeError
-        If settings contradict each other, an input does not fit, or ``out`` cannot be written.
+        If settings contradict each other, an input does not fit, there is no such group or
+        participant, or ``out`` cannot be written.
     """
     _check(kind, features, untransformed, draws=draws, folds=folds, seed=seed)
-    fitted = as_posterior(posterior)
+    whole = as_posterior(posterior)
+    fitted = as_posterior(whole, group, participant)
     people = _People.of(choices, fitted)
     config = TeachConfig(
         untransformed=untransformed,
@@ -118,12 +133,11 @@ def teach(
         table = _table(features, objects)
         teacher, comparison = _mapped(fitted, table, config, people, kind, judged)
     config = config.model_copy(update={"known": comparison["chosen"] == "mixed"})
-    inputs = {"posterior": fitted.path, "features": features, "choices": choices}
+    inputs = {"posterior": whole.path, "features": features, "choices": choices}
     files = {role: Path(it) for role, it in inputs.items() if isinstance(it, str | Path)}
     origin = provenance("teacher", seed=seed, inputs=files, config=config.model_dump(mode="json"))
     origin |= {"label_comparison": people.label_comparison, "kind_comparison": comparison}
-    if people.choices is not None and people.choices.left_out:
-        origin["choices_left_out"] = people.choices.left_out
+    origin |= fitted.likeness | people.left_out()
     if out is None:
         return replace(teacher, description={**origin, **teacher.description})
     save_teacher(out, teacher, origin)
@@ -203,7 +217,8 @@ class _People:
         if given is None:
             return cls(None, "no choices given", {"skipped": "no choices given"})
         lapse = float(posterior.typical_lapse.mean())
-        choices = odd_choices(given, posterior.ids, lapse)
+        members = posterior.participants if posterior.likeness else None
+        choices = odd_choices(given, posterior.ids, lapse, members)
         if isinstance(given, str | Path):
             known = is_input(posterior, "choices", sha256_file(Path(given)))
         else:
@@ -213,6 +228,16 @@ class _People:
             return cls(choices, reason, {"skipped": reason})
         of_choices = choices.triplets, choices.chosen, choices.anchored
         return cls(choices, "", compare_labels(posterior, *of_choices))
+
+    def left_out(self) -> dict[str, int]:
+        """Numbers of the choices that were not used, for teacher.json."""
+        if self.choices is None:
+            return {}
+        counts = {
+            "choices_left_out": self.choices.left_out,
+            "choices_of_others": self.choices.of_others,
+        }
+        return {name: n for name, n in counts.items() if n}
 
     def compare(
         self,
@@ -255,8 +280,15 @@ def judged_objects(posterior: Posterior) -> Booleans | None:
     return judged
 
 
-def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) -> Choices:
+def odd_choices(
+    choices: JudgmentTable,
+    ids: Sequence[str],
+    lapse: float = 0.0,
+    participants: Sequence[str] | None = None,
+) -> Choices:
     """Take main and repeated choices of the objects ``ids``; indices are of these.
+
+    Only those of ``participants``, if they are named.
 
     Raises
     ------
@@ -264,17 +296,25 @@ def odd_choices(choices: JudgmentTable, ids: Sequence[str], lapse: float = 0.0) 
         If there is none.
     """
     table = read_judgments(choices)
-    kept = is_scored(table)
+    scored = is_scored(table)
+    kept, by_whom = scored, ""
+    if participants is not None:
+        kept = scored & table["participant"].isin(participants)
+        by_whom = f" by the {counted(len(participants), 'participant')} taught"
     known = np.logical_and.reduce([table[item].isin(ids) for item in ITEMS])
+    of_others = int((scored & ~kept).sum())
     if not (kept & known).any():
+        found = f"{of_others:,} of other people" if of_others else "none"
         raise TwoalikeError(
             where=choices if isinstance(choices, str | Path) else "the choices",
-            expected=f"main or repeated judgments of the {len(ids)} objects that are known",
-            found=f"{kept.sum():,} of other objects" if kept.any() else "none",
+            expected=f"main or repeated judgments of the {len(ids)} objects that are known"
+            + by_whom,
+            found=f"{kept.sum():,} of other objects" if kept.any() else found,
         )
     table = table[kept & known]
     triplets, chosen, _ = object_index(table, list(ids))
     anchored = (table["kind"] == "anchored").to_numpy(dtype=bool)
     odd = odd_item(chosen, anchored)
     left_out = int((kept & ~known).sum())
-    return Choices(triplets, odd, lapse, anchored if anchored.any() else None, left_out)
+    some = anchored if anchored.any() else None
+    return Choices(triplets, odd, lapse, some, left_out, of_others)

@@ -1,0 +1,229 @@
+"""Teachers of a group and of a participant, where people weigh the dimensions in opposite ways."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from tests.teacher.conftest import World
+from tests.teacher.test_teach import run
+
+from twoalike.choice import log_choice, pair_similarities
+from twoalike.distill import label_images
+from twoalike.embedding import Posterior
+from twoalike.features import write_features
+from twoalike.judgments import choices_table, write_judgments
+from twoalike.study import TwoalikeError, provenance, sha256_file
+from twoalike.teacher import sample_triplets, teach
+
+HEED = {"experts": np.log([3.0, 3.0, 1 / 3, 1 / 3]), "novices": np.log([1 / 3, 1 / 3, 3.0, 3.0])}
+GROUPS = {"e1": "experts", "e2": "experts", "n1": "novices", "n2": "novices"}
+
+
+def choices_of(world: World, people: list[str], each: int, rng: np.random.Generator) -> Any:
+    """Judgments of judged objects by people who weigh the dimensions as their group does."""
+    parts = []
+    for name in people:
+        x = world.truth[: world.n_judged] * np.exp(HEED[GROUPS[name]] / 2)
+        triplets = sample_triplets(world.n_judged, each, rng)
+        p = np.exp(np.stack(log_choice(pair_similarities(x @ x.T, triplets)), axis=1))
+        chosen = (p.cumsum(axis=1) < rng.random((each, 1))).sum(axis=1) + 1
+        items = {f"item_{k + 1}": triplets[:, k] for k in range(3)}
+        parts.append(pd.DataFrame(items | {"chosen": chosen, "participant": name}))
+    return choices_table(pd.concat(parts, ignore_index=True), list(world.posterior.ids))
+
+
+@pytest.fixture
+def files(world: World, tmp_path: Path, rng: np.random.Generator) -> Path:
+    """Posterior with weights by person and group, features, choices of the fit and new ones."""
+    old, new = (choices_of(world, list(GROUPS), 400, rng) for _ in range(2))
+    write_judgments(tmp_path / "old.parquet", old, provenance("choices"))
+    write_judgments(tmp_path / "new.parquet", new, provenance("choices"))
+    write_features(tmp_path / "features.npz", world.features)
+    x, ids = world.posterior.embedding, list(world.posterior.ids)
+    each = (1, len(x), len(GROUPS))
+    per_group = np.stack(list(HEED.values()))
+    per_person = np.stack([HEED[group] for group in GROUPS.values()])
+    draws = ("chain", "draw")
+    posterior = xr.Dataset(
+        {
+            "embedding": ((*draws, "object", "dimension"), x[None].astype(np.float32)),
+            "temperature": ((*draws, "participant"), np.ones(each)),
+            "lapse": ((*draws, "participant"), np.full(each, 0.01)),
+            "log_weight": (
+                (*draws, "participant", "dimension"),
+                np.broadcast_to(per_person, (1, len(x), *per_person.shape)),
+            ),
+            "group_log_weight": (
+                (*draws, "group", "dimension"),
+                np.broadcast_to(per_group, (1, len(x), *per_group.shape)),
+            ),
+            "weight_spread": (draws, np.full((1, len(x)), 0.1)),
+            "weight_group_spread": (draws, np.full((1, len(x)), 0.5)),
+        },
+        coords={
+            "object": ids,
+            "participant": list(GROUPS),
+            "group": list(HEED),
+            "participant_group": ("participant", list(GROUPS.values())),
+        },
+    ).assign_coords(chain=[0], draw=np.arange(len(x)), dimension=np.arange(x.shape[2]))
+    items = old[["item_1", "item_2", "item_3"]].to_numpy().ravel()
+    shown = pd.Series(items).value_counts().reindex(ids, fill_value=0).to_numpy()
+    constant = xr.Dataset(
+        {"shown": ("object", shown), "judgments": ("participant", np.full(len(GROUPS), 400))},
+        coords={"object": ids, "participant": list(GROUPS)},
+    )
+    tree = xr.DataTree.from_dict({"posterior": posterior, "constant_data": constant})
+    inputs = {"choices": {"file": "old.parquet", "sha256": sha256_file(tmp_path / "old.parquet")}}
+    tree.attrs = {"schema_version": 1, "provenance": json.dumps({"inputs": inputs})}
+    Posterior(tree).save(tmp_path / "posterior.nc")
+    return tmp_path
+
+
+def log_loss(files: Path, teacher: str, choices: pd.DataFrame) -> float:
+    """Log-loss of the saved teacher on choices, by ``twoalike predict``."""
+    items = [f"item_{k + 1}" for k in range(3)]
+    choices[items].to_csv(files / "triplets.csv", header=False, index=False)
+    options = ("--triplets", files / "triplets.csv", "--features", files / "features.npz")
+    assert not run("predict", files / teacher, *options, "--out", files / "p.tsv")
+    p = np.loadtxt(files / "p.tsv", skiprows=1).clip(min=1e-6)  # written with six digits
+    return float(-np.log(p[np.arange(len(p)), choices["chosen"].to_numpy() - 1]).mean())
+
+
+def test_the_teacher_of_a_group_predicts_its_people_best(
+    files: Path, world: World, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    new = ("--choices", files / "new.parquet")
+    for group in HEED:
+        assert not run("teach", *common, *new, "--group", group, "--out", files / group)
+        printed = capsys.readouterr().out
+        assert f"likeness: group {group}\n" in printed
+        assert "800 choices of other people are left out" in printed
+        said = json.loads((files / group / "teacher.json").read_text())
+        assert (said["group"], said["choices_of_others"]) == (group, 800)
+        assert said["label_comparison"]["n"] == said["validation"]["choices"]["n"] == 800
+        assert said["inputs"]["posterior"]["sha256"] == sha256_file(files / "posterior.nc")
+    for kind in ("surrogate", "posterior"):
+        for group in HEED:
+            options = ("--group", group, "--kind", kind, "--out", files / f"{kind}-{group}")
+            assert not run("teach", *common, *options)
+    held_out = {
+        group: choices_of(world, [name for name in GROUPS if GROUPS[name] == group], 500, rng)
+        for group in HEED
+    }
+    for prefix in ("", "surrogate-", "posterior-"):
+        for own, other in (("experts", "novices"), ("novices", "experts")):
+            ours, theirs = (log_loss(files, prefix + it, held_out[own]) for it in (own, other))
+            assert ours < theirs - 0.05
+
+
+def test_the_teacher_of_a_participant_is_fitted_to_their_choices(files: Path) -> None:
+    common = (files / "posterior.nc", "--features", files / "features.npz")
+    new = ("--choices", files / "new.parquet")
+    assert not run("teach", *common, *new, "--participant", "n2", "--out", files / "n2")
+    said = json.loads((files / "n2" / "teacher.json").read_text())
+    assert (said["participant"], said["choices_of_others"]) == ("n2", 1200)
+    assert said["label_comparison"]["n"] == 400
+    assert "group" not in said
+
+
+def test_the_posterior_of_a_group_is_taught_as_with_the_option(files: Path, world: World) -> None:
+    whole, new = Posterior.load(files / "posterior.nc"), files / "new.parquet"
+    view = whole.for_group("experts")
+    view.save(files / "experts.nc")
+    made = [
+        teach(source, world.features, choices=new, **options)
+        for source, options in (
+            (whole, {"group": "experts"}),
+            (view, {}),
+            (files / "experts.nc", {}),
+        )
+    ]
+    for one in made:
+        assert one.description["group"] == "experts"
+        assert one.description["choices_of_others"] == 800
+        np.testing.assert_allclose(one.embed(world.features), made[0].embed(world.features))
+    person = view.for_person("e2")
+    assert (view.likeness, person.likeness) == ({"group": "experts"}, {"participant": "e2"})
+    assert "group experts" in view._repr_html_() and whole.likeness == {}
+
+
+@pytest.mark.parametrize("named", [{"group": "experts"}, {"participant": "n1"}, {}])
+def test_choices_of_the_fit_are_recognised(files: Path, named: dict[str, str]) -> None:
+    from twoalike.judgments import read_judgments
+
+    for choices in (files / "old.parquet", read_judgments(files / "old.parquet")):
+        teacher = teach(files / "posterior.nc", choices=choices, **named)
+        assert "was fitted to these" in teacher.description["label_comparison"]["skipped"]
+    teacher = teach(files / "posterior.nc", choices=read_judgments(files / "new.parquet"), **named)
+    assert "skipped" not in teacher.description["label_comparison"]
+
+
+def test_what_cannot_be_taught_is_refused_in_one_line(
+    files: Path, world: World, rng: np.random.Generator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = Posterior.load(files / "posterior.nc").tree.copy()
+    weighed = ["log_weight", "group_log_weight"]
+    tree["posterior"] = tree["posterior"].to_dataset().drop_vars(weighed)
+    Posterior(tree).save(files / "noise.nc")
+    table = choices_of(world, ["n1", "n2"], 20, rng)
+    write_judgments(files / "novices.parquet", table, provenance("choices"))
+    whole, out = files / "posterior.nc", ("--out", files / "out.npz")
+    experts = ("--group", "experts")
+    both = (*experts, "--participant", "n1")
+    for verb in ("teach", "similarity"):
+        for arguments, message in (
+            ((whole, *both), "expected --group or --participant, found both"),
+            ((whole, "--group", "x"), "one of the 2 groups of the posterior, found 'x'"),
+            ((whole, "--participant", "x"), "one of the 4 participants of the posterior"),
+            ((files / "noise.nc", *experts), "Fit it with --people weights"),
+        ):
+            assert run(verb, *arguments, *out) == 1
+            said = capsys.readouterr().err
+            assert message in said
+            assert said.count("\n") == 1
+    new = ("--choices", files / "novices.parquet")
+    assert run("teach", whole, *experts, *new, *out) == 1
+    assert "by the 2 participants taught, found 40 of other people" in capsys.readouterr().err
+    assert not (files / "out.npz").exists()
+
+
+def test_similarities_are_of_the_group_or_the_participant(files: Path) -> None:
+    whole = Posterior.load(files / "posterior.nc")
+    for option, name, view in (
+        ("--group", "novices", whole.for_group("novices")),
+        ("--participant", "e1", whole.for_person("e1")),
+    ):
+        options = (option, name, "--scale", "raw", "--out", files / "s.npz")
+        assert not run("similarity", files / "posterior.nc", *options)
+        with np.load(files / "s.npz") as written:
+            np.testing.assert_allclose(written["similarity"], view.similarity(), rtol=1e-3)
+            meta = json.loads(str(written["meta"]))
+        assert meta["config"][option.removeprefix("--")] == name
+        assert meta["inputs"]["posterior"]["file"] == "posterior.nc"
+
+
+def test_labels_name_a_group_and_no_participant(files: Path, world: World) -> None:
+    whole = Posterior.load(files / "posterior.nc")
+    view = whole.for_person("e2")
+    for source, likeness in (
+        (teach(whole, world.features, participant="e2"), "one participant"),
+        (teach(whole, world.features, group="experts"), "the group 'experts'"),
+        (view, "one participant"),
+        (whole, None),
+    ):
+        folder = files / f"labels-of-{type(source).__name__}-{likeness}"
+        label_images(source, world.features, folder, number=50, sample="uniform")
+        text = (folder / "labels.json").read_text()
+        assert json.loads(text).get("likeness") == likeness
+        assert "e2" not in json.loads(text).values()
+
+
+def test_both_in_python_is_refused(files: Path) -> None:
+    with pytest.raises(TwoalikeError, match="found both"):
+        teach(files / "posterior.nc", group="experts", participant="e1")
