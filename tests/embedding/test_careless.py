@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from tests.embedding.conftest import World
 from numpy.testing import assert_allclose
+from tests.embedding.conftest import World
 
 from twoalike.embedding import Posterior, careless_table, participants_table
 from twoalike.embedding._careless import (

@@ -121,7 +121,7 @@ def _notes(table: "pd.DataFrame") -> list[str]:
 def _evidence(table: "pd.DataFrame") -> dict[str, str]:
     """Columns of evidence, and what each is about."""
     start = "evidence_"
-    return {name: name.removeprefix(start) for name in table if name.startswith(start)}
+    return {name: name.removeprefix(start) for name in map(str, table) if name.startswith(start)}
 
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:
