@@ -5,6 +5,7 @@ from twoalike.distill import distill as distill
 from twoalike.distill import export_onnx as export_onnx
 from twoalike.embedding import Posterior as Posterior
 from twoalike.embedding import build_model as build_model
+from twoalike.embedding import careless_table as careless_table
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
 from twoalike.embedding import compare_groups as compare_groups

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoalike.cli._show import bare_table, plain, show_doubts
+from twoalike.cli._show import bare_table, plain, show_doubts, show_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,11 @@ def participants(
     choices 0.5. Where both kinds were fitted, agreement is about odd-one-out choices, and a column
     agreement_anchored about the others.
 
+    With --choices also the probability that each participant answered carelessly or is no person:
+    who guesses, answers by position, or answers too fast or too regularly. Why is shown as log
+    Bayes factors, positive for careless, of choices, repeated triplets, attention checks and
+    response times. A careful person may be slow, noisy or of another opinion.
+
     Examples
     --------
         twoalike participants posterior.nc
@@ -42,11 +47,12 @@ def participants(
     posterior
         File written by twoalike fit.
     choices
-        Table of choices (.parquet) whose attention checks are to be scored.
+        Table of choices (.parquet) that was fitted, with response times and attention checks.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
         temperature_high, and alike for lapse and agreement (medians and intervals); guessed; with
-        --choices checks (with a known right answer) and passed.
+        --choices checks (with a known right answer) and passed, p_careless, likeliest (careful,
+        guessing, position or automatic) and evidence_choices, _repeats, _checks and _times.
     interval
         Share of the posterior between low and high.
     bound
@@ -79,8 +85,43 @@ def participants(
         f"{suspects} of {counted(len(table), 'participant')}: a lapse rate that is, more probably "
         f"than not, above {bound:g}"
     )
+    if choices is not None:
+        Console().print(_careless(table))
+        show_notes(_notes(table))
+        careless = int((table["p_careless"] > 0.5).sum())
+        print(  # noqa: T201
+            f"{careless} of {counted(len(table), 'participant')}: more probably than not careless "
+            "or no person"
+        )
     if out is not None:
         print(f"Wrote {out}")  # noqa: T201
+
+
+def _careless(table: "pd.DataFrame") -> Any:
+    """Show who is careless, and why."""
+    shown = bare_table("Careless or no person: log Bayes factors, positive for careless")
+    evidence = _evidence(table)
+    columns = ("participant", "P(careless)", "likeliest", *evidence.values())
+    for place, column in enumerate(columns):
+        shown.add_column(column, justify="right" if place else "left")
+    for row in table.head(SHOWN).to_dict("records"):
+        factors = [f"{row[name]:+.1f}" if row[name] == row[name] else "" for name in evidence]
+        known = (f"{row['p_careless']:.2f}", row["likeliest"], *factors)
+        shown.add_row(plain(str(row["participant"])), *known)
+    return shown
+
+
+def _notes(table: "pd.DataFrame") -> list[str]:
+    """Say which evidence of carelessness there is none of, and what was not used."""
+    missing = [what for name, what in _evidence(table).items() if table[name].isna().all()]
+    notes = [f"no evidence from {', '.join(missing)}"] if missing else []
+    return notes + [f"not used: {reason}" for reason in table.attrs["not_used"]]
+
+
+def _evidence(table: "pd.DataFrame") -> dict[str, str]:
+    """Columns of evidence, and what each is about."""
+    start = "evidence_"
+    return {name: name.removeprefix(start) for name in map(str, table) if name.startswith(start)}
 
 
 def _table(table: "pd.DataFrame", bound: float) -> Any:

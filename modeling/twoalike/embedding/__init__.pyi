@@ -2,6 +2,7 @@ from ._advice import advise as advise
 from ._advice import has_spare as has_spare
 from ._advice import link_warnings as link_warnings
 from ._arviz import inference_data as inference_data
+from ._careless import careless_table as careless_table
 from ._check import PosteriorCheck as PosteriorCheck
 from ._check import check as check
 from ._compare import compare as compare

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import OPTIONS, ChoiceKind, log_choice, random_triplets
+from twoalike.embedding._careless import careless_table
 from twoalike.embedding._intervals import Scale, SimilarityTable, central_interval, similarity_table
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable, read_judgments
@@ -194,7 +195,8 @@ def participants_table(
 
     ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
     are relative: their geometric mean over participants is 1. The seed is of the triplets on which
-    agreement is averaged. ``choices`` is a table with attention checks, a file or a frame.
+    agreement is averaged. ``choices`` are the judgments, a file or a frame: with them, each
+    participant's probability of careless answers is computed, and attention checks are counted.
 
     Returns
     -------
@@ -204,12 +206,14 @@ def participants_table(
     order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
     posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
     ``agreement_anchored`` about the others. With ``choices`` also ``checks``, how many attention
-    checks with a known right answer each participant answered, and ``passed``, how many rightly.
+    checks with a known right answer each participant answered, ``passed``, how many rightly, and
+    the columns of :func:`careless_table`, in the order of whose ``p_careless`` the rows then are.
 
     Raises
     ------
     TwoalikeError
-        If the bound or the level is no share, or there are fewer than two draws.
+        If the bound or the level is no share, there are fewer than two draws, or the posterior
+        knows none of ``choices``.
     """
     if not 0 < bound < 1:
         raise TwoalikeError(
@@ -242,7 +246,11 @@ def participants_table(
         right = (scored["correct"] == "true").groupby(scored["participant"].astype(str))
         for column, count in (("checks", right.size()), ("passed", right.sum())):
             table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
+        table = table.merge(careless := careless_table(posterior, judged), on="participant")
+        table.attrs = careless.attrs
     by, ascending = ["guessed", "agreement"], [False, True]
+    if choices is not None:
+        by, ascending = ["p_careless", *by], [False, *ascending]
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
 
 
