@@ -97,8 +97,8 @@ def fold_of(choices: pd.DataFrame, folds: int) -> np.ndarray:
 ARMS: dict[str, tuple[tuple[Any, ...], int]] = {
     "default": ((), FOLDS),
     "CLIP features in the prior mean": (features(), FOLDS),
-    "distance": (("--similarity", "distance"), 2),
-    "distance, CLIP features": ((*features(), "--similarity", "distance"), 2),
+    "distance": (("--similarity", "distance"), 1),
+    "distance, CLIP features": ((*features(), "--similarity", "distance"), 1),
 }
 """Options of `fit`, and how many of the ten folds are run at most."""
 
