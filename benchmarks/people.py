@@ -6,8 +6,8 @@ Worlds: four sparse dimensions (a coordinate is there with probability .35: gamm
 scale .6; otherwise exponential of mean .03; all times 1.5); people with temperatures (log-normal,
 .25) and lapses (logistic normal, -2.5, .8) of their own, whose log weights of the dimensions are
 normal with standard deviation 0, .3 or .6 less their means over people and over dimensions; 300
-triplets a person. `fit` is told that similarity is a dot product, and how people differ: by weights
-and noise, or (``noise``) left open, so that its pilot tries weights.
+triplets a person. `fit` fits dot products, once with weights by person and once without
+(``noise``), where its pilot tries weights.
 
 Dimensions of the fit are matched to the true ones by correlation over objects, and log weights are
 taken less their mean over these. r: correlation over people of the posterior mean with the truth,

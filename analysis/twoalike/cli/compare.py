@@ -63,7 +63,7 @@ def compare(
     if (groups is None) == (second is None) or (groups is not None and choices is not None):
         raise TwoalikeError(
             expected="a second posterior, or --groups without --choices",
-            found="none of them" if groups is None else "more than that",
+            found="none of them" if groups is None else "--groups and a second file",
             remedy="See `twoalike compare --help`.",
         )
     if groups is not None:

@@ -5,8 +5,8 @@ expectation and to first order, the similarities themselves, less a constant and
 one step of Fisher scoring. What single judgments add to it is noise without direction, so the
 leading eigenvectors hold what many judgments agree on: those whose eigenvalues are larger than any
 of the same judgments with their answers shuffled (parallel analysis, Horn 1965,
-doi:10.1007/BF02289447). A fit that starts there takes fewer steps and ends in better modes than one
-that starts from random coordinates (benchmarks/results/things.md).
+doi:10.1007/BF02289447). From there a fit takes fewer steps than from random coordinates, and a
+mixture of fits predicts better (docs/decisions/modeling.md).
 """
 
 from collections.abc import Sequence

@@ -41,9 +41,8 @@ OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
 TRIALS = 200  # arrangements a step
 PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
-"""Fewer judgments than -> peak learning rate. At a hundred thousand judgments .06 is .001 nats a
-judgment better than .03, at a million .002; with a hundred judgments of more objects than that,
-some fits diverge at .03."""
+"""Fewer judgments than -> peak learning rate. From a hundred thousand judgments on .06 is better
+than .03; with a hundred judgments of more objects than that, some fits diverge at .03."""
 
 
 COORDINATES = ("residual", "unit")
