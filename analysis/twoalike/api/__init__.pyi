@@ -9,6 +9,7 @@ from twoalike.embedding import careless_table as careless_table
 from twoalike.embedding import check as check
 from twoalike.embedding import compare as compare
 from twoalike.embedding import compare_groups as compare_groups
+from twoalike.embedding import covariate_table as covariate_table
 from twoalike.embedding import dimension_table as dimension_table
 from twoalike.embedding import embedding_table as embedding_table
 from twoalike.embedding import fit as fit

@@ -62,6 +62,7 @@ def fit(
     features: Path | None = None,
     objects: Path | None = None,
     groups: str | None = None,
+    covariates: str | None = None,
     out: Path | None = None,
     options: Options = Options(),
     allow_problems: Flag = False,
@@ -79,6 +80,7 @@ def fit(
         twoalike fit --choices choices.parquet --features features.npz --engine vi --out posterior.nc
         twoalike fit --choices choices.parquet --similarity distance --out posterior.nc
         twoalike fit mystudy --people weights --groups handedness
+        twoalike fit mystudy --covariates age,expertise
 
     Parameters
     ----------
@@ -101,6 +103,10 @@ def fit(
         Group of each participant: a tab-separated file with columns participant and group, or, of
         a study, a column of its participants.tsv. Kept in the posterior; with --people weights
         people are shrunk to their group.
+    covariates
+        Numbers, such as age, on which people's temperatures, lapse rates and, with --people
+        weights, weights may depend: a tab-separated file with the column participant and one a
+        covariate, or, of a study, columns of its participants.tsv, separated by commas.
     out
         Posterior to write (.nc); for a study derived/posterior.nc if left out.
     allow_problems
@@ -129,6 +135,7 @@ def fit(
         features=features,
         objects=objects,
         groups=groups,
+        covariates=covariates,
         out=out,
         allow_problems=allow_problems,
         announce=lambda line: show_notes([line]),

@@ -18,6 +18,7 @@ from ._distance_checks import DistanceChecks as DistanceChecks
 from ._estimator import OddOneOutEmbedding as OddOneOutEmbedding
 from ._estimator import triplet_indices as triplet_indices
 from ._export import check_ending as check_ending
+from ._export import covariate_table as covariate_table
 from ._export import embedding_table as embedding_table
 from ._export import fitted_kinds as fitted_kinds
 from ._export import participants_table as participants_table

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.embedding._model import LOG_PRIOR, PER_DIMENSION, STORED, Data
+from twoalike.embedding._observers import COVARIATES
 from twoalike.embedding._posterior_file import flat_attrs, labelled_statistics
 from twoalike.embedding._weights import GROUP_OF
 from twoalike.study import Floats, Integers
@@ -153,6 +154,10 @@ def _gauged(draws: Draws, similarity: str, fitted: int) -> Draws:
     if "group_log_weight" in draws:
         of_group = draws["group_log_weight"]
         changed["group_log_weight"] = of_group - of_group.mean(axis=-1, keepdims=True)
+    if "weight_slope" in draws:
+        mean = draws["weight_slope"].mean(axis=-1)
+        changed["weight_slope"] = draws["weight_slope"] - mean[..., None]
+        changed["temperature_slope"] = draws["temperature_slope"] - power * mean
     between = power * draws["weight_spread"]
     lost = 1 / draws["log_weight"].shape[-1] - 1 / fitted
     scale = np.sqrt(draws["temperature_spread"] ** 2 + between**2 * lost)
@@ -180,6 +185,9 @@ AXES = {
     "lapse": ("participant",),
     "log_weight": ("participant", "dimension"),
     "group_log_weight": ("group", "dimension"),
+    "weight_slope": ("covariate", "dimension"),
+    "temperature_slope": ("covariate",),
+    "lapse_slope": ("covariate",),
     "feature_weights": ("component", "dimension"),
     "arrangement_noise": ("arranger",),
     "object_noise": ("source",),
@@ -210,6 +218,9 @@ def pack_tree(
     if data.people is not None:
         labels = [data.people.names[place] for place in data.people.of]
         everybody |= {"group": list(data.people.names), GROUP_OF: ("participant", labels)}
+    if data.covariates is not None:
+        z = (("participant", "covariate"), data.covariates.standardised)
+        everybody |= {"covariate": list(data.covariates.names), COVARIATES: z}
     others = _other_labels(data)
     posterior = xr.Dataset(
         variables,

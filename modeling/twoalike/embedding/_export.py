@@ -183,6 +183,51 @@ BOUND = 0.5
 TRIPLETS = 300  # random ones on which agreement is averaged
 
 
+def covariate_table(posterior: PosteriorSource, level: float = 0.9) -> pd.DataFrame:
+    """How people's temperature, lapse rate and weights depend on their covariates.
+
+    Returns
+    -------
+    One row for each covariate and quantity: ``covariate``; ``of``: ``temperature`` (its logarithm),
+    ``lapse`` (its log-odds), or, where people weigh the dimensions, ``dimension 1`` and on (log
+    weights); ``slope``, the posterior mean of the change for one standard deviation ``sd`` of the
+    covariate; ``low`` and ``high``, the central interval that holds ``level``; ``positive``, the
+    posterior probability that the slope is.
+
+    Raises
+    ------
+    TwoalikeError
+        If the posterior was fitted without covariates, or the level is no share.
+    """
+    posterior = as_posterior(posterior)
+    group, known = posterior.tree["posterior"].to_dataset(), posterior.attrs.get("covariates")
+    if known is None or "temperature_slope" not in group:
+        raise TwoalikeError(
+            where=posterior.path or "the posterior",
+            expected="slopes of covariates",
+            found="none",
+            remedy="Fit it with `covariates=...`.",
+        )
+    draws = group.stack(sample=("chain", "draw"))
+    rows = []
+    for name in known:
+        own = draws.sel(covariate=name)
+        slopes = {of: own[f"{of}_slope"].values for of in ("temperature", "lapse")}
+        if "weight_slope" in own:
+            by_dimension = own["weight_slope"].transpose("dimension", "sample").values
+            slopes |= {f"dimension {k + 1}": values for k, values in enumerate(by_dimension)}
+        for of, values in slopes.items():
+            low, high = central_interval(values, level)
+            found = {
+                "slope": values.mean(),
+                "low": low,
+                "high": high,
+                "positive": (values > 0).mean(),
+            }
+            rows.append({"covariate": name, "of": of, "sd": known[name]["sd"], **found})
+    return pd.DataFrame(rows)
+
+
 def participants_table(
     posterior: PosteriorSource,
     level: float = 0.9,

@@ -18,11 +18,18 @@ from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
-from twoalike.embedding._people import Groups, check_weights, read_groups
+from twoalike.embedding._people import (
+    Covariates,
+    Groups,
+    check_weights,
+    read_covariates,
+    read_groups,
+)
 from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._spectrum import Spectrum
+from twoalike.embedding._weight_draws import draw_weights
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
 from twoalike.study import (
@@ -146,6 +153,7 @@ def fit(
     features: FeatureTable | str | Path | None = None,
     objects: str | Path | None = None,
     groups: Mapping[str, str] | str | Path | None = None,
+    covariates: Mapping[str, Mapping[str, float]] | str | Path | None = None,
     out: str | Path | None = None,
     allow_problems: bool = False,
     config: FitConfig | None = None,
@@ -171,6 +179,11 @@ def fit(
         Group of each participant: a tab-separated file with the columns ``participant`` and
         ``group``, a column of a study's ``participants.tsv``, or a mapping. They are stored with
         the posterior; with ``people="weights"`` people are shrunk to their group.
+    covariates
+        Numbers such as age, on which temperature, lapse rate and, with ``people="weights"``,
+        weights of people may depend: a tab-separated file with the columns ``participant`` and one
+        a covariate, columns of a study's ``participants.tsv`` separated by commas, or for each name
+        a mapping of participants to values.
     out
         File to write (.nc); of a study ``derived/posterior.nc`` by default. A fit that was
         interrupted continues when it is started again with the same judgments, settings and file.
@@ -212,12 +225,17 @@ def fit(
         if Path(groups).is_file():
             inputs["groups"] = Path(groups)
         groups = read_groups(groups, study)
+    if isinstance(covariates, str | Path):
+        if Path(covariates).is_file():
+            inputs["covariates"] = Path(covariates)
+        covariates = read_covariates(covariates, study)
     posterior = fit_embedding(
         **{
             kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
         },
         features=_read_features(features, objects),
         groups=groups,
+        covariates=covariates,
         config=config,
         source=provenance("posterior", seed=config.seed, inputs=inputs, config=config.model_dump()),
         checkpoint=part,
@@ -267,6 +285,7 @@ def fit_embedding(
     dissimilarities: pd.DataFrame | None = None,
     features: FeatureTable | None = None,
     groups: Mapping[str, str] | None = None,
+    covariates: Mapping[str, Mapping[str, float]] | None = None,
     config: FitConfig | None = None,
     source: dict[str, Any] | None = None,
     checkpoint: Path | None = None,
@@ -285,6 +304,8 @@ def fit_embedding(
         Features of every object, for a prior mean that is a linear map of them.
     groups
         Group of each participant; other people may be in it.
+    covariates
+        By name, the value of each participant; other people may be in it.
     source
         Provenance to store.
     checkpoint
@@ -309,7 +330,7 @@ def fit_embedding(
         )
     used = None if choices is None else used_choices(choices)
     data = Data.from_tables(used, arrangements, dissimilarities)
-    data = with_groups(data, groups, config)
+    data = with_people(data, groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
     form, engine, why = resolve_form(data, table, config, tried)
@@ -321,6 +342,7 @@ def fit_embedding(
         **_described(engine, why, form, config, draws["embedding"], stats),
         "links": describe_links(data) | {"arranged": _arranged(dissimilarities)},
         **({} if tried is None else {"pilot": tried.described()}),
+        **({} if data.covariates is None else {"covariates": data.covariates.described()}),
         "provenance": source
         or provenance("posterior", seed=config.seed, config=config.model_dump()),
     }
@@ -330,20 +352,27 @@ def fit_embedding(
     return posterior
 
 
-def with_groups(
-    data: Data, groups: Mapping[str, str] | str | Path | None, config: FitConfig
+def with_people(
+    data: Data,
+    groups: Mapping[str, str] | str | Path | None,
+    covariates: Mapping[str, Mapping[str, float]] | str | Path | None,
+    config: FitConfig,
 ) -> Data:
-    """Add the groups of the participants, read from their file if that is given.
+    """Add groups and covariates of the participants, read from their files if these are given.
 
     Also checks that there could be weights, where the settings ask for them.
     """
     if config.people == "weights":
         check_weights(len(data.participants), config.dimensions)
-    if groups is None:
-        return data
-    where = groups if isinstance(groups, str | Path) else "`groups=...`"
-    table = read_groups(groups) if isinstance(groups, str | Path) else groups
-    return replace(data, people=Groups.assign(table, data.participants, where))
+    if groups is not None:
+        where = groups if isinstance(groups, str | Path) else "`groups=...`"
+        of = read_groups(groups) if isinstance(groups, str | Path) else groups
+        data = replace(data, people=Groups.assign(of, data.participants, where))
+    if covariates is not None:
+        where = covariates if isinstance(covariates, str | Path) else "`covariates=...`"
+        known = read_covariates(covariates) if isinstance(covariates, str | Path) else covariates
+        data = replace(data, covariates=Covariates.assign(known, data.participants, where))
+    return data
 
 
 def _arranged(dissimilarities: pd.DataFrame | None) -> int:
@@ -464,6 +493,8 @@ def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
         arrays.append(form.features)
     if data.people is not None:
         arrays.append(data.people.of)
+    if data.covariates is not None:
+        arrays.append(data.covariates.values)
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
@@ -488,4 +519,5 @@ def _run(
             data, form, config=config, held=held, checkpoint=checkpoint, between=give_way
         )
     rng = np.random.default_rng([config.seed, 3])
-    return draw_observers(data, draws, form.similarity, rng), stats
+    draws = draw_observers(data, draws, form.similarity, rng)
+    return draw_weights(data, draws, form.similarity, rng), stats

@@ -1,12 +1,14 @@
 """The PyMC model: the one definition of the posterior, for both engines, and its form in JAX.
 
 Lapses are partially pooled; log-temperatures sum to zero, since a common factor trades against
-the scale of the embedding and the data cannot separate the two. JAX differentiates the parts of
-the log-density itself: PyTensor's own gradient of the row gather is several times slower.
+the scale of the embedding and the data cannot separate the two. Both may depend on covariates. JAX
+differentiates the parts of the log-density itself: PyTensor's own gradient of the row gather is
+several times slower.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +24,7 @@ from twoalike.embedding._dissimilarities import (
 )
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
-from twoalike.embedding._people import Groups, add_weights
+from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import Booleans, Floats, Integers
 
@@ -33,7 +35,8 @@ class Data:
 
     The columns of ``items`` (n, 3) are so ordered that the answer's place is fixed: the odd item
     last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
-    ``people`` are the groups of the participants, if there are any.
+    ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
+    any.
     """
 
     items: Integers
@@ -44,6 +47,7 @@ class Data:
     layouts: Layouts | None = None
     dissimilarities: Dissimilarities | None = None
     people: Groups | None = None
+    covariates: Covariates | None = None
 
     @property
     def size(self) -> int:
@@ -143,7 +147,9 @@ type Observers = Callable[[tuple[str, ...]], tuple[Any, Any]]
 """Adds observers to the open PyMC model: participants' labels -> temperature, lapse, (P,) each."""
 
 
-def pooled_observers(participants: tuple[str, ...]) -> tuple[Any, Any]:
+def pooled_observers(
+    participants: tuple[str, ...], covariates: Covariates | None = None
+) -> tuple[Any, Any]:
     """Add temperature and lapse of every participant, symbolic, shape (P,) each."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -156,12 +162,15 @@ def pooled_observers(participants: tuple[str, ...]) -> tuple[Any, Any]:
         return pm.Deterministic("temperature", pt.ones(1), dims="participant"), lapse
     location = pm.Normal("lapse_location", -2.5, 1.0)
     spread = pm.HalfNormal("lapse_spread", 1.0)
-    offset = pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
-    lapse = pm.Deterministic(
-        "lapse", pm.math.sigmoid(location + spread * offset), dims="participant"
-    )
+    logit = location + spread * pm.Normal("lapse_offset", 0.0, 1.0, dims="participant")
     sd = pm.HalfNormal("temperature_spread", 0.5)
     log_temperature = pm.ZeroSumNormal("log_temperature", sd, dims="participant")
+    if covariates is not None:
+        z = covariates.standardised.astype(np.float32)
+        logit = logit + z @ pm.Normal("lapse_slope", 0.0, SLOPE, dims="covariate")
+        slope = pm.Normal("temperature_slope", 0.0, SLOPE, dims="covariate")
+        log_temperature = log_temperature + z @ slope
+    lapse = pm.Deterministic("lapse", pm.math.sigmoid(logit), dims="participant")
     return pm.Deterministic("temperature", pt.exp(log_temperature), dims="participant"), lapse
 
 
@@ -238,6 +247,7 @@ PER_DIMENSION = (
     "feature_weights",
     "log_weight",
     "group_log_weight",
+    "weight_slope",
 )
 """Quantities whose last axis is the dimension."""
 STORED = (
@@ -245,11 +255,13 @@ STORED = (
     "feature_decay",
     "temperature",
     "temperature_spread",
+    "temperature_slope",
     "weight_spread",
     "weight_group_spread",
     "lapse",
     "lapse_location",
     "lapse_spread",
+    "lapse_slope",
     "arrangement_noise",
     "arrangement_location",
     "arrangement_spread",
@@ -324,7 +336,7 @@ class Form:
         return model
 
     def unobserved(
-        self, data: Data, observers: Observers = pooled_observers
+        self, data: Data, observers: Observers | None = None
     ) -> tuple[Any, Any, Any, Any]:
         """Build the PyMC model without judgments: it, and embedding, temperature and lapse.
 
@@ -343,10 +355,13 @@ class Form:
             coords["source"] = list(data.dissimilarities.sources)
         if self.weights and data.people is not None:
             coords["group"] = list(data.people.names)
+        if data.covariates is not None:
+            coords["covariate"] = list(data.covariates.names)
+        observers = observers or partial(pooled_observers, covariates=data.covariates)
         with pm.Model(coords=coords) as model:
             x = PRIORS[self.prior].add(len(data.ids), self.dimensions, self.features)
             if self.weights:
-                add_weights(data.people)
+                add_weights(data.people, data.covariates)
             return model, x, *observers(data.participants)
 
     def start(self, m: int, rng: np.random.Generator) -> dict[str, Floats]:

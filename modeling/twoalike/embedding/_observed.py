@@ -13,7 +13,7 @@ import pandas as pd
 from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
 from twoalike.embedding._dissimilarities import add_dissimilarities
-from twoalike.embedding._fit import reduce_features, resolve_form, with_groups
+from twoalike.embedding._fit import reduce_features, resolve_form, with_people
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._layouts import add_layouts
 from twoalike.embedding._model import (
@@ -21,7 +21,6 @@ from twoalike.embedding._model import (
     Form,
     Observers,
     cheaper_whole,
-    pooled_observers,
     similarities,
 )
 from twoalike.embedding._parts import find_kernel
@@ -41,6 +40,7 @@ def build_model(
     dissimilarities: JudgmentTable | None = None,
     features: FeatureTable | str | Path | None = None,
     groups: Mapping[str, str] | str | Path | None = None,
+    covariates: Mapping[str, Mapping[str, float]] | str | Path | None = None,
     observers: Observers | None = None,
     config: FitConfig | None = None,
     **settings: Any,
@@ -66,6 +66,8 @@ def build_model(
         Features of every object, or their file, for a prior mean that is a map of them.
     groups
         Group of each participant, or a file, for weights of the dimensions (``people="weights"``).
+    covariates
+        Covariates of each participant by name, or their file.
     observers
         Called in the open model with the participants' labels in the order of its coordinate;
         adds variables and returns temperature (> 0) and lapse (0 to 1) of each, shape (P,) both.
@@ -95,12 +97,12 @@ def build_model(
         for one, kind in zip(tables, kinds, strict=True)
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
-    data = with_groups(Data.from_tables(used, layouts, pairs), groups, config)
+    data = with_people(Data.from_tables(used, layouts, pairs), groups, covariates, config)
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
     form, *_ = resolve_form(data, reduced, config)
-    model, x, temperature, lapse = form.unobserved(data, observers or pooled_observers)
+    model, x, temperature, lapse = form.unobserved(data, observers)
     with model:
         if used is not None:
             _observe_choices(form, data, used, x, temperature, lapse)

@@ -9,6 +9,7 @@ likelihood depends on them.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logsumexp
@@ -16,6 +17,7 @@ from scipy.special import expit, logsumexp
 from twoalike.choice import OPTIONS
 from twoalike.embedding._model import LOG_PRIOR, Data
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._people import SLOPE
 from twoalike.study import Floats, Integers
 
 LOGITS = np.linspace(-7.0, 3.0, 41)
@@ -32,6 +34,15 @@ SCALES = np.geomspace(0.03, 1.5, 14)
 MOST_TABLES, FEWEST_TABLES, TABULATED = 10, 2, 2_000_000
 """Draws of a fit whose likelihood is computed; the draws between take the nearest. Of many
 judgments fewer are, so that together they have so many: draws then differ little."""
+BURN, THIN = 20, 3
+"""Sweeps of a Gibbs sampler before its first draw, and from one draw to the next."""
+POOLS = (
+    "lapse_location",
+    "lapse_spread",
+    "lapse_slope",
+    "temperature_spread",
+    "temperature_slope",
+)
 HIGHEST = np.float32(80.0)
 """Largest gap of similarities that matters, in units of the temperature; exp of more overflows."""
 
@@ -48,20 +59,27 @@ def draw_observers(
     if not len(data.items):
         return draws  # nobody chose
     found = {name: draws[name].copy() for name in ("temperature", "lapse", *_pools(draws))}
-    tables = int(np.clip(TABULATED // len(data.items), FEWEST_TABLES, MOST_TABLES))
+    z = None if data.covariates is None else data.covariates.standardised
     for fit in range(len(x)):
-        for part in np.array_split(np.arange(x.shape[1]), min(tables, x.shape[1])):
+        for part in tables_of(x.shape[1], len(data.items)):
             near = part[len(part) // 2]
             centre = np.log(draws["temperature"][fit].mean(axis=0))
             weights = draws["log_weight"][fit, near] if "log_weight" in draws else None
             table = _Table.of(data, x[fit, near], centre, similarity, weights)
-            for name, values in table.draw(len(part), rng).items():
+            people = table.draw(len(part), rng) if z is None else table.draw_on(z, len(part), rng)
+            for name, values in people.items():
                 found[name][fit, part] = values
-    terms = {name: v for name, v in _log_prior_terms(found).items() if name in draws}
+    terms = {name: v for name, v in _log_prior_terms(found, z).items() if name in draws}
     return draws | found | terms
 
 
-def _log_prior_terms(found: dict[str, Floats]) -> dict[str, Floats]:
+def tables_of(n_draws: int, n_judgments: int) -> list[Integers]:
+    """Split draws into parts that share one table of the likelihood."""
+    tables = int(np.clip(TABULATED // n_judgments, FEWEST_TABLES, MOST_TABLES))
+    return np.array_split(np.arange(n_draws), min(tables, n_draws))
+
+
+def _log_prior_terms(found: dict[str, Floats], z: Floats | None = None) -> dict[str, Floats]:
     """Log prior densities of what was drawn, by the name they have among a fit's draws."""
     from scipy.stats import halfnorm, norm
 
@@ -70,7 +88,14 @@ def _log_prior_terms(found: dict[str, Floats]) -> dict[str, Floats]:
     if people == 1:
         return {f"{LOG_PRIOR}lapse_location": norm.logpdf(location, -3.0, 0.5)}
     spread, scale = found["lapse_spread"], found["temperature_spread"]
-    log_t = np.log(found["temperature"])
+    log_t, slopes = np.log(found["temperature"]), {}
+    if z is not None:
+        logit = logit - found["lapse_slope"] @ z.T
+        log_t = log_t - found["temperature_slope"] @ z.T
+        slopes = {
+            name: norm.logpdf(found[name], scale=SLOPE).sum(axis=2)
+            for name in ("lapse_slope", "temperature_slope")
+        }
     offset = (logit - location[..., None]) / spread[..., None]
     zero_sum = -0.5 * ((log_t / scale[..., None]) ** 2).sum(axis=2)
     zero_sum -= (people - 1) * np.log(np.sqrt(2 * np.pi) * scale)
@@ -80,13 +105,13 @@ def _log_prior_terms(found: dict[str, Floats]) -> dict[str, Floats]:
         "lapse_offset": norm.logpdf(offset).sum(axis=2),
         "temperature_spread": halfnorm.logpdf(scale, scale=0.5),
         "log_temperature": zero_sum,
+        **slopes,
     }
     return {f"{LOG_PRIOR}{name}": value for name, value in terms.items()}
 
 
 def _pools(draws: dict[str, Floats]) -> tuple[str, ...]:
-    names = ("lapse_location", "lapse_spread", "temperature_spread")
-    return tuple(name for name in names if name in draws)
+    return tuple(name for name in POOLS if name in draws)
 
 
 @dataclass(frozen=True)
@@ -133,27 +158,20 @@ class _Table:
         """Draw n times what the people are pooled by, then the people, by name."""
         if len(self.log_temperatures) == 1:
             weight = self.log_likelihood[0, :, 0] - 0.5 * ((LOGITS + 3.0) / 0.5) ** 2
-            location = _jittered(LOGITS, _pick(weight[None], n, rng)[:, 0], rng)
+            location = _jittered(LOGITS, pick(weight[None], n, rng)[:, 0], rng)
             return {"lapse_location": location, "lapse": expit(location)[:, None]}
         by_scale = np.stack([self._over_temperatures(scale) for scale in SCALES])
         highest = by_scale.max(axis=2, keepdims=True)
         marginal = np.log(np.exp(by_scale - highest) @ np.exp(_log_pool())) + highest
         pools = marginal.sum(axis=1).reshape(len(SCALES), len(LOCATIONS), -1) + _log_prior()
-        picked = np.unravel_index(_pick(pools.reshape(1, -1), n, rng)[:, 0], pools.shape)
+        picked = np.unravel_index(pick(pools.reshape(1, -1), n, rng)[:, 0], pools.shape)
         scales = np.exp(_jittered(np.log(SCALES), picked[0], rng))
         places = _jittered(LOCATIONS, picked[1], rng)
         spreads = np.exp(_jittered(np.log(SPREADS), picked[2], rng))
         lapse, log_t = np.empty((2, n, len(self.log_temperatures)))
         for row, (scale, place, spread) in enumerate(zip(scales, places, spreads, strict=True)):
-            prior_l = -0.5 * ((LOGITS - place) / spread) ** 2
-            prior_t = -0.5 * (self.log_temperatures / scale) ** 2
-            weight = self.log_likelihood + prior_l[None, :, None] + prior_t[:, None]
-            chosen = _pick(weight.reshape(len(weight), -1), 1, rng)[0]
-            of_lapse, of_t = np.unravel_index(chosen, weight.shape[1:])
-            lapse[row] = expit(_jittered(LOGITS, of_lapse, rng))
-            step = self.log_temperatures[:, 1] - self.log_temperatures[:, 0]
-            at = self.log_temperatures[np.arange(len(of_t)), of_t]
-            log_t[row] = at + step * rng.uniform(-0.5, 0.5, len(at))
+            log_t[row], logit = self._people(scale, place, spread, 0.0, rng)
+            lapse[row] = expit(logit)
         # The model's temperatures average to one: their mean is the scale of the embedding.
         temperature = np.exp(log_t - log_t.mean(axis=1, keepdims=True))
         return {
@@ -164,12 +182,72 @@ class _Table:
             "temperature_spread": scales,
         }
 
+    def draw_on(self, z: Floats, n: int, rng: np.random.Generator) -> dict[str, Floats]:
+        """Draw n times the same and slopes on covariates (P, C), by Gibbs sampling."""
+        on_t: Floats = np.zeros(z.shape[1])
+        on_l: Floats = np.zeros(z.shape[1])
+        scale, place, spread = 0.3, -2.5, 0.8
+        found: list[dict[str, Any]] = []
+        for sweep in range(BURN + THIN * n):
+            log_t, logit = self._people(scale, place + z @ on_l, spread, z @ on_t, rng)
+            scale, place, spread = _pools_given(log_t - z @ on_t, logit - z @ on_l, rng)
+            on_t, on_l = _slopes(z, log_t, scale, rng), _slopes(z, logit - place, spread, rng)
+            if sweep >= BURN and (sweep - BURN) % THIN == 0:
+                found.append(
+                    {
+                        "lapse": expit(logit),
+                        "temperature": np.exp(log_t - log_t.mean()),
+                        "lapse_location": place,
+                        "lapse_spread": spread,
+                        "temperature_spread": scale,
+                        "temperature_slope": on_t,
+                        "lapse_slope": on_l,
+                    }
+                )
+        return {name: np.stack([one[name] for one in found]) for name in found[0]}
+
+    def _people(
+        self, scale: float, place: Any, spread: float, centre: Any, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Draw log-temperatures, around ``centre``, and logits of the lapse, (P,) each."""
+        people = len(self.log_temperatures)
+        place, centre = (np.broadcast_to(one, people)[:, None] for one in (place, centre))
+        prior_l = -0.5 * ((LOGITS - place) / spread) ** 2
+        prior_t = -0.5 * ((self.log_temperatures - centre) / scale) ** 2
+        weight = self.log_likelihood + prior_l[:, :, None] + prior_t[:, None]
+        chosen = pick(weight.reshape(people, -1), 1, rng)[0]
+        of_lapse, of_t = np.unravel_index(chosen, weight.shape[1:])
+        step = self.log_temperatures[:, 1] - self.log_temperatures[:, 0]
+        log_t = self.log_temperatures[np.arange(people), of_t]
+        return log_t + step * rng.uniform(-0.5, 0.5, people), _jittered(LOGITS, of_lapse, rng)
+
     def _over_temperatures(self, scale: float) -> Floats:
         """Likelihood of each person's lapse, over temperatures of this spread: (P, logits)."""
         # Shares of the grid: of a scale below its step a density would count for too much.
         prior = -0.5 * (self.log_temperatures / scale) ** 2
         prior -= logsumexp(prior, axis=1, keepdims=True)
         return np.asarray(logsumexp(self.log_likelihood + prior[:, None], axis=2))
+
+
+def _pools_given(
+    log_t: Floats, logit: Floats, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """Draw spread of log-temperatures, location and spread of lapses, given the people (P,)."""
+    prior, people = _log_prior(), len(log_t)
+    log = prior[:, 0, 0] - 0.5 * (log_t**2).sum() / SCALES**2 - (people - 1) * np.log(SCALES)
+    scale = np.exp(_jittered(np.log(SCALES), pick(log[None], 1, rng)[0], rng)[0])
+    square = ((logit[:, None] - LOCATIONS) ** 2).sum(axis=0)
+    grid = prior[0] - 0.5 * square[:, None] / SPREADS**2 - people * np.log(SPREADS)
+    of_place, of_spread = np.unravel_index(pick(grid.reshape(1, -1), 1, rng)[0], grid.shape)
+    spread = np.exp(_jittered(np.log(SPREADS), of_spread, rng)[0])
+    return float(scale), float(_jittered(LOCATIONS, of_place, rng)[0]), float(spread)
+
+
+def _slopes(z: Floats, values: Floats, sd: float, rng: np.random.Generator) -> Floats:
+    """Draw the slopes of values (P,) on covariates (P, C), given the noise: (C,)."""
+    precision = z.T @ z / sd**2 + np.eye(z.shape[1]) / SLOPE**2
+    noise = np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(z.shape[1]))
+    return np.asarray(np.linalg.solve(precision, z.T @ values / sd**2) + noise)
 
 
 def _by_bin(people: Integers, logs: Floats, n_people: int) -> Floats:
@@ -197,7 +275,7 @@ def _log_pool() -> Floats:
     return np.asarray((log - logsumexp(log, axis=-1, keepdims=True)).reshape(-1, len(LOGITS)).T)
 
 
-def _pick(weight: Floats, n: int, rng: np.random.Generator) -> Integers:
+def pick(weight: Floats, n: int, rng: np.random.Generator) -> Integers:
     """Draw n places by log weights (rows, places): shape (n, rows)."""
     chances = np.exp(weight - logsumexp(weight, axis=1, keepdims=True)).cumsum(axis=1)
     drawn = rng.random((n, len(weight), 1)) * chances[:, -1:]

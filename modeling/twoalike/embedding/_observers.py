@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NODES = 5  # of the temperatures
 LAPSE_NODES = 20
+COVARIATES = "participant_covariates"
+"""Coordinate of a posterior: the covariates of each participant, standardised over all."""
 
 
 def _normal_nodes(n: int) -> tuple[Floats, Floats]:
@@ -58,14 +60,26 @@ class Observers:
 
         lapse, temperature = draws("lapse"), draws("temperature")
         people = lapse.shape[1]
+        # What depends on covariates varies as it does over the participants.
+        shift = {
+            name: draws(name) @ group[COVARIATES].values.T
+            for name in ("lapse_slope", "temperature_slope")
+            if name in group
+        }
         if "lapse_spread" in group:
             z, weight = _normal_nodes(LAPSE_NODES)
-            logit = draws("lapse_location")[:, None] + draws("lapse_spread")[:, None] * z
+            place, scale = draws("lapse_location"), draws("lapse_spread")
+            if "lapse_slope" in shift:
+                place = place + shift["lapse_slope"].mean(axis=1)
+                scale = np.hypot(scale, shift["lapse_slope"].std(axis=1))
+            logit = place[:, None] + scale[:, None] * z
             new_lapse: Floats = (1 / (1 + np.exp(-logit))) @ weight
         else:
             new_lapse = lapse.mean(axis=1)
         if "temperature_spread" in group:
             spread: Floats = draws("temperature_spread")
+            if "temperature_slope" in shift:
+                spread = np.hypot(spread, shift["temperature_slope"].std(axis=1))
         else:
             spread = np.log(temperature).std(axis=1, ddof=1 if people > 1 else 0)
         # Temperatures are relative to the participants' geometric mean, which has an error itself.

@@ -34,6 +34,8 @@ class Kernel:
         Every row with every row: (a, D), (b, D) -> (a, b); numpy.
     rows
         Row with row: (n, D), (n, D) -> (n,); numpy.
+    by_log_weight
+        Derivative of ``rows`` by the log weight of each dimension, (n, D); numpy.
     symbolic
         ``rows`` for the module given last: ``pytensor.tensor`` or ``jax.numpy``.
     gram
@@ -42,6 +44,7 @@ class Kernel:
 
     matrix: Callable[[Floats, Floats], Floats]
     rows: Callable[[Floats, Floats], Floats]
+    by_log_weight: Callable[[Floats, Floats], Floats]
     symbolic: Callable[[Any, Any, Any], Any]
     gram: Callable[[Any, Any, Any], Any]
 
@@ -94,12 +97,14 @@ KERNELS = {
     "dot": Kernel(
         _dot_matrix,
         _dot_rows,
+        lambda left, right: left * right,
         lambda left, right, xp: (left * right).sum(axis=-1),
         lambda squares, dots, xp: dots,
     ),
     "distance": Kernel(
         _distance_matrix,
         _distance_rows,
+        lambda left, right: (left - right) ** 2 / (2 * _distance_rows(left, right)[:, None]),
         lambda left, right, xp: -xp.sqrt(((left - right) ** 2).sum(axis=-1) + _TINY),
         lambda squares, dots, xp: (
             -xp.sqrt(xp.maximum(squares + squares.swapaxes(-1, -2) - 2 * dots, 0.0) + _TINY)

@@ -1,10 +1,13 @@
-"""Weights of the dimensions by person and by group, in the model.
+"""How people differ beyond noise, in the model: weights of the dimensions, groups, covariates.
 
 Person p sees object i at x_ik sqrt(w_pk): with dot products s_ij = sum_k w_pk x_ik x_jk, with
 distances s_ij = -sqrt(sum_k w_pk (x_ik - x_jk)²), the weighted Euclidean model of INDSCAL (Carroll
 & Chang 1970, doi:10.1007/BF02310791). People are shrunk to their group, and groups to all:
 
-    log w_p = g_group(p) + spread * offset_p.
+    log w_p = g_group(p) + B z_p + spread * offset_p,
+
+where z_p are the person's covariates, such as age, standardised over people. Log-temperatures and
+logits of the lapse depend on covariates alike (:mod:`._model`).
 
 Over people the log weights of each dimension sum to zero, since their mean is the scale of the
 dimension in the embedding; and over dimensions those of each person and group, since a common
@@ -18,11 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from twoalike.study import Integers, Study, TwoalikeError, shortened
+from twoalike.study import Floats, Integers, Study, TwoalikeError, shortened
 from twoalike.tables import read_tsv
 
 SPREAD = 0.5
 """Scale of the half-normal priors of how far log weights of people, and of groups, differ."""
+SLOPE = 0.5
+"""Scale of the normal priors of slopes: of log weights, log-temperatures and logits of the lapse, a
+standard deviation of the covariate."""
+FREE = 3
+"""People there must be beyond the number of covariates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +72,69 @@ class Groups:
         return cls(names, np.array([index[name] for name in found], dtype=np.int32))
 
 
+@dataclass(frozen=True, eq=False)
+class Covariates:
+    """Numbers that may explain how people differ: ``names``, and ``values`` (P, C) of each."""
+
+    names: tuple[str, ...]
+    values: Floats
+
+    @property
+    def standardised(self) -> Floats:
+        """Values less their mean over people, in standard deviations, (P, C)."""
+        return np.asarray((self.values - self.values.mean(axis=0)) / self.values.std(axis=0))
+
+    def described(self) -> dict[str, dict[str, float]]:
+        """Give mean and standard deviation of each, over people."""
+        columns = zip(self.names, self.values.T, strict=True)
+        return {name: {"mean": float(v.mean()), "sd": float(v.std())} for name, v in columns}
+
+    @classmethod
+    def assign(
+        cls,
+        covariates: Mapping[str, Mapping[str, float]],
+        participants: Sequence[str],
+        where: object = None,
+    ) -> "Covariates":
+        """Look up the covariates of each participant; other people are passed over.
+
+        Raises
+        ------
+        TwoalikeError
+            If a participant has no finite value, all have the same, or people are too few.
+        """
+        columns = [
+            [float(of.get(one, np.nan)) for one in participants] for of in covariates.values()
+        ]
+        values = np.array(columns, dtype=np.float64).T
+        if len(participants) < values.shape[1] + FREE:
+            raise TwoalikeError(
+                where=where,
+                expected=f"{values.shape[1] + FREE} participants or more",
+                found=f"{len(participants)}",
+                remedy="Leave `covariates=...` out.",
+            )
+        for name, column in zip(covariates, values.T, strict=True):
+            unknown = [
+                one for one, v in zip(participants, column, strict=True) if not np.isfinite(v)
+            ]
+            if unknown:
+                raise TwoalikeError(
+                    where=where,
+                    expected=f"{name} of each of the {len(participants)} participants, a number",
+                    found=f"none of {shortened(', '.join(unknown), 60)}",
+                    remedy="Add the values, or leave these people's judgments out.",
+                )
+            if np.ptp(column) == 0:
+                raise TwoalikeError(
+                    where=where,
+                    expected=f"{name} that differs between participants",
+                    found=f"{column[0]:g} of all {len(participants)}",
+                    remedy="Leave it out of `covariates=...`.",
+                )
+        return cls(tuple(covariates), values)
+
+
 def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str]:
     """Read the group of each participant.
 
@@ -75,11 +146,58 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
     TwoalikeError
         If there is no such file or column, or a participant is listed twice.
     """
-    path, person, group = Path(source), "participant", "group"
-    if study is not None and not path.is_file():
-        path, person, group = study.raw / "participants.tsv", "participant_id", str(source)
-    table = read_tsv(path, "groups of participants", [person, group])
-    people = table[person].str.removeprefix("sub-") if person != "participant" else table[person]
+    if study is None or Path(source).is_file():
+        return _read_people(Path(source), "groups of participants", "participant", ["group"])[
+            "group"
+        ]
+    path = study.raw / "participants.tsv"
+    return _read_people(path, "a table of participants", BIDS_PERSON, [str(source)])[str(source)]
+
+
+def read_covariates(source: str | Path, study: Study | None = None) -> dict[str, dict[str, float]]:
+    """Read covariates: by name, the value of each participant.
+
+    ``source`` is a tab-separated file with a column ``participant`` and one a covariate; or, of a
+    study, columns of its ``participants.tsv``, separated by commas. ``n/a`` is no value.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no such file or column, a participant is listed twice, or a value is no number.
+    """
+    if study is None or Path(source).is_file():
+        path, person = Path(source), "participant"
+        table = read_tsv(path, "covariates of participants", [person])
+        names = [str(name) for name in table if name != person]
+    else:
+        path, person = study.raw / "participants.tsv", BIDS_PERSON
+        names = [name.strip() for name in str(source).split(",")]
+    columns = _read_people(path, "covariates of participants", person, names)
+    found: dict[str, dict[str, float]] = {}
+    for name, of in columns.items():
+        found[name] = {}
+        for one, value in of.items():
+            try:
+                found[name][one] = float(value)
+            except ValueError as error:
+                raise TwoalikeError(
+                    where=path,
+                    expected=f"a number as {name} of {one}",
+                    found=repr(value),
+                    remedy="For categories use `groups=...`.",
+                ) from error
+    return found
+
+
+BIDS_PERSON = "participant_id"
+
+
+def _read_people(
+    path: Path, what: str, person: str, columns: list[str]
+) -> dict[str, dict[str, str]]:
+    """Read columns of a table of people: by column, the value of each participant who has one."""
+    table = read_tsv(path, what, [person, *columns])
+    people = table[person].str.removeprefix("sub-") if person == BIDS_PERSON else table[person]
     twice = people[people.duplicated()]
     if len(twice):
         raise TwoalikeError(
@@ -88,8 +206,11 @@ def read_groups(source: str | Path, study: Study | None = None) -> dict[str, str
             found=f"{twice.iloc[0]!r} twice",
             remedy="Keep one row.",
         )
-    known = table[group] != "n/a"
-    return dict(zip(people[known], table[group][known], strict=True))
+    known = {name: table[name] != "n/a" for name in columns}
+    return {
+        name: dict(zip(people[rows], table[name][rows], strict=True))
+        for name, rows in known.items()
+    }
 
 
 def check_weights(n_people: int, dimensions: int | None) -> None:
@@ -110,7 +231,7 @@ def check_weights(n_people: int, dimensions: int | None) -> None:
             )
 
 
-def add_weights(groups: Groups | None) -> Any:
+def add_weights(groups: Groups | None, covariates: Covariates | None = None) -> Any:
     """Add the log weights of every participant to the open PyMC model, symbolic, (P, D).
 
     Offsets are scaled afterwards (non-centred): people with few judgments, or without any
@@ -130,4 +251,8 @@ def add_weights(groups: Groups | None) -> Any:
         centred = offset - (share.astype(np.float32)[:, None] * offset).sum(axis=0)
         of_group = pm.Deterministic("group_log_weight", between * centred, dims=dims)
         log_weight = log_weight + of_group[groups.of]
+    if covariates is not None:
+        z = covariates.standardised.astype(np.float32)
+        dims = ("covariate", "dimension")
+        log_weight = log_weight + z @ pm.ZeroSumNormal("weight_slope", SLOPE, dims=dims)
     return pm.Deterministic("log_weight", log_weight, dims=("participant", "dimension"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SCHEMA_VERSION = 1
-JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links", "pilot")
+JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links", "pilot", "covariates")
 """Attributes that hold JSON: netCDF knows no nested ones."""
 
 

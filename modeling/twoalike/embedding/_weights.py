@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from twoalike.choice import ChoiceKind
-from twoalike.embedding._observers import Observers
+from twoalike.embedding._observers import COVARIATES, Observers
 from twoalike.embedding._parts import Kernel
 from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
@@ -26,22 +26,37 @@ GROUP_OF = "participant_group"
 """Coordinate of a posterior: the group of each participant."""
 LIKENESS = ("group", "participant")
 """Attributes of the posterior of a group or of a participant: its name."""
-OF_WEIGHTS = ("log_weight", "group_log_weight", "weight_spread", "weight_group_spread")
-OF_POPULATION = ("lapse_location", "lapse_spread", "temperature_spread")
+OF_WEIGHTS = (
+    "log_weight",
+    "group_log_weight",
+    "weight_spread",
+    "weight_group_spread",
+    "weight_slope",
+)
+OF_POPULATION = (
+    "lapse_location",
+    "lapse_spread",
+    "lapse_slope",
+    "temperature_spread",
+    "temperature_slope",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Log weights of P participants under S draws, and of the groups that new people are from.
+    """Log weights of P participants under S draws, and of the population that new people are from.
 
     ``log`` has shape (S, P, D); ``centre`` (S, G, D) is the centre of each group, of one group
-    where there are none; ``share`` (G,) their shares of the participants; ``spread`` (S,) the
-    standard deviation of a person's log weights around the centre.
+    where there are none, and ``group`` (P,) the index of each participant's; ``slope`` (S, C, D)
+    how log weights depend on the covariates, ``z`` (P, C), C = 0 where there are none; ``spread``
+    (S,) the standard deviation of a person's log weights around all this.
     """
 
     log: Floats
     centre: Floats
-    share: Floats
+    group: Integers
+    slope: Floats
+    z: Floats
     spread: Floats
 
     @classmethod
@@ -55,12 +70,16 @@ class Weights:
             return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float32)
 
         log = draws("log_weight")
-        centre, share = np.zeros((len(log), 1, log.shape[2]), dtype=np.float32), np.ones(1)
+        centre = np.zeros((len(log), 1, log.shape[2]), dtype=np.float32)
+        place = np.zeros(log.shape[1], dtype=np.int64)
         if "group_log_weight" in group:
             centre = draws("group_log_weight")
-            labels = group[GROUP_OF].values
-            share = np.array([(labels == name).mean() for name in group["group"].values])
-        return cls(log, centre, share, draws("weight_spread"))
+            names = {str(name): k for k, name in enumerate(group["group"].values)}
+            place = np.array([names[str(name)] for name in group[GROUP_OF].values])
+        slope, z = np.zeros((len(log), 0, log.shape[2]), np.float32), np.zeros((len(place), 0))
+        if "weight_slope" in group:
+            slope, z = draws("weight_slope"), group[COVARIATES].values
+        return cls(log, centre, place, slope, z.astype(np.float32), draws("weight_spread"))
 
     def roots(self, draw: int) -> Floats:
         """By what each participant multiplies coordinates, (P, D)."""
@@ -81,14 +100,18 @@ class Weights:
         return first, second, third
 
     def new(self, draw: int) -> Floats:
-        """By what each of a few new people multiplies coordinates, (N, D)."""
+        """By what each of a few new people multiplies coordinates, (N, D).
+
+        They have the group and the covariates of some participant.
+        """
         rng = np.random.default_rng(draw)
         level = (rng.permutation(NEW_PAIRS) + rng.random()) / NEW_PAIRS
-        which = np.searchsorted(self.share.cumsum(), level).clip(max=len(self.share) - 1)
+        alike = np.argsort(self.group, kind="stable")[(level * len(self.group)).astype(np.int64)]
+        mean = self.centre[draw][self.group[alike]] + self.z[alike] @ self.slope[draw]
         z = rng.standard_normal((NEW_PAIRS, self.log.shape[2]), dtype=np.float32)
         z -= z.mean(axis=1, keepdims=True)
         away = self.spread[draw] * np.concatenate([z, -z])
-        return np.asarray(np.exp((np.tile(self.centre[draw][which], (2, 1)) + away) / 2))
+        return np.asarray(np.exp((np.tile(mean, (2, 1)) + away) / 2))
 
 
 def weighted_answers(

@@ -1,0 +1,152 @@
+"""Log weights given the embedding: against known people, numerical derivatives, and the model."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from twoalike.choice import log_choice, random_triplets
+from twoalike.embedding._model import LOG_PRIOR, Data, Form, jax_density, log_likelihood
+from twoalike.embedding._parts import KERNELS
+from twoalike.embedding._people import Covariates, Groups
+from twoalike.embedding._weight_draws import _scores, draw_weights
+
+P, M, D, S = 30, 30, 4, 40
+
+
+def people(similarity: str, mean: np.ndarray, seed: int) -> tuple[Any, Data, np.ndarray]:
+    """Embedding, judgments in a fit's order, and log weights that scatter by .5 around a mean."""
+    rng = np.random.default_rng(seed)
+    x = rng.gamma(1.0, 1.2, (M, D)) * (rng.random((M, D)) < 0.6)
+    log_weight = mean + 0.5 * rng.standard_normal((P, D))
+    log_weight -= log_weight.mean(axis=0)
+    log_weight -= log_weight.mean(axis=1, keepdims=True)
+    judge = np.repeat(np.arange(P), 250)
+    shown = random_triplets(M, len(judge), rng)
+    roots = np.exp(log_weight / 2)[judge]
+    pairs = KERNELS[similarity].triplets(x, shown, roots=roots)
+    logs = np.stack(log_choice(pairs, 1.0, np.full(len(judge), 0.05)), axis=1)
+    odd = np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
+    order = np.stack([(odd + 1) % 3, (odd + 2) % 3, odd], axis=1)
+    items = np.take_along_axis(shown, order, axis=1)
+    mixed = rng.permutation(len(items))
+    names = tuple(f"p{k}" for k in range(P)), tuple(f"o{k}" for k in range(M))
+    anchored = np.zeros(len(items), dtype=bool)
+    return x, Data(items[mixed], judge[mixed], anchored, names[1], names[0]), log_weight
+
+
+def drawn(x: Any, data: Data, similarity: str, truth: np.ndarray) -> dict[str, Any]:
+    """Draws around what a fit says that shrinks people too much and is sure of it."""
+    draws = {
+        "embedding": np.broadcast_to(x, (1, S, *x.shape)),
+        "temperature": np.ones((1, S, P)),
+        "lapse": np.full((1, S, P), 0.05),
+        "log_weight": np.broadcast_to(0.7 * truth, (1, S, P, D)),
+        "weight_spread": np.ones((1, S)),
+        f"{LOG_PRIOR}weight_spread": np.zeros((1, S)),
+        f"{LOG_PRIOR}weight_offset": np.zeros((1, S)),
+    }
+    if data.people is not None:
+        draws |= {"group_log_weight": np.zeros((1, S, len(data.people.names), D))}
+        draws |= {"weight_group_spread": np.ones((1, S))}
+        draws |= {
+            f"{LOG_PRIOR}weight_group_{what}": np.zeros((1, S)) for what in ("spread", "offset")
+        }
+    if data.covariates is not None:
+        draws |= {"weight_slope": np.zeros((1, S, len(data.covariates.names), D))}
+        draws |= {f"{LOG_PRIOR}weight_slope": np.zeros((1, S))}
+    return draw_weights(data, draws, similarity, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+def test_intervals_hold_the_weights(similarity: str) -> None:
+    covered = []
+    for seed in range(3):
+        x, data, truth = people(similarity, np.zeros(D), seed)
+        found = drawn(x, data, similarity, truth)
+        log_weight = found["log_weight"][0]
+        assert_allclose(log_weight.sum(axis=1), 0, atol=1e-9)
+        assert_allclose(log_weight.sum(axis=2), 0, atol=1e-9)
+        low, high = np.quantile(log_weight, (0.05, 0.95), axis=0)
+        covered.append(((low <= truth) & (truth <= high)).mean())
+        assert found["weight_spread"].mean() == pytest.approx(0.5, abs=0.1)
+        assert found["weight_spread"].std() < 0.1
+    assert 0.8 < np.mean(covered) < 0.97  # 360 weights, nine tenths expected
+
+
+def test_groups_and_covariates_are_found_together() -> None:
+    """Groups differ by 1 in the first dimension, and the covariate moves the second by .6."""
+    z = np.random.default_rng(5).normal(size=P)
+    of, apart = np.arange(P) % 2, np.array([1.0, -1 / 3, -1 / 3, -1 / 3])
+    slope = 0.6 * np.array([-1 / 3, 1.0, -1 / 3, -1 / 3])
+    covariates = Covariates(("age",), 40 + 9 * z[:, None])
+    standard = covariates.standardised
+    x, data, truth = people("dot", of[:, None] * apart + standard * slope, 0)
+    data = replace(data, people=Groups(("one", "two"), of), covariates=covariates)
+    found = drawn(x, data, "dot", truth)
+    centre = found["group_log_weight"][0]
+    assert_allclose(centre.sum(axis=1), 0, atol=1e-9)  # groups of one size
+    # What people differ by: least squares on the weights of those who were drawn.
+    regressors = np.column_stack([np.ones(P), of, standard])
+    drawn_apart, drawn_slope = np.linalg.lstsq(regressors, truth, rcond=None)[0][1:]
+    assert_allclose((centre[:, 1] - centre[:, 0]).mean(axis=0), drawn_apart, atol=0.25)  # shrunk
+    own = found["weight_slope"][0, :, 0]
+    assert_allclose(own.mean(axis=0), drawn_slope, atol=0.1)
+    low, high = np.quantile(own, (0.05, 0.95), axis=0)
+    assert low[1] > 0.3
+    assert 0.15 < (high - low).mean() < 0.5  # .5 / sqrt(30) is their standard error at least
+    assert found["weight_spread"].mean() == pytest.approx(0.5, abs=0.12)
+    assert np.corrcoef(found["log_weight"][0].mean(axis=0).ravel(), truth.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("similarity", ["dot", "distance"])
+@pytest.mark.parametrize("anchored", [False, True])
+def test_scores_are_derivatives_of_the_likelihood(similarity: str, anchored: bool) -> None:
+    rng = np.random.default_rng(0)
+    x, data, _ = people(similarity, np.zeros(D), 2)
+    data = replace(data, anchored=np.full(len(data.items), anchored)).take(np.arange(60))
+    log_weight = 0.3 * rng.standard_normal((P, D))
+    noise = rng.gamma(20.0, 0.05, P), rng.uniform(0.01, 0.3, P)
+
+    def likelihood(values: np.ndarray) -> np.ndarray:
+        batch = (data.items, data.judge, data.anchored if anchored else None)
+        form: Any = {"similarity": similarity, "matrix": False, "xp": np}
+        return np.asarray(log_likelihood(x, *noise, batch, log_weight=values, **form))
+
+    score, roots = _scores(data, x, log_weight, *noise, similarity)
+    for k in range(D):
+        step = np.zeros(D)
+        step[k] = 1e-5
+        numeric = (likelihood(log_weight + step) - likelihood(log_weight - step)) / 2e-5
+        assert_allclose(score[:, k], numeric, atol=2e-4)
+    options = 2 if anchored else 3
+    assert_allclose(roots[:, options:], 0, atol=1e-7)
+
+
+def test_people_without_judgments_are_as_the_population_is() -> None:
+    x, data, truth = people("dot", np.zeros(D), 3)
+    data = data.take(np.flatnonzero((data.judge != 4) & (data.judge != P - 1)))
+    found = drawn(x, data, "dot", truth)
+    assert found["log_weight"][0, :, [4, P - 1]].std() == pytest.approx(
+        0.5 * np.sqrt(1 - 1 / D), abs=0.1
+    )
+
+
+@pytest.mark.parametrize("with_means", [False, True])
+def test_log_priors_are_those_of_the_model(with_means: bool) -> None:
+    x, data, truth = people("dot", np.zeros(D), 4)
+    if with_means:
+        covariates = Covariates(("age",), np.random.default_rng(5).normal(size=(P, 1)))
+        groups = Groups(("one", "two"), np.arange(P) % 2)
+        data = replace(data, people=groups, covariates=covariates)
+    found = drawn(x, data, "dot", truth)
+    form = Form(D, "softplus", weights=True)
+    density = jax_density(data, form, [form.start(M, np.random.default_rng(0))])
+    place = {name: number for number, name in enumerate(density.outputs)}
+    names = [name for name in found if name.startswith(f"{LOG_PRIOR}weight")]
+    assert len(names) == (5 if with_means else 2)
+    for name in names:
+        assert name in place
+        assert np.isfinite(found[name]).all()
