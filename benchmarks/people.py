@@ -47,7 +47,9 @@ type Array = np.ndarray[Any, np.dtype[np.float64]]
 class World:
     """Truth of one world, its judgments, and other triplets with those who would judge them."""
 
-    def __init__(self, objects: int, people: int, spread: float, seed: int) -> None:
+    def __init__(
+        self, objects: int, people: int, spread: float, seed: int, each: int = EACH
+    ) -> None:
         rng = np.random.default_rng([seed, objects, people, round(10 * spread)])
         shape = (objects, DIMENSIONS)
         there = rng.random(shape) < 0.35
@@ -60,8 +62,8 @@ class World:
         self.lapse: Array = 1 / (1 + np.exp(-rng.normal(-2.5, 0.8, people)))
         temperature = rng.normal(0.0, 0.25, people)
         self.temperature: Array = np.exp(temperature - temperature.mean())
-        self.shown = random_triplets(objects, people * EACH, rng)
-        self.judge = np.repeat(np.arange(people), EACH)
+        self.shown = random_triplets(objects, people * each, rng)
+        self.judge = np.repeat(np.arange(people), each)
         logs = np.log(self.answers(self.shown, self.judge))
         self.chosen = 1 + np.argmax(logs + rng.gumbel(size=logs.shape), axis=1)
         self.test = random_triplets(objects, TEST, rng)

@@ -23,6 +23,9 @@ class Options:
     people: Literal["noise", "weights"] | None = None
     """noise: people differ in temperature and lapse rate; weights: also in how they weigh the
     dimensions. If left out, noise, and a pilot tries the other."""
+    response_times: Flag = False
+    """Let response times inform the embedding, if held-out choices are then surely predicted better
+    in a pilot."""
     dimensions: str = "auto"
     """auto (one and a half times those that carry weight in a pilot, and two; empty ones dropped)
     or a number."""
@@ -160,6 +163,8 @@ def _show(posterior: "Posterior") -> None:
         show(_pilot_line(pilot))
         if advice := _weights_line(pilot):
             show(f"[bold]note[/]: {advice}")
+        if tried := pilot.get("response_times"):
+            show(_times_line(tried))
     show(f"engine {attrs['engine']}: {attrs['engine_reason']} (on a {attrs['device']})")
     kept = attrs["dimensions"]
     show(f"{kept['kept']} of {kept['fitted']} dimensions kept, {len(posterior.ids)} objects")
@@ -187,6 +192,14 @@ def _weights_line(pilot: "dict[str, Any]") -> str:
         "weights of the dimensions by person predict held-out judgments better by "
         f"{tried['gain']:.4f} ± {tried['gain_se']:.4f} nats: fit --people weights"
     )
+
+
+def _times_line(tried: "dict[str, Any]") -> str:
+    """Say whether response times are used, and why."""
+    said = f"response times are {'used' if tried['kept'] else 'not used'}: with them held-out "
+    way = "better" if tried["gain"] > 0 else "worse"
+    said += f"choices are predicted {way} by {abs(tried['gain']):.4f} ± {tried['gain_se']:.4f} nats"
+    return said if tried["kept"] or tried["gain"] <= 0 else f"{said}, too little to be sure"
 
 
 def _pilot_line(pilot: "dict[str, Any]") -> str:

@@ -52,6 +52,11 @@ class FitConfig(BaseModel):
         description="how people differ: in temperature and lapse rate, or also in how they weigh "
         "the dimensions",
     )
+    response_times: bool = Field(
+        default=False,
+        description="whether response times inform the embedding; dropped unless held-out choices "
+        "are surely predicted better with them in a pilot",
+    )
     dimensions: Whole = Field(
         default=None,
         ge=1,

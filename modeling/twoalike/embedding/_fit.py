@@ -29,6 +29,7 @@ from twoalike.embedding._pilot import FEWEST, Pilot, run_pilot
 from twoalike.embedding._posterior import Posterior
 from twoalike.embedding._posterior_file import SCHEMA_VERSION, flat_attrs
 from twoalike.embedding._spectrum import Spectrum
+from twoalike.embedding._times import response_times
 from twoalike.embedding._weight_draws import draw_weights
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, collect_judgments, read_judgments
@@ -330,9 +331,11 @@ def fit_embedding(
         )
     used = None if choices is None else used_choices(choices)
     data = Data.from_tables(used, arrangements, dissimilarities)
-    data = with_people(data, groups, covariates, config)
+    data = with_people(with_times(data, used, config), groups, covariates, config)
     table = None if features is None else reduce_features(features.select(data.ids))
     tried = _tried(data, table, config)
+    if tried is None or not tried.keeps_times:
+        data = replace(data, times=None)
     form, engine, why = resolve_form(data, table, config, tried)
     fitted, held = _hold_out(data, engine, config)
     part = None if checkpoint is None else Checkpoint(checkpoint, _fingerprint(data, form, config))
@@ -350,6 +353,20 @@ def fit_embedding(
     if held is not None:
         posterior.tree.attrs |= flat_attrs({"held_out": _score(posterior, held)})
     return posterior
+
+
+def with_times(data: Data, used: pd.DataFrame | None, config: FitConfig) -> Data:
+    """Add response times where the settings ask for them, for a pilot to try."""
+    if not config.response_times:
+        return data
+    if used is None or config.quick or len(used) < FEWEST:
+        raise TwoalikeError(
+            where="`response_times=...`",
+            expected=f"a pilot on {FEWEST} choices or more, which tries them",
+            found="`quick=...`" if config.quick else f"{0 if used is None else len(used)} choices",
+            remedy="Leave one of them out." if config.quick else "Leave it out.",
+        )
+    return replace(data, times=response_times(used))
 
 
 def with_people(
@@ -406,7 +423,7 @@ def allowed_similarities(config: FitConfig) -> tuple[str, ...]:
 def _tried(data: Data, table: Floats | None, config: FitConfig) -> Pilot | None:
     """Run a pilot where something is left open and the judgments can tell."""
     similarities = allowed_similarities(config)
-    is_open = len(similarities) > 1 or config.dimensions is None
+    is_open = len(similarities) > 1 or config.dimensions is None or data.times is not None
     if config.quick or not is_open or len(data.items) < FEWEST:
         return None
     d = config.dimensions or default_dimensions(data)
@@ -491,6 +508,8 @@ def _fingerprint(data: Data, form: Form, config: FitConfig) -> str:
     arrays += [array for group in data.groups for array in group.arrays]
     if form.features is not None:
         arrays.append(form.features)
+    if data.times is not None:
+        arrays.append(data.times)
     if data.people is not None:
         arrays.append(data.people.of)
     if data.covariates is not None:

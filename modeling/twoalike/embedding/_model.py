@@ -25,6 +25,7 @@ from twoalike.embedding._dissimilarities import (
 from twoalike.embedding._layouts import LayoutGroup, Layouts, add_layouts
 from twoalike.embedding._parts import PRIORS, Kernel, find_kernel
 from twoalike.embedding._people import SLOPE, Covariates, Groups, add_weights
+from twoalike.embedding._times import Clocks, add_clocks
 from twoalike.judgments import object_index, participant_index
 from twoalike.study import Booleans, Floats, Integers
 
@@ -36,7 +37,7 @@ class Data:
     The columns of ``items`` (n, 3) are so ordered that the answer's place is fixed: the odd item
     last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
     ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
-    any.
+    any; ``times`` (n,) response times in s, where they are to inform the embedding, NaN if unknown.
     """
 
     items: Integers
@@ -48,6 +49,7 @@ class Data:
     dissimilarities: Dissimilarities | None = None
     people: Groups | None = None
     covariates: Covariates | None = None
+    times: Floats | None = None
 
     @property
     def size(self) -> int:
@@ -69,6 +71,7 @@ class Data:
             items=self.items[rows],
             judge=self.judge[rows],
             anchored=self.anchored[rows],
+            times=None if self.times is None else self.times[rows],
             layouts=self.layouts if others else None,
             dissimilarities=self.dissimilarities if others else None,
         )
@@ -209,24 +212,29 @@ def log_likelihood(
     matrix: bool,
     xp: ModuleType,
     log_weight: Any = None,
+    clocks: Clocks | None = None,
+    times: Any = None,
 ) -> Any:
-    """Log-probability of each judgment, shape (n,).
+    """Log-probability of each judgment, and of its time if there are clocks, shape (n,).
 
     ``x`` (m, d) is the embedding, temperature and lapse are of every participant, (P,), ``batch``
     is ``items``, ``judge`` and ``anchored`` of :class:`Data`, the last None where no judgment has a
     reference. With ``matrix`` similarities are taken from the whole matrix, which is cheaper when
     all judgments are used and objects are few. ``log_weight`` (P, d), if participants weigh the
-    dimensions, excludes it.
+    dimensions, excludes it. ``times`` (n,) are in s.
     """
     items, judge, anchored = batch
     roots = None if log_weight is None else xp.exp(log_weight / 2)[judge]
     pairs = similarities(x, items, find_kernel(similarity), xp, matrix=matrix, roots=roots)
     noise, guess = temperature[judge], lapse[judge]
-    odd = log_choice(pairs, noise, guess, xp=xp)[2]
-    if anchored is None:
-        return odd
-    near = anchored_log_choice(pairs[:2], noise, guess, xp=xp)[0]
-    return xp.where(anchored, near, odd)
+    logs = log_choice(pairs, noise, guess, xp=xp)[2]
+    if anchored is not None:
+        near = anchored_log_choice(pairs[:2], noise, guess, xp=xp)[0]
+        logs = xp.where(anchored, near, logs)
+    if clocks is None:
+        return logs
+    first, second, third = (side / noise for side in pairs)
+    return logs + clocks.log_density((first, second, third), times, judge, anchored, xp)
 
 
 def cheaper_whole(m: int, n: int) -> bool:
@@ -262,6 +270,10 @@ STORED = (
     "lapse_location",
     "lapse_spread",
     "lapse_slope",
+    "time_share",
+    "time_location",
+    "time_slope",
+    "time_noise",
     "arrangement_noise",
     "arrangement_location",
     "arrangement_spread",
@@ -291,7 +303,7 @@ class Form:
     def model(
         self,
         data: Data,
-        batch: tuple[Any, Any, Any] | None = None,
+        batch: tuple[Any, Any, Any, Any] | None = None,
         group_batch: Sequence[tuple[Any, ...]] | None = None,
         *,
         matrix: bool = False,
@@ -308,20 +320,28 @@ class Form:
         import pymc as pm
         import pytensor.tensor as pt
 
-        whole = (data.items, data.judge, data.anchored if data.anchored.any() else None)
+        anchored = data.anchored if data.anchored.any() else None
+        *columns, times = batch or (data.items, data.judge, anchored, data.times)
         model, x, temperature, lapse = self.unobserved(data)
         with model:
             matrix = matrix or (batch is None and cheaper_whole(len(data.ids), len(data.items)))
             log_weight = model["log_weight"] if self.weights else None
+            clocks = (
+                None
+                if data.times is None
+                else add_clocks(data.times, data.judge, len(data.participants))
+            )
             logs = log_likelihood(
                 x,
                 temperature,
                 lapse,
-                batch or whole,
+                tuple(columns),
                 similarity=self.similarity,
                 matrix=matrix and not self.weights,
                 xp=pt,
                 log_weight=log_weight,
+                clocks=clocks,
+                times=times,
             )
             pm.Potential("choices", logs.sum())
             if data.layouts is not None:
@@ -412,14 +432,15 @@ def jax_density(
     with pytensor.config.change_flags(floatX="float32"):
         items, judge = pt.imatrix("items"), pt.ivector("judge")
         anchored = pt.bvector("anchored") if data.anchored.any() else None
+        times = None if data.times is None else pt.fvector("times")
         groups = [tuple(map(_stand_in, group.arrays)) for group in data.groups]
-        batch_of = (items, judge, anchored)
+        batch_of = (items, judge, anchored, times)
         model = form.model(data, batch=batch_of, group_batch=groups, matrix=matrix)
         values = model.value_vars
         potentials = {potential.name: potential for potential in model.potentials}
         choices = model.logp(vars=[potentials.pop("choices")])
         others = [model.logp(vars=[potential]) for potential in potentials.values()]
-        batch = [items, judge] + ([] if anchored is None else [anchored])
+        batch = [column for column in batch_of if column is not None]
         wanted = [v for v in model.unobserved_value_vars if v.name in STORED]
         prior_names, priors = prior_terms(model)
         return Density(

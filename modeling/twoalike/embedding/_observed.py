@@ -5,6 +5,7 @@ needs the probability of the answer given only, where an observed variable has t
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from twoalike.embedding._model import (
     similarities,
 )
 from twoalike.embedding._parts import find_kernel
+from twoalike.embedding._times import add_clocks, response_times
 from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentKind, JudgmentTable, object_index, read_judgments
 from twoalike.study import TwoalikeError
@@ -54,7 +56,8 @@ def build_model(
     on, one a group of trials or sources of about one size, whose densities lack a constant.
     The functions of PyMC work on it: ``pymc.sample``, ``sample_prior_predictive``,
     ``sample_posterior_predictive``, ``compute_log_likelihood``, ``do``. The coordinate ``judgment``
-    is the row in the table of choices, from 0.
+    is the row in the table of choices, from 0. With ``response_times`` the density of
+    the times, given the choices' similarities, is the potential of that name.
 
     Parameters
     ----------
@@ -98,6 +101,8 @@ def build_model(
     )
     used = None if table is None else used_choices(table.reset_index(drop=True))
     data = with_people(Data.from_tables(used, layouts, pairs), groups, covariates, config)
+    if config.response_times and used is not None:
+        data = replace(data, times=response_times(used))
     if isinstance(features, str | Path):
         features = read_features(Path(features))
     reduced = None if features is None else reduce_features(features.select(data.ids))
@@ -141,3 +146,8 @@ def _observe_choices(
         second, third = pt.where(anchored, third, second), pt.where(anchored, second, third)
     p = pt.exp(pt.stack([first, second, third], axis=1))
     pm.Categorical("choices", p=p, observed=chosen, dims="judgment")
+    if data.times is not None:
+        clocks = add_clocks(data.times, data.judge, len(data.participants))
+        one, two, three = (side / noise for side in pairs)
+        logs = clocks.log_density((one, two, three), data.times, judge, anchored, pt)
+        pm.Potential("response_times", logs.sum())

@@ -2,7 +2,8 @@
 
 Fits of the pilot are short and variational, whatever engine follows. Few judgments are held out in
 turn, a fifth at a time, so that all of them tell the two similarities apart; of many, a tenth is
-enough. Where people judged much, one more fit shows whether they weigh the dimensions differently.
+enough. Where people judged much, one more fit shows whether they weigh the dimensions differently;
+on demand others show whether response times tell of the choices.
 """
 
 from collections.abc import Callable
@@ -60,19 +61,24 @@ class Pilot:
     """What was tried, and what follows from it.
 
     ``weighted`` is the best similarity with weights of the dimensions by person, tried on the first
-    of the judgments held out, if it was.
+    of the judgments held out, if it was; ``timed`` with response times, on all of them.
     """
 
     trials: tuple[Trial, ...]
     offered: int  # dimensions
     weighted: Trial | None = None
+    timed: Trial | None = None
 
     @property
     def taken(self) -> Trial:
         """The similarity with the lowest held-out log-loss; the usual one, unless this is sure."""
         usual, best = self.trials[0], min(self.trials, key=lambda one: float(one.losses.mean()))
-        gap = usual.losses - best.losses
-        return best if gap.mean() > SURE * gap.std() / np.sqrt(len(gap)) else usual
+        return best if _is_sure(usual.losses - best.losses) else usual
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether response times surely make predictions of choices better."""
+        return self.timed is not None and _is_sure(self.taken.losses - self.timed.losses)
 
     @property
     def dimensions(self) -> int:
@@ -101,16 +107,24 @@ class Pilot:
             "taken": taken.similarity,
             "tried": rows,
         }
-        return found | ({} if self.weighted is None else {"weights": self._gain(self.weighted)})
+        if self.weighted is not None:
+            found["weights"] = self._gain(self.weighted)
+        if self.timed is not None:
+            found["response_times"] = self._gain(self.timed) | {"kept": self.keeps_times}
+        return found
 
-    def _gain(self, weighted: Trial) -> dict[str, Any]:
-        """By how many nats a judgment weights predict better."""
-        gain = self.taken.losses[: len(weighted.losses)] - weighted.losses
+    def _gain(self, other: Trial) -> dict[str, Any]:
+        """By how many nats a judgment another trial predicts better."""
+        gain = self.taken.losses[: len(other.losses)] - other.losses
         return {
             "judgments": len(gain),
             "gain": round(float(gain.mean()), 5),
             "gain_se": round(float(gain.std() / np.sqrt(len(gain))), 5),
         }
+
+
+def _is_sure(gain: Floats) -> bool:
+    return bool(gain.mean() > SURE * gain.std() / np.sqrt(len(gain)))
 
 
 def run_pilot(
@@ -121,16 +135,16 @@ def run_pilot(
     ``form_of`` gives what is fitted with a similarity. Whether people weigh the dimensions is tried
     unless the settings name it.
     """
-    folds = _folds(len(data.items), config.seed)
-    trials = []
-    for similarity in similarities:
-        form = form_of(similarity)
-        trials.append(_try(data, form, folds, config))
-    pilot = Pilot(tuple(trials), form.dimensions)
+    folds, untimed = _folds(len(data.items), config.seed), replace(data, times=None)
+    trials = tuple(_try(untimed, form_of(one), folds, config) for one in similarities)
+    pilot = Pilot(trials, form_of(similarities[0]).dimensions)
+    form = form_of(pilot.taken.similarity)
+    if data.times is not None:
+        pilot = replace(pilot, timed=_try(data, form, folds, config))
     if "people" in config.model_fields_set or not _judged_much(data):
         return pilot
-    form = replace(form_of(pilot.taken.similarity), weights=True)
-    return replace(pilot, weighted=_try(data, form, folds[:1], config))
+    weighted = _try(untimed, replace(form, weights=True), folds[:1], config)
+    return replace(pilot, weighted=weighted)
 
 
 def _judged_much(data: Data) -> bool:
@@ -154,6 +168,7 @@ def _try(data: Data, form: Form, folds: list[Integers], config: FitConfig) -> Tr
     short = config.model_copy(update={"steps": config.steps or steps, "draws": DRAWS})
     parts = [data.take(np.setdiff1d(np.arange(n), rows)) for rows in folds for _ in range(copies)]
     title = f"pilot, {form.similarity}" + (", weights by person" if form.weights else "")
+    title += "" if data.times is None else ", response times"
     draws, _ = fit_vi(data, form, config=short, parts=parts, title=title)
     kernel, losses = find_kernel(form.similarity), []
     for fold, rows in enumerate(folds):

@@ -16,7 +16,7 @@ pairs of objects cost less than those of the judged triplets do; then only the d
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ from twoalike.embedding._spectrum import starts_near, tells
 from twoalike.study import Booleans, Floats, TwoalikeError, progress
 
 CHUNK = 50  # steps in one compiled loop
-OBSERVERS = ("lapse", "log_temperature", "temperature", "weight")
+OBSERVERS = ("lapse", "log_temperature", "temperature", "weight", "time")
 TRIALS = 200  # arrangements a step
 PAIRS = 50_000  # entries of matrices of dissimilarities a step, or one matrix
 RATES = ((1_000, 0.01), (20_000, 0.03), (np.inf, 0.06))
@@ -162,12 +162,14 @@ def _group_fit(density: Density, data: Data) -> Callable[..., Any]:
 
 
 def columns_of(data: Data) -> list[Any]:
-    """Judgments as JAX arrays: items, judge and, where some have a reference, anchored."""
+    """Judgments as JAX arrays: items, judge and, where there are any, references and times."""
     import jax.numpy as jnp
 
     columns = [jnp.asarray(data.items), jnp.asarray(data.judge)]
     if data.anchored.any():
         columns.append(jnp.asarray(data.anchored, jnp.int8))
+    if data.times is not None:
+        columns.append(jnp.asarray(data.times))
     return columns
 
 
@@ -326,7 +328,7 @@ def _held_out_loss(family: Family, form: Form, held: Data) -> Callable[[Any, Any
     import jax
     import jax.numpy as jnp
 
-    items, judge, *rest = columns_of(held)
+    items, judge, *rest = columns_of(replace(held, times=None))
     batch = (items, judge, rest[0] if rest else None)
     density = family.density
     place = {name: number for number, name in enumerate(density.outputs)}
