@@ -1,6 +1,7 @@
 """Are weights of the dimensions by person found, and what do they add? Simulated people.
 
     python -P benchmarks/people.py [--objects 30 100] [--people 20 100] [--engines vi]
+    python -P benchmarks/people.py --crowd 1500 3000 6000 12000
 
 Worlds: four sparse dimensions (a coordinate is there with probability .35: gamma of shape 2 and
 scale .6; otherwise exponential of mean .03; all times 1.5); people with temperatures (log-normal,
@@ -14,13 +15,21 @@ taken less their mean over these. r: correlation over people of the posterior me
 mean over the four dimensions. Inside: share of the log weights inside their 90 % interval. Loss:
 expected log-loss, in nats, on 20,000 other triplets of the people of the fit, less the truth's.
 
-Finished fits are kept in derived/people/ and not run again; the table goes to
-benchmarks/results/people.md.
+With ``--crowd``: 100 objects, spread .6, and so many people with 20 triplets each, whom `vi` fits
+with weights; each fit in a process of its own, whose peak memory is given, with processor time of
+the fit and of saving the posterior. Growth: time or memory that 1,000 more people take, from one
+line to the next; it stays the same where cost is linear.
+
+Finished fits are kept in derived/people/ and not run again; the tables go to
+benchmarks/results/people.md and people_crowd.md.
 """
 
 import argparse
 import json
 import platform
+import resource
+import subprocess
+import sys
 import time
 from importlib.metadata import version
 from itertools import product
@@ -37,9 +46,10 @@ from twoalike.judgments import choices_table
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "derived" / "people"
-RESULTS = ROOT / "benchmarks" / "results" / "people.md"
+RESULTS = ROOT / "benchmarks" / "results"
 OBJECTS, PEOPLE, SPREADS = (30, 100), (20, 100), (0.0, 0.3, 0.6)
 DIMENSIONS, EACH, TEST = 4, 300, 20_000
+CROWD_OBJECTS, CROWD_EACH = 100, 20
 
 type Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -153,29 +163,110 @@ def row(cell: tuple[int, int, float], engine: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Run everything and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--objects", type=int, nargs="+", default=OBJECTS)
-    parser.add_argument("--people", type=int, nargs="+", default=PEOPLE)
-    parser.add_argument("--engines", nargs="+", default=["vi"])
-    asked = parser.parse_args()
-    cells = product(asked.objects, asked.people, SPREADS)
-    words = [f"--{name} {' '.join(map(str, value))}" for name, value in vars(asked).items()]
+def crowd(people: int) -> dict[str, Any]:
+    """Fit many people; to be called in a process of its own."""
+    world = World(CROWD_OBJECTS, people, 0.6, 0, CROWD_EACH)
+    choices = world.choices()
+    start, wall = time.process_time(), time.monotonic()
+    config = FitConfig(engine="vi", similarity="dot", people="weights")
+    posterior = fit_embedding(choices, config=config)
+    path = WORK / f"crowd-{people}.nc"
+    posterior.save(path)
+    found: dict[str, Any] = {
+        "cpu_s": time.process_time() - start,
+        "wall_s": time.monotonic() - wall,
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "file_mib": path.stat().st_size / 2**20,
+    }
+    path.unlink()
+    return found | score(posterior, world)
+
+
+def apart(people: int) -> dict[str, Any]:
+    """Fit many people in a process of its own, unless it was done."""
+    told = WORK / f"crowd-{people}.json"
+    if not told.exists():
+        WORK.mkdir(parents=True, exist_ok=True)
+        full = [sys.executable, "-P", __file__, "--one", str(people)]
+        done = subprocess.run(full, check=True, stdout=subprocess.PIPE, text=True)
+        told.write_text(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(told.read_text())
+    print(people, found, flush=True)
+    return found
+
+
+def crowd_lines(sizes: list[int]) -> list[str]:
+    """Lines of the table of crowds."""
+    found = [apart(size) for size in sizes]
     lines = [
+        "# Many people with weights of their own",
+        "",
+        f"`python -P benchmarks/people.py --crowd {' '.join(map(str, sizes))}` ({setting()}). "
+        f"{CROWD_OBJECTS} objects, {CROWD_EACH} judgments a person; what the columns hold: see "
+        "the script.",
+        "",
+        "| people | processor time | growth | peak memory | growth | file | r | inside | spread "
+        "found | loss less the truth's |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for place, (size, one) in enumerate(zip(sizes, found, strict=True)):
+        cells = [f"{size:,}"]
+        for name, unit, digits in (("cpu_s", "s", 0), ("peak_gib", "GiB", 2)):
+            cells += [f"{one[name]:.{digits}f} {unit}", ""]
+            if place:
+                more = (one[name] - found[place - 1][name]) / (size - sizes[place - 1])
+                cells[-1] = f"{1000 * more:.{digits + 1}f} {unit}"
+        cells += [f"{one['file_mib']:.0f} MiB", f"{one['r']:.2f}", f"{one['inside']:.0%}"]
+        cells += ["{1:.2f} [{0:.2f}, {2:.2f}]".format(*one["spread"]), f"{one['loss']:.4f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def setting() -> str:
+    """By what a table was made."""
+    return (
+        f"twoalike {version('twoalike')}, PyMC {version('pymc')}, Python "
+        f"{platform.python_version()}, one core beside other work"
+    )
+
+
+def of_worlds(objects: list[int], people: list[int], engines: list[str]) -> list[str]:
+    """Lines of the table of worlds."""
+    asked = {"objects": objects, "people": people, "engines": engines}
+    words = [f"--{name} {' '.join(map(str, value))}" for name, value in asked.items()]
+    return [
         "# Weights of the dimensions by person",
         "",
-        f"`python -P benchmarks/people.py {' '.join(words)}` (twoalike {version('twoalike')}, PyMC "
-        f"{version('pymc')}, Python {platform.python_version()}, one core beside other work). What "
+        f"`python -P benchmarks/people.py {' '.join(words)}` ({setting()}). What "
         "the columns hold: see the script. Spread: posterior median and 90 % interval. Losses are "
         "less the truth's; the pilot's gain is in nats a held-out judgment.",
         "",
         "| world, spread | r | inside | spread found | truth's log-loss | loss, weights | loss, "
         "noise | pilot's gain | seconds, weights, noise |",
         "|---|---|---|---|---|---|---|---|---|",
-        *(row(cell, engine) for cell in cells for engine in asked.engines),
+        *(row(cell, engine) for cell in product(objects, people, SPREADS) for engine in engines),
     ]
-    RESULTS.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def main() -> None:
+    """Run everything and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--objects", type=int, nargs="+", default=OBJECTS)
+    parser.add_argument("--people", type=int, nargs="+", default=PEOPLE)
+    parser.add_argument("--engines", nargs="+", default=["vi"])
+    parser.add_argument(
+        "--crowd", type=int, nargs="+", metavar="PEOPLE", help="many people instead"
+    )
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one is not None:
+        print(json.dumps(crowd(asked.one)))
+        return
+    if asked.crowd:
+        lines, name = crowd_lines(asked.crowd), "people_crowd.md"
+    else:
+        lines, name = of_worlds(asked.objects, asked.people, asked.engines), "people.md"
+    (RESULTS / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
     print("\n".join(lines))
 
 

@@ -1,6 +1,6 @@
 """Real judgments through the real commands: THINGS odd-one-out, ten folds.
 
-    python -P benchmarks/things.py [--folds 10]
+    python -P benchmarks/things.py [--folds 10] [--people]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside
 the checkout). Every step is the command a user types, timed as a whole process. Folds are of
@@ -11,8 +11,12 @@ the folds that were run, standard errors over judgments; chance is .333 and 1.09
 answers for a new person, and for the person who judged ("own"), with their temperature
 and lapses as fitted to their other judgments.
 
-Finished parts are kept in derived/things/ and not run again; the table goes to
-benchmarks/results/things.md.
+With ``--people`` it is instead whether weights of the dimensions by person (`fit --people weights`)
+predict the person who judged better than temperatures and lapses alone (`noise`). Differences are
+paired, with standard errors over people.
+
+Finished parts are kept in derived/things/ and not run again; the tables go to
+benchmarks/results/things.md and things_people.md.
 """
 
 import argparse
@@ -103,21 +107,39 @@ ARMS: dict[str, tuple[tuple[Any, ...], int]] = {
 """Options of `fit`, and how many of the ten folds are run at most."""
 
 
+PEOPLE: dict[str, tuple[Any, ...]] = {
+    "noise": ("--people", "noise"),
+    "weights": ("--people", "weights"),
+    "noise, CLIP features": ("--people", "noise", *features()),
+    "weights, CLIP features": ("--people", "weights", *features()),
+}
+"""Options of `fit` with ``--people``."""
+CONTROLS = {
+    "weights": "noise",
+    "weights, CLIP features": "noise, CLIP features",
+}
+"""What an arm is compared with."""
+
+
 FIT_FIGURES = {"choice_rhat_95": ".2f", "fits_apart": ".1f", "fits_cost": ".4f"}
 """Figures of convergence in the table, by their name in the posterior, and their number formats."""
 
 
-def run(name: str, fold: int, choices: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Fit nine folds and predict the other, unless it was done."""
-    kept = WORK / f"{list(ARMS).index(name)}-{fold}.npz"
+def run(
+    kept: Path, options: tuple[Any, ...], fold: int, choices: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Fit nine folds and predict the other, unless it was done and is in ``kept``."""
     if not kept.exists():
         aside = fold_of(choices, FOLDS) == fold
         write_judgments(WORK / "train.parquet", choices[~aside], provenance("choices", seed=SEED))
         chosen = write_triplets(WORK / "test.txt", choices[aside])
         posterior, table = WORK / "posterior.nc", WORK / "probabilities.tsv"
-        words = ("fit", "--choices", WORK / "train.parquet", "--engine", "vi", *ARMS[name][0])
+        words = ("fit", "--choices", WORK / "train.parquet", "--engine", "vi", *options)
         found: dict[str, Any] = {"fit_s": command(*words, "--out", posterior, "--seed", SEED)}
-        attrs = Posterior.load(posterior).attrs
+        fitted = Posterior.load(posterior)
+        attrs = fitted.attrs
+        if fitted.weights is not None:
+            found["spread"] = fitted.weights.spread
         found |= {key: attrs["convergence"][key] for key in FIT_FIGURES}
         found["dimensions"] = attrs["dimensions"]["fitted"]
         found["distance"] = float(attrs["similarity"] == "distance")
@@ -129,7 +151,7 @@ def run(name: str, fold: int, choices: pd.DataFrame) -> dict[str, np.ndarray]:
         np.savez(kept, **found)
     with np.load(kept) as told:
         result = dict(told)
-    print(name, fold, {key: round(float(value.mean()), 4) for key, value in result.items()})
+    print(kept.stem, {key: round(float(value.mean()), 4) for key, value in result.items()})
     return result
 
 
@@ -165,30 +187,77 @@ def new_objects(choices: pd.DataFrame) -> list[str]:
     return [name, "1", *scores, "", "", "", "", "", f"{fitted:.0f}", f"{predicted:.0f}"]
 
 
-def main() -> None:
-    """Run everything and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folds", type=int, default=FOLDS, help="of the ten, how many to run")
-    wanted = parser.parse_args().folds
-    if not THINGS.is_dir():
-        sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
-    WORK.mkdir(parents=True, exist_ok=True)
-    words = ("import", "triplets", THINGS / "triplets_by_participant.txt")
-    words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
-    imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
-    choices = read_judgments(WORK / "choices.parquet")
+def gain(one: np.ndarray, other: np.ndarray, people: np.ndarray) -> str:
+    """Mean by which losses of the second are lower, with its standard error over people."""
+    gap = one - other
+    by_person = np.bincount(people, gap - gap.mean())
+    return f"{gap.mean():+.4f} ± {np.sqrt((by_person**2).sum()) / len(gap):.4f}"
+
+
+def of_people(choices: pd.DataFrame, folds: int) -> list[str]:
+    """Lines of the table of weights by person."""
+    fold, found = fold_of(choices, FOLDS), {}
+    codes = choices["participant"].astype("category").cat.codes.to_numpy()
+    people = np.concatenate([codes[fold == k] for k in range(folds)])
+    for place, (name, options) in enumerate(PEOPLE.items()):
+        words = (*options, "--similarity", "dot")
+        parts = [run(WORK / f"p{place}-{k}.npz", words, k, choices) for k in range(folds)]
+        found[name] = {
+            key: np.concatenate([np.atleast_1d(p[key]) for p in parts]) for key in parts[0]
+        }
     rows = []
-    for name, (_, most) in ARMS.items():
-        rows.append(row(name, [run(name, fold, choices) for fold in range(min(most, wanted))]))
+    for name, one in found.items():
+        cells = [cell(one[key]) for key in ("hits", "losses", "own_hits", "own_losses")]
+        control = found.get(CONTROLS.get(name, ""))
+        cells += [
+            "" if control is None else gain(control[key], one[key], people)
+            for key in ("losses", "own_losses")
+        ]
+        low, middle, high = np.quantile(one.get("spread", np.full(1, np.nan)), [0.05, 0.5, 0.95])
+        cells += [f"{middle:.2f} [{low:.2f}, {high:.2f}]" if "spread" in one else ""]
+        cells += [f"{one['dimensions'].min():.0f} to {one['dimensions'].max():.0f}"]
+        cells += [f"{one['fits_apart'].mean():.1f}", f"{one['fit_s'].mean():.0f}"]
+        rows.append(f"| {' | '.join([name, *cells])} |")
+    return [
+        "# THINGS odd-one-out: weights of the dimensions by person",
+        "",
+        f"`python -P benchmarks/things.py --people --folds {folds}` ({setting()}). {folds} of ten "
+        f"folds, {len(people):,} judgments predicted of {len(np.unique(people))} people; dot "
+        "products. Gains are of the log-loss against the same fit without weights, for a new "
+        "person and for the person who judged, ± their standard error over people. Spread: "
+        "standard deviation of log weights over people, posterior median and 90 % interval.",
+        "",
+        "| people differ in | accuracy (ties 1/k) | log-loss (nats) | own accuracy | own log-loss "
+        "| gain | own gain | spread | dimensions offered | apart | fit (s) |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def setting() -> str:
+    """By what a table was made."""
+    return (
+        f"seed {SEED}; twoalike {version('twoalike')}, pymc {version('pymc')}, jax "
+        f"{version('jax')}, Python {platform.python_version()}, {os.cpu_count()} cores, no GPU; "
+        "elapsed seconds on a shared machine"
+    )
+
+
+def of_arms(choices: pd.DataFrame, wanted: int, imported: float) -> list[str]:
+    """Lines of the table of fits and of a teacher."""
+    rows = []
+    for place, (name, (options, most)) in enumerate(ARMS.items()):
+        folds = range(min(most, wanted))
+        found = [run(WORK / f"{place}-{fold}.npz", options, fold, choices) for fold in folds]
+        rows.append(row(name, found))
     rows.append(new_objects(choices))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    lines = [
+    return [
         "# THINGS odd-one-out: real judgments and the actual commands",
         "",
-        f"`python -P benchmarks/things.py --folds {wanted}` (seed {SEED}; twoalike "
-        f"{version('twoalike')}, pymc {version('pymc')}, jax {version('jax')}, Python "
-        f"{platform.python_version()}, {os.cpu_count()} cores, no GPU; elapsed seconds on a "
-        f"shared machine). {len(choices):,} judgments of 264 people on 1,854 objects; nine tenths "
+        f"`python -P benchmarks/things.py --folds {wanted}` ({setting()}). "
+        f"{len(choices):,} judgments of 264 people on 1,854 objects; nine tenths "
         "are fitted and the other tenth is predicted, for the number of the ten folds given in "
         "the "
         f"table; import {imported:.0f} s; peak memory of any command {peak:.1f} GiB. ± is the "
@@ -203,10 +272,29 @@ def main() -> None:
         *("| " + " | ".join(each) + " |" for each in rows),
         "",
     ]
+
+
+def main() -> None:
+    """Run everything and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--folds", type=int, default=FOLDS, help="of the ten, how many to run")
+    parser.add_argument("--people", action="store_true", help="weights by person instead")
+    asked = parser.parse_args()
+    if not THINGS.is_dir():
+        sys.exit(f"no real data at {THINGS} (set TWOALIKE_SHARED_DATA)")
+    WORK.mkdir(parents=True, exist_ok=True)
+    words = ("import", "triplets", THINGS / "triplets_by_participant.txt")
+    words += ("--objects", THINGS / "object_ids.txt", "--participant-column", 4)
+    imported = command(*words, "--overwrite", "--out", WORK / "choices.parquet")
+    choices = read_judgments(WORK / "choices.parquet")
+    if asked.people:
+        lines, name = of_people(choices, asked.folds), "things_people.md"
+    else:
+        lines, name = of_arms(choices, asked.folds, imported), "things.md"
     print("\n".join(lines))
     results = ROOT / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
-    (results / "things.md").write_text("\n".join(lines), encoding="utf-8")
+    (results / name).write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":
