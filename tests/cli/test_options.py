@@ -29,3 +29,12 @@ def test_the_function_takes_every_option(command: str) -> None:
             taken |= dict.fromkeys(getattr(model, "model_fields", model.__annotations__))
     options = import_module(f"twoalike.cli.{command}").Options
     assert {field.name for field in fields(options)} <= taken.keys()
+
+
+def test_two_groups_are_sized_with_their_options_and_those_that_are_shared() -> None:
+    from twoalike.cli.power import _OF_PREDICTIONS, GroupOptions, Options
+    from twoalike.recovery import group_power
+
+    given = {field.name for field in (*fields(Options), *fields(GroupOptions))}
+    taken = inspect.signature(group_power).parameters.keys() - {"study"}
+    assert given - set(_OF_PREDICTIONS) == taken

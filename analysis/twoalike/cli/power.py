@@ -1,18 +1,23 @@
 """``twoalike power``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from twoalike.recovery import PowerResult
+    from twoalike.recovery import GroupPowerResult, PowerResult
+    from twoalike.study import Study
 
 _COLUMNS = (
     "regret: log-loss on new triplets above that of one who knows the truth, nats; known: the "
     "share of the truth's gain over guessing that is reached; width: of the 95 % intervals of "
     "choice probabilities; hold: share of the truth inside them."
+)
+_GROUP_COLUMNS = (
+    "all, dimension, pair: percentage of studies that differ at the 5 % level, with its 95 % "
+    "interval, by the test of all dimensions together, of any dimension, of any pair of objects."
 )
 
 
@@ -53,9 +58,42 @@ class Options:
     """Engine of the fits. vi, stopped early, comes as near to the truth as nuts, which fit takes
     for small studies, in a third of the time."""
     steps: int | None = None
-    """Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants."""
+    """Steps of each vi fit, 1,500 if left out, 600 with --groups; few are quicker, and ask for more
+    participants."""
     seed: int | None = None
     """Use this seed instead of one that follows from the study's."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class GroupOptions:
+    """How two groups differ, and the test that is to find it."""
+
+    effect: float | None = None
+    """With --groups: difference of the groups' mean log weights of one dimension, in standard
+    deviations of people within groups, as compare --groups reports it; 0.8 if left out."""
+    spread: float | None = None
+    """With --groups: standard deviation of people's log weights within groups, 0.4 if left out."""
+    dimension: int | None = None
+    """With --groups: which dimension of people's space differs; 1, the one that matters most for
+    similarities, if left out."""
+    test: Literal["all", "dimension", "pair"] | None = None
+    """With --groups: what is to differ, all dimensions taken together (if left out), any dimension,
+    or any pair of objects."""
+    studies: int | None = None
+    """With --groups: simulated studies of the answer's size, each in a space of its own; 40 if left
+    out."""
+
+
+_OF_PREDICTIONS = (
+    "target_information",
+    "target_regret",
+    "target_log_loss",
+    "target_width",
+    "worlds",
+    "engine",
+)
+"""Options that have no meaning with --groups."""
 
 
 def power(
@@ -64,6 +102,8 @@ def power(
     *,
     task: Literal["odd-one-out", "multi-arrangement"] = "odd-one-out",
     options: Options = Options(),
+    groups: bool = False,
+    of_groups: GroupOptions = GroupOptions(),
     out: Path | None = None,
     figure: Path | None = None,
 ) -> None:
@@ -76,8 +116,14 @@ def power(
     90 % of what can be known: of the gain in log-loss over guessing that knowing the true space
     brings.
 
+    With --groups the answer is how many participants each of two groups needs for compare --groups
+    to find that they differ, at the 5 % level. The groups weigh one dimension differently
+    (--effect), people weigh all dimensions differently (--spread), and the studies are fitted with
+    weights of people.
+
     Simulated studies are kept in derived/power/: a command that was interrupted goes on, and
-    another target costs little more. With 30 objects it takes some minutes.
+    another target costs little more. With 30 objects it takes some minutes; with --groups an hour,
+    since some 100 studies are simulated. The display shows the time left for a size.
 
     Examples
     --------
@@ -85,6 +131,7 @@ def power(
         twoalike power my-study --target-width 0.2 --trials-per-person 200 --figure power.svg
         twoalike power my-study --target-log-loss 0.7 --most-participants 1000
         twoalike power my-study --observer my-study/derived/posterior.nc
+        twoalike power my-study --groups --effect 0.8 --spread 0.4
 
     Parameters
     ----------
@@ -92,10 +139,13 @@ def power(
         Folder of the study; what its [design] excludes is left out.
     task
         The task; power is for odd-one-out so far.
+    groups
+        Size a comparison of two groups.
     out
-        Table of everything as JSON; derived/power.json in the study if left out.
+        Table of everything as JSON; derived/power.json in the study if left out, with --groups
+        derived/group_power.json.
     figure
-        Figure to write as well (.svg or .png).
+        Figure to write as well (.svg or .png); not with --groups.
     """
     from twoalike.recovery import power as find_power
     from twoalike.study import Study, TwoalikeError, check_output
@@ -107,32 +157,74 @@ def power(
         )
     if figure is not None and figure.suffix not in {".svg", ".png"}:
         raise TwoalikeError(f"{figure}: expected a figure ending in .svg or .png.")
+    given = _given(options, of_groups, groups=groups)
     opened = Study.load(study)
+    if groups:
+        if figure is not None:
+            raise TwoalikeError("--figure draws learning curves, and there are none with --groups.")
+        _power_of_groups(opened, given, out)
+        return
     out = out or opened.derived / "power.json"
     for path in (out, figure) if figure else (out,):
         check_output(path)
-    result = find_power(opened, **vars(options))
-    _show(result)
+    result = find_power(opened, **given)
+    _show(result, str(result.found.participants), _COLUMNS)
     _write(result, out, figure)
 
 
-def _show(result: "PowerResult") -> None:
-    """Print the simulated sizes, and the answer."""
+def _given(options: Options, of_groups: GroupOptions, *, groups: bool) -> dict[str, Any]:
+    """Collect the arguments of the analysis asked for.
+
+    Raises
+    ------
+    TwoalikeError
+        If an option of the other one is given.
+    """
+    from twoalike.study import TwoalikeError
+
+    usual = {field.name: field.default for field in fields(Options)}
+    shared = {name: value for name, value in vars(options).items() if name not in _OF_PREDICTIONS}
+    foreign = {name: getattr(options, name) for name in _OF_PREDICTIONS}
+    own = {name: value for name, value in vars(of_groups).items() if value is not None}
+    extra = {name: value for name, value in foreign.items() if value != usual[name]}
+    for name, value in (extra if groups else own).items():
+        raise TwoalikeError(
+            where=f"`{name}={value}`",
+            expected="no such option with --groups" if groups else "--groups with it",
+        )
+    return shared | (own if groups else foreign)
+
+
+def _power_of_groups(study: "Study", given: dict[str, Any], out: Path | None) -> None:
+    """Size two groups, print and write the answer."""
+    from twoalike.recovery import group_power
+    from twoalike.study import check_output, write_json
+
+    out = out or study.derived / "group_power.json"
+    check_output(out)
+    result = group_power(study, **given)
+    _show(result, f"2 × {result.found.participants // 2}", _GROUP_COLUMNS)
+    write_json(out, result.to_json())
+    print(f"Wrote {out}")  # noqa: T201
+
+
+def _show(result: "PowerResult | GroupPowerResult", people: str, columns: str) -> None:
+    """Print the simulated sizes, and the answer, of so many ``people``."""
     from rich.console import Console
     from rich.markup import escape
 
     from twoalike.cli._show import bare_table
 
-    shown, table = bare_table(f"Simulated studies, {result.trials} trials a person"), result.table()
+    trials, table = result.analysis.trials, result.table()
+    shown = bare_table(f"Simulated studies, {trials} trials a person")
     for column in table.columns:
         shown.add_column(column, justify="right", no_wrap=True)
     for row in table.itertuples(index=False):
-        recommended = row.people == str(result.found.participants)
-        shown.add_row(*row, style="bold" if recommended else None)
+        shown.add_row(*row, style="bold" if row.people == people else None)
     console = Console()
     console.print(shown)
     size, _, rest = result.answer().partition(" (")
-    for line in (_COLUMNS, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):
+    for line in (columns, f"[bold]{size}[/] ({escape(rest)}", *map(escape, result.reasons())):
         console.print(line, highlight=False, soft_wrap=True)
 
 

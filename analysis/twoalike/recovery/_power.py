@@ -1,7 +1,5 @@
 """How many participants a study needs: its objects, its design, simulated people, our own fit."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,27 +11,17 @@ import numpy as np
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
 from twoalike.recovery._curve import LearningCurve, fit_curve
+from twoalike.recovery._planned import Assumptions, Planned, check_range
 from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
 from twoalike.recovery._simulate import (
     Measure,
     Outcome,
     fewest_people,
-    planned_study,
     simulate_study,
     unit_of,
 )
-from twoalike.recovery._world import CHANCE, World, WorldSource, draw_world, world_source
-from twoalike.stimuli import MANIFEST, StimulusSet
-from twoalike.study import (
-    SAFE_SEED,
-    Study,
-    TwoalikeError,
-    counted,
-    progress,
-    provenance,
-    read_json,
-    write_json,
-)
+from twoalike.recovery._world import CHANCE, WORLDS, World, draw_world
+from twoalike.study import Study, TwoalikeError, counted, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,12 +36,6 @@ VI_STEPS = 1_500
 FIT = FitConfig(quick=True, engine="vi", steps=VI_STEPS)
 _SESSIONS = (100, 200, 300, 500)
 """Main trials a person of other ways to collect the same."""
-_WORLDS = {
-    "categories": "spaces drawn from the stimuli's categories",
-    "sparse": "spaces of sparse qualities (the stimuli have no categories)",
-    "observer": "the observer's space",
-    "posterior": "draws of the posterior",
-}
 
 
 def power(
@@ -154,64 +136,22 @@ def power(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PowerConfig:
+class PowerConfig(Assumptions):
     """Assumptions and assurance of a power analysis; see :func:`power`."""
 
-    trials_per_person: int | None = None
-    accuracy: float = 0.69
-    people_differ: bool = True
     worlds: int = 6
-    assurance: float = 0.8
-    most_participants: int = 200
     fit: FitConfig = FIT
 
     def __post_init__(self) -> None:
-        trials = self.trials_per_person
-        for name, value, fits, wanted in (
-            ("trials_per_person", trials, (trials or 0) >= 1, "a number from 1"),
-            ("accuracy", self.accuracy, 1 / 3 < self.accuracy < 1, "a share above 1/3, below 1"),
-            ("worlds", self.worlds, self.worlds >= 2, "a number from 2"),
-            ("assurance", self.assurance, 0 < self.assurance < 1, "a share between 0 and 1"),
-            (
-                "most_participants",
-                self.most_participants,
-                self.most_participants >= 1,
-                "a number from 1",
-            ),
-        ):
-            if value is not None and not fits:
-                raise TwoalikeError(where=f"`{name}={value:g}`", expected=wanted)
+        super().__post_init__()
+        check_range("worlds", self.worlds, self.worlds >= 2, "a number from 2")
 
 
 @dataclass(eq=False)
-class PowerAnalysis:
+class PowerAnalysis(Planned[PowerConfig]):
     """A study to be sized."""
 
-    study: Study
-    """The study; its seed seeds everything."""
     config: PowerConfig = field(default_factory=PowerConfig)
-    """Assumptions."""
-    observer: str | Path | None = None
-    """Observer (.npz) or posterior (.nc) that worlds come from, if any."""
-
-    def __post_init__(self) -> None:
-        trials = self.config.trials_per_person or self.study.config.design.trials
-        self.planned = planned_study(self.study, trials)
-        self.stimuli = StimulusSet.load(self.study.stimuli, verify=False)
-        self.source: WorldSource = world_source(
-            self.planned, self.stimuli, self.observer, self.config.accuracy
-        )
-
-    @property
-    def seed(self) -> int:
-        """Seed of the simulations: the study's if it is small, otherwise derived from it.
-
-        ``power.json`` is published with the plan of a study; a large seed is kept private.
-        """
-        seed = self.study.config.seed
-        if seed < SAFE_SEED:
-            return seed
-        return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
     @cached_property
     def worlds(self) -> list[World]:
@@ -226,37 +166,25 @@ class PowerAnalysis:
     @cached_property
     def about(self) -> dict[str, Any]:
         """Provenance: all that a simulated study depends on but its size and world."""
-        inputs = {"stimuli": self.study.stimuli / MANIFEST}
-        if self.source.path is not None:
-            inputs["observer"] = self.source.path
-        config = {
-            "design": self.planned.config.design.model_dump(mode="json"),
-            "worlds_from": self.source.kind,
-            "accuracy": self.config.accuracy,
-            "people_differ": self.config.people_differ,
-            "fit": self.config.fit.model_dump(mode="json", exclude={"seed"}),
-        }
-        return provenance(KIND, seed=self.seed, inputs=inputs, config=config)
+        return self.described(KIND)
 
     def simulate(self, participants: int, world: int) -> Outcome:
         """Simulate a study, or read it from ``derived/power/`` where it was simulated before."""
-        digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
-        folder = self.study.derived / "power" / digest
-        path = folder / f"{participants}-people_world-{world}.json"
-        if path.is_file():
-            return Outcome(**read_json(path, "simulated_study")["outcome"])
-        outcome = simulate_study(
-            self.planned,
-            self.stimuli,
-            self.worlds[world],
-            world,
-            participants,
-            self.seed,
-            self.config.fit,
-            people_differ=self.config.people_differ,
-        )
-        write_json(path, self.about | {"kind": "simulated_study", "outcome": asdict(outcome)})
-        return outcome
+
+        def one() -> Outcome:
+            return simulate_study(
+                self.planned,
+                self.stimuli,
+                self.worlds[world],
+                world,
+                participants,
+                self.seed,
+                self.config.fit,
+                people_differ=self.config.people_differ,
+            )
+
+        name = f"{participants}-people_world-{world}"
+        return self.kept(name, "simulated_study", Outcome, one)
 
     def run(self, target: Target) -> "PowerResult":
         """Find the size of study with which most studies reach the target.
@@ -269,7 +197,7 @@ class PowerAnalysis:
             On Ctrl-C; the studies that are done are kept.
         """
         m = len(shown_objects(self.stimuli, self.planned.config.design))
-        trials = self.planned.config.design.trials
+        trials = self.trials
         plan = SearchPlan(
             start=max(round(PER_OBJECT * m / trials), 1),
             fewest=fewest_people(self.planned, self.stimuli),
@@ -311,7 +239,7 @@ class PowerResult:
     @property
     def trials(self) -> int:
         """Main trials a person."""
-        return self.analysis.planned.config.design.trials
+        return self.analysis.trials
 
     @property
     def at_recommended(self) -> list[Outcome]:
@@ -393,7 +321,7 @@ class PowerResult:
             f"{found.judgments:,.0f} judgments are enough for {config.assurance:.0%} of studies, "
             f"{half:,.0f} ({low:,.0f} to {high:,.0f}) for half of them.",
             f"About as good, participants × trials: {others}.",
-            f"Assumed: {_WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
+            f"Assumed: {WORLDS[self.analysis.source.kind]}, log-loss of one who knows it "
             f"{self.analysis.oracle:.3f}; {people}; fits by {config.fit.engine}.",
         ]
         doubtful = sum(not outcome.converged for outcome in found.outcomes)

@@ -140,6 +140,13 @@ class SearchPlan:
         return self.most // self.unit * self.unit
 
 
+def too_few(reached: int, n: int, assurance: float) -> bool:
+    """Whether so few of n studies would reach it with probability DOUBT, were the share right."""
+    q = assurance
+    chances = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(reached + 1)]
+    return sum(chances) < DOUBT
+
+
 @dataclass(frozen=True, eq=False)
 class FoundSize:
     """The answer and what it rests on."""
@@ -185,10 +192,8 @@ class _Studies:
     def refute(self, people: int, plan: SearchPlan) -> bool:
         """Whether too few studies of a size reach the target for the assurance to hold."""
         values = [outcome.value(self._target.measure) for outcome in self.at(people, plan.worlds)]
-        n, reached = plan.worlds, sum(value <= self._target.value for value in values)
-        q = plan.assurance
-        chances = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(reached + 1)]
-        return sum(chances) < DOUBT
+        reached = sum(value <= self._target.value for value in values)
+        return too_few(reached, plan.worlds, plan.assurance)
 
     @property
     def sorted(self) -> list[Outcome]:

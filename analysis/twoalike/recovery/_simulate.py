@@ -1,5 +1,6 @@
 """One simulated study: trial lists of the design, people who choose, the fit, and its score."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ from twoalike.judgments import choices_table
 from twoalike.observers import SimulatedObserver, draw_population
 from twoalike.recovery._world import World
 from twoalike.stimuli import StimulusSet
-from twoalike.study import DesignConfig, Study, TwoalikeError
+from twoalike.study import DesignConfig, Floats, Study, TwoalikeError
 from twoalike.tables import STIMULI
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def collect(
     seed: tuple[int, ...],
     *,
     people_differ: bool,
+    log_weight: Floats | None = None,
 ) -> "pd.DataFrame":
     """Simulate the choices of a whole study.
 
@@ -86,6 +88,9 @@ def collect(
         Seeds lists, people and choices.
     people_differ
         Whether people differ in temperature and in their share of guesses, or are all typical.
+    log_weight
+        Log weights by which each person weighs the dimensions, shape (participants, D); none
+        if left out.
 
     Returns
     -------
@@ -96,7 +101,11 @@ def collect(
     seeded = replace(study, config=study.config.model_copy(update={"seed": lists_seed}))
     labels = [f"{number:03d}" for number in range(1, participants + 1)]
     tables = session_trial_lists(seeded, stimuli, labels, 1)
-    people = _people(world.observer, participants, rng, differ=people_differ)
+    people: Iterable[SimulatedObserver] = _people(
+        world.observer, participants, rng, differ=people_differ
+    )
+    if log_weight is not None:
+        people = map(_weighing, people, log_weight)
     place = {name: row for row, name in enumerate(world.observer.ids)}
     parts = [
         _choose(person, table, label, place, rng)
@@ -119,6 +128,11 @@ def _people(
         replace(typical, temperature=float(typical.temperature * t), lapse=float(guess))
         for t, guess in zip(temperature, lapse, strict=True)
     ]
+
+
+def _weighing(person: SimulatedObserver, log_weight: Floats) -> SimulatedObserver:
+    """Let a person weigh the dimensions: similarities are sum_k w_k x_ik x_jk."""
+    return replace(person, embedding=person.embedding * np.exp(log_weight / 2))
 
 
 def _choose(

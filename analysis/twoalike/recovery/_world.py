@@ -26,6 +26,14 @@ TEST_TRIPLETS = 5_000
 LAPSE = 0.03
 """Mean share of guesses of people in a drawn world."""
 
+WORLDS = {
+    "categories": "spaces drawn from the stimuli's categories",
+    "sparse": "spaces of sparse qualities (the stimuli have no categories)",
+    "observer": "the observer's space",
+    "posterior": "draws of the posterior",
+}
+"""Where worlds come from, for a sentence."""
+
 type DrawObserver = Callable[[np.random.Generator], SimulatedObserver]
 
 

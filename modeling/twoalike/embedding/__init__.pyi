@@ -15,6 +15,7 @@ from ._dimensions import DimensionCurve as DimensionCurve
 from ._dimensions import dimension_curve as dimension_curve
 from ._dimensions import dimension_table as dimension_table
 from ._distance_checks import DistanceChecks as DistanceChecks
+from ._draws import importance as importance
 from ._estimator import OddOneOutEmbedding as OddOneOutEmbedding
 from ._estimator import triplet_indices as triplet_indices
 from ._export import check_ending as check_ending

@@ -1,0 +1,342 @@
+"""How many people two groups need, for `compare --groups` to find that they differ."""
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from math import ceil, lcm
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from twoalike.design import study_with
+from twoalike.embedding import FitConfig
+from twoalike.recovery._group_search import FoundGroups, Share, find_groups, share
+from twoalike.recovery._group_study import (
+    LEVEL,
+    TESTS,
+    GroupEffect,
+    GroupOutcome,
+    GroupTest,
+    simulate_group_study,
+)
+from twoalike.recovery._planned import Assumptions, Planned, check_range
+from twoalike.recovery._search import SearchPlan
+from twoalike.recovery._simulate import fewest_people, unit_of
+from twoalike.recovery._world import WORLDS, draw_world
+from twoalike.study import Study, TwoalikeError, counted, progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KIND = "group_power"
+GROUP_STEPS = 600
+"""Optimiser steps of a fit; 2,000 found the weights of people no better (r .54 to .88 of the two
+dimensions that matter most, .45 to .82 with 600), and took twice as long."""
+FIT = FitConfig(quick=True, engine="vi", people="weights", steps=GROUP_STEPS, chains=2)
+FEWEST = 6
+"""Three people a group, which the comparison takes at least."""
+_TESTS = {
+    "all": "of all dimensions together",
+    "dimension": "of any dimension",
+    "pair": "of any pair of objects",
+}
+
+
+def group_power(
+    study: Study | str | Path,
+    *,
+    effect: float = 0.8,
+    spread: float = 0.4,
+    dimension: int = 1,
+    test: GroupTest = "all",
+    studies: int = 40,
+    trials_per_person: int | None = None,
+    sampler: str | None = None,
+    observer: str | Path | None = None,
+    accuracy: float = 0.69,
+    people_differ: bool = True,
+    assurance: float = 0.8,
+    most_participants: int = 200,
+    steps: int | None = None,
+    seed: int | None = None,
+) -> "GroupPowerResult":
+    """Find how many participants a comparison of two groups needs, before anyone is invited.
+
+    Whole studies of these objects are simulated as for :func:`power`, with two groups of the same
+    size who weigh one dimension differently. Our fit with ``people="weights"`` and
+    :func:`compare_groups` follow. The answer is the smallest number of people with which most
+    studies find that the groups differ, at the 5 % level. Simulated studies are kept in
+    ``derived/power/``, so that a call that was interrupted goes on, and another test, assurance or
+    number of studies costs little more.
+
+    Parameters
+    ----------
+    study
+        The study, or its folder; objects that its design excludes are left out.
+    effect
+        Difference of the groups' mean log weights of one dimension, in standard deviations of
+        people within groups, as :func:`compare_groups` reports it; all other dimensions differ by
+        an equal part of it in the other direction.
+    spread
+        Standard deviation of people's log weights within groups, that of every dimension.
+    dimension
+        Which dimension of the true space differs, 1 the one that matters most for similarities.
+    test
+        What is to differ: ``all`` dimensions taken together, any ``dimension``, or any ``pair`` of
+        objects, the last two corrected for their number.
+    studies
+        Number of studies of the size that is recommended, each in a space of its own; sizes on the
+        way have ten.
+    trials_per_person, sampler, observer, accuracy, people_differ
+        As for :func:`power`.
+    assurance
+        Share of studies that should find a difference.
+    most_participants
+        Where to give up; both groups together.
+    steps
+        Optimiser steps of each fit, 600 if None.
+    seed
+        Seed instead of one that follows from the study's.
+
+    Raises
+    ------
+    TwoalikeError
+        If an argument is out of range, or the assurance is out of reach.
+    KeyboardInterrupt
+        On Ctrl-C; the studies that are done are kept.
+    """
+    check_range("steps", steps, (steps or 0) >= 100, "a number from 100")
+    opened = study if isinstance(study, Study) else Study.load(study)
+    config = GroupPowerConfig(
+        effect=effect,
+        spread=spread,
+        dimension=dimension,
+        test=test,
+        studies=studies,
+        trials_per_person=trials_per_person,
+        accuracy=accuracy,
+        people_differ=people_differ,
+        assurance=assurance,
+        most_participants=most_participants,
+        fit=FIT.model_copy(update={"steps": steps or GROUP_STEPS}),
+    )
+    seeded = study_with(opened, seed=seed, sampler=sampler)
+    return GroupPowerAnalysis(seeded, config, observer).run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupPowerConfig(Assumptions):
+    """Assumptions and assurance of the power of a comparison; see :func:`group_power`."""
+
+    effect: float = 0.8
+    spread: float = 0.4
+    dimension: int = 1
+    test: GroupTest = "all"
+    studies: int = 40
+    fit: FitConfig = FIT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("effect", self.effect, self.effect > 0, "a number above 0")
+        check_range("spread", self.spread, self.spread > 0, "a number above 0")
+        check_range("dimension", self.dimension, self.dimension >= 1, "a number from 1")
+        check_range("studies", self.studies, self.studies >= 10, "a number from 10")
+        enough = 0.2 <= self.assurance
+        check_range("assurance", self.assurance, enough, "a share from 0.2, below 1")
+        if self.test not in TESTS:
+            raise TwoalikeError(where=f"`test={self.test}`", expected=f"one of {', '.join(TESTS)}")
+
+
+@dataclass(eq=False)
+class GroupPowerAnalysis(Planned[GroupPowerConfig]):
+    """A study of two groups to be sized."""
+
+    config: GroupPowerConfig = field(default_factory=GroupPowerConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        config = self.config
+        self.effect = GroupEffect(
+            effect=config.effect, spread=config.spread, dimension=config.dimension
+        )
+        first = draw_world(self.source, self.seed, 0).observer.embedding
+        self.effect.column(first)  # refuses a dimension that there is not
+        self.dimensions = first.shape[1]
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """Provenance: all that a simulated study depends on but its size and number."""
+        return self.described(KIND, **asdict(self.effect))
+
+    def simulate(self, participants: int, number: int) -> GroupOutcome:
+        """Simulate a study, or read it from ``derived/power/`` where it was simulated before."""
+
+        def one() -> GroupOutcome:
+            return simulate_group_study(
+                self.planned,
+                self.stimuli,
+                draw_world(self.source, self.seed, number),
+                number,
+                participants,
+                self.seed,
+                self.config.fit,
+                self.effect,
+                people_differ=self.config.people_differ,
+            )
+
+        name = f"{participants}-people-in-groups_study-{number}"
+        return self.kept(name, "simulated_group_study", GroupOutcome, one)
+
+    def run(self) -> "GroupPowerResult":
+        """Find the size of study with which most studies find a difference.
+
+        Raises
+        ------
+        TwoalikeError
+            If the assurance is out of reach.
+        KeyboardInterrupt
+            On Ctrl-C; the studies that are done are kept.
+        """
+        config, unit = self.config, lcm(2, unit_of(self.planned))
+        plan = SearchPlan(
+            start=two_sample_size(config.effect, config.assurance),
+            fewest=max(FEWEST, fewest_people(self.planned, self.stimuli)),
+            most=config.most_participants,
+            unit=unit,
+            worlds=config.studies,
+            assurance=config.assurance,
+        )
+        try:
+            with progress() as bar:
+                task = bar.add_task("simulated studies", total=None, status="")
+
+                def simulate(participants: int, number: int) -> list[GroupOutcome]:
+                    outcomes: list[GroupOutcome] = []
+                    bar.reset(task, total=number)
+                    for each in range(number):
+                        differ = share(outcomes, config.test).count
+                        now = f"2 × {participants // 2} people: {differ} differ"
+                        bar.update(task, completed=each, status=now)
+                        outcomes.append(self.simulate(participants, each))
+                    return outcomes
+
+                found = find_groups(simulate, config.test, plan)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(
+                "the simulated studies that are done are kept, the same command goes on"
+            ) from interrupt
+        return GroupPowerResult(self, found)
+
+
+def two_sample_size(effect: float, power: float) -> int:
+    """Give the people of two groups that a test of one mean takes, were weights known exactly.
+
+    Examples
+    --------
+    >>> two_sample_size(0.8, 0.8)
+    50
+    """
+    normal = NormalDist()
+    z = normal.inv_cdf(1 - LEVEL / 2) + normal.inv_cdf(power)
+    return 2 * ceil(2 * (z / effect) ** 2)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupPowerResult:
+    """How many participants, and why."""
+
+    analysis: GroupPowerAnalysis
+    """What was simulated."""
+    found: FoundGroups
+    """The size."""
+
+    @property
+    def power(self) -> Share:
+        """Share of the simulated studies of the recommended size that find a difference."""
+        return share(self.found.outcomes[self.found.participants], self.analysis.config.test)
+
+    def table(self) -> "pd.DataFrame":
+        """Tabulate the simulated studies by size, as text.
+
+        Returns
+        -------
+        Columns ``people`` of each group, ``judgments``, ``studies``, and the share of these that
+        differ, in percent with its 95 % interval, by the test of ``all`` dimensions together, of
+        any ``dimension`` and of any ``pair`` of objects.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "people": f"2 × {size // 2}",
+                "judgments": f"{outcomes[0].judgments:,}",
+                "studies": str(len(outcomes)),
+            }
+            | {test: str(share(outcomes, test)) for test in TESTS}
+            for size, outcomes in self.found.outcomes.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def answer(self) -> str:
+        """Name the size, its power, and the time that a session takes."""
+        from twoalike.planning import first_session_duration
+
+        planned, stimuli = self.analysis.planned, self.analysis.stimuli
+        people = counted(self.found.participants // 2, "participant")
+        judgments = self.found.outcomes[self.found.participants][0].judgments
+        return (
+            f"{people} in each of two groups × {counted(self.analysis.trials, 'trial')} "
+            f"({judgments:,} judgments): {self.power} of such studies find a difference. A session "
+            f"takes four people out of five "
+            f"{first_session_duration(planned, stimuli, 'odd-one-out')}."
+        )
+
+    def reasons(self) -> list[str]:
+        """Give what the answer rests on."""
+        config, found = self.analysis.config, self.found
+        at = found.outcomes[found.participants]
+        reported = sum(outcome.effect for outcome in at) / len(at)
+        needed, people = found.needed, "differ" if config.people_differ else "are alike"
+        return [
+            f"Simulated at that size: {self.power.count} of {self.power.of} differ, by the test "
+            f"{_TESTS[config.test]}. The curve through all sizes reaches {config.assurance:.0%} at "
+            f"{needed.median:.0f} participants ({needed.low:.0f} to {needed.high:.0f}).",
+            f"Assumed: dimension {config.dimension} of {self.analysis.dimensions} differs by "
+            f"{config.effect:g} standard deviations of people within groups, which compare "
+            f"--groups reports as {reported:.2f} on average; log weights of people vary by "
+            f"{config.spread:g}; {WORLDS[self.analysis.source.kind]}; people {people} in "
+            "temperature and guesses.",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything, JSON-ready."""
+        config, found = self.analysis.config, self.found
+        return self.analysis.about | {
+            "assumptions": {
+                "test": config.test,
+                "level": LEVEL,
+                "studies": config.studies,
+                "assurance": config.assurance,
+                "most_participants": config.most_participants,
+            },
+            "recommended": {
+                "participants": found.participants,
+                "per_group": found.participants // 2,
+                "trials_per_person": self.analysis.trials,
+                "judgments": found.outcomes[found.participants][0].judgments,
+                **self.power.to_json(),
+            },
+            "needed": {"participants": asdict(found.needed)},
+            "sizes": [
+                {"participants": size} | {test: share(outcomes, test).to_json() for test in TESTS}
+                for size, outcomes in found.outcomes.items()
+            ],
+            "studies": [
+                asdict(outcome) for outcomes in found.outcomes.values() for outcome in outcomes
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        lines = "".join(f"<p>{escape(line)}</p>" for line in (self.answer(), *self.reasons()))
+        return f"{self.table().to_html(index=False)}{lines}"
