@@ -58,8 +58,7 @@ class Options:
     """Engine of the fits. vi, stopped early, comes as near to the truth as nuts, which fit takes
     for small studies, in a third of the time."""
     steps: int | None = None
-    """Steps of each vi fit, 1,500 if left out, 600 with --groups; few are quicker, and ask for more
-    participants."""
+    """Steps of each vi fit, 1,500 if left out; few are quicker, and ask for more participants."""
     seed: int | None = None
     """Use this seed instead of one that follows from the study's."""
 
@@ -122,8 +121,8 @@ def power(
     weights of people.
 
     Simulated studies are kept in derived/power/: a command that was interrupted goes on, and
-    another target costs little more. With 30 objects it takes some minutes; with --groups an hour,
-    since some 100 studies are simulated. The display shows the time left for a size.
+    another target costs little more. With 30 objects it takes some minutes; with --groups, which
+    simulates some 100 studies, an hour or more. The display shows the time left for a size.
 
     Examples
     --------

@@ -1,6 +1,5 @@
 from ._curve import LearningCurve as LearningCurve
 from ._curve import fit_curve as fit_curve
-from ._group_power import GROUP_STEPS as GROUP_STEPS
 from ._group_power import GroupPowerAnalysis as GroupPowerAnalysis
 from ._group_power import GroupPowerConfig as GroupPowerConfig
 from ._group_power import GroupPowerResult as GroupPowerResult
@@ -13,7 +12,7 @@ from ._group_study import GroupEffect as GroupEffect
 from ._group_study import GroupOutcome as GroupOutcome
 from ._group_study import GroupTest as GroupTest
 from ._group_study import simulate_group_study as simulate_group_study
-from ._power import VI_STEPS as VI_STEPS
+from ._planned import VI_STEPS as VI_STEPS
 from ._power import PowerAnalysis as PowerAnalysis
 from ._power import PowerConfig as PowerConfig
 from ._power import PowerResult as PowerResult

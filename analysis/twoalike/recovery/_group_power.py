@@ -18,7 +18,7 @@ from twoalike.recovery._group_study import (
     GroupTest,
     simulate_group_study,
 )
-from twoalike.recovery._planned import Assumptions, Planned, check_range
+from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
 from twoalike.recovery._search import SearchPlan
 from twoalike.recovery._simulate import fewest_people, unit_of
 from twoalike.recovery._world import WORLDS, draw_world
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KIND = "group_power"
-GROUP_STEPS = 600
-"""Optimiser steps of a fit; 2,000 found the weights of people no better (r .54 to .88 of the two
-dimensions that matter most, .45 to .82 with 600), and took twice as long."""
-FIT = FitConfig(quick=True, engine="vi", people="weights", steps=GROUP_STEPS, chains=2)
+FIT = FitConfig(quick=True, engine="vi", people="weights", steps=VI_STEPS, chains=2)
 FEWEST = 6
 """Three people a group, which the comparison takes at least."""
 _TESTS = {
@@ -93,7 +90,7 @@ def group_power(
     most_participants
         Where to give up; both groups together.
     steps
-        Optimiser steps of each fit, 600 if None.
+        Optimiser steps of each fit, 1,500 if None.
     seed
         Seed instead of one that follows from the study's.
 
@@ -117,7 +114,7 @@ def group_power(
         people_differ=people_differ,
         assurance=assurance,
         most_participants=most_participants,
-        fit=FIT.model_copy(update={"steps": steps or GROUP_STEPS}),
+        fit=FIT.model_copy(update={"steps": steps or VI_STEPS}),
     )
     seeded = study_with(opened, seed=seed, sampler=sampler)
     return GroupPowerAnalysis(seeded, config, observer).run()

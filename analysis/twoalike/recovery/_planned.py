@@ -18,8 +18,13 @@ from twoalike.study import SAFE_SEED, Study, TwoalikeError, provenance, read_jso
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+VI_STEPS = 1_500
+"""With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
+``nuts`` keeps: six studies of 30 objects and 1,200 judgments had .051 nats above the truth with
+3,000, .042 with 1,500 and .042 with ``nuts``, which takes three times as long."""
 
-def check_range(name: str, value: float | None, fits: bool, wanted: str) -> None:  # noqa: FBT001
+
+def check_range(name: str, value: float | None, fits: bool, wanted: str) -> None:
     """Refuse a setting that is given and out of range.
 
     Raises

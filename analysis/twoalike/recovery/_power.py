@@ -11,7 +11,7 @@ import numpy as np
 from twoalike.design import shown_objects, study_with
 from twoalike.embedding import FitConfig
 from twoalike.recovery._curve import LearningCurve, fit_curve
-from twoalike.recovery._planned import Assumptions, Planned, check_range
+from twoalike.recovery._planned import VI_STEPS, Assumptions, Planned, check_range
 from twoalike.recovery._search import FoundSize, SearchPlan, Target, find_size, make_target
 from twoalike.recovery._simulate import (
     Measure,
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 KIND = "power"
 PER_OBJECT = 10
 """Judgments an object that the search starts from."""
-VI_STEPS = 1_500
-"""With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
-``nuts`` keeps: six studies of 30 objects and 1,200 judgments had .051 nats above the truth with
-3,000, .042 with 1,500 and .042 with ``nuts``, which takes three times as long."""
 FIT = FitConfig(quick=True, engine="vi", steps=VI_STEPS)
 _SESSIONS = (100, 200, 300, 500)
 """Main trials a person of other ways to collect the same."""
