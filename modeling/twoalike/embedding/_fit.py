@@ -377,9 +377,11 @@ def with_people(
 ) -> Data:
     """Add groups and covariates of the participants, read from their files if these are given.
 
-    Also checks that there could be weights, where the settings ask for them.
+    Where the settings ask for weights, participants are all people, whatever they judged; checks
+    that they could have weights.
     """
     if config.people == "weights":
+        data = data.everybody()
         check_weights(len(data.participants), config.dimensions)
     if groups is not None:
         where = groups if isinstance(groups, str | Path) else "`groups=...`"

@@ -31,6 +31,7 @@ from ._views import PairSource as PairSource
 from ._views import object_index as object_index
 from ._views import pair_sources as pair_sources
 from ._views import participant_index as participant_index
+from ._views import person_of as person_of
 from ._views import split_by_object as split_by_object
 from ._views import split_by_participant as split_by_participant
 from ._views import split_by_triplet as split_by_triplet
