@@ -25,6 +25,7 @@ from ._tables import choices_table as choices_table
 from ._tables import dissimilarities_table as dissimilarities_table
 from ._tables import is_scored as is_scored
 from ._tables import read_judgments as read_judgments
+from ._tables import trial_numbers as trial_numbers
 from ._tables import write_judgments as write_judgments
 from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource

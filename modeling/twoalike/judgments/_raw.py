@@ -298,6 +298,13 @@ def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Ser
     return text[column].astype(object).where(text[column].isin(list(levels)), None)
 
 
+def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
+    """Cells of a column that other tools may lack; missing where they are no numbers."""
+    if column not in text.columns:
+        return pd.Series(np.nan, index=text.index)
+    return pd.to_numeric(text[column], errors="coerce")
+
+
 def _correct(text: pd.DataFrame) -> "pd.Series[str]":
     """Verdicts on attention checks; practice trials have some too."""
     verdicts = _one_of(("true", "false"), "correct", text)
@@ -375,6 +382,8 @@ def _arrangements_of(
             "trial": rows["trial_index"] + trials_before,
             "item": rows["stimulus"],
             **{name: rows[name] for name in ("x", "y", "response_time", "trial_type")},
+            "seat_angle": _numbers("seat_angle", session.text)[rows.index],
+            "moves": _numbers("n_moves", session.text)[rows.index],
         }
     )
 
