@@ -80,15 +80,15 @@ class Data:
     def everybody(self) -> "Data":
         """Add whoever arranged or gave dissimilarities to the participants, after who chose.
 
-        Groups of the participants are kept only if nobody is added.
+        Groups and covariates are kept only if nobody is added.
         """
         chose = self.participants if len(self.items) else ()
         arranged = () if self.layouts is None else self.layouts.arrangers
         compared = () if self.dissimilarities is None else self.dissimilarities.people
         names = tuple(dict.fromkeys((*chose, *arranged, *compared)))
-        return replace(
-            self, participants=names, people=self.people if names == self.participants else None
-        )
+        if names == self.participants:
+            return self
+        return replace(self, participants=names, people=None, covariates=None)
 
     def places(self, people: Sequence[str]) -> Integers:
         """Look some of the participants up by name, shape (n,)."""
