@@ -1,6 +1,6 @@
 """Are careless arrangers found, and careful ones left alone? Simulated studies of arrangements.
 
-    python benchmarks/careless_arrangers.py [--studies 5] [--trials 4 8]
+    python benchmarks/careless_arrangers.py [--studies 5] [--trials 2 4]
 
 Worlds and layouts are those of joint.py: 50 objects in four sparse dimensions, metric scalings of
 12 of them with placement noise. A study has 20 careful people, of whom every fourth ignores each
@@ -124,7 +124,7 @@ def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--studies", type=int, default=5)
-    parser.add_argument("--trials", type=int, nargs="+", default=[4, 8])
+    parser.add_argument("--trials", type=int, nargs="+", default=[2, 4])
     asked = parser.parse_args()
     start = time.monotonic()
     found = pd.concat([run(n, seed) for n in asked.trials for seed in range(asked.studies)])

@@ -1,6 +1,6 @@
 """Do weights of the dimensions predict dissimilarities better? 92 photographs, 16 people.
 
-    python -P benchmarks/indscal.py [--splits 3]
+    python -P benchmarks/indscal.py [--splits 2]
 
 Needs the shared real data (environment variable TWOALIKE_SHARED_DATA, or ../shared/data beside the
 checkout): each person's dissimilarities from multi-arrangement (doi:10.3389/fpsyg.2013.00128). In
@@ -95,7 +95,7 @@ def by_others(values: Array, kept: Array) -> Array:
 def main() -> None:
     """Run everything and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--splits", type=int, default=2)
     asked = parser.parse_args()
     start, values = time.monotonic(), judged()
     shape = (len(values), len(np.triu_indices(values.shape[1], 1)[0]))

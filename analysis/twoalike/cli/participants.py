@@ -80,8 +80,9 @@ def participants(
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = Posterior.load(posterior)
-    judged = {"choices": choices, "arrangements": arrangements}
-    table = participants_table(fitted, interval, bound=bound, **judged)
+    table = participants_table(
+        fitted, interval, bound=bound, choices=choices, arrangements=arrangements
+    )
     if out is not None:
         save_table(out, table)
     show_doubts(fitted, intervals=True)

@@ -165,7 +165,8 @@ class Evidence:
         log_p = np.array([_log_evidence(one) for one in own])  # people x kinds x evidence
         known = np.array([_has_evidence(one) for one in own])
         careful, _, position, automatic = log_p.swapaxes(0, 1)
-        not_used, barred = [], ()
+        not_used: list[str] = []
+        barred: tuple[str, ...] = ()
         by_position = position[:, :3].sum(axis=1) > careful[:, :3].sum(axis=1)
         if _most(by_position, known[:, :3].any(axis=1)):
             barred = ("position",)

@@ -260,7 +260,7 @@ def _fitted(
     source = provenance(
         "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
     )
-    read = {
+    read: dict[str, Any] = {
         kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
     }
     return fit_embedding(**read, config=config, source=source, **known)
