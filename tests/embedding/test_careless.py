@@ -12,15 +12,17 @@ from twoalike.embedding import Posterior, careless_table, participants_table
 from twoalike.embedding._careless import (
     EVIDENCE,
     KINDS,
+    SHARE,
+    Evidence,
     _log_checks,
     _log_consistent,
     _log_embedding,
     _log_evidence,
     _log_habit,
-    _log_times,
     _trials,
-    careless_people,
+    combined,
 )
+from twoalike.embedding._careless_times import log_times
 from twoalike.judgments import choices_table
 from twoalike.study import TwoalikeError
 
@@ -41,6 +43,12 @@ def sampled(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (p.cumsum(axis=1) > rng.random((len(p), 1))).argmax(axis=1)
 
 
+def judged_people(
+    table: pd.DataFrame, p: np.ndarray, people: list[str], share: float = SHARE
+) -> pd.DataFrame:
+    return combined(people, [Evidence.of_choices(table, p, people)], share)
+
+
 def careless_of(
     world: World, rng: np.random.Generator, people: dict[str, tuple[np.ndarray, np.ndarray | float]]
 ) -> pd.DataFrame:
@@ -56,7 +64,7 @@ def careless_of(
         rows.append(p)
     table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
     names = [*CAREFUL, *people]
-    return careless_people(table, np.concatenate(rows), names).set_index("participant")
+    return judged_people(table, np.concatenate(rows), names).set_index("participant")
 
 
 def test_every_kind_is_found_and_named(world: World, rng: np.random.Generator) -> None:
@@ -101,7 +109,7 @@ def test_slow_noisy_variable_and_quick_people_are_not_accused(
         rows.append(p)
         names.append(name)
     table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
-    found = careless_people(table, np.concatenate(rows), names)
+    found = judged_people(table, np.concatenate(rows), names)
     assert found["p_careless"].max() < 0.2
     assert found.attrs["not_used"] == []
 
@@ -114,7 +122,7 @@ def test_evidence_and_prior_add_up(world: World, rng: np.random.Generator) -> No
     table, _ = trials_of("a", shown, sampled(0.2 * p + 0.8 / 3, rng), np.nan, p)
     rows = choices_table(dict(table), world.ids)
     for share in (0.05, 0.3):
-        row = careless_people(rows, p, ["a"], share).iloc[0]
+        row = judged_people(rows, p, ["a"], share).iloc[0]
         trials = _trials(rows, p)
         log_p = _log_evidence(trials).sum(axis=1)[:3]  # without times nobody is automatic
         odds = share / 2 * np.exp(log_p[1:] - log_p[0]) / (1 - share)
@@ -127,7 +135,7 @@ def test_evidence_and_prior_add_up(world: World, rng: np.random.Generator) -> No
 def test_a_person_without_answers_keeps_the_prior(world: World, rng: np.random.Generator) -> None:
     shown = world.triplets(5, rng)
     table, p = trials_of("a", shown, np.zeros(5, int), 1.0, world.probabilities(shown))
-    found = careless_people(choices_table(dict(table), world.ids), p, ["a", "b"], 0.1)
+    found = judged_people(choices_table(dict(table), world.ids), p, ["a", "b"], 0.1)
     assert found["p_careless"].tolist()[1] == pytest.approx(0.1)
     assert found.filter(like="evidence").iloc[1].isna().all()
 
@@ -146,8 +154,8 @@ def test_order_of_items_and_rows_does_not_matter_to_choices_and_repeats(
     other, q = trials_of("a", shown[each, order], place, 1.5, p[each, order])
     mixed = rng.permutation(40)
     other, q = other.iloc[mixed], q[mixed]
-    one = careless_people(choices_table(dict(table), world.ids), p, ["a"])
-    two = careless_people(choices_table(dict(other.reset_index(drop=True)), world.ids), q, ["a"])
+    one = judged_people(choices_table(dict(table), world.ids), p, ["a"])
+    two = judged_people(choices_table(dict(other.reset_index(drop=True)), world.ids), q, ["a"])
     sides = [_log_evidence(_trials(choices_table(dict(table), world.ids), p))]
     rows = other.assign(p=list(q)).sort_values("trial").reset_index(drop=True)
     q = np.stack(rows.pop("p").to_list())
@@ -200,17 +208,15 @@ def test_choices_repeats_and_checks_are_probabilities(
 
 def test_times_are_densities_and_judge_what_they_should(rng: np.random.Generator) -> None:
     grid = np.linspace(-9, 9, 1001)
-    densities = np.exp([_log_times(np.array([at])) for at in grid]).sum(axis=0) * (
-        grid[1] - grid[0]
-    )
+    densities = np.exp([log_times(np.array([at])) for at in grid]).sum(axis=0) * (grid[1] - grid[0])
     assert_allclose(densities, 1, atol=0.06)  # medians on a finite grid
     z = rng.normal(size=100)
     for median, spread, best in ((1.0, 0.4, 0), (15.0, 0.6, 0), (0.2, 0.2, 1), (2.0, 0.01, 2)):
-        assert np.argmax(_log_times(np.log(median) + spread * z)) == best
-    assert np.argmax(_log_times(np.zeros(100))) == 2  # constant
+        assert np.argmax(log_times(np.log(median) + spread * z)) == best
+    assert np.argmax(log_times(np.zeros(100))) == 2  # constant
     pauses = np.where(np.arange(100) < 5, 5.0, 0.7 + 0.01 * z)
-    assert np.argmax(_log_times(pauses)) == 2
-    assert _log_times(np.array([])) == (0.0, 0.0, 0.0)
+    assert np.argmax(log_times(pauses)) == 2
+    assert log_times(np.array([])) == (0.0, 0.0, 0.0)
 
 
 def test_what_would_accuse_most_people_is_not_used(world: World, rng: np.random.Generator) -> None:
@@ -224,7 +230,7 @@ def test_what_would_accuse_most_people_is_not_used(world: World, rng: np.random.
         tables.append(trials_of(name, shown, np.full(80, 2), 1.0, p)[0])
         rows.append(p)
     table = choices_table(dict(pd.concat(tables, ignore_index=True)), world.ids)
-    found = careless_people(table, np.concatenate(rows), CAREFUL)
+    found = judged_people(table, np.concatenate(rows), CAREFUL)
     assert (found["p_careless"] < 0.01).all()
     assert found["evidence_times"].isna().all()
     order, times = found.attrs["not_used"]

@@ -127,6 +127,7 @@ def test_a_study_is_fitted_by_its_folder(make_study: Callable[..., Path]) -> Non
     assert any(line.startswith(f"{study.choices}  ") and "choices" in line for line in lines)
     assert any(line.startswith(f"{study.arrangements}  4 arrangements") for line in lines)
     assert set(made.attrs["provenance"]["inputs"]) == {"choices", "arrangements"}
+    assert "excluded" not in made.attrs  # no rule by p_careless is declared
     found = check(study.posterior, study=root)
     assert found.predictive is not None and found.arrangements is not None
     assert found.remarks == []

@@ -1,5 +1,6 @@
 """``twoalike participants``."""
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ def participants(
     /,
     *,
     choices: Path | None = None,
+    arrangements: Path | None = None,
     out: Path | None = None,
     interval: float = 0.9,
     bound: float = 0.5,
@@ -31,15 +33,17 @@ def participants(
     choices 0.5. Where both kinds were fitted, agreement is about odd-one-out choices, and a column
     agreement_anchored about the others.
 
-    With --choices also the probability that each participant answered carelessly or is no person:
-    who guesses, answers by position, or answers too fast or too regularly. Why is shown as log
-    Bayes factors, positive for careless, of choices, repeated triplets, attention checks and
-    response times. A careful person may be slow, noisy or of another opinion.
+    With --choices or --arrangements also the probability that each participant answered carelessly
+    or is no person: who guesses, answers by position, or answers too fast or too regularly. Why is
+    shown as log Bayes factors, positive for careless, of choices, repeated triplets, attention
+    checks and response times; of layouts, the time taken for each image, and images moved again. A
+    careful person may be slow, noisy or of another opinion.
 
     Examples
     --------
         twoalike participants posterior.nc
         twoalike participants posterior.nc --choices choices.parquet
+        twoalike participants posterior.nc --arrangements arrangements.parquet
         twoalike participants posterior.nc --bound 0.3 --interval 0.95 --out participants.csv
 
     Parameters
@@ -48,11 +52,14 @@ def participants(
         File written by twoalike fit.
     choices
         Table of choices (.parquet) that was fitted, with response times and attention checks.
+    arrangements
+        Table of arrangements (.parquet) that was fitted, with durations, seats and moves.
     out
         Table to write (.csv or .tsv): participant, judgments, temperature, temperature_low,
         temperature_high, and alike for lapse and agreement (medians and intervals); guessed; with
-        --choices checks (with a known right answer) and passed, p_careless, likeliest (careful,
-        guessing, position or automatic) and evidence_choices, _repeats, _checks and _times.
+        --choices checks (with a known right answer) and passed; with either table p_careless,
+        likeliest (careful, guessing, position or automatic) and of choices evidence_choices,
+        _repeats, _checks and _times, of arrangements evidence_layouts, _pace and _moves.
     interval
         Share of the posterior between low and high.
     bound
@@ -73,7 +80,9 @@ def participants(
     if out is not None:
         check_ending(out, [".csv", ".tsv"], "the participants' table")
     fitted = Posterior.load(posterior)
-    table = participants_table(fitted, interval, bound=bound, choices=choices)
+    table = participants_table(
+        fitted, interval, bound=bound, choices=choices, arrangements=arrangements
+    )
     if out is not None:
         save_table(out, table)
     show_doubts(fitted, intervals=True)
@@ -85,7 +94,7 @@ def participants(
         f"{suspects} of {counted(len(table), 'participant')}: a lapse rate that is, more probably "
         f"than not, above {bound:g}"
     )
-    if choices is not None:
+    if "p_careless" in table:
         Console().print(_careless(table))
         show_notes(_notes(table))
         careless = int((table["p_careless"] > 0.5).sum())
@@ -147,7 +156,7 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
             *(_cell(row, name) for name in agreements),
             _cell(row, "lapse"),
             _cell(row, "temperature"),
-            f"{row['guessed']:.2f}",
+            "" if isnan(row["guessed"]) else f"{row['guessed']:.2f}",
             *([f"{row['passed']} of {row['checks']}"] if "checks" in table else []),
         )
     return shown
@@ -155,4 +164,6 @@ def _table(table: "pd.DataFrame", bound: float) -> Any:
 
 def _cell(row: dict[Any, Any], name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if isnan(low):  # of somebody who is no participant of the posterior
+        return ""
     return f"{row[name]:.2f} [dim]{low:.2f} to {high:.2f}[/]"

@@ -78,13 +78,15 @@ def read_inputs(study: Study) -> Inputs:
     """
     results = study.derived / "results.json"
     has_stimuli = (study.stimuli / MANIFEST).is_file()
+    posterior = Posterior.load(study.posterior) if study.posterior.exists() else None
+    careless = {} if posterior is None else posterior.attrs.get("excluded", {}).get("people", {})
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
-        sessions=read_sessions(study.raw, study.config.exclusion),
+        sessions=read_sessions(study.raw, study.config.exclusion, careless),
         choices=_read_choices(study.choices),
-        posterior=Posterior.load(study.posterior) if study.posterior.exists() else None,
+        posterior=posterior,
         results=Results.load(results) if results.exists() else None,
         card=_read_card(study.derived / "student" / "README.md"),
         hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},

@@ -91,7 +91,11 @@ def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
 
 
 def _summarise(
-    name: RunName, rows: pd.DataFrame, manifest: dict[str, Any], rule: ExclusionConfig
+    name: RunName,
+    rows: pd.DataFrame,
+    manifest: dict[str, Any],
+    rule: ExclusionConfig,
+    careless: str | None,
 ) -> Session:
     real = rows[rows["trial_type"] != "practice"]
     judged = real[real["trial_type"].isin(JUDGED)]
@@ -118,12 +122,16 @@ def _summarise(
         repeats=repeats,
         end=_ending(manifest),
         simulated=bool(manifest["simulated"]),
-        excluded=excluded(rows, rule),
+        excluded=excluded(rows, rule) or careless,
     )
 
 
-def read_sessions(raw: Path, rule: ExclusionConfig | None = None) -> list[Session]:
+def read_sessions(
+    raw: Path, rule: ExclusionConfig | None = None, careless: Mapping[str, str] | None = None
+) -> list[Session]:
     """Summarise every odd-one-out run of a data set, with what a rule of exclusion says of it.
+
+    ``careless`` are participants whom the fit left out by the rule, with reasons.
 
     Raises
     ------
@@ -134,7 +142,8 @@ def read_sessions(raw: Path, rule: ExclusionConfig | None = None) -> list[Sessio
     for path in find_runs(raw, ODD_ONE_OUT):
         run = read_run(path)
         manifest = read_manifest(run.name.manifest(raw))
-        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig())
+        reason = (careless or {}).get(run.name.participant)
+        summary = _summarise(run.name, run.rows, manifest, rule or ExclusionConfig(), reason)
         sessions.append(summary)
     return sessions
 

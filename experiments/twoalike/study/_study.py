@@ -212,6 +212,13 @@ class ExclusionConfig(Strict):
     missed: int = Field(
         default=10, ge=0, description="most trials without a response, over the whole session"
     )
+    careless: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=1,
+        description="p_careless (twoalike participants) from which on fit leaves a participant "
+        "out, all sessions; such as 0.99; left out: it leaves out nobody",
+    )
 
 
 class ArrangementConfig(Strict):

@@ -1,8 +1,9 @@
 """Who answered carelessly, or is no person: a mixture of four kinds of participants.
 
 A participant is one of ``KINDS``, careful with prior probability 1 - ``share`` and each other kind
-with an equal part of ``share``; without response times nobody is taken for automatic, since their
-answers alone could be a careful person's. What each kind does:
+with an equal part of ``share``; without times nobody is taken for automatic, since their answers
+alone could be a careful person's. What each kind does in choices (arrangements:
+:mod:`twoalike.embedding._careless_layouts`):
 
 =========  ========================  ====================  ============  =======================
 kind       choices                   repeats               checks right  response times
@@ -31,7 +32,9 @@ from scipy.special import betaln, logsumexp
 from scipy.stats import beta, norm
 
 from twoalike.choice import OPTIONS
-from twoalike.embedding._judged import known_rows
+from twoalike.embedding._careless_layouts import LAYOUT_EVIDENCE, layout_evidence
+from twoalike.embedding._careless_times import by_kind, log_times
+from twoalike.embedding._judged import known_rows, labels_of
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import ITEMS, JudgmentTable, is_scored, read_judgments
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError
@@ -53,22 +56,15 @@ CHECKS = {"careful": (9.0, 1.0), "automatic": (1.0, 1.0)}
 HABIT = 0.3
 """Dirichlet parameter of the next position given the last one: below 1, habits are strict."""
 
-SPREADS = np.geomspace(0.01, 1.5, 30)
-"""Standard deviations of log response times; about the coefficient of variation where small."""
-STRAY, STRAY_MEDIAN, STRAY_SD = 0.05, 1.5, 1.5
-"""Share of response times that follow no pattern, such as pauses, and their log-normal (s)."""
-USUAL_MEDIAN, FASTER_SD, SLOWER_SD = 1.5, 0.5, 1.0
-"""Medians of people (s): log-normal, wider above than below, since slow is not careless."""
-USUAL_SPREAD, USUAL_SPREAD_SD = 0.45, 0.35
-FAST = (0.001, 0.35)
-"""Medians (s) at which nobody has compared three images: log-uniform."""
-FAST_SPREAD, REGULAR_SPREAD = 0.6, 0.12
-"""Largest spread of the too fast, and of the too regular: people's are hardly below .2."""
 DRAWS = 200  # of the posterior, for the choice probabilities
 
 
 def careless_table(
-    posterior: PosteriorSource, choices: JudgmentTable, *, share: float = SHARE
+    posterior: PosteriorSource,
+    choices: JudgmentTable | None = None,
+    *,
+    arrangements: JudgmentTable | None = None,
+    share: float = SHARE,
 ) -> pd.DataFrame:
     """Probability that each participant answered carelessly or is no person, and why.
 
@@ -79,37 +75,51 @@ def careless_table(
     choices
         The judgments with, where known, response times, repeated triplets and attention checks.
         Practice is left out, as are judgments of objects that the posterior does not know.
+    arrangements
+        Arrangements with, where known, durations, seats and numbers of moves.
     share
         Prior share of careless participants.
 
     Returns
     -------
-    One row a participant of the posterior, in its order: ``participant``; ``p_careless``, the
-    posterior probability; ``likeliest``, the most probable kind: careful, guessing (at random),
-    position (one side, or a sequence of positions) or automatic (too fast or too regular, whatever
-    the answers); and log Bayes factors in nats, positive for careless, of the most probable
-    careless kind against careful: ``evidence_choices``, ``evidence_repeats`` (triplets judged
-    before by the same person), ``evidence_checks``, ``evidence_times``; missing where there is
-    none. ``attrs["not_used"]`` says what would have accused most participants: that is a property
-    of the table, such as the odd item always in last place, and was not used.
+    One row a participant of the posterior, in its order, and with arrangements whoever else
+    arranged: ``participant``; ``p_careless``, the posterior probability; ``likeliest``, the most
+    probable kind: careful, guessing (at random), position (one side, or a sequence of positions;
+    layouts as the images lay at first) or automatic (too fast or too regular, whatever the
+    answers); and log Bayes factors in nats, positive for careless, of the most probable careless
+    kind against careful, missing where there is no evidence. Of choices: ``evidence_choices``,
+    ``evidence_repeats`` (triplets judged before by the same person), ``evidence_checks``,
+    ``evidence_times``. Of arrangements: ``evidence_layouts``, ``evidence_pace`` (duration of a
+    trial for each image) and ``evidence_moves`` (images moved again). ``attrs["not_used"]`` says
+    what would have accused most participants: that is a property of the table, such as the odd item
+    always in last place, and was not used.
 
     Raises
     ------
     TwoalikeError
-        If the share is not between 0 and 1, or the posterior knows none of the judgments.
+        If the share is not between 0 and 1, there are no judgments, or the posterior knows none.
     """
     if not 0 < share < 1:
         raise TwoalikeError(
             where="`share=...`", expected="a share between 0 and 1", found=f"{share:g}"
         )
+    if choices is None and arrangements is None:
+        raise TwoalikeError(expected="choices or arrangements to look at", found="none of them")
     posterior = as_posterior(posterior).thinned(DRAWS)
-    table = read_judgments(choices)
-    p = _predicted(posterior, table)
-    scored = (table["trial_type"] == "catch") & table["correct"].notna()
-    people = pd.Index(posterior.participants)
-    own = table["participant"].astype(str).isin(people)
-    used = (own & (scored | ~np.isnan(p[:, 0]))).to_numpy()
-    return careless_people(table[used], p[used], list(people), share)
+    people, parts = list(posterior.participants), []
+    if arrangements is not None:
+        people = list(dict.fromkeys([*people, *labels_of(posterior, "arranger")]))
+    if choices is not None:
+        table = read_judgments(choices)
+        p = _predicted(posterior, table)
+        scored = (table["trial_type"] == "catch") & table["correct"].notna()
+        own = table["participant"].astype(str).isin(posterior.participants)
+        used = (own & (scored | ~np.isnan(p[:, 0]))).to_numpy()
+        parts.append(Evidence.of_choices(table[used], p[used], people))
+    if arrangements is not None:
+        table = read_judgments(arrangements, "arrangements")
+        parts.append(Evidence.of_layouts(posterior, table, people))
+    return combined(people, parts, share)
 
 
 def _predicted(posterior: Posterior, table: pd.DataFrame) -> Floats:
@@ -123,32 +133,76 @@ def _predicted(posterior: Posterior, table: pd.DataFrame) -> Floats:
     return p
 
 
-def careless_people(
-    table: pd.DataFrame, p: Floats, people: list[str], share: float = SHARE
-) -> pd.DataFrame:
-    """Combine the evidence of each of ``people``; see :func:`careless_table`.
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Log-probability of what people did for each kind, of one task.
 
-    ``p`` (n, 3) are the probabilities that a typical observer chooses each item of the n trials of
-    ``table``, NaN for attention checks.
+    ``log_p`` (people, kinds, evidence), conditional on the evidence before it, and which of it is
+    ``known`` (people, evidence), of the ``names``; ``timed`` is that of times. ``not_used`` says
+    what was left out, and ``barred`` kinds are not considered, since they would accuse most people.
     """
-    names = table["participant"].astype(str).to_numpy()
-    order = np.lexsort((table["trial"], table["session"].cat.codes, names))
-    trials = _trials(table.iloc[order], p[order])
-    start = np.searchsorted(names[order], people, side="left")
-    end = np.searchsorted(names[order], people, side="right")
-    own = [trials.take(slice(*ends)) for ends in zip(start, end, strict=True)]
-    log_p = np.array([_log_evidence(one) for one in own])  # people x kinds x evidence
-    known = np.array([_has_evidence(one) for one in own])
+
+    names: tuple[str, ...]
+    log_p: Floats
+    known: Booleans
+    timed: int
+    not_used: list[str]
+    barred: tuple[str, ...] = ()
+
+    @classmethod
+    def of_choices(cls, table: pd.DataFrame, p: Floats, people: list[str]) -> "Evidence":
+        """Take trials of choices.
+
+        ``p`` (n, 3) are the probabilities that a typical observer chooses each item of the n trials
+        of ``table``, NaN for attention checks.
+        """
+        names = table["participant"].astype(str).to_numpy()
+        order = np.lexsort((table["trial"], table["session"].cat.codes, names))
+        trials = _trials(table.iloc[order], p[order])
+        start = np.searchsorted(names[order], people, side="left")
+        end = np.searchsorted(names[order], people, side="right")
+        own = [trials.take(slice(*ends)) for ends in zip(start, end, strict=True)]
+        log_p = np.array([_log_evidence(one) for one in own])  # people x kinds x evidence
+        known = np.array([_has_evidence(one) for one in own])
+        careful, _, position, automatic = log_p.swapaxes(0, 1)
+        not_used: list[str] = []
+        barred: tuple[str, ...] = ()
+        by_position = position[:, :3].sum(axis=1) > careful[:, :3].sum(axis=1)
+        if _most(by_position, known[:, :3].any(axis=1)):
+            barred = ("position",)
+            not_used.append("the order of items, which predicts most participants' answers")
+        if _most(automatic[:, 3] > careful[:, 3], known[:, 3]):
+            known[:, 3], log_p[:, :, 3] = False, 0.0
+            not_used.append("response times, which are too fast or regular for most participants")
+        return cls(EVIDENCE, log_p, known, 3, not_used, barred)
+
+    @classmethod
+    def of_layouts(cls, posterior: Posterior, table: pd.DataFrame, people: list[str]) -> "Evidence":
+        """Take arrangements; what most participants would be accused of is not used."""
+        log_p, known = layout_evidence(posterior, table, people)
+        reasons = (
+            "layouts, which the embedding predicts no better than chance for most participants",
+            "durations of arrangements, which are too short or regular for most participants",
+            "numbers of moves: most participants moved hardly any image again",
+        )
+        not_used = []
+        for k, reason in enumerate(reasons):
+            careful, guessing, _, automatic = log_p[:, :, k].T
+            if _most((guessing if k == 0 else automatic) > careful, known[:, k]):
+                known[:, k], log_p[:, :, k] = False, 0.0
+                not_used.append(reason)
+        return cls(LAYOUT_EVIDENCE, log_p, known, 1, not_used)
+
+
+def combined(people: list[str], parts: list[Evidence], share: float = SHARE) -> pd.DataFrame:
+    """Combine the evidence of each of ``people``; see :func:`careless_table`."""
+    log_p = np.concatenate([part.log_p for part in parts], axis=2)
+    known = np.concatenate([part.known for part in parts], axis=1)
     weight = np.ones((len(people), len(KINDS) - 1))  # of each careless kind, in its share
-    not_used = []
-    careful, _, position, automatic = log_p.swapaxes(0, 1)
-    if _most(position[:, :3].sum(axis=1) > careful[:, :3].sum(axis=1), known[:, :3].any(axis=1)):
-        weight[:, KINDS.index("position") - 1] = 0
-        not_used.append("the order of items, which predicts most participants' answers")
-    if _most(automatic[:, 3] > careful[:, 3], known[:, 3]):
-        known[:, 3], log_p[:, :, 3] = False, 0.0
-        not_used.append("response times, which are too fast or regular for most participants")
-    weight[~known[:, 3], KINDS.index("automatic") - 1] = 0
+    for part in parts:
+        weight[:, [KINDS.index(kind) - 1 for kind in part.barred]] = 0
+    timed = np.any([part.known[:, part.timed] for part in parts], axis=0)
+    weight[~timed, KINDS.index("automatic") - 1] = 0
     weight *= share / weight.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore"):
         log_prior = np.log(np.column_stack([np.full(len(people), 1 - share), weight]))
@@ -163,9 +217,9 @@ def careless_people(
             "likeliest": np.array(KINDS)[np.argmax(joint, axis=1)],
         }
     )
-    for k, name in enumerate(EVIDENCE):
+    for k, name in enumerate(name for part in parts for name in part.names):
         result[f"evidence_{name}"] = np.where(known[:, k], factors[:, k], np.nan)
-    result.attrs["not_used"] = not_used
+    result.attrs["not_used"] = [reason for part in parts for reason in part.not_used]
     return result
 
 
@@ -262,14 +316,13 @@ def _log_evidence(trials: _Trials) -> Floats:
     automatic = [either[0], either[1] - either[0]]
     right, options = trials.right[check], trials.options[check]
     checks = {kind: _log_checks(right, options, *CHECKS[kind]) for kind in CHECKS}
-    usual, fast, regular = _log_times(np.log(trials.time[~np.isnan(trials.time)]))
-    person = np.logaddexp(usual, fast) - np.log(2)
+    times = by_kind(*log_times(np.log(trials.time[~np.isnan(trials.time)])))
     return np.array(
         [
-            [*by_embedding, checks["careful"], usual],
-            [*guessing, person],
-            [*position, person],
-            [*automatic, checks["automatic"], np.logaddexp(fast, regular) - np.log(2)],
+            [*by_embedding, checks["careful"], times[0]],
+            [*guessing, times[1]],
+            [*position, times[2]],
+            [*automatic, checks["automatic"], times[3]],
         ]
     )
 
@@ -309,39 +362,3 @@ def _log_checks(right: Booleans, options: Integers, a: float, b: float) -> float
     wrong = ~right
     log_p = betaln(a + right.sum(), b + wrong.sum()) - betaln(a, b)
     return float(log_p - np.log(options[wrong] - 1).sum())
-
-
-def _log_times(log_times: Floats) -> tuple[float, float, float]:
-    """Log-probability of a person's log response times as usual, too fast, and too regular.
-
-    Times are log-normal, but for stray ones. Medians are integrated on a grid in standard errors
-    about the observed one, fine enough for every spread.
-    """
-    if not len(log_times):
-        return 0.0, 0.0, 0.0
-    step = 0.4 / np.sqrt(len(log_times))
-    median = np.median(log_times) + SPREADS[:, None] * step * np.arange(-12, 13)
-    body = norm.logpdf(log_times[:, None, None], median, SPREADS[:, None])
-    stray = norm.logpdf(log_times, np.log(STRAY_MEDIAN), STRAY_SD)[:, None, None]
-    each = np.logaddexp(np.log1p(-STRAY) + body, np.log(STRAY) + stray)
-    log_p = each.sum(axis=0) + np.log(SPREADS[:, None] * step)
-
-    def average(log_median: Floats, weight: Floats) -> float:
-        weighted = log_p + log_median + np.log(weight / weight.sum())[:, None]
-        return float(logsumexp(weighted))
-
-    usual = norm.pdf(np.log(SPREADS), np.log(USUAL_SPREAD), USUAL_SPREAD_SD)
-    off = median - np.log(USUAL_MEDIAN)
-    sd = np.where(off < 0, FASTER_SD, SLOWER_SD)
-    split = np.log(2 / (FASTER_SD + SLOWER_SD)) + norm.logpdf(off / sd)
-    lowest, highest = np.log(FAST)
-    within = (lowest < median) & (median < highest)
-    with np.errstate(divide="ignore"):  # medians and spreads that a kind does not have
-        return (
-            average(split, usual),
-            average(np.log(within / (highest - lowest)), 1.0 * (SPREADS <= FAST_SPREAD)),
-            average(
-                norm.logpdf(median, np.log(STRAY_MEDIAN), STRAY_SD),
-                1.0 * (SPREADS <= REGULAR_SPREAD),
-            ),
-        )

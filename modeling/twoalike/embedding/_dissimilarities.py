@@ -21,6 +21,9 @@ and objects (P x m) the covariance is (b w)^2 I + (b v)^2 Z Z', whose eigenvecto
 which pairs were judged and on no parameter: they are found once, from the m x m matrix Z'Z, for
 missing pairs as for complete RDMs. A density then takes sums over the pairs and one product of m
 numbers with an m x m matrix: no P x P matrix, no factorisation, and nothing more to sample.
+
+Where people weigh the dimensions (:mod:`twoalike.embedding._people`), the similarities of a source
+are those of whoever gave it: the model of INDSCAL with errors.
 """
 
 from collections.abc import Sequence
@@ -77,11 +80,13 @@ class PairGroup(PaddedGroup):
 class Dissimilarities:
     """All sources of dissimilarities, in groups of about one number of objects.
 
-    ``pairs`` (S,) counts those of each source, ``compared`` (m,) the pairs that each object is in.
+    ``people`` (S,) gave the sources; ``pairs`` (S,) counts those of each source, ``compared`` (m,)
+    the pairs that each object is in.
     """
 
     groups: tuple[PairGroup, ...]
     sources: tuple[str, ...]
+    people: tuple[str, ...]
     ids: tuple[str, ...]
     pairs: Integers
     compared: Integers
@@ -101,6 +106,7 @@ class Dissimilarities:
         return cls(
             tuple(_padded([sources[place] for place in group], group) for group in groups),
             tuple(source.label for source in sources),
+            tuple(source.participant for source in sources),
             ids,
             np.array([len(source.pairs) for source in sources]),
             np.bincount(
@@ -149,11 +155,13 @@ def add_dissimilarities(
     batch: Sequence[Sequence[Any]] | None = None,
     *,
     observed: bool = False,
+    log_weight: Any = None,
 ) -> None:
     """Add the sources to the open PyMC model: two noises a source, and one potential a group.
 
     ``batch`` has symbolic stand-ins for the six arrays of each group; None: all sources. With
-    ``observed`` a group is an observed variable, (S, k, k), instead of a potential.
+    ``observed`` a group is an observed variable, (S, k, k), instead of a potential. ``log_weight``,
+    (S, d), of each source, if people weigh the dimensions.
     """
     import pymc as pm
 
@@ -166,44 +174,55 @@ def add_dissimilarities(
     )
     for number, group in enumerate(data.groups):
         if observed:
-            _observe(f"{POTENTIAL}{number}", x, object_noise, pair_noise, group, similarity)
+            noises = (object_noise, pair_noise)
+            _observe(f"{POTENTIAL}{number}", x, *noises, log_weight, group, similarity)
             continue
         arrays = batch[number] if batch is not None else group.arrays
         logs = dissimilarity_log_likelihood(
-            x, object_noise, pair_noise, *arrays, similarity=similarity
+            x, object_noise, pair_noise, *arrays, similarity=similarity, log_weight=log_weight
         )
         pm.Potential(f"{POTENTIAL}{number}", logs.sum())
 
 
 def _observe(
-    name: str, x: Any, object_noise: Any, pair_noise: Any, group: PairGroup, similarity: str
+    name: str,
+    x: Any,
+    object_noise: Any,
+    pair_noise: Any,
+    log_weight: Any,
+    group: PairGroup,
+    similarity: str,
 ) -> None:
     """Add a group of sources as an observed variable, which can be simulated."""
     import pymc as pm
+    import pytensor.tensor as pt
 
     items, judged, basis, roots, values, source = group.arrays
+    if log_weight is None:
+        log_weight = pt.zeros((object_noise.shape[0], x.shape[1]))
 
-    def logp(value: Any, x: Any, object_noise: Any, pair_noise: Any) -> Any:
+    def logp(value: Any, x: Any, object_noise: Any, pair_noise: Any, log_weight: Any) -> Any:
         arrays = (items, judged, basis, roots, value, source)
-        return dissimilarity_log_likelihood(
-            x, object_noise, pair_noise, *arrays, similarity=similarity
-        )
+        form: dict[str, Any] = {"similarity": similarity, "log_weight": log_weight}
+        return dissimilarity_log_likelihood(x, object_noise, pair_noise, *arrays, **form)
 
-    def simulate(x: Any, object_noise: Any, pair_noise: Any, _: Any) -> Any:
+    def simulate(x: Any, object_noise: Any, pair_noise: Any, log_weight: Any, _: Any) -> Any:
         v, w = (noise[source][:, None, None] for noise in (object_noise, pair_noise))
         effect = pm.Normal.dist(shape=values.shape[:2])
         error = pm.Normal.dist(shape=values.shape) * np.triu(np.ones(values.shape[1:]), 1)
         errors = v * (effect[:, :, None] + effect[:, None, :]) + w * (error + error.swapaxes(1, 2))
-        return _of_unit_variance(errors - _standardised(x, items, judged, similarity), judged)
+        s = _standardised(x, items, judged, similarity, log_weight[source])
+        return _of_unit_variance(errors - s, judged)
 
     pm.CustomDist(
         name,
         x,
         object_noise,
         pair_noise,
+        log_weight,
         dist=simulate,
         logp=logp,
-        signature="(m,d),(s),(s)->(t,k,k)",
+        signature="(m,d),(s),(s),(s,d)->(t,k,k)",
         observed=values,
         dims=name_axes(name, ("source", "item_a", "item_b"), values.shape),
     )
@@ -221,12 +240,14 @@ def dissimilarity_log_likelihood(
     source: Any,
     *,
     similarity: str,
+    log_weight: Any = None,
 ) -> Any:
     """Log-density of each source's dissimilarities, up to a constant, shape (S,).
 
     With r = z + b s, V the covariance and 1 a vector of ones, over the P pairs:
     -[log det V + log 1'V⁻¹1 + r'V⁻¹r - (1'V⁻¹r)² / 1'V⁻¹1] / 2. The noises, (S,), are in standard
-    deviations of the similarities; the six arrays are those of :class:`PairGroup`.
+    deviations of the similarities; the six arrays are those of :class:`PairGroup`. ``log_weight``,
+    (S, d), of each source, if people weigh the dimensions.
     """
     import pytensor.tensor as pt
 
@@ -234,7 +255,9 @@ def dissimilarity_log_likelihood(
     v, w = object_noise[source], pair_noise[source]
     slope2 = 1 / (1 + 2 * v**2 + w**2)
     of_objects, of_pairs = slope2 * v**2, slope2 * w**2
-    r = values + pt.sqrt(slope2)[:, None, None] * _standardised(x, items, judged, similarity)
+    own = None if log_weight is None else log_weight[source]
+    s = _standardised(x, items, judged, similarity, own)
+    r = values + pt.sqrt(slope2)[:, None, None] * s
     # Each pair stands in the matrices twice.
     n_pairs, squares = judged.sum(axis=(1, 2)) / 2, (r**2).sum(axis=(1, 2)) / 2
     ones = pt.matmul(judged.sum(axis=2)[:, None, :], basis)[:, 0]
@@ -254,11 +277,16 @@ def dissimilarity_log_likelihood(
     )
 
 
-def _standardised(x: Any, items: Any, judged: Any, similarity: str) -> Any:
-    """Similarities of mean 0 and variance 1 over the judged pairs, 0 elsewhere, (B, k, k)."""
+def _standardised(x: Any, items: Any, judged: Any, similarity: str, log_weight: Any = None) -> Any:
+    """Similarities of mean 0 and variance 1 over the judged pairs, 0 elsewhere, (B, k, k).
+
+    With log weights of sources, (S, d), they are of each source, (S, k, k).
+    """
     import pytensor.tensor as pt
 
     z = x[items]
+    if log_weight is not None:
+        z = z * pt.exp(log_weight / 2)[:, None]
     dots = pt.matmul(z, z.swapaxes(1, 2))
     s = find_kernel(similarity).gram((z**2).sum(axis=2)[:, :, None], dots, pt)
     return _of_unit_variance(s, pt.as_tensor(judged))

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from twoalike.embedding._judged import KnownLayouts, KnownPairs
 from twoalike.embedding._predictive import BINS, Comparison, ReplicateTally, outstanding
+from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, progress
 
 if TYPE_CHECKING:
@@ -29,17 +31,20 @@ def replicated_layouts(
     items: Integers,
     trial: Integers,
     rng: np.random.Generator,
+    roots: Floats | None = None,
 ) -> Floats:
     """Draw one layout of every trial, shape (K, 2): a random view of its objects, and noise.
 
-    ``noise`` (T,) of whoever arranged a trial is a share of the embedding's standard deviation;
-    ``items`` and ``trial`` (K,) are object and trial of each placement. Places are neither centred
-    nor scaled: only shapes are modelled.
+    ``noise`` (T,) of whoever arranged a trial is a share of the standard deviation of what they
+    see: the embedding, or coordinates multiplied by ``roots`` (T, D). ``items`` and ``trial`` (K,)
+    are object and trial of each placement. Places are neither centred nor scaled: only shapes are
+    modelled.
     """
     x = np.asarray(x, dtype=np.float64)
-    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
+    roots = np.ones((len(noise), x.shape[1])) if roots is None else roots
+    spread = (roots**2) @ ((x - x.mean(axis=0)) ** 2).mean(axis=0)
     sd = np.sqrt(noise**2 * spread + 1e-6)  # as in the likelihood
-    views = rng.standard_normal((len(noise), x.shape[1], 2))
+    views = roots[:, :, None] * rng.standard_normal((len(noise), x.shape[1], 2))
     places = np.einsum("kd,kdc->kc", x[items], views[trial])
     return np.asarray(places + sd[trial][:, None] * rng.standard_normal((len(items), 2)))
 
@@ -144,16 +149,20 @@ def check_layouts(
     observed = _relative(_distances(known.places, known.pairs), within)
     follow = _Follow("arrangements", known.names, known.arranger, np.bincount(known.trial))
     tenths = ReplicateTally([f"{10 * k} to {10 * (k + 1)} %" for k in range(BINS)])
-    rank = np.empty(len(within), dtype=np.int64)
+    rank, judges = np.empty(len(within), dtype=np.int64), _judges(posterior, known.names)
     for draw, times in _rounds(which, len(within), "arrangements"):
-        x = posterior.embedding[draw]
-        wanted = _relative(_distances(x[known.items], known.pairs), within)
+        x, roots = posterior.embedding[draw], None
+        seen = x[known.items]
+        if posterior.weights is not None:
+            roots = posterior.weights.roots_of(draw, judges)[known.arranger]
+            seen = seen * roots[known.trial]
+        wanted = _relative(_distances(seen, known.pairs), within)
         rank[np.argsort(wanted, kind="stable")] = np.arange(len(rank))
         tenth = rank * BINS // len(rank)
         r, shown = _correlations(wanted, observed, within), _means(observed, tenth, BINS)
         own = noise[draw, known.arranger]
         for _ in range(times):
-            places = replicated_layouts(x, own, known.items, known.trial, rng)
+            places = replicated_layouts(x, own, known.items, known.trial, rng, roots)
             again = _relative(_distances(places, known.pairs), within)
             follow.add(r, _correlations(wanted, again, within))
             tenths.add(shown, _means(again, tenth, BINS))
@@ -183,9 +192,14 @@ def check_pairs(
     names, source = np.unique(known.source, return_inverse=True)
     cases = np.bincount(known.source, minlength=len(known.names))
     follow = _Follow("dissimilarities", known.names, names, cases[names])
+    judges = _judges(posterior, [person_of(name) for name in known.names])
     for draw, times in _rounds(which, len(source), "dissimilarities"):
         x = posterior.embedding[draw].astype(np.float64)
-        s = _standardised(posterior.kernel.rows(x[first], x[second]).astype(np.float64), source)
+        left, right = x[first], x[second]
+        if posterior.weights is not None:
+            roots = posterior.weights.roots_of(draw, judges)[known.source]
+            left, right = left * roots, right * roots
+        s = _standardised(posterior.kernel.rows(left, right).astype(np.float64), source)
         r = _correlations(-s, known.values, source)
         noises = object_noise[draw, names], pair_noise[draw, names]
         for _ in range(times):
@@ -203,6 +217,11 @@ def _rounds(which: Integers, n_pairs: int, kind: str) -> Iterator[tuple[int, int
         for draw in which:
             yield int(draw), times
             bar.update(task, advance=1)
+
+
+def _judges(posterior: "Posterior", people: Sequence[str]) -> Integers:
+    """Look people up among the participants, -1 of those who are none, shape (n,)."""
+    return np.asarray(pd.Index(posterior.participants).get_indexer(pd.Index(people)))
 
 
 def _noise(posterior: "Posterior", name: str) -> Floats:

@@ -235,13 +235,15 @@ def participants_table(
     bound: float = BOUND,
     seed: int = 0,
     choices: JudgmentTable | None = None,
+    arrangements: JudgmentTable | None = None,
 ) -> pd.DataFrame:
     """Temperature and lapse of every participant, most doubtful first.
 
     ``guessed`` is the posterior probability that the lapse rate is above ``bound``. Temperatures
     are relative: their geometric mean over participants is 1. The seed is of the triplets on which
-    agreement is averaged. ``choices`` are the judgments, a file or a frame: with them, each
-    participant's probability of careless answers is computed, and attention checks are counted.
+    agreement is averaged. ``choices`` and ``arrangements`` are the judgments, files or frames: with
+    either, each participant's probability of careless answers is computed; with choices attention
+    checks are counted.
 
     Returns
     -------
@@ -251,14 +253,16 @@ def participants_table(
     order of ``guessed``, then least agreement. ``agreement`` is about choices of the kind that the
     posterior was fitted to; if it was fitted to both kinds, about odd-one-out choices, and
     ``agreement_anchored`` about the others. With ``choices`` also ``checks``, how many attention
-    checks with a known right answer each participant answered, ``passed``, how many rightly, and
-    the columns of :func:`careless_table`, in the order of whose ``p_careless`` the rows then are.
+    checks with a known right answer each participant answered, and ``passed``, how many rightly;
+    with these or arrangements the columns of :func:`careless_table`, in the order of whose
+    ``p_careless`` the rows then are. People who arranged and are no participants of the posterior
+    have no other columns.
 
     Raises
     ------
     TwoalikeError
         If the bound or the level is no share, there are fewer than two draws, or the posterior
-        knows none of ``choices``.
+        knows none of ``choices`` or ``arrangements``.
     """
     if not 0 < bound < 1:
         raise TwoalikeError(
@@ -285,16 +289,19 @@ def participants_table(
             "guessed": (draws["lapse"] > bound).mean(axis=0),
         }
     )
-    if choices is not None:
-        judged = read_judgments(choices)
+    judged = None if choices is None else read_judgments(choices)
+    if judged is not None:
         scored = judged[(judged["trial_type"] == "catch") & judged["correct"].notna()]
         right = (scored["correct"] == "true").groupby(scored["participant"].astype(str))
         for column, count in (("checks", right.size()), ("passed", right.sum())):
             table[column] = count.reindex(table["participant"], fill_value=0).to_numpy(np.int64)
-        table = table.merge(careless := careless_table(posterior, judged), on="participant")
-        table.attrs = careless.attrs
     by, ascending = ["guessed", "agreement"], [False, True]
-    if choices is not None:
+    if judged is not None or arrangements is not None:
+        careless = careless_table(posterior, judged, arrangements=arrangements)
+        table = table.merge(careless, on="participant", how="right")
+        table.attrs = careless.attrs
+        for column in ("checks", "passed") if judged is not None else ():
+            table[column] = table[column].fillna(0).astype(np.int64)
         by, ascending = ["p_careless", *by], [False, *ascending]
     return table.sort_values(by, ascending=ascending, kind="stable", ignore_index=True)
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from twoalike.choice import guessing, log_loss
 from twoalike.embedding._advice import describe_links, optimiser_convergence, with_chains
 from twoalike.embedding._config import Checkpoint, FitConfig, fit_settings, remove_checkpoint
 from twoalike.embedding._draws import importance, order_draws, pack_tree, spread
+from twoalike.embedding._exclusion import without_careless
 from twoalike.embedding._judged import Judged, answer_probabilities, draws_of, used_choices
 from twoalike.embedding._model import Data, Form
 from twoalike.embedding._observer_draws import draw_observers
@@ -167,8 +169,9 @@ def fit(
     ----------
     study_or_choices
         A study or its folder: its raw data are checked and written as tidy tables into ``derived/``
-        first. Or choices: a Parquet file, or a frame of pandas or polars (see
-        :func:`twoalike.judgments.read_judgments`). None: other judgments only.
+        first; where its study.toml declares ``[exclusion] careless``, participants are left out by
+        it and the rest is fitted again. Or choices: a Parquet file, or a frame of pandas or polars
+        (see :func:`twoalike.judgments.read_judgments`). None: other judgments only.
     arrangements, dissimilarities
         Files or frames, with choices or alone; not with a study, which has its own.
     features
@@ -230,22 +233,37 @@ def fit(
         if Path(covariates).is_file():
             inputs["covariates"] = Path(covariates)
         covariates = read_covariates(covariates, study)
-    posterior = fit_embedding(
-        **{
-            kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
-        },
-        features=_read_features(features, objects),
-        groups=groups,
-        covariates=covariates,
-        config=config,
-        source=provenance("posterior", seed=config.seed, inputs=inputs, config=config.model_dump()),
-        checkpoint=part,
-    )
+    known = {"features": _read_features(features, objects), "groups": groups}
+    fitted = partial(_fitted, tables, inputs, config, **known, covariates=covariates)
+    limit = None if study is None else study.config.exclusion.careless
+    if study is None or limit is None:
+        posterior = fitted(checkpoint=part)
+    else:
+        collect = partial(collect_judgments, study, allow_problems=allow_problems)
+        posterior = without_careless(
+            fitted, tables, limit, part, partial(collect, announce=announce)
+        )
     if out is None or part is None:
         return posterior
     posterior.save(out)
     remove_checkpoint(part)
     return replace(posterior, path=Path(out))
+
+
+def _fitted(
+    tables: Mapping[JudgmentKind, JudgmentTable | None],
+    inputs: Mapping[str, Path],
+    config: FitConfig,
+    **known: Any,
+) -> Posterior:
+    """Read the tables and fit them; ``known`` are further arguments of :func:`fit_embedding`."""
+    source = provenance(
+        "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
+    )
+    read: dict[str, Any] = {
+        kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
+    }
+    return fit_embedding(**read, config=config, source=source, **known)
 
 
 def _study(source: Study | JudgmentTable | None, *others: JudgmentTable | None) -> Study | None:
@@ -377,9 +395,11 @@ def with_people(
 ) -> Data:
     """Add groups and covariates of the participants, read from their files if these are given.
 
-    Also checks that there could be weights, where the settings ask for them.
+    Where the settings ask for weights, participants are all people, whatever they judged; checks
+    that they could have weights.
     """
     if config.people == "weights":
+        data = data.everybody()
         check_weights(len(data.participants), config.dimensions)
     if groups is not None:
         where = groups if isinstance(groups, str | Path) else "`groups=...`"

@@ -18,11 +18,11 @@ from twoalike.embedding._layouts import Layouts
 from twoalike.embedding._parts import ROWS
 from twoalike.judgments import (
     ITEMS,
-    PAIR_KINDS,
     JudgmentTable,
     object_index,
     pair_sources,
     participant_index,
+    person_of,
     read_judgments,
 )
 from twoalike.study import Booleans, Floats, Integers, TwoalikeError, sha256_file
@@ -264,8 +264,7 @@ def known_pairs(posterior: "Posterior", dissimilarities: pd.DataFrame) -> KnownP
     """Index dissimilarities into a posterior's objects and sources; refuse if none is known."""
     names = labels_of(posterior, "source")
     n, place = len(dissimilarities), {name: row for row, name in enumerate(names)}
-    # The label of a source is the participant, with the kind where somebody gave both.
-    people = {name.removesuffix(f", {kind}") for name in names for kind in PAIR_KINDS}
+    people = set(map(person_of, names))
     known = dissimilarities["participant"].isin({*names, *people})
     for item in ("item_a", "item_b"):
         known &= dissimilarities[item].isin(posterior.ids)

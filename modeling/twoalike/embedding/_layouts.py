@@ -14,6 +14,10 @@ distances, and what the plane cannot hold is lost to the view instead of being e
 made by metric scaling are no random views: of them, 90 % intervals hold the truth in 83 % of cases
 (benchmarks/results/joint.md), with independent noise a pair in 11 %.
 
+Where people weigh the dimensions (:mod:`twoalike.embedding._people`), a layout is a view of the
+arranger's own coordinates, x_ik sqrt(w_pk), and noise is a share of their standard deviation: a
+factor common to a person's weights changes nothing.
+
 References
 ----------
 Tyler (1987), doi:10.1093/biomet/74.3.579: the angular central Gaussian.
@@ -133,11 +137,13 @@ def add_layouts(
     batch: Sequence[Sequence[Any]] | None = None,
     *,
     observed: bool = False,
+    log_weight: Any = None,
 ) -> None:
     """Add the trials to the open PyMC model: noise a person, and one potential a group.
 
     ``batch`` has symbolic stand-ins for the four arrays of each group; None: all trials. With
-    ``observed`` a group is an observed variable, (T, k, 2), instead of a potential.
+    ``observed`` a group is an observed variable, (T, k, 2), instead of a potential. ``log_weight``,
+    (A, d), of each arranger, if people weigh the dimensions.
     """
     import pymc as pm
 
@@ -149,32 +155,37 @@ def add_layouts(
     )
     for number, group in enumerate(layouts.groups):
         if observed:
-            _observe(f"{POTENTIAL}{number}", x, noise, group, dimensions)
+            _observe(f"{POTENTIAL}{number}", x, noise, log_weight, group, dimensions)
             continue
         arrays = batch[number] if batch is not None else group.arrays
         size = group.items.shape[1]
-        logs = layout_log_likelihood(x, noise, *arrays, size=size, d=dimensions)
+        logs = layout_log_likelihood(
+            x, noise, *arrays, size=size, d=dimensions, log_weight=log_weight
+        )
         pm.Potential(f"{POTENTIAL}{number}", logs.sum())
 
 
-def _observe(name: str, x: Any, noise: Any, group: LayoutGroup, d: int) -> None:
+def _observe(name: str, x: Any, noise: Any, log_weight: Any, group: LayoutGroup, d: int) -> None:
     """Add a group of trials as an observed variable, which can be simulated."""
     import pymc as pm
     import pytensor.tensor as pt
 
     items, places, shown, arranger = group.arrays
-    there = shown[:, :, None]
+    there, arrays = shown[:, :, None], (shown, arranger)
+    if log_weight is None:
+        log_weight = pt.zeros((noise.shape[0], d))
 
-    def logp(value: Any, x: Any, noise: Any) -> Any:
-        return layout_log_likelihood(
-            x, noise, items, value, shown, arranger, size=items.shape[1], d=d
-        )
+    def logp(value: Any, x: Any, noise: Any, log_weight: Any) -> Any:
+        form: dict[str, Any] = {"size": items.shape[1], "d": d, "log_weight": log_weight}
+        return layout_log_likelihood(x, noise, items, value, *arrays, **form)
 
-    def simulate(x: Any, noise: Any, _: Any) -> Any:
+    def simulate(x: Any, noise: Any, log_weight: Any, _: Any) -> Any:
         view = pm.Normal.dist(shape=(len(items), d, 2))
         error = pm.Normal.dist(shape=places.shape)
-        sd = pt.sqrt(_noise_variance(x, noise[arranger]))[:, None, None]
-        layout = (pt.matmul(x[items], view) + sd * error) * there
+        weight = pt.exp(log_weight)[arranger]
+        sd = pt.sqrt(_noise_variance(x, noise[arranger], weight))[:, None, None]
+        z = x[items] * pt.sqrt(weight)[:, None]
+        layout = (pt.matmul(z, view) + sd * error) * there
         centre = layout.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
         layout = (layout - centre) * there
         return layout / pt.sqrt((layout**2).sum(axis=(1, 2), keepdims=True))
@@ -183,22 +194,36 @@ def _observe(name: str, x: Any, noise: Any, group: LayoutGroup, d: int) -> None:
         name,
         x,
         noise,
+        log_weight,
         dist=simulate,
         logp=logp,
-        signature="(m,d),(a)->(t,k,c)",
+        signature="(m,d),(a),(a,d)->(t,k,c)",
         observed=places,
         dims=name_axes(name, ("trial", "place", "axis"), places.shape),
     )
 
 
-def _noise_variance(x: Any, noise: Any) -> Any:
-    """Variance of noises that are shares of the embedding's standard deviation."""
-    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0).sum()
-    return noise**2 * spread + 1e-6  # an embedding of one point has no views
+def _noise_variance(x: Any, noise: Any, weight: Any = None) -> Any:
+    """Variance of noises, (T,), that are shares of the standard deviation of a view.
+
+    A view is of the embedding, or of that with the dimensions weighed, (T, d).
+    """
+    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0)
+    of_view = spread.sum() if weight is None else (weight * spread).sum(axis=1)
+    return noise**2 * of_view + 1e-6  # an embedding of one point has no views
 
 
 def layout_log_likelihood(
-    x: Any, noise: Any, items: Any, places: Any, shown: Any, arranger: Any, *, size: int, d: int
+    x: Any,
+    noise: Any,
+    items: Any,
+    places: Any,
+    shown: Any,
+    arranger: Any,
+    *,
+    size: int,
+    d: int,
+    log_weight: Any = None,
 ) -> Any:
     """Log-density of each layout's shape, up to a constant, shape (T,).
 
@@ -206,14 +231,15 @@ def layout_log_likelihood(
     of norm 1: -log det(Z Zᵀ + b I) - (k - 1) log tr(Yᵀ (Z Zᵀ + b I)⁻¹ Y), both on the k - 1
     directions that sum to zero. The four arrays are those of :class:`LayoutGroup`; of the padded
     number of objects and the dimensions, the smaller is the side of the matrices that are
-    factorised.
+    factorised. ``log_weight``, (A, d), of each arranger, if people weigh the dimensions.
     """
     import pytensor.tensor as pt
 
     shown, places = pt.as_tensor(shown), pt.as_tensor(places)
     count = shown.sum(axis=1)
-    variance = _noise_variance(x, noise[arranger])
-    z = x[items]
+    weight = None if log_weight is None else pt.exp(log_weight)[arranger]
+    variance = _noise_variance(x, noise[arranger], weight)
+    z = x[items] if weight is None else x[items] * pt.sqrt(weight)[:, None]
     z = (z - (z * shown[:, :, None]).sum(axis=1, keepdims=True) / count[:, None, None]) * shown[
         :, :, None
     ]

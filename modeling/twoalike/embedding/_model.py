@@ -38,6 +38,7 @@ class Data:
     last; or reference, chosen, other (where ``anchored``, (n,)). ``judge`` (n,) is the participant;
     ``people`` are the groups of the participants, and ``covariates`` their covariates, if there are
     any; ``times`` (n,) response times in s, where they are to inform the embedding, NaN if unknown.
+    Participants are those who chose, and with :meth:`everybody` all others too.
     """
 
     items: Integers
@@ -75,6 +76,23 @@ class Data:
             layouts=self.layouts if others else None,
             dissimilarities=self.dissimilarities if others else None,
         )
+
+    def everybody(self) -> "Data":
+        """Add whoever arranged or gave dissimilarities to the participants, after who chose.
+
+        Groups and covariates are kept only if nobody is added.
+        """
+        chose = self.participants if len(self.items) else ()
+        arranged = () if self.layouts is None else self.layouts.arrangers
+        compared = () if self.dissimilarities is None else self.dissimilarities.people
+        names = tuple(dict.fromkeys((*chose, *arranged, *compared)))
+        if names == self.participants:
+            return self
+        return replace(self, participants=names, people=None, covariates=None)
+
+    def places(self, people: Sequence[str]) -> Integers:
+        """Look some of the participants up by name, shape (n,)."""
+        return np.asarray(pd.Index(self.participants).get_indexer(pd.Index(people)))
 
     @classmethod
     def from_tables(
@@ -344,16 +362,32 @@ class Form:
                 times=times,
             )
             pm.Potential("choices", logs.sum())
-            if data.layouts is not None:
-                add_layouts(x, data.layouts, self.dimensions, group_batch)
-            if data.dissimilarities is not None:
-                rest = (
-                    None
-                    if group_batch is None
-                    else group_batch[-len(data.dissimilarities.groups) :]
-                )
-                add_dissimilarities(x, data.dissimilarities, self.similarity, rest)
+            self.add_others(data, x, log_weight, group_batch)
         return model
+
+    def add_others(
+        self,
+        data: Data,
+        x: Any,
+        log_weight: Any = None,
+        batch: Sequence[Sequence[Any]] | None = None,
+        *,
+        observed: bool = False,
+    ) -> None:
+        """Add arrangements and dissimilarities to the open model, as potentials or observed."""
+
+        def own(people: Sequence[str]) -> Any:
+            return None if log_weight is None else log_weight[data.places(people)]
+
+        if (layouts := data.layouts) is not None:
+            weights = own(layouts.arrangers)
+            add_layouts(x, layouts, self.dimensions, batch, observed=observed, log_weight=weights)
+        if (pairs := data.dissimilarities) is not None:
+            rest = None if batch is None else batch[-len(pairs.groups) :]
+            weights = own(pairs.people)
+            add_dissimilarities(
+                x, pairs, self.similarity, rest, observed=observed, log_weight=weights
+            )
 
     def unobserved(
         self, data: Data, observers: Observers | None = None

@@ -13,10 +13,8 @@ import pandas as pd
 
 from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
-from twoalike.embedding._dissimilarities import add_dissimilarities
 from twoalike.embedding._fit import reduce_features, resolve_form, with_people
 from twoalike.embedding._judged import used_choices
-from twoalike.embedding._layouts import add_layouts
 from twoalike.embedding._model import (
     Data,
     Form,
@@ -111,10 +109,8 @@ def build_model(
     with model:
         if used is not None:
             _observe_choices(form, data, used, x, temperature, lapse)
-        if data.layouts is not None:
-            add_layouts(x, data.layouts, form.dimensions, observed=True)
-        if data.dissimilarities is not None:
-            add_dissimilarities(x, data.dissimilarities, form.similarity, observed=True)
+        log_weight = model["log_weight"] if form.weights else None
+        form.add_others(data, x, log_weight, observed=True)
     return model
 
 

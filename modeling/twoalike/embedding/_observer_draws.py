@@ -172,8 +172,10 @@ class _Table:
         for row, (scale, place, spread) in enumerate(zip(scales, places, spreads, strict=True)):
             log_t[row], logit = self._people(scale, place, spread, 0.0, rng)
             lapse[row] = expit(logit)
-        # The model's temperatures average to one: their mean is the scale of the embedding.
-        temperature = np.exp(log_t - log_t.mean(axis=1, keepdims=True))
+        # The model's temperatures average to one: their mean is the scale of the embedding. Of
+        # people who did not choose nothing is known, and it is left to those who did.
+        chose = self.log_likelihood.any(axis=(1, 2))
+        temperature = np.exp(log_t - log_t[:, chose].mean(axis=1, keepdims=True))
         return {
             "lapse": lapse,
             "temperature": temperature,

@@ -219,13 +219,13 @@ def check_weights(n_people: int, dimensions: int | None) -> None:
     Raises
     ------
     TwoalikeError
-        With fewer than two people who chose, or than two dimensions.
+        With fewer than two people who judged, or than two dimensions.
     """
     for found, what in ((n_people, "participants"), (dimensions or 2, "dimensions")):
         if found < 2:
             raise TwoalikeError(
                 where="`people=weights`",
-                expected=f"choices with two {what} or more",
+                expected=f"judgments with two {what} or more",
                 found=str(found),
                 remedy="Leave `people=...` out.",
             )

@@ -143,8 +143,8 @@ def run_pilot(
         pilot = replace(pilot, timed=_try(data, form, folds, config))
     if "people" in config.model_fields_set or not _judged_much(data):
         return pilot
-    weighted = _try(untimed, replace(form, weights=True), folds[:1], config)
-    return replace(pilot, weighted=weighted)
+    form = replace(form, weights=True)
+    return replace(pilot, weighted=_try(untimed.everybody(), form, folds[:1], config))
 
 
 def _judged_much(data: Data) -> bool:

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     import xarray as xr
 
 SCHEMA_VERSION = 1
-JSON_ATTRS = ("provenance", "convergence", "dimensions", "held_out", "links", "pilot", "covariates")
+JSON_ATTRS = (
+    "provenance",
+    "convergence",
+    "dimensions",
+    "held_out",
+    "links",
+    "pilot",
+    "excluded",
+    "covariates",
+)
 """Attributes that hold JSON: netCDF knows no nested ones."""
 
 
@@ -68,10 +77,18 @@ class Links(Content):
     arranged: WholeNumber = 0
 
 
+class Excluded(Content):
+    """What is read again of the attribute ``excluded``: the rule, and whom it left out, why."""
+
+    careless: FiniteNumber
+    people: dict[str, str]
+
+
 _ATTRS: dict[str, type[Content]] = {
     "provenance": Provenance,
     "convergence": Convergence,
     "links": Links,
+    "excluded": Excluded,
 }
 NEEDED = {
     "embedding": ("chain", "draw", "object", "dimension"),

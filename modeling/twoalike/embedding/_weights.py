@@ -15,6 +15,7 @@ import numpy.typing as npt
 from twoalike.choice import ChoiceKind
 from twoalike.embedding._observers import COVARIATES, Observers
 from twoalike.embedding._parts import Kernel
+from twoalike.judgments import person_of
 from twoalike.study import Floats, Integers, TwoalikeError, shortened
 
 if TYPE_CHECKING:
@@ -85,6 +86,10 @@ class Weights:
         """By what each participant multiplies coordinates, (P, D)."""
         return np.asarray(np.exp(self.log[draw] / 2))
 
+    def roots_of(self, draw: int, judges: Integers) -> Floats:
+        """By what each judge multiplies coordinates, (n, D); those who are unknown, -1, by one."""
+        return np.append(self.roots(draw), np.ones((1, self.log.shape[2])), axis=0)[judges]
+
     def mean_pairs(
         self, kernel: Kernel, x: Floats, triplets: Integers, judges: Integers
     ) -> tuple[Floats, Floats, Floats]:
@@ -94,8 +99,7 @@ class Weights:
         """
         total = np.zeros((3, len(triplets)))
         for draw, values in enumerate(x):
-            roots = np.append(self.roots(draw), np.ones((1, values.shape[1])), axis=0)[judges]
-            total += kernel.triplets(values, triplets, roots=roots)
+            total += kernel.triplets(values, triplets, roots=self.roots_of(draw, judges))
         first, second, third = total / len(x)
         return first, second, third
 
@@ -209,14 +213,24 @@ def _view(
     people: npt.NDArray[Any],
     likeness: dict[str, str],
 ) -> "xr.DataTree":
-    """Weigh the embedding of ``group``, keep some of the participants, and record whose it is."""
+    """Weigh the embedding of ``group``, keep some of the participants, and record whose it is.
+
+    Of other people's arrangements and dissimilarities this is no embedding: they are left out too.
+    """
+    kept_people: dict[str, Any] = {"participant": people}
+    if "arranger" in group.coords:
+        names = group["arranger"].values
+        kept_people["arranger"] = names[np.isin(names, people)]
+    if "source" in group.coords:
+        names = group["source"].values
+        kept_people["source"] = names[np.isin(list(map(person_of, names)), people)]
     order = group["embedding"].dims
     weighed = (group["embedding"] * np.exp(log_weight / 2)).transpose(*order)
     view = tree.copy()
     kept = {key: value for key, value in tree.attrs.items() if key not in LIKENESS}
     view.attrs = kept | likeness
-    view["posterior"] = group.assign(embedding=weighed.astype("float32")).sel(participant=people)
+    view["posterior"] = group.assign(embedding=weighed.astype("float32")).sel(kept_people)
     if "constant_data" in view.children:
         counts = view["constant_data"].to_dataset()
-        view["constant_data"] = counts.sel(participant=people)
+        view["constant_data"] = counts.sel(kept_people)
     return view

@@ -25,12 +25,14 @@ from ._tables import choices_table as choices_table
 from ._tables import dissimilarities_table as dissimilarities_table
 from ._tables import is_scored as is_scored
 from ._tables import read_judgments as read_judgments
+from ._tables import trial_numbers as trial_numbers
 from ._tables import write_judgments as write_judgments
 from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource
 from ._views import object_index as object_index
 from ._views import pair_sources as pair_sources
 from ._views import participant_index as participant_index
+from ._views import person_of as person_of
 from ._views import split_by_object as split_by_object
 from ._views import split_by_participant as split_by_participant
 from ._views import split_by_triplet as split_by_triplet

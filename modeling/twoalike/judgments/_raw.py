@@ -12,7 +12,7 @@ Data sets of other tools are read as well, if their tables have the columns that
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -298,6 +298,13 @@ def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Ser
     return text[column].astype(object).where(text[column].isin(list(levels)), None)
 
 
+def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
+    """Cells of a column that other tools may lack; missing where they are no numbers."""
+    if column not in text.columns:
+        return pd.Series(np.nan, index=text.index)
+    return pd.to_numeric(text[column], errors="coerce")
+
+
 def _correct(text: pd.DataFrame) -> "pd.Series[str]":
     """Verdicts on attention checks; practice trials have some too."""
     verdicts = _one_of(("true", "false"), "correct", text)
@@ -375,6 +382,8 @@ def _arrangements_of(
             "trial": rows["trial_index"] + trials_before,
             "item": rows["stimulus"],
             **{name: rows[name] for name in ("x", "y", "response_time", "trial_type")},
+            "seat_angle": _numbers("seat_angle", session.text)[rows.index],
+            "moves": _numbers("n_moves", session.text)[rows.index],
         }
     )
 
@@ -417,6 +426,7 @@ def collect_judgments(
     *,
     allow_problems: bool = False,
     announce: Callable[[str], object] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> dict[JudgmentKind, Path]:
     """Write a study's raw data as tidy tables into ``derived/``, one a kind of judgments.
 
@@ -431,6 +441,8 @@ def collect_judgments(
         Use the data as they are, even if the checks find problems.
     announce
         Receives one line for each table and each session left out, and remarks of the checks.
+    left_out
+        Further participants who are left out by the rule, with reasons.
 
     Returns
     -------
@@ -465,7 +477,11 @@ def collect_judgments(
     }
     written: dict[JudgmentKind, Path] = {}
     for kind, path in files.items():
-        tables = [_of_task(task, study, ids) for task in tasks if task.judgments == kind]
+        tables = [
+            _without(_of_task(task, study, ids), kind, left_out or {})
+            for task in tasks
+            if task.judgments == kind
+        ]
         if tables:
             _write(path, kind, tables, study)
             written[kind] = path
@@ -480,6 +496,26 @@ def _of_task(task: Any, study: Study, ids: Any) -> pd.DataFrame:
         return pd.DataFrame(task.read_raw(study.raw, ids))
     rule = partial(task.unusable, rule=study.config.exclusion)
     return pd.DataFrame(task.read_raw(study.raw, ids, rule))
+
+
+def _without(table: pd.DataFrame, kind: JudgmentKind, left_out: Mapping[str, str]) -> pd.DataFrame:
+    """Leave the sessions of some participants out, and note them as excluded.
+
+    Objects and people who are in no row any more are not listed, as if the sessions were not there.
+    """
+    whose = table["participant"].astype(str).isin(left_out)
+    if not whose.any():
+        return table
+    sessions = table.loc[whose, ["participant", "session"]].drop_duplicates()
+    excluded = [
+        (str(who), None if pd.isna(session) else str(session), left_out[str(who)])
+        for who, session in sessions.itertuples(index=False)
+    ]
+    kept = table[~whose].reset_index(drop=True)
+    for name in ("participant", "session", *TABLES[kind].items):
+        kept[name] = kept[name].cat.remove_unused_categories()
+    kept.attrs = table.attrs | {"excluded": [*table.attrs.get("excluded", ()), *excluded]}
+    return kept
 
 
 def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: Study) -> None:

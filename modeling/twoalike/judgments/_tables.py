@@ -200,6 +200,25 @@ ARRANGEMENTS = Table(
         ),
         _seconds("Duration of the whole trial; the same in all its rows."),
         _TRIAL_TYPE,
+        Column(
+            "seat_angle",
+            "number",
+            "Direction from the centre in which the item lay at first, counter-clockwise from the "
+            "right.",
+            units="degrees",
+            missing="the item lay elsewhere, or this is not known",
+            added=True,
+            dtype="float32",
+        ),
+        Column(
+            "moves",
+            "number",
+            "Times the item was dragged.",
+            minimum=0,
+            missing="not counted",
+            added=True,
+            dtype="float32",
+        ),
     ),
     rows="arrangements",
     keys=(*TRIAL, "item"),
@@ -298,9 +317,9 @@ def arrangements_table(
     Parameters
     ----------
     columns
-        Values by column name, one an item placed. ``session``, ``response_time`` (default
-        missing), ``participant`` (default ``unknown``) and ``trial_type`` (default ``main``)
-        may be left out.
+        Values by column name, one an item placed. ``session``, ``response_time``,
+        ``seat_angle``, ``moves`` (default missing), ``participant`` (default ``unknown``) and
+        ``trial_type`` (default ``main``) may be left out.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._tables import ITEMS, PAIR, trial_numbers
+from twoalike.judgments._tables import ITEMS, PAIR, PAIR_KINDS, trial_numbers
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import item_indices
 
@@ -133,6 +133,8 @@ class PairSource:
     ----------
     label
         The participant; with the kind where one participant gave both.
+    participant
+        Who gave them.
     pairs
         Object indices of P different pairs, the smaller first, in order, shape (P, 2).
     dissimilarity
@@ -140,6 +142,7 @@ class PairSource:
     """
 
     label: str
+    participant: str
     pairs: Integers
     dissimilarity: Floats
 
@@ -175,12 +178,13 @@ def pair_sources(
     first, second = np.sort(pairs, axis=1).T
     number = first * len(names) + second
     sources = []
+    people = dissimilarities["participant"].astype(str).to_numpy(dtype=object)
     for label in dict.fromkeys(labels):
         rows = np.flatnonzero(labels == label)
         found, inverse = np.unique(number[rows], return_inverse=True)
         mean = np.bincount(inverse, weights=values[rows]) / np.bincount(inverse)
         split = np.stack(np.divmod(found, len(names)), axis=1)
-        sources.append(_checked(PairSource(str(label), split, mean)))
+        sources.append(_checked(PairSource(str(label), people[rows[0]], split, mean)))
     return sources, names
 
 
@@ -192,6 +196,18 @@ def _source_labels(table: pd.DataFrame) -> Any:
     kinds = table["kind"].astype(str).to_numpy(dtype=object)
     several = pd.Series(kinds).groupby(people).transform("nunique").to_numpy() > 1
     return np.where(several, people + ", " + kinds, people)
+
+
+def person_of(label: str) -> str:
+    """Name of the participant who gave a source of this label.
+
+    Examples
+    --------
+    >>> person_of("p1, rating"), person_of("p1")
+    ('p1', 'p1')
+    """
+    name, _, kind = label.rpartition(", ")
+    return name if kind in PAIR_KINDS else label
 
 
 def _checked(source: PairSource) -> PairSource:
