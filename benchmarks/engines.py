@@ -78,7 +78,7 @@ def sampled(sampler: str) -> dict[str, float]:
 
     from twoalike.embedding import FitConfig
     from twoalike.embedding._advice import judged_triplets, mixing, predictions
-    from twoalike.embedding._fit import default_dimensions
+    from twoalike.embedding._form import default_dimensions
     from twoalike.embedding._model import Data, Form
     from twoalike.embedding._nuts import fit_nuts
 

@@ -33,7 +33,7 @@ import pandas as pd
 
 from twoalike.choice import log_choice, pair_similarities, random_triplets
 from twoalike.embedding import FitConfig, Posterior, check, fit_embedding
-from twoalike.embedding._fit import choose_engine
+from twoalike.embedding._form import choose_engine
 from twoalike.judgments import choices_table
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,7 +13,8 @@ import pandas as pd
 
 from twoalike.choice import log_choice
 from twoalike.embedding._config import FitConfig, fit_settings
-from twoalike.embedding._fit import reduce_features, resolve_form, with_people
+from twoalike.embedding._fit import with_people
+from twoalike.embedding._form import reduce_features, resolve_form
 from twoalike.embedding._judged import used_choices
 from twoalike.embedding._model import (
     Data,
