@@ -29,6 +29,8 @@ from ._export import save_table as save_table
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
 from ._group_differences import compare_groups as compare_groups
+from ._group_views import GroupViews as GroupViews
+from ._group_views import view_groups as view_groups
 from ._intervals import SimilarityTable as SimilarityTable
 from ._intervals import central_interval as central_interval
 from ._intervals import choice_intervals as choice_intervals
