@@ -67,6 +67,7 @@ def test_a_difference_is_found_where_it_is() -> None:
 LABELS = {
     "kind": {f"o{k}": "plant" if k < 3 else "animal" for k in range(OBJECTS)},
     "one": {f"o{k}": "thing" for k in range(OBJECTS)},  # all objects are in it: nothing to compare
+    "none": {f"o{k}": "n/a" for k in range(5)},
 }
 
 
@@ -116,7 +117,8 @@ def test_groups_are_described_as_they_are_compared() -> None:
     model = weighted(1.2, 0)
     views = view_groups(model, GROUPS, most=4, resamples=60, interval=0.9)
     (one,) = compare_groups(model, GROUPS, permutations=9, resamples=60, pairs=28)["differences"]
-    assert views.names == ("first", "second") and views.people == (10, 10)
+    assert views.names == ("first", "second") and views.resampled
+    assert views.of.tolist() == [0] * 10 + [1] * 10
     for row, (first, second) in zip(one["dimensions"], views.log.T, strict=True):
         assert row["difference"] == pytest.approx(second - first)
     assert (views.low < views.log).all() and (views.log < views.high).all()
@@ -138,6 +140,7 @@ def test_groups_of_the_fit_have_the_intervals_of_their_centres() -> None:
     )
     model.tree["posterior"] = group
     views = view_groups(Posterior(model.tree), GROUPS, resamples=50)
+    assert not views.resampled
     np.testing.assert_allclose(views.log, centres.mean(axis=(0, 1))[::-1], rtol=1e-5)
     with pytest.raises(TwoalikeError, match="a group of each of the 20 participants"):
         view_groups(model, {"p0": "first"})

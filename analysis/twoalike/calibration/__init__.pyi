@@ -1,3 +1,4 @@
+from ._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
 from ._entropy import by_triplet as by_triplet
 from ._entropy import lacking as lacking
 from ._entropy import log_times as log_times

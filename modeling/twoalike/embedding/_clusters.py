@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from twoalike.study import Floats, Integers, TwoalikeError
+from twoalike.study import MISSING, Floats, Integers, TwoalikeError
 from twoalike.tables import Labels
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Clusters:
             return cls._of_masks(m, [(EMBEDDING, name, mask) for name, mask in named])
         masks = []
         for level, label_of in labels.items():
-            of = np.array([label_of.get(name, "") for name in model.ids])
-            masks += [(level, str(name), of == name) for name in dict.fromkeys(of.tolist()) if name]
+            of = np.array([label_of.get(name, MISSING) for name in model.ids])
+            known = [name for name in dict.fromkeys(of.tolist()) if name not in ("", MISSING)]
+            masks += [(level, name, of == name) for name in known]
         found = cls._of_masks(m, masks)
         if not found.names:
             raise TwoalikeError(

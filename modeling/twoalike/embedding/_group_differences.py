@@ -162,7 +162,7 @@ class _Null:
     dimension: Floats  # largest statistic of a dimension, (n,)
     pair: Floats  # largest difference of a pair in its units, (n,)
     cluster: Floats  # and of a cluster, (n,)
-    pair_size: Floats  # the units: root mean square of each pair, (pairs,)
+    pair_size: Floats  # the units: root mean square of each pair, and of the median one, (pairs,)
     cluster_size: Floats  # and of each cluster, (clusters,)
 
 
@@ -261,7 +261,9 @@ class _Couple:
             largest_t.append(np.abs(permuted).max())
             total.append((permuted**2).sum())
             step()
-        pair_size = np.sqrt(square / permutations) + 1e-12
+        pair_size = np.sqrt(square / permutations)
+        # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
+        pair_size += np.median(pair_size) + 1e-12
         largest = []
         for label in labels:
             found = self.views.difference(mean_logs(self.log, label))

@@ -62,12 +62,15 @@ def resampled_logs(
 class GroupViews:
     """Groups of people as a posterior has them.
 
-    ``log``, ``low`` and ``high`` are log weights of the average person, (G, D) each, with the ends
-    of their intervals; ``pairs`` the pairs of objects that differ most between each two groups.
+    ``of`` (P,) are places of the participants among the ``names`` (G,). ``log``, ``low`` and
+    ``high`` are log weights of the average person, (G, D) each, with the ends of their intervals:
+    of the centres that the fit had for these groups, or else with people resampled
+    (``resampled``). ``pairs`` are those of objects that differ most between each two groups.
     """
 
     names: tuple[str, ...]
-    people: tuple[int, ...]
+    of: Integers
+    resampled: bool
     log: Floats
     low: Floats
     high: Floats
@@ -152,8 +155,7 @@ def view_groups(
         items = np.stack([side[top] for side in views.pairs], axis=1)
         ends = central_interval(np.stack(found), interval)
         apart.append(PairsApart(one, two, items, (whole[two] - whole[one])[top], *ends))
-    counts = tuple(np.bincount(groups.of).tolist())
-    return GroupViews(groups.names, counts, mean, low, high, tuple(apart))
+    return GroupViews(groups.names, groups.of, centres is None, mean, low, high, tuple(apart))
 
 
 def _own_centres(model: "Posterior", groups: Groups) -> Floats | None:
