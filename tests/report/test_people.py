@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,6 +168,7 @@ def test_components_are_those_of_the_means(rng: np.random.Generator) -> None:
 
 
 def test_the_figures_of_a_notebook(weighted: Study) -> None:
+    mpl.use("agg")
     try:
         axes = ta.plot.people(str(weighted.posterior), GROUPS)
         assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
