@@ -103,6 +103,9 @@ DRAWINGS: dict[str, Callable[..., Any]] = {
     "response_times": lambda f, r, ax: ta.plot.response_times(
         f"{f}/derived/choices.parquet", ax=ax
     ),
+    "times_by_uncertainty": lambda f, r, ax: ta.plot.times_by_uncertainty(
+        f"{f}/derived/posterior.nc", f"{f}/derived/choices.parquet", ax=ax
+    ),
     "temperature": lambda f, r, ax: ta.plot.temperature(f"{f}/derived/posterior.nc", ax=ax),
     "lapse": lambda f, r, ax: ta.plot.lapse(f"{f}/derived/posterior.nc", ax=ax),
     "accuracy": lambda f, r, ax: ta.plot.accuracy(f"{f}/derived/results.json", ax=ax),

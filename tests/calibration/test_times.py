@@ -1,10 +1,27 @@
 """Response times: what is left of them without the participants' own speed."""
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
+import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
-from twoalike.calibration import by_triplet, log_times, partial_ranks, within_participants
+from twoalike.calibration import (
+    by_triplet,
+    log_times,
+    mean_over_people,
+    partial_ranks,
+    times_by_entropy,
+    times_by_uncertainty,
+    within_participants,
+)
+from twoalike.choice import entropy as answer_entropy
+from twoalike.embedding import Posterior
 from twoalike.evaluation import spearman
+from twoalike.judgments import object_index, read_judgments
+from twoalike.observers import SimulatedObserver, simulate_choices, sparse_embedding
+from twoalike.study import TwoalikeError
 
 
 def test_entropy_is_recovered_only_without_the_participants_speed(
@@ -54,3 +71,66 @@ def test_values_within_participants_sum_to_zero(rng: np.random.Generator) -> Non
 def test_triplets_without_a_known_value_have_none() -> None:
     values = np.array([1.0, 3.0, np.nan, np.nan])
     assert_array_equal(by_triplet(values, np.array([0, 0, 0, 2]), 3), [2.0, np.nan, np.nan])
+
+
+def test_times_are_ranked_within_each_person(rng: np.random.Generator) -> None:
+    """Known answers: one person always slower when unsure, one at random, one with few trials."""
+    person = np.repeat([4, 9, 2], [40, 40, 5])
+    entropy = rng.random(85)
+    time = np.where(person == 4, 3 * entropy, rng.normal(size=85))
+    time[:2] = np.nan
+    found = times_by_entropy(entropy, time, person)
+    assert found is not None
+    assert found.people.tolist() == [4, 9] and found.trials == 78
+    assert_allclose(found.correlations[0], 1.0)
+    expected = mean_over_people(np.array([1.0, spearman(entropy[40:80], time[40:80])]))
+    assert found.spearman == expected.within(-1, 1)
+    assert (np.diff(found.entropy) > 0).all() and found.quartiles.shape == (5, 3)
+    assert times_by_entropy(entropy, time, np.where(person == 2, 9, person) * 0) is None
+
+
+def test_speed_of_people_makes_no_correlation(rng: np.random.Generator) -> None:
+    """Slow people who got hard triplets are no evidence; their own times are."""
+    person = np.repeat(np.arange(30), 60)
+    entropy = rng.random(1800) + person / 15
+    times = log_times(np.exp(0.3 * rng.normal(size=1800) + person / 20), person)
+    found = times_by_entropy(entropy, times.centred, person)
+    assert found is not None
+    assert found.spearman.low < 0 < found.spearman.high and found.spearman.high < 0.1
+    slower = log_times(np.exp(0.3 * rng.normal(size=1800) + 0.5 * entropy), person)
+    found = times_by_entropy(entropy, slower.centred, person)
+    assert found is not None and found.spearman.low > 0.3
+    assert all(one.value < two.value for one, two in pairwise(found.time))
+
+
+def test_a_posterior_expects_where_people_take_long(rng: np.random.Generator) -> None:
+    """Simulated people whose times grow with the entropy of their choice, and the true space."""
+    x = sparse_embedding(12, rng, dimensions=3)
+    ids = tuple(f"o{k:02d}" for k in range(12))
+    observers = {f"p{k}": SimulatedObserver(ids, x) for k in range(4)}
+    choices = read_judgments(simulate_choices(observers, 80, seed=1))
+    items, _, names = object_index(choices)
+    shown = np.array([ids.index(name) for name in names])[items]
+    unsure = answer_entropy(observers["p0"].choice_probabilities(shown))
+    choices["response_time"] = np.exp(0.6 * unsure + 0.45 * rng.normal(size=len(choices)))
+    draws = np.abs(x + 0.1 * rng.normal(size=(2, 20, *x.shape)))
+    noise = {
+        name: (("chain", "draw", "participant"), np.full((2, 20, 4), value))
+        for name, value in (("temperature", 1.0), ("lapse", 0.01))
+    }
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": xr.Dataset(
+                {"embedding": (("chain", "draw", "object", "dimension"), draws), **noise},
+                coords={"object": list(ids), "participant": list(observers)},
+            )
+        }
+    )
+    tree.attrs = {"schema_version": 1, "engine": "nuts"}
+    posterior = Posterior(tree)
+    found = times_by_uncertainty(posterior, choices)
+    assert found.left_out and found.spearman.low > 0.05
+    assert_array_equal(found.people, np.arange(4))
+    assert not times_by_uncertainty(posterior, choices, fitted=False).left_out
+    with pytest.raises(TwoalikeError, match="2 participants with 10"):
+        times_by_uncertainty(posterior, choices.assign(response_time=np.nan))

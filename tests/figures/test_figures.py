@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from twoalike.calibration import reliability
+from twoalike.calibration import reliability, times_by_entropy
 from twoalike.embedding._dimensions import curve_table
 from twoalike.evaluation import Interval, NoiseCeiling, PeopleScores, PerPerson
 from twoalike.figures import (
     NARROW,
     WIDE,
+    DimensionWeights,
     Line,
     alignment_chart,
     category_order,
@@ -23,14 +24,18 @@ from twoalike.figures import (
     model_colours,
     moved_apart,
     observer_parameters,
+    people_layout,
+    people_map,
     reliability_curve,
     response_times,
     similarity_heatmap,
     structure_chart,
+    times_by_entropy_chart,
     to_data_uri,
     to_png,
     to_svg,
     visible_images,
+    weights_chart,
 )
 from twoalike.results import Chance, ModelScores
 
@@ -65,6 +70,14 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
     images = [np.full((8, 8, 3), 200, dtype=np.uint8)] * 9
     times = {f"p{i}": rng.lognormal(size=30) for i in range(5)}
     curve = reliability(rng.dirichlet((1, 1, 1), size=400), rng.integers(3, size=400))
+    log = 0.5 * rng.normal(size=(20, 70, 4)) + rng.normal(size=(70, 4))
+    many, few = people_layout(log), people_layout(log[:, :9])
+    unsure = times_by_entropy(rng.random(200), rng.normal(size=200), np.arange(200) % 4)
+    assert many and few and unsure
+    none, ends = np.empty((0, 4)), (log.mean(axis=(0, 1)) + rng.normal(size=(2, 4)),) * 3
+    of_all = DimensionWeights(log.mean(axis=0), np.zeros(70, int), (), none, none, none)
+    of_groups = DimensionWeights(log.mean(axis=0), np.arange(70) % 2, ("one", "two"), *ends)
+    titles = [f"dimension {k}" for k in range(1, 5)]
     figures = [
         alignment_chart(MODELS, CHANCE, width=width),
         estimates_chart(
@@ -82,6 +95,11 @@ def test_every_figure_is_valid_svg_at_both_widths(width: float, rng: np.random.G
         dimension_chart(curve_table(np.log(rng.random((40, 6)))), width=width),
         similarity_heatmap(rng.random((9, 9)), levels=[labels, list("abcabcabc")], width=width),
         similarity_heatmap(rng.random((9, 9)), width=width),
+        people_map(many, width=width),
+        people_map(few, groups=labels, names=list("abcdefghi"), width=width),
+        weights_chart(of_all, titles, width=width),
+        weights_chart(of_groups, titles, [images[:3]] * 4, width=width),
+        times_by_entropy_chart(unsure, width=width),
     ]
     for figure in figures:
         root = ElementTree.fromstring(to_svg(figure))

@@ -4,12 +4,27 @@ Every function draws into ``ax``, or into a new figure of pyplot where that is N
 axes. Objects may be given as the path of their file.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike.api._axes import (
+    Pathlike,
+    SomeStimuli,
+    inches,
+    legend,
+    new_axes,
+    some_stimuli,
+)
+from twoalike.api._plot_people import (
+    lapse,
+    people,
+    response_times,
+    temperature,
+    times_by_uncertainty,
+    weights,
+)
 from twoalike.calibration import reliability
 from twoalike.embedding import (
     Posterior,
@@ -23,17 +38,13 @@ from twoalike.figures import (
     Line,
     draw_dimensions,
     draw_estimates,
-    draw_lapse,
     draw_map,
     draw_models,
     draw_over_persons,
     draw_power,
     draw_reliability,
-    draw_response_times,
     draw_similarity,
-    draw_temperature,
     map_layout,
-    participants_height,
     styled,
 )
 from twoalike.judgments import JudgmentTable, read_judgments
@@ -49,8 +60,7 @@ from twoalike.report import (
     transfer_lines,
 )
 from twoalike.results import JudgmentCounts, Results
-from twoalike.stimuli import StimulusSet
-from twoalike.study import Floats, Study, TwoalikeError, require_file
+from twoalike.study import Floats, TwoalikeError, require_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +75,17 @@ __all__ = [
     "lapse",
     "log_loss",
     "map",
+    "people",
     "power",
     "predictions",
     "response_times",
     "similarity",
     "structure",
     "temperature",
+    "times_by_uncertainty",
     "training",
     "transfer",
+    "weights",
 ]
 
 
@@ -80,48 +93,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-type Pathlike = str | Path
 type SomeResults = Results | Pathlike
-type SomeStimuli = StimulusSet | Study | Pathlike
-
-
-def _axes(ax: "Axes | None", height: float, width: float = 5.0) -> "Axes":
-    """Axes given, or those of a new figure, so many inches high."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
-
-    return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
-
-
-def _inches(ax: "Axes") -> float:
-    """Width of axes, in inches."""
-    return float(ax.get_window_extent().width / ax.figure.dpi)
-
-
-def _legend(ax: "Axes", columns: int = 3) -> None:
-    """Legend above the axes, in rows of so many."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
-
-
-def _stimuli(stimuli: SomeStimuli | None, ids: tuple[str, ...]) -> StimulusSet | None:
-    """Stimulus set with all objects of the embedding."""
-    if stimuli is None:
-        return None
-    if isinstance(stimuli, str | Path) and Path(stimuli, "study.toml").is_file():
-        stimuli = Study.load(stimuli)
-    if isinstance(stimuli, Study):
-        stimuli = stimuli.stimuli
-    if not isinstance(stimuli, StimulusSet):
-        stimuli = StimulusSet.load(stimuli, verify=False)
-    missing = set(ids) - set(stimuli.ids)
-    if missing:
-        raise TwoalikeError(
-            where="`stimuli=...`",
-            expected="all objects of the posterior",
-            found=f"{len(missing)} missing, such as {min(missing)!r}",
-        )
-    return stimuli
 
 
 @styled
@@ -150,7 +122,7 @@ def map(  # noqa: A001 - as ta.plot.map
     """
     posterior = as_posterior(posterior)
     ids = posterior.ids
-    known = _stimuli(stimuli, ids)
+    known = some_stimuli(stimuli, ids)
     labels = category_labels(known, ids)
     if level is not None and level not in labels:
         raise TwoalikeError(
@@ -160,12 +132,12 @@ def map(  # noqa: A001 - as ta.plot.map
         )
     coloured = few_categories(labels[[level]] if level else labels)
     layout = map_layout(posterior.thinned().embedding)
-    ax = _axes(ax, 4.6)
+    ax = new_axes(ax, 4.6)
     pictures = Thumbnails(known, ids) if known is not None and images else None
     categories = coloured[1] if coloured else None
-    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=_inches(ax))
+    draw_map(ax, layout, categories=categories, images=pictures, names=ids, width=inches(ax))
     if categories is not None:
-        _legend(ax)
+        legend(ax)
     return ax
 
 
@@ -196,9 +168,9 @@ def similarity(
         matrix, ids = posterior.thinned().similarity(), posterior.ids
     else:
         matrix, ids = _matrix(similar)
-    levels = category_levels(category_labels(_stimuli(stimuli, ids), ids)) if ids else []
-    ax = _axes(ax, 4.2)
-    draw_similarity(ax, matrix, levels=levels, label=label, size=_inches(ax))
+    levels = category_levels(category_labels(some_stimuli(stimuli, ids), ids)) if ids else []
+    ax = new_axes(ax, 4.2)
+    draw_similarity(ax, matrix, levels=levels, label=label, size=inches(ax))
     return ax
 
 
@@ -235,7 +207,7 @@ def dimensions(
         Axes to draw into.
     """
     curve = dimension_curve(as_posterior(posterior).thinned(), read_judgments(choices), seed=seed)
-    ax = _axes(ax, 2.6, 4.6)
+    ax = new_axes(ax, 2.6, 4.6)
     draw_dimensions(ax, curve.table)
     return ax
 
@@ -265,55 +237,9 @@ def predictions(
     made = predict_choices(
         as_posterior(posterior), read_judgments(choices), fitted=fitted, seed=seed
     )
-    ax = _axes(ax, 4.4, 4.6)
+    ax = new_axes(ax, 4.4, 4.6)
     draw_reliability(ax, reliability(made.probabilities, made.judged.chosen))
     ax.set_xlabel("predicted probability of being the odd one")
-    return ax
-
-
-@styled
-def response_times(choices: JudgmentTable, *, ax: "Axes | None" = None) -> "Axes":
-    """Response times of each participant: median, middle half and middle nine tenths.
-
-    Parameters
-    ----------
-    choices
-        Judgments with ``participant`` and ``response_time`` (s); times of 0 or less are left out.
-    ax
-        Axes to draw into.
-    """
-    table = read_judgments(choices)
-    known = table[table["response_time"] > 0]
-    groups = known.groupby("participant", observed=True)["response_time"]
-    times = {str(name): values.to_numpy(np.float64) for name, values in groups}
-    if not times:
-        raise TwoalikeError("the choices have no response times")
-    ax = _axes(ax, participants_height(len(times)))
-    draw_response_times(ax, times)
-    return ax
-
-
-@styled
-def temperature(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
-    """Temperature of each participant, median and 95 % interval: how noisy their choices are."""
-    posterior = as_posterior(posterior)
-    return _by_median(draw_temperature, posterior.participants, posterior.temperature, ax)
-
-
-@styled
-def lapse(posterior: PosteriorSource, *, ax: "Axes | None" = None) -> "Axes":
-    """Lapse rate of each participant, median and 95 % interval: the share of guesses."""
-    posterior = as_posterior(posterior)
-    return _by_median(draw_lapse, posterior.participants, posterior.lapse, ax)
-
-
-def _by_median(
-    draw: Callable[..., None], names: tuple[str, ...], draws: Floats, ax: "Axes | None"
-) -> "Axes":
-    """Draw participants in the order of their medians."""
-    ax = _axes(ax, participants_height(len(names)))
-    order = np.argsort(np.median(draws, axis=0), kind="stable")
-    draw(ax, [names[row] for row in order], draws[:, order])
     return ax
 
 
@@ -330,7 +256,7 @@ def power(result: PowerResult, measure: Measure = "regret", *, ax: "Axes | None"
     ax
         Axes to draw into.
     """
-    ax = _axes(ax, 3.3, 4.0)
+    ax = new_axes(ax, 3.3, 4.0)
     draw_power(ax, result, measure)
     ax.set_title(POWER_TITLES[measure])
     return ax
@@ -346,7 +272,7 @@ def _measured(results: SomeResults, part: str) -> Results:
 
 
 def _model_rows(results: Results, ax: "Axes | None") -> "Axes":
-    return _axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
+    return new_axes(ax, 0.95 + 0.42 * len(results.models), 4.0)
 
 
 def _on_choices(results: SomeResults, part: str = "judgments") -> tuple[Results, JudgmentCounts]:
@@ -379,10 +305,10 @@ def _draw_lines(
     if not lines:
         raise TwoalikeError("these results have nothing to draw here")
     rows = len({line.name for line in lines})
-    ax = _axes(ax, 1.2 + rows * (0.2 + 0.17 * -(-len(lines) // rows)), 6.0)
+    ax = new_axes(ax, 1.2 + rows * (0.2 + 0.17 * -(-len(lines) // rows)), 6.0)
     draw_estimates(ax, lines, label, reference=reference, digits=digits)
     if any(line.series for line in lines):
-        _legend(ax)
+        legend(ax)
     return ax
 
 
@@ -486,7 +412,7 @@ def training(student: Pathlike, *, ax: "Axes | None" = None) -> "Axes":
     folder = Path(getattr(student, "folder", student))
     log = pd.read_json(require_file(folder / "training.jsonl", "a student"), lines=True)
     steps, scores = log[log["loss"].notna()], log[log["held_out"].notna()]
-    ax = _axes(ax, 3.0, 4.6)
+    ax = new_axes(ax, 3.0, 4.6)
     ax.plot(steps["step"], steps["loss"], label="batches")
     held_out = [score["kl"] for score in scores["held_out"]]
     ax.plot(scores["step"], held_out, "o", label="held-out images")

@@ -1,3 +1,4 @@
+from ._entropy import PUBLISHED_SPEARMAN as PUBLISHED_SPEARMAN
 from ._entropy import by_triplet as by_triplet
 from ._entropy import lacking as lacking
 from ._entropy import log_times as log_times
@@ -14,6 +15,11 @@ from ._reliability import calibration_error as calibration_error
 from ._reliability import predictions as predictions
 from ._reliability import probability_bins as probability_bins
 from ._reliability import reliability as reliability
+from ._times import TimesByEntropy as TimesByEntropy
+from ._times import mean_over_people as mean_over_people
+from ._times import times_by_entropy as times_by_entropy
+from ._times import times_by_uncertainty as times_by_uncertainty
+from ._times import times_of_choices as times_of_choices
 from ._uncertainty import ModelUncertainty as ModelUncertainty
 from ._uncertainty import Uncertainty as Uncertainty
 from ._uncertainty import uncertainty as uncertainty

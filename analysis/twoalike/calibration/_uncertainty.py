@@ -38,9 +38,11 @@ from twoalike.calibration._reliability import (
     brier_scores,
     error_of,
 )
+from twoalike.calibration._times import FEWEST_PEOPLE, times_by_entropy
 from twoalike.ceilings import Votes, votes_of
 from twoalike.choice import entropy
 from twoalike.evaluation import (
+    CorrelationEstimate,
     Count,
     Interval,
     Judgments,
@@ -144,6 +146,15 @@ class ModelEntropy(Measured):
     """Rank correlations over triplets with people's entropy."""
 
 
+class WithinPeople(Measured):
+    """Each participant's own rank correlation over their trials."""
+
+    spearman: CorrelationEstimate
+    """Mean over participants; the interval is over them (Student's t)."""
+    participants: Count
+    """Participants with ten response times or more."""
+
+
 class WithTimes(Measured):
     """Rank correlations of entropy with log response times, participants' speed taken off."""
 
@@ -151,6 +162,8 @@ class WithTimes(Measured):
     """Over triplets, of mean times."""
     trials: Correlations | None = None
     """Over trials, within participants."""
+    people: WithinPeople | None = None
+    """Over the trials of each participant."""
 
 
 class ModelUncertainty(Measured):
@@ -422,7 +435,23 @@ def _with_times(
     else:
         of_triplets = _correlations(own, mean, context, name, missing)
     of_trials = _correlations(x, y, context, "response time of trials", missing, unit="trial")
-    return WithTimes(triplets=of_triplets, trials=of_trials)
+    return WithTimes(
+        triplets=of_triplets,
+        trials=of_trials,
+        people=_within_people(each, centred, context, missing),
+    )
+
+
+def _within_people(
+    each: Floats, centred: Floats, context: Context, missing: dict[str, str]
+) -> WithinPeople | None:
+    found = times_by_entropy(each, centred, context.judged.participants)
+    if found is None:
+        missing["response time of people"] = (
+            f"needs {FEWEST_PEOPLE} participants with {FEWEST} response times or more"
+        )
+        return None
+    return WithinPeople(spearman=found.spearman, participants=len(found.people))
 
 
 def _of_people(context: Context) -> PeopleUncertainty:

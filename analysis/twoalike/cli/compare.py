@@ -7,6 +7,7 @@ from twoalike.cli._show import plain, plain_table, show_doubts
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def compare(
@@ -15,6 +16,7 @@ def compare(
     /,
     *,
     groups: Path | None = None,
+    labels: Path | None = None,
     choices: Path | None = None,
     observers: Literal["own", "new"] = "own",
     interval: float = 0.9,
@@ -27,15 +29,17 @@ def compare(
     objects that both know, the correlation of their similarities, and their dimensions matched one
     to one.
 
-    Of groups: how they differ in the weights of the dimensions, and in which pairs of objects, with
-    intervals that resample the people and p-values by permuted labels. The posterior is fitted with
-    --people weights and without --groups, since those would shrink people to their group.
+    Of groups: in which dimensions, clusters of objects and pairs of objects they differ, with
+    intervals that resample the people and p-values by permuted labels. Clusters are the categories
+    of --labels, else those of the embedding. The posterior is fitted with --people weights and
+    without --groups, since those would shrink people to their group. The report of a study shows
+    what is written to derived/groups.json.
 
     Examples
     --------
         twoalike compare first.nc second.nc
         twoalike compare plain.nc with_features.nc --choices heldout.parquet --out comparison.json
-        twoalike compare weights.nc --groups groups.tsv
+        twoalike compare weights.nc --groups groups.tsv --labels stimuli.tsv --out groups.json
 
     Parameters
     ----------
@@ -45,6 +49,9 @@ def compare(
         Another one; differences are second minus first. None with --groups.
     groups
         Group of each participant: a tab-separated file with columns participant and group.
+    labels
+        With --groups, categories of the objects: a tab-separated file with the column id and one a
+        level, such as stimuli.tsv.
     choices
         Judgments (.parquet) that neither was fitted to.
     observers
@@ -60,14 +67,18 @@ def compare(
     from twoalike import embedding
     from twoalike.study import TwoalikeError
 
-    if (groups is None) == (second is None) or (groups is not None and choices is not None):
+    of_posteriors = second is not None or choices is not None
+    if (groups is None) == (second is None) or (groups is not None and of_posteriors):
         raise TwoalikeError(
             expected="a second posterior, or --groups without --choices",
             found="none of them" if groups is None else "--groups and a second file",
             remedy="See `twoalike compare --help`.",
         )
+    if groups is None and labels is not None:
+        raise TwoalikeError(expected="--labels with --groups", found="--labels alone")
     if groups is not None:
-        _show_groups(embedding.compare_groups(first, groups, interval=interval, out=out))
+        found = embedding.compare_groups(first, groups, labels=labels, interval=interval, out=out)
+        _show_groups(found)
         if out is not None:
             print(f"Wrote {out}")  # noqa: T201
         return
@@ -140,8 +151,8 @@ def _show_similarity(console: "Console", result: dict[str, Any], paths: dict[str
     console.print(matches)
 
 
-MOST_PAIRS = 10
-"""Pairs of objects that are listed for two groups."""
+MOST_ROWS = 10
+"""Clusters, and pairs of objects, that are listed for two groups."""
 
 
 def _show_groups(result: dict[str, Any]) -> None:
@@ -156,15 +167,32 @@ def _show_groups(result: dict[str, Any]) -> None:
             "that they weigh all dimensions alike; their similarities correlate "
             f"{found['correlation']:.3f}"
         )
+        rows = {str(row["dimension"]): row for row in found["dimensions"]}
         title = "Log weights of the dimensions (p corrected for their number)"
-        table = plain_table(title, "dimension", "difference", "", "in SD of people", "p")
-        for row in found["dimensions"]:
-            cells = (str(row["dimension"]), f"{row['difference']:+.2f}", _span(row))
-            table.add_row(*cells, f"{row['effect']:+.1f}", f"{row['p']:.3f}")
-        console.print(table)
+        console.print(_differences(title, "dimension", rows))
+        clusters = sorted(found["clusters"], key=lambda row: (row["p"], -abs(row["effect"])))
+        rows = {_cluster(row, result["clusters"]): row for row in clusters[:MOST_ROWS]}
+        title = "Mean likeness within clusters (p corrected for their number)"
+        console.print(_differences(title, "cluster", rows))
+        rows = {", ".join(row["items"]): row for row in found["pairs"][:MOST_ROWS]}
         title = "Pairs of objects whose likeness differs most (p corrected for all pairs)"
-        table = plain_table(title, "pair", "difference", "", "p")
-        for row in found["pairs"][:MOST_PAIRS]:
-            pair = plain(", ".join(row["items"]))
-            table.add_row(pair, f"{row['difference']:+.2f}", _span(row), f"{row['p']:.3f}")
-        console.print(table)
+        console.print(_differences(title, "pair", rows))
+
+
+def _differences(title: str, what: str, rows: dict[str, dict[str, Any]]) -> "Table":
+    table = plain_table(title, what, "difference", "", "in SD of people", "p")
+    for name, row in rows.items():
+        cells = (plain(name), f"{row['difference']:+.2f}", _span(row))
+        table.add_row(*cells, f"{row['effect']:+.1f}", f"{row['p']:.3f}")
+    return table
+
+
+def _cluster(row: dict[str, Any], members: dict[str, dict[str, list[str]]]) -> str:
+    """Name a category, or a cluster of the embedding by its most typical members."""
+    from twoalike.study import shortened
+
+    level, name = row["level"], row["cluster"]
+    if level != "embedding":
+        return name if len(members) == 1 else f"{level}: {name}"
+    typical = shortened(", ".join(members[level][name]), 50)
+    return f"{typical} ({row['objects']} objects)"

@@ -18,8 +18,8 @@ def report(
     """Write a study's report as one HTML file that needs no network.
 
     Shows what the study has so far: sessions in data/raw, and choices.parquet, posterior.nc,
-    results.json and the student's model card in derived/. What is missing is named, with the
-    command that makes it.
+    groups.json, results.json and the student's model card in derived/. What is missing is named,
+    with the command that makes it.
 
     Parameters
     ----------

@@ -27,9 +27,11 @@ from ._map import visible_images as visible_images
 from ._observers import draw_lapse as draw_lapse
 from ._observers import draw_response_times as draw_response_times
 from ._observers import draw_temperature as draw_temperature
+from ._observers import draw_times_by_entropy as draw_times_by_entropy
 from ._observers import observer_parameters as observer_parameters
 from ._observers import participants_height as participants_height
 from ._observers import response_times as response_times
+from ._observers import times_by_entropy_chart as times_by_entropy_chart
 from ._similarity import category_order as category_order
 from ._similarity import draw_similarity as draw_similarity
 from ._similarity import similarity_heatmap as similarity_heatmap
@@ -39,3 +41,13 @@ from ._style import styled as styled
 from ._style import to_data_uri as to_data_uri
 from ._style import to_png as to_png
 from ._style import to_svg as to_svg
+from ._weights import MOST_PEOPLE as MOST_PEOPLE
+from ._weights import DimensionWeights as DimensionWeights
+from ._weights import PeopleLayout as PeopleLayout
+from ._weights import component_label as component_label
+from ._weights import draw_people as draw_people
+from ._weights import draw_weights as draw_weights
+from ._weights import people_layout as people_layout
+from ._weights import people_map as people_map
+from ._weights import weights_chart as weights_chart
+from ._weights import weights_height as weights_height

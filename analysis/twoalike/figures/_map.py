@@ -216,16 +216,19 @@ def _draw_images(
         axes.add_patch(frame)
 
 
-def _draw_names(
-    axes: "Axes", layout: MapLayout, names: Sequence[str], extent: float, width: float
+def draw_names(
+    axes: "Axes", positions: Floats, names: Sequence[str], extent: float, width: float
 ) -> None:
-    """Write the names of objects whose names leave room for each other, below their marks."""
+    """Write those names that leave room for each other, below the marks at ``positions`` (m, 2).
+
+    The axes are ``width`` inches wide, ``extent`` in the unit of the positions.
+    """
     inch = extent / width
     room = np.array([_NAME_INCHES * inch, 1.6 * _NAME_POINTS / 72 * inch])
-    for row in np.flatnonzero(visible_images(layout.positions, room, 0.0)).tolist():
+    for row in np.flatnonzero(visible_images(positions, room, 0.0)).tolist():
         axes.annotate(
             shorten(names[row].replace("_", " "), 16, placeholder="…"),
-            layout.positions[row],
+            positions[row],
             xytext=(0, -3),
             textcoords="offset points",
             ha="center",
@@ -235,18 +238,20 @@ def _draw_names(
         )
 
 
-def _draw_ellipses(
+def draw_ellipses(
     axes: "Axes",
-    layout: MapLayout,
+    positions: Floats,
+    covariances: Floats,
     colours: Sequence[str],
     shown: Booleans,
 ) -> None:
+    """Draw the ellipse that holds half of each posterior: means (m, 2), covariances (m, 2, 2)."""
     from matplotlib.patches import Ellipse
 
     faint = float(min(0.16, 1.3 / np.sqrt(shown.sum())))  # many ellipses add up
     for row in np.flatnonzero(shown).tolist():
-        width, height, angle = _ellipse(layout.covariances[row])
-        place, colour = tuple(layout.positions[row].tolist()), colours[row]
+        width, height, angle = _ellipse(covariances[row])
+        place, colour = tuple(positions[row].tolist()), colours[row]
         fill: dict[str, Any] = {"facecolor": colour, "alpha": faint, "lw": 0, "zorder": 1}
         rim: dict[str, Any] = {"edgecolor": colour, "alpha": 0.4, "lw": 0.6, "fill": False}
         for look in (fill, rim):
@@ -305,14 +310,15 @@ def draw_map(
     places = moved_apart(positions, 1.05 * size) if spread else positions
     apart = visible_images(places, size)
     many = len(positions) > MOST_ELLIPSES
-    _draw_ellipses(axes, layout, colours, apart if many else np.ones_like(apart))
+    shown = apart if many else np.ones_like(apart)
+    draw_ellipses(axes, positions, layout.covariances, colours, shown)
     pictured = np.zeros_like(apart)
     if images is not None:
         pictured = apart
         _draw_leaders(axes, layout, places, colours, size)
         _draw_images(axes, places, images, colours, size, pictured)
     elif names is not None:
-        _draw_names(axes, layout, names, extent, width)
+        draw_names(axes, positions, names, extent, width)
     for name, (colour, marker) in looks.items():
         x, y = positions[np.array([group == name for group in groups]) & ~pictured].T
         look: dict[str, Any] = {"color": colour, "marker": marker, "edgecolor": "white"}

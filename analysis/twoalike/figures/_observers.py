@@ -1,19 +1,33 @@
-"""Figures of the people: how long they took, how noisy they were."""
+"""Figures of the people: how long they took, when they took longer, how noisy they were."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.figures._style import BLUE, WIDE, light_grid, new_figure, reference_line, styled
+from twoalike.figures._style import (
+    BLUE,
+    DASHES,
+    INK,
+    MUTED,
+    WIDE,
+    light_grid,
+    new_figure,
+    reference_line,
+    styled,
+)
 from twoalike.study import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from twoalike.calibration import TimesByEntropy
+
 _TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 60, 120, 300)
 """Round numbers on a logarithmic axis of seconds."""
+_RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4)
+"""Times marked relative to a person's own."""
 _MOST_NAMED = 40
 """Participants up to which each has a labelled line of its own."""
 
@@ -106,4 +120,52 @@ def observer_parameters(
     if not stacked:
         right.set_yticklabels([])
         right.set_ylabel("")
+    return figure
+
+
+def draw_times_by_entropy(axes: "Axes", found: "TimesByEntropy") -> None:
+    """Draw response times against predicted uncertainty into axes, relative to each person's own.
+
+    Dots: mean over people with its 95 % interval. Band: middle half of the trials.
+    """
+    value, low, high = (
+        np.exp([getattr(time, end) for time in found.time]) for end in ("value", "low", "high")
+    )
+    band = np.exp(found.quartiles)
+    axes.fill_between(found.entropy, band[:, 0], band[:, 2], color=BLUE, alpha=0.15, lw=0)
+    axes.vlines(found.entropy, low, high, color=BLUE, lw=1.6, alpha=0.6)
+    axes.plot(found.entropy, value, "o-", color=BLUE, ms=5, lw=1.0)
+    axes.axhline(1.0, color=MUTED, lw=0.9, ls=DASHES, zorder=0)
+    axes.set_yscale("log")
+    ends = axes.get_ylim()
+    ticks = [tick for tick in _RATIOS if ends[0] <= tick <= ends[1]]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+    axes.set_xlabel("predicted entropy of the answer (nats)")
+    axes.set_ylabel("time, relative to the\nperson's geometric mean")
+    light_grid(axes, "y")
+
+
+def _draw_correlations(axes: "Axes", found: "TimesByEntropy") -> None:
+    """Draw each person's rank correlation, their mean and its interval, into axes."""
+    heights = np.linspace(-0.5, 0.5, 7)[np.argsort(np.argsort(found.correlations)) * 3 % 7]
+    axes.scatter(found.correlations, heights, s=14, color=BLUE, alpha=0.45, lw=0)
+    of = found.spearman
+    axes.plot([of.low, of.high], [0, 0], color=INK, lw=3.0, alpha=0.45, solid_capstyle="round")
+    axes.plot(of.value, 0, "D", color=INK, ms=6.5)
+    reference_line(axes, 0.0)
+    axes.set_ylim(-1, 1)
+    axes.set_yticks([])
+    axes.set_xlabel("rank correlation within each person")
+    light_grid(axes, "x")
+
+
+@styled
+def times_by_entropy_chart(found: "TimesByEntropy", *, width: float = WIDE) -> "Figure":
+    """Response times by predicted uncertainty, and below it everybody's rank correlation."""
+    size = min(width, 4.6)
+    figure = new_figure(size, size * 0.95)
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1))
+    draw_times_by_entropy(upper, found)
+    _draw_correlations(lower, found)
     return figure

@@ -16,6 +16,9 @@ from ._embedding import category_labels as category_labels
 from ._embedding import category_levels as category_levels
 from ._embedding import describe_dimensions as describe_dimensions
 from ._embedding import few_categories as few_categories
+from ._embedding import shown_dimensions as shown_dimensions
+from ._groups import dimension_weights as dimension_weights
+from ._groups import top_images as top_images
 from ._inputs import Inputs as Inputs
 from ._measures import ceiling_lines as ceiling_lines
 from ._measures import distance_lines as distance_lines

@@ -44,7 +44,7 @@ _FEWEST_CHOICES = 20
 """Of a subset, below which its accuracy says nothing; results.json has them all."""
 
 
-def _what_predicts(fit: FitCheck) -> str:
+def what_predicts(fit: FitCheck) -> str:
     """State whether the embedding was fitted to the judgments that it predicts."""
     if not fit.fitted:
         return "The embedding was fitted to other judgments than these."
@@ -91,7 +91,7 @@ def _prediction_blocks(fit: FitCheck, apart: bool) -> list[Block]:
     caption = (
         "Dots: predictions in bins of a tenth; lines: 95 % intervals of the observed share. "
         "Below: how the predictions spread. Participants' own lapse and temperature are used. "
-        + _what_predicts(fit)
+        + what_predicts(fit)
     )
     picture = Picture.draw(
         lambda width: reliability_curve(fit.curve, answer=ANSWERS[fit.kind], width=width),
@@ -108,7 +108,7 @@ def _prediction_blocks(fit: FitCheck, apart: bool) -> list[Block]:
         ["log-loss (nats)", span(fit.log_loss, between="\n"), number(log(options))],
     ]
     table = Grid(
-        f"Mean and 95 % interval over participants and objects. {_what_predicts(fit)}",
+        f"Mean and 95 % interval over participants and objects. {what_predicts(fit)}",
         ("measure", counted(fit.choices, noun), "chance"),
         rows,
         estimates({"accuracy": fit.accuracy, "log_loss": fit.log_loss}),

@@ -79,12 +79,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Rows of images, each with a title; ``more`` of them are folded away."""
+    """Rows of images, each with a title; ``more`` of them are folded away.
+
+    ``pairs``: each image shows two things side by side, and is twice as wide as high.
+    """
 
     kind: ClassVar[str] = "gallery"
     caption: str
     rows: Sequence[Row]
     more: Sequence[Row] = ()
+    pairs: bool = False
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ def describe_dimensions(draws: Floats, highest: int = 8) -> list[Dimension]:
     return described
 
 
+def shown_dimensions(described: list[Dimension]) -> list[Dimension]:
+    """Keep those that carry enough of all similarity to be shown, and not too many."""
+    return [d for d in described if d.share >= _LEAST_SHARE][:_MOST_DIMENSIONS]
+
+
 _MOST_COLOURS = 8
 OTHER = "other"
 _LEAST_CATEGORY = 3
@@ -94,7 +99,7 @@ _MOST_PAIRED = 200
 """Objects up to which the page carries all pairs; ``twoalike similarity`` writes more."""
 
 
-def _with_all(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> StimulusSet | None:
+def with_all(stimuli: StimulusSet | None, ids: tuple[str, ...]) -> StimulusSet | None:
     """Return the stimulus set, if it holds all objects of the embedding."""
     return stimuli if stimuli is not None and set(ids) <= set(stimuli.ids) else None
 
@@ -145,7 +150,7 @@ def map_section(inputs: Inputs) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    stimuli = _with_all(inputs.stimuli, ids)
+    stimuli = with_all(inputs.stimuli, ids)
     labels = category_labels(stimuli, ids)
     level, categories = few_categories(labels) or ("", None)
     layout = map_layout(posterior.thinned().embedding)
@@ -242,10 +247,10 @@ def dimensions_section(inputs: Inputs, curve: DimensionCurve | None) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    stimuli = _with_all(inputs.stimuli, ids)
+    stimuli = with_all(inputs.stimuli, ids)
     labels = category_labels(stimuli, ids)
     described = describe_dimensions(posterior.thinned().embedding)
-    shown = [d for d in described if d.share >= _LEAST_SHARE][:_MOST_DIMENSIONS]
+    shown = shown_dimensions(described)
     rows = [
         _dimension_row(place, dimension, ids, stimuli, labels)
         for place, dimension in enumerate(shown, start=1)
@@ -269,7 +274,7 @@ def similarity_section(inputs: Inputs) -> Section:
     if posterior is None:
         return Section(anchor, title, lead, [NO_POSTERIOR])
     ids = posterior.ids
-    labels = category_labels(_with_all(inputs.stimuli, ids), ids)
+    labels = category_labels(with_all(inputs.stimuli, ids), ids)
     levels = category_levels(labels)
     matrix = posterior.thinned().similarity()
     ordered = f", ordered by {', then '.join(map(str, labels))}" if levels else ""

@@ -7,7 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from twoalike.calibration import Reliability, reliability
+from twoalike.calibration import (
+    Reliability,
+    TimesByEntropy,
+    reliability,
+    times_of_choices,
+)
 from twoalike.choice import OPTIONS, ChoiceKind, expected_accuracy, log_loss
 from twoalike.embedding import (
     LEAST_DRAWS,
@@ -36,6 +41,7 @@ class FitCheck:
     accuracy: Interval
     log_loss: Interval
     curve: Reliability
+    times: TimesByEntropy | None  # response times against the entropy predicted
 
 
 def named_kind(kind: ChoiceKind, noun: str, apart: bool) -> str:
@@ -85,6 +91,11 @@ def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> Fi
         accuracy=boot.interval(expected_accuracy(probabilities, chosen)).within(0.0, 1.0),
         log_loss=boot.interval(log_loss(probabilities, chosen)),
         curve=reliability(probabilities[:, first:], chosen - first),
+        times=times_of_choices(
+            probabilities,
+            choices["response_time"].to_numpy(dtype=np.float64)[made.rows],
+            made.judged.judge,
+        ),
     )
 
 

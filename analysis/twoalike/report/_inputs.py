@@ -9,6 +9,7 @@ import pandas as pd
 
 from twoalike.embedding import Posterior
 from twoalike.judgments import is_scored, read_judgments
+from twoalike.report._comparison import Comparison
 from twoalike.report._people import Session, read_sessions
 from twoalike.results import Results
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -26,6 +27,10 @@ class Inputs:
     """Main and repeat judgments of ``choices.parquet``."""
     posterior: Posterior | None
     results: Results | None
+    comparison: Comparison | None
+    """Of groups of people, in this posterior."""
+    stale_comparison: bool
+    """Whether there is one, but in another posterior."""
     card: str | None
     """The student's model card."""
     hashes: Mapping[str, str]
@@ -81,6 +86,10 @@ def read_inputs(study: Study) -> Inputs:
     posterior = Posterior.load(study.posterior) if study.posterior.exists() else None
     careless = {} if posterior is None else posterior.attrs.get("excluded", {}).get("people", {})
     files = {"choices": study.choices, "posterior": study.posterior, "results": results}
+    hashes = {role: sha256_file(path) for role, path in files.items() if path.is_file()}
+    groups = study.derived / "groups.json"
+    comparison = Comparison.load(groups) if groups.exists() else None
+    stale = comparison is not None and comparison.of_other(hashes.get("posterior"))
     return Inputs(
         study=study,
         stimuli=StimulusSet.load(study.stimuli, verify=False) if has_stimuli else None,
@@ -88,6 +97,8 @@ def read_inputs(study: Study) -> Inputs:
         choices=_read_choices(study.choices),
         posterior=posterior,
         results=Results.load(results) if results.exists() else None,
+        comparison=None if stale else comparison,
+        stale_comparison=stale,
         card=_read_card(study.derived / "student" / "README.md"),
-        hashes={role: sha256_file(path) for role, path in files.items() if path.is_file()},
+        hashes=hashes,
     )

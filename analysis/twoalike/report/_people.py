@@ -1,4 +1,4 @@
-"""The people: each session in a line, response times, and how noisy each participant is."""
+"""The people: each session in a line, and how noisy each participant is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
-from twoalike.figures import observer_parameters, response_times
+from twoalike.figures import observer_parameters
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
@@ -148,15 +148,6 @@ def read_sessions(
     return sessions
 
 
-def times_by_participant(sessions: Sequence[Session]) -> dict[str, Floats]:
-    """All response times of each participant who answered."""
-    parts: dict[str, list[Floats]] = {}
-    for session in sessions:
-        parts.setdefault(session.participant, []).append(session.times)
-    joined = {name: np.concatenate(times) for name, times in parts.items()}
-    return {name: times[times > 0] for name, times in joined.items() if (times > 0).any()}
-
-
 def _share(part: int, whole: int) -> str:
     return f"{part} of {whole}" if whole else DASH
 
@@ -249,39 +240,6 @@ def _ending(manifest: Mapping[str, Any]) -> str:
 def who(session: Session) -> str:
     """Name a session."""
     return f"Participant {session.participant}, session {session.session}"
-
-
-def times_section(sessions: Sequence[Session], choices: pd.DataFrame | None) -> Section:
-    """Response times by participant."""
-    title, anchor = "Response times", "response-times"
-    lead = (
-        "Times differ by person far more than by triplet, so they are shown by person. Very "
-        "short ones are answers given without looking."
-    )
-    times = times_by_participant(sessions)
-    if not times and choices is not None:
-        known = choices[choices["response_time"] > 0]
-        groups = known.groupby("participant", observed=True)["response_time"]
-        times = {str(name): values.to_numpy(np.float64) for name, values in groups}
-    if not times:
-        none = Text("The judgments came without response times.")
-        return Section(anchor, title, lead, [NO_SESSIONS if choices is None else none])
-    medians = np.array([np.median(values) for values in times.values()])
-    alt = (
-        f"Response times of {counted(len(times), 'participant')}: medians from "
-        f"{number(medians.min(), 2)} to {number(medians.max(), 2)} seconds."
-    )
-    caption = "Dot: median. Thick line: middle half. Thin line: middle 90 %. Logarithmic scale."
-    picture = Picture.draw(
-        lambda width: response_times(times, width=width),
-        alt=alt,
-        caption=caption,
-        numbers={
-            "participant": [name for name, values in times.items() for _ in values],
-            "response_time": [float(s) for values in times.values() for s in values],
-        },
-    )
-    return Section(anchor, title, lead, [picture])
 
 
 def observers_section(posterior: Posterior | None) -> Section:

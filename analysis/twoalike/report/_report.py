@@ -13,11 +13,13 @@ from twoalike.report._agreement import alignment_section, predictions_section
 from twoalike.report._blocks import Block, Grid, Page, Section, Text
 from twoalike.report._embedding import dimensions_section, map_section, similarity_section
 from twoalike.report._fit import check_dimensions, check_fits, convergence
+from twoalike.report._groups import people_section
 from twoalike.report._inputs import Inputs, read_inputs
 from twoalike.report._measures import measured_sections
-from twoalike.report._people import observers_section, times_section
+from twoalike.report._people import observers_section
 from twoalike.report._render import render, write_files
 from twoalike.report._summary import cautions, facts, findings
+from twoalike.report._times import times_section
 from twoalike.study import Study, TwoalikeError, atomic_path, check_output, counted
 
 
@@ -90,12 +92,13 @@ def build_page(inputs: Inputs, seed: int) -> Page:
     of_tasks = [task.section(inputs) for task in tasks if task.section]
     sections = [
         *[section for section in of_tasks if section is not None],
-        times_section(inputs.sessions, inputs.choices),
+        times_section(inputs, fits),
         map_section(inputs),
         dimensions_section(inputs, check_dimensions(inputs, seed)),
         similarity_section(inputs),
         predictions_section(inputs, fits),
         observers_section(inputs.posterior),
+        *[section for section in [people_section(inputs, seed)] if section is not None],
         alignment_section(inputs),
         *measured_sections(inputs),
         methods_section(inputs),

@@ -11,6 +11,7 @@ from twoalike.evaluation import triplet_kinds
 from twoalike.judgments import ITEMS, object_index
 from twoalike.report._blocks import Caution, Fact, number, percent, signed, span
 from twoalike.report._fit import FitCheck, convergence, named_kind
+from twoalike.report._groups import group_finding
 from twoalike.report._inputs import Inputs
 from twoalike.report._people import people_cautions
 from twoalike.results import ModelScores, Results, ability_rows, lost_abilities
@@ -100,6 +101,8 @@ def findings(inputs: Inputs, fits: Sequence[FitCheck]) -> list[str]:
             f"log-loss of {number(fit.log_loss.value)} "
             f"(guessing: {percent(1 / options)}, {number(log(options))})."
         )
+    if inputs.comparison is not None:
+        said += map(group_finding, inputs.comparison.differences[:_MOST_NAMED])
     kinds = inputs.results.by_kind() if inputs.results else ()
     for results in kinds:
         best, base, judgments = _best_model(results), results.models[0], results.judgments
@@ -186,6 +189,11 @@ def _fit_cautions(inputs: Inputs, fits: Sequence[FitCheck]) -> Iterator[Caution]
         )
     if inputs.made_from(posterior.attrs.get("provenance", {}), "choices") is False:
         yield Caution("The embedding was fitted to other judgments than those of choices.parquet.")
+    if inputs.stale_comparison:
+        yield Caution(
+            "derived/groups.json compares groups in another posterior, and is not shown: make it "
+            "again with twoalike compare."
+        )
     if unknown := sum(fit.unknown for fit in fits):
         yield Caution(
             f"{counted(unknown, 'judgment')} by people or on objects that the fit does "

@@ -30,8 +30,20 @@ def thumbnail(path: Path, size: int) -> Image.Image:
 
 def image_uri(path: Path, size: int = 112) -> str:
     """Thumbnail as a JPEG data URI."""
+    return _uri(thumbnail(path, size))
+
+
+def pair_uri(left: Path, right: Path, size: int = 112) -> str:
+    """Thumbnails of two images side by side, as a JPEG data URI, twice as wide as high."""
+    both = Image.new("RGB", (2 * size, size), "white")
+    for place, path in enumerate((left, right)):
+        both.paste(thumbnail(path, size), (place * size, 0))
+    return _uri(both)
+
+
+def _uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
-    thumbnail(path, size).save(buffer, format="JPEG", quality=82)
+    image.save(buffer, format="JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -39,11 +39,8 @@ from twoalike.evaluation import (
 from twoalike.judgments import JudgmentTable, RdmTable, participant_index, read_judgments
 from twoalike.results._inputs import (
     FeatureSource,
-    Labels,
-    LabelSource,
     Networks,
     as_features,
-    read_labels,
     read_networks,
     read_people,
     student_candidates,
@@ -67,6 +64,7 @@ from twoalike.study import (
     provenance,
     read_ids,
 )
+from twoalike.tables import Labels, LabelSource, read_labels
 from twoalike.transfer import TransferSettings, compare_transfer
 
 if TYPE_CHECKING:

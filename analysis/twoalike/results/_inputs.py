@@ -12,10 +12,7 @@ from twoalike.features import FeatureTable, read_features
 from twoalike.judgments import JudgmentTable, RdmTable, read_judgments, read_rdms
 from twoalike.rsa import arranged_rdms
 from twoalike.study import Floats, TwoalikeError, read_ids
-from twoalike.tables import LABELS, check_text, read_tsv
 
-type Labels = Mapping[str, Mapping[str, str]]
-type LabelSource = str | Path | pd.DataFrame | Labels
 type FeatureSource = str | Path | FeatureTable | pd.DataFrame | tuple[Sequence[str], npt.ArrayLike]
 type Networks = Mapping[str, FeatureSource] | Iterable[Candidate | tuple[str, FeatureSource]]
 
@@ -77,36 +74,6 @@ def student_candidates(
         )
     aligned = extract_features(Path(student), Path(images))
     return Candidate.of("base", base, similarity), Candidate.of("aligned", aligned, similarity)
-
-
-def read_labels(source: LabelSource | None, files: dict[str, Path]) -> Labels:
-    """Labels of each level by object id; ``files`` gets the one read.
-
-    Raises
-    ------
-    TwoalikeError
-        If the table has no level, or an object twice.
-    """
-    if source is None:
-        return {}
-    if isinstance(source, Mapping):
-        return source
-    where = "labels"
-    if isinstance(source, str | Path):
-        files["labels"] = Path(source)
-        where = str(source)
-        source = read_tsv(Path(source), "labels of objects", LABELS.names)
-    table = source.astype(str)
-    levels = [name for name in table.columns if name not in {"id", "file", "sha256"}]
-    ids = table["id"] if "id" in table else table.index.to_series()
-    check_text(LABELS, pd.DataFrame({"id": ids.to_numpy()}), where)
-    if not levels:
-        raise TwoalikeError(
-            where=where,
-            expected="an object a line and its labels, a column a level",
-            found="no column beside the ids",
-        )
-    return {level: dict(zip(ids, table[level], strict=True)) for level in levels}
 
 
 def read_people(

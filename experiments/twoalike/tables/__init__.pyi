@@ -4,6 +4,9 @@ from ._frame import item_indices as item_indices
 from ._frame import make_frame as make_frame
 from ._frame import read_frame as read_frame
 from ._frame import write_frame as write_frame
+from ._labels import Labels as Labels
+from ._labels import LabelSource as LabelSource
+from ._labels import read_labels as read_labels
 from ._shared import JUDGED as JUDGED
 from ._shared import LABELS as LABELS
 from ._shared import LEVELS as LEVELS

@@ -29,6 +29,9 @@ from ._export import save_table as save_table
 from ._fit import fit as fit
 from ._fit import fit_embedding as fit_embedding
 from ._group_differences import compare_groups as compare_groups
+from ._group_views import GroupViews as GroupViews
+from ._group_views import PairsApart as PairsApart
+from ._group_views import view_groups as view_groups
 from ._intervals import SimilarityTable as SimilarityTable
 from ._intervals import central_interval as central_interval
 from ._intervals import choice_intervals as choice_intervals
@@ -41,6 +44,7 @@ from ._loo import LeaveOneOut as LeaveOneOut
 from ._loo import PredictedChoices as PredictedChoices
 from ._loo import predict_choices as predict_choices
 from ._observed import build_model as build_model
+from ._people import read_groups as read_groups
 from ._posterior import Posterior as Posterior
 from ._posterior import PosteriorSource as PosteriorSource
 from ._posterior import as_posterior as as_posterior

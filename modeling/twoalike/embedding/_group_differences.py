@@ -3,13 +3,14 @@
 The people are the sample, not their judgments. Their weights come from a fit that does not know the
 groups and shrinks everybody to all people alike. Where groups do not differ their labels are
 therefore exchangeable, and a test by permuted labels holds its level whichever engine was used;
-over dimensions and over pairs of objects it is corrected by the largest statistic (Westfall and
-Young 1993). Intervals resample the people of each group and take another draw of the posterior each
-time. Shrinkage makes differences too small rather than too large, the more the fewer judgments a
-person gave.
+over dimensions, clusters of objects and pairs of objects it is corrected by the largest statistic
+(Westfall and Young 1993). Intervals resample the people of each group and take another draw of the
+posterior each time. Shrinkage makes differences too small rather than too large, the more the fewer
+judgments a person gave.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoalike.embedding._clusters import Clusters
 from twoalike.embedding._export import check_ending
+from twoalike.embedding._group_views import Views, mean_logs, resampled_logs
 from twoalike.embedding._intervals import central_interval
 from twoalike.embedding._people import Groups, read_groups
 from twoalike.embedding._posterior import PosteriorSource, as_posterior
@@ -30,18 +33,22 @@ from twoalike.study import (
     provenance,
     write_json,
 )
+from twoalike.tables import LabelSource, read_labels
 
 if TYPE_CHECKING:
     from twoalike.embedding._posterior import Posterior
 
 FEWEST = 3
 """People that a group needs, for its spread to be known."""
+MOST_PEOPLE = 500
+"""People of each group whose similarities tell how much people differ: as many as that needs."""
 
 
 def compare_groups(
     posterior: PosteriorSource,
     groups: Mapping[str, str] | str | Path,
     *,
+    labels: LabelSource | None = None,
     interval: float = 0.9,
     permutations: int = 999,
     resamples: int = 400,
@@ -58,12 +65,16 @@ def compare_groups(
     groups
         Group of each participant: a mapping, or a tab-separated file with the columns
         ``participant`` and ``group``.
+    labels
+        Categories of the objects, for clusters: a table with the column ``id`` and one a level,
+        such as ``stimuli.tsv``, its file, or object -> category by level. None: clusters of the
+        embedding, by Ward's linkage, as many (2 to 12) as make the mean silhouette largest.
     interval
         Share of the resamples inside the intervals.
     permutations, resamples
         Numbers of permuted labels, and of resamples of the people.
     pairs
-        Pairs of objects to list, those that differ most.
+        Pairs of objects to list.
     seed
         Everything random derives from it.
     out
@@ -71,19 +82,22 @@ def compare_groups(
 
     Returns
     -------
-    Provenance; ``people``, the number in each group; and ``differences``, one for each two groups:
-    ``first`` and ``second``; ``p``, of the hypothesis that they weigh all dimensions alike;
-    ``correlation`` of their mean similarities over pairs of objects; ``dimensions``, each with its
-    ``difference`` of mean log weights second minus first, ``low``, ``high``, ``effect`` (the
-    difference in standard deviations of people within groups) and ``p``, corrected for the number
-    of dimensions; ``pairs``, each with ``items``, the ``difference`` of their similarity less that
-    of all pairs, ``low``, ``high`` and ``p``, corrected for the number of pairs.
+    Provenance; ``people``, the number in each group; ``group_of``, the group of each participant;
+    ``clusters``, the members of each by level, those most similar to the others first; and
+    ``differences``, one for each two groups: ``first`` and ``second``; ``p``, of the hypothesis
+    that they weigh all dimensions alike; ``correlation`` of their mean similarities over pairs of
+    objects; and ``dimensions``, ``clusters`` and ``pairs``, each with its ``difference``, second
+    minus first, its interval from ``low`` to ``high``, ``effect`` (the difference in standard
+    deviations of people within groups) and ``p``, corrected for the number of dimensions, clusters
+    or pairs. Differences are of mean log weights; of the mean similarity of the pairs in a cluster
+    less that of all pairs; and of a pair's similarity less that of all pairs, for the pairs
+    (``items``) with the smallest p, the largest differences first where it is the same.
 
     Raises
     ------
     TwoalikeError
-        If people have no weights or the fit knew groups, if a participant has no group, or a group
-        has fewer than three people.
+        If people have no weights or the fit knew groups, if a participant has no group, a group
+        has fewer than three people, or no category holds two objects, and not all.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")
@@ -93,6 +107,7 @@ def compare_groups(
     found = Groups.assign(table, model.participants, where)
     _check(model, found, where)
     inputs = {} if model.path is None else {"posterior": model.path}
+    views, clusters = Views(model), Clusters.of(model, read_labels(labels, inputs))
     if not isinstance(groups, Mapping):
         inputs["groups"] = Path(groups)
     settings = {"interval": interval, "permutations": permutations, "resamples": resamples}
@@ -100,6 +115,9 @@ def compare_groups(
     result["people"] = {
         name: int((found.of == place).sum()) for place, name in enumerate(found.names)
     }
+    named = (found.names[place] for place in found.of)
+    result["group_of"] = dict(zip(model.participants, named, strict=True))
+    result["clusters"] = clusters.typical_first(model.ids, model.thinned().similarity())
     couples = list(combinations(range(len(found.names)), 2))
     result["differences"] = []
     with progress() as bar:
@@ -108,11 +126,11 @@ def compare_groups(
         for number, (one, two) in enumerate(couples):
             people = np.flatnonzero((found.of == one) | (found.of == two))
             rng = np.random.default_rng([seed, number])
-            couple = _Couple(model, people, found.of[people] == two, rng)
-            named = {"first": found.names[one], "second": found.names[two]}
+            couple = _Couple(views, clusters, people, found.of[people] == two, rng)
             step = partial(bar.update, task, advance=1)
             result["differences"].append(
-                named | couple.compared(permutations, resamples, pairs, interval, step)
+                {"first": found.names[one], "second": found.names[two]}
+                | couple.compared(permutations, resamples, pairs, interval, step)
             )
     if out is not None:
         write_json(Path(out), result)
@@ -136,18 +154,58 @@ def _check(model: "Posterior", groups: Groups, where: object) -> None:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class _Null:
+    """What permuted labels give: n of each, and how much pairs and clusters vary."""
+
+    total: Floats  # sum of squared statistics of the dimensions, (n,)
+    dimension: Floats  # largest statistic of a dimension, (n,)
+    pair: Floats  # largest difference of a pair in its units, (n,)
+    cluster: Floats  # and of a cluster, (n,)
+    pair_size: Floats  # the units: root mean square of each pair, and of the median one, (pairs,)
+    cluster_size: Floats  # and of each cluster, (clusters,)
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimates:
+    """Differences of n things, (n,), their resamples, (resamples, n), spread of people, (n,)."""
+
+    seen: Floats
+    draws: Floats
+    spread: Floats
+
+    def rows(self, statistic: Floats, largest: Floats, interval: float) -> list[dict[str, float]]:
+        """Difference, interval, effect and p of each; p from the largest under permuted labels."""
+        low, high = central_interval(self.draws, interval)
+        return [
+            {
+                "difference": float(self.seen[k]),
+                "low": float(low[k]),
+                "high": float(high[k]),
+                "effect": float(self.seen[k] / self.spread[k]),
+                "p": _p(largest, abs(statistic[k])),
+            }
+            for k in range(len(self.seen))
+        ]
+
+
 class _Couple:
     """Two groups: log weights of their people, and the space they weigh."""
 
     def __init__(
-        self, model: "Posterior", people: Integers, second: Booleans, rng: np.random.Generator
+        self,
+        views: Views,
+        clusters: Clusters,
+        people: Integers,
+        second: Booleans,
+        rng: np.random.Generator,
     ) -> None:
-        assert model.weights is not None
-        self.model, self.second, self.rng = model, second, rng
-        self.log = model.weights.log[:, people].astype(np.float64)  # draws x people x dimensions
-        self.mean = self.log.mean(axis=0)
-        self.embedding = model.embedding.mean(axis=0)
-        self.upper = np.triu_indices(len(self.embedding), 1)
+        weights = views.model.weights
+        assert weights is not None
+        self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
+        of_groups = Groups(("first", "second"), second.astype(np.int32))
+        self.groups, self.weights = of_groups, replace(weights, log=weights.log[:, people])
+        self.log = self.weights.log.mean(axis=0, dtype=np.float64)  # people x dimensions
 
     def compared(
         self,
@@ -157,81 +215,95 @@ class _Couple:
         interval: float,
         step: Callable[[], None],
     ) -> dict[str, Any]:
-        t, seen = _statistics(self.mean, self.second), self._pairs(self.mean, self.second)
-        labels = [self.rng.permutation(self.second) for _ in range(permutations)]
-        # A pair is as uncertain as it varies under permuted labels: the first of two passes.
-        square, largest_t, total = np.zeros(len(seen)), [], []
-        for label in labels:
-            square += self._pairs(self.mean, label) ** 2
-            permuted = _statistics(self.mean, label)
-            largest_t.append(np.abs(permuted).max())
-            total.append((permuted**2).sum())
-            step()
-        size = np.sqrt(square / permutations) + 1e-12
-        largest = []
-        for label in labels:
-            largest.append(np.abs(self._pairs(self.mean, label) / size).max())
-            step()
-        top = np.argsort(-np.abs(seen / size), kind="stable")[:pairs]
-        by_dimension, by_pair = self._resampled(resamples, top, step)
-        ends = central_interval(by_dimension, interval), central_interval(by_pair, interval)
-        first, other = (self._similarity(self.mean[side]) for side in (~self.second, self.second))
-        gap, spread = _difference(self.mean, self.second), _within(self.mean, self.second)
+        views, clusters = self.views, self.clusters
+        logs = mean_logs(self.log, self.second)
+        first, other = (views.similarity(log) for log in logs)
+        t, seen = _statistics(self.log, self.second), other - first
+        grouped = clusters.means(seen)
+        null = self._null(permutations, step)
+        beyond = np.sort(null.pair).searchsorted(np.abs(seen / null.pair_size))
+        top = np.lexsort((-np.abs(seen), -beyond))[:pairs]  # of pairs with one p the most different
+        by_dimension, by_pair, by_cluster = self._estimates(
+            seen[top], grouped, top, resamples, step
+        )
+        items = np.stack([side[top] for side in views.pairs], axis=1)
+        of_pairs = by_pair.rows((seen / null.pair_size)[top], null.pair, interval)
+        of_clusters = by_cluster.rows(grouped / null.cluster_size, null.cluster, interval)
         return {
-            "p": _p(np.array(total), float((t**2).sum())),
+            "p": _p(null.total, float((t**2).sum())),
             "correlation": float(np.corrcoef(first, other)[0, 1]),
             "dimensions": [
-                {
-                    "dimension": k + 1,
-                    "difference": float(gap[k]),
-                    "low": float(ends[0][0][k]),
-                    "high": float(ends[0][1][k]),
-                    "effect": float(gap[k] / spread[k]),
-                    "p": _p(np.array(largest_t), abs(t[k])),
-                }
-                for k in range(len(gap))
+                {"dimension": k + 1} | row
+                for k, row in enumerate(by_dimension.rows(t, null.dimension, interval))
+            ],
+            "clusters": [
+                {"level": level, "cluster": name, "objects": len(members)} | row
+                for level, name, members, row in zip(
+                    clusters.levels, clusters.names, clusters.members, of_clusters, strict=True
+                )
             ],
             "pairs": [
-                {
-                    "items": [self.model.ids[self.upper[side][pair]] for side in (0, 1)],
-                    "difference": float(seen[pair]),
-                    "low": float(ends[1][0][place]),
-                    "high": float(ends[1][1][place]),
-                    "p": _p(np.array(largest), abs(seen[pair] / size[pair])),
-                }
-                for place, pair in enumerate(top)
+                {"items": [views.model.ids[place] for place in pair]} | row
+                for pair, row in zip(items, of_pairs, strict=True)
             ],
         }
 
-    def _similarity(self, log: Floats, embedding: Floats | None = None) -> Floats:
-        """Similarities of all pairs less their mean, to the average of people, (pairs,)."""
-        x = self.embedding if embedding is None else embedding
-        view = x * np.exp(log.mean(axis=0) / 2)
-        found = self.model.pair_similarity(view, view)[self.upper]
-        return np.asarray(found - found.mean(), dtype=np.float64)
-
-    def _pairs(self, log: Floats, second: Booleans, embedding: Floats | None = None) -> Floats:
-        """Differences of similarities, second group minus first, (pairs,)."""
-        one, two = (self._similarity(log[side], embedding) for side in (~second, second))
-        return np.asarray(two - one)
-
-    def _resampled(self, n: int, top: Integers, step: Callable[[], None]) -> tuple[Floats, Floats]:
-        """Differences of dimensions, (n, D), and of some pairs, (n, pairs), of resampled people."""
-        sides = [np.flatnonzero(~self.second), np.flatnonzero(self.second)]
-        second = np.repeat([False, True], [len(side) for side in sides])
-        by_dimension, by_pair = [], []
-        for draw in self.rng.integers(0, len(self.log), n):
-            people = np.concatenate([self.rng.choice(side, len(side)) for side in sides])
-            log = self.log[draw][people]
-            by_dimension.append(_difference(log, second))
-            by_pair.append(self._pairs(log, second, self.model.embedding[draw])[top])
+    def _null(self, permutations: int, step: Callable[[], None]) -> _Null:
+        """Permute the labels of people."""
+        labels = [self.rng.permutation(self.second) for _ in range(permutations)]
+        # A pair is as uncertain as it varies under permuted labels: the first of two passes.
+        square, largest_t, total, of_clusters = np.zeros(len(self.views.pairs[0])), [], [], []
+        for label in labels:
+            found = self.views.difference(mean_logs(self.log, label))
+            square += found**2
+            of_clusters.append(self.clusters.means(found))
+            permuted = _statistics(self.log, label)
+            largest_t.append(np.abs(permuted).max())
+            total.append((permuted**2).sum())
             step()
-        return np.stack(by_dimension), np.stack(by_pair)
+        pair_size = np.sqrt(square / permutations)
+        # Without a constant, pairs that hardly vary come first (Tusher et al. 2001).
+        pair_size += np.median(pair_size) + 1e-12
+        largest = []
+        for label in labels:
+            found = self.views.difference(mean_logs(self.log, label))
+            largest.append(np.abs(found / pair_size).max())
+            step()
+        clusters = np.stack(of_clusters)
+        cluster_size = np.sqrt((clusters**2).mean(axis=0)) + 1e-12
+        return _Null(
+            total=np.array(total),
+            dimension=np.array(largest_t),
+            pair=np.array(largest),
+            cluster=np.abs(clusters / cluster_size).max(axis=1),
+            pair_size=pair_size,
+            cluster_size=cluster_size,
+        )
 
-
-def _difference(log: Floats, second: Booleans) -> Floats:
-    """Difference of mean log weights (P, D), second group minus first, (D,)."""
-    return np.asarray(log[second].mean(axis=0) - log[~second].mean(axis=0))
+    def _estimates(
+        self, pairs: Floats, grouped: Floats, top: Integers, n: int, step: Callable[[], None]
+    ) -> tuple[_Estimates, _Estimates, _Estimates]:
+        """Resample people; of dimensions, of the ``top`` pairs, and of clusters."""
+        by_dimension, by_pair, by_cluster = [], [], []
+        for draw, logs in resampled_logs(self.weights, self.groups, n, self.rng):
+            found = self.views.difference(logs, self.views.model.embedding[draw])
+            by_dimension.append(logs[1] - logs[0])
+            by_pair.append(found[top])
+            by_cluster.append(self.clusters.means(found))
+            step()
+        sides = [np.flatnonzero(side) for side in (~self.second, self.second)]
+        some = np.concatenate([self.rng.permutation(side)[:MOST_PEOPLE] for side in sides])
+        of_people, of_clusters = [], []
+        for log in self.log[some]:
+            own = self.views.similarity(log)
+            of_people.append(own[top])
+            of_clusters.append(self.clusters.means(own))
+        second, logs = self.second[some], mean_logs(self.log, self.second)
+        return (
+            _Estimates(logs[1] - logs[0], np.stack(by_dimension), _within(self.log, self.second)),
+            _Estimates(pairs, np.stack(by_pair), _within(np.stack(of_people), second)),
+            _Estimates(grouped, np.stack(by_cluster), _within(np.stack(of_clusters), second)),
+        )
 
 
 def _within(log: Floats, second: Booleans) -> Floats:
@@ -245,7 +317,8 @@ def _within(log: Floats, second: Booleans) -> Floats:
 def _statistics(log: Floats, second: Booleans) -> Floats:
     """Two-sample t statistics, (D,)."""
     error = _within(log, second) * np.sqrt(1 / second.sum() + 1 / (~second).sum())
-    return np.asarray(_difference(log, second) / error)
+    first, other = mean_logs(log, second)
+    return np.asarray((other - first) / error)
 
 
 def _p(permuted: Floats, seen: float) -> float:

@@ -27,13 +27,14 @@ from twoalike.embedding._judged import (
     answer_probabilities,
     as_table,
     draws_of,
-    known_judgments,
+    known_rows,
     thinned,
     used_choices,
 )
 from twoalike.embedding._posterior import Posterior, PosteriorSource, as_posterior
 from twoalike.judgments import JudgmentTable
 from twoalike.study import Floats, Integers
+from twoalike.tables import JUDGED
 
 LEAST_DRAWS = 25  # fewer, and the tail that is smoothed would be shorter than five draws
 SUBSET = 20_000
@@ -228,12 +229,14 @@ MOST_JUDGMENTS = 10_000
 class PredictedChoices:
     """Judgments, all or a random subset, and a posterior's probabilities of their answers.
 
-    ``unknown`` judgments are by people, or of objects, that the posterior does not contain;
-    ``probabilities`` (n, 3) of each item being chosen are from the other judgments only if
-    ``left_out``; ``k_high`` is then the share whose prediction is unreliable (Pareto's k), else 0.
+    ``rows`` (n,) are their places in the table; ``unknown`` judgments are by people, or of objects,
+    that the posterior does not contain; ``probabilities`` (n, 3) of each item being chosen are from
+    the other judgments only if ``left_out``; ``k_high`` is then the share whose prediction is
+    unreliable (Pareto's k), else 0.
     """
 
     judged: Judged
+    rows: Integers
     unknown: int
     probabilities: Floats
     left_out: bool
@@ -255,18 +258,21 @@ def predict_choices(
         If the posterior knows none of the judgments.
     """
     posterior = as_posterior(posterior)
-    judged = known_judgments(posterior, used_choices(as_table(choices)))
+    table = as_table(choices)
+    judged, known = known_rows(posterior, used_choices(table))
+    rows = np.flatnonzero(table["trial_type"].isin(JUDGED))[known]
     sizes = posterior.tree["posterior"].sizes
     which = thinned(sizes["chain"], sizes["draw"], MOST_DRAWS)
-    some = judged.take(subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS))
+    subset = subset_rows(len(judged), len(which), seed, MOST_JUDGMENTS)
+    some, rows = judged.take(subset), rows[subset]
     answers = _answers(posterior, some, which)
     if not fitted or len(which) < LEAST_DRAWS:
         mean = answers.mean(axis=0, dtype=np.float64)
-        return PredictedChoices(some, judged.left_out, mean, left_out=False, k_high=0.0)
+        return PredictedChoices(some, rows, judged.left_out, mean, left_out=False, k_high=0.0)
     fits = separate_fits(posterior, len(which))
     predicted, k = predict_left_out(answers, some.chosen, sizes["chain"], fits)
     high = float((k > trusted_k(len(which) // fits)).mean())
-    return PredictedChoices(some, judged.left_out, predicted, left_out=True, k_high=high)
+    return PredictedChoices(some, rows, judged.left_out, predicted, left_out=True, k_high=high)
 
 
 def _answers(posterior: Posterior, judged: Judged, which: Integers) -> Floats:

@@ -1,0 +1,181 @@
+"""How people differ in the report: a map, dimensions by group, pairs, and the tests of groups."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib import pyplot
+
+import twoalike.api as ta
+from twoalike.embedding import Posterior, compare_groups
+from twoalike.figures import people_layout
+from twoalike.report import write_report
+from twoalike.report._groups import people_section
+from twoalike.report._inputs import read_inputs
+from twoalike.report._summary import cautions
+from twoalike.study import Study, TwoalikeError
+
+PEOPLE = tuple(f"{k:02d}" for k in range(1, 9))
+GROUPS = {name: "experts" if k < 4 else "novices" for k, name in enumerate(PEOPLE)}
+KIND = (0, 1)  # dimensions of the shapes' kinds, disc and square; the others are of sizes
+
+
+@pytest.fixture
+def weighted(study: Study, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A study in whose posterior experts weigh the kinds of shapes twice as much as novices do."""
+    monkeypatch.setattr("twoalike.report._blocks.to_data_uri", lambda figure: "data:,")
+    posterior = Posterior.load(study.posterior)
+    rng = np.random.default_rng(5)
+    group = posterior.tree["posterior"].to_dataset()
+    chains, draws, _, dimensions = group["embedding"].shape
+    size = (chains, draws, len(PEOPLE))
+    log = 0.15 * rng.normal(size=(len(PEOPLE), dimensions))
+    log[:4, KIND] += 0.7
+    log -= log.mean(axis=0)
+    log -= log.mean(axis=1, keepdims=True)
+    axes = ("chain", "draw")
+    drawn = log + 0.05 * rng.normal(size=(*size, dimensions))
+    people = xr.Dataset(
+        {
+            "embedding": group["embedding"],
+            "temperature": ((*axes, "participant"), np.ones(size)),
+            "lapse": ((*axes, "participant"), np.full(size, 0.05)),
+            "log_weight": ((*axes, "participant", "dimension"), drawn),
+            "weight_spread": (axes, np.full(size[:2], 0.3)),
+        },
+        coords={"object": group["object"], "participant": list(PEOPLE)},
+    )
+    posterior.tree["posterior"] = people.astype("float32")
+    posterior.save(study.posterior)
+    return study
+
+
+def compared(study: Study) -> None:
+    """Compare the groups, as the command does."""
+    labels = study.stimuli / "stimuli.tsv"
+    out = study.derived / "groups.json"
+    compare_groups(study.posterior, GROUPS, labels=labels, permutations=99, resamples=40, out=out)
+
+
+def section(study: Study) -> tuple[Any, str]:
+    """Section on how people differ, and all that it says."""
+    found = people_section(read_inputs(study), 0)
+    assert found is not None and found.title == "How people differ"
+    return found, repr(found)
+
+
+def reported(study: Study, tmp_path: Path) -> tuple[str, Path]:
+    """Text of the page, and the folder of its figures and numbers."""
+    write_report(study, tmp_path / "r.html", files=tmp_path / "files")
+    return (tmp_path / "r.html").read_text(encoding="utf-8"), tmp_path / "files"
+
+
+def test_people_without_groups_are_mapped(weighted: Study) -> None:
+    found, said = section(weighted)
+    picture, weights, missing = found.blocks
+    assert missing.command.startswith("twoalike compare derived/posterior.nc --groups")
+    assert picture.alt.startswith("Map of 8 people. Axes: component 1") and "More alike" not in said
+    assert tuple(picture.numbers["participant"]) == PEOPLE and "group" not in picture.numbers
+    # Kind is what divides them.
+    sides = np.sign(picture.numbers["component_1"])
+    assert len(set(sides[:4])) == len(set(sides[4:])) == 1 and sides[0] != sides[4]
+    numbers = weights.numbers
+    assert (np.array(numbers["log_weight_q05"]) <= numbers["log_weight_median"]).all()
+
+
+def test_groups_are_shown_with_their_pairs_and_tests(weighted: Study, tmp_path: Path) -> None:
+    compared(weighted)
+    html, files = reported(weighted, tmp_path)
+    assert "Groups experts and novices weigh the dimensions differently" in html
+    assert "Means of groups: experts at" in html
+    assert "with the people of the group resampled" in html
+    weights = pd.read_csv(files / "people-2.csv").set_index(["group", "dimension"])
+    assert (weights["low"] < weights["log_weight"]).all()
+    gap = weights["log_weight"]["experts"] - weights["log_weight"]["novices"]
+    assert (gap > 0.3).sum() == len(KIND) and (gap < 0).sum() == len(gap) - len(KIND)
+    pairs = pd.read_csv(files / "people-3.csv")
+    kind = ta.StimulusSet.load(weighted.stimuli).table.set_index("id")["kind"]
+    of_experts = pairs[pairs["row"] == "More alike to experts"]
+    assert len(of_experts) >= 3 and pairs["about"].iloc[0] == "than to novices"
+    assert all(kind[one] == kind[two] for one, two in of_experts["image"].str.split(", "))
+    tests = pd.read_csv(files / "people-4.csv").set_index("name")
+    kinds = tests.loc[["kind disc", "kind square"]]
+    assert (kinds["difference"] < 0).all()  # novices minus experts
+    assert (tests["low"] < tests["difference"]).all() and "dimension 1" in tests.index
+
+
+def test_a_comparison_in_another_posterior_is_not_shown(weighted: Study) -> None:
+    compared(weighted)
+    posterior = Posterior.load(weighted.posterior)
+    posterior.tree.attrs |= {"engine": "vi"}
+    posterior.save(weighted.posterior)
+    said = [caution.text for caution in cautions(read_inputs(weighted), [])]
+    assert any("groups.json compares groups in another posterior" in text for text in said)
+    _, text = section(weighted)
+    assert "No groups of these people are known" in text and "experts" not in text
+
+
+def test_groups_of_the_fit_are_shown_without_a_test(weighted: Study) -> None:
+    posterior = Posterior.load(weighted.posterior)
+    group = posterior.tree["posterior"].to_dataset()
+    log, of = group["log_weight"], np.array(list(GROUPS.values()))
+    names = ["novices", "experts"]
+    centres = np.stack([log.values[:, :, of == name].mean(axis=2) for name in names], axis=2)
+    axes = ("chain", "draw", "group", "dimension")
+    group = group.assign(group_log_weight=(axes, centres)).assign_coords(
+        group=names, participant_group=("participant", of)
+    )
+    posterior.tree["posterior"] = group
+    posterior.save(weighted.posterior)
+    found, said = section(weighted)
+    assert "More alike to experts" in said and "of the group's centre" in said
+    assert [block.kind for block in found.blocks] == ["picture", "picture", "gallery", "text"]
+    assert "no test can be made of it" in found.blocks[-1].text
+
+
+def test_a_damaged_comparison_is_one_line(weighted: Study) -> None:
+    compared(weighted)
+    path = weighted.derived / "groups.json"
+    content = json.loads(path.read_text())
+    del content["differences"][0]["p"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(TwoalikeError, match=r"groups\.json: differences\.0\.p"):
+        read_inputs(weighted)
+
+
+def test_components_are_those_of_the_means(rng: np.random.Generator) -> None:
+    """Known answer: people on a plane in four dimensions, with uncertainty along one axis."""
+    plane = np.linalg.qr(rng.normal(size=(4, 4)))[0][:, :2]
+    places = rng.normal(size=(9, 2)) * [2.0, 0.5]
+    places -= places.mean(axis=0)
+    away = np.zeros((300, 9, 2))
+    away[:, :, 0] = 0.3 * rng.normal(size=(300, 9))
+    away -= away.mean(axis=0)
+    layout = people_layout((places + away) @ plane.T)
+    assert layout is not None
+    distance = np.linalg.norm(places[:, None] - places[None], axis=2)
+    found = np.linalg.norm(layout.positions[:, None] - layout.positions[None], axis=2)
+    np.testing.assert_allclose(found, distance, atol=1e-9)
+    np.testing.assert_allclose(layout.share.sum(), 1.0)
+    trace = np.trace(layout.covariances, axis1=1, axis2=2)
+    np.testing.assert_allclose(trace, away[:, :, 0].var(axis=0, ddof=1), rtol=1e-9)
+    assert people_layout(rng.normal(size=(5, 6, 1)) * [1.0, -1.0]) is None  # two dimensions
+
+
+def test_the_figures_of_a_notebook(weighted: Study) -> None:
+    mpl.use("agg")
+    try:
+        axes = ta.plot.people(str(weighted.posterior), GROUPS)
+        assert {text.get_text() for text in axes.get_legend().get_texts()} == {"experts", "novices"}
+        axes = ta.plot.weights(str(weighted.posterior), GROUPS, weighted)
+        assert axes.get_yticklabels()[0].get_text() == "dimension 1"
+        ta.plot.weights(str(weighted.posterior))
+        with pytest.raises(TwoalikeError, match="a group of each of the 8 participants"):
+            ta.plot.weights(str(weighted.posterior), {"01": "experts"})
+    finally:
+        pyplot.close("all")
