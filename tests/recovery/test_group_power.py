@@ -128,7 +128,7 @@ def test_the_command_sizes_two_groups_and_goes_on(
     assert tried[sized["participants"]]["pair"]["power"] == 0
     assert f"{sized['per_group']} participants in each of two groups × 40 trials" in said
     assert f"2 × {min(tried) // 2} " in said
-    assert "compare --groups reports as 0.40 on average" in said
+    assert "reported as 0.40 on average" in said
     # Kept studies are read; another assurance needs few more.
     simulated = len(outcomes)
     assert run("power", study, *SMALL, "--effect", "1.2", "--spread", "0.3")[0] == 0

@@ -1,4 +1,4 @@
-"""How many people two groups need, for `compare --groups` to find that they differ."""
+"""How many people two groups need, for their comparison to find that they differ."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -298,8 +298,8 @@ class GroupPowerResult:
             f"{_TESTS[config.test]}. The curve through all sizes reaches {config.assurance:.0%} at "
             f"{needed.median:.0f} participants ({needed.low:.0f} to {needed.high:.0f}).",
             f"Assumed: dimension {config.dimension} of {self.analysis.dimensions} differs by "
-            f"{config.effect:g} standard deviations of people within groups, which compare "
-            f"--groups reports as {reported:.2f} on average; log weights of people vary by "
+            f"{config.effect:g} standard deviations of people within groups, reported as "
+            f"{reported:.2f} on average; log weights of people vary by "
             f"{config.spread:g}; {WORLDS[self.analysis.source.kind]}; people {people} in "
             "temperature and guesses.",
         ]
