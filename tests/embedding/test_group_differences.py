@@ -181,6 +181,16 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     knows.tree["posterior"] = group
     with pytest.raises(TwoalikeError, match="shrunk to the people's groups"):
         compare_groups(Posterior(knows.tree), GROUPS)
+    aged = weighted(0.0, 0)
+    slope = np.zeros((2, DRAWS, 1, DIMENSIONS), np.float32)
+    aged.tree["posterior"] = (
+        aged.tree["posterior"]
+        .to_dataset()
+        .assign(weight_slope=(("chain", "draw", "covariate", "dimension"), slope))
+        .assign_coords(participant_covariates=(("participant", "covariate"), np.ones((20, 1))))
+    )
+    with pytest.raises(TwoalikeError, match="depend on covariates, in which groups may differ"):
+        compare_groups(Posterior(aged.tree), GROUPS)
     few = {name: "odd" if name in ("p0", "p1") else "rest" for name in GROUPS}
     with pytest.raises(TwoalikeError, match="at least 3 people a group, found 2 'odd'"):
         compare_groups(weighted(0.0, 0), few)

@@ -16,6 +16,7 @@ from ._reliability import predictions as predictions
 from ._reliability import probability_bins as probability_bins
 from ._reliability import reliability as reliability
 from ._times import TimesByEntropy as TimesByEntropy
+from ._times import knows_times as knows_times
 from ._times import mean_over_people as mean_over_people
 from ._times import times_by_entropy as times_by_entropy
 from ._times import times_by_uncertainty as times_by_uncertainty

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from twoalike.calibration._entropy import FEWEST, log_times
 from twoalike.choice import entropy
-from twoalike.embedding import PosteriorSource, as_posterior, predict_choices
+from twoalike.embedding import Posterior, PosteriorSource, as_posterior, predict_choices
 from twoalike.evaluation import Interval, spearman
 from twoalike.judgments import JudgmentTable, read_judgments
 from twoalike.study import Floats, Integers, TwoalikeError, counted
@@ -33,8 +33,8 @@ class TimesByEntropy:
     numbered by the caller. The rest is of bins, each with a fifth of every person's trials: the
     mean predicted ``entropy`` (nats), the mean over people of their mean log ``time``, relative to
     their own over all trials, with a 95 % interval over people, and the ``quartiles`` (bins, 3) of
-    single trials. ``trials`` are counted in all; ``left_out`` tells whether each was left out of
-    the posterior that predicts it.
+    single trials. ``trials`` are counted in all; ``left_out`` tells whether each, its time
+    included, was left out of the posterior that predicts it.
     """
 
     spearman: Interval
@@ -144,7 +144,8 @@ def times_by_uncertainty(
 
     Returns
     -------
-    ``people`` are places among ``posterior.participants``.
+    ``people`` are places among ``posterior.participants``. Of a posterior that was fitted to these
+    times no trial is ``left_out``, since only choices can be.
 
     Raises
     ------
@@ -152,7 +153,8 @@ def times_by_uncertainty(
         If the posterior knows none of the judgments, or fewer than two people have ten times.
     """
     table = read_judgments(choices)
-    made = predict_choices(as_posterior(posterior), table, fitted=fitted, seed=seed)
+    posterior = as_posterior(posterior)
+    made = predict_choices(posterior, table, fitted=fitted, seed=seed)
     seconds = table["response_time"].to_numpy(dtype=np.float64)[made.rows]
     found = times_of_choices(made.probabilities, seconds, made.judged.judge)
     if found is None:
@@ -161,4 +163,9 @@ def times_by_uncertainty(
             expected=f"{FEWEST_PEOPLE} participants with {FEWEST} of .2 to 10 s or more",
             found=counted(int((seconds > 0).sum()), "response time"),
         )
-    return replace(found, left_out=made.left_out)
+    return replace(found, left_out=made.left_out and not knows_times(posterior))
+
+
+def knows_times(posterior: Posterior) -> bool:
+    """Tell whether response times informed the fit."""
+    return "time_slope" in posterior.tree["posterior"].dataset

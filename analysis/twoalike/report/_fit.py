@@ -10,6 +10,7 @@ import pandas as pd
 from twoalike.calibration import (
     Reliability,
     TimesByEntropy,
+    knows_times,
     reliability,
     times_of_choices,
 )
@@ -42,6 +43,7 @@ class FitCheck:
     log_loss: Interval
     curve: Reliability
     times: TimesByEntropy | None  # response times against the entropy predicted
+    times_fitted: bool  # whether the embedding was fitted to these times
 
 
 def named_kind(kind: ChoiceKind, noun: str, apart: bool) -> str:
@@ -96,6 +98,7 @@ def check_fit(inputs: Inputs, seed: int, kind: ChoiceKind = "odd_one_out") -> Fi
             choices["response_time"].to_numpy(dtype=np.float64)[made.rows],
             made.judged.judge,
         ),
+        times_fitted=fitted and knows_times(posterior),
     )
 
 

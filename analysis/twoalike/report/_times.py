@@ -69,6 +69,9 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, apart: bool) -> Pictur
         f"each person's trials {number(last, 2)} times those in the surest. Rank correlation "
         f"within people {span(of, _two)}."
     )
+    how = what_predicts(fit)
+    if fit.times_fitted:
+        how = "The embedding was fitted to these very times: of new trials this says little."
     *levels, last_level = map(_two, PUBLISHED_SPEARMAN.values())
     caption = (
         f"Do people take longer where the embedding expects them to be unsure? "
@@ -77,7 +80,7 @@ def _unsure_picture(fit: FitCheck, found: TimesByEntropy, apart: bool) -> Pictur
         f"{span(of, _two)} (95 % interval over people). Above: fifths of each person's trials; "
         "dots are means over people with 95 % intervals, the band is the middle half of the "
         "trials. Below: each person, and the mean (diamond). "
-        f"{what_predicts(fit)} Single times are noisy: over triplets, with times averaged over "
+        f"{how} Single times are noisy: over triplets, with times averaged over "
         f"people, {', '.join(levels)} and {last_level} were published for the Levels data."
     )
     return Picture.draw(

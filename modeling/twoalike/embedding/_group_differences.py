@@ -10,7 +10,7 @@ judgments a person gave.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -96,8 +96,8 @@ def compare_groups(
     Raises
     ------
     TwoalikeError
-        If people have no weights or the fit knew groups, if a participant has no group, a group
-        has fewer than three people, or no category holds two objects, and not all.
+        If people have no weights, or the fit knew groups or covariates; if a participant has no
+        group, a group has fewer than three people, or no category holds two objects, and not all.
     """
     if out is not None:
         check_ending(Path(out), [".json"], "a comparison")
@@ -138,14 +138,19 @@ def compare_groups(
 
 
 def _check(model: "Posterior", groups: Groups, where: object) -> None:
-    if model.weights is None or model.weights.centre.shape[1] > 1:
+    fault = None
+    if model.weights is None:
+        fault = "no weights"
+    elif model.weights.centre.shape[1] > 1:
+        fault = "weights that were shrunk to the people's groups, which makes any two differ"
+    elif model.weights.z.shape[1]:
+        fault = "weights that depend on covariates, in which groups may differ"
+    if fault is not None:
         raise TwoalikeError(
             where=model.path or "the posterior",
             expected="weights of the dimensions by person, from a fit that does not know groups",
-            found="no weights"
-            if model.weights is None
-            else "weights that were shrunk to the people's groups, which makes any two differ",
-            remedy="Fit with `people=weights` and without `groups=...`.",
+            found=fault,
+            remedy="Fit with `people=weights`, without `groups=...` and `covariates=...`.",
         )
     for place, name in enumerate(groups.names):
         if (count := int((groups.of == place).sum())) < FEWEST:
@@ -204,8 +209,8 @@ class _Couple:
         assert weights is not None
         self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
         of_groups = Groups(("first", "second"), second.astype(np.int32))
-        self.groups, self.weights = of_groups, replace(weights, log=weights.log[:, people])
-        self.log = self.weights.log.mean(axis=0, dtype=np.float64)  # people x dimensions
+        self.groups, self.draws = of_groups, weights.log[:, people]
+        self.log = self.draws.mean(axis=0, dtype=np.float64)  # people x dimensions
 
     def compared(
         self,
@@ -285,7 +290,7 @@ class _Couple:
     ) -> tuple[_Estimates, _Estimates, _Estimates]:
         """Resample people; of dimensions, of the ``top`` pairs, and of clusters."""
         by_dimension, by_pair, by_cluster = [], [], []
-        for draw, logs in resampled_logs(self.weights, self.groups, n, self.rng):
+        for draw, logs in resampled_logs(self.draws, self.groups, n, self.rng):
             found = self.views.difference(logs, self.views.model.embedding[draw])
             by_dimension.append(logs[1] - logs[0])
             by_pair.append(found[top])

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twoalike.embedding._posterior import Posterior
-    from twoalike.embedding._weights import Weights
 
 
 class Views:
@@ -48,12 +47,15 @@ def mean_logs(log: Floats, second: Booleans) -> Floats:
 
 
 def resampled_logs(
-    weights: "Weights", groups: Groups, n: int, rng: np.random.Generator
+    log_weights: Floats, groups: Groups, n: int, rng: np.random.Generator
 ) -> "Iterator[tuple[int, Floats]]":
-    """Mean log weights of every group, (G, D), n times: the draw, and means of resampled people."""
+    """Resample people n times: the draw, and the mean log weights of every group, (G, D).
+
+    Log weights of all draws have shape (S, P, D).
+    """
     members = [np.flatnonzero(groups.of == place) for place in range(len(groups.names))]
-    for draw in rng.integers(0, len(weights.log), n).tolist():
-        log = weights.log[draw]
+    for draw in rng.integers(0, len(log_weights), n).tolist():
+        log = log_weights[draw]
         people = [rng.choice(own, len(own)) for own in members]
         yield draw, np.stack([log[own].mean(axis=0, dtype=np.float64) for own in people])
 
@@ -133,7 +135,7 @@ def view_groups(
     rng = np.random.default_rng(seed)
     centres = _own_centres(model, groups)
     if centres is None:
-        draws = list(resampled_logs(weights, groups, resamples, rng))
+        draws = list(resampled_logs(weights.log, groups, resamples, rng))
         log = weights.log.mean(axis=0, dtype=np.float64)
         mean = np.stack(
             [log[groups.of == place].mean(axis=0) for place in range(len(groups.names))]
