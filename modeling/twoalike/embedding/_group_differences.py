@@ -4,9 +4,12 @@ The people are the sample, not their judgments. Their weights come from a fit th
 groups and shrinks everybody to all people alike. Where groups do not differ their labels are
 therefore exchangeable, and a test by permuted labels holds its level whichever engine was used;
 over dimensions, clusters of objects and pairs of objects it is corrected by the largest statistic
-(Westfall and Young 1993). Intervals resample the people of each group and take another draw of the
-posterior each time. Shrinkage makes differences too small rather than too large, the more the fewer
-judgments a person gave.
+(Westfall and Young 1993).
+
+Posterior means of people are shrunk towards all people, and so are their means over a group: tests
+allow for it, estimates do not. Differences, effects and intervals therefore take the means divided
+by their reliability. Intervals resample the people of each group, and take another draw of the
+embedding each time.
 """
 
 from collections.abc import Callable, Mapping
@@ -209,8 +212,10 @@ class _Couple:
         assert weights is not None
         self.views, self.clusters, self.second, self.rng = views, clusters, second, rng
         of_groups = Groups(("first", "second"), second.astype(np.int32))
-        self.groups, self.draws = of_groups, weights.log[:, people]
-        self.log = self.draws.mean(axis=0, dtype=np.float64)  # people x dimensions
+        self.groups, self.reliability = of_groups, weights.reliability
+        # People x dimensions: for the tests, and for estimates.
+        self.log = weights.log[:, people].mean(axis=0, dtype=np.float64)
+        self.unshrunk = weights.unshrunk()[people]
 
     def compared(
         self,
@@ -228,9 +233,7 @@ class _Couple:
         null = self._null(permutations, step)
         beyond = np.sort(null.pair).searchsorted(np.abs(seen / null.pair_size))
         top = np.lexsort((-np.abs(seen), -beyond))[:pairs]  # of pairs with one p the most different
-        by_dimension, by_pair, by_cluster = self._estimates(
-            seen[top], grouped, top, resamples, step
-        )
+        by_dimension, by_pair, by_cluster = self._estimates(top, resamples, step)
         items = np.stack([side[top] for side in views.pairs], axis=1)
         of_pairs = by_pair.rows((seen / null.pair_size)[top], null.pair, interval)
         of_clusters = by_cluster.rows(grouped / null.cluster_size, null.cluster, interval)
@@ -286,12 +289,13 @@ class _Couple:
         )
 
     def _estimates(
-        self, pairs: Floats, grouped: Floats, top: Integers, n: int, step: Callable[[], None]
+        self, top: Integers, n: int, step: Callable[[], None]
     ) -> tuple[_Estimates, _Estimates, _Estimates]:
         """Resample people; of dimensions, of the ``top`` pairs, and of clusters."""
         by_dimension, by_pair, by_cluster = [], [], []
-        for draw, logs in resampled_logs(self.draws, self.groups, n, self.rng):
-            found = self.views.difference(logs, self.views.model.embedding[draw])
+        draws = self.views.model.embedding
+        for draw, logs in resampled_logs(self.unshrunk, len(draws), self.groups, n, self.rng):
+            found = self.views.difference(logs, draws[draw])
             by_dimension.append(logs[1] - logs[0])
             by_pair.append(found[top])
             by_cluster.append(self.clusters.means(found))
@@ -299,15 +303,22 @@ class _Couple:
         sides = [np.flatnonzero(side) for side in (~self.second, self.second)]
         some = np.concatenate([self.rng.permutation(side)[:MOST_PEOPLE] for side in sides])
         of_people, of_clusters = [], []
-        for log in self.log[some]:
+        for log in self.unshrunk[some]:
             own = self.views.similarity(log)
             of_people.append(own[top])
             of_clusters.append(self.clusters.means(own))
-        second, logs = self.second[some], mean_logs(self.log, self.second)
+        second, logs = self.second[some], mean_logs(self.unshrunk, self.second)
+        seen = self.views.difference(logs)
+        # Of the variance of estimates that share is people's own, the rest is their error.
+        spread = _within(self.unshrunk, self.second) * np.sqrt(self.reliability)
         return (
-            _Estimates(logs[1] - logs[0], np.stack(by_dimension), _within(self.log, self.second)),
-            _Estimates(pairs, np.stack(by_pair), _within(np.stack(of_people), second)),
-            _Estimates(grouped, np.stack(by_cluster), _within(np.stack(of_clusters), second)),
+            _Estimates(logs[1] - logs[0], np.stack(by_dimension), spread),
+            _Estimates(seen[top], np.stack(by_pair), _within(np.stack(of_people), second)),
+            _Estimates(
+                self.clusters.means(seen),
+                np.stack(by_cluster),
+                _within(np.stack(of_clusters), second),
+            ),
         )
 
 

@@ -47,17 +47,17 @@ def mean_logs(log: Floats, second: Booleans) -> Floats:
 
 
 def resampled_logs(
-    log_weights: Floats, groups: Groups, n: int, rng: np.random.Generator
+    log: Floats, draws: int, groups: Groups, n: int, rng: np.random.Generator
 ) -> "Iterator[tuple[int, Floats]]":
-    """Resample people n times: the draw, and the mean log weights of every group, (G, D).
+    """Resample people n times: one of the draws, and mean log weights of every group, (G, D).
 
-    Log weights of all draws have shape (S, P, D).
+    ``log`` (P, D) are estimates without shrinkage: they vary between people by as much as people
+    differ and are uncertain.
     """
     members = [np.flatnonzero(groups.of == place) for place in range(len(groups.names))]
-    for draw in rng.integers(0, len(log_weights), n).tolist():
-        log = log_weights[draw]
+    for draw in rng.integers(0, draws, n).tolist():
         people = [rng.choice(own, len(own)) for own in members]
-        yield draw, np.stack([log[own].mean(axis=0, dtype=np.float64) for own in people])
+        yield draw, np.stack([log[own].mean(axis=0) for own in people])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,8 @@ def view_groups(
     rng = np.random.default_rng(seed)
     centres = _own_centres(model, groups)
     if centres is None:
-        draws = list(resampled_logs(weights.log, groups, resamples, rng))
-        log = weights.log.mean(axis=0, dtype=np.float64)
+        log = weights.unshrunk()
+        draws = list(resampled_logs(log, len(weights.log), groups, resamples, rng))
         mean = np.stack(
             [log[groups.of == place].mean(axis=0) for place in range(len(groups.names))]
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NEW_PAIRS = 4
 """Pairs of new people that answers are averaged over, in each draw."""
+LEAST_RELIABLE = 0.1
+"""Of dimensions that say less of people the estimates would be noise alone."""
 GROUP_OF = "participant_group"
 """Coordinate of a posterior: the group of each participant."""
 LIKENESS = ("group", "participant")
@@ -81,6 +83,21 @@ class Weights:
         if "weight_slope" in group:
             slope, z = draws("weight_slope"), group[COVARIATES].values
         return cls(log, centre, place, slope, z.astype(np.float32), draws("weight_spread"))
+
+    @property
+    def reliability(self) -> Floats:
+        """Share of the variance between people that posterior means of log weights have, (D,)."""
+        between = self.log.mean(axis=0, dtype=np.float64).var(axis=0)
+        within = self.log.var(axis=0, dtype=np.float64).mean(axis=0)
+        return np.asarray(np.maximum(between / (between + within + 1e-12), LEAST_RELIABLE))
+
+    def unshrunk(self) -> Floats:
+        """Estimate log weights without the shrinkage of people to their population, (P, D).
+
+        A posterior mean is, on average, the truth times the reliability: means of people are as
+        much too small as those of each.
+        """
+        return np.asarray(self.log.mean(axis=0, dtype=np.float64) / self.reliability)
 
     def roots(self, draw: int) -> Floats:
         """By what each participant multiplies coordinates, (P, D)."""
