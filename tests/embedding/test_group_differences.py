@@ -89,7 +89,7 @@ def test_clusters_differ_by_the_mean_of_their_pairs() -> None:
         assert np.sign(row["effect"]) == np.sign(row["difference"])
     # By definition: each person's own similarities, whose spread is that within groups.
     assert model.weights is not None
-    x, log = model.embedding.mean(axis=0), model.weights.log.mean(axis=0)
+    x, log = model.embedding.mean(axis=0), model.weights.unshrunk()
     own = np.zeros(20)
     for k in range(20):
         similar = (x * np.exp(log[k])) @ x.T

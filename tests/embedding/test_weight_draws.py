@@ -12,6 +12,7 @@ from twoalike.embedding._model import LOG_PRIOR, Data, Form, jax_density, log_li
 from twoalike.embedding._parts import KERNELS
 from twoalike.embedding._people import Covariates, Groups
 from twoalike.embedding._weight_draws import _scores, draw_weights
+from twoalike.embedding._weights import Weights
 
 P, M, D, S = 30, 30, 4, 40
 
@@ -150,3 +151,21 @@ def test_log_priors_are_those_of_the_model(with_means: bool) -> None:
     for name in names:
         assert name in place
         assert np.isfinite(found[name]).all()
+
+
+def test_means_of_people_are_found_without_their_shrinkage() -> None:
+    """Posteriors as a normal population with known errors gives them; two groups differ by 1."""
+    rng = np.random.default_rng(0)
+    truth = 0.5 * rng.standard_normal((400, D))
+    truth[200:, 0] += 1.0
+    truth -= truth.mean(axis=0)
+    spread, error = truth.std(axis=0), np.array([0.5, 0.7, 0.3, 1.0])
+    share = spread**2 / (spread**2 + error**2)
+    mean = share * (truth + error * rng.standard_normal(truth.shape))
+    log = mean + np.sqrt(share) * error * rng.standard_normal((100, 400, D))
+    nothing = np.zeros((100, 0, D)), np.zeros((400, 0))
+    weights = Weights(log, np.zeros((100, 1, D)), np.zeros(400, dtype=int), *nothing, np.ones(100))
+    assert_allclose(weights.reliability, share, atol=0.06)
+    found = weights.unshrunk()
+    assert found[200:, 0].mean() - found[:200, 0].mean() == pytest.approx(1.0, abs=0.15)
+    assert mean[200:, 0].mean() - mean[:200, 0].mean() < 0.8
