@@ -11,7 +11,7 @@ import pandas as pd
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters
-from twoalike.record import RunName, find_runs, read_manifest, read_run
+from twoalike.record import RunName, find_runs, group_sizes, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
     Block,
@@ -199,7 +199,22 @@ def triplet_section(inputs: "Inputs") -> Section:
     said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
-    return Section("sessions", "Sessions", lead, [Grid(caption, columns, rows), text])
+    blocks = [Grid(caption, columns, rows), text, *_groups(inputs)]
+    return Section("sessions", "Sessions", lead, blocks)
+
+
+def _groups(inputs: "Inputs") -> list[Text]:
+    """Say how many people each group has; nothing in a study without groups."""
+    names = inputs.study.config.groups.names
+    found = {
+        words: group_sizes(inputs.study.raw, names, simulated=simulated)
+        for words, simulated in (("people", False), ("simulated observers", True))
+    }
+    return [
+        Text(f"In each group, {words}: {', '.join(f'{name} {n}' for name, n in sizes.items())}.")
+        for words, sizes in found.items()
+        if any(sizes.values())
+    ]
 
 
 def arrangement_section(inputs: "Inputs") -> Section | None:
@@ -224,7 +239,8 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
     lead = "One line a session of dragging images into a circle, so that alike ones are close."
     columns = ("participant", "session", "arrangements", "median time (s)", "ended")
     caption = "Median time of an arrangement; practice is counted in arrangements only."
-    return Section("arrangements", "Arrangements", lead, [Grid(caption, columns, rows)])
+    blocks = [Grid(caption, columns, rows), *_groups(inputs)]
+    return Section("arrangements", "Arrangements", lead, blocks)
 
 
 def _session_name(session: object, run: int) -> str:
