@@ -1,4 +1,4 @@
-"""A study with groups of people, by the command line: from the first session to fit, merge, share."""
+"""A study with groups of people, by the command line, from the first session to the copy."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from twoalike.sitting import simulate, sit
 GROUPS = '[groups]\nnames = ["experts", "novices"]\n'
 OWN = '[groups.protocols.experts]\nodd-one-out = "protocols/experts.toml"\n'
 RUN = ("--simulate", "--no-window")
-QUICK = ("--quick", "--engine", "vi", "--steps", 20, "--chains", 1, "--dimensions", 2)
+QUICK = ("--quick", "--engine", "vi", "--steps", 100, "--chains", 1, "--dimensions", 2)
 
 
 def call(*words: object) -> int:
@@ -62,7 +62,7 @@ def test_balanced_groups_from_the_first_session_to_the_fit(
     assert posterior.group_of == {code.removeprefix("sub-"): one for code, one in groups.items()}
     assert call("report", study) == 0
     report = (study / "derived" / "report.html").read_text()
-    assert "In each group, simulated observers: experts 2, novices 2." in report
+    assert "Simulated observers in each group: experts 2, novices 2." in report
 
 
 def test_the_operator_assigns_and_a_contradiction_is_refused(
@@ -116,18 +116,21 @@ def test_a_group_reads_and_presses_what_its_own_protocol_says(
     assert "groups.protocols.experts: expected one of the tasks" in capsys.readouterr().err
 
 
-def test_an_interrupted_session_keeps_its_group(study: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        sit(study, "901", simulate=True, window=False, show=stop_at_start)
+def test_a_session_that_breaks_off_keeps_its_group(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr("twoalike.sitting._sit.run_session", broken)
+        sit(study, "901", simulate=True, window=False)
     sit(study, "902", simulate=True, window=False)
     before = people(study / "data" / "raw")
     assert sorted(before.values()) == ["experts", "novices"]
     sit(study, "901", resume=True, simulate=True, window=False, show=lambda _: None)
     assert people(study / "data" / "raw") == before
-
-
-def stop_at_start(line: str) -> None:
-    raise KeyboardInterrupt(line)
+    assert manifest(study, "901")["group"] == before["sub-901"]
 
 
 def test_merged_studies_keep_their_groups_and_say_how_many(
@@ -139,17 +142,12 @@ def test_merged_studies_keep_their_groups_and_say_how_many(
     labs = [tmp_path / name for name in ("one", "two")]
     for lab, codes in zip(labs, (("901", "902"), ("903", "904")), strict=True):
         shutil.copytree(study, lab)
-        simulate(lab, codes, group={"901": "experts", "902": "novices"}.get(codes[0], "experts"))
-    # Of people, not of simulated observers.
-    for lab in labs:
-        change(lab / "data" / "raw" / "participants.tsv", "\ttrue", "\tfalse")
-        for path in lab.rglob("*_manifest.json"):
-            change(path, '"simulated": true', '"simulated": false')
+        simulate(lab, codes, group={codes[0]: "experts", codes[1]: "experts"})
     both = tmp_path / "both"
     assert call("merge", *labs, "--out", both) == 0
     assert people(both / "data" / "raw") == {f"sub-{n}": "experts" for n in range(901, 905)}
-    said = capsys.readouterr().err
-    assert "people in each group: experts 4, novices 0 (uneven" in said
+    said = capsys.readouterr().out
+    assert "simulated observers in each group: experts 4, novices 0 (uneven)" in said
     assert (both / "protocols" / "experts.toml").is_file()
 
 

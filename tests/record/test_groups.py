@@ -106,8 +106,9 @@ def test_a_lost_cell_and_an_unknown_group_are_named(make_study: Callable[..., Pa
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1][:-1] + "n/a", lines[2][:-1] + "old"]) + "\n")
     said = [str(problem) for problem in missing_groups(study, study.raw)]
-    assert "row 1, column 'group': expected the group of sub-001, one of a, b, c, found n/a" in (
-        said[0]
+    assert (
+        "row 1, column 'group': expected the group of sub-001, one of a, b, c, found n/a"
+        in (said[0])
     )
     assert "row 2" in said[1]
     assert "found old" in said[1]

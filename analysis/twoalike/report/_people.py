@@ -11,7 +11,7 @@ import pandas as pd
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters
-from twoalike.record import RunName, find_runs, group_sizes, read_manifest, read_run
+from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
     Block,
@@ -205,16 +205,8 @@ def triplet_section(inputs: "Inputs") -> Section:
 
 def _groups(inputs: "Inputs") -> list[Text]:
     """Say how many people each group has; nothing in a study without groups."""
-    names = inputs.study.config.groups.names
-    found = {
-        words: group_sizes(inputs.study.raw, names, simulated=simulated)
-        for words, simulated in (("people", False), ("simulated observers", True))
-    }
-    return [
-        Text(f"In each group, {words}: {', '.join(f'{name} {n}' for name, n in sizes.items())}.")
-        for words, sizes in found.items()
-        if any(sizes.values())
-    ]
+    lines = describe_groups(inputs.study, inputs.study.raw)
+    return [Text(f"{line[0].upper()}{line[1:]}.") for line in lines]
 
 
 def arrangement_section(inputs: "Inputs") -> Section | None:

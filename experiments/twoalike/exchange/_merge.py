@@ -20,7 +20,7 @@ from twoalike.record import (
     check_bids,
     check_codes_apart,
     check_dataset,
-    group_sizes,
+    describe_groups,
     missing_groups,
 )
 from twoalike.registry import find_task, task_names
@@ -177,14 +177,8 @@ class Merged:
     """``n_participants``, ``n_runs``, ``n_trials``: In the raw data; pilot data are not counted."""
     left_out: tuple[Path, ...]
     """Files and folders that were not merged, such as computed ones."""
-    groups: Mapping[str, int]
-    """People in each group of the study, in the raw data; empty if it has none."""
-
-    @property
-    def uneven(self) -> bool:
-        """Whether groups differ by more than one person."""
-        sizes = self.groups.values()
-        return max(sizes, default=0) - min(sizes, default=0) > 1
+    groups: tuple[str, ...]
+    """How many people each group of the study has, in words."""
 
 
 def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
@@ -362,8 +356,8 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
     raw = found.get(merged.raw)
     people = [path for path in merged.raw.glob("sub-*") if path.is_dir()]
     n_runs, n_trials = (len(raw.runs), raw.n_trials) if raw else (0, 0)
-    sizes = group_sizes(merged.raw, merged.config.groups.names)
-    return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)), sizes)
+    groups = tuple(describe_groups(merged, merged.raw))
+    return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)), groups)
 
 
 def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:

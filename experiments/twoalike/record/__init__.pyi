@@ -18,6 +18,7 @@ from ._dataset import exposed_data as exposed_data
 from ._dataset import find_runs as find_runs
 from ._dataset import participant_label as participant_label
 from ._groups import balanced_group as balanced_group
+from ._groups import describe_groups as describe_groups
 from ._groups import group_of as group_of
 from ._groups import group_sizes as group_sizes
 from ._groups import in_group as in_group

@@ -66,6 +66,18 @@ def group_sizes(root: Path, names: Iterable[str], *, simulated: bool = False) ->
     return sizes | found
 
 
+def describe_groups(study: Study, root: Path) -> list[str]:
+    """Say how many people, and simulated observers, each group has; nothing without groups."""
+    lines = []
+    for words, simulated in (("people", False), ("simulated observers", True)):
+        sizes = group_sizes(root, study.config.groups.names, simulated=simulated)
+        if any(sizes.values()):
+            found = ", ".join(f"{name} {n}" for name, n in sizes.items())
+            uneven = max(sizes.values()) - min(sizes.values()) > 1
+            lines.append(f"{words} in each group: {found}{' (uneven)' if uneven else ''}")
+    return lines
+
+
 def group_of(root: Path, participant: str) -> str:
     """Group of a participant in the list; empty if there is none."""
     table = _people(root)
