@@ -90,7 +90,7 @@ def test_a_balanced_group_is_not_named_but_for_sessions_elsewhere(
     study = add_groups(make_study())
     with pytest.raises(TwoalikeError, match="groups of this study are balanced"):
         join(study, "001", group="a")
-    with pytest.raises(TwoalikeError, match="drawn at the first session, which is not here"):
+    with pytest.raises(TwoalikeError, match="one is drawn at the first session of all only"):
         join(study, "001", is_first=False)
     assert join(study, "001", group="a", is_first=False) == "a"
     plain = Study.load(make_study("plain"))

@@ -152,7 +152,7 @@ def _decided(
     if group is None and not drawn:
         why = "study.toml leaves groups to you"
         if settings.assignment == "balanced":
-            why = "it was drawn at the first session, which is not here"
+            why = "one is drawn at the first session of all only"
         raise TwoalikeError(
             where="`group=...`",
             expected=f"the group of participant {participant} ({why}): one of "
