@@ -199,7 +199,7 @@ def triplet_section(inputs: "Inputs") -> Section:
     said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
-    blocks = [Grid(caption, columns, rows), text, *_groups(inputs)]
+    blocks: list[Block] = [Grid(caption, columns, rows), text, *_groups(inputs)]
     return Section("sessions", "Sessions", lead, blocks)
 
 
@@ -231,7 +231,7 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
     lead = "One line a session of dragging images into a circle, so that alike ones are close."
     columns = ("participant", "session", "arrangements", "median time (s)", "ended")
     caption = "Median time of an arrangement; practice is counted in arrangements only."
-    blocks = [Grid(caption, columns, rows), *_groups(inputs)]
+    blocks: list[Block] = [Grid(caption, columns, rows), *_groups(inputs)]
     return Section("arrangements", "Arrangements", lead, blocks)
 
 

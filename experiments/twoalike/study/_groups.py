@@ -22,7 +22,7 @@ class GroupsConfig(Strict):
     assignment: Literal["balanced", "operator"] = Field(
         default="balanced",
         description="who puts a new participant into a group. balanced: twoalike, into one of the "
-        "smallest groups, drawn from seed and code; operator: you, with twoalike run --group",
+        "smallest groups, drawn from seed and code; operator: you, when the first session starts",
     )
     protocols: dict[str, dict[str, str]] = Field(
         default_factory=dict,
