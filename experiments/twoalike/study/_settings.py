@@ -183,7 +183,8 @@ def _render(model: BaseModel, name: str) -> str:
         else:
             # These stay a comment, so that tables of that name can be added at the end.
             none = "# " if written[key] == {} or (key == "questions" and not written[key]) else ""
-            lines += [*about, f"{none}{key} = {_toml(written[key])}"]
+            line = f"{none}{key} = {_toml(written[key])}"
+            lines += [*about, f"# {key} =" if written[key] is None else line]
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
 
