@@ -1,10 +1,12 @@
 """The page of files: columns of the raw and of the tidy tables, from the definitions of each."""
 
+from dataclasses import replace
+
 from _reference.markdown import code, table
 from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.embedding import _posterior_file
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
-from twoalike.record import ANSWERS, PARTICIPANTS
+from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import STIMULUS_LIST
 from twoalike.tables import Table
@@ -104,9 +106,10 @@ _LISTS = (
         ARRANGEMENT_LIST,
     ),
 )
+_PEOPLE = (*PARTICIPANTS.columns, GROUP)
 _BESIDE = (
     ("Answers outside the trials", "sourcedata/*/*/*_answers.tsv", ANSWERS),
-    ("Participants", "participants.tsv", PARTICIPANTS),
+    ("Participants", "participants.tsv", replace(PARTICIPANTS, columns=_PEOPLE)),
 )
 _NAMES = {"beh": "trials", "events": "events within a trial"}
 

@@ -37,5 +37,6 @@ def merge(studies: list[Path], /, *, out: Path) -> None:
     merged = merge_studies(studies, out)
     runs, trials = counted(merged.n_runs, "run"), counted(merged.n_trials, "trial")
     show_notes([f"{out}: {runs} of {counted(merged.n_participants, 'participant')}, {trials}"])
+    show_notes(merged.groups)
     show_notes(f"left out: {path}" for path in merged.left_out)
     show_notes(f"note: {fault}" for fault in check_lists(Study.load(out)))

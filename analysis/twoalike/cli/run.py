@@ -18,6 +18,9 @@ class Options:
     """odd-one-out, multi-arrangement, or a task of another installed package."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
+    group: str | None = None
+    """Group of a new participant, in a study whose operator assigns groups ([groups] of
+    study.toml). Later sessions keep it."""
     resume: Flag = False
     """Go on with a session that was stopped or broke off; starts it if it has not begun."""
     pilot: Flag = False
@@ -63,6 +66,7 @@ def run(study: Path, /, *, participant: str, options: Options = Options()) -> No
         twoalike run my-study --task odd-one-out --participant 001
         twoalike run my-study --task odd-one-out --participant 001 --resume
         twoalike run my-study --task multi-arrangement --participant 001
+        twoalike run my-study --participant 003 --group experts
         twoalike run my-study --participant 901 --simulate --no-window
         twoalike run my-study --participant 902 --pilot --simulate observer.npz --windowed
     """

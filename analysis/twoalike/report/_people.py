@@ -11,7 +11,7 @@ import pandas as pd
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters
-from twoalike.record import RunName, find_runs, read_manifest, read_run
+from twoalike.record import RunName, describe_groups, find_runs, read_manifest, read_run
 from twoalike.report._blocks import (
     DASH,
     Block,
@@ -199,7 +199,14 @@ def triplet_section(inputs: "Inputs") -> Section:
     said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
-    return Section("sessions", "Sessions", lead, [Grid(caption, columns, rows), text])
+    blocks: list[Block] = [Grid(caption, columns, rows), text, *_groups(inputs)]
+    return Section("sessions", "Sessions", lead, blocks)
+
+
+def _groups(inputs: "Inputs") -> list[Text]:
+    """Say how many people each group has; nothing in a study without groups."""
+    lines = describe_groups(inputs.study, inputs.study.raw)
+    return [Text(f"{line[0].upper()}{line[1:]}.") for line in lines]
 
 
 def arrangement_section(inputs: "Inputs") -> Section | None:
@@ -224,7 +231,8 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
     lead = "One line a session of dragging images into a circle, so that alike ones are close."
     columns = ("participant", "session", "arrangements", "median time (s)", "ended")
     caption = "Median time of an arrangement; practice is counted in arrangements only."
-    return Section("arrangements", "Arrangements", lead, [Grid(caption, columns, rows)])
+    blocks: list[Block] = [Grid(caption, columns, rows), *_groups(inputs)]
+    return Section("arrangements", "Arrangements", lead, blocks)
 
 
 def _session_name(session: object, run: int) -> str:

@@ -107,7 +107,7 @@ def replace_codes(people: Mapping[str, Person]) -> Callable[[str], str]:
 
 
 _PARTICIPANT = frozenset({"participant", "participants", "participant_id", "subject"})
-_SAME_FOR_ALL = frozenset({"protocol", "stimuli", "features"})
+_SAME_FOR_ALL = frozenset({"protocol", "protocol_of_group", "stimuli", "features"})
 """Inputs of a run whose hashes are published: they do not depend on who took part."""
 _TABLE_HASHES = ("rows_sha256", "events_sha256")
 _TOKEN = re.compile(r"[\w.:+-]{0,40}")
@@ -120,6 +120,8 @@ class Anonymous:
 
     people: Mapping[str, Person]
     rename: Callable[[str], str]
+    with_groups: bool = False
+    """Whether the groups of people are published."""
 
     def text(self, text: str, person: Person | None) -> str:
         """Text with new codes, and with moved dates where it belongs to one person."""
@@ -158,6 +160,10 @@ class Anonymous:
         """
         content = load_json(text, where)
         inputs, segments = content.get("inputs"), content.get("segments")
+        if not self.with_groups:
+            content.pop("group", None)
+            if isinstance(inputs, dict):
+                inputs.pop("protocol_of_group", None)
         for role, entry in inputs.items() if isinstance(inputs, dict) else ():
             if role not in _SAME_FOR_ALL and isinstance(entry, dict):
                 entry["sha256"] = None

@@ -15,7 +15,14 @@ from typing import Any
 
 from twoalike.exchange._anonymous import table_cells
 from twoalike.exchange._dataset import check_new_folder, dump_json, load_json
-from twoalike.record import RawProblem, check_bids, check_codes_apart, check_dataset
+from twoalike.record import (
+    RawProblem,
+    check_bids,
+    check_codes_apart,
+    check_dataset,
+    describe_groups,
+    missing_groups,
+)
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
@@ -170,6 +177,8 @@ class Merged:
     """``n_participants``, ``n_runs``, ``n_trials``: In the raw data; pilot data are not counted."""
     left_out: tuple[Path, ...]
     """Files and folders that were not merged, such as computed ones."""
+    groups: tuple[str, ...]
+    """How many people each group of the study has, in words."""
 
 
 def merge_studies(folders: Sequence[str | Path], out: str | Path) -> Merged:
@@ -230,14 +239,15 @@ def _settings(first: Study, other: Study) -> Iterator[str]:
 
 
 def _protocols(first: Study, other: Study) -> Iterator[str]:
-    for task in _labels():
-        one, two = (_toml(study.protocol_of(task)) for study in (first, other))
-        yield from _differences(first.protocol_of(task).name, one, two)
+    for one, two in zip(_protocol_files(first), _protocol_files(other), strict=False):
+        yield from _differences(one.name, _toml(one), _toml(two))
 
 
-def _labels() -> list[str]:
-    """Labels of all tasks in BIDS file names."""
-    return [find_task(name).label for name in task_names()]
+def _protocol_files(study: Study) -> list[Path]:
+    """Protocols of all tasks, then those of the groups."""
+    names = [study.protocol_of(find_task(name).label) for name in task_names()]
+    of_groups = study.config.groups.protocols.values()
+    return names + [study.root / file for files in of_groups for file in files.values()]
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -299,11 +309,11 @@ def _files(study: Study) -> Iterator[Path]:
 def _copy_settings(study: Study, into: Path) -> None:
     """Copy study.toml, the protocols and the stimuli."""
     shutil.copyfile(study.root / "study.toml", into / "study.toml")
-    for task in _labels():
-        if study.protocol_of(task).is_file():
-            path = _inside(into, study.protocol_of(task), study)
+    for file in _protocol_files(study):
+        if file.is_file():
+            path = _inside(into, file, study)
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(study.protocol_of(task), path)
+            shutil.copyfile(file, path)
     shutil.copytree(study.stimuli, _inside(into, study.stimuli, study))
 
 
@@ -340,13 +350,14 @@ def _checked(merged: Study, sources: Sequence[Study]) -> Merged:
         raise TwoalikeError("merge: none of the studies has data yet. Copy one of them instead.")
     found = {root: check_dataset(root, hashes) for root in roots}
     for root, checked in found.items():
-        problems = [*checked.problems, *check_bids(root)]
+        problems = [*checked.problems, *missing_groups(merged, root), *check_bids(root)]
         if problems:
             raise TwoalikeError(_refusal(problems, merged.root))
     raw = found.get(merged.raw)
     people = [path for path in merged.raw.glob("sub-*") if path.is_dir()]
     n_runs, n_trials = (len(raw.runs), raw.n_trials) if raw else (0, 0)
-    return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)))
+    groups = tuple(describe_groups(merged, merged.raw))
+    return Merged(len(people), n_runs, n_trials, tuple(_left_out(sources)), groups)
 
 
 def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
@@ -360,7 +371,7 @@ def _refusal(problems: Sequence[RawProblem], temporary: Path) -> str:
 def _left_out(studies: Sequence[Study]) -> Iterator[Path]:
     """List the files that were not merged, folders as a whole."""
     for study in studies:
-        parts = [study.root / "study.toml", study.stimuli, *map(study.protocol_of, _labels())]
+        parts = [study.root / "study.toml", study.stimuli, *_protocol_files(study)]
         parts += [study.root / name for name in _COLLECTED]
         kept = {path.relative_to(study.root).parts[0] for path in parts}
         for path in sorted(study.root.iterdir()):

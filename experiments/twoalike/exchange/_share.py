@@ -31,7 +31,7 @@ from twoalike.exchange._dataset import (
     write_texts,
 )
 from twoalike.exchange._private import Found, find_codes, search_file, shown_objects
-from twoalike.record import check_bids, check_raw, find_runs
+from twoalike.record import GROUP, check_bids, check_raw, find_runs
 from twoalike.study import (
     MISSING,
     SAFE_SEED,
@@ -206,7 +206,8 @@ def share_files(
     columns = {path: _columns(files, path, decided) for path, k in kinds.items() if k in _TABLES}
     people = draw_people(_days(files, folders), rng, keep_times=options.times == "shift")
     rename = replace_codes(people)
-    change = _Change(files, columns, Anonymous(people, rename), options)
+    with_groups = f"participants.{GROUP.name}" in options.columns
+    change = _Change(files, columns, Anonymous(people, rename, with_groups), options)
     kept = [path for path in sorted(kinds) if not change.is_left_out(path)]
     changed = {path: change.text(path, kinds[path], _owner(path, people)) for path in kept}
     _check(changed, shown_objects(files), people, rename, options)

@@ -17,6 +17,12 @@ from ._dataset import check_codes_apart as check_codes_apart
 from ._dataset import exposed_data as exposed_data
 from ._dataset import find_runs as find_runs
 from ._dataset import participant_label as participant_label
+from ._groups import balanced_group as balanced_group
+from ._groups import describe_groups as describe_groups
+from ._groups import group_of as group_of
+from ._groups import group_sizes as group_sizes
+from ._groups import in_group as in_group
+from ._groups import missing_groups as missing_groups
 from ._manifest import TRIAL_SHOWN as TRIAL_SHOWN
 from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
@@ -39,6 +45,7 @@ from ._run import open_run as open_run
 from ._tables import ANSWERS as ANSWERS
 from ._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
 from ._tables import ARRANGEMENTS as ARRANGEMENTS
+from ._tables import GROUP as GROUP
 from ._tables import OLDEST_AGE as OLDEST_AGE
 from ._tables import PARTICIPANTS as PARTICIPANTS
 from ._tables import TRIPLETS as TRIPLETS

@@ -13,6 +13,7 @@ import pandas as pd
 
 from twoalike.record._answers import damaged_answers, lost_answers
 from twoalike.record._dataset import RunName, find_runs
+from twoalike.record._groups import check_group_cells
 from twoalike.record._manifest import (
     KeptTrial,
     check_left_events,
@@ -285,6 +286,7 @@ def check_dataset(
         *(check_people(root) if participant == "*" else ()),
         *check_copies(runs),
         *check_simulated(root, runs),
+        *check_group_cells(root, runs),
         *(check_pilot(root, runs, pilot) if pilot is not None else ()),
     ]
     clean = [RunName.parse(path) for path in runs if not found[path]]

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from twoalike.record._tables import PARTICIPANTS
+from twoalike.record._tables import GROUP, PARTICIPANTS
 from twoalike.study import (
+    MISSING,
     Study,
     TwoalikeError,
     atomic_path,
     counted,
     hold_lock,
+    parse_json_table,
     readable_by,
     readable_by_others,
     write_json,
@@ -230,12 +232,20 @@ def make_dataset(root: Path, study: Study) -> None:
 
 
 def _with_participant(
-    table: pd.DataFrame, participant: str, simulated: bool, folders: Sequence[str]
+    table: pd.DataFrame,
+    participant: str,
+    simulated: bool,
+    folders: Sequence[str],
+    group: str = "",
 ) -> pd.DataFrame:
-    """Table with a row for ``participant`` and for every folder; other columns stay."""
+    """Table with a row for ``participant`` and for every folder; other columns stay.
+
+    The group is written where there is none.
+    """
     table = table.copy()
-    if "simulated" not in table:
-        table["simulated"] = None
+    for column in ["simulated", *([GROUP.name] if group else [])]:
+        if column not in table:
+            table[column] = None
     label = f"sub-{participant}"
     known = set(table["participant_id"])
     new = [name for name in dict.fromkeys([*folders, label]) if name not in known]
@@ -252,6 +262,9 @@ def _with_participant(
             remedy="Choose another `participant=...`.",
         )
     table.loc[row, "simulated"] = text
+    if group:
+        missing = table[GROUP.name].isna() | (table[GROUP.name] == MISSING)
+        table.loc[row & missing, GROUP.name] = group
     return table
 
 
@@ -315,6 +328,19 @@ def check_participant(root: Path, participant: str, simulated: bool) -> None:
         _with_participant(table, participant, simulated, [])
 
 
+def _describe_participants(path: Path, *, with_group: bool) -> None:
+    """Write the sidecar of the list of participants, or add the group to the one that is there."""
+    there = path.exists()
+    if there and not with_group:
+        return
+    entries = parse_json_table(path.read_bytes(), path) if there else PARTICIPANTS.sidecar()
+    added = with_group and GROUP.name not in entries
+    if added:
+        entries[GROUP.name] = GROUP.sidecar()
+    if added or not there:
+        write_json(path, entries)
+
+
 def register_participant(root: Path, study: Study, participant: str, simulated: bool) -> None:
     """Give a participant a folder and a row in ``participants.tsv``, in the order that is valid.
 
@@ -337,9 +363,8 @@ def register_participant(root: Path, study: Study, participant: str, simulated: 
         if first:
             folder.mkdir(parents=True, exist_ok=True)
         folders = sorted(entry.name for entry in root.glob("sub-*") if entry.is_dir())
-        after = _with_participant(before, participant, simulated, folders)
+        after = _with_participant(before, participant, simulated, folders, study.group)
         if first or not after.astype(str).equals(before.astype(str)):
             write_tsv(path, after)
-        if not (root / "participants.json").exists():
-            write_json(root / "participants.json", PARTICIPANTS.sidecar())
+        _describe_participants(root / "participants.json", with_group=bool(study.group))
         folder.mkdir(exist_ok=True)

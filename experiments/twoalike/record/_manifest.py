@@ -68,6 +68,7 @@ class ManifestContent(Content):
     config: dict[str, Any]
     simulated: bool
     observer: dict[str, Any] | None
+    group: str | None = None
     n_trials: WholeNumber | None
     design: dict[str, Any]
     stimuli: dict[str, str]
@@ -95,6 +96,8 @@ class RunPlan:
     """Settings that the trials are chosen by, JSON-ready, where they are not all listed."""
     observer: Mapping[str, Any] | None = None
     """Describes the simulated observer; None for a person."""
+    group: str | None = None
+    """Group of the participant; None in a study without groups."""
 
     @property
     def simulated(self) -> bool:
@@ -163,6 +166,7 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
         "pilot": plan.pilot,
         "simulated": plan.simulated,
         "observer": dict(plan.observer) if plan.observer is not None else None,
+        "group": plan.group,
         "n_trials": plan.n_trials,
         "design": dict(plan.design),
         "stimuli": dict(plan.stimuli),
@@ -232,6 +236,7 @@ def check_same(
         ("the design", manifest["design"], dict(plan.design)),
         ("the images", manifest["stimuli"], dict(plan.stimuli)),
         ("who answers", manifest["observer"], plan.observer and dict(plan.observer)),
+        ("the group", manifest.get("group"), plan.group),
         ("the number of trials", manifest["n_trials"], plan.n_trials),
     ]
     if plan.trials is not None and shown is not None:

@@ -88,7 +88,7 @@ def _described(root: Path, participant: str) -> list[RunName]:
     return [RunName.parse(Path(name)) for name in sorted(names)]
 
 
-def _listed(root: Path) -> pd.DataFrame | None:
+def people_listed(root: Path) -> pd.DataFrame | None:
     """List of participants; None if it cannot be read, which :func:`missing_files` reports."""
     path = root / "participants.tsv"
     try:
@@ -99,21 +99,22 @@ def _listed(root: Path) -> pd.DataFrame | None:
 
 def check_people(root: Path) -> Iterator[RawProblem]:
     """Compare the list of participants with the folders of their data."""
-    path, table = root / "participants.tsv", _listed(root)
+    path, table = root / "participants.tsv", people_listed(root)
     if table is None:
         return
     listed = list(table["participant_id"])
     folders = {folder.name for folder in root.glob("sub-*") if folder.is_dir()}
     for number, code in enumerate(listed, start=1):
         # git and zip drop the empty folder of a participant who did not consent.
-        if code not in folders and not _declined(root, code):
+        if code not in folders and not declined(root, code):
             message = f"{code} has no folder here: it was deleted or moved. Put it back"
             yield RawProblem(path, message, number, "participant_id")
     for code in sorted(folders - set(listed)):
         yield RawProblem(path, f"does not list {code}, who has a folder. Put the line back")
 
 
-def _declined(root: Path, code: str) -> bool:
+def declined(root: Path, code: str) -> bool:
+    """Whether a participant (with ``sub-``) was asked for consent and never gave it."""
     try:
         answers = read_answers(root, "consent", code.removeprefix("sub-"))
     except TwoalikeError:  # reported by the check of answers
@@ -124,7 +125,7 @@ def _declined(root: Path, code: str) -> bool:
 
 def check_simulated(root: Path, runs: Iterable[Path]) -> Iterator[RawProblem]:
     """Find participants whom the list calls people and a manifest simulated, or the reverse."""
-    path, table = root / "participants.tsv", _listed(root)
+    path, table = root / "participants.tsv", people_listed(root)
     if table is None or "simulated" not in table:
         return
     listed = dict(zip(table["participant_id"], table["simulated"], strict=True))
@@ -183,11 +184,11 @@ def without_sessions(root: Path, runs: Iterable[Path]) -> Iterator[str]:
 
     A process that was killed before the first page leaves the same, so this is no problem.
     """
-    if (table := _listed(root)) is None:
+    if (table := people_listed(root)) is None:
         return
     have = {f"sub-{RunName.parse(run).participant}" for run in runs}
     for code in table["participant_id"]:
-        if code not in have and (root / code).is_dir() and not _declined(root, code):
+        if code not in have and (root / code).is_dir() and not declined(root, code):
             yield f"{code} is listed but has no session: it was deleted, or never began"
 
 

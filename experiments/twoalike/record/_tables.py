@@ -278,6 +278,13 @@ PARTICIPANTS = Table(
     keys=("participant_id",),
 )
 """``participants.tsv``; its owner may add columns."""
+GROUP = Column(
+    "group",
+    "string",
+    "Group of the participant, of those in study.toml, from the first session on.",
+    missing="in none",
+)
+"""Column of ``participants.tsv`` in a study with groups."""
 
 
 def parse_options(cell: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from twoalike.record import (
     check_dataset,
     check_run,
     hold_participant,
+    in_group,
     open_run,
     read_manifest,
     recover_run,
@@ -35,7 +36,6 @@ from twoalike.sitting._operator import OperatorState
 from twoalike.sitting._terminal import OperatorView
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study, TwoalikeError, check_seed, counted, load_profile, readable_by
-from twoalike.study import progress as progress_bar
 from twoalike.tasks import (
     Item,
     Keeper,
@@ -48,20 +48,14 @@ from twoalike.tasks import (
     Sitting,
     View,
     VirtualClock,
+    check_groups,
     check_readable,
+    check_sitting,
     getting_ready,
     prepare_session,
     run_session,
 )
 
-type Observers = (
-    SimulatedObserver
-    | str
-    | Path
-    | Sequence[SimulatedObserver | str | Path]
-    | Mapping[str, SimulatedObserver]
-    | None
-)
 _DEFAULT_LAPSE = 0.02
 
 
@@ -93,6 +87,7 @@ def sit(
     *,
     task: str = "odd-one-out",
     session: int = 1,
+    group: str | None = None,
     resume: bool = False,
     pilot: bool = False,
     simulate: bool | str | Path | SimulatedObserver = False,
@@ -120,6 +115,9 @@ def sit(
         Name of the task, of :func:`twoalike.registry.task_names`.
     session
         Number of the session, from 1.
+    group
+        Group of the participant, where the operator assigns groups (``[groups]`` of study.toml);
+        needed at the first session only.
     resume
         Go on with a session that was stopped or broke off; starts it if it has not begun.
     pilot
@@ -170,20 +168,28 @@ def sit(
         pilot=pilot,
         observer=_observer(opened, simulate),
     )
-    check_codes(opened, [participant])
-    prepared = prepare_session(task, sitting)
+    check_codes(opened, [check_sitting(sitting).participant])
+    for fault in check_groups(opened):
+        raise TwoalikeError(fault)
     with hold_participant(opened, sitting.root, participant):
-        if resume and (completed := _recover(prepared, show)) is not None:
-            return completed
-        progress = check_run(
-            sitting.root, prepared.plan, resume=resume, earlier_elsewhere=elsewhere
-        )
-        checked = check_dataset(sitting.root, participant=participant, pilot=pilot)
-        if progress.begun:  # known to the person who resumes it
-            checked = replace(checked, remarks=())
-        for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
-            show(line)
-        prepared.check_consent(progress)
+        with in_group(
+            *(opened, sitting.root, participant),
+            simulated=not person,
+            group=group,
+            is_first=not elsewhere and (pilot or session == 1),
+        ) as own:
+            prepared = prepare_session(task, replace(sitting, study=own))
+            if resume and (completed := _recover(prepared, show)) is not None:
+                return completed
+            progress = check_run(
+                sitting.root, prepared.plan, resume=resume, earlier_elsewhere=elsewhere
+            )
+            checked = check_dataset(sitting.root, participant=participant, pilot=pilot)
+            if progress.begun:  # known to the person who resumes it
+                checked = replace(checked, remarks=())
+            for line in require_sound(checked.but_resumable(), allow_problems=allow_problems):
+                show(line)
+            prepared.check_consent(progress)
         if resume and not progress.begun:
             show("nothing to resume, the session starts")
         return _Start(
@@ -196,82 +202,6 @@ def sit(
             panel=panel,
             show=show,
         ).run()
-
-
-def simulate(
-    study: Study | str | Path,
-    participants: Sequence[str] | int,
-    *,
-    task: str = "odd-one-out",
-    session: int = 1,
-    observer: Observers = None,
-    seed: int | None = None,
-    pilot: bool = False,
-    resume: bool = False,
-) -> list[Outcome]:
-    """Let simulated participants sit down one after the other, without a window and its time.
-
-    Parameters
-    ----------
-    study
-        The study, or its folder.
-    participants
-        Their codes; a number n means the codes 1 to n.
-    task, session, seed, pilot, resume
-        As for :func:`sit`.
-    observer
-        Who answers: one for all, or one for each participant, by their code or in order, as
-        observers or their files (.npz); None makes one from the stimuli's categories.
-
-    Returns
-    -------
-    How each sitting ended; an interrupted one is the last.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`sit`, or if there are not as many observers as participants.
-    """
-    codes = (
-        [str(n) for n in range(1, participants + 1)]
-        if isinstance(participants, int)
-        else [*participants]
-    )
-    if isinstance(observer, Mapping):
-        known = set(codes) <= observer.keys()
-        observer = [observer[code] for code in codes] if known else list(observer.values())
-    if observer is None or isinstance(observer, str | Path | SimulatedObserver):
-        observers = [observer] * len(codes)
-    else:
-        observers = list(observer)
-    if len(observers) != len(codes):
-        raise TwoalikeError(
-            where="`observer=...`",
-            expected=counted(len(codes), "observer"),
-            found=str(len(observers)),
-        )
-    outcomes: list[Outcome] = []
-    with progress_bar() as bar:
-        step = bar.add_task("sessions", total=len(codes), status="")
-        for code, answers in zip(codes, observers, strict=True):
-            outcomes.append(
-                sit(
-                    study,
-                    code,
-                    task=task,
-                    session=session,
-                    resume=resume,
-                    pilot=pilot,
-                    simulate=True if answers is None else answers,
-                    window=False,
-                    seed=seed,
-                    panel=False,
-                )
-            )
-            bar.update(step, advance=1)
-            if outcomes[-1].end_reason not in ("completed", "declined"):
-                break
-    return outcomes
 
 
 def _observer(

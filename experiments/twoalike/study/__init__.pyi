@@ -1,3 +1,6 @@
+from ._access import Access as Access
+from ._access import readable_by as readable_by
+from ._access import readable_by_others as readable_by_others
 from ._cells import MISSING as MISSING
 from ._cells import folder_labels as folder_labels
 from ._cells import inert_cell as inert_cell
@@ -13,6 +16,7 @@ from ._foreign import load_arrays as load_arrays
 from ._foreign import load_mat as load_mat
 from ._foreign import load_parquet as load_parquet
 from ._foreign import mat_bytes as mat_bytes
+from ._groups import GroupsConfig as GroupsConfig
 from ._outputs import atomic_directory as atomic_directory
 from ._outputs import atomic_path as atomic_path
 from ._outputs import check_output as check_output
@@ -57,15 +61,12 @@ from ._settings import load_toml as load_toml
 from ._settings import plain_words as plain_words
 from ._settings import render_toml as render_toml
 from ._study import PLAN_STEP as PLAN_STEP
-from ._study import Access as Access
 from ._study import ArrangementConfig as ArrangementConfig
 from ._study import DesignConfig as DesignConfig
 from ._study import ExclusionConfig as ExclusionConfig
 from ._study import LevelShares as LevelShares
 from ._study import Study as Study
 from ._study import StudyConfig as StudyConfig
-from ._study import readable_by as readable_by
-from ._study import readable_by_others as readable_by_others
 from ._types import Booleans as Booleans
 from ._types import Floats as Floats
 from ._types import Integers as Integers

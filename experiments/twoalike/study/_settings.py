@@ -110,8 +110,15 @@ def _as_tuple(value: Any) -> Any:
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
-def load_toml[Model: BaseModel](path: str | Path, model: type[Model]) -> Model:
+def load_toml[Model: BaseModel](
+    path: str | Path, model: type[Model], over: Path | None = None
+) -> Model:
     """Read settings from TOML.
+
+    Parameters
+    ----------
+    over
+        A second file, whose keys replace those of the first; tables are joined, lists replaced.
 
     Raises
     ------
@@ -119,14 +126,37 @@ def load_toml[Model: BaseModel](path: str | Path, model: type[Model]) -> Model:
         If the file is missing or not TOML, or a key is unknown, missing or out of range; the
         message names the key, the file and, for an unknown key, the nearest valid one.
     """
-    path = require_file(Path(path), "settings (TOML)")
-    text = read_text(path)
+    content = _parse_toml(Path(path))
+    settings = _validated(content, model, Path(path))
+    if over is None:
+        return settings
+    return _validated(_with_keys(content, _parse_toml(over)), model, over)
+
+
+def _with_keys(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace keys of one file by those of another, within tables too."""
+    both = {
+        key: _with_keys(below[key], value)
+        if isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
+
+
+def _parse_toml(path: Path) -> dict[str, Any]:
+    text = read_text(require_file(path, "settings (TOML)"))
     try:
-        content = tomllib.loads(text)
+        return tomllib.loads(text)
     # TOMLDecodeError is a ValueError, and so is a number of thousands of digits.
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else error
         raise TwoalikeError(f"not valid TOML ({reason})", where=path) from error
+
+
+def _validated[Model: BaseModel](
+    content: Mapping[str, Any], model: type[Model], path: Path
+) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -153,7 +183,8 @@ def _render(model: BaseModel, name: str) -> str:
         else:
             # These stay a comment, so that tables of that name can be added at the end.
             none = "# " if written[key] == {} or (key == "questions" and not written[key]) else ""
-            lines += [*about, f"{none}{key} = {_toml(written[key])}"]
+            line = f"{none}{key} = {_toml(written[key])}"
+            lines += [*about, f"# {key} =" if written[key] is None else line]
     return "\n".join(["\n".join(lines) + "\n", *tables])
 
 

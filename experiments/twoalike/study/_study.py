@@ -1,85 +1,19 @@
-"""A study: a folder with ``study.toml``, its settings, who may read its data, and where files are.
-
-Only this module decides about permissions. Systems without them (Windows, some network drives) are
-left alone. The umask sets them, so that no writer can forget to, library code included; it can only
-remove permissions, and only from files as they are made.
-"""
+"""A study: a folder with ``study.toml``, its settings, and where its files are."""
 
 import html
 import math
-import os
 import re
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from twoalike.study._access import Access, check_readable
 from twoalike.study._errors import TwoalikeError
+from twoalike.study._groups import GroupsConfig
 from twoalike.study._provenance import Seed
 from twoalike.study._settings import Strict, load_toml
-
-type Access = Literal["owner", "group", "everyone"]
-_DENIED: dict[str, int] = {"owner": 0o077, "group": 0o007}
-"""Permissions removed from new files; ``everyone`` is not listed: the user's umask applies."""
-
-
-@contextmanager
-def readable_by(access: Access) -> Iterator[None]:
-    """Create files and folders with these permissions while the block runs.
-
-    owner: files 0600 and folders 0700; group: 0660 and 0770; everyone: as the user's umask says.
-    """
-    if access not in _DENIED:
-        yield
-        return
-    before = os.umask(_DENIED[access])
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def check_readable(folder: Path) -> None:
-    """Refuse a folder of data that the user cannot read: it would look like one without data."""
-    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
-        raise TwoalikeError(
-            f"{folder}: you may not read the data of this study. Ask their owner: for all users of "
-            'the lab\'s group, access = "group" below [data] in study.toml, and once '
-            f"chmod -R g+rwX {folder}"
-        )
-
-
-def readable_by_others(folder: Path, access: Access, within: Path) -> list[Path]:
-    """List files below a folder that more people can read than ``access`` allows.
-
-    Nothing is listed if a folder above, up to ``within``, is closed to them, or on systems
-    without such permissions.
-    """
-    denied = _DENIED.get(access, 0)
-    above = [parent for parent in folder.parents if parent.is_relative_to(within)]
-    if os.name != "posix" or any(not _is_open(parent, denied) for parent in above):
-        return []
-    return list(_open_files(folder, denied))
-
-
-def _is_open(folder: Path, denied: int) -> bool:
-    """Whether people without access can reach the content of a folder."""
-    return folder.is_dir() and bool(folder.stat().st_mode & denied & 0o011)
-
-
-def _open_files(folder: Path, denied: int) -> Iterator[Path]:
-    if _is_open(folder, denied):
-        for path in sorted(folder.iterdir()):
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                yield from _open_files(path, denied)
-            elif stat.S_ISREG(mode) and mode & denied & 0o044:
-                yield path
-
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
 """A step of a plan: trials of one kind, or a break."""
@@ -362,6 +296,7 @@ class StudyConfig(Strict):
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
+    groups: GroupsConfig = GroupsConfig()
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
 
@@ -382,6 +317,8 @@ class Study:
 
     root: Path
     config: StudyConfig
+    group: str = ""
+    """Group of people whose protocols hold; empty: the study's own protocols hold."""
 
     @classmethod
     def load(cls, root: str | Path) -> "Study":
@@ -432,6 +369,30 @@ class Study:
             "multiarrangement": self.config.arrangement_protocol,
         }
         return self.root / named.get(task, f"protocols/{task}.toml")
+
+    def protocol_of_group(self, task: str) -> Path | None:
+        """Protocol of a task (its BIDS label) with the keys that differ in the study's group."""
+        files = self.config.groups.protocols.get(self.group, {}).items()
+        found = [file for name, file in files if name.replace("-", "") == task]
+        return self.root / found[0] if found else None
+
+    def for_group(self, group: str) -> "Study":
+        """Return the study as a group of people does it.
+
+        Raises
+        ------
+        TwoalikeError
+            If the study has no such group.
+        """
+        names = self.config.groups.names
+        if group not in names:
+            raise TwoalikeError(
+                where=f"`group={group}`",
+                expected=f"one of {', '.join(names)}" if names else "no group",
+                found=repr(group),
+                remedy="Groups are named in the table [groups] of study.toml.",
+            )
+        return replace(self, group=group)
 
     @property
     def raw(self) -> Path:

@@ -52,6 +52,7 @@ from ._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from ._protocol_file import between as between
 from ._protocol_file import box_fill as box_fill
 from ._protocol_file import check_contrast as check_contrast
+from ._protocol_file import check_groups as check_groups
 from ._protocol_file import check_protocol as check_protocol
 from ._protocol_file import check_readable as check_readable
 from ._protocol_file import check_texts as check_texts

@@ -25,6 +25,7 @@ from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import MISSING, Study, TwoalikeError
 from twoalike.tasks._duration import Duration, Times, closing_duration, opening_duration, paced
 from twoalike.tasks._protocol import Protocol, Question, consent_remarks
+from twoalike.tasks._protocol_file import protocol_place
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock
 from twoalike.tasks.screens import ImagesProtocol, Opening, View, consent_text_hash, lay_out
@@ -186,7 +187,7 @@ class Prepared(ABC):
             has = "still has the text that comes with twoalike" if shown else "is empty"
             raise TwoalikeError(
                 f"the consent page {has}",
-                where=self.sitting.study.protocol_of(self.plan.name.task),
+                where=protocol_place(self.sitting.study, self.plan.name.task),
                 remedy="Write the text that your ethics committee approved into this file, as "
                 "consent below [texts]; or ask on paper, and set ask = false below [consent]. "
                 "`pilot=True` and `simulate=True` show the page as it is.",
@@ -262,6 +263,7 @@ def run_plan(
         n_trials=n_trials,
         stimuli={name: digest for name, digest in hashes.items() if name in names},
         pilot=sitting.pilot,
+        group=sitting.study.group or None,
         observer=None if observer is None else observer.describe(),
         design=design or {},
     )
@@ -303,6 +305,8 @@ def check_objects(
 def session_inputs(study: Study, task: str) -> dict[str, Path]:
     """Files that every session of a task (its label) is made from."""
     files = {"protocol": study.protocol_of(task), "stimuli": study.stimuli / MANIFEST}
+    if (own := study.protocol_of_group(task)) is not None:
+        files["protocol_of_group"] = own
     return {role: path for role, path in files.items() if path.is_file()}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import (
+    ScreenProfile,
     Study,
     StudyConfig,
     TwoalikeError,
@@ -28,7 +29,7 @@ def protocols() -> dict[str, type[Protocol]]:
 
 
 def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
-    """Read the protocol of a task.
+    """Read the protocol of a task, with the keys that differ in the study's group.
 
     A task whose protocol has no key in study.toml needs no file: its defaults hold without one.
 
@@ -38,11 +39,11 @@ def load_protocol[P: Protocol](study: Study, model: type[P]) -> P:
         If it is missing or invalid.
     """
     task = _task(model)
-    path = study.protocol_of(task.label)
+    path, own = study.protocol_of(task.label), study.protocol_of_group(task.label)
     if path.exists():
-        return load_toml(path, model)
+        return load_toml(path, model, own)
     if not task.protocol_key:
-        return model.model_validate({})
+        return load_toml(own, model) if own else model.model_validate({})
     there = sorted(file.name for file in path.parent.glob("*.toml"))
     close = difflib.get_close_matches(path.name, there, n=1)
     hint = f"Did you mean {close[0]}? " if close else ""
@@ -63,7 +64,8 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
         As :func:`load_protocol`.
     """
     task = _task(model)
-    if _at_default(study, task) and not study.protocol_of(task.label).parent.is_dir():
+    own, folder = study.protocol_of_group(task.label), study.protocol_of(task.label).parent
+    if own is None and _at_default(study, task) and not folder.is_dir():
         return model.model_validate({})
     return load_protocol(study, model)
 
@@ -71,13 +73,40 @@ def protocol_or_default[P: Protocol](study: Study, model: type[P]) -> P:
 def check_protocol(study: Study, model: type[Protocol]) -> str:
     """Say in one line what is wrong with a protocol; empty if it is valid or missing."""
     task = _task(model)
-    if _at_default(study, task) and not study.protocol_of(task.label).exists():
+    own = study.protocol_of_group(task.label)
+    if own is None and _at_default(study, task) and not study.protocol_of(task.label).exists():
         return ""
     try:
         load_protocol(study, model)
     except TwoalikeError as error:
         return str(error)
     return ""
+
+
+def protocol_place(study: Study, label: str) -> str:
+    """Files that a protocol was read from, for messages."""
+    own = study.protocol_of_group(label)
+    return f"{study.protocol_of(label)}" + (f" with {own}" if own else "")
+
+
+def each_group(study: Study) -> list[Study]:
+    """Return the study itself, then as each group with protocols of its own does it."""
+    return [study, *map(study.for_group, study.config.groups.protocols)]
+
+
+def check_groups(study: Study) -> list[str]:
+    """Say in one line each what is wrong with the tasks and files of groups in study.toml."""
+    faults = []
+    labels = {find_task(name).label for name in task_names()}
+    for group, files in study.config.groups.protocols.items():
+        for name, file in files.items():
+            where = f"{study.root / 'study.toml'}: groups.protocols.{group}"
+            if name.replace("-", "") not in labels:
+                known = ", ".join(task_names())
+                faults.append(f"{where}: expected one of the tasks {known}, found {name!r}")
+            elif not (study.root / file).is_file():
+                faults.append(f"{where}.{name}: expected a file in the study, found no {file}")
+    return faults
 
 
 def _task(model: type[Protocol]) -> Task:
@@ -239,21 +268,31 @@ def reading_faults(study: Study) -> tuple[list[str], list[str]]:
         remarks.append(f"{study.root}: texts were not measured. {how_to_install('experiments')}")
     profile = load_profile()
     for task, model in protocols().items():
-        if check_protocol(study, model):
-            continue  # already reported
-        protocol = protocol_or_default(study, model)
-        where = study.protocol_of(find_task(task).label)
-        problems += [f"{where}: {line}" for line in check_contrast(protocol)]
-        if not measurable:
-            continue
-        small = check_texts(protocol, View(SMALLEST_SCREEN))
-        here = check_texts(protocol, View(profile.size_px, profile)) if profile.measured else small
-        problems += [f"{where}: {line}" for line in here]
-        if profile.measured:
-            keys = {line.partition(":")[0] for line in here}
-            others = (line for line in small if line.partition(":")[0] not in keys)
-            remarks += [f"{where}: {line}" for line in others]
+        label, seen = find_task(task).label, set[str]()
+        for own in each_group(study):
+            if own.group and own.protocol_of_group(label) is None or check_protocol(own, model):
+                continue  # as in the study, or already reported
+            where = protocol_place(own, label)
+            found = _reading_faults(protocol_or_default(own, model), profile, measurable)
+            for lines, new in zip((problems, remarks), found, strict=True):
+                lines += [f"{where}: {line}" for line in new if line not in seen]
+                seen.update(new)
     return problems, remarks
+
+
+def _reading_faults(
+    protocol: Protocol, profile: ScreenProfile, measurable: bool
+) -> tuple[list[str], list[str]]:
+    """Problems and remarks of one protocol, as in :func:`reading_faults`."""
+    problems = check_contrast(protocol)
+    if not measurable:
+        return problems, []
+    small = check_texts(protocol, View(SMALLEST_SCREEN))
+    if not profile.measured:
+        return problems + small, []
+    here = check_texts(protocol, View(profile.size_px, profile))
+    keys = {line.partition(":")[0] for line in here}
+    return problems + here, [line for line in small if line.partition(":")[0] not in keys]
 
 
 def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str]:
@@ -275,7 +314,7 @@ def check_readable(prepared: "Prepared", view: View, *, begun: bool) -> list[str
         Naming the first text that does not fit.
     """
     faults = check_texts(prepared.protocol, view)
-    where = prepared.sitting.study.protocol_of(prepared.plan.name.task)
+    where = protocol_place(prepared.sitting.study, prepared.plan.name.task)
     if faults and not begun:
         more = f" {len(faults) - 1} more: twoalike validate names them." if len(faults) > 1 else ""
         raise TwoalikeError(f"{where}: {faults[0]}{more}")

@@ -13,13 +13,20 @@ from twoalike.record import (
     exposed_data,
     find_runs,
     missing_files,
+    missing_groups,
     unreadable_texts,
 )
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import StimulusSet, portability_faults
 from twoalike.study import Study, TwoalikeError, counted, find_leftovers, progress, sha256_file
 from twoalike.tasks._prepare import check_lists
-from twoalike.tasks._protocol_file import check_protocol, protocols, reading_faults
+from twoalike.tasks._protocol_file import (
+    check_groups,
+    check_protocol,
+    each_group,
+    protocols,
+    reading_faults,
+)
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -125,14 +132,17 @@ def validate_study(study: Study | str | Path) -> StudyCheck:
         faults=tuple(faults),
         remarks=(*remarks, *exposed_data(opened)),
         refused=tuple(refused),
-        data=tuple(_check_data(root, hashes, pilot=root == opened.pilot) for root in roots),
+        data=tuple(_check_data(opened, root, hashes) for root in roots),
     )
 
 
 def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list[str]]:
     """Problems of protocols, settings, trial lists and images, and remarks on them."""
     unreadable, remarks = reading_faults(study)
-    faults = [fault for model in protocols().values() if (fault := check_protocol(study, model))]
+    faults = check_groups(study)
+    if not faults:
+        found = (check_protocol(s, m) for s in each_group(study) for m in protocols().values())
+        faults = [*filter(None, dict.fromkeys(found))]
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     try:
         names = portability_faults(StimulusSet.load(study.stimuli).table["file"])
@@ -144,8 +154,8 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
     ]
 
 
-def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> DataCheck:
-    checked = check_dataset(root, hashes, pilot=pilot)
+def _check_data(study: Study, root: Path, hashes: Mapping[str, str]) -> DataCheck:
+    checked = check_dataset(root, hashes, pilot=root == study.pilot)
     # The BIDS validator stops at such a file, and the search for private data cannot read it.
     unreadable = unreadable_texts(root)
     with progress() as bar:
@@ -154,7 +164,7 @@ def _check_data(root: Path, hashes: Mapping[str, str], *, pilot: bool) -> DataCh
         private = () if unreadable else tuple(check_private(root))
     return DataCheck(
         root=root,
-        problems=tuple(dict.fromkeys([*checked.problems, *by_bids])),
+        problems=tuple(dict.fromkeys([*checked.problems, *missing_groups(study, root), *by_bids])),
         remarks=checked.remarks,
         private=private,
         n_runs=len(checked.runs),
