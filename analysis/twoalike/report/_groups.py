@@ -247,6 +247,8 @@ def _weights_caption(views: GroupViews | None) -> str:
     counts = np.bincount(views.of).tolist()
     each = ", ".join(f"{name}: {n}" for name, n in zip(views.names, counts, strict=True))
     how = "with the people of the group resampled" if views.resampled else "of the group's centre"
+    if views.resampled:
+        people = people.removesuffix(".") + "; the averages of groups are estimated without that."
     return (
         f"Large mark: the average person of a group ({each}). Line: 95 % interval, {how}. {people}"
     )
