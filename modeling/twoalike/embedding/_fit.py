@@ -171,12 +171,12 @@ def _fitted(
     **known: Any,
 ) -> Posterior:
     """Read the tables and fit them; ``known`` are further arguments of :func:`fit_embedding`."""
-    source = provenance(
-        "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
-    )
     read: dict[str, Any] = {
         kind: None if one is None else read_judgments(one, kind) for kind, one in tables.items()
     }
+    source = provenance(
+        "posterior", seed=config.seed, inputs=dict(inputs), config=config.model_dump()
+    )
     return fit_embedding(**read, config=config, source=source, **known)
 
 
