@@ -1,3 +1,4 @@
+from ._anchored import AnchoredConfig as AnchoredConfig
 from ._cells import MISSING as MISSING
 from ._cells import folder_labels as folder_labels
 from ._cells import inert_cell as inert_cell

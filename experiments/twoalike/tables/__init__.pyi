@@ -4,6 +4,8 @@ from ._frame import item_indices as item_indices
 from ._frame import make_frame as make_frame
 from ._frame import read_frame as read_frame
 from ._frame import write_frame as write_frame
+from ._shared import ANCHORED_CHOICE as ANCHORED_CHOICE
+from ._shared import CHOICE_COLUMNS as CHOICE_COLUMNS
 from ._shared import JUDGED as JUDGED
 from ._shared import LABELS as LABELS
 from ._shared import LEVELS as LEVELS
@@ -13,10 +15,12 @@ from ._shared import ODD_ONE_OUT as ODD_ONE_OUT
 from ._shared import PARTICIPANT_ID as PARTICIPANT_ID
 from ._shared import PLACES as PLACES
 from ._shared import POSITIONS as POSITIONS
+from ._shared import REFERENCE as REFERENCE
 from ._shared import SEEN_BEFORE as SEEN_BEFORE
 from ._shared import SESSION_ID as SESSION_ID
 from ._shared import STIMULI as STIMULI
 from ._shared import TRIAL_TYPES as TRIAL_TYPES
+from ._shared import choice_columns as choice_columns
 from ._table import Check as Check
 from ._table import Column as Column
 from ._table import Fault as Fault
