@@ -131,7 +131,7 @@ def test_what_cannot_be_designed_says_why(objects: Objects) -> None:
         session_anchored_list(make_study(), few, "01", 1)
     with pytest.raises(TwoalikeError, match="anchored: .*no room for 5 repeats"):
         session_anchored_list(make_study(trials=8, repeats=5, practice=0), few, "01", 1)
-    with pytest.raises(TwoalikeError, match="categories allow 0"):
+    with pytest.raises(TwoalikeError, match="main trials allow 0"):
         session_anchored_list(make_study(catch=1, trials=20), objects(1, 2, 3), "01", 1)
     with pytest.raises(TwoalikeError, match="cannot be paired"):
         session_anchored_lists(

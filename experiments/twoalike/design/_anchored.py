@@ -15,7 +15,7 @@ import pandas as pd
 
 from twoalike.design._assemble import balanced_places, in_order, lines, order_in_blocks
 from twoalike.design._list import ANCHORED_LIST, read_anchored_list
-from twoalike.design._objects import catch_triplets, shown_table
+from twoalike.design._objects import catch_triplets, kinds, shown_table
 from twoalike.design._session import group_rng, participant_number, session_rng
 from twoalike.design._triplets import Chosen, deal
 from twoalike.stimuli import StimulusSet
@@ -89,7 +89,7 @@ def covering_questions(m: int, repeats: int, rng: np.random.Generator) -> Intege
     Returns
     -------
     Reference and candidates, shape (n, 3), n = ceil(repeats m (m - 1) / 4). Objects are the
-    reference within two of equally often.
+    reference about equally often.
 
     Raises
     ------
@@ -148,9 +148,17 @@ def _checks(
     rows: list[tuple[int, ...]] = []
     right: list[int] = []
     tried: set[tuple[int, ...]] = set()
+    total = sum(comb(len(near), 2) * len(far) for near, far in kinds(levels))
     while len(rows) < n:
-        ((*items,),), (far,) = (found.tolist() for found in catch_triplets(levels, 1, tried, rng))
-        stranger = items.pop(far)
+        if len(tried) == total:
+            raise ValueError(
+                f"asked for {n} attention checks, the categories and the main trials allow "
+                f"{len(rows)}: each needs two objects of one finest category and one of another "
+                "coarsest category, and is no main trial."
+            )
+        triplet, far = catch_triplets(levels, 1, tried, rng)
+        items: list[int] = triplet[0].tolist()
+        stranger = items.pop(int(far[0]))
         for reference, twin in rng.permutation([items, items[::-1]]).tolist():
             question = (reference, *sorted((twin, stranger)))
             if question not in used:

@@ -147,7 +147,7 @@ def study_with(
     """
     check_seed(seed)
     settings = getattr(study.config, table)
-    known = get_args(settings.model_fields["sampler"].annotation)
+    known = get_args(type(settings).model_fields["sampler"].annotation)
     if sampler is not None and sampler not in known:
         raise TwoalikeError(
             where=f"`sampler={sampler}`", expected=f"one of {', '.join(known)}", found=repr(sampler)

@@ -249,8 +249,10 @@ def study_template(*, title: str, seed: int, design: DesignConfig | None = None)
     title = "Birds"
     """
     design = design or DesignConfig()
-    practice = {"practice": design.practice, "practice_checks": design.practice_checks}
-    anchored = AnchoredConfig(**practice if design.practice_checks else {})
+    anchored = AnchoredConfig()
+    if design.practice_checks:
+        practice = {"practice": design.practice, "practice_checks": design.practice_checks}
+        anchored = anchored.model_copy(update=practice)
     return render_toml(
         StudyConfig(title=title, seed=seed, design=design, anchored=anchored),
         "A study: what is shown to whom. Keys may be left out, all but title and seed, and have "

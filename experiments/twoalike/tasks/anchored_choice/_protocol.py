@@ -14,7 +14,8 @@ class AnchoredImages(Images):
 
     layout: Literal["row", "triangle"] = Field(
         default="triangle",
-        description="triangle: the reference above the candidates; row: between them",
+        description="triangle: the reference above the candidates; row: between them, which texts "
+        "have to say then (prompt and instruction speak of above and below)",
     )
 
 
