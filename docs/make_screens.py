@@ -2,7 +2,7 @@
 
     python docs/make_screens.py [FOLDER]
 
-Sessions of both tasks run in real windows on a virtual screen, answered by a simulated observer,
+Sessions of all tasks run in real windows on a virtual screen, answered by a simulated observer,
 in English and German; each new kind of screen is kept.
 """
 
@@ -129,6 +129,7 @@ def write_study(root: Path, language: str) -> Study:
     (root / "study.toml").write_text(
         'title = "Screens"\nseed = 3\n'
         "[design]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
+        "[anchored]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
         "[arrangement]\nmax_items = 16\nmax_trials = 2\npractice_items = 4\n"
     )
     draw_familiar(root / "stimuli")
@@ -136,6 +137,7 @@ def write_study(root: Path, language: str) -> Study:
     tail = f"[consent]\nask = true\n[breaks]\nbreak_every = 2\n{FORM[language]}"
     pages = TRIPLETS["row"] if language == "en" else TRIPLETS["triangle"]
     (root / "protocols" / "odd_one_out.toml").write_text(head + pages + tail)
+    (root / "protocols" / "anchored_choice.toml").write_text(f"{head}{tail}")
     (root / "protocols" / "multi_arrangement.toml").write_text(
         head + tail.replace("break_every = 2", "break_every = 1")
     )
@@ -196,7 +198,7 @@ def main() -> None:
     with virtual_display(SIZE), tempfile.TemporaryDirectory() as temporary:
         for language in ("en", "de"):
             study = write_study(Path(temporary) / language, language)
-            for task in ("odd-one-out", "multi-arrangement"):
+            for task in ("odd-one-out", "anchored-choice", "multi-arrangement"):
                 record_screens(study, task, language, folder)
 
 

@@ -5,13 +5,19 @@ python docs/write_protocols.py
 
 from pathlib import Path
 
-from twoalike.tasks import arrangement_protocol, protocol_template, triplet_protocol
+from twoalike.tasks import (
+    anchored_protocol,
+    arrangement_protocol,
+    protocol_template,
+    triplet_protocol,
+)
 
 FOLDER = Path(__file__).parents[1] / "experiments" / "protocols"
 PROTOCOLS = {
     "odd_one_out": triplet_protocol(),
     "levels": triplet_protocol("levels"),
     "things": triplet_protocol("things"),
+    "anchored_choice": anchored_protocol(),
     "multi_arrangement": arrangement_protocol(),
 }
 

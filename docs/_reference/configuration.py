@@ -12,7 +12,7 @@ from _reference.markdown import cell, code, table
 from twoalike.distill import DistillConfig
 from twoalike.embedding import FitConfig
 from twoalike.study import StudyConfig
-from twoalike.tasks import MultiArrangement, OddOneOut
+from twoalike.tasks import AnchoredChoice, MultiArrangement, OddOneOut
 from twoalike.tasks._protocol import PageTexts
 
 _HEAD = """# Settings
@@ -43,6 +43,10 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
         OddOneOut,
         "`protocols/odd_one_out.toml` of a study. A commented file with every default stands in "
         "`experiments/protocols/`.",
+    ),
+    "Protocol of the anchored-choice task": (
+        AnchoredChoice,
+        "`protocols/anchored_choice.toml` of a study; without the file, these defaults hold.",
     ),
     "Protocol of the multi-arrangement task": (
         MultiArrangement,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from _reference.markdown import code, table
-from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.embedding import _posterior_file
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
@@ -100,6 +100,11 @@ _TIDY_TABLES = {
 }
 _LISTS = (
     ("Odd-one-out: one row a trial", "design/*_task-oddoneout_trials.tsv", TRIAL_LIST),
+    (
+        "Anchored choice: one row a trial",
+        "design/*_task-anchoredchoice_trials.tsv",
+        ANCHORED_LIST,
+    ),
     (
         "Multi-arrangement: one row an image of a trial",
         "design/*_task-multiarrangement_trials.tsv",

@@ -1,4 +1,4 @@
-"""Odd-one-out by a person at the real command line: X events as a keyboard and a mouse send them.
+"""Choices by a person at the real command line: X events as a keyboard and a mouse send them.
 
 Times are compared with the clock of the hands that send the events (see ``check_times``).
 """
@@ -11,7 +11,7 @@ import pytest
 
 from twoalike.record import check_bids, check_run_files, read_manifest, read_run
 from twoalike.stimuli import StimulusSet
-from twoalike.tasks import OddOneOut, View, lay_out
+from twoalike.tasks import AnchoredChoice, OddOneOut, View, lay_out
 
 pytestmark = [pytest.mark.display, pytest.mark.filterwarnings("ignore")]
 
@@ -102,3 +102,43 @@ def test_escape_asks_saves_and_ends(
     rows = read_run(session.name.rows(session.raw)).rows
     assert rows["rt_flag"].tolist()[1] == "interrupted"
     assert problems(session) == []
+
+
+def test_anchored_choices_are_recorded_as_given_and_go_on_after_a_kill(
+    make_study: Callable[..., Path], person: Any, sit: Callable[..., Any]
+) -> None:
+    root = make_study("study", f"{DESIGN}[anchored]\ntrials = 6\npractice = 0\n")
+    (root / "protocols" / "anchored_choice.toml").write_text(QUICK)
+    session = sit(root, "anchored-choice")
+    layout = lay_out(AnchoredChoice(), View((1280, 1024)))
+    given = [
+        ("left", "keyboard", "left", lambda: person.press("Left")),
+        ("right", "keyboard", "2", lambda: person.press("2")),
+        ("right", "mouse", None, lambda: person.click(*layout.centre("right"))),
+        ("left", "keyboard", "1", lambda: person.press("1")),
+        ("left", "mouse", None, lambda: person.click(layout.centre("left")[0] - 100, -200)),
+        ("right", "keyboard", "right", lambda: person.press("Right")),
+    ]
+    session.begin()
+    for _, _, _, act in given[:3]:
+        answer(session, act)
+    person.click(*layout.centre("middle"))  # the reference is no answer
+    person.press("Down")
+    assert session.n_rows() == 3
+    session.process.kill()
+    session.process.wait()
+    session = sit(root, "anchored-choice", "--resume")
+    session.until(lambda: session.notes("resume"), lambda: person.press("space"))
+    for _, _, _, act in given[3:]:
+        answer(session, act)
+    assert session.finish() == 0
+    table = read_run(session.name.rows(session.raw)).rows
+    columns = ["response_position", "response_method", "response_key"]
+    found = table[columns].astype(object).where(table[columns].notna(), None).to_numpy().tolist()
+    assert found == [list(row[:3]) for row in given]
+    assert table["seen_before"].tolist() == [False, False, False, True, False, False]
+    assert problems(session) == []
+    ends = [
+        one["end_reason"] for one in read_manifest(session.name.manifest(session.raw))["segments"]
+    ]
+    assert ends == ["killed", "completed"]

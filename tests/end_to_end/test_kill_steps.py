@@ -23,8 +23,11 @@ from twoalike.record import (
 )
 from twoalike.stimuli import StimulusSet
 
-TASKS = ("odd-one-out", "multi-arrangement")
+TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement")
 DESIGN = """trials = 6
+practice = 2
+[anchored]
+trials = 6
 practice = 2
 [arrangement]
 max_items = 5
@@ -34,7 +37,7 @@ practice_items = 3
 TIMES = ["onset", "response_time", "first_move_time", "last_move_time"]
 ROUNDING_S = 2.1e-4
 # Times real speed, so that a session is killed in the middle and outlives all kills.
-SPEED = {"odd-one-out": "3", "multi-arrangement": "10"}
+SPEED = {"odd-one-out": "3", "anchored-choice": "3", "multi-arrangement": "10"}
 
 
 def table_of(root: Path, task: str) -> Path:
@@ -92,7 +95,7 @@ def whole(make_study: Callable[..., Path], forks: Any, task: str) -> tuple[Path,
 def places(report: Any, task: str) -> list[int]:
     """Steps to die before, one at each kind of place that a session can be at."""
     rows = "_beh.tsv"
-    if task == "odd-one-out":
+    if task != "multi-arrangement":
         return [
             report.step("rename", rows),  # before there is a table
             report.step("rename", "_beh.json"),  # between the table and its sidecar

@@ -69,7 +69,9 @@ def test_a_registered_task_is_found_and_no_other_takes_its_name() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(TwoalikeError, match=r"one of odd-one-out, multi-.*Did you mean odd-one-"):
+    with pytest.raises(
+        TwoalikeError, match=r"one of odd-one-out, anchored-.*Did you mean odd-one-"
+    ):
         find_task("odd-one-uot")
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.record import (
+    ANCHORED,
     ANSWERS,
     ARRANGEMENT_EVENTS,
     ARRANGEMENTS,
@@ -24,10 +25,12 @@ TABLES = [
     TRIAL_LIST,
     ARRANGEMENT_LIST,
     TRIPLETS,
+    ANCHORED_LIST,
+    ANCHORED,
     ARRANGEMENTS,
     ARRANGEMENT_EVENTS,
 ]
-IN_README = [ANSWERS, TRIPLETS, ARRANGEMENTS, ARRANGEMENT_EVENTS]
+IN_README = [ANSWERS, TRIPLETS, ANCHORED, ARRANGEMENTS, ARRANGEMENT_EVENTS]
 
 ROW: dict[str, object] = {
     "trial_index": 3,

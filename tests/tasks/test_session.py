@@ -390,7 +390,7 @@ class Room:
         form = rules.form.questions
         begun = Opening(consent=rules.consent.ask, form=form, resumed=False)
         listed = [
-            replace(trial, expected_odd=2) if trial.trial_type != "main" else trial
+            replace(trial, expected=2) if trial.trial_type != "main" else trial
             for trial in trials(KINDS)
         ]
         self.session = Session(triplet_script(rules, LAYOUT, listed, begun), rules.texts.stop)

@@ -262,7 +262,7 @@ def test_preparing_refuses_what_does_not_fit(make_study: Callable[..., Path]) ->
 
 def test_missing_values_of_a_list_become_none(make_study: Callable[..., Path]) -> None:
     trial = trials_from_table(listed_trials(Study.load(make_study())))[0]
-    assert (trial.expected_odd, trial.repeat_of, trial.sampler_score, trial.condition) == (
+    assert (trial.expected, trial.repeat_of, trial.sampler_score, trial.condition) == (
         None,
         None,
         None,

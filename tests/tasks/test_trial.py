@@ -156,7 +156,7 @@ def test_an_interrupted_trial_starts_again_and_says_so() -> None:
 
 
 def test_right_answers_are_known_where_there_are_any() -> None:
-    catch = replace(TRIAL, trial_type="catch", expected_odd=1)
+    catch = replace(TRIAL, trial_type="catch", expected=1)
     for key, correct in (("down", True), ("left", False)):
         state = play(DEFAULT, *OPENING, KeyPress(2.0, key), trial=catch)
         (row,) = state.result().rows(rt_source="pyglet", pilot=False)
@@ -278,7 +278,7 @@ def test_releases_and_other_keys_change_nothing_but_time(
 @pytest.mark.parametrize("feedback", [True, False])
 def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
     rules = OddOneOut.model_validate({"practice": {"feedback": feedback}})
-    trial = replace(TRIAL, trial_type="practice", expected_odd=2)  # b, at the right
+    trial = replace(TRIAL, trial_type="practice", expected=2)  # b, at the right
     wrong = play(rules, *OPENING, KeyPress(2.0, "left"), trial=trial).scene
     right = play(rules, *OPENING, KeyPress(2.0, "right"), trial=trial).scene
     if not feedback:
@@ -290,6 +290,6 @@ def test_a_wrong_practice_answer_is_shown_the_right_one(feedback: bool) -> None:
 
 
 def test_the_answer_expected_is_shown_in_practice_only() -> None:
-    trial = replace(TRIAL, trial_type="catch", expected_odd=2)
+    trial = replace(TRIAL, trial_type="catch", expected=2)
     scene = play(DEFAULT, *OPENING, KeyPress(2.0, "left"), trial=trial).scene
     assert scene == ImageRow(("c", None, None))

@@ -79,7 +79,7 @@ def design(
         seed=seed,
         overwrite=overwrite,
     )
-    kind = "trial" if task == "odd-one-out" else "fixed trial"
+    kind = "fixed trial" if task == "multi-arrangement" else "trial"
     for item in made.lists:
         if item.state != "empty":
             print(_line(item, kind))  # noqa: T201

@@ -24,6 +24,7 @@ from ._measures import ceiling_lines as ceiling_lines
 from ._measures import distance_lines as distance_lines
 from ._measures import transfer_lines as transfer_lines
 from ._people import Session as Session
+from ._people import anchored_section as anchored_section
 from ._people import arrangement_section as arrangement_section
 from ._people import read_sessions as read_sessions
 from ._people import triplet_section as triplet_section

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import OPTIONS, ChoiceKind
 from twoalike.design import excluded
 from twoalike.embedding import Posterior
 from twoalike.figures import observer_parameters
@@ -24,7 +25,14 @@ from twoalike.report._blocks import (
     percent,
 )
 from twoalike.study import ExclusionConfig, Floats, counted
-from twoalike.tables import JUDGED, MULTI_ARRANGEMENT, ODD_ONE_OUT, POSITIONS
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    JUDGED,
+    MULTI_ARRANGEMENT,
+    ODD_ONE_OUT,
+    POSITIONS,
+    choice_columns,
+)
 
 if TYPE_CHECKING:
     from twoalike.report._inputs import Inputs
@@ -33,12 +41,14 @@ NO_SESSIONS = Missing(
     "There are no sessions in data/raw yet.",
     "twoalike run STUDY --task odd-one-out --participant ID",
 )
+_KINDS: Mapping[str, ChoiceKind] = {ODD_ONE_OUT: "odd_one_out", ANCHORED_CHOICE: "anchored"}
+"""Kind of the choices that a task collects, by the task's label."""
 NO_POSTERIOR = Missing("The embedding has not been fitted yet.", "twoalike fit STUDY")
 
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the odd-one-out task."""
+    """One run of the odd-one-out or the anchored-choice task."""
 
     participant: str
     session: int
@@ -57,6 +67,7 @@ class Session:
     end: str  # why the run ended: completed, aborted, ...
     simulated: bool
     excluded: str | None = None  # why the study's rule leaves it out
+    kind: ChoiceKind = "odd_one_out"
 
     @property
     def median_time(self) -> float | None:
@@ -71,20 +82,23 @@ class Session:
 
     @property
     def one_sided(self) -> bool:
-        """Whether one place is chosen far more often than a third of the time (3.5 sd)."""
+        """Whether one place is chosen far more often than by chance (3.5 sd)."""
         if not self.answered:
             return False
-        return self.favourite[1] > 1 / 3 + 3.5 * float(np.sqrt(2 / 9 / self.answered))
+        chance = 1 / OPTIONS[self.kind]
+        spread = float(np.sqrt(chance * (1 - chance) / self.answered))
+        return self.favourite[1] > chance + 3.5 * spread
 
 
 def _repeats(rows: pd.DataFrame) -> tuple[int, int]:
     """Repeats answered alike, and repeats with both answers."""
-    answers = dict(zip(rows["trial_index"], rows["odd_stimulus"], strict=True))
-    again = rows[rows["repeat_of"].notna() & rows["odd_stimulus"].notna()]
+    chosen = choice_columns(rows.columns)[0]
+    answers = dict(zip(rows["trial_index"], rows[chosen], strict=True))
+    again = rows[rows["repeat_of"].notna() & rows[chosen].notna()]
     firsts = [answers.get(index) for index in again["repeat_of"]]
     pairs = [
         (first, second)
-        for first, second in zip(firsts, again["odd_stimulus"], strict=True)
+        for first, second in zip(firsts, again[chosen], strict=True)
         if isinstance(first, str)
     ]
     return sum(first == second for first, second in pairs), len(pairs)
@@ -123,13 +137,16 @@ def _summarise(
         end=_ending(manifest),
         simulated=bool(manifest["simulated"]),
         excluded=excluded(rows, rule) or careless,
+        kind=_KINDS[name.task],
     )
 
 
 def read_sessions(
     raw: Path, rule: ExclusionConfig | None = None, careless: Mapping[str, str] | None = None
 ) -> list[Session]:
-    """Summarise every odd-one-out run of a data set, with what a rule of exclusion says of it.
+    """Summarise every run of choices in a data set, with what a rule of exclusion says of it.
+
+    Those of the odd-one-out task come first, then those of anchored choices.
 
     ``careless`` are participants whom the fit left out by the rule, with reasons.
 
@@ -139,7 +156,7 @@ def read_sessions(
         If a raw table or a manifest is damaged.
     """
     sessions = []
-    for path in find_runs(raw, ODD_ONE_OUT):
+    for path in (path for task in _KINDS for path in find_runs(raw, task)):
         run = read_run(path)
         manifest = read_manifest(run.name.manifest(raw))
         reason = (careless or {}).get(run.name.participant)
@@ -169,15 +186,34 @@ def _session_row(session: Session) -> list[str]:
     ]
 
 
-def triplet_section(inputs: "Inputs") -> Section:
-    """Every session of the odd-one-out task in a line."""
-    sessions = inputs.sessions
-    lead = (
-        "One line a session. A person who guesses misses attention checks, answers repeated "
-        "triplets differently (agreement by chance: one in three) or keeps to one side."
-    )
-    if not sessions:
+def triplet_section(inputs: "Inputs") -> Section | None:
+    """Every session of the odd-one-out task in a line; None with anchored choices alone."""
+    sessions = [session for session in inputs.sessions if session.kind == "odd_one_out"]
+    lead = _LEAD.format(again="triplets", chance="three")
+    if not inputs.sessions:
         return Section("sessions", "Sessions", lead, [NO_SESSIONS])
+    return _sessions_section("sessions", "Sessions", lead, sessions, inputs)
+
+
+def anchored_section(inputs: "Inputs") -> Section | None:
+    """Every session of the anchored-choice task in a line; None without any."""
+    sessions = [session for session in inputs.sessions if session.kind == "anchored"]
+    lead = _LEAD.format(again="trials", chance="two")
+    title = "Sessions of anchored choices"
+    return _sessions_section("anchored-sessions", title, lead, sessions, inputs)
+
+
+_LEAD = (
+    "One line a session. A person who guesses misses attention checks, answers repeated {again} "
+    "differently (agreement by chance: one in {chance}) or keeps to one side."
+)
+
+
+def _sessions_section(
+    anchor: str, title: str, lead: str, sessions: Sequence[Session], inputs: "Inputs"
+) -> Section | None:
+    if not sessions:
+        return None
     columns = (
         "participant",
         "session",
@@ -200,7 +236,7 @@ def triplet_section(inputs: "Inputs") -> Section:
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
     blocks: list[Block] = [Grid(caption, columns, rows), text, *_groups(inputs)]
-    return Section("sessions", "Sessions", lead, blocks)
+    return Section(anchor, title, lead, blocks)
 
 
 def _groups(inputs: "Inputs") -> list[Text]:

@@ -118,11 +118,21 @@ def _collection(inputs: Inputs) -> str:
     if not sessions:
         return "Judgments were not collected with this study's task."
     people = len({session.participant for session in sessions})
-    trials = sum(session.trials for session in sessions)
+    trials = {"odd_one_out": 0, "anchored": 0}
+    for session in sessions:
+        trials[session.kind] += session.trials
+    nouns = {"odd_one_out": "odd-one-out trial", "anchored": "trial of anchored choice"}
+    answered = [_trials(number, nouns[kind]) for kind, number in trials.items() if number]
     return (
-        f"{counted(people, 'participant')} answered {counted(trials, 'odd-one-out trial')} in "
+        f"{counted(people, 'participant')} answered {' and '.join(answered)} in "
         f"{counted(len(sessions), 'session')}{_software(inputs)}."
     )
+
+
+def _trials(number: int, noun: str) -> str:
+    """Count trials whose noun begins the phrase or ends it."""
+    first, of, kind = noun.partition(" of ")
+    return f"{counted(number, first)}{of}{kind}"
 
 
 def _software(inputs: Inputs) -> str:

@@ -5,6 +5,11 @@ from ._adaptive import adaptive_trial_list as adaptive_trial_list
 from ._adaptive import adaptive_triplets as adaptive_triplets
 from ._adaptive import expected_information as expected_information
 from ._adaptive import with_adaptive_block as with_adaptive_block
+from ._anchored import balanced_questions as balanced_questions
+from ._anchored import covering_questions as covering_questions
+from ._anchored import question_id as question_id
+from ._anchored import session_anchored_list as session_anchored_list
+from ._anchored import session_anchored_lists as session_anchored_lists
 from ._arrangement_list import ARRANGEMENT_LIST as ARRANGEMENT_LIST
 from ._arrangement_list import ListedArrangement as ListedArrangement
 from ._arrangement_list import arrangement_table as arrangement_table
@@ -19,7 +24,9 @@ from ._evidence import RescaledAverage as RescaledAverage
 from ._evidence import pair_evidence as pair_evidence
 from ._evidence import rescaled_average as rescaled_average
 from ._levels import levels_study_design as levels_study_design
+from ._list import ANCHORED_LIST as ANCHORED_LIST
 from ._list import TRIAL_LIST as TRIAL_LIST
+from ._list import read_anchored_list as read_anchored_list
 from ._list import read_trial_list as read_trial_list
 from ._list import write_list as write_list
 from ._next_arrangement import ArrangementEnd as ArrangementEnd
@@ -45,6 +52,7 @@ from ._summary import ArrangementSummary as ArrangementSummary
 from ._summary import DesignSummary as DesignSummary
 from ._summary import summarize_arrangements as summarize_arrangements
 from ._summary import summarize_design as summarize_design
+from ._task_lists import ANCHORED_LISTS as ANCHORED_LISTS
 from ._task_lists import ARRANGEMENT_LISTS as ARRANGEMENT_LISTS
 from ._task_lists import TRIPLET_LISTS as TRIPLET_LISTS
 from ._task_lists import ListDesign as ListDesign

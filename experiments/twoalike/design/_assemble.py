@@ -7,18 +7,18 @@ objects. Places are 0 (left), 1 (middle) and 2 (right) of each item of a triplet
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from twoalike.design._list import COLUMNS, typed
+from twoalike.design._list import TRIAL_LIST, typed
 from twoalike.design._objects import catch_triplets
 from twoalike.design._triplets import Chosen, Triplets
 from twoalike.study import PLAN_STEP, DesignConfig, Integers, TwoalikeError
-from twoalike.tables import POSITIONS
+from twoalike.tables import POSITIONS, Table
 
 
 def assemble(
@@ -41,20 +41,39 @@ def assemble(
     try:
         easy, easy_odd = catch_triplets(shown[list(levels)], config.practice_checks, used, rng)
         catch, odd = catch_triplets(shown[list(levels)], config.catch, used, rng)
-        order, blocks = _order(config, len(main), rng)
+        order, blocks = order_in_blocks(config, len(main), rng)
     except ValueError as error:
         raise TwoalikeError(f"design: {error} Change the numbers in [design].") from error
     ids = shown["id"].tolist()
     rows = _answered_lines(ids, "practice", easy, easy_odd, (), rng)
-    rows += _lines(ids, "practice", practice, balanced_places(practice.triplets, len(ids), rng))
-    n_practice = len(rows)
+    rows += lines(ids, "practice", practice, balanced_places(practice.triplets, len(ids), rng))
     places = balanced_places(main.triplets, len(ids), rng)
     by_kind = {
-        "main": _lines(ids, "main", main, places),
-        "repeat": _lines(ids, "repeat", main, other_places(places, rng)),
+        "main": lines(ids, "main", main, places),
+        "repeat": lines(ids, "repeat", main, other_places(places, rng)),
         "catch": _answered_lines(ids, "catch", catch, odd, config.catch_sides, rng),
     }
-    first = {}
+    return in_order(rows, by_kind, order, blocks, TRIAL_LIST)
+
+
+def in_order(
+    practice: Sequence[dict[str, Any]],
+    by_kind: Mapping[str, Sequence[dict[str, Any]]],
+    order: Sequence[tuple[str, int]],
+    blocks: Sequence[int],
+    form: Table,
+) -> pd.DataFrame:
+    """Trial list of practice trials and of those of each kind, in the order given.
+
+    Parameters
+    ----------
+    order, blocks
+        As :func:`order_in_blocks` gives them.
+    form
+        What the list is: its columns.
+    """
+    rows, n_practice = list(practice), len(practice)
+    first: dict[int, int] = {}
     for kind, index in order:
         row = by_kind[kind][index]
         if kind == "main":
@@ -62,14 +81,14 @@ def assemble(
         if kind == "repeat":
             row["repeat_of"] = first[index]
         rows.append(row)
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(form.names))
     table["trial_index"] = np.arange(1, len(table) + 1)
     started = int(n_practice > 0)
     table["block_index"] = [1] * n_practice + [block + started for block in blocks]
-    return typed(table)
+    return typed(table, form)
 
 
-def _order(
+def order_in_blocks(
     config: DesignConfig, main: int, rng: np.random.Generator
 ) -> tuple[list[tuple[str, int]], list[int]]:
     """Order of the trials after practice, and the block of each, from 1."""
@@ -79,17 +98,24 @@ def _order(
     return order, [1 + at // config.trials_per_block for at in range(len(order))]
 
 
-def _lines(ids: Sequence[str], kind: str, chosen: Chosen, places: Integers) -> list[dict[str, Any]]:
-    lines = []
+def lines(
+    ids: Sequence[str],
+    kind: str,
+    chosen: Chosen,
+    places: Integers,
+    identify: Callable[[Sequence[str]], str] | None = None,
+) -> list[dict[str, Any]]:
+    """Make a row of each trial; ``identify`` makes its id of its objects' names."""
+    found = []
     for at, (triplet, place) in enumerate(
         zip(chosen.triplets.tolist(), places.tolist(), strict=True)
     ):
         names = [ids[item] for item in triplet]
         score = float(chosen.scores[at])
-        lines.append(
+        found.append(
             {
                 "trial_type": kind,
-                "triplet_id": triplet_id(names),
+                "triplet_id": (identify or triplet_id)(names),
                 **{f"stimulus_{k + 1}": name for k, name in enumerate(names)},
                 **{f"position_{k + 1}": POSITIONS[at] for k, at in enumerate(place)},
                 "sampler": chosen.samplers[at],
@@ -97,7 +123,7 @@ def _lines(ids: Sequence[str], kind: str, chosen: Chosen, places: Integers) -> l
                 "condition": chosen.conditions[at],
             }
         )
-    return lines
+    return found
 
 
 def _answered_lines(
@@ -110,7 +136,7 @@ def _answered_lines(
 ) -> list[dict[str, Any]]:
     """Trials that have a right answer: attention checks, and practice with feedback."""
     # The categories, and no sampler, chose them; the column wants a word all the same.
-    rows = _lines(ids, kind, Chosen.of(triplets, "random"), catch_places(odd, rng, sides))
+    rows = lines(ids, kind, Chosen.of(triplets, "random"), catch_places(odd, rng, sides))
     for row, item in zip(rows, odd.tolist(), strict=True):
         row["expected_odd"] = item + 1
     return rows
@@ -235,10 +261,13 @@ def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) 
     return index
 
 
-def balanced_places(triplets: Integers, m: int, rng: np.random.Generator) -> Integers:
+def balanced_places(
+    triplets: Integers, m: int, rng: np.random.Generator, start: Integers | None = None
+) -> Integers:
     """Random places with each object's counts at the three places within one of each other.
 
-    Starts from random places. Where an object is more often at place a than at b, objects
+    Starts from random places, or from places that leave the middle as it is: then the counts at
+    left and right are within one. Where an object is more often at place a than at b, objects
     at a and b change places along a chain of trials from it to an object of the opposite need;
     each chain lowers the sum of squared counts, so this ends, and with all counts within one
     (an equitable edge colouring; de Werra 1971).
@@ -250,11 +279,13 @@ def balanced_places(triplets: Integers, m: int, rng: np.random.Generator) -> Int
     >>> sorted(places[:, 0].tolist())
     [0, 1, 2]
     """
-    places = rng.permuted(np.tile(np.arange(3), (len(triplets), 1)), axis=1)
+    places = start
+    if places is None:
+        places = rng.permuted(np.tile(np.arange(3), (len(triplets), 1)), axis=1)
     moved = True
     while moved:
         moved = False
-        for a, b in permutations(range(3), 2):
+        for a, b in permutations(range(3) if start is None else (0, 2), 2):
             while _lower_excess(triplets, places, m, a, b):
                 moved = True
     return places

@@ -5,6 +5,7 @@ slip shows before the participant sits down.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from twoalike.study import MISSING, write_json
 from twoalike.tables import (
     PLACES,
     POSITIONS,
+    REFERENCE,
     STIMULI,
     TRIAL_TYPES,
     Column,
     Fault,
     Table,
+    choice_columns,
     faults,
     read_table,
     write_tsv,
@@ -56,9 +59,10 @@ def _three_different(trials: pd.DataFrame) -> Iterator[Fault]:
 
 
 def _checks_have_an_answer(trials: pd.DataFrame) -> Iterator[Fault]:
-    wrong = (trials["trial_type"] == "catch") & trials["expected_odd"].isna()
+    expected = choice_columns(trials.columns)[1]
+    wrong = (trials["trial_type"] == "catch") & trials[expected].isna()
     yield from faults(
-        wrong.to_numpy(), "1, 2 or 3 in a catch trial", "expected_odd", [MISSING] * len(trials)
+        wrong.to_numpy(), "an answer in a catch trial", expected, [MISSING] * len(trials)
     )
 
 
@@ -142,14 +146,64 @@ TRIAL_LIST = Table(
     ),
 )
 """The trial list; the raw table of the trials has its columns as well."""
+
+
+def _reference_between(trials: pd.DataFrame) -> Iterator[Fault]:
+    """Check that the reference is at its place, and in a repeated trial the same as before."""
+    place = trials[PLACES[0]]
+    wrong = (place != REFERENCE).to_numpy()
+    yield from faults(wrong, f"{REFERENCE!r}, the place of the reference", PLACES[0], list(place))
+    shown = trials[STIMULI[0]].tolist()
+    for row, first in enumerate(trials["repeat_of"]):
+        if not pd.isna(first) and shown[int(first) - 1] != shown[row]:
+            expected = f"{shown[int(first) - 1]!r}, the reference of trial {int(first)}"
+            yield Fault(row, expected, repr(shown[row]), STIMULI[0])
+
+
+ANCHORED_PLACES = {
+    "left": "left candidate",
+    REFERENCE: "the reference, between the candidates or above them",
+    "right": "right candidate",
+}
+_OF_ANCHORED = {
+    "trial_type": replace(
+        TRIAL_LIST["trial_type"],
+        levels=TRIAL_TYPES | {"catch": "attention check with an obvious answer"},
+    ),
+    "triplet_id": replace(
+        TRIAL_LIST["triplet_id"], description="Id of the reference with its two candidates."
+    ),
+    STIMULI[0]: replace(TRIAL_LIST[STIMULI[0]], description="Id of the reference."),
+    **{
+        name: replace(TRIAL_LIST[name], description=f"Id of candidate {name}.")
+        for name in STIMULI[1:]
+    },
+    **{name: replace(TRIAL_LIST[name], levels=ANCHORED_PLACES) for name in PLACES},
+    "expected_odd": replace(
+        TRIAL_LIST["expected_odd"],
+        name="expected_response",
+        levels={number: ITEM_LEVELS[number] for number in ("2", "3")},
+    ),
+    "sampler": replace(
+        TRIAL_LIST["sampler"],
+        description="How the design chose the trial (random, coverage, list, ...).",
+    ),
+}
+"""Columns of the trial list that an anchored choice has in other words."""
+ANCHORED_LIST = replace(
+    TRIAL_LIST,
+    columns=tuple(_OF_ANCHORED.get(column.name, column) for column in TRIAL_LIST.columns),
+    checks=(*TRIAL_LIST.checks, _reference_between),
+)
+"""The trial list of the anchored-choice task: ``stimulus_1`` is the reference."""
 COLUMNS = TRIAL_LIST.names
 """Columns of a trial list, in file order."""
 
 
-def typed(table: pd.DataFrame) -> pd.DataFrame:
+def typed(table: pd.DataFrame, form: Table = TRIAL_LIST) -> pd.DataFrame:
     """Columns in order with their types; ``n/a`` and None become missing values."""
-    columns = table[list(COLUMNS)].astype(object)
-    return with_types(TRIAL_LIST, columns.where(columns.notna() & (columns != MISSING), None))
+    columns = table[list(form.names)].astype(object)
+    return with_types(form, columns.where(columns.notna() & (columns != MISSING), None))
 
 
 def write_list(path: Path, table: pd.DataFrame, meta: Mapping[str, Any]) -> None:
@@ -195,3 +249,24 @@ def read_trial_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
         and column.
     """
     return read_table(path, TRIAL_LIST, "a trial list", ids)
+
+
+def read_anchored_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
+    """Read a trial list of the anchored-choice task and check it.
+
+    Parameters
+    ----------
+    path, ids
+        As for :func:`read_trial_list`.
+
+    Returns
+    -------
+    As :func:`read_trial_list` gives it, but ``stimulus_1`` is the reference, always in the middle,
+    and ``expected_response`` (2, 3 or missing) takes the place of ``expected_odd``.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_trial_list`.
+    """
+    return read_table(path, ANCHORED_LIST, "a trial list of anchored choices", ids)

@@ -16,6 +16,7 @@ from twoalike.design._triplets import Triplets
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
     MISSING,
+    AnchoredConfig,
     ArrangementConfig,
     DesignConfig,
     ExclusionConfig,
@@ -23,6 +24,7 @@ from twoalike.study import (
     TwoalikeError,
     counted,
 )
+from twoalike.tables import choice_columns
 
 
 def catch_triplets(
@@ -96,7 +98,7 @@ def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
 
 
 def shown_objects(
-    stimuli: StimulusSet, config: DesignConfig | ArrangementConfig
+    stimuli: StimulusSet, config: DesignConfig | AnchoredConfig | ArrangementConfig
 ) -> tuple[str, ...]:
     """Objects that ``config.exclude`` leaves, in manifest order.
 
@@ -105,8 +107,8 @@ def shown_objects(
     TwoalikeError
         If a column or a value to exclude does not exist, or fewer than three objects are left.
     """
-    name = "arrangement" if isinstance(config, ArrangementConfig) else "design"
-    return tuple(shown_table(stimuli, config.exclude, name)["id"])
+    names = {AnchoredConfig: "anchored", ArrangementConfig: "arrangement"}
+    return tuple(shown_table(stimuli, config.exclude, names.get(type(config), "design"))["id"])
 
 
 def shown_table(
@@ -158,14 +160,25 @@ def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
         for key, number in asked.items() if config.sampler != "list" else ():
             _require_kinds("design", key, number, allows_checks(shown[list(stimuli.levels)]))
 
+    def check_anchored() -> None:
+        shown = shown_table(stimuli, anchored.exclude, "anchored")
+        asked = {"practice_checks": anchored.practice_checks, "catch": anchored.catch}
+        for key, number in asked.items() if anchored.sampler != "list" else ():
+            _require_kinds("anchored", key, number, allows_checks(shown[list(stimuli.levels)]))
+
     def check_arrangement() -> None:
         shown = shown_table(stimuli, arrangement.exclude, "arrangement")
         if arrangement.scheduler != "list":
             allowed = allows_checks(shown[list(stimuli.levels)])
             _require_kinds("arrangement", "catch", arrangement.catch, allowed)
 
-    config, arrangement = study.config.design, study.config.arrangement
-    return [fault for check in (check_design, check_arrangement) if (fault := _fault(check))]
+    config, anchored, arrangement = (
+        study.config.design,
+        study.config.anchored,
+        study.config.arrangement,
+    )
+    checks = (check_design, check_anchored, check_arrangement)
+    return [fault for check in checks if (fault := _fault(check))]
 
 
 def _require_kinds(table: str, key: str, number: int, allowed: bool) -> None:
@@ -191,8 +204,8 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     Parameters
     ----------
     trials
-        Raw table of one odd-one-out session, as text or with types: columns ``trial_type``,
-        ``response`` and ``expected_odd`` (1, 2, 3; ``n/a`` or missing).
+        Raw table of one session of choices, as text or with types: columns ``trial_type``,
+        ``response`` and ``expected_odd`` or ``expected_response`` (a number; ``n/a`` or missing).
     rule
         Lowest accuracy in attention checks, and most trials without a response. A check without
         a response is not answered right; one exactly at the limit is kept.
@@ -210,7 +223,8 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     True
     """
     response = pd.to_numeric(trials["response"], errors="coerce").astype("float64")
-    expected = pd.to_numeric(trials["expected_odd"], errors="coerce").astype("float64")
+    answer = trials[choice_columns(trials.columns)[1]]
+    expected = pd.to_numeric(answer, errors="coerce").astype("float64")
     checks = trials["trial_type"] == "catch"
     right = int((checks & (response == expected)).sum())
     # Compared as counts: 0.9 * 10 checks are 9 and not a little more.

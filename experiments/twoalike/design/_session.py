@@ -124,7 +124,7 @@ def session_trial_lists(
     shown = shown_table(stimuli, config.exclude)
     require_triplets(config, len(shown))
     m, rngs = len(shown), [session_rng(seed, label, number) for label, number in wanted]
-    together = _group_rng(seed, participants, sessions)
+    together = group_rng(seed, participants, sessions)
     if config.sampler == "levels":
         classes = _classes(study, shown, stimuli)
         mains = (
@@ -163,7 +163,7 @@ def _classes(study: Study, shown: pd.DataFrame, stimuli: StimulusSet) -> Integer
     return object_classes(shown, stimuli.levels, study.config.design, study.root, rng)
 
 
-def _group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.random.Generator:
+def group_rng(seed: int, participants: Sequence[str], sessions: int) -> np.random.Generator:
     """Source of what sessions share out; other participants get another design."""
     whole = participant_number("\t".join(participants))
     return np.random.default_rng(np.random.SeedSequence([seed, whole, sessions, 1]))

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import PAIRS
 from twoalike.design._covering import covering_bound
 from twoalike.study import Integers, TwoalikeError
-from twoalike.tables import PLACES, POSITIONS, STIMULI, TRIAL_TYPES
+from twoalike.tables import CHOICE_COLUMNS, PLACES, POSITIONS, STIMULI, TRIAL_TYPES, choice_columns
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,10 @@ class DesignSummary:
 
     trials: int
     triplets: int
-    """Different triplets that are judged."""
+    """Different triplets that are judged; of anchored choices a triplet counts once a reference."""
     bound: int
-    """The fewest triplets that show every pair once."""
+    """The fewest triplets that show every pair once; of anchored choices a pair is a reference and
+    a candidate."""
     pairs_shown: float
     """Share of the pairs of objects that some trial shows, in [0, 1]."""
     pair_min: int
@@ -37,7 +40,7 @@ class DesignSummary:
     samplers: dict[str, int]
     """Main trials of each sampler."""
     catch_sides: tuple[int, int, int]
-    """Attention checks with the odd one left, middle, right."""
+    """Attention checks with the right answer left, middle, right."""
 
 
 def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> DesignSummary:
@@ -46,7 +49,8 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     Parameters
     ----------
     tables
-        Trial lists as :func:`twoalike.design.read_trial_list` gives them.
+        Trial lists as :func:`twoalike.design.read_trial_list` or
+        :func:`twoalike.design.read_anchored_list` gives them.
     ids
         Objects of the design, m of them; those never shown count as such.
 
@@ -64,15 +68,18 @@ def summarize_design(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Desi
     )
     if (items < 0).any():
         raise TwoalikeError("summary: a trial shows an object that is not among the ids given.")
+    anchored = choice_columns(table.columns) == CHOICE_COLUMNS[1]
+    start = 1 if anchored else 0  # the reference stays first
+    questions = np.column_stack([items[:, :start], np.sort(items[:, start:], axis=1)])
     places = _place_counts(judged, items, len(ids))
     exposure = places.sum(axis=1)
     main = judged[judged["trial_type"] == "main"]
     shares = main["condition"].dropna().value_counts(normalize=True)
     return DesignSummary(
         trials=len(table),
-        triplets=len(np.unique(np.sort(items, axis=1), axis=0)),
-        **_pair_figures(items, len(ids)),
-        bound=covering_bound(len(ids)),
+        triplets=len(np.unique(questions, axis=0)),
+        **_pair_figures(items, len(ids), 2 if anchored else 3),
+        bound=-(-comb(len(ids), 2) // 2) if anchored else covering_bound(len(ids)),
         exposure_min=int(exposure.min()),
         exposure_max=int(exposure.max()),
         place_spread=int((places.max(axis=1) - places.min(axis=1)).max()),
@@ -87,10 +94,13 @@ def _counts(values: "pd.Series[str]", names: Iterable[str]) -> dict[str, int]:
     return {name: count for name in names if (count := int((values == name).sum()))}
 
 
-def _pair_figures(items: Integers, m: int) -> dict[str, Any]:
-    """How often pairs are shown, without a table of all pairs: there may be millions."""
-    ordered = np.sort(items, axis=1).astype(np.int64)
-    keys = np.concatenate([ordered[:, a] * m + ordered[:, b] for a, b in ((0, 1), (0, 2), (1, 2))])
+def _pair_figures(items: Integers, m: int, judged: int) -> dict[str, Any]:
+    """How often pairs are shown, without a table of all pairs: there may be millions.
+
+    ``judged`` is how many of each triplet's ``PAIRS`` count.
+    """
+    pairs_of = [np.sort(items[:, list(pair)], axis=1).astype(np.int64) for pair in PAIRS[:judged]]
+    keys = np.concatenate([pair[:, 0] * m + pair[:, 1] for pair in pairs_of])
     counts = np.sort(np.unique(keys, return_counts=True)[1])
     pairs = m * (m - 1) // 2
     never = pairs - len(counts)
@@ -114,8 +124,9 @@ def _place_counts(judged: pd.DataFrame, items: Integers, m: int) -> Integers:
 
 
 def _catch_sides(catch: pd.DataFrame) -> tuple[int, int, int]:
-    odd = [row[PLACES[int(row["expected_odd"]) - 1]] for row in catch.to_dict("records")]
-    left, middle, right = (odd.count(place) for place in POSITIONS)
+    right_answer = choice_columns(catch.columns)[1]
+    at = [row[PLACES[int(row[right_answer]) - 1]] for row in catch.to_dict("records")]
+    left, middle, right = (at.count(place) for place in POSITIONS)
     return left, middle, right
 
 

@@ -12,13 +12,17 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from twoalike.design._anchored import (
+    anchored_stand_alone,
+    session_anchored_list,
+    session_anchored_lists,
+)
 from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
-from twoalike.design._list import read_trial_list
+from twoalike.design._list import read_anchored_list, read_trial_list
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
-    DesignConfig,
     Study,
     TwoalikeError,
     check_seed,
@@ -79,6 +83,15 @@ TRIPLET_LISTS = ListDesign(
     read=read_trial_list,
 )
 """Trial lists of the odd-one-out task."""
+ANCHORED_LISTS = ListDesign(
+    table="anchored",
+    chooser="sampler",
+    one=session_anchored_list,
+    together=session_anchored_lists,
+    alone=anchored_stand_alone,
+    read=read_anchored_list,
+)
+"""Trial lists of the anchored-choice task."""
 ARRANGEMENT_LISTS = ListDesign(
     table="arrangement",
     chooser="scheduler",
@@ -117,8 +130,15 @@ def _refusal(study: Study, stimuli: StimulusSet, task: str) -> str:
     return ""
 
 
-def study_with(study: Study, *, seed: int | None = None, sampler: str | None = None) -> Study:
+def study_with(
+    study: Study, *, seed: int | None = None, sampler: str | None = None, table: str = "design"
+) -> Study:
     """Give a study another seed or another sampler of triplets; None leaves it as it is.
+
+    Parameters
+    ----------
+    table
+        Table of study.toml with the sampler.
 
     Raises
     ------
@@ -126,15 +146,15 @@ def study_with(study: Study, *, seed: int | None = None, sampler: str | None = N
         If the seed is negative, or there is no such sampler.
     """
     check_seed(seed)
-    known = get_args(DesignConfig.model_fields["sampler"].annotation)
+    settings = getattr(study.config, table)
+    known = get_args(type(settings).model_fields["sampler"].annotation)
     if sampler is not None and sampler not in known:
         raise TwoalikeError(
             where=f"`sampler={sampler}`", expected=f"one of {', '.join(known)}", found=repr(sampler)
         )
-    design = study.config.design
     if sampler is not None:
-        design = design.model_copy(update={"sampler": sampler})
-    updates = {"design": design} | ({} if seed is None else {"seed": seed})
+        settings = settings.model_copy(update={"sampler": sampler})
+    updates = {table: settings} | ({} if seed is None else {"seed": seed})
     return replace(study, config=study.config.model_copy(update=updates))
 
 
@@ -164,10 +184,10 @@ def check_list_is_current(
     if "design" not in about["config"]:  # made by another tool
         return
     options = about["config"].get("options", {})
-    sampler = options.get("sampler", study.config.design.sampler)
-    meant = study_with(
-        study, seed=read_seed(options.get("seed", study.config.seed)), sampler=sampler
-    )
+    seed, sampler = read_seed(options.get("seed", study.config.seed)), options.get("sampler")
+    meant = study_with(study, seed=seed)
+    if sampler is not None:
+        meant = study_with(meant, sampler=sampler, table=lists.table)
     changes = describe_changes(_before(about, meant, lists), _now(about, meant, lists))
     if not changes:
         return

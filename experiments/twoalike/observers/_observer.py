@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.choice import entropy, log_choice, pair_similarities, random_triplets
+from twoalike.choice import (
+    ChoiceKind,
+    anchored_log_choice,
+    entropy,
+    log_choice,
+    pair_similarities,
+    random_triplets,
+)
 from twoalike.stimuli import StimulusSet
 from twoalike.study import (
     MISSING,
@@ -115,23 +122,31 @@ class SimulatedObserver:
     def _similarity(self) -> Floats:
         return np.asarray(self.embedding @ self.embedding.T)
 
-    def choice_probabilities(self, triplets: Integers) -> Floats:
-        """Probability that item 1, 2, 3 is called the odd one.
+    def choice_probabilities(self, triplets: Integers, kind: ChoiceKind = "odd_one_out") -> Floats:
+        """Probability that item 1, 2, 3 is chosen.
 
         Parameters
         ----------
         triplets
             Indices into ``ids``, shape (n, 3).
+        kind
+            ``odd_one_out``: the chosen item is the odd one; ``anchored``: item 1 is a reference,
+            never chosen, and the chosen item is the more like it.
 
         Returns
         -------
         Shape (n, 3), rows sum to one.
         """
         pairs = pair_similarities(self._similarity, np.asarray(triplets))
+        if kind == "anchored":
+            near = anchored_log_choice(pairs[:2], self.temperature, self.lapse or None)
+            return np.stack([np.zeros(len(triplets)), *np.exp(near)], axis=1)
         return np.exp(np.stack(log_choice(pairs, self.temperature, self.lapse or None), axis=1))
 
-    def respond(self, triplet: Sequence[str], rng: np.random.Generator) -> tuple[int, float]:
-        """Choose the odd one of three objects.
+    def respond(
+        self, triplet: Sequence[str], rng: np.random.Generator, kind: ChoiceKind = "odd_one_out"
+    ) -> tuple[int, float]:
+        """Choose the odd one of three objects, or the one that is more like the first of them.
 
         Returns
         -------
@@ -143,7 +158,7 @@ class SimulatedObserver:
             If the observer does not know an object.
         """
         indices = np.array([self.rows(triplet)])
-        probabilities = self.choice_probabilities(indices)
+        probabilities = self.choice_probabilities(indices, kind)
         item = int(rng.choice(3, p=probabilities[0] / probabilities[0].sum()))
         return item, self.response_times.sample(float(entropy(probabilities)[0]), rng)
 

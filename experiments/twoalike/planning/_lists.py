@@ -11,7 +11,6 @@ from twoalike.design import (
     ARRANGEMENT_LISTS,
     ListDesign,
     shown_objects,
-    stands_alone,
     study_with,
     write_list,
 )
@@ -120,7 +119,9 @@ def write_lists(
     _check_arguments(design, sessions, sampler, posterior, block)
     participants = [participants] if isinstance(participants, str) else participants
     opened = study if isinstance(study, Study) else Study.load(study)
-    opened = study_with(opened, seed=seed, sampler=sampler)
+    opened = study_with(opened, seed=seed)
+    if sampler is not None:
+        opened = study_with(opened, sampler=sampler, table=design.table)
     model: Any = kind.protocol
     protocol_or_default(opened, model)  # a fault in it should not wait for the participant
     check_codes(opened, participants)
@@ -167,10 +168,11 @@ def _check_arguments(
         if value is not None and value < 1:
             raise TwoalikeError(where=f"`{name}={value}`", expected="a whole number from 1")
     for name, given in (("sampler", sampler), ("posterior", posterior), ("block", block)):
-        if given is not None and design.table != "design":
+        sampled = name == "sampler" and design.chooser == name
+        if given is not None and design.table != "design" and not sampled:
             raise TwoalikeError(
-                f"`{name}=...`: goes with `task=odd-one-out`. Arrangements are designed by the "
-                "table [arrangement] of study.toml."
+                f"`{name}=...`: goes with `task=odd-one-out`. This task is designed by the table "
+                f"[{design.table}] of study.toml."
             )
 
 
@@ -204,14 +206,14 @@ def _designed(
     design: ListDesign = kind.lists
     tables = design.together(study, stimuli, labels, sessions)
     wanted = [(label, number) for label in labels for number in range(1, sessions + 1)]
-    inputs, more = {}, {}
-    if design.table == "design":
-        settings = study.config.design
-        # Lists that share their triplets out are made again only by the same call.
-        if not stands_alone(settings):
-            more = {"participants": list(labels), "sessions": sessions}
-        if settings.features:
-            inputs = {"features": study.root / settings.features}
+    inputs: dict[str, Path] = {}
+    more: dict[str, Any] = {}
+    settings = design.settings(study)
+    # Lists that share their triplets out are made again only by the same call.
+    if not design.alone(settings):
+        more = {"participants": list(labels), "sessions": sessions}
+    if design.table == "design" and settings.features:
+        inputs = {"features": study.root / settings.features}
     return [
         _described(study, kind, *session, table, inputs=inputs, more=more, options=options)
         for session, table in zip(wanted, tables, strict=True)

@@ -25,6 +25,7 @@ from twoalike.stimuli import (
 )
 from twoalike.study import (
     MISSING,
+    AnchoredConfig,
     DesignConfig,
     Study,
     StudyConfig,
@@ -37,7 +38,7 @@ from twoalike.study import (
     render_toml,
     write_json,
 )
-from twoalike.tables import MULTI_ARRANGEMENT, ODD_ONE_OUT
+from twoalike.tables import ANCHORED_CHOICE, MULTI_ARRANGEMENT, ODD_ONE_OUT
 
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
     "default": DesignConfig,
@@ -176,8 +177,14 @@ def _design(protocol: str, folder: Path) -> DesignConfig:
 
 
 def _write_protocols(study: Study, preset: str, language: str) -> None:
-    """Write the protocols of both tasks in a language that is shipped."""
-    from twoalike.tasks import arrangement_protocol, languages, protocol_template, triplet_protocol
+    """Write the protocols of all tasks in a language that is shipped."""
+    from twoalike.tasks import (
+        anchored_protocol,
+        arrangement_protocol,
+        languages,
+        protocol_template,
+        triplet_protocol,
+    )
 
     if language not in languages():
         raise TwoalikeError(
@@ -189,6 +196,7 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
     study.protocol.parent.mkdir(parents=True)
     for label, protocol in (
         (ODD_ONE_OUT, triplet_protocol(preset, language)),
+        (ANCHORED_CHOICE, anchored_protocol(language)),
         (MULTI_ARRANGEMENT, arrangement_protocol(language)),
     ):
         study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
@@ -240,8 +248,13 @@ def study_template(*, title: str, seed: int, design: DesignConfig | None = None)
     >>> print(study_template(title="Birds", seed=7).splitlines()[6])
     title = "Birds"
     """
+    design = design or DesignConfig()
+    anchored = AnchoredConfig()
+    if design.practice_checks:
+        practice = {"practice": design.practice, "practice_checks": design.practice_checks}
+        anchored = anchored.model_copy(update=practice)
     return render_toml(
-        StudyConfig(title=title, seed=seed, design=design or DesignConfig()),
+        StudyConfig(title=title, seed=seed, design=design, anchored=anchored),
         "A study: what is shown to whom. Keys may be left out, all but title and seed, and have "
         "their default then.",
     )

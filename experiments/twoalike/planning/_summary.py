@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from twoalike.design import (
-    TRIPLET_LISTS,
     ArrangementSummary,
     DesignSummary,
     ListDesign,
@@ -68,7 +67,7 @@ class ListSummary:
 
 def summarize_lists(made: TrialLists) -> ListSummary:
     """Coverage, exposure, balance and expected duration of the sessions."""
-    if made.task == "odd-one-out":
+    if find_task(made.task).judgments == "choices":
         return _triplets(made)
     if made.study.config.arrangement.scheduler == "lift_weakest":
         return _estimate(made)
@@ -83,8 +82,9 @@ def _triplets(made: TrialLists) -> ListSummary:
     if len(made.lists) > 1:
         tables = [item.table for item in made.lists]
         columns[f"all {len(tables)}"] = summarize_design(tables, made.objects)
-    sampler = f"sampler {made.study.config.design.sampler}"
-    if made.study.config.design.sampler == "list":
+    chosen = find_task(made.task).lists.settings(made.study).sampler
+    sampler = f"sampler {chosen}"
+    if chosen == "list":
         sampler = f"your lists ({', '.join(list(columns.values())[-1].samplers)})"
     rows = _triplet_rows(list(columns.values()))
     return _summary(made, columns, rows, _durations(made, made.lists[:MOST_COLUMNS]), sampler)
@@ -109,7 +109,7 @@ def _triplet_rows(figures: Sequence[DesignSummary]) -> dict[str, list[str]]:
         rows[f"chosen by {name}"] = [str(s.samplers.get(name, 0)) for s in figures]
     if any(sum(s.catch_sides) for s in figures):
         sides = [" / ".join(map(str, s.catch_sides)) for s in figures]
-        rows["checks with the odd one left / middle / right"] = sides
+        rows["checks with the right answer left / middle / right"] = sides
     return rows
 
 
@@ -169,11 +169,12 @@ def first_session_duration(study: Study, stimuli: StimulusSet, task: str) -> Dur
         If the stimuli do not allow the design.
     """
     lists: ListDesign = find_task(task).lists
-    likely, design = study, study.config.design
-    if lists is TRIPLET_LISTS and not lists.alone(design):
-        sampler = "levels" if design.sampler == "levels" else "random"
-        alone = design.model_copy(update={"sampler": sampler, "lists_per_triplet": 0})
-        likely = replace(study, config=study.config.model_copy(update={"design": alone}))
+    likely, design = study, lists.settings(study)
+    if lists.chooser == "sampler" and not lists.alone(design):
+        levels = {"sampler": "levels", "lists_per_triplet": 0}
+        alone = levels if design.sampler == "levels" else {"sampler": "random"}
+        updates = {lists.table: design.model_copy(update=alone)}
+        likely = replace(study, config=study.config.model_copy(update=updates))
     return session_duration(study, stimuli, task, lists.one(likely, stimuli, "001", 1))
 
 

@@ -42,6 +42,7 @@ from ._run import RunRecord as RunRecord
 from ._run import check_run as check_run
 from ._run import hold_participant as hold_participant
 from ._run import open_run as open_run
+from ._tables import ANCHORED as ANCHORED
 from ._tables import ANSWERS as ANSWERS
 from ._tables import ARRANGEMENT_EVENTS as ARRANGEMENT_EVENTS
 from ._tables import ARRANGEMENTS as ARRANGEMENTS

@@ -9,7 +9,7 @@ import pandas as pd
 
 from twoalike.record._read import RawProblem
 from twoalike.study import counted
-from twoalike.tables import PLACES, POSITIONS, STIMULI
+from twoalike.tables import PLACES, POSITIONS, REFERENCE, STIMULI, choice_columns
 
 type TrialRow = dict[str, Any]
 """Values of one row by column; None where one is missing."""
@@ -49,6 +49,8 @@ def _check_triplet(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
     places = [row[column] for column in PLACES]
     if sorted(places) != sorted(POSITIONS):
         yield "position_1", f"the three places are {', '.join(places)}"
+    if "chosen_stimulus" in row and places[0] != REFERENCE:
+        yield PLACES[0], f"is {places[0]}, the reference is in the {REFERENCE}"
     if len({row[column] for column in STIMULI}) < 3:
         yield "stimulus_1", "an object appears twice in the triplet"
     for column in STIMULI:
@@ -61,12 +63,13 @@ def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
     if row["timed_out"] != (response is None):
         state = "no response" if response is None else "a response"
         yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {state}"
+    chosen_stimulus, right_answer = choice_columns(row)
     chosen = place = correct = None
     if response is not None:
         chosen, place = row[STIMULI[response - 1]], row[PLACES[response - 1]]
-        if row["expected_odd"] is not None:
-            correct = response == row["expected_odd"]
-    expected = {"odd_stimulus": chosen, "response_position": place, "correct": correct}
+        if row[right_answer] is not None:
+            correct = response == row[right_answer]
+    expected = {chosen_stimulus: chosen, "response_position": place, "correct": correct}
     for column, value in expected.items():
         if row[column] != value:
             yield column, f"is {row[column]}, but response is {response}: expected {value}"
@@ -132,7 +135,7 @@ def check_triplet_rows(
     shown: Sequence[Mapping[str, str]] | None,
     events: pd.DataFrame | None = None,
 ) -> Iterator[RawProblem]:
-    """Find what is wrong with rows of the odd-one-out task.
+    """Find what is wrong with rows of the odd-one-out or the anchored-choice task.
 
     Parameters
     ----------
@@ -143,7 +146,7 @@ def check_triplet_rows(
     shown
         Its trial list, as text; None where there is none.
     events
-        What happened within the trials; this task keeps no such table.
+        What happened within the trials; these tasks keep no such table.
     """
     for number, row in rows:
         for check in _TRIPLET_CHECKS:

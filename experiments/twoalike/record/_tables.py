@@ -9,10 +9,11 @@ is 1, y points up. They and the times are raw; distances and dissimilarities are
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
-from twoalike.design import ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.study import TwoalikeError, parse_json
 from twoalike.tables import PARTICIPANT_ID, PLACES, SEEN_BEFORE, STIMULI, Column, Fault, Table
 
@@ -145,6 +146,30 @@ TRIPLETS = Table(
     ),
 )
 """``*_task-oddoneout_*_beh.tsv``: one row a trial shown to its end."""
+
+_OF_ANCHORED = {
+    "response": replace(
+        TRIPLETS["response"],
+        description="The candidate chosen as more like the reference: 2, 3 for stimulus_2, _3.",
+        levels=ANCHORED_LIST["expected_response"].levels,
+    ),
+    "odd_stimulus": replace(TRIPLETS["odd_stimulus"], name="chosen_stimulus"),
+    "response_position": replace(
+        TRIPLETS["response_position"],
+        levels={place: ANCHORED_LIST[PLACES[0]].levels[place] for place in ("left", "right")},
+    ),
+    "expected_odd": ANCHORED_LIST["expected_response"],
+    "correct": replace(TRIPLETS["correct"], description="Whether response is expected_response."),
+}
+ANCHORED = replace(
+    TRIPLETS,
+    columns=tuple(
+        _OF_ANCHORED.get(column.name)
+        or (ANCHORED_LIST[column.name] if column.name in ANCHORED_LIST.names else column)
+        for column in TRIPLETS.columns
+    ),
+)
+"""``*_task-anchoredchoice_*_beh.tsv``: one row a trial shown to its end."""
 
 ARRANGEMENTS = Table(
     "beh",

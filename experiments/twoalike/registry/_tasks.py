@@ -132,6 +132,23 @@ BUILT_IN = (
         section="twoalike.report:triplet_section",
     ),
     Task(
+        name="anchored-choice",
+        description="Of two images the participant picks the one that is more like a third, the "
+        "reference.",
+        judgments="choices",
+        trials="twoalike.record:ANCHORED",
+        trial_list="twoalike.design:ANCHORED_LIST",
+        check_rows="twoalike.record:check_triplet_rows",
+        protocol="twoalike.tasks:AnchoredChoice",
+        prepare="twoalike.tasks:prepare_anchored",
+        lists="twoalike.design:ANCHORED_LISTS",
+        text_faults="twoalike.tasks.odd_one_out:triplet_text_faults",
+        times="twoalike.tasks.anchored_choice:anchored_times",
+        read_raw="twoalike.judgments:read_raw_anchored",
+        unusable="twoalike.design:excluded",
+        section="twoalike.report:anchored_section",
+    ),
+    Task(
         name="multi-arrangement",
         description="The participant drags images into a circular arena, so that alike ones are "
         "close.",
@@ -165,8 +182,8 @@ def task_names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> task_names()[:2]
-    ('odd-one-out', 'multi-arrangement')
+    >>> task_names()[:3]
+    ('odd-one-out', 'anchored-choice', 'multi-arrangement')
     """
     return tuple(dict.fromkeys([*_registered, *_installed()]))
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from twoalike.study._access import Access, check_readable
+from twoalike.study._anchored import AnchoredConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
 from twoalike.study._provenance import Seed
@@ -295,6 +296,7 @@ class StudyConfig(Strict):
     )
     design: DesignConfig = DesignConfig()
     exclusion: ExclusionConfig = ExclusionConfig()
+    anchored: AnchoredConfig = AnchoredConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
     groups: GroupsConfig = GroupsConfig()
     data: DataConfig = DataConfig()
@@ -355,7 +357,7 @@ class Study:
     def protocol_of(self, task: str) -> Path:
         """Protocol of a task (its BIDS label, such as ``oddoneout``).
 
-        study.toml names those of the built-in tasks; that of another one is protocols/LABEL.toml.
+        study.toml may name two of them; that of another package is protocols/LABEL.toml.
 
         Raises
         ------
@@ -366,6 +368,7 @@ class Study:
             raise ValueError(f"expected a label such as oddoneout, found {task!r}.")
         named = {
             "oddoneout": self.config.protocol,
+            "anchoredchoice": "protocols/anchored_choice.toml",
             "multiarrangement": self.config.arrangement_protocol,
         }
         return self.root / named.get(task, f"protocols/{task}.toml")

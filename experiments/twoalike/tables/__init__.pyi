@@ -7,6 +7,8 @@ from ._frame import write_frame as write_frame
 from ._labels import Labels as Labels
 from ._labels import LabelSource as LabelSource
 from ._labels import read_labels as read_labels
+from ._shared import ANCHORED_CHOICE as ANCHORED_CHOICE
+from ._shared import CHOICE_COLUMNS as CHOICE_COLUMNS
 from ._shared import JUDGED as JUDGED
 from ._shared import LABELS as LABELS
 from ._shared import LEVELS as LEVELS
@@ -16,10 +18,12 @@ from ._shared import ODD_ONE_OUT as ODD_ONE_OUT
 from ._shared import PARTICIPANT_ID as PARTICIPANT_ID
 from ._shared import PLACES as PLACES
 from ._shared import POSITIONS as POSITIONS
+from ._shared import REFERENCE as REFERENCE
 from ._shared import SEEN_BEFORE as SEEN_BEFORE
 from ._shared import SESSION_ID as SESSION_ID
 from ._shared import STIMULI as STIMULI
 from ._shared import TRIAL_TYPES as TRIAL_TYPES
+from ._shared import choice_columns as choice_columns
 from ._table import Check as Check
 from ._table import Column as Column
 from ._table import Fault as Fault

@@ -1,9 +1,13 @@
 """Words, columns and tables that several stages share."""
 
+from collections.abc import Container
+
 from twoalike.tables._table import Column, Table
 
 ODD_ONE_OUT = "oddoneout"
 """BIDS label of the odd-one-out task."""
+ANCHORED_CHOICE = "anchoredchoice"
+"""BIDS label of the anchored-choice task."""
 MULTI_ARRANGEMENT = "multiarrangement"
 """BIDS label of the multi-arrangement task."""
 
@@ -13,6 +17,8 @@ STIMULI = ("stimulus_1", "stimulus_2", "stimulus_3")
 """Columns of the objects of a triplet, in the order of the design."""
 PLACES = ("position_1", "position_2", "position_3")
 """Columns of the places where they are shown."""
+REFERENCE = "middle"
+"""Place of the reference of an anchored choice: between the candidates, above them or in line."""
 TRIAL_TYPES = {
     "practice": "to learn the task; not for analysis",
     "main": "a judgment",
@@ -20,6 +26,23 @@ TRIAL_TYPES = {
     "repeat": "a main trial shown a second time",
 }
 """Why a trial is shown."""
+
+CHOICE_COLUMNS = (("odd_stimulus", "expected_odd"), ("chosen_stimulus", "expected_response"))
+"""Columns of the chosen object and of the right answer: of odd-one-out and of anchored choices."""
+
+
+def choice_columns(columns: Container[str]) -> tuple[str, str]:
+    """Which of :data:`CHOICE_COLUMNS` a raw table or a trial list has.
+
+    Examples
+    --------
+    >>> choice_columns(("response", "odd_stimulus", "expected_odd"))
+    ('odd_stimulus', 'expected_odd')
+    """
+    odd, anchored = CHOICE_COLUMNS
+    return anchored if any(name in columns for name in anchored) else odd
+
+
 JUDGED = ("main", "repeat")
 """Types of trials that are judgments: fitted and scored. Practice and attention checks are not."""
 LEVELS = {

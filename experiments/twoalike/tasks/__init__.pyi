@@ -78,6 +78,9 @@ from ._simulated import read_on as read_on
 from ._validate import DataCheck as DataCheck
 from ._validate import StudyCheck as StudyCheck
 from ._validate import validate_study as validate_study
+from .anchored_choice import AnchoredChoice as AnchoredChoice
+from .anchored_choice import anchored_protocol as anchored_protocol
+from .anchored_choice import prepare_anchored as prepare_anchored
 from .multi_arrangement import MultiArrangement as MultiArrangement
 from .multi_arrangement import arrangement_protocol as arrangement_protocol
 from .multi_arrangement import prepare_arrangements as prepare_arrangements

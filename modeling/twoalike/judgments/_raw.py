@@ -3,7 +3,8 @@
 A raw row of the odd-one-out task says which stimulus is which (``stimulus_1..3``, sorted), where
 each was shown (``position_1..3``) and which was called odd (``response``, an index into
 ``stimulus_1..3``). A choice wants the items in the order shown and the place of the chosen one in
-that order. A raw table of the multi-arrangement task has one row an image of a trial; images that
+that order. Of an anchored choice ``stimulus_1`` is the reference, which comes before the
+candidates. A raw table of the multi-arrangement task has one row an image of a trial; images that
 lay outside the arena when the time was over were not placed.
 
 Data sets of other tools are read as well, if their tables have the columns that are needed.
@@ -41,15 +42,19 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import (
+    ANCHORED_CHOICE,
+    CHOICE_COLUMNS,
     LEVELS,
     MULTI_ARRANGEMENT,
     ODD_ONE_OUT,
     PLACES,
     POSITIONS,
+    REFERENCE,
     STIMULI,
     Column,
     Fault,
     Table,
+    choice_columns,
     parse_text,
     typed,
     write_frame,
@@ -62,10 +67,13 @@ _NAME = re.compile(
     r"sub-(?P<participant>[0-9a-zA-Z+]+)(_ses-(?P<session>[0-9a-zA-Z+]+))?"
     r"_task-(?P<task>[0-9a-zA-Z+]+)(_run-[0-9]+)?_beh\.tsv"
 )
-TRIPLET_COLUMNS = (
-    *("trial_index", "trial_type", *STIMULI, *PLACES),
-    *("response", "odd_stimulus", "response_time"),
-)
+_CHOICES = ("trial_index", "trial_type", *STIMULI, *PLACES, "response", "response_time")
+"""Columns that are needed of either task of choices, besides the one that names the chosen."""
+_ORDERS: Mapping[str, tuple[str, ...]] = {
+    ODD_ONE_OUT: POSITIONS,
+    ANCHORED_CHOICE: (REFERENCE, *(place for place in POSITIONS if place != REFERENCE)),
+}
+"""Places in the order in which a choice has its items, by the task."""
 ARRANGEMENT_COLUMNS = (
     *("trial_index", "trial_type", "n_items", "stimulus"),
     *("x", "y", "inside", "response_time"),
@@ -229,9 +237,38 @@ def read_raw(
         If there is no trial, the rule leaves out all sessions, a column is missing, or a value
         does not fit; the message names the file, the row and the column.
     """
-    rule = unusable and (lambda rows: unusable(_with_checks(rows)))
-    sessions, excluded = raw_sessions(raw, ODD_ONE_OUT, TRIPLET_COLUMNS, rule)
-    rows = pd.concat(list(map(_choices_of, sessions)), ignore_index=True)
+    return _read_choices(raw, ODD_ONE_OUT, objects, unusable)
+
+
+def read_raw_anchored(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all anchored choices of a BIDS data set; the reference is the first item.
+
+    Parameters
+    ----------
+    raw, objects, unusable
+        As in :func:`read_raw`, whose attributes the table has as well.
+
+    Raises
+    ------
+    TwoalikeError
+        As :func:`read_raw`.
+    """
+    return _read_choices(raw, ANCHORED_CHOICE, objects, unusable)
+
+
+def _read_choices(
+    raw: str | Path, task: str, objects: Sequence[str] | None, unusable: Rule | None
+) -> pd.DataFrame:
+    """Choices of one task (its label)."""
+    anchored = task == ANCHORED_CHOICE
+    chosen, expected = CHOICE_COLUMNS[anchored]
+    rule = unusable and (lambda rows: unusable(_with_checks(rows, expected)))
+    sessions, excluded = raw_sessions(raw, task, (*_CHOICES, chosen), rule)
+    parts = [_choices_of(session, _ORDERS[task]) for session in sessions]
+    rows = pd.concat(parts, ignore_index=True)
+    rows["kind"] = "anchored" if anchored else "odd_one_out"
     if not len(rows):
         raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
     seen = list(pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True)))
@@ -242,15 +279,15 @@ def read_raw(
     return table
 
 
-def _with_checks(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_checks(rows: pd.DataFrame, expected: str) -> pd.DataFrame:
     """Rows with a column of right answers; tables of other tools may have no attention checks."""
-    return rows if "expected_odd" in rows.columns else rows.assign(expected_odd=MISSING)
+    return rows if expected in rows.columns else rows.assign(**{expected: MISSING})
 
 
-def _choices_of(session: RawSession) -> pd.DataFrame:
-    """Choices of one session."""
+def _choices_of(session: RawSession, order: Sequence[str]) -> pd.DataFrame:
+    """Choices of one session, with the items in an order of their places."""
     answered = session.rows["response"].notna().to_numpy()
-    shown, place = _as_shown(session, answered)
+    shown, place = _as_shown(session, answered, order)
     rows = session.rows[answered]
     return pd.DataFrame(
         {
@@ -267,26 +304,33 @@ def _choices_of(session: RawSession) -> pd.DataFrame:
     )
 
 
-def _as_shown(session: RawSession, answered: Booleans) -> tuple[npt.NDArray[np.object_], Integers]:
-    """Stimuli from left to right, shape (n, 3), and the place of the chosen one, shape (n,)."""
+def _as_shown(
+    session: RawSession, answered: Booleans, order: Sequence[str]
+) -> tuple[npt.NDArray[np.object_], Integers]:
+    """Stimuli in order of their places, shape (n, 3), and where there the chosen is, (n,)."""
     raw = session.rows
+    chosen = choice_columns(raw.columns)[0]
     stimuli = raw[list(STIMULI)].to_numpy(dtype=object)
     position = np.stack(
-        [pd.Index(POSITIONS).get_indexer(pd.Index(raw[name])) for name in PLACES], axis=1
+        [pd.Index(order).get_indexer(pd.Index(raw[name])) for name in PLACES], axis=1
     )
     wrong = (np.sort(position, axis=1) != [0, 1, 2]).any(axis=1)
     if wrong.any():
         row, expected = int(wrong.argmax()), "left, middle and right, each once"
         raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
+    if order[0] == REFERENCE and (elsewhere := position[:, 0] != 0).any():
+        row = int(elsewhere.argmax())
+        expected = f"{REFERENCE!r}, the place of the reference"
+        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
     response = raw["response"].fillna(1).to_numpy(np.int64) - 1
     rows = np.arange(len(raw))
     odd = stimuli[rows, response]
-    wrong = answered & (odd != raw["odd_stimulus"].to_numpy(dtype=object))
+    wrong = answered & (odd != raw[chosen].to_numpy(dtype=object))
     if wrong.any():
         row = int(wrong.argmax())
         expected = f"{odd[row]!r} as response {response[row] + 1} says"
-        found = repr(session.text["odd_stimulus"][row])
-        raise Fault(row, expected, found, "odd_stimulus").error(session.path)
+        found = repr(session.text[chosen][row])
+        raise Fault(row, expected, found, chosen).error(session.path)
     shown = np.take_along_axis(stimuli, np.argsort(position, axis=1), axis=1)
     return shown, position[rows, response].astype(np.int64)
 

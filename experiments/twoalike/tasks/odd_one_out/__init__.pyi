@@ -1,11 +1,16 @@
 from ._protocol import PRESETS as PRESETS
+from ._protocol import ChoiceProtocol as ChoiceProtocol
+from ._protocol import ChoiceTexts as ChoiceTexts
 from ._protocol import OddOneOut as OddOneOut
+from ._protocol import PlaceKeys as PlaceKeys
 from ._protocol import triplet_protocol as triplet_protocol
 from ._protocol import triplet_text_faults as triplet_text_faults
 from ._session import MoreTrials as MoreTrials
 from ._session import PreparedTriplets as PreparedTriplets
+from ._session import count_judged as count_judged
 from ._session import listed_times as listed_times
 from ._session import prepare_triplets as prepare_triplets
+from ._session import prepared_choices as prepared_choices
 from ._session import triplet_script as triplet_script
 from ._session import triplet_times as triplet_times
 from ._trial import Answer as Answer

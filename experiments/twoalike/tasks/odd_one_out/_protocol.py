@@ -8,7 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -63,8 +63,37 @@ class Timing(Strict):
         return self
 
 
-class Answers(Strict):
-    """How a choice is given."""
+class PlaceKeys(Strict):
+    """How a choice is given: keys of the images that can be chosen, by their place."""
+
+    if TYPE_CHECKING:  # each task's own, after its keys
+        mouse: bool
+
+    def keys(self, place: str) -> tuple[str, ...]:
+        """Keys for the image at a place; none for one that cannot be chosen."""
+        return getattr(self, place, ())
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Places of the images that can be chosen, from left to right."""
+        return tuple(place for place in POSITIONS if place in type(self).model_fields)
+
+    def position(self, key: str) -> str | None:
+        """Place of the image that ``key`` picks; None for any other key."""
+        return next((place for place in self.places if key in self.keys(place)), None)
+
+    @model_validator(mode="after")
+    def _each_key_once(self) -> Self:
+        counts = Counter(["escape", *(key for place in self.places for key in self.keys(place))])
+        if twice := [key for key, count in counts.items() if count > 1]:
+            raise ValueError(f"key {twice[0]!r} has two meanings (escape stops the session)")
+        if not (self.mouse or all(map(self.keys, self.places))):
+            raise ValueError("without the mouse, each image needs a key")
+        return self
+
+
+class Answers(PlaceKeys):
+    """Keys of the three images."""
 
     left: KeyNames = Field(
         default=("left", "1", "num_1"),
@@ -75,22 +104,6 @@ class Answers(Strict):
     )
     right: KeyNames = Field(default=("right", "3", "num_3"), description="keys for the right image")
     mouse: bool = Field(default=True, description="whether a click on an image is an answer")
-
-    @model_validator(mode="after")
-    def _each_key_once(self) -> Self:
-        keys = Counter([*self.left, *self.middle, *self.right, "escape"])
-        if twice := [key for key, count in keys.items() if count > 1]:
-            raise ValueError(f"key {twice[0]!r} has two meanings (escape stops the session)")
-        if not (self.mouse or (self.left and self.middle and self.right)):
-            raise ValueError("without the mouse, each image needs a key")
-        return self
-
-    def position(self, key: str) -> str | None:
-        """Place of the image that ``key`` picks; None for any other key."""
-        for place in POSITIONS:
-            if key in getattr(self, place):
-                return place
-        return None
 
 
 class Practice(Strict):
@@ -104,27 +117,51 @@ class Practice(Strict):
     feedback_s: float = Field(default=2.5, ge=0, description="how long that stays, in seconds")
 
 
-class Texts(PageTexts):
-    """What the participant reads; UTF-8, any language."""
+class ChoiceTexts(PageTexts):
+    """What the participant reads in a task of choices; UTF-8, any language."""
 
     prompt: str = Field(description="above the three images")
-    labels: tuple[str, str, str] = Field(
-        description="shown below the images: the keys of left, middle and right"
+    labels: tuple[str, ...] = Field(
+        description="shown below the images that can be chosen: their keys, from left to right"
     )
     time_out: str = Field(description="page after a trial that timed out")
     right: str = Field(description="after a right answer in practice")
     wrong: str = Field(description="after another answer in practice")
 
 
-class OddOneOut(ImagesProtocol):
+class Texts(ChoiceTexts):
+    """What the participant reads; UTF-8, any language."""
+
+    labels: tuple[str, str, str] = Field(
+        description="shown below the images: the keys of left, middle and right"
+    )
+
+
+class ChoiceProtocol(ImagesProtocol):
+    """Protocol of one session of choices among three images, or two of them."""
+
+    if TYPE_CHECKING:
+        texts: ChoiceTexts
+
+    timing: Timing = Field(default=Timing(), description="How long things last, in seconds.")
+    answers: PlaceKeys = Field(description="How a choice is given.")
+    practice: Practice = Field(default=Practice(), description="The practice trials.")
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """Labels of the images at left, middle and right; empty for one that is no answer."""
+        texts = dict(zip(self.answers.places, self.texts.labels, strict=True))
+        left, middle, right = (texts.get(place, "") for place in POSITIONS)
+        return left, middle, right
+
+
+class OddOneOut(ChoiceProtocol):
     """Protocol of one odd-one-out session."""
 
     task: Literal["odd-one-out"] = Field(
         default="odd-one-out", description="the task that this protocol is for"
     )
-    timing: Timing = Field(default=Timing(), description="How long things last, in seconds.")
     answers: Answers = Field(default=Answers(), description="How a choice is given.")
-    practice: Practice = Field(default=Practice(), description="The practice trials.")
     texts: Texts = Field(
         default_factory=lambda: Texts(**shipped_texts("odd-one-out", "en")),
         description="What the participant reads: UTF-8, any language.",
@@ -178,7 +215,7 @@ def _levels_texts(language: str) -> dict[str, Any]:
     }
 
 
-def triplet_text_faults(protocol: OddOneOut, view: View) -> Iterator[tuple[str, str]]:
+def triplet_text_faults(protocol: ChoiceProtocol, view: View) -> Iterator[tuple[str, str]]:
     """Yield the key of each text of a trial that does not fit a window, with the reason.
 
     Images that do not fit have no key, and are passed over on a screen that was not measured: they
@@ -197,7 +234,8 @@ def triplet_text_faults(protocol: OddOneOut, view: View) -> Iterator[tuple[str, 
     ]
     rooms += [
         Room("texts.labels", text, 1, layout.label_width(place), layout.label_room)
-        for place, text in zip(POSITIONS, texts.labels, strict=True)
+        for place, text in zip(POSITIONS, protocol.labels, strict=True)
+        if text
     ]
     yield from room_faults(rooms, pages)
     yield from single_page_faults([("texts.time_out", Page(texts.time_out, texts.go_on))], pages)

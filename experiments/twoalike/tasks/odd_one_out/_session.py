@@ -1,4 +1,7 @@
-"""An odd-one-out session: from its files, in its order, how long, and hands that answer."""
+"""A session of choices: from its files, in its order, how long, and hands that answer.
+
+Odd-one-out and anchored choices differ in their protocol, their list and what can be chosen.
+"""
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,12 +10,13 @@ from typing import Literal, Protocol
 import numpy as np
 import pandas as pd
 
+from twoalike.choice import ChoiceKind
 from twoalike.design import read_trial_list, session_trial_list, shown_objects
 from twoalike.observers import SimulatedObserver
 from twoalike.record import Progress
 from twoalike.stimuli import StimulusSet
 from twoalike.study import Study
-from twoalike.tables import ODD_ONE_OUT, POSITIONS, STIMULI
+from twoalike.tables import ODD_ONE_OUT, STIMULI
 from twoalike.tasks._activity import Activity, Item, Page
 from twoalike.tasks._duration import (
     Duration,
@@ -34,7 +38,7 @@ from twoalike.tasks._prepare import (
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
-from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol, OddOneOut
 from twoalike.tasks.odd_one_out._trial import Trial, TripletActivity, trials_from_table
 from twoalike.tasks.screens import (
     Frame,
@@ -61,10 +65,10 @@ _FIT = Duration(5.0, 90.0)
 """Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
 
 
-def trial_duration(trial: Trial | None, protocol: OddOneOut) -> Duration:
+def trial_duration(trial: Trial | None, protocol: ChoiceProtocol) -> Duration:
     """Time from a trial's cross to the next one's; ``trial`` is None if it is not chosen yet."""
     timing, practice = protocol.timing, protocol.practice
-    easy = trial is not None and trial.expected_odd is not None
+    easy = trial is not None and trial.expected is not None
     condition = None if trial is None else trial.condition
     median = MEDIAN_S["boundary"] if easy else MEDIAN_S.get(condition or "", MEDIAN_S["coarse"])
     choice = paced(MEAN_TO_MEDIAN * median)
@@ -76,7 +80,7 @@ def trial_duration(trial: Trial | None, protocol: OddOneOut) -> Duration:
 
 
 def triplet_times(
-    protocol: OddOneOut,
+    protocol: ChoiceProtocol,
     trials: Sequence[Trial],
     *,
     n_done: int = 0,
@@ -111,7 +115,7 @@ _MOUSE_SHARE = 0.2
 
 
 class TripletHands:
-    """Chooses the odd one out as an observer would.
+    """Chooses as an observer would: the odd one out, or the candidate more like the reference.
 
     What it does in a trial depends on the seed and the trial alone, so a session that was
     killed and resumed has the same answers as one that was not.
@@ -141,7 +145,8 @@ class TripletHands:
     def _choose(self, activity: TripletActivity, trial: Trial, onset: float) -> None:
         if self._plan is None or self._plan[0] is not trial or self._plan[1] < onset:
             rng = np.random.default_rng([*self._seed, trial.trial_index])
-            item, taken = self._observer.respond(trial.stimuli, rng)
+            kind: ChoiceKind = "anchored" if trial.anchored else "odd_one_out"
+            item, taken = self._observer.respond(trial.stimuli, rng, kind=kind)
             by_mouse = activity.protocol.answers.mouse and rng.random() < _MOUSE_SHARE
             self._plan = (trial, onset + taken, trial.positions[item], by_mouse)
         moment = max(self._plan[1], self._clock.now())
@@ -150,7 +155,7 @@ class TripletHands:
             return
         self._clock.wait_until(moment)
         _, _, place, by_mouse = self._plan
-        keys: Sequence[str] = getattr(activity.protocol.answers, place)
+        keys = activity.protocol.answers.keys(place)
         if by_mouse or not keys:
             self._screen.click(*activity.layout.centre(place))
         else:
@@ -190,7 +195,7 @@ class MoreTrials(Protocol):
 
 
 def triplet_script(
-    protocol: OddOneOut,
+    protocol: ChoiceProtocol,
     layout: Layout,
     trials: Sequence[Trial],
     opening: Opening,
@@ -225,7 +230,7 @@ def triplet_script(
 
 
 def _trials(
-    protocol: OddOneOut,
+    protocol: ChoiceProtocol,
     layout: Layout,
     trials: Sequence[Trial],
     n_done: int,
@@ -235,18 +240,18 @@ def _trials(
     texts, keys = protocol.texts, answer_keys(protocol)
     frame = Frame(layout.size, layout.text)
     known, number = list(trials), n_done
-    total = more.total if more is not None else _count(known)
+    total = more.total if more is not None else count_judged(known)
     while True:
         for trial in known[number:]:
             if number > n_done:
                 yield from _between(protocol, frame, known, number, total)
             yield TripletActivity(trial, protocol, layout)
             number += 1
-        if more is None or _count(known) >= more.total:
+        if more is None or count_judged(known) >= more.total:
             return
         more.start()
         if number > n_done:
-            yield pause_page(protocol, frame, _count(known), total, keys)
+            yield pause_page(protocol, frame, count_judged(known), total, keys)
         yield WaitActivity("prepare", Page(texts.wait), more.ready)
         following, item = more.take()
         yield item
@@ -254,17 +259,19 @@ def _trials(
         n_done = number  # the break before the new block has been
 
 
-def answer_keys(protocol: OddOneOut) -> frozenset[str]:
+def answer_keys(protocol: ChoiceProtocol) -> frozenset[str]:
     """Keys that answer; they turn pages as well."""
-    return frozenset(key for place in POSITIONS for key in getattr(protocol.answers, place))
+    answers = protocol.answers
+    return frozenset(key for place in answers.places for key in answers.keys(place))
 
 
-def _count(trials: Sequence[Trial]) -> int:
+def count_judged(trials: Sequence[Trial]) -> int:
+    """Trials that are not practice."""
     return sum(trial.trial_type != "practice" for trial in trials)
 
 
 def page_before(
-    protocol: OddOneOut, trials: Sequence[Trial], number: int
+    protocol: ChoiceProtocol, trials: Sequence[Trial], number: int
 ) -> Literal["practice_end", "break"] | None:
     """Page between trial ``number`` of a session, counted from 0, and the one before it."""
     before, trial = trials[number - 1], trials[number]
@@ -272,12 +279,12 @@ def page_before(
         return None if trial.trial_type == "practice" else "practice_end"
     every = protocol.breaks.break_every
     if every:
-        return "break" if _count(trials[:number]) % every == 0 else None
+        return "break" if count_judged(trials[:number]) % every == 0 else None
     return "break" if trial.block_index != before.block_index else None
 
 
 def _between(
-    protocol: OddOneOut, frame: Frame, trials: Sequence[Trial], number: int, total: int
+    protocol: ChoiceProtocol, frame: Frame, trials: Sequence[Trial], number: int, total: int
 ) -> Iterator[Activity]:
     """Pages before trial ``number`` of a session, counted from 0."""
     texts, keys = protocol.texts, answer_keys(protocol)
@@ -285,7 +292,7 @@ def _between(
         case "practice_end":
             yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
         case "break":
-            yield pause_page(protocol, frame, _count(trials[:number]), total, keys)
+            yield pause_page(protocol, frame, count_judged(trials[:number]), total, keys)
 
 
 PILOT_TRIALS = 12
@@ -294,9 +301,9 @@ PILOT_TRIALS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedTriplets(Prepared):
-    """An odd-one-out session that can start."""
+    """A session of choices that can start."""
 
-    protocol: OddOneOut
+    protocol: ChoiceProtocol
     trials: tuple[Trial, ...]
     """Trials known before the session."""
     more: MoreTrials | None = None
@@ -326,7 +333,7 @@ class PreparedTriplets(Prepared):
             self.protocol,
             self.trials,
             n_done=progress.n_done,
-            further=0 if self.more is None else self.more.total - _count(self.trials),
+            further=0 if self.more is None else self.more.total - count_judged(self.trials),
             per_block=self.sitting.study.config.design.trials_per_block,
         )
 
@@ -370,11 +377,35 @@ def prepare_triplets(
     TwoalikeError
         If something is missing, damaged or does not fit.
     """
-    study = check_sitting(sitting).study
-    protocol = load_protocol(study, OddOneOut)
-    stimuli = StimulusSet.load(study.stimuli)
+    protocol = load_protocol(check_sitting(sitting).study, OddOneOut)
+    stimuli = StimulusSet.load(sitting.study.stimuli)
     if table is None:
         table = triplet_table(sitting, stimuli)
+    return prepared_choices(sitting, protocol, stimuli, table, more)
+
+
+def prepared_choices(
+    sitting: Sitting,
+    protocol: ChoiceProtocol,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    more: MoreTrials | None = None,
+) -> PreparedTriplets:
+    """Put a session of either task of choices together, and check what it shows.
+
+    Parameters
+    ----------
+    table
+        Trial list, of which a pilot run shows the beginning.
+    more
+        Where later blocks come from, in a session that adapts.
+
+    Raises
+    ------
+    TwoalikeError
+        If a page or the simulated observer does not fit the objects shown.
+    """
+    study = sitting.study
     if sitting.pilot:
         table = _pilot_part(table)
     trials = trials_from_table(table)
@@ -395,14 +426,14 @@ def prepare_triplets(
         protocol=protocol,
         stimuli=stimuli,
         plan=plan,
-        inputs=session_inputs(study, ODD_ONE_OUT),
+        inputs=session_inputs(study, plan.name.task),
         trials=trials,
         more=more,
     )
 
 
 def listed_times(
-    protocol: OddOneOut,
+    protocol: ChoiceProtocol,
     study: Study,
     stimuli: StimulusSet,
     table: pd.DataFrame,
@@ -412,5 +443,5 @@ def listed_times(
     trials, design = trials_from_table(table), study.config.design
     further = 0
     if design.sampler == "adaptive":
-        further = max(0, design.trials + design.catch + design.repeats - _count(trials))
+        further = max(0, design.trials + design.catch + design.repeats - count_judged(trials))
     return triplet_times(protocol, trials, further=further, per_block=design.trials_per_block)

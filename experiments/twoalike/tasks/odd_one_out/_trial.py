@@ -7,7 +7,7 @@ from enum import StrEnum
 import pandas as pd
 
 from twoalike.study import MISSING
-from twoalike.tables import POSITIONS
+from twoalike.tables import CHOICE_COLUMNS, POSITIONS, choice_columns
 from twoalike.tasks._activity import (
     Event,
     Fixation,
@@ -21,7 +21,7 @@ from twoalike.tasks._activity import (
     Timer,
     trial_shown,
 )
-from twoalike.tasks.odd_one_out._protocol import OddOneOut
+from twoalike.tasks.odd_one_out._protocol import ChoiceProtocol
 from twoalike.tasks.screens import GO_ON, Layout
 
 
@@ -36,13 +36,15 @@ class Trial:
     stimuli: tuple[str, str, str]
     positions: tuple[str, str, str]
     """Where each of ``stimuli`` is shown."""
-    expected_odd: int | None = None
-    """1, 2, 3 where there is a right answer."""
+    expected: int | None = None
+    """Number of the right answer among ``stimuli``, from 1, where there is one."""
     repeat_of: int | None = None
     """``trial_index`` of the first showing."""
     sampler: str = "list"
     sampler_score: float | None = None
     condition: str | None = None
+    anchored: bool = False
+    """Whether the first of ``stimuli`` is a reference, and not an answer."""
 
     @property
     def row(self) -> tuple[str, str, str]:
@@ -52,9 +54,9 @@ class Trial:
 
     def is_right(self, answer: "Answer | None") -> bool | None:
         """Whether an answer is right; None where there is no right answer, or no answer."""
-        if answer is None or self.expected_odd is None:
+        if answer is None or self.expected is None:
             return None
-        return self.positions.index(answer.position) + 1 == self.expected_odd
+        return self.positions.index(answer.position) + 1 == self.expected
 
 
 def _missing(value: object) -> bool:
@@ -69,7 +71,7 @@ def _trial(row: Mapping[str, object]) -> Trial:
         found = text(name)
         return None if found is None else int(float(found))
 
-    score = text("sampler_score")
+    expected, score = choice_columns(row)[1], text("sampler_score")
     first, second, third = (str(row[f"stimulus_{item}"]) for item in (1, 2, 3))
     places = [str(row[f"position_{item}"]) for item in (1, 2, 3)]
     return Trial(
@@ -79,7 +81,8 @@ def _trial(row: Mapping[str, object]) -> Trial:
         triplet_id=str(row["triplet_id"]),
         stimuli=(first, second, third),
         positions=(places[0], places[1], places[2]),
-        expected_odd=number("expected_odd"),
+        expected=number(expected),
+        anchored=expected == "expected_response",
         repeat_of=number("repeat_of"),
         sampler=str(row["sampler"]),
         sampler_score=None if score is None else float(score),
@@ -88,7 +91,7 @@ def _trial(row: Mapping[str, object]) -> Trial:
 
 
 def trials_from_table(table: pd.DataFrame) -> tuple[Trial, ...]:
-    """Trials of a trial list, as :func:`twoalike.design.read_trial_list` gives it."""
+    """Trials of a trial list of odd-one-out or anchored choices, as its reader gives it."""
     return tuple(
         _trial({str(name): value for name, value in row.items()})
         for row in table.to_dict("records")
@@ -142,8 +145,9 @@ class TrialResult:
         return self.trial.is_right(self.answer)
 
     def rows(self, *, rt_source: str, pilot: bool) -> tuple[dict[str, object]]:
-        """Give the row of the raw table, by :data:`twoalike.record.TRIPLET_COLUMNS`."""
+        """Give the row of the raw table, by the columns of the task's :class:`Table`."""
         trial, answer = self.trial, self.answer
+        chosen, expected = CHOICE_COLUMNS[trial.anchored]
         item = None if answer is None else trial.positions.index(answer.position)
         row: dict[str, object] = {
             "trial_index": trial.trial_index,
@@ -153,7 +157,7 @@ class TrialResult:
             **{f"stimulus_{n}": name for n, name in enumerate(trial.stimuli, start=1)},
             **{f"position_{n}": place for n, place in enumerate(trial.positions, start=1)},
             "response": None if item is None else item + 1,
-            "odd_stimulus": None if item is None else trial.stimuli[item],
+            chosen: None if item is None else trial.stimuli[item],
             "response_position": None if answer is None else answer.position,
             "response_key": None if answer is None else answer.key,
             "response_method": "none" if answer is None else answer.method,
@@ -164,7 +168,7 @@ class TrialResult:
             "timed_out": self.timed_out,
             "n_early_presses": self.early,
             "dropped_frames": self.dropped,
-            "expected_odd": trial.expected_odd,
+            expected: trial.expected,
             "correct": self.correct,
             "repeat_of": trial.repeat_of,
             "sampler": trial.sampler,
@@ -200,7 +204,7 @@ class TripletActivity:
 
     name = "trial"
 
-    def __init__(self, trial: Trial, protocol: OddOneOut, layout: Layout) -> None:
+    def __init__(self, trial: Trial, protocol: ChoiceProtocol, layout: Layout) -> None:
         self.trial, self.protocol, self.layout = trial, protocol, layout
         self.early = 0
         self.answer: Answer | None = None
@@ -249,15 +253,17 @@ class TripletActivity:
         if self.phase is Phase.FIXATION:
             return Fixation()
         if self.phase is Phase.CHOICE:
-            return ImageRow(trial.row, texts.prompt, texts.labels, self._timer)
+            return ImageRow(trial.row, texts.prompt, self.protocol.labels, self._timer)
         if self.answer is None:
             return Page(texts.time_out, texts.go_on)
-        at = POSITIONS.index(self.answer.position)
-        left, middle, right = (name if k == at else None for k, name in enumerate(trial.row))
+        kept = {trial.stimuli[trial.positions.index(self.answer.position)]}
+        if trial.anchored:
+            kept.add(trial.stimuli[0])
+        left, middle, right = (name if name in kept else None for name in trial.row)
         verdict = self._verdict
-        if verdict is None or trial.expected_odd is None:
+        if verdict is None or trial.expected is None:
             return ImageRow((left, middle, right))
-        expected = trial.stimuli[trial.expected_odd - 1]
+        expected = trial.stimuli[trial.expected - 1]
         if verdict:
             return ImageRow((left, middle, right), verdict=texts.right, marked=expected)
         return ImageRow(trial.row, verdict=texts.wrong, marked=expected)
@@ -352,6 +358,7 @@ class TripletActivity:
                 turns = key in GO_ON or place is not None
             case PointerPress(x=x, y=y, button="left") if self.protocol.answers.mouse:
                 place, turns = self.layout.hit(x, y), True
+                place = place if place in self.protocol.answers.places else None
             case _:
                 return
         if self.phase is Phase.MESSAGE:

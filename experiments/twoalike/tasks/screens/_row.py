@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,9 @@ class Images(Strict):
 class ImagesProtocol(Protocol):
     """Protocol of a task that shows images as a :class:`~twoalike.tasks.ImageRow`."""
 
+    middle_above: ClassVar[bool] = False
+    """Whether the middle image of a triangle is above the others instead of below."""
+
     images: Images = Field(
         default=Images(), description="The three images; give their size in exactly one way."
     )
@@ -65,8 +68,8 @@ class Layout:
     text: int
     """Height of a line of text."""
     drop: int = 0
-    """Depth of the middle image's centre below that of the others; 0 in a row. The triangle stands
-    on its tip, as the arrow keys do."""
+    """Depth of the middle image's centre below that of the others; 0 in a row. A triangle stands on
+    its tip, as the arrow keys do, unless the middle one is a reference above (negative)."""
 
     def centre(self, place: str) -> tuple[int, int]:
         """Centre of the image at ``place`` (left, middle, right)."""
@@ -77,18 +80,24 @@ class Layout:
         """Centre of the label of an image: below it, or above the upper two of a triangle."""
         x, y = self.centre(place)
         away = self.image / 2 + 1.6 * self.text
-        return x, y + away if self.drop and x != 0 else y - away
+        return x, y + away if self.drop > 0 and x != 0 else y - away
 
     @property
     def prompt_y(self) -> float:
         """Height of the line above the images."""
-        lines = 3.8 if self.drop else 2.2
-        return self.centre("left")[1] + self.image / 2 + lines * self.text
+        lines = 3.8 if self.drop > 0 else 2.2
+        return self._top + lines * self.text
+
+    @property
+    def _top(self) -> float:
+        """Upper edge of the highest image."""
+        return max(self.centre(place)[1] for place in POSITIONS) + self.image / 2
 
     @property
     def timer_y(self) -> float:
         """Height of the timer below the images."""
-        return self.centre("middle")[1] - self.image / 2 - 4 * self.text
+        lowest = min(self.centre(place)[1] for place in POSITIONS)
+        return lowest - self.image / 2 - 4 * self.text
 
     def label_width(self, place: str) -> float:
         """Longest line of a label in pixels: labels of neighbouring images do not meet."""
@@ -98,13 +107,13 @@ class Layout:
     @property
     def label_room(self) -> float:
         """Height that a label may take in pixels: two lines, or one between two images."""
-        return (1.4 if self.drop else 2.8) * self.text
+        return (1.4 if self.drop > 0 else 2.8) * self.text
 
     @property
     def prompt_room(self) -> float:
         """Height that the line above the images may take in pixels."""
-        below = self.prompt_y - self.centre("left")[1] - self.image / 2
-        if self.drop:
+        below = self.prompt_y - self._top
+        if self.drop > 0:
             below -= 1.6 * self.text + self.label_room / 2
         return 2 * min(below, self.size[1] / 2 - self.prompt_y)
 
@@ -162,8 +171,9 @@ def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     clear = side + protocol.images.gap_px
     pitch, drop = clear, 0
     if protocol.images.layout == "triangle":
-        # Equilateral, with the gap between the upper two images and the one below them.
+        # Equilateral, with the gap between the two images beside each other and the third.
         pitch, drop = math.ceil(clear / math.sqrt(3)), clear
+        drop = -drop if protocol.middle_above else drop
     if side < 2 or side > largest:
         raise TwoalikeError(
             f"three images of {side} px with gaps of {protocol.images.gap_px} px and their texts "
