@@ -50,9 +50,7 @@ def study(make_study: Callable[..., Path]) -> Path:
     return root
 
 
-def test_balanced_groups_from_the_first_session_to_the_fit(
-    study: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_balanced_groups_are_kept_and_reported(study: Path) -> None:
     simulate(study, ["901", "902", "903", "904"])
     assert call("run", study, "--participant", "901", "--session", 2, *RUN) == 0
     groups = people(study / "data" / "raw")
@@ -60,11 +58,17 @@ def test_balanced_groups_from_the_first_session_to_the_fit(
     for session in (1, 2):
         assert manifest(study, "901", session)["group"] == groups["sub-901"]
     assert call("validate", study) == 0
-    assert call("fit", study, "--groups", "group", *QUICK) == 0
-    posterior = Posterior.load(study / "derived" / "posterior.nc")
-    assert posterior.group_of == {code.removeprefix("sub-"): one for code, one in groups.items()}
     report = str(triplet_section(read_inputs(Study.load(study))))
     assert "Simulated observers in each group: experts 2, novices 2." in report
+
+
+@pytest.mark.slow
+def test_a_fit_finds_the_groups(study: Path) -> None:
+    simulate(study, ["901", "902", "903", "904"])
+    assert call("fit", study, "--groups", "group", *QUICK) == 0
+    posterior = Posterior.load(study / "derived" / "posterior.nc")
+    groups = people(study / "data" / "raw").items()
+    assert posterior.group_of == {code.removeprefix("sub-"): group for code, group in groups}
 
 
 def test_the_operator_assigns_and_a_contradiction_is_refused(
