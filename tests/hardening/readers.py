@@ -145,7 +145,7 @@ def read_images(root: Path) -> None:
 
 
 def read_labels_table(root: Path) -> None:
-    from twoalike.results._inputs import read_labels
+    from twoalike.tables import read_labels
 
     read_labels(root / "stimuli" / "stimuli.tsv", {})
 

@@ -110,13 +110,15 @@ def set_design(
     ``exclude`` lists, by column of the manifest, what is left out.
     """
     path = root / "study.toml"
-    text = path.read_text(encoding="utf-8")
+    head, table, rest = path.read_text(encoding="utf-8").partition("[design]\n")
+    design, following, others = rest.partition("\n[")
     for key, value in settings.items():
-        text, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text)
+        design, n = re.subn(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", design)
         if n != 1:
             raise TwoalikeError(where=path, expected=f"one line '{key} = ...'", found=n)
     lines = [f"{column} = {_array(values)}" for column, values in exclude.items()]
-    text = "\n".join([text.rstrip(), "", "[design.exclude]", *lines, ""])
+    text = f"{head}{table}{design}{following}{others}".rstrip()
+    text = "\n".join([text, "", "[design.exclude]", *lines, ""])
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

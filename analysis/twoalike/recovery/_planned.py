@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from twoalike.recovery._simulate import planned_study
 from twoalike.recovery._world import WorldSource, world_source
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import SAFE_SEED, Study, TwoalikeError, provenance, read_json, write_json
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 VI_STEPS = 1_500
 """With the 3,000 that ``vi`` takes by default, single fits of few judgments lose dimensions that
@@ -111,14 +108,13 @@ class Planned[C: Assumptions]:
         }
         return provenance(kind, seed=self.seed, inputs=inputs, config=config | more)
 
-    def kept[O: "DataclassInstance"](
-        self, name: str, kind: str, outcome: type[O], simulate: Callable[[], O]
-    ) -> O:
-        """Read an outcome from its file, or simulate it and write the file."""
+    def kept[O](self, name: str, kind: str, outcome: type[O], simulate: Callable[[], O]) -> O:
+        """Read an outcome, a dataclass, from its file, or simulate it and write the file."""
         digest = hashlib.sha256(json.dumps(self.about, sort_keys=True).encode()).hexdigest()[:12]
         path = self.study.derived / "power" / digest / f"{name}.json"
         if path.is_file():
             return outcome(**read_json(path, kind)["outcome"])
         found = simulate()
-        write_json(path, self.about | {"kind": kind, "outcome": asdict(found)})
+        fields: Any = found
+        write_json(path, self.about | {"kind": kind, "outcome": asdict(fields)})
         return found
