@@ -59,10 +59,15 @@ def test_every_command_takes_a_study_of_anchored_choices(
     assert choices["item_1"].tolist() == rows["stimulus_1"].tolist()
     chosen = [row[f"item_{row['chosen']}"] for row in choices.to_dict("records")]
     assert chosen == rows["chosen_stimulus"].tolist()
+    call(
+        "run", root, "--participant", "901", "--simulate", tmp_path / "observer.npz", "--no-window"
+    )
+    both = pd.read_parquet(collect_judgments(root)["choices"])
+    assert both["kind"].value_counts().to_dict() == {"anchored": len(choices), "odd_one_out": 14}
     call("report", root, "--out", tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Sessions of anchored choices" in html
-    assert "3 participants answered 372 trials of anchored choice in 3 sessions" in html
+    assert "answered 14 odd-one-out trials and 372 trials of anchored choice in 4 sessions" in html
     call("share", root, "--out", tmp_path / "copy")
     shared = list((tmp_path / "copy").glob("sub-*/ses-01/beh/*_task-anchoredchoice_*_beh.tsv"))
     assert len(shared) == len(PEOPLE)

@@ -7,9 +7,9 @@ from ._raw import RawSession as RawSession
 from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions
 from ._raw import raw_tasks as raw_tasks
-from ._raw import read_raw as read_raw
-from ._raw import read_raw_anchored as read_raw_anchored
 from ._raw import read_raw_arrangements as read_raw_arrangements
+from ._raw_choices import read_raw as read_raw
+from ._raw_choices import read_raw_anchored as read_raw_anchored
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms

@@ -1,11 +1,7 @@
 """Raw rows of a BIDS data set (``_beh.tsv``) as tables of judgments.
 
-A raw row of the odd-one-out task says which stimulus is which (``stimulus_1..3``, sorted), where
-each was shown (``position_1..3``) and which was called odd (``response``, an index into
-``stimulus_1..3``). A choice wants the items in the order shown and the place of the chosen one in
-that order. Of an anchored choice ``stimulus_1`` is the reference, which comes before the
-candidates. A raw table of the multi-arrangement task has one row an image of a trial; images that
-lay outside the arena when the time was over were not placed.
+A raw table of the multi-arrangement task has one row an image of a trial; images that lay outside
+the arena when the time was over were not placed. Choices: :mod:`twoalike.judgments._raw_choices`.
 
 Data sets of other tools are read as well, if their tables have the columns that are needed.
 """
@@ -13,27 +9,23 @@ Data sets of other tools are read as well, if their tables have the columns that
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from twoalike.judgments._tables import (
-    ITEMS,
     TABLES,
     JudgmentKind,
     arrangements_table,
-    choices_table,
     trial_numbers,
 )
 from twoalike.registry import find_task
 from twoalike.study import (
-    MISSING,
     Booleans,
     Integers,
     Study,
@@ -42,19 +34,10 @@ from twoalike.study import (
     provenance,
 )
 from twoalike.tables import (
-    ANCHORED_CHOICE,
-    CHOICE_COLUMNS,
-    LEVELS,
     MULTI_ARRANGEMENT,
-    ODD_ONE_OUT,
-    PLACES,
-    POSITIONS,
-    REFERENCE,
-    STIMULI,
     Column,
     Fault,
     Table,
-    choice_columns,
     parse_text,
     typed,
     write_frame,
@@ -67,13 +50,6 @@ _NAME = re.compile(
     r"sub-(?P<participant>[0-9a-zA-Z+]+)(_ses-(?P<session>[0-9a-zA-Z+]+))?"
     r"_task-(?P<task>[0-9a-zA-Z+]+)(_run-[0-9]+)?_beh\.tsv"
 )
-_CHOICES = ("trial_index", "trial_type", *STIMULI, *PLACES, "response", "response_time")
-"""Columns that are needed of either task of choices, besides the one that names the chosen."""
-_ORDERS: Mapping[str, tuple[str, ...]] = {
-    ODD_ONE_OUT: POSITIONS,
-    ANCHORED_CHOICE: (REFERENCE, *(place for place in POSITIONS if place != REFERENCE)),
-}
-"""Places in the order in which a choice has its items, by the task."""
 ARRANGEMENT_COLUMNS = (
     *("trial_index", "trial_type", "n_items", "stimulus"),
     *("x", "y", "inside", "response_time"),
@@ -210,151 +186,6 @@ def _read_text(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, bool]:
     return table, len(whole) < len(content)
 
 
-def read_raw(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all odd-one-out trials of a BIDS data set.
-
-    Trials without a choice (timed out) are left out; ``table.attrs["n_without_choice"]`` counts
-    them. Practice and catch trials are kept, with their ``trial_type``. A last line that a
-    power cut tore is passed over; ``table.attrs["n_torn"]`` counts those.
-
-    Parameters
-    ----------
-    raw
-        Root of the data set (``data/raw`` of a study).
-    objects
-        All object ids in the order to keep, for instance the stimulus manifest's; only those
-        judged are listed in the table. None: order of first appearance.
-    unusable
-        Rule by which a session is left out, such as :func:`twoalike.design.excluded`: from its
-        raw rows, as text, to the reason; None keeps it. ``table.attrs["excluded"]`` lists
-        participant, session and reason of those left out.
-
-    Raises
-    ------
-    TwoalikeError
-        If there is no trial, the rule leaves out all sessions, a column is missing, or a value
-        does not fit; the message names the file, the row and the column.
-    """
-    return _read_choices(raw, ODD_ONE_OUT, objects, unusable)
-
-
-def read_raw_anchored(
-    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
-) -> pd.DataFrame:
-    """Read all anchored choices of a BIDS data set; the reference is the first item.
-
-    Parameters
-    ----------
-    raw, objects, unusable
-        As in :func:`read_raw`, whose attributes the table has as well.
-
-    Raises
-    ------
-    TwoalikeError
-        As :func:`read_raw`.
-    """
-    return _read_choices(raw, ANCHORED_CHOICE, objects, unusable)
-
-
-def _read_choices(
-    raw: str | Path, task: str, objects: Sequence[str] | None, unusable: Rule | None
-) -> pd.DataFrame:
-    """Choices of one task (its label)."""
-    anchored = task == ANCHORED_CHOICE
-    chosen, expected = CHOICE_COLUMNS[anchored]
-    rule = unusable and (lambda rows: unusable(_with_checks(rows, expected)))
-    sessions, excluded = raw_sessions(raw, task, (*_CHOICES, chosen), rule)
-    parts = [_choices_of(session, _ORDERS[task]) for session in sessions]
-    rows = pd.concat(parts, ignore_index=True)
-    rows["kind"] = "anchored" if anchored else "odd_one_out"
-    if not len(rows):
-        raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a response", where=raw)
-    seen = list(pd.unique(pd.concat([rows[item] for item in ITEMS], ignore_index=True)))
-    table = choices_table(dict(rows), _known_order(seen, objects, raw), raw)
-    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
-    table.attrs["n_torn"] = sum(one.torn for one in sessions)
-    table.attrs["excluded"] = excluded
-    return table
-
-
-def _with_checks(rows: pd.DataFrame, expected: str) -> pd.DataFrame:
-    """Rows with a column of right answers; tables of other tools may have no attention checks."""
-    return rows if expected in rows.columns else rows.assign(**{expected: MISSING})
-
-
-def _choices_of(session: RawSession, order: Sequence[str]) -> pd.DataFrame:
-    """Choices of one session, with the items in an order of their places."""
-    answered = session.rows["response"].notna().to_numpy()
-    shown, place = _as_shown(session, answered, order)
-    rows = session.rows[answered]
-    return pd.DataFrame(
-        {
-            "participant": session.participant,
-            "session": session.session,
-            "trial": rows["trial_index"],
-            **{item: shown[answered, k] for k, item in enumerate(ITEMS)},
-            "chosen": place[answered] + 1,
-            "response_time": rows["response_time"],
-            "trial_type": rows["trial_type"],
-            "level": _one_of(LEVELS, "condition", session.text[answered]),
-            "correct": _correct(session.text[answered]),
-        }
-    )
-
-
-def _as_shown(
-    session: RawSession, answered: Booleans, order: Sequence[str]
-) -> tuple[npt.NDArray[np.object_], Integers]:
-    """Stimuli in order of their places, shape (n, 3), and where there the chosen is, (n,)."""
-    raw = session.rows
-    chosen = choice_columns(raw.columns)[0]
-    stimuli = raw[list(STIMULI)].to_numpy(dtype=object)
-    position = np.stack(
-        [pd.Index(order).get_indexer(pd.Index(raw[name])) for name in PLACES], axis=1
-    )
-    wrong = (np.sort(position, axis=1) != [0, 1, 2]).any(axis=1)
-    if wrong.any():
-        row, expected = int(wrong.argmax()), "left, middle and right, each once"
-        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
-    if order[0] == REFERENCE and (elsewhere := position[:, 0] != 0).any():
-        row = int(elsewhere.argmax())
-        expected = f"{REFERENCE!r}, the place of the reference"
-        raise Fault(row, expected, repr(raw[PLACES[0]][row]), PLACES[0]).error(session.path)
-    response = raw["response"].fillna(1).to_numpy(np.int64) - 1
-    rows = np.arange(len(raw))
-    odd = stimuli[rows, response]
-    wrong = answered & (odd != raw[chosen].to_numpy(dtype=object))
-    if wrong.any():
-        row = int(wrong.argmax())
-        expected = f"{odd[row]!r} as response {response[row] + 1} says"
-        found = repr(session.text[chosen][row])
-        raise Fault(row, expected, found, chosen).error(session.path)
-    shown = np.take_along_axis(stimuli, np.argsort(position, axis=1), axis=1)
-    return shown, position[rows, response].astype(np.int64)
-
-
-def _one_of(levels: Collection[str], column: str, text: pd.DataFrame) -> "pd.Series[str]":
-    """Cells of a column that other tools may lack; missing where they are none of ``levels``."""
-    if column not in text.columns:
-        return pd.Series(None, index=text.index, dtype=object)
-    return text[column].astype(object).where(text[column].isin(list(levels)), None)
-
-
-def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
-    """Cells of a column that other tools may lack; missing where they are no numbers."""
-    if column not in text.columns:
-        return pd.Series(np.nan, index=text.index)
-    return pd.to_numeric(text[column], errors="coerce")
-
-
-def _correct(text: pd.DataFrame) -> "pd.Series[str]":
-    """Verdicts on attention checks; practice trials have some too."""
-    verdicts = _one_of(("true", "false"), "correct", text)
-    return verdicts.where(text["trial_type"] == "catch", None)
-
-
 def read_raw_arrangements(
     raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
 ) -> pd.DataFrame:
@@ -391,7 +222,7 @@ def read_raw_arrangements(
         raise TwoalikeError(
             f"{len(sessions)} sessions, but no trial has two images inside", where=raw
         )
-    ids = _known_order(list(pd.unique(rows["item"])), objects, raw)
+    ids = known_order(list(pd.unique(rows["item"])), objects, raw)
     table = arrangements_table(dict(rows), ids, raw)
     table.attrs.update(counts)
     if unusable is not None:
@@ -432,6 +263,13 @@ def _arrangements_of(
     )
 
 
+def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
+    """Cells of a column that other tools may lack; missing where they are no numbers."""
+    if column not in text.columns:
+        return pd.Series(np.nan, index=text.index)
+    return pd.to_numeric(text[column], errors="coerce")
+
+
 def _whole_trials(session: RawSession, trial: Integers) -> Booleans:
     """Which rows belong to a trial all of whose rows are there, shape (n,).
 
@@ -451,7 +289,7 @@ def _whole_trials(session: RawSession, trial: Integers) -> Booleans:
     return np.asarray(found == expected)
 
 
-def _known_order(seen: Sequence[str], objects: Sequence[str] | None, raw: str | Path) -> list[str]:
+def known_order(seen: Sequence[str], objects: Sequence[str] | None, raw: str | Path) -> list[str]:
     """Objects seen, in the order of ``objects``; in their own where that is None."""
     if objects is None:
         return [str(name) for name in seen]
