@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Assumptions:
 
 
 @dataclass(eq=False)
-class Planned[C: Assumptions]:
+class Planned[C: Assumptions](ABC):
     """A study, the worlds that it may meet, and its simulations in ``derived/power/``."""
 
     study: Study
@@ -90,9 +91,9 @@ class Planned[C: Assumptions]:
         return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
     @property
+    @abstractmethod
     def about(self) -> dict[str, Any]:
         """Provenance: all that a simulated study depends on but its size and number."""
-        raise NotImplementedError
 
     def described(self, kind: str, **more: Any) -> dict[str, Any]:
         """Give the provenance of what is common to all analyses, and of ``more`` settings."""

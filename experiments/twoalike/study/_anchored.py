@@ -21,8 +21,8 @@ class AnchoredConfig(Strict):
     practice_checks: int = Field(
         default=0,
         ge=0,
-        description="practice trials before those that have a right answer, drawn as attention "
-        "checks are: the participant is told (practice.feedback of the protocol)",
+        description="practice trials before those with a right answer, chosen like attention "
+        "checks; feedback says whether the answer was right (practice.feedback of the protocol)",
     )
     catch: int = Field(
         default=0,
