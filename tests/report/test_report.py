@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,7 +18,14 @@ import pytest
 
 from twoalike.cli.app import main
 from twoalike.embedding import Posterior
-from twoalike.report import describe_dimensions, read_sessions, write_report
+from twoalike.report import (
+    Grid,
+    arrangement_section,
+    describe_dimensions,
+    read_sessions,
+    write_report,
+)
+from twoalike.report._inputs import read_inputs
 from twoalike.report._render import as_csv
 from twoalike.study import Study, TwoalikeError
 
@@ -324,6 +332,11 @@ def test_each_task_has_its_section(
     assert ids[1:4] == ["sessions", "arrangements", "response-times"]
     assert "dragging images into a circle" in page.text
     assert page.text.count("completed") == 2
+    inputs = replace(read_inputs(Study.load(folder)), left_out={"01": "p_careless 1"})
+    section = arrangement_section(inputs)
+    assert section is not None
+    (grid,) = (block for block in section.blocks if isinstance(block, Grid))
+    assert (grid.columns[-1], grid.rows[0][-1]) == ("rule", "out")
 
 
 def test_careless_sessions_are_pointed_out(

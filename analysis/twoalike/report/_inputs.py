@@ -26,6 +26,8 @@ class Inputs:
     choices: pd.DataFrame | None
     """Main and repeat judgments of ``choices.parquet``."""
     posterior: Posterior | None
+    left_out: Mapping[str, str]
+    """Participants whom the fit left out as careless, by the study's rule, with reasons."""
     results: Results | None
     comparison: Comparison | None
     """Of groups of people, in this posterior."""
@@ -96,6 +98,7 @@ def read_inputs(study: Study) -> Inputs:
         sessions=read_sessions(study.raw, study.config.exclusion, careless),
         choices=_read_choices(study.choices),
         posterior=posterior,
+        left_out=careless,
         results=Results.load(results) if results.exists() else None,
         comparison=None if stale else comparison,
         stale_comparison=stale,

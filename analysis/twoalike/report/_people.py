@@ -260,13 +260,17 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
                 f"{len(run.rows)}" + (f" of {planned}" if planned else ""),
                 DASH if pd.isna(seconds) else number(float(seconds), 0),
                 _ending(manifest),
+                "out" if run.name.participant in inputs.left_out else "kept",
             ]
         )
     if not rows:
         return None
     lead = "One line a session of dragging images into a circle, so that alike ones are close."
-    columns = ("participant", "session", "arrangements", "median time (s)", "ended")
-    caption = "Median time of an arrangement; practice is counted in arrangements only."
+    columns = ("participant", "session", "arrangements", "median time (s)", "ended", "rule")
+    caption = (
+        "Median time of an arrangement; practice is counted in arrangements only. Rule: whether "
+        "the fit left the participant out by [exclusion] careless of study.toml."
+    )
     blocks: list[Block] = [Grid(caption, columns, rows), *_groups(inputs)]
     return Section("arrangements", "Arrangements", lead, blocks)
 
