@@ -39,6 +39,11 @@ from ._objects import allows_checks as allows_checks
 from ._objects import check_categories as check_categories
 from ._objects import excluded as excluded
 from ._objects import shown_objects as shown_objects
+from ._pairs import PAIR_LIST as PAIR_LIST
+from ._pairs import balanced_pairs as balanced_pairs
+from ._pairs import read_pair_list as read_pair_list
+from ._pairs import session_pair_list as session_pair_list
+from ._pairs import session_pair_lists as session_pair_lists
 from ._session import participant_number as participant_number
 from ._session import random_trial_list as random_trial_list
 from ._session import session_rng as session_rng
@@ -46,6 +51,13 @@ from ._session import session_trial_list as session_trial_list
 from ._session import session_trial_lists as session_trial_lists
 from ._session import stands_alone as stands_alone
 from ._session import with_dealt_checks as with_dealt_checks
+from ._sortings import SORTING_LIST as SORTING_LIST
+from ._sortings import ListedSorting as ListedSorting
+from ._sortings import listed_sortings as listed_sortings
+from ._sortings import read_sorting_list as read_sorting_list
+from ._sortings import session_sorting_list as session_sorting_list
+from ._sortings import session_sorting_lists as session_sorting_lists
+from ._sortings import sorting_table as sorting_table
 from ._subsets import covering_sets as covering_sets
 from ._subsets import schonheim_bound as schonheim_bound
 from ._summary import ArrangementSummary as ArrangementSummary
@@ -54,6 +66,8 @@ from ._summary import summarize_arrangements as summarize_arrangements
 from ._summary import summarize_design as summarize_design
 from ._task_lists import ANCHORED_LISTS as ANCHORED_LISTS
 from ._task_lists import ARRANGEMENT_LISTS as ARRANGEMENT_LISTS
+from ._task_lists import PAIR_LISTS as PAIR_LISTS
+from ._task_lists import SORTING_LISTS as SORTING_LISTS
 from ._task_lists import TRIPLET_LISTS as TRIPLET_LISTS
 from ._task_lists import ListDesign as ListDesign
 from ._task_lists import check_list_is_current as check_list_is_current

@@ -16,8 +16,8 @@ from twoalike.design._next_arrangement import SMALLEST_SET, arrangement_rng
 from twoalike.design._objects import kinds, shown_table
 from twoalike.design._subsets import covering_sets
 from twoalike.stimuli import StimulusSet
-from twoalike.study import ArrangementConfig, Study, TwoalikeError
-from twoalike.tables import TRIAL_TYPES, Column, Fault, Table, faults, read_table, typed
+from twoalike.study import MISSING, ArrangementConfig, Study, TwoalikeError
+from twoalike.tables import TRIAL_TYPES, Check, Column, Fault, Table, faults, read_table, typed
 
 ARRANGEMENT_TYPES = {
     "practice": TRIAL_TYPES["practice"],
@@ -27,7 +27,8 @@ ARRANGEMENT_TYPES = {
 """Why an arrangement is asked for."""
 
 
-def _trials_count_up(rows: pd.DataFrame) -> Iterator[Fault]:
+def trials_count_up(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Check that trials are numbered 1, 2, ..., the rows of each together."""
     last = 0
     for row, number in enumerate(rows["trial_index"]):
         if number not in (last, last + 1) or number == 0:
@@ -36,28 +37,37 @@ def _trials_count_up(rows: pd.DataFrame) -> Iterator[Fault]:
         last = number
 
 
-def _trials_agree(rows: pd.DataFrame) -> Iterator[Fault]:
-    for column in ("trial_type", "scheduler"):
-        first = rows.groupby("trial_index")[column].transform("first")
-        for row in (rows[column] != first).to_numpy().nonzero()[0].tolist():
-            wanted = f"{first[row]!r} as in the first row of the trial"
-            yield Fault(row, wanted, repr(rows[column][row]), column)
+def trials_agree(*columns: str) -> Check:
+    """Check that columns have one value in all rows of a trial."""
+
+    def check(rows: pd.DataFrame) -> Iterator[Fault]:
+        for column in columns:
+            values = rows[column].astype(object).where(rows[column].notna(), MISSING)
+            first = values.groupby(rows["trial_index"]).transform("first")
+            for row in (values != first).to_numpy().nonzero()[0].tolist():
+                wanted = f"{first[row]!r} as in the first row of the trial"
+                yield Fault(row, wanted, repr(values[row]), column)
+
+    return check
 
 
-def _practice_first(rows: pd.DataFrame) -> Iterator[Fault]:
+def practice_first(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Check that practice comes first."""
     practice = rows["trial_type"] == "practice"
     late = practice & (~practice).cummax()
     expected = "practice before all other trials"
     yield from faults(late.to_numpy(), expected, "trial_type", rows["trial_type"].tolist())
 
 
-def _objects_once(rows: pd.DataFrame) -> Iterator[Fault]:
+def objects_once(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Check that no object is twice in a trial."""
     twice = rows.duplicated(["trial_index", "stimulus"]).to_numpy()
     expected = "each object once in a trial"
     yield from faults(twice, expected, "stimulus", rows["stimulus"].tolist())
 
 
-def _large_enough(rows: pd.DataFrame) -> Iterator[Fault]:
+def large_enough(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Check that every trial has enough images."""
     run = (rows["trial_index"].diff() != 0).cumsum()
     for at in rows.groupby(run).indices.values():
         if len(at) < SMALLEST_SET:
@@ -83,7 +93,7 @@ ARRANGEMENT_LIST = Table(
         ),
     ),
     items=("stimulus",),
-    checks=(_trials_count_up, _trials_agree, _practice_first, _objects_once, _large_enough),
+    checks=(trials_count_up, trials_agree("trial_type", "scheduler"), practice_first, objects_once, large_enough),
 )
 """The list of arrangements; the raw table has its columns as well."""
 ARRANGEMENT_COLUMNS = ARRANGEMENT_LIST.names

@@ -264,7 +264,9 @@ def _draw_new(far: Sequence[int], repeated: set[int], rng: np.random.Generator) 
 def balanced_places(
     triplets: Integers, m: int, rng: np.random.Generator, start: Integers | None = None
 ) -> Integers:
-    """Random places with each object's counts at the three places within one of each other.
+    """Random places with each object's counts at all places within one of each other.
+
+    Trials may be triplets, shape (n, 3), or pairs, shape (n, 2).
 
     Starts from random places, or from places that leave the middle as it is: then the counts at
     left and right are within one. Where an object is more often at place a than at b, objects
@@ -281,11 +283,12 @@ def balanced_places(
     """
     places = start
     if places is None:
-        places = rng.permuted(np.tile(np.arange(3), (len(triplets), 1)), axis=1)
+        width = triplets.shape[1]
+        places = rng.permuted(np.tile(np.arange(width), (len(triplets), 1)), axis=1)
     moved = True
     while moved:
         moved = False
-        for a, b in permutations(range(3) if start is None else (0, 2), 2):
+        for a, b in permutations(range(triplets.shape[1]) if start is None else (0, 2), 2):
             while _lower_excess(triplets, places, m, a, b):
                 moved = True
     return places

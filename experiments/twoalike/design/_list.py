@@ -33,13 +33,15 @@ ITEM_LEVELS = {str(number): f"stimulus_{number}" for number in (1, 2, 3)}
 PLACE_LEVELS = {place: f"{place} of the three" for place in POSITIONS}
 
 
-def _count_up(trials: pd.DataFrame) -> Iterator[Fault]:
+def count_up(trials: pd.DataFrame) -> Iterator[Fault]:
+    """Check that trials are numbered 1, 2, ..."""
     for row, number in enumerate(trials["trial_index"]):
         if number != row + 1:
             yield Fault(row, f"{row + 1} (rows count up)", repr(str(number)), "trial_index")
 
 
-def _blocks_in_order(trials: pd.DataFrame) -> Iterator[Fault]:
+def blocks_in_order(trials: pd.DataFrame) -> Iterator[Fault]:
+    """Check that the number of the block only grows."""
     before = 1
     for row, block in enumerate(trials["block_index"]):
         if block < before:
@@ -66,8 +68,10 @@ def _checks_have_an_answer(trials: pd.DataFrame) -> Iterator[Fault]:
     )
 
 
-def _repeats_name_their_first(trials: pd.DataFrame) -> Iterator[Fault]:
-    shown = [set(row) for row in trials[list(STIMULI)].itertuples(index=False)]
+def repeats_name_their_first(trials: pd.DataFrame) -> Iterator[Fault]:
+    """Check that repeats name an earlier trial of the same objects."""
+    objects = [name for name in STIMULI if name in trials]
+    shown = [set(row) for row in trials[objects].itertuples(index=False)]
     rows = zip(trials["trial_type"], trials["repeat_of"], strict=True)
     for row, (kind, repeat_of) in enumerate(rows):
         first = None if pd.isna(repeat_of) else int(repeat_of)
@@ -138,11 +142,11 @@ TRIAL_LIST = Table(
     rows="trials",
     items=STIMULI,
     checks=(
-        _count_up,
-        _blocks_in_order,
+        count_up,
+        blocks_in_order,
         _three_different,
         _checks_have_an_answer,
-        _repeats_name_their_first,
+        repeats_name_their_first,
     ),
 )
 """The trial list; the raw table of the trials has its columns as well."""

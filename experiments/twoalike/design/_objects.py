@@ -20,6 +20,8 @@ from twoalike.study import (
     ArrangementConfig,
     DesignConfig,
     ExclusionConfig,
+    FreeSortingConfig,
+    PairRatingConfig,
     Study,
     TwoalikeError,
     counted,
@@ -98,7 +100,12 @@ def kinds(levels: pd.DataFrame) -> list[tuple[list[int], list[int]]]:
 
 
 def shown_objects(
-    stimuli: StimulusSet, config: DesignConfig | AnchoredConfig | ArrangementConfig
+    stimuli: StimulusSet,
+    config: DesignConfig
+    | AnchoredConfig
+    | ArrangementConfig
+    | PairRatingConfig
+    | FreeSortingConfig,
 ) -> tuple[str, ...]:
     """Objects that ``config.exclude`` leaves, in manifest order.
 
@@ -107,7 +114,12 @@ def shown_objects(
     TwoalikeError
         If a column or a value to exclude does not exist, or fewer than three objects are left.
     """
-    names = {AnchoredConfig: "anchored", ArrangementConfig: "arrangement"}
+    names = {
+        AnchoredConfig: "anchored",
+        ArrangementConfig: "arrangement",
+        PairRatingConfig: "pair_rating",
+        FreeSortingConfig: "free_sorting",
+    }
     return tuple(shown_table(stimuli, config.exclude, names.get(type(config), "design"))["id"])
 
 
@@ -177,7 +189,13 @@ def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
         study.config.anchored,
         study.config.arrangement,
     )
-    checks = (check_design, check_anchored, check_arrangement)
+    def check_pairs() -> None:
+        shown_objects(stimuli, study.config.pair_rating)
+
+    def check_sortings() -> None:
+        shown_objects(stimuli, study.config.free_sorting)
+
+    checks = (check_design, check_anchored, check_arrangement, check_pairs, check_sortings)
     return [fault for check in checks if (fault := _fault(check))]
 
 
@@ -204,8 +222,9 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     Parameters
     ----------
     trials
-        Raw table of one session of choices, as text or with types: columns ``trial_type``,
-        ``response`` and ``expected_odd`` or ``expected_response`` (a number; ``n/a`` or missing).
+        Raw table of one session of choices or ratings, as text or with types: columns
+        ``trial_type``, ``response`` (a number; ``n/a`` or missing) and ``expected_odd`` or
+        ``expected_response`` (the same), or ``expected_rating`` and ``correct``.
     rule
         Lowest accuracy in attention checks, and most trials without a response. A check without
         a response is not answered right; one exactly at the limit is kept.
@@ -223,10 +242,13 @@ def excluded(trials: pd.DataFrame, rule: ExclusionConfig) -> str | None:
     True
     """
     response = pd.to_numeric(trials["response"], errors="coerce").astype("float64")
-    answer = trials[choice_columns(trials.columns)[1]]
-    expected = pd.to_numeric(answer, errors="coerce").astype("float64")
     checks = trials["trial_type"] == "catch"
-    right = int((checks & (response == expected)).sum())
+    if "expected_rating" in trials:
+        was_right = trials["correct"].astype(str).str.lower() == "true"
+    else:
+        answer = trials[choice_columns(trials.columns)[1]]
+        was_right = response == pd.to_numeric(answer, errors="coerce").astype("float64")
+    right = int((checks & was_right).sum())
     # Compared as counts: 0.9 * 10 checks are 9 and not a little more.
     if right < round(rule.catch_accuracy * int(checks.sum()), 9):
         return (

@@ -19,7 +19,19 @@ from twoalike.design._anchored import (
 )
 from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
+from twoalike.design._pairs import (
+    pairs_stand_alone,
+    read_pair_list,
+    session_pair_list,
+    session_pair_lists,
+)
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
+from twoalike.design._sortings import (
+    read_sorting_list,
+    session_sorting_list,
+    session_sorting_lists,
+    sortings_stand_alone,
+)
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
 from twoalike.study import (
@@ -101,6 +113,24 @@ ARRANGEMENT_LISTS = ListDesign(
     read=read_arrangement_list,
 )
 """Trial lists of the multi-arrangement task."""
+PAIR_LISTS = ListDesign(
+    table="pair_rating",
+    chooser="sampler",
+    one=session_pair_list,
+    together=session_pair_lists,
+    alone=pairs_stand_alone,
+    read=read_pair_list,
+)
+"""Trial lists of the pair-rating task."""
+SORTING_LISTS = ListDesign(
+    table="free_sorting",
+    chooser="sampler",
+    one=session_sorting_list,
+    together=session_sorting_lists,
+    alone=sortings_stand_alone,
+    read=read_sorting_list,
+)
+"""Trial lists of the free-sorting task."""
 
 
 def refused_tasks(study: Study, stimuli: StimulusSet, tasks: Iterable[str]) -> list[str]:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 
 from twoalike.display._canvas import MOST_IMAGES, Canvas
+from twoalike.display._placed import ArenaPainter, PilesPainter
+from twoalike.display._rating import RatingPainter
 from twoalike.tables import POSITIONS
 from twoalike.tasks import (
     Arena,
@@ -11,14 +13,16 @@ from twoalike.tasks import (
     Box,
     Countdown,
     Fixation,
+    FreeSorting,
     ImageRow,
     ImagesProtocol,
     Layout,
     MultiArrangement,
     Page,
-    Placed,
+    PairRating,
+    Piles,
     Protocol,
-    PushButton,
+    Rating,
     Scene,
     TextLayout,
     View,
@@ -27,82 +31,8 @@ from twoalike.tasks import (
     lay_out_page,
     lay_out_question,
     option_labels,
-    readable_on,
 )
 from twoalike.tasks.lettering import label_size, tail
-from twoalike.tasks.multi_arrangement import arena_lines
-
-_EDGES = 256
-_RIM, _THIN_RIM = 3, 2
-_BAR = 0.3
-"""Share of the window's width that timer and progress take."""
-
-
-class ArenaPainter:
-    """Draws arenas."""
-
-    def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
-        self._canvas, self._settings = canvas, protocol.arena
-        own = protocol.arena.fill
-        self._fill = box_fill(protocol.screen) if own == "theme" else own
-        self._circle = canvas.visual.Circle(
-            canvas.window,
-            edges=_EDGES,
-            units="pix",
-            lineWidth=2,
-            fillColor=self._fill,
-            lineColor=protocol.arena.line,
-        )
-
-    def draw(self, arena: Arena, now: float) -> None:
-        """Draw ``arena`` as it looks at time ``now``."""
-        canvas = self._canvas
-        lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
-        self._circle.pos, self._circle.radius = arena.centre, arena.radius
-        self._circle.draw()
-        for button in arena.buttons:
-            self._draw_button(button)
-        for placed in arena.images:  # above the buttons: an image under one could not be taken
-            self._draw_image(placed)
-        canvas.label(arena.prompt, 0, lines.prompt)
-        canvas.label(arena.counter, 0, lines.counter)
-        canvas.timer(arena.until, now, lines.timer, bar)
-        if arena.progress is not None:
-            canvas.bar(arena.progress, lines.progress, bar)
-        if arena.magnified is not None:
-            self._draw_magnified(arena.magnified, round(arena.magnified_size))
-
-    def _draw_image(self, placed: Placed) -> None:
-        # One texture serves both sizes: made for the larger, which is the one looked at.
-        side = round(placed.size * (1 if placed.rim == "held" else self._settings.held_scale))
-        wide, high = self._canvas.image(
-            placed.stimulus, side, placed.x, placed.y, shown=placed.size
-        )
-        colour, thick = {
-            "inside": (self._settings.rim, _THIN_RIM),
-            "outside": (self._settings.outside_rim, _RIM),
-            "held": (self._settings.held_rim, _RIM),
-        }[placed.rim]
-        size = (wide + thick, high + thick)
-        self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
-
-    def _draw_button(self, button: PushButton) -> None:
-        canvas, screen = self._canvas, self._canvas.screen
-        fill, ink, line = canvas.faint, screen.foreground, None
-        if button.enabled and button.name == "done":
-            fill, ink = screen.accent, "#ffffff"
-        elif button.enabled:  # outlined, so that only the button of every trial stands out
-            fill, line = box_fill(screen), canvas.rim
-        size = (button.width, button.height)
-        canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
-        ink = readable_on(fill, ink)
-        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
-
-    def _draw_magnified(self, name: str, side: int) -> None:
-        canvas = self._canvas
-        canvas.box(0, 0, side + 24, side + 24, fill=self._fill, line=canvas.faint)
-        canvas.image(name, side, 0, 0)
-
 
 _ARROWS = ("\N{LEFTWARDS ARROW}", "\N{RIGHTWARDS ARROW}")
 
@@ -113,11 +43,16 @@ class Painter:
     def __init__(self, canvas: Canvas, protocol: Protocol, view: View) -> None:
         self._canvas = canvas
         self._layout: Layout | None = None
-        self._arena: ArenaPainter | None = None
+        self._rating: RatingPainter | None = None
+        self._placed: ArenaPainter | PilesPainter | None = None
         if isinstance(protocol, ImagesProtocol):
             self._layout = lay_out(protocol, view)
+        elif isinstance(protocol, PairRating):
+            self._rating = RatingPainter(canvas, protocol, view)
         elif isinstance(protocol, MultiArrangement):
-            self._arena = ArenaPainter(canvas, protocol)
+            self._placed = ArenaPainter(canvas, protocol)
+        elif isinstance(protocol, FreeSorting):
+            self._placed = PilesPainter(canvas, protocol)
         arm = canvas.frame.text
         self._cross = [
             canvas.visual.Line(
@@ -134,10 +69,10 @@ class Painter:
     def preload(self, names: Sequence[str], side: int) -> None:
         """Get the first images ready, so that no trial waits for them; a bar shows the progress.
 
-        In arrangements ``side`` is that of the largest ones.
+        Where images are placed, ``side`` is that of the largest ones.
         """
         names = names[:MOST_IMAGES]
-        prepare = self._canvas.load if self._arena is None else self._canvas.keep
+        prepare = self._canvas.load if self._placed is None else self._canvas.keep
         for number, name in enumerate(names):
             prepare(name, side)
             if number % 20 == 0:
@@ -159,9 +94,15 @@ class Painter:
                 self._draw_countdown(scene, now)
             case Ask():
                 self._draw_question(scene)
+            case Rating():
+                assert self._rating is not None
+                self._rating.draw(scene, now)
             case Arena():
-                assert self._arena is not None
-                self._arena.draw(scene, now)
+                assert isinstance(self._placed, ArenaPainter)
+                self._placed.draw(scene, now)
+            case Piles():
+                assert isinstance(self._placed, PilesPainter)
+                self._placed.draw(scene, now)
 
     def _draw_row(self, row: ImageRow, layout: Layout, now: float) -> None:
         canvas = self._canvas

@@ -230,6 +230,14 @@ class WindowScreen(PlayableScreen):
         self._window.winHandle.dispatch_event("on_key_press", symbol, 0)
         self._window.winHandle.dispatch_event("on_key_release", symbol, 0)
 
+    def nudge(self, dx: int, dy: int) -> None:
+        """Press an arrow key, by its direction; y up."""
+        import pyglet
+
+        side, up = {-1: "LEFT", 1: "RIGHT"}, {-1: "DOWN", 1: "UP"}
+        motion = getattr(pyglet.window.key, f"MOTION_{side[dx] if dx else up[dy]}")
+        self._window.winHandle.dispatch_event("on_text_motion", motion)
+
     def type_text(self, text: str) -> None:
         """Enter text, the way the system would report it."""
         self._window.winHandle.dispatch_event("on_text", text)

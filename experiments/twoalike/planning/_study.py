@@ -38,7 +38,13 @@ from twoalike.study import (
     render_toml,
     write_json,
 )
-from twoalike.tables import ANCHORED_CHOICE, MULTI_ARRANGEMENT, ODD_ONE_OUT
+from twoalike.tables import (
+    ANCHORED_CHOICE,
+    FREE_SORTING,
+    MULTI_ARRANGEMENT,
+    ODD_ONE_OUT,
+    PAIR_RATING,
+)
 
 _DESIGNS: Mapping[str, Callable[[], DesignConfig]] = {
     "default": DesignConfig,
@@ -183,6 +189,8 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
         arrangement_protocol,
         languages,
         protocol_template,
+        rating_protocol,
+        sorting_protocol,
         triplet_protocol,
     )
 
@@ -198,6 +206,8 @@ def _write_protocols(study: Study, preset: str, language: str) -> None:
         (ODD_ONE_OUT, triplet_protocol(preset, language)),
         (ANCHORED_CHOICE, anchored_protocol(language)),
         (MULTI_ARRANGEMENT, arrangement_protocol(language)),
+        (PAIR_RATING, rating_protocol(language)),
+        (FREE_SORTING, sorting_protocol(language)),
     ):
         study.protocol_of(label).write_text(protocol_template(protocol), encoding="utf-8")
 

@@ -67,8 +67,11 @@ class ListSummary:
 
 def summarize_lists(made: TrialLists) -> ListSummary:
     """Coverage, exposure, balance and expected duration of the sessions."""
-    if find_task(made.task).judgments == "choices":
+    kind = find_task(made.task).judgments
+    if kind == "choices":
         return _triplets(made)
+    if kind in ("ratings", "sortings"):
+        return _sets(made)
     if made.study.config.arrangement.scheduler == "lift_weakest":
         return _estimate(made)
     return _arrangements(made)
@@ -115,16 +118,49 @@ def _triplet_rows(figures: Sequence[DesignSummary]) -> dict[str, list[str]]:
 
 def _arrangements(made: TrialLists) -> ListSummary:
     listed = [item for item in made.lists if len(item.table)]
-    columns = {_column(item): summarize_arrangements([item.table], made.objects) for item in listed}
+    tables = [item.table for item in made.lists]
+    scheduler = made.study.config.arrangement.scheduler
+    return _of_sets(made, listed, tables, scheduler, _ARRANGEMENT_ROWS)
+
+
+def _sets(made: TrialLists) -> ListSummary:
+    """Summarise pairs to rate, or sets to sort: what they show is counted as of arrangements."""
+    lists = made.lists[:MOST_COLUMNS]
+    tables = [_one_a_row(item.table) for item in made.lists]
+    sampler = f"sampler {find_task(made.task).lists.settings(made.study).sampler}"
+    rows = {key: cell for key, cell in _ARRANGEMENT_ROWS.items() if key not in _OF_ARENAS}
+    return _of_sets(made, lists, tables, sampler, rows)
+
+
+def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
+    """Make a row of each object of a trial."""
+    names = [name for name in table.columns if name.startswith("stimulus_")]
+    kept = [name for name in ("trial_index", "trial_type") if names]
+    if not names:
+        return table
+    long = table.melt(kept, names, value_name="stimulus")
+    return long.sort_values("trial_index", kind="stable", ignore_index=True)
+
+
+def _of_sets(
+    made: TrialLists,
+    listed: Sequence[TrialList],
+    tables: Sequence[pd.DataFrame],
+    design: str,
+    cells: Mapping[str, Callable[[ArrangementSummary], str]],
+) -> ListSummary:
+    """Summarise lists one by one and, of several, all together; ``tables`` are those of all."""
+    number = {id(item): at for at, item in enumerate(made.lists)}
+    columns = {
+        _column(item): summarize_arrangements([tables[number[id(item)]]], made.objects)
+        for item in listed
+    }
     if len(made.lists) > 1 and listed:
-        tables = [item.table for item in made.lists]
         columns[f"all {len(tables)}"] = summarize_arrangements(tables, made.objects)
     rows = {
-        name: [cell(figures) for figures in columns.values()]
-        for name, cell in _ARRANGEMENT_ROWS.items()
+        name: [cell(figures) for figures in columns.values()] for name, cell in cells.items()
     }
-    scheduler = made.study.config.arrangement.scheduler
-    return _summary(made, columns, rows, _durations(made, listed), scheduler)
+    return _summary(made, columns, rows, _durations(made, listed), design)
 
 
 def _summary(
@@ -254,6 +290,8 @@ _ARRANGEMENT_ROWS: Mapping[str, Callable[[ArrangementSummary], str]] = {
     "groups without a common scale": lambda s: str(s.scale_groups),
     "placements": lambda s: str(s.placements),
 }
+_OF_ARENAS = ("groups without a common scale", "placements")
+"""Figures that say something of arrangements only."""
 _REASONS = {"evidence": "all pairs have it", "time": "time is up", "max_trials": "max_trials"}
 _ESTIMATE_ROWS: Mapping[str, Callable[[ArrangedSession], str]] = {
     "main trials": lambda s: str(len(s.sizes)),

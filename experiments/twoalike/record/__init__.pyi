@@ -29,6 +29,12 @@ from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
 from ._people import missing_files as missing_files
 from ._people import unreadable_texts as unreadable_texts
+from ._rated_rules import check_rating_rows as check_rating_rows
+from ._rated_rules import check_sorting_rows as check_sorting_rows
+from ._rated_rules import rating_is_right as rating_is_right
+from ._rated_tables import RATINGS as RATINGS
+from ._rated_tables import SORTING_EVENTS as SORTING_EVENTS
+from ._rated_tables import SORTINGS as SORTINGS
 from ._read import Progress as Progress
 from ._read import RawProblem as RawProblem
 from ._read import RawRun as RawRun

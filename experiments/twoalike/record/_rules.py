@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from twoalike.record._read import RawProblem
-from twoalike.study import counted
+from twoalike.study import MISSING, counted
 from twoalike.tables import PLACES, POSITIONS, REFERENCE, STIMULI, choice_columns
 
 type TrialRow = dict[str, Any]
@@ -39,7 +39,8 @@ _ROUNDING = 2e-6
 """Places are rounded to a millionth of the arena."""
 
 
-def _check_limit(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+def check_limit(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    """Check that no answer took longer than the time limit."""
     limit = manifest["config"].get("timing", {}).get("response_limit_s") or float("inf")
     if (taken := row["response_time"]) is not None and taken > limit + ROUNDING_S:
         yield "response_time", f"{taken} s is longer than the limit of {limit} s"
@@ -78,13 +79,13 @@ def _check_response(row: TrialRow, _: Mapping[str, Any]) -> Findings:
 
 
 _TRIPLET_CHECKS: tuple[Callable[[TrialRow, Mapping[str, Any]], Findings], ...] = (
-    _check_limit,
+    check_limit,
     _check_triplet,
     _check_response,
 )
 
 
-def _check_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
+def check_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
     """Check that trials are numbered from 1 and do not overlap in time."""
     seen: dict[int, int] = {}
     end, before, last = 0.0, 0, 0
@@ -112,8 +113,11 @@ def _wrong_number(expected: int, found: int) -> str:
     return f"expected {expected}, found {found}"
 
 
-def _check_design(
-    path: Path, rows: NumberedRows, shown: Sequence[Mapping[str, str]]
+def check_design(
+    path: Path,
+    rows: NumberedRows,
+    shown: Sequence[Mapping[str, str]],
+    columns: Sequence[str] = DESIGNED,
 ) -> Iterator[RawProblem]:
     """Check that trials are those of the list, found by their number: rows may be missing."""
     for number, row in rows:
@@ -122,8 +126,8 @@ def _check_design(
             has = counted(len(shown), "trial")
             yield RawProblem(path, f"the trial list has only {has}", number)
             return
-        for column in DESIGNED:
-            if row[column] != (planned := shown[index - 1][column]):
+        for column in columns:
+            if (row[column] or MISSING) != (planned := shown[index - 1][column]):
                 message = f"is {row[column]}, the trial list says {planned}"
                 yield RawProblem(path, message, number, column)
 
@@ -152,9 +156,9 @@ def check_triplet_rows(
         for check in _TRIPLET_CHECKS:
             for column, message in check(row, manifest):
                 yield RawProblem(path, message, number, column)
-    yield from _check_order(path, rows)
+    yield from check_order(path, rows)
     if shown is not None:
-        yield from _check_design(path, rows, shown)
+        yield from check_design(path, rows, shown)
 
 
 def check_arrangement_rows(
@@ -168,10 +172,19 @@ def check_arrangement_rows(
     for number, row in rows:
         for column, message in _check_item(row, manifest):
             yield RawProblem(path, message, number, column)
+    yield from check_trial_order(path, rows)
+    for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
+        unique = ("stimulus", "seat_index")
+        yield from check_item_trial(path, list(group), unique=unique, same=_SAME_IN_TRIAL)
+    if events is not None:
+        yield from _check_places(path, rows, events)
+
+
+def check_trial_order(path: Path, rows: NumberedRows) -> Iterator[RawProblem]:
+    """Check that trials of several rows are numbered from 1 and do not overlap in time."""
     end, expected = 0.0, 1
     for index, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
-        trial = list(group)
-        number, first = trial[0]
+        number, first = next(group)
         if index != expected:
             yield RawProblem(path, _wrong_number(expected, index), number, "trial_index")
         expected = index + 1
@@ -179,9 +192,6 @@ def check_arrangement_rows(
             message = f"{first['onset']} s lies before the end of the trial above ({end:.4f} s)"
             yield RawProblem(path, message, number, "onset")
         end = first["onset"] + first["response_time"]
-        yield from _check_trial(path, trial)
-    if events is not None:
-        yield from _check_places(path, rows, events)
 
 
 def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -190,6 +200,11 @@ def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Iterator[tuple[st
     distance = float(row["x"] ** 2 + row["y"] ** 2) ** 0.5
     if (distance <= _RADIUS) != row["inside"] and abs(distance - _RADIUS) > _ROUNDING:
         yield "inside", f"is {str(row['inside']).lower()}, but the centre is {distance:.4f} away"
+    yield from check_moves(row)
+
+
+def check_moves(row: TrialRow) -> Findings:
+    """Check that the times of an image's moves fit their number and the trial."""
     moved = row["n_moves"] > 0
     for column in ("first_move_time", "last_move_time"):
         if (row[column] is not None) != moved:
@@ -201,19 +216,22 @@ def _check_item(row: TrialRow, manifest: Mapping[str, Any]) -> Iterator[tuple[st
             yield "first_move_time", f"{row['first_move_time']} s is after the last move"
 
 
-def _check_trial(path: Path, trial: NumberedRows) -> Iterator[RawProblem]:
+def check_item_trial(
+    path: Path, trial: NumberedRows, *, unique: Sequence[str], same: Sequence[str]
+) -> Iterator[RawProblem]:
+    """Check the rows of one trial: their number, what differs between them, and what may not."""
     number, first = trial[0]
     if len(trial) != first["n_items"]:
         message = f"is {first['n_items']}, but the trial has {len(trial)} rows"
         yield RawProblem(path, message, number, "n_items")
-    for column in ("stimulus", "seat_index"):
+    for column in unique:
         seen: set[object] = set()
         for at, row in trial:
             if row[column] in seen:
                 yield RawProblem(path, f"{row[column]} appears twice in the trial", at, column)
             seen.add(row[column])
     for at, row in trial[1:]:
-        for column in _SAME_IN_TRIAL:
+        for column in same:
             if row[column] != first[column]:
                 message = f"is {row[column]}, in the trial's first row {first[column]}"
                 yield RawProblem(path, message, at, column)

@@ -54,8 +54,9 @@ class Task:
     """On the command line and in sidecars, such as ``odd-one-out``: small letters and hyphens."""
     description: str
     """One sentence, for sidecars: what the participant does."""
-    judgments: Literal["choices", "arrangements", "dissimilarities"]
-    """Table that its answers become: ``choices``, ``arrangements`` or ``dissimilarities``."""
+    judgments: Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
+    """Table that its answers become: ``choices``, ``arrangements``, ``dissimilarities``,
+    ``ratings`` or ``sortings``."""
     protocol_key: str = ""
     """Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
     defaults where there is no such file."""
@@ -164,6 +165,38 @@ BUILT_IN = (
         times="twoalike.tasks.multi_arrangement:listed_arrangement_times",
         read_raw="twoalike.judgments:read_raw_arrangements",
         section="twoalike.report:arrangement_section",
+    ),
+    Task(
+        name="pair-rating",
+        description="The participant rates how alike two images are, on a scale or a slider.",
+        judgments="ratings",
+        trials="twoalike.record:RATINGS",
+        trial_list="twoalike.design:PAIR_LIST",
+        check_rows="twoalike.record:check_rating_rows",
+        protocol="twoalike.tasks:PairRating",
+        prepare="twoalike.tasks:prepare_ratings",
+        lists="twoalike.design:PAIR_LISTS",
+        text_faults="twoalike.tasks.pair_rating:rating_text_faults",
+        times="twoalike.tasks.pair_rating:listed_rating_times",
+        read_raw="twoalike.judgments:read_raw_ratings",
+        unusable="twoalike.design:excluded",
+        section="twoalike.report:rating_section",
+    ),
+    Task(
+        name="free-sorting",
+        description="The participant sorts images into piles of those that belong together.",
+        judgments="sortings",
+        trials="twoalike.record:SORTINGS",
+        events="twoalike.record:SORTING_EVENTS",
+        trial_list="twoalike.design:SORTING_LIST",
+        check_rows="twoalike.record:check_sorting_rows",
+        protocol="twoalike.tasks:FreeSorting",
+        prepare="twoalike.tasks:prepare_sortings",
+        lists="twoalike.design:SORTING_LISTS",
+        text_faults="twoalike.tasks.free_sorting:sorting_text_faults",
+        times="twoalike.tasks.free_sorting:listed_sorting_times",
+        read_raw="twoalike.judgments:read_raw_sortings",
+        section="twoalike.report:sorting_section",
     ),
 )
 """The tasks that come with twoalike."""

@@ -44,6 +44,8 @@ from ._provenance import read_json as read_json
 from ._provenance import read_seed as read_seed
 from ._provenance import whole_parts as whole_parts
 from ._provenance import written_seed as written_seed
+from ._rated import FreeSortingConfig as FreeSortingConfig
+from ._rated import PairRatingConfig as PairRatingConfig
 from ._reading import parse_json as parse_json
 from ._reading import parse_json_table as parse_json_table
 from ._reading import read_delimited as read_delimited

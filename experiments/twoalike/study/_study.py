@@ -14,6 +14,7 @@ from twoalike.study._anchored import AnchoredConfig
 from twoalike.study._errors import TwoalikeError
 from twoalike.study._groups import GroupsConfig
 from twoalike.study._provenance import Seed
+from twoalike.study._rated import FreeSortingConfig, PairRatingConfig
 from twoalike.study._settings import Strict, load_toml
 
 PLAN_STEP = re.compile(r"(main|catch|repeat) ([1-9][0-9]*)|break")
@@ -298,6 +299,8 @@ class StudyConfig(Strict):
     exclusion: ExclusionConfig = ExclusionConfig()
     anchored: AnchoredConfig = AnchoredConfig()
     arrangement: ArrangementConfig = ArrangementConfig()
+    pair_rating: PairRatingConfig = PairRatingConfig()
+    free_sorting: FreeSortingConfig = FreeSortingConfig()
     groups: GroupsConfig = GroupsConfig()
     data: DataConfig = DataConfig()
     share: ShareConfig = ShareConfig()
@@ -370,6 +373,8 @@ class Study:
             "oddoneout": self.config.protocol,
             "anchoredchoice": "protocols/anchored_choice.toml",
             "multiarrangement": self.config.arrangement_protocol,
+            "pairrating": "protocols/pair_rating.toml",
+            "freesorting": "protocols/free_sorting.toml",
         }
         return self.root / named.get(task, f"protocols/{task}.toml")
 

@@ -9,12 +9,14 @@ from ._labels import LabelSource as LabelSource
 from ._labels import read_labels as read_labels
 from ._shared import ANCHORED_CHOICE as ANCHORED_CHOICE
 from ._shared import CHOICE_COLUMNS as CHOICE_COLUMNS
+from ._shared import FREE_SORTING as FREE_SORTING
 from ._shared import JUDGED as JUDGED
 from ._shared import LABELS as LABELS
 from ._shared import LEVELS as LEVELS
 from ._shared import MULTI_ARRANGEMENT as MULTI_ARRANGEMENT
 from ._shared import OBJECT_ID as OBJECT_ID
 from ._shared import ODD_ONE_OUT as ODD_ONE_OUT
+from ._shared import PAIR_RATING as PAIR_RATING
 from ._shared import PARTICIPANT_ID as PARTICIPANT_ID
 from ._shared import PLACES as PLACES
 from ._shared import POSITIONS as POSITIONS

@@ -10,6 +10,10 @@ ANCHORED_CHOICE = "anchoredchoice"
 """BIDS label of the anchored-choice task."""
 MULTI_ARRANGEMENT = "multiarrangement"
 """BIDS label of the multi-arrangement task."""
+PAIR_RATING = "pairrating"
+"""BIDS label of the pair-rating task."""
+FREE_SORTING = "freesorting"
+"""BIDS label of the free-sorting task."""
 
 POSITIONS = ("left", "middle", "right")
 """Places of the three images on the screen."""

@@ -15,12 +15,15 @@ from ._activity import Note as Note
 from ._activity import Nudge as Nudge
 from ._activity import OneRowResult as OneRowResult
 from ._activity import Page as Page
+from ._activity import Pile as Pile
+from ._activity import Piles as Piles
 from ._activity import Placed as Placed
 from ._activity import PointerMove as PointerMove
 from ._activity import PointerPress as PointerPress
 from ._activity import PointerRelease as PointerRelease
 from ._activity import PushButton as PushButton
 from ._activity import QuestionAnswers as QuestionAnswers
+from ._activity import Rating as Rating
 from ._activity import Result as Result
 from ._activity import Scene as Scene
 from ._activity import Scroll as Scroll
@@ -81,6 +84,9 @@ from ._validate import validate_study as validate_study
 from .anchored_choice import AnchoredChoice as AnchoredChoice
 from .anchored_choice import anchored_protocol as anchored_protocol
 from .anchored_choice import prepare_anchored as prepare_anchored
+from .free_sorting import FreeSorting as FreeSorting
+from .free_sorting import prepare_sortings as prepare_sortings
+from .free_sorting import sorting_protocol as sorting_protocol
 from .multi_arrangement import MultiArrangement as MultiArrangement
 from .multi_arrangement import arrangement_protocol as arrangement_protocol
 from .multi_arrangement import prepare_arrangements as prepare_arrangements
@@ -91,6 +97,9 @@ from .odd_one_out import Trial as Trial
 from .odd_one_out import prepare_triplets as prepare_triplets
 from .odd_one_out import trials_from_table as trials_from_table
 from .odd_one_out import triplet_protocol as triplet_protocol
+from .pair_rating import PairRating as PairRating
+from .pair_rating import prepare_ratings as prepare_ratings
+from .pair_rating import rating_protocol as rating_protocol
 from .screens import Box as Box
 from .screens import Frame as Frame
 from .screens import ImagesProtocol as ImagesProtocol

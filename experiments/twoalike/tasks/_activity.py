@@ -255,7 +255,62 @@ class Arena:
     """Share of the session that is over, in [0, 1]; None shows no bar."""
 
 
-type Scene = Fixation | ImageRow | Page | Countdown | Ask | Arena
+@dataclass(frozen=True)
+class Rating:
+    """Two images above a scale; the task's layout says where everything is."""
+
+    images: tuple[str, str]
+    """Object ids at left and right."""
+    prompt: str = ""
+    """Line above the images."""
+    value: float | None = None
+    """Chosen point of a Likert scale, from 1, or place of the slider's handle, from 0 to 1."""
+    moved: bool = True
+    """Whether the handle of a slider was set by the participant."""
+    button: str = ""
+    """Text of the button that ends the answer; empty for none."""
+    until: Timer | None = None
+    """When the trial is cut off; None where it is not, or not shown."""
+
+
+@dataclass(frozen=True)
+class Pile:
+    """A place for images that belong together: centre and size in pixels, y up."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    name: str = ""
+    """Line at its upper edge."""
+    rim: str = "plain"
+    """``plain``, or ``target`` (a held image would go here, or its name is being asked)."""
+
+
+@dataclass(frozen=True)
+class Piles:
+    """Images to be sorted beside the places of piles."""
+
+    tray: Pile
+    """Where images lie that are not sorted."""
+    piles: tuple[Pile, ...]
+    images: tuple[Placed, ...]
+    """From the lowest to the topmost."""
+    buttons: tuple[PushButton, ...] = ()
+    prompt: str = ""
+    counter: str = ""
+    """``prompt``, ``counter``: Lines above and below: what to do, how many images are left."""
+    until: Timer | None = None
+    """When the trial is cut off; None where it is not, or not shown."""
+    magnified: str | None = None
+    """Object shown large on top of all; None for none."""
+    magnified_size: float = 0.0
+    """Side of its square, pixels."""
+    entry: str | None = None
+    """Name of a pile typed so far; None where none is asked."""
+
+
+type Scene = Fixation | ImageRow | Page | Countdown | Ask | Arena | Rating | Piles
 
 
 @dataclass(frozen=True)

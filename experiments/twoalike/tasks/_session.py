@@ -20,8 +20,10 @@ from twoalike.tasks._activity import (
     MoreShown,
     Note,
     Page,
+    Piles,
     PointerPress,
     QuestionAnswers,
+    Rating,
     Result,
     Scene,
     Shown,
@@ -199,7 +201,9 @@ type SendMark = Callable[[str, float], str | None]
 
 def _shows_images(scene: Scene) -> bool:
     """Whether a scene waits for an answer to images."""
-    return isinstance(scene, Arena) or (isinstance(scene, ImageRow) and bool(scene.prompt))
+    if isinstance(scene, ImageRow | Rating):
+        return bool(scene.prompt)
+    return isinstance(scene, Arena | Piles)
 
 
 class Marks:

@@ -14,6 +14,7 @@ from twoalike.tasks._activity import (
     Button,
     Event,
     KeyPress,
+    Nudge,
     PointerMove,
     PointerPress,
     PointerRelease,
@@ -55,6 +56,9 @@ class PlayableScreen(Screen, Protocol):
 
     def press_key(self, key: str) -> None:
         """Press and release a key, by name."""
+
+    def nudge(self, dx: int, dy: int) -> None:
+        """Press an arrow key, by its direction; y up."""
 
     def type_text(self, text: str) -> None:
         """Enter text."""
@@ -110,6 +114,10 @@ class NoWindow(PlayableScreen):
     def press_key(self, key: str) -> None:
         """Press a key, by name."""
         self._events.append(KeyPress(self._clock.now(), key))
+
+    def nudge(self, dx: int, dy: int) -> None:
+        """Press an arrow key, by its direction."""
+        self._events.append(Nudge(self._clock.now(), dx, dy))
 
     def type_text(self, text: str) -> None:
         """Enter text."""

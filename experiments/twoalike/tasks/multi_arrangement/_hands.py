@@ -8,8 +8,10 @@ import numpy as np
 from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._simulated import PlayableScreen, VirtualClock, read_on
-from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity, Asked, Phase
+from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
+from twoalike.tasks.multi_arrangement._placing import Asked, Phase, PlacingActivity
 from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Point
+from twoalike.tasks.screens import Box
 
 _NEAR_PX = 1.5
 """A window counts the pointer in whole pixels."""
@@ -131,22 +133,23 @@ def _uncover(activity: ArrangementActivity, item: int) -> tuple[int, Point]:
     return cover, (place[0] + side * 1.5 * activity.layout.item, place[1])
 
 
-def _press_done(
-    activity: ArrangementActivity, plan: ArrangementPlan, screen: PlayableScreen
+def press_done(
+    keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool
 ) -> None:
-    keys = activity.protocol.answers.done_keys
-    if plan.by_key and keys:
+    """Press Done by its key or its button."""
+    if by_key and keys:
         screen.press_key(keys[0])
     else:
-        screen.click(activity.layout.done.x, activity.layout.done.y)
+        screen.click(button.x, button.y)
 
 
-def _earliest_done(activity: ArrangementActivity, pause_s: float) -> float:
+def earliest_done(activity: PlacingActivity, minimum_s: float, pause_s: float) -> float:
+    """Time at which Done is pressed, for the first or the second time, s of the run."""
     assert activity.onset is not None
     moves = [handled.last_move or 0.0 for handled in activity.handling]
     if activity.asked is not None and activity.asked[0] is Asked.DONE:
         return activity.asked[1] + _CONFIRM_S
-    return max(max(moves) + pause_s, activity.onset + activity.protocol.timing.minimum_s)
+    return max(max(moves) + pause_s, activity.onset + minimum_s)
 
 
 def next_action(
@@ -164,11 +167,11 @@ def next_action(
         return
     if not activity.open:
         return
-    left = _misplaced(activity, plan)
+    left, minimum_s = _misplaced(activity, plan), activity.protocol.timing.minimum_s
     moment = (
         clock.now() + left[0].pause_s
         if left
-        else max(clock.now(), _earliest_done(activity, plan.pause_s))
+        else max(clock.now(), earliest_done(activity, minimum_s, plan.pause_s))
     )
     limit = activity.time_limit
     if limit is not None and moment + (left[0].drag_s if left else 0.0) >= limit:
@@ -178,7 +181,8 @@ def next_action(
     if left:
         _place(activity, left[0], screen, clock)
     else:
-        _press_done(activity, plan, screen)
+        keys = activity.protocol.answers.done_keys
+        press_done(keys, activity.layout.done, screen, by_key=plan.by_key)
 
 
 _HANDS = 2

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from twoalike.study import TwoalikeError
 from twoalike.tasks._activity import Page
 from twoalike.tasks.lettering import label_size
-from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
+from twoalike.tasks.multi_arrangement._protocol import MultiArrangement, PlacingProtocol
 from twoalike.tasks.screens import (
     Box,
     Frame,
@@ -28,7 +28,8 @@ from twoalike.tasks.screens import (
     widest,
 )
 
-_TOP_LINES, _BOTTOM_LINES = 3.2, 3.0
+TOP_LINES, BOTTOM_LINES = 3.2, 3.0
+"""Heights of the texts above and of the buttons below the images, in lines of text."""
 _FIRST_RING = 0.75
 """From the circle's line to the first seats, in images: none touches the circle."""
 _PITCH = 1.1
@@ -90,8 +91,8 @@ class _Ground:
         squares whose centres are a side apart in one coordinate do not overlap.
         """
         width, height = self.size
-        low = -height / 2 + _BOTTOM_LINES * self.text + item / 2
-        high = height / 2 - _TOP_LINES * self.text - item / 2
+        low = -height / 2 + BOTTOM_LINES * self.text + item / 2
+        high = height / 2 - TOP_LINES * self.text - item / 2
         rings: list[_Ring] = []
         ring = self.radius + _FIRST_RING * item
         while ring <= width / 2 - item / 2:
@@ -192,7 +193,9 @@ def _widest(lines: Iterable[str], text: int) -> float:
     return max(label_size(line, text, math.inf)[0] for line in lines)
 
 
-def _buttons(protocol: MultiArrangement, size: tuple[int, int], text: int) -> tuple[Box, Box]:
+def corner_buttons(
+    protocol: PlacingProtocol, size: tuple[int, int], text: int
+) -> tuple[Box, Box]:
     """Done at the lower right, Start over at the lower left, as wide as their texts need."""
     texts = protocol.texts
     labels = (texts.done, texts.confirm, texts.start_over, texts.confirm_start_over)
@@ -240,10 +243,10 @@ def lay_out_arena(protocol: MultiArrangement, size: tuple[int, int], n: int) -> 
     """
     width, height = size
     text = frame(protocol.screen, size).text
-    top, bottom = _TOP_LINES * text, _BOTTOM_LINES * text
+    top, bottom = TOP_LINES * text, BOTTOM_LINES * text
     radius = protocol.arena.arena_fraction * min(size) / 2
     centre = (0.0, (bottom - top) / 2)
-    done, start_over = _buttons(protocol, size, text)
+    done, start_over = corner_buttons(protocol, size, text)
     texts = protocol.texts
     line = 2 * text + _widest((texts.too_few, *map(texts.count, (0, 1, 99))), text)
     if 2 * radius > height - top - bottom or line / 2 > done.x - done.width / 2:

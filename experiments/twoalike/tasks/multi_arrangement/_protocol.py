@@ -1,7 +1,7 @@
 """The protocol of a multi-arrangement session: every knob, with its unit and its reason."""
 
 from collections import Counter
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,39 @@ from twoalike.tasks._protocol import (
 )
 
 
-class ArenaSettings(Strict):
+class PlacedImages(Strict):
+    """Images that are taken and put somewhere: their sizes and colours."""
+
+    minimum_px: int = Field(
+        default=32, ge=8, description="side of an image's square below which nothing is shown"
+    )
+    held_scale: float = Field(
+        default=1.15, ge=1, le=2, description="size of an image while it is held, times its size"
+    )
+    magnify_fraction: float = Field(
+        default=0.5,
+        ge=0.1,
+        le=1,
+        description="side of an image looked at large as a share of the window's height",
+    )
+    fill: ThemeColour = Field(
+        default="theme",
+        description="colour of the place where images are put; theme: lighter than a light "
+        "background, darker than a dark one",
+    )
+    line: Colour = Field(default="#8c8c8c", description="colour of the line around it")
+    rim: Colour = Field(
+        default="#8c8c8c",
+        description="rim of images that are placed: those with a background like that of their "
+        "place would run into each other",
+    )
+    held_rim: Colour = Field(default="#0072b2", description="rim of the image that is held")
+    outside_rim: Colour = Field(
+        default="#d55e00", description="rim of images still to be placed; safe for the colour-blind"
+    )
+
+
+class ArenaSettings(PlacedImages):
     """The circle, and the images in and around it."""
 
     arena_fraction: float = Field(
@@ -33,36 +65,9 @@ class ArenaSettings(Strict):
         description="largest side of an image's square as a share of the circle's diameter; images "
         "are smaller the more a trial has, so that they fit around the circle and in it",
     )
-    minimum_px: int = Field(
-        default=32, ge=8, description="side of an image's square below which nothing is shown"
-    )
-    held_scale: float = Field(
-        default=1.15, ge=1, le=2, description="size of an image while it is held, times its size"
-    )
-    magnify_fraction: float = Field(
-        default=0.5,
-        ge=0.1,
-        le=1,
-        description="side of an image looked at large as a share of the window's height",
-    )
-    fill: ThemeColour = Field(
-        default="theme",
-        description="colour inside the circle; theme: lighter than a light background, darker than "
-        "a dark one",
-    )
-    line: Colour = Field(default="#8c8c8c", description="colour of the circle's line")
-    rim: Colour = Field(
-        default="#8c8c8c",
-        description="rim of images in the circle: those with a background like the circle's would "
-        "run into each other",
-    )
-    held_rim: Colour = Field(default="#0072b2", description="rim of the image that is held")
-    outside_rim: Colour = Field(
-        default="#d55e00", description="rim of images still to be placed; safe for the colour-blind"
-    )
 
 
-class ArrangementTiming(Strict):
+class PlacingTiming(Strict):
     """How long things last; all in seconds."""
 
     trial_limit_s: float = Field(
@@ -70,7 +75,7 @@ class ArrangementTiming(Strict):
     )
     show_timer: bool = Field(default=True, description="whether a bar shows the time left")
     minimum_s: float = Field(
-        default=1.0, ge=0, description="Done counts from this time on: nobody arranges faster"
+        default=1.0, ge=0, description="Done counts from this time on: nobody is faster"
     )
     confirm_s: float = Field(
         default=3.0,
@@ -85,7 +90,7 @@ class ArrangementTiming(Strict):
         return self
 
 
-class ArrangementAnswers(Strict):
+class PlacingAnswers(Strict):
     """Keys besides the pointer; the left button or a finger moves images, or the arrow keys."""
 
     done_keys: KeyNames = Field(
@@ -104,18 +109,11 @@ class ArrangementAnswers(Strict):
     )
     next_keys: KeyNames = Field(
         default=("tab", "pagedown"),
-        description="keys that take the next image, of those outside if there are any; the arrow "
-        "keys then move it",
+        description="keys that take the next image, of those still to be placed if there are any; "
+        "the arrow keys then move it",
     )
     previous_keys: KeyNames = Field(
-        default=("pageup",), description="the same, the other way around the circle"
-    )
-    step_fraction: float = Field(
-        default=0.02,
-        gt=0,
-        le=0.2,
-        description="step of an arrow key as a share of the circle's diameter; held, it repeats, "
-        "and with Shift it is a fifth",
+        default=("pageup",), description="the same, the other way round"
     )
     confirm_done: bool = Field(
         default=False, description="whether Done has to be pressed a second time"
@@ -133,28 +131,47 @@ class ArrangementAnswers(Strict):
         return self
 
 
-class ArrangementRules(Strict):
+class ArrangementAnswers(PlacingAnswers):
+    """Keys besides the pointer; the left button or a finger moves images, or the arrow keys."""
+
+    step_fraction: float = Field(
+        default=0.02,
+        gt=0,
+        le=0.2,
+        description="step of an arrow key as a share of the circle's diameter; held, it repeats, "
+        "and with Shift it is a fifth",
+    )
+
+
+class PlacingRules(Strict):
+    """What ends a trial, and what is allowed in it."""
+
+    start_over: bool = Field(
+        default=True, description="whether all images can be sent back to where they were at first"
+    )
+
+
+class ArrangementRules(PlacingRules):
     """What ends a trial, and what is allowed in it."""
 
     unplaced_allowed: int = Field(
         default=0, ge=0, description="images that may stay outside the circle at Done"
     )
-    start_over: bool = Field(
-        default=True, description="whether all images can be sent back to their seats"
-    )
 
 
-class ArrangementTexts(PageTexts):
+class PlacingTexts(PageTexts):
     """What the participant reads; UTF-8, any language."""
 
-    prompt: str = Field(description="above the circle: what to do")
-    left: str = Field(description="how many images are outside; {n} is their number, 2 or more")
+    prompt: str = Field(description="above the images: what to do")
+    left: str = Field(
+        description="how many images are still to be placed; {n} is their number, 2 or more"
+    )
     left_one: str = Field(description="the same for one image")
     left_none: str = Field(description="the same for none")
     too_few: str = Field(description="in its place when Done comes too early")
     done: str = Field(description="button that ends the trial")
     confirm: str = Field(description="on that button, where Done must be confirmed")
-    start_over: str = Field(description="button that sends all images back to their seats")
+    start_over: str = Field(description="button that sends all images back")
     confirm_start_over: str = Field(description="on that button after the first press")
     time_out: str = Field(description="page after a trial that timed out")
 
@@ -178,7 +195,20 @@ class ArrangementTexts(PageTexts):
         return {0: self.left_none, 1: self.left_one}.get(n, self.left.format(n=n))
 
 
-class MultiArrangement(Protocol):
+class PlacingProtocol(Protocol):
+    """Protocol of a task in which images are taken and put somewhere."""
+
+    if TYPE_CHECKING:  # each task's own
+        texts: PlacingTexts
+        rules: PlacingRules
+        answers: PlacingAnswers
+
+    timing: PlacingTiming = Field(
+        default=PlacingTiming(), description="How long things last, in seconds."
+    )
+
+
+class MultiArrangement(PlacingProtocol):
     """Protocol of one multi-arrangement session."""
 
     task: Literal["multi-arrangement"] = Field(
@@ -190,17 +220,14 @@ class MultiArrangement(Protocol):
     arena: ArenaSettings = Field(
         default=ArenaSettings(), description="The circle, and the images in and around it."
     )
-    timing: ArrangementTiming = Field(
-        default=ArrangementTiming(), description="How long things last, in seconds."
-    )
     answers: ArrangementAnswers = Field(
         default=ArrangementAnswers(), description="Keys besides the pointer."
     )
     rules: ArrangementRules = Field(
         default=ArrangementRules(), description="What ends a trial, and what is allowed in it."
     )
-    texts: ArrangementTexts = Field(
-        default_factory=lambda: ArrangementTexts(**shipped_texts("multi-arrangement", "en")),
+    texts: PlacingTexts = Field(
+        default_factory=lambda: PlacingTexts(**shipped_texts("multi-arrangement", "en")),
         description="What the participant reads: UTF-8, any language.",
     )
 

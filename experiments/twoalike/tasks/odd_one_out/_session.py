@@ -3,7 +3,7 @@
 Odd-one-out and anchored choices differ in their protocol, their list and what can be chosen.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -35,6 +35,7 @@ from twoalike.tasks._prepare import (
     run_plan,
     session_inputs,
 )
+from twoalike.tasks._protocol import Protocol as PageProtocol
 from twoalike.tasks._protocol_file import load_protocol
 from twoalike.tasks._session import Script
 from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
@@ -63,6 +64,18 @@ _BETWEEN = Duration(0.0, 0.3)
 """To keep an answer and fetch the next images."""
 _FIT = Duration(5.0, 90.0)
 """Between the blocks of an adaptive session (docs/explanation/adaptive.md)."""
+
+
+class InBlock(Protocol):
+    """A listed trial of any task."""
+
+    @property
+    def trial_type(self) -> str:
+        """Why it is shown."""
+
+    @property
+    def block_index(self) -> int:
+        """Block that it belongs to."""
 
 
 def trial_duration(trial: Trial | None, protocol: ChoiceProtocol) -> Duration:
@@ -96,6 +109,22 @@ def triplet_times(
     further
         Trials to be chosen during the session, in blocks of ``per_block``.
     """
+    times = [trial_duration(trial, protocol) for trial in trials[n_done:]]
+    times.append(trial_duration(None, protocol).times(further))
+    pages = pages_duration(protocol, trials, n_done=n_done, n_fits=-(-further // per_block))
+    return Times(sum(times, Duration()), pages)
+
+
+def pages_duration(
+    protocol: PageProtocol, trials: Sequence[InBlock], *, n_done: int = 0, n_fits: int = 0
+) -> Duration:
+    """Time for all pages after the instruction.
+
+    Parameters
+    ----------
+    n_fits
+        Blocks to be chosen during the session, each after a break.
+    """
     texts, ready = protocol.texts, Duration(protocol.breaks.ready_s, protocol.breaks.ready_s)
     rest = break_duration(protocol) + ready
     between = {
@@ -104,10 +133,8 @@ def triplet_times(
     }
     shown = [page_before(protocol, trials, n) for n in range(n_done + 1, len(trials))]
     pages = [between[page] for page in shown if page is not None]
-    pages += [ready, closing_duration(protocol), (rest + _FIT).times(-(-further // per_block))]
-    times = [trial_duration(trial, protocol) for trial in trials[n_done:]]
-    times.append(trial_duration(None, protocol).times(further))
-    return Times(sum(times, Duration()), sum(pages, Duration()))
+    pages += [ready, closing_duration(protocol), (rest + _FIT).times(n_fits)]
+    return sum(pages, Duration())
 
 
 _AGAIN_S = 0.3
@@ -164,7 +191,7 @@ class TripletHands:
         self._plan = (trial, moment + _AGAIN_S, place, by_mouse)
 
 
-class MoreTrials(Protocol):
+class MoreTrials[T: InBlock](Protocol):
     """Where the trials come from that are chosen while the session runs."""
 
     @property
@@ -187,7 +214,7 @@ class MoreTrials(Protocol):
             If it could not be made.
         """
 
-    def take(self) -> tuple[Sequence[Trial], Item]:
+    def take(self) -> tuple[Sequence[T], Item]:
         """Give the next block, and the item that records it."""
 
     def close(self) -> None:
@@ -201,7 +228,7 @@ def triplet_script(
     opening: Opening,
     *,
     n_done: int = 0,
-    more: MoreTrials | None = None,
+    more: MoreTrials[Trial] | None = None,
 ) -> Generator[Activity | Item, None, str]:
     """Activities of a session that has ``n_done`` trials behind it.
 
@@ -216,12 +243,48 @@ def triplet_script(
     -------
     How it ended: ``completed`` or ``declined`` (the generator's value).
     """
-    frame = Frame(layout.size, layout.text)
-    keys = answer_keys(protocol)
+    return listed_script(
+        protocol,
+        Frame(layout.size, layout.text),
+        trials,
+        opening,
+        lambda trial: TripletActivity(trial, protocol, layout),
+        keys=answer_keys(protocol),
+        n_done=n_done,
+        more=more,
+    )
+
+
+def listed_script[T: InBlock](
+    protocol: PageProtocol,
+    frame: Frame,
+    trials: Sequence[T],
+    opening: Opening,
+    show: Callable[[T], Activity],
+    *,
+    keys: frozenset[str] = frozenset(),
+    n_done: int = 0,
+    more: MoreTrials[T] | None = None,
+) -> Generator[Activity | Item, None, str]:
+    """Activities of a session whose trials are listed, of any task.
+
+    Parameters
+    ----------
+    trials, n_done, more
+        As for :func:`triplet_script`.
+    show
+        Makes the activity of a trial.
+    keys
+        Keys that answer; they turn pages as well.
+
+    Returns
+    -------
+    How it ended: ``completed`` or ``declined`` (the generator's value).
+    """
     if not (yield from before_trials(protocol, frame, opening, keys)):
         return "declined"
     try:
-        yield from _trials(protocol, layout, trials, n_done, more)
+        yield from _trials(protocol, frame, trials, show, keys, n_done, more)
     finally:
         if more is not None:
             more.close()
@@ -229,23 +292,24 @@ def triplet_script(
     return "completed"
 
 
-def _trials(
-    protocol: ChoiceProtocol,
-    layout: Layout,
-    trials: Sequence[Trial],
+def _trials[T: InBlock](
+    protocol: PageProtocol,
+    frame: Frame,
+    trials: Sequence[T],
+    show: Callable[[T], Activity],
+    keys: frozenset[str],
     n_done: int,
-    more: MoreTrials | None,
+    more: MoreTrials[T] | None,
 ) -> Iterator[Activity | Item]:
     """All trials that are left, with the pages between them."""
-    texts, keys = protocol.texts, answer_keys(protocol)
-    frame = Frame(layout.size, layout.text)
+    texts = protocol.texts
     known, number = list(trials), n_done
     total = more.total if more is not None else count_judged(known)
     while True:
         for trial in known[number:]:
             if number > n_done:
-                yield from _between(protocol, frame, known, number, total)
-            yield TripletActivity(trial, protocol, layout)
+                yield from _between(protocol, frame, known, number, total, keys)
+            yield show(trial)
             number += 1
         if more is None or count_judged(known) >= more.total:
             return
@@ -265,13 +329,13 @@ def answer_keys(protocol: ChoiceProtocol) -> frozenset[str]:
     return frozenset(key for place in answers.places for key in answers.keys(place))
 
 
-def count_judged(trials: Sequence[Trial]) -> int:
+def count_judged(trials: Sequence[InBlock]) -> int:
     """Trials that are not practice."""
     return sum(trial.trial_type != "practice" for trial in trials)
 
 
 def page_before(
-    protocol: ChoiceProtocol, trials: Sequence[Trial], number: int
+    protocol: PageProtocol, trials: Sequence[InBlock], number: int
 ) -> Literal["practice_end", "break"] | None:
     """Page between trial ``number`` of a session, counted from 0, and the one before it."""
     before, trial = trials[number - 1], trials[number]
@@ -284,10 +348,15 @@ def page_before(
 
 
 def _between(
-    protocol: ChoiceProtocol, frame: Frame, trials: Sequence[Trial], number: int, total: int
+    protocol: PageProtocol,
+    frame: Frame,
+    trials: Sequence[InBlock],
+    number: int,
+    total: int,
+    keys: frozenset[str],
 ) -> Iterator[Activity]:
     """Pages before trial ``number`` of a session, counted from 0."""
-    texts, keys = protocol.texts, answer_keys(protocol)
+    texts = protocol.texts
     match page_before(protocol, trials, number):
         case "practice_end":
             yield text_page("practice_end", texts.practice_end, protocol, frame, keys=keys)
@@ -306,7 +375,7 @@ class PreparedTriplets(Prepared):
     protocol: ChoiceProtocol
     trials: tuple[Trial, ...]
     """Trials known before the session."""
-    more: MoreTrials | None = None
+    more: MoreTrials[Trial] | None = None
     """Where later blocks come from; None where ``trials`` are all."""
 
     def first_images(self, progress: Progress) -> tuple[str, ...]:
@@ -354,14 +423,14 @@ def triplet_table(sitting: Sitting, stimuli: StimulusSet) -> pd.DataFrame:
     return session_trial_list(study, stimuli, sitting.participant, sitting.session)
 
 
-def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
+def pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     """Cut a trial list short: the practice, and the first trials that need none left out."""
     main = (table["trial_type"] != "practice").cumsum()
     return table[main <= PILOT_TRIALS].reset_index(drop=True)
 
 
 def prepare_triplets(
-    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials | None = None
+    sitting: Sitting, *, table: pd.DataFrame | None = None, more: MoreTrials[Trial] | None = None
 ) -> PreparedTriplets:
     """Read and check protocol, stimuli and trial list of a session.
 
@@ -389,7 +458,7 @@ def prepared_choices(
     protocol: ChoiceProtocol,
     stimuli: StimulusSet,
     table: pd.DataFrame,
-    more: MoreTrials | None = None,
+    more: MoreTrials[Trial] | None = None,
 ) -> PreparedTriplets:
     """Put a session of either task of choices together, and check what it shows.
 
@@ -407,7 +476,7 @@ def prepared_choices(
     """
     study = sitting.study
     if sitting.pilot:
-        table = _pilot_part(table)
+        table = pilot_part(table)
     trials = trials_from_table(table)
     shown = set(table[list(STIMULI)].to_numpy().ravel())
     if more is not None:

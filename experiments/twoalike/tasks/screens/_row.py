@@ -12,8 +12,8 @@ from twoalike.tasks._protocol import Protocol
 from twoalike.tasks.screens._layout import View, frame
 
 
-class Images(Strict):
-    """Size of the three images; give exactly one of the three ways."""
+class ImageSize(Strict):
+    """Size of images side by side; give exactly one of the three ways."""
 
     image_fraction: float = Field(
         default=0.26,
@@ -31,9 +31,6 @@ class Images(Strict):
         "screen); 0: not used",
     )
     gap_px: int = Field(default=40, ge=0, description="between two images, in pixels")
-    layout: Literal["row", "triangle"] = Field(
-        default="row", description="row: side by side; triangle: the middle one below the others"
-    )
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:
@@ -42,6 +39,25 @@ class Images(Strict):
                 "give exactly one of image_fraction, image_px and image_deg, set the others to 0"
             )
         return self
+
+    def side(self, view: View, largest: float) -> int:
+        """Even side of an image's square in pixels; a share of the width is at most ``largest``.
+
+        Even, so that image and screen pixels coincide around the centre.
+        """
+        if self.image_deg:
+            side = round(view.pixels(self.image_deg))
+        else:
+            side = self.image_px or round(min(self.image_fraction * view.size[0], largest))
+        return side // 2 * 2
+
+
+class Images(ImageSize):
+    """Size of the three images; give exactly one of the three ways."""
+
+    layout: Literal["row", "triangle"] = Field(
+        default="row", description="row: side by side; triangle: the middle one below the others"
+    )
 
 
 class ImagesProtocol(Protocol):
@@ -141,13 +157,6 @@ def _largest_side(protocol: ImagesProtocol, size: tuple[int, int], text: int) ->
     return min((root * width - 2 * gap) / (2 + root), (free - gap) / 2)
 
 
-def _image_side(protocol: ImagesProtocol, view: View, largest: float) -> int:
-    images = protocol.images
-    if images.image_deg:
-        return round(view.pixels(images.image_deg))
-    return images.image_px or round(min(images.image_fraction * view.size[0], largest))
-
-
 def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     """Geometry of a window.
 
@@ -166,8 +175,7 @@ def lay_out(protocol: ImagesProtocol, view: View) -> Layout:
     width, height = size = view.size
     text = frame(protocol.screen, size).text
     largest = _largest_side(protocol, size, text)
-    # Even, so that image and screen pixels coincide around the centre.
-    side = _image_side(protocol, view, largest) // 2 * 2
+    side = protocol.images.side(view, largest)
     clear = side + protocol.images.gap_px
     pitch, drop = clear, 0
     if protocol.images.layout == "triangle":

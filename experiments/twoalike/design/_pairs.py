@@ -1,0 +1,333 @@
+"""Trial lists of ratings of pairs: which two images, on which side, in what order."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design._assemble import balanced_places, in_order, order_in_blocks
+from twoalike.design._list import (
+    TRIAL_LIST,
+    blocks_in_order,
+    count_up,
+    repeats_name_their_first,
+)
+from twoalike.design._objects import kinds, shown_table
+from twoalike.design._session import group_rng, session_rng
+from twoalike.design._triplets import deal
+from twoalike.stimuli import StimulusSet
+from twoalike.study import MISSING, DesignConfig, Integers, PairRatingConfig, Study, TwoalikeError
+from twoalike.tables import PAIR_RATING, TRIAL_TYPES, Column, Fault, Table, faults, read_table
+
+PAIR = ("stimulus_1", "stimulus_2")
+"""Columns of the two objects, in the order of the design."""
+SIDES = ("left", "right")
+"""Where the two images are shown."""
+_PLACES = ("position_1", "position_2")
+
+
+def _two_different(trials: pd.DataFrame) -> Iterator[Fault]:
+    """Check that a pair has two objects, but for an attention check, and always two places."""
+    same = (trials[PAIR[0]] == trials[PAIR[1]]) & (trials["trial_type"] != "catch")
+    found = trials[PAIR[1]].tolist()
+    yield from faults(same.to_numpy(), "two different objects", PAIR[1], found)
+    same = trials[_PLACES[0]] == trials[_PLACES[1]]
+    yield from faults(same.to_numpy(), "two places", _PLACES[1], trials[_PLACES[1]].tolist())
+
+
+def _checks_have_an_answer(trials: pd.DataFrame) -> Iterator[Fault]:
+    wrong = (trials["trial_type"] == "catch") & trials["expected_rating"].isna()
+    found = [MISSING] * len(trials)
+    yield from faults(wrong.to_numpy(), "an answer in a catch trial", "expected_rating", found)
+
+
+PAIR_LIST = Table(
+    "trial list",
+    (
+        TRIAL_LIST["trial_index"],
+        TRIAL_LIST["block_index"],
+        replace(
+            TRIAL_LIST["trial_type"],
+            levels=TRIAL_TYPES | {"catch": "attention check with an obvious answer"},
+        ),
+        *(
+            Column(name, "string", f"Id of object {name[-1]} of the pair, in the design's order.")
+            for name in PAIR
+        ),
+        *(
+            Column(
+                name,
+                "string",
+                f"Where stimulus_{name[-1]} was shown.",
+                levels={side: f"{side} of the two" for side in SIDES},
+            )
+            for name in _PLACES
+        ),
+        Column(
+            "expected_rating",
+            "string",
+            "The half of the scale that is right in a trial that has a right answer.",
+            levels={"high": "two identical images", "low": "two images of far categories"},
+            missing="a matter of judgment",
+        ),
+        TRIAL_LIST["repeat_of"],
+        Column(
+            "sampler",
+            "string",
+            "How the design chose the pair (random, coverage, list; identical or categories in "
+            "attention checks).",
+        ),
+    ),
+    rows="trials",
+    items=PAIR,
+    checks=(
+        count_up,
+        blocks_in_order,
+        _two_different,
+        _checks_have_an_answer,
+        repeats_name_their_first,
+    ),
+)
+"""The trial list of the pair-rating task; the raw table has its columns as well."""
+
+
+def read_pair_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
+    """Read a trial list of the pair-rating task and check it.
+
+    Parameters
+    ----------
+    path
+        Tab-separated, ``n/a`` for missing.
+    ids
+        Objects that may be shown.
+
+    Returns
+    -------
+    One row a trial, columns as in :data:`twoalike.design.PAIR_LIST`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or malformed, or a value is wrong; the message names file, row
+        and column.
+    """
+    return read_table(path, PAIR_LIST, "a trial list of ratings of pairs", ids)
+
+
+def balanced_pairs(
+    m: int, n: int, rng: np.random.Generator, taken: Integers | None = None
+) -> Integers:
+    """Draw ``n`` distinct pairs, each of the objects that were shown least so far.
+
+    Parameters
+    ----------
+    m
+        Number of objects.
+    taken
+        Pairs that are not to come again, and count as shown; shape (k, 2).
+
+    Returns
+    -------
+    Pairs, ascending, shape (n, 2); fewer where fewer are left.
+
+    Examples
+    --------
+    >>> np.bincount(balanced_pairs(6, 9, np.random.default_rng(0)).ravel())
+    array([3, 3, 3, 3, 3, 3])
+    """
+    before = np.empty((0, 2), dtype=np.int64) if taken is None else taken
+    used = {tuple(row) for row in before.tolist()}
+    shown = np.bincount(before.ravel(), minlength=m)
+    rows: list[tuple[int, ...]] = []
+    while len(rows) < n and len(used) < comb(m, 2):
+        rare = np.argsort(shown + rng.random(m)).tolist()
+        both = (tuple(sorted(pair)) for pair in combinations(rare, 2))
+        row = next(pair for pair in both if pair not in used)
+        used.add(row)
+        rows.append(row)
+        shown[list(row)] += 1
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def pairs_stand_alone(config: PairRatingConfig) -> bool:
+    """Whether a session's list depends on no other's, so that it can be made by itself."""
+    return config.sampler == "random"
+
+
+def session_pair_list(
+    study: Study, stimuli: StimulusSet, participant: str, session: int
+) -> pd.DataFrame:
+    """Trial list of one session that stands alone, always the same for a study.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study, or its sampler needs a list made
+        beforehand.
+    """
+    config = study.config.pair_rating
+    if not pairs_stand_alone(config):
+        raise missing_list(study, PAIR_RATING, config.sampler, participant, session)
+    return session_pair_lists(study, stimuli, [participant], session)[-1]
+
+
+def missing_list(
+    study: Study, task: str, sampler: str, participant: str, session: int
+) -> TwoalikeError:
+    """Error for a session whose list has to be made beforehand, and was not."""
+    return TwoalikeError(
+        where=study.trial_list(task, participant, session),
+        expected="a trial list there",
+        found="none",
+        remedy="Put your list there."
+        if sampler == "list"
+        else "Sessions of the coverage design share their pairs out: make all of them with one "
+        "call of twoalike design.",
+    )
+
+
+def session_pair_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    """Trial lists of ``sessions`` sessions of each participant, designed together.
+
+    Returns
+    -------
+    All sessions of the first participant, then of the second, and so on.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study.
+    """
+    config, seed = study.config.pair_rating, study.config.seed
+    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
+    if config.sampler == "list":
+        paths = [study.trial_list(PAIR_RATING, *session) for session in wanted]
+        return [read_pair_list(path, stimuli.ids) for path in paths]
+    shown = shown_table(stimuli, config.exclude, "pair_rating")
+    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    if config.sampler == "coverage":
+        together = group_rng(seed, participants, sessions)
+        mains = _coverage_sessions(len(shown), config, len(wanted), together)
+    else:
+        drawn = (balanced_pairs(len(shown), config.pairs, rng) for rng in rngs)
+        mains = [
+            (pairs[rng.permutation(len(pairs))], ["random"] * len(pairs))
+            for pairs, rng in zip(drawn, rngs, strict=True)
+        ]
+    return [
+        _assemble(shown, stimuli.levels, config, pairs, samplers, rng)
+        for (pairs, samplers), rng in zip(mains, rngs, strict=True)
+    ]
+
+
+def _coverage_sessions(
+    m: int, config: PairRatingConfig, sessions: int, rng: np.random.Generator
+) -> list[tuple[Integers, list[str]]]:
+    """Choose pairs of sessions that together show every pair; those left over are random."""
+    cover = np.tile(np.column_stack(np.triu_indices(m, 1)), (config.pair_repeats, 1))
+    most = min(config.pairs, comb(m, 2))
+    needed = max(-(-len(cover) // most), config.pair_repeats)
+    if needed > sessions:
+        raise TwoalikeError(
+            f"pair_rating: to show each pair of {m} objects {config.pair_repeats} times takes "
+            f"{needed} sessions of {most} pairs, found {sessions}. Design so many in one call "
+            "(`participants=...`, `sessions=...`), or raise pair_rating.pairs."
+        )
+    chosen = []
+    for at in deal(cover, ["coverage"] * len(cover), sessions, m, rng):
+        more = balanced_pairs(m, most - len(at), rng, cover[at])
+        samplers = ["coverage"] * len(at) + ["random"] * len(more)
+        order = rng.permutation(len(samplers))
+        pairs = np.concatenate([cover[at], more])[order]
+        chosen.append((pairs, [samplers[number] for number in order]))
+    return chosen
+
+
+def _assemble(
+    shown: pd.DataFrame,
+    levels: Sequence[str],
+    config: PairRatingConfig,
+    main: Integers,
+    samplers: Sequence[str],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Trial list of a session."""
+    if config.repeats > len(main):
+        raise TwoalikeError(
+            f"pair_rating: asked for {config.repeats} repeats of {len(main)} main pairs. Lower "
+            "pair_rating.repeats."
+        )
+    ids, m = shown["id"].tolist(), len(shown)
+    numbers = config.model_dump(include={"catch", "repeats", "trials_per_block"})
+    try:
+        order, blocks = order_in_blocks(DesignConfig(**numbers), len(main), rng)
+    except ValueError as error:
+        raise TwoalikeError(
+            f"pair_rating: {error} Change the numbers in [pair_rating]."
+        ) from error
+    practice = balanced_pairs(m, config.practice, rng, main)
+    if len(practice) < config.practice:  # all pairs are main ones: some are seen in practice too
+        practice = balanced_pairs(m, config.practice, rng)
+    catch, kind = _checks(shown[list(levels)], m, config.catch, main, rng)
+    right = [{"identical": "high", "categories": "low"}[one] for one in kind]
+    places = balanced_places(main, m, rng)
+
+    def rows(
+        what: str, pairs: Integers, at: Integers, how: Sequence[str], answers: Sequence[str | None]
+    ) -> list[dict[str, Any]]:
+        return [
+            {
+                "trial_type": what,
+                **{name: ids[item] for name, item in zip(PAIR, pair, strict=True)},
+                **{name: SIDES[side] for name, side in zip(_PLACES, place, strict=True)},
+                "expected_rating": answer,
+                "sampler": sampler,
+            }
+            for pair, place, sampler, answer in zip(
+                pairs.tolist(), at.tolist(), how, answers, strict=True
+            )
+        ]
+
+    none, random = [None] * len(main), ["random"] * len(practice)
+    by_kind = {
+        "main": rows("main", main, places, samplers, none),
+        "repeat": rows("repeat", main, 1 - places, samplers, none),
+        "catch": rows("catch", catch, _any_side(len(catch), rng), kind, right),
+    }
+    easy = rows("practice", practice, _any_side(len(practice), rng), random, [None] * len(practice))
+    return in_order(easy, by_kind, order, blocks, PAIR_LIST)
+
+
+def _any_side(n: int, rng: np.random.Generator) -> Integers:
+    return rng.permuted(np.tile([0, 1], (n, 1)), axis=1)
+
+
+def _checks(
+    levels: pd.DataFrame, m: int, n: int, main: Integers, rng: np.random.Generator
+) -> tuple[Integers, list[str]]:
+    """Attention checks, shape (n, 2), and whether each is ``identical`` or of far ``categories``.
+
+    The two kinds take turns. Far pairs are none of the main ones; where there are no categories,
+    or no such pair is left, all checks are identical.
+    """
+    used = {tuple(row) for row in main.tolist()}
+    far = {
+        tuple(sorted((item, other)))
+        for near, others in (kinds(levels) if n else [])
+        for item in near
+        for other in rng.permutation(others)[: n + len(used)].tolist()
+    } - used
+    strangers = rng.permutation(np.array(sorted(far), dtype=np.int64).reshape(-1, 2))[: n // 2]
+    n_same = n - len(strangers)
+    twins = np.concatenate([rng.permutation(m) for _ in range(-(-n_same // m))] or [[]])[:n_same]
+    pairs = np.concatenate([np.column_stack([twins, twins]).astype(np.int64), strangers])
+    kind = ["identical"] * n_same + ["categories"] * len(strangers)
+    order = rng.permutation(n)
+    return pairs[order], [kind[at] for at in order]

@@ -1,0 +1,264 @@
+"""Trial lists of free sorting: which images a trial shows, one row an image."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design._arrangement_list import (
+    ARRANGEMENT_LIST,
+    large_enough,
+    objects_once,
+    practice_first,
+    trials_agree,
+    trials_count_up,
+)
+from twoalike.design._list import TRIAL_LIST
+from twoalike.design._objects import shown_table
+from twoalike.design._pairs import missing_list
+from twoalike.design._session import group_rng, session_rng
+from twoalike.design._subsets import covering_sets
+from twoalike.stimuli import StimulusSet
+from twoalike.study import FreeSortingConfig, Study, TwoalikeError
+from twoalike.tables import (
+    FREE_SORTING,
+    TRIAL_TYPES,
+    Column,
+    Fault,
+    Table,
+    faults,
+    read_table,
+    typed,
+)
+
+SORTING_TYPES = {name: TRIAL_TYPES[name] for name in ("practice", "main", "repeat")}
+"""Why images are to be sorted."""
+
+
+def _repeats_show_the_same(rows: pd.DataFrame) -> Iterator[Fault]:
+    """Check that a repeat, and only a repeat, names an earlier trial of the same images."""
+    is_repeat = rows["trial_type"] == "repeat"
+    wrong = (is_repeat != rows["repeat_of"].notna()).to_numpy()
+    found = rows["repeat_of"].tolist()
+    yield from faults(wrong, "a trial_index in repeat trials only", "repeat_of", found)
+    shown = rows.groupby("trial_index")["stimulus"].agg(frozenset).to_dict()
+    for row, (index, first) in enumerate(zip(rows["trial_index"], rows["repeat_of"], strict=True)):
+        if not pd.isna(first) and (first >= index or shown.get(first) != shown[index]):
+            yield Fault(row, "an earlier trial of these images", repr(str(first)), "repeat_of")
+
+
+SORTING_LIST = Table(
+    "list of sorting trials",
+    (
+        ARRANGEMENT_LIST["trial_index"],
+        Column("trial_type", "string", "Why the trial was shown.", levels=SORTING_TYPES),
+        Column("stimulus", "string", "Id of the object sorted."),
+        TRIAL_LIST["repeat_of"],
+        Column(
+            "sampler",
+            "string",
+            "How the images of the trial were chosen (all, random, coverage, list).",
+        ),
+    ),
+    items=("stimulus",),
+    checks=(
+        trials_count_up,
+        trials_agree("trial_type", "repeat_of", "sampler"),
+        practice_first,
+        objects_once,
+        large_enough,
+        _repeats_show_the_same,
+    ),
+)
+"""The trial list of the free-sorting task; the raw table has its columns as well."""
+
+
+@dataclass(frozen=True)
+class ListedSorting:
+    """One trial of a list."""
+
+    trial_index: int
+    trial_type: str
+    """practice, main or repeat."""
+    items: tuple[str, ...]
+    """Ids of the images, in the order in which they lie ready."""
+    sampler: str = "list"
+    """How they were chosen."""
+    repeat_of: int | None = None
+    """``trial_index`` of the first showing."""
+    block_index: int = 1
+    """All trials are of one block; breaks come after a number of them."""
+
+
+def sorting_table(trials: Collection[ListedSorting]) -> pd.DataFrame:
+    """Table of a list, as :func:`read_sorting_list` returns it."""
+    rows = [
+        (trial.trial_index, trial.trial_type, name, trial.repeat_of, trial.sampler)
+        for trial in trials
+        for name in trial.items
+    ]
+    return typed(SORTING_LIST, pd.DataFrame(rows, columns=list(SORTING_LIST.names), dtype=object))
+
+
+def listed_sortings(table: pd.DataFrame) -> tuple[ListedSorting, ...]:
+    """Trials of a table, in order.
+
+    Examples
+    --------
+    >>> trial = ListedSorting(1, "main", ("a", "b", "c"), "random")
+    >>> listed_sortings(sorting_table([trial])) == (trial,)
+    True
+    """
+    return tuple(
+        ListedSorting(
+            trial_index=int(str(index)),
+            trial_type=str(rows["trial_type"].iloc[0]),
+            items=tuple(rows["stimulus"].tolist()),
+            sampler=str(rows["sampler"].iloc[0]),
+            repeat_of=None if pd.isna(first := rows["repeat_of"].iloc[0]) else int(first),
+        )
+        for index, rows in table.groupby("trial_index", sort=True)
+    )
+
+
+def read_sorting_list(path: Path, ids: Collection[str]) -> pd.DataFrame:
+    """Read a list of the free-sorting task and check it.
+
+    Parameters
+    ----------
+    path
+        Tab-separated; the rows of a trial stand together.
+    ids
+        Objects that may be shown.
+
+    Returns
+    -------
+    One row an image of a trial, columns as in :data:`twoalike.design.SORTING_LIST`.
+
+    Raises
+    ------
+    TwoalikeError
+        If the file is missing or malformed, a value is wrong, or a trial has fewer than three
+        images or one twice; the message names file, row and column.
+    """
+    return read_table(path, SORTING_LIST, "a list of sorting trials", ids)
+
+
+def sortings_stand_alone(config: FreeSortingConfig) -> bool:
+    """Whether a session's list depends on no other's, so that it can be made by itself."""
+    return config.sampler == "random"
+
+
+def session_sorting_list(
+    study: Study, stimuli: StimulusSet, participant: str, session: int
+) -> pd.DataFrame:
+    """Trial list of one session that stands alone, always the same for a study.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study, or its sampler needs a list made
+        beforehand.
+    """
+    config = study.config.free_sorting
+    if not sortings_stand_alone(config):
+        raise missing_list(study, FREE_SORTING, config.sampler, participant, session)
+    return session_sorting_lists(study, stimuli, [participant], session)[-1]
+
+
+def session_sorting_lists(
+    study: Study, stimuli: StimulusSet, participants: Sequence[str], sessions: int
+) -> list[pd.DataFrame]:
+    """Trial lists of ``sessions`` sessions of each participant, designed together.
+
+    Returns
+    -------
+    All sessions of the first participant, then of the second, and so on.
+
+    Raises
+    ------
+    TwoalikeError
+        If the stimuli do not allow the design of the study.
+    """
+    config, seed = study.config.free_sorting, study.config.seed
+    wanted = [(label, number) for label in participants for number in range(1, sessions + 1)]
+    if config.sampler == "list":
+        paths = [study.trial_list(FREE_SORTING, *session) for session in wanted]
+        return [read_sorting_list(path, stimuli.ids) for path in paths]
+    ids = shown_table(stimuli, config.exclude, "free_sorting")["id"].tolist()
+    rngs = [session_rng(seed, label, number) for label, number in wanted]
+    shares: list[list[list[int]]] = [[] for _ in wanted]
+    if config.sampler == "coverage" and config.items < len(ids):
+        together = group_rng(seed, participants, sessions)
+        shares = _covering_shares(len(ids), config, len(wanted), together)
+    return [
+        _session(ids, config, share, rng) for share, rng in zip(shares, rngs, strict=True)
+    ]
+
+
+def _covering_shares(
+    m: int, config: FreeSortingConfig, sessions: int, rng: np.random.Generator
+) -> list[list[list[int]]]:
+    """Deal sets in which every pair is together to sessions."""
+    sets = covering_sets(m, config.items, rng)
+    if len(sets) > sessions * config.trials:
+        raise TwoalikeError(
+            f"free_sorting: to show each pair of {m} objects in sets of {config.items} takes "
+            f"{len(sets)} trials, so {-(-len(sets) // config.trials)} sessions of {config.trials} "
+            f"trials, found {sessions}. Design so many in one call (`participants=...`, "
+            "`sessions=...`), or raise free_sorting.trials or items."
+        )
+    order = rng.permutation(len(sets)).tolist()
+    return [[sets[at] for at in order[number::sessions]] for number in range(sessions)]
+
+
+def _session(
+    ids: Sequence[str],
+    config: FreeSortingConfig,
+    share: Sequence[Sequence[int]],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Trial list of a session that shows the sets of ``share``, and random ones beside them."""
+    m, size = len(ids), min(config.items, len(ids))
+    if size == m:
+        sets = [(list(range(m)), "all")]
+    else:
+        more = _random_sets(m, size, config.trials - len(share), share, rng)
+        chosen = [(list(items), "coverage") for items in share]
+        chosen += [(items, "random") for items in more]
+        sets = [chosen[at] for at in rng.permutation(len(chosen))]
+    if config.repeats > len(sets):
+        raise TwoalikeError(
+            f"free_sorting: asked for {config.repeats} repeats of {len(sets)} main trials. Lower "
+            "free_sorting.repeats."
+        )
+    warm_up = rng.permutation(m)[: config.practice_items].tolist()
+    kinds = [("practice", warm_up, "random", None)] if warm_up else []
+    kinds += [("main", items, how, None) for items, how in sets]
+    for at in rng.permutation(len(sets))[: config.repeats].tolist():
+        kinds.append(("repeat", *sets[at], at + 1 + bool(warm_up)))
+    return sorting_table(
+        [
+            ListedSorting(
+                index, kind, tuple(ids[item] for item in rng.permutation(items)), how, first
+            )
+            for index, (kind, items, how, first) in enumerate(kinds, start=1)
+        ]
+    )
+
+
+def _random_sets(
+    m: int, size: int, n: int, before: Sequence[Sequence[int]], rng: np.random.Generator
+) -> list[list[int]]:
+    """Draw ``n`` sets of those shown least so far, in these and the sets ``before`` them."""
+    shown = np.zeros(m)
+    for items in before:
+        shown[list(items)] += 1
+    sets = []
+    for _ in range(n):
+        items = np.argsort(shown + rng.random(m))[:size]
+        shown[items] += 1
+        sets.append(items.tolist())
+    return sets

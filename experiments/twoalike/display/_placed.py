@@ -1,0 +1,141 @@
+"""Images in an arena and in piles, from scenes to pixels."""
+
+from twoalike.display._canvas import Canvas
+from twoalike.tasks import (
+    Arena,
+    FreeSorting,
+    MultiArrangement,
+    Pile,
+    Piles,
+    Placed,
+    PushButton,
+    box_fill,
+    readable_on,
+)
+from twoalike.tasks.lettering import tail
+from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
+
+_EDGES = 256
+_RIM, _THIN_RIM = 3, 2
+_BAR = 0.3
+"""Share of the window's width that timer and progress take."""
+_ENTRY = 0.4
+"""The same of the name of a pile that is typed."""
+
+
+class _PlacedPainter:
+    """Draws images that are taken and put somewhere, and what is around them."""
+
+    def __init__(self, canvas: Canvas, settings: PlacedImages) -> None:
+        self._canvas, self._settings = canvas, settings
+        self._fill = box_fill(canvas.screen) if settings.fill == "theme" else settings.fill
+
+    def _draw_over(self, scene: Arena | Piles, now: float) -> None:
+        """Draw all but the places where images are put."""
+        canvas = self._canvas
+        lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
+        for button in scene.buttons:
+            self._draw_button(button)
+        for placed in scene.images:  # above the buttons: an image under one could not be taken
+            self._draw_image(placed)
+        canvas.label(scene.prompt, 0, lines.prompt)
+        canvas.label(scene.counter, 0, lines.counter)
+        canvas.timer(scene.until, now, lines.timer, bar)
+        if scene.magnified is not None:
+            self._draw_magnified(scene.magnified, round(scene.magnified_size))
+
+    def _draw_image(self, placed: Placed) -> None:
+        # One texture serves both sizes: made for the larger, which is the one looked at.
+        side = round(placed.size * (1 if placed.rim == "held" else self._settings.held_scale))
+        wide, high = self._canvas.image(
+            placed.stimulus, side, placed.x, placed.y, shown=placed.size
+        )
+        colour, thick = {
+            "inside": (self._settings.rim, _THIN_RIM),
+            "outside": (self._settings.outside_rim, _RIM),
+            "held": (self._settings.held_rim, _RIM),
+        }[placed.rim]
+        size = (wide + thick, high + thick)
+        self._canvas.box(placed.x, placed.y, *size, line=colour, thick=thick)
+
+    def _draw_button(self, button: PushButton) -> None:
+        canvas, screen = self._canvas, self._canvas.screen
+        fill, ink, line = canvas.faint, screen.foreground, None
+        if button.enabled and button.name == "done":
+            fill, ink = screen.accent, "#ffffff"
+        elif button.enabled:  # outlined, so that only the button of every trial stands out
+            fill, line = box_fill(screen), canvas.rim
+        size = (button.width, button.height)
+        canvas.box(button.x, button.y, *size, fill=fill, line=line, thick=canvas.thick)
+        ink = readable_on(fill, ink)
+        canvas.label(button.text, button.x, button.y, colour=ink, width=button.width)
+
+    def _draw_magnified(self, name: str, side: int) -> None:
+        canvas = self._canvas
+        canvas.box(0, 0, side + 24, side + 24, fill=self._fill, line=canvas.faint)
+        canvas.image(name, side, 0, 0)
+
+
+class ArenaPainter(_PlacedPainter):
+    """Draws arenas."""
+
+    def __init__(self, canvas: Canvas, protocol: MultiArrangement) -> None:
+        super().__init__(canvas, protocol.arena)
+        self._circle = canvas.visual.Circle(
+            canvas.window,
+            edges=_EDGES,
+            units="pix",
+            lineWidth=2,
+            fillColor=self._fill,
+            lineColor=protocol.arena.line,
+        )
+
+    def draw(self, arena: Arena, now: float) -> None:
+        """Draw ``arena`` as it looks at time ``now``."""
+        canvas = self._canvas
+        self._circle.pos, self._circle.radius = arena.centre, arena.radius
+        self._circle.draw()
+        if arena.progress is not None:
+            bar = _BAR * canvas.frame.size[0]
+            canvas.bar(arena.progress, arena_lines(canvas.frame).progress, bar)
+        self._draw_over(arena, now)
+
+
+class PilesPainter(_PlacedPainter):
+    """Draws piles and the images that are to be sorted into them."""
+
+    def __init__(self, canvas: Canvas, protocol: FreeSorting) -> None:
+        super().__init__(canvas, protocol.piles)
+        self._line = protocol.piles.line
+
+    def draw(self, piles: Piles, now: float) -> None:
+        """Draw ``piles`` as they look at time ``now``."""
+        canvas = self._canvas
+        tray = piles.tray
+        canvas.box(tray.x, tray.y, tray.width, tray.height, line=canvas.faint, thick=canvas.thick)
+        for pile in piles.piles:
+            self._draw_pile(pile)
+        self._draw_over(piles, now)
+        if piles.entry is not None:
+            self._draw_entry(piles.entry)
+
+    def _draw_pile(self, pile: Pile) -> None:
+        canvas, target = self._canvas, pile.rim == "target"
+        line = canvas.screen.accent if target else self._line
+        thick = canvas.thick * (2 if target else 1)
+        canvas.box(
+            pile.x, pile.y, pile.width, pile.height, fill=self._fill, line=line, thick=thick
+        )
+        if pile.name:
+            text, room = canvas.frame.text, pile.width - canvas.frame.text
+            shown = tail(pile.name, text, room)
+            canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
+
+    def _draw_entry(self, entry: str) -> None:
+        """Draw the name typed so far in place of the timer, which has run out by then."""
+        canvas, text = self._canvas, self._canvas.frame.text
+        y, wide = arena_lines(canvas.frame).timer, _ENTRY * canvas.frame.size[0]
+        fill = box_fill(canvas.screen)
+        line = canvas.screen.accent
+        canvas.box(0, y, wide, 1.6 * text, fill=fill, line=line, thick=canvas.thick)
+        canvas.label(tail(f"{entry}|", text, wide - text), 0, y, width=wide)

@@ -1,0 +1,185 @@
+"""Rules of the tasks of ratings and of sorting on their raw rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from twoalike.record._read import RawProblem
+from twoalike.record._rules import (
+    Findings,
+    NumberedRows,
+    TrialRow,
+    check_design,
+    check_item_trial,
+    check_limit,
+    check_moves,
+    check_order,
+    check_trial_order,
+)
+
+PAIR_DESIGNED = (
+    "trial_type",
+    "stimulus_1",
+    "stimulus_2",
+    "position_1",
+    "position_2",
+    "expected_rating",
+)
+"""Columns in which a rating agrees with its trial list."""
+_SAME_IN_SORTING = ("trial_type", "n_items", "onset", "response_time", "end_reason", "end_method")
+"""Columns with one value in all rows of a trial of sorting."""
+
+
+def check_rating_rows(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    shown: Sequence[Mapping[str, str]] | None,
+    events: pd.DataFrame | None = None,
+) -> Iterator[RawProblem]:
+    """Find what is wrong with rows of the pair-rating task.
+
+    Parameters
+    ----------
+    path, rows, manifest, shown, events
+        As for :func:`twoalike.record.check_triplet_rows`.
+    """
+    for number, row in rows:
+        for check in (check_limit, _check_pair, _check_rating):
+            for column, message in check(row, manifest):
+                yield RawProblem(path, message, number, column)
+    yield from check_order(path, rows)
+    if shown is not None:
+        yield from check_design(path, rows, shown, PAIR_DESIGNED)
+
+
+def _check_pair(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    if row["position_1"] == row["position_2"]:
+        yield "position_2", f"both objects are at the {row['position_1']}"
+    if row["stimulus_1"] == row["stimulus_2"] and row["trial_type"] != "catch":
+        yield "stimulus_2", "is stimulus_1, in a trial that is no attention check"
+    for column in ("stimulus_1", "stimulus_2"):
+        if row[column] not in manifest["stimuli"]:
+            yield column, f"object {row[column]!r} is not among the run's stimuli"
+
+
+def _check_rating(row: TrialRow, _: Mapping[str, Any]) -> Findings:
+    response, points = row["response"], row["scale_points"]
+    if row["timed_out"] != (response is None):
+        state = "no response" if response is None else "a response"
+        yield "timed_out", f"is {str(row['timed_out']).lower()} although there is {state}"
+    if (row["response_time"] is None) != (response is None):
+        yield "response_time", f"is {row['response_time']}, but response is {response}"
+    if (row["response_method"] == "none") != (response is None):
+        yield "response_method", f"is {row['response_method']}, but response is {response}"
+    if response is not None:
+        allowed = 0 <= response <= 1 if points is None else response in range(1, points + 1)
+        if not allowed:
+            scale = "a slider from 0 to 1" if points is None else f"a scale of 1 to {points}"
+            yield "response", f"{response} is not on {scale}"
+    right = rating_is_right(response, points, row["expected_rating"])
+    if row["correct"] != right:
+        yield "correct", f"is {row['correct']}, but response is {response}: expected {right}"
+
+
+def rating_is_right(
+    response: float | None, scale_points: int | None, expected: str | None
+) -> bool | None:
+    """Whether a rating is in the expected half of its scale; None where nothing can be said.
+
+    Examples
+    --------
+    >>> rating_is_right(7, 7, "high"), rating_is_right(0.5, None, "low")
+    (True, False)
+    """
+    if response is None or expected is None:
+        return None
+    middle = 0.5 if scale_points is None else (1 + scale_points) / 2
+    return response > middle if expected == "high" else response < middle
+
+
+def check_sorting_rows(
+    path: Path,
+    rows: NumberedRows,
+    manifest: Mapping[str, Any],
+    shown: Sequence[Mapping[str, str]] | None = None,
+    events: pd.DataFrame | None = None,
+) -> Iterator[RawProblem]:
+    """Find what is wrong with rows of the free-sorting task, as :func:`check_rating_rows`."""
+    for number, row in rows:
+        for column, message in _check_sorted(row, manifest):
+            yield RawProblem(path, message, number, column)
+    yield from check_trial_order(path, rows)
+    for _, group in groupby(rows, key=lambda item: item[1]["trial_index"]):
+        trial = list(group)
+        yield from check_item_trial(path, trial, unique=("stimulus",), same=_SAME_IN_SORTING)
+        yield from _check_piles(path, trial)
+    if shown is not None:
+        yield from _check_listed(path, rows, shown)
+    if events is not None:
+        yield from _check_last_moves(path, rows, events)
+
+
+def _check_sorted(row: TrialRow, manifest: Mapping[str, Any]) -> Findings:
+    if row["stimulus"] not in manifest["stimuli"]:
+        yield "stimulus", f"object {row['stimulus']!r} is not among the run's stimuli"
+    if (row["pile"] is None) != (row["place"] is None):
+        yield "place", f"is {row['place']}, but pile is {row['pile']}"
+    if row["pile"] is None and row["end_reason"] == "done":
+        yield "pile", "is missing although the trial was finished"
+    if row["pile"] is not None and not row["n_moves"]:
+        yield "n_moves", f"is 0, but the image is in pile {row['pile']}"
+    yield from check_moves(row)
+
+
+def _check_piles(path: Path, trial: NumberedRows) -> Iterator[RawProblem]:
+    """Check that a pile has one place and one name, and that piles are numbered from 1."""
+    first: dict[int, TrialRow] = {}
+    for number, row in trial:
+        if row["pile"] is None:
+            continue
+        same = first.setdefault(row["pile"], row)
+        for column in ("place", "pile_name"):
+            if row[column] != same[column]:
+                message = f"is {row[column]}, elsewhere in pile {row['pile']} {same[column]}"
+                yield RawProblem(path, message, number, column)
+    if len({row["place"] for row in first.values()}) < len(first):
+        yield RawProblem(path, "two piles have the same place", trial[0][0], "place")
+    if first and sorted(first) != list(range(1, len(first) + 1)):
+        message = f"expected numbers from 1 to {len(first)}, found {sorted(first)}"
+        yield RawProblem(path, message, trial[0][0], "pile")
+
+
+def _check_listed(
+    path: Path, rows: NumberedRows, shown: Sequence[Mapping[str, str]]
+) -> Iterator[RawProblem]:
+    """Check that each trial shows what the list says, image by image."""
+    listed = {(int(row["trial_index"]), row["stimulus"]): row for row in shown}
+    for number, row in rows:
+        planned = listed.get((row["trial_index"], row["stimulus"]))
+        if planned is None:
+            message = f"{row['stimulus']!r} is not in trial {row['trial_index']} of the trial list"
+            yield RawProblem(path, message, number, "stimulus")
+        elif row["trial_type"] != planned["trial_type"]:
+            message = f"is {row['trial_type']}, the trial list says {planned['trial_type']}"
+            yield RawProblem(path, message, number, "trial_type")
+
+
+def _check_last_moves(path: Path, rows: NumberedRows, events: pd.DataFrame) -> Iterator[RawProblem]:
+    """Check that the events lead to the final place of every image."""
+    places: dict[tuple[int, str], int | None] = {}
+    for event in events.to_dict("records"):
+        index = int(event["trial_index"])
+        if event["trial_type"] in ("trial_start", "reset"):
+            places = {key: place for key, place in places.items() if key[0] != index}
+        elif event["trial_type"] == "drag":
+            place = event["place"]
+            places[index, str(event["stimulus"])] = None if pd.isna(place) else int(place)
+    for number, row in rows:
+        last = places.get((row["trial_index"], row["stimulus"]))
+        if last != row["place"]:
+            message = f"is {row['place']}, the last event says {last}"
+            yield RawProblem(path, message, number, "place")

@@ -1,0 +1,272 @@
+"""A free-sorting session: from its files, how long it takes, and hands that sort."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from twoalike.design import (
+    ListedSorting,
+    listed_sortings,
+    read_sorting_list,
+    session_sorting_list,
+)
+from twoalike.observers import SimulatedArranger, SimulatedSorter
+from twoalike.record import Progress
+from twoalike.stimuli import StimulusSet
+from twoalike.study import Study
+from twoalike.tables import FREE_SORTING
+from twoalike.tasks._activity import Activity
+from twoalike.tasks._duration import Times
+from twoalike.tasks._prepare import (
+    Prepared,
+    Sitting,
+    check_list,
+    check_objects,
+    check_sitting,
+    run_plan,
+    session_inputs,
+)
+from twoalike.tasks._protocol_file import load_protocol
+from twoalike.tasks._session import Script
+from twoalike.tasks._simulated import Hands, PlayableScreen, VirtualClock, read_on
+from twoalike.tasks.free_sorting._layout import lay_out_sorting
+from twoalike.tasks.free_sorting._protocol import FreeSorting
+from twoalike.tasks.free_sorting._sorting import SortingActivity
+from twoalike.tasks.multi_arrangement import (
+    Phase,
+    drag,
+    earliest_done,
+    placing_duration,
+    press_done,
+)
+from twoalike.tasks.odd_one_out import listed_script, pages_duration
+from twoalike.tasks.screens import View, frame
+
+_PILOT_TRIALS = 2
+
+
+def sorting_times(
+    protocol: FreeSorting, trials: Sequence[ListedSorting], n_done: int = 0
+) -> Times:
+    """Time for the trials of a session that has ``n_done`` behind it, and for its pages.
+
+    An image takes as long as one that is dragged into an arena.
+    """
+    ahead = trials[n_done:]
+    shown = [name for trial in ahead for name in trial.items]
+    time = placing_duration(len(ahead), len(shown), len(set(shown)))
+    limit_s = protocol.timing.trial_limit_s * len(ahead)
+    if limit_s:
+        time = time.capped(limit_s, limit_s)
+    return Times(time, pages_duration(protocol, trials, n_done=n_done))
+
+
+def listed_sorting_times(
+    protocol: FreeSorting,
+    study: Study,
+    stimuli: StimulusSet,
+    table: pd.DataFrame,
+    simulated: object = None,
+) -> Times:
+    """Time for the trials of a list."""
+    return sorting_times(protocol, listed_sortings(table))
+
+
+_STEPS = 8
+_NAMING_S = 3.0
+_HANDS = 3
+"""Word of the seed that sets the observer's draws apart from those of the design."""
+
+
+@dataclass(frozen=True)
+class SortingPlan:
+    """What a simulated participant will do in a trial."""
+
+    trial_index: int
+    order: tuple[int, ...]
+    """Items in the order in which they are taken."""
+    cells: tuple[int, ...]
+    """Place of each item's pile, from 0."""
+    times: tuple[tuple[float, float], ...]
+    """Pause before each item is taken, and how long it is dragged, s."""
+    pause_s: float
+    """Before Done."""
+    by_key: bool
+    """Whether Done is a key, not the button."""
+
+
+def plan_sorting(
+    sorter: SimulatedSorter,
+    trial: ListedSorting,
+    n_piles: tuple[int, int],
+    rng: np.random.Generator,
+) -> SortingPlan:
+    """Draw what an observer will do in a trial: every image once, in random order."""
+    piles, order = sorter.sort(trial.items, n_piles, rng), rng.permutation(len(trial.items))
+    place = {pile: cell for cell, pile in enumerate(dict.fromkeys(piles[order].tolist()))}
+    times = sorter.arranger.times
+    return SortingPlan(
+        trial_index=trial.trial_index,
+        order=tuple(order.tolist()),
+        cells=tuple(place[pile] for pile in piles.tolist()),
+        times=tuple(times.sample(rng) for _ in trial.items),
+        pause_s=times.sample(rng)[0],
+        by_key=bool(rng.random() < 0.5),
+    )
+
+
+class SortingHands:
+    """Sorts as an observer would.
+
+    What it does in a trial depends on the seed and the trial alone, so a session that was
+    killed and resumed has the same piles as one that was not.
+    """
+
+    def __init__(
+        self,
+        sorter: SimulatedSorter,
+        screen: PlayableScreen,
+        clock: VirtualClock,
+        seed: Sequence[int],
+    ) -> None:
+        self._sorter, self._screen, self._clock = sorter, screen, clock
+        self._seed = tuple(seed)
+        self._plan: SortingPlan | None = None
+
+    def act(self, activity: Activity) -> None:
+        """Do the next thing in a trial: put an image, press Done, name a pile, turn a page."""
+        assert isinstance(activity, SortingActivity)
+        if activity.phase is Phase.MESSAGE:
+            read_on(self._screen, self._clock, activity.protocol.pages.page_s)
+        elif activity.naming is not None:
+            self._name(activity, activity.naming)
+        elif activity.open:
+            self._sort(activity, self._planned(activity))
+
+    def _planned(self, activity: SortingActivity) -> SortingPlan:
+        index, rules = activity.trial.trial_index, activity.protocol.rules
+        if self._plan is None or self._plan.trial_index != index:
+            rng = np.random.default_rng([*self._seed, index, _HANDS])
+            n_piles = (rules.min_piles, rules.max_piles)
+            self._plan = plan_sorting(self._sorter, activity.trial, n_piles, rng)
+        return self._plan
+
+    def _sort(self, activity: SortingActivity, plan: SortingPlan) -> None:
+        clock, minimum_s = self._clock, activity.protocol.timing.minimum_s
+        item = next((k for k in plan.order if activity.cells[k] != plan.cells[k]), None)
+        if item is None:
+            moment, taken = max(clock.now(), earliest_done(activity, minimum_s, plan.pause_s)), 0.0
+        else:
+            moment, taken = clock.now() + plan.times[item][0], plan.times[item][1]
+        limit = activity.time_limit
+        if limit is not None and moment + taken >= limit:
+            clock.wait_until(limit)
+            return
+        clock.wait_until(moment)
+        if item is None:
+            keys = activity.protocol.answers.done_keys
+            press_done(keys, activity.layout.done, self._screen, by_key=plan.by_key)
+            return
+        box, start = activity.layout.cells[plan.cells[item]], activity.places[item]
+        across = np.linspace(start, (box.x, box.y), _STEPS + 1).tolist()
+        drag(self._screen, clock, [(x, y) for x, y in across], taken)
+
+    def _name(self, activity: SortingActivity, cell: int) -> None:
+        self._clock.wait_until(self._clock.now() + _NAMING_S)
+        for _ in activity.entry:  # typed at the real keyboard
+            self._screen.press_key("backspace")
+        self._screen.type_text(f"pile {activity.used.index(cell) + 1}")
+        keys, done = activity.protocol.answers.done_keys, activity.layout.done
+        press_done(keys, done, self._screen, by_key=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedSortings(Prepared):
+    """A session of sorting that can start."""
+
+    protocol: FreeSorting
+    trials: tuple[ListedSorting, ...]
+
+    def first_images(self, progress: Progress) -> tuple[str, ...]:
+        """Objects in the order of the trials."""
+        pages = [name for page in self.protocol.pages.images for name in page]
+        shown = [name for trial in self.trials[progress.n_done :] for name in trial.items]
+        return tuple(dict.fromkeys([*pages, *shown]))
+
+    def image_size(self, view: View) -> int:
+        """Side of the largest square: that of a held image in the smallest trial."""
+        sizes = sorted(len(trial.items) for trial in self.trials)
+        lay_out_sorting(self.protocol, view.size, sizes[-1])  # the largest trial has to fit
+        item = lay_out_sorting(self.protocol, view.size, sizes[0]).item
+        return round(item * self.protocol.piles.held_scale)
+
+    def script(self, view: View, progress: Progress) -> Script:
+        """Pages, trials, breaks."""
+        protocol = self.protocol
+
+        def show(trial: ListedSorting) -> SortingActivity:
+            layout = lay_out_sorting(protocol, view.size, len(trial.items))
+            return SortingActivity(trial, protocol, layout)
+
+        return listed_script(
+            protocol,
+            frame(protocol.screen, view.size),
+            self.trials,
+            self.opening(progress),
+            show,
+            n_done=progress.n_done,
+        )
+
+    def times(self, progress: Progress) -> Times:
+        """Time left after the instruction."""
+        return sorting_times(self.protocol, self.trials, progress.n_done)
+
+    def hands(self, screen: PlayableScreen, clock: VirtualClock) -> Hands:
+        """Hands that sort."""
+        assert self.sitting.observer is not None
+        sorter = SimulatedSorter(SimulatedArranger(self.sitting.observer))
+        return SortingHands(sorter, screen, clock, self.sitting.seed)
+
+
+def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
+    """Cut a list short: the practice, and the first trials after it."""
+    indices = table.loc[table["trial_type"] != "practice", "trial_index"].unique()
+    last = indices[: _PILOT_TRIALS].max()
+    return table[table["trial_index"] <= last].reset_index(drop=True)
+
+
+def prepare_sortings(sitting: Sitting) -> PreparedSortings:
+    """Read and check protocol, stimuli and trial list of a session.
+
+    Raises
+    ------
+    TwoalikeError
+        If something is missing, damaged or does not fit.
+    """
+    study = check_sitting(sitting).study
+    protocol, stimuli = load_protocol(study, FreeSorting), StimulusSet.load(study.stimuli)
+    session = (sitting.participant, sitting.session)
+    listed = study.trial_list(FREE_SORTING, *session)
+    if listed.exists():
+        table = read_sorting_list(listed, stimuli.ids)
+        check_list(sitting, stimuli, FREE_SORTING)
+    else:
+        table = session_sorting_list(study, stimuli, *session)
+    if sitting.pilot:
+        table = _pilot_part(table)
+    trials = listed_sortings(table)
+    shown = set(table["stimulus"])
+    check_objects(sitting, protocol, stimuli, shown)
+    plan = run_plan(
+        sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(trials)
+    )
+    return PreparedSortings(
+        sitting=sitting,
+        protocol=protocol,
+        stimuli=stimuli,
+        plan=plan,
+        inputs=session_inputs(study, plan.name.task),
+        trials=trials,
+    )

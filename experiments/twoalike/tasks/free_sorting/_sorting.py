@@ -1,0 +1,364 @@
+"""One sorting under way, and its result: images go into piles and out of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twoalike.design import ListedSorting
+from twoalike.tasks._activity import (
+    Event,
+    EventRow,
+    KeyPress,
+    Nudge,
+    Pile,
+    Piles,
+    PointerPress,
+    Scene,
+    Typed,
+)
+from twoalike.tasks.free_sorting._layout import SortingLayout
+from twoalike.tasks.free_sorting._protocol import FreeSorting
+from twoalike.tasks.multi_arrangement import (
+    Asked,
+    Ending,
+    Handling,
+    Hold,
+    Phase,
+    PlacingActivity,
+    push_button,
+)
+from twoalike.tasks.screens import Box
+
+_LONGEST_NAME = 60
+"""Letters of a pile's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortingResult:
+    """A sorting that was shown to its end."""
+
+    trial: ListedSorting
+    onset: float
+    """First frame of the trial, s of the run."""
+    cells: tuple[int | None, ...]
+    """Place of each image's pile, from 0; None where it was not sorted."""
+    piles: Mapping[int, int]
+    """Number of the pile at each place, from 1, in the order in which places were first used."""
+    names: Mapping[int, str]
+    """Name of the pile at each place, where one was given."""
+    handling: tuple[Handling, ...]
+    """What was done with the images."""
+    ending: Ending
+    item_px: float
+    """Largest side of an image."""
+
+    @property
+    def trial_index(self) -> int:
+        """Number of the trial in the run, from 1."""
+        return self.trial.trial_index
+
+    @property
+    def trial_type(self) -> str:
+        """Why it was shown: practice, main, repeat."""
+        return self.trial.trial_type
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its time passed before it was finished."""
+        return self.ending.reason == "timeout"
+
+    @property
+    def correct(self) -> None:
+        """None: nothing in it is right or wrong."""
+        return None
+
+    def rows(self, *, rt_source: str, pilot: bool) -> Sequence[Mapping[str, Any]]:
+        """Rows of the raw table, one an image, in the order of the design."""
+        return [
+            {**self._item(number), **self._shared(), "rt_source": rt_source, "pilot": pilot}
+            for number in range(len(self.trial.items))
+        ]
+
+    def _item(self, number: int) -> dict[str, Any]:
+        cell, handled = self.cells[number], self.handling[number]
+        return {
+            "stimulus": self.trial.items[number],
+            "pile": None if cell is None else self.piles[cell],
+            "pile_name": None if cell is None else self.names.get(cell),
+            "place": None if cell is None else cell + 1,
+            "n_moves": handled.n_moves,
+            "first_move_time": self._since(handled.first_move),
+            "last_move_time": self._since(handled.last_move),
+            "n_inspections": handled.n_inspections,
+        }
+
+    def _shared(self) -> dict[str, Any]:
+        trial = self.trial
+        return {
+            "trial_index": trial.trial_index,
+            "trial_type": trial.trial_type,
+            "n_items": len(trial.items),
+            "onset": float(self.onset),
+            "response_time": self._since(self.ending.time),
+            "end_reason": self.ending.reason,
+            "end_method": self.ending.method,
+            "repeat_of": trial.repeat_of,
+            "sampler": trial.sampler,
+            "item_size_px": float(self.item_px),
+        }
+
+    def _since(self, time: float | None) -> float | None:
+        return None if time is None else max(0.0, float(time - self.onset))
+
+
+class SortingActivity(PlacingActivity):
+    """A trial of the free-sorting task, from its first frame to its end.
+
+    Attributes
+    ----------
+    cells
+        Place of each image's pile, from 0; None for images that are not sorted.
+    entry
+        Name of a pile typed so far.
+
+    Examples
+    --------
+    >>> from twoalike.tasks.free_sorting import FreeSorting, lay_out_sorting
+    >>> trial, protocol = ListedSorting(1, "main", ("a", "b", "c")), FreeSorting()
+    >>> activity = SortingActivity(trial, protocol, lay_out_sorting(protocol, (1280, 1024), 3))
+    >>> activity.scene.counter
+    '3 images left'
+    """
+
+    result: SortingResult | None
+
+    def __init__(self, trial: ListedSorting, protocol: FreeSorting, layout: SortingLayout) -> None:
+        super().__init__(trial, protocol, layout)
+        self.trial, self.protocol, self.layout = trial, protocol, layout
+        self._ready = layout.tray_places(len(trial.items))
+        self.cells: list[int | None] = [None] * len(trial.items)
+        self._members: list[list[int]] = [[] for _ in layout.cells]
+        self._first_used: dict[int, int] = {}
+        self._target: int | None = None  # where keys hold an image
+        self._sizes = [float(layout.item)] * len(trial.items)
+        self.places = list(self._ready)
+        self._ending: Ending | None = None
+        self._names: dict[int, str] = {}
+        self._name_asked = False  # whether a name was asked for again
+        self.entry = ""
+
+    def inside(self, item: int) -> bool:
+        """Whether an image is in a pile."""
+        return self.cells[item] is not None
+
+    def size_of(self, item: int) -> float:
+        """Side of an image's square: smaller in a large pile."""
+        return self._sizes[item]
+
+    @property
+    def used(self) -> list[int]:
+        """Places that hold a pile, in the order in which they were first used."""
+        filled = (cell for cell, items in enumerate(self._members) if items)
+        return sorted(filled, key=lambda cell: self._first_used[cell])
+
+    @property
+    def may_finish(self) -> bool:
+        """Whether Done is on offer."""
+        enough = len(self.used) >= self.protocol.rules.min_piles
+        return self.open and self.n_outside == 0 and enough
+
+    @property
+    def may_start_over(self) -> bool:
+        """Whether there is something to undo: an image in a pile."""
+        return self.open and any(self._members)
+
+    @property
+    def naming(self) -> int | None:
+        """Place of the pile whose name is asked for; None where none is."""
+        if self.phase is not Phase.NAMING:
+            return None
+        return next((cell for cell in self.used if cell not in self._names), None)
+
+    @property
+    def _trial_scene(self) -> Scene:
+        layout, texts, naming = self.layout, self.protocol.texts, self.naming
+        target = naming if naming is not None else self._destination()
+        magnified, size = self._magnified
+        piles = tuple(
+            _pile(box, self._names.get(cell, ""), target=cell == target)
+            for cell, box in enumerate(layout.cells)
+        )
+        shared: dict[str, Any] = {
+            "tray": _pile(layout.tray),
+            "piles": piles,
+            "images": tuple(
+                self._placed(item, self.protocol.piles.held_scale) for item in self.stack
+            ),
+        }
+        if naming is not None:
+            may = bool(self._name) or not self.protocol.rules.names_required
+            counter = texts.name_missing if self._name_asked else texts.name_enter
+            done = push_button("done", texts.done, layout.done, enabled=may)
+            words = {"prompt": texts.name_prompt, "counter": counter}
+            return Piles(**shared, **words, buttons=(done,), entry=self.entry)
+        return Piles(
+            **shared,
+            buttons=tuple(self._buttons()),
+            prompt=texts.prompt,
+            counter=self._counter,
+            until=self._until,
+            magnified=magnified,
+            magnified_size=size,
+        )
+
+    @property
+    def _counter(self) -> str:
+        """What is still to do."""
+        texts, fewest = self.protocol.texts, self.protocol.rules.min_piles
+        if self.n_outside:
+            return texts.too_few if self._asks(Asked.TOO_FEW) else texts.count(self.n_outside)
+        if len(self.used) < fewest:
+            return texts.too_few_piles.format(n=fewest)
+        return texts.count(0)
+
+    def _order(self) -> list[int]:
+        return list(range(len(self.cells)))
+
+    def _row(self, what: str, time: float, **details: Any) -> None:
+        """Add a row to the table of events; places are counted from 1 there."""
+        item, until = details.get("item"), details.get("until")
+        places = {
+            name: None if (cell := details.get(name)) is None else cell + 1
+            for name in ("place_start", "place")
+        }
+        values = {
+            "onset": float(time),
+            "duration": 0.0 if until is None else max(0.0, float(until - time)),
+            "trial_type": what,
+            "trial_index": self.trial.trial_index,
+            "stimulus": None if item is None else self.trial.items[item],
+            **places,
+            "pointer": details.get("pointer"),
+        }
+        self._items.append(EventRow(values))
+
+    def _begin(self, time: float) -> None:
+        """Images lie ready where the list has them: nothing to add."""
+
+    def _reset(self) -> None:
+        self.cells = [None] * len(self.cells)
+        self._members = [[] for _ in self._members]
+        self._first_used = {}
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put every image where it belongs, in its size."""
+        for item, cell in enumerate(self.cells):
+            if cell is None:
+                self.places[item], self._sizes[item] = self._ready[item], float(self.layout.item)
+        for cell, items in enumerate(self._members):
+            side, places = self.layout.pile_places(cell, len(items))
+            for item, place in zip(items, places, strict=True):
+                self.places[item], self._sizes[item] = place, side
+
+    def _hold(self, hold: Hold) -> None:
+        super()._hold(hold)
+        self._target = self.cells[hold.item]
+
+    def _destination(self) -> int | None:
+        """Place of the pile to which the held image would go; None for none."""
+        if self.held is None:
+            return None
+        if self.held.by_key:
+            return self._target
+        return self.layout.cell_at(*self.places[self.held.item])
+
+    def _nudge(self, event: Nudge) -> None:
+        """Move the image that a key has taken to the place beside; one shown large covers them."""
+        held = self.held
+        if held is None or not held.by_key or self.look is not None:
+            return
+        y = self.places[held.item][1]
+        self._target = self.layout.neighbour(self._target, y, event.dx, event.dy)
+        if self._target is None:
+            self.places[held.item] = self._ready[held.item]
+        else:
+            box = self.layout.cells[self._target]
+            self.places[held.item] = (box.x, box.y)
+
+    def _place(self, held: Hold, time: float) -> bool:
+        item, before = held.item, self.cells[held.item]
+        after = self._target if held.by_key else self.layout.cell_at(*self.places[item])
+        if after != before:
+            if before is not None:
+                self._members[before].remove(item)
+            if after is not None:
+                self._members[after].append(item)
+                self._first_used.setdefault(after, len(self._first_used))
+            self.cells[item] = after
+            details = {"item": item, "until": time, "pointer": self._pointer_of(held)}
+            self._row("drag", held.since, place_start=before, place=after, **details)
+        self._settle()
+        return after != before
+
+    def _finish(self, ending: Ending) -> None:
+        """End the trial, or ask for the names of the piles first."""
+        if not self.protocol.rules.name_piles:
+            super()._finish(ending)
+            return
+        self._let_go(ending.time)
+        self._ending, self.phase, self.asked = ending, Phase.NAMING, None
+
+    def _take(self, event: Event) -> None:
+        if self.phase is Phase.NAMING:
+            self._take_name(event)
+        else:
+            super()._take(event)
+
+    @property
+    def _name(self) -> str:
+        """Name typed so far, without further spaces."""
+        return " ".join(self.entry.split())
+
+    def _take_name(self, event: Event) -> None:
+        """Take what is typed, until the name is confirmed."""
+        answers = self.protocol.answers
+        match event:
+            case Typed(text=text):
+                self.entry = (self.entry + text)[:_LONGEST_NAME]
+                self._name_asked = False
+            case KeyPress(key="backspace"):
+                self.entry = self.entry[:-1]
+            case KeyPress(time=time, key=key) if key in answers.done_keys:
+                self._give_name(time, "keyboard")
+            case PointerPress(time=time, x=x, y=y, button="left") if self.layout.done.holds(x, y):
+                self._give_name(time, self._pointing)
+
+    def _give_name(self, time: float, method: str) -> None:
+        """Name the pile; after the last one the trial is over."""
+        cell, ending = self.naming, self._ending
+        assert cell is not None and ending is not None
+        if not self._name and self.protocol.rules.names_required:
+            self._name_asked = True
+            return
+        self._names[cell], self.entry, self._name_asked = self._name, "", False
+        self._row("name", time, place=cell, pointer=method)
+        if self.naming is None:
+            super()._finish(ending)
+
+    def _make_result(self, ending: Ending) -> SortingResult:
+        assert self.onset is not None
+        return SortingResult(
+            trial=self.trial,
+            onset=self.onset,
+            cells=tuple(self.cells),
+            piles={cell: number for number, cell in enumerate(self.used, start=1)},
+            names={cell: name for cell, name in self._names.items() if name},
+            handling=tuple(self.handling),
+            ending=ending,
+            item_px=self.layout.item,
+        )
+
+
+def _pile(box: Box, name: str = "", *, target: bool = False) -> Pile:
+    return Pile(box.x, box.y, box.width, box.height, name, "target" if target else "plain")
