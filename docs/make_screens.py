@@ -25,10 +25,12 @@ from twoalike.tasks import (
     Event,
     ImageRow,
     Page,
+    Piles,
     PointerMove,
     PointerPress,
     PointerRelease,
     QuestionActivity,
+    Rating,
     Scene,
     Session,
     Shown,
@@ -41,6 +43,7 @@ from twoalike.tasks import (
 )
 
 SIZE = (1280, 800)
+TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement", "pair-rating", "free-sorting")
 FORM = {
     "en": """
 [[form.questions]]
@@ -79,6 +82,10 @@ TRIPLETS = {
 }
 
 
+NAMED = "[rules]\nname_piles = true\n"
+SLIDER = '[scale]\nkind = "slider"\n'
+
+
 class Camera:
     """A window that keeps a picture of every new kind of scene."""
 
@@ -110,11 +117,18 @@ class Camera:
         match scene:
             case ImageRow(verdict=verdict, prompt=prompt):
                 return "verdict" if verdict else ("triplet" if prompt else "choice")
-            case Arena(images=images):
+            case Rating(prompt=prompt, moved=moved):
+                kind = name if not prompt else "pair"
+                return kind if moved else f"{kind}_start"
+            case Arena(images=images) | Piles(images=images):
                 if scene.magnified is not None:
                     return "magnified"
+                if isinstance(scene, Piles) and scene.entry is not None:
+                    return "name" if scene.entry else "name_empty"
                 held = any(image.rim == "held" for image in images)
-                left = any(image.rim == "outside" for image in images)
+                left = sum(image.rim == "outside" for image in images)
+                if isinstance(scene, Piles) and 0 < left < len(images) // 2 and not held:
+                    return "half"
                 return "held" if held else ("arena" if left else "arranged")
             case Ask() if isinstance(activity, QuestionActivity):
                 return activity.question.id
@@ -131,6 +145,8 @@ def write_study(root: Path, language: str) -> Study:
         "[design]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
         "[anchored]\ntrials = 6\npractice = 1\npractice_checks = 1\ncatch = 1\n"
         "[arrangement]\nmax_items = 16\nmax_trials = 2\npractice_items = 4\n"
+        "[pair_rating]\npairs = 6\npractice = 1\ncatch = 1\n"
+        "[free_sorting]\nitems = 24\ntrials = 2\npractice_items = 0\n"
     )
     draw_familiar(root / "stimuli")
     head = f'language = "{language}"\n'
@@ -141,11 +157,17 @@ def write_study(root: Path, language: str) -> Study:
     (root / "protocols" / "multi_arrangement.toml").write_text(
         head + tail.replace("break_every = 2", "break_every = 1")
     )
+    (root / "protocols" / "pair_rating.toml").write_text(f"{head}{tail}")
+    (root / "protocols" / "free_sorting.toml").write_text(
+        head + NAMED + tail.replace("break_every = 2", "break_every = 1")
+    )
     return Study.load(root)
 
 
-def record_screens(study: Study, task: str, language: str, folder: Path) -> None:
-    """Run a session and keep its screens."""
+def record_screens(
+    study: Study, task: str, language: str, folder: Path, stem: str | None = None
+) -> None:
+    """Run a session and keep its screens, in files that begin with ``stem`` or the task."""
     stimuli = StimulusSet.load(study.stimuli)
     embedding = hierarchical_embedding(stimuli, np.random.default_rng(1))
     sitting = Sitting(
@@ -157,7 +179,7 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
     prepared = prepare_session(task, sitting)
     clock = VirtualClock()
     with open_window(prepared, Progress(), ScreenProfile(), clock=clock) as (screen, view, _):
-        camera = Camera(screen, folder, f"{task.replace('-', '_')}_{language}")
+        camera = Camera(screen, folder, f"{stem or task.replace('-', '_')}_{language}")
         ready = getting_ready(prepared.protocol)
         session = Session(prepared.script(view, Progress()), prepared.protocol.texts.stop, ready)
         camera.session = session
@@ -166,7 +188,7 @@ def record_screens(study: Study, task: str, language: str, folder: Path) -> None
 
         def act(state: Session) -> None:
             nonlocal shown
-            if isinstance(state.scene, Arena) and not shown:
+            if isinstance(state.scene, Arena | Piles) and not shown:
                 shown = True
                 handle_one(state, camera, clock.now())
             else:
@@ -198,8 +220,11 @@ def main() -> None:
     with virtual_display(SIZE), tempfile.TemporaryDirectory() as temporary:
         for language in ("en", "de"):
             study = write_study(Path(temporary) / language, language)
-            for task in ("odd-one-out", "anchored-choice", "multi-arrangement"):
+            for task in TASKS:
                 record_screens(study, task, language, folder)
+            protocol = study.root / "protocols" / "pair_rating.toml"
+            protocol.write_text(f'language = "{language}"\n{SLIDER}')
+            record_screens(study, "pair-rating", language, folder, "pair_rating_slider")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from ._people import anchored_section as anchored_section
 from ._people import arrangement_section as arrangement_section
 from ._people import read_sessions as read_sessions
 from ._people import triplet_section as triplet_section
+from ._ratings import rating_section as rating_section
+from ._ratings import sorting_section as sorting_section
 from ._render import render as render
 from ._report import Report as Report
 from ._report import write_report as write_report

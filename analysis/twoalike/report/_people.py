@@ -134,7 +134,7 @@ def _summarise(
         answered=len(answered),
         same=same,
         repeats=repeats,
-        end=_ending(manifest),
+        end=ending(manifest),
         simulated=bool(manifest["simulated"]),
         excluded=excluded(rows, rule) or careless,
         kind=_KINDS[name.task],
@@ -165,7 +165,8 @@ def read_sessions(
     return sessions
 
 
-def _share(part: int, whole: int) -> str:
+def share_of(part: int, whole: int) -> str:
+    """Say how many of how many; a dash of none."""
     return f"{part} of {whole}" if whole else DASH
 
 
@@ -174,11 +175,11 @@ def _session_row(session: Session) -> list[str]:
     seconds = session.median_time
     return [
         session.participant,
-        _session_name(session.session, session.run),
-        _share(session.trials, session.planned),
+        session_name(session.session, session.run),
+        share_of(session.trials, session.planned),
         number(seconds, 2) if seconds is not None else DASH,
-        _share(session.caught, session.catches),
-        _share(session.same, session.repeats),
+        share_of(session.caught, session.catches),
+        share_of(session.same, session.repeats),
         str(session.timed_out),
         f"{place} {percent(share)}" if session.answered else DASH,
         session.end,
@@ -191,7 +192,8 @@ def triplet_section(inputs: "Inputs") -> Section | None:
     sessions = [session for session in inputs.sessions if session.kind == "odd_one_out"]
     lead = _LEAD.format(again="triplets", chance="three")
     if not inputs.sessions:
-        return Section("sessions", "Sessions", lead, [NO_SESSIONS])
+        collected = find_runs(inputs.study.raw)  # with tasks of other judgments
+        return None if collected else Section("sessions", "Sessions", lead, [NO_SESSIONS])
     return _sessions_section("sessions", "Sessions", lead, sessions, inputs)
 
 
@@ -235,13 +237,13 @@ def _sessions_section(
     said = "; ".join(f"{who(session)}: {session.excluded}" for session in out)
     verdict = f"The declared rule leaves out {len(out)} of {counted(len(rows), 'session')}"
     text = Text(f"{verdict}: {said}." if out else f"{verdict}.")
-    blocks: list[Block] = [Grid(caption, columns, rows), text, *_groups(inputs)]
+    blocks: list[Block] = [Grid(caption, columns, rows), text, *groups_texts(inputs)]
     return Section(anchor, title, lead, blocks)
 
 
-def _groups(inputs: "Inputs") -> list[Text]:
+def groups_texts(inputs: "Inputs") -> list[Text]:
     """Say how many people each group has; nothing in a study without groups."""
-    lines = describe_groups(inputs.study, inputs.study.raw)
+    lines = describegroups_texts(inputs.study, inputs.study.raw)
     return [Text(f"{line[0].upper()}{line[1:]}.") for line in lines]
 
 
@@ -256,10 +258,10 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
         rows.append(
             [
                 run.name.participant,
-                _session_name(run.name.session, run.name.run),
+                session_name(run.name.session, run.name.run),
                 f"{len(run.rows)}" + (f" of {planned}" if planned else ""),
                 DASH if pd.isna(seconds) else number(float(seconds), 0),
-                _ending(manifest),
+                ending(manifest),
                 "out" if run.name.participant in inputs.left_out else "kept",
             ]
         )
@@ -271,15 +273,16 @@ def arrangement_section(inputs: "Inputs") -> Section | None:
         "Median time of an arrangement; practice is counted in arrangements only. Rule: whether "
         "the fit left the participant out by [exclusion] careless of study.toml."
     )
-    blocks: list[Block] = [Grid(caption, columns, rows), *_groups(inputs)]
+    blocks: list[Block] = [Grid(caption, columns, rows), *groups_texts(inputs)]
     return Section("arrangements", "Arrangements", lead, blocks)
 
 
-def _session_name(session: object, run: int) -> str:
+def session_name(session: object, run: int) -> str:
+    """Name a session by its number, and a further run of it."""
     return f"{session}" + (f", run {run}" if run > 1 else "")
 
 
-def _ending(manifest: Mapping[str, Any]) -> str:
+def ending(manifest: Mapping[str, Any]) -> str:
     """Why the last part of a run ended."""
     segments = manifest["segments"]
     return str(segments[-1]["end_reason"] or "not ended") if segments else "not started"

@@ -79,7 +79,10 @@ def write_report(
 
 def _subtitle(inputs: Inputs) -> str:
     kinds = set() if inputs.choices is None else set(inputs.choices["kind"])
+    labels = {RunName.parse(path).task for path in find_runs(inputs.study.raw)}
     parts = ["Study of anchored judgments" if kinds == {"anchored"} else "Odd-one-out study"]
+    if inputs.choices is None and labels and not inputs.sessions:
+        parts = [f"Study with {', '.join(sorted(find_task(label).name for label in labels))}"]
     if inputs.sessions:
         parts.append(counted(len(inputs.sessions), "session"))
     return " · ".join([*parts, f"twoalike {version('twoalike')}"])
@@ -114,9 +117,11 @@ def build_page(inputs: Inputs, seed: int) -> Page:
 
 
 def _collection(inputs: Inputs) -> str:
-    sessions = inputs.sessions
-    if not sessions:
+    sessions, others = inputs.sessions, _other_tasks(inputs)
+    if not sessions and not others:
         return "Judgments were not collected with this study's task."
+    if not sessions:
+        return f"{others}{_software(inputs)}."
     people = len({session.participant for session in sessions})
     trials = {"odd_one_out": 0, "anchored": 0}
     for session in sessions:
@@ -126,7 +131,20 @@ def _collection(inputs: Inputs) -> str:
     return (
         f"{counted(people, 'participant')} answered {' and '.join(answered)} in "
         f"{counted(len(sessions), 'session')}{_software(inputs)}."
+        + (f" {others}." if others else "")
     )
+
+
+def _other_tasks(inputs: Inputs) -> str:
+    """Say how many people did tasks whose judgments are no choices; empty if nobody did."""
+    said = []
+    for name in task_names():
+        runs = find_runs(inputs.study.raw, find_task(name).label)
+        if runs and find_task(name).judgments != "choices":
+            people = len({RunName.parse(path).participant for path in runs})
+            sessions = counted(len(runs), "session")
+            said.append(f"{counted(people, 'participant')} did {sessions} of the {name} task")
+    return "; ".join(said)
 
 
 def _trials(number: int, noun: str) -> str:

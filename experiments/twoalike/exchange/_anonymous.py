@@ -207,7 +207,7 @@ class Anonymous:
     ) -> str:
         """Table of one run with its published columns, without a torn last row."""
         whole = text[: text.rfind("\n") + 1]
-        if not all(column.is_ours for column in columns):
+        if not all(column.is_ours and not column.is_blank for column in columns):
             _, rows = split_table(whole, where)
             kept = [column for column in columns if column.published]
             lines = [[column.header for column in kept]]
@@ -256,6 +256,8 @@ def _says_no_more(value: Any) -> bool:
 
 def _published(column: Column, cell: str, place: str) -> str:
     """Cell of a published column: ages capped, formulas in columns that are not ours disabled."""
+    if column.is_blank:
+        return MISSING
     if column.is_age:
         cell = _capped(cell, f"{place}, column {column.header!r}")
     return cell if column.is_ours else inert_cell(cell)

@@ -73,6 +73,12 @@ def own_columns(path: str) -> frozenset[str]:
     return frozenset(task.trials.names + (task.events.names if task.events else ()))
 
 
+def _own_words(path: str) -> frozenset[str]:
+    """Columns of ours that participants write in their own words."""
+    task = _task(table_name(path))
+    return frozenset(c.name for c in task.trials.columns if c.own_words) if task else frozenset()
+
+
 def numeric_columns(path: str) -> frozenset[str]:
     """Columns of ours with numbers or a few fixed words: nothing in them can identify a person."""
     if (task := _task(table_name(path))) is None:
@@ -107,7 +113,8 @@ class Column:
     """A column of a table, and whether it is published.
 
     ``name`` is ``table.column``, as settings name it; ``remedy`` says how to publish a column that
-    is not, and is empty for one that is.
+    is not, and is empty for one that is. One of ours that participants wrote is published without
+    its cells (``is_blank``), unless the owner names it.
     """
 
     place: int
@@ -116,6 +123,7 @@ class Column:
     is_ours: bool
     is_age: bool = False
     is_free_text: bool = False
+    is_blank: bool = False
     remedy: str = ""
 
     @property
@@ -148,7 +156,8 @@ class Publication:
             free = not ours and self._is_free_text(name, path, entry, {row[place] for row in rows})
             age = not ours and self._is_age(name, entry)
             remedy = "" if ours else self._remedy(name, path, free)
-            columns.append(Column(place, name, text, ours, age, free, remedy))
+            blank = text in _own_words(path) and not (name in self.columns and self.with_free_text)
+            columns.append(Column(place, name, text, ours, age, free, blank, remedy))
         return columns
 
     def _remedy(self, name: str, path: str, free: bool) -> str:

@@ -109,7 +109,8 @@ SORTINGS = Table(
             "pile_name",
             "string",
             "Name that the participant gave the pile.",
-            missing="none was given or asked for",
+            missing="none was given or asked for, or left out of a published copy",
+            own_words=True,
         ),
         Column(
             "place",

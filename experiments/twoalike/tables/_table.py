@@ -51,6 +51,9 @@ class Column:
     """Whether tables of version 0.1 lack the column; such columns are the last ones."""
     identifier: bool = False
     """Whether BIDS itself fixes the form of the column, so that a sidecar leaves it out."""
+    own_words: bool = False
+    """Whether participants write it in their own words: a copy for publication leaves it empty,
+    unless its owner names it."""
     dtype: str = ""
     """Type in a data frame and in Parquet: ``category`` for strings, a numpy type for numbers.
     Empty in tables that are text only, as those with booleans are."""
