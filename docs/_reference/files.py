@@ -5,7 +5,7 @@ from dataclasses import replace
 from _reference.markdown import code, table
 from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
 from twoalike.embedding import _posterior_file
-from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES
+from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES, RATINGS, SORTINGS
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
 from twoalike.registry import find_task, task_names
 from twoalike.stimuli import STIMULUS_LIST
@@ -36,7 +36,8 @@ _FILES = (
         "`run` → `validate`, `fit`, `share`",
     ),
     (
-        "`choices.parquet`, `arrangements.parquet`, `dissimilarities.parquet`",
+        "`choices.parquet`, `arrangements.parquet`, `dissimilarities.parquet`, `ratings.parquet`, "
+        "`sortings.parquet`",
         "judgments; [columns below](#tidy-tables)",
         "`fit`, `import` → `fit`, `check`, `evaluate`",
     ),
@@ -97,6 +98,8 @@ _TIDY_TABLES = {
     "choices.parquet": CHOICES,
     "arrangements.parquet": ARRANGEMENTS,
     "dissimilarities.parquet": DISSIMILARITIES,
+    "ratings.parquet": RATINGS,
+    "sortings.parquet": SORTINGS,
 }
 _LISTS = (
     ("Odd-one-out: one row a trial", "design/*_task-oddoneout_trials.tsv", TRIAL_LIST),

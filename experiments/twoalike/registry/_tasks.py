@@ -55,8 +55,7 @@ class Task:
     description: str
     """One sentence, for sidecars: what the participant does."""
     judgments: Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
-    """Table that its answers become: ``choices``, ``arrangements``, ``dissimilarities``,
-    ``ratings`` or ``sortings``."""
+    """Kind of the table that its answers become."""
     protocol_key: str = ""
     """Key of study.toml that names its protocol; without one it is protocols/LABEL.toml, or the
     defaults where there is no such file."""

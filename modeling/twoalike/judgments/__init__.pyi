@@ -1,8 +1,13 @@
+from ._columns import trial_numbers as trial_numbers
 from ._delimited import import_triplets as import_triplets
 from ._delimited import read_triplets as read_triplets
 from ._meadows import import_meadows as import_meadows
 from ._platforms import import_next as import_next
 from ._platforms import import_salmon as import_salmon
+from ._rated import RATINGS as RATINGS
+from ._rated import SORTINGS as SORTINGS
+from ._rated import ratings_table as ratings_table
+from ._rated import sortings_table as sortings_table
 from ._raw import RawSession as RawSession
 from ._raw import collect_judgments as collect_judgments
 from ._raw import raw_sessions as raw_sessions
@@ -10,6 +15,8 @@ from ._raw import raw_tasks as raw_tasks
 from ._raw import read_raw_arrangements as read_raw_arrangements
 from ._raw_choices import read_raw as read_raw
 from ._raw_choices import read_raw_anchored as read_raw_anchored
+from ._raw_rated import read_raw_ratings as read_raw_ratings
+from ._raw_rated import read_raw_sortings as read_raw_sortings
 from ._rdm import RdmTable as RdmTable
 from ._rdm import import_dissimilarities as import_dissimilarities
 from ._rdm import read_rdms as read_rdms
@@ -26,7 +33,6 @@ from ._tables import choices_table as choices_table
 from ._tables import dissimilarities_table as dissimilarities_table
 from ._tables import is_scored as is_scored
 from ._tables import read_judgments as read_judgments
-from ._tables import trial_numbers as trial_numbers
 from ._tables import write_judgments as write_judgments
 from ._views import Arrangement as Arrangement
 from ._views import PairSource as PairSource

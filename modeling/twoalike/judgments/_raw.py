@@ -18,12 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._tables import (
-    TABLES,
-    JudgmentKind,
-    arrangements_table,
-    trial_numbers,
-)
+from twoalike.judgments._columns import trial_numbers
+from twoalike.judgments._tables import TABLES, JudgmentKind, arrangements_table
 from twoalike.registry import find_task
 from twoalike.study import (
     Booleans,
@@ -50,6 +46,14 @@ _NAME = re.compile(
     r"sub-(?P<participant>[0-9a-zA-Z+]+)(_ses-(?P<session>[0-9a-zA-Z+]+))?"
     r"_task-(?P<task>[0-9a-zA-Z+]+)(_run-[0-9]+)?_beh\.tsv"
 )
+_UNNAMED: tuple[JudgmentKind, ...] = ("dissimilarities", "ratings", "sortings")
+"""Kinds of judgments whose file in ``derived/`` is named by the kind alone."""
+_NOUNS = {
+    "choices": "choice",
+    "arrangements": "arrangement",
+    "ratings": "rating",
+    "sortings": "sorting",
+}
 ARRANGEMENT_COLUMNS = (
     *("trial_index", "trial_type", "n_items", "stimulus"),
     *("x", "y", "inside", "response_time"),
@@ -236,7 +240,7 @@ def _arrangements_of(
     """Images placed in one run; those left out are added to ``counts``."""
     raw = session.rows
     trial = raw["trial_index"].to_numpy(np.int64)
-    whole = _whole_trials(session, trial)
+    whole = whole_trials(session, trial)
     inside = raw["inside"].to_numpy(bool)
     kept = whole & inside
     alone = kept & (np.bincount(trial, kept, minlength=1)[trial] < 2)
@@ -270,8 +274,8 @@ def _numbers(column: str, text: pd.DataFrame) -> "pd.Series[float]":
     return pd.to_numeric(text[column], errors="coerce")
 
 
-def _whole_trials(session: RawSession, trial: Integers) -> Booleans:
-    """Which rows belong to a trial all of whose rows are there, shape (n,).
+def whole_trials(session: RawSession, trial: Integers) -> Booleans:
+    """Tell which rows belong to a trial all of whose rows are there, shape (n,).
 
     The rows of a trial are written together, so only the last trial can lack some: those after
     the place where a power cut tore the file.
@@ -355,7 +359,7 @@ def collect_judgments(
     files: dict[JudgmentKind, Path] = {
         "choices": study.choices,
         "arrangements": study.arrangements,
-        "dissimilarities": study.choices.with_name("dissimilarities.parquet"),
+        **{kind: study.derived / f"{kind}.parquet" for kind in _UNNAMED},
     }
     written: dict[JudgmentKind, Path] = {}
     for kind, path in files.items():
@@ -412,8 +416,8 @@ def _write(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame], study: St
 
 def _lines(path: Path, kind: JudgmentKind, tables: list[pd.DataFrame]) -> list[str]:
     """Describe what was written: how many judgments, and what is not among them."""
-    noun = {"choices": "choice", "arrangements": "arrangement"}.get(kind, "judged pair")
-    trials = kind == "arrangements"
+    noun = _NOUNS.get(kind, "judged pair")
+    trials = kind in ("arrangements", "sortings")
     number = sum(int(trial_numbers(one).max()) + 1 if trials else len(one) for one in tables)
     late = sum(table.attrs.get("n_without_choice", 0) for table in tables)
     torn = sum(table.attrs.get("n_torn", 0) for table in tables)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from twoalike.judgments._columns import PAIR
 from twoalike.judgments._meadows import MEDIA
 from twoalike.judgments._tables import (
-    PAIR,
     check_new_table,
     dissimilarities_table,
     object_ids,

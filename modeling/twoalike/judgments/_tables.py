@@ -1,4 +1,4 @@
-"""The tidy tables of judgments: choices, arrangements and dissimilarities, in memory and in files.
+"""The tidy tables of judgments, in memory and in files.
 
 Readers of other people's files and of our own raw data all end in these tables, and everything
 downstream starts from them. Columns of object ids share one list of categories, which is the order
@@ -13,11 +13,24 @@ import numpy as np
 import pandas as pd
 
 from twoalike.choice import ChoiceKind
-from twoalike.study import Booleans, Integers, TwoalikeError, read_ids
+from twoalike.judgments._columns import (
+    PAIR,
+    TRIAL,
+    rows_agree,
+    two_items,
+    two_objects,
+)
+from twoalike.judgments._columns import SESSION as _SESSION
+from twoalike.judgments._columns import TRIAL_NUMBER as _TRIAL
+from twoalike.judgments._columns import TRIAL_TYPE as _TRIAL_TYPE
+from twoalike.judgments._columns import item_column as _item
+from twoalike.judgments._columns import participant_column as _participant
+from twoalike.judgments._columns import seconds_column as _seconds
+from twoalike.judgments._rated import RATINGS, SORTINGS
+from twoalike.study import Booleans, TwoalikeError, read_ids
 from twoalike.tables import (
     JUDGED,
     LEVELS,
-    TRIAL_TYPES,
     Column,
     Fault,
     Table,
@@ -27,64 +40,13 @@ from twoalike.tables import (
     write_frame,
 )
 
-type JudgmentKind = Literal["choices", "arrangements", "dissimilarities"]
+type JudgmentKind = Literal["choices", "arrangements", "dissimilarities", "ratings", "sortings"]
 
 ITEMS = ("item_1", "item_2", "item_3")
 """Columns of the objects of a triplet, in the order shown."""
-PAIR = ("item_a", "item_b")
-"""Columns of the objects of a pair."""
-TRIAL = ("participant", "session", "trial")
-"""Columns that together identify a trial."""
 FARTHEST = 0.75
 """Largest distance from the centre of an arena, in its diameters. A round arena ends at .5, the
 corners of a square one at .71; anything beyond is in another unit."""
-
-
-def _participant(who: str) -> Column:
-    return Column(
-        "participant",
-        "string",
-        f"{who}; `unknown` where the source does not say.",
-        dtype="category",
-        default="unknown",
-    )
-
-
-def _item(name: str, description: str) -> Column:
-    return Column(name, "string", description, dtype="category")
-
-
-_SESSION = Column(
-    "session", "string", "Session label.", missing="the source has no sessions", dtype="category"
-)
-_TRIAL = Column(
-    "trial",
-    "integer",
-    "Number of the trial in its session.",
-    minimum=1,
-    dtype="int32",
-    default="row",
-)
-_TRIAL_TYPE = Column(
-    "trial_type",
-    "string",
-    "Why the trial was shown.",
-    levels={name: TRIAL_TYPES[name] for name in ("main", "catch", "repeat", "practice")},
-    dtype="category",
-    default="main",
-)
-
-
-def _seconds(description: str) -> Column:
-    return Column(
-        "response_time",
-        "number",
-        description,
-        units="s",
-        minimum=0,
-        missing="not measured",
-        dtype="float32",
-    )
 
 
 def _three_items(table: pd.DataFrame) -> Iterator[Fault]:
@@ -152,33 +114,9 @@ CHOICES = Table(
 """One row a judgment of a triplet."""
 
 
-def trial_numbers(table: pd.DataFrame) -> Integers:
-    """Trial of each row, numbered from 0 in order of first appearance, shape (n,)."""
-    keys = [table[name].cat.codes for name in TRIAL[:2]] + [table["trial"]]
-    rows = np.stack([np.asarray(key, dtype=np.int64) for key in keys], axis=1)
-    _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    return rank[inverse.ravel()]
-
-
 def _within_arena(table: pd.DataFrame) -> Iterator[Fault]:
     far = np.hypot(table["x"].to_numpy(), table["y"].to_numpy()) > FARTHEST
     yield from faults(far, f"x and y in arena diameters, at most {FARTHEST} from the centre")
-
-
-def _two_items(table: pd.DataFrame) -> Iterator[Fault]:
-    number = trial_numbers(table)
-    yield from faults(np.bincount(number)[number] < 2, "two items or more in a trial")
-
-
-def _rows_agree(table: pd.DataFrame) -> Iterator[Fault]:
-    number = trial_numbers(table)
-    first = np.unique(number, return_index=True)[1][number]
-    times, kinds = table["response_time"].to_numpy(), table["trial_type"].cat.codes.to_numpy()
-    same = (times == times[first]) | (np.isnan(times) & np.isnan(times[first]))
-    expected = "the response_time and trial_type of the trial's first row"
-    yield from faults(~(same & (kinds == kinds[first])), expected)
 
 
 ARRANGEMENTS = Table(
@@ -223,14 +161,9 @@ ARRANGEMENTS = Table(
     rows="arrangements",
     keys=(*TRIAL, "item"),
     items=("item",),
-    checks=(_within_arena, _two_items, _rows_agree),
+    checks=(_within_arena, two_items, rows_agree),
 )
 """One row an item placed."""
-
-
-def _two_objects(table: pd.DataFrame) -> Iterator[Fault]:
-    one, other = (table[item].cat.codes.to_numpy() for item in PAIR)
-    yield from faults(one == other, "two objects")
 
 
 PAIR_KINDS = {
@@ -265,7 +198,7 @@ DISSIMILARITIES = Table(
     ),
     rows="dissimilarities",
     items=PAIR,
-    checks=(_two_objects,),
+    checks=(two_objects,),
 )
 """One row a pair; a pair may be left out, and be there several times."""
 
@@ -273,6 +206,8 @@ TABLES: Mapping[JudgmentKind, Table] = {
     "choices": CHOICES,
     "arrangements": ARRANGEMENTS,
     "dissimilarities": DISSIMILARITIES,
+    "ratings": RATINGS,
+    "sortings": SORTINGS,
 }
 
 

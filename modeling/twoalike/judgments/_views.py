@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from twoalike.judgments._tables import ITEMS, PAIR, PAIR_KINDS, trial_numbers
+from twoalike.judgments._columns import PAIR, trial_numbers
+from twoalike.judgments._tables import ITEMS, PAIR_KINDS
 from twoalike.study import Floats, Integers, TwoalikeError, counted
 from twoalike.tables import item_indices
 

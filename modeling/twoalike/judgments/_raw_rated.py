@@ -1,0 +1,129 @@
+"""Raw rows of the pair-rating and free-sorting tasks as tables of ratings and sortings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from twoalike.judgments._columns import PAIR
+from twoalike.judgments._rated import ratings_table, sortings_table
+from twoalike.judgments._raw import RawSession, Rule, known_order, raw_sessions, whole_trials
+from twoalike.study import TwoalikeError
+
+_RATING = ("stimulus_1", "stimulus_2", "response", "scale_points")
+_SORTING = ("n_items", "stimulus", "pile", "pile_name")
+_TRIAL = ("trial_index", "trial_type", "response_time")
+
+
+def read_raw_ratings(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all pair-rating trials of a BIDS data set.
+
+    Trials without a rating (timed out) are left out, and counted in
+    ``table.attrs["n_without_choice"]``. Practice and catch trials are kept, with their
+    ``trial_type``.
+
+    Parameters
+    ----------
+    raw, objects, unusable
+        As in :func:`twoalike.judgments.read_raw`, whose attributes the table has as well.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no rating, a column is missing, or a value does not fit; the message names the
+        file, the row and the column.
+    """
+    sessions, excluded = raw_sessions(raw, "pair-rating", (*_TRIAL, *_RATING), unusable)
+    parts, last = [], _Last()
+    for session in sessions:
+        rows = session.rows[session.rows["response"].notna()]
+        columns = {
+            "trial": rows["trial_index"] + last.before(session),
+            "item_a": rows["stimulus_1"],
+            "item_b": rows["stimulus_2"],
+            "rating": rows["response"],
+            "scale_points": pd.to_numeric(rows["scale_points"]),
+        }
+        parts.append(last.add(session, rows, columns))
+    rows = pd.concat(parts, ignore_index=True)
+    if not len(rows):
+        raise TwoalikeError(f"{len(sessions)} sessions, but no trial has a rating", where=raw)
+    seen = pd.unique(pd.concat([rows[name] for name in PAIR], ignore_index=True))
+    table = ratings_table(dict(rows), known_order(list(seen), objects, raw), raw)
+    table.attrs["n_without_choice"] = sum(len(one.rows) for one in sessions) - len(rows)
+    table.attrs["n_torn"] = sum(one.torn for one in sessions)
+    table.attrs["excluded"] = excluded
+    return table
+
+
+def read_raw_sortings(
+    raw: str | Path, objects: Sequence[str] | None = None, unusable: Rule | None = None
+) -> pd.DataFrame:
+    """Read all free-sorting trials of a BIDS data set.
+
+    Objects without a pile, and trials of which fewer than two objects have one, are left out and
+    counted in ``table.attrs`` (``n_without_choice``, in objects); so is a last trial that a power
+    cut tore (``n_torn``; resuming the session shows it again).
+
+    Parameters
+    ----------
+    raw, objects, unusable
+        As in :func:`twoalike.judgments.read_raw`.
+
+    Raises
+    ------
+    TwoalikeError
+        If there is no trial, a column is missing, or a value does not fit; the message names the
+        file, the row and the column.
+    """
+    sessions, excluded = raw_sessions(raw, "free-sorting", (*_TRIAL, *_SORTING), unusable)
+    parts, last = [], _Last()
+    without, torn = 0, 0
+    for session in sessions:
+        trial = session.rows["trial_index"].to_numpy(np.int64)
+        whole = whole_trials(session, trial)
+        piled = whole & session.rows["pile"].notna().to_numpy()
+        kept = piled & (np.bincount(trial, piled, minlength=1)[trial] >= 2)
+        without += int((whole & ~kept).sum())
+        torn += int(session.torn or not whole.all())
+        rows = session.rows[kept]
+        columns = {
+            "trial": rows["trial_index"] + last.before(session),
+            "item": rows["stimulus"],
+            "pile": rows["pile"],
+            "pile_name": rows["pile_name"],
+        }
+        parts.append(last.add(session, rows, columns))
+    rows = pd.concat(parts, ignore_index=True)
+    if not len(rows):
+        raise TwoalikeError(f"{len(sessions)} sessions, but nothing was sorted", where=raw)
+    table = sortings_table(
+        dict(rows), known_order(list(pd.unique(rows["item"])), objects, raw), raw
+    )
+    table.attrs |= {"n_without_choice": without, "n_torn": torn, "excluded": excluded}
+    return table
+
+
+class _Last:
+    """Last trial of each session: those of a further run are numbered on."""
+
+    def __init__(self) -> None:
+        self._trial: dict[tuple[str, str | None], int] = {}
+
+    def before(self, session: RawSession) -> int:
+        """Trials of the session's runs so far."""
+        return self._trial.get((session.participant, session.session), 0)
+
+    def add(
+        self, session: RawSession, rows: pd.DataFrame, columns: dict[str, "pd.Series[object]"]
+    ) -> pd.DataFrame:
+        """Complete the columns of one run by those that every task has."""
+        whose = (session.participant, session.session)
+        if len(rows):
+            self._trial[whose] = self.before(session) + int(rows["trial_index"].max())
+        about = {"participant": session.participant, "session": session.session}
+        times = {name: rows[name] for name in ("trial_type", "response_time")}
+        return pd.DataFrame({**about, **columns, **times})
