@@ -117,24 +117,29 @@ class Camera:
         match scene:
             case ImageRow(verdict=verdict, prompt=prompt):
                 return "verdict" if verdict else ("triplet" if prompt else "choice")
-            case Rating(prompt=prompt, moved=moved):
-                kind = name if not prompt else "pair"
-                return kind if moved else f"{kind}_start"
-            case Arena(images=images) | Piles(images=images):
-                if scene.magnified is not None:
-                    return "magnified"
-                if isinstance(scene, Piles) and scene.entry is not None:
-                    return "name" if scene.entry else "name_empty"
-                held = any(image.rim == "held" for image in images)
-                left = sum(image.rim == "outside" for image in images)
-                if isinstance(scene, Piles) and 0 < left < len(images) // 2 and not held:
-                    return "half"
-                return "held" if held else ("arena" if left else "arranged")
+            case Rating(prompt=prompt, value=value):
+                return "rated" if not prompt else ("pair" if value in (None, 0.5) else "moved")
+            case Arena() | Piles():
+                return _kind_of_placed(scene)
             case Ask() if isinstance(activity, QuestionActivity):
                 return activity.question.id
             case Page(images=images):
                 return f"{name}_example" if images else name
         return name
+
+
+def _kind_of_placed(scene: Arena | Piles) -> str:
+    """Say how far images are placed."""
+    if scene.magnified is not None:
+        return "magnified"
+    if isinstance(scene, Piles) and scene.entry is not None:
+        return "name" if scene.entry else "unnamed"
+    if any(image.rim == "held" for image in scene.images):
+        return "held"
+    left = sum(image.rim == "outside" for image in scene.images)
+    if isinstance(scene, Piles):
+        return "piles" if left == len(scene.images) else ("sorted" if left < 4 else "sorting")
+    return "arena" if left else "arranged"
 
 
 def write_study(root: Path, language: str) -> Study:

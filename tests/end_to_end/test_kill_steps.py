@@ -23,7 +23,14 @@ from twoalike.record import (
 )
 from twoalike.stimuli import StimulusSet
 
-TASKS = ("odd-one-out", "anchored-choice", "multi-arrangement")
+TASKS = (
+    "odd-one-out",
+    "anchored-choice",
+    "multi-arrangement",
+    # They are recorded as the tasks above are: thirty kills of each are enough now and then.
+    pytest.param("pair-rating", marks=pytest.mark.slow),
+    pytest.param("free-sorting", marks=pytest.mark.slow),
+)
 DESIGN = """trials = 6
 practice = 2
 [anchored]
@@ -33,11 +40,24 @@ practice = 2
 max_items = 5
 max_trials = 3
 practice_items = 3
+[pair_rating]
+pairs = 6
+practice = 2
+[free_sorting]
+items = 5
+trials = 3
+practice_items = 3
 """
 TIMES = ["onset", "response_time", "first_move_time", "last_move_time"]
 ROUNDING_S = 2.1e-4
 # Times real speed, so that a session is killed in the middle and outlives all kills.
-SPEED = {"odd-one-out": "3", "anchored-choice": "3", "multi-arrangement": "10"}
+SPEED = {
+    "odd-one-out": "3",
+    "anchored-choice": "3",
+    "multi-arrangement": "10",
+    "pair-rating": "3",
+    "free-sorting": "10",
+}
 
 
 def table_of(root: Path, task: str) -> Path:
@@ -95,7 +115,7 @@ def whole(make_study: Callable[..., Path], forks: Any, task: str) -> tuple[Path,
 def places(report: Any, task: str) -> list[int]:
     """Steps to die before, one at each kind of place that a session can be at."""
     rows = "_beh.tsv"
-    if task != "multi-arrangement":
+    if task not in ("multi-arrangement", "free-sorting"):
         return [
             report.step("rename", rows),  # before there is a table
             report.step("rename", "_beh.json"),  # between the table and its sidecar
@@ -158,8 +178,11 @@ def longer(n_triplets: int, n_arrangements: int) -> str:
     design = DESIGN.replace(
         "trials = 6", f"trials = {n_triplets}"
     )  # 8 objects: 56 at most, practice too
-    design = design.replace("max_trials = 3", f"max_trials = {n_arrangements}")
-    return f"{design}stop_evidence = 1000\nsession_minutes = 0\n"
+    # 28 pairs at most, but each may come again.
+    design = design.replace("pairs = 6", "pairs = 28\nrepeats = 16")
+    design = design.replace("items = 5\ntrials = 3", f"items = 5\ntrials = {n_arrangements}")
+    endless = f"max_trials = {n_arrangements}\nstop_evidence = 1000\nsession_minutes = 0"
+    return design.replace("max_trials = 3", endless)
 
 
 def kill_in_time(

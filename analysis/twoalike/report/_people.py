@@ -243,7 +243,7 @@ def _sessions_section(
 
 def groups_texts(inputs: "Inputs") -> list[Text]:
     """Say how many people each group has; nothing in a study without groups."""
-    lines = describegroups_texts(inputs.study, inputs.study.raw)
+    lines = describe_groups(inputs.study, inputs.study.raw)
     return [Text(f"{line[0].upper()}{line[1:]}.") for line in lines]
 
 

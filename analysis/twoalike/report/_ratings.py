@@ -197,7 +197,7 @@ def _spread(values: "pd.Series[int]") -> str:
 
 
 def repeat_agreement(rows: pd.DataFrame) -> list[float]:
-    """Adjusted Rand index of each repeated trial with its first showing.
+    """Return the adjusted Rand index of each repeated trial with its first showing.
 
     Parameters
     ----------

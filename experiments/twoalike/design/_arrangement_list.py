@@ -93,7 +93,13 @@ ARRANGEMENT_LIST = Table(
         ),
     ),
     items=("stimulus",),
-    checks=(trials_count_up, trials_agree("trial_type", "scheduler"), practice_first, objects_once, large_enough),
+    checks=(
+        trials_count_up,
+        trials_agree("trial_type", "scheduler"),
+        practice_first,
+        objects_once,
+        large_enough,
+    ),
 )
 """The list of arrangements; the raw table has its columns as well."""
 ARRANGEMENT_COLUMNS = ARRANGEMENT_LIST.names

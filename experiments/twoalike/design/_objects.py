@@ -189,6 +189,7 @@ def check_categories(study: Study, stimuli: StimulusSet) -> list[str]:
         study.config.anchored,
         study.config.arrangement,
     )
+
     def check_pairs() -> None:
         shown_objects(stimuli, study.config.pair_rating)
 

@@ -269,9 +269,7 @@ def _assemble(
     try:
         order, blocks = order_in_blocks(DesignConfig(**numbers), len(main), rng)
     except ValueError as error:
-        raise TwoalikeError(
-            f"pair_rating: {error} Change the numbers in [pair_rating]."
-        ) from error
+        raise TwoalikeError(f"pair_rating: {error} Change the numbers in [pair_rating].") from error
     practice = balanced_pairs(m, config.practice, rng, main)
     if len(practice) < config.practice:  # all pairs are main ones: some are seen in practice too
         practice = balanced_pairs(m, config.practice, rng)

@@ -193,9 +193,7 @@ def session_sorting_lists(
     if config.sampler == "coverage" and config.items < len(ids):
         together = group_rng(seed, participants, sessions)
         shares = _covering_shares(len(ids), config, len(wanted), together)
-    return [
-        _session(ids, config, share, rng) for share, rng in zip(shares, rngs, strict=True)
-    ]
+    return [_session(ids, config, share, rng) for share, rng in zip(shares, rngs, strict=True)]
 
 
 def _covering_shares(

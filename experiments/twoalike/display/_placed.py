@@ -123,9 +123,7 @@ class PilesPainter(_PlacedPainter):
         canvas, target = self._canvas, pile.rim == "target"
         line = canvas.screen.accent if target else self._line
         thick = canvas.thick * (2 if target else 1)
-        canvas.box(
-            pile.x, pile.y, pile.width, pile.height, fill=self._fill, line=line, thick=thick
-        )
+        canvas.box(pile.x, pile.y, pile.width, pile.height, fill=self._fill, line=line, thick=thick)
         if pile.name:
             text, room = canvas.frame.text, pile.width - canvas.frame.text
             shown = tail(pile.name, text, room)

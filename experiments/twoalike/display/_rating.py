@@ -58,9 +58,7 @@ class RatingPainter:
             return
         x, (wide, high) = layout.x_of(rating.value), layout.handle
         fill = canvas.screen.accent if rating.moved else box_fill(canvas.screen)
-        canvas.box(
-            x, track.y, wide, high, fill=fill, line=canvas.screen.accent, thick=canvas.thick
-        )
+        canvas.box(x, track.y, wide, high, fill=fill, line=canvas.screen.accent, thick=canvas.thick)
         if self._protocol.scale.show_number:
             number = str(round(100 * rating.value))
             canvas.label(number, 0, layout.words_y)

@@ -157,9 +157,7 @@ def _of_sets(
     }
     if len(made.lists) > 1 and listed:
         columns[f"all {len(tables)}"] = summarize_arrangements(tables, made.objects)
-    rows = {
-        name: [cell(figures) for figures in columns.values()] for name, cell in cells.items()
-    }
+    rows = {name: [cell(figures) for figures in columns.values()] for name, cell in cells.items()}
     return _summary(made, columns, rows, _durations(made, listed), design)
 
 

@@ -47,9 +47,7 @@ from twoalike.tasks.screens import View, frame
 _PILOT_TRIALS = 2
 
 
-def sorting_times(
-    protocol: FreeSorting, trials: Sequence[ListedSorting], n_done: int = 0
-) -> Times:
+def sorting_times(protocol: FreeSorting, trials: Sequence[ListedSorting], n_done: int = 0) -> Times:
     """Time for the trials of a session that has ``n_done`` behind it, and for its pages.
 
     An image takes as long as one that is dragged into an arena.
@@ -233,7 +231,7 @@ class PreparedSortings(Prepared):
 def _pilot_part(table: pd.DataFrame) -> pd.DataFrame:
     """Cut a list short: the practice, and the first trials after it."""
     indices = table.loc[table["trial_type"] != "practice", "trial_index"].unique()
-    last = indices[: _PILOT_TRIALS].max()
+    last = indices[:_PILOT_TRIALS].max()
     return table[table["trial_index"] <= last].reset_index(drop=True)
 
 
@@ -259,9 +257,7 @@ def prepare_sortings(sitting: Sitting) -> PreparedSortings:
     trials = listed_sortings(table)
     shown = set(table["stimulus"])
     check_objects(sitting, protocol, stimuli, shown)
-    plan = run_plan(
-        sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(trials)
-    )
+    plan = run_plan(sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(trials))
     return PreparedSortings(
         sitting=sitting,
         protocol=protocol,

@@ -133,9 +133,7 @@ def _uncover(activity: ArrangementActivity, item: int) -> tuple[int, Point]:
     return cover, (place[0] + side * 1.5 * activity.layout.item, place[1])
 
 
-def press_done(
-    keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool
-) -> None:
+def press_done(keys: Sequence[str], button: Box, screen: PlayableScreen, *, by_key: bool) -> None:
     """Press Done by its key or its button."""
     if by_key and keys:
         screen.press_key(keys[0])

@@ -193,9 +193,7 @@ def _widest(lines: Iterable[str], text: int) -> float:
     return max(label_size(line, text, math.inf)[0] for line in lines)
 
 
-def corner_buttons(
-    protocol: PlacingProtocol, size: tuple[int, int], text: int
-) -> tuple[Box, Box]:
+def corner_buttons(protocol: PlacingProtocol, size: tuple[int, int], text: int) -> tuple[Box, Box]:
     """Done at the lower right, Start over at the lower left, as wide as their texts need."""
     texts = protocol.texts
     labels = (texts.done, texts.confirm, texts.start_over, texts.confirm_start_over)

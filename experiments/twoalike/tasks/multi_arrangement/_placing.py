@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from twoalike.tasks._activity import (
     Event,
-    EventRow,
     Focus,
     Item,
     KeyPress,

@@ -1,4 +1,4 @@
-"""The pair-rating task: how alike are two images, on a Likert scale or a slider?"""
+"""The pair-rating task: how alike two images are, on a Likert scale or a slider."""
 
 import lazy_loader
 

@@ -30,7 +30,7 @@ from twoalike.tasks.multi_arrangement import drag
 from twoalike.tasks.odd_one_out import listed_script, pages_duration, pilot_part
 from twoalike.tasks.pair_rating._layout import lay_out_rating
 from twoalike.tasks.pair_rating._protocol import PairRating
-from twoalike.tasks.pair_rating._trial import Phase, PairTrial, RatingActivity, pair_trials
+from twoalike.tasks.pair_rating._trial import PairTrial, Phase, RatingActivity, pair_trials
 from twoalike.tasks.screens import Frame, View
 
 _MEAN_S = 3.0
@@ -222,9 +222,7 @@ def prepare_ratings(sitting: Sitting) -> PreparedRatings:
         table = pilot_part(table)
     shown = set(table[["stimulus_1", "stimulus_2"]].to_numpy().ravel())
     check_objects(sitting, protocol, stimuli, shown)
-    plan = run_plan(
-        sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(table)
-    )
+    plan = run_plan(sitting, protocol, stimuli, shown=shown, trials=table, n_trials=len(table))
     return PreparedRatings(
         sitting=sitting,
         protocol=protocol,

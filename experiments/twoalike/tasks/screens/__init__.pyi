@@ -23,8 +23,8 @@ from ._pages import QuestionActivity as QuestionActivity
 from ._pages import ReadyActivity as ReadyActivity
 from ._pages import WaitActivity as WaitActivity
 from ._pages import getting_ready as getting_ready
-from ._row import ImageSize as ImageSize
 from ._row import Images as Images
+from ._row import ImageSize as ImageSize
 from ._row import ImagesProtocol as ImagesProtocol
 from ._row import Layout as Layout
 from ._row import lay_out as lay_out
