@@ -9,6 +9,8 @@ from twoalike.tasks import (
     anchored_protocol,
     arrangement_protocol,
     protocol_template,
+    rating_protocol,
+    sorting_protocol,
     triplet_protocol,
 )
 
@@ -19,6 +21,8 @@ PROTOCOLS = {
     "things": triplet_protocol("things"),
     "anchored_choice": anchored_protocol(),
     "multi_arrangement": arrangement_protocol(),
+    "pair_rating": rating_protocol(),
+    "free_sorting": sorting_protocol(),
 }
 
 if __name__ == "__main__":

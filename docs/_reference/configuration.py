@@ -12,7 +12,7 @@ from _reference.markdown import cell, code, table
 from twoalike.distill import DistillConfig
 from twoalike.embedding import FitConfig
 from twoalike.study import StudyConfig
-from twoalike.tasks import AnchoredChoice, MultiArrangement, OddOneOut
+from twoalike.tasks import AnchoredChoice, FreeSorting, MultiArrangement, OddOneOut, PairRating
 from twoalike.tasks._protocol import PageTexts
 
 _HEAD = """# Settings
@@ -51,6 +51,14 @@ FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Protocol of the multi-arrangement task": (
         MultiArrangement,
         "`protocols/multi_arrangement.toml` of a study.",
+    ),
+    "Protocol of the pair-rating task": (
+        PairRating,
+        "`protocols/pair_rating.toml` of a study; without the file, these defaults hold.",
+    ),
+    "Protocol of the free-sorting task": (
+        FreeSorting,
+        "`protocols/free_sorting.toml` of a study; without the file, these defaults hold.",
     ),
     "Settings of a fit": (
         FitConfig,

@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 from _reference.markdown import code, table
-from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.design import (
+    ANCHORED_LIST,
+    ARRANGEMENT_LIST,
+    PAIR_LIST,
+    SORTING_LIST,
+    TRIAL_LIST,
+)
 from twoalike.embedding import _posterior_file
 from twoalike.judgments import ARRANGEMENTS, CHOICES, DISSIMILARITIES, RATINGS, SORTINGS
 from twoalike.record import ANSWERS, GROUP, PARTICIPANTS
@@ -112,6 +118,12 @@ _LISTS = (
         "Multi-arrangement: one row an image of a trial",
         "design/*_task-multiarrangement_trials.tsv",
         ARRANGEMENT_LIST,
+    ),
+    ("Pair rating: one row a trial", "design/*_task-pairrating_trials.tsv", PAIR_LIST),
+    (
+        "Free sorting: one row an image of a trial",
+        "design/*_task-freesorting_trials.tsv",
+        SORTING_LIST,
     ),
 )
 _PEOPLE = (*PARTICIPANTS.columns, GROUP)

@@ -57,13 +57,13 @@ def test_parts_are_imported_when_they_are_first_used() -> None:
 
 
 def test_a_registered_task_is_found_and_no_other_takes_its_name() -> None:
-    task = _task("pair-rating")
+    task = _task("tone-rating")
     register_task(task)
     register_task(task)
-    assert find_task("pairrating") is task
-    assert task_names()[-1] == "pair-rating"
+    assert find_task("tonerating") is task
+    assert task_names()[-1] == "tone-rating"
     with pytest.raises(TwoalikeError, match="registered already"):
-        register_task(_task("pair-rating"))
+        register_task(_task("tone-rating"))
     with pytest.raises(TwoalikeError, match="registered already"):
         register_task(_task("odd-one-out"))
 

@@ -7,13 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twoalike.design import ANCHORED_LIST, ARRANGEMENT_LIST, TRIAL_LIST
+from twoalike.design import (
+    ANCHORED_LIST,
+    ARRANGEMENT_LIST,
+    PAIR_LIST,
+    SORTING_LIST,
+    TRIAL_LIST,
+)
 from twoalike.record import (
     ANCHORED,
     ANSWERS,
     ARRANGEMENT_EVENTS,
     ARRANGEMENTS,
     PARTICIPANTS,
+    RATINGS,
+    SORTING_EVENTS,
+    SORTINGS,
     TRIPLETS,
 )
 from twoalike.tables import Column, Table
@@ -29,8 +38,22 @@ TABLES = [
     ANCHORED,
     ARRANGEMENTS,
     ARRANGEMENT_EVENTS,
+    PAIR_LIST,
+    RATINGS,
+    SORTING_LIST,
+    SORTINGS,
+    SORTING_EVENTS,
 ]
-IN_README = [ANSWERS, TRIPLETS, ANCHORED, ARRANGEMENTS, ARRANGEMENT_EVENTS]
+IN_README = [
+    ANSWERS,
+    TRIPLETS,
+    ANCHORED,
+    ARRANGEMENTS,
+    ARRANGEMENT_EVENTS,
+    RATINGS,
+    SORTINGS,
+    SORTING_EVENTS,
+]
 
 ROW: dict[str, object] = {
     "trial_index": 3,
