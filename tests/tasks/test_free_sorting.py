@@ -132,9 +132,8 @@ def test_the_keyboard_alone_sorts() -> None:
         feed(activity, *[Nudge(20.3 + item, 1, 0)] * (item % 2))
     items = feed(activity, KeyPress(30.0, "return"))
     made = rows(items)
-    first = made[0]["place"]
-    assert (first - 1) % columns == 0
-    assert [row["place"] for row in made] == [first, first + 1, first, first + 1]
+    # From the images that are not sorted, an arrow leads to the nearest row.
+    assert [(row["place"] - 1) % columns for row in made] == [0, 1, 0, 1]
     drags = [item.values for item in items if isinstance(item, EventRow)]
     assert drags[0]["pointer"] == "keyboard"
 

@@ -185,7 +185,7 @@ def lay_out_sorting(protocol: FreeSorting, size: tuple[int, int], n: int) -> Sor
     --------
     >>> layout = lay_out_sorting(FreeSorting(), (1280, 1024), 24)
     >>> layout.item, len(layout.cells), layout.columns
-    (98, 12, 3)
+    (100, 12, 3)
     """
     width, height = size
     text = frame(protocol.screen, size).text
