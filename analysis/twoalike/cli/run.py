@@ -15,8 +15,8 @@ class Options:
     """How the session is run."""
 
     task: TaskName = "odd-one-out"
-    """odd-one-out, anchored-choice, multi-arrangement, pair-rating, free-sorting, or a task of another
-    installed package."""
+    """odd-one-out, anchored-choice, multi-arrangement, pair-rating, free-sorting, or a task of
+    another installed package."""
     session: int = 1
     """Number of the session, from 1; none is left out."""
     group: str | None = None

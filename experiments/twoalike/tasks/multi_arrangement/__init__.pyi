@@ -14,9 +14,6 @@ from ._layout import arena_lines as arena_lines
 from ._layout import arena_text_faults as arena_text_faults
 from ._layout import corner_buttons as corner_buttons
 from ._layout import lay_out_arena as lay_out_arena
-from ._placing import Asked as Asked
-from ._placing import Hold as Hold
-from ._placing import Phase as Phase
 from ._placing import PlacingActivity as PlacingActivity
 from ._placing import push_button as push_button
 from ._prepare import PreparedArrangements as PreparedArrangements
@@ -32,8 +29,11 @@ from ._protocol import PlacingTexts as PlacingTexts
 from ._protocol import arrangement_protocol as arrangement_protocol
 from ._trial import ArrangementResult as ArrangementResult
 from ._trial import ArrangementTrial as ArrangementTrial
+from ._trial import Asked as Asked
 from ._trial import Ending as Ending
 from ._trial import Handling as Handling
+from ._trial import Hold as Hold
+from ._trial import Phase as Phase
 from ._trial import Point as Point
 from ._trial import Seating as Seating
 from ._trial import draw_seats as draw_seats

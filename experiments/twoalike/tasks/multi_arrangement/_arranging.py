@@ -4,12 +4,14 @@ import numpy as np
 
 from twoalike.tasks._activity import Arena, EventRow, Nudge, Scene
 from twoalike.tasks.multi_arrangement._layout import ArenaLayout
-from twoalike.tasks.multi_arrangement._placing import Asked, Hold, PlacingActivity
+from twoalike.tasks.multi_arrangement._placing import PlacingActivity
 from twoalike.tasks.multi_arrangement._protocol import MultiArrangement
 from twoalike.tasks.multi_arrangement._trial import (
     ArrangementResult,
     ArrangementTrial,
+    Asked,
     Ending,
+    Hold,
     Point,
 )
 

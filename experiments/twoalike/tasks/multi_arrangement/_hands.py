@@ -9,8 +9,8 @@ from twoalike.observers import SimulatedArranger
 from twoalike.tasks._activity import Activity
 from twoalike.tasks._simulated import PlayableScreen, VirtualClock, read_on
 from twoalike.tasks.multi_arrangement._arranging import ArrangementActivity
-from twoalike.tasks.multi_arrangement._placing import Asked, Phase, PlacingActivity
-from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Point
+from twoalike.tasks.multi_arrangement._placing import PlacingActivity
+from twoalike.tasks.multi_arrangement._trial import ArrangementTrial, Asked, Phase, Point
 from twoalike.tasks.screens import Box
 
 _NEAR_PX = 1.5

@@ -6,8 +6,7 @@ before it are not the trial's.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, Protocol
 
 from twoalike.tasks._activity import (
@@ -30,45 +29,16 @@ from twoalike.tasks._activity import (
     trial_shown,
 )
 from twoalike.tasks.multi_arrangement._protocol import PlacingProtocol
-from twoalike.tasks.multi_arrangement._trial import Ending, Handling, Point
+from twoalike.tasks.multi_arrangement._trial import (
+    Asked,
+    Ending,
+    Handling,
+    Hold,
+    Look,
+    Phase,
+    Point,
+)
 from twoalike.tasks.screens import GO_ON, Box
-
-
-class Phase(StrEnum):
-    """Phases of a trial."""
-
-    ARRANGING = "arranging"
-    NAMING = "naming"
-    MESSAGE = "message"
-    DONE = "done"
-
-
-class Asked(StrEnum):
-    """What was pressed and does nothing yet: to be confirmed, or too early."""
-
-    DONE = "done"
-    START_OVER = "start_over"
-    TOO_FEW = "too_few"
-
-
-@dataclass(frozen=True)
-class Hold:
-    """The item that is held: from when and where, where in the image it was taken, and by what."""
-
-    item: int
-    since: float
-    start: Point
-    grip: Point = (0.0, 0.0)
-    by_key: bool = False
-
-
-@dataclass(frozen=True)
-class Look:
-    """The item shown large: since when, and whether a key or the right button shows it."""
-
-    item: int
-    since: float
-    by_key: bool
 
 
 def push_button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:

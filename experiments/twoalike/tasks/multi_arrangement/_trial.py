@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
@@ -62,6 +63,43 @@ class ArrangementTrial:
             raise ValueError(f"trial {self.trial_index}: expected a seat for each of {n} items")
         if self.groups is not None and len(self.groups) != n:
             raise ValueError(f"trial {self.trial_index}: expected a group for each of {n} items")
+
+
+class Phase(StrEnum):
+    """Phases of a trial."""
+
+    ARRANGING = "arranging"
+    NAMING = "naming"
+    MESSAGE = "message"
+    DONE = "done"
+
+
+class Asked(StrEnum):
+    """What was pressed and does nothing yet: to be confirmed, or too early."""
+
+    DONE = "done"
+    START_OVER = "start_over"
+    TOO_FEW = "too_few"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The item that is held: from when and where, where in the image it was taken, and by what."""
+
+    item: int
+    since: float
+    start: Point
+    grip: Point = (0.0, 0.0)
+    by_key: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """The item shown large: since when, and whether a key or the right button shows it."""
+
+    item: int
+    since: float
+    by_key: bool
 
 
 @dataclass(frozen=True)
