@@ -12,6 +12,7 @@ from twoalike.tasks import (
     box_fill,
     readable_on,
 )
+from twoalike.tasks.free_sorting import NAME_LINES
 from twoalike.tasks.lettering import tail
 from twoalike.tasks.multi_arrangement import PlacedImages, arena_lines
 
@@ -19,8 +20,6 @@ _EDGES = 256
 _RIM, _THIN_RIM = 3, 2
 _BAR = 0.3
 """Share of the window's width that timer and progress take."""
-_ENTRY = 0.4
-"""The same of the name of a pile that is typed."""
 
 
 class _PlacedPainter:
@@ -30,7 +29,7 @@ class _PlacedPainter:
         self._canvas, self._settings = canvas, settings
         self._fill = box_fill(canvas.screen) if settings.fill == "theme" else settings.fill
 
-    def _draw_over(self, scene: Arena | Piles, now: float) -> None:
+    def _draw_over(self, scene: Arena | Piles, now: float, prompt: str) -> None:
         """Draw all but the places where images are put."""
         canvas = self._canvas
         lines, bar = arena_lines(canvas.frame), _BAR * canvas.frame.size[0]
@@ -38,7 +37,7 @@ class _PlacedPainter:
             self._draw_button(button)
         for placed in scene.images:  # above the buttons: an image under one could not be taken
             self._draw_image(placed)
-        canvas.label(scene.prompt, 0, lines.prompt)
+        canvas.label(prompt, 0, lines.prompt)
         canvas.label(scene.counter, 0, lines.counter)
         canvas.timer(scene.until, now, lines.timer, bar)
         if scene.magnified is not None:
@@ -98,7 +97,7 @@ class ArenaPainter(_PlacedPainter):
         if arena.progress is not None:
             bar = _BAR * canvas.frame.size[0]
             canvas.bar(arena.progress, arena_lines(canvas.frame).progress, bar)
-        self._draw_over(arena, now)
+        self._draw_over(arena, now, arena.prompt)
 
 
 class PilesPainter(_PlacedPainter):
@@ -115,9 +114,10 @@ class PilesPainter(_PlacedPainter):
         canvas.box(tray.x, tray.y, tray.width, tray.height, line=canvas.faint, thick=canvas.thick)
         for pile in piles.piles:
             self._draw_pile(pile)
-        self._draw_over(piles, now)
+        asks = piles.entry is not None
+        self._draw_over(piles, now, "" if asks else piles.prompt)
         if piles.entry is not None:
-            self._draw_entry(piles.entry)
+            self._draw_entry(piles.prompt, piles.entry, tray)
 
     def _draw_pile(self, pile: Pile) -> None:
         canvas, target = self._canvas, pile.rim == "target"
@@ -129,11 +129,11 @@ class PilesPainter(_PlacedPainter):
             shown = tail(pile.name, text, room)
             canvas.label(shown, pile.x, pile.y + pile.height / 2 - 0.8 * text, width=room)
 
-    def _draw_entry(self, entry: str) -> None:
-        """Draw the name typed so far in place of the timer, which has run out by then."""
+    def _draw_entry(self, prompt: str, entry: str, tray: Pile) -> None:
+        """Ask for a name where images lay, which are all in piles by then."""
         canvas, text = self._canvas, self._canvas.frame.text
-        y, wide = arena_lines(canvas.frame).timer, _ENTRY * canvas.frame.size[0]
-        fill = box_fill(canvas.screen)
-        line = canvas.screen.accent
-        canvas.box(0, y, wide, 1.6 * text, fill=fill, line=line, thick=canvas.thick)
-        canvas.label(tail(f"{entry}|", text, wide - text), 0, y, width=wide)
+        room = tray.width - text
+        canvas.label(prompt, tray.x, tray.y + NAME_LINES * text, width=room)
+        fill, line = box_fill(canvas.screen), canvas.screen.accent
+        canvas.box(tray.x, tray.y, room, 2.4 * text, fill=fill, line=line, thick=canvas.thick)
+        canvas.label(tail(f"{entry}|", text, room - text), tray.x, tray.y, width=room)

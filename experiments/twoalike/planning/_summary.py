@@ -135,10 +135,9 @@ def _sets(made: TrialLists) -> ListSummary:
 def _one_a_row(table: pd.DataFrame) -> pd.DataFrame:
     """Make a row of each object of a trial."""
     names = [name for name in table.columns if name.startswith("stimulus_")]
-    kept = [name for name in ("trial_index", "trial_type") if names]
     if not names:
         return table
-    long = table.melt(kept, names, value_name="stimulus")
+    long = table.melt(["trial_index", "trial_type"], names, value_name="stimulus")
     return long.sort_values("trial_index", kind="stable", ignore_index=True)
 
 

@@ -1,3 +1,4 @@
+from ._layout import NAME_LINES as NAME_LINES
 from ._layout import SortingLayout as SortingLayout
 from ._layout import lay_out_sorting as lay_out_sorting
 from ._layout import sorting_text_faults as sorting_text_faults

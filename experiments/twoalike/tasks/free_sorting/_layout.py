@@ -32,6 +32,8 @@ _GAP = 0.5
 """Between two places, and between images and the edge of theirs, in lines of text."""
 _APART = 0.1
 """Between two images, as a share of their side."""
+NAME_LINES = 3.0
+"""From the middle of a name that is typed up to the question for it, in lines of text."""
 _NAME = 1.5
 """Height of a pile's name, in lines of text."""
 
@@ -237,9 +239,8 @@ def sorting_text_faults(protocol: FreeSorting, view: View) -> Iterator[tuple[str
     rooms = [Room("texts.prompt", texts.prompt, 1, widest(pages), 1.4 * layout.text)]
     if protocol.rules.name_piles:
         below |= {"name_enter": texts.name_enter, "name_missing": texts.name_missing}
-        rooms.append(
-            Room("texts.name_prompt", texts.name_prompt, 1, widest(pages), 1.4 * layout.text)
-        )
+        room = layout.tray.width - layout.text
+        rooms.append(Room("texts.name_prompt", texts.name_prompt, 1, room, 2.8 * layout.text))
     rooms += [
         Room(f"texts.{key}", text, 1, between, 1.4 * layout.text) for key, text in below.items()
     ]

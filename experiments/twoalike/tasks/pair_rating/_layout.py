@@ -19,11 +19,11 @@ from twoalike.tasks.screens import (
     widest,
 )
 
-_MARGIN, _BUTTON, _GAP = 1.0, 2.2, 0.8
+_MARGIN, _BUTTON, _GAP = 1.0, 2.4, 1.0
 """Heights in lines of text: margin of the window, button or point, between two things."""
 _WORDS, _PROMPT, _TIMER = 2.8, 2.6, 1.6
 """The same of the words below the scale, the line above the images, and the timer."""
-_PITCH = 3.4
+_PITCH = 4.0
 """From a point of the scale to the next, where there are no words for each, in lines of text."""
 
 
