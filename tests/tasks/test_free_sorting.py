@@ -170,7 +170,8 @@ def test_names_of_piles_are_asked_for_after_done() -> None:
     activity = begun(rules={"name_piles": True})
     for item, cell in enumerate([3, 3, 1, 1]):
         put(activity, item, cell)
-    assert feed(activity, KeyPress(30.0, "return")) == []
+    (ended,) = feed(activity, KeyPress(30.0, "return"))
+    assert ended.values["trial_type"] == "done"
     scene = activity.scene
     assert isinstance(scene, Piles)
     assert scene.entry == ""

@@ -324,8 +324,9 @@ def _checks(
     } - used
     strangers = rng.permutation(np.array(sorted(far), dtype=np.int64).reshape(-1, 2))[: n // 2]
     n_same = n - len(strangers)
-    twins = np.concatenate([rng.permutation(m) for _ in range(-(-n_same // m))] or [[]])[:n_same]
-    pairs = np.concatenate([np.column_stack([twins, twins]).astype(np.int64), strangers])
+    rounds = [rng.permutation(m) for _ in range(1 + n_same // m)]
+    twins = np.concatenate(rounds)[:n_same].astype(np.int64)
+    pairs = np.concatenate([np.column_stack([twins, twins]), strangers])
     kind = ["identical"] * n_same + ["categories"] * len(strangers)
     order = rng.permutation(n)
     return pairs[order], [kind[at] for at in order]

@@ -256,7 +256,7 @@ def _random_sets(
         shown[list(items)] += 1
     sets = []
     for _ in range(n):
-        items = np.argsort(shown + rng.random(m))[:size]
-        shown[items] += 1
-        sets.append(items.tolist())
+        rare = np.argsort(shown + rng.random(m))[:size].tolist()
+        shown[rare] += 1
+        sets.append(rare)
     return sets

@@ -128,7 +128,12 @@ SORTINGS = Table(
             ARRANGEMENTS["last_move_time"],
             description="End of the last move, since the trial's onset.",
         ),
-        *(ARRANGEMENTS[name] for name in ("n_inspections", "onset", "response_time")),
+        *(ARRANGEMENTS[name] for name in ("n_inspections", "onset")),
+        replace(
+            ARRANGEMENTS["response_time"],
+            description="From the onset to the end of the sorting; names of piles come after it. "
+            "The same in all rows of a trial.",
+        ),
         replace(
             ARRANGEMENTS["end_reason"],
             levels={
@@ -158,8 +163,8 @@ SORTING_EVENTS = Table(
                 "drag": "an image was taken, moved and let go in another place",
                 "inspect": "an image was looked at large",
                 "reset": "all images went back to those not sorted",
+                "done": "the sorting ended",
                 "name": "a pile was given a name",
-                "done": "the trial ended",
             },
         ),
         ARRANGEMENT_EVENTS["trial_index"],

@@ -224,21 +224,27 @@ class SortingActivity(PlacingActivity):
     def _order(self) -> list[int]:
         return list(range(len(self.cells)))
 
-    def _row(self, what: str, time: float, **details: Any) -> None:
-        """Add a row to the table of events; places are counted from 1 there."""
-        item, until = details.get("item"), details.get("until")
-        places = {
-            name: None if (cell := details.get(name)) is None else cell + 1
-            for name in ("place_start", "place")
-        }
+    def _row(
+        self,
+        what: str,
+        time: float,
+        *,
+        item: int | None = None,
+        until: float | None = None,
+        pointer: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> None:
+        """Add a row to the table of events; places, from 0 here, are counted from 1 there."""
         values = {
             "onset": float(time),
             "duration": 0.0 if until is None else max(0.0, float(until - time)),
             "trial_type": what,
             "trial_index": self.trial.trial_index,
             "stimulus": None if item is None else self.trial.items[item],
-            **places,
-            "pointer": details.get("pointer"),
+            "place_start": None if start is None else start + 1,
+            "place": None if end is None else end + 1,
+            "pointer": pointer,
         }
         self._items.append(EventRow(values))
 
@@ -296,8 +302,10 @@ class SortingActivity(PlacingActivity):
                 self._members[after].append(item)
                 self._first_used.setdefault(after, len(self._first_used))
             self.cells[item] = after
-            details = {"item": item, "until": time, "pointer": self._pointer_of(held)}
-            self._row("drag", held.since, place_start=before, place=after, **details)
+            by = self._pointer_of(held)
+            self._row(
+                "drag", held.since, item=item, until=time, start=before, end=after, pointer=by
+            )
         self._settle()
         return after != before
 
@@ -306,8 +314,8 @@ class SortingActivity(PlacingActivity):
         if not self.protocol.rules.name_piles:
             super()._finish(ending)
             return
-        self._let_go(ending.time)
-        self._ending, self.phase, self.asked = ending, Phase.NAMING, None
+        self._stop_moving(ending)
+        self._ending, self.phase = ending, Phase.NAMING
 
     def _take(self, event: Event) -> None:
         if self.phase is Phase.NAMING:
@@ -342,9 +350,9 @@ class SortingActivity(PlacingActivity):
             self._name_asked = True
             return
         self._names[cell], self.entry, self._name_asked = self._name, "", False
-        self._row("name", time, place=cell, pointer=method)
+        self._row("name", time, end=cell, pointer=method)
         if self.naming is None:
-            super()._finish(ending)
+            self._close(ending, Phase.DONE)
 
     def _make_result(self, ending: Ending) -> SortingResult:
         assert self.onset is not None

@@ -7,7 +7,7 @@ before it are not the trial's.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from twoalike.tasks._activity import (
     Event,
@@ -47,15 +47,12 @@ def push_button(name: str, text: str, box: Box, *, enabled: bool) -> PushButton:
 
 
 class PlacingTrial(Protocol):
-    """What a trial of any such task has."""
+    """What a trial of any such task has: its number in the run, and object ids."""
 
     @property
-    def trial_index(self) -> int:
-        """Number of the trial in the run, from 1."""
-
+    def trial_index(self) -> int: ...
     @property
-    def items(self) -> tuple[str, ...]:
-        """Object ids."""
+    def items(self) -> tuple[str, ...]: ...
 
 
 class PlacingLayout(Protocol):
@@ -155,7 +152,15 @@ class PlacingActivity(ABC):
         """Items in the order in which a key takes them."""
 
     @abstractmethod
-    def _row(self, what: str, time: float, **details: Any) -> None:
+    def _row(
+        self,
+        what: str,
+        time: float,
+        *,
+        item: int | None = None,
+        until: float | None = None,
+        pointer: str | None = None,
+    ) -> None:
         """Add a row to the table of events."""
 
     @abstractmethod
@@ -315,10 +320,17 @@ class PlacingActivity(ABC):
             self.asked = None
 
     def _end(self, ending: Ending, phase: Phase) -> None:
-        assert self.onset is not None
+        self._stop_moving(ending)
+        self._close(ending, phase)
+
+    def _stop_moving(self, ending: Ending) -> None:
+        """Let go of everything; from now on nothing moves."""
         self._let_go(ending.time)
         self._row("done", ending.time, pointer=None if ending.method == "none" else ending.method)
-        self.phase, self.asked = phase, None
+        self.asked = None
+
+    def _close(self, ending: Ending, phase: Phase) -> None:
+        self.phase = phase
         self.result = self._make_result(ending)
         self._items.append(self.result)
 
