@@ -10,7 +10,7 @@ from twoalike.design import excluded
 from twoalike.record import RunName, find_runs, read_manifest, read_run
 from twoalike.report._blocks import DASH, Block, Grid, Section, Text, number, percent
 from twoalike.report._people import ending, groups_texts, session_name, share_of
-from twoalike.study import ExclusionConfig, Integers, counted
+from twoalike.study import Integers, counted
 from twoalike.tables import FREE_SORTING, JUDGED, PAIR_RATING
 
 if TYPE_CHECKING:
@@ -56,11 +56,16 @@ def rating_section(inputs: "Inputs") -> Section | None:
         "of repeats are shares of the scale's length. Rule: whether the one declared in study.toml "
         "([exclusion]) keeps the session."
     )
-    rows = [_rating_row(*run, rule) for run in runs]
+    out = [
+        excluded(table, rule) or inputs.left_out.get(name.participant) for name, table, _ in runs
+    ]
+    rows = [
+        [*_rating_row(*run), "out" if why else "kept"] for run, why in zip(runs, out, strict=True)
+    ]
     reasons = [
         f"Participant {name.participant}, session {name.session}: {why}"
-        for name, table, _ in runs
-        if (why := excluded(table, rule))
+        for (name, _, _), why in zip(runs, out, strict=True)
+        if why
     ]
     verdict = f"The declared rule leaves out {len(reasons)} of {counted(len(runs), 'session')}"
     text = Text(f"{verdict}: {'; '.join(reasons)}." if reasons else f"{verdict}.")
@@ -68,9 +73,7 @@ def rating_section(inputs: "Inputs") -> Section | None:
     return Section("rating-sessions", "Sessions of ratings", lead, blocks)
 
 
-def _rating_row(
-    name: RunName, rows: pd.DataFrame, manifest: Mapping[str, Any], rule: ExclusionConfig
-) -> list[str]:
+def _rating_row(name: RunName, rows: pd.DataFrame, manifest: Mapping[str, Any]) -> list[str]:
     judged = rows[rows["trial_type"].isin(JUDGED)]
     answers = judged["response"].dropna().astype(float)
     catch = rows[rows["trial_type"] == "catch"]
@@ -88,7 +91,6 @@ def _rating_row(
         f"{number(float(np.mean(apart)), 2)} (of {len(apart)})" if apart else DASH,
         str(int(rows["timed_out"].sum())),
         ending(manifest),
-        "out" if excluded(rows, rule) else "kept",
     ]
 
 
@@ -157,12 +159,17 @@ def sorting_section(inputs: "Inputs") -> Section | None:
         "repeats: agreement",
         "timed out",
         "ended",
+        "rule",
     )
     caption = (
         "Practice is counted in trials only. Piles and images: median, and range in brackets. "
-        "Images alone: share of the images that are a pile by themselves."
+        "Images alone: share of the images that are a pile by themselves. Rule: whether the fit "
+        "left the participant out by [exclusion] careless of study.toml."
     )
-    rows = [_sorting_row(*run) for run in runs]
+    rows = [
+        [*_sorting_row(*run), "out" if run[0].participant in inputs.left_out else "kept"]
+        for run in runs
+    ]
     blocks: list[Block] = [Grid(caption, columns, rows), *groups_texts(inputs)]
     return Section("sorting-sessions", "Sessions of sorting", lead, blocks)
 
