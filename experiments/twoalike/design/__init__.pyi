@@ -39,6 +39,8 @@ from ._objects import allows_checks as allows_checks
 from ._objects import check_categories as check_categories
 from ._objects import excluded as excluded
 from ._objects import shown_objects as shown_objects
+from ._part import in_condition as in_condition
+from ._part import only_objects as only_objects
 from ._session import participant_number as participant_number
 from ._session import random_trial_list as random_trial_list
 from ._session import session_rng as session_rng

@@ -13,6 +13,7 @@ from twoalike.exchange._dataset import load_json
 from twoalike.record import PARTICIPANTS
 from twoalike.registry import Task, find_task, task_names
 from twoalike.study import MISSING, TwoalikeError
+from twoalike.tables import BY_CONDITION
 
 KEYS = ("participant_id", "session_id")
 CONSENT = ("consent", "consent_version", "consent_sha256", "consent_language")
@@ -70,7 +71,8 @@ def own_columns(path: str) -> frozenset[str]:
         return frozenset(KEYS + (CONSENT if name == "consent" else ()))
     if (task := _task(name)) is None:
         return frozenset(KEYS)
-    return frozenset(task.trials.names + (task.events.names if task.events else ()))
+    ours = (*task.trials.names, BY_CONDITION.name, *(task.events.names if task.events else ()))
+    return frozenset(ours)
 
 
 def numeric_columns(path: str) -> frozenset[str]:

@@ -310,6 +310,22 @@ GROUP = Column(
     missing="in none",
 )
 """Column of ``participants.tsv`` in a study with groups."""
+TASK_ORDER = Column(
+    "task_order",
+    "string",
+    "Tasks of a sitting in the order of the participant, separated by commas.",
+    missing="no sitting of several tasks",
+)
+"""Column of ``participants.tsv`` in a study with sittings of several tasks."""
+CONDITION_ORDER = Column(
+    "condition_order",
+    "string",
+    "Conditions within a session in the order of the participant, separated by commas.",
+    missing="no session with conditions",
+)
+"""Column of ``participants.tsv`` in a study with conditions within a session."""
+ASSIGNED = (GROUP, TASK_ORDER, CONDITION_ORDER)
+"""Columns of ``participants.tsv`` that a study with such settings fills."""
 
 
 def parse_options(cell: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ from ._protocol_file import SMALLEST_SCREEN as SMALLEST_SCREEN
 from ._protocol_file import between as between
 from ._protocol_file import box_fill as box_fill
 from ._protocol_file import check_contrast as check_contrast
-from ._protocol_file import check_groups as check_groups
+from ._protocol_file import check_parts as check_parts
 from ._protocol_file import check_protocol as check_protocol
 from ._protocol_file import check_readable as check_readable
 from ._protocol_file import check_texts as check_texts
@@ -69,6 +69,7 @@ from ._session import Script as Script
 from ._session import Session as Session
 from ._session import catch_signals as catch_signals
 from ._session import run_session as run_session
+from ._several import in_one_sitting as in_one_sitting
 from ._simulated import Hands as Hands
 from ._simulated import NoWindow as NoWindow
 from ._simulated import PlayableScreen as PlayableScreen

@@ -347,6 +347,11 @@ class PageTexts(Strict):
     )
     stop: str = Field(description="page after Esc")
     end: str = Field(description="page at the end")
+    next_part: str = Field(
+        default="",
+        description="page between two parts of a sitting, in place of the end; {done} and {total} "
+        "are numbers of parts; empty: the page of a break",
+    )
     go_on: str = Field(description="line at the bottom of the pages")
     choose: str = Field(description="line at the bottom of a question with options")
     enter: str = Field(description="line at the bottom of a question with a text to enter")
@@ -358,11 +363,12 @@ class PageTexts(Strict):
     )
 
     @model_validator(mode="after")
-    def _progress_is_a_format(self) -> Self:
-        try:
-            self.progress.format(done=1, total=2)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError("progress knows {done} and {total} only") from error
+    def _are_formats(self) -> Self:
+        for name in ("progress", "next_part"):
+            try:
+                getattr(self, name).format(done=1, total=2)
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"{name} knows {{done}} and {{total}} only") from error
         return self
 
 

@@ -345,7 +345,9 @@ def _long_texts(protocol: Protocol) -> Iterator[tuple[str, Page]]:
     yield "texts.pause", Page(texts.pause, texts.go_on, (1, 2), progress)
     for key in ("practice_end", "resume"):
         yield f"texts.{key}", Page(getattr(texts, key), texts.go_on)
-    yield "texts.end", Page(texts.end, texts.go_on, (1, 1))
+    following = texts.next_part.format(done=99, total=99)
+    for key, text in (("end", texts.end), ("next_part", following)):
+        yield f"texts.{key}", Page(text, texts.go_on, (1, 1))
 
 
 def _questions(protocol: Protocol) -> Iterator[tuple[str, Ask]]:
