@@ -44,7 +44,7 @@ class Condition(Strict):
     """A condition that every participant does: a part of the session with its own instruction."""
 
     name: str = Field(description="letters, digits, - and _, such as shape")
-    instruction: dict[str, tuple[Annotated[str, Field(min_length=1)], ...]] = Field(
+    instruction: dict[str, list[Annotated[str, Field(min_length=1)]]] = Field(
         default_factory=dict,
         description="pages shown before the part, behind the instruction of the task, by language: "
         "{en = ['Judge by shape.'], de = ['Urteilen Sie nach der Form.']}",

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from twoalike.record import AskedQuestion
+from twoalike.registry import find_task
 from twoalike.study import Study, TwoalikeError
 from twoalike.tasks._prepare import Prepared, as_asked
 from twoalike.tasks._protocol import Debrief, Form, PageTexts, Protocol, Question
+from twoalike.tasks._protocol_file import protocol_or_default
 
 
 def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
@@ -31,8 +33,8 @@ def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
         If two parts ask different questions by the same id.
     """
     protocols = [one.protocol for one in prepared]
-    form = Form(questions=_together("form", prepared))
-    debrief = Debrief(questions=_together("debrief", prepared))
+    form = Form(questions=_together("form", protocols))
+    debrief = Debrief(questions=_together("debrief", protocols))
     asking = next((one for one in protocols if one.consent.ask), protocols[0])
     consent = {
         name: getattr(asking.texts, name) for name in ("consent", "agree", "decline", "declined")
@@ -59,12 +61,28 @@ def in_one_sitting(prepared: Sequence[Prepared]) -> list[Prepared]:
     return shared
 
 
-def _together(measure: str, prepared: Sequence[Prepared]) -> tuple[Question, ...]:
+def sitting_faults(study: Study) -> list[str]:
+    """Say what keeps the tasks of a study's sitting from sharing one form, one line each.
+
+    Their protocols are valid each by itself.
+    """
+    models = [find_task(name).protocol for name in study.config.sitting.tasks]
+    protocols = [protocol_or_default(study, model) for model in models]
+    faults = []
+    for measure in ("form", "debrief"):
+        try:
+            _together(measure, protocols)
+        except TwoalikeError as error:
+            faults.append(str(error))
+    return faults
+
+
+def _together(measure: str, protocols: Sequence[Protocol]) -> tuple[Question, ...]:
     """Questions of all parts, each once."""
     found: dict[str, tuple[Question, AskedQuestion, str]] = {}
-    for one in prepared:
-        for question in getattr(one.protocol, measure).questions:
-            asked, task = as_asked(question), one.protocol.task
+    for protocol in protocols:
+        for question in getattr(protocol, measure).questions:
+            asked, task = as_asked(question), protocol.task
             _, before, other = found.setdefault(question.id, (question, asked, task))
             if not asked.matches(before):
                 raise TwoalikeError(

@@ -27,6 +27,7 @@ from twoalike.tasks._protocol_file import (
     protocols,
     reading_faults,
 )
+from twoalike.tasks._several import sitting_faults
 
 _MOST = 10
 """Problems of a file that are listed."""
@@ -142,7 +143,7 @@ def _check_settings(study: Study, stimuli: StimulusSet) -> tuple[list[str], list
     faults = check_parts(study)
     if not faults:
         found = (check_protocol(s, m) for s in each_variant(study) for m in protocols().values())
-        faults = [*filter(None, dict.fromkeys(found))]
+        faults = [*filter(None, dict.fromkeys(found))] or sitting_faults(study)
     faults += [*check_categories(study, stimuli), *check_lists(study)]
     try:
         names = portability_faults(StimulusSet.load(study.stimuli).table["file"])
