@@ -92,9 +92,7 @@ def test_an_order_of_other_parts_is_refused(make_study: Callable[..., Path]) -> 
         ('[[conditions]]\nname = "a"\ninstruction = {en = []}\n', "a page or more, found none"),
     ],
 )
-def test_settings_that_make_no_sense(
-    more: str, said: str, make_study: Callable[..., Path]
-) -> None:
+def test_settings_that_make_no_sense(more: str, said: str, make_study: Callable[..., Path]) -> None:
     with pytest.raises(TwoalikeError) as caught:
         study_with(make_study(), more)
     assert said in str(caught.value)

@@ -364,6 +364,7 @@ ANSWERS = Table(
             levels={
                 "consent": "before everything else",
                 "form": "before the instruction",
+                "blocks": "after a block of trials, whose number ends the id (_block2)",
                 "debrief": "after the last trial",
             },
         ),
@@ -371,7 +372,7 @@ ANSWERS = Table(
         Column(
             "answer",
             "string",
-            "The answer; line breaks and tabs are stored as spaces.",
+            "The answer; line breaks and tabs are stored as spaces, unless kind says otherwise.",
             missing="the question was left open",
         ),
         Column("text", "string", "The question as it was asked.", missing="it had no words"),
@@ -381,14 +382,14 @@ ANSWERS = Table(
             "What was asked for.",
             levels={
                 "choice": "one of the options",
+                "choices": "any of the options, as a JSON list",
                 "age": f"an age in whole years; above {OLDEST_AGE} stored as {OLDEST_AGE}",
                 "number": "a whole number",
                 "text": "free text",
+                "long_text": "free text of several lines, as a JSON string",
             },
         ),
-        Column(
-            "options", "string", "The options of a choice, as a JSON list.", missing="not a choice"
-        ),
+        Column("options", "string", "The options to choose from, as a JSON list.", missing="none"),
     ),
     checks=(_options_are_lists,),
 )

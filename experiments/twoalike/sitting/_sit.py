@@ -57,6 +57,7 @@ from twoalike.tasks import (
     in_one_sitting,
     prepare_session,
     run_session,
+    with_block_questions,
 )
 
 if TYPE_CHECKING:
@@ -395,7 +396,7 @@ class _Start:
                 pilot=prepared.sitting.pilot,
             )
             session = Session(
-                prepared.script(view, progress),
+                with_block_questions(prepared, view, progress),
                 prepared.protocol.texts.stop,
                 getting_ready(prepared.protocol),
             )
@@ -500,7 +501,7 @@ class _Start:
         return open_run(*where, apparatus, prepared.instructions, prepared.inputs, operator.warn)
 
     def _store_answers(self, measure: str, values: Mapping[str, object]) -> None:
-        sitting, asked = self.prepared.sitting, self.prepared.asked(measure)
+        sitting, asked = self.prepared.sitting, self.prepared.asked(measure, values)
         store_answers(
             sitting.root,
             sitting.study,

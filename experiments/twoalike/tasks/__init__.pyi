@@ -30,6 +30,7 @@ from ._activity import Tick as Tick
 from ._activity import Timer as Timer
 from ._activity import Typed as Typed
 from ._activity import trial_shown as trial_shown
+from ._blocks import with_block_questions as with_block_questions
 from ._duration import Duration as Duration
 from ._duration import Times as Times
 from ._duration import session_duration as session_duration
@@ -109,6 +110,9 @@ from .screens import getting_ready as getting_ready
 from .screens import lay_out as lay_out
 from .screens import lay_out_page as lay_out_page
 from .screens import lay_out_question as lay_out_question
+from .screens import line_starts as line_starts
 from .screens import option_labels as option_labels
+from .screens import place as place
+from .screens import shown_lines as shown_lines
 from .screens import text_page as text_page
 from .screens import widest as widest

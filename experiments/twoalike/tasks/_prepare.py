@@ -217,12 +217,23 @@ class Prepared(ABC):
             for _, rows in table.groupby(["session_id", "task"])
         )
 
-    def asked(self, measure: str) -> Mapping[str, AskedQuestion]:
-        """Questions of ``consent``, ``form`` or ``debrief`` as they will be asked, by id."""
+    def asked(self, measure: str, names: Iterable[str] = ()) -> Mapping[str, AskedQuestion]:
+        """Questions of ``consent``, ``form``, ``blocks`` or ``debrief`` as asked, by id.
+
+        Parameters
+        ----------
+        names
+            Ids that are wanted: those between blocks name the block.
+        """
         if measure == "consent":
             return {question.id: question for question in _CONSENT}
-        settings = self.protocol.form if measure == "form" else self.protocol.debrief
-        return {question.id: as_asked(question) for question in settings.questions}
+        protocol = self.protocol
+        if measure == "blocks":
+            blocks = sorted({int(name.rpartition("_block")[2]) for name in names})
+            questions = [one for block in blocks for one in protocol.blocks.after(block)]
+        else:
+            questions = [*(protocol.form if measure == "form" else protocol.debrief).questions]
+        return {question.id: as_asked(question) for question in questions}
 
 
 _CONSENT = (
