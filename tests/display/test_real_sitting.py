@@ -150,7 +150,11 @@ def test_two_tasks_in_one_window(
     person.wait(0.5)
     two.until(lambda: "how" in asked(two), lambda: person.type("s", "o", "Return"))
     assert two.finish() == 0
+    check_recorded(one, two)
 
+
+def check_recorded(one: Session, two: Session) -> None:
+    """Both tasks are whole, and every answer is what was pressed and typed."""
     for session in (one, two):
         assert len(read_run(session.name.rows(session.raw)).rows) == 2
         manifest = json.loads(session.name.manifest(session.raw).read_text())

@@ -21,16 +21,9 @@ def in_condition(study: Study, stimuli: StimulusSet, name: str) -> Study:
     TwoalikeError
         If there is no such condition, or it asks for objects that do not exist.
     """
-    there = replace(study, condition=name)
+    there = study.in_condition(name)
     own = there.own_condition
-    if own is None:
-        names = ", ".join(one.name for one in study.config.conditions)
-        raise TwoalikeError(
-            where=f"`condition={name}`",
-            expected=f"one of {names}" if names else "no condition",
-            found=repr(name),
-            remedy="Conditions are the tables [[conditions]] of study.toml.",
-        )
+    assert own is not None
     words = np.random.SeedSequence([study.config.seed, there.run]).generate_state(2, np.uint64)
     config = study.config.model_copy(update={"seed": int(words[0])})
     there = replace(there, config=config)

@@ -19,6 +19,7 @@ from twoalike.design._anchored import (
 )
 from twoalike.design._arrangement_list import read_arrangement_list, session_arrangement_list
 from twoalike.design._list import read_anchored_list, read_trial_list
+from twoalike.design._part import in_condition
 from twoalike.design._session import session_trial_list, session_trial_lists, stands_alone
 from twoalike.registry import find_task
 from twoalike.stimuli import MANIFEST, StimulusSet
@@ -124,7 +125,9 @@ def _refusal(study: Study, stimuli: StimulusSet, task: str) -> str:
     if lists is None or not lists.alone(lists.settings(study)):
         return ""
     try:
-        lists.one(study, stimuli, "001", 1)
+        for name in study.conditions_of(task) or ("",):
+            own = in_condition(study, stimuli, name) if name else study
+            lists.one(own, stimuli, "001", 1)
     except TwoalikeError as error:
         return str(error)
     return ""

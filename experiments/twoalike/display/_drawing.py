@@ -23,12 +23,12 @@ from twoalike.tasks import (
     TextLayout,
     View,
     box_fill,
+    caret_place,
     lay_out,
     lay_out_page,
     lay_out_question,
     line_starts,
     option_labels,
-    place,
     readable_on,
     shown_lines,
 )
@@ -264,7 +264,7 @@ class Painter:
         self._draw_box(box, canvas.screen.accent)
         step, rtl = LINE * pad.height, right_to_left(text)
         edge = (1 if rtl else -1) * pad.width / 2
-        row, column = place(text, ask.caret or 0, pad)
+        row, column = caret_place(text, ask.caret or 0, pad)
         first = box.y + (pad.lines - 1) * step / 2
         for number, line in enumerate(shown_lines(text, ask.top, pad)):
             y = first - number * step

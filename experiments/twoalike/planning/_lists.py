@@ -10,6 +10,7 @@ import pandas as pd
 from twoalike.design import (
     ARRANGEMENT_LISTS,
     ListDesign,
+    in_condition,
     shown_objects,
     study_with,
     write_list,
@@ -43,6 +44,8 @@ class TrialList:
     """``written``; ``unchanged``: the same list was there; ``begun``: the list there is kept, since
     its session has begun; ``empty``: nothing of the session is fixed, so it has no file;
     ``removed``: nor has it any more; ``checked``: the study's own list is sound."""
+    condition: str = ""
+    """Condition within the session; empty in a study without conditions."""
     grows: bool = False
     """Whether a list there that is the beginning of this one may be replaced."""
 
@@ -131,12 +134,19 @@ def write_lists(
     options = {name: value for name, value in given.items() if value is not None}
     with progress() as bar:
         bar.add_task("design", total=None, status="")
+        conditions = opened.conditions_of(kind.name)
         if design.table == "design" and opened.config.design.sampler == "adaptive":
+            _refuse_conditions(conditions)
             adaptive = AdaptiveDesign(opened, stimuli, posterior)
             lists = adaptive_lists(adaptive, labels, sessions, block, options)
         else:
             _refuse_adaptive(opened, posterior, block)
-            lists = _designed(opened, stimuli, kind, labels, sessions, options)
+            parts = [in_condition(opened, stimuli, name) for name in conditions] or [opened]
+            lists = [
+                item
+                for part in parts
+                for item in _designed(part, stimuli, kind, labels, sessions, options)
+            ]
     lists = [_unless_begun(opened, item, kind) for item in lists]
     if design.is_own(opened):
         lists = [replace(item, state="checked") for item in lists]
@@ -182,6 +192,15 @@ def _refuse_adaptive(study: Study, posterior: str | Path | None, block: int | No
         raise TwoalikeError(
             f"`{name}=...`: only the adaptive sampler uses it, the sampler here is "
             f"{study.config.design.sampler}. Add `sampler=adaptive`, or leave it out."
+        )
+
+
+def _refuse_conditions(conditions: Sequence[str]) -> None:
+    if conditions:
+        raise TwoalikeError(
+            "design: the adaptive sampler chooses by all judgments so far, and those of several "
+            "conditions are about different similarities. Choose another design.sampler, or leave "
+            "[[conditions]] out."
         )
 
 
@@ -270,17 +289,19 @@ def _described(
             "participant": participant,
             "session": session,
             **more,
+            **({"condition": study.condition} if study.condition else {}),
             "design": kind.lists.settings(study).model_dump(mode="json"),
             **({"options": options} if options else {}),
         },
     )
     path = study.trial_list(kind.label, participant, session)
-    return TrialList(participant, session, path, table, about)
+    return TrialList(participant, session, path, table, about, condition=study.condition)
 
 
 def _unless_begun(study: Study, item: TrialList, kind: Task) -> TrialList:
     """Put the list that is there in the place of a new one if its session has begun with it."""
-    begun = RunName(item.participant, item.session, kind.label).rows(study.raw).exists()
+    run = replace(study, condition=item.condition).run
+    begun = RunName(item.participant, item.session, kind.label, run).rows(study.raw).exists()
     there = _read_there(item, kind.lists) if begun else None
     if there is None or there.equals(item.table) or item.extends(there):
         return item

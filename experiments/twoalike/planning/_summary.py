@@ -147,13 +147,20 @@ def _objects(made: TrialLists) -> str:
 
 
 def _column(item: TrialList) -> str:
-    return f"sub-{item.participant} ses-{item.session:02d}"
+    name = f"sub-{item.participant} ses-{item.session:02d}"
+    return f"{name} {item.condition}".rstrip()
 
 
 def _durations(made: TrialLists, lists: Sequence[TrialList]) -> list[Duration]:
     stimuli = StimulusSet.load(made.study.stimuli, verify=False)
     return [
-        session_duration(made.study, stimuli, made.task, item.table, session=item.session)
+        session_duration(
+            replace(made.study, condition=item.condition),
+            stimuli,
+            made.task,
+            item.table,
+            session=item.session,
+        )
         for item in lists
     ]
 

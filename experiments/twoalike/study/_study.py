@@ -443,6 +443,24 @@ class Study:
             )
         return replace(self, group=group)
 
+    def in_condition(self, name: str) -> "Study":
+        """Return the study in a condition, with the settings of the study.
+
+        Raises
+        ------
+        TwoalikeError
+            If the study has no such condition.
+        """
+        names = [condition.name for condition in self.config.conditions]
+        if name not in names:
+            raise TwoalikeError(
+                where=f"`condition={name}`",
+                expected=f"one of {', '.join(names)}" if names else "no condition",
+                found=repr(name),
+                remedy="Conditions are the tables [[conditions]] of study.toml.",
+            )
+        return replace(self, condition=name)
+
     @property
     def raw(self) -> Path:
         """Root of the BIDS data set."""

@@ -105,6 +105,7 @@ from .screens import TextLayout as TextLayout
 from .screens import View as View
 from .screens import after_trials as after_trials
 from .screens import before_trials as before_trials
+from .screens import caret_place as caret_place
 from .screens import frame as frame
 from .screens import getting_ready as getting_ready
 from .screens import lay_out as lay_out
@@ -112,7 +113,6 @@ from .screens import lay_out_page as lay_out_page
 from .screens import lay_out_question as lay_out_question
 from .screens import line_starts as line_starts
 from .screens import option_labels as option_labels
-from .screens import place as place
 from .screens import shown_lines as shown_lines
 from .screens import text_page as text_page
 from .screens import widest as widest

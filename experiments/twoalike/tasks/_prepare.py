@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from twoalike.design import check_list_is_current, participant_number
+from twoalike.design import check_list_is_current, in_condition, participant_number
 from twoalike.observers import SimulatedObserver
 from twoalike.record import (
     AskedQuestion,
@@ -94,12 +94,21 @@ def check_lists(study: Study) -> list[str]:
     faults = []
     for match in found:
         assert stimuli is not None
-        sitting = Sitting(study=study, participant=match["who"], session=int(match["session"]))
         try:
+            own = _study_of_run(study, stimuli, match["run"])
+            sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
             check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
             faults.append(str(error))
     return faults
+
+
+def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
+    """Study as the condition of a run does it."""
+    names = [condition.name for condition in study.config.conditions]
+    if run is None or not 0 < int(run) <= len(names):
+        return study
+    return in_condition(study, stimuli, names[int(run) - 1])
 
 
 @dataclass(frozen=True, kw_only=True)

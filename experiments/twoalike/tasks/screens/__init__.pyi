@@ -31,6 +31,6 @@ from ._row import Layout as Layout
 from ._row import lay_out as lay_out
 from ._writing import Pad as Pad
 from ._writing import Writing as Writing
+from ._writing import caret_place as caret_place
 from ._writing import line_starts as line_starts
-from ._writing import place as place
 from ._writing import shown_lines as shown_lines

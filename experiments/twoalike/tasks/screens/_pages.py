@@ -342,17 +342,20 @@ class QuestionActivity(_BesideTrials):
         turned = None if self._moves_caret(event) else self._turning.handle(event)
         if turned is not None:
             return turned
-        if not self._turning.at_last or not self._turning.may_leave(event.time):
-            return []
-        if self._since is None or event.time - self._since < self.minimum_s:
-            return []
-        if self._confirm is not None and self._confirms(event):
-            return self._enter(event.time)
-        if self.question.kind == "choices":
-            self._tick(event)
-            return []
-        if self._pad is not None:
-            self._write(event, self._pad)
+        shown = self._since is not None and event.time - self._since >= self.minimum_s
+        if shown and self._turning.at_last and self._turning.may_leave(event.time):
+            return self._answer(event)
+        return []
+
+    def _answer(self, event: Event) -> Sequence[Item]:
+        """Take what may be an answer, or a part of it."""
+        if self._confirm is not None:
+            if self._confirms(event):
+                return self._enter(event.time)
+            if self._pad is None:
+                self._tick(event)
+            else:
+                self._write(event, self._pad)
             return []
         if self.question.options:
             return self._choose(event)

@@ -51,7 +51,7 @@ class Writing:
         if dx:
             caret = min(max(self.caret + dx, 0), len(self.text))
             return replace(self, caret=caret)._shown(pad)
-        line, column = place(self.text, self.caret, pad)
+        line, column = caret_place(self.text, self.caret, pad)
         starts = line_starts(self.text, pad)
         target = line - dy
         if not 0 <= target < len(starts):
@@ -61,7 +61,7 @@ class Writing:
 
     def edge(self, pad: Pad, *, end: bool) -> "Writing":
         """Move the caret to the beginning or the end of its line."""
-        line, _ = place(self.text, self.caret, pad)
+        line, _ = caret_place(self.text, self.caret, pad)
         starts = line_starts(self.text, pad)
         last = starts[line + 1] - 1 if line + 1 < len(starts) else len(self.text)
         return replace(self, caret=last if end else starts[line])
@@ -73,7 +73,7 @@ class Writing:
 
     def _shown(self, pad: Pad) -> "Writing":
         """Scroll as little as needed to show the line of the caret."""
-        line, _ = place(self.text, self.caret, pad)
+        line, _ = caret_place(self.text, self.caret, pad)
         top = min(max(self.top, line - pad.lines + 1), line)
         return replace(self, top=top).scroll(0, pad)
 
@@ -106,7 +106,7 @@ def line_starts(text: str, pad: Pad) -> tuple[int, ...]:
     return tuple(starts)
 
 
-def place(text: str, caret: int, pad: Pad) -> tuple[int, int]:
+def caret_place(text: str, caret: int, pad: Pad) -> tuple[int, int]:
     """Line of the caret, and its place in the line, both from 0."""
     starts = line_starts(text, pad)
     line = max(number for number, start in enumerate(starts) if start <= caret)
