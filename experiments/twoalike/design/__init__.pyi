@@ -35,6 +35,10 @@ from ._next_arrangement import PlannedArrangement as PlannedArrangement
 from ._next_arrangement import arrangement_rng as arrangement_rng
 from ._next_arrangement import evidence_state as evidence_state
 from ._next_arrangement import next_arrangement as next_arrangement
+from ._object_sets import check_set_size as check_set_size
+from ._object_sets import for_person as for_person
+from ._object_sets import object_sets as object_sets
+from ._object_sets import set_counts as set_counts
 from ._objects import allows_checks as allows_checks
 from ._objects import check_categories as check_categories
 from ._objects import excluded as excluded

@@ -28,7 +28,10 @@ from ._manifest import Apparatus as Apparatus
 from ._manifest import RunPlan as RunPlan
 from ._manifest import read_manifest as read_manifest
 from ._orders import balanced_orders as balanced_orders
+from ._orders import first_free as first_free
+from ._orders import own_set as own_set
 from ._orders import rarest_order as rarest_order
+from ._orders import taken_sets as taken_sets
 from ._people import missing_files as missing_files
 from ._people import unreadable_texts as unreadable_texts
 from ._read import Progress as Progress

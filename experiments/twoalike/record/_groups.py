@@ -106,7 +106,9 @@ def in_group(
     is_first: bool = True,
     several_tasks: bool = False,
 ) -> Iterator[Study]:
-    """Find group and orders of a participant; list them when the block ends without an error.
+    """Find what a study assigns to a participant; list it when the block ends without an error.
+
+    That is a group, the orders of tasks and conditions, and a set of objects.
 
     Parameters
     ----------
@@ -121,8 +123,7 @@ def in_group(
 
     Yields
     ------
-    The study as that group does it, with the orders of tasks and conditions; the study itself if
-    it has none of these.
+    The study as that participant does it; the study itself if it assigns nothing.
 
     Raises
     ------
@@ -134,7 +135,8 @@ def in_group(
     grouped, several = bool(config.groups.names), several_tasks and bool(config.sitting.tasks)
     if not grouped and group is not None:
         study.for_group(group)  # refuses it
-    if not (grouped or several or len(config.conditions) > 1):
+    in_parts = several or len(config.conditions) > 1
+    if not (grouped or in_parts or config.objects_per_person):
         yield study
         return
     lock = lock_folder(study) / f"{root.name}_groups.lock"

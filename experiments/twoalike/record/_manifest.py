@@ -101,6 +101,8 @@ class RunPlan:
     """Group of the participant; None in a study without groups."""
     condition: str | None = None
     """Condition of the run; None in a study without conditions within a session."""
+    object_set: int | None = None
+    """Number of the participant's set of objects; None where everybody sees all."""
     orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Tasks and conditions in the order of the participant, where there are several."""
 
@@ -174,6 +176,7 @@ def new_manifest(plan: RunPlan, inputs: Mapping[str, Path]) -> dict[str, Any]:
         "observer": dict(plan.observer) if plan.observer is not None else None,
         "group": plan.group,
         "condition": plan.condition,
+        "object_set": plan.object_set,
         "orders": {name: list(order) for name, order in plan.orders.items()},
         "n_trials": plan.n_trials,
         "design": dict(plan.design),

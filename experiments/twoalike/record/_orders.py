@@ -1,15 +1,19 @@
-"""In which order a participant does the tasks of a sitting, and the conditions of a task.
+"""What a study assigns to a participant besides a group: orders of parts, and a set of objects.
 
-The list of participants holds both orders, from the first session on, and later sessions keep
-them. In a balanced study an order is one of a Williams design (E. J. Williams, Australian Journal
-of Scientific Research A, 2, 149-168, 1949): each part comes at each place equally often, and after
+The list of participants holds them, from the first session on, and later sessions keep them.
+
+In a balanced study an order is one of a Williams design (E. J. Williams, Australian Journal of
+Scientific Research A, 2, 149-168, 1949): each part comes at each place equally often, and after
 each other part equally often. A new participant has one of those that are rarest among the people
 of the same group, then among those who also have the same order of tasks; the study's seed and the
 participant's code draw among several.
+
+Sets of objects are numbered: a new participant has the first number that nobody else has, neither
+in the list nor in the description of a trial list.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -20,8 +24,8 @@ import pandas as pd
 from twoalike.design import participant_number
 from twoalike.record._dataset import BETWEEN
 from twoalike.record._people import declined
-from twoalike.record._tables import CONDITION_ORDER, GROUP, TASK_ORDER
-from twoalike.study import MISSING, Study, TwoalikeError
+from twoalike.record._tables import ASSIGNED, CONDITION_ORDER, GROUP, OBJECT_SET, TASK_ORDER
+from twoalike.study import MISSING, Study, TwoalikeError, read_json
 from twoalike.tables import read_tsv
 
 _WORD = 4
@@ -86,6 +90,9 @@ def with_orders(
     TwoalikeError
         If the kept order has other parts than study.toml names now.
     """
+    if study.config.objects_per_person:
+        taken = taken_sets(study, root, participant, simulated=simulated)
+        study = replace(study, object_set=own_set(study, root, participant) or first_free(taken))
     settings = study.config.sitting
     seed = [study.config.seed, participant_number(participant), _WORD]
     people = _people(root, participant, simulated)
@@ -105,6 +112,45 @@ def with_orders(
         order = kept or _new(names, settings.condition_order, used, [*seed, 1])
         study = replace(study, condition_order=order)
     return study
+
+
+def first_free(taken: Collection[int]) -> int:
+    """First number from 1 that is not taken.
+
+    Examples
+    --------
+    >>> first_free({1, 2, 4})
+    3
+    """
+    return next(number for number in range(1, len(taken) + 2) if number not in taken)
+
+
+def own_set(study: Study, root: Path, participant: str) -> int:
+    """Number of a participant's set of objects, in the list or with a trial list; 0 for none."""
+    table = _listed(root / "participants.tsv")
+    rows = table[table["participant_id"] == f"sub-{participant}"]
+    found = str(rows[OBJECT_SET.name].iloc[0]) if len(rows) else MISSING
+    if found != MISSING:
+        return int(str(OBJECT_SET.parse(found)))
+    return _designed_sets(study).get(participant, 0)
+
+
+def taken_sets(study: Study, root: Path, participant: str, *, simulated: bool) -> set[int]:
+    """Numbers of the sets that others of the same kind have, or a trial list is made for."""
+    cells = _people(root, participant, simulated)[OBJECT_SET.name]
+    listed = {int(str(OBJECT_SET.parse(cell))) for cell in cells if cell != MISSING}
+    designed = _designed_sets(study)
+    return listed | {number for code, number in designed.items() if code != participant}
+
+
+def _designed_sets(study: Study) -> dict[str, int]:
+    """Numbers of the sets that trial lists in the study's ``design`` folder were made for."""
+    found = {}
+    for path in sorted((study.root / "design").glob("sub-*_trials.json")):
+        about = read_json(path, "trial_list")["config"]
+        if isinstance(about, dict) and isinstance(number := about.get("object_set"), int):
+            found[str(about.get("participant"))] = number
+    return found
 
 
 def _new(
@@ -157,7 +203,7 @@ def _people(root: Path, participant: str, simulated: bool) -> pd.DataFrame:
 
 def _listed(path: Path) -> pd.DataFrame:
     """List of participants with all columns that are assigned, as text."""
-    columns = ["participant_id", "simulated", GROUP.name, TASK_ORDER.name, CONDITION_ORDER.name]
+    columns = ["participant_id", "simulated", *(column.name for column in ASSIGNED)]
     table = (
         read_tsv(path, "the list of participants", ["participant_id"])
         if path.exists()

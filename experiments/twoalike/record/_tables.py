@@ -324,7 +324,15 @@ CONDITION_ORDER = Column(
     missing="no session with conditions",
 )
 """Column of ``participants.tsv`` in a study with conditions within a session."""
-ASSIGNED = (GROUP, TASK_ORDER, CONDITION_ORDER)
+OBJECT_SET = Column(
+    "object_set",
+    "integer",
+    "Number of the set of objects that the participant sees.",
+    minimum=1,
+    missing="all objects",
+)
+"""Column of ``participants.tsv`` in a study whose participants see some of the objects."""
+ASSIGNED = (GROUP, TASK_ORDER, CONDITION_ORDER, OBJECT_SET)
 """Columns of ``participants.tsv`` that a study with such settings fills."""
 
 

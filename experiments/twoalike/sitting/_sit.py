@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoalike.design import in_condition, study_with
+from twoalike.design import for_person, in_condition, study_with
 from twoalike.observers import SimulatedObserver, hierarchical_embedding
 from twoalike.record import (
     Apparatus,
@@ -233,13 +233,15 @@ class _How:
 
 def _prepared(sitting: Sitting, task: str | None) -> list[Prepared]:
     """Prepare all parts of a sitting, in their order."""
-    study, stimuli = sitting.study, None
-    prepared = []
+    study, prepared = sitting.study, []
+    stimuli = None
+    if study.object_set or study.config.conditions:
+        stimuli = StimulusSet.load(study.stimuli, verify=False)
+        study = for_person(study, stimuli)
     for name in [task] if task is not None else study.task_order or ("odd-one-out",):
         for condition in study.conditions_of(find_task(name).name) or ("",):
             own = study
-            if condition:
-                stimuli = stimuli or StimulusSet.load(study.stimuli, verify=False)
+            if condition and stimuli is not None:
                 own = in_condition(study, stimuli, condition)
             prepared.append(prepare_session(name, replace(sitting, study=own)))
     return prepared if len(prepared) == 1 else in_one_sitting(prepared)

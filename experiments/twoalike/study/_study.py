@@ -287,6 +287,13 @@ class StudyConfig(Strict):
         "for which code a published trial list was made"
     )
     stimuli: str = Field(default="stimuli", description="folder of the stimulus set, in the study")
+    objects_per_person: int = Field(
+        default=0,
+        ge=0,
+        description="objects that each participant sees, a set of their own in all tasks and "
+        "sessions, so that over people each object, and as far as possible each pair, is seen "
+        "equally often; 0: all",
+    )
     protocol: str = Field(
         default="protocols/odd_one_out.toml",
         description="protocol of the odd-one-out task, in the study",
@@ -335,6 +342,8 @@ class Study:
     """Group of people whose protocols hold; empty: the study's own protocols hold."""
     condition: str = ""
     """Condition that the session is in; empty: in none."""
+    object_set: int = 0
+    """Number of the set of objects of the participant, from 1; 0: all objects."""
     task_order: tuple[str, ...] = ()
     condition_order: tuple[str, ...] = ()
     """``task_order``, ``condition_order``: Tasks of a sitting, and conditions, in the order of the

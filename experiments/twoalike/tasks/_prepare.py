@@ -3,13 +3,18 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from twoalike.design import check_list_is_current, in_condition, participant_number
+from twoalike.design import (
+    check_list_is_current,
+    for_person,
+    in_condition,
+    participant_number,
+)
 from twoalike.observers import SimulatedObserver
 from twoalike.record import (
     AskedQuestion,
@@ -17,6 +22,7 @@ from twoalike.record import (
     RunName,
     RunPlan,
     asked_questions,
+    own_set,
     participant_label,
     read_answers,
 )
@@ -95,7 +101,8 @@ def check_lists(study: Study) -> list[str]:
     for match in found:
         assert stimuli is not None
         try:
-            own = _study_of_run(study, stimuli, match["run"])
+            number = own_set(study, study.raw, match["who"])
+            own = _study_of_run(replace(study, object_set=number), stimuli, match["run"])
             sitting = Sitting(study=own, participant=match["who"], session=int(match["session"]))
             check_list(sitting, stimuli, match["task"])
         except TwoalikeError as error:
@@ -104,7 +111,8 @@ def check_lists(study: Study) -> list[str]:
 
 
 def _study_of_run(study: Study, stimuli: StimulusSet, run: str | None) -> Study:
-    """Study as the condition of a run does it."""
+    """Study as a participant does it in the condition of a run."""
+    study = for_person(study, stimuli)
     names = [condition.name for condition in study.config.conditions]
     if run is None or not 0 < int(run) <= len(names):
         return study
@@ -293,6 +301,7 @@ def run_plan(
         pilot=sitting.pilot,
         group=sitting.study.group or None,
         condition=sitting.study.condition or None,
+        object_set=sitting.study.object_set or None,
         orders={name: order for name, order in orders.items() if order},
         observer=None if observer is None else observer.describe(),
         design=design or {},

@@ -292,7 +292,7 @@ class Question(Strict):
     @model_validator(mode="after")
     def _options_of_a_choice(self) -> Self:
         if (self.kind in ("choice", "choices")) != (len(self.options) >= 2):
-            raise ValueError("choice and choices, and only these, need options, at least two")
+            raise ValueError("a choice, and only a choice, needs options, at least two")
         return self
 
 
