@@ -102,7 +102,18 @@ def test_lists_are_made_in_the_order_of_the_call_and_kept(
     assert json.loads(beside.read_text())["config"]["object_set"] == 2
     assert validate_study(study).n_problems == 0
     with pytest.raises(SystemExit):
-        main(["design", str(study), "--task", "multi-arrangement", "--participants", "908", "909"])
+        main(
+            [
+                "design",
+                str(study),
+                "--task",
+                "multi-arrangement",
+                "--participants",
+                "908",
+                "909",
+                "--summary",
+            ]
+        )
     assert "people who see a pair" in capsys.readouterr().out
 
 

@@ -19,6 +19,7 @@ from twoalike.record._manifest import (
     check_left_events,
     check_witness,
     logged_trials,
+    plain_lines,
     read_manifest,
 )
 from twoalike.record._people import (
@@ -191,9 +192,10 @@ def _check_condition(run: _RunFiles) -> Iterator[RawProblem]:
     condition = run.manifest.get("condition")
     if condition is None:
         return
-    place = len(run.task.trials.names)
-    for number, row in enumerate(run.cells, start=1):
-        if (found := row[place] if len(row) > place else MISSING) != condition:
+    header, *rows = (line.decode().rstrip("\n") for line in plain_lines(run.path.read_bytes()))
+    there = header.rpartition("\t")[2] == BY_CONDITION.name
+    for number, row in enumerate(rows, start=1):
+        if (found := row.rpartition("\t")[2] if there else MISSING) != condition:
             message = f"is {found}, the manifest says {condition}"
             yield RawProblem(run.path, message, number, BY_CONDITION.name)
 

@@ -126,7 +126,7 @@ def first_free(taken: Collection[int]) -> int:
 
 
 def own_set(study: Study, root: Path, participant: str) -> int:
-    """Number of a participant's set of objects, in the list or with a trial list; 0 for none."""
+    """Return the number of a participant's set of objects, listed or designed; 0 for none."""
     table = _listed(root / "participants.tsv")
     rows = table[table["participant_id"] == f"sub-{participant}"]
     found = str(rows[OBJECT_SET.name].iloc[0]) if len(rows) else MISSING

@@ -276,7 +276,10 @@ def _ready(prepared: Sequence[Prepared], how: _How) -> "list[_Start | Outcome]":
     if starts:
         sitting, begun = prepared[0].sitting, any(one.progress.begun for one in starts)
         _check_data(sitting, how, begun=begun or bool(over))
-        starts[0].prepared.check_consent(starts[0].progress)
+        # The file that has the consent text: of several parts, the first that asks.
+        asking = (one for one in starts if one.prepared.plan.protocol["consent"]["ask"])
+        first = next(asking, starts[0])
+        first.prepared.check_consent(first.progress)
     return parts
 
 
