@@ -56,7 +56,7 @@ class Condition(Strict):
     )
     objects: dict[str, list[str]] = Field(
         default_factory=dict,
-        description="the only objects shown, by manifest column: {realm = ['animal']}; empty: all",
+        description="the only objects shown, by manifest column: {domain = ['animal']}; empty: all",
     )
     tasks: tuple[str, ...] = Field(
         default=(), description="the only tasks that have this condition; empty: all"
