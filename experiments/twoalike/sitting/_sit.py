@@ -311,7 +311,7 @@ def _run_through(parts: "Sequence[_Start | Outcome]", how: _How) -> Outcome:
             if how.virtual_display:
                 stack.enter_context(virtual_display())
             shared = stack.enter_context(SharedWindow())
-        left = False
+        left = ran = False
         for one in parts:
             if isinstance(one, Outcome):
                 outcomes.append(one)
@@ -319,7 +319,9 @@ def _run_through(parts: "Sequence[_Start | Outcome]", how: _How) -> Outcome:
             if left:  # on the page after the part before
                 outcomes.append(_outcome(one.prepared, one.progress.n_done, "stopped"))
                 break
-            outcome, left = one.run(shared)
+            ahead = [later for later in parts if isinstance(later, _Start)] if not ran else []
+            outcome, left = one.run(shared, ahead)
+            ran = True
             outcomes.append(outcome)
             if outcome.end_reason != "completed":
                 break
@@ -374,8 +376,13 @@ class _Start:
         """Clock of a simulated participant; None for a person."""
         return VirtualClock(self.progress.time_s, self.how.speed) if self.how.simulated else None
 
-    def run(self, shared: "SharedWindow | None") -> tuple[Outcome, bool]:
+    def run(self, shared: "SharedWindow | None", ahead: "Sequence[_Start]") -> tuple[Outcome, bool]:
         """Open screen and triggers, and let the session take its course.
+
+        Parameters
+        ----------
+        ahead
+            Parts whose texts and images have to fit the window too, before it begins.
 
         Returns
         -------
@@ -387,6 +394,9 @@ class _Start:
             screen, view, apparatus = stack.enter_context(self._open_screen(shared))
             for line in check_readable(prepared, view, begun=progress.begun):
                 self.how.show(line)
+            for later in ahead:  # what does not fit should not wait for its turn
+                later.prepared.image_size(view)
+                check_readable(later.prepared, view, begun=later.progress.begun)
             marks = self._open_marks(screen, stack)
 
             def store(measure: str, values: Mapping[str, object]) -> None:
