@@ -37,7 +37,7 @@ ACTS: dict[str, Any] = {
 
 
 @given(st.lists(st.sampled_from([*ACTS, "\n", "ein Wort ", "x" * 30, "研究"]), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_act_loses_a_character_or_the_caret(acts: list[str]) -> None:
     written = Writing()
     for act in acts:
